@@ -1,0 +1,28 @@
+# Everything the project links, all from Debian 12. Protobuf comes before gRPC and in module mode:
+# Debian ships no Protobuf CMake configuration, and gRPC's needs the target that the module makes.
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(RocksDB CONFIG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_library(CRYPT_LIBRARY crypt REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(outport_options INTERFACE)
+target_compile_options(outport_options INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Wthread-safety -Werror)
+target_include_directories(outport_options INTERFACE ${CMAKE_SOURCE_DIR})
+
+add_library(outport_asio INTERFACE)
+target_compile_definitions(outport_asio INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+target_link_libraries(outport_asio INTERFACE Boost::headers Threads::Threads)

@@ -1,0 +1,29 @@
+# outport_floor(NAME SOURCES a.cc ... LINKS target ...): the static library of one floor. What a floor
+# links is what it may include; tests/tidy checks the includes.
+function(outport_floor name)
+  cmake_parse_arguments(FLOOR "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${FLOOR_SOURCES})
+  target_link_libraries(${name} PUBLIC ${FLOOR_LINKS} PRIVATE outport_options)
+  target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
+endfunction()
+
+# outport_program(NAME SOURCES main.cc LINKS target ...): an executable.
+function(outport_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_link_libraries(${name} PRIVATE ${PROGRAM_LINKS} outport_options)
+endfunction()
+
+# outport_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS label ...] [TIMEOUT seconds]):
+# a GoogleTest program that ctest runs whole.
+function(outport_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_LINKS} outport_options GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+endfunction()

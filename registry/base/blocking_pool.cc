@@ -1,0 +1,57 @@
+#include "registry/base/blocking_pool.h"
+
+#include <pthread.h>
+
+namespace outport {
+
+BlockingPool::BlockingPool(std::string name, size_t threads, size_t queue_limit)
+    : name_(std::move(name)), queue_limit_(queue_limit) {
+  for (size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { Run(); });
+    pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
+  }
+}
+
+BlockingPool::~BlockingPool() { Stop(); }
+
+bool BlockingPool::Post(std::move_only_function<void()> work) {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_ || queue_.size() >= queue_limit_) return false;
+    queue_.push_back(std::move(work));
+  }
+  ready_.NotifyOne();
+  return true;
+}
+
+void BlockingPool::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.NotifyAll();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+Error BlockingPool::Refusal() const {
+  return Error{ErrorCode::kTooManyRequests,
+               "too much work is waiting (" + name_ + "); try again shortly"};
+}
+
+void BlockingPool::Run() {
+  for (;;) {
+    std::move_only_function<void()> work;
+    {
+      MutexLock lock(mutex_);
+      while (queue_.empty() && !stopping_) ready_.Wait(mutex_);
+      if (queue_.empty()) return;
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    work();
+  }
+}
+
+}  // namespace outport

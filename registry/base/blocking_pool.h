@@ -1,0 +1,83 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "registry/base/mutex.h"
+#include "registry/base/result.h"
+
+namespace outport {
+
+namespace net = boost::asio;
+
+// A fixed number of threads for work that blocks: disk, RocksDB, bcrypt. The queue is bounded: work
+// that finds it full is refused at once, not queued. Safe for all threads.
+class BlockingPool {
+ public:
+  // `name` stands in the threads' names (at most 10 characters) and in refusals.
+  BlockingPool(std::string name, size_t threads, size_t queue_limit);
+  // Runs what is queued, then joins.
+  ~BlockingPool();
+  BlockingPool(const BlockingPool&) = delete;
+  BlockingPool& operator=(const BlockingPool&) = delete;
+
+  // Queues `work`; false, and `work` is dropped, when the queue is full or the pool stops.
+  [[nodiscard]] bool Post(std::move_only_function<void()> work);
+  // Refuses new work, runs what is queued, joins. REQUIRES: not called from the pool.
+  void Stop();
+
+  // What is told to those who find the queue full.
+  Error Refusal() const;
+
+ private:
+  void Run();
+
+  const std::string name_;
+  const size_t queue_limit_;
+  Mutex mutex_;
+  CondVar ready_;
+  std::deque<std::move_only_function<void()>> queue_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+// Runs `work`, a callable that returns a Result, on the pool, and resumes the caller on its own
+// executor with what it returned; the pool's refusal (kTooManyRequests) if the queue is full.
+// `work` is run to its end even if the caller's coroutine is destroyed: it must own what it
+// touches, or the caller must not be destroyed before.
+template <class Work, class R = std::invoke_result_t<Work&>>
+net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
+  auto initiate = [&pool](auto handler, Work inner) {
+    auto executor = net::get_associated_executor(handler);
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    auto finish = [shared, executor](R result) {
+      net::dispatch(executor, [shared, result = std::move(result)]() mutable {
+        std::move (*shared)(std::move(result));
+      });
+    };
+    auto run = [finish, inner = std::move(inner),
+                guard = net::make_work_guard(executor)]() mutable { finish(inner()); };
+    if (!pool.Post(std::move(run))) {
+      net::post(executor, [shared, error = pool.Refusal()]() mutable {
+        std::move (*shared)(R(std::move(error)));
+      });
+    }
+  };
+  co_return co_await net::async_initiate<const net::use_awaitable_t<>&, void(R)>(
+      std::move(initiate), net::use_awaitable, std::move(work));
+}
+
+}  // namespace outport

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace outport {
+
+// Time, as something that tests can set. Safe for several threads.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Since the machine started, also while it slept (CLOCK_BOOTTIME): never goes back or jumps.
+  virtual std::chrono::nanoseconds SinceBoot() const = 0;
+  // The civil time, as this machine believes it.
+  virtual std::chrono::system_clock::time_point Wall() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  std::chrono::nanoseconds SinceBoot() const override;
+  std::chrono::system_clock::time_point Wall() const override;
+};
+
+// Names this boot of the kernel (/proc/sys/kernel/random/boot_id): bytes that were written, but not
+// synced, under another boot may be gone.
+std::string BootId();
+
+// "2026-11-20T18:49:06.123Z" (RFC 3339, UTC, milliseconds).
+std::string FormatTime(std::chrono::system_clock::time_point time);
+
+inline int64_t ToUnixMillis(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+inline std::chrono::system_clock::time_point FromUnixMillis(int64_t millis) {
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds(millis));
+}
+
+}  // namespace outport

@@ -1,0 +1,218 @@
+#include "registry/base/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace outport {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kFolderMode = 0700;
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~PosixFile() override { ::close(fd_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  Result<void> WriteAt(uint64_t offset, Bytes bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return ErrnoError(errno, "writing", path_);
+      offset += static_cast<uint64_t>(n);
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return {};
+  }
+
+  Result<size_t> ReadAt(uint64_t offset, MutableBytes buffer) const override {
+    size_t done = 0;
+    while (done < buffer.size()) {
+      const ssize_t n = ::pread(fd_, buffer.data() + done, buffer.size() - done,
+                                static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return ErrnoError(errno, "reading", path_);
+      if (n == 0) break;
+      done += static_cast<size_t>(n);
+    }
+    return done;
+  }
+
+  size_t ReadCachedAt(uint64_t offset, MutableBytes buffer) const override {
+    size_t done = 0;
+    while (done < buffer.size()) {
+      const iovec part{buffer.data() + done, buffer.size() - done};
+      const ssize_t n = ::preadv2(fd_, &part, 1, static_cast<off_t>(offset + done), RWF_NOWAIT);
+      if (n <= 0) break;
+      done += static_cast<size_t>(n);
+    }
+    return done;
+  }
+
+  Result<uint64_t> Size() const override {
+    struct stat status{};
+    if (::fstat(fd_, &status) != 0) return ErrnoError(errno, "reading the size of", path_);
+    return static_cast<uint64_t>(status.st_size);
+  }
+
+  Result<void> Preallocate(uint64_t size) override {
+    if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
+    if (errno == ENOSPC || errno == EDQUOT) return ErrnoError(errno, "reserving space for", path_);
+    return {};  // file systems without fallocate
+  }
+
+  void StartWriteback(uint64_t offset, uint64_t size) override {
+    ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                      SYNC_FILE_RANGE_WRITE);
+  }
+
+  Result<void> Sync() override {
+    if (::fdatasync(fd_) != 0) return ErrnoError(errno, "syncing", path_);
+    return {};
+  }
+
+ private:
+  const int fd_;
+  const std::string path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixFileSystem::Create(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode);
+  if (fd < 0) return ErrnoError(errno, "creating", path.native());
+  return std::make_unique<PosixFile>(fd, path.native());
+}
+
+Result<std::unique_ptr<File>> PosixFileSystem::OpenForRead(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    Error error = ErrnoError(errno, "opening", path.native());
+    if (errno == ENOENT) error.code = ErrorCode::kNotFound;
+    return error;
+  }
+  return std::make_unique<PosixFile>(fd, path.native());
+}
+
+Result<void> PosixFileSystem::Rename(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    return ErrnoError(errno, "renaming", from.native() + " to " + to.native());
+  }
+  return {};
+}
+
+Result<void> PosixFileSystem::Remove(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError(errno, "removing", path.native());
+  }
+  return {};
+}
+
+Result<void> PosixFileSystem::CreateDirectories(const fs::path& path) {
+  if (::mkdir(path.c_str(), kFolderMode) == 0) {
+    const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    return SyncDirectory(parent);
+  }
+  if (errno == ENOENT && path.has_parent_path()) {
+    TRY_VOID(CreateDirectories(path.parent_path()));
+    return CreateDirectories(path);
+  }
+  const int error_number = errno;
+  std::error_code ignored;
+  if (error_number == EEXIST && fs::is_directory(path, ignored)) return {};
+  return ErrnoError(error_number, "making the folder", path.native());
+}
+
+Result<void> PosixFileSystem::SyncDirectory(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoError(errno, "opening the folder", path.native());
+  const int status = ::fsync(fd);
+  const int error_number = errno;
+  ::close(fd);
+  if (status != 0) return ErrnoError(error_number, "syncing the folder", path.native());
+  return {};
+}
+
+Result<std::vector<std::string>> PosixFileSystem::List(const fs::path& path) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    names.push_back(it->path().filename().native());
+  }
+  if (error) return ErrnoError(error.value(), "listing", path.native());
+  return names;
+}
+
+Result<uint64_t> PosixFileSystem::FreeBytes(const fs::path& path) {
+  struct statvfs status{};
+  if (::statvfs(path.c_str(), &status) != 0) {
+    return ErrnoError(errno, "reading the free space of", path.native());
+  }
+  return static_cast<uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+Result<std::string> ReadWholeFile(const fs::path& path, uint64_t limit_bytes) {
+  PosixFileSystem files;
+  TRY(const auto file, files.OpenForRead(path));
+  std::string content(limit_bytes + 1, '\0');
+  TRY(const size_t size, file->ReadAt(0, std::as_writable_bytes(std::span(content))));
+  if (size > limit_bytes) {
+    return Error{ErrorCode::kInvalidArgument,
+                 path.native() + " is larger than " + std::to_string(limit_bytes) + " bytes"};
+  }
+  content.resize(size);
+  return content;
+}
+
+Result<void> ReplaceFile(const fs::path& path, std::string_view content, unsigned mode) {
+  PosixFileSystem files;
+  const fs::path temporary = path.native() + ".new";
+  TRY_VOID(files.Remove(temporary));
+  {
+    TRY(const auto file, files.Create(temporary));
+    TRY_VOID(file->WriteAt(0, AsBytes(content)));
+    if (::chmod(temporary.c_str(), mode) != 0) {
+      return ErrnoError(errno, "setting the mode of", temporary.native());
+    }
+    TRY_VOID(file->Sync());
+  }
+  TRY_VOID(files.Rename(temporary, path));
+  return files.SyncDirectory(path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
+Result<FolderLock> FolderLock::Take(const fs::path& folder) {
+  const fs::path path = folder / "lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
+  if (fd < 0) return ErrnoError(errno, "opening", path.native());
+  FolderLock lock(fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    char owner[32] = {};
+    const ssize_t n = ::pread(fd, owner, sizeof(owner) - 1, 0);
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the data folder " + folder.native() + " is in use by process " +
+                     (n > 0 ? owner : "(unknown)") + "; stop it, or use another folder"};
+  }
+  const std::string self = std::to_string(::getpid());
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, self.data(), self.size(), 0) < 0) {
+    return ErrnoError(errno, "writing", path.native());
+  }
+  return lock;
+}
+
+FolderLock::FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+FolderLock::~FolderLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace outport

@@ -1,0 +1,136 @@
+#include "registry/base/log.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "registry/base/clock.h"
+
+namespace outport {
+namespace {
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::off;
+}
+
+std::string_view Name(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "";
+}
+
+std::shared_ptr<spdlog::logger> MakeLogger(spdlog::sink_ptr sink, spdlog::level::level_enum level) {
+  auto logger = std::make_shared<spdlog::logger>("outport", std::move(sink));
+  logger->set_pattern("%v");
+  logger->set_level(level);
+  logger->flush_on(spdlog::level::debug);
+  return logger;
+}
+
+struct AppendValue {
+  std::string& out;
+  void operator()(const std::string& value) const { out += '"' + JsonEscape(value) + '"'; }
+  void operator()(int64_t value) const { out += std::to_string(value); }
+  void operator()(double value) const {
+    char text[32];
+    snprintf(text, sizeof(text), "%.6g", std::isfinite(value) ? value : 0.0);
+    out += text;
+  }
+  void operator()(bool value) const { out += value ? "true" : "false"; }
+};
+
+void AppendFields(std::string& out, Log::Fields fields) {
+  for (const Log::Field& field : fields) {
+    out += ",\"" + JsonEscape(field.key) + "\":";
+    std::visit(AppendValue{out}, field.value);
+  }
+}
+
+// The length of the UTF-8 sequence at the start of `text`, or 0 if it is none.
+size_t Utf8Length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const size_t length = lead < 0x80           ? 1
+                        : (lead >> 5) == 0x06 ? 2
+                        : (lead >> 4) == 0x0e ? 3
+                        : (lead >> 3) == 0x1e ? 4
+                                              : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
+std::string JsonEscape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    const char c = text[0];
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (length == 1 && static_cast<unsigned char>(c) < 0x20) {
+      char escaped[8];
+      snprintf(escaped, sizeof(escaped), "\\u%04x", static_cast<unsigned>(c));
+      out += escaped;
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return out;
+}
+
+Log Log::ToStandardError(LogLevel level) {
+  return Log(MakeLogger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), ToSpdlog(level)));
+}
+
+Log Log::Nowhere() {
+  return Log(MakeLogger(std::make_shared<spdlog::sinks::null_sink_mt>(), spdlog::level::off));
+}
+
+Log Log::With(Fields fields) const {
+  Log log = *this;
+  AppendFields(log.context_, fields);
+  return log;
+}
+
+void Log::Write(LogLevel level, std::string_view event, Fields fields) const {
+  const auto spdlog_level = ToSpdlog(level);
+  if (!sink_->should_log(spdlog_level)) return;
+  std::string line = "{\"time\":\"" + FormatTime(std::chrono::system_clock::now()) +
+                     "\",\"level\":\"" + std::string(Name(level)) + "\",\"event\":\"" +
+                     JsonEscape(event) + '"' + context_;
+  AppendFields(line, fields);
+  line += '}';
+  sink_->log(spdlog_level, line);
+}
+
+}  // namespace outport

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace spdlog {
+class logger;
+}
+
+namespace outport {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+// One JSON object a line, to standard error:
+//   {"time":"…","level":"info","event":"blob committed","digest":"sha256:…","size_bytes":12}
+// A Log is a cheap value: With() returns one that adds fields to every line. Safe for several
+// threads. Secrets are never given to it.
+class Log {
+ public:
+  struct Field {
+    template <class T>
+      requires std::is_convertible_v<T, std::string_view>
+    Field(std::string_view k, const T& v) : key(k), value(std::string(std::string_view(v))) {}
+    template <std::integral T>
+    Field(std::string_view k, T v) : key(k) {
+      if constexpr (std::is_same_v<T, bool>) {
+        value = v;
+      } else {
+        value = static_cast<int64_t>(v);
+      }
+    }
+    Field(std::string_view k, double v) : key(k), value(v) {}
+
+    std::string_view key;
+    std::variant<std::string, int64_t, double, bool> value;
+  };
+  using Fields = std::initializer_list<Field>;
+
+  // Lines below `level` are dropped.
+  static Log ToStandardError(LogLevel level);
+  // Drops everything.
+  static Log Nowhere();
+
+  Log With(Fields fields) const;
+
+  void Debug(std::string_view event, Fields fields = {}) const {
+    Write(LogLevel::kDebug, event, fields);
+  }
+  void Info(std::string_view event, Fields fields = {}) const {
+    Write(LogLevel::kInfo, event, fields);
+  }
+  void Warning(std::string_view event, Fields fields = {}) const {
+    Write(LogLevel::kWarning, event, fields);
+  }
+  void Error(std::string_view event, Fields fields = {}) const {
+    Write(LogLevel::kError, event, fields);
+  }
+
+ private:
+  explicit Log(std::shared_ptr<spdlog::logger> sink) : sink_(std::move(sink)) {}
+  void Write(LogLevel level, std::string_view event, Fields fields) const;
+
+  std::shared_ptr<spdlog::logger> sink_;  // shared by every Log made from the same one
+  std::string context_;                   // the fields of With(), as JSON members: ,"a":"b"
+};
+
+// `text` with what JSON must escape escaped; bytes that are not UTF-8 become U+FFFD.
+std::string JsonEscape(std::string_view text);
+
+}  // namespace outport

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+// clang's thread-safety annotations, for the members that a Mutex guards.
+#define GUARDED_BY(x) __attribute__((guarded_by(x)))
+#define REQUIRES_LOCK(...) __attribute__((requires_capability(__VA_ARGS__)))
+#define EXCLUDES_LOCK(...) __attribute__((locks_excluded(__VA_ARGS__)))
+
+namespace outport {
+
+// std::mutex with the annotations that libstdc++ lacks. Never held across a co_await.
+class __attribute__((capability("mutex"))) Mutex {
+ public:
+  void lock() __attribute__((acquire_capability())) { mutex_.lock(); }
+  void unlock() __attribute__((release_capability())) { mutex_.unlock(); }
+
+ private:
+  friend class CondVar;
+  std::mutex mutex_;
+};
+
+class __attribute__((scoped_lockable)) MutexLock {
+ public:
+  explicit MutexLock(Mutex& mutex) __attribute__((acquire_capability(mutex))) : mutex_(mutex) {
+    mutex_.lock();
+  }
+  ~MutexLock() __attribute__((release_capability())) { mutex_.unlock(); }
+  MutexLock(const MutexLock&) = delete;
+  MutexLock& operator=(const MutexLock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+// Waits may wake early: the caller tests its condition in a loop.
+class CondVar {
+ public:
+  void Wait(Mutex& mutex) REQUIRES_LOCK(mutex) {
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    condition_.wait(lock);
+    lock.release();
+  }
+  // False once the deadline has passed.
+  bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline)
+      REQUIRES_LOCK(mutex) {
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    const auto status = condition_.wait_until(lock, deadline);
+    lock.release();
+    return status == std::cv_status::no_timeout;
+  }
+  void NotifyOne() { condition_.notify_one(); }
+  void NotifyAll() { condition_.notify_all(); }
+
+ private:
+  std::condition_variable condition_;
+};
+
+}  // namespace outport

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <expected>
+#include <utility>
+
+#include "registry/base/error.h"
+
+namespace outport {
+
+// A value, or the reason there is none. (libstdc++ 12's std::expected is not nodiscard by itself.)
+template <class T>
+class [[nodiscard]] Result : public std::expected<T, Error> {
+ public:
+  using std::expected<T, Error>::expected;
+  Result(Error error) : std::expected<T, Error>(std::unexpect, std::move(error)) {}
+};
+
+}  // namespace outport
+
+// The only macros of the project, beside the lock annotations: they leave the function with the
+// error of an expression, or go on with its value.
+//
+//   TRY(const Digest digest, Digest::Parse(text));    declares `digest`
+//   TRY_VOID(file->Sync());
+//
+// CO_TRY and CO_TRY_VOID are the same in a coroutine. The declaring forms are several statements:
+// never under an unbraced `if`; `auto [a, b]` cannot be the declaration.
+#define OUTPORT_CAT_IMPL(a, b) a##b
+#define OUTPORT_CAT(a, b) OUTPORT_CAT_IMPL(a, b)
+#define OUTPORT_TRY_IMPL(ret, tmp, decl, ...)         \
+  auto tmp = (__VA_ARGS__);                           \
+  if (!tmp.has_value()) ret ::std::move(tmp).error(); \
+  decl = *::std::move(tmp)
+#define OUTPORT_TRY_VOID_IMPL(ret, tmp, ...)        \
+  if (auto tmp = (__VA_ARGS__); !tmp.has_value()) { \
+    ret ::std::move(tmp).error();                   \
+  }                                                 \
+  static_assert(true)
+#define TRY(decl, ...) OUTPORT_TRY_IMPL(return, OUTPORT_CAT(try_, __COUNTER__), decl, __VA_ARGS__)
+#define TRY_VOID(...) OUTPORT_TRY_VOID_IMPL(return, OUTPORT_CAT(try_, __COUNTER__), __VA_ARGS__)
+#define CO_TRY(decl, ...) \
+  OUTPORT_TRY_IMPL(co_return, OUTPORT_CAT(try_, __COUNTER__), decl, __VA_ARGS__)
+#define CO_TRY_VOID(...) \
+  OUTPORT_TRY_VOID_IMPL(co_return, OUTPORT_CAT(try_, __COUNTER__), __VA_ARGS__)

@@ -1,0 +1,256 @@
+#include "registry/base/settings.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "registry/base/file.h"
+
+namespace outport {
+
+// What all sections of one file share.
+struct Settings::Document {
+  std::string file;
+  std::multimap<int, std::string> problems;  // by line
+  // Every mapping that was opened, with the keys asked of it.
+  struct Mapping {
+    YAML::Node node;
+    std::string path;  // "registry." for error messages
+    std::set<std::string, std::less<>> known;
+  };
+  std::vector<std::shared_ptr<Mapping>> mappings;
+
+  void Add(const YAML::Node& node, const std::string& problem) {
+    const int line = node.Mark().line + 1;
+    problems.emplace(line, file + ":" + std::to_string(line) + ": " + problem);
+  }
+};
+
+struct Settings::Node {
+  std::shared_ptr<Document::Mapping> mapping;
+
+  // The value at `key`; an undefined node if there is none.
+  YAML::Node Find(std::string_view key) const {
+    mapping->known.emplace(key);
+    const YAML::Node& node = mapping->node;
+    if (!node.IsMap()) return YAML::Node(YAML::NodeType::Undefined);
+    return node[std::string(key)];
+  }
+  std::string Path(std::string_view key) const { return mapping->path + std::string(key); }
+};
+
+namespace {
+
+bool IsPresent(const YAML::Node& node) { return node.IsDefined() && !node.IsNull(); }
+
+struct Unit {
+  std::string_view suffix;
+  uint64_t factor;
+};
+
+constexpr std::array kSizeUnits = {
+    Unit{"", 1},
+    Unit{"B", 1},
+    Unit{"KiB", 1ULL << 10},
+    Unit{"MiB", 1ULL << 20},
+    Unit{"GiB", 1ULL << 30},
+    Unit{"TiB", 1ULL << 40},
+    Unit{"KB", 1000},
+    Unit{"MB", 1000000},
+    Unit{"GB", 1000000000},
+    Unit{"TB", 1000000000000},
+};
+constexpr std::array kDurationUnits = {
+    Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60000}, Unit{"h", 3600000}, Unit{"d", 86400000},
+};
+
+// A whole number with a unit; nullopt for anything else, overflow included.
+template <size_t N>
+std::optional<uint64_t> ParseWithUnit(std::string_view text, const std::array<Unit, N>& units) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  std::string_view suffix(end, text.data() + text.size());
+  while (suffix.starts_with(' ')) suffix.remove_prefix(1);
+  for (const Unit& unit : units) {
+    if (unit.suffix != suffix) continue;
+    uint64_t value = 0;
+    if (__builtin_mul_overflow(number, unit.factor, &value) || value > INT64_MAX) break;
+    return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<uint64_t> ParseSize(std::string_view text) {
+  if (const auto value = ParseWithUnit(text, kSizeUnits)) return *value;
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + std::string(text) + "' is not a size; write for example 512MiB or 10GiB"};
+}
+
+Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
+  if (const auto value = ParseWithUnit(text, kDurationUnits)) {
+    return std::chrono::milliseconds(*value);
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + std::string(text) + "' is not a duration; write for example 500ms, 2s or 24h"};
+}
+
+Settings::Settings(std::shared_ptr<Document> document, std::unique_ptr<Node> node)
+    : document_(std::move(document)), node_(std::move(node)) {}
+Settings::~Settings() = default;
+Settings::Settings(Settings&&) noexcept = default;
+
+Result<Settings> Settings::Load(const std::string& path) {
+  auto text = ReadWholeFile(path);
+  if (!text.has_value()) return std::move(text).error().Within("reading the configuration");
+  return Parse(*text, path);
+}
+
+Result<Settings> Settings::Parse(const std::string& text, const std::string& file_name) {
+  auto document = std::make_shared<Document>();
+  document->file = file_name;
+  YAML::Node root;
+  try {
+    root = YAML::Load(text);
+  } catch (const YAML::Exception& exception) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        file_name + ":" + std::to_string(exception.mark.line + 1) + ": not YAML: " + exception.msg};
+  }
+  if (IsPresent(root) && !root.IsMap()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 file_name + ":1: a configuration is a mapping of keys to values"};
+  }
+  auto mapping =
+      std::make_shared<Document::Mapping>(root, "", std::set<std::string, std::less<>>{});
+  document->mappings.push_back(mapping);
+  return Settings(document, std::make_unique<Node>(mapping));
+}
+
+std::string Settings::RequiredString(std::string_view key) {
+  if (!IsPresent(node_->Find(key))) {
+    document_->Add(node_->mapping->node, "the key '" + node_->Path(key) + "' is missing");
+    return "";
+  }
+  return String(key, "");
+}
+
+std::string Settings::String(std::string_view key, std::string_view fallback) {
+  const YAML::Node node = node_->Find(key);
+  if (!IsPresent(node)) return std::string(fallback);
+  if (!node.IsScalar()) {
+    document_->Add(node, "'" + node_->Path(key) + "' must be a single value");
+    return std::string(fallback);
+  }
+  return node.Scalar();
+}
+
+std::string Settings::Choice(std::string_view key, const std::vector<std::string>& choices,
+                             std::string_view fallback) {
+  std::string value = String(key, fallback);
+  if (std::ranges::find(choices, value) != choices.end()) return value;
+  std::string list;
+  for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
+  Complain(key, "'" + value + "' is not one of: " + list);
+  return std::string(fallback);
+}
+
+bool Settings::Bool(std::string_view key, bool fallback) {
+  const std::string value = String(key, fallback ? "true" : "false");
+  if (value == "true") return true;
+  if (value != "false") Complain(key, "'" + value + "' is neither true nor false");
+  return false;
+}
+
+int64_t Settings::Integer(std::string_view key, int64_t fallback, int64_t least, int64_t most) {
+  const std::string text = String(key, std::to_string(fallback));
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most) {
+    return value;
+  }
+  Complain(key, "'" + text + "' is not a whole number from " + std::to_string(least) + " to " +
+                    std::to_string(most));
+  return fallback;
+}
+
+uint64_t Settings::Size(std::string_view key, uint64_t fallback_bytes) {
+  const auto value = ParseSize(String(key, std::to_string(fallback_bytes)));
+  if (value.has_value()) return *value;
+  Complain(key, value.error().message);
+  return fallback_bytes;
+}
+
+std::chrono::milliseconds Settings::Duration(std::string_view key,
+                                             std::chrono::milliseconds fallback) {
+  const auto value = ParseDuration(String(key, std::to_string(fallback.count()) + "ms"));
+  if (value.has_value()) return *value;
+  Complain(key, value.error().message);
+  return fallback;
+}
+
+std::vector<std::string> Settings::Strings(std::string_view key,
+                                           const std::vector<std::string>& fallback) {
+  const YAML::Node node = node_->Find(key);
+  if (!IsPresent(node)) return fallback;
+  std::vector<std::string> values;
+  if (!node.IsSequence()) {
+    Complain(key, "must be a list");
+    return fallback;
+  }
+  for (const YAML::Node& element : node) {
+    if (element.IsScalar()) {
+      values.push_back(element.Scalar());
+    } else {
+      document_->Add(element, "'" + node_->Path(key) + "' must be a list of single values");
+    }
+  }
+  return values;
+}
+
+Settings Settings::Section(std::string_view key) {
+  YAML::Node node = node_->Find(key);
+  if (IsPresent(node) && !node.IsMap()) {
+    Complain(key, "must be a mapping of keys to values");
+    node = YAML::Node();
+  }
+  if (!IsPresent(node)) node = YAML::Node();
+  auto mapping = std::make_shared<Document::Mapping>(node, node_->Path(key) + ".",
+                                                     std::set<std::string, std::less<>>{});
+  document_->mappings.push_back(mapping);
+  return Settings(document_, std::make_unique<Node>(mapping));
+}
+
+void Settings::Complain(std::string_view key, std::string_view problem) {
+  const YAML::Node node = node_->Find(key);
+  document_->Add(IsPresent(node) ? node : node_->mapping->node,
+                 "'" + node_->Path(key) + "': " + std::string(problem));
+}
+
+Result<void> Settings::Finish() {
+  for (const auto& mapping : document_->mappings) {
+    if (!mapping->node.IsMap()) continue;
+    for (const auto& entry : mapping->node) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+      if (mapping->known.contains(key)) continue;
+      std::string known;
+      for (const std::string& name : mapping->known) known += (known.empty() ? "" : ", ") + name;
+      document_->Add(entry.first,
+                     "unknown key '" + mapping->path + key + "'; known here: " + known);
+    }
+  }
+  if (document_->problems.empty()) return {};
+  std::string all;
+  for (const auto& [line, problem] : document_->problems)
+    all += (all.empty() ? "" : "\n") + problem;
+  return Error{ErrorCode::kInvalidArgument, all};
+}
+
+}  // namespace outport

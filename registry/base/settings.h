@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/base/result.h"
+
+namespace outport {
+
+// Reads a YAML configuration strictly: every key is asked for by name, and Finish() tells of keys
+// that nobody asked for. Problems are collected, each as "FILE:LINE: what, and what to write
+// instead".
+//
+//   TRY(Settings settings, Settings::Load("store.yml"));
+//   config.data = settings.RequiredString("data");
+//   Settings registry = settings.Section("registry");
+//   config.listen = registry.String("listen", "0.0.0.0:5000");
+//   TRY_VOID(settings.Finish());
+//
+// A Settings and its sections share their problems. For one thread.
+class Settings {
+ public:
+  static Result<Settings> Load(const std::string& path);
+  static Result<Settings> Parse(const std::string& text, const std::string& file_name);
+
+  std::string RequiredString(std::string_view key);
+  std::string String(std::string_view key, std::string_view fallback);
+  // One of `choices`.
+  std::string Choice(std::string_view key, const std::vector<std::string>& choices,
+                     std::string_view fallback);
+  bool Bool(std::string_view key, bool fallback);
+  int64_t Integer(std::string_view key, int64_t fallback, int64_t least, int64_t most);
+  // "512", "64KiB", "10GiB", "2MB".
+  uint64_t Size(std::string_view key, uint64_t fallback_bytes);
+  // "500ms", "2s", "15m", "24h", "7d".
+  std::chrono::milliseconds Duration(std::string_view key, std::chrono::milliseconds fallback);
+  std::vector<std::string> Strings(std::string_view key, const std::vector<std::string>& fallback);
+  // A mapping; an absent one reads as empty.
+  Settings Section(std::string_view key);
+
+  // Adds a problem with the value at `key`, found by the caller.
+  void Complain(std::string_view key, std::string_view problem);
+
+  // kInvalidArgument with every problem, a line each, in the order of the file.
+  Result<void> Finish();
+
+  ~Settings();
+  Settings(Settings&&) noexcept;
+
+ private:
+  struct Document;
+  struct Node;
+  Settings(std::shared_ptr<Document> document, std::unique_ptr<Node> node);
+
+  std::shared_ptr<Document> document_;  // shared with the sections
+  std::unique_ptr<Node> node_;
+};
+
+// What Size() and Duration() accept, for command lines. kInvalidArgument names the text.
+Result<uint64_t> ParseSize(std::string_view text);
+Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
+
+}  // namespace outport

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
+#include "registry/security/authenticator.h"
+#include "registry/security/tls.h"
+#include "registry/service/registry.h"
+
+namespace outport {
+
+// Every wait and every size of a registry connection.
+struct HttpLimits {
+  size_t connections = 2000;  // beyond it new ones are closed at once, and counted
+  size_t header_bytes = 32 << 10;
+  std::chrono::seconds handshake{10};
+  std::chrono::seconds header{15};    // from a request's first byte to its header's end
+  std::chrono::seconds idle{120};     // between requests
+  std::chrono::seconds progress{30};  // a body that moves no byte for this long is cut
+};
+
+// The registry API over HTTPS (HTTP/1.1): the same code at the store and at a node, over another
+// Registry. Access: a client certificate of the fleet, then a user's password, then a grant.
+class RegistryServer {
+ public:
+  struct Options {
+    std::string listen = "0.0.0.0:5000";  // address:port, [v6]:port; port 0 picks one
+    HttpLimits limits = {};
+  };
+  // What it borrows outlives it.
+  struct Parts {
+    net::any_io_executor executor;  // many threads may run it: each connection has its own strand
+    std::shared_ptr<ServerTlsContext> tls;
+    Registry& registry;
+    Authenticator& authenticator;
+    Metrics& metrics;
+    Log log;
+  };
+  RegistryServer(Options options, Parts parts);
+  ~RegistryServer();
+
+  // Binds. kFailedPrecondition names the address and the reason (in use, no such address).
+  Result<void> Listen();
+  uint16_t port() const;
+  void Start();
+  // Stops accepting, lets requests in flight finish, cuts what is left at the deadline; returns
+  // when no connection is left. Blocks: not from the executor's threads, which must still run.
+  void Stop(std::chrono::steady_clock::time_point deadline);
+
+ private:
+  class Body;
+  std::unique_ptr<Body> body_;
+};
+
+}  // namespace outport

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "registry/base/result.h"
+#include "registry/oci/digest.h"
+
+namespace outport {
+
+// "library/busybox" (OCI distribution-spec, "Pulling manifests": <name>). At most 255 bytes. A
+// value.
+class RepositoryName {
+ public:
+  // kNameInvalid, naming the text and the rule.
+  static Result<RepositoryName> Parse(std::string_view text);
+  const std::string& ToString() const { return text_; }
+  auto operator<=>(const RepositoryName&) const = default;
+
+ private:
+  explicit RepositoryName(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+// [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}. A value.
+class Tag {
+ public:
+  static Result<Tag> Parse(std::string_view text);  // kTagInvalid
+  const std::string& ToString() const { return text_; }
+  auto operator<=>(const Tag&) const = default;
+
+ private:
+  explicit Tag(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+// What stands after /manifests/: a digest if it has a ':', else a tag.
+using Reference = std::variant<Tag, Digest>;
+Result<Reference> ParseReference(std::string_view text);  // kTagInvalid, kDigestInvalid
+std::string ToString(const Reference& reference);
+
+}  // namespace outport

@@ -1,0 +1,69 @@
+#include "registry/rpc/channel.h"
+
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/security/credentials.h>
+
+namespace outport::rpc {
+namespace {
+
+constexpr int kKeepaliveMs = 10000;
+constexpr int kKeepaliveTimeoutMs = 5000;
+constexpr int kMaxReconnectMs = 5000;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
+                                    bool own_connection) {
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = identity.authorities;
+  tls.pem_private_key = identity.private_key;
+  tls.pem_cert_chain = identity.certificate_chain;
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
+}
+
+std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity) {
+  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  tls.pem_root_certs = identity.authorities;
+  tls.pem_key_cert_pairs.push_back({identity.private_key, identity.certificate_chain});
+  return grpc::SslServerCredentials(tls);
+}
+
+Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
+                                        std::string_view domain, Role role) {
+  const auto auth = context.auth_context();
+  const auto ids = auth->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
+  if (!auth->IsPeerAuthenticated() || ids.size() != 1) {
+    return Error{ErrorCode::kUnauthorized,
+                 "this call needs a certificate of the fleet in the role '" +
+                     std::string(ToString(role)) + "'; none was shown"};
+  }
+  const std::string id(ids.front().data(), ids.front().size());
+  TRY(CertificateIdentity identity, ParseSpiffeId(id));
+  if (identity.domain != domain || identity.role != role) {
+    return Error{ErrorCode::kDenied, "this call needs a certificate in the role '" +
+                                         std::string(ToString(role)) + "' of the domain '" +
+                                         std::string(domain) + "'; the caller is " + id};
+  }
+  return identity;
+}
+
+std::string RequestIdOf(const grpc::ServerContextBase& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find(kRequestIdKey);
+  return found == metadata.end() ? std::string()
+                                 : std::string(found->second.data(), found->second.size());
+}
+
+}  // namespace outport::rpc

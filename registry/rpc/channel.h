@@ -1,0 +1,44 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_context.h>
+
+#include <memory>
+#include <string>
+
+#include "registry/base/result.h"
+#include "registry/security/identity.h"
+
+namespace outport::rpc {
+
+// The largest message either side accepts: a manifest, or a chunk of a blob, and room around it.
+inline constexpr int kMaxMessageBytes = 6 << 20;
+
+// What a side of the fleet's port shows and whom it trusts; PEM.
+struct TlsIdentity {
+  std::string certificate_chain;  // leaf first; empty: none is shown (enrolment)
+  std::string private_key;
+  std::string authorities;  // the fleet's own: no public authority is trusted here
+};
+
+// A channel to the store's fleet port. Does not block; reconnects by itself with backoff.
+// `own_connection`: not shared with other channels to the same address, for bulk transfers.
+std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
+                                    bool own_connection = false);
+
+// Asks callers for a certificate and verifies the one that comes; callers without one are let
+// through to the methods, each of which checks its caller with RequireRole (enrolment alone does
+// not).
+std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity);
+
+// Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, kDenied in
+// another role.
+Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
+                                        std::string_view domain, Role role);
+
+// Metadata that carries the id of a client's request from node to store.
+inline constexpr char kRequestIdKey[] = "outport-request-id";
+std::string RequestIdOf(const grpc::ServerContextBase& context);  // empty if there is none
+
+}  // namespace outport::rpc

@@ -1,0 +1,63 @@
+#include "registry/rpc/status.h"
+
+#include <string>
+
+namespace outport::rpc {
+namespace {
+
+constexpr char kSeparator = '\n';
+
+ErrorCode FromGrpcCode(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::CANCELLED:
+      return ErrorCode::kCancelled;
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return ErrorCode::kInvalidArgument;
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return ErrorCode::kDeadlineExceeded;
+    case grpc::StatusCode::NOT_FOUND:
+      return ErrorCode::kNotFound;
+    case grpc::StatusCode::ALREADY_EXISTS:
+      return ErrorCode::kAlreadyExists;
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return ErrorCode::kDenied;
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return ErrorCode::kUnauthorized;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return ErrorCode::kTooManyRequests;
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return ErrorCode::kFailedPrecondition;
+    case grpc::StatusCode::DATA_LOSS:
+      return ErrorCode::kCorrupt;
+    case grpc::StatusCode::UNAVAILABLE:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
+}  // namespace
+
+grpc::Status ToStatus(const Error& error) {
+  const ErrorTraits& traits = TraitsOf(error.code);
+  std::string details(traits.name);
+  for (const std::string& item : error.items) details += kSeparator + item;
+  return grpc::Status(static_cast<grpc::StatusCode>(traits.grpc_status), error.message, details);
+}
+
+Error FromStatus(const grpc::Status& status, std::string_view operation) {
+  std::string_view details = status.error_details();
+  const std::string_view name = details.substr(0, details.find(kSeparator));
+  if (const ErrorTraits* traits = FindErrorTraits(name)) {
+    Error error{traits->code, status.error_message()};
+    while (details.find(kSeparator) != std::string_view::npos) {
+      details.remove_prefix(details.find(kSeparator) + 1);
+      error.items.emplace_back(details.substr(0, details.find(kSeparator)));
+    }
+    return error;
+  }
+  return Error{FromGrpcCode(status.error_code()),
+               std::string(operation) + ": " + status.error_message()};
+}
+
+}  // namespace outport::rpc

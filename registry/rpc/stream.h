@@ -1,0 +1,164 @@
+#pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "registry/base/mutex.h"
+#include "registry/base/task_group.h"
+#include "registry/rpc/status.h"
+
+// Streams of gRPC's callback API as something that coroutines read and write. At most one read and
+// one write are under way at once, each awaited by one coroutine; a read and a write may be awaited
+// by two. Coroutines resume on their own executor.
+namespace outport::rpc {
+
+// One operation under way: who awaits it, to be resumed with gRPC's "ok".
+class PendingOperation {
+ public:
+  // Begins with `start` and returns what Complete() is given.
+  template <class Start>
+  net::awaitable<bool> Run(Start start) {
+    auto initiate = [this, &start](auto handler) {
+      auto executor = net::get_associated_executor(handler);
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      resume_ = [shared, executor, guard = net::make_work_guard(executor)](bool ok) {
+        net::post(executor, [shared, ok] { std::move (*shared)(ok); });
+      };
+      start();
+    };
+    co_return co_await net::async_initiate<const net::use_awaitable_t<>&, void(bool)>(
+        std::move(initiate), net::use_awaitable);
+  }
+  // From gRPC's thread, once for each Run.
+  void Complete(bool ok) { std::exchange(resume_, nullptr)(ok); }
+
+ private:
+  std::function<void(bool)> resume_;  // ordered by the operation itself: set before it, taken after
+};
+
+// The server's side of a bidirectional stream. Made by ServeStream, which also ends it; alive while
+// the serving coroutine runs.
+template <class In, class Out>
+class ServerStream final : public grpc::ServerBidiReactor<In, Out> {
+ public:
+  explicit ServerStream(grpc::CallbackServerContext* context) : context_(context) {}
+
+  grpc::CallbackServerContext& context() { return *context_; }
+  // False when the peer has no more to say, or is gone.
+  net::awaitable<bool> Read(In& into) {
+    return read_.Run([this, &into] { this->StartRead(&into); });
+  }
+  // False when the peer is gone. `message` lives until the call returns.
+  net::awaitable<bool> Write(const Out& message) {
+    return write_.Run([this, &message] { this->StartWrite(&message); });
+  }
+  // Makes reads and writes under way fail; any thread.
+  void Cancel() { context_->TryCancel(); }
+
+ private:
+  void OnReadDone(bool ok) override { read_.Complete(ok); }
+  void OnWriteDone(bool ok) override { write_.Complete(ok); }
+  void OnDone() override { delete this; }
+
+  grpc::CallbackServerContext* context_;
+  PendingOperation read_;
+  PendingOperation write_;
+};
+
+// The server's side of a stream that only the server writes; otherwise as ServerStream.
+template <class Out>
+class ServerWriter final : public grpc::ServerWriteReactor<Out> {
+ public:
+  explicit ServerWriter(grpc::CallbackServerContext* context) : context_(context) {}
+
+  grpc::CallbackServerContext& context() { return *context_; }
+  net::awaitable<bool> Write(const Out& message) {
+    return write_.Run([this, &message] { this->StartWrite(&message); });
+  }
+
+ private:
+  void OnWriteDone(bool ok) override { write_.Complete(ok); }
+  void OnDone() override { delete this; }
+
+  grpc::CallbackServerContext* context_;
+  PendingOperation write_;
+};
+
+// Serves one call of a stream with a coroutine `serve(Stream&) -> awaitable<Result<void>>`, as a
+// task of `tasks`, and finishes the call with what it returns. No read or write may be under way
+// when it returns. The server must be shut down, with a deadline, before `tasks` is drained.
+template <class Stream, class Serve>
+Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serve serve) {
+  auto* stream = new Stream(context);  // deletes itself in OnDone, as gRPC's reactors do
+  tasks.Spawn([stream, serve = std::move(serve)]() mutable -> net::awaitable<void> {
+    grpc::Status status(grpc::StatusCode::INTERNAL, "the call ended by an error of the server");
+    try {
+      const Result<void> result = co_await serve(*stream);
+      status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());
+    } catch (const std::exception&) {
+      stream->Finish(status);
+      throw;  // the task group logs it
+    }
+    stream->Finish(status);
+  });
+  return stream;
+}
+
+// The client's side of a bidirectional stream. Shared by the coroutines that use it; Close() is
+// called, and returns, before the last of them lets go.
+template <class Out, class In>
+class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
+ public:
+  // `begin(context, reactor)` is the stub's: stub.async()->Sync(context, reactor).
+  template <class Begin>
+  explicit ClientStream(Begin begin) {
+    begin(&context_, this);
+    this->AddHold();  // operations begin outside of reactions, until Close()
+    this->StartCall();
+  }
+
+  // False when the stream has ended; Close() says why.
+  net::awaitable<bool> Read(In& into) {
+    return read_.Run([this, &into] { this->StartRead(&into); });
+  }
+  net::awaitable<bool> Write(const Out& message) {
+    return write_.Run([this, &message] { this->StartWrite(&message); });
+  }
+  // Makes reads and writes under way, and later ones, fail; any thread.
+  void Cancel() { context_.TryCancel(); }
+  // Cancels and waits for the end. REQUIRES: no read or write is under way; called once.
+  net::awaitable<grpc::Status> Close() {
+    co_await done_.Run([this] {
+      context_.TryCancel();
+      this->RemoveHold();
+    });
+    co_return status_;
+  }
+
+ private:
+  void OnReadDone(bool ok) override { read_.Complete(ok); }
+  void OnWriteDone(bool ok) override { write_.Complete(ok); }
+  void OnDone(const grpc::Status& status) override {
+    status_ = status;
+    done_.Complete(status.ok());
+  }
+
+  grpc::ClientContext context_;
+  grpc::Status status_;
+  PendingOperation read_;
+  PendingOperation write_;
+  PendingOperation done_;
+};
+
+}  // namespace outport::rpc

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/rpc/channel.h"
+#include "registry/rpc/status.h"
+
+namespace outport::rpc {
+
+struct CallOptions {
+  std::string operation;  // for errors: "resolving library/busybox:latest at the store"
+  std::chrono::milliseconds timeout{1000};
+  std::string request_id;  // sent along if not empty
+};
+
+// Makes a unary call through the callback API and resumes the caller on its own executor:
+//
+//   auto invoke = [&](auto... a) { stub.async()->Resolve(a...); };
+//   CO_TRY(auto response, co_await Call<v1::ResolveResponse>(invoke, request, options));
+template <class Response, class Invoke, class Request>
+net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOptions options) {
+  // Shared by the call, which gRPC may still finish when the coroutine is gone, and the coroutine.
+  struct State {
+    grpc::ClientContext context;
+    Request request;
+    Response response;
+  };
+  auto state = std::make_shared<State>();
+  state->request = std::move(request);
+  state->context.set_deadline(std::chrono::system_clock::now() + options.timeout);
+  if (!options.request_id.empty()) state->context.AddMetadata(kRequestIdKey, options.request_id);
+  auto initiate = [state, &invoke](auto handler) {
+    auto executor = net::get_associated_executor(handler);
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    auto done = [state, shared, executor,
+                 guard = net::make_work_guard(executor)](const grpc::Status& status) {
+      net::post(executor, [shared, status] { std::move (*shared)(status); });
+    };
+    invoke(&state->context, &state->request, &state->response,
+           std::function<void(grpc::Status)>(std::move(done)));
+  };
+  const grpc::Status status =
+      co_await net::async_initiate<const net::use_awaitable_t<>&, void(grpc::Status)>(
+          std::move(initiate), net::use_awaitable);
+  if (!status.ok()) co_return FromStatus(status, options.operation);
+  co_return std::move(state->response);
+}
+
+// Serves a unary method with a function that blocks: `serve` returns a Result<Response>, runs on
+// `pool`, and may use what gRPC keeps until Finish: the context and the request.
+template <class Response, class Serve>
+grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, BlockingPool& pool,
+                                        Response* response, Serve serve) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  auto run = [reactor, response, serve = std::move(serve)]() mutable {
+    Result<Response> result = serve();
+    if (result.has_value()) *response = *std::move(result);
+    reactor->Finish(result.has_value() ? grpc::Status::OK : ToStatus(result.error()));
+  };
+  if (!pool.Post(std::move(run))) reactor->Finish(ToStatus(pool.Refusal()));
+  return reactor;
+}
+
+}  // namespace outport::rpc

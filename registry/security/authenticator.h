@@ -1,0 +1,48 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/metrics.h"
+#include "registry/security/user.h"
+
+namespace outport {
+
+// Checks names and passwords: a bcrypt verification once, then a keyed, bounded, short-lived memory
+// of credentials that were right. One verification is under way per credential, however many ask;
+// unknown users cost the same work. Safe for all threads.
+class Authenticator {
+ public:
+  struct Options {
+    size_t cache_entries = 10000;
+    std::chrono::seconds cache_life{300};
+  };
+  // `pool` runs nothing but bcrypt: its queue is the limit beyond which 429 is answered.
+  Authenticator(const UserDirectory& users, BlockingPool& pool, const Clock& clock,
+                Metrics& metrics, Options options);
+  ~Authenticator();
+
+  // The user, as it is now. kUnauthorized, the same for unknown users and wrong passwords;
+  // kTooManyRequests when too many verifications wait. A remembered credential does not block and
+  // does not suspend. A change of the user's password forgets what was remembered of it.
+  net::awaitable<Result<std::shared_ptr<const User>>> Authenticate(std::string name,
+                                                                   std::string password);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// "Basic <base64 of name:password>" (RFC 7617); kUnauthorized for anything else.
+struct Credentials {
+  std::string name;
+  std::string password;
+};
+Result<Credentials> ParseBasicAuthorization(std::string_view header);
+
+}  // namespace outport

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/base/result.h"
+
+namespace outport {
+
+// What a certificate of the fleet may be used as: the first path element of its URI SAN,
+// spiffe://<domain>/<role>/<name>.
+enum class Role { kClient, kNode, kAdmin, kStore };
+std::string_view ToString(Role role);  // "client"
+Result<Role> ParseRole(std::string_view text);
+
+// [a-z0-9]([a-z0-9._-]*[a-z0-9])?, at most 64 bytes: users, nodes, certificates.
+// kInvalidArgument names the text and the rule.
+Result<std::string> ParseSubjectName(std::string_view text);
+
+// Who a certificate says its holder is.
+struct CertificateIdentity {
+  std::string domain;
+  Role role = Role::kClient;
+  std::string name;
+  std::string serial;         // lowercase hex
+  std::string issuer_key_id;  // lowercase hex of the authority key identifier
+};
+
+// "spiffe://outport/node/eu-west".
+std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name);
+Result<CertificateIdentity> ParseSpiffeId(std::string_view uri);  // serial and issuer left empty
+
+enum class Action { kPull, kPush, kDelete, kAdmin };
+std::string_view ToString(Action action);
+
+}  // namespace outport

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/base/result.h"
+#include "registry/security/identity.h"
+
+// The fleet's private certificate authority. Keys are ECDSA P-256. Everything is PEM text; nothing
+// here touches files. Not for the hot path; does not block.
+namespace outport::pki {
+
+struct KeyPair {
+  std::string certificate;  // PEM
+  std::string private_key;  // PEM (PKCS#8)
+};
+
+// The certificates of the fleet's authority: leaf certificates are signed by `issuing`, which
+// `root` signs.
+struct Authority {
+  std::string domain;  // of the SPIFFE ids: "outport"
+  KeyPair root;        // root.private_key may be empty: it can live offline
+  KeyPair issuing;
+};
+
+// A new two-tier authority: a root of 20 years, an issuing CA of 5.
+Result<Authority> CreateAuthority(const std::string& domain);
+
+std::string CreatePrivateKey();
+
+// A PKCS#10 request that proves possession of the key. The subject in it is ignored by Issue().
+Result<std::string> CreateRequest(std::string_view private_key);
+
+struct LeafOptions {
+  Role role = Role::kClient;
+  std::string name;                     // goes into the URI SAN and the CN
+  std::vector<std::string> host_names;  // DNS names or IP addresses, for server certificates
+  bool server = false;                  // extended key usage serverAuth
+  bool client = true;                   // extended key usage clientAuth
+  std::chrono::seconds lifetime{0};
+};
+
+struct IssuedCertificate {
+  std::string certificate;  // PEM of the leaf alone
+  std::string serial;       // lowercase hex, 128 random bits
+  std::string issuer_key_id;
+  std::chrono::system_clock::time_point not_after;
+};
+
+// Signs the key of `request`. kInvalidArgument if its signature is wrong or its key is weak
+// (anything but ECDSA P-256/P-384 and RSA of at least 2048 bits).
+Result<IssuedCertificate> Issue(const Authority& authority, std::string_view request,
+                                const LeafOptions& options);
+
+// Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
+Result<std::string> Fingerprint(std::string_view pem);
+
+// The identity in the first certificate of `pem`, unverified.
+Result<CertificateIdentity> Inspect(std::string_view pem);
+Result<std::chrono::system_clock::time_point> NotAfter(std::string_view pem);
+
+}  // namespace outport::pki

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "registry/base/file.h"
+#include "registry/storage/blob_store.h"
+
+namespace outport {
+
+// A BlobStore in a folder:
+//
+//   ROOT/blobs/<algorithm>/ab/<hex>.<n>   a committed blob; n is random for each commit
+//   ROOT/<pending>/<id>                   one being written; removed at start
+//   ROOT/quarantine/<object, '/' as '_'>  what failed its checksum
+//
+// Commit: sync file, rename, sync directory. After a failed sync the file is discarded.
+class DiskBlobStore final : public BlobStore {
+ public:
+  // `pending`: "uploads" at the store, "fetch" at a node.
+  static Result<std::unique_ptr<DiskBlobStore>> Open(FileSystem& files,
+                                                     const std::filesystem::path& root,
+                                                     std::string pending);
+
+  Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override;
+  Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override;
+  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm) override;
+  Result<void> Sync(const std::string& object) override;
+  Result<void> Remove(const std::string& object) override;
+  Result<void> Quarantine(const std::string& object) override;
+  Result<void> DiscardUncommitted() override;
+  Result<uint64_t> FreeBytes() override;
+
+ private:
+  DiskBlobStore(FileSystem& files, std::filesystem::path root, std::string pending);
+
+  FileSystem& files_;
+  const std::filesystem::path root_;
+  const std::string pending_;
+};
+
+}  // namespace outport

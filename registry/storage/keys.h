@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+
+// The key layout of a MetaStore. Values are messages of proto/outport/v1/record.proto, by the name
+// in brackets; rows with none are empty.
+//
+//   repository/<repo>                          [RepositoryRow]
+//   tag/<repo>\0<tag>                          [TagRow]
+//   tagged/<repo>\0<digest>\0<tag>             the tags of a manifest
+//   manifest/<repo>\0<digest>                  [ManifestRow]  manifest visible in the repository
+//   content/<digest>                           the exact bytes of a manifest
+//   link/<repo>\0<digest>                      [LinkRow]      blob visible in the repository
+//   linked/<digest>\0<repo>                    the way back
+//   blob/<digest>                              [BlobRow]
+//   reference/<child>\0<repo>\0<parent>        what keeps a digest alive
+//   referrer/<repo>\0<subject>\0<digest>       [ReferrerRow]
+//   intent/<object>                            [IntentRow]    a blob commit under way
+//   change/<sequence, 8 bytes big-endian>      hash and [Change], written by the commit
+//   head                                       the log's last position, written by the commit
+//   user/<name>                                [UserRow]
+//   certificate/<issuer key id>/<serial>       [CertificateRow]
+//   node/<name>                                [NodeRow]
+//   invitation/<hash of the secret>            [InvitationRow]
+//   store                                      [StoreRow]     the store's epoch and name
+//   replica                                    [ReplicaRow]   a node's applied position
+//   cached/<digest>                            [CachedRow]    a node's copy of a blob
+//
+// Repository names and tags hold no NUL and no '/' is special: a prefix ends with '/' or NUL, so no
+// name is a prefix of another's rows.
+namespace outport::keys {
+
+inline constexpr char kSeparator = '\0';
+
+std::string Repository(const RepositoryName& repository);
+std::string TagOf(const RepositoryName& repository, const Tag& tag);
+std::string Tagged(const RepositoryName& repository, const Digest& digest, const Tag& tag);
+std::string ManifestOf(const RepositoryName& repository, const Digest& digest);
+std::string Content(const Digest& digest);
+std::string Link(const RepositoryName& repository, const Digest& digest);
+std::string Linked(const Digest& digest, const RepositoryName& repository);
+std::string Blob(const Digest& digest);
+std::string ReferenceOf(const Digest& child, const RepositoryName& repository,
+                        const Digest& parent);
+std::string Referrer(const RepositoryName& repository, const Digest& subject, const Digest& digest);
+std::string Intent(std::string_view object);
+std::string User(std::string_view name);
+std::string Certificate(std::string_view issuer_key_id, std::string_view serial);
+std::string Node(std::string_view name);
+std::string Invitation(std::string_view secret_hash);
+std::string Cached(const Digest& digest);
+inline constexpr std::string_view kStore = "store";
+inline constexpr std::string_view kReplica = "replica";
+
+// Prefixes of scans.
+inline constexpr std::string_view kRepositories = "repository/";
+inline constexpr std::string_view kTags = "tag/";
+inline constexpr std::string_view kManifests = "manifest/";
+inline constexpr std::string_view kLinks = "link/";
+inline constexpr std::string_view kBlobs = "blob/";
+inline constexpr std::string_view kIntents = "intent/";
+inline constexpr std::string_view kUsers = "user/";
+inline constexpr std::string_view kCertificates = "certificate/";
+inline constexpr std::string_view kNodes = "node/";
+inline constexpr std::string_view kInvitations = "invitation/";
+inline constexpr std::string_view kCachedBlobs = "cached/";
+std::string TagsOf(const RepositoryName& repository);                        // tag/<repo>\0
+std::string TagsOn(const RepositoryName& repository, const Digest& digest);  // tagged/…\0…\0
+
+// The part of `key` behind `prefix`: the tag of a tag row, the name of a repository row.
+std::string_view After(std::string_view key, std::string_view prefix);
+
+}  // namespace outport::keys
