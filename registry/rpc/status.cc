@@ -46,7 +46,8 @@ grpc::Status ToStatus(const Error& error) {
 }
 
 Error FromStatus(const grpc::Status& status, std::string_view operation) {
-  std::string_view details = status.error_details();
+  const std::string all_details = status.error_details();
+  std::string_view details = all_details;
   const std::string_view name = details.substr(0, details.find(kSeparator));
   if (const ErrorTraits* traits = FindErrorTraits(name)) {
     Error error{traits->code, status.error_message()};
