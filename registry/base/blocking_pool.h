@@ -49,8 +49,8 @@ class BlockingPool {
   const size_t queue_limit_;
   Mutex mutex_;
   CondVar ready_;
-  std::deque<std::move_only_function<void()>> queue_ GUARDED_BY(mutex_);
-  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::deque<std::move_only_function<void()>> queue_ OUTPORT_GUARDED_BY(mutex_);
+  bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 

@@ -4,10 +4,11 @@
 #include <condition_variable>
 #include <mutex>
 
-// clang's thread-safety annotations, for the members that a Mutex guards.
-#define GUARDED_BY(x) __attribute__((guarded_by(x)))
-#define REQUIRES_LOCK(...) __attribute__((requires_capability(__VA_ARGS__)))
-#define EXCLUDES_LOCK(...) __attribute__((locks_excluded(__VA_ARGS__)))
+// clang's thread-safety annotations, for the members that a Mutex guards. (The bare names are taken
+// by protobuf's headers.)
+#define OUTPORT_GUARDED_BY(x) __attribute__((guarded_by(x)))
+#define OUTPORT_REQUIRES_LOCK(...) __attribute__((requires_capability(__VA_ARGS__)))
+#define OUTPORT_EXCLUDES_LOCK(...) __attribute__((locks_excluded(__VA_ARGS__)))
 
 namespace outport {
 
@@ -38,14 +39,14 @@ class __attribute__((scoped_lockable)) MutexLock {
 // Waits may wake early: the caller tests its condition in a loop.
 class CondVar {
  public:
-  void Wait(Mutex& mutex) REQUIRES_LOCK(mutex) {
+  void Wait(Mutex& mutex) OUTPORT_REQUIRES_LOCK(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();
   }
   // False once the deadline has passed.
   bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline)
-      REQUIRES_LOCK(mutex) {
+      OUTPORT_REQUIRES_LOCK(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     const auto status = condition_.wait_until(lock, deadline);
     lock.release();

@@ -32,9 +32,9 @@ class Notifier {
 
  private:
   mutable Mutex mutex_;
-  uint64_t version_ GUARDED_BY(mutex_) = 0;
+  uint64_t version_ OUTPORT_GUARDED_BY(mutex_) = 0;
   // Each shared by its waiting coroutine and the cancellation on its way there.
-  std::vector<std::shared_ptr<net::steady_timer>> waiters_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<net::steady_timer>> waiters_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport

@@ -26,7 +26,7 @@ struct Settings::Document {
   std::vector<std::shared_ptr<Mapping>> mappings;
 
   void Add(const YAML::Node& node, const std::string& problem) {
-    const int line = node.Mark().line + 1;
+    const int line = std::max(node.Mark().line + 1, 1);  // an empty file has no mark
     problems.emplace(line, file + ":" + std::to_string(line) + ": " + problem);
   }
 };
@@ -216,14 +216,13 @@ std::vector<std::string> Settings::Strings(std::string_view key,
 }
 
 Settings Settings::Section(std::string_view key) {
-  YAML::Node node = node_->Find(key);
-  if (IsPresent(node) && !node.IsMap()) {
-    Complain(key, "must be a mapping of keys to values");
-    node = YAML::Node();
-  }
-  if (!IsPresent(node)) node = YAML::Node();
-  auto mapping = std::make_shared<Document::Mapping>(node, node_->Path(key) + ".",
-                                                     std::set<std::string, std::less<>>{});
+  const YAML::Node found = node_->Find(key);
+  const bool is_mapping = IsPresent(found) && found.IsMap();
+  if (IsPresent(found) && !is_mapping) Complain(key, "must be a mapping of keys to values");
+  // A node that was not found must not be assigned to: yaml-cpp throws.
+  auto mapping =
+      std::make_shared<Document::Mapping>(is_mapping ? found : YAML::Node(), node_->Path(key) + ".",
+                                          std::set<std::string, std::less<>>{});
   document_->mappings.push_back(mapping);
   return Settings(document_, std::make_unique<Node>(mapping));
 }

@@ -22,7 +22,7 @@ struct TaskGroup::State {
   Notifier changed;
   CondVar emptied;
   mutable Mutex mutex;
-  std::list<std::shared_ptr<Task>> tasks GUARDED_BY(mutex);
+  std::list<std::shared_ptr<Task>> tasks OUTPORT_GUARDED_BY(mutex);
 
   bool Empty() const {
     MutexLock lock(mutex);

@@ -45,7 +45,7 @@ class UserDirectory {
  private:
   mutable Mutex mutex_;
   // Shared with the requests that are under way with an older version.
-  std::unordered_map<std::string, std::shared_ptr<const User>> users_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::shared_ptr<const User>> users_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport

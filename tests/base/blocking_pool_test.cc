@@ -1,0 +1,93 @@
+#include "registry/base/blocking_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <latch>
+#include <string>
+#include <thread>
+
+namespace outport {
+namespace {
+
+// Runs one coroutine to its end on a context of its own.
+template <class T>
+T RunToEnd(net::awaitable<T> work) {
+  net::io_context context;
+  auto strand = net::make_strand(context);
+  std::future<T> result = net::co_spawn(strand, std::move(work), boost::asio::use_future);
+  context.run();
+  return result.get();
+}
+
+TEST(BlockingPool, RunsWorkElsewhereAndResumesHere) {
+  BlockingPool pool("test", 2, 10);
+  auto work = [&]() -> net::awaitable<Result<std::string>> {
+    const auto here = std::this_thread::get_id();
+    auto job = [here]() -> Result<std::string> {
+      if (std::this_thread::get_id() == here) return Error{ErrorCode::kInternal, "same thread"};
+      return std::string("done");
+    };
+    auto result = co_await Blocking(pool, job);
+    EXPECT_EQ(std::this_thread::get_id(), here);
+    co_return result;
+  };
+  const Result<std::string> result = RunToEnd(work());
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(*result, "done");
+}
+
+TEST(BlockingPool, AFullQueueRefusesAtOnce) {
+  BlockingPool pool("test", 1, 1);
+  std::latch started(1);
+  std::latch release(1);
+  ASSERT_TRUE(pool.Post([&] {
+    started.count_down();
+    release.wait();
+  }));
+  started.wait();
+  ASSERT_TRUE(pool.Post([] {})) << "one may wait";
+  auto work = [&]() -> net::awaitable<Result<void>> {
+    auto job = []() -> Result<void> { return {}; };
+    co_return co_await Blocking(pool, job);
+  };
+  const Result<void> refused = RunToEnd(work());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
+  release.count_down();
+}
+
+TEST(BlockingPool, StopRunsWhatIsQueued) {
+  std::atomic<int> ran = 0;
+  BlockingPool pool("test", 2, 100);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.Post([&] { ++ran; }));
+  pool.Stop();
+  EXPECT_EQ(ran, 100);
+  EXPECT_FALSE(pool.Post([] {}));
+}
+
+TEST(BlockingPool, ManyCoroutinesShareIt) {
+  BlockingPool pool("test", 4, 1000);
+  net::io_context context;
+  std::atomic<int> sum = 0;
+  for (int i = 1; i <= 500; ++i) {
+    auto work = [&, i]() -> net::awaitable<void> {
+      auto job = [i]() -> Result<int> { return i; };
+      const Result<int> n = co_await Blocking(pool, job);
+      sum += *n;
+    };
+    net::co_spawn(net::make_strand(context), work, [](std::exception_ptr) {});
+  }
+  std::thread second([&] { context.run(); });
+  context.run();
+  second.join();
+  EXPECT_EQ(sum, 500 * 501 / 2);
+}
+
+}  // namespace
+}  // namespace outport

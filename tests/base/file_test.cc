@@ -1,0 +1,103 @@
+#include "registry/base/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+namespace outport {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileTest : public testing::Test {
+ protected:
+  FileTest() : folder_(fs::path(testing::TempDir()) / ("outport-" + RandomHex(8))) {
+    fs::create_directories(folder_);
+  }
+  ~FileTest() override { fs::remove_all(folder_); }
+
+  static unsigned Mode(const fs::path& path) {
+    struct stat status{};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_mode & 0777;
+  }
+
+  const fs::path folder_;
+  PosixFileSystem files_;
+};
+
+TEST_F(FileTest, ReadsWhatWasWritten) {
+  const auto file = files_.Create(folder_ / "a");
+  ASSERT_TRUE(file.has_value());
+  ASSERT_TRUE((*file)->WriteAt(0, AsBytes("hello")).has_value());
+  ASSERT_TRUE((*file)->WriteAt(5, AsBytes(" world")).has_value());
+  ASSERT_TRUE((*file)->Sync().has_value());
+  EXPECT_EQ(*(*file)->Size(), 11u);
+
+  const auto reader = files_.OpenForRead(folder_ / "a");
+  std::string text(20, '-');
+  EXPECT_EQ(*(*reader)->ReadAt(6, std::as_writable_bytes(std::span(text))), 5u);
+  EXPECT_EQ(text.substr(0, 5), "world");
+  EXPECT_EQ((*reader)->ReadCachedAt(0, std::as_writable_bytes(std::span(text).first(5))), 5u);
+}
+
+TEST_F(FileTest, CreateRefusesWhatExists) {
+  ASSERT_TRUE(files_.Create(folder_ / "a").has_value());
+  const auto again = files_.Create(folder_ / "a");
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().message, "creating " + (folder_ / "a").native() + ": File exists");
+}
+
+TEST_F(FileTest, WhatIsNotThereIsNotFound) {
+  EXPECT_EQ(files_.OpenForRead(folder_ / "none").error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(files_.Remove(folder_ / "none").has_value());
+}
+
+TEST_F(FileTest, FilesAndFoldersAreTheOwnersAlone) {
+  ASSERT_TRUE(files_.CreateDirectories(folder_ / "x/y/z").has_value());
+  ASSERT_TRUE(files_.CreateDirectories(folder_ / "x/y/z").has_value());
+  ASSERT_TRUE(files_.Create(folder_ / "x/y/z/f").has_value());
+  EXPECT_EQ(Mode(folder_ / "x/y"), 0700u);
+  EXPECT_EQ(Mode(folder_ / "x/y/z/f"), 0600u);
+}
+
+TEST_F(FileTest, AFileInTheWayOfAFolderIsNamed) {
+  ASSERT_TRUE(files_.Create(folder_ / "x").has_value());
+  const auto made = files_.CreateDirectories(folder_ / "x/y");
+  ASSERT_FALSE(made.has_value());
+  EXPECT_NE(made.error().message.find((folder_ / "x/y").native()), std::string::npos);
+}
+
+TEST_F(FileTest, ReplaceFilePutsTheNewContentInPlace) {
+  const fs::path path = folder_ / "config";
+  ASSERT_TRUE(ReplaceFile(path, "one", 0644).has_value());
+  ASSERT_TRUE(ReplaceFile(path, "two").has_value());
+  EXPECT_EQ(*ReadWholeFile(path), "two");
+  EXPECT_EQ(Mode(path), 0600u);
+  EXPECT_EQ(files_.List(folder_)->size(), 1u) << "no temporary is left";
+}
+
+TEST_F(FileTest, ReadWholeFileHasALimit) {
+  ASSERT_TRUE(ReplaceFile(folder_ / "big", std::string(100, 'x')).has_value());
+  EXPECT_TRUE(ReadWholeFile(folder_ / "big", 100).has_value());
+  EXPECT_EQ(ReadWholeFile(folder_ / "big", 99).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(FileTest, OneProcessOwnsAFolder) {
+  {
+    const auto lock = FolderLock::Take(folder_);
+    ASSERT_TRUE(lock.has_value());
+    const auto second = FolderLock::Take(folder_);
+    ASSERT_FALSE(second.has_value());
+    EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+    EXPECT_NE(second.error().message.find(folder_.native()), std::string::npos);
+    EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+  }
+  EXPECT_TRUE(FolderLock::Take(folder_).has_value()) << "the lock goes with its owner";
+}
+
+}  // namespace
+}  // namespace outport

@@ -1,0 +1,104 @@
+#include "registry/base/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace outport {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Reads a small configuration the way a daemon does; returns the problems, or "".
+std::string Problems(const std::string& text) {
+  auto settings = Settings::Parse(text, "store.yml");
+  if (!settings.has_value()) return settings.error().message;
+  settings->RequiredString("data");
+  Settings registry = settings->Section("registry");
+  registry.String("listen", "0.0.0.0:5000");
+  registry.Integer("connections", 10, 1, 100);
+  registry.Duration("idle", 1s);
+  registry.Size("header", 1024);
+  registry.Choice("client_auth", {"require", "off"}, "require");
+  registry.Bool("quiet", false);
+  registry.Strings("names", {});
+  const auto finished = settings->Finish();
+  return finished.has_value() ? "" : finished.error().message;
+}
+
+struct Case {
+  const char* what;
+  const char* text;
+  const char* problems;
+};
+
+constexpr Case kCases[] = {
+    {"the least is accepted", "data: /d", ""},
+    {"everything is accepted",
+     "data: /d\nregistry: {listen: ':1', connections: 5, idle: 500ms, header: 64KiB, "
+     "client_auth: off, quiet: true, names: [a, b]}",
+     ""},
+    {"a required key that is missing is named", "registry: {}",
+     "store.yml:1: the key 'data' is missing"},
+    {"an unknown key is named with its line", "data: /d\nlisten: ':1'",
+     "store.yml:2: unknown key 'listen'; known here: data, registry"},
+    {"an unknown key of a section has its path", "data: /d\nregistry:\n  listn: ':1'",
+     "store.yml:3: unknown key 'registry.listn'; known here: client_auth, connections, header, "
+     "idle, listen, names, quiet"},
+    {"a number out of range", "data: /d\nregistry: {connections: 101}",
+     "store.yml:2: 'registry.connections': '101' is not a whole number from 1 to 100"},
+    {"not a number", "data: /d\nregistry: {connections: 5x}",
+     "store.yml:2: 'registry.connections': '5x' is not a whole number from 1 to 100"},
+    {"not a duration", "data: /d\nregistry: {idle: 5}",
+     "store.yml:2: 'registry.idle': '5' is not a duration; write for example 500ms, 2s or 24h"},
+    {"not a size", "data: /d\nregistry: {header: many}",
+     "store.yml:2: 'registry.header': 'many' is not a size; write for example 512MiB or 10GiB"},
+    {"not a choice", "data: /d\nregistry: {client_auth: maybe}",
+     "store.yml:2: 'registry.client_auth': 'maybe' is not one of: require, off"},
+    {"not a bool", "data: /d\nregistry: {quiet: 1}",
+     "store.yml:2: 'registry.quiet': '1' is neither true nor false"},
+    {"a list where a value belongs", "data: [a]", "store.yml:1: 'data' must be a single value"},
+    {"a value where a section belongs", "data: /d\nregistry: 7",
+     "store.yml:2: 'registry': must be a mapping of keys to values"},
+    {"a value where a list belongs", "data: /d\nregistry: {names: a}",
+     "store.yml:2: 'registry.names': must be a list"},
+    {"a list is no configuration", "[a]",
+     "store.yml:1: a configuration is a mapping of keys to values"},
+    {"an empty file lacks its keys", "", "store.yml:1: the key 'data' is missing"},
+    {"two problems are both told", "data: /d\nx: 1\ny: 2",
+     "store.yml:2: unknown key 'x'; known here: data, registry\n"
+     "store.yml:3: unknown key 'y'; known here: data, registry"},
+};
+
+TEST(Settings, SaysWhatIsWrongAndWhere) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.what);
+    EXPECT_EQ(Problems(c.text), c.problems);
+  }
+}
+
+TEST(Settings, BadYamlIsToldWithItsLine) {
+  const std::string problem = Problems("data: /d\nregistry: {a: [1, 2\n");
+  EXPECT_TRUE(problem.starts_with("store.yml:")) << problem;
+  EXPECT_NE(problem.find("not YAML"), std::string::npos) << problem;
+}
+
+TEST(Settings, AMissingFileIsNamed) {
+  const auto settings = Settings::Load("/nonexistent/store.yml");
+  ASSERT_FALSE(settings.has_value());
+  EXPECT_EQ(settings.error().message,
+            "reading the configuration: opening /nonexistent/store.yml: No such file or directory");
+}
+
+TEST(Settings, UnitsAreRead) {
+  EXPECT_EQ(*ParseSize("512"), 512u);
+  EXPECT_EQ(*ParseSize("10GiB"), 10ull << 30);
+  EXPECT_EQ(*ParseSize("2MB"), 2000000u);
+  EXPECT_FALSE(ParseSize("99999999999TiB").has_value()) << "would overflow";
+  EXPECT_FALSE(ParseSize("-1").has_value());
+  EXPECT_EQ(*ParseDuration("500ms"), 500ms);
+  EXPECT_EQ(*ParseDuration("24h"), 24h);
+  EXPECT_EQ(*ParseDuration("7d"), 168h);
+  EXPECT_FALSE(ParseDuration("1.5s").has_value());
+}
+
+}  // namespace
+}  // namespace outport

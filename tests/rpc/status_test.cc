@@ -1,0 +1,32 @@
+#include "registry/rpc/status.h"
+
+#include <gtest/gtest.h>
+
+namespace outport::rpc {
+namespace {
+
+TEST(Status, EveryErrorCrossesTheWireAsItIs) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
+    const Error sent{static_cast<ErrorCode>(i), "the message", {"one", "two"}};
+    const grpc::Status status = ToStatus(sent);
+    EXPECT_FALSE(status.ok());
+    const Error received = FromStatus(status, "asking");
+    EXPECT_EQ(received.code, sent.code) << i;
+    EXPECT_EQ(received.message, sent.message);
+    EXPECT_EQ(received.items, sent.items);
+  }
+}
+
+TEST(Status, AnErrorWithoutItemsHasNone) {
+  EXPECT_TRUE(FromStatus(ToStatus({ErrorCode::kNotFound, "x"}), "asking").items.empty());
+}
+
+TEST(Status, GrpcsOwnFailuresSayWhatWasAttempted) {
+  const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "connection refused");
+  const Error error = FromStatus(status, "asking the store at 127.0.0.1:1");
+  EXPECT_EQ(error.code, ErrorCode::kUnavailable);
+  EXPECT_EQ(error.message, "asking the store at 127.0.0.1:1: connection refused");
+}
+
+}  // namespace
+}  // namespace outport::rpc
