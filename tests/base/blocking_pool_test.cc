@@ -43,9 +43,9 @@ TEST(BlockingPool, RunsWorkElsewhereAndResumesHere) {
 }
 
 TEST(BlockingPool, AFullQueueRefusesAtOnce) {
-  BlockingPool pool("test", 1, 1);
   std::latch started(1);
   std::latch release(1);
+  BlockingPool pool("test", 1, 1);
   ASSERT_TRUE(pool.Post([&] {
     started.count_down();
     release.wait();
