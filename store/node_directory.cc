@@ -1,0 +1,62 @@
+#include "store/node_directory.h"
+
+#include <utility>
+
+namespace outport::store {
+
+uint64_t NodeDirectory::Enter(const std::string& node, const std::string& address,
+                              std::function<void()> cut) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[node];
+  // Under the lock: the older stream cannot leave, and die, before it is cut.
+  if (entry.cut) entry.cut();
+  entry.cut = std::move(cut);
+  entry.ticket = ++last_ticket_;
+  entry.presence.connected = true;
+  entry.presence.address = address;
+  return entry.ticket;
+}
+
+NodeDirectory::Entry* NodeDirectory::FindStream(const std::string& node, uint64_t ticket) {
+  const auto found = entries_.find(node);
+  return found != entries_.end() && found->second.ticket == ticket ? &found->second : nullptr;
+}
+
+void NodeDirectory::Introduced(const std::string& node, uint64_t ticket,
+                               const std::string& version) {
+  MutexLock lock(mutex_);
+  if (Entry* entry = FindStream(node, ticket)) entry->presence.version = version;
+}
+
+void NodeDirectory::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms) {
+  MutexLock lock(mutex_);
+  if (Entry* entry = FindStream(node, ticket)) entry->presence.last_ping_ms = now_ms;
+}
+
+void NodeDirectory::Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence) {
+  MutexLock lock(mutex_);
+  if (Entry* entry = FindStream(node, ticket)) entry->presence.acknowledged_sequence = sequence;
+}
+
+void NodeDirectory::Leave(const std::string& node, uint64_t ticket) {
+  MutexLock lock(mutex_);
+  if (Entry* entry = FindStream(node, ticket)) {
+    entry->cut = nullptr;
+    entry->presence.connected = false;
+  }
+}
+
+void NodeDirectory::Cut(const std::string& node) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(node);
+  if (found != entries_.end() && found->second.cut) found->second.cut();
+}
+
+std::optional<NodeDirectory::Presence> NodeDirectory::Find(const std::string& node) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(node);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.presence;
+}
+
+}  // namespace outport::store

@@ -1,0 +1,92 @@
+#include "store/replication_service.h"
+
+#include <utility>
+
+#include "registry/rpc/channel.h"
+#include "registry/rpc/stream.h"
+#include "registry/rpc/unary.h"
+#include "registry/storage/keys.h"
+#include "store/resolve.h"
+#include "store/sync_session.h"
+
+namespace outport::store {
+namespace {
+
+std::string AskedFor(const v1::ResolveRequest& request) {
+  switch (request.what_case()) {
+    case v1::ResolveRequest::kReference:
+      return request.reference();
+    case v1::ResolveRequest::kBlob:
+      return request.blob();
+    case v1::ResolveRequest::kHead:
+      return "head";
+    case v1::ResolveRequest::WHAT_NOT_SET:
+      break;
+  }
+  return "nothing";
+}
+
+}  // namespace
+
+ReplicationService::ReplicationService(Parts parts) : parts_(std::move(parts)) {}
+ReplicationService::~ReplicationService() = default;
+
+Result<std::string> ReplicationService::RequireNode(
+    const grpc::CallbackServerContext& context) const {
+  TRY(const CertificateIdentity identity, rpc::RequireRole(context, parts_.domain, Role::kNode));
+  TRY(const auto row, parts_.meta.Get(keys::Node(identity.name)));
+  if (!row.has_value()) {
+    return Error{ErrorCode::kDenied, "node '" + identity.name +
+                                         "' does not belong to this fleet (any more): invite it "
+                                         "with 'outportctl node invite' and join again"};
+  }
+  return identity.name;
+}
+
+grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
+    grpc::CallbackServerContext* context) {
+  auto serve = [this](SyncStream& stream) -> net::awaitable<Result<void>> {
+    auto check = [this, &stream] { return RequireNode(stream.context()); };
+    CO_TRY(const std::string node, co_await Blocking(parts_.pool, check));
+    SyncSession::Parts parts{
+        parts_.meta,  parts_.pool,  parts_.nodes, parts_.clock, parts_.log.With({{"node", node}}),
+        parts_.epoch, parts_.policy};
+    SyncSession session(std::move(parts), node, stream);
+    co_return co_await session.Run();
+  };
+  return rpc::ServeStream<SyncStream>(context, parts_.tasks, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContext* context,
+                                                      const v1::ResolveRequest* request,
+                                                      v1::ResolveResponse* response) {
+  auto serve = [this, context, request]() -> Result<v1::ResolveResponse> {
+    TRY(const std::string node, RequireNode(*context));
+    TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.epoch, *request));
+    parts_.log.Info("resolved for a node", {{"request_id", rpc::RequestIdOf(*context)},
+                                            {"node", node},
+                                            {"repository", request->repository()},
+                                            {"reference", AskedFor(*request)},
+                                            {"found", answer.found()}});
+    return answer;
+  };
+  return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerContext* context,
+                                                          const v1::GetManifestRequest* request,
+                                                          v1::GetManifestResponse* response) {
+  auto serve = [this, context, request]() -> Result<v1::GetManifestResponse> {
+    TRY(const std::string node, RequireNode(*context));
+    TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));
+    parts_.log.Info("manifest read by a node", {{"request_id", rpc::RequestIdOf(*context)},
+                                                {"node", node},
+                                                {"repository", request->repository()},
+                                                {"digest", request->digest()},
+                                                {"size_bytes", answer.content().size()}});
+    return answer;
+  };
+  return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
+}
+
+}  // namespace outport::store

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+
+#include "outport/v1/replication.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
+#include "registry/base/task_group.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+#include "store/node_directory.h"
+
+namespace outport::store {
+
+// What nodes ask of the store (replication.proto). Every method first checks that the caller shows
+// a node's certificate and that the node still belongs to the fleet. Safe for gRPC's threads: what
+// blocks runs on the pool, streams are coroutines of `tasks`.
+class ReplicationService final : public v1::Replication::CallbackService {
+ public:
+  // What it borrows outlives it; the server is shut down before `tasks` is drained.
+  struct Parts {
+    MetaStore& meta;
+    BlobStore& blobs;
+    BlockingPool& pool;
+    TaskGroup& tasks;
+    NodeDirectory& nodes;
+    const Clock& clock;
+    Metrics& metrics;
+    Log log;
+    std::string epoch;   // the store's, from its StoreRow
+    std::string domain;  // of the fleet's certificates
+    v1::FreshnessPolicy policy;
+  };
+  explicit ReplicationService(Parts parts);
+  ~ReplicationService() override;
+
+  grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* Sync(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
+                                    const v1::ResolveRequest* request,
+                                    v1::ResolveResponse* response) override;
+  grpc::ServerUnaryReactor* GetManifest(grpc::CallbackServerContext* context,
+                                        const v1::GetManifestRequest* request,
+                                        v1::GetManifestResponse* response) override;
+
+ private:
+  // The node that calls. May block.
+  Result<std::string> RequireNode(const grpc::CallbackServerContext& context) const;
+
+  const Parts parts_;
+};
+
+}  // namespace outport::store

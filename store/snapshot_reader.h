@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "outport/v1/replication.pb.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// Reads the replicated rows of one view as SnapshotPart messages of bounded size: users first, so
+// that they apply first, then repositories, manifests, links and tags, so that a row comes after
+// those it needs. For one thread at a time; Next() blocks.
+class SnapshotReader {
+ public:
+  static Result<std::unique_ptr<SnapshotReader>> Open(MetaStore& meta, std::string epoch);
+
+  const v1::Position& position() const { return position_; }
+  // The next part; the one with `last` set ends it. REQUIRES: not called after that.
+  Result<v1::StoreMessage::SnapshotPart> Next();
+
+ private:
+  SnapshotReader(std::unique_ptr<MetaView> view, v1::Position position);
+
+  const std::unique_ptr<MetaView> view_;
+  const v1::Position position_;
+  size_t section_ = 0;
+  std::string after_;  // the last key read of the section
+};
+
+}  // namespace outport::store

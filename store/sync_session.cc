@@ -1,0 +1,236 @@
+#include "store/sync_session.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <utility>
+
+#include "registry/base/bytes.h"
+#include "store/resolve.h"
+#include "store/snapshot_reader.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr size_t kOutboundLimit = 2;
+constexpr size_t kChangesInBatch = 512;
+constexpr size_t kBytesInBatch = 256 << 10;
+// A node pings twice a second: one that is silent for this long is gone.
+constexpr std::chrono::seconds kSilence{15};
+// Waits end by notification; this only bounds them.
+constexpr std::chrono::seconds kWait{60};
+// A view holds back RocksDB's compaction: a node too slow for this starts again.
+constexpr std::chrono::minutes kSnapshotLimit{15};
+
+// Whether the log has exactly this point: the same number with the same history before it.
+Result<bool> Knows(MetaStore& meta, const std::string& epoch, const v1::Position& position) {
+  if (position.epoch() != epoch) return false;
+  if (position.sequence() == 0) return AsText(LogPosition().hash) == position.hash();
+  TRY(const auto records, meta.ReadLog(position.sequence(), 1, 1));
+  return !records.empty() && records.front().position.sequence == position.sequence() &&
+         AsText(records.front().position.hash) == position.hash();
+}
+
+Result<v1::StoreMessage> ReadBatch(MetaStore& meta, uint64_t sent) {
+  TRY(const auto records, meta.ReadLog(sent + 1, kChangesInBatch, kBytesInBatch));
+  if (records.empty() || records.front().position.sequence != sent + 1) {
+    return Error{ErrorCode::kCorrupt,
+                 "reading the change log: record " + std::to_string(sent + 1) + " is missing"};
+  }
+  v1::StoreMessage message;
+  v1::StoreMessage::Batch& batch = *message.mutable_batch();
+  for (const LogRecord& record : records) {
+    if (!batch.add_changes()->ParseFromString(record.record)) {
+      return Error{ErrorCode::kCorrupt, "reading the change log: record " +
+                                            std::to_string(record.position.sequence) +
+                                            " does not parse"};
+    }
+  }
+  batch.set_from(sent);
+  batch.set_to(records.back().position.sequence);
+  batch.set_hash(std::string(AsText(records.back().position.hash)));
+  return message;
+}
+
+}  // namespace
+
+SyncSession::SyncSession(Parts parts, std::string node, SyncStream& stream)
+    : parts_(std::move(parts)), node_(std::move(node)), stream_(stream) {}
+
+net::awaitable<Result<void>> SyncSession::Run() {
+  using net::experimental::awaitable_operators::operator&&;
+  heard_ = steady_clock::now();
+  ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this] { stream_.Cancel(); });
+  parts_.log.Info("a node connected", {{"address", stream_.context().peer()}});
+  co_await (Listen() && Follow() && Write() && Watch());
+  parts_.nodes.Leave(node_, ticket_);
+  if (failure_.has_value()) {
+    parts_.log.Warning("a node's stream failed", {{"cause", failure_->message}});
+    co_return *failure_;
+  }
+  parts_.log.Info("a node disconnected");
+  co_return Result<void>();
+}
+
+void SyncSession::Close() {
+  if (closed_) return;
+  closed_ = true;
+  stream_.Cancel();
+  changed_.Notify();
+}
+
+net::awaitable<void> SyncSession::Listen() {
+  v1::NodeMessage message;
+  while (!closed_ && co_await stream_.Read(message)) {
+    heard_ = steady_clock::now();
+    co_await Answer(message);
+  }
+  Close();
+}
+
+net::awaitable<void> SyncSession::Answer(const v1::NodeMessage& message) {
+  switch (message.kind_case()) {
+    case v1::NodeMessage::kHello:
+      if (hello_.has_value()) break;
+      parts_.nodes.Introduced(node_, ticket_, message.hello().version());
+      hello_ = message.hello();
+      changed_.Notify();
+      break;
+    case v1::NodeMessage::kPing: {
+      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()));
+      const Result<LogPosition> head = parts_.meta.Head();
+      if (!head.has_value()) {
+        failure_ = head.error();
+        Close();
+        break;
+      }
+      v1::StoreMessage answer;
+      answer.mutable_pong()->set_sent_ns(message.ping().sent_ns());
+      *answer.mutable_pong()->mutable_head() = ToPosition(parts_.epoch, *head);
+      co_await Push(std::move(answer));
+      break;
+    }
+    case v1::NodeMessage::kAcknowledge:
+      parts_.nodes.Acknowledged(node_, ticket_, message.acknowledge().sequence());
+      break;
+    case v1::NodeMessage::KIND_NOT_SET:
+      break;
+  }
+}
+
+net::awaitable<void> SyncSession::Follow() {
+  Result<void> result = co_await FollowLog();
+  if (!result.has_value() && !closed_) failure_ = std::move(result).error();
+  Close();
+}
+
+net::awaitable<Result<void>> SyncSession::FollowLog() {
+  while (!hello_.has_value() && !closed_) {
+    const uint64_t seen = changed_.Version();
+    co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
+  }
+  if (closed_) co_return Result<void>();
+  const v1::Position applied = hello_->applied();
+  auto look = [&meta = parts_.meta, epoch = parts_.epoch, applied] {
+    return Knows(meta, epoch, applied);
+  };
+  CO_TRY(const bool known, co_await Blocking(parts_.pool, look));
+  CO_TRY(const LogPosition head, parts_.meta.Head());
+  v1::StoreMessage message;
+  v1::StoreMessage::Welcome& welcome = *message.mutable_welcome();
+  *welcome.mutable_head() = ToPosition(parts_.epoch, head);
+  welcome.set_snapshot_follows(!known);
+  *welcome.mutable_policy() = parts_.policy;
+  if (!co_await Push(std::move(message))) co_return Result<void>();
+  parts_.log.Info(known ? "a node follows the change log" : "a node gets a snapshot",
+                  {{"sequence", applied.sequence()}, {"head", head.sequence}});
+
+  uint64_t sent = applied.sequence();
+  if (!known) {
+    CO_TRY(sent, co_await SendSnapshot());
+  }
+  while (!closed_) {
+    const uint64_t seen = parts_.meta.HeadChanged().Version();
+    CO_TRY(const LogPosition now, parts_.meta.Head());
+    if (now.sequence > sent) {
+      CO_TRY(sent, co_await SendBatch(sent));
+    } else {
+      co_await WaitForHead(seen);
+    }
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<uint64_t>> SyncSession::SendSnapshot() {
+  const auto deadline = steady_clock::now() + kSnapshotLimit;
+  auto open = [&meta = parts_.meta, epoch = parts_.epoch] {
+    return SnapshotReader::Open(meta, epoch);
+  };
+  CO_TRY(const std::shared_ptr<SnapshotReader> reader, co_await Blocking(parts_.pool, open));
+  auto read = [reader] { return reader->Next(); };
+  for (bool last = false; !last;) {
+    if (steady_clock::now() > deadline) {
+      co_return Error{ErrorCode::kDeadlineExceeded, "sending a snapshot: the node is too slow"};
+    }
+    v1::StoreMessage message;
+    CO_TRY(*message.mutable_snapshot(), co_await Blocking(parts_.pool, read));
+    last = message.snapshot().last();
+    if (!co_await Push(std::move(message))) break;
+  }
+  co_return reader->position().sequence();
+}
+
+net::awaitable<Result<uint64_t>> SyncSession::SendBatch(uint64_t sent) {
+  auto read = [&meta = parts_.meta, sent] { return ReadBatch(meta, sent); };
+  CO_TRY(v1::StoreMessage message, co_await Blocking(parts_.pool, read));
+  const uint64_t to = message.batch().to();
+  co_await Push(std::move(message));
+  co_return to;
+}
+
+net::awaitable<void> SyncSession::WaitForHead(uint64_t seen) {
+  using net::experimental::awaitable_operators::operator||;
+  const auto deadline = steady_clock::now() + kWait;
+  const uint64_t own = changed_.Version();
+  co_await (parts_.meta.HeadChanged().WaitPast(seen, deadline) || changed_.WaitPast(own, deadline));
+}
+
+net::awaitable<bool> SyncSession::Push(v1::StoreMessage message) {
+  while (!closed_ && outbound_.size() >= kOutboundLimit) {
+    const uint64_t seen = changed_.Version();
+    co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
+  }
+  if (closed_) co_return false;
+  outbound_.push_back(std::move(message));
+  changed_.Notify();
+  co_return true;
+}
+
+net::awaitable<void> SyncSession::Write() {
+  while (!closed_) {
+    const uint64_t seen = changed_.Version();
+    if (outbound_.empty()) {
+      co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
+      continue;
+    }
+    const v1::StoreMessage message = std::move(outbound_.front());
+    outbound_.pop_front();
+    changed_.Notify();
+    if (!co_await stream_.Write(message)) break;
+  }
+  Close();
+}
+
+net::awaitable<void> SyncSession::Watch() {
+  while (!closed_) {
+    if (steady_clock::now() >= heard_ + kSilence) {
+      parts_.log.Warning("a node fell silent", {{"seconds", kSilence.count()}});
+      break;
+    }
+    const uint64_t seen = changed_.Version();
+    co_await changed_.WaitPast(seen, heard_ + kSilence);
+  }
+  Close();
+}
+
+}  // namespace outport::store

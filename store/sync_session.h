@@ -1,0 +1,71 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "outport/v1/replication.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/notifier.h"
+#include "registry/rpc/stream.h"
+#include "registry/storage/meta_store.h"
+#include "store/node_directory.h"
+
+namespace outport::store {
+
+using SyncStream = rpc::ServerStream<v1::NodeMessage, v1::StoreMessage>;
+
+// One node's Sync stream, from its Hello to its end. Four coroutines on one strand: one listens
+// (a Ping is answered with the head as it is after the ping came), one reads the change log, one
+// writes what both want sent, and one ends the stream of a node that fell silent. Between them
+// stands a queue of two messages: a slow node stops the reading of the log, by gRPC's flow control.
+class SyncSession {
+ public:
+  struct Parts {
+    MetaStore& meta;
+    BlockingPool& pool;
+    NodeDirectory& nodes;
+    const Clock& clock;
+    Log log;
+    std::string epoch;
+    v1::FreshnessPolicy policy;
+  };
+  // `stream` lives until Run() returns.
+  SyncSession(Parts parts, std::string node, SyncStream& stream);
+
+  // Returns when the stream has ended and nothing of it is under way.
+  net::awaitable<Result<void>> Run();
+
+ private:
+  net::awaitable<void> Listen();
+  net::awaitable<void> Answer(const v1::NodeMessage& message);
+  net::awaitable<void> Follow();
+  net::awaitable<Result<void>> FollowLog();
+  net::awaitable<Result<uint64_t>> SendSnapshot();
+  net::awaitable<Result<uint64_t>> SendBatch(uint64_t sent);
+  net::awaitable<void> WaitForHead(uint64_t seen);
+  net::awaitable<void> Write();
+  net::awaitable<void> Watch();
+
+  // Waits for room; false once the session has closed.
+  net::awaitable<bool> Push(v1::StoreMessage message);
+  void Close();
+
+  const Parts parts_;
+  const std::string node_;
+  SyncStream& stream_;
+  uint64_t ticket_ = 0;
+
+  // On the session's strand.
+  Notifier changed_;
+  std::optional<v1::NodeMessage::Hello> hello_;
+  std::deque<v1::StoreMessage> outbound_;
+  std::chrono::steady_clock::time_point heard_;
+  bool closed_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace outport::store
