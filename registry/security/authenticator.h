@@ -35,7 +35,7 @@ class Authenticator {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // shared with the verifications under way on the pool
 };
 
 // "Basic <base64 of name:password>" (RFC 7617); kUnauthorized for anything else.

@@ -35,10 +35,10 @@ Result<std::string> CreateRequest(std::string_view private_key);
 
 struct LeafOptions {
   Role role = Role::kClient;
-  std::string name;                     // goes into the URI SAN and the CN
-  std::vector<std::string> host_names;  // DNS names or IP addresses, for server certificates
-  bool server = false;                  // extended key usage serverAuth
-  bool client = true;                   // extended key usage clientAuth
+  std::string name;                          // goes into the URI SAN and the CN
+  std::vector<std::string> host_names = {};  // DNS names or IP addresses, for server certificates
+  bool server = false;                       // extended key usage serverAuth
+  bool client = true;                        // extended key usage clientAuth
   std::chrono::seconds lifetime{0};
 };
 

@@ -46,7 +46,8 @@ class ServerTlsContext {
 Result<CertificateIdentity> PeerIdentity(ssl_st* connection);
 
 // The chain that the TLS server at `address` ("host:port") shows, leaf first, as PEM, unverified,
-// for the one who then compares a fingerprint. Blocks for at most `timeout`.
+// for the one who then compares a fingerprint. kUnavailable names the address and the cause. Blocks
+// for at most `timeout`, after the system's resolver, which has its own.
 Result<std::vector<std::string>> FetchServerChain(const std::string& address,
                                                   std::chrono::milliseconds timeout);
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace outport {
+
+enum class Base64 {
+  kStandard,  // RFC 4648 section 4, padded
+  kUrl,       // section 5, without padding
+};
+
+std::string EncodeBase64(std::string_view bytes, Base64 kind);
+// Nothing if `text` is not exactly what EncodeBase64 makes of some bytes.
+std::optional<std::string> DecodeBase64(std::string_view text, Base64 kind);
+
+}  // namespace outport

@@ -1,0 +1,138 @@
+#include "registry/security/openssl.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cstdlib>
+#include <ctime>
+
+#include "registry/base/bytes.h"
+
+namespace outport::openssl {
+namespace {
+
+std::string LowerHex(const ASN1_STRING* text) {
+  if (text == nullptr) return {};
+  const auto* data = reinterpret_cast<const std::byte*>(ASN1_STRING_get0_data(text));
+  return ToHex({data, static_cast<size_t>(ASN1_STRING_length(text))});
+}
+
+// Keys are stored without a passphrase; asking for one on the terminal would hang a daemon.
+int RefusePassphrase(char*, int, int, void*) { return -1; }
+
+}  // namespace
+
+Error LibraryError(std::string_view operation, ErrorCode code) {
+  const unsigned long number = ERR_peek_last_error();
+  const char* reason = number == 0 ? nullptr : ERR_reason_error_string(number);
+  ERR_clear_error();
+  return Error{code, std::string(operation) + ": " + (reason == nullptr ? "failed" : reason)};
+}
+
+BioPtr Reader(std::string_view text) {
+  BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  if (bio == nullptr) std::abort();
+  return bio;
+}
+
+BioPtr Writer() {
+  BioPtr bio(BIO_new(BIO_s_mem()));
+  if (bio == nullptr) std::abort();
+  return bio;
+}
+
+std::string Written(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return std::string(data, static_cast<size_t>(size));
+}
+
+Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
+  const BioPtr bio = Reader(pem);
+  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, RefusePassphrase, nullptr));
+  if (key == nullptr) {
+    ERR_clear_error();
+    return Error{ErrorCode::kInvalidArgument,
+                 "the private key is not readable: a PEM file without a passphrase is needed"};
+  }
+  return key;
+}
+
+Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem) {
+  const BioPtr bio = Reader(pem);
+  std::vector<CertificatePtr> certificates;
+  for (;;) {
+    CertificatePtr next(PEM_read_bio_X509(bio.get(), nullptr, RefusePassphrase, nullptr));
+    if (next == nullptr) break;
+    certificates.push_back(std::move(next));
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (certificates.empty() || !at_end) {
+    return Error{ErrorCode::kInvalidArgument, certificates.empty()
+                                                  ? "there is no certificate in the PEM text"
+                                                  : "a certificate in the PEM text is damaged"};
+  }
+  return certificates;
+}
+
+std::string ToPem(X509* certificate) {
+  const BioPtr bio = Writer();
+  if (PEM_write_bio_X509(bio.get(), certificate) != 1) std::abort();
+  return Written(bio.get());
+}
+
+std::string ToPem(EVP_PKEY* key) {
+  const BioPtr bio = Writer();
+  if (PEM_write_bio_PKCS8PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    std::abort();
+  }
+  return Written(bio.get());
+}
+
+std::string FingerprintOf(X509* certificate) {
+  std::array<std::byte, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (X509_digest(certificate, EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()),
+                  &size) != 1) {
+    std::abort();
+  }
+  return ToHex(Bytes(digest).first(size));
+}
+
+Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate) {
+  tm utc{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1) {
+    return LibraryError("reading the certificate's end", ErrorCode::kInvalidArgument);
+  }
+  return std::chrono::system_clock::from_time_t(timegm(&utc));
+}
+
+Result<CertificateIdentity> IdentityOf(X509* certificate) {
+  using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
+  const Names names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  ERR_clear_error();
+  std::vector<std::string> uris;
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    const ASN1_STRING* uri = name->d.uniformResourceIdentifier;
+    uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                      static_cast<size_t>(ASN1_STRING_length(uri)));
+  }
+  if (uris.size() != 1) {
+    return Error{ErrorCode::kCertificateInvalid,
+                 "the certificate names no holder of the fleet (exactly one spiffe:// name)"};
+  }
+  Result<CertificateIdentity> identity = ParseSpiffeId(uris.front());
+  if (!identity.has_value()) {
+    return Error{ErrorCode::kCertificateInvalid, identity.error().message};
+  }
+  identity->serial = LowerHex(X509_get0_serialNumber(certificate));
+  identity->issuer_key_id = LowerHex(X509_get0_authority_key_id(certificate));
+  return identity;
+}
+
+}  // namespace outport::openssl

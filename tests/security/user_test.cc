@@ -1,0 +1,98 @@
+#include "registry/security/user.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace outport {
+namespace {
+
+struct Match {
+  const char* pattern;
+  const char* repository;
+  bool matches;
+};
+
+TEST(GrantPattern, MatchesByLevel) {
+  constexpr Match kCases[] = {
+      {"**", "a", true},
+      {"**", "a/b/c", true},
+      {"*", "a", true},
+      {"*", "a/b", false},
+      {"team/app", "team/app", true},
+      {"team/app", "team/app2", false},
+      {"team/app", "team/ap", false},
+      {"team/*", "team/app", true},
+      {"team/*", "team/app/x", false},
+      {"team/*", "team", false},
+      {"team/*", "teams/app", false},
+      {"team/**", "team/app", true},
+      {"team/**", "team/app/x/y", true},
+      {"team/**", "team", false},
+      {"team/**", "other/team/app", false},
+      {"**/app", "team/app", true},
+      {"**/app", "a/b/app", true},
+      {"**/app", "app", false},
+      {"team-*/app", "team-a/app", true},
+      {"team-*/app", "team-a/b/app", false},
+      {"team-*/**/x", "team-a/b/c/x", true},
+      {"*/*", "a/b", true},
+      {"*/*", "a/b/c", false},
+      {"a*b*c", "axxbxxc", true},
+      {"a*b*c", "axxb/xc", false},
+      {"a**b*c", "a/x/bxxc", true},
+      {"a**b*c", "a/bx/bxxc", true},
+      {"a**b*c", "a/bx/c", false},
+  };
+  for (const Match& c : kCases) {
+    EXPECT_EQ(MatchesPattern(c.pattern, c.repository), c.matches)
+        << c.pattern << " " << c.repository;
+  }
+}
+
+TEST(GrantPattern, StaysFastForHostilePatterns) {
+  std::string pattern;
+  for (int i = 0; i < 60; ++i) pattern += "**a*";
+  pattern += "c";
+  const std::string repository = std::string(254, 'a') + "b";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE(MatchesPattern(pattern, repository));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+}
+
+TEST(Grant, IsParsedAndPrinted) {
+  const auto everything = ParseGrant("push,pull");
+  ASSERT_TRUE(everything.has_value());
+  EXPECT_EQ(everything->pattern, "**");
+  EXPECT_EQ(everything->actions, (std::set{Action::kPull, Action::kPush}));
+  EXPECT_EQ(ToString(*everything), "pull,push:**");
+  EXPECT_EQ(ToString(*ParseGrant("pull:team/*")), "pull:team/*");
+}
+
+TEST(Grant, IsRefusedWithItsReason) {
+  for (const char* text : {"", "pull:", ":team", "read", "pull,", "pull, push", "PULL", "pull:/a",
+                           "pull:a/", "pull:a//b", "pull:a***", "pull:A", "pull:a b", "pull:a:b"}) {
+    const auto grant = ParseGrant(text);
+    ASSERT_FALSE(grant.has_value()) << text;
+    EXPECT_EQ(grant.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(grant.error().message.find("is no grant"), std::string::npos);
+  }
+}
+
+TEST(UserDirectory, SetsRemovesAndReplaces) {
+  UserDirectory directory;
+  EXPECT_EQ(directory.Find("ci"), nullptr);
+  directory.Set({"ci", "one", {}});
+  const auto before = directory.Find("ci");
+  directory.Set({"ci", "two", {}});
+  EXPECT_EQ(before->password_hash, "one") << "a request under way keeps what it has";
+  EXPECT_EQ(directory.Find("ci")->password_hash, "two");
+  directory.ReplaceAll({{"ops", "three", {}}});
+  EXPECT_EQ(directory.Find("ci"), nullptr);
+  ASSERT_NE(directory.Find("ops"), nullptr);
+  directory.Remove("ops");
+  EXPECT_EQ(directory.Find("ops"), nullptr);
+}
+
+}  // namespace
+}  // namespace outport
