@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/service/registry.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// How long a blob that was just pushed, or named by a push, is safe from the collector.
+inline constexpr std::chrono::milliseconds kBlobLease = std::chrono::hours(1);
+
+// Clears a condemnation and begins a lease, or renews one of which less than half is left. False if
+// the row is good as it is.
+bool TouchBlob(v1::BlobRow& row, int64_t now_ms);
+
+// Whether the row names bytes that can be served: not one that is being deleted, nor one whose
+// bytes were put aside.
+bool IsUsable(const v1::BlobRow& row);
+
+// Blobs as repositories see them: who may see which blob, and where its bytes are. Safe for several
+// threads; every method blocks.
+//
+// A commit is: intent row (synced) -> sync file -> rename -> sync directory -> one synced
+// transaction with the blob, its links and the change. The intent must be on the disk before the
+// rename can be: it is the only thing by which start-up finds an object that no blob row names.
+class Blobs {
+ public:
+  Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log);
+
+  struct Located {
+    BlobInfo info;
+    BlobLocation location;
+  };
+  struct Opened {
+    Located blob;
+    std::unique_ptr<BlobReader> reader;
+  };
+  // kBlobUnknown where the digest is not linked in the repository, or its bytes were put aside;
+  // kNameUnknown where there is no such repository.
+  Result<BlobInfo> Stat(const RepositoryName& repository, const Digest& digest) const;
+  Result<Located> Locate(const RepositoryName& repository, const Digest& digest) const;
+  Result<Opened> Open(const RepositoryName& repository, const Digest& digest);
+
+  // Commits what `writer` holds as `digest` and links it in the repository, which is made if it is
+  // new. Bytes that are here already are linked, not stored again. kDigestInvalid if the bytes hash
+  // otherwise. Durable. The writer can only be destroyed afterwards.
+  Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
+                            const Digest& digest);
+
+  // Puts an object aside whose bytes are not what they were. The blob is unknown from then on, so
+  // that a push brings it back. What is already aside is left alone.
+  Result<void> Quarantine(const Digest& digest, const std::string& object);
+
+  // Undoes the commits that an earlier process did not finish; returns how many. At start, before
+  // anything else.
+  Result<size_t> SettleIntents();
+
+  Result<uint64_t> FreeBytes() const { return bytes_.FreeBytes(); }
+
+ private:
+  Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
+  Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
+                          const BlobLocation* fresh, const std::string& unusable_object,
+                          std::string& left_over);
+  void Discard(const std::string& object);
+  Result<void> Forget(const std::string& object);
+
+  MetaStore& meta_;
+  BlobStore& bytes_;
+  const Clock& clock_;
+  const Log log_;
+};
+
+}  // namespace outport::store

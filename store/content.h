@@ -1,0 +1,27 @@
+#pragma once
+
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+#include "store/blobs.h"
+#include "store/catalog.h"
+#include "store/manifests.h"
+
+namespace outport::store {
+
+// The registry's rules over its two stores, once: what a push must bring, what a pull may see. Each
+// mutation is one transaction that appends its change records (I10). Locks are taken in byte order
+// of their keys, first blob/<digest> and manifest/<child>, so that the collector and pushes cannot
+// miss each other. Safe for several threads; everything here blocks.
+struct Content {
+  Content(MetaStore& meta, BlobStore& bytes, const Clock& clock, const Log& log)
+      : blobs(meta, bytes, clock, log), manifests(meta, clock), catalog(meta) {}
+
+  Blobs blobs;
+  Manifests manifests;
+  Catalog catalog;
+};
+
+}  // namespace outport::store

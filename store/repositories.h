@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+
+#include "registry/base/result.h"
+#include "registry/oci/name.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// kNameUnknown if the repository does not exist: for those who found nothing in it.
+Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repository);
+
+// Makes the repository, with its change record, if it is not there: a push creates it.
+Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
+                              int64_t now_ms);
+
+}  // namespace outport::store
