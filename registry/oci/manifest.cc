@@ -1,0 +1,211 @@
+#include "registry/oci/manifest.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace outport {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kMaxDepth = 64;
+constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+";
+
+Error Invalid(std::string message) {
+  return Error{ErrorCode::kManifestInvalid, "the manifest " + std::move(message)};
+}
+
+Error RefuseSchema1() {
+  return Invalid(
+      "is of Docker's schema 1, which is not supported; push it again with a client that writes "
+      "schema 2 or OCI");
+}
+
+std::string Quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 200)) + "\""; }
+
+// The media type of a Content-Type: what stands before its parameters, trimmed.
+std::string_view WithoutParameters(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (content_type.starts_with(' ') || content_type.starts_with('\t')) {
+    content_type.remove_prefix(1);
+  }
+  while (content_type.ends_with(' ') || content_type.ends_with('\t')) {
+    content_type.remove_suffix(1);
+  }
+  return content_type;
+}
+
+// A member, or nullptr if it is absent or null.
+const json::value* Find(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+// A member that is a string; empty if it is absent.
+Result<std::string> StringOf(const json::object& object, std::string_view key) {
+  const json::value* value = Find(object, key);
+  if (value == nullptr) return std::string();
+  const json::string* text = value->if_string();
+  if (text == nullptr) return Invalid("has a " + std::string(key) + " that is not a string");
+  return std::string(text->data(), text->size());
+}
+
+// `where` names the descriptor in errors: "layers[3]".
+Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& where) {
+  const json::object* object = value.if_object();
+  if (object == nullptr) return Invalid("has a " + where + " that is not a descriptor");
+  TRY(std::string type, StringOf(*object, "mediaType"));
+  if (type.empty()) return Invalid("has a " + where + " without a mediaType");
+  TRY(const std::string digest_text, StringOf(*object, "digest"));
+  Result<Digest> digest = Digest::Parse(digest_text);
+  if (!digest.has_value()) return Invalid("has a bad " + where + ": " + digest.error().message);
+  const json::value* size = Find(*object, "size");
+  const int64_t* size_bytes = size == nullptr ? nullptr : size->if_int64();
+  if (size_bytes == nullptr || *size_bytes < 0) {
+    return Invalid("has a " + where + " without a size in bytes");
+  }
+  return Descriptor{std::move(type), *std::move(digest), static_cast<uint64_t>(*size_bytes)};
+}
+
+// A member that is a list of descriptors; empty if it is absent.
+Result<std::vector<Descriptor>> ParseDescriptors(const json::object& object,
+                                                 const std::string& key) {
+  std::vector<Descriptor> descriptors;
+  const json::value* value = Find(object, key);
+  if (value == nullptr) return descriptors;
+  const json::array* list = value->if_array();
+  if (list == nullptr) return Invalid("has " + key + " that are not a list");
+  descriptors.reserve(list->size());
+  for (size_t i = 0; i < list->size(); ++i) {
+    TRY(Descriptor descriptor, ParseDescriptor((*list)[i], key + "[" + std::to_string(i) + "]"));
+    descriptors.push_back(std::move(descriptor));
+  }
+  return descriptors;
+}
+
+Result<std::map<std::string, std::string>> ParseAnnotations(const json::object& object) {
+  std::map<std::string, std::string> annotations;
+  const json::value* value = Find(object, "annotations");
+  if (value == nullptr) return annotations;
+  const json::object* members = value->if_object();
+  if (members == nullptr) return Invalid("has annotations that are not an object");
+  for (const auto& member : *members) {
+    const json::string* text = member.value().if_string();
+    if (text == nullptr) {
+      return Invalid("has the annotation " + Quoted(member.key()) + " that is not a string");
+    }
+    annotations.emplace(member.key(), std::string(text->data(), text->size()));
+  }
+  return annotations;
+}
+
+Result<json::object> ParseObject(std::string_view body) {
+  json::parse_options options;
+  options.max_depth = kMaxDepth;
+  boost::system::error_code error;
+  json::value document = json::parse(body, error, {}, options);
+  if (error == json::error::too_deep) {
+    return Invalid("is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+  }
+  if (error) return Invalid("is not JSON: " + error.message());
+  if (!document.is_object()) return Invalid("is not a JSON object");
+  return std::move(document.get_object());
+}
+
+// The type that the body is to be read by: the request's, which must be the body's if that names
+// one (a client that trusts the body must not see another kind of manifest than we indexed).
+Result<std::string> MediaTypeOf(const json::object& object, std::string_view content_type) {
+  TRY(std::string own, StringOf(object, "mediaType"));
+  if (own.starts_with(kSchema1) || content_type.starts_with(kSchema1)) return RefuseSchema1();
+  if (content_type.empty() && own.empty()) {
+    return Invalid("has no mediaType, and the request no Content-Type, to tell its kind by");
+  }
+  if (content_type.empty()) return own;
+  if (!own.empty() && own != content_type) {
+    return Invalid("says that its mediaType is " + Quoted(own) + ", but was pushed as " +
+                   Quoted(content_type));
+  }
+  return std::string(content_type);
+}
+
+Result<void> CheckSchemaVersion(const json::object& object) {
+  const json::value* version = Find(object, "schemaVersion");
+  const int64_t* number = version == nullptr ? nullptr : version->if_int64();
+  if (number != nullptr && *number == 1) return RefuseSchema1();
+  if (number == nullptr || *number != 2) return Invalid("has no schemaVersion 2");
+  return {};
+}
+
+// Refuses a body that could be read as the other kind too (CVE-2021-41190).
+Result<void> CheckUnambiguous(const json::object& object, bool is_index) {
+  for (const std::string_view key :
+       is_index ? std::initializer_list<std::string_view>{"config", "layers"}
+                : std::initializer_list<std::string_view>{"manifests"}) {
+    if (Find(object, key) != nullptr) {
+      return Invalid(std::string(is_index ? "is an index" : "is not an index") + ", but has " +
+                     std::string(key));
+    }
+  }
+  return {};
+}
+
+Result<void> ParseImage(const json::object& object, Manifest& manifest) {
+  const json::value* config = Find(object, "config");
+  if (config == nullptr) return Invalid("has no config");
+  TRY(Descriptor descriptor, ParseDescriptor(*config, "config"));
+  if (manifest.artifact_type.empty()) manifest.artifact_type = descriptor.media_type;
+  manifest.blobs.push_back(std::move(descriptor));
+  TRY(std::vector<Descriptor> layers, ParseDescriptors(object, "layers"));
+  for (Descriptor& layer : layers) {
+    if (!IsNonDistributable(layer.media_type)) manifest.blobs.push_back(std::move(layer));
+  }
+  return {};
+}
+
+}  // namespace
+
+bool IsNonDistributable(std::string_view media_type) {
+  for (const std::string_view known : {
+           "application/vnd.oci.image.layer.nondistributable.v1.tar",
+           "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+           "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+           "application/vnd.docker.image.rootfs.foreign.diff.tar",
+           "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+       }) {
+    if (media_type == known) return true;
+  }
+  return false;
+}
+
+Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content_type) {
+  if (body.size() > kMaxManifestBytes) {
+    return Error{ErrorCode::kManifestTooLarge,
+                 "the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"};
+  }
+  TRY(const json::object object, ParseObject(body));
+  Manifest manifest;
+  TRY(manifest.media_type, MediaTypeOf(object, WithoutParameters(content_type)));
+  TRY_VOID(CheckSchemaVersion(object));
+  const std::string_view type = manifest.media_type;
+  manifest.is_index = type == media_type::kOciIndex || type == media_type::kDockerList;
+  if (!manifest.is_index && type != media_type::kOciManifest &&
+      type != media_type::kDockerManifest) {
+    return Invalid("is of the type " + Quoted(type) +
+                   "; manifests and indexes of OCI, and those of Docker's schema 2, are accepted");
+  }
+  TRY_VOID(CheckUnambiguous(object, manifest.is_index));
+  TRY(manifest.artifact_type, StringOf(object, "artifactType"));
+  TRY(manifest.annotations, ParseAnnotations(object));
+  if (const json::value* subject = Find(object, "subject")) {
+    TRY(manifest.subject, ParseDescriptor(*subject, "subject"));
+  }
+  if (manifest.is_index) {
+    TRY(manifest.manifests, ParseDescriptors(object, "manifests"));
+  } else {
+    TRY_VOID(ParseImage(object, manifest));
+  }
+  return manifest;
+}
+
+}  // namespace outport

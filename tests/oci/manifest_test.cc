@@ -1,0 +1,217 @@
+#include "registry/oci/manifest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace outport {
+namespace {
+
+using media_type::kDockerList;
+using media_type::kDockerManifest;
+using media_type::kOciIndex;
+using media_type::kOciManifest;
+
+std::string DigestText(char fill) { return "sha256:" + std::string(64, fill); }
+
+std::string DescriptorText(char fill, const std::string& type = "application/x",
+                           const std::string& more = "") {
+  return R"({"mediaType":")" + type + R"(","digest":")" + DigestText(fill) + R"(","size":7)" +
+         more + "}";
+}
+
+// {"schemaVersion":2,<members>}
+std::string Body(const std::string& members) { return R"({"schemaVersion":2,)" + members + "}"; }
+
+std::string ImageMembers() {
+  return R"("config":)" + DescriptorText('a', "application/vnd.oci.image.config.v1+json") +
+         R"(,"layers":[)" + DescriptorText('b') + "]";
+}
+
+std::string WithType(std::string_view type, const std::string& members) {
+  return Body(R"("mediaType":")" + std::string(type) + "\"," + members);
+}
+
+// The digests' fill characters: "abc".
+std::string Fills(const std::vector<Descriptor>& descriptors) {
+  std::string fills;
+  for (const Descriptor& descriptor : descriptors) fills.push_back(descriptor.digest.hex()[0]);
+  return fills;
+}
+
+TEST(Manifest, AcceptsWhatRegistriesStore) {
+  const std::string empty_config = R"("config":)" +
+                                   DescriptorText('e', "application/vnd.oci.empty.v1+json") +
+                                   R"(,"layers":[)" + DescriptorText('e') + "]";
+  const struct {
+    const char* what;
+    std::string body;
+    std::string content_type;
+    std::string_view type;
+    const char* blobs;
+    const char* manifests;
+  } kCases[] = {
+      {"an OCI manifest", WithType(kOciManifest, ImageMembers()), std::string(kOciManifest),
+       kOciManifest, "ab", ""},
+      {"an OCI manifest that does not name its type", Body(ImageMembers()),
+       std::string(kOciManifest), kOciManifest, "ab", ""},
+      {"the body's type without a Content-Type", WithType(kOciManifest, ImageMembers()), "",
+       kOciManifest, "ab", ""},
+      {"a Content-Type with parameters", WithType(kOciManifest, ImageMembers()),
+       std::string(kOciManifest) + " ; charset=utf-8", kOciManifest, "ab", ""},
+      {"Docker's schema 2", WithType(kDockerManifest, ImageMembers()), std::string(kDockerManifest),
+       kDockerManifest, "ab", ""},
+      {"an OCI index", WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c') + "]"),
+       std::string(kOciIndex), kOciIndex, "", "c"},
+      {"Docker's list", WithType(kDockerList, R"("manifests":[)" + DescriptorText('c') + "]"),
+       std::string(kDockerList), kDockerList, "", "c"},
+      {"an index in an index",
+       WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c', std::string(kOciIndex)) + "," +
+                               DescriptorText('d') + "]"),
+       "", kOciIndex, "", "cd"},
+      {"an empty config", WithType(kOciManifest, R"("artifactType":"a/b",)" + empty_config), "",
+       kOciManifest, "ee", ""},
+      {"no layers", WithType(kOciManifest, R"("layers":[],"config":)" + DescriptorText('a')), "",
+       kOciManifest, "a", ""},
+      {"layers that are null",
+       WithType(kOciManifest, R"("layers":null,"config":)" + DescriptorText('a')), "", kOciManifest,
+       "a", ""},
+      {"no manifests", WithType(kOciIndex, R"("manifests":[])"), "", kOciIndex, "", ""},
+      {"a descriptor with data",
+       WithType(kOciManifest,
+                R"("config":)" + DescriptorText('a', "application/x", R"(,"data":"e30=")")),
+       "", kOciManifest, "a", ""},
+      {"unknown members",
+       WithType(kOciManifest, R"("org.example":{"a":[1,2.5,{"b":null}]},)" + ImageMembers()), "",
+       kOciManifest, "ab", ""},
+      {"a member twice: the last one counts",
+       WithType(kOciManifest, R"("config":7,)" + ImageMembers()), "", kOciManifest, "ab", ""},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.what);
+    const auto manifest = Manifest::Parse(c.body, c.content_type);
+    ASSERT_TRUE(manifest.has_value()) << manifest.error().message;
+    EXPECT_EQ(manifest->media_type, c.type);
+    EXPECT_EQ(manifest->is_index, c.type == kOciIndex || c.type == kDockerList);
+    EXPECT_EQ(Fills(manifest->blobs), c.blobs);
+    EXPECT_EQ(Fills(manifest->manifests), c.manifests);
+  }
+}
+
+TEST(Manifest, RefusesAndSaysWhy) {
+  std::string deep = "1";
+  for (int i = 0; i < 100; ++i) deep = "[" + deep + "]";
+  const std::string oci(kOciManifest);
+  const struct {
+    const char* what;
+    std::string body;
+    std::string content_type;
+    const char* message;
+  } kCases[] = {
+      {"nothing", "", oci, "not JSON"},
+      {"no JSON", "blablabla", oci, "not JSON"},
+      {"JSON that is cut", R"({"schemaVersion":2)", oci, "not JSON"},
+      {"more behind the JSON", Body(ImageMembers()) + "x", oci, "not JSON"},
+      {"bytes that are not UTF-8", Body("\"a\":\"\xff\"," + ImageMembers()), oci, "not JSON"},
+      {"a list", "[]", oci, "not a JSON object"},
+      {"too deep a nesting", Body("\"a\":" + deep + "," + ImageMembers()), oci, "nested deeper"},
+      {"very deep a nesting", std::string(1 << 20, '['), oci, "nested deeper"},
+      {"schema 1 by its version", R"({"schemaVersion":1,"name":"a","fsLayers":[]})", oci,
+       "schema 1"},
+      {"schema 1 by its Content-Type", R"({"schemaVersion":1})",
+       "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"},
+      {"no schemaVersion", "{" + ImageMembers() + "}", oci, "schemaVersion"},
+      {"a schemaVersion in words", R"({"schemaVersion":"2",)" + ImageMembers() + "}", oci,
+       "schemaVersion"},
+      {"no type at all", Body(ImageMembers()), "", "mediaType"},
+      {"a type that is not stored", Body(ImageMembers()), "text/html", "text/html"},
+      {"another type in the body", WithType(kOciIndex, ImageMembers()), oci, "was pushed as"},
+      {"a type that is no string", Body(R"("mediaType":5,)" + ImageMembers()), oci, "mediaType"},
+      {"an index with layers", Body(R"("manifests":[],"layers":[])"), std::string(kOciIndex),
+       "is an index"},
+      {"an image with manifests", Body(R"("manifests":[],)" + ImageMembers()), oci, "not an index"},
+      {"no config", Body(R"("layers":[])"), oci, "no config"},
+      {"a config that is no descriptor", Body(R"("config":"x")"), oci, "config"},
+      {"layers that are no list", Body(R"("layers":{},"config":)" + DescriptorText('a')), oci,
+       "layers"},
+      {"a layer that is no descriptor",
+       Body(R"("layers":[)" + DescriptorText('b') + R"(,3],"config":)" + DescriptorText('a')), oci,
+       "layers[1]"},
+      {"a bad digest", Body(R"("config":{"mediaType":"a/b","size":1,"digest":"sha256:bad"})"), oci,
+       "sha256:bad"},
+      {"no digest", Body(R"("config":{"mediaType":"a/b","size":1})"), oci, "bad config"},
+      {"no size", Body(R"("config":{"mediaType":"a/b","digest":")" + DigestText('a') + "\"}"), oci,
+       "size"},
+      {"a negative size",
+       Body(R"("config":{"mediaType":"a/b","size":-1,"digest":")" + DigestText('a') + "\"}"), oci,
+       "size"},
+      {"a fraction of a byte",
+       Body(R"("config":{"mediaType":"a/b","size":1.5,"digest":")" + DigestText('a') + "\"}"), oci,
+       "size"},
+      {"a size beyond any disk",
+       Body(R"("config":{"mediaType":"a/b","size":1e400,"digest":")" + DigestText('a') + "\"}"),
+       oci, ""},
+      {"a descriptor without a type",
+       Body(R"("config":{"size":1,"digest":")" + DigestText('a') + "\"}"), oci, "mediaType"},
+      {"a bad subject", Body(R"("subject":{},)" + ImageMembers()), oci, "subject"},
+      {"annotations that are a list", Body(R"("annotations":[],)" + ImageMembers()), oci,
+       "annotations"},
+      {"an annotation that is a number", Body(R"("annotations":{"k":1},)" + ImageMembers()), oci,
+       "annotation \"k\""},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.what);
+    const auto manifest = Manifest::Parse(c.body, c.content_type);
+    ASSERT_FALSE(manifest.has_value());
+    EXPECT_EQ(manifest.error().code, ErrorCode::kManifestInvalid);
+    EXPECT_THAT(manifest.error().message, testing::HasSubstr(c.message));
+  }
+}
+
+TEST(Manifest, LimitsTheSizeOnly) {
+  const std::string start = R"({"a":")";
+  const std::string end = "\",\"schemaVersion\":2," + ImageMembers() + "}";
+  const auto sized = [&](size_t size) {
+    return start + std::string(size - start.size() - end.size(), 'x') + end;
+  };
+  EXPECT_TRUE(Manifest::Parse(sized(kMaxManifestBytes), kOciManifest).has_value());
+  EXPECT_EQ(Manifest::Parse(sized(kMaxManifestBytes + 1), kOciManifest).error().code,
+            ErrorCode::kManifestTooLarge);
+}
+
+TEST(Manifest, LeavesOutLayersThatLiveElsewhere) {
+  const auto manifest = Manifest::Parse(
+      Body(R"("config":)" + DescriptorText('a') + R"(,"layers":[)" +
+           DescriptorText('b', "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd") +
+           "," + DescriptorText('c', "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip") +
+           "," + DescriptorText('d') + "]"),
+      kDockerManifest);
+  ASSERT_TRUE(manifest.has_value()) << manifest.error().message;
+  EXPECT_EQ(Fills(manifest->blobs), "ad");
+}
+
+TEST(Manifest, TellsWhatReferrersNeed) {
+  const std::string subject = R"("subject":)" + DescriptorText('f') + ",";
+  const auto image =
+      Manifest::Parse(Body(subject + R"("annotations":{"k":"v"},)" + ImageMembers()), kOciManifest);
+  ASSERT_TRUE(image.has_value()) << image.error().message;
+  ASSERT_TRUE(image->subject.has_value());
+  EXPECT_EQ(image->subject->digest.ToString(), DigestText('f'));
+  EXPECT_EQ(image->artifact_type, "application/vnd.oci.image.config.v1+json");
+  EXPECT_THAT(image->annotations, testing::ElementsAre(testing::Pair("k", "v")));
+
+  const auto artifact =
+      Manifest::Parse(Body(R"("artifactType":"a/b",)" + ImageMembers()), kOciManifest);
+  ASSERT_TRUE(artifact.has_value());
+  EXPECT_EQ(artifact->artifact_type, "a/b");
+  EXPECT_FALSE(artifact->subject.has_value());
+
+  const auto index = Manifest::Parse(Body(subject + R"("manifests":[])"), kOciIndex);
+  ASSERT_TRUE(index.has_value());
+  EXPECT_EQ(index->artifact_type, "");
+  EXPECT_TRUE(index->subject.has_value());
+}
+
+}  // namespace
+}  // namespace outport
