@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "registry/base/file.h"
+#include "registry/base/result.h"
+#include "registry/security/pki.h"
+
+namespace outport::store {
+
+// What DATA/pki of a store holds. Folders are 0700, keys 0600:
+//   root.crt root.key issuing.crt issuing.key server.crt (leaf, issuing CA, root) server.key
+struct AuthorityFiles {
+  pki::Authority authority;  // without the root's key: it is for signing issuing CAs only
+  std::string server_chain;  // PEM: leaf, issuing CA, root
+  std::string server_key;
+
+  // Whom the fleet's port and the registry's port trust: root and issuing CA.
+  std::string Trusted() const { return authority.root.certificate + authority.issuing.certificate; }
+};
+
+// Makes the fleet's authority and the store's server certificate for `host_names` (DNS names and IP
+// addresses). kAlreadyExists, naming the file, if there is an authority in `folder`. Blocks.
+Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const std::filesystem::path& folder,
+                                            const std::string& domain,
+                                            const std::vector<std::string>& host_names);
+
+// kFailedPrecondition names a file that is missing and what to do, or a key that others than its
+// owner may read. Blocks.
+Result<AuthorityFiles> LoadAuthorityFiles(const std::filesystem::path& folder,
+                                          const std::string& domain);
+
+}  // namespace outport::store

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/security/pki.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+inline constexpr uint32_t kDefaultCertificateDays = 365;
+inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
+
+// The row of a certificate that was issued.
+v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
+                         int64_t now_ms, const std::string& issued_by);
+
+// What the issuing CA signs, and the rows that remember it. Safe for several threads; blocks.
+class Certificates {
+ public:
+  Certificates(MetaStore& meta, pki::Authority authority, const Clock& clock, Log log);
+
+  struct Issued {
+    std::string chain;        // PEM: leaf, then the issuing CA
+    std::string authorities;  // PEM: the root
+    v1::CertificateRow row;
+  };
+  // A certificate of a client or an administrator for the key of `request` (PKCS#10, PEM). `days`:
+  // 0 is the default. kInvalidArgument: another role, a bad name, request or number of days.
+  Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
+                       const std::string& issued_by);
+
+  struct Page {
+    std::vector<v1::CertificateRow> rows;
+    std::string next;  // empty on the last page
+  };
+  // After `after`, which is the `next` of the page before, or empty.
+  Result<Page> List(const std::string& after, size_t limit) const;
+
+ private:
+  MetaStore& meta_;
+  const pki::Authority authority_;
+  const Clock& clock_;
+  const Log log_;
+};
+
+}  // namespace outport::store
