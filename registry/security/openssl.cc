@@ -101,6 +101,18 @@ std::string FingerprintOf(X509* certificate) {
   return ToHex(Bytes(digest).first(size));
 }
 
+std::string FingerprintOf(EVP_PKEY* key) {
+  const BioPtr der = Writer();
+  if (i2d_PUBKEY_bio(der.get(), key) != 1) std::abort();
+  const std::string bytes = Written(der.get());
+  std::array<std::byte, 32> digest;
+  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
+                 nullptr, EVP_sha256(), nullptr) != 1) {
+    std::abort();
+  }
+  return ToHex(digest);
+}
+
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate) {
   tm utc{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1) {

@@ -52,7 +52,9 @@ std::string ToPem(X509* certificate);
 // PKCS#8.
 std::string ToPem(EVP_PKEY* key);
 
+// Lowercase hex SHA-256 of the DER of a certificate, or of a public key (SubjectPublicKeyInfo).
 std::string FingerprintOf(X509* certificate);
+std::string FingerprintOf(EVP_PKEY* key);
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate);
 // Serial and issuer too. kCertificateInvalid unless the certificate has exactly one URI among its
 // names and that is a SPIFFE id of ours.

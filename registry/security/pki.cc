@@ -302,6 +302,16 @@ Result<IssuedCertificate> Issue(const Authority& authority, std::string_view req
                            not_after};
 }
 
+Result<void> CheckHostNames(const std::vector<std::string>& host_names) {
+  TRY(const NamesPtr names, MakeNames(ToSpiffeId("any", Role::kStore, "any"), host_names));
+  return {};
+}
+
+Result<std::string> KeyFingerprint(std::string_view request) {
+  TRY(const KeyPtr key, KeyOfRequest(request));
+  return openssl::FingerprintOf(key.get());
+}
+
 Result<std::string> Fingerprint(std::string_view pem) {
   TRY(const auto certificates, openssl::ReadCertificates(pem));
   return openssl::FingerprintOf(certificates.front().get());

@@ -54,6 +54,13 @@ struct IssuedCertificate {
 Result<IssuedCertificate> Issue(const Authority& authority, std::string_view request,
                                 const LeafOptions& options);
 
+// What Issue() asks of host names; kInvalidArgument names the one that is neither a DNS name nor an
+// IP address.
+Result<void> CheckHostNames(const std::vector<std::string>& host_names);
+
+// Lowercase hex SHA-256 of the public key of `request`; refuses what Issue() would refuse.
+Result<std::string> KeyFingerprint(std::string_view request);
+
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);
 

@@ -125,6 +125,23 @@ TEST(Pki, RefusesBadNames) {
   EXPECT_FALSE(pki::CreateAuthority("not a domain").has_value());
 }
 
+TEST(Pki, HostNamesCanBeCheckedBefore) {
+  EXPECT_TRUE(pki::CheckHostNames({"registry.example.com", "10.0.0.1"}).has_value());
+  const auto result = pki::CheckHostNames({"registry.example.com", "a b"});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_NE(result.error().message.find("'a b'"), std::string::npos);
+}
+
+TEST(Pki, KeyFingerprintIsTheKeysAndNotTheRequests) {
+  const std::string key = pki::CreatePrivateKey();
+  const std::string first = RequestOf(key);
+  const std::string second = RequestOf(key);
+  EXPECT_NE(first, second) << "ECDSA signatures differ";
+  EXPECT_EQ(*pki::KeyFingerprint(first), *pki::KeyFingerprint(second));
+  EXPECT_NE(*pki::KeyFingerprint(first), *pki::KeyFingerprint(RequestOf(pki::CreatePrivateKey())));
+  EXPECT_FALSE(pki::KeyFingerprint("nonsense").has_value());
+}
+
 TEST(Pki, FingerprintIsOfTheFirstCertificate) {
   const auto& authority = TestAuthority();
   const auto both = pki::Fingerprint(authority.root.certificate + authority.issuing.certificate);

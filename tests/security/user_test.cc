@@ -79,6 +79,18 @@ TEST(Grant, IsRefusedWithItsReason) {
   }
 }
 
+TEST(User, MayOnlyWhatOneGrantAllows) {
+  User user{"ci", "", {*ParseGrant("pull:**"), *ParseGrant("push:team/**")}};
+  const auto team = *RepositoryName::Parse("team/app");
+  const auto other = *RepositoryName::Parse("other/app");
+  EXPECT_TRUE(user.Allows(Action::kPull, other));
+  EXPECT_TRUE(user.Allows(Action::kPush, team));
+  EXPECT_FALSE(user.Allows(Action::kPush, other));
+  EXPECT_FALSE(user.Allows(Action::kDelete, team));
+  user.grants.clear();
+  EXPECT_FALSE(user.Allows(Action::kPull, team));
+}
+
 TEST(UserDirectory, SetsRemovesAndReplaces) {
   UserDirectory directory;
   EXPECT_EQ(directory.Find("ci"), nullptr);

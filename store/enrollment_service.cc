@@ -1,0 +1,62 @@
+#include "store/enrollment_service.h"
+
+#include <string_view>
+
+#include "registry/rpc/channel.h"
+#include "registry/rpc/unary.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kMaxSecretBytes = 256;
+
+// A node tries a few times; a guesser of 256 random bits gains nothing, but costs work.
+constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2},
+                                        .all = {.burst = 50, .per_second = 5},
+                                        .addresses = 1024};
+
+// "ipv4:10.0.0.1:4711" without the port, so that a new connection brings no new tokens.
+std::string AddressOf(std::string_view peer) {
+  return std::string(peer.substr(0, peer.rfind(':')));
+}
+
+Error TooMany() {
+  return Error{ErrorCode::kTooManyRequests,
+               "too many attempts to join the fleet; wait a minute and try again"};
+}
+
+}  // namespace
+
+EnrollmentService::EnrollmentService(const Parts& parts)
+    : invitations_(parts.invitations),
+      pool_(parts.pool),
+      limit_(parts.clock, kLimits),
+      admitted_(parts.metrics.Counter("outport_enrollments_total",
+                                      "Attempts of nodes to join the fleet.",
+                                      {{"result", "considered"}})),
+      refused_(parts.metrics.Counter("outport_enrollments_total",
+                                     "Attempts of nodes to join the fleet.",
+                                     {{"result", "rate_limited"}})) {}
+EnrollmentService::~EnrollmentService() = default;
+
+grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
+                                                    const v1::EnrollRequest* request,
+                                                    v1::EnrollResponse* response) {
+  const std::string from = AddressOf(context->peer());
+  const bool admitted = limit_.Admit(from);
+  (admitted ? admitted_ : refused_).Increment();
+  if (!admitted) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(rpc::ToStatus(TooMany()));
+    return reactor;
+  }
+  auto serve = [this, request, from]() -> Result<v1::EnrollResponse> {
+    if (request->secret().size() > kMaxSecretBytes) {
+      return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};
+    }
+    return invitations_.Enroll(*request, from);
+  };
+  return rpc::ServeBlocking(context, pool_, response, std::move(serve));
+}
+
+}  // namespace outport::store
