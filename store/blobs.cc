@@ -72,8 +72,23 @@ bool IsUsable(const v1::BlobRow& row) {
   return row.state() != v1::BLOB_STATE_DELETING && !row.object().empty();
 }
 
-Blobs::Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log)
-    : meta_(meta), bytes_(bytes), clock_(clock), log_(std::move(log)) {}
+Blobs::Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log,
+             uint64_t headroom_bytes)
+    : meta_(meta),
+      bytes_(bytes),
+      clock_(clock),
+      log_(std::move(log)),
+      headroom_bytes_(headroom_bytes) {}
+
+Result<void> Blobs::RequireSpace(uint64_t needed_bytes) const {
+  TRY(const uint64_t free_bytes, bytes_.FreeBytes());
+  if (free_bytes >= headroom_bytes_ && free_bytes - headroom_bytes_ >= needed_bytes) return {};
+  return Error{ErrorCode::kNoSpace,
+               "the store's disk is full: " + std::to_string(needed_bytes) + " bytes are needed, " +
+                   std::to_string(free_bytes) + " are free, and " +
+                   std::to_string(headroom_bytes_) +
+                   " of them are kept back; ask the store's operator for space"};
+}
 
 Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {
   TRY(const bool linked, HasRow(meta_, keys::Link(repository, digest)));

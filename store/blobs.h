@@ -34,7 +34,7 @@ bool IsUsable(const v1::BlobRow& row);
 // rename can be: it is the only thing by which start-up finds an object that no blob row names.
 class Blobs {
  public:
-  Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log);
+  Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log, uint64_t headroom_bytes);
 
   struct Located {
     BlobInfo info;
@@ -64,7 +64,9 @@ class Blobs {
   // anything else.
   Result<size_t> SettleIntents();
 
-  Result<uint64_t> FreeBytes() const { return bytes_.FreeBytes(); }
+  // kNoSpace, with the figures, unless `needed_bytes` leave the headroom free that deletes and the
+  // metadata need.
+  Result<void> RequireSpace(uint64_t needed_bytes) const;
 
  private:
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
@@ -78,6 +80,7 @@ class Blobs {
   BlobStore& bytes_;
   const Clock& clock_;
   const Log log_;
+  const uint64_t headroom_bytes_;
 };
 
 }  // namespace outport::store

@@ -16,8 +16,10 @@ namespace outport::store {
 // of their keys, first blob/<digest> and manifest/<child>, so that the collector and pushes cannot
 // miss each other. Safe for several threads; everything here blocks.
 struct Content {
-  Content(MetaStore& meta, BlobStore& bytes, const Clock& clock, const Log& log)
-      : blobs(meta, bytes, clock, log), manifests(meta, clock), catalog(meta) {}
+  // `headroom_bytes` of the disk are kept free of pushes.
+  Content(MetaStore& meta, BlobStore& bytes, const Clock& clock, const Log& log,
+          uint64_t headroom_bytes = 0)
+      : blobs(meta, bytes, clock, log, headroom_bytes), manifests(meta, clock), catalog(meta) {}
 
   Blobs blobs;
   Manifests manifests;

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
+#include "registry/service/registry.h"
+#include "store/content.h"
+#include "store/uploads.h"
+
+namespace outport::store {
+
+// The Registry that owns the truth: Content and Uploads, reached through the pool for the disk. Its
+// answers are never stale. Outlived by what it borrows; the pool is stopped before.
+class StoreRegistry final : public Registry {
+ public:
+  struct Parts {
+    Content& content;
+    Uploads& uploads;
+    BlockingPool& disk;
+    Metrics& metrics;
+    Log log;
+  };
+  explicit StoreRegistry(Parts parts);
+
+  net::awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Reference& reference) override;
+  net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const Reference& reference) override;
+  net::awaitable<Result<PushedManifest>> PutManifest(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Reference& reference,
+                                                     const std::string& content_type,
+                                                     std::string body) override;
+  net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller, const RepositoryName& repository,
+                                            const Digest& digest) override;
+  net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
+                                                             const RepositoryName& repository,
+                                                             const Digest& digest) override;
+  net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
+                                                   const RepositoryName& repository) override;
+  net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const std::string& id) override;
+  net::awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const std::string& id,
+                                                    std::optional<ByteRange> range,
+                                                    ByteSource& body) override;
+  net::awaitable<Result<PushedBlob>> FinishUpload(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const std::string& id,
+                                                  std::optional<ByteRange> range,
+                                                  const Digest& digest, ByteSource& body) override;
+  net::awaitable<Result<void>> CancelUpload(const Caller& caller, const RepositoryName& repository,
+                                            const std::string& id) override;
+  net::awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
+                                        const PageRequest& page) override;
+  net::awaitable<Result<Page>> ListRepositories(
+      const Caller& caller, const PageRequest& page,
+      const std::function<bool(const RepositoryName&)>& visible) override;
+
+ private:
+  const Parts parts_;
+  prometheus::Counter& blobs_pushed_;
+  prometheus::Counter& manifests_pushed_;
+  prometheus::Counter& corrupt_;
+};
+
+}  // namespace outport::store
