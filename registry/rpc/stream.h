@@ -10,7 +10,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -46,6 +49,35 @@ class PendingOperation {
 
  private:
   std::function<void(bool)> resume_;  // ordered by the operation itself: set before it, taken after
+};
+
+// Calls `expire` if it lives longer than `limit`. Made and destroyed on one strand, where `expire`
+// runs too: never after the destructor.
+class OperationLimit {
+ public:
+  OperationLimit(const net::any_io_executor& executor, std::chrono::milliseconds limit,
+                 std::function<void()> expire)
+      : state_(std::make_shared<State>(executor, std::move(expire))) {
+    state_->timer.expires_after(limit);
+    state_->timer.async_wait([state = state_](const boost::system::error_code& cancelled) {
+      if (!cancelled && state->expire != nullptr) state->expire();
+    });
+  }
+  ~OperationLimit() {
+    state_->expire = nullptr;
+    state_->timer.cancel();
+  }
+  OperationLimit(const OperationLimit&) = delete;
+  OperationLimit& operator=(const OperationLimit&) = delete;
+
+ private:
+  struct State {
+    State(const net::any_io_executor& executor, std::function<void()> e)
+        : timer(executor), expire(std::move(e)) {}
+    net::steady_timer timer;
+    std::function<void()> expire;
+  };
+  std::shared_ptr<State> state_;  // shared with the wait, which may end after the operation
 };
 
 // The server's side of a bidirectional stream. Made by ServeStream, which also ends it; alive while
@@ -84,8 +116,12 @@ class ServerWriter final : public grpc::ServerWriteReactor<Out> {
   explicit ServerWriter(grpc::CallbackServerContext* context) : context_(context) {}
 
   grpc::CallbackServerContext& context() { return *context_; }
-  net::awaitable<bool> Write(const Out& message) {
-    return write_.Run([this, &message] { this->StartWrite(&message); });
+  // False when the peer is gone. A peer that takes nothing for `limit` is cut off.
+  // REQUIRES: the coroutine runs on a strand.
+  net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
+    auto cut_off = [context = context_] { context->TryCancel(); };
+    const OperationLimit deadline(co_await net::this_coro::executor, limit, cut_off);
+    co_return co_await write_.Run([this, &message] { this->StartWrite(&message); });
   }
 
  private:

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "registry/rpc/channel.h"
+#include "registry/rpc/stream.h"
+
+namespace outport::rpc {
+
+// The client's side of a stream that only the server writes, for one coroutine at a time. It may be
+// destroyed at any time but during a Read: the call is then cancelled.
+template <class In>
+class StreamReader {
+ public:
+  // `begin(context, reactor)` is the stub's:
+  //   auto begin = [&](auto* context, auto* reactor) {
+  //     stub.async()->ReadBlob(context, &request, reactor);
+  //   };
+  template <class Begin>
+  StreamReader(Begin begin, const std::string& request_id) : call_(std::make_shared<Call>()) {
+    if (!request_id.empty()) call_->context.AddMetadata(kRequestIdKey, request_id);
+    begin(&call_->context, call_.get());
+    call_->Begin(call_);
+  }
+  ~StreamReader() {
+    call_->context.TryCancel();
+    call_->Release();
+  }
+  StreamReader(const StreamReader&) = delete;
+  StreamReader& operator=(const StreamReader&) = delete;
+
+  // The next message, valid until the next call; nullptr at the stream's end, and when nothing came
+  // for `limit`: End() says why. REQUIRES: the coroutine runs on a strand.
+  net::awaitable<In*> Read(std::chrono::milliseconds limit) {
+    auto cut_off = [call = call_] { call->context.TryCancel(); };
+    const OperationLimit deadline(co_await net::this_coro::executor, limit, cut_off);
+    const std::shared_ptr<Call> call = call_;
+    const bool ok = co_await call->read.Run([call] { call->StartRead(&call->message); });
+    co_return ok ? &call->message : nullptr;
+  }
+  // How the call ended. REQUIRES: Read returned nullptr; called once.
+  net::awaitable<grpc::Status> End() {
+    const std::shared_ptr<Call> call = call_;
+    call->end_awaited = true;
+    co_await call->done.Run([call] { call->Release(); });
+    co_return call->status;
+  }
+
+ private:
+  struct Call final : grpc::ClientReadReactor<In> {
+    void Begin(std::shared_ptr<Call> shared) {
+      self = std::move(shared);
+      this->AddHold();  // reads begin outside of reactions, until Release()
+      this->StartCall();
+    }
+    // Nothing more is begun: lets the call end.
+    void Release() {
+      if (!std::exchange(released, true)) this->RemoveHold();
+    }
+    void OnReadDone(bool ok) override { read.Complete(ok); }
+    void OnDone(const grpc::Status& final_status) override {
+      const std::shared_ptr<Call> last = std::move(self);
+      status = final_status;
+      if (end_awaited) done.Complete(status.ok());
+    }
+
+    grpc::ClientContext context;
+    In message;
+    grpc::Status status;
+    PendingOperation read;
+    PendingOperation done;
+    bool released = false;
+    bool end_awaited = false;
+    std::shared_ptr<Call> self;  // shared with gRPC until OnDone
+  };
+
+  std::shared_ptr<Call> call_;
+};
+
+}  // namespace outport::rpc
