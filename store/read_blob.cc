@@ -1,0 +1,163 @@
+#include "store/read_blob.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+
+namespace outport::store {
+
+// One of a node's streams, counted while it lives.
+class ReadBlob::Place {
+ public:
+  static std::optional<Place> Take(ReadBlob& service, const std::string& node) {
+    MutexLock lock(service.mutex_);
+    size_t& count = service.streams_[node];
+    if (count >= service.limits_.streams_per_node) return std::nullopt;
+    ++count;
+    service.open_.Increment();
+    return Place(service, node);
+  }
+  Place(Place&& other) noexcept
+      : service_(std::exchange(other.service_, nullptr)), node_(std::move(other.node_)) {}
+  Place& operator=(Place&&) = delete;
+  ~Place() {
+    if (service_ == nullptr) return;
+    MutexLock lock(service_->mutex_);
+    service_->open_.Decrement();
+    const auto found = service_->streams_.find(node_);
+    if (--found->second == 0) service_->streams_.erase(found);
+  }
+
+ private:
+  Place(ReadBlob& service, std::string node) : service_(&service), node_(std::move(node)) {}
+
+  ReadBlob* service_;
+  std::string node_;
+};
+
+struct ReadBlob::OpenBlob {
+  std::string node;
+  Digest digest;
+  BlobLocation location;
+  std::unique_ptr<BlobReader> reader;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+ReadBlob::ReadBlob(MetaStore& meta, BlobStore& blobs, const Clock& clock, BlockingPool& disk,
+                   TaskGroup& tasks, Metrics& metrics, Log log, ReadBlobLimits limits)
+    : blobs_(meta, blobs, clock, log),
+      disk_(disk),
+      tasks_(tasks),
+      log_(std::move(log)),
+      limits_(limits),
+      started_(metrics.Counter("outport_store_blob_streams_started_total",
+                               "ReadBlob streams begun by nodes.")),
+      refused_(metrics.Counter("outport_store_blob_streams_refused_total",
+                               "ReadBlob streams refused: the node has too many open.")),
+      corrupt_(metrics.Counter("outport_store_blob_streams_corrupt_total",
+                               "ReadBlob streams ended by a block that failed its checksum.")),
+      sent_bytes_(
+          metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
+      open_(metrics.Gauge("outport_store_blob_streams", "ReadBlob streams open now.")) {}
+
+grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
+                                                         const v1::ReadBlobRequest* request,
+                                                         Authorize authorize) {
+  auto serve = [this, request = *request, authorize = std::move(authorize)](
+                   Stream& stream) mutable { return Serve(stream, request, authorize); };
+  return rpc::ServeStream<Stream>(context, tasks_, std::move(serve));
+}
+
+net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobRequest& request,
+                                             Authorize& authorize) {
+  started_.Increment();
+  auto open = [this, &request, &authorize] { return Open(request, authorize); };
+  CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
+  const std::optional<Place> place = Place::Take(*this, blob.node);
+  if (!place.has_value()) {
+    refused_.Increment();
+    co_return Error{ErrorCode::kTooManyRequests,
+                    "reading " + request.digest() + ": the node " + blob.node + " has " +
+                        std::to_string(limits_.streams_per_node) +
+                        " blob streams open, and no more are allowed; try again shortly"};
+  }
+  Result<void> sent = co_await Send(stream, blob);
+  if (!sent.has_value() && sent.error().code == ErrorCode::kCorrupt) {
+    co_await PutAside(blob, sent.error());
+  }
+  co_return sent;
+}
+
+net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) {
+  corrupt_.Increment();
+  log_.Error("a blob is not what it was, and is put aside",
+             {{"digest", blob.digest.ToString()}, {"cause", why.message}});
+  auto quarantine = [this, digest = blob.digest, object = blob.location.object] {
+    return blobs_.Quarantine(digest, object);
+  };
+  const Result<void> aside = co_await Blocking(disk_, quarantine);
+  if (!aside.has_value()) {
+    log_.Error("a bad blob cannot be put aside", {{"cause", aside.error().message}});
+  }
+}
+
+net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob) {
+  v1::BlobChunk chunk;
+  chunk.set_total_bytes(blob.reader->size_bytes());
+  uint64_t offset = blob.begin;
+  do {
+    const size_t size = std::min(kChecksumBlockBytes, blob.end - offset);
+    const size_t block = std::min(kChecksumBlockBytes, blob.reader->size_bytes() - offset);
+    std::string& data = *chunk.mutable_data();
+    data.resize(block);
+    if (block > 0) {
+      const MutableBytes buffer = std::as_writable_bytes(std::span(data));
+      CO_TRY(size_t read, blob.reader->ReadCached(offset, buffer));
+      if (read < block) {
+        auto from_disk = [&blob, offset, buffer] { return blob.reader->Read(offset, buffer); };
+        CO_TRY(read, co_await Blocking(disk_, from_disk));
+      }
+      if (read != block) {
+        co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};
+      }
+      chunk.set_crc32c(blob.location.checksums[offset / kChecksumBlockBytes]);
+    }
+    if (!co_await stream.Write(chunk, limits_.progress_deadline)) {
+      co_return Error{ErrorCode::kCancelled, "the node left, or took no chunk for too long"};
+    }
+    sent_bytes_.Increment(static_cast<double>(block));
+    chunk.clear_total_bytes();
+    offset += size;
+  } while (offset < blob.end);
+  co_return Result<void>();
+}
+
+Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request,
+                                          Authorize& authorize) {
+  TRY(std::string node, authorize());
+  TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
+  TRY(const Digest digest, Digest::Parse(request.digest()));
+  TRY(Blobs::Opened opened, blobs_.Open(repository, digest));
+  const uint64_t size = opened.blob.info.size_bytes;
+  if (request.offset() % kChecksumBlockBytes != 0 || request.offset() > size) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "reading " + digest.ToString() + " from " + std::to_string(request.offset()) +
+                     ": an offset is a multiple of 262144, and within the blob's " +
+                     std::to_string(size) + " bytes"};
+  }
+  const uint64_t rest = size - request.offset();
+  const uint64_t length = request.length() == 0 ? rest : std::min(request.length(), rest);
+  const uint64_t blocks = (size + kChecksumBlockBytes - 1) / kChecksumBlockBytes;
+  if (opened.blob.location.checksums.size() != blocks) {
+    return Error{ErrorCode::kCorrupt, "the row of blob " + digest.ToString() + " lacks checksums"};
+  }
+  return OpenBlob{std::move(node),          digest,           std::move(opened.blob.location),
+                  std::move(opened.reader), request.offset(), request.offset() + length};
+}
+
+}  // namespace outport::store

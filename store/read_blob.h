@@ -1,0 +1,73 @@
+#pragma once
+
+#include <grpcpp/support/server_callback.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "outport/v1/replication.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/metrics.h"
+#include "registry/base/mutex.h"
+#include "registry/base/task_group.h"
+#include "registry/rpc/stream.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+#include "store/blobs.h"
+
+namespace outport::store {
+
+struct ReadBlobLimits {
+  size_t streams_per_node = 64;
+  // A node that takes no chunk for this long is taken for gone.
+  std::chrono::milliseconds progress_deadline{60000};
+};
+
+// Serves Replication.ReadBlob: the bytes of a blob that the repository links, a checksum block a
+// chunk, each checked when it was read and sent with the checksum that its row holds. A bad block
+// ends the stream and puts the blob aside. Safe for several threads; nothing here blocks. Outlives
+// the server and the tasks.
+class ReadBlob {
+ public:
+  ReadBlob(MetaStore& meta, BlobStore& blobs, const Clock& clock, BlockingPool& disk,
+           TaskGroup& tasks, Metrics& metrics, Log log, ReadBlobLimits limits = {});
+
+  // Who calls: the node's name, for its limit of streams, or the refusal. May block: it is called
+  // on the pool, while the call lives.
+  using Authorize = std::move_only_function<Result<std::string>()>;
+
+  // Serves one call as a task. Errors to the caller: those of `authorize`, kInvalidArgument,
+  // kNameUnknown, kBlobUnknown, kTooManyRequests beyond the limit, kCorrupt.
+  grpc::ServerWriteReactor<v1::BlobChunk>* Start(grpc::CallbackServerContext* context,
+                                                 const v1::ReadBlobRequest* request,
+                                                 Authorize authorize);
+
+ private:
+  using Stream = rpc::ServerWriter<v1::BlobChunk>;
+  class Place;
+  struct OpenBlob;
+
+  net::awaitable<Result<void>> Serve(Stream& stream, const v1::ReadBlobRequest& request,
+                                     Authorize& authorize);
+  net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob);
+  // Blocks.
+  Result<OpenBlob> Open(const v1::ReadBlobRequest& request, Authorize& authorize);
+  net::awaitable<void> PutAside(const OpenBlob& blob, const Error& why);
+
+  Blobs blobs_;
+  BlockingPool& disk_;
+  TaskGroup& tasks_;
+  const Log log_;
+  const ReadBlobLimits limits_;
+  prometheus::Counter& started_;
+  prometheus::Counter& refused_;
+  prometheus::Counter& corrupt_;
+  prometheus::Counter& sent_bytes_;
+  prometheus::Gauge& open_;
+  Mutex mutex_;
+  std::map<std::string, size_t> streams_ OUTPORT_GUARDED_BY(mutex_);  // open ones, by node
+};
+
+}  // namespace outport::store
