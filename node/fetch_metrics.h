@@ -1,0 +1,26 @@
+#pragma once
+
+#include "registry/base/metrics.h"
+
+namespace outport::node {
+
+// What is counted of blobs at a node.
+struct FetchMetrics {
+  explicit FetchMetrics(Metrics& metrics);
+
+  prometheus::Counter& started;
+  prometheus::Counter& finished;
+  prometheus::Counter& failed;
+  prometheus::Counter& resumed;
+  prometheus::Counter& bytes;
+  prometheus::Gauge& running;
+  prometheus::Gauge& waiting_readers;
+  prometheus::Counter& passed_no_space;
+  prometheus::Counter& passed_ahead;
+  prometheus::Counter& corrupt_chunk;
+  prometheus::Counter& corrupt_digest;
+  prometheus::Counter& corrupt_copy;
+  prometheus::Counter& hits;
+};
+
+}  // namespace outport::node
