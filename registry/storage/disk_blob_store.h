@@ -5,6 +5,7 @@
 
 #include "registry/base/file.h"
 #include "registry/storage/blob_store.h"
+#include "registry/storage/disk_blob_folder.h"
 
 namespace outport {
 
@@ -14,7 +15,9 @@ namespace outport {
 //   ROOT/<pending>/<id>                   one being written; removed at start
 //   ROOT/quarantine/<object, '/' as '_'>  what failed its checksum
 //
-// Commit: sync file, rename, sync directory. After a failed sync the file is discarded.
+// Commit: sync file, rename, sync directory. After a failed sync the file is discarded. Folders are
+// made when first needed, and synced into their parent before anything in them counts as durable.
+// It outlives its writers; readers do not need it.
 class DiskBlobStore final : public BlobStore {
  public:
   // `pending`: "uploads" at the store, "fetch" at a node.
@@ -32,11 +35,10 @@ class DiskBlobStore final : public BlobStore {
   Result<uint64_t> FreeBytes() override;
 
  private:
-  DiskBlobStore(FileSystem& files, std::filesystem::path root, std::string pending);
+  DiskBlobStore(FileSystem& files, std::filesystem::path root, const std::string& pending)
+      : folder_(files, std::move(root), pending) {}
 
-  FileSystem& files_;
-  const std::filesystem::path root_;
-  const std::string pending_;
+  DiskBlobFolder folder_;
 };
 
 }  // namespace outport
