@@ -48,9 +48,9 @@ struct ReadBlob::OpenBlob {
   uint64_t end = 0;
 };
 
-ReadBlob::ReadBlob(MetaStore& meta, BlobStore& blobs, const Clock& clock, BlockingPool& disk,
-                   TaskGroup& tasks, Metrics& metrics, Log log, ReadBlobLimits limits)
-    : blobs_(meta, blobs, clock, log),
+ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
+                   ReadBlobLimits limits)
+    : blobs_(blobs),
       disk_(disk),
       tasks_(tasks),
       log_(std::move(log)),

@@ -14,7 +14,6 @@
 #include "registry/base/task_group.h"
 #include "registry/rpc/stream.h"
 #include "registry/storage/blob_store.h"
-#include "registry/storage/meta_store.h"
 #include "store/blobs.h"
 
 namespace outport::store {
@@ -31,8 +30,8 @@ struct ReadBlobLimits {
 // the server and the tasks.
 class ReadBlob {
  public:
-  ReadBlob(MetaStore& meta, BlobStore& blobs, const Clock& clock, BlockingPool& disk,
-           TaskGroup& tasks, Metrics& metrics, Log log, ReadBlobLimits limits = {});
+  ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
+           ReadBlobLimits limits = {});
 
   // Who calls: the node's name, for its limit of streams, or the refusal. May block: it is called
   // on the pool, while the call lives.
@@ -56,7 +55,7 @@ class ReadBlob {
   Result<OpenBlob> Open(const v1::ReadBlobRequest& request, Authorize& authorize);
   net::awaitable<void> PutAside(const OpenBlob& blob, const Error& why);
 
-  Blobs blobs_;
+  Blobs& blobs_;
   BlockingPool& disk_;
   TaskGroup& tasks_;
   const Log log_;
