@@ -1,9 +1,5 @@
 #include "store/authority_files.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-
 namespace outport::store {
 namespace {
 
@@ -13,8 +9,8 @@ constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 constexpr std::chrono::days kServerLifetime{365};
 
-Result<std::string> ReadPart(const fs::path& path) {
-  Result<std::string> text = ReadWholeFile(path);
+// Says what to do about a part that is missing.
+Result<std::string> Found(const fs::path& path, Result<std::string> text) {
   if (text.has_value() || text.error().code != ErrorCode::kNotFound) return text;
   return Error{ErrorCode::kFailedPrecondition,
                path.native() +
@@ -22,15 +18,8 @@ Result<std::string> ReadPart(const fs::path& path) {
                    "your backup"};
 }
 
-Result<std::string> ReadKey(const fs::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 path.native() + " may be read by others than its owner; chmod 600 " +
-                     path.native() + ", and if others could log in here, replace it"};
-  }
-  return ReadPart(path);
-}
+Result<std::string> ReadPart(const fs::path& path) { return Found(path, ReadWholeFile(path)); }
+Result<std::string> ReadKey(const fs::path& path) { return Found(path, ReadSecretFile(path)); }
 
 }  // namespace
 

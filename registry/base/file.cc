@@ -175,6 +175,16 @@ Result<std::string> ReadWholeFile(const fs::path& path, uint64_t limit_bytes) {
   return content;
 }
 
+Result<std::string> ReadSecretFile(const fs::path& path, uint64_t limit_bytes) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 path.native() + " may be read by others than its owner; chmod 600 " +
+                     path.native() + ", and replace the key if others could log in here"};
+  }
+  return ReadWholeFile(path, limit_bytes);
+}
+
 Result<void> ReplaceFile(const fs::path& path, std::string_view content, unsigned mode) {
   PosixFileSystem files;
   const fs::path temporary = path.native() + ".new";

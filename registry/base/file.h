@@ -74,6 +74,10 @@ class PosixFileSystem final : public FileSystem {
 Result<std::string> ReadWholeFile(const std::filesystem::path& path,
                                   uint64_t limit_bytes = 1 << 20);
 
+// The same for a key: kFailedPrecondition, with the mend, if others than its owner may read it.
+Result<std::string> ReadSecretFile(const std::filesystem::path& path,
+                                   uint64_t limit_bytes = 1 << 20);
+
 // Replaces the file at once and durably (temporary, sync, rename, directory sync), with `mode`.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view content,
                          unsigned mode = 0600);

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "control/profile.h"
+#include "control/store_client.h"
+#include "control/table.h"
+#include "registry/base/result.h"
+
+namespace outport::control {
+
+// Where a command reads and writes.
+struct Streams {
+  int input;  // a file descriptor: passwords are asked for on it if it is a terminal
+  std::ostream& out;
+  std::ostream& err;
+};
+
+// One run of outportctl: the options that every command has, and the command that was chosen.
+struct Invocation {
+  explicit Invocation(Streams streams_in) : streams(streams_in) {}
+
+  Streams streams;
+  std::string profile;
+  std::string format = "table";
+  std::function<Result<void>()> chosen;  // set by the command's callback
+
+  bool json() const { return format == "json"; }
+  // A client of the profile's store.
+  Result<StoreClient> Connect() const;
+  void Print(const Table& table) const;
+  // The document as JSON, or `text` and a newline.
+  void Print(const boost::json::value& document, const std::string& text) const;
+};
+
+// Each adds a family of commands to `app`. `app` and `invocation` outlive the run.
+void AddUserCommands(CLI::App& app, Invocation& invocation);
+void AddCertificateCommands(CLI::App& app, Invocation& invocation);
+void AddNodeCommands(CLI::App& app, Invocation& invocation);
+void AddStatusCommand(CLI::App& app, Invocation& invocation);
+
+}  // namespace outport::control

@@ -1,0 +1,97 @@
+#include <boost/json/object.hpp>
+#include <ostream>
+
+#include "control/invocation.h"
+#include "control/node_table.h"
+#include "registry/base/settings.h"
+
+namespace outport::control {
+namespace {
+
+struct InviteNode {
+  std::string name;
+  std::vector<std::string> hosts;
+  std::string lifetime = "1h";
+};
+
+Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
+  TRY(const std::chrono::milliseconds lifetime, ParseDuration(options.lifetime));
+  TRY(StoreClient client, invocation.Connect());
+  v1::InviteNodeRequest request;
+  request.set_node(options.name);
+  for (const std::string& host : options.hosts) request.add_host_names(host);
+  request.set_lifetime_ms(lifetime.count());
+  v1::InviteNodeResponse response;
+  TRY_VOID(client.Call(&v1::Admin::Stub::InviteNode, request, response,
+                       "inviting node '" + options.name + "'"));
+  const std::string expires = ToTime(response.expires_ms());
+  const boost::json::value document = {
+      {"node", options.name}, {"token", response.token()}, {"expires", expires}};
+  invocation.Print(document, response.token());
+  if (!invocation.json()) {
+    invocation.streams.err << "The token is good until " << expires << ", for one machine: give it "
+                           << "to 'outport-node join' there. Treat it as a password.\n";
+  }
+  return {};
+}
+
+Result<void> List(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  Table table = MakeNodeTable();
+  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
+    v1::ListNodesRequest request;
+    *request.mutable_page() = page;
+    v1::ListNodesResponse response;
+    TRY_VOID(client.Call(&v1::Admin::Stub::ListNodes, request, response, "listing the nodes"));
+    for (const v1::NodeInfo& node : response.nodes()) AddNode(table, node);
+    next = response.next();
+    return {};
+  };
+  TRY_VOID(ForEachPage(one_page));
+  invocation.Print(table);
+  return {};
+}
+
+}  // namespace
+
+Table MakeNodeTable() {
+  return Table(
+      {"name", "connected", "sequence", "last_ping", "address", "version", "hosts", "joined"});
+}
+
+void AddNode(Table& table, const v1::NodeInfo& node) {
+  boost::json::array hosts;
+  for (const std::string& host : node.host_names()) hosts.emplace_back(host);
+  table.Add({boost::json::value(node.name()), boost::json::value(node.connected()),
+             boost::json::value(node.acknowledged_sequence()),
+             boost::json::value(ToTime(node.last_ping_ms())), boost::json::value(node.address()),
+             boost::json::value(node.version()), hosts,
+             boost::json::value(ToTime(node.joined_ms()))});
+}
+
+void AddNodeCommands(CLI::App& app, Invocation& invocation) {
+  CLI::App* family = app.add_subcommand("node", "The fleet's nodes")->require_subcommand(1);
+
+  auto invited = std::make_shared<InviteNode>();  // shared with the callback
+  CLI::App* invite =
+      family->add_subcommand("invite",
+                             "Print a one-time token with which a machine joins as a node.\n"
+                             "  outportctl node invite eu-west --host eu-west.example.com > token");
+  invite->add_option("NAME", invited->name, "of the node: a-z, 0-9, '.', '_' and '-'")->required();
+  invite
+      ->add_option("--host", invited->hosts,
+                   "name or address that clients reach the node by, again for more: its server "
+                   "certificate is for these")
+      ->required()
+      ->allow_extra_args(false);
+  invite->add_option("--lifetime", invited->lifetime, "how long the token is good, at most 7d")
+      ->capture_default_str();
+  invite->callback([&invocation, invited] {
+    invocation.chosen = [&invocation, invited] { return Invite(invocation, *invited); };
+  });
+
+  CLI::App* list = family->add_subcommand("list", "List the nodes, and how far each has followed");
+  list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
+}
+
+}  // namespace outport::control

@@ -1,0 +1,67 @@
+#include "control/profile.h"
+
+#include <chrono>
+
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/security/pki.h"
+
+namespace outport::control {
+namespace {
+
+constexpr unsigned kSecretMode = 0600;
+constexpr unsigned kPublicMode = 0644;
+
+Error WithMend(Error error, const std::filesystem::path& folder) {
+  if (error.code != ErrorCode::kNotFound) return error;
+  return Error{ErrorCode::kFailedPrecondition,
+               error.message +
+                   "; a profile is made by 'outport-store init' (DATA/admin); name its "
+                   "folder with --profile DIR or OUTPORT_PROFILE (now: " +
+                   folder.native() + ")"};
+}
+
+Result<void> CheckExpiry(const Profile& profile) {
+  TRY(const auto not_after, pki::NotAfter(profile.identity.certificate_chain));
+  if (not_after > std::chrono::system_clock::now()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               (profile.folder / "admin.crt").native() + " has expired on " +
+                   FormatTime(not_after) +
+                   "; ask another administrator for a new one: outportctl cert issue NAME --role "
+                   "admin"};
+}
+
+Result<Profile> ReadFiles(const std::filesystem::path& folder) {
+  Profile profile;
+  profile.folder = folder;
+  TRY(const std::string text, ReadWholeFile(folder / "outportctl.yml"));
+  TRY(Settings settings, Settings::Parse(text, (folder / "outportctl.yml").native()));
+  profile.store = settings.RequiredString("store");
+  TRY_VOID(settings.Finish());
+  TRY(profile.identity.authorities, ReadWholeFile(folder / "ca.crt"));
+  TRY(profile.identity.certificate_chain, ReadWholeFile(folder / "admin.crt"));
+  TRY(profile.identity.private_key, ReadSecretFile(folder / "admin.key"));
+  return profile;
+}
+
+}  // namespace
+
+Result<Profile> Profile::Load(const std::filesystem::path& folder) {
+  Result<Profile> profile = ReadFiles(folder);
+  if (!profile.has_value()) return WithMend(std::move(profile).error(), folder);
+  const Result<void> valid = CheckExpiry(*profile);
+  if (!valid.has_value()) return valid.error();
+  return profile;
+}
+
+Result<void> Profile::Save() const {
+  PosixFileSystem files;
+  TRY_VOID(files.CreateDirectories(folder));
+  TRY_VOID(ReplaceFile(folder / "admin.key", identity.private_key, kSecretMode));
+  TRY_VOID(ReplaceFile(folder / "admin.crt", identity.certificate_chain, kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "ca.crt", identity.authorities, kPublicMode));
+  return ReplaceFile(folder / "outportctl.yml", "store: \"" + store + "\"\n", kPublicMode);
+}
+
+}  // namespace outport::control

@@ -1,0 +1,57 @@
+#include "control/program.h"
+
+#include <CLI/CLI.hpp>
+#include <ostream>
+
+namespace outport::control {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// Options of the program are taken behind a command too: `outportctl user list -o json`.
+void LetOptionsFallThrough(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    command->fallthrough();
+    LetOptionsFallThrough(*command);
+  }
+}
+
+std::string OneLine(const CLI::App*, const CLI::Error& error) {
+  return "outportctl: " + std::string(error.what()) + "; see outportctl --help\n";
+}
+
+}  // namespace
+
+int Run(int argc, const char* const* argv, Streams streams) {
+  Invocation invocation(streams);
+  CLI::App app(
+      "outportctl runs a fleet of Outport: users, certificates and nodes.\n"
+      "It talks to the store's fleet port with an administrator's certificate, which stands in a\n"
+      "profile: a folder with outportctl.yml, ca.crt, admin.crt and admin.key.",
+      "outportctl");
+  app.set_version_flag("--version", "outportctl " OUTPORT_VERSION);
+  app.add_option("--profile", invocation.profile, "the profile's folder (~/.config/outport)")
+      ->envname("OUTPORT_PROFILE");
+  app.add_option("-o,--output", invocation.format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.require_subcommand(1);
+  app.failure_message(OneLine);
+  AddUserCommands(app, invocation);
+  AddCertificateCommands(app, invocation);
+  AddNodeCommands(app, invocation);
+  AddStatusCommand(app, invocation);
+  LetOptionsFallThrough(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, streams.out, streams.err) == 0 ? 0 : kUsage;
+  }
+  const Result<void> done = invocation.chosen();
+  if (done.has_value()) return 0;
+  streams.err << "outportctl: " << done.error().message << "\n";
+  return kFailed;
+}
+
+}  // namespace outport::control

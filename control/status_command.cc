@@ -1,0 +1,55 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <ostream>
+#include <vector>
+
+#include "control/invocation.h"
+#include "control/node_table.h"
+
+namespace outport::control {
+namespace {
+
+constexpr uint64_t kMebibyte = 1 << 20;
+
+Result<void> ShowStatus(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::GetStatusResponse status;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest(), status,
+                       "asking for the status"));
+  Table nodes = MakeNodeTable();
+  for (const v1::NodeInfo& node : status.nodes()) AddNode(nodes, node);
+  const boost::json::value document = {
+      {"store", client.profile().store},
+      {"version", status.version()},
+      {"epoch", status.epoch()},
+      {"head_sequence", status.head_sequence()},
+      {"started", ToTime(status.started_ms())},
+      {"free_bytes", status.free_bytes()},
+      {"server_certificate_not_after", ToTime(status.server_certificate_not_after_ms())},
+      {"nodes", nodes.ToJson()}};
+  std::string text;
+  const auto line = [&text](std::string name, const std::string& value) {
+    name.resize(14, ' ');
+    text += name + value + "\n";
+  };
+  line("store", client.profile().store);
+  line("version", status.version());
+  line("epoch", status.epoch());
+  line("head", std::to_string(status.head_sequence()));
+  line("started", ToTime(status.started_ms()));
+  line("free", std::to_string(status.free_bytes() / kMebibyte) + " MiB");
+  line("certificate", "valid until " + ToTime(status.server_certificate_not_after_ms()));
+  invocation.Print(document, text + "\n" + nodes.ToText());
+  return {};
+}
+
+}  // namespace
+
+void AddStatusCommand(CLI::App& app, Invocation& invocation) {
+  CLI::App* status =
+      app.add_subcommand("status", "The store, and how far each node has followed it");
+  status->callback(
+      [&invocation] { invocation.chosen = [&invocation] { return ShowStatus(invocation); }; });
+}
+
+}  // namespace outport::control
