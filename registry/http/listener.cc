@@ -1,0 +1,169 @@
+#include "registry/http/listener.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+
+namespace outport::http {
+namespace {
+
+using net::ip::tcp;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kAcceptPause{200};
+constexpr std::chrono::seconds kCutPatience{1};
+
+Error BadAddress(const std::string& listen) {
+  return Error{ErrorCode::kInvalidArgument, "'" + listen +
+                                                "' is not an address to listen on; write for "
+                                                "example 0.0.0.0:5000 or [::]:5000"};
+}
+
+Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos) return BadAddress(listen);
+  std::string host = listen.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  uint16_t port = 0;
+  const char* const last = listen.data() + listen.size();
+  const auto [end, failure] = std::from_chars(listen.data() + colon + 1, last, port);
+  boost::system::error_code bad;
+  const auto address = net::ip::make_address(host, bad);
+  if (bad || failure != std::errc() || end != last) return BadAddress(listen);
+  return tcp::endpoint(address, port);
+}
+
+// Out of file descriptors or memory: accepting again at once would only spin.
+bool IsExhaustion(const boost::system::error_code& failure) {
+  return failure == net::error::no_descriptors || failure == net::error::no_buffer_space ||
+         failure == net::error::no_memory ||
+         failure == boost::system::errc::too_many_files_open_in_system;
+}
+
+}  // namespace
+
+Listener::Listener(net::any_io_executor executor, Options options, Metrics& metrics, Log log,
+                   Serve serve)
+    : executor_(executor),
+      options_(std::move(options)),
+      log_(log.With({{"server", options_.server}})),
+      serve_(std::move(serve)),
+      open_(metrics.Gauge("outport_http_connections", "Open connections.",
+                          {{"server", options_.server}})),
+      refused_(metrics.Counter("outport_http_refused_connections_total",
+                               "Connections closed at once because too many were open.",
+                               {{"server", options_.server}})),
+      accept_failures_(metrics.Counter("outport_http_accept_failures_total",
+                                       "Connections that could not be accepted.",
+                                       {{"server", options_.server}})),
+      accepting_(executor, log_),
+      connections_(executor, log_) {}
+
+Listener::~Listener() { Stop(steady_clock::now()); }
+
+Result<void> Listener::Listen() {
+  TRY(const tcp::endpoint endpoint, ParseEndpoint(options_.listen));
+  boost::system::error_code failure;
+  tcp::acceptor acceptor(executor_);
+  acceptor.open(endpoint.protocol(), failure);
+  if (!failure) acceptor.set_option(net::socket_base::reuse_address(true), failure);
+  if (!failure) acceptor.bind(endpoint, failure);
+  if (!failure) acceptor.listen(net::socket_base::max_listen_connections, failure);
+  if (failure) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "listening on " + options_.listen + ": " + failure.message()};
+  }
+  port_ = acceptor.local_endpoint(failure).port();
+  acceptor_ = std::move(acceptor);
+  return {};
+}
+
+void Listener::Start() {
+  accepting_.Spawn([this] { return AcceptLoop(); });
+}
+
+net::awaitable<void> Listener::AcceptLoop() {
+  co_await net::this_coro::throw_if_cancelled(false);
+  net::steady_timer pause(co_await net::this_coro::executor);
+  for (;;) {
+    boost::system::error_code failure;
+    tcp::socket socket =
+        co_await acceptor_->async_accept(net::redirect_error(net::use_awaitable, failure));
+    if (failure == net::error::operation_aborted) break;
+    if (!failure) {
+      Admit(std::move(socket));
+      continue;
+    }
+    accept_failures_.Increment();
+    if (!IsExhaustion(failure)) continue;
+    log_.Warning("connections cannot be accepted", {{"cause", failure.message()}});
+    pause.expires_after(kAcceptPause);
+    co_await pause.async_wait(net::redirect_error(net::use_awaitable, failure));
+    if (failure) break;
+  }
+  boost::system::error_code ignored;
+  acceptor_->close(ignored);
+}
+
+void Listener::Admit(tcp::socket socket) {
+  if (connections_.Count() >= options_.connections) {
+    refused_.Increment();
+    return;
+  }
+  boost::system::error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  connections_.Spawn(
+      [this, accepted = std::move(socket)]() mutable { return Run(std::move(accepted)); });
+}
+
+net::awaitable<void> Listener::Run(tcp::socket socket) {
+  co_await net::this_coro::throw_if_cancelled(false);
+  const auto strand = co_await net::this_coro::executor;
+  const std::shared_ptr<Lifeline> lifeline = AddLifeline(strand);
+  open_.Increment();
+  try {
+    co_await serve_(std::move(socket), *lifeline);
+  } catch (const std::exception& exception) {
+    log_.Error("a connection ended with an exception", {{"cause", exception.what()}});
+  }
+  open_.Decrement();
+  RemoveLifeline(lifeline);
+}
+
+std::shared_ptr<Lifeline> Listener::AddLifeline(const net::any_io_executor& strand) {
+  MutexLock lock(mutex_);
+  return lifelines_.emplace_back(std::make_shared<Lifeline>(strand, stopping_));
+}
+
+void Listener::RemoveLifeline(const std::shared_ptr<Lifeline>& lifeline) {
+  MutexLock lock(mutex_);
+  lifelines_.remove(lifeline);
+}
+
+void Listener::StopLifelines() {
+  MutexLock lock(mutex_);
+  stopping_ = true;
+  for (const auto& lifeline : lifelines_) lifeline->Stop();
+}
+
+void Listener::Stop(steady_clock::time_point deadline) {
+  // First the door, so that nobody comes in behind the stop.
+  while (!accepting_.DrainBlocking(steady_clock::now())) {
+    accepting_.Cancel();
+    accepting_.DrainBlocking(steady_clock::now() + kCutPatience);
+  }
+  acceptor_.reset();
+  StopLifelines();
+  connections_.DrainBlocking(deadline);
+  while (connections_.Count() > 0) {
+    log_.Warning("connections are cut", {{"count", connections_.Count()}});
+    connections_.Cancel();
+    connections_.DrainBlocking(steady_clock::now() + kCutPatience);
+  }
+}
+
+}  // namespace outport::http

@@ -1,0 +1,93 @@
+#include <array>
+
+#include "registry/http/conditions.h"
+#include "registry/http/handlers.h"
+
+namespace outport::http {
+namespace {
+
+// What no push could have created is not there, rather than wrong (the conformance suite's
+// ".INVALID_MANIFEST_NAME"). A malformed digest stays a malformed digest.
+Result<Reference> ReferenceToRead(const std::string& text) {
+  auto reference = ParseReference(text);
+  if (!reference.has_value() && reference.error().code == ErrorCode::kTagInvalid) {
+    return Error{ErrorCode::kManifestUnknown,
+                 "there is no such manifest: " + reference.error().message};
+  }
+  return reference;
+}
+
+void SetManifestFields(Response& response, const ManifestInfo& info) {
+  response.Set("Docker-Content-Digest", info.digest.ToString());
+  response.Set("ETag", EntityTag(info.digest));
+  SetStaleness(response, info.stale);
+}
+
+Error TooLarge() {
+  return Error{ErrorCode::kManifestTooLarge,
+               "a manifest may have at most " + std::to_string(kMaxManifestBytes) + " bytes"};
+}
+
+// The whole body: a manifest is bounded, and small in practice.
+net::awaitable<Result<std::string>> ReadManifest(RequestBody& body) {
+  if (body.length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
+  std::string text;
+  text.reserve(static_cast<size_t>(body.length().value_or(0)));
+  std::array<std::byte, 16 << 10> buffer;
+  for (;;) {
+    CO_TRY(const size_t got, co_await body.Read(buffer));
+    if (got == 0) co_return text;
+    text.append(AsText(Bytes(buffer).first(got)));
+    if (text.size() > kMaxManifestBytes) co_return TooLarge();
+  }
+}
+
+// Parameters of a media type carry nothing for manifests.
+std::string WithoutParameters(std::string_view content_type) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  return std::string(type);
+}
+
+}  // namespace
+
+// GET, HEAD /v2/<name>/manifests/<reference>. Whatever Accept says, the type that was pushed is
+// served: a client that cannot use it says so better than a 404 would.
+net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& request,
+                                         Response& response) {
+  CO_TRY(const Reference reference, ReferenceToRead(request.route.reference));
+  const std::string& if_none_match = request.head.if_none_match;
+  if (response.is_head() || !if_none_match.empty()) {
+    CO_TRY(const ManifestInfo info,
+           co_await registry.StatManifest(request.caller, request.repository(), reference));
+    const bool unchanged = NoneMatchNames(if_none_match, info.digest);
+    if (unchanged || response.is_head()) SetManifestFields(response, info);
+    if (unchanged) co_return co_await response.SendEmpty(304);
+    if (response.is_head()) {
+      co_return co_await response.SendHeadOnly(info.media_type, info.size_bytes);
+    }
+  }
+  CO_TRY(const StoredManifest manifest,
+         co_await registry.GetManifest(request.caller, request.repository(), reference));
+  SetManifestFields(response, manifest.info);
+  co_return co_await response.SendText(200, manifest.info.media_type, manifest.body);
+}
+
+// PUT /v2/<name>/manifests/<reference>
+net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& request,
+                                         Response& response) {
+  CO_TRY(const Reference reference, ParseReference(request.route.reference));
+  CO_TRY(std::string body, co_await ReadManifest(request.body));
+  const std::string content_type = WithoutParameters(request.head.content_type);
+  CO_TRY(const PushedManifest pushed,
+         co_await registry.PutManifest(request.caller, request.repository(), reference,
+                                       content_type, std::move(body)));
+  const std::string digest = pushed.digest.ToString();
+  response.Set("Location", "/v2/" + request.repository().ToString() + "/manifests/" + digest);
+  response.Set("Docker-Content-Digest", digest);
+  if (pushed.subject.has_value()) response.Set("OCI-Subject", pushed.subject->ToString());
+  response.Set("Outport-Sequence", std::to_string(pushed.sequence));
+  co_return co_await response.SendEmpty(201);
+}
+
+}  // namespace outport::http

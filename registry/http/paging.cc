@@ -1,0 +1,30 @@
+#include "registry/http/paging.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "registry/http/url.h"
+
+namespace outport::http {
+
+Result<PageRequest> ParsePage(const Route& route) {
+  PageRequest page{.last = route.last.value_or(""), .limit = kMaxPage};
+  if (!route.n.has_value()) return page;
+  const std::string& text = *route.n;
+  const bool digits =
+      !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) {
+    return Error{ErrorCode::kPaginationInvalid, "n is not a number of items: '" + text + "'"};
+  }
+  size_t n = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), n);
+  page.limit = failure == std::errc() ? std::min(n, kMaxPage) : kMaxPage;
+  return page;
+}
+
+std::string FormatNextLink(std::string_view path, const Page& page, size_t limit) {
+  return "<" + std::string(path) + "?last=" + EncodeQueryValue(page.items.back()) +
+         "&n=" + std::to_string(limit) + ">; rel=\"next\"";
+}
+
+}  // namespace outport::http

@@ -1,0 +1,58 @@
+#include "registry/http/registry_server.h"
+
+#include "registry/http/listener.h"
+#include "registry/http/request_metrics.h"
+#include "registry/http/session.h"
+
+namespace outport {
+
+class RegistryServer::Body {
+ public:
+  Body(Options options, Parts parts)
+      : options_(std::move(options)),
+        parts_(std::move(parts)),
+        log_(parts_.log.With({{"server", "registry"}})),
+        metrics_(parts_.metrics),
+        shared_{.limits = options_.limits,
+                .registry = parts_.registry,
+                .authenticator = parts_.authenticator,
+                .metrics = metrics_,
+                .log = log_},
+        listener_(parts_.executor,
+                  {.server = "registry",
+                   .listen = options_.listen,
+                   .connections = options_.limits.connections},
+                  parts_.metrics, parts_.log,
+                  [this](net::ip::tcp::socket socket, http::Lifeline& lifeline) {
+                    return Serve(std::move(socket), lifeline);
+                  }) {}
+
+  http::Listener& listener() { return listener_; }
+
+ private:
+  net::awaitable<void> Serve(net::ip::tcp::socket socket, http::Lifeline& lifeline) {
+    http::Stream stream(std::move(socket), lifeline.strand(), parts_.tls, options_.limits.progress);
+    http::Session session(shared_, stream, lifeline);
+    co_await session.Run();
+  }
+
+  const Options options_;
+  const Parts parts_;
+  const Log log_;
+  http::RequestMetrics metrics_;
+  const http::Session::Shared shared_;
+  http::Listener listener_;  // last: its connections use the others
+};
+
+RegistryServer::RegistryServer(Options options, Parts parts)
+    : body_(std::make_unique<Body>(std::move(options), std::move(parts))) {}
+RegistryServer::~RegistryServer() = default;
+
+Result<void> RegistryServer::Listen() { return body_->listener().Listen(); }
+uint16_t RegistryServer::port() const { return body_->listener().port(); }
+void RegistryServer::Start() { body_->listener().Start(); }
+void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) {
+  body_->listener().Stop(deadline);
+}
+
+}  // namespace outport

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "registry/base/result.h"
+#include "registry/http/request_head.h"
+#include "registry/oci/name.h"
+#include "registry/security/identity.h"
+
+namespace outport::http {
+
+// What a path of the registry API names.
+enum class Noun { kPing, kCatalog, kTags, kManifest, kBlob, kUploads, kUpload };
+inline constexpr size_t kNouns = 7;
+std::string_view ToString(Noun noun);  // "manifest", for logs and metrics
+
+// Where a request goes. A value.
+struct Route {
+  Noun noun = Noun::kPing;
+  std::optional<RepositoryName> repository;  // none for kPing and kCatalog
+  std::string reference;                     // kManifest: tag or digest; kBlob: digest; unchecked
+  std::string upload_id;                     // kUpload
+
+  // Query parameters; those that are not known here (ns, for one) are tolerated.
+  std::optional<std::string> digest;
+  std::optional<std::string> digest_algorithm;
+  std::optional<std::string> mount;
+  std::optional<std::string> n;
+  std::optional<std::string> last;
+};
+
+// Finds the route of a request target. Matches from the right: a repository may be called
+// "blobs/uploads". kNotFound for paths outside the API, kNameInvalid, kMalformedRequest.
+Result<Route> ParseRoute(std::string_view target);
+
+// What a noun answers to, as the Allow field says it: "GET, HEAD".
+std::string_view AllowedMethods(Noun noun);
+bool Allows(Noun noun, Method method);
+
+// The grant that a request on a repository needs: to read, or to push. What concerns an upload
+// session is a push, whatever the method.
+Action RequiredAction(Noun noun, Method method);
+
+}  // namespace outport::http

@@ -1,0 +1,195 @@
+#include "registry/http/session.h"
+
+#include "registry/http/access.h"
+#include "registry/http/handlers.h"
+
+namespace outport::http {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr size_t kLoggedPathBytes = 512;
+
+// The path alone: queries are the client's business, and may hold what logs must not.
+std::string_view LoggedPath(std::string_view target) {
+  return target.substr(0, std::min(target.find('?'), kLoggedPathBytes));
+}
+
+}  // namespace
+
+// One request and its answer.
+struct Session::Exchange {
+  Exchange(Connection& connection, const RequestHead& request_head)
+      : head(request_head),
+        body(connection, head),
+        response(connection.stream(), head, body),
+        id(RandomHex(8)) {
+    response.Set("Docker-Distribution-Api-Version", "registry/2.0");
+    response.Set("X-Request-Id", id);
+  }
+
+  const steady_clock::time_point begun = steady_clock::now();
+  const RequestHead& head;
+  RequestBody body;
+  Response response;
+  const std::string id;
+  std::shared_ptr<const User> user;  // shared with the directory, which may change it meanwhile
+  std::optional<Noun> noun;
+};
+
+Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
+    : shared_(shared),
+      stream_(stream),
+      lifeline_(lifeline),
+      connection_(stream, shared.limits),
+      address_(stream.PeerAddress()),
+      identity_(Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"}) {}
+
+net::awaitable<void> Session::Run() {
+  lifeline_.BeginIdle(stream_);
+  const Result<void> shaken =
+      co_await stream_.Handshake(steady_clock::now() + shared_.limits.handshake);
+  lifeline_.EndIdle();
+  if (!shaken.has_value()) {
+    shared_.metrics.RecordHandshakeFailure();
+    shared_.log.Debug("handshake failed",
+                      {{"address", address_}, {"cause", shaken.error().message}});
+    co_return;
+  }
+  identity_ = PeerIdentity(stream_.tls());
+  for (;;) {
+    const auto head = co_await NextHead();
+    if (!head.has_value()) {
+      co_await Refuse(head.error());
+      co_return;
+    }
+    if (!head->has_value()) break;
+    const bool another = co_await Serve(**head);
+    if (!another) co_return;
+    if (lifeline_.stopping()) break;
+  }
+  co_await stream_.Close(/*linger=*/false);
+}
+
+net::awaitable<Result<std::optional<RequestHead>>> Session::NextHead() {
+  lifeline_.BeginIdle(stream_);
+  auto head = co_await connection_.ReadHead();
+  lifeline_.EndIdle();
+  co_return head;
+}
+
+net::awaitable<bool> Session::Serve(const RequestHead& head) {
+  Exchange exchange(connection_, head);
+  if (lifeline_.stopping()) exchange.response.CloseAfter();
+  Result<void> outcome = co_await AnswerCaught(exchange);
+  co_return co_await Conclude(exchange, std::move(outcome));
+}
+
+net::awaitable<void> Session::Refuse(const Error& error) {
+  const RequestHead nothing;
+  Exchange exchange(connection_, nothing);
+  exchange.response.CloseAfter();
+  (void)co_await Conclude(exchange, error);
+}
+
+net::awaitable<Result<void>> Session::AnswerCaught(Exchange& exchange) {
+  std::string cause;
+  try {
+    co_return co_await Answer(exchange);
+  } catch (const std::exception& exception) {
+    cause = exception.what();
+  }
+  co_return Error{ErrorCode::kInternal, "an exception: " + cause};
+}
+
+// Access comes first, in the order in which it is told: certificate, user, grant. Until the first
+// two are settled nothing of the request is looked at but its header.
+net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
+  const RequestHead& head = exchange.head;
+  Response& response = exchange.response;
+  if (!identity_.has_value()) {
+    response.CloseAfter();
+    co_return identity_.error();
+  }
+  CO_TRY(exchange.user, co_await Authenticate(shared_.authenticator, head));
+  CO_TRY(const Route route, ParseRoute(head.target));
+  exchange.noun = route.noun;
+  if (!Allows(route.noun, head.method)) {
+    response.Set("Allow", AllowedMethods(route.noun));
+    co_return Error{ErrorCode::kUnsupported, "this path does not take the method; it takes " +
+                                                 std::string(AllowedMethods(route.noun))};
+  }
+  CO_TRY_VOID(Authorize(*exchange.user, route, head.method));
+  const Caller caller{.user = exchange.user->name,
+                      .certificate = identity_->name,
+                      .address = address_,
+                      .request_id = exchange.id};
+  const Request request{.head = head,
+                        .route = route,
+                        .caller = caller,
+                        .user = *exchange.user,
+                        .body = exchange.body};
+  const Handler handler = FindHandler(route.noun, head.method);
+  co_return co_await handler(shared_.registry, request, response);
+}
+
+net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome) {
+  Response& response = exchange.response;
+  std::optional<Error> error;
+  if (!outcome.has_value()) error = outcome.error();
+  if (error.has_value() && !response.begun()) {
+    if (error->code == ErrorCode::kUnauthorized) {
+      response.Set("WWW-Authenticate", "Basic realm=\"outport\"");
+    }
+    outcome = co_await response.SendError(*error, exchange.id);
+  }
+  const bool cut = !outcome.has_value();
+  if (cut) {
+    if (!error.has_value()) error = outcome.error();
+    shared_.metrics.RecordCut();
+    stream_.Cut();
+  }
+  Record(exchange, error);
+  if (cut) co_return false;
+  if (response.closes()) {
+    // An early answer must not be overtaken by the reset that unread bytes cause.
+    co_await stream_.Close(/*linger=*/error.has_value() || !exchange.body.finished());
+    co_return false;
+  }
+  const Result<void> drained = co_await exchange.body.Drain();
+  co_return drained.has_value();
+}
+
+void Session::Record(const Exchange& exchange, const std::optional<Error>& error) {
+  const auto took = steady_clock::now() - exchange.begun;
+  const int status = exchange.response.status();
+  shared_.metrics.Record(exchange.head.method, exchange.noun, status, took);
+  const uint64_t received = stream_.received_bytes();
+  const uint64_t sent = stream_.sent_bytes();
+  shared_.metrics.RecordBytes(received - received_before_, sent - sent_before_);
+  received_before_ = received;
+  sent_before_ = sent;
+
+  const std::string user = exchange.user == nullptr ? std::string() : exchange.user->name;
+  const double took_ms = std::chrono::duration<double, std::milli>(took).count();
+  const Log log = shared_.log.With({{"method", ToString(exchange.head.method)},
+                                    {"path", LoggedPath(exchange.head.target)},
+                                    {"status", status},
+                                    {"bytes", exchange.response.body_bytes()},
+                                    {"took_ms", took_ms},
+                                    {"user", user},
+                                    {"address", address_},
+                                    {"request_id", exchange.id}});
+  if (!error.has_value()) {
+    log.Info("request");
+    return;
+  }
+  const ErrorTraits& traits = TraitsOf(error->code);
+  if (traits.http_status == 500) {
+    log.Error("request failed", {{"error", traits.name}, {"cause", error->message}});
+  } else {
+    log.Info("request", {{"error", traits.name}, {"cause", error->message}});
+  }
+}
+
+}  // namespace outport::http

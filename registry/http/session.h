@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "registry/http/connection.h"
+#include "registry/http/lifeline.h"
+#include "registry/http/request_metrics.h"
+#include "registry/http/response.h"
+#include "registry/http/route.h"
+#include "registry/security/authenticator.h"
+#include "registry/service/registry.h"
+
+namespace outport::http {
+
+// One client's connection to the registry: handshake, then request after request. Lives on the
+// connection's strand, inside the coroutine that runs it.
+class Session {
+ public:
+  // What all sessions of a server share; it outlives them.
+  struct Shared {
+    const HttpLimits& limits;
+    Registry& registry;
+    Authenticator& authenticator;
+    RequestMetrics& metrics;
+    const Log& log;
+  };
+  Session(const Shared& shared, Stream& stream, Lifeline& lifeline);
+
+  // Until the client leaves, is refused, or the server stops.
+  net::awaitable<void> Run();
+
+ private:
+  struct Exchange;
+
+  net::awaitable<Result<std::optional<RequestHead>>> NextHead();
+  // True when the connection may carry another request.
+  net::awaitable<bool> Serve(const RequestHead& head);
+  // The answer to what was no request.
+  net::awaitable<void> Refuse(const Error& error);
+  net::awaitable<Result<void>> Answer(Exchange& exchange);
+  net::awaitable<Result<void>> AnswerCaught(Exchange& exchange);
+  net::awaitable<bool> Conclude(Exchange& exchange, Result<void> outcome);
+  void Record(const Exchange& exchange, const std::optional<Error>& error);
+
+  const Shared& shared_;
+  Stream& stream_;
+  Lifeline& lifeline_;
+  Connection connection_;
+  const std::string address_;
+  // From the handshake on: who the client's certificate says it is, or why that does not count.
+  Result<CertificateIdentity> identity_;
+  uint64_t received_before_ = 0;  // bytes of the stream that earlier requests account for
+  uint64_t sent_before_ = 0;
+};
+
+}  // namespace outport::http

@@ -1,0 +1,147 @@
+#include "registry/http/handlers.h"
+
+namespace outport::http {
+namespace {
+
+// "0-<last byte>", inclusive and without a unit; an empty session says "0-0" as well (the Docker
+// client parses two numbers).
+std::string FormatReceived(uint64_t size) {
+  return "0-" + std::to_string(size == 0 ? 0 : size - 1);
+}
+
+void SetUploadFields(Response& response, const RepositoryName& repository,
+                     const UploadStatus& status) {
+  response.Set("Location", "/v2/" + repository.ToString() + "/blobs/uploads/" + status.id);
+  response.Set("Docker-Upload-UUID", status.id);
+  response.Set("Range", FormatReceived(status.size_bytes));
+}
+
+void SetBlobLocation(Response& response, const RepositoryName& repository, const PushedBlob& blob) {
+  const std::string digest = blob.info.digest.ToString();
+  response.Set("Location", "/v2/" + repository.ToString() + "/blobs/" + digest);
+  response.Set("Docker-Content-Digest", digest);
+  response.Set("Outport-Sequence", std::to_string(blob.sequence));
+}
+
+// The chunk that the client says it sends; nullopt if it does not say.
+Result<std::optional<ByteRange>> ReadChunkRange(const Request& request) {
+  if (request.head.content_range.empty()) return std::optional<ByteRange>();
+  TRY(const ByteRange range, ParseChunkRange(request.head.content_range));
+  if (request.body.length().value_or(range.size) != range.size) {
+    return Error{ErrorCode::kSizeInvalid, "Content-Range " + request.head.content_range +
+                                              " does not fit a body of " +
+                                              std::to_string(*request.body.length()) + " bytes"};
+  }
+  return std::optional(range);
+}
+
+// A client whose chunk does not fit learns where the session stands, so that it can go on (OCI
+// distribution-spec, "Pushing a blob in chunks").
+net::awaitable<Error> WithPosition(Registry& registry, const Request& request, Response& response,
+                                   Error error) {
+  if (error.code != ErrorCode::kRangeInvalid) co_return error;
+  const auto status =
+      co_await registry.StatUpload(request.caller, request.repository(), request.route.upload_id);
+  if (!status.has_value()) co_return status.error();
+  SetUploadFields(response, request.repository(), *status);
+  co_return error;
+}
+
+Result<void> CheckDigestAlgorithm(const Request& request) {
+  if (!request.route.digest_algorithm.has_value()) return {};
+  TRY_VOID(ParseDigestAlgorithm(*request.route.digest_algorithm));
+  return {};
+}
+
+// POST ?digest=: the whole blob in one request.
+net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request,
+                                      Response& response) {
+  CO_TRY(const Digest digest, Digest::Parse(*request.route.digest));
+  CO_TRY(const UploadStatus session,
+         co_await registry.StartUpload(request.caller, request.repository()));
+  const auto blob = co_await registry.FinishUpload(request.caller, request.repository(), session.id,
+                                                   std::nullopt, digest, request.body);
+  if (!blob.has_value()) {
+    // Nobody else knows the session. It may be gone already.
+    const Result<void> ignored =
+        co_await registry.CancelUpload(request.caller, request.repository(), session.id);
+    (void)ignored;
+    co_return blob.error();
+  }
+  SetBlobLocation(response, request.repository(), *blob);
+  co_return co_await response.SendEmpty(201);
+}
+
+}  // namespace
+
+// POST /v2/<name>/blobs/uploads/. A mount (?mount=&from=) is answered with a session, as the
+// specification allows: the client then pushes.
+net::awaitable<Result<void>> StartUpload(Registry& registry, const Request& request,
+                                         Response& response) {
+  CO_TRY_VOID(CheckDigestAlgorithm(request));
+  const bool mounts = request.route.mount.has_value();
+  if (request.route.digest.has_value() && !mounts) {
+    co_return co_await PostBlob(registry, request, response);
+  }
+  CO_TRY(const UploadStatus status,
+         co_await registry.StartUpload(request.caller, request.repository()));
+  SetUploadFields(response, request.repository(), status);
+  co_return co_await response.SendEmpty(202);
+}
+
+// GET, HEAD /v2/<name>/blobs/uploads/<id>
+net::awaitable<Result<void>> GetUpload(Registry& registry, const Request& request,
+                                       Response& response) {
+  CO_TRY(
+      const UploadStatus status,
+      co_await registry.StatUpload(request.caller, request.repository(), request.route.upload_id));
+  SetUploadFields(response, request.repository(), status);
+  co_return co_await response.SendEmpty(204);
+}
+
+// PATCH /v2/<name>/blobs/uploads/<id>: a chunk with Content-Range, or a stream without.
+net::awaitable<Result<void>> AppendUpload(Registry& registry, const Request& request,
+                                          Response& response) {
+  const auto range = ReadChunkRange(request);
+  if (!range.has_value()) {
+    co_return co_await WithPosition(registry, request, response, range.error());
+  }
+  const auto status = co_await registry.AppendUpload(request.caller, request.repository(),
+                                                     request.route.upload_id, *range, request.body);
+  if (!status.has_value()) {
+    co_return co_await WithPosition(registry, request, response, status.error());
+  }
+  SetUploadFields(response, request.repository(), *status);
+  co_return co_await response.SendEmpty(202);
+}
+
+// PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>: the last chunk, if any, and the end.
+net::awaitable<Result<void>> FinishUpload(Registry& registry, const Request& request,
+                                          Response& response) {
+  if (!request.route.digest.has_value()) {
+    co_return Error{ErrorCode::kDigestInvalid,
+                    "the upload cannot be finished without its digest: add ?digest=sha256:…"};
+  }
+  CO_TRY(const Digest digest, Digest::Parse(*request.route.digest));
+  const auto range = ReadChunkRange(request);
+  if (!range.has_value()) {
+    co_return co_await WithPosition(registry, request, response, range.error());
+  }
+  const auto blob = co_await registry.FinishUpload(
+      request.caller, request.repository(), request.route.upload_id, *range, digest, request.body);
+  if (!blob.has_value()) {
+    co_return co_await WithPosition(registry, request, response, blob.error());
+  }
+  SetBlobLocation(response, request.repository(), *blob);
+  co_return co_await response.SendEmpty(201);
+}
+
+// DELETE /v2/<name>/blobs/uploads/<id>
+net::awaitable<Result<void>> CancelUpload(Registry& registry, const Request& request,
+                                          Response& response) {
+  CO_TRY_VOID(co_await registry.CancelUpload(request.caller, request.repository(),
+                                             request.route.upload_id));
+  co_return co_await response.SendEmpty(204);
+}
+
+}  // namespace outport::http
