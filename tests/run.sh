@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# tests/run.sh [release|debug|asan|tsan]: installs what is missing, builds, and runs the tests.
+# release (the default) and debug run everything; asan and tsan run the unit, http and cluster
+# tests under a sanitizer. The last line counts what ctest counted: "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=${1:-release}
+case $preset in
+  release | debug) chosen=() ;;
+  asan | tsan) chosen=(--label-exclude 'e2e|crash|tidy') ;;
+  -h | --help)
+    sed -n '2,4s/^# //p' "$0"
+    exit 0
+    ;;
+  *)
+    echo "run.sh: unknown preset '$preset'; it takes release, debug, asan or tsan" >&2
+    exit 2
+    ;;
+esac
+
+started=$SECONDS
+stage=installing
+results=build/$preset/ctest.xml
+
+# Reads ctest's own result file, so that the numbers are its numbers.
+summary() {
+  /usr/bin/python3 - "$results" <<'PYTHON'
+import sys
+import xml.etree.ElementTree
+
+suite = xml.etree.ElementTree.parse(sys.argv[1]).getroot()
+count = {key: int(suite.get(key, 0)) for key in ("tests", "failures", "skipped", "disabled")}
+for case in suite.iter("testcase"):
+    if case.get("status") == "fail":
+        print(f"failed: {case.get('name')}")
+    elif case.get("status") == "notrun":
+        print(f"skipped: {case.get('name')}")
+left_out = count["skipped"] + count["disabled"]
+passed = count["tests"] - count["failures"] - left_out
+print(f"{passed} passed, {count['failures']} failed" + (f", {left_out} skipped" if left_out else ""))
+PYTHON
+}
+
+finish() {
+  local status=$?
+  trap - EXIT
+  printf '\n%s: %d min %02d s\n' "$preset" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
+  if [[ $stage != tested ]]; then
+    echo "stopped while $stage"
+    echo "0 passed, 1 failed"
+    exit $((status ? status : 1))
+  fi
+  local closing
+  closing=$(summary)
+  echo "$closing"
+  # No test at all is no success.
+  [[ ${closing##*$'\n'} == 0\ passed* ]] && status=1
+  exit "$status"
+}
+trap finish EXIT
+
+tests/install.sh
+
+stage=building
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+cmake --preset "$preset" >"${TMPDIR:-/tmp}/outport-cmake.$$" 2>&1 || {
+  cat "${TMPDIR:-/tmp}/outport-cmake.$$"
+  exit 1
+}
+rm -f "${TMPDIR:-/tmp}/outport-cmake.$$"
+cmake --build --preset "$preset"
+
+stage=testing
+rm -f "$results"
+export ASAN_OPTIONS=detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS="ignore_noninstrumented_modules=1 suppressions=$PWD/tests/tsan.supp"
+status=0
+ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$(nproc)" \
+  --output-junit "$PWD/$results" "${chosen[@]}" || status=$?
+[[ -s $results ]] && stage=tested
+exit "$status"

@@ -1,0 +1,154 @@
+"""Keeps the tree as DESIGN draws it: includes go one way, every source is built, files stay small."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MAX_LINES = 400
+
+# A floor may include itself and what stands behind it. Siblings do not see each other.
+BASE = ["registry/base"]
+OCI = BASE + ["registry/oci"]
+STORAGE = OCI + ["registry/storage"]
+SECURITY = OCI + ["registry/security"]
+SERVICE = sorted({*STORAGE, *SECURITY, "registry/service"})
+HTTP = SERVICE + ["registry/http"]
+RPC = SERVICE + ["registry/rpc"]
+MAY_INCLUDE = {
+    "registry/base": BASE,
+    "registry/oci": OCI,
+    "registry/storage": STORAGE,
+    "registry/security": SECURITY,
+    "registry/service": SERVICE,
+    "registry/http": HTTP,
+    "registry/rpc": RPC,
+    "store": sorted({*HTTP, *RPC, "store"}),
+    "node": sorted({*HTTP, *RPC, "node"}),
+    "control": SECURITY + ["registry/rpc", "control"],
+}
+# Libraries that are dear to compile, or that only one kind of floor may know.
+LIBRARY_FLOORS = {
+    r"boost/beast": ["registry/http"],
+    r"grpcpp/|grpc/|.*\.grpc\.pb\.h": ["registry/rpc", "store", "node", "control"],
+    r"rocksdb/": ["registry/storage"],
+    r"yaml-cpp/": ["registry/base"],
+    r"spdlog/": ["registry/base"],
+}
+NEVER = {
+    r"\b(TODO|FIXME|XXX)\b": "unfinished work belongs in an issue",
+    r"\b(asio|net)::detached\b": "a spawned coroutine's end must be somebody's: use TaskGroup",
+    r"\[=\]": "name what a lambda captures",
+    r"\.detach\(\)": "a thread must be joined by its owner",
+    r'#include "\.\.?/': "includes are written from the root",
+}
+INCLUDE = re.compile(r'^\s*#include\s+[<"]([^>"]+)[>"]')
+
+
+def floor_of(path):
+    for floor in MAY_INCLUDE:
+        if path == floor or path.startswith(floor + "/"):
+            return floor
+    return None
+
+
+def sources(*folders):
+    for folder in folders or ("registry", "store", "node", "control", "tests", "bench"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".h", ".cc", ".proto", ".py", ".sh"):
+                yield path
+
+
+def includes(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if found := INCLUDE.match(line):
+            yield number, found.group(1)
+
+
+def where(path, number):
+    return f"{path.relative_to(ROOT)}:{number}"
+
+
+@pytest.mark.parametrize("floor", MAY_INCLUDE)
+def test_includes_go_one_way(floor):
+    problems = []
+    for path in sources(floor):
+        for number, target in includes(path):
+            if target.startswith("tests/"):
+                problems.append(f"{where(path, number)}: a program includes a test: {target}")
+            below = floor_of(target)
+            if below and below not in MAY_INCLUDE[floor]:
+                problems.append(f"{where(path, number)}: {floor} must not see {below} ({target})")
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_libraries_stay_on_their_floors():
+    problems = []
+    for path in sources(*MAY_INCLUDE):
+        floor = floor_of(str(path.relative_to(ROOT)))
+        for number, target in includes(path):
+            for library, floors in LIBRARY_FLOORS.items():
+                if re.match(library, target) and floor not in floors:
+                    problems.append(f"{where(path, number)}: {target} belongs to {', '.join(floors)}")
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_every_source_is_built():
+    problems = []
+    included = {target for path in sources() for _, target in includes(path)}
+    for path in sources():
+        relative = path.relative_to(ROOT)
+        lists = path.parent / "CMakeLists.txt"
+        if path.suffix == ".cc" and (
+                not lists.exists()
+                or not re.search(rf"(?<![\w.-]){re.escape(path.name)}\b", lists.read_text())):
+            problems.append(f"{relative}: no CMakeLists.txt in its folder names it")
+        if path.suffix == ".h" and str(relative) not in included:
+            problems.append(f"{relative}: nobody includes it")
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_every_folder_of_sources_is_reached():
+    reached, pending = set(), [ROOT]
+    while pending:
+        folder = pending.pop()
+        reached.add(folder)
+        lists = folder / "CMakeLists.txt"
+        if lists.exists():
+            for name in re.findall(r"^\s*add_subdirectory\((\S+?)\)", lists.read_text(), re.M):
+                pending.append(folder / name)
+    lost = {path.parent for path in sources() if path.suffix == ".cc"} - reached
+    assert not lost, f"add_subdirectory is missing for {sorted(map(str, lost))}"
+
+
+def test_files_stay_small():
+    long = []
+    for path in sources():
+        lines = len(path.read_text().splitlines())
+        if lines > MAX_LINES:
+            long.append(f"{path.relative_to(ROOT)}: {lines} lines, at most {MAX_LINES}")
+    assert not long, "\n" + "\n".join(long)
+
+
+def test_what_never_stands_in_the_code():
+    problems = []
+    for path in sources():
+        if path.suffix not in (".h", ".cc", ".proto"):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            for pattern, why in NEVER.items():
+                if re.search(pattern, line):
+                    problems.append(f"{where(path, number)}: {line.strip()} ({why})")
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_the_rules_can_fail(tmp_path):
+    """The rules themselves: a wrong include must be seen."""
+    wrong = tmp_path / "wrong.cc"
+    wrong.write_text('#include "registry/http/server.h"\n#include <vector>\n')
+    seen = [target for _, target in includes(wrong)]
+    assert seen == ["registry/http/server.h", "vector"]
+    assert floor_of(seen[0]) == "registry/http"
+    assert "registry/http" not in MAY_INCLUDE["registry/storage"]
+    assert "registry/storage" not in MAY_INCLUDE["registry/security"]
