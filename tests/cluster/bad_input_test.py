@@ -1,0 +1,226 @@
+"""What goes wrong in front of a person: one clear line, a non-zero exit, nothing lost."""
+
+import os
+import re
+import shutil
+import socket
+
+import pytest
+
+from client import digest_of
+from fleet import NODE, STORE, Fleet
+from processes import run, wait_for
+
+
+@pytest.fixture(scope="module")
+def quiet_fleet(tmp_path_factory):
+    """An initialised store that does not run, and a copy of its configuration to spoil."""
+    fleet = Fleet(tmp_path_factory.mktemp("quiet"))
+    fleet.init_store()
+    return fleet
+
+
+def refusal(program, *words, stdin=None, exit_code=1, lines=1):
+    """Runs a program that must refuse; returns what it said."""
+    done = run(program, *words, stdin=stdin, check=False, seconds=30)
+    assert done.returncode == exit_code, (words, done)
+    said = done.stderr.strip()
+    assert said, words
+    if lines:
+        assert len(said.splitlines()) == lines, said
+    return said
+
+
+def spoiled(fleet, tmp_path, change):
+    config = tmp_path / "store.yml"
+    config.write_text(change(fleet.store.config.read_text()))
+    return config
+
+
+@pytest.mark.parametrize("verb", ["check", "serve"])
+def test_an_unknown_key_is_named_with_its_line(quiet_fleet, tmp_path, verb):
+    config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nregistri: {listen: \"x\"}\n")
+    line = len(config.read_text().splitlines())
+    said = refusal(STORE, verb, "--config", config)
+    assert f"store.yml:{line}" in said and "registri" in said
+
+
+def test_yaml_that_is_none_is_named_with_its_line(quiet_fleet, tmp_path):
+    config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nlog: {level: [info\n")
+    said = refusal(STORE, "check", "--config", config)
+    assert re.search(r"store\.yml:\d+", said), said
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("log: {level: loud}", "loud"),
+    ("freshness: {max_staleness: soon}", "soon"),
+    ("freshness: {when_store_is_away: pray}", "pray"),
+])
+def test_a_wrong_value_is_named(quiet_fleet, tmp_path, text, wanted):
+    key = text.split(":")[0]
+    config = spoiled(quiet_fleet, tmp_path, lambda old: "\n".join(
+        line for line in re.sub(rf"(?ms)^{key}:.*?(?=^\S|\Z)", "", old).splitlines()) + f"\n{text}\n")
+    assert wanted in refusal(STORE, "check", "--config", config)
+
+
+def test_every_problem_of_a_file_is_told_at_once(quiet_fleet, tmp_path):
+    config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nfirst: 1\nsecond: 2\n")
+    said = refusal(STORE, "check", "--config", config, lines=None)
+    assert "first" in said and "second" in said
+
+
+def test_a_missing_configuration_is_named(tmp_path):
+    for program in (STORE, NODE):
+        assert "absent.yml" in refusal(program, "serve", "--config", tmp_path / "absent.yml")
+
+
+def test_a_good_configuration_passes(quiet_fleet):
+    assert run(STORE, "check", "--config", quiet_fleet.store.config).returncode == 0
+
+
+def test_wrong_arguments_exit_with_2(quiet_fleet):
+    for program in (STORE, NODE):
+        refusal(program, "--no-such-option", exit_code=2, lines=None)
+        refusal(program, exit_code=2, lines=None)
+
+
+def test_init_refuses_a_folder_that_is_taken(quiet_fleet):
+    said = refusal(STORE, "init", "--data", quiet_fleet.store.data, "--name", "127.0.0.1")
+    assert str(quiet_fleet.store.data) in said
+
+
+def test_keys_are_for_their_owner_alone(quiet_fleet):
+    keys = [*quiet_fleet.folder.rglob("*.key")]
+    assert keys
+    for key in keys:
+        assert key.stat().st_mode & 0o077 == 0, key
+    assert (quiet_fleet.store.data / "pki").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_of_another_process_is_named_with_its_owner(new_fleet):
+    fleet = new_fleet("eu-west")
+    for program, member in ((STORE, fleet.store), (NODE, fleet.nodes["eu-west"])):
+        said = refusal(program, "serve", "--config", member.config)
+        assert str(member.data) in said and str(member.pid) in said
+        assert member.healthy()
+
+
+@pytest.mark.parametrize("port", ["registry_port", "fleet_port", "operations_port"])
+def test_a_port_in_use_is_named(tmp_path, port):
+    fleet = Fleet(tmp_path)
+    fleet.init_store()
+    number = getattr(fleet.store, port, None) or fleet.fleet_port
+    with socket.create_server(("127.0.0.1", number)):
+        said = refusal(STORE, "serve", "--config", fleet.store.config, lines=None)
+        last = said.splitlines()[-1]
+        assert f"127.0.0.1:{number}" in last and "use" in last, said
+    fleet.store.start()
+    fleet.stop()
+
+
+def test_a_wrong_token_is_refused(new_fleet):
+    fleet = new_fleet()
+    good = fleet.invite("eu-west")
+    for token in ("", "hello", good[:-5], good[:20] + ("A" if good[20] != "A" else "B") + good[21:]):
+        node = fleet.new_node("eu-west")
+        done = fleet.join(node, token, check=False)
+        assert done.returncode == 1, token
+        assert "outport-node: " in done.stderr and len(done.stderr.strip().splitlines()) == 1, done
+        assert good not in done.stderr
+        assert not node.config.exists()
+    # Nothing was lost by trying: the right one still works.
+    fleet.nodes["eu-west"] = node = fleet.new_node("eu-west")
+    fleet.join(node, good)
+    node.start()
+
+
+def test_a_used_token_is_refused(new_fleet):
+    fleet = new_fleet()
+    token = fleet.invite("eu-west")
+    fleet.join(fleet.new_node("eu-west"), token)
+    thief = fleet.new_node("thief")
+    done = fleet.join(thief, token, check=False)
+    assert done.returncode == 1 and "used" in done.stderr and "invite" in done.stderr, done
+
+
+def test_an_expired_token_is_refused(new_fleet):
+    fleet = new_fleet()
+    token = fleet.invite("eu-west", "--lifetime", "1s")
+
+    def refused():
+        node = fleet.new_node("eu-west")
+        shutil.rmtree(node.data, ignore_errors=True)
+        done = fleet.join(node, token, check=False)
+        return done if done.returncode else None
+
+    done = wait_for("the token to expire", refused, 10)
+    assert "expired" in done.stderr and "invite" in done.stderr, done
+
+
+def test_a_token_of_another_fleet_is_refused(new_fleet):
+    """The store behind the address shows another root than the token names."""
+    fleet, other = new_fleet(), new_fleet()
+    token = fleet.invite("eu-west")
+    fleet.store.stop()
+    other.store.stop()
+    # The other store takes the first one's place.
+    config = other.store.config.read_text()
+    other.store.config.write_text(config.replace(str(other.fleet_port), str(fleet.fleet_port)))
+    other.store.start()
+    done = fleet.join(fleet.new_node("eu-west"), token, check=False)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done
+    assert "fingerprint" in done.stderr or "root" in done.stderr, done
+
+
+def test_a_store_that_is_away_is_named(new_fleet):
+    fleet = new_fleet()
+    token = fleet.invite("eu-west")
+    fleet.store.stop()
+    done = fleet.join(fleet.new_node("eu-west"), token, check=False)
+    assert done.returncode == 1 and f"127.0.0.1:{fleet.fleet_port}" in done.stderr, done
+    done = fleet.control("user", "list", check=False)
+    assert done.returncode == 1 and f"127.0.0.1:{fleet.fleet_port}" in done.stderr, done
+
+
+def test_an_upload_that_is_cut_loses_nothing(new_fleet):
+    fleet = new_fleet()
+    client = fleet.store.client()
+    data = os.urandom(3_000_000)
+    location = client.start_upload("team/cut")
+    connection = client.connect()
+    connection.putrequest("PATCH", location)
+    for name, value in client.headers({"Content-Length": str(len(data))}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(data[:1_500_000])
+    connection.close()
+
+    def session_free():
+        answer = client.get(location)
+        return answer if answer.status == 204 else None
+
+    answer = wait_for("the session to be free", session_free)
+    received = int(answer.headers["Range"].split("-")[1]) + 1
+    assert received <= 1_500_000
+    assert client.get(f"/v2/team/cut/blobs/{digest_of(data)}").status == 404
+    # The client goes on from where the server says it is.
+    start = 0 if answer.headers["Range"] == "0-0" else received
+    answer = client.call("PATCH", location, body=data[start:], headers={
+        "Content-Type": "application/octet-stream",
+        "Content-Range": f"{start}-{len(data) - 1}"})
+    assert answer.status == 202, answer
+    assert client.finish_upload(answer.headers["Location"], digest_of(data)).status == 201
+    assert client.get(f"/v2/team/cut/blobs/{digest_of(data)}").body == data
+
+
+def test_passwords_do_not_pass_by_arguments(quiet_fleet):
+    """There is no option for one, so that none ends in a shell's history."""
+    for words in (("user", "add", "x", "--password", "y"), ("user", "add", "x", "y")):
+        done = quiet_fleet.control(*words, check=False)
+        assert done.returncode == 2, done
+
+
+def test_versions_and_help():
+    for program in (STORE, NODE, STORE.parent / "outportctl"):
+        assert re.search(r"\d+\.\d+\.\d+", run(program, "--version").stdout)
+        assert "Usage" in run(program, "--help").stdout

@@ -1,0 +1,152 @@
+"""A real store and real nodes in a folder of their own, driven only by their command lines."""
+
+import http.client
+import json
+import pathlib
+import re
+
+from client import RegistryClient
+from processes import BIN, PATIENCE, Daemon, free_port, run, wait_for
+
+STORE = BIN / "outport-store"
+NODE = BIN / "outport-node"
+CONTROL = BIN / "outportctl"
+PASSWORD = "correct horse battery staple"
+SANITIZER_REPORT = re.compile(r"(WARNING|ERROR): \w*Sanitizer|runtime error:")
+
+
+class Member(Daemon):
+    """A store or a node of a fleet."""
+
+    def __init__(self, fleet, name, program, data, registry_port=None, operations_port=None):
+        self.fleet = fleet
+        self.data = pathlib.Path(data)
+        self.config = self.data / ("store.yml" if program == STORE else "node.yml")
+        self.registry_port = registry_port or free_port()
+        self.operations_port = operations_port or free_port()
+        super().__init__(name, [program, "serve", "--config", self.config],
+                         fleet.folder / f"{name}.log", fleet.prefix)
+
+    def operations(self, path):
+        """(status, text) of the operations API; (0, reason) if nobody answers."""
+        if self.prefix:
+            url = f"http://127.0.0.1:{self.operations_port}{path}"
+            done = run("curl", "-sS", "-m", "5", "-w", "\n%{http_code}", url, prefix=self.prefix,
+                       check=False)
+            body, _, status = done.stdout.rpartition("\n")
+            return int(status or 0), body or done.stderr
+        connection = http.client.HTTPConnection("127.0.0.1", self.operations_port, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except OSError as error:
+            return 0, str(error)
+        finally:
+            connection.close()
+
+    def metric(self, name, **labels):
+        """The sum of the samples of a metric that bear the labels."""
+        total = 0.0
+        for line in self.operations("/metrics")[1].splitlines():
+            sample = re.fullmatch(r"([\w:]+)(?:\{(.*)\})? (\S+)(?: \d+)?", line)
+            if sample and sample.group(1) == name:
+                there = dict(re.findall(r'(\w+)="([^"]*)"', sample.group(2) or ""))
+                if labels.items() <= there.items():
+                    total += float(sample.group(3))
+        return total
+
+    def ready(self):
+        if not self.alive():
+            raise AssertionError(f"{self.name} ended, exit code {self.process.returncode}:\n"
+                                 f"{self.log_tail()}")
+        return self.operations("/readyz")[0] == 200
+
+    def start(self, seconds=30):
+        self.spawn()
+        wait_for(f"{self.name} to be ready", self.ready, seconds)
+        return self
+
+    def healthy(self):
+        return self.operations("/healthz")[0] == 200
+
+    def client(self, user="demo", password=PASSWORD, timeout=60 * PATIENCE):
+        return RegistryClient(self.fleet.host, self.registry_port, self.fleet.certificates, user,
+                              password, timeout)
+
+    def at(self, host=None):
+        return f"{host or self.fleet.host}:{self.registry_port}"
+
+
+class Fleet:
+    """Starts with a store, a user 'demo' and a client certificate; nodes join by add_node()."""
+
+    def __init__(self, folder, host="127.0.0.1", names=(), prefix=(), ports=None):
+        self.folder = pathlib.Path(folder)
+        self.host, self.prefix = host, list(prefix)
+        self.names = [host, *names]
+        self.nodes = {}
+        self.certificates = self.folder / "client"
+        self.admin = self.folder / "admin"
+        self.fleet_port = free_port()
+        self.store = Member(self, "store", STORE, self.folder / "store")
+
+    def start(self):
+        self.init_store()
+        self.store.start()
+        self.control("user", "add", "demo", "--allow", "pull,push", stdin=PASSWORD + "\n")
+        self.control("cert", "issue", "desktop", "--out", self.certificates)
+        return self
+
+    def init_store(self):
+        run(STORE, "init", "--data", self.store.data,
+            *(f"--name={name}" for name in dict.fromkeys([*self.names, "127.0.0.1"])),
+            "--registry-listen", f"{self.host}:{self.store.registry_port}",
+            "--fleet-listen", f"127.0.0.1:{self.fleet_port}",
+            "--fleet-address", f"127.0.0.1:{self.fleet_port}",
+            "--operations-listen", f"127.0.0.1:{self.store.operations_port}",
+            "--admin-out", self.admin, prefix=self.prefix)
+
+    def control(self, *words, stdin=None, check=True):
+        return run(CONTROL, "--profile", self.admin, *words, prefix=self.prefix, stdin=stdin,
+                   check=check)
+
+    def control_json(self, *words):
+        return json.loads(self.control("-o", "json", *words).stdout)
+
+    def invite(self, name, *more):
+        hosts = [f"--host={host}" for host in self.names]
+        return self.control("node", "invite", name, *hosts, *more).stdout.strip()
+
+    def join(self, node, token, check=True):
+        return run(NODE, "join", "--data", node.data,
+                   "--registry-listen", f"{self.host}:{node.registry_port}",
+                   "--operations-listen", f"127.0.0.1:{node.operations_port}",
+                   prefix=self.prefix, stdin=token + "\n", check=check)
+
+    def new_node(self, name):
+        return Member(self, name, NODE, self.folder / name)
+
+    def add_node(self, name):
+        node = self.new_node(name)
+        self.join(node, self.invite(name))
+        self.nodes[name] = node
+        return node.start()
+
+    def members(self):
+        return [self.store, *self.nodes.values()]
+
+    def stop(self):
+        """Stops everything and says what went wrong on the way: a bad exit, a sanitizer's report."""
+        problems = []
+        for member in reversed(self.members()):
+            ran = member.process is not None
+            try:
+                code = member.stop()
+                if ran and code != 0:
+                    problems.append(f"{member.name}: exit code {code}\n{member.log_tail(60)}")
+            except AssertionError as error:
+                problems.append(str(error))
+            if report := SANITIZER_REPORT.search(member.log_text()):
+                problems.append(f"{member.name}: {member.log_text()[report.start():][:6000]}")
+        assert not problems, "\n".join(problems)
