@@ -70,7 +70,7 @@ def test_i5_one_blob_crosses_once_for_a_crowd(fleet, tmp_path):
 
 
 def reads(fleet):
-    return fleet.store.metric("outport_store_read_blob_total")
+    return fleet.store.metric("outport_store_blob_streams_started_total")
 
 
 def test_i11_a_node_serves_what_it_holds_while_the_store_is_away(new_fleet):
