@@ -52,6 +52,13 @@ void NodeDirectory::Cut(const std::string& node) {
   if (found != entries_.end() && found->second.cut) found->second.cut();
 }
 
+void NodeDirectory::CutAll() {
+  MutexLock lock(mutex_);
+  for (const auto& [node, entry] : entries_) {
+    if (entry.cut) entry.cut();
+  }
+}
+
 std::optional<NodeDirectory::Presence> NodeDirectory::Find(const std::string& node) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(node);

@@ -33,6 +33,8 @@ class NodeDirectory {
 
   // Ends the node's stream, if it holds one.
   void Cut(const std::string& node);
+  // Ends every node's stream: the store stops.
+  void CutAll();
 
   // nullopt if the node has not connected since the store started.
   std::optional<Presence> Find(const std::string& node) const;

@@ -89,4 +89,10 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
   return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
 }
 
+grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
+    grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request) {
+  auto authorize = [this, context] { return RequireNode(*context); };
+  return parts_.blobs.Start(context, request, std::move(authorize));
+}
+
 }  // namespace outport::store

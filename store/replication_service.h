@@ -8,9 +8,9 @@
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/task_group.h"
-#include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 #include "store/node_directory.h"
+#include "store/read_blob.h"
 
 namespace outport::store {
 
@@ -22,7 +22,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
   // What it borrows outlives it; the server is shut down before `tasks` is drained.
   struct Parts {
     MetaStore& meta;
-    BlobStore& blobs;
+    store::ReadBlob& blobs;
     BlockingPool& pool;
     TaskGroup& tasks;
     NodeDirectory& nodes;
@@ -44,6 +44,8 @@ class ReplicationService final : public v1::Replication::CallbackService {
   grpc::ServerUnaryReactor* GetManifest(grpc::CallbackServerContext* context,
                                         const v1::GetManifestRequest* request,
                                         v1::GetManifestResponse* response) override;
+  grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob(grpc::CallbackServerContext* context,
+                                                    const v1::ReadBlobRequest* request) override;
 
  private:
   // The node that calls. May block.

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+
+namespace outport::store {
+
+// store.yml. Addresses to listen on are address:port or [v6]:port; port 0 picks one.
+struct Config {
+  std::filesystem::path data;
+  std::string registry_listen = "0.0.0.0:5000";
+  std::string fleet_listen = "0.0.0.0:5001";
+  std::string fleet_address;  // host:port that invitations carry
+  std::string operations_listen = "127.0.0.1:5002";
+  LogLevel log_level = LogLevel::kInfo;
+
+  struct Freshness {
+    std::chrono::milliseconds max_staleness{std::chrono::seconds(2)};
+    std::chrono::milliseconds stale_if_error{std::chrono::hours(24)};
+    bool serve_stale = true;  // else nodes refuse while the store is away
+  };
+  Freshness freshness;
+
+  size_t upload_sessions = 1000;
+  std::chrono::milliseconds upload_idle{std::chrono::hours(168)};
+  uint64_t headroom_bytes = 512 << 20;  // of the disk, kept free of pushes
+
+  std::filesystem::path PkiFolder() const { return data / "pki"; }
+  std::filesystem::path MetaFolder() const { return data / "meta"; }
+};
+
+// kInvalidArgument with a line "FILE:LINE: what is wrong" for every problem. Blocks.
+Result<Config> LoadConfig(const std::string& path);
+Result<Config> ParseConfig(const std::string& text, const std::string& file_name);
+
+// The file that LoadConfig reads, with comments for those who will edit it.
+std::string FormatConfig(const Config& config);
+
+// "host:port" in two; the brackets of an IPv6 address are taken off. kInvalidArgument names the
+// text.
+struct HostPort {
+  std::string host;
+  uint16_t port = 0;
+};
+Result<HostPort> ParseHostPort(const std::string& text);
+
+}  // namespace outport::store

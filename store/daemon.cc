@@ -1,0 +1,268 @@
+#include "store/daemon.h"
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "registry/base/task_group.h"
+#include "registry/http/operations_server.h"
+#include "registry/http/registry_server.h"
+#include "registry/security/tls.h"
+#include "registry/storage/disk_blob_store.h"
+#include "registry/storage/rocks_meta_store.h"
+#include "store/figures.h"
+#include "store/fleet_server.h"
+#include "store/rows.h"
+#include "store/store_registry.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kDiskThreads = 8;
+constexpr size_t kFleetThreads = 4;
+constexpr size_t kWorkQueue = 4096;
+constexpr size_t kPasswordQueue = 256;
+constexpr std::chrono::seconds kDrain{20};
+constexpr std::chrono::seconds kLastWait{5};
+constexpr std::chrono::days kRenewalNotice{30};
+
+size_t Cores() { return std::max<size_t>(std::thread::hardware_concurrency(), 2); }
+
+v1::FreshnessPolicy PolicyOf(const Config::Freshness& freshness) {
+  v1::FreshnessPolicy policy;
+  policy.set_max_staleness_ms(freshness.max_staleness.count());
+  policy.set_stale_if_error_ms(freshness.stale_if_error.count());
+  policy.set_serve_stale(freshness.serve_stale);
+  return policy;
+}
+
+// `listen` with the port that was picked.
+std::string Bound(const std::string& listen, uint16_t port) {
+  return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
+}
+
+Error NotInitialised(const std::filesystem::path& data) {
+  return Error{ErrorCode::kFailedPrecondition, "the data folder " + data.native() +
+                                                   " holds no store; 'outport-store init --data " +
+                                                   data.native() + " --name HOST' makes one"};
+}
+
+Result<std::shared_ptr<ServerTlsContext>> MakeTls(const AuthorityFiles& authority) {
+  return ServerTlsContext::Create({.certificate_chain = authority.server_chain,
+                                   .private_key = authority.server_key,
+                                   .client_authorities = authority.Trusted()});
+}
+
+// What is opened before anything runs.
+struct Opened {
+  FolderLock lock;
+  std::unique_ptr<MetaStore> meta;
+  std::unique_ptr<DiskBlobStore> blobs;
+  v1::StoreRow store;
+  AuthorityFiles authority;
+  std::shared_ptr<ServerTlsContext> tls;
+};
+
+Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(config.MetaFolder(), ignored)) {
+    return NotInitialised(config.data);
+  }
+  TRY(FolderLock lock, FolderLock::Take(config.data));
+  TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
+  TRY(auto store, ReadRow<v1::StoreRow>(*meta, keys::kStore));
+  if (!store.has_value()) return NotInitialised(config.data);
+  TRY(AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), store->domain()));
+  TRY(auto tls, MakeTls(authority));
+  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads"));
+  return Opened{std::move(lock),   std::move(meta),      std::move(blobs),
+                *std::move(store), std::move(authority), std::move(tls)};
+}
+
+}  // namespace
+
+// Members in the order of their dependence: what is above outlives what is below.
+struct Daemon::Body {
+  Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+       std::string version);
+
+  Result<void> Start();
+  void Run();
+  void Stop();
+  Readiness Ready() const;
+
+  FleetServer::Parts FleetParts(std::string version);
+
+  const Config config;
+  const Log log;
+  const std::unique_ptr<PosixFileSystem> files;
+  const SystemClock clock;
+  Metrics metrics;
+  Opened opened;
+  const std::chrono::system_clock::time_point certificate_ends;
+
+  net::io_context context;
+  std::optional<net::executor_work_guard<net::io_context::executor_type>> work;
+  std::vector<std::thread> threads;
+  BlockingPool disk{"disk", kDiskThreads, kWorkQueue};
+  BlockingPool fleet_pool{"fleet", kFleetThreads, kWorkQueue};
+  BlockingPool passwords{"bcrypt", Cores(), kPasswordQueue};
+  TaskGroup tasks;
+
+  UserDirectory users;
+  Accounts accounts;
+  Authenticator authenticator;
+  Content content;
+  Uploads uploads;
+  StoreRegistry registry;
+  Figures figures;
+  NodeDirectory nodes;
+  ReadBlob read_blob;
+  FleetServer fleet;
+  RegistryServer registry_server;
+  OperationsServer operations;
+  std::atomic<bool> stopping = false;
+};
+
+Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+                   std::string version)
+    : config(c),
+      log(l),
+      files(std::move(f)),
+      opened(std::move(o)),
+      certificate_ends(
+          pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
+      context(static_cast<int>(Cores())),
+      tasks(context.get_executor(), log),
+      accounts(Accounts::Parts{*opened.meta, users, clock, log, opened.authority.authority,
+                               config.fleet_address}),
+      authenticator(users, passwords, clock, metrics, {}),
+      content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
+      uploads({.bytes = *opened.blobs,
+               .blobs = content.blobs,
+               .disk = disk,
+               .clock = clock,
+               .metrics = metrics,
+               .limits = {.sessions = {.sessions = config.upload_sessions,
+                                       .idle = std::chrono::duration_cast<std::chrono::seconds>(
+                                           config.upload_idle)}}}),
+      registry({content, uploads, disk, metrics, log}),
+      figures(*opened.meta, *opened.blobs, disk, metrics),
+      read_blob(content.blobs, fleet_pool, tasks, metrics, log),
+      fleet(FleetParts(std::move(version))),
+      registry_server({.listen = config.registry_listen},
+                      {context.get_executor(), opened.tls, registry, authenticator, metrics, log}),
+      operations(
+          context.get_executor(), config.operations_listen, metrics, [this] { return Ready(); },
+          log) {}
+
+FleetServer::Parts Daemon::Body::FleetParts(std::string version) {
+  const std::string& domain = opened.store.domain();
+  const std::string& epoch = opened.store.epoch();
+  return FleetServer::Parts{
+      .replication = {*opened.meta, read_blob, fleet_pool, tasks, nodes, clock, metrics, log, epoch,
+                      domain, PolicyOf(config.freshness)},
+      .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
+                std::move(version), config.data, ToUnixMillis(clock.Wall()),
+                opened.authority.server_chain},
+      .enrollment = {accounts.invitations, fleet_pool, clock, metrics}};
+}
+
+Result<void> Daemon::Body::Start() {
+  TRY_VOID(opened.blobs->DiscardUncommitted());
+  TRY(const size_t settled, content.blobs.SettleIntents());
+  TRY_VOID(accounts.users.Load());
+  TRY_VOID(registry_server.Listen());
+  TRY_VOID(operations.Listen());
+  TRY_VOID(fleet.Start(config.fleet_listen, opened.authority));
+  log.Info("listening", {{"registry", Bound(config.registry_listen, registry_server.port())},
+                         {"fleet", Bound(config.fleet_listen, fleet.port())},
+                         {"operations", Bound(config.operations_listen, operations.port())},
+                         {"data", config.data.native()}});
+  if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
+  if (certificate_ends - clock.Wall() < kRenewalNotice) {
+    log.Warning("the server certificate expires soon",
+                {{"not_after", FormatTime(certificate_ends)}});
+  }
+  Run();
+  return {};
+}
+
+void Daemon::Body::Run() {
+  work.emplace(context.get_executor());
+  const auto run = [this] {
+    for (;;) {
+      try {
+        context.run();
+        return;
+      } catch (const std::exception& exception) {
+        log.Error("a handler ended with an exception", {{"cause", exception.what()}});
+      }
+    }
+  };
+  for (size_t i = 0; i < Cores(); ++i) threads.emplace_back(run);
+  tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
+  tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
+  registry_server.Start();
+  operations.Start();
+}
+
+void Daemon::Body::Stop() {
+  const auto deadline = std::chrono::steady_clock::now() + kDrain;
+  stopping = true;
+  log.Info("stopping");
+  registry_server.Stop(deadline);
+  nodes.CutAll();  // their streams have no end of their own
+  fleet.Stop(std::chrono::system_clock::now() + kLastWait);
+  tasks.Cancel();
+  if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
+    log.Warning("tasks cut off", {{"count", tasks.Count()}});
+  }
+  operations.Stop(std::chrono::steady_clock::now() + kLastWait);
+  for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
+  work.reset();
+  context.stop();
+  for (std::thread& thread : threads) thread.join();
+  log.Info("stopped");
+}
+
+Readiness Daemon::Body::Ready() const {
+  Readiness readiness;
+  if (stopping) readiness.reasons.push_back("the store is stopping");
+  if (clock.Wall() >= certificate_ends) {
+    readiness.reasons.push_back("the server certificate expired at " +
+                                FormatTime(certificate_ends));
+  }
+  return readiness;
+}
+
+Daemon::Daemon(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const std::string& version) {
+  const Log log = Log::ToStandardError(config.log_level);
+  auto files = std::make_unique<PosixFileSystem>();
+  TRY(Opened opened, Open(config, *files, log));
+  auto body = std::make_unique<Body>(config, log, std::move(files), std::move(opened), version);
+  TRY_VOID(body->Start());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(body)));
+}
+
+void Daemon::Stop() { body_->Stop(); }
+
+Result<void> CheckStore(const Config& config) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(config.MetaFolder(), ignored)) {
+    return NotInitialised(config.data);
+  }
+  // The domain stands in the metadata, which a running store has open; no file depends on it.
+  TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
+  TRY(const auto tls, MakeTls(authority));
+  return {};
+}
+
+}  // namespace outport::store

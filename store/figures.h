@@ -1,0 +1,29 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/base/metrics.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// The gauges of what changes by itself: the log's head and the free disk. Outlived by what it
+// borrows.
+class Figures {
+ public:
+  Figures(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Metrics& metrics);
+
+  // Keeps the gauges up to date, a second old at most, until it is cancelled.
+  net::awaitable<void> FollowUntilCancelled();
+
+ private:
+  const MetaStore& meta_;
+  BlobStore& bytes_;
+  BlockingPool& disk_;
+  prometheus::Gauge& sequence_;
+  prometheus::Gauge& free_bytes_;
+};
+
+}  // namespace outport::store

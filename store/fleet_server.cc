@@ -1,0 +1,57 @@
+#include "store/fleet_server.h"
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "registry/rpc/channel.h"
+
+namespace outport::store {
+namespace {
+
+constexpr int kKeepaliveMs = 10000;
+constexpr int kKeepaliveTimeoutMs = 5000;
+constexpr int kLeastPingMs = 5000;  // nodes ping more often than gRPC's default allows
+
+}  // namespace
+
+FleetServer::FleetServer(Parts parts)
+    : replication_(std::move(parts.replication)),
+      admin_(std::move(parts.admin)),
+      enrollment_(parts.enrollment) {}
+
+FleetServer::~FleetServer() = default;
+
+Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles& authority) {
+  const rpc::TlsIdentity identity{.certificate_chain = authority.server_chain,
+                                  .private_key = authority.server_key,
+                                  .authorities = authority.Trusted()};
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // or two stores share a port silently
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingMs);
+  int port = 0;
+  builder.AddListeningPort(listen, rpc::FleetServerCredentials(identity), &port);
+  builder.RegisterService(&replication_);
+  builder.RegisterService(&admin_);
+  builder.RegisterService(&enrollment_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port == 0) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "listening on " + listen +
+                     " for the fleet: the port is in use, or the address is not of this machine; "
+                     "choose another fleet.listen"};
+  }
+  port_ = static_cast<uint16_t>(port);
+  return {};
+}
+
+void FleetServer::Stop(std::chrono::system_clock::time_point deadline) {
+  if (server_ != nullptr) server_->Shutdown(deadline);
+}
+
+}  // namespace outport::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "registry/base/result.h"
+#include "store/admin_service.h"
+#include "store/authority_files.h"
+#include "store/enrollment_service.h"
+#include "store/replication_service.h"
+
+namespace grpc {
+class Server;
+}
+
+namespace outport::store {
+
+// The fleet's port: gRPC over mutual TLS, for nodes and administrators.
+class FleetServer {
+ public:
+  struct Parts {
+    ReplicationService::Parts replication;
+    AdminService::Parts admin;
+    EnrollmentService::Parts enrollment;
+  };
+  explicit FleetServer(Parts parts);
+  ~FleetServer();
+
+  // Binds and serves. kFailedPrecondition names the address.
+  Result<void> Start(const std::string& listen, const AuthorityFiles& authority);
+  uint16_t port() const { return port_; }
+  // Lets calls finish, cuts what is left at the deadline; returns when none is left. The tasks that
+  // serve streams must still be able to run. Blocks.
+  void Stop(std::chrono::system_clock::time_point deadline);
+
+ private:
+  ReplicationService replication_;
+  AdminService admin_;
+  EnrollmentService enrollment_;
+  std::unique_ptr<grpc::Server> server_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,119 @@
+#include "store/init.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "registry/base/bytes.h"
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/storage/disk_blob_store.h"
+#include "registry/storage/rocks_meta_store.h"
+#include "store/admin_profile.h"
+#include "store/authority_files.h"
+#include "store/certificates.h"
+#include "store/rows.h"
+
+namespace outport::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kEpochBytes = 16;
+constexpr unsigned kConfigMode = 0644;
+
+bool Exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+Result<void> Complete(InitOptions& options) {
+  if (options.host_names.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "a store needs at least one --name"};
+  }
+  std::error_code error;
+  options.config.data = fs::absolute(options.config.data, error).lexically_normal();
+  if (options.admin_folder.empty()) options.admin_folder = options.config.data / "admin";
+  if (options.config_file.empty()) options.config_file = options.config.data / "store.yml";
+  TRY(const HostPort listen, ParseHostPort(options.config.fleet_listen));
+  const std::string& first = options.host_names.front();
+  const bool v6 = first.find(':') != std::string::npos;
+  if (options.config.fleet_address.empty()) {
+    options.config.fleet_address =
+        (v6 ? "[" + first + "]" : first) + ":" + std::to_string(listen.port);
+  }
+  TRY(const HostPort address, ParseHostPort(options.config.fleet_address));
+  if (std::ranges::find(options.host_names, address.host) == options.host_names.end()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the fleet address " + options.config.fleet_address +
+                     " is none of the names of the server certificate, so nodes would refuse it; "
+                     "add --name " +
+                     address.host};
+  }
+  return {};
+}
+
+Result<void> RequireNew(const InitOptions& options) {
+  const fs::path& data = options.config.data;
+  for (const fs::path& made :
+       {options.config.PkiFolder(), options.config.MetaFolder(), data / "blobs"}) {
+    if (!Exists(made)) continue;
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the folder " + data.native() + " holds a store already (" +
+                     made.filename().native() +
+                     "/ is there); serve it, choose another --data, or remove it if nothing in it "
+                     "is needed"};
+  }
+  if (!Exists(options.config_file)) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               options.config_file.native() +
+                   " is there already; choose another --config-out, or remove it"};
+}
+
+Result<void> Make(const InitOptions& options, FileSystem& files) {
+  const Config& config = options.config;
+  const SystemClock clock;
+  const Log log = Log::ToStandardError(LogLevel::kWarning);
+  TRY_VOID(files.CreateDirectories(config.PkiFolder()));
+  TRY_VOID(files.CreateDirectories(config.MetaFolder()));
+  TRY(const auto blobs, DiskBlobStore::Open(files, config.data, "uploads"));
+  TRY(AuthorityFiles authority,
+      CreateAuthorityFiles(files, config.PkiFolder(), options.domain, options.host_names));
+  TRY(const std::unique_ptr<MetaStore> meta,
+      OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
+  v1::StoreRow store;
+  store.set_epoch(RandomHex(kEpochBytes));
+  store.set_domain(options.domain);
+  auto name_store = [&store](MetaTransaction& transaction) {
+    return WriteRow(transaction, keys::kStore, store);
+  };
+  TRY_VOID(Transact(*meta, name_store));
+  Certificates certificates(*meta, authority.authority, clock, log);
+  TRY_VOID(CreateAdminProfile(files, options.admin_folder, options.admin_name, config.fleet_address,
+                              certificates));
+  return ReplaceFile(options.config_file, FormatConfig(config), kConfigMode);
+}
+
+}  // namespace
+
+Result<InitSummary> InitStore(InitOptions options) {
+  TRY_VOID(Complete(options));
+  TRY_VOID(RequireNew(options));
+  PosixFileSystem files;
+  TRY_VOID(files.CreateDirectories(options.config.data));
+  TRY(const FolderLock lock, FolderLock::Take(options.config.data));
+  TRY_VOID(RequireNew(options));  // now that nobody else is at it
+  const bool had_admin = Exists(options.admin_folder);
+  const Result<void> made = Make(options, files);
+  if (!made.has_value()) {
+    std::error_code ignored;
+    for (const char* name : {"pki", "meta", "blobs", "uploads", "quarantine"}) {
+      fs::remove_all(options.config.data / name, ignored);
+    }
+    if (!had_admin) fs::remove_all(options.admin_folder, ignored);
+    return made.error();
+  }
+  return InitSummary{options.config.data, options.config_file, options.admin_folder};
+}
+
+}  // namespace outport::store

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "registry/base/result.h"
+#include "store/config.h"
+
+namespace outport::store {
+
+struct InitOptions {
+  Config config;  // fleet_address may be empty: the first name, the fleet port
+  std::vector<std::string> host_names;  // of the server certificate: DNS names, IP addresses
+  std::string domain = "outport";
+  std::string admin_name = "admin";
+  std::filesystem::path admin_folder;  // empty: DATA/admin
+  std::filesystem::path config_file;   // empty: DATA/store.yml
+};
+
+// What was made, for the one who ran it.
+struct InitSummary {
+  std::filesystem::path data;
+  std::filesystem::path config_file;
+  std::filesystem::path admin_folder;
+};
+
+// Makes a store: folders, the fleet's authority, the server certificate, the metadata, the first
+// administrator's profile, the configuration. kFailedPrecondition if there is one already; what a
+// failed attempt made is removed again. Blocks.
+Result<InitSummary> InitStore(InitOptions options);
+
+}  // namespace outport::store

@@ -1,0 +1,155 @@
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "store/config.h"
+#include "store/daemon.h"
+#include "store/init.h"
+
+namespace outport::store {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "outport-store: %s\n", error.message.c_str());
+  return kFailed;
+}
+
+// Large buffers go back to the system when they are freed, and threads share few arenas: what the
+// store holds is what it uses.
+void BoundMemory() {
+  constexpr int kArenas = 2;
+  constexpr int kMapFromBytes = 128 << 10;
+  ::mallopt(M_ARENA_MAX, kArenas);
+  ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
+}
+
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int Init(const InitOptions& options) {
+  const Result<InitSummary> made = InitStore(options);
+  if (!made.has_value()) return Fail(made.error());
+  std::printf(
+      "Made a store in %s\n"
+      "  configuration  %s\n"
+      "  administrator  %s (give it to outportctl with --profile; keep it secret)\n"
+      "Next:\n"
+      "  outport-store serve --config %s\n"
+      "  outportctl --profile %s user add NAME --allow pull,push\n",
+      made->data.c_str(), made->config_file.c_str(), made->admin_folder.c_str(),
+      made->config_file.c_str(), made->admin_folder.c_str());
+  return 0;
+}
+
+int Check(const std::string& path) {
+  const Result<Config> config = LoadConfig(path);
+  if (!config.has_value()) return Fail(config.error());
+  const Result<void> checked = CheckStore(*config);
+  if (!checked.has_value()) return Fail(checked.error());
+  std::printf("%s: good\n", path.c_str());
+  return 0;
+}
+
+int Serve(const std::string& path) {
+  const Result<Config> config = LoadConfig(path);
+  if (!config.has_value()) return Fail(config.error());
+  // Before any thread is made, so that all inherit it and this one alone takes the signals.
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
+  Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*config, OUTPORT_VERSION);
+  if (!daemon.has_value()) return Fail(daemon.error());
+  int signal_number = 0;
+  sigwait(&ending, &signal_number);
+  pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);  // a second signal ends at once
+  (*daemon)->Stop();
+  return 0;
+}
+
+void AddInit(CLI::App& app, InitOptions& options, std::string& data) {
+  CLI::App* init = app.add_subcommand("init", "Make a new store in a folder");
+  init->add_option("--data", data, "The folder that will hold everything")->required();
+  init->add_option(
+          "--name", options.host_names,
+          "A host name or IP address by which clients and nodes reach the store; repeat it "
+          "for more")
+      ->required();
+  init->add_option("--domain", options.domain, "The fleet's name inside its certificates")
+      ->capture_default_str();
+  Config& config = options.config;
+  init->add_option("--registry-listen", config.registry_listen,
+                   "address:port for docker and others")
+      ->capture_default_str();
+  init->add_option("--fleet-listen", config.fleet_listen, "address:port for nodes and outportctl")
+      ->capture_default_str();
+  init->add_option("--operations-listen", config.operations_listen,
+                   "address:port for metrics and health")
+      ->capture_default_str();
+  init->add_option("--fleet-address", config.fleet_address,
+                   "host:port where nodes reach the fleet port (default: the first --name)");
+  init->add_option("--admin-name", options.admin_name, "The first administrator")
+      ->capture_default_str();
+  init->add_option("--admin-out", options.admin_folder,
+                   "Folder for the administrator's profile (default: DATA/admin)");
+  init->add_option("--config-out", options.config_file,
+                   "Where to write the configuration (default: DATA/store.yml)");
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "outport-store: the registry's centre. It takes every push and owns the truth; nodes in the "
+      "regions follow it.\n"
+      "Start with: outport-store init --data DIR --name HOST, then outport-store serve --config "
+      "DIR/store.yml");
+  app.name("outport-store");
+  app.set_version_flag("--version", "outport-store " OUTPORT_VERSION);
+  app.require_subcommand(1);
+  InitOptions options;
+  std::string data;
+  std::string config;
+  AddInit(app, options, data);
+  CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM or SIGINT");
+  serve->add_option("--config", config, "The store.yml that init wrote")->required();
+  CLI::App* check = app.add_subcommand("check", "Say what is wrong with a configuration");
+  check->add_option("--config", config, "The store.yml to check")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "outport-store: %s; see outport-store --help\n", error.what());
+    return kUsage;
+  }
+  options.config.data = data;
+  if (serve->parsed()) return Serve(config);
+  if (check->parsed()) return Check(config);
+  return Init(options);
+}
+
+}  // namespace
+}  // namespace outport::store
+
+int main(int argc, char** argv) {
+  outport::store::BoundMemory();
+  try {
+    return outport::store::Main(argc, argv);
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "outport-store: %s\n", exception.what());
+    return 1;
+  }
+}
