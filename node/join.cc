@@ -1,0 +1,153 @@
+#include "node/join.h"
+
+#include <grpcpp/client_context.h>
+
+#include "outport/v1/enrollment.grpc.pb.h"
+#include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/rpc/channel.h"
+#include "registry/rpc/status.h"
+#include "registry/security/invitation.h"
+#include "registry/security/pki.h"
+#include "registry/security/tls.h"
+
+namespace outport::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned kSecretMode = 0600;
+constexpr unsigned kPublicMode = 0644;
+
+struct Keys {
+  std::string identity;
+  std::string server;
+};
+
+bool Exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// A double-quoted YAML scalar.
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string MakeConfig(const JoinOptions& options, const InvitationToken& token) {
+  return "# Node '" + token.node + "' of the fleet of " + token.store_address + ".\n" +
+         "data: " + Quoted(fs::absolute(options.data).lexically_normal().native()) + "\n" +
+         "store: " + Quoted(token.store_address) + "\n" +
+         "registry: {listen: " + Quoted(options.registry_listen) + "}\n" +
+         "operations: {listen: " + Quoted(options.operations_listen) + "}\n" +
+         "log: {level: info}\n";
+}
+
+Result<void> CheckNotJoined(const JoinOptions& options, const fs::path& config,
+                            const std::string& content) {
+  const fs::path certificate = options.data / "pki" / "identity.crt";
+  if (Exists(certificate)) {
+    const auto pem = ReadWholeFile(certificate);
+    const auto identity = pem.has_value() ? pki::Inspect(*pem) : pem.error();
+    const std::string name = identity.has_value() ? " as '" + identity->name + "'" : "";
+    return Error{ErrorCode::kAlreadyExists,
+                 options.data.native() + " has joined a fleet already" + name +
+                     "; start it with 'outport-node serve', or join with another --data"};
+  }
+  const auto present = ReadWholeFile(config);
+  if (present.has_value() ? *present == content : present.error().code == ErrorCode::kNotFound) {
+    return {};
+  }
+  return Error{ErrorCode::kAlreadyExists,
+               config.native() +
+                   " is there already and says something else; remove it, or write "
+                   "to another file with --config-out"};
+}
+
+// What an earlier attempt left, or a new key that is on the disk before anybody hears of it.
+Result<std::string> KeepKey(const fs::path& path) {
+  Result<std::string> kept = ReadSecretFile(path);
+  if (kept.has_value() || kept.error().code != ErrorCode::kNotFound) return kept;
+  std::string key = pki::CreatePrivateKey();
+  TRY_VOID(ReplaceFile(path, key, kSecretMode));
+  return key;
+}
+
+// The fleet's root, taken from a connection that nobody vouches for: the fingerprint does.
+Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::milliseconds timeout) {
+  TRY(const std::vector<std::string> chain, FetchServerChain(token.store_address, timeout));
+  for (const std::string& certificate : chain) {
+    TRY(const std::string fingerprint, pki::Fingerprint(certificate));
+    if (fingerprint == token.root_fingerprint) return certificate;
+  }
+  return Error{ErrorCode::kDenied,
+               "the server at " + token.store_address +
+                   " is not of the fleet that this token is for, or somebody stands between; "
+                   "nothing was sent to it: check the address, and ask for a new token"};
+}
+
+Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys,
+                                  const std::string& root, std::chrono::milliseconds timeout) {
+  v1::EnrollRequest request;
+  request.set_secret(token.secret);
+  TRY(*request.mutable_identity_request(), pki::CreateRequest(keys.identity));
+  TRY(*request.mutable_server_request(), pki::CreateRequest(keys.server));
+  const auto stub = v1::Enrollment::NewStub(rpc::Dial(token.store_address, {"", "", root}));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  v1::EnrollResponse response;
+  const grpc::Status status = stub->Enroll(&context, request, &response);
+  if (!status.ok()) return rpc::FromStatus(status, "joining at " + token.store_address);
+  return response;
+}
+
+// What came must work with our keys and be what the token promised; else nothing is written.
+Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
+                         const v1::EnrollResponse& answer) {
+  TRY(const CertificateIdentity identity, pki::Inspect(answer.identity_certificate()));
+  TRY(const std::string root, pki::Fingerprint(answer.authorities()));
+  if (identity.role != Role::kNode || identity.name != token.node ||
+      root != token.root_fingerprint) {
+    return Error{ErrorCode::kCorrupt,
+                 "the store's certificates are not for node '" + token.node + "' of its fleet"};
+  }
+  TRY(const auto server,
+      ServerTlsContext::Create({answer.server_certificate(), keys.server, answer.authorities()}));
+  TRY(const auto client, ServerTlsContext::Create(
+                             {answer.identity_certificate(), keys.identity, answer.authorities()}));
+  return {};
+}
+
+}  // namespace
+
+Result<Joined> Join(const JoinOptions& options) {
+  TRY(const InvitationToken token, InvitationToken::Decode(options.token));
+  const fs::path config =
+      options.config_out.empty() ? options.data / "node.yml" : options.config_out;
+  const std::string content = MakeConfig(options, token);
+  PosixFileSystem files;
+  const fs::path folder = options.data / "pki";
+  TRY_VOID(files.CreateDirectories(folder));
+  TRY(const FolderLock lock, FolderLock::Take(options.data));
+  TRY_VOID(CheckNotJoined(options, config, content));
+
+  TRY(const std::string root, FetchRoot(token, options.timeout));
+  Keys keys;
+  TRY(keys.identity, KeepKey(folder / "identity.key"));
+  TRY(keys.server, KeepKey(folder / "server.key"));
+  TRY(const v1::EnrollResponse answer, Enroll(token, keys, root, options.timeout));
+  TRY_VOID(CheckAnswer(token, keys, answer));
+
+  TRY_VOID(ReplaceFile(folder / "authorities.crt", answer.authorities(), kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "server.crt", answer.server_certificate(), kPublicMode));
+  TRY_VOID(ReplaceFile(config, content, kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "identity.crt", answer.identity_certificate(), kPublicMode));
+  return Joined{token.node, token.store_address, config};
+}
+
+}  // namespace outport::node
