@@ -1,9 +1,15 @@
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <functional>
+#include <string>
 
+#include "node/config.h"
+#include "node/daemon.h"
 #include "node/join_command.h"
 
 namespace outport::node {
@@ -12,19 +18,67 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
+// Large buffers go back to the system when they are freed, and threads share few arenas: what the
+// node holds is what it uses.
+void BoundMemory() {
+  constexpr int kArenas = 2;
+  constexpr int kMapFromBytes = 128 << 10;
+  ::mallopt(M_ARENA_MAX, kArenas);
+  ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
+}
+
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<void> Check(const std::string& path) {
+  TRY(const Config config, LoadConfig(path));
+  TRY_VOID(CheckNode(config));
+  std::printf("%s: good\n", path.c_str());
+  return {};
+}
+
+Result<void> Serve(const std::string& path) {
+  TRY(const Config config, LoadConfig(path));
+  // Before any thread is made, so that all inherit it and this one alone takes the signals.
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
+  TRY(const std::unique_ptr<Daemon> daemon, Daemon::Start(config, OUTPORT_VERSION));
+  int signal_number = 0;
+  sigwait(&ending, &signal_number);
+  pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);  // a second signal ends at once
+  daemon->Stop();
+  return {};
+}
+
 int Main(int argc, char** argv) {
   // One line says what went wrong; gRPC's own lines would stand before it.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app(
-      "outport-node: the registry in a region. It answers pulls as if it were the store, and "
-      "fetches what it lacks from it.\n"
-      "Start with: outport-node join --data DIR < token, then outport-node serve --config "
-      "DIR/node.yml");
+      "outport-node: answers a region's pulls as if it were the store, and fetches what it lacks "
+      "from it.\n"
+      "Start with: outport-node join --data DIR < TOKEN (of 'outportctl node invite'), then "
+      "outport-node serve --config DIR/node.yml");
   app.name("outport-node");
   app.set_version_flag("--version", "outport-node " OUTPORT_VERSION);
   app.require_subcommand(1);
   std::function<Result<void>()> chosen;
+  std::string config;
   AddJoinCommand(app, chosen);
+  CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM or SIGINT");
+  serve->add_option("--config", config, "The node.yml that join wrote")->required();
+  serve->callback([&] { chosen = [&config] { return Serve(config); }; });
+  CLI::App* check = app.add_subcommand("check", "Say what is wrong with a configuration");
+  check->add_option("--config", config, "The node.yml to check")->required();
+  check->callback([&] { chosen = [&config] { return Check(config); }; });
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -43,6 +97,7 @@ int Main(int argc, char** argv) {
 }  // namespace outport::node
 
 int main(int argc, char** argv) {
+  outport::node::BoundMemory();
   try {
     return outport::node::Main(argc, argv);
   } catch (const std::exception& exception) {

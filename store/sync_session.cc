@@ -31,6 +31,21 @@ Result<bool> Knows(MetaStore& meta, const std::string& epoch, const v1::Position
          AsText(records.front().position.hash) == position.hash();
 }
 
+// Takes the stream out of the directory before the stream is gone, however the session ends.
+class Leaving {
+ public:
+  Leaving(NodeDirectory& nodes, const std::string& node, uint64_t ticket)
+      : nodes_(nodes), node_(node), ticket_(ticket) {}
+  ~Leaving() { nodes_.Leave(node_, ticket_); }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  NodeDirectory& nodes_;
+  const std::string& node_;
+  const uint64_t ticket_;
+};
+
 Result<v1::StoreMessage> ReadBatch(MetaStore& meta, uint64_t sent) {
   TRY(const auto records, meta.ReadLog(sent + 1, kChangesInBatch, kBytesInBatch));
   if (records.empty() || records.front().position.sequence != sent + 1) {
@@ -61,9 +76,9 @@ net::awaitable<Result<void>> SyncSession::Run() {
   using net::experimental::awaitable_operators::operator&&;
   heard_ = steady_clock::now();
   ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this] { stream_.Cancel(); });
+  const Leaving leaving(parts_.nodes, node_, ticket_);
   parts_.log.Info("a node connected", {{"address", stream_.context().peer()}});
   co_await (Listen() && Follow() && Write() && Watch());
-  parts_.nodes.Leave(node_, ticket_);
   if (failure_.has_value()) {
     parts_.log.Warning("a node's stream failed", {{"cause", failure_->message}});
     co_return *failure_;

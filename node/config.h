@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+
+namespace outport::node {
+
+// node.yml. Addresses to listen on are address:port or [v6]:port; port 0 picks one.
+struct Config {
+  std::filesystem::path data;
+  std::string store;  // host:port of the store's fleet port
+  std::string registry_listen = "0.0.0.0:5000";
+  std::string operations_listen = "127.0.0.1:5002";
+  LogLevel log_level = LogLevel::kInfo;
+
+  std::filesystem::path PkiFolder() const { return data / "pki"; }
+  std::filesystem::path MetaFolder() const { return data / "meta"; }
+};
+
+// kInvalidArgument with a line "FILE:LINE: what is wrong" for every problem. Blocks.
+Result<Config> LoadConfig(const std::string& path);
+Result<Config> ParseConfig(const std::string& text, const std::string& file_name);
+
+}  // namespace outport::node

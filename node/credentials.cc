@@ -1,0 +1,38 @@
+#include "node/credentials.h"
+
+#include <utility>
+
+#include "registry/base/file.h"
+#include "registry/security/pki.h"
+
+namespace outport::node {
+
+Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
+  const std::filesystem::path pki = data / "pki";
+  std::error_code ignored;
+  if (!std::filesystem::exists(pki / "identity.crt", ignored)) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the data folder " + data.native() +
+                     " is no node's; join a fleet first: 'outport-node join --data " +
+                     data.native() + "' with a token of 'outportctl node invite'"};
+  }
+  Credentials credentials;
+  TRY(credentials.identity.certificate_chain, ReadWholeFile(pki / "identity.crt"));
+  TRY(credentials.identity.private_key, ReadWholeFile(pki / "identity.key"));
+  TRY(credentials.identity.authorities, ReadWholeFile(pki / "authorities.crt"));
+  TRY(const CertificateIdentity identity, pki::Inspect(credentials.identity.certificate_chain));
+  if (identity.role != Role::kNode) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 (pki / "identity.crt").native() + " is no node's certificate"};
+  }
+  credentials.name = identity.name;
+  ServerTlsOptions server;
+  TRY(server.certificate_chain, ReadWholeFile(pki / "server.crt"));
+  TRY(server.private_key, ReadWholeFile(pki / "server.key"));
+  server.client_authorities = credentials.identity.authorities;
+  TRY(credentials.server_ends, pki::NotAfter(server.certificate_chain));
+  TRY(credentials.server, ServerTlsContext::Create(server));
+  return credentials;
+}
+
+}  // namespace outport::node

@@ -1,0 +1,235 @@
+#include "node/daemon.h"
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "node/credentials.h"
+#include "node/mirror.h"
+#include "node/sync_client.h"
+#include "registry/http/operations_server.h"
+#include "registry/http/registry_server.h"
+#include "registry/storage/disk_blob_store.h"
+#include "registry/storage/rocks_meta_store.h"
+
+namespace outport::node {
+namespace {
+
+constexpr size_t kDiskThreads = 8;
+constexpr size_t kWorkQueue = 4096;
+constexpr size_t kPasswordQueue = 256;
+constexpr size_t kSyncQueue = 64;
+constexpr size_t kBlobConnections = 4;
+constexpr std::chrono::seconds kDrain{20};
+constexpr std::chrono::seconds kLastWait{5};
+
+size_t Cores() { return std::max<size_t>(std::thread::hardware_concurrency(), 2); }
+
+// `listen` with the port that was picked.
+std::string Bound(const std::string& listen, uint16_t port) {
+  return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
+}
+
+// What is opened before anything runs.
+struct Opened {
+  Credentials credentials;
+  FolderLock lock;
+  std::unique_ptr<MetaStore> meta;
+  std::unique_ptr<DiskBlobStore> blobs;
+};
+
+Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
+  TRY(Credentials credentials, LoadCredentials(config.data));
+  TRY(FolderLock lock, FolderLock::Take(config.data));
+  TRY_VOID(files.CreateDirectories(config.MetaFolder()));
+  TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
+  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch"));
+  return Opened{std::move(credentials), std::move(lock), std::move(meta), std::move(blobs)};
+}
+
+}  // namespace
+
+// Members in the order of their dependence: what is above outlives what is below.
+struct Daemon::Body {
+  Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+       std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r, std::string version);
+
+  Result<void> Start();
+  void Run();
+  void Stop();
+  Readiness Ready() const;
+  Mirror::Parts MirrorParts();
+
+  const Config config;
+  const Log log;
+  const std::unique_ptr<PosixFileSystem> files;
+  const SystemClock clock;
+  Metrics metrics;
+  Opened opened;
+  const std::shared_ptr<grpc::Channel> channel;  // shared by the callers of the store
+
+  net::io_context context;
+  std::optional<net::executor_work_guard<net::io_context::executor_type>> work;
+  std::vector<std::thread> threads;
+  BlockingPool disk{"disk", kDiskThreads, kWorkQueue};
+  BlockingPool sync_pool{"sync", 1, kSyncQueue};
+  BlockingPool passwords{"bcrypt", Cores(), kPasswordQueue};
+  TaskGroup tasks;
+
+  const std::unique_ptr<UserDirectory> users;
+  const std::unique_ptr<Replica> replica;
+  Freshness freshness;
+  SyncClient sync;
+  Mirror mirror;
+  Authenticator authenticator;
+  RegistryServer registry_server;
+  OperationsServer operations;
+  std::atomic<bool> stopping = false;
+};
+
+Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+                   std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r,
+                   std::string version)
+    : config(c),
+      log(l),
+      files(std::move(f)),
+      opened(std::move(o)),
+      channel(rpc::Dial(config.store, opened.credentials.identity)),
+      context(static_cast<int>(Cores())),
+      tasks(context.get_executor(), log),
+      users(std::move(u)),
+      replica(std::move(r)),
+      freshness(clock, replica->proven_ms()),
+      sync({channel, *replica, freshness, sync_pool, tasks, clock, metrics, log,
+            std::move(version)}),
+      mirror(MirrorParts()),
+      authenticator(*users, passwords, clock, metrics, {}),
+      registry_server({.listen = config.registry_listen},
+                      {context.get_executor(), opened.credentials.server, mirror.registry(),
+                       authenticator, metrics, log}),
+      operations(
+          context.get_executor(), config.operations_listen, metrics, [this] { return Ready(); },
+          log) {}
+
+Mirror::Parts Daemon::Body::MirrorParts() {
+  std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
+  for (size_t i = 0; i < kBlobConnections; ++i) {
+    blob_channels.push_back(rpc::Dial(config.store, opened.credentials.identity, true));
+  }
+  return Mirror::Parts{.channel = channel,
+                       .blob_channels = std::move(blob_channels),
+                       .meta = *opened.meta,
+                       .blobs = *opened.blobs,
+                       .replica = *replica,
+                       .freshness = freshness,
+                       .pool = disk,
+                       .tasks = tasks,
+                       .clock = clock,
+                       .metrics = metrics,
+                       .log = log,
+                       .store_name = config.store.substr(0, config.store.rfind(':')),
+                       .store_is_connected = [this] { return sync.IsConnected(); }};
+}
+
+Result<void> Daemon::Body::Start() {
+  TRY_VOID(mirror.Recover());
+  TRY_VOID(registry_server.Listen());
+  TRY_VOID(operations.Listen());
+  log.Info("listening", {{"node", opened.credentials.name},
+                         {"registry", Bound(config.registry_listen, registry_server.port())},
+                         {"operations", Bound(config.operations_listen, operations.port())},
+                         {"store", config.store},
+                         {"data", config.data.native()}});
+  Run();
+  return {};
+}
+
+void Daemon::Body::Run() {
+  work.emplace(context.get_executor());
+  const auto run = [this] {
+    for (;;) {
+      try {
+        context.run();
+        return;
+      } catch (const std::exception& exception) {
+        log.Error("a handler ended with an exception", {{"cause", exception.what()}});
+      }
+    }
+  };
+  for (size_t i = 0; i < Cores(); ++i) threads.emplace_back(run);
+  sync.Start();
+  registry_server.Start();
+  operations.Start();
+}
+
+void Daemon::Body::Stop() {
+  stopping = true;
+  log.Info("stopping");
+  registry_server.Stop(std::chrono::steady_clock::now() + kDrain);
+  mirror.Stop();
+  sync.Stop();
+  if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
+    log.Warning("tasks cut off", {{"count", tasks.Count()}});
+  }
+  operations.Stop(std::chrono::steady_clock::now() + kLastWait);
+  for (BlockingPool* pool : {&disk, &sync_pool, &passwords}) pool->Stop();
+  work.reset();
+  context.stop();
+  for (std::thread& thread : threads) thread.join();
+  log.Info("stopped");
+}
+
+Readiness Daemon::Body::Ready() const {
+  Readiness readiness;
+  if (stopping) readiness.reasons.push_back("the node is stopping");
+  if (clock.Wall() >= opened.credentials.server_ends) {
+    readiness.reasons.push_back("the server certificate expired at " +
+                                FormatTime(opened.credentials.server_ends));
+  }
+  const auto age = freshness.Staleness();
+  const v1::FreshnessPolicy policy = replica->policy();
+  if (replica->position().epoch().empty()) {
+    readiness.reasons.push_back("this node has no snapshot of the store at " + config.store +
+                                " yet");
+  } else if (sync.IsConnected()) {
+    return readiness;
+  } else if (!age.has_value()) {
+    readiness.reasons.push_back("the store at " + config.store +
+                                " cannot be reached, and the age of this node's rows is unknown");
+  } else if (!policy.serve_stale()) {
+    readiness.reasons.push_back("the store at " + config.store +
+                                " cannot be reached, and its policy is to refuse then");
+  } else if (*age > std::chrono::milliseconds(policy.stale_if_error_ms())) {
+    readiness.reasons.push_back("the store at " + config.store +
+                                " cannot be reached, and this node's rows are too old to serve");
+  }
+  return readiness;
+}
+
+Daemon::Daemon(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const std::string& version) {
+  const Log log = Log::ToStandardError(config.log_level);
+  auto files = std::make_unique<PosixFileSystem>();
+  TRY(Opened opened, Open(config, *files, log));
+  auto users = std::make_unique<UserDirectory>();
+  TRY(auto replica, Replica::Open(*opened.meta, *users));
+  auto body = std::make_unique<Body>(config, log, std::move(files), std::move(opened),
+                                     std::move(users), std::move(replica), version);
+  TRY_VOID(body->Start());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(body)));
+}
+
+void Daemon::Stop() { body_->Stop(); }
+
+Result<void> CheckNode(const Config& config) {
+  TRY(const Credentials credentials, LoadCredentials(config.data));
+  return {};
+}
+
+}  // namespace outport::node

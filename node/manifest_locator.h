@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "node/age_rule.h"
+#include "node/replica_rows.h"
+#include "node/resolver.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/service/registry.h"
+
+namespace outport::node {
+
+// Which manifest a reference means, and whether the node knew it alone.
+struct LocatedManifest {
+  ManifestInfo info;
+  // The store was not asked and seems away: blobs that are not here cannot be had.
+  bool store_away = false;
+};
+
+// Finds manifests by tag or digest, by the rules of freshness: a tag from rows that are fresh, else
+// from the store, else, if the policy allows it, from rows that say how old they are. "There is no
+// such" is the store's to say. Callable from any strand.
+class ManifestLocator {
+ public:
+  struct Parts {
+    const ReplicaRows& rows;
+    const AgeRule& age;
+    Resolver& resolver;
+    BlockingPool& pool;
+    const Clock& clock;
+    std::function<bool()> store_is_connected;  // from any thread; does not block
+  };
+  explicit ManifestLocator(Parts parts);
+
+  // kManifestUnknown, kNameUnknown, kUnavailable.
+  net::awaitable<Result<LocatedManifest>> Locate(const Caller& caller,
+                                                 const RepositoryName& repository,
+                                                 const Reference& reference);
+
+ private:
+  using MaybeInfo = std::optional<ManifestInfo>;
+
+  net::awaitable<Result<LocatedManifest>> LocateTag(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const Tag& tag);
+  net::awaitable<Result<LocatedManifest>> LocateTagAlone(const RepositoryName& repository,
+                                                         const Tag& tag,
+                                                         const std::optional<Resolved>& kept);
+  net::awaitable<Result<LocatedManifest>> LocateDigest(const Caller& caller,
+                                                       const RepositoryName& repository,
+                                                       const Digest& digest);
+  net::awaitable<Result<MaybeInfo>> FindTag(const RepositoryName& repository, const Tag& tag);
+  net::awaitable<Result<MaybeInfo>> FindDigest(const RepositoryName& repository,
+                                               const Digest& digest);
+
+  const Parts parts_;
+};
+
+}  // namespace outport::node

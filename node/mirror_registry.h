@@ -1,0 +1,67 @@
+#pragma once
+
+#include "node/blob_cache.h"
+#include "node/mirror_catalog.h"
+#include "node/mirror_manifests.h"
+#include "registry/service/registry.h"
+
+namespace outport::node {
+
+// The registry as a node answers it: manifests and lists from the replica and the store, blobs from
+// the cache. Writes are refused (kUnsupported): they go to the store. Callable from any strand.
+class MirrorRegistry final : public Registry {
+ public:
+  struct Parts {
+    MirrorManifests& manifests;
+    MirrorCatalog& catalog;
+    BlobCache& blobs;
+    std::string store_address;  // for refusals
+  };
+  explicit MirrorRegistry(Parts parts) : parts_(std::move(parts)) {}
+
+  net::awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Reference& reference) override;
+  net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const Reference& reference) override;
+  net::awaitable<Result<PushedManifest>> PutManifest(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Reference& reference,
+                                                     const std::string& content_type,
+                                                     std::string body) override;
+  net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller, const RepositoryName& repository,
+                                            const Digest& digest) override;
+  net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
+                                                             const RepositoryName& repository,
+                                                             const Digest& digest) override;
+  net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
+                                                   const RepositoryName& repository) override;
+  net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const std::string& id) override;
+  net::awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const std::string& id,
+                                                    std::optional<ByteRange> range,
+                                                    ByteSource& body) override;
+  net::awaitable<Result<PushedBlob>> FinishUpload(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const std::string& id,
+                                                  std::optional<ByteRange> range,
+                                                  const Digest& digest, ByteSource& body) override;
+  net::awaitable<Result<void>> CancelUpload(const Caller& caller, const RepositoryName& repository,
+                                            const std::string& id) override;
+  net::awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
+                                        const PageRequest& page) override;
+  net::awaitable<Result<Page>> ListRepositories(
+      const Caller& caller, const PageRequest& page,
+      const std::function<bool(const RepositoryName&)>& visible) override;
+
+ private:
+  Error RefuseWrite(const RepositoryName& repository) const;
+
+  const Parts parts_;
+};
+
+}  // namespace outport::node

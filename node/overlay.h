@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "outport/v1/replication.pb.h"
+#include "registry/base/mutex.h"
+
+namespace outport::node {
+
+// What the store said of one key, and when it was asked (of Clock::SinceBoot).
+struct Resolved {
+  v1::ResolveResponse answer;
+  std::chrono::nanoseconds asked{0};
+};
+
+// The store's answers that are newer than the replica, each kept until the replica has passed the
+// position of the answer: what this node once showed never goes backwards. Bounded: when it is full
+// the answers are forgotten together, and until the replica has passed them all it is not trusted
+// alone. Safe for all threads; does not block.
+class Overlay {
+ public:
+  explicit Overlay(size_t limit = 10000) : limit_(limit) {}
+
+  // `applied`: where the replica stood when the answer came. An answer that the replica has passed,
+  // or that is older than the one that is kept, is left out.
+  void Put(const std::string& key, const Resolved& resolved, const v1::Position& applied);
+  std::optional<Resolved> Find(const std::string& key, const v1::Position& applied);
+  // False while answers that are not kept any more may be newer than the replica: a key that is not
+  // found here must be asked for.
+  bool IsComplete(const v1::Position& applied) const;
+  // True when the replica has passed every answer: a list of it is not behind what was shown.
+  bool IsPassed(const v1::Position& applied) const;
+
+ private:
+  struct Mark {
+    v1::Position head;
+    std::string replica_epoch;  // of the replica when the answer came
+  };
+  struct Entry {
+    Resolved resolved;
+    Mark mark;
+  };
+  static bool Passed(const Mark& mark, const v1::Position& applied);
+
+  const size_t limit_;
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<Mark> newest_ OUTPORT_GUARDED_BY(mutex_);     // of all answers ever kept
+  std::optional<Mark> forgotten_ OUTPORT_GUARDED_BY(mutex_);  // the newest that was given up
+};
+
+}  // namespace outport::node

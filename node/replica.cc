@@ -1,0 +1,265 @@
+#include "node/replica.h"
+
+#include <array>
+#include <cstdio>
+#include <set>
+#include <utility>
+
+#include "node/change_rows.h"
+#include "registry/storage/keys.h"
+
+namespace outport::node {
+namespace {
+
+constexpr std::string_view kGenerations = "g/";
+constexpr size_t kGarbageStep = 1000;
+
+Error Unreadable(std::string_view key) {
+  return Error{ErrorCode::kCorrupt,
+               "reading the node's metadata: the row '" + std::string(key) + "' does not parse"};
+}
+
+Result<void> Write(MetaTransaction& transaction, uint64_t generation, const RowChange& change) {
+  const std::string key =
+      change.in_generation ? GenerationPrefix(generation) + change.key : change.key;
+  return change.value.has_value() ? transaction.Put(key, *change.value) : transaction.Delete(key);
+}
+
+std::string Applying(const v1::StoreMessage::Batch& batch) {
+  return "applying changes after " + std::to_string(batch.from()) + " up to " +
+         std::to_string(batch.to()) + " of the store";
+}
+
+Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::ReplicaRow& row) {
+  const bool whole = batch.to() - batch.from() == static_cast<uint64_t>(batch.changes_size());
+  if (batch.from() != row.sequence() || batch.to() < batch.from()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 Applying(batch) + ": the replica stands at " + std::to_string(row.sequence())};
+  }
+  if (!whole) return {};  // some changes were left out: the hash cannot be followed
+  std::string hash = row.hash();
+  for (const v1::Change& change : batch.changes()) {
+    hash = NextHash(hash, change.SerializeAsString());
+  }
+  if (hash != batch.hash()) {
+    return Error{ErrorCode::kCorrupt,
+                 Applying(batch) + ": their hash does not follow from the replica's"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string GenerationPrefix(uint64_t generation) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "g/%016llx/",
+                static_cast<unsigned long long>(generation));
+  return text.data();
+}
+
+Replica::Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row)
+    : meta_(meta), users_(users), row_(std::move(row)) {}
+
+Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, UserDirectory& users) {
+  v1::ReplicaRow row;
+  TRY(const auto value, meta.Get(keys::kReplica));
+  if (value.has_value() && !row.ParseFromString(*value)) return Unreadable(keys::kReplica);
+  std::unique_ptr<Replica> replica(new Replica(meta, users, std::move(row)));
+  TRY_VOID(replica->LoadUsers());
+  return replica;
+}
+
+Result<void> Replica::LoadUsers() {
+  std::vector<User> users;
+  ScanRange range{.prefix = std::string(keys::kUsers), .after = "", .limit = 1000};
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
+    for (const KeyValue& row : rows) {
+      v1::UserRow user;
+      if (!user.ParseFromString(row.value)) return Unreadable(row.key);
+      users.push_back(ToUser(user));
+    }
+    if (rows.size() < range.limit) break;
+    range.after = rows.back().key;
+  }
+  users_.ReplaceAll(std::move(users));
+  return {};
+}
+
+v1::ReplicaRow Replica::Row() const {
+  MutexLock lock(mutex_);
+  return row_;
+}
+
+void Replica::Install(const v1::ReplicaRow& row) {
+  {
+    MutexLock lock(mutex_);
+    row_ = row;
+  }
+  moved_.Notify();
+}
+
+v1::Position Replica::position() const {
+  MutexLock lock(mutex_);
+  v1::Position position;
+  position.set_epoch(row_.epoch());
+  position.set_sequence(row_.sequence());
+  position.set_hash(row_.hash());
+  return position;
+}
+
+v1::FreshnessPolicy Replica::policy() const {
+  MutexLock lock(mutex_);
+  return row_.policy();
+}
+
+uint64_t Replica::generation() const {
+  MutexLock lock(mutex_);
+  return row_.generation();
+}
+
+int64_t Replica::proven_ms() const {
+  MutexLock lock(mutex_);
+  return row_.proven_fresh_ms();
+}
+
+Result<void> Replica::SetPolicy(const v1::FreshnessPolicy& policy) {
+  v1::ReplicaRow row = Row();
+  if (row.policy().SerializeAsString() == policy.SerializeAsString()) return {};
+  *row.mutable_policy() = policy;
+  const auto transaction = meta_.Begin();
+  TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
+  TRY(const LogPosition ignored, transaction->Commit());
+  static_cast<void>(ignored);
+  Install(row);
+  return {};
+}
+
+Result<void> Replica::RecordProof(int64_t proven_ms) {
+  v1::ReplicaRow row = Row();
+  row.set_proven_fresh_ms(proven_ms);
+  const auto transaction = meta_.Begin();
+  TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
+  TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));
+  static_cast<void>(ignored);
+  Install(row);
+  return {};
+}
+
+void Replica::UpdateDirectory(const v1::Change& change) {
+  if (change.has_user_set()) users_.Set(ToUser(change.user_set()));
+  if (change.has_user_deleted()) users_.Remove(change.user_deleted().name());
+}
+
+Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
+  v1::ReplicaRow row = Row();
+  TRY_VOID(CheckFollows(batch, row));
+  const auto transaction = meta_.Begin();
+  for (const v1::Change& change : batch.changes()) {
+    TRY(const std::optional<RowChange> row_change, ToRowChange(change));
+    if (row_change.has_value()) TRY_VOID(Write(*transaction, row.generation(), *row_change));
+  }
+  row.set_sequence(batch.to());
+  row.set_hash(batch.hash());
+  TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
+  TRY(const LogPosition ignored, transaction->Commit());
+  static_cast<void>(ignored);
+  for (const v1::Change& change : batch.changes()) UpdateDirectory(change);
+  Install(row);
+  return {};
+}
+
+Result<uint64_t> Replica::FreeGeneration() const {
+  // What an abandoned snapshot left may still be there.
+  for (uint64_t generation = this->generation() + 1;; ++generation) {
+    const ScanRange range{.prefix = GenerationPrefix(generation), .after = "", .limit = 1};
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
+    if (rows.empty()) return generation;
+  }
+}
+
+Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) {
+  if (!shadow_.has_value()) {
+    TRY(const uint64_t generation, FreeGeneration());
+    shadow_ = Shadow{generation, {}, false};
+  }
+  const bool users_were_done = shadow_->users_done;
+  const auto transaction = meta_.Begin();
+  for (const v1::Change& change : part.rows()) {
+    if (change.has_user_set()) {
+      shadow_->users.push_back(change.user_set());
+      continue;
+    }
+    if (!shadow_->users_done) TRY_VOID(ReplaceUsers(*transaction));
+    TRY(const std::optional<RowChange> row_change, ToRowChange(change));
+    if (row_change.has_value()) TRY_VOID(Write(*transaction, shadow_->generation, *row_change));
+  }
+  if (part.last() && !shadow_->users_done) TRY_VOID(ReplaceUsers(*transaction));
+  v1::ReplicaRow row = Row();
+  if (part.last()) {
+    row.set_epoch(part.position().epoch());
+    row.set_sequence(part.position().sequence());
+    row.set_hash(part.position().hash());
+    row.set_generation(shadow_->generation);
+    TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
+  }
+  TRY(const LogPosition ignored, transaction->Commit());
+  static_cast<void>(ignored);
+  if (shadow_->users_done && !users_were_done) {
+    std::vector<User> users;
+    for (const v1::UserRow& user : shadow_->users) users.push_back(ToUser(user));
+    users_.ReplaceAll(std::move(users));
+    shadow_->users.clear();
+  }
+  if (part.last()) {
+    shadow_.reset();
+    Install(row);
+  }
+  return {};
+}
+
+Result<void> Replica::ReplaceUsers(MetaTransaction& transaction) {
+  std::set<std::string> kept;
+  for (const v1::UserRow& user : shadow_->users) {
+    kept.insert(keys::User(user.name()));
+    TRY_VOID(transaction.Put(keys::User(user.name()), user.SerializeAsString()));
+  }
+  ScanRange range{.prefix = std::string(keys::kUsers), .after = "", .limit = 1000};
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows, transaction.Scan(range));
+    for (const KeyValue& row : rows) {
+      if (!kept.contains(row.key)) TRY_VOID(transaction.Delete(row.key));
+    }
+    if (rows.size() < range.limit) break;
+    range.after = rows.back().key;
+  }
+  shadow_->users_done = true;
+  return {};
+}
+
+Result<bool> Replica::RemoveGarbage() {
+  const std::string serving = GenerationPrefix(generation());
+  const std::string shadow = shadow_.has_value() ? GenerationPrefix(shadow_->generation) : serving;
+  ScanRange range{.prefix = std::string(kGenerations), .after = "", .limit = kGarbageStep};
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
+    if (rows.empty()) return false;
+    const auto transaction = meta_.Begin();
+    size_t removed = 0;
+    for (const KeyValue& row : rows) {
+      if (row.key.starts_with(serving) || row.key.starts_with(shadow)) continue;
+      TRY_VOID(transaction->Delete(row.key));
+      ++removed;
+    }
+    if (removed > 0) {
+      TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));
+      static_cast<void>(ignored);
+      return true;
+    }
+    // All of a generation that stays: go on behind its last key.
+    const std::string& last = rows.back().key;
+    range.after = last.substr(0, serving.size() - 1) + '/' + '\xff';
+  }
+}
+
+}  // namespace outport::node

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outport/v1/replication.pb.h"
+#include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
+#include "registry/security/user.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::node {
+
+// The node's copy of the store's rows, at one point of the store's log.
+//
+//   g/<generation, 16 hex>/<key of the store's layout>   rows; one generation serves
+//   user/<name>                                          users, of no generation
+//   replica                                              [ReplicaRow]: what serves, and the point
+//
+// A batch and its point are one synced commit. A snapshot is written beside the serving generation
+// and takes its place in one commit; a crash before leaves the older one serving. Generations that
+// do not serve are removed in steps. Users apply at once and are mirrored to the UserDirectory.
+//
+// The accessors are safe for all threads and do not block; the others block, one call at a time.
+class Replica {
+ public:
+  // Loads the point and the users. `users` outlives the replica.
+  static Result<std::unique_ptr<Replica>> Open(MetaStore& meta, UserDirectory& users);
+
+  v1::Position position() const;  // an empty epoch: nothing was ever applied
+  v1::FreshnessPolicy policy() const;
+  uint64_t generation() const;
+  int64_t proven_ms() const;
+  // Notified after position() has moved.
+  Notifier& Moved() { return moved_; }
+
+  Result<void> SetPolicy(const v1::FreshnessPolicy& policy);
+  // kFailedPrecondition if the batch does not begin where the replica stands, kCorrupt if its hash
+  // does not follow: nothing was applied then.
+  Result<void> Apply(const v1::StoreMessage::Batch& batch);
+  // The parts of one snapshot, in order; the last one makes it serve.
+  Result<void> ApplySnapshot(const v1::StoreMessage::SnapshotPart& part);
+  // Forgets a snapshot that will not be finished.
+  void AbandonSnapshot() { shadow_.reset(); }
+  // Keeps the wall time of the last proof of freshness for the next process.
+  Result<void> RecordProof(int64_t proven_ms);
+  // Removes some rows of generations that serve no more; false when none is left.
+  Result<bool> RemoveGarbage();
+
+ private:
+  struct Shadow {
+    uint64_t generation = 0;
+    std::vector<v1::UserRow> users;
+    bool users_done = false;
+  };
+  Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row);
+
+  v1::ReplicaRow Row() const;
+  void Install(const v1::ReplicaRow& row);
+  Result<void> LoadUsers();
+  Result<uint64_t> FreeGeneration() const;
+  Result<void> ReplaceUsers(MetaTransaction& transaction);
+  void UpdateDirectory(const v1::Change& change);
+
+  MetaStore& meta_;
+  UserDirectory& users_;
+  Notifier moved_;
+  mutable Mutex mutex_;
+  v1::ReplicaRow row_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<Shadow> shadow_;  // of the one caller
+};
+
+// "g/<generation>/", what a generation's keys begin with.
+std::string GenerationPrefix(uint64_t generation);
+
+}  // namespace outport::node

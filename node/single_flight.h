@@ -1,0 +1,102 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
+#include "registry/base/result.h"
+#include "registry/base/task_group.h"
+
+namespace outport::node {
+
+// One piece of work under way per key, however many wait for it. The work is the node's: who leaves
+// cancels nothing. Beyond the limit of keys new ones are refused (kTooManyRequests). Safe for all
+// strands. Destroyed after its tasks have been drained.
+template <class Value>
+class SingleFlight {
+ public:
+  using Work = std::function<net::awaitable<Result<Value>>()>;
+  struct Landing {
+    Result<Value> result;
+    bool joined = false;  // the work had begun before this call
+  };
+
+  // `what` names the work in refusals: "lookups at the store". `patience` bounds a wait.
+  SingleFlight(TaskGroup& tasks, std::string what, size_t limit, std::chrono::milliseconds patience)
+      : tasks_(tasks), what_(std::move(what)), limit_(limit), patience_(patience) {}
+
+  // Begins `work` for `key`, or waits for the one that is under way.
+  net::awaitable<Landing> Join(std::string key, Work work) {
+    bool joined = true;
+    const std::shared_ptr<Flight> flight = FindOrBegin(key, std::move(work), joined);
+    if (flight == nullptr) {
+      co_return Landing{Error{ErrorCode::kTooManyRequests, "too many " + what_ + " are under way"}};
+    }
+    const auto deadline = std::chrono::steady_clock::now() + patience_;
+    for (;;) {
+      const uint64_t seen = flight->landed.Version();
+      if (auto result = flight->Get()) co_return Landing{*std::move(result), joined};
+      if (!co_await flight->landed.WaitPast(seen, deadline)) break;
+    }
+    co_return Landing{Error{ErrorCode::kUnavailable, "waiting for " + what_ + ": no answer"}};
+  }
+
+ private:
+  struct Flight {
+    Notifier landed;
+    Mutex mutex;
+    std::optional<Result<Value>> result OUTPORT_GUARDED_BY(mutex);
+
+    std::optional<Result<Value>> Get() {
+      MutexLock lock(mutex);
+      return result;
+    }
+  };
+
+  std::shared_ptr<Flight> FindOrBegin(const std::string& key, Work work, bool& joined) {
+    auto flight = std::make_shared<Flight>();  // shared by the work and those who wait
+    {
+      MutexLock lock(mutex_);
+      const auto found = flights_.find(key);
+      if (found != flights_.end()) return found->second;
+      if (flights_.size() >= limit_) return nullptr;
+      flights_.emplace(key, flight);
+    }
+    joined = false;
+    tasks_.Spawn([this, key, flight, run = std::move(work)]() -> net::awaitable<void> {
+      std::optional<Result<Value>> result;
+      try {
+        result = co_await run();
+      } catch (const std::exception& e) {
+        result = Error{ErrorCode::kInternal, what_ + ": " + e.what()};
+      }
+      {
+        MutexLock lock(mutex_);
+        flights_.erase(key);
+      }
+      {
+        MutexLock lock(flight->mutex);
+        flight->result = std::move(result);
+      }
+      flight->landed.Notify();
+    });
+    return flight;
+  }
+
+  TaskGroup& tasks_;
+  const std::string what_;
+  const size_t limit_;
+  const std::chrono::milliseconds patience_;
+  Mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<Flight>> flights_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+}  // namespace outport::node

@@ -1,0 +1,128 @@
+#include "node/sync_client.h"
+
+#include <grpcpp/impl/codegen/client_context.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace outport::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kFirstBackoff{100};
+constexpr milliseconds kLongestBackoff{3000};
+constexpr std::chrono::seconds kMeasureInterval{1};
+
+}  // namespace
+
+SyncClient::SyncClient(Parts parts)
+    : parts_(std::move(parts)), metrics_(parts_.metrics), random_(std::random_device()()) {
+  const v1::Position applied = parts_.replica.position();
+  parts_.freshness.Applied(applied.epoch(), applied.sequence());
+  metrics_.applied_sequence.Set(static_cast<double>(applied.sequence()));
+}
+
+void SyncClient::Start() {
+  parts_.tasks.Spawn([this] { return Run(); });
+  parts_.tasks.Spawn([this] { return Measure(); });
+}
+
+void SyncClient::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    if (connection_ != nullptr) connection_->Cancel();
+  }
+  stopped_.Notify();
+}
+
+bool SyncClient::IsStopping() const {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+bool SyncClient::IsConnected() const {
+  MutexLock lock(mutex_);
+  return connection_ != nullptr && connection_->IsAlive();
+}
+
+net::awaitable<void> SyncClient::Run() {
+  co_await RemoveGarbage();
+  while (!IsStopping()) {
+    co_await RunOnce();
+    co_await RemoveGarbage();
+    const uint64_t seen = stopped_.Version();
+    if (IsStopping()) break;
+    co_await stopped_.WaitPast(seen, steady_clock::now() + Backoff());
+  }
+}
+
+net::awaitable<void> SyncClient::RunOnce() {
+  // Our backoff decides when to try, not the channel's own.
+  grpc::experimental::ChannelResetConnectionBackoff(parts_.channel.get());
+  metrics_.connections.Increment();
+  SyncConnection::Parts parts{parts_.channel, parts_.replica, parts_.freshness, parts_.pool,
+                              parts_.clock,   metrics_,       parts_.log,       parts_.version};
+  auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
+  {
+    MutexLock lock(mutex_);
+    connection_ = connection;
+    if (stopping_) connection->Cancel();
+  }
+  const Error why = co_await connection->Run();
+  {
+    MutexLock lock(mutex_);
+    connection_ = nullptr;
+  }
+  failures_ = connection->welcomed() ? 0 : failures_ + 1;
+  if (connection->took_snapshot()) want_snapshot_ = false;
+  if (why.code == ErrorCode::kCorrupt) {
+    want_snapshot_ = true;
+    metrics_.divergences.Increment();
+  }
+  if (!IsStopping()) {
+    parts_.log.Warning("not following the store",
+                       {{"cause", why.message}, {"attempts", failures_}});
+  }
+}
+
+milliseconds SyncClient::Backoff() {
+  const milliseconds most =
+      std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(failures_, 8)));
+  std::uniform_int_distribution<int64_t> jitter(0, most.count());
+  return milliseconds(jitter(random_));
+}
+
+net::awaitable<void> SyncClient::RemoveGarbage() {
+  auto abandon = [&replica = parts_.replica]() -> Result<void> {
+    replica.AbandonSnapshot();
+    return {};
+  };
+  auto remove = [&replica = parts_.replica] { return replica.RemoveGarbage(); };
+  Result<void> abandoned = co_await Blocking(parts_.pool, std::move(abandon));
+  while (abandoned.has_value() && !IsStopping()) {
+    const Result<bool> more = co_await Blocking(parts_.pool, remove);
+    if (!more.has_value()) {
+      parts_.log.Warning("rows of an older snapshot were not removed",
+                         {{"cause", more.error().message}});
+    }
+    if (!more.value_or(false)) break;
+  }
+}
+
+net::awaitable<void> SyncClient::Measure() {
+  for (;;) {
+    const uint64_t seen = stopped_.Version();
+    const auto age = parts_.freshness.Staleness();
+    metrics_.staleness_seconds.Set(age.has_value() ? std::chrono::duration<double>(*age).count()
+                                                   : -1);
+    metrics_.connected.Set(IsConnected() ? 1 : 0);
+    if (IsStopping()) break;
+    co_await stopped_.WaitPast(seen, steady_clock::now() + kMeasureInterval);
+  }
+}
+
+}  // namespace outport::node

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <random>
+
+#include "node/sync_connection.h"
+#include "registry/base/mutex.h"
+#include "registry/base/task_group.h"
+
+namespace outport::node {
+
+// Keeps the replica level with the store: one Sync stream after another, with backoff and full
+// jitter between them. Removes what snapshots leave behind. Safe for all threads.
+class SyncClient {
+ public:
+  struct Parts {
+    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
+    Replica& replica;
+    Freshness& freshness;
+    BlockingPool& pool;  // one thread, for nothing else: the replica's only writer
+    TaskGroup& tasks;
+    const Clock& clock;
+    Metrics& metrics;
+    Log log;
+    std::string version;
+  };
+  explicit SyncClient(Parts parts);
+
+  void Start();
+  // Ends the stream and begins no other; `tasks` drains afterwards.
+  void Stop();
+  // The store was heard in the last seconds.
+  bool IsConnected() const;
+
+ private:
+  net::awaitable<void> Run();
+  net::awaitable<void> RunOnce();
+  net::awaitable<void> RemoveGarbage();
+  net::awaitable<void> Measure();
+  std::chrono::milliseconds Backoff();
+  bool IsStopping() const;
+
+  const Parts parts_;
+  SyncMetrics metrics_;
+  Notifier stopped_;
+
+  // Of Run()'s coroutine.
+  std::minstd_rand random_;
+  int failures_ = 0;
+  bool want_snapshot_ = false;
+
+  mutable Mutex mutex_;
+  bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
+  // Shared with those who ask or cancel while it ends.
+  std::shared_ptr<SyncConnection> connection_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+}  // namespace outport::node
