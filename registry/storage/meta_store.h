@@ -21,8 +21,8 @@ struct KeyValue {
 // Which rows a scan returns: keys that begin with `prefix` and are greater than `after` (empty:
 // from the first), in byte order, at most `limit` of them.
 struct ScanRange {
-  std::string prefix;
-  std::string after;
+  std::string prefix = {};
+  std::string after = {};
   size_t limit = 1000;
 };
 
@@ -38,6 +38,9 @@ struct LogRecord {
   LogPosition position;
   std::string record;
 };
+
+// The position of `record`, which follows the one at `previous`.
+LogPosition NextPosition(const LogPosition& previous, std::string_view record);
 
 // What can be read, at one moment. Safe for several threads; may block.
 class MetaView {
@@ -71,18 +74,21 @@ class MetaTransaction {
   virtual void Append(std::string record) = 0;
   enum class Durability {
     kSynced,    // survives a power cut when Commit returns
-    kBuffered,  // survives the process, not a power cut
+    kBuffered,  // survives the process, not a power cut; with log records it is kSynced
   };
   // All or nothing. Records get the next numbers, in the order of the commits. Returns the position
   // of this transaction's last record, or of the log's head if it appended none. On an error
-  // nothing was written. REQUIRES: not called before.
+  // nothing of it becomes visible; if the disk failed, the store takes no more commits
+  // (kUnavailable), and what was being written then may be there once it is opened again.
+  // REQUIRES: not called before.
   virtual Result<LogPosition> Commit(Durability durability = Durability::kSynced) = 0;
 };
 
 // An ordered key-value store with transactions and a change log; all registry rules live above it.
 // Keys starting with "change/" and the key "head" belong to the log. Reads outside a transaction
-// see only what is committed and, where it was committed kSynced, synced. Safe for several threads;
-// every method but Head and HeadChanged may block: reach it through Blocking().
+// see only what is committed and, where it was committed kSynced, synced. It outlives its
+// transactions and views. Safe for several threads; every method but Head and HeadChanged may
+// block: reach it through Blocking().
 class MetaStore : public MetaView {
  public:
   virtual std::unique_ptr<MetaTransaction> Begin() = 0;

@@ -1,0 +1,92 @@
+#include "registry/storage/meta_log.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "registry/base/bytes.h"
+
+namespace outport {
+namespace {
+
+constexpr size_t kSequenceBytes = 8;
+constexpr size_t kHashBytes = sizeof(LogPosition::hash);
+
+void AppendSequence(std::string& text, uint64_t sequence) {
+  for (int shift = 56; shift >= 0; shift -= 8) text.push_back(static_cast<char>(sequence >> shift));
+}
+
+// REQUIRES: 8 bytes.
+uint64_t ReadSequence(std::string_view text) {
+  uint64_t sequence = 0;
+  for (const char c : text) sequence = sequence << 8 | static_cast<unsigned char>(c);
+  return sequence;
+}
+
+void SetHash(LogPosition& position, std::string_view hash) {
+  std::ranges::copy(AsBytes(hash), position.hash.begin());
+}
+
+}  // namespace
+
+LogPosition NextPosition(const LogPosition& previous, std::string_view record) {
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  LogPosition next{.sequence = previous.sequence + 1, .hash = {}};
+  if (EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), previous.hash.data(), previous.hash.size()) != 1 ||
+      EVP_DigestUpdate(context.get(), record.data(), record.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(next.hash.data()),
+                         nullptr) != 1) {
+    std::abort();  // memory is exhausted, or OpenSSL broken: no number may be given
+  }
+  return next;
+}
+
+bool IsLogKey(std::string_view key) { return key == kHeadKey || key.starts_with(kChangePrefix); }
+
+std::string ChangeKey(uint64_t sequence) {
+  std::string key(kChangePrefix);
+  AppendSequence(key, sequence);
+  return key;
+}
+
+std::string EncodeHead(const LogPosition& head) {
+  std::string value;
+  AppendSequence(value, head.sequence);
+  value.append(AsText(head.hash));
+  return value;
+}
+
+std::string EncodeChange(const LogRecord& change) {
+  std::string value(AsText(change.position.hash));
+  value.append(change.record);
+  return value;
+}
+
+Result<LogPosition> DecodeHead(std::string_view value) {
+  if (value.size() != kSequenceBytes + kHashBytes) {
+    return Error{ErrorCode::kCorrupt, "the row of the change log's head is damaged"};
+  }
+  LogPosition head{.sequence = ReadSequence(value.substr(0, kSequenceBytes)), .hash = {}};
+  SetHash(head, value.substr(kSequenceBytes));
+  return head;
+}
+
+Result<LogRecord> DecodeChange(std::string_view key, std::string_view value) {
+  if (!key.starts_with(kChangePrefix) || key.size() != kChangePrefix.size() + kSequenceBytes ||
+      value.size() < kHashBytes) {
+    return Error{ErrorCode::kCorrupt, "a row of the change log is damaged"};
+  }
+  LogRecord change;
+  change.position.sequence = ReadSequence(key.substr(kChangePrefix.size()));
+  SetHash(change.position, value.substr(0, kHashBytes));
+  change.record = value.substr(kHashBytes);
+  return change;
+}
+
+}  // namespace outport

@@ -1,0 +1,25 @@
+#include "registry/storage/rocks_log.h"
+
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+namespace outport {
+
+void RocksLog::Logv(const char* format, va_list arguments) {
+  Logv(rocksdb::InfoLogLevel::INFO_LEVEL, format, arguments);
+}
+
+void RocksLog::Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) {
+  if (level < rocksdb::InfoLogLevel::WARN_LEVEL) return;
+  std::array<char, 1024> text{};  // longer lines are cut
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  const std::string_view message(text.data());
+  if (level == rocksdb::InfoLogLevel::WARN_LEVEL) {
+    log_.Warning("rocksdb", {{"message", message}});
+  } else {
+    log_.Error("rocksdb", {{"message", message}});
+  }
+}
+
+}  // namespace outport

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <rocksdb/env.h>
+
+#include "registry/base/log.h"
+
+namespace outport {
+
+// RocksDB's own log, in ours: warnings and errors only.
+class RocksLog final : public rocksdb::Logger {
+ public:
+  explicit RocksLog(const Log& log) : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(log) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override;
+  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override;
+  void LogHeader(const char*, va_list) override {}
+
+ private:
+  const Log log_;
+};
+
+}  // namespace outport

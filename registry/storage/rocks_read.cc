@@ -1,0 +1,110 @@
+#include "registry/storage/rocks_read.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "registry/storage/meta_log.h"
+
+namespace outport {
+
+Error RocksError(const rocksdb::Status& status, std::string_view operation) {
+  ErrorCode code = ErrorCode::kInternal;
+  if (status.IsNoSpace()) code = ErrorCode::kNoSpace;
+  if (status.IsCorruption()) code = ErrorCode::kCorrupt;
+  if (status.IsTimedOut() || status.IsBusy()) code = ErrorCode::kDeadlineExceeded;
+  return Error{code, std::string(operation) + ": " + status.ToString()};
+}
+
+std::string EndOfPrefix(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && end.back() == '\xff') end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(end.back() + 1);
+  return end;
+}
+
+ScanBounds::ScanBounds(const ScanRange& range, const rocksdb::Snapshot* snapshot)
+    : prefix_(range.prefix),
+      start_(range.after.empty() ? range.prefix
+                                 : std::max(range.prefix, range.after + std::string(1, '\0'))),
+      limit_(range.limit),
+      end_(EndOfPrefix(range.prefix)),
+      end_slice_(end_) {
+  options_.snapshot = snapshot;
+  if (!end_.empty()) options_.iterate_upper_bound = &end_slice_;
+}
+
+Result<std::vector<KeyValue>> ScanBounds::Read(rocksdb::Iterator& iterator) const {
+  std::vector<KeyValue> rows;
+  for (iterator.Seek(start_); rows.size() < limit_ && iterator.Valid(); iterator.Next()) {
+    if (!iterator.key().starts_with(prefix_)) break;
+    rows.push_back({iterator.key().ToString(), iterator.value().ToString()});
+  }
+  if (!iterator.status().ok()) return RocksError(iterator.status(), "scanning the metadata");
+  return rows;
+}
+
+rocksdb::ReadOptions RocksReads::Options() const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_;
+  return options;
+}
+
+Result<std::optional<std::string>> RocksReads::Get(std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status = db_.Get(Options(), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return RocksError(status, "reading the metadata");
+  return std::optional(std::move(value));
+}
+
+Result<std::vector<KeyValue>> RocksReads::Scan(const ScanRange& range) const {
+  const ScanBounds bounds(range, snapshot_);
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(bounds.options()));
+  return bounds.Read(*iterator);
+}
+
+Result<LogPosition> RocksReads::Head() const {
+  TRY(const std::optional<std::string> row, Get(kHeadKey));
+  return row.has_value() ? DecodeHead(*row) : Result<LogPosition>(LogPosition());
+}
+
+Result<std::vector<LogRecord>> RocksReads::ReadLog(uint64_t from, size_t limit,
+                                                   size_t limit_bytes) const {
+  const std::string end = EndOfPrefix(kChangePrefix);
+  const rocksdb::Slice end_slice(end);
+  rocksdb::ReadOptions options = Options();
+  options.iterate_upper_bound = &end_slice;
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(options));
+
+  std::vector<LogRecord> records;
+  uint64_t expected = std::max<uint64_t>(from, 1);
+  size_t bytes = 0;
+  for (iterator->Seek(ChangeKey(expected)); records.size() < limit && iterator->Valid();
+       iterator->Next()) {
+    TRY(LogRecord record, DecodeChange(ToText(iterator->key()), ToText(iterator->value())));
+    if (record.position.sequence != expected) {
+      return Error{ErrorCode::kCorrupt, "the change log lacks record " + std::to_string(expected) +
+                                            "; the next is " +
+                                            std::to_string(record.position.sequence)};
+    }
+    bytes += record.record.size();
+    if (bytes > limit_bytes && !records.empty()) break;
+    records.push_back(std::move(record));
+    ++expected;
+  }
+  if (!iterator->status().ok()) return RocksError(iterator->status(), "reading the change log");
+  return records;
+}
+
+Result<LogPosition> RocksReads::LastRecord() const {
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(Options()));
+  iterator->SeekForPrev(EndOfPrefix(kChangePrefix));
+  if (!iterator->status().ok()) return RocksError(iterator->status(), "reading the change log");
+  if (!iterator->Valid() || !ToText(iterator->key()).starts_with(kChangePrefix)) {
+    return LogPosition();
+  }
+  TRY(const LogRecord record, DecodeChange(ToText(iterator->key()), ToText(iterator->value())));
+  return record.position;
+}
+
+}  // namespace outport
