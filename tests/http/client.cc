@@ -1,6 +1,7 @@
 #include "tests/http/client.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -61,6 +62,9 @@ TestClient::TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0
   const timeval wait{.tv_sec = kWaitSeconds, .tv_usec = 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
   ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+  // As clients do: else a request waits for the server's acknowledgement of the handshake.
+  const int no_delay = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);

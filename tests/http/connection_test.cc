@@ -9,6 +9,10 @@ using namespace std::chrono_literals;
 
 const std::string kPing = TestRequest{}.Text();
 
+constexpr const char* kSmuggled =
+    "PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+
 std::string BlobTarget(const Digest& digest) { return "/v2/a/blobs/" + digest.ToString(); }
 
 struct CertificateCase {
@@ -128,8 +132,7 @@ TEST(RegistryConnection, RefusesWhatIsNoRequestAndEnds) {
   TestServer server;
   const char* const kCases[] = {
       "GET /v2/ HTTP/1.1\r\n\r\n",
-      "PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+      kSmuggled,
       "PUT /v2/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
       "GET /v2/ HTTP/1.1\r\nHost: a\r\nX: y\r\n folded\r\n\r\n",
       "junk\r\n\r\n",

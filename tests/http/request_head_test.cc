@@ -119,7 +119,7 @@ TEST(RequestHead, ExpectsNothingWithoutABody) {
 TEST(RequestHead, EndsAtItsEmptyLine) {
   const std::string text = "GET / HTTP/1.1\r\nHost: a\r\n\r\nmore";
   EXPECT_EQ(FindHeadEnd(text, 0), text.size() - 4);
-  for (size_t searched = 0; searched <= text.size() - 4; ++searched) {
+  for (size_t searched = 0; searched < text.size() - 4; ++searched) {
     EXPECT_EQ(FindHeadEnd(text, searched), text.size() - 4) << searched;
   }
   EXPECT_EQ(FindHeadEnd("GET / HTTP/1.1\r\nHost: a\r\n\r", 0), std::string::npos);
