@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <csignal>
 #include <utility>
 
 namespace outport::http {
@@ -59,6 +60,7 @@ void TestClient::ContextFree::operator()(ssl_ctx_st* context) const { SSL_CTX_fr
 void TestClient::SslFree::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 TestClient::TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that the server has closed
   const timeval wait{.tv_sec = kWaitSeconds, .tv_usec = 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
   ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
