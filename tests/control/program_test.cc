@@ -1,0 +1,166 @@
+#include "control/program.h"
+
+#include <boost/json/parse.hpp>
+#include <sstream>
+
+#include "tests/store/fleet_fixture.h"
+
+namespace outport::control {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+// outportctl against a store of its own.
+class ProgramTest : public store::FleetFixture {
+ protected:
+  ProgramTest() {
+    EXPECT_TRUE(
+        CreateAdminProfile(disk_, profile_, "admin", address_, accounts_.certificates).has_value());
+  }
+  Outcome RunWith(std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), "outportctl");
+    std::vector<const char*> argv;
+    for (const std::string& word : words) argv.push_back(word.c_str());
+    int ends[2];
+    EXPECT_EQ(::pipe(ends), 0);
+    EXPECT_EQ(::write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
+    ::close(ends[1]);
+    std::ostringstream out;
+    std::ostringstream err;
+    Outcome outcome;
+    outcome.status = control::Run(static_cast<int>(argv.size()), argv.data(), {ends[0], out, err});
+    ::close(ends[0]);
+    outcome.out = out.str();
+    outcome.err = err.str();
+    return outcome;
+  }
+  // As the administrator.
+  Outcome Control(std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), {"--profile", profile_.native()});
+    return RunWith(std::move(words), input);
+  }
+  static void ExpectOneLine(const Outcome& outcome, const std::string& said) {
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_TRUE(outcome.err.starts_with("outportctl: ")) << outcome.err;
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find(said), std::string::npos) << outcome.err;
+  }
+
+  fs::path profile_ = folder_.path() / "admin";
+};
+
+TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
+  const Outcome added =
+      Control({"user", "add", "ci", "--allow", "pull,push:team/**", "--allow", "pull"}, "secret\n");
+  EXPECT_EQ(added.status, 0) << added.err;
+  ASSERT_NE(users_.Find("ci"), nullptr);
+  EXPECT_TRUE(VerifyPassword("secret", users_.Find("ci")->password_hash));
+  EXPECT_TRUE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("team/app")));
+  EXPECT_FALSE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("other/app")));
+
+  const auto listed = boost::json::parse(Control({"user", "list", "-o", "json"}).out);
+  EXPECT_EQ(listed.at(0).at("name").as_string(), "ci");
+  EXPECT_EQ(listed.at(0).at("allow").at(0).as_string(), "pull,push:team/**");
+  EXPECT_NE(Control({"user", "list"}).out.find("NAME"), std::string::npos);
+
+  EXPECT_EQ(Control({"user", "remove", "ci"}).status, 0);
+  EXPECT_EQ(users_.Find("ci"), nullptr);
+  ExpectOneLine(Control({"user", "remove", "ci"}), "there is no user 'ci'");
+}
+
+TEST_F(ProgramTest, BadUsersAreRefusedInOneLine) {
+  ExpectOneLine(Control({"user", "add", "ci", "--allow", "fly"}, "secret\n"), "'fly'");
+  ExpectOneLine(Control({"user", "add", "CI", "--allow", "pull"}, "secret\n"), "'CI'");
+  ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull"}, ""), "no password");
+  EXPECT_TRUE(accounts_.users.List("", 10)->rows.empty());
+}
+
+TEST_F(ProgramTest, CertificatesAreWrittenAsDockerWantsThem) {
+  const fs::path out = folder_.path() / "certs.d";
+  const Outcome issued = Control({"cert", "issue", "desktop", "--for", "store:5000", "--for",
+                                  "eu:5000", "--out", out.native(), "--days", "30"});
+  ASSERT_EQ(issued.status, 0) << issued.err;
+  for (const char* registry : {"store:5000", "eu:5000"}) {
+    const auto certificate = *ReadWholeFile(out / registry / "client.cert");
+    EXPECT_EQ(pki::Inspect(certificate)->name, "desktop");
+    EXPECT_EQ(pki::Inspect(certificate)->role, Role::kClient);
+    EXPECT_TRUE(ReadSecretFile(out / registry / "client.key").has_value());
+    EXPECT_EQ(*ReadWholeFile(out / registry / "ca.crt"), files_.authority.root.certificate);
+  }
+  const auto listed = boost::json::parse(Control({"-o", "json", "cert", "list"}).out);
+  EXPECT_EQ(listed.as_array().size(), 2u) << "the administrator's and the desktop's";
+  ExpectOneLine(Control({"cert", "issue", "desktop", "--for", "../x"}), "'../x'");
+}
+
+TEST_F(ProgramTest, AnAdministratorsCertificateIsAProfile) {
+  const fs::path other = folder_.path() / "second";
+  const Outcome issued =
+      Control({"cert", "issue", "ops", "--role", "admin", "--out", other.native()});
+  ASSERT_EQ(issued.status, 0) << issued.err;
+  const Outcome listed = RunWith({"--profile", other.native(), "user", "list"});
+  EXPECT_EQ(listed.status, 0) << listed.err;
+}
+
+TEST_F(ProgramTest, AnInvitationIsATokenAloneOnStandardOutput) {
+  const Outcome invited = Control({"node", "invite", "eu", "--host", "eu.example.com"});
+  ASSERT_EQ(invited.status, 0) << invited.err;
+  const auto token = InvitationToken::Decode(invited.out);
+  ASSERT_TRUE(token.has_value());
+  EXPECT_EQ(token->node, "eu");
+  EXPECT_EQ(invited.out, token->Encode() + "\n");
+  EXPECT_EQ(invited.err.find(token->secret), std::string::npos);
+  ExpectOneLine(Control({"node", "invite", "eu", "--host", "a", "--lifetime", "soon"}), "soon");
+  ExpectOneLine(Control({"node", "invite", "eu", "--host", "a", "--lifetime", "8d"}), "7 days");
+}
+
+TEST_F(ProgramTest, StatusAndNodesAreShown) {
+  const auto status = boost::json::parse(Control({"status", "-o", "json"}).out);
+  EXPECT_EQ(status.at("epoch").as_string(), "epoch1");
+  EXPECT_TRUE(status.at("nodes").as_array().empty());
+  EXPECT_NE(Control({"status"}).out.find("epoch1"), std::string::npos);
+  EXPECT_EQ(Control({"node", "list", "-o", "json"}).out, "[]\n");
+}
+
+TEST_F(ProgramTest, AnUnreachableStoreIsNamedWithTheMend) {
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_.reset();
+  const Outcome outcome = Control({"user", "list"});
+  ExpectOneLine(outcome, address_);
+  EXPECT_NE(outcome.err.find("check that the store runs"), std::string::npos) << outcome.err;
+}
+
+TEST_F(ProgramTest, AStoreOfAnotherFleetIsNamed) {
+  const auto other = *pki::CreateAuthority("outport");
+  ASSERT_TRUE(ReplaceFile(profile_ / "ca.crt", other.root.certificate).has_value());
+  ExpectOneLine(Control({"user", "list"}), "not accepted");
+}
+
+TEST_F(ProgramTest, ABadProfileIsNamedWithTheMend) {
+  ExpectOneLine(RunWith({"--profile", "/nonexistent", "user", "list"}), "outport-store init");
+  ::chmod((profile_ / "admin.key").c_str(), 0644);
+  ExpectOneLine(Control({"user", "list"}), "chmod 600");
+}
+
+TEST_F(ProgramTest, AWrongCommandLineIsUsage) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{},
+                                                {"user"},
+                                                {"user", "add", "ci"},
+                                                {"fly"},
+                                                {"--fly"},
+                                                {"user", "list", "-o", "xml"}}) {
+    const Outcome outcome = RunWith(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_TRUE(outcome.err.starts_with("outportctl: ")) << outcome.err;
+  }
+  EXPECT_EQ(RunWith({"--help"}).status, 0);
+  EXPECT_TRUE(RunWith({"--version"}).out.starts_with("outportctl "));
+}
+
+}  // namespace
+}  // namespace outport::control

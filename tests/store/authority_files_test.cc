@@ -1,0 +1,78 @@
+#include "store/authority_files.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/store/fleet_fixture.h"
+
+namespace outport::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AuthorityFilesTest : public testing::Test {
+ protected:
+  AuthorityFilesTest() {
+    created_ = *CreateAuthorityFiles(disk_, pki_, "outport", {"store.example.com"});
+  }
+  static unsigned ModeOf(const fs::path& path) {
+    return static_cast<unsigned>(fs::status(path).permissions()) & 0777;
+  }
+
+  TemporaryFolder folder_;
+  fs::path pki_ = folder_.path() / "data" / "pki";
+  PosixFileSystem disk_;
+  AuthorityFiles created_;
+};
+
+TEST_F(AuthorityFilesTest, WhatWasMadeIsLoaded) {
+  const auto loaded = LoadAuthorityFiles(pki_, "outport");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  EXPECT_EQ(loaded->server_chain, created_.server_chain);
+  EXPECT_EQ(loaded->server_key, created_.server_key);
+  EXPECT_EQ(loaded->authority.domain, "outport");
+  EXPECT_EQ(loaded->Trusted(), created_.Trusted());
+  EXPECT_TRUE(loaded->authority.root.private_key.empty()) << "it only signs issuing CAs";
+  EXPECT_EQ(pki::Inspect(loaded->server_chain)->role, Role::kStore);
+}
+
+TEST_F(AuthorityFilesTest, KeysAreTheOwnersAlone) {
+  EXPECT_EQ(ModeOf(pki_), 0700u);
+  for (const char* key : {"root.key", "issuing.key", "server.key"}) {
+    EXPECT_EQ(ModeOf(pki_ / key), 0600u) << key;
+  }
+}
+
+TEST_F(AuthorityFilesTest, AKeyThatOthersMayReadIsRefused) {
+  for (const char* key : {"root.key", "issuing.key", "server.key"}) {
+    ::chmod((pki_ / key).c_str(), 0640);
+    const auto loaded = LoadAuthorityFiles(pki_, "outport");
+    ASSERT_FALSE(loaded.has_value());
+    EXPECT_EQ(loaded.error().code, ErrorCode::kFailedPrecondition);
+    EXPECT_NE(loaded.error().message.find("chmod 600 " + (pki_ / key).native()), std::string::npos);
+    ::chmod((pki_ / key).c_str(), 0600);
+  }
+}
+
+TEST_F(AuthorityFilesTest, AMissingPartIsNamed) {
+  fs::remove(pki_ / "issuing.key");
+  const auto loaded = LoadAuthorityFiles(pki_, "outport");
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(loaded.error().message.find("issuing.key"), std::string::npos);
+}
+
+TEST_F(AuthorityFilesTest, TheRootsKeyMayLiveOffline) {
+  fs::remove(pki_ / "root.key");
+  EXPECT_TRUE(LoadAuthorityFiles(pki_, "outport").has_value());
+}
+
+TEST_F(AuthorityFilesTest, AnAuthorityIsNeverReplaced) {
+  const auto again = CreateAuthorityFiles(disk_, pki_, "outport", {"store.example.com"});
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(LoadAuthorityFiles(pki_, "outport")->server_key, created_.server_key);
+}
+
+}  // namespace
+}  // namespace outport::store
