@@ -43,7 +43,11 @@ class OperationsServer::Body {
       lifeline.BeginIdle(stream);
       const auto head = co_await connection.ReadHead();
       lifeline.EndIdle();
-      if (!head.has_value() || !head->has_value()) break;
+      if (!head.has_value()) {
+        co_await Refuse(connection, head.error());
+        co_return;
+      }
+      if (!head->has_value()) break;
       http::RequestBody body(connection, **head);
       http::Response response(stream, **head, body);
       if (lifeline.stopping()) response.CloseAfter();
@@ -53,6 +57,15 @@ class OperationsServer::Body {
       if (!drained.has_value()) break;
     }
     co_await stream.Close(/*linger=*/false);
+  }
+
+  // The answer to what was no request.
+  net::awaitable<void> Refuse(http::Connection& connection, const Error& error) {
+    const http::RequestHead nothing;
+    http::RequestBody body(connection, nothing);
+    http::Response response(connection.stream(), nothing, body);
+    const Result<void> sent = co_await response.SendError(error, "");
+    if (sent.has_value()) co_await connection.stream().Close(/*linger=*/true);
   }
 
   net::awaitable<Result<void>> Answer(const http::RequestHead& head, http::Response& response) {

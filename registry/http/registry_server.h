@@ -19,10 +19,10 @@ namespace outport {
 struct HttpLimits {
   size_t connections = 2000;  // beyond it new ones are closed at once, and counted
   size_t header_bytes = 32 << 10;
-  std::chrono::seconds handshake{10};
-  std::chrono::seconds header{15};    // from a request's first byte to its header's end
-  std::chrono::seconds idle{120};     // between requests
-  std::chrono::seconds progress{30};  // a body that moves no byte for this long is cut
+  std::chrono::milliseconds handshake{10'000};
+  std::chrono::milliseconds header{15'000};    // from a request's first byte to its header's end
+  std::chrono::milliseconds idle{120'000};     // between requests
+  std::chrono::milliseconds progress{30'000};  // a body that moves no byte for this long is cut
 };
 
 // The registry API over HTTPS (HTTP/1.1): the same code at the store and at a node, over another

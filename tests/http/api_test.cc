@@ -1,0 +1,420 @@
+#include "registry/oci/manifest.h"
+#include "tests/http/fixture.h"
+
+namespace outport::http {
+namespace {
+
+constexpr const char* kFoo =
+    "/v2/team/app/blobs/sha256:"
+    "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+constexpr const char* kAbsent =
+    "/v2/team/app/blobs/sha256:"
+    "0000000000000000000000000000000000000000000000000000000000000000";
+constexpr const char* kEmpty =
+    "/v2/team/app/blobs/sha256:"
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr const char* kElsewhere =
+    "/v2/other/app/blobs/sha256:"
+    "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+constexpr const char* kIndex =
+    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
+constexpr const char* kOciIndexType = "Content-Type: application/vnd.oci.image.index.v1+json\r\n";
+constexpr const char* kMissingConfig =
+    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{)"
+    R"("mediaType":"application/vnd.oci.empty.v1+json","size":2,"digest":)"
+    R"("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"layers":[]})";
+
+constexpr const char* kAlice = "alice:wonder";
+constexpr const char* kBob = "bob:builder";     // pulls in team/**
+constexpr const char* kCarol = "carol:singer";  // nothing
+
+struct Case {
+  const char* what;
+  const char* method;
+  const char* target;
+  const char* user;
+  int status;
+  const char* error_code = "";
+  const char* fields = "";
+  const char* body = "";
+};
+
+void Fill(MemoryRegistry& registry) {
+  registry.AddBlob("team/app", "foo");
+  registry.AddBlob("team/app", "");
+  registry.AddBlob("other/app", "bar");
+  registry.AddManifest("team/app", "v1", std::string(media_type::kOciIndex), kIndex);
+  registry.AddManifest("team/app", "v2", std::string(media_type::kOciIndex), kIndex);
+  registry.AddManifest("blobs/manifests", "v1", std::string(media_type::kOciIndex), kIndex);
+}
+
+constexpr Case kCases[] = {
+    // Who are you? The same for every path, so that nobody learns what is there.
+    {"the ping answers a user", "GET", "/v2/", kAlice, 200},
+    {"the ping answers HEAD", "HEAD", "/v2/", kAlice, 200},
+    {"the ping without a slash", "GET", "/v2", kAlice, 200},
+    {"the ping answers a user without grants", "GET", "/v2/", kCarol, 200},
+    {"nobody is asked for a name", "GET", "/v2/", "", 401, "UNAUTHORIZED"},
+    {"HEAD is asked for a name", "HEAD", "/v2/", "", 401},
+    {"a wrong password is refused", "GET", "/v2/", "alice:wrong", 401, "UNAUTHORIZED"},
+    {"an unknown user is refused", "GET", "/v2/", "mallory:x", 401, "UNAUTHORIZED"},
+    {"an unknown scheme is refused", "GET", "/v2/", "", 401, "UNAUTHORIZED",
+     "Authorization: Bearer abc\r\n"},
+    {"broken base64 is refused", "GET", "/v2/", "", 401, "UNAUTHORIZED",
+     "Authorization: Basic !!!\r\n"},
+    {"a blob asks for a name", "GET", kFoo, "", 401, "UNAUTHORIZED"},
+    {"a path that is not there asks for a name", "GET", "/nothing", "", 401, "UNAUTHORIZED"},
+    {"a bad name asks for a name", "GET", "/v2/BAD/tags/list", "", 401, "UNAUTHORIZED"},
+    // Not you.
+    {"no grant, no blob", "GET", kFoo, kCarol, 403, "DENIED"},
+    {"no grant, no HEAD", "HEAD", kFoo, kCarol, 403},
+    {"no grant, no manifest", "GET", "/v2/team/app/manifests/v1", kCarol, 403, "DENIED"},
+    {"no grant, no tags", "GET", "/v2/team/app/tags/list", kCarol, 403, "DENIED"},
+    {"a repository that is not there is denied too", "GET", "/v2/x/tags/list", kCarol, 403,
+     "DENIED"},
+    {"a grant for pull pulls", "GET", kFoo, kBob, 200},
+    {"a grant of one pattern is none of another", "GET", kElsewhere, kBob, 403, "DENIED"},
+    {"a grant for pull does not push", "POST", "/v2/team/app/blobs/uploads/", kBob, 403, "DENIED"},
+    {"a grant for pull puts no manifest", "PUT", "/v2/team/app/manifests/v1", kBob, 403, "DENIED",
+     kOciIndexType, kIndex},
+    {"a grant for pull sees no session", "GET", "/v2/team/app/blobs/uploads/u1", kBob, 403,
+     "DENIED"},
+    // Blobs.
+    {"a stored blob is served", "GET", kFoo, kAlice, 200},
+    {"a stored blob's size is told", "HEAD", kFoo, kAlice, 200},
+    {"an empty blob is served", "GET", kEmpty, kAlice, 200},
+    {"an absent blob is unknown", "GET", kAbsent, kAlice, 404, "BLOB_UNKNOWN"},
+    {"an absent blob is unknown to HEAD", "HEAD", kAbsent, kAlice, 404},
+    {"a blob of another repository is unknown", "GET", kElsewhere, kAlice, 404, "BLOB_UNKNOWN"},
+    {"a blob of no repository", "GET",
+     "/v2/x/blobs/sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", kAlice,
+     404, "NAME_UNKNOWN"},
+    {"a malformed digest is refused", "GET", "/v2/team/app/blobs/sha256:zz", kAlice, 400,
+     "DIGEST_INVALID"},
+    {"a digest in capitals is refused", "GET",
+     "/v2/team/app/blobs/sha256:2C26B46B68FFC68FF99B453C1D30413413422D706483BFA0F98A5E886266E7AE",
+     kAlice, 400, "DIGEST_INVALID"},
+    {"a blob has no tag", "GET", "/v2/team/app/blobs/latest", kAlice, 400, "DIGEST_INVALID"},
+    {"an escaped digest is one", "GET",
+     "/v2/team/app/blobs/"
+     "sha256%3A2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+     kAlice, 200},
+    {"a mirror's ns is tolerated", "HEAD",
+     "/v2/team/app/blobs/"
+     "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae?ns=docker.io",
+     kAlice, 200},
+    {"blobs are not deleted yet", "DELETE", kFoo, kAlice, 405, "UNSUPPORTED"},
+    {"blobs are not posted here", "POST", kFoo, kAlice, 405, "UNSUPPORTED"},
+    {"a part", "GET", kFoo, kAlice, 206, "", "Range: bytes=1-1\r\n"},
+    {"a part to the end", "GET", kFoo, kAlice, 206, "", "Range: bytes=1-\r\n"},
+    {"the last byte", "GET", kFoo, kAlice, 206, "", "Range: bytes=-1\r\n"},
+    {"a part beyond the end is clamped", "GET", kFoo, kAlice, 206, "", "Range: bytes=2-500\r\n"},
+    {"a part behind the end", "GET", kFoo, kAlice, 416, "RANGE_INVALID", "Range: bytes=3-\r\n"},
+    {"a part of nothing", "GET", kEmpty, kAlice, 416, "RANGE_INVALID", "Range: bytes=0-\r\n"},
+    {"another unit is the whole", "GET", kFoo, kAlice, 200, "", "Range: lines=1-2\r\n"},
+    {"several parts are the whole", "GET", kFoo, kAlice, 200, "", "Range: bytes=0-0,2-2\r\n"},
+    {"a part of what has changed is the whole", "GET", kFoo, kAlice, 200, "",
+     "Range: bytes=1-1\r\nIf-Range: \"other\"\r\n"},
+    {"HEAD knows no parts", "HEAD", kFoo, kAlice, 200, "", "Range: bytes=1-1\r\n"},
+    {"what the client has is not sent", "GET", kFoo, kAlice, 304, "",
+     "If-None-Match: \"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\""
+     "\r\n"},
+    {"what the client has, but is not here", "GET", kAbsent, kAlice, 404, "BLOB_UNKNOWN",
+     "If-None-Match: *\r\n"},
+    // Manifests.
+    {"a tag is served", "GET", "/v2/team/app/manifests/v1", kAlice, 200},
+    {"a tag's size is told", "HEAD", "/v2/team/app/manifests/v1", kAlice, 200},
+    {"an unlisted type is served all the same", "GET", "/v2/team/app/manifests/v1", kAlice, 200, "",
+     "Accept: text/plain\r\n"},
+    {"an unknown tag", "GET", "/v2/team/app/manifests/v9", kAlice, 404, "MANIFEST_UNKNOWN"},
+    {"a tag that cannot be is unknown", "GET", "/v2/team/app/manifests/.INVALID_MANIFEST_NAME",
+     kAlice, 404, "MANIFEST_UNKNOWN"},
+    {"a tag that cannot be is unknown to HEAD", "HEAD", "/v2/team/app/manifests/.INVALID", kAlice,
+     404},
+    {"a malformed digest of a manifest", "GET", "/v2/team/app/manifests/sha256:baddigeststring",
+     kAlice, 400, "DIGEST_INVALID"},
+    {"an unknown repository", "GET", "/v2/none/manifests/v1", kAlice, 404, "NAME_UNKNOWN"},
+    {"a repository with the API's words for a name", "GET", "/v2/blobs/manifests/manifests/v1",
+     kAlice, 200},
+    {"what the client has of a tag", "GET", "/v2/team/app/manifests/v1", kAlice, 304, "",
+     "If-None-Match: *\r\n"},
+    {"what the client has not of a tag", "GET", "/v2/team/app/manifests/v1", kAlice, 200, "",
+     "If-None-Match: \"old\"\r\n"},
+    {"a manifest is pushed", "PUT", "/v2/team/app/manifests/v3", kAlice, 201, "", kOciIndexType,
+     kIndex},
+    {"a type with parameters", "PUT", "/v2/team/app/manifests/v3", kAlice, 201, "",
+     "Content-Type: application/vnd.oci.image.index.v1+json; charset=utf-8\r\n", kIndex},
+    {"the body names its type", "PUT", "/v2/team/app/manifests/v3", kAlice, 201, "", "", kIndex},
+    {"a manifest with a missing blob", "PUT", "/v2/team/app/manifests/v3", kAlice, 400,
+     "MANIFEST_BLOB_UNKNOWN", "", kMissingConfig},
+    {"a manifest that is no JSON", "PUT", "/v2/team/app/manifests/v3", kAlice, 400,
+     "MANIFEST_INVALID", kOciIndexType, "junk"},
+    {"an empty manifest", "PUT", "/v2/team/app/manifests/v3", kAlice, 400, "MANIFEST_INVALID",
+     "Content-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: 0\r\n"},
+    {"a push to a bad tag", "PUT", "/v2/team/app/manifests/.bad", kAlice, 400, "TAG_INVALID",
+     kOciIndexType, kIndex},
+    {"a push to a bad digest", "PUT", "/v2/team/app/manifests/sha256:bad", kAlice, 400,
+     "DIGEST_INVALID", kOciIndexType, kIndex},
+    {"a push to the digest of something else", "PUT",
+     "/v2/team/app/manifests/"
+     "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+     kAlice, 400, "DIGEST_INVALID", kOciIndexType, kIndex},
+    {"manifests are not deleted yet", "DELETE", "/v2/team/app/manifests/v1", kAlice, 405,
+     "UNSUPPORTED"},
+    {"manifests are not posted", "POST", "/v2/team/app/manifests/v1", kAlice, 405, "UNSUPPORTED"},
+    // Lists.
+    {"the tags", "GET", "/v2/team/app/tags/list", kAlice, 200},
+    {"the tags for HEAD", "HEAD", "/v2/team/app/tags/list", kAlice, 200},
+    {"no tags at all", "GET", "/v2/team/app/tags/list?n=0", kAlice, 200},
+    {"n that is no number", "GET", "/v2/team/app/tags/list?n=x", kAlice, 400,
+     "PAGINATION_NUMBER_INVALID"},
+    {"a negative n", "GET", "/v2/team/app/tags/list?n=-1", kAlice, 400,
+     "PAGINATION_NUMBER_INVALID"},
+    {"the tags of nothing", "GET", "/v2/none/tags/list", kAlice, 404, "NAME_UNKNOWN"},
+    {"no tags of nothing", "GET", "/v2/none/tags/list?n=0", kAlice, 404, "NAME_UNKNOWN"},
+    {"tags are not put", "PUT", "/v2/team/app/tags/list", kAlice, 405, "UNSUPPORTED"},
+    {"the catalog", "GET", "/v2/_catalog", kAlice, 200},
+    {"the catalog of a user without grants", "GET", "/v2/_catalog", kCarol, 200},
+    {"the catalog with a bad n", "GET", "/v2/_catalog?n=", kAlice, 400,
+     "PAGINATION_NUMBER_INVALID"},
+    {"the catalog is not posted", "POST", "/v2/_catalog", kAlice, 405, "UNSUPPORTED"},
+    // Paths.
+    {"outside the API", "GET", "/", kAlice, 404, "UNSUPPORTED"},
+    {"a name in capitals", "GET", "/v2/App/tags/list", kAlice, 400, "NAME_INVALID"},
+    {"an escaped slash", "GET", "/v2/team%2Fapp/tags/list", kAlice, 400, "UNSUPPORTED"},
+    {"a dot segment", "GET", "/v2/team/../app/tags/list", kAlice, 400, "UNSUPPORTED"},
+    {"an unknown method", "BREW", "/v2/", kAlice, 405, "UNSUPPORTED"},
+    {"OPTIONS", "OPTIONS", kFoo, kAlice, 405, "UNSUPPORTED"},
+    {"the absolute form", "GET", "https://localhost/v2/", kAlice, 200},
+};
+
+TEST(RegistryHttp, AnswersRequests) {
+  TestServer server;
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.what);
+    Fill(server.registry());
+    const TestResponse response = server.Call({.method = c.method,
+                                               .target = c.target,
+                                               .user = c.user,
+                                               .fields = c.fields,
+                                               .body = c.body});
+    EXPECT_EQ(response.status, c.status) << response.body;
+    EXPECT_EQ(response.ErrorCode(), c.error_code) << response.body;
+    EXPECT_TRUE(response.complete);
+    EXPECT_EQ(response.Field("docker-distribution-api-version"), "registry/2.0");
+    EXPECT_EQ(response.Field("x-request-id").size(), 16u);
+    EXPECT_EQ(response.Field("www-authenticate"), c.status == 401 ? "Basic realm=\"outport\"" : "");
+    EXPECT_EQ(response.Field("allow").empty(), c.status != 405);
+    if (c.status >= 400) EXPECT_EQ(response.Field("content-type"), "application/json");
+  }
+}
+
+struct RangeCase {
+  const char* range;
+  int status;
+  const char* content_range;
+  size_t from, size;
+};
+
+// The conformance suite's blob of 2048 bytes.
+TEST(RegistryHttp, ServesPartsOfBlobs) {
+  std::string content;
+  for (int i = 0; content.size() < 2048; ++i) content += static_cast<char>('a' + i % 26);
+  TestServer server;
+  const std::string target = "/v2/a/blobs/" + server.registry().AddBlob("a", content).ToString();
+  constexpr RangeCase kRanges[] = {
+      {"bytes=500-1499", 206, "bytes 500-1499/2048", 500, 1000},
+      {"bytes=500-", 206, "bytes 500-2047/2048", 500, 1548},
+      {"bytes=-500", 206, "bytes 1548-2047/2048", 1548, 500},
+      {"bytes=2000-5000", 206, "bytes 2000-2047/2048", 2000, 48},
+      {"bytes=2048-", 416, "bytes */2048", 0, 0},
+      {"bytes=5000-6000", 416, "bytes */2048", 0, 0},
+  };
+  for (const RangeCase& c : kRanges) {
+    SCOPED_TRACE(c.range);
+    const std::string field = "Range: " + std::string(c.range) + "\r\n";
+    const TestResponse response = server.Call({.target = target, .fields = field});
+    EXPECT_EQ(response.status, c.status);
+    EXPECT_EQ(response.Field("content-range"), c.content_range);
+    EXPECT_TRUE(response.complete);
+    if (c.status == 206) EXPECT_EQ(response.body, content.substr(c.from, c.size));
+  }
+}
+
+TEST(RegistryHttp, ServesBlobsWhole) {
+  TestServer server;
+  const std::string content(3'000'000, 'x');
+  const Digest digest = server.registry().AddBlob("a", content);
+  const std::string target = "/v2/a/blobs/" + digest.ToString();
+  const TestResponse whole = server.Call({.target = target});
+  EXPECT_TRUE(whole.body == content);
+  EXPECT_EQ(whole.Field("docker-content-digest"), digest.ToString());
+  EXPECT_EQ(whole.Field("etag"), '"' + digest.ToString() + '"');
+  EXPECT_EQ(whole.Field("accept-ranges"), "bytes");
+  EXPECT_EQ(whole.Field("content-type"), "application/octet-stream");
+  const uint64_t reads = server.registry().BlobReads();
+  const TestResponse head = server.Call({.method = "HEAD", .target = target});
+  EXPECT_EQ(head.Field("content-length"), "3000000");
+  EXPECT_EQ(head.Field("docker-content-digest"), digest.ToString());
+  EXPECT_EQ(server.registry().BlobReads(), reads) << "HEAD read the blob";
+}
+
+TEST(RegistryHttp, I1ABlobThatBreaksIsNeverWhole) {
+  TestServer server;
+  const std::string content(1'000'000, 'x');
+  const std::string target = "/v2/a/blobs/" + server.registry().AddBlob("a", content).ToString();
+  server.registry().BreakBlobsAt(500'000);
+  const TestResponse cut = server.Call({.target = target});
+  EXPECT_EQ(cut.status, 200);
+  EXPECT_FALSE(cut.complete);
+  EXPECT_LE(cut.body.size(), 500'000u);
+  // Where nothing was sent yet, the failure can be told.
+  server.registry().BreakBlobsAt(0);
+  const TestResponse told = server.Call({.target = target});
+  EXPECT_EQ(told.status, 500);
+  EXPECT_EQ(told.ErrorCode(), "UNKNOWN");
+  EXPECT_EQ(told.body.find("broken"), std::string::npos) << "the cause is for the log";
+  EXPECT_NE(told.body.find(told.Field("x-request-id")), std::string::npos);
+}
+
+TEST(RegistryHttp, ServesTheManifestThatWasPushed) {
+  TestServer server;
+  const TestResponse pushed = server.Call(
+      {.method = "PUT", .target = "/v2/a/manifests/v1", .fields = kOciIndexType, .body = kIndex});
+  ASSERT_EQ(pushed.status, 201) << pushed.body;
+  const std::string digest = pushed.Field("docker-content-digest");
+  EXPECT_EQ(pushed.Field("location"), "/v2/a/manifests/" + digest);
+  EXPECT_EQ(pushed.Field("outport-sequence"), "1");
+  for (const std::string& target : {std::string("/v2/a/manifests/v1"), pushed.Field("location")}) {
+    const TestResponse got = server.Call({.target = target});
+    EXPECT_EQ(got.body, kIndex);
+    EXPECT_EQ(got.Field("content-type"), media_type::kOciIndex);
+    EXPECT_EQ(got.Field("docker-content-digest"), digest);
+    EXPECT_EQ(got.Field("etag"), '"' + digest + '"');
+    EXPECT_EQ(got.Field("age"), "");
+    const TestResponse head = server.Call({.method = "HEAD", .target = target});
+    EXPECT_EQ(head.Field("content-length"), std::to_string(std::string(kIndex).size()));
+    EXPECT_EQ(head.Field("content-type"), media_type::kOciIndex);
+    EXPECT_EQ(head.Field("docker-content-digest"), digest);
+  }
+}
+
+TEST(RegistryHttp, AcknowledgesASubject) {
+  TestServer server;
+  const std::string subject = Digest::Of(DigestAlgorithm::kSha256, AsBytes("none")).ToString();
+  const std::string body =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],)"
+      R"("subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":4,"digest":")" +
+      subject + R"("}})";
+  const TestResponse pushed =
+      server.Call({.method = "PUT", .target = "/v2/a/manifests/v1", .body = body});
+  ASSERT_EQ(pushed.status, 201) << pushed.body;
+  EXPECT_EQ(pushed.Field("oci-subject"), subject);
+}
+
+TEST(RegistryHttp, NamesEveryMissingBlob) {
+  TestServer server;
+  server.registry().FailNext(Error{ErrorCode::kManifestBlobUnknown, "not here", {"one", "two"}});
+  const TestResponse refused = server.Call(
+      {.method = "PUT", .target = "/v2/a/manifests/v1", .fields = kOciIndexType, .body = kIndex});
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body,
+            R"({"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"not here","detail":"one"},)"
+            R"({"code":"MANIFEST_BLOB_UNKNOWN","message":"not here","detail":"two"}]})"
+            "\n");
+}
+
+TEST(RegistryHttp, LimitsAManifest) {
+  TestServer server;
+  std::string body = kIndex;
+  body += std::string(kMaxManifestBytes - body.size(), ' ');
+  const TestRequest fits{.method = "PUT", .target = "/v2/a/manifests/v1", .body = body};
+  EXPECT_EQ(server.Call(fits).status, 201);
+  const TestRequest too_large{.method = "PUT", .target = "/v2/a/manifests/v1", .body = body + " "};
+  const TestResponse refused = server.Call(too_large);
+  EXPECT_EQ(refused.status, 413);
+  EXPECT_EQ(refused.ErrorCode(), "MANIFEST_INVALID");
+}
+
+TEST(RegistryHttp, I3AnOldAnswerSaysHowOldItIs) {
+  TestServer server;
+  Fill(server.registry());
+  server.registry().SetStaleness(Staleness{.age = std::chrono::seconds(90)});
+  for (const char* target : {"/v2/team/app/manifests/v1", "/v2/team/app/tags/list"}) {
+    const TestResponse stale = server.Call({.target = target});
+    EXPECT_EQ(stale.Field("age"), "90");
+    EXPECT_EQ(stale.Field("warning"),
+              "299 - \"the store cannot be reached; this answer is 90 seconds old\"");
+  }
+}
+
+TEST(RegistryHttp, I4UnknownIsNotAbsent) {
+  TestServer server;
+  Fill(server.registry());
+  server.registry().FailNext(Error{ErrorCode::kUnavailable, "the store cannot be reached"});
+  const TestResponse refused = server.Call({.target = "/v2/team/app/manifests/v1"});
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.ErrorCode(), "UNAVAILABLE");
+  EXPECT_EQ(refused.Field("retry-after"), "5");
+}
+
+TEST(RegistryHttp, PagesThroughLists) {
+  TestServer server;
+  for (const char* tag : {"a", "b", "c", "d", "e"}) {
+    server.registry().AddManifest("r", tag, std::string(media_type::kOciIndex), kIndex);
+  }
+  const TestResponse all = server.Call({.target = "/v2/r/tags/list"});
+  EXPECT_EQ(all.body, R"({"name":"r","tags":["a","b","c","d","e"]})");
+  EXPECT_EQ(all.Field("link"), "");
+  const TestResponse first = server.Call({.target = "/v2/r/tags/list?n=2"});
+  EXPECT_EQ(first.body, R"({"name":"r","tags":["a","b"]})");
+  EXPECT_EQ(first.Field("link"), "</v2/r/tags/list?last=b&n=2>; rel=\"next\"");
+  const TestResponse last = server.Call({.target = "/v2/r/tags/list?last=c&n=2"});
+  EXPECT_EQ(last.body, R"({"name":"r","tags":["d","e"]})");
+  EXPECT_EQ(last.Field("link"), "");
+  EXPECT_EQ(server.Call({.target = "/v2/r/tags/list?n=0"}).body, R"({"name":"r","tags":[]})");
+  EXPECT_EQ(server.Call({.target = "/v2/r/tags/list?last=zz"}).body, R"({"name":"r","tags":[]})");
+}
+
+TEST(RegistryHttp, TheCatalogShowsWhatMayBePulled) {
+  TestServer server;
+  for (const char* name : {"alpha", "team/a", "team/b", "zeta"}) {
+    server.registry().AddBlob(name, "x");
+  }
+  EXPECT_EQ(server.Call({.target = "/v2/_catalog"}).body,
+            R"({"repositories":["alpha","team/a","team/b","zeta"]})");
+  EXPECT_EQ(server.Call({.target = "/v2/_catalog", .user = kBob}).body,
+            R"({"repositories":["team/a","team/b"]})");
+  EXPECT_EQ(server.Call({.target = "/v2/_catalog", .user = kCarol}).body, R"({"repositories":[]})");
+  const TestResponse page = server.Call({.target = "/v2/_catalog?n=1&last=alpha"});
+  EXPECT_EQ(page.Field("link"), "</v2/_catalog?last=team%2Fa&n=1>; rel=\"next\"");
+}
+
+TEST(RegistryHttp, TellsTheRegistryWhoAsks) {
+  TestServer server;
+  Fill(server.registry());
+  const TestResponse response = server.Call({.target = kFoo, .user = kBob});
+  const Caller caller = server.registry().LastCaller().value();
+  EXPECT_EQ(caller.user, "bob");
+  EXPECT_EQ(caller.certificate, "desktop");
+  EXPECT_EQ(caller.address, "127.0.0.1");
+  EXPECT_EQ(caller.request_id, response.Field("x-request-id"));
+}
+
+TEST(RegistryHttp, CountsItsRequests) {
+  TestServer server;
+  server.Call({.target = "/v2/"});
+  server.Call({.target = "/v2/", .user = ""});
+  for (const char* line :
+       {"outport_http_requests_total{method=\"GET\",route=\"ping\",status=\"2xx\"} 1",
+        "outport_http_requests_total{method=\"GET\",route=\"none\",status=\"4xx\"} 1",
+        "outport_http_request_seconds_count{route=\"ping\"} 1"}) {
+    // Counted once the answer was sent.
+    EXPECT_TRUE(Eventually([&] {
+      return server.metrics().Render().find(line) != std::string::npos;
+    })) << line;
+  }
+}
+
+}  // namespace
+}  // namespace outport::http

@@ -1,0 +1,320 @@
+#include <thread>
+
+#include "tests/http/fixture.h"
+
+namespace outport::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::string kPing = TestRequest{}.Text();
+
+constexpr const char* kSmuggled =
+    "PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+
+std::string BlobTarget(const Digest& digest) { return "/v2/a/blobs/" + digest.ToString(); }
+
+struct CertificateCase {
+  const char* what;
+  const ClientIdentity* identity;
+  const char* says;
+};
+
+TEST(RegistryConnection, I6NobodyGetsInWithoutACertificateOfTheFleet) {
+  TestServer server;
+  server.registry().AddBlob("a", "foo");
+  const TestFleet& fleet = TestFleet::Get();
+  const CertificateCase kCases[] = {
+      {"none", nullptr, "No required SSL certificate was sent"},
+      {"of another authority", &fleet.foreign, "unknown authority"},
+      {"of a node", &fleet.node, "node"},
+  };
+  for (const CertificateCase& c : kCases) {
+    SCOPED_TRACE(c.what);
+    for (const char* user : {"alice:wonder", ""}) {
+      TestClient client = TestClient::Tls(server.port(), c.identity);
+      ASSERT_TRUE(client.connected()) << "the handshake must not tell";
+      const TestResponse refused = client.Exchange(TestRequest{.user = user}.Text());
+      EXPECT_EQ(refused.status, 400);
+      EXPECT_EQ(refused.ErrorCode(), "UNAUTHORIZED");
+      EXPECT_NE(refused.body.find(c.says), std::string::npos) << refused.body;
+      EXPECT_EQ(refused.Field("connection"), "close");
+      EXPECT_TRUE(client.IsClosed());
+    }
+  }
+  EXPECT_FALSE(server.registry().LastCaller().has_value()) << "the registry was asked";
+}
+
+// The answer must arrive although the client goes on sending: no reset may overtake it.
+TEST(RegistryConnection, ARefusalArrivesThroughALargeBody) {
+  TestServer server;
+  TestClient client = TestClient::Tls(server.port(), nullptr);
+  const TestRequest request{.method = "PUT",
+                            .target = "/v2/a/blobs/uploads/x?digest=y",
+                            .fields = "Content-Length: 30000000\r\n"};
+  client.Send(request.Text());
+  std::thread sender([&client] {
+    // Another thread would share the SSL object; one that sends before it reads shows the same.
+    client.Send(std::string(4'000'000, 'x'));
+  });
+  sender.join();
+  const TestResponse refused = client.Receive();
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_TRUE(refused.complete);
+}
+
+TEST(RegistryConnection, I6AUserIsCheckedWithEveryRequest) {
+  TestServer server;
+  TestClient client = server.Connect();
+  EXPECT_EQ(client.Exchange(kPing).status, 200);
+  server.users().Remove("alice");
+  EXPECT_EQ(client.Exchange(kPing).status, 401);
+}
+
+TEST(RegistryConnection, CarriesManyRequests) {
+  TestServer server;
+  TestClient client = server.Connect();
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(client.Exchange(kPing).status, 200);
+  // Refusals and small bodies that nobody read do not end it either.
+  EXPECT_EQ(client.Exchange(TestRequest{.target = "/v2/BAD/tags/list"}.Text()).status, 400);
+  const TestRequest unread{
+      .method = "PUT", .target = "/v2/BAD/manifests/x", .body = std::string(60'000, 'x')};
+  EXPECT_EQ(client.Exchange(unread.Text()).status, 400);
+  EXPECT_EQ(client.Exchange(kPing).status, 200);
+}
+
+TEST(RegistryConnection, AnswersPipelinedRequestsInOrder) {
+  TestServer server;
+  const Digest first = server.registry().AddBlob("a", "first");
+  const Digest second = server.registry().AddBlob("a", std::string(200'000, '2'));
+  const TestRequest upload{.method = "POST",
+                           .target = "/v2/a/blobs/uploads/",
+                           .fields = "Transfer-Encoding: chunked\r\n"};
+  TestClient client = server.Connect();
+  client.Send(TestRequest{.target = BlobTarget(first)}.Text() +
+              TestRequest{.method = "HEAD", .target = BlobTarget(first)}.Text() +
+              TestRequest{.target = BlobTarget(second)}.Text() +
+              TestRequest{.method = "POST",
+                          .target = "/v2/a/blobs/uploads/?digest=" +
+                                    Digest::Of(DigestAlgorithm::kSha256, AsBytes("xyz")).ToString(),
+                          .fields = "Transfer-Encoding: chunked\r\n"}
+                  .Text() +
+              "2\r\nxy\r\n1\r\nz\r\n0\r\n\r\n\r\n" + kPing);
+  EXPECT_EQ(client.Receive().body, "first");
+  EXPECT_EQ(client.Receive(/*head=*/true).Field("content-length"), "5");
+  EXPECT_EQ(client.Receive().body.size(), 200'000u);
+  EXPECT_EQ(client.Receive().status, 201);
+  EXPECT_EQ(client.Receive().body, "{}");
+}
+
+TEST(RegistryConnection, EndsWhereTheClientAsksForIt) {
+  TestServer server;
+  TestClient client = server.Connect();
+  const TestResponse last = client.Exchange(TestRequest{.fields = "Connection: close\r\n"}.Text());
+  EXPECT_EQ(last.status, 200);
+  EXPECT_EQ(last.Field("connection"), "close");
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(RegistryConnection, AnswersAClientThatWillSendNoMore) {
+  TestServer server;
+  const Digest digest = server.registry().AddBlob("a", std::string(2'000'000, 'x'));
+  TestClient client = server.Connect();
+  client.Send(TestRequest{.target = BlobTarget(digest)}.Text());
+  client.HalfClose();
+  const TestResponse response = client.Receive();
+  EXPECT_EQ(response.body.size(), 2'000'000u);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(RegistryConnection, RefusesWhatIsNoRequestAndEnds) {
+  TestServer server;
+  const char* const kCases[] = {
+      "GET /v2/ HTTP/1.1\r\n\r\n",
+      kSmuggled,
+      "PUT /v2/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+      "GET /v2/ HTTP/1.1\r\nHost: a\r\nX: y\r\n folded\r\n\r\n",
+      "junk\r\n\r\n",
+  };
+  for (const char* text : kCases) {
+    SCOPED_TRACE(text);
+    TestClient client = server.Connect();
+    const TestResponse refused = client.Exchange(text);
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_EQ(refused.ErrorCode(), "UNSUPPORTED");
+    EXPECT_EQ(refused.Field("connection"), "close");
+    EXPECT_TRUE(client.IsClosed()) << "more than one answer";
+  }
+}
+
+TEST(RegistryConnection, LimitsAHeader) {
+  TestServer server(HttpLimits{.header_bytes = 2000});
+  TestClient client = server.Connect();
+  const TestRequest fits{.fields = "X-Long: " + std::string(1000, 'x') + "\r\n"};
+  EXPECT_EQ(client.Exchange(fits.Text()).status, 200);
+  const TestRequest too_long{.fields = "X-Long: " + std::string(3000, 'x') + "\r\n"};
+  EXPECT_EQ(client.Exchange(too_long.Text()).status, 400);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(RegistryConnection, ContinuesABodyThatIsWanted) {
+  TestServer server;
+  const std::string digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes("foo")).ToString();
+  const TestRequest request{.method = "POST",
+                            .target = "/v2/a/blobs/uploads/?digest=" + digest,
+                            .fields = "Expect: 100-continue\r\nContent-Length: 3\r\n"};
+  TestClient client = server.Connect();
+  EXPECT_EQ(client.Exchange(request.Text()).status, 100);
+  EXPECT_EQ(client.Exchange("foo").status, 201);
+  EXPECT_EQ(client.Exchange(kPing).status, 200);
+}
+
+TEST(RegistryConnection, DoesNotContinueABodyThatIsRefused) {
+  TestServer server;
+  const std::string expects = "Expect: 100-continue\r\nContent-Length: 3\r\n";
+  const TestRequest kCases[] = {
+      {.method = "POST", .target = "/v2/a/blobs/uploads/?digest=bad", .fields = expects},
+      {.method = "PUT", .target = "/v2/a/manifests/v1", .user = "carol:singer", .fields = expects},
+      {.method = "PUT", .target = "/v2/a/manifests/v1", .user = "", .fields = expects},
+      {.method = "PUT",
+       .target = "/v2/a/manifests/v1",
+       .fields = "Expect: 100-continue\r\nContent-Length: 9000000\r\n"},
+  };
+  for (const TestRequest& request : kCases) {
+    TestClient client = server.Connect();
+    const TestResponse refused = client.Exchange(request.Text());
+    EXPECT_GE(refused.status, 400);
+    EXPECT_EQ(refused.Field("connection"), "close");
+    EXPECT_TRUE(client.IsClosed());
+  }
+}
+
+TEST(RegistryConnection, ASlowHeaderIsCut) {
+  TestServer server(HttpLimits{.header = 300ms});
+  TestClient client = server.Connect();
+  EXPECT_EQ(client.Exchange("GET /v2/ HTTP/1.1\r\nHost:").status, 408);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(RegistryConnection, AnIdleConnectionIsClosedWithoutAWord) {
+  TestServer server(HttpLimits{.idle = 300ms});
+  TestClient client = server.Connect();
+  EXPECT_EQ(client.Exchange(kPing).status, 200);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(RegistryConnection, ABodyThatStopsIsCut) {
+  TestServer server(HttpLimits{.progress = 300ms});
+  TestClient client = server.Connect();
+  const TestRequest request{
+      .method = "PUT", .target = "/v2/a/manifests/v1", .fields = "Content-Length: 100\r\n"};
+  const TestResponse refused = client.Exchange(request.Text() + "half");
+  EXPECT_EQ(refused.status, 408);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(RegistryConnection, AHandshakeThatStopsIsCut) {
+  TestServer server(HttpLimits{.handshake = 300ms});
+  TestClient client = TestClient::Plain(server.port());
+  EXPECT_TRUE(client.IsClosed());
+  EXPECT_TRUE(Eventually([&] {
+    return server.metrics().Render().find("outport_http_handshake_failures_total 1") !=
+           std::string::npos;
+  }));
+}
+
+TEST(RegistryConnection, PlainHttpIsRefusedAtOnce) {
+  TestServer server;
+  TestClient client = TestClient::Plain(server.port());
+  client.Send("GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n");
+  bool closed = false;
+  client.ReceiveAll(closed);
+  EXPECT_TRUE(closed);
+}
+
+TEST(RegistryConnection, AReaderThatStopsIsCut) {
+  TestServer server(HttpLimits{.progress = 300ms});
+  const Digest digest = server.registry().AddBlob("a", std::string(64 << 20, 'x'));
+  TestClient client = server.Connect();
+  client.Send(TestRequest{.target = BlobTarget(digest)}.Text());
+  EXPECT_TRUE(Eventually([&] {
+    return server.metrics().Render().find("outport_http_cut_responses_total 1") !=
+           std::string::npos;
+  }));
+  EXPECT_FALSE(client.Receive().complete);
+}
+
+TEST(RegistryConnection, LimitsItsConnections) {
+  TestServer server(HttpLimits{.connections = 2});
+  TestClient first = server.Connect();
+  EXPECT_EQ(first.Exchange(kPing).status, 200);
+  {
+    TestClient second = server.Connect();
+    EXPECT_EQ(second.Exchange(kPing).status, 200);
+    EXPECT_FALSE(server.Connect().connected());
+    EXPECT_EQ(first.Exchange(kPing).status, 200);
+  }
+  EXPECT_TRUE(Eventually([&] { return server.Connect().connected(); }));
+}
+
+TEST(RegistryServerStop, EndsIdleConnectionsAndFinishesRequests) {
+  TestServer server;
+  const Digest digest = server.registry().AddBlob("a", std::string(500'000, 'x'));
+  server.registry().HoldBlobs();
+  TestClient idle = server.Connect();
+  EXPECT_EQ(idle.Exchange(kPing).status, 200);
+  TestClient busy = server.Connect();
+  busy.Send(TestRequest{.target = BlobTarget(digest)}.Text());
+  EXPECT_TRUE(Eventually([&] { return server.registry().BlobReads() == 1; }));
+
+  std::thread stopper([&] { server.Stop(20s); });
+  EXPECT_TRUE(idle.IsClosed());
+  EXPECT_TRUE(Eventually([&] { return !server.Connect().connected(); }));
+  server.registry().ReleaseBlobs();
+  const TestResponse response = busy.Receive();
+  EXPECT_EQ(response.body.size(), 500'000u);
+  EXPECT_TRUE(busy.IsClosed());
+  stopper.join();
+}
+
+TEST(RegistryServerStop, CutsWhatIsLeftAtTheDeadline) {
+  TestServer server;
+  const Digest digest = server.registry().AddBlob("a", std::string(64 << 20, 'x'));
+  TestClient stuck = server.Connect();
+  stuck.Send(TestRequest{.target = BlobTarget(digest)}.Text());
+  EXPECT_TRUE(Eventually([&] { return server.registry().BlobReads() > 0; }));
+  server.Stop(100ms);
+  EXPECT_FALSE(stuck.Receive().complete);
+}
+
+TEST(RegistryServerListen, SaysWhyItCannot) {
+  TestServer server;
+  net::io_context context;
+  Metrics metrics;
+  UserDirectory users;
+  SystemClock clock;
+  BlockingPool pool("bcrypt", 1, 1);
+  Authenticator authenticator(users, pool, clock, metrics, {});
+  MemoryRegistry registry;
+  const auto listen = [&](const std::string& address) {
+    RegistryServer other({.listen = address}, {.executor = context.get_executor(),
+                                               .tls = nullptr,
+                                               .registry = registry,
+                                               .authenticator = authenticator,
+                                               .metrics = metrics,
+                                               .log = Log::Nowhere()});
+    const auto listened = other.Listen();
+    return listened.has_value() ? std::string() : listened.error().message;
+  };
+  const std::string taken = "127.0.0.1:" + std::to_string(server.port());
+  EXPECT_EQ(listen(taken), "listening on " + taken + ": Address already in use");
+  EXPECT_EQ(listen("127.0.0.1:0"), "");
+  for (const char* bad :
+       {"", "localhost:1", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":5000"}) {
+    EXPECT_NE(listen(bad).find("is not an address"), std::string::npos) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace outport::http

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "registry/base/clock.h"
+#include "registry/http/registry_server.h"
+#include "registry/security/pki.h"
+#include "registry/security/user.h"
+#include "tests/http/client.h"
+#include "tests/support/memory_registry.h"
+
+namespace outport::http {
+
+using testing_support::MemoryRegistry;
+
+// The certificates of a fleet, made once a test program.
+struct TestFleet {
+  TestFleet();
+  static const TestFleet& Get();
+
+  pki::Authority authority;
+  ClientIdentity server;
+  ClientIdentity desktop;  // a client
+  ClientIdentity node;     // of the fleet, but no client
+  ClientIdentity foreign;  // of another authority
+};
+
+// What a request looks like on the wire: "GET TARGET", Host, Authorization of alice, more fields.
+struct TestRequest {
+  std::string method = "GET";
+  std::string target = "/v2/";
+  std::string user = "alice:wonder";  // empty: no Authorization
+  std::string fields = "";            // "Name: value\r\n"…
+  std::string body = "";              // with a Content-Length, if not empty
+
+  std::string Text() const;
+};
+
+// A registry over HTTPS on loopback, over a MemoryRegistry. Users: alice may do everything, bob
+// pulls in team/**, carol is known and may do nothing.
+class TestServer {
+ public:
+  explicit TestServer(HttpLimits limits = {});
+  ~TestServer();
+
+  TestClient Connect() const { return TestClient::Tls(port(), &TestFleet::Get().desktop); }
+  // One request on a connection of its own.
+  TestResponse Call(const TestRequest& request) const;
+  uint16_t port() const { return server_->port(); }
+  MemoryRegistry& registry() { return registry_; }
+  Metrics& metrics() { return metrics_; }
+  UserDirectory& users() { return users_; }
+  void Stop(std::chrono::milliseconds patience) {
+    server_->Stop(std::chrono::steady_clock::now() + patience);
+  }
+
+ private:
+  net::io_context context_;
+  net::executor_work_guard<net::io_context::executor_type> guard_;
+  Metrics metrics_;
+  SystemClock clock_;
+  UserDirectory users_;
+  BlockingPool pool_{"bcrypt", 1, 100};
+  Authenticator authenticator_;
+  MemoryRegistry registry_;
+  std::unique_ptr<RegistryServer> server_;
+  std::vector<std::thread> threads_;
+};
+
+// Waits for what other threads bring about, for at most 10 s.
+bool Eventually(const std::function<bool()>& condition);
+
+}  // namespace outport::http

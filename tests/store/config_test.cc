@@ -1,0 +1,82 @@
+#include "store/config.h"
+
+#include <gtest/gtest.h>
+
+namespace outport::store {
+namespace {
+
+TEST(StoreConfig, WhatInitWritesReadsBack) {
+  Config config;
+  config.data = "/var/lib/out \"port\"";
+  config.registry_listen = "[::]:5000";
+  config.fleet_address = "store.example.com:5001";
+  const auto read = ParseConfig(FormatConfig(config), "store.yml");
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->data, config.data);
+  EXPECT_EQ(read->registry_listen, config.registry_listen);
+  EXPECT_EQ(read->fleet_listen, config.fleet_listen);
+  EXPECT_EQ(read->fleet_address, config.fleet_address);
+  EXPECT_EQ(read->operations_listen, config.operations_listen);
+  EXPECT_EQ(read->freshness.max_staleness, config.freshness.max_staleness);
+  EXPECT_EQ(read->headroom_bytes, config.headroom_bytes);
+}
+
+TEST(StoreConfig, EveryProblemHasItsLine) {
+  const char kBad[] =
+      "data: /d\n"
+      "fleet: {listen: 5001, address: \"store:5001\"}\n"
+      "registy: {listen: \"0.0.0.0:5000\"}\n"
+      "freshness: {max_staleness: 2s, stale_if_error: 1s}\n"
+      "uploads: {idle: 5s, sessions: 0}\n"
+      "disk: {headroom: lots}\n";
+  const auto read = ParseConfig(kBad, "store.yml");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code, ErrorCode::kInvalidArgument);
+  for (const char* part : {"store.yml:2: 'fleet.listen': '5001' is not an address",
+                           "store.yml:3: unknown key 'registy'",
+                           "store.yml:4: 'freshness.stale_if_error'", "store.yml:5: 'uploads.idle'",
+                           "store.yml:5: 'uploads.sessions'", "store.yml:6: 'disk.headroom'"}) {
+    EXPECT_NE(read.error().message.find(part), std::string::npos) << part << "\n"
+                                                                  << read.error().message;
+  }
+}
+
+TEST(StoreConfig, TheDataFolderAndTheFleetAddressAreRequired) {
+  const auto read = ParseConfig("log: {level: info}\n", "store.yml");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(read.error().message.find("'data' is missing"), std::string::npos);
+  EXPECT_NE(read.error().message.find("'fleet.address' is missing"), std::string::npos);
+}
+
+TEST(StoreConfig, ParsesAddresses) {
+  struct Case {
+    const char* text;
+    const char* host;  // nullptr: refused
+    uint16_t port;
+  };
+  constexpr Case kCases[] = {
+      {"0.0.0.0:5000", "0.0.0.0", 5000},
+      {"store.example.com:1", "store.example.com", 1},
+      {"[::1]:5000", "::1", 5000},
+      {"127.0.0.1:0", "127.0.0.1", 0},
+      {"::1:5000", nullptr, 0},
+      {":5000", nullptr, 0},
+      {"host", nullptr, 0},
+      {"host:", nullptr, 0},
+      {"host:99999", nullptr, 0},
+      {"host:50x", nullptr, 0},
+      {"[]:5000", nullptr, 0},
+      {"", nullptr, 0},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.text);
+    const auto parsed = ParseHostPort(c.text);
+    ASSERT_EQ(parsed.has_value(), c.host != nullptr);
+    if (c.host == nullptr) continue;
+    EXPECT_EQ(parsed->host, c.host);
+    EXPECT_EQ(parsed->port, c.port);
+  }
+}
+
+}  // namespace
+}  // namespace outport::store

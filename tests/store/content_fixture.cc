@@ -1,0 +1,93 @@
+#include "tests/store/content_fixture.h"
+
+#include <utility>
+
+namespace outport::store {
+namespace {
+
+std::string DescriptorJson(std::string_view media_type, const std::string& content) {
+  return R"({"mediaType":")" + std::string(media_type) + R"(","digest":")" +
+         Sha256(content).ToString() + R"(","size":)" + std::to_string(content.size()) + "}";
+}
+
+}  // namespace
+
+std::string ImageManifest(const std::vector<std::string>& blobs, const std::string& extra) {
+  std::string layers;
+  for (size_t i = 1; i < blobs.size(); ++i) {
+    layers +=
+        (i > 1 ? "," : "") + DescriptorJson("application/vnd.oci.image.layer.v1.tar", blobs[i]);
+  }
+  return R"({"schemaVersion":2,"mediaType":")" + std::string(media_type::kOciManifest) +
+         R"(","config":)" + DescriptorJson("application/vnd.oci.image.config.v1+json", blobs[0]) +
+         R"(,"layers":[)" + layers + "]" + extra + "}";
+}
+
+std::string IndexManifest(const std::vector<std::string>& manifests) {
+  std::string children;
+  for (const std::string& manifest : manifests) {
+    children += (children.empty() ? "" : ",") + DescriptorJson(media_type::kOciManifest, manifest);
+  }
+  return R"({"schemaVersion":2,"mediaType":")" + std::string(media_type::kOciIndex) +
+         R"(","manifests":[)" + children + "]}";
+}
+
+void TestContent::Open() {
+  auto opened_meta = OpenRocksMetaStore({.folder = folder.path() / "meta"}, Log::Nowhere());
+  ASSERT_TRUE(opened_meta.has_value()) << opened_meta.error().message;
+  meta = *std::move(opened_meta);
+  auto opened_bytes = DiskBlobStore::Open(files, folder.path(), "uploads");
+  ASSERT_TRUE(opened_bytes.has_value()) << opened_bytes.error().message;
+  bytes = *std::move(opened_bytes);
+  content = std::make_unique<Content>(*meta, *bytes, clock, Log::Nowhere());
+  ASSERT_TRUE(bytes->DiscardUncommitted().has_value());
+  ASSERT_TRUE(content->blobs.SettleIntents().has_value());
+}
+
+void TestContent::Reopen() {
+  content.reset();
+  bytes.reset();
+  meta.reset();
+  Open();
+}
+
+Result<PushedBlob> TestContent::PushBlob(const std::string& repository, const std::string& text) {
+  return PushBlobAs(repository, text, Sha256(text));
+}
+
+Result<PushedBlob> TestContent::PushBlobAs(const std::string& repository, const std::string& text,
+                                           const Digest& digest) {
+  TRY(const std::unique_ptr<BlobWriter> writer, bytes->Create(digest.algorithm()));
+  TRY_VOID(writer->Append(AsBytes(text)));
+  return content->blobs.Commit(Repo(repository), *writer, digest);
+}
+
+Result<PushedManifest> TestContent::PushManifest(const std::string& repository,
+                                                 const std::string& reference,
+                                                 const std::string& body) {
+  return content->manifests.Put(Repo(repository), Ref(reference), "", body);
+}
+
+Result<PushedManifest> TestContent::PushImage(const std::string& repository, const std::string& tag,
+                                              const std::vector<std::string>& blobs) {
+  for (const std::string& blob : blobs) {
+    TRY(const PushedBlob pushed, PushBlob(repository, blob));
+  }
+  return PushManifest(repository, tag, ImageManifest(blobs));
+}
+
+Result<std::string> TestContent::PullBlob(const std::string& repository, const Digest& digest) {
+  TRY(const Blobs::Opened opened, content->blobs.Open(Repo(repository), digest));
+  std::string text(opened.blob.info.size_bytes, '\0');
+  if (text.empty()) return text;
+  TRY(const size_t read, opened.reader->Read(0, std::as_writable_bytes(std::span(text))));
+  text.resize(read);
+  return text;
+}
+
+Result<StoredManifest> TestContent::PullManifest(const std::string& repository,
+                                                 const std::string& reference) {
+  return content->manifests.Get(Repo(repository), Ref(reference));
+}
+
+}  // namespace outport::store

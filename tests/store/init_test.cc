@@ -1,0 +1,102 @@
+#include "store/init.h"
+
+#include <sys/stat.h>
+
+#include "store/authority_files.h"
+#include "store/daemon.h"
+#include "store/rows.h"
+#include "tests/store/content_fixture.h"
+
+namespace outport::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+class InitTest : public testing::Test {
+ protected:
+  InitOptions Options() {
+    InitOptions options;
+    options.config.data = folder_.path() / "data";
+    options.config.registry_listen = "127.0.0.1:0";
+    options.config.fleet_listen = "127.0.0.1:0";
+    options.config.operations_listen = "127.0.0.1:0";
+    options.config.fleet_address = "127.0.0.1:5001";
+    options.host_names = {"127.0.0.1", "localhost"};
+    return options;
+  }
+  static unsigned Mode(const fs::path& path) {
+    struct stat status{};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 0777;
+  }
+  DataFolder folder_;
+};
+
+TEST_F(InitTest, MakesAStoreThatServes) {
+  const auto made = InitStore(Options());
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  for (const char* name : {"ca.crt", "admin.crt", "admin.key", "outportctl.yml"}) {
+    EXPECT_TRUE(fs::exists(made->admin_folder / name)) << name;
+  }
+  EXPECT_EQ(Mode(made->data / "pki"), 0700u);
+  EXPECT_EQ(Mode(made->data / "pki" / "issuing.key"), 0600u);
+  EXPECT_EQ(Mode(made->admin_folder / "admin.key"), 0600u);
+
+  const auto config = LoadConfig(made->config_file);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_TRUE(CheckStore(*config).has_value());
+  auto daemon = Daemon::Start(*config, "test");
+  ASSERT_TRUE(daemon.has_value()) << daemon.error().message;
+  const auto second = Daemon::Start(*config, "test");
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().message.find("in use by process"), std::string::npos);
+  (*daemon)->Stop();
+}
+
+TEST_F(InitTest, RefusesAFolderThatHoldsAStore) {
+  ASSERT_TRUE(InitStore(Options()).has_value());
+  const auto again = InitStore(Options());
+  ASSERT_EQ(CodeOf(again), ErrorCode::kFailedPrecondition);
+  EXPECT_NE(again.error().message.find("holds a store already"), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_.path() / "data" / "pki" / "root.key"));
+}
+
+TEST_F(InitTest, AFailedAttemptLeavesNothingInTheWay) {
+  InitOptions options = Options();
+  options.admin_name = "Not A Name";
+  EXPECT_FALSE(InitStore(options).has_value());
+  const auto made = InitStore(Options());
+  EXPECT_TRUE(made.has_value()) << made.error().message;
+}
+
+TEST_F(InitTest, TheFleetAddressMustBeInTheCertificate) {
+  InitOptions options = Options();
+  options.config.fleet_address = "elsewhere:5001";
+  const auto refused = InitStore(options);
+  ASSERT_EQ(CodeOf(refused), ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("add --name elsewhere"), std::string::npos);
+  EXPECT_FALSE(fs::exists(options.config.data));
+}
+
+TEST_F(InitTest, ServingAnEmptyFolderSaysWhatToDo) {
+  Config config = Options().config;
+  fs::create_directories(config.data);
+  for (const auto& error : {Daemon::Start(config, "test").error(), CheckStore(config).error()}) {
+    EXPECT_EQ(error.code, ErrorCode::kFailedPrecondition);
+    EXPECT_NE(error.message.find("outport-store init --data"), std::string::npos);
+  }
+}
+
+TEST_F(InitTest, AMissingOrOpenKeyIsNamed) {
+  const auto made = InitStore(Options());
+  ASSERT_TRUE(made.has_value());
+  const auto config = LoadConfig(made->config_file);
+  const fs::path key = made->data / "pki" / "server.key";
+  fs::permissions(key, fs::perms(0644));
+  EXPECT_NE(CheckStore(*config).error().message.find("chmod 600"), std::string::npos);
+  fs::remove(key);
+  EXPECT_NE(CheckStore(*config).error().message.find("server.key is not there"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace outport::store

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
+#include "registry/service/registry.h"
+
+namespace outport::testing_support {
+
+// A Registry that keeps everything in memory: all of the verbs' rules, nothing of the disk's. For
+// tests of what stands in front of a Registry. Safe for all threads. The settings are made before
+// the requests that they concern.
+class MemoryRegistry final : public Registry {
+ public:
+  // --- what a test arranges
+  Digest AddBlob(const std::string& repository, std::string content);
+  Digest AddManifest(const std::string& repository, const std::string& reference,
+                     const std::string& media_type, std::string body);
+  // The next verb of any kind answers this.
+  void FailNext(Error error);
+  // Answers of a replica, this old.
+  void SetStaleness(std::optional<Staleness> stale);
+  // Reading blobs fails from this offset on.
+  void BreakBlobsAt(uint64_t offset) { broken_from_ = offset; }
+  // Blob reads wait until ReleaseBlobs(); BlobReads() tells how many have come so far.
+  void HoldBlobs();
+  void ReleaseBlobs();
+  uint64_t BlobReads() const { return blob_reads_; }
+  size_t OpenUploads() const;
+  std::optional<Caller> LastCaller() const;
+
+  net::awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Reference& reference) override;
+  net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const Reference& reference) override;
+  net::awaitable<Result<PushedManifest>> PutManifest(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Reference& reference,
+                                                     const std::string& content_type,
+                                                     std::string body) override;
+  net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller, const RepositoryName& repository,
+                                            const Digest& digest) override;
+  net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
+                                                             const RepositoryName& repository,
+                                                             const Digest& digest) override;
+  net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
+                                                   const RepositoryName& repository) override;
+  net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const std::string& id) override;
+  net::awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const std::string& id,
+                                                    std::optional<ByteRange> range,
+                                                    ByteSource& body) override;
+  net::awaitable<Result<PushedBlob>> FinishUpload(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const std::string& id,
+                                                  std::optional<ByteRange> range,
+                                                  const Digest& digest, ByteSource& body) override;
+  net::awaitable<Result<void>> CancelUpload(const Caller& caller, const RepositoryName& repository,
+                                            const std::string& id) override;
+  net::awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
+                                        const PageRequest& page) override;
+  net::awaitable<Result<Page>> ListRepositories(
+      const Caller& caller, const PageRequest& page,
+      const std::function<bool(const RepositoryName&)>& visible) override;
+
+ private:
+  using Content = std::shared_ptr<const std::string>;  // shared with readers
+  struct Repository {
+    std::map<std::string, Digest> tags;
+    std::map<Digest, StoredManifest> manifests;
+    std::map<Digest, Content> blobs;
+  };
+  struct Upload {
+    std::string repository;
+    std::string user;
+    std::string content;
+    bool busy = false;
+  };
+  class Reader;
+
+  Result<void> Enter(const Caller& caller) OUTPORT_REQUIRES_LOCK(mutex_);
+  Result<StoredManifest> FindManifest(const Caller& caller, const RepositoryName& repository,
+                                      const Reference& reference);
+  Result<Content> FindBlob(const Caller& caller, const RepositoryName& repository,
+                           const Digest& digest);
+  Result<Upload*> FindUpload(const Caller& caller, const RepositoryName& repository,
+                             const std::string& id) OUTPORT_REQUIRES_LOCK(mutex_);
+  Result<void> CheckReferences(const Repository& repository, const Manifest& manifest) const;
+  net::awaitable<Result<void>> Receive(const Caller& caller, const RepositoryName& repository,
+                                       const std::string& id, std::optional<ByteRange> range,
+                                       ByteSource& body);
+
+  mutable Mutex mutex_;
+  std::map<std::string, Repository> repositories_ OUTPORT_GUARDED_BY(mutex_);
+  std::map<std::string, Upload> uploads_ OUTPORT_GUARDED_BY(mutex_);
+  uint64_t sequence_ OUTPORT_GUARDED_BY(mutex_) = 0;
+  uint64_t next_upload_ OUTPORT_GUARDED_BY(mutex_) = 1;
+  std::optional<Error> next_failure_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<Staleness> stale_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<Caller> last_caller_ OUTPORT_GUARDED_BY(mutex_);
+  std::atomic<uint64_t> broken_from_ = UINT64_MAX;
+  std::atomic<bool> held_ = false;
+  std::atomic<uint64_t> blob_reads_ = 0;
+  Notifier released_;
+};
+
+}  // namespace outport::testing_support
