@@ -1,0 +1,243 @@
+#include <fstream>
+
+#include "outport/v1/record.pb.h"
+#include "registry/storage/keys.h"
+#include "tests/node/blob_fixture.h"
+#include "tests/node/full_blob_store.h"
+
+namespace outport::node {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+
+class BlobCacheTest : public BlobFixture {
+ protected:
+  // Fetches the blob, and waits until its copy is entered.
+  TestBlob Cached(uint64_t seed, uint64_t size_bytes) {
+    const TestBlob blob = Stored(seed, size_bytes);
+    ExpectWhole(ReadWhole(blob), blob);
+    EXPECT_TRUE(AwaitNoFetch());
+    EXPECT_TRUE(IsCached(blob));
+    return blob;
+  }
+  v1::CachedRow RowOf(const TestBlob& blob) {
+    v1::CachedRow row;
+    EXPECT_TRUE(row.ParseFromString(**meta_.Get(keys::Cached(blob.digest()))));
+    return row;
+  }
+  // As if the machine had stopped before the copy was synced.
+  void ForgetSync(const TestBlob& blob) {
+    v1::CachedRow row = RowOf(blob);
+    row.set_durable(false);
+    const auto transaction = meta_.Begin();
+    EXPECT_TRUE(transaction->Put(keys::Cached(blob.digest()), row.SerializeAsString()).has_value());
+    EXPECT_TRUE(transaction->Commit(MetaTransaction::Durability::kSynced).has_value());
+  }
+  void FlipByteOnDisk(uint64_t offset) {
+    const auto files = FilesUnder("blobs");
+    ASSERT_EQ(files.size(), 1u);
+    std::fstream file(files.front(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(offset));
+    const char byte = static_cast<char>(file.get());
+    file.seekp(static_cast<std::streamoff>(offset));
+    file.put(static_cast<char>(byte ^ 1));
+  }
+};
+using I1RottenCopyStays = BlobCacheTest;
+using I11StoreAway = BlobCacheTest;
+using DiskFull = BlobCacheTest;
+
+TEST_F(I1RottenCopyStays, ABlockThatRottedEndsTheBodyAndIsFetchedAgain) {
+  const TestBlob blob = Cached(1, 4 * kMiB);
+  FlipByteOnDisk(2 * kMiB + 100);
+  const ReadOutcome outcome = ReadWhole(blob);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->code, ErrorCode::kCorrupt);
+  EXPECT_EQ(outcome.received, 2 * kMiB);
+  EXPECT_FALSE(IsCached(blob));
+  EXPECT_EQ(FilesUnder("quarantine").size(), 1u);
+  EXPECT_EQ(counted_.corrupt_copy.Value(), 1);
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(store_.streams(), 2);
+}
+
+TEST_F(I1RottenCopyStays, ACopyThatWasCutIsFetchedAgainAtOnce) {
+  const TestBlob blob = Cached(2, kMiB);
+  std::filesystem::resize_file(FilesUnder("blobs").front(), 1000);
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(store_.streams(), 2);
+}
+
+TEST_F(I1RottenCopyStays, ACopyThatIsGoneIsFetchedAgainAtOnce) {
+  const TestBlob blob = Cached(3, kMiB);
+  std::filesystem::remove(FilesUnder("blobs").front());
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(store_.streams(), 2);
+}
+
+TEST_F(I11StoreAway, WhatIsHereIsServed) {
+  const TestBlob blob = Cached(4, 2 * kMiB);
+  StopStore();
+  ExpectWhole(ReadWhole(blob), blob);
+  CloseCache();  // and after a restart
+  ExpectWhole(ReadWhole(blob), blob);
+}
+
+TEST_F(BlobCacheTest, ACopyBecomesDurableInTheBackground) {
+  const TestBlob blob = Cached(5, kMiB);
+  EXPECT_TRUE(Await([&] { return RowOf(blob).durable(); }));
+}
+
+TEST_F(BlobCacheTest, AnUnsyncedCopyOfThisBootIsServed) {
+  const TestBlob blob = Cached(6, kMiB);
+  CloseCache();
+  ForgetSync(blob);
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(store_.streams(), 1);
+  EXPECT_FALSE(RowOf(blob).durable());
+}
+
+TEST_F(BlobCacheTest, AnUnsyncedCopyOfAnotherBootIsVerifiedOnce) {
+  const TestBlob blob = Cached(7, 4 * kMiB);
+  CloseCache();
+  ForgetSync(blob);
+  boot_id_ = "another";
+  StopStore();
+  std::vector<std::future<ReadOutcome>> readers;
+  for (int i = 0; i < 8; ++i) readers.push_back(StartReading(blob));
+  for (auto& reader : readers) ExpectWhole(reader.get(), blob);
+  EXPECT_TRUE(RowOf(blob).durable());
+}
+
+TEST_F(I1RottenCopyStays, AnUnsyncedCopyOfAnotherBootThatIsBadIsFetchedAgain) {
+  const TestBlob blob = Cached(8, 4 * kMiB);
+  CloseCache();
+  ForgetSync(blob);
+  boot_id_ = "another";
+  FlipByteOnDisk(4 * kMiB - 1);
+  std::vector<std::future<ReadOutcome>> readers;
+  for (int i = 0; i < 8; ++i) readers.push_back(StartReading(blob));
+  for (auto& reader : readers) ExpectWhole(reader.get(), blob);
+  EXPECT_EQ(store_.streams(), 2);
+  EXPECT_EQ(FilesUnder("quarantine").size(), 1u);
+}
+
+TEST_F(BlobCacheTest, LeftoversOfAnEarlierProcessAreDiscarded) {
+  Cache();
+  CloseCache();
+  std::ofstream(folder_ / "fetch" / "sha256-abc.part") << "half a blob";
+  Cache();
+  EXPECT_TRUE(FilesUnder("fetch").empty());
+}
+
+TEST_F(BlobCacheTest, AStatStartsNoFetch) {
+  const TestBlob blob = Stored(9, kMiB);
+  BlobCache& cache = Cache();
+  const uint64_t size = RunToEnd([&]() -> net::awaitable<uint64_t> {
+    const auto info = co_await cache.Stat(caller_, repository_, blob.digest());
+    co_return info.has_value() ? info->size_bytes : 0;
+  });
+  EXPECT_EQ(size, kMiB);
+  EXPECT_EQ(store_.streams(), 0);
+}
+
+TEST_F(BlobCacheTest, ACopyIsNotShownToARepositoryThatDoesNotLinkIt) {
+  const TestBlob blob = Cached(10, kMiB);
+  const RepositoryName other = *RepositoryName::Parse("tenant/other");
+  BlobCache& cache = Cache();
+  const auto body = RunToEnd([&] { return cache.Open(caller_, other, blob.digest()); });
+  ASSERT_FALSE(body.has_value());
+  EXPECT_EQ(body.error().code, ErrorCode::kBlobUnknown);
+}
+
+TEST_F(BlobCacheTest, ABodyReadsAnyRange) {
+  const TestBlob blob = Cached(11, 3 * kMiB + 1000);
+  const std::string content = blob.Content();
+  const auto body = Open(blob.digest());
+  ASSERT_TRUE(body.has_value());
+  for (const uint64_t offset : {uint64_t{0}, 2 * kMiB + 77, kMiB - 1, 3 * kMiB + 999}) {
+    auto read = [&]() -> net::awaitable<std::string> {
+      const Result<Bytes> bytes = co_await (*body)->Read(offset, 500);
+      co_return bytes.has_value() ? std::string(AsText(*bytes)) : bytes.error().message;
+    };
+    const std::string got = RunToEnd(read);
+    EXPECT_FALSE(got.empty());
+    EXPECT_EQ(got, content.substr(offset, got.size()));
+  }
+}
+
+TEST_F(BlobCacheTest, StoppingEndsFetchesAndTellsTheirReaders) {
+  const TestBlob blob = Stored(12, 4 * kMiB);
+  store_.Play({.hold_at = 2 * kMiB});
+  auto reader = StartReading(blob);
+  ASSERT_TRUE(store_.AwaitHeld());
+  Cache().Stop();
+  const ReadOutcome outcome = reader.get();
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->code, ErrorCode::kUnavailable);
+}
+
+TEST_F(DiskFull, BlobsPassThrough) {
+  FullBlobStore full(*blobs_, 0);
+  blob_store_ = &full;
+  for (const uint64_t size : {uint64_t{0}, uint64_t{10}, kTailBytes, 300000ul, 4 * kMiB + 10}) {
+    const TestBlob blob = Stored(size, size);
+    ExpectWhole(ReadWhole(blob), blob);
+    EXPECT_FALSE(IsCached(blob));
+  }
+  EXPECT_EQ(counted_.passed_no_space.Value(), 5);
+  CloseCache();
+}
+
+TEST_F(DiskFull, AnUploadThatFillsTheDiskGoesOnWithoutIt) {
+  FullBlobStore full(*blobs_, 4 * kMiB);
+  blob_store_ = &full;
+  const TestBlob blob = Stored(20, 8 * kMiB);
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(counted_.passed_no_space.Value(), 1);
+  EXPECT_FALSE(IsCached(blob));
+  CloseCache();
+}
+
+TEST_F(DiskFull, ABrokenPassageResumes) {
+  FullBlobStore full(*blobs_, 0);
+  blob_store_ = &full;
+  limits_.passing.pause = 10ms;
+  const TestBlob blob = Stored(21, 8 * kMiB);
+  store_.Play({.times = 1, .cut_at = 5 * kMiB, .flip_at = 3 * kMiB});
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(counted_.corrupt_chunk.Value(), 1);
+  CloseCache();
+}
+
+TEST_F(DiskFull, I1OtherContentNeverPassesWhole) {
+  FullBlobStore full(*blobs_, 0);
+  blob_store_ = &full;
+  for (const uint64_t size : {uint64_t{1000}, 2 * kMiB, 2 * kMiB + 5}) {
+    const TestBlob blob = Stored(size, size);
+    store_.Play({.instead = TestBlob(22, size)});
+    const ReadOutcome outcome = ReadWhole(blob);
+    ASSERT_TRUE(outcome.error.has_value());
+    EXPECT_EQ(outcome.error->code, ErrorCode::kCorrupt);
+    EXPECT_LE(outcome.received, size - std::min(size, kTailBytes));
+  }
+  CloseCache();
+}
+
+TEST_F(DiskFull, PassagesAreBounded) {
+  FullBlobStore full(*blobs_, 0);
+  blob_store_ = &full;
+  limits_.passages = 2;
+  const TestBlob blob = Stored(23, kMiB);
+  auto one = Open(blob.digest());
+  const auto two = Open(blob.digest());
+  const auto refused = Open(blob.digest());
+  ASSERT_TRUE(one.has_value() && two.has_value());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
+  one->reset();
+  EXPECT_TRUE(Open(blob.digest()).has_value());
+}
+
+}  // namespace
+}  // namespace outport::node

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "registry/storage/blob_store.h"
+
+namespace outport::node {
+
+// A BlobStore over another one whose disk is full: a writer gets no further than `room_bytes`.
+class FullBlobStore final : public BlobStore {
+ public:
+  FullBlobStore(BlobStore& below, uint64_t room_bytes) : below_(below), room_bytes_(room_bytes) {}
+
+  Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override {
+    return below_.Open(location);
+  }
+  Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override {
+    TRY(std::unique_ptr<BlobWriter> writer, below_.Create(digest));
+    return std::make_unique<Writer>(std::move(writer), room_bytes_);
+  }
+  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm) override {
+    return below_.Create(algorithm);
+  }
+  Result<void> Sync(const std::string& object) override { return below_.Sync(object); }
+  Result<void> Remove(const std::string& object) override { return below_.Remove(object); }
+  Result<void> Quarantine(const std::string& object) override { return below_.Quarantine(object); }
+  Result<void> DiscardUncommitted() override { return below_.DiscardUncommitted(); }
+  Result<uint64_t> FreeBytes() override { return room_bytes_; }
+
+ private:
+  class Writer final : public BlobWriter {
+   public:
+    Writer(std::unique_ptr<BlobWriter> below, uint64_t room_bytes)
+        : below_(std::move(below)), room_bytes_(room_bytes) {}
+    uint64_t size_bytes() const override { return below_->size_bytes(); }
+    Result<void> Expect(uint64_t size) override {
+      // Where there is some room, the disk fills up only later.
+      if (room_bytes_ == 0) return Full();
+      return below_->Expect(size);
+    }
+    Result<void> Append(Bytes bytes) override {
+      if (below_->size_bytes() + bytes.size() > room_bytes_) return Full();
+      return below_->Append(bytes);
+    }
+    Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override {
+      return below_->Read(offset, buffer);
+    }
+    Result<size_t> ReadCached(uint64_t offset, MutableBytes buffer) const override {
+      return below_->ReadCached(offset, buffer);
+    }
+    Digest Current(DigestAlgorithm algorithm) override { return below_->Current(algorithm); }
+    const std::string& object() const override { return below_->object(); }
+    Result<BlobLocation> Commit(const Digest& expected, SyncWhen sync) override {
+      return below_->Commit(expected, sync);
+    }
+
+   private:
+    static Error Full() { return Error{ErrorCode::kNoSpace, "the disk is full"}; }
+
+    const std::unique_ptr<BlobWriter> below_;
+    const uint64_t room_bytes_;
+  };
+
+  BlobStore& below_;
+  const uint64_t room_bytes_;
+};
+
+}  // namespace outport::node
