@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
@@ -51,6 +52,9 @@ struct ReadOutcome {
 class BlobFixture : public testing::Test {
  protected:
   BlobFixture() : guard_(context_.get_executor()) {
+    // gRPC's library stays up between tests: its shutdown may take ten seconds.
+    static const bool kLibraryStays = (grpc_init(), true);
+    EXPECT_TRUE(kLibraryStays);
     for (int i = 0; i < 2; ++i) runners_.emplace_back([this] { context_.run(); });
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = std::filesystem::temp_directory_path() /
