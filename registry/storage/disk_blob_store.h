@@ -16,7 +16,8 @@ namespace outport {
 //   ROOT/quarantine/<object, '/' as '_'>  what failed its checksum
 //
 // Commit: sync file, rename, sync directory. After a failed sync the file is discarded. Folders are
-// made when first needed, and synced into their parent before anything in them counts as durable.
+// made when first needed, and synced into their parent before anything in them counts as durable;
+// only ROOT's own name is its maker's to sync.
 // It outlives its writers; readers do not need it.
 class DiskBlobStore final : public BlobStore {
  public:

@@ -27,4 +27,8 @@ class TemporaryFolder {
   const std::filesystem::path path_;
 };
 
+inline bool IsTemporaryFolder(const std::filesystem::path& path) {
+  return path.filename().native().starts_with("outport-test-");
+}
+
 }  // namespace outport

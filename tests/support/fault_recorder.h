@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "registry/base/mutex.h"
+#include "tests/support/disk_image.h"
+
+namespace outport {
+
+enum class FaultKind { kCreate, kWrite, kSyncFile, kRename, kRemove, kMakeFolder, kSyncFolder };
+
+// One change of the disk: where the power may go.
+struct FaultPoint {
+  FaultKind kind;
+  std::filesystem::path path;
+};
+
+std::string Describe(const FaultPoint& point);
+
+// Counts what our files and RocksDB's do to one disk, and decides what comes of it. Safe for
+// several threads: it does one thing at a time.
+class FaultRecorder {
+ public:
+  using Selector = std::function<bool(const FaultPoint&)>;
+
+  explicit FaultRecorder(const std::filesystem::path& root) : image_(root) {}
+
+  // Runs `change(image)` at a fault point; false if the power is cut, or was at this point. A sync
+  // that is ignored is neither run nor marked, but true.
+  bool Do(const FaultPoint& point, uint64_t session, const std::function<void(DiskImage&)>& change);
+  // Whether a process that started in `session` may still read.
+  bool IsOn(uint64_t session) const;
+  uint64_t session() const;
+  DiskImage::NodePtr Find(const std::filesystem::path& path) const;
+
+  void CutAt(uint64_t n);
+  bool is_cut() const;
+  void IgnoreSyncs(Selector which);
+  uint64_t ignored() const;
+  std::vector<FaultPoint> history() const;
+  // Ends the session: files open until now fail.
+  void Restart();
+  void DropUnsynced(Loss loss);
+
+ private:
+  mutable Mutex mutex_;
+  DiskImage image_ OUTPORT_GUARDED_BY(mutex_);
+  uint64_t session_ OUTPORT_GUARDED_BY(mutex_) = 0;
+  uint64_t cut_at_ OUTPORT_GUARDED_BY(mutex_) = 0;  // 0: never
+  bool cut_ OUTPORT_GUARDED_BY(mutex_) = false;
+  Selector ignore_ OUTPORT_GUARDED_BY(mutex_);
+  uint64_t ignored_ OUTPORT_GUARDED_BY(mutex_) = 0;
+  std::vector<FaultPoint> history_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+}  // namespace outport
