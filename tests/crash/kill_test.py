@@ -1,0 +1,168 @@
+"""kill -9 at any instant: nothing acknowledged is lost, nothing partial is visible."""
+
+import http.client
+import os
+import random
+import threading
+import time
+
+from client import digest_of, make_manifest
+from processes import wait_for
+
+ROUNDS = 6
+MIB = 1 << 20
+CUT = (OSError, http.client.HTTPException, AssertionError)
+
+
+class Pusher(threading.Thread):
+    """Pushes images until the store is gone; remembers what was acknowledged, and what was tried."""
+
+    def __init__(self, client, name):
+        super().__init__()
+        self.client, self.name = client, name
+        self.acknowledged = []  # (tag, manifest digest, layer digest)
+        self.tried = []
+        self.acknowledged_blobs = []
+
+    def run(self):
+        turn = 0
+        try:
+            while True:
+                self.push(f"{self.name}-{turn}")
+                turn += 1
+        except CUT:
+            pass
+
+    def push(self, tag):
+        layer = tag.encode() + os.urandom(random.choice((1000, 300_000, 4 * MIB)))
+        config = b'{"architecture":"amd64","os":"linux","tag":"%s"}' % tag.encode()
+        manifest = make_manifest(config, [layer])
+        self.tried.append((tag, digest_of(manifest), digest_of(layer), len(layer)))
+        for blob in (config, layer):
+            self.acknowledged_blobs.append(self.client.push_blob("crash/app", blob))
+        answer = self.client.put_manifest("crash/app", tag, manifest)
+        assert answer.status == 201
+        self.acknowledged.append((tag, digest_of(manifest), digest_of(layer)))
+
+
+def test_kill_9_of_the_store_in_the_middle_of_pushes(new_fleet):
+    fleet = new_fleet("eu-west")
+    store = fleet.store
+    acknowledged, blobs, tried = [], [], []
+    for turn in range(ROUNDS):
+        pushers = [Pusher(store.client(timeout=20), f"r{turn}-p{index}") for index in range(4)]
+        for pusher in pushers:
+            pusher.start()
+        wait_for("something to be acknowledged", lambda p=pushers: any(q.acknowledged for q in p))
+        time.sleep(random.uniform(0, 0.4))  # the instant of the kill, not a wait for anything
+        store.kill()
+        for pusher in pushers:
+            pusher.join(60)
+            acknowledged += pusher.acknowledged
+            blobs += pusher.acknowledged_blobs
+            tried += pusher.tried
+        store.start()
+        check(store.client(), acknowledged, blobs, tried)
+    node = fleet.nodes["eu-west"]
+    wait_for("the node to be connected again",
+             lambda: node.client().get("/v2/crash/app/manifests/absent").status == 404, 60)
+    check(node.client(), acknowledged, [], tried)
+
+
+def check(client, acknowledged, blobs, tried):
+    for tag, manifest, layer in acknowledged:
+        answer = client.get(f"/v2/crash/app/manifests/{tag}")
+        assert answer.status == 200, (tag, answer)
+        assert digest_of(answer.body) == manifest
+        assert digest_of(client.get(f"/v2/crash/app/blobs/{layer}").body) == layer
+    for blob in blobs:
+        assert client.call("HEAD", f"/v2/crash/app/blobs/{blob}").status == 200, blob
+    # What was under way is whole or absent.
+    for tag, manifest, layer, size in tried:
+        answer = client.get(f"/v2/crash/app/manifests/{tag}")
+        assert answer.status in (200, 404), (tag, answer)
+        if answer.status == 200:
+            assert digest_of(answer.body) == manifest
+            assert digest_of(client.get(f"/v2/crash/app/blobs/{layer}").body) == layer
+        answer = client.get(f"/v2/crash/app/blobs/{layer}")
+        assert answer.status in (200, 404), (layer, answer)
+        if answer.status == 200:
+            assert len(answer.body) == size and digest_of(answer.body) == layer
+
+
+def test_kill_9_of_a_node_in_the_middle_of_fetches(new_fleet):
+    fleet = new_fleet("eu-west")
+    node, store = fleet.nodes["eu-west"], fleet.store.client()
+    for turn in range(ROUNDS):
+        blob = os.urandom(32 * MIB)
+        digest = store.push_blob("crash/fetch", blob)
+        store.push_image("crash/fetch", f"t{turn}", blob)
+        client = node.client(timeout=30)
+        wait_for("the blob at the node",
+                 lambda c=client, d=digest: c.call("HEAD", f"/v2/crash/fetch/blobs/{d}").status == 200)
+        connection = client.connect()
+        connection.request("GET", f"/v2/crash/fetch/blobs/{digest}", headers=client.headers())
+        response = connection.getresponse()
+        assert response.status == 200
+        got = response.read(random.randrange(1, 8 * MIB))
+        node.kill()
+        try:
+            while piece := response.read(MIB):
+                got += piece
+        except CUT:
+            pass
+        connection.close()
+        # A body that broke off did not look whole, or was.
+        assert got == blob[:len(got)]
+        node.start()
+        wait_for("the node to be connected again",
+                 lambda: node.client().get("/v2/crash/fetch/manifests/absent").status == 404, 60)
+        again = node.client().get(f"/v2/crash/fetch/blobs/{digest}")
+        assert again.status == 200 and again.body == blob, again
+        parts = [*node.data.glob("fetch/*.part")]
+        wait_for("no fetch to be left over",
+                 lambda: not [*node.data.glob("fetch/*.part")], 20) if parts else None
+
+
+def test_kill_9_of_the_store_in_the_middle_of_a_fetch(new_fleet):
+    """The fetch goes on from where it was; the client's response stays open meanwhile."""
+    fleet = new_fleet("eu-west")
+    node, store = fleet.nodes["eu-west"], fleet.store
+    blob = os.urandom(64 * MIB)
+    digest = digest_of(blob)
+    store.client().push_image("crash/resume", "1", blob)
+    client = node.client(timeout=60)
+    wait_for("the blob at the node",
+             lambda: client.call("HEAD", f"/v2/crash/resume/blobs/{digest}").status == 200)
+    connection = client.connect()
+    connection.request("GET", f"/v2/crash/resume/blobs/{digest}", headers=client.headers())
+    response = connection.getresponse()
+    assert response.status == 200
+    store.kill()
+    store.start()
+    assert response.read() == blob
+    connection.close()
+
+
+def test_kill_9_while_a_client_sends_an_upload_in_pieces(new_fleet):
+    """An upload session survives: the client asks where it stands and goes on."""
+    fleet = new_fleet()
+    client = fleet.store.client()
+    data = os.urandom(6 * MIB)
+    location = client.start_upload("crash/session")
+    octets = {"Content-Type": "application/octet-stream"}
+    answer = client.call("PATCH", location, body=data[:2 * MIB], headers=octets)
+    assert answer.status == 202
+    fleet.store.kill()
+    fleet.store.start()
+    answer = client.get(answer.headers["Location"])
+    if answer.status == 404:  # forgotten as a whole: the client begins again
+        assert client.push_blob("crash/session", data) == digest_of(data)
+    else:
+        assert answer.status == 204, answer
+        end = answer.headers["Range"].split("-")[1]
+        start = 0 if answer.headers["Range"] == "0-0" else int(end) + 1
+        answer = client.call("PATCH", answer.headers["Location"], body=data[start:], headers=octets)
+        assert answer.status == 202, answer
+        assert client.finish_upload(answer.headers["Location"], digest_of(data)).status == 201
+    assert client.get(f"/v2/crash/session/blobs/{digest_of(data)}").body == data

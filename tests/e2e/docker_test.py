@@ -1,0 +1,183 @@
+"""A real Docker engine against a store and nodes: login, push, pull, build."""
+
+import os
+import shutil
+import tarfile
+
+import pytest
+
+from fleet import PASSWORD, Fleet
+from namespaces import HOST_NAME, DockerEngine, Network, reason_to_skip
+from processes import run, wait_for
+
+REASON = reason_to_skip()
+pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+
+
+@pytest.fixture(scope="module")
+def network():
+    network = Network()
+    try:
+        yield network.up()
+    finally:
+        network.down()
+
+
+@pytest.fixture(scope="module")
+def docker_fleet(network, tmp_path_factory):
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), host=network.fleet_address, names=[HOST_NAME],
+                  prefix=network.in_fleet).start()
+    try:
+        for name in ("eu-west", "us-east"):
+            fleet.add_node(name)
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+@pytest.fixture(scope="module")
+def engine(network, docker_fleet, tmp_path_factory):
+    engine = DockerEngine(tmp_path_factory.mktemp("docker"), network)
+    try:
+        engine.start()
+        registries = [f"--for={host}:{member.registry_port}" for member in docker_fleet.members()
+                      for host in (HOST_NAME, network.fleet_address)]
+        docker_fleet.control("cert", "issue", "docker", *registries, "--out", engine.certificates)
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture(scope="module")
+def base(engine, tmp_path_factory):
+    """An image from nothing but Debian's static busybox."""
+    folder = tmp_path_factory.mktemp("base")
+    archive = folder / "base.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add("/bin/busybox", "bin/busybox")
+        for name in ("sh", "cat", "sha256sum"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    engine.docker("import", archive, "base:1")
+    return "base:1"
+
+
+def login(engine, member, password=PASSWORD, host=HOST_NAME, check=True):
+    return engine.docker("login", "--username", "demo", "--password-stdin", member.at(host),
+                         stdin=password, check=check)
+
+
+@pytest.fixture(scope="module")
+def logged_in(engine, docker_fleet):
+    for member in docker_fleet.members():
+        wait_for(f"login at {member.name}",
+                 lambda m=member: login(engine, m, check=False).returncode == 0)
+
+
+def identity(engine, image):
+    return engine.docker("image", "inspect", "--format", "{{.Id}}", image).stdout.strip()
+
+
+def push(engine, image):
+    """Pushes; returns the digest that docker prints."""
+    said = engine.docker("push", image).stdout
+    return said.split("digest: ")[1].split()[0]
+
+
+def pull_again(engine, image):
+    engine.docker("rmi", "-f", image, check=False)
+    said = engine.docker("pull", image).stdout
+    return said.split("Digest: ")[1].split()[0]
+
+
+def test_login_wants_the_right_password(engine, docker_fleet, logged_in):
+    for member in docker_fleet.members():
+        refused = login(engine, member, "wrong", check=False)
+        assert refused.returncode != 0
+        assert "unauthorized" in refused.stderr.lower(), refused.stderr
+        assert "Login Succeeded" in login(engine, member).stdout
+
+
+def test_login_without_a_client_certificate_says_so(engine, docker_fleet):
+    at = docker_fleet.store.at()
+    folder = engine.certificates / at
+    away = engine.folder / "away"
+    away.mkdir()
+    for name in ("client.cert", "client.key"):
+        shutil.move(folder / name, away / name)
+    try:
+        refused = login(engine, docker_fleet.store, host=docker_fleet.host, check=False)
+        assert refused.returncode != 0
+        assert "No required SSL certificate was sent" in refused.stderr, refused.stderr
+    finally:
+        for name in ("client.cert", "client.key"):
+            shutil.move(away / name, folder / name)
+    assert "Login Succeeded" in login(engine, docker_fleet.store, host=docker_fleet.host).stdout
+
+
+def test_push_to_the_store_and_pull_from_everywhere(engine, docker_fleet, logged_in, base):
+    image = f"{docker_fleet.store.at(HOST_NAME)}/team/base:1"
+    engine.docker("tag", base, image)
+    before = identity(engine, image)
+    digest = push(engine, image)
+    for member in docker_fleet.members():
+        there = f"{member.at(HOST_NAME)}/team/base:1"
+        assert pull_again(engine, there) == digest
+        assert identity(engine, there) == before
+        by_digest = f"{member.at(HOST_NAME)}/team/base@{digest}"
+        engine.docker("pull", by_digest)
+
+
+def test_build_push_and_pull_through_a_node(engine, docker_fleet, logged_in, base, tmp_path):
+    payload = os.urandom(5_000_000)
+    (tmp_path / "payload").write_bytes(payload)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {base}\nCOPY payload /payload\nRUN sha256sum /payload >/sum\nCMD [\"cat\", \"/sum\"]\n")
+    image = f"{docker_fleet.store.at(HOST_NAME)}/team/built:2"
+    engine.docker("build", "--network", "none", "--tag", image, tmp_path)
+    digest = push(engine, image)
+    built = identity(engine, image)
+    engine.docker("rmi", "-f", image)
+    there = f"{docker_fleet.nodes['us-east'].at(HOST_NAME)}/team/built:2"
+    assert pull_again(engine, there) == digest
+    assert identity(engine, there) == built
+    said = engine.docker("run", "--rm", "--network", "none", there).stdout
+    assert said.split()[0] == run("sha256sum", tmp_path / "payload").stdout.split()[0]
+
+
+def test_build_from_an_image_at_a_node(engine, docker_fleet, logged_in, base, tmp_path):
+    """FROM names an image that the engine does not have: it comes from the node."""
+    node = docker_fleet.nodes["eu-west"]
+    image = f"{docker_fleet.store.at(HOST_NAME)}/team/parent:1"
+    engine.docker("tag", base, image)
+    push(engine, image)
+    engine.docker("rmi", image)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {node.at(HOST_NAME)}/team/parent:1\nRUN echo child >/child\n")
+    built = f"{docker_fleet.store.at(HOST_NAME)}/team/child:1"
+    engine.docker("build", "--network", "none", "--pull", "--tag", built, tmp_path)
+    digest = push(engine, built)
+    assert pull_again(engine, f"{node.at(HOST_NAME)}/team/child:1") == digest
+
+
+def test_pushing_again_uploads_nothing(engine, docker_fleet, logged_in, base):
+    image = f"{docker_fleet.store.at(HOST_NAME)}/team/again:1"
+    engine.docker("tag", base, image)
+    push(engine, image)
+    assert "already exists" in engine.docker("push", image).stdout.lower()
+
+
+def test_a_push_to_a_node_is_refused_clearly(engine, docker_fleet, logged_in, base):
+    image = f"{docker_fleet.nodes['eu-west'].at(HOST_NAME)}/team/wrong:1"
+    engine.docker("tag", base, image)
+    refused = engine.docker("push", image, check=False, seconds=110)
+    assert refused.returncode != 0
+    assert "unsupported" in (refused.stderr + refused.stdout).lower() or "store" in refused.stderr
+
+
+def test_what_is_not_there_is_said_to_be_unknown(engine, docker_fleet, logged_in):
+    for member in docker_fleet.members():
+        refused = engine.docker("pull", f"{member.at(HOST_NAME)}/team/absent:1", check=False)
+        assert refused.returncode != 0
+        assert "unknown" in refused.stderr or "not found" in refused.stderr, refused.stderr
