@@ -7,6 +7,7 @@
 
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
+#include "registry/rpc/channel.h"
 
 namespace outport::store {
 
@@ -68,13 +69,15 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
                                                          const v1::ReadBlobRequest* request,
                                                          Authorize authorize) {
-  auto serve = [this, request = *request, authorize = std::move(authorize)](
-                   Stream& stream) mutable { return Serve(stream, request, authorize); };
+  auto serve = [this, request = *request, request_id = rpc::RequestIdOf(*context),
+                authorize = std::move(authorize)](Stream& stream) mutable {
+    return Serve(stream, request, request_id, authorize);
+  };
   return rpc::ServeStream<Stream>(context, tasks_, std::move(serve));
 }
 
 net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobRequest& request,
-                                             Authorize& authorize) {
+                                             const std::string& request_id, Authorize& authorize) {
   started_.Increment();
   auto open = [this, &request, &authorize] { return Open(request, authorize); };
   CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
@@ -87,6 +90,11 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
                         " blob streams open, and no more are allowed; try again shortly"};
   }
   Result<void> sent = co_await Send(stream, blob);
+  log_.Info("blob read by a node", {{"request_id", request_id},
+                                    {"node", blob.node},
+                                    {"digest", request.digest()},
+                                    {"offset", request.offset()},
+                                    {"outcome", sent.has_value() ? "sent" : sent.error().message}});
   if (!sent.has_value() && sent.error().code == ErrorCode::kCorrupt) {
     co_await PutAside(blob, sent.error());
   }

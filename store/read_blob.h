@@ -49,7 +49,7 @@ class ReadBlob {
   struct OpenBlob;
 
   net::awaitable<Result<void>> Serve(Stream& stream, const v1::ReadBlobRequest& request,
-                                     Authorize& authorize);
+                                     const std::string& request_id, Authorize& authorize);
   net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob);
   // Blocks.
   Result<OpenBlob> Open(const v1::ReadBlobRequest& request, Authorize& authorize);

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 
 import pytest
@@ -145,15 +144,10 @@ def test_a_used_token_is_refused(new_fleet):
 
 def test_an_expired_token_is_refused(new_fleet):
     fleet = new_fleet()
-    token = fleet.invite("eu-west", "--lifetime", "1s")
-
-    def refused():
-        node = fleet.new_node("eu-west")
-        shutil.rmtree(node.data, ignore_errors=True)
-        done = fleet.join(node, token, check=False)
-        return done if done.returncode else None
-
-    done = wait_for("the token to expire", refused, 10)
+    # It has run out before a program can start.
+    done = fleet.join(fleet.new_node("eu-west"), fleet.invite("eu-west", "--lifetime", "1ms"),
+                      check=False)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done
     assert "expired" in done.stderr and "invite" in done.stderr, done
 
 
@@ -169,7 +163,7 @@ def test_a_token_of_another_fleet_is_refused(new_fleet):
     other.store.start()
     done = fleet.join(fleet.new_node("eu-west"), token, check=False)
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done
-    assert "fingerprint" in done.stderr or "root" in done.stderr, done
+    assert "not of the fleet that this token is for" in done.stderr, done
 
 
 def test_a_store_that_is_away_is_named(new_fleet):
@@ -195,20 +189,23 @@ def test_an_upload_that_is_cut_loses_nothing(new_fleet):
     connection.send(data[:1_500_000])
     connection.close()
 
-    def session_free():
-        answer = client.get(location)
-        return answer if answer.status == 204 else None
-
-    answer = wait_for("the session to be free", session_free)
-    received = int(answer.headers["Range"].split("-")[1]) + 1
-    assert received <= 1_500_000
     assert client.get(f"/v2/team/cut/blobs/{digest_of(data)}").status == 404
-    # The client goes on from where the server says it is.
-    start = 0 if answer.headers["Range"] == "0-0" else received
-    answer = client.call("PATCH", location, body=data[start:], headers={
-        "Content-Type": "application/octet-stream",
-        "Content-Range": f"{start}-{len(data) - 1}"})
-    assert answer.status == 202, answer
+
+    def goes_on():
+        """The client sends the rest, from where the server says it is."""
+        told = client.get(location)
+        assert told.status == 204, told
+        received = int(told.headers["Range"].split("-")[1]) + 1
+        start = 0 if told.headers["Range"] == "0-0" else received
+        assert start <= 1_500_000
+        answer = client.call("PATCH", location, body=data[start:], headers={
+            "Content-Type": "application/octet-stream",
+            "Content-Range": f"{start}-{len(data) - 1}"})
+        # Until the server has noticed that the first client left, more may arrive from it.
+        assert answer.status in (202, 416, 429), answer
+        return answer if answer.status == 202 else None
+
+    answer = wait_for("the upload to go on", goes_on)
     assert client.finish_upload(answer.headers["Location"], digest_of(data)).status == 201
     assert client.get(f"/v2/team/cut/blobs/{digest_of(data)}").body == data
 
