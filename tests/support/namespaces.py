@@ -48,10 +48,10 @@ class Network:
         first, second = self.fleet_namespace, self.docker_namespace
         run("ip", "netns", "add", first)
         run("ip", "netns", "add", second)
-        run("ip", "-n", first, "link", "add", "fleet0", "type", "veth", "peer", "name", "docker0",
+        run("ip", "-n", first, "link", "add", "fleet0", "type", "veth", "peer", "name", "engine0",
             "netns", second)
         for namespace, link, address in ((first, "fleet0", self.fleet_address),
-                                         (second, "docker0", self.docker_address)):
+                                         (second, "engine0", self.docker_address)):
             run("ip", "-n", namespace, "address", "add", f"{address}/24", "dev", link)
             run("ip", "-n", namespace, "link", "set", link, "up")
             run("ip", "-n", namespace, "link", "set", "lo", "up")
