@@ -1,5 +1,6 @@
 #pragma once
 
+#include <gmock/gmock.h>
 #include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
@@ -75,7 +76,7 @@ class BlobFixture : public testing::Test {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
                              grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(&store_);
+    builder.RegisterService(service_);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
   }
@@ -195,6 +196,7 @@ class BlobFixture : public testing::Test {
   BlockingPool disk_{"disk", 2, 256};
   TestLinks links_;
   ScriptedStore store_;
+  grpc::Service* service_ = &store_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   CacheLimits limits_;
