@@ -42,9 +42,9 @@ Result<void> DiskBlobFolder::Prepare() {
   for (const auto& folder : {blobs_ / "sha256", blobs_ / "sha512", pending_, quarantine_}) {
     TRY_VOID(files_.CreateDirectories(folder));
   }
-  // Again, for folders that were made by a process that died before it had synced them.
-  TRY_VOID(files_.SyncDirectory(blobs_));
-  return files_.SyncDirectory(root_);
+  // Again, for one that was made by a process that died before it had synced it. (The root is
+  // synced for whatever is made in it last; of that, nothing was acknowledged yet.)
+  return files_.SyncDirectory(blobs_);
 }
 
 Result<void> DiskBlobFolder::PrepareParent(const std::filesystem::path& path) {

@@ -8,7 +8,7 @@ std::string Content(int i) {
   return "blob " + std::to_string(i) + std::string(i % 2 == 0 ? 10 : kChecksumBlockBytes, 'x');
 }
 
-// Writes a few blobs, one of them synced later.
+// Writes a few blobs, one of them of another algorithm and synced later.
 class BlobCase final : public DurabilityCase {
  public:
   explicit BlobCase(std::filesystem::path root) : root_(std::move(root)) {}
@@ -47,7 +47,8 @@ class BlobCase final : public DurabilityCase {
 
  private:
   bool Put(DiskBlobStore& store, const std::string& content, bool later) {
-    const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(content));
+    const Digest digest =
+        Digest::Of(later ? DigestAlgorithm::kSha512 : DigestAlgorithm::kSha256, AsBytes(content));
     const auto writer = store.Create(digest);
     if (!writer.has_value() || !(*writer)->Append(AsBytes(content)).has_value()) return false;
     using SyncWhen = BlobWriter::SyncWhen;
