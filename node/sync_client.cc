@@ -77,6 +77,7 @@ net::awaitable<void> SyncClient::RunOnce() {
     MutexLock lock(mutex_);
     connection_ = nullptr;
   }
+  co_await KeepProof();
   failures_ = connection->welcomed() ? 0 : failures_ + 1;
   if (connection->took_snapshot()) want_snapshot_ = false;
   if (why.code == ErrorCode::kCorrupt) {
@@ -86,6 +87,17 @@ net::awaitable<void> SyncClient::RunOnce() {
   if (!IsStopping()) {
     parts_.log.Warning("not following the store",
                        {{"cause", why.message}, {"attempts", failures_}});
+  }
+}
+
+// So that a node which starts while the store is away knows its age.
+net::awaitable<void> SyncClient::KeepProof() {
+  const int64_t proven_ms = parts_.freshness.ProvenMillis();
+  if (proven_ms == 0) co_return;
+  auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
+  const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
+  if (!kept.has_value()) {
+    parts_.log.Warning("the replica's age was not kept", {{"cause", kept.error().message}});
   }
 }
 

@@ -35,6 +35,7 @@ class SyncClient {
  private:
   net::awaitable<void> Run();
   net::awaitable<void> RunOnce();
+  net::awaitable<void> KeepProof();
   net::awaitable<void> RemoveGarbage();
   net::awaitable<void> Measure();
   std::chrono::milliseconds Backoff();

@@ -1,0 +1,270 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/replication/test_node.h"
+
+namespace outport {
+namespace {
+
+using testing::ElementsAre;
+
+ErrorCode CodeOf(const auto& result) {
+  return result.has_value() ? ErrorCode::kInternal : result.error().code;
+}
+
+class MirrorTest : public FleetTest {
+ protected:
+  MirrorTest() {
+    image_ = store_->PublishImage(kApp, "one");
+    store_->PublishTag(kApp, "latest", image_.digest);
+  }
+  // Until the node, too, knows that the store is gone.
+  void StopStore(TestNode& node) {
+    store_->Stop();
+    EXPECT_TRUE(Eventually([&] { return !node.IsConnected(); }));
+  }
+  Digest PublishIndex(const std::vector<Digest>& children) {
+    std::string body =
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
+    for (const Digest& child : children) {
+      if (body.back() == '}') body += ',';
+      body += R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":")" +
+              child.ToString() + "\"}";
+    }
+    return store_->PublishManifest(kApp, body + "]}", media_type::kOciIndex);
+  }
+
+  TestStore::Image image_{DigestOf(""), {}};
+};
+
+TEST_F(MirrorTest, I3FreshTagIsAnsweredWithoutAskingTheStore) {
+  const auto node = JoinNode();
+  const auto manifest = node->Get(kApp, "latest");
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(manifest->info.digest, image_.digest);
+  EXPECT_EQ(DigestOf(manifest->body), image_.digest);
+  EXPECT_FALSE(manifest->info.stale.has_value());
+  EXPECT_EQ(node->Resolves(), 0);
+}
+
+TEST_F(MirrorTest, I3NewTagIsFoundTheMomentItWasPushed) {
+  const auto node = JoinNode();
+  for (int i = 0; i < 50; ++i) {
+    const std::string tag = "new" + std::to_string(i);
+    store_->PublishTag(kApp, tag, image_.digest);
+    EXPECT_TRUE(node->Stat(kApp, tag)) << tag;
+  }
+}
+
+TEST_F(MirrorTest, I3StaleTagIsAskedOfTheStore) {
+  const auto node = JoinNode();
+  node->StopSync();
+  const TestStore::Image newer = store_->PublishImage(kApp, "two");
+  store_->PublishTag(kApp, "latest", newer.digest);
+  clock_.Advance(3s);
+  const auto info = node->Stat(kApp, "latest");
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->digest, newer.digest);
+  EXPECT_FALSE(info->stale.has_value());
+}
+
+TEST_F(MirrorTest, I3NeverGoesBackwards) {
+  const auto node = JoinNode();
+  node->StopSync();  // the replica stays where it is
+  const TestStore::Image newer = store_->PublishImage(kApp, "two");
+  store_->PublishTag(kApp, "latest", newer.digest);
+  clock_.Advance(3s);
+  ASSERT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
+  node->PullWhole(kApp, newer);
+  store_->Stop();
+  clock_.Advance(10s);
+  const auto manifest = node->Get(kApp, "latest");
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(manifest->info.digest, newer.digest) << "the replica's older answer came back";
+  ASSERT_TRUE(manifest->info.stale.has_value());
+  EXPECT_GE(manifest->info.stale->age, 10s);
+}
+
+TEST_F(MirrorTest, I3TagThatWasShownGoneDoesNotComeBack) {
+  const auto node = JoinNode();
+  node->StopSync();
+  store_->DeleteTag(kApp, "latest");
+  clock_.Advance(3s);
+  ASSERT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kManifestUnknown);
+  store_->Stop();
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, I4AbsentIsTheStoresToSay) {
+  const auto node = JoinNode();
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "none")), ErrorCode::kManifestUnknown);
+  EXPECT_EQ(CodeOf(node->Stat(kApp, DigestOf("x").ToString())), ErrorCode::kManifestUnknown);
+  EXPECT_EQ(CodeOf(node->Stat("no/such", "none")), ErrorCode::kNameUnknown);
+  EXPECT_EQ(CodeOf(node->ReadBlob(kApp, DigestOf("x"))), ErrorCode::kBlobUnknown);
+  EXPECT_EQ(CodeOf(node->ListTags("no/such")), ErrorCode::kNameUnknown);
+}
+
+TEST_F(MirrorTest, I4UnknownIsNotAbsent) {
+  const auto node = JoinNode();
+  StopStore(*node);
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "none")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->Stat(kApp, DigestOf("x").ToString())), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->Stat("no/such", "none")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ReadBlob(kApp, DigestOf("x"))), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ListTags("no/such")), ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, I4NodeThatNeverSawTheStoreKnowsNothing) {
+  store_->Stop();
+  const auto node = StartNode();
+  EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ListTags(kApp)), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ListRepositories()), ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, I11ServesWhatItHoldsWhileTheStoreIsAway) {
+  const auto node = JoinNode();
+  node->PullWhole(kApp, image_);
+  StopStore(*node);
+  clock_.Advance(1h);
+  const auto manifest = node->Get(kApp, "latest");
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(DigestOf(manifest->body), image_.digest);
+  ASSERT_TRUE(manifest->info.stale.has_value()) << "an old answer says how old it is";
+  EXPECT_GE(manifest->info.stale->age, 1h);
+  EXPECT_LE(manifest->info.stale->age, 1h + 60s);
+  EXPECT_TRUE(node->Get(kApp, image_.digest.ToString()));
+  EXPECT_EQ(*node->ReadBlob(kApp, image_.blobs[1]), "layer of one");
+  const auto tags = node->ListTags(kApp);
+  ASSERT_TRUE(tags);
+  EXPECT_THAT(tags->items, ElementsAre("latest"));
+  EXPECT_TRUE(tags->stale.has_value());
+}
+
+TEST_F(MirrorTest, I11AlsoAfterARestart) {
+  auto node = JoinNode();
+  node->PullWhole(kApp, image_);
+  node.reset();
+  store_->Stop();
+  clock_.Advance(1min);
+  node = StartNode();
+  const auto manifest = node->Get(kApp, "latest");
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  ASSERT_TRUE(manifest->info.stale.has_value());
+  EXPECT_GE(manifest->info.stale->age, 1min);
+  EXPECT_EQ(*node->ReadBlob(kApp, image_.blobs[1]), "layer of one");
+}
+
+TEST_F(MirrorTest, I3TooOldIsNotServed) {
+  const auto node = JoinNode();
+  node->PullWhole(kApp, image_);
+  StopStore(*node);
+  clock_.Advance(25h);
+  EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
+  EXPECT_TRUE(node->Get(kApp, image_.digest.ToString())) << "a digest does not age";
+}
+
+TEST_F(MirrorTest, I3RefusesWhereThePolicySaysSo) {
+  store_->Stop();
+  store_->policy.set_serve_stale(false);
+  store_->Start();
+  const auto node = JoinNode();
+  node->PullWhole(kApp, image_);
+  StopStore(*node);
+  clock_.Advance(3s);
+  EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ListTags(kApp)), ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, I11ImageThatIsNotWholeHereIsNotOffered) {
+  const auto node = JoinNode();
+  ASSERT_TRUE(node->Get(kApp, "latest"));  // its manifest alone
+  StopStore(*node);
+  EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->Get(kApp, image_.digest.ToString())), ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, I11IndexNeedsOneWholePlatform) {
+  const TestStore::Image other = store_->PublishImage(kApp, "other platform");
+  const Digest index = PublishIndex({image_.digest, other.digest});
+  const Digest unpulled = PublishIndex({other.digest});
+  const auto node = JoinNode();
+  ASSERT_TRUE(node->Get(kApp, index.ToString()));
+  ASSERT_TRUE(node->Get(kApp, unpulled.ToString()));
+  node->PullWhole(kApp, image_);
+  StopStore(*node);
+  EXPECT_TRUE(node->Get(kApp, index.ToString()));
+  EXPECT_EQ(CodeOf(node->Get(kApp, unpulled.ToString())), ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, I1DamagedManifestIsFetchedAgain) {
+  const auto node = JoinNode();
+  ASSERT_TRUE(node->Get(kApp, "latest"));
+  const auto transaction = node->meta().Begin();
+  ASSERT_TRUE(transaction->Put(keys::Content(image_.digest), "rotten"));
+  ASSERT_TRUE(transaction->Commit());
+  const auto manifest = node->Get(kApp, "latest");
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(DigestOf(manifest->body), image_.digest);
+  EXPECT_EQ(node->Count("outport_node_manifests_damaged_total"), 1);
+}
+
+TEST_F(MirrorTest, ListsInPages) {
+  for (const char* tag : {"a", "b", "c"}) store_->PublishTag(kApp, tag, image_.digest);
+  store_->PublishRepository("other/app");
+  const auto node = JoinNode();
+  const auto first = node->ListTags(kApp, {"", 2});
+  ASSERT_TRUE(first);
+  EXPECT_THAT(first->items, ElementsAre("a", "b"));
+  EXPECT_TRUE(first->more);
+  const auto second = node->ListTags(kApp, {"b", 2});
+  EXPECT_THAT(second->items, ElementsAre("c", "latest"));
+  EXPECT_FALSE(second->more);
+  EXPECT_THAT(node->ListRepositories()->items, ElementsAre(kApp, "other/app"));
+}
+
+TEST_F(MirrorTest, I3ListWaitsForTheStoresHead) {
+  const auto node = JoinNode();
+  clock_.Advance(3s);  // nothing is fresh until the next pong
+  store_->PublishTag(kApp, "new", image_.digest);
+  const auto tags = node->ListTags(kApp);
+  ASSERT_TRUE(tags) << tags.error().message;
+  EXPECT_THAT(tags->items, ElementsAre("latest", "new"));
+  EXPECT_FALSE(tags->stale.has_value());
+}
+
+TEST_F(MirrorTest, I6BlobOfAnotherRepositoryIsNotServed) {
+  store_->PublishRepository("other/app");
+  const auto node = JoinNode();
+  node->PullWhole(kApp, image_);
+  EXPECT_EQ(CodeOf(node->ReadBlob("other/app", image_.blobs[0])), ErrorCode::kBlobUnknown);
+  EXPECT_EQ(CodeOf(node->Get("other/app", image_.digest.ToString())), ErrorCode::kManifestUnknown);
+}
+
+TEST_F(MirrorTest, WritesAreRefused) {
+  const auto node = JoinNode();
+  const auto pushed = loop_.RunToEnd([&]() -> net::awaitable<Result<UploadStatus>> {
+    const Caller caller;
+    const RepositoryName name = *RepositoryName::Parse(kApp);
+    co_return co_await node->registry().StartUpload(caller, name);
+  });
+  EXPECT_EQ(CodeOf(pushed), ErrorCode::kUnsupported);
+  EXPECT_THAT(pushed.error().message, testing::HasSubstr("push to the store"));
+}
+
+TEST_F(MirrorTest, CrowdAsksTheStoreOnce) {
+  const auto node = JoinNode();
+  node->StopSync();
+  clock_.Advance(3s);
+  std::vector<std::thread> crowd;
+  for (int i = 0; i < 16; ++i) {
+    crowd.emplace_back([&] { EXPECT_TRUE(node->Get(kApp, "latest")); });
+  }
+  for (std::thread& one : crowd) one.join();
+  EXPECT_LT(node->Resolves(), 16);
+  EXPECT_EQ(node->Count("outport_node_manifests_fetched_total"), 1);
+}
+
+}  // namespace
+}  // namespace outport

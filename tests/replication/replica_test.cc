@@ -1,0 +1,187 @@
+#include "node/replica.h"
+
+#include <gtest/gtest.h>
+
+#include "node/change_rows.h"
+#include "node/replica_rows.h"
+#include "tests/replication/loop.h"
+
+namespace outport::node {
+namespace {
+
+// A replica in a folder, fed by hand.
+class ReplicaTest : public testing::Test {
+ protected:
+  ReplicaTest() { Open(); }
+
+  void Open() {
+    replica_.reset();
+    meta_.reset();
+    meta_ = OpenMeta(folder_ / "node");
+    replica_ = *Replica::Open(*meta_, users_);
+    rows_ = std::make_unique<ReplicaRows>(*meta_, *replica_);
+  }
+
+  static v1::Change Tag(const std::string& tag, const std::string& media_type = "m") {
+    v1::Change change;
+    change.mutable_tag_set()->set_repository("r");
+    change.mutable_tag_set()->set_tag(tag);
+    change.mutable_tag_set()->mutable_row()->set_media_type(media_type);
+    return change;
+  }
+  static v1::Change UserNamed(const std::string& name) {
+    v1::Change change;
+    change.mutable_user_set()->set_name(name);
+    return change;
+  }
+  static v1::StoreMessage::SnapshotPart Part(uint64_t sequence, bool last,
+                                             const std::vector<v1::Change>& rows) {
+    v1::StoreMessage::SnapshotPart part;
+    part.mutable_position()->set_epoch("e");
+    part.mutable_position()->set_sequence(sequence);
+    part.mutable_position()->set_hash(std::string(32, 'h'));
+    part.set_last(last);
+    for (const v1::Change& row : rows) *part.add_rows() = row;
+    return part;
+  }
+  // What follows the replica's position.
+  v1::StoreMessage::Batch Following(const std::vector<v1::Change>& changes) {
+    v1::StoreMessage::Batch batch;
+    batch.set_from(replica_->position().sequence());
+    batch.set_to(batch.from() + changes.size());
+    std::string hash = replica_->position().hash();
+    for (const v1::Change& change : changes) {
+      *batch.add_changes() = change;
+      hash = NextHash(hash, change.SerializeAsString());
+    }
+    batch.set_hash(hash);
+    return batch;
+  }
+  std::vector<std::string> Tags() { return *rows_->ListTags(*RepositoryName::Parse("r"), "", 100); }
+  size_t RowsInGenerations() {
+    return meta_->Scan({.prefix = "g/", .after = "", .limit = 10000})->size();
+  }
+  void RemoveAllGarbage() {
+    while (*replica_->RemoveGarbage()) {
+    }
+  }
+  using Names = std::vector<std::string>;
+
+  TestFolder folder_;
+  UserDirectory users_;
+  std::unique_ptr<MetaStore> meta_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<ReplicaRows> rows_;
+};
+
+TEST_F(ReplicaTest, StartsFromNothing) {
+  EXPECT_EQ(replica_->position().epoch(), "");
+  EXPECT_EQ(Tags(), Names());
+}
+
+TEST_F(ReplicaTest, AppliesASnapshotThenBatchesInOrder) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, false, {UserNamed("u"), Tag("a")})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("b")})));
+  v1::Change gone;
+  gone.mutable_tag_deleted()->set_repository("r");
+  gone.mutable_tag_deleted()->set_tag("a");
+  ASSERT_TRUE(replica_->Apply(Following({Tag("c"), gone})));
+  EXPECT_EQ(Tags(), (Names{"b", "c"}));
+  EXPECT_EQ(replica_->position().sequence(), 9u);
+  EXPECT_NE(users_.Find("u"), nullptr);
+}
+
+TEST_F(ReplicaTest, I10BatchAndPositionAreOne) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("a")})));
+  ASSERT_TRUE(replica_->Apply(Following({Tag("b"), UserNamed("u")})));
+  const v1::Position position = replica_->position();
+  users_.ReplaceAll({});
+  Open();
+  EXPECT_EQ(replica_->position().SerializeAsString(), position.SerializeAsString());
+  EXPECT_EQ(Tags(), (Names{"a", "b"}));
+  EXPECT_NE(users_.Find("u"), nullptr);
+}
+
+TEST_F(ReplicaTest, I10BatchOfAnotherHistoryIsRefusedWhole) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("a")})));
+  v1::StoreMessage::Batch batch = Following({Tag("b")});
+  batch.set_hash(std::string(32, 'x'));
+  const Result<void> applied = replica_->Apply(batch);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(Tags(), Names{"a"});
+  EXPECT_EQ(replica_->position().sequence(), 7u);
+}
+
+TEST_F(ReplicaTest, I10BatchThatLeavesAGapIsRefused) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {})));
+  v1::StoreMessage::Batch batch = Following({Tag("b")});
+  batch.set_from(8);
+  batch.set_to(9);
+  const Result<void> applied = replica_->Apply(batch);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(ReplicaTest, UnfinishedSnapshotLeavesTheOlderOneServing) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("a")})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(20, false, {UserNamed("u"), Tag("b")})));
+  EXPECT_EQ(Tags(), Names{"a"});
+  EXPECT_NE(users_.Find("u"), nullptr) << "users apply at once";
+  Open();  // as after a crash
+  EXPECT_EQ(Tags(), Names{"a"});
+  EXPECT_EQ(replica_->position().sequence(), 7u);
+  EXPECT_NE(users_.Find("u"), nullptr);
+  RemoveAllGarbage();
+  EXPECT_EQ(RowsInGenerations(), 1u);
+  EXPECT_EQ(Tags(), Names{"a"});
+}
+
+TEST_F(ReplicaTest, SnapshotTakesThePlaceOfTheOlderOneWhole) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {UserNamed("old"), Tag("a"), Tag("b")})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(3, true, {UserNamed("new"), Tag("b", "other")})));
+  EXPECT_EQ(Tags(), Names{"b"});
+  EXPECT_EQ(replica_->position().sequence(), 3u);
+  EXPECT_EQ(users_.Find("old"), nullptr);
+  EXPECT_NE(users_.Find("new"), nullptr);
+  RemoveAllGarbage();
+  EXPECT_EQ(RowsInGenerations(), 1u);
+  Open();
+  EXPECT_EQ(users_.Find("old"), nullptr);
+}
+
+TEST_F(ReplicaTest, SnapshotWithoutUsersRemovesThemAll) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {UserNamed("old")})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(8, true, {})));
+  EXPECT_EQ(users_.Find("old"), nullptr);
+}
+
+TEST_F(ReplicaTest, AbandonedSnapshotIsNotMixedWithTheNext) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, false, {Tag("a")})));
+  replica_->AbandonSnapshot();
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(8, true, {Tag("b")})));
+  EXPECT_EQ(Tags(), Names{"b"});
+  RemoveAllGarbage();
+  EXPECT_EQ(Tags(), Names{"b"});
+}
+
+TEST_F(ReplicaTest, KeepsTheLastProof) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {})));
+  ASSERT_TRUE(replica_->RecordProof(123456));
+  Open();
+  EXPECT_EQ(replica_->proven_ms(), 123456);
+}
+
+TEST_F(ReplicaTest, LargeGarbageGoesInSteps) {
+  std::vector<v1::Change> rows;
+  for (int i = 0; i < 2500; ++i) rows.push_back(Tag("t" + std::to_string(i)));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, rows)));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(8, true, {Tag("b")})));
+  int steps = 0;
+  while (*replica_->RemoveGarbage()) ++steps;
+  EXPECT_GE(steps, 2);
+  EXPECT_EQ(RowsInGenerations(), 1u);
+}
+
+}  // namespace
+}  // namespace outport::node

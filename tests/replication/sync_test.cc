@@ -1,0 +1,222 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "registry/rpc/unary.h"
+#include "tests/replication/test_node.h"
+
+namespace outport {
+namespace {
+
+class SyncTest : public FleetTest {
+ protected:
+  void PublishTags(const std::string& prefix, int count) {
+    for (int i = 0; i < count; ++i) {
+      store_->PublishTag(kApp, prefix + std::to_string(i), DigestOf(prefix));
+    }
+  }
+  // All rows of the store that nodes have, against the node's.
+  void ExpectSameRows(TestNode& node) {
+    for (const std::string prefix : {"repository/", "manifest/", "link/", "tag/"}) {
+      SCOPED_TRACE(prefix);
+      const uint64_t generation = GenerationOf(node);
+      EXPECT_EQ(Rows(store_->meta(), "", prefix),
+                Rows(node.meta(), node::GenerationPrefix(generation), prefix));
+    }
+    EXPECT_EQ(Rows(store_->meta(), "", "user/"), Rows(node.meta(), "", "user/"));
+  }
+
+ private:
+  static uint64_t GenerationOf(TestNode& node) {
+    v1::ReplicaRow row;
+    EXPECT_TRUE(row.ParseFromString(node.meta().Get(keys::kReplica)->value()));
+    return row.generation();
+  }
+  static std::map<std::string, std::string> Rows(MetaStore& meta, const std::string& generation,
+                                                 const std::string& prefix) {
+    std::map<std::string, std::string> rows;
+    ScanRange range{.prefix = generation + prefix, .after = "", .limit = 1000};
+    for (;;) {
+      const auto page = *meta.Scan(range);
+      for (const KeyValue& row : page) rows[row.key.substr(generation.size())] = row.value;
+      if (page.size() < range.limit) return rows;
+      range.after = page.back().key;
+    }
+  }
+};
+
+TEST_F(SyncTest, FollowsFromASnapshotAndThenByChanges) {
+  store_->PublishUser("anna");
+  store_->PublishImage(kApp, "first");
+  const auto node = JoinNode();
+  EXPECT_EQ(node->Snapshots(), 1);
+  ExpectSameRows(*node);
+  EXPECT_NE(node->users.Find("anna"), nullptr);
+
+  PublishTags("v", 20);
+  store_->DeleteTag(kApp, "v3");
+  store_->PublishUser("berta");
+  EXPECT_TRUE(Eventually([&] { return node->HasReached(*store_); }));
+  ExpectSameRows(*node);
+  EXPECT_NE(node->users.Find("berta"), nullptr);
+  EXPECT_EQ(node->Snapshots(), 1);
+}
+
+TEST_F(SyncTest, TellsTheStoreHowFarItIs) {
+  const auto node = JoinNode();
+  PublishTags("v", 3);
+  EXPECT_TRUE(Eventually([&] {
+    const auto presence = store_->nodes.Find("eu-west");
+    return presence->connected && presence->acknowledged_sequence == store_->Head().sequence &&
+           presence->last_ping_ms != 0 && presence->version == "test";
+  }));
+}
+
+TEST_F(SyncTest, RestartedNodeGoesOnFromItsPosition) {
+  JoinNode().reset();
+  PublishTags("v", 1200);  // several batches
+  const auto node = JoinNode();
+  EXPECT_EQ(node->Snapshots(), 0);
+  ExpectSameRows(*node);
+}
+
+TEST_F(SyncTest, RestartedStoreIsFollowedAgain) {
+  const auto node = JoinNode();
+  store_->Stop();
+  EXPECT_TRUE(Eventually([&] { return !node->IsConnected(); }));
+  PublishTags("v", 10);
+  store_->Start();
+  EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+  EXPECT_EQ(node->Snapshots(), 1);
+  ExpectSameRows(*node);
+}
+
+TEST_F(SyncTest, I10AnotherHistoryWithTheSameNumbersIsSeen) {
+  store_->PublishTag(kApp, "a", DigestOf("a"));
+  auto node = JoinNode();
+  node.reset();
+  // A copy of the store that went another way: same epoch, same sequence, other content.
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other");
+  other->AddNode("eu-west");
+  other->PublishRepository(kApp);
+  other->PublishTag(kApp, "b", DigestOf("b"));
+  store_->Stop();
+  other->UsePortOf(*store_);
+  store_ = std::move(other);
+  store_->Start();
+
+  node = JoinNode();
+  EXPECT_EQ(node->Snapshots(), 1);
+  ExpectSameRows(*node);
+}
+
+TEST_F(SyncTest, I10NewEpochIsAnotherHistory) {
+  PublishTags("v", 3);
+  auto node = JoinNode();
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
+  other->AddNode("eu-west");
+  other->PublishRepository("other/app");
+  store_->Stop();
+  other->UsePortOf(*store_);
+  store_ = std::move(other);
+  store_->Start();
+  EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+  EXPECT_EQ(node->Snapshots(), 2);
+  ExpectSameRows(*node);
+}
+
+TEST_F(SyncTest, I10SnapshotWhileWritesGoOn) {
+  PublishTags("before", 3000);
+  std::thread writer([this] { PublishTags("during", 800); });
+  const auto node = StartNode();
+  writer.join();
+  EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+  EXPECT_EQ(node->Snapshots(), 1);
+  ExpectSameRows(*node);
+}
+
+TEST_F(SyncTest, I10CutStreamsAreResumed) {
+  const auto node = JoinNode();
+  std::thread writer([this] { PublishTags("v", 2000); });
+  for (int cut = 0; cut < 10; ++cut) {
+    const uint64_t seen = node->sequence();
+    EXPECT_TRUE(Eventually([&] { return node->sequence() > seen || node->HasReached(*store_); }));
+    store_->nodes.Cut("eu-west");
+  }
+  writer.join();
+  EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+  EXPECT_EQ(node->Snapshots(), 1);
+  EXPECT_GT(node->Count("outport_node_sync_connections_total"), 1);
+  ExpectSameRows(*node);
+}
+
+TEST_F(SyncTest, I9NodeThatLostItsFolderComesBackTheSame) {
+  store_->PublishUser("anna");
+  const TestStore::Image image = store_->PublishImage(kApp, "first");
+  store_->PublishTag(kApp, "latest", image.digest);
+  auto node = JoinNode();
+  node->PullWhole(kApp, image);
+  node.reset();
+  std::filesystem::remove_all(folder_ / "node");
+
+  node = JoinNode();
+  ExpectSameRows(*node);
+  const auto manifest = node->Get(kApp, "latest");
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(manifest->info.digest, image.digest);
+  EXPECT_EQ(*node->ReadBlob(kApp, image.blobs[0]), "config of first");
+}
+
+TEST_F(SyncTest, SecondStreamOfANodeTakesThePlaceOfTheFirst) {
+  bool first_cut = false;
+  const uint64_t first = store_->nodes.Enter("n", "a", [&] { first_cut = true; });
+  const uint64_t second = store_->nodes.Enter("n", "b", [] {});
+  EXPECT_TRUE(first_cut);
+  store_->nodes.Leave("n", first);  // late: the second one stands
+  EXPECT_TRUE(store_->nodes.Find("n")->connected);
+  EXPECT_EQ(store_->nodes.Find("n")->address, "b");
+  store_->nodes.Leave("n", second);
+  EXPECT_FALSE(store_->nodes.Find("n")->connected);
+}
+
+// A node's questions, made by hand.
+class AccessTest : public FleetTest {
+ protected:
+  Error Ask(const rpc::TlsIdentity& identity) {
+    const auto stub = v1::Replication::NewStub(rpc::Dial(store_->address(), identity, true));
+    const auto answer = loop_.RunToEnd([&]() -> net::awaitable<Result<v1::ResolveResponse>> {
+      auto invoke = [&](auto... arguments) { stub->async()->Resolve(arguments...); };
+      v1::ResolveRequest request;
+      request.set_repository(kApp);
+      request.set_reference("latest");
+      rpc::CallOptions options{
+          .operation = "asking", .timeout = std::chrono::seconds(5), .request_id = ""};
+      co_return co_await rpc::Call<v1::ResolveResponse>(invoke, request, options);
+    });
+    return answer.has_value() ? Error{ErrorCode::kInternal, "was answered"} : answer.error();
+  }
+};
+
+TEST_F(AccessTest, OnlyNodesMayAsk) {
+  EXPECT_EQ(Ask(authority_.Issue(Role::kClient, "laptop")).code, ErrorCode::kDenied);
+  EXPECT_EQ(Ask(authority_.Issue(Role::kAdmin, "root")).code, ErrorCode::kDenied);
+  rpc::TlsIdentity nobody = identity_;
+  nobody.certificate_chain.clear();
+  nobody.private_key.clear();
+  EXPECT_EQ(Ask(nobody).code, ErrorCode::kUnauthorized);
+}
+
+TEST_F(AccessTest, NodeThatWasRemovedIsToldHowToComeBack) {
+  const Error error = Ask(authority_.Issue(Role::kNode, "removed"));
+  EXPECT_EQ(error.code, ErrorCode::kDenied);
+  EXPECT_THAT(error.message, testing::HasSubstr("outportctl node invite"));
+  TestNode node(loop_, authority_.Issue(Role::kNode, "removed"), folder_ / "removed",
+                store_->address(), clock_);
+  EXPECT_TRUE(Eventually([&] { return node.Count("outport_node_sync_connections_total") > 2; }));
+  EXPECT_FALSE(node.IsConnected());
+  EXPECT_EQ(node.sequence(), 0u);
+}
+
+}  // namespace
+}  // namespace outport

@@ -1,0 +1,177 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "node/mirror.h"
+#include "node/sync_client.h"
+#include "registry/storage/disk_blob_store.h"
+#include "tests/replication/test_store.h"
+
+namespace outport {
+
+// A node without its ports: a data folder that follows a TestStore, and the Registry over it.
+class TestNode {
+ public:
+  TestNode(Loop& loop, const rpc::TlsIdentity& identity, const std::filesystem::path& folder,
+           const std::string& store, const Clock& clock)
+      : loop_(loop),
+        meta_(OpenMeta(folder)),
+        blobs_(*DiskBlobStore::Open(files_, folder, "fetch")),
+        channel_(rpc::Dial(store, identity, true)),
+        tasks_(loop.executor(), Log::ToStandardError(LogLevel::kError)),
+        replica_(*node::Replica::Open(*meta_, users)),
+        freshness_(clock, replica_->proven_ms()),
+        sync_({channel_, *replica_, freshness_, sync_pool_, tasks_, clock, metrics, Log::Nowhere(),
+               "test"}),
+        mirror_({.channel = channel_,
+                 .blob_channels = {rpc::Dial(store, identity, true)},
+                 .meta = *meta_,
+                 .blobs = *blobs_,
+                 .replica = *replica_,
+                 .freshness = freshness_,
+                 .pool = pool_,
+                 .tasks = tasks_,
+                 .clock = clock,
+                 .metrics = metrics,
+                 .log = Log::Nowhere(),
+                 .store_name = "store",
+                 .store_is_connected = [this] { return sync_.IsConnected(); }}),
+        rows_(*meta_, *replica_) {
+    EXPECT_TRUE(mirror_.Recover());
+    sync_.Start();
+  }
+  ~TestNode() {
+    mirror_.Stop();
+    sync_.Stop();
+    EXPECT_TRUE(tasks_.DrainBlocking(std::chrono::steady_clock::now() + 10s));
+    pool_.Stop();
+    sync_pool_.Stop();
+  }
+
+  // Follows the store no longer, but can still ask it.
+  void StopSync() {
+    sync_.Stop();
+    EXPECT_TRUE(Eventually([this] { return !sync_.IsConnected(); }));
+  }
+  bool IsConnected() const { return sync_.IsConnected(); }
+  uint64_t sequence() const { return replica_->position().sequence(); }
+  bool HasReached(const TestStore& store) const {
+    const LogPosition head = store.Head();
+    return replica_->position().sequence() == head.sequence &&
+           replica_->position().hash() == AsText(head.hash);
+  }
+  // Level with the store, and proven so.
+  bool Follows(const TestStore& store) const {
+    const auto age = freshness_.Staleness();
+    return HasReached(store) && IsConnected() && age.has_value() && *age < 2s;
+  }
+  double Count(const std::string& name, const Metrics::Labels& labels = {}) {
+    return metrics.Counter(name, "", labels).Value();
+  }
+  double Snapshots() { return Count("outport_node_snapshots_total"); }
+  double Resolves() {
+    return Count("outport_node_resolves_total", {{"result", "found"}}) +
+           Count("outport_node_resolves_total", {{"result", "absent"}}) +
+           Count("outport_node_resolves_total", {{"result", "failed"}});
+  }
+
+  Result<StoredManifest> Get(const std::string& repository, const std::string& reference) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<StoredManifest>> {
+      const RepositoryName name = *RepositoryName::Parse(repository);
+      const Reference parsed = *ParseReference(reference);
+      co_return co_await mirror_.registry().GetManifest(caller_, name, parsed);
+    });
+  }
+  Result<ManifestInfo> Stat(const std::string& repository, const std::string& reference) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<ManifestInfo>> {
+      const RepositoryName name = *RepositoryName::Parse(repository);
+      const Reference parsed = *ParseReference(reference);
+      co_return co_await mirror_.registry().StatManifest(caller_, name, parsed);
+    });
+  }
+  Result<std::string> ReadBlob(const std::string& repository, const Digest& digest) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<std::string>> {
+      const RepositoryName name = *RepositoryName::Parse(repository);
+      CO_TRY(const auto body, co_await mirror_.registry().OpenBlob(caller_, name, digest));
+      std::string content;
+      while (content.size() < body->info().size_bytes) {
+        CO_TRY(const Bytes bytes, co_await body->Read(content.size(), 1 << 20));
+        content += AsText(bytes);
+      }
+      co_return content;
+    });
+  }
+  Result<Page> ListTags(const std::string& repository, const PageRequest& page = {"", 100}) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<Page>> {
+      const RepositoryName name = *RepositoryName::Parse(repository);
+      co_return co_await mirror_.registry().ListTags(caller_, name, page);
+    });
+  }
+  Result<Page> ListRepositories(const PageRequest& page = {"", 100}) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<Page>> {
+      const std::function<bool(const RepositoryName&)> all = [](const auto&) { return true; };
+      co_return co_await mirror_.registry().ListRepositories(caller_, page, all);
+    });
+  }
+  void PullWhole(const std::string& repository, const TestStore::Image& image) {
+    EXPECT_TRUE(Get(repository, image.digest.ToString()));
+    for (const Digest& blob : image.blobs) EXPECT_TRUE(ReadBlob(repository, blob));
+  }
+  Registry& registry() { return mirror_.registry(); }
+  const node::ReplicaRows& rows() const { return rows_; }
+  MetaStore& meta() { return *meta_; }
+
+  UserDirectory users;
+  Metrics metrics;
+
+ private:
+  Loop& loop_;
+  const Caller caller_{.user = "u", .certificate = "c", .address = "a", .request_id = "r-1"};
+  PosixFileSystem files_;
+  std::unique_ptr<MetaStore> meta_;
+  std::unique_ptr<DiskBlobStore> blobs_;
+  std::shared_ptr<grpc::Channel> channel_;
+  BlockingPool pool_{"node", 4, 1000};
+  BlockingPool sync_pool_{"sync", 1, 64};
+  TaskGroup tasks_;
+  std::unique_ptr<node::Replica> replica_;
+  node::Freshness freshness_;
+  node::SyncClient sync_;
+  node::Mirror mirror_;
+  node::ReplicaRows rows_;
+};
+
+// A store with one node's place in it.
+class FleetTest : public testing::Test {
+ protected:
+  FleetTest() {
+    store_ = std::make_unique<TestStore>(loop_, authority_, folder_ / "store");
+    store_->AddNode("eu-west");
+    store_->PublishRepository("library/app");
+    store_->Start();
+  }
+  std::unique_ptr<TestNode> StartNode() {
+    return std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(),
+                                      clock_);
+  }
+  // A node that follows the store.
+  std::unique_ptr<TestNode> JoinNode() {
+    auto node = StartNode();
+    EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+    return node;
+  }
+  static Digest DigestOf(const std::string& text) {
+    return Digest::Of(DigestAlgorithm::kSha256, AsBytes(text));
+  }
+
+  static constexpr const char* kApp = "library/app";
+  Loop loop_;
+  TestFolder folder_;
+  TestAuthority authority_;
+  const rpc::TlsIdentity identity_ = authority_.Issue(Role::kNode, "eu-west");
+  ShiftedClock clock_;
+  std::unique_ptr<TestStore> store_;
+};
+
+}  // namespace outport

@@ -1,0 +1,212 @@
+#pragma once
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/change_rows.h"
+#include "registry/base/file.h"
+#include "registry/base/task_group.h"
+#include "registry/oci/manifest.h"
+#include "registry/rpc/channel.h"
+#include "registry/security/pki.h"
+#include "registry/storage/disk_blob_store.h"
+#include "registry/storage/keys.h"
+#include "store/read_blob.h"
+#include "store/replication_service.h"
+#include "tests/replication/loop.h"
+
+namespace outport {
+
+// A private authority and what it issues.
+class TestAuthority {
+ public:
+  rpc::TlsIdentity Issue(Role role, const std::string& name) const {
+    const std::string key = pki::CreatePrivateKey();
+    const pki::LeafOptions options{.role = role,
+                                   .name = name,
+                                   .host_names = {"127.0.0.1"},
+                                   .server = role == Role::kStore,
+                                   .client = true,
+                                   .lifetime = std::chrono::hours(1)};
+    const std::string leaf = pki::Issue(authority_, *pki::CreateRequest(key), options)->certificate;
+    return {leaf + authority_.issuing.certificate, key,
+            authority_.root.certificate + authority_.issuing.certificate};
+  }
+
+ private:
+  const pki::Authority authority_ = *pki::CreateAuthority("outport");
+};
+
+// The store's replication service over a data folder and real gRPC. Changes are made by its own
+// small transactions: the row and the record of each.
+class TestStore {
+ public:
+  struct Image {
+    Digest digest;
+    std::vector<Digest> blobs;
+  };
+
+  TestStore(Loop& loop, const TestAuthority& authority, const std::filesystem::path& folder,
+            std::string epoch = "epoch-1")
+      : loop_(loop),
+        identity_(authority.Issue(Role::kStore, "store")),
+        epoch_(std::move(epoch)),
+        meta_(OpenMeta(folder)),
+        blobs_(*DiskBlobStore::Open(files_, folder, "uploads")) {
+    policy.set_max_staleness_ms(2000);
+    policy.set_stale_if_error_ms(24 * 3600 * 1000);
+    policy.set_serve_stale(true);
+  }
+  ~TestStore() {
+    Stop();
+    pool_.Stop();
+  }
+
+  // Listens; after a Stop() on the same port again.
+  void Start() {
+    tasks_ = std::make_unique<TaskGroup>(loop_.executor(), Log::Nowhere());
+    read_blob_ =
+        std::make_unique<store::ReadBlob>(stored_, pool_, *tasks_, metrics, Log::Nowhere());
+    service_ = std::make_unique<store::ReplicationService>(
+        store::ReplicationService::Parts{*meta_, *read_blob_, pool_, *tasks_, nodes, clock_,
+                                         metrics, Log::Nowhere(), epoch_, "outport", policy});
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
+                             rpc::FleetServerCredentials(identity_), &port_);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+  void Stop() {
+    if (server_ == nullptr) return;
+    server_->Shutdown(std::chrono::system_clock::now());
+    EXPECT_TRUE(tasks_->DrainBlocking(std::chrono::steady_clock::now() + 10s));
+    server_.reset();
+    service_.reset();
+    read_blob_.reset();
+    tasks_.reset();
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  void UsePortOf(const TestStore& other) { port_ = other.port_; }
+
+  void AddNode(const std::string& name) {
+    v1::NodeRow row;
+    row.set_name(name);
+    const auto transaction = meta_->Begin();
+    ASSERT_TRUE(transaction->Put(keys::Node(name), row.SerializeAsString()));
+    ASSERT_TRUE(transaction->Commit());
+  }
+  void Publish(const std::vector<v1::Change>& changes) {
+    const auto transaction = meta_->Begin();
+    for (const v1::Change& change : changes) {
+      const node::RowChange row = node::ToRowChange(change)->value();
+      ASSERT_TRUE(row.value.has_value() ? transaction->Put(row.key, *row.value)
+                                        : transaction->Delete(row.key));
+      transaction->Append(change.SerializeAsString());
+    }
+    ASSERT_TRUE(transaction->Commit());
+  }
+
+  void PublishUser(const std::string& name) {
+    v1::Change change;
+    change.mutable_user_set()->set_name(name);
+    Publish({change});
+  }
+  void PublishRepository(const std::string& repository) {
+    v1::Change change;
+    change.mutable_repository()->set_repository(repository);
+    Publish({change});
+  }
+  void PublishTag(const std::string& repository, const std::string& tag, const Digest& digest) {
+    v1::Change change;
+    change.mutable_tag_set()->set_repository(repository);
+    change.mutable_tag_set()->set_tag(tag);
+    change.mutable_tag_set()->mutable_row()->set_digest(digest.ToString());
+    change.mutable_tag_set()->mutable_row()->set_media_type(std::string(media_type::kOciManifest));
+    Publish({change});
+  }
+  void DeleteTag(const std::string& repository, const std::string& tag) {
+    v1::Change change;
+    change.mutable_tag_deleted()->set_repository(repository);
+    change.mutable_tag_deleted()->set_tag(tag);
+    Publish({change});
+  }
+  Digest PublishBlob(const std::string& repository, const std::string& bytes) {
+    const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(bytes));
+    auto writer = *blobs_->Create(digest);
+    EXPECT_TRUE(writer->Append(AsBytes(bytes)));
+    const BlobLocation location = *writer->Commit(digest);
+    v1::BlobRow row;
+    row.set_size_bytes(bytes.size());
+    row.set_object(location.object);
+    row.mutable_checksums()->Assign(location.checksums.begin(), location.checksums.end());
+    const auto transaction = meta_->Begin();
+    EXPECT_TRUE(transaction->Put(keys::Blob(digest), row.SerializeAsString()));
+    EXPECT_TRUE(transaction->Commit());
+    v1::Change change;
+    change.mutable_link()->set_repository(repository);
+    change.mutable_link()->set_digest(digest.ToString());
+    change.mutable_link()->mutable_row()->set_size_bytes(bytes.size());
+    Publish({change});
+    return digest;
+  }
+  Digest PublishManifest(const std::string& repository, const std::string& body,
+                         std::string_view media_type) {
+    const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(body));
+    const auto transaction = meta_->Begin();
+    EXPECT_TRUE(transaction->Put(keys::Content(digest), body));
+    EXPECT_TRUE(transaction->Commit());
+    v1::Change change;
+    change.mutable_manifest_put()->set_repository(repository);
+    change.mutable_manifest_put()->set_digest(digest.ToString());
+    change.mutable_manifest_put()->mutable_row()->set_media_type(std::string(media_type));
+    change.mutable_manifest_put()->mutable_row()->set_size_bytes(body.size());
+    Publish({change});
+    return digest;
+  }
+  // An image of a config and a layer, both with `content` in them.
+  Image PublishImage(const std::string& repository, const std::string& content) {
+    const std::string config = "config of " + content;
+    const std::string layer = "layer of " + content;
+    const Digest config_digest = PublishBlob(repository, config);
+    const Digest layer_digest = PublishBlob(repository, layer);
+    const std::string body =
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":)"
+        R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
+        config_digest.ToString() + R"(","size":)" + std::to_string(config.size()) +
+        R"(},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")" +
+        layer_digest.ToString() + R"(","size":)" + std::to_string(layer.size()) + "}]}";
+    const Digest digest = PublishManifest(repository, body, media_type::kOciManifest);
+    return {digest, {config_digest, layer_digest}};
+  }
+
+  LogPosition Head() const { return *meta_->Head(); }
+  MetaStore& meta() { return *meta_; }
+
+  v1::FreshnessPolicy policy;  // read by Start()
+  store::NodeDirectory nodes;
+  Metrics metrics;
+
+ private:
+  Loop& loop_;
+  const rpc::TlsIdentity identity_;
+  const std::string epoch_;
+  int port_ = 0;
+  PosixFileSystem files_;
+  SystemClock clock_;
+  std::unique_ptr<MetaStore> meta_;
+  std::unique_ptr<DiskBlobStore> blobs_;
+  store::Blobs stored_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
+  BlockingPool pool_{"store", 4, 1000};
+  std::unique_ptr<TaskGroup> tasks_;
+  std::unique_ptr<store::ReadBlob> read_blob_;
+  std::unique_ptr<store::ReplicationService> service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace outport
