@@ -15,6 +15,8 @@ void RocksLog::Logv(rocksdb::InfoLogLevel level, const char* format, va_list arg
   std::array<char, 1024> text{};  // longer lines are cut
   std::vsnprintf(text.data(), text.size(), format, arguments);
   const std::string_view message(text.data());
+  // RocksDB warns of its own default at every start.
+  if (message.find("Transaction write_policy is 0") != std::string_view::npos) return;
   if (level == rocksdb::InfoLogLevel::WARN_LEVEL) {
     log_.Warning("rocksdb", {{"message", message}});
   } else {

@@ -20,7 +20,7 @@ class BlobsTest : public testing::Test {
   }
   // Changes a byte of every object on the disk.
   void Rot() {
-    for (const auto& path : store_.folder.Files("blobs")) {
+    for (const auto& path : store_.Files("blobs")) {
       std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
       const char first = static_cast<char>(file.get());
       file.seekp(0);
@@ -65,8 +65,8 @@ TEST_F(BlobsTest, AWrongDigestIsRefusedAndLeavesNothing) {
             ErrorCode::kNameUnknown);
   EXPECT_EQ(store_.Head(), 0u);
   EXPECT_EQ(Intents(), 0u);
-  EXPECT_TRUE(store_.folder.Files("blobs").empty());
-  EXPECT_TRUE(store_.folder.Files("uploads").empty());
+  EXPECT_TRUE(store_.Files("blobs").empty());
+  EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
 TEST_F(BlobsTest, AWrongDigestOfBytesThatAreHereIsRefused) {
@@ -78,8 +78,8 @@ TEST_F(BlobsTest, AWrongDigestOfBytesThatAreHereIsRefused) {
 TEST_F(BlobsTest, EqualBytesAreStoredOnce) {
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
   ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());
-  EXPECT_EQ(store_.folder.Files("blobs").size(), 1u);
-  EXPECT_TRUE(store_.folder.Files("uploads").empty());
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
+  EXPECT_TRUE(store_.Files("uploads").empty());
   EXPECT_EQ(*store_.PullBlob("b", Sha256("hello")), "hello");
 }
 
@@ -123,7 +123,7 @@ TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
             ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.PushManifest("a", "v1", ImageManifest({"hello"}))),
             ErrorCode::kManifestBlobUnknown);
-  EXPECT_EQ(store_.folder.Files("quarantine").size(), 1u);
+  EXPECT_EQ(store_.Files("quarantine").size(), 1u);
   EXPECT_EQ(Intents(), 0u);
 
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
@@ -132,10 +132,10 @@ TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
 
 TEST_F(BlobsTest, BytesThatAreGoneAreUnknownAndAPushHealsThem) {
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
-  for (const auto& path : store_.folder.Files("blobs")) std::filesystem::remove(path);
+  for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
   ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());  // before anybody noticed
   EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
-  for (const auto& path : store_.folder.Files("blobs")) std::filesystem::remove(path);
+  for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
   EXPECT_EQ(CodeOf(store_.PullBlob("a", Sha256("hello"))), ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("a"), Sha256("hello"))),
             ErrorCode::kBlobUnknown);
@@ -155,10 +155,10 @@ TEST_F(BlobsTest, StartUpRemovesTheObjectOfAnUnfinishedCommit) {
     ASSERT_TRUE(WriteRow(*transaction, keys::Intent(object), intent).has_value());
   }
   ASSERT_TRUE(transaction->Commit().has_value());
-  EXPECT_EQ(store_.folder.Files("blobs").size(), 2u);
+  EXPECT_EQ(store_.Files("blobs").size(), 2u);
   store_.Reopen();
   EXPECT_EQ(Intents(), 0u);
-  EXPECT_EQ(store_.folder.Files("blobs").size(), 1u);
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
   EXPECT_EQ(*store_.PullBlob("a", Sha256("kept")), "kept");
 }
 

@@ -49,7 +49,7 @@ TEST(ContentConcurrency, PushesThatShareLayersDoNotHinderEachOther) {
   }
   // One object a digest, whoever won.
   const auto rows = store.meta->Scan({.prefix = std::string(keys::kBlobs), .after = {}});
-  EXPECT_EQ(rows->size(), store.folder.Files("blobs").size());
+  EXPECT_EQ(rows->size(), store.Files("blobs").size());
   EXPECT_TRUE(store.meta->Scan({.prefix = std::string(keys::kIntents), .after = {}})->empty());
 }
 

@@ -32,23 +32,47 @@ std::string IndexManifest(const std::vector<std::string>& manifests) {
          R"(","manifests":[)" + children + "]}";
 }
 
-void TestContent::Open() {
-  auto opened_meta = OpenRocksMetaStore({.folder = folder.path() / "meta"}, Log::Nowhere());
-  ASSERT_TRUE(opened_meta.has_value()) << opened_meta.error().message;
-  meta = *std::move(opened_meta);
-  auto opened_bytes = DiskBlobStore::Open(files, folder.path(), "uploads");
-  ASSERT_TRUE(opened_bytes.has_value()) << opened_bytes.error().message;
-  bytes = *std::move(opened_bytes);
-  content = std::make_unique<Content>(*meta, *bytes, clock, Log::Nowhere());
-  ASSERT_TRUE(bytes->DiscardUncommitted().has_value());
-  ASSERT_TRUE(content->blobs.SettleIntents().has_value());
+std::vector<std::filesystem::path> FilesUnder(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored)) {
+    if (entry.is_regular_file()) found.push_back(entry.path());
+  }
+  return found;
 }
 
-void TestContent::Reopen() {
+TestContent::TestContent()
+    : folder_(std::make_unique<TemporaryFolder>()),
+      files_(real_files_),
+      env_(nullptr),
+      root(folder_->path()) {
+  const Result<void> opened = Open();
+  EXPECT_TRUE(opened.has_value()) << opened.error().message;
+}
+
+TestContent::TestContent(std::filesystem::path path, FileSystem& files, rocksdb::Env* env)
+    : files_(files), env_(env), root(std::move(path)) {}
+
+Result<void> TestContent::Open() {
+  TRY(meta, OpenRocksMetaStore({.folder = root / "meta", .env = env_}, Log::Nowhere()));
+  TRY(bytes, DiskBlobStore::Open(files_, root, "uploads"));
+  content = std::make_unique<Content>(*meta, *bytes, clock, Log::Nowhere());
+  TRY_VOID(bytes->DiscardUncommitted());
+  TRY(const size_t settled, content->blobs.SettleIntents());
+  static_cast<void>(settled);
+  return {};
+}
+
+void TestContent::Close() {
   content.reset();
   bytes.reset();
   meta.reset();
-  Open();
+}
+
+void TestContent::Reopen() {
+  Close();
+  const Result<void> opened = Open();
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
 }
 
 Result<PushedBlob> TestContent::PushBlob(const std::string& repository, const std::string& text) {

@@ -12,35 +12,9 @@
 #include "registry/storage/rocks_meta_store.h"
 #include "store/content.h"
 #include "tests/store/manual_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace outport::store {
-
-// A data folder of its own, gone with the object.
-class DataFolder {
- public:
-  DataFolder()
-      : path_(std::filesystem::path(testing::TempDir()) / ("outport-store-" + RandomHex(8))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  DataFolder(const DataFolder&) = delete;
-  DataFolder& operator=(const DataFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  // Every file under a folder of it.
-  std::vector<std::filesystem::path> Files(const std::string& folder) const {
-    std::vector<std::filesystem::path> found;
-    std::error_code ignored;
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(path_ / folder, ignored)) {
-      if (entry.is_regular_file()) found.push_back(entry.path());
-    }
-    return found;
-  }
-
- private:
-  const std::filesystem::path path_;
-};
 
 inline RepositoryName Repo(const std::string& name) { return *RepositoryName::Parse(name); }
 inline Reference Ref(const std::string& text) { return *ParseReference(text); }
@@ -53,12 +27,20 @@ std::string ImageManifest(const std::vector<std::string>& blobs, const std::stri
 // An index over these manifests.
 std::string IndexManifest(const std::vector<std::string>& manifests);
 
+// Every file under a folder.
+std::vector<std::filesystem::path> FilesUnder(const std::filesystem::path& folder);
+
 // The store's content over RocksDB and a disk, with the verbs of a test.
 class TestContent {
  public:
-  TestContent() { Open(); }
+  // In a folder of its own, open.
+  TestContent();
+  // In `root`, on another disk than the machine's; closed.
+  TestContent(std::filesystem::path root, FileSystem& files, rocksdb::Env* env);
 
-  // Ends and opens again what is on the disk, as a new process would.
+  // Opens what is on the disk, as a new process would.
+  Result<void> Open();
+  void Close();
   void Reopen();
 
   // What a push of one blob does, in one piece.
@@ -77,15 +59,22 @@ class TestContent {
 
   uint64_t Head() const { return meta->Head()->sequence; }
 
-  DataFolder folder;
+  std::vector<std::filesystem::path> Files(const std::string& folder) const {
+    return FilesUnder(root / folder);
+  }
+
+ private:
+  const std::unique_ptr<TemporaryFolder> folder_;
+  PosixFileSystem real_files_;
+  FileSystem& files_;
+  rocksdb::Env* const env_;
+
+ public:
+  const std::filesystem::path root;
   ManualClock clock;
-  PosixFileSystem files;
   std::unique_ptr<MetaStore> meta;
   std::unique_ptr<DiskBlobStore> bytes;
   std::unique_ptr<Content> content;
-
- private:
-  void Open();
 };
 
 // The code of a failure, for comparisons; kInternal with a test failure if it is none.

@@ -29,7 +29,7 @@ class InitTest : public testing::Test {
     EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
     return status.st_mode & 0777;
   }
-  DataFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(InitTest, MakesAStoreThatServes) {

@@ -129,7 +129,7 @@ TEST_F(UploadsTest, ABodyInOnePieceBecomesABlob) {
   ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
   EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
   EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
-  EXPECT_TRUE(store_.folder.Files("uploads").empty());
+  EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
 TEST_F(UploadsTest, LargeBodiesOfOddPiecesArriveWhole) {
@@ -196,8 +196,8 @@ TEST_F(UploadsTest, AMismatchEndsTheSession) {
   EXPECT_EQ(CodeOf(Finish(id, Sha256("other"), ScriptedBody("hello", 5))),
             ErrorCode::kDigestInvalid);
   EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
-  EXPECT_TRUE(store_.folder.Files("uploads").empty());
-  EXPECT_TRUE(store_.folder.Files("blobs").empty());
+  EXPECT_TRUE(store_.Files("uploads").empty());
+  EXPECT_TRUE(store_.Files("blobs").empty());
 }
 
 TEST_F(UploadsTest, ASessionIsOfItsUserAndRepository) {
@@ -233,7 +233,7 @@ TEST_F(UploadsTest, ACancelledSessionIsGone) {
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   ASSERT_TRUE(Await(uploads_->Cancel("ann", Repo("a"), id)).has_value());
   EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
-  EXPECT_TRUE(store_.folder.Files("uploads").empty());
+  EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
 TEST_F(UploadsTest, IdleSessionsExpireAndBusyOnesDoNot) {
@@ -247,7 +247,7 @@ TEST_F(UploadsTest, IdleSessionsExpireAndBusyOnesDoNot) {
   EXPECT_EQ(uploads_->Expire(), 1u);
   EXPECT_EQ(StatCode(idle), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(Received(used), 5u);
-  EXPECT_EQ(store_.folder.Files("uploads").size(), 1u);
+  EXPECT_EQ(store_.Files("uploads").size(), 1u);
 }
 
 TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
@@ -273,13 +273,13 @@ TEST_F(UploadsTest, BodiesBeyondTheLimitAreRefused) {
 TEST_F(UploadsTest, StartUpDiscardsWhatWasOpen) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
-  EXPECT_EQ(store_.folder.Files("uploads").size(), 1u);
+  EXPECT_EQ(store_.Files("uploads").size(), 1u);
   {
-    std::ofstream(store_.folder.path() / "uploads" / "left-by-another-process") << "x";
+    std::ofstream(store_.root / "uploads" / "left-by-another-process") << "x";
   }
   uploads_.reset();
   store_.Reopen();
-  EXPECT_TRUE(store_.folder.Files("uploads").empty());
+  EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
 }  // namespace

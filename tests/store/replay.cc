@@ -1,0 +1,75 @@
+#include "tests/store/replay.h"
+
+#include "store/rows.h"
+#include "tests/store/content_fixture.h"
+
+namespace outport::store {
+namespace {
+
+void Apply(const v1::Change& change, Rows& rows) {
+  const auto digest = [](const std::string& text) { return *Digest::Parse(text); };
+  switch (change.kind_case()) {
+    case v1::Change::kRepository: {
+      const auto& made = change.repository();
+      rows[keys::Repository(Repo(made.repository()))] = made.row().SerializeAsString();
+      return;
+    }
+    case v1::Change::kTagSet: {
+      const auto& set = change.tag_set();
+      rows[keys::TagOf(Repo(set.repository()), *Tag::Parse(set.tag()))] =
+          set.row().SerializeAsString();
+      return;
+    }
+    case v1::Change::kManifestPut: {
+      const auto& put = change.manifest_put();
+      rows[keys::ManifestOf(Repo(put.repository()), digest(put.digest()))] =
+          put.row().SerializeAsString();
+      return;
+    }
+    case v1::Change::kLink: {
+      const auto& link = change.link();
+      rows[keys::Link(Repo(link.repository()), digest(link.digest()))] =
+          link.row().SerializeAsString();
+      return;
+    }
+    default:
+      FAIL() << "a change that no push makes: " << change.ShortDebugString();
+  }
+}
+
+}  // namespace
+
+Rows ScanState(const MetaStore& meta) {
+  Rows rows;
+  for (const std::string_view prefix :
+       {keys::kRepositories, keys::kTags, keys::kManifests, keys::kLinks}) {
+    ScanRange range{.prefix = std::string(prefix), .after = {}, .limit = 7};
+    for (;;) {
+      const auto found = meta.Scan(range);
+      EXPECT_TRUE(found.has_value());
+      for (const KeyValue& row : *found) rows.emplace(row.key, row.value);
+      if (found->size() < range.limit) break;
+      range.after = found->back().key;
+    }
+  }
+  return rows;
+}
+
+Rows ReplayLog(const MetaStore& meta) {
+  Rows rows;
+  uint64_t next = 1;
+  for (;;) {
+    const auto records = meta.ReadLog(next, 5, 1 << 20);
+    EXPECT_TRUE(records.has_value());
+    if (!records.has_value() || records->empty()) return rows;
+    for (const LogRecord& record : *records) {
+      EXPECT_EQ(record.position.sequence, next) << "the log has a gap";
+      ++next;
+      v1::Change change;
+      EXPECT_TRUE(change.ParseFromString(record.record));
+      Apply(change, rows);
+    }
+  }
+}
+
+}  // namespace outport::store
