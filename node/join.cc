@@ -87,8 +87,9 @@ Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::millise
   }
   return Error{ErrorCode::kDenied,
                "the server at " + token.store_address +
-                   " is not of the fleet that this token is for, or somebody stands between; "
-                   "nothing was sent to it: check the address, and ask for a new token"};
+                   " is not of the fleet that this token is for (no certificate of its chain has "
+                   "the root's fingerprint), or somebody stands between; nothing was sent to it: "
+                   "check the address, and ask for a new token"};
 }
 
 Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys,
