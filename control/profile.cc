@@ -22,12 +22,23 @@ Error WithMend(Error error, const std::filesystem::path& folder) {
                    folder.native() + ")"};
 }
 
-Result<void> CheckExpiry(const Profile& profile) {
-  TRY(const auto not_after, pki::NotAfter(profile.identity.certificate_chain));
-  if (not_after > std::chrono::system_clock::now()) return {};
+Error InFile(Error error, const std::filesystem::path& file) {
+  return std::move(error).Within(file.native());
+}
+
+// What gRPC would only say in riddles.
+Result<void> CheckIdentity(const Profile& profile) {
+  const std::filesystem::path certificate = profile.folder / "admin.crt";
+  const auto pair =
+      pki::CheckKeyPair(profile.identity.certificate_chain, profile.identity.private_key);
+  if (!pair.has_value()) return InFile(pair.error(), certificate.native() + " and admin.key");
+  const auto root = pki::Fingerprint(profile.identity.authorities);
+  if (!root.has_value()) return InFile(root.error(), profile.folder / "ca.crt");
+  const auto not_after = pki::NotAfter(profile.identity.certificate_chain);
+  if (!not_after.has_value()) return InFile(not_after.error(), certificate);
+  if (*not_after > std::chrono::system_clock::now()) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               (profile.folder / "admin.crt").native() + " has expired on " +
-                   FormatTime(not_after) +
+               certificate.native() + " has expired on " + FormatTime(*not_after) +
                    "; ask another administrator for a new one: outportctl cert issue NAME --role "
                    "admin"};
 }
@@ -50,7 +61,7 @@ Result<Profile> ReadFiles(const std::filesystem::path& folder) {
 Result<Profile> Profile::Load(const std::filesystem::path& folder) {
   Result<Profile> profile = ReadFiles(folder);
   if (!profile.has_value()) return WithMend(std::move(profile).error(), folder);
-  const Result<void> valid = CheckExpiry(*profile);
+  const Result<void> valid = CheckIdentity(*profile);
   if (!valid.has_value()) return valid.error();
   return profile;
 }

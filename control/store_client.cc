@@ -14,6 +14,11 @@ std::string CauseAndMend(const std::string& message, const Profile& profile) {
            "this name; compare " +
            folder + "/ca.crt with the store's, and check 'store' in " + folder + "/outportctl.yml";
   }
+  if (message.contains("ALPN")) {
+    return "that is not the store's fleet port (5001 unless configured otherwise); check 'store' "
+           "in " +
+           folder + "/outportctl.yml";
+  }
   if (message.contains("Socket closed") || message.contains("onnection reset") ||
       message.contains("Broken pipe") || message.contains("andshake")) {
     return "the connection was closed in the TLS handshake: something else listens there, or the "

@@ -312,6 +312,14 @@ Result<std::string> KeyFingerprint(std::string_view request) {
   return openssl::FingerprintOf(key.get());
 }
 
+Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key) {
+  TRY(const auto certificates, openssl::ReadCertificates(certificate));
+  TRY(const KeyPtr key, openssl::ReadPrivateKey(private_key));
+  if (X509_check_private_key(certificates.front().get(), key.get()) == 1) return {};
+  ERR_clear_error();
+  return Error{ErrorCode::kInvalidArgument, "the private key does not belong to the certificate"};
+}
+
 Result<std::string> Fingerprint(std::string_view pem) {
   TRY(const auto certificates, openssl::ReadCertificates(pem));
   return openssl::FingerprintOf(certificates.front().get());

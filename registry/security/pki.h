@@ -61,6 +61,9 @@ Result<void> CheckHostNames(const std::vector<std::string>& host_names);
 // Lowercase hex SHA-256 of the public key of `request`; refuses what Issue() would refuse.
 Result<std::string> KeyFingerprint(std::string_view request);
 
+// kInvalidArgument unless both can be read and the key is that of the first certificate.
+Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key);
+
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);
 

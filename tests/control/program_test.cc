@@ -141,8 +141,25 @@ TEST_F(ProgramTest, AStoreOfAnotherFleetIsNamed) {
   ExpectOneLine(Control({"user", "list"}), "not accepted");
 }
 
+TEST_F(ProgramTest, OtherCertificatesThanAnAdministratorsAreRefusedWithTheReason) {
+  const fs::path out = folder_.path() / "bob";
+  ASSERT_EQ(Control({"cert", "issue", "bob", "--out", out.native()}).status, 0);
+  fs::rename(out / "client.cert", profile_ / "admin.crt");
+  fs::rename(out / "client.key", profile_ / "admin.key");
+  ExpectOneLine(Control({"user", "list"}), "the caller is spiffe://outport/client/bob");
+
+  const auto stranger = IdentityFrom(*pki::CreateAuthority("outport"), Role::kAdmin, "admin");
+  ASSERT_TRUE(ReplaceFile(profile_ / "admin.crt", stranger.certificate_chain).has_value());
+  ASSERT_TRUE(ReplaceFile(profile_ / "admin.key", stranger.private_key).has_value());
+  ExpectOneLine(Control({"user", "list"}), "does not accept");
+}
+
 TEST_F(ProgramTest, ABadProfileIsNamedWithTheMend) {
   ExpectOneLine(RunWith({"--profile", "/nonexistent", "user", "list"}), "outport-store init");
+  const std::string key = *ReadWholeFile(profile_ / "admin.key");
+  ASSERT_TRUE(ReplaceFile(profile_ / "admin.key", pki::CreatePrivateKey()).has_value());
+  ExpectOneLine(Control({"user", "list"}), "does not belong");
+  ASSERT_TRUE(ReplaceFile(profile_ / "admin.key", key).has_value());
   ::chmod((profile_ / "admin.key").c_str(), 0644);
   ExpectOneLine(Control({"user", "list"}), "chmod 600");
 }

@@ -142,6 +142,16 @@ TEST(Pki, KeyFingerprintIsTheKeysAndNotTheRequests) {
   EXPECT_FALSE(pki::KeyFingerprint("nonsense").has_value());
 }
 
+TEST(Pki, AKeyBelongsToItsCertificateOnly) {
+  const auto& authority = TestAuthority();
+  EXPECT_TRUE(
+      pki::CheckKeyPair(authority.root.certificate, authority.root.private_key).has_value());
+  EXPECT_FALSE(
+      pki::CheckKeyPair(authority.root.certificate, authority.issuing.private_key).has_value());
+  EXPECT_FALSE(pki::CheckKeyPair("nonsense", authority.root.private_key).has_value());
+  EXPECT_FALSE(pki::CheckKeyPair(authority.root.certificate, "nonsense").has_value());
+}
+
 TEST(Pki, FingerprintIsOfTheFirstCertificate) {
   const auto& authority = TestAuthority();
   const auto both = pki::Fingerprint(authority.root.certificate + authority.issuing.certificate);
