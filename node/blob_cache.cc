@@ -19,7 +19,7 @@ BlobCache::BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, Blob
       cached_(meta, blobs, std::move(boot_id), log),
       bodies_{
           source, cached_, disk, metrics, limits.passing, limits.passages, limits.far_ahead_bytes},
-      sync_pool_("sync", 1, limits.sync_queue),
+      sync_pool_("blobsync", 1, limits.sync_queue),
       fetch_pool_("fetch", limits.fetch_threads, limits.fetch_queue) {}
 
 BlobCache::~BlobCache() { Stop(); }

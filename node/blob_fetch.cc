@@ -95,7 +95,7 @@ Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
     }
     log_.Info("a blob stream broke and will be resumed",
               {{"at", Watermark()}, {"cause", why.message}});
-    if (!Pause(wait)) continue;  // cancelled: the next Receive says so
+    if (!Pause(wait)) return *Cancelled();
     pause = std::min(pause * 2, limits_.last_pause);
     metrics_.resumed.Increment();
   }

@@ -19,10 +19,10 @@ namespace outport::node {
 inline constexpr uint64_t kTailBytes = 64 << 10;
 
 struct FetchLimits {
-  std::chrono::milliseconds first_byte_deadline{10000};  // give up on a store that brings nothing
-  std::chrono::milliseconds progress_deadline{60000};    // give up after this long without a chunk
-  std::chrono::milliseconds stall_limit{10000};  // cut a silent stream that readers wait for
-  std::chrono::milliseconds first_pause{100};    // before a resumption; doubles up to last_pause
+  std::chrono::milliseconds first_byte_deadline{6000};  // give up on a store that brings nothing
+  std::chrono::milliseconds progress_deadline{60000};   // give up after this long without a chunk
+  std::chrono::milliseconds stall_limit{4000};          // cut a silent stream that readers wait for
+  std::chrono::milliseconds first_pause{100};  // before a resumption; doubles up to last_pause
   std::chrono::milliseconds last_pause{5000};
 };
 

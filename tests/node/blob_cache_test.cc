@@ -166,6 +166,25 @@ TEST_F(BlobCacheTest, ABodyReadsAnyRange) {
   }
 }
 
+TEST_F(BlobCacheTest, FetchesAreBounded) {
+  limits_.fetch_threads = 1;
+  limits_.fetch_queue = 1;
+  store_.Play({.hold_at = 0});
+  std::vector<std::future<ReadOutcome>> readers;
+  std::vector<TestBlob> blobs;
+  for (uint64_t i = 0; i < 2; ++i) {
+    blobs.push_back(Stored(30 + i, kMiB));
+    readers.push_back(StartReading(blobs.back()));
+    ASSERT_TRUE(store_.AwaitHeld());
+  }
+  ASSERT_TRUE(Await([&] { return counted_.running.Value() == 2; }));
+  const auto refused = Open(Stored(40, kMiB).digest());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
+  store_.Release();
+  for (size_t i = 0; i < 2; ++i) ExpectWhole(readers[i].get(), blobs[i]);
+}
+
 TEST_F(BlobCacheTest, StoppingEndsFetchesAndTellsTheirReaders) {
   const TestBlob blob = Stored(12, 4 * kMiB);
   store_.Play({.hold_at = 2 * kMiB});
@@ -207,6 +226,17 @@ TEST_F(DiskFull, ABrokenPassageResumes) {
   store_.Play({.times = 1, .cut_at = 5 * kMiB, .flip_at = 3 * kMiB});
   ExpectWhole(ReadWhole(blob), blob);
   EXPECT_EQ(counted_.corrupt_chunk.Value(), 1);
+  CloseCache();
+}
+
+TEST_F(DiskFull, ASilentPassageResumes) {
+  FullBlobStore full(*blobs_, 0);
+  blob_store_ = &full;
+  limits_.passing.chunk_deadline = 100ms;
+  const TestBlob blob = Stored(24, 4 * kMiB);
+  store_.Play({.times = 1, .hold_at = 2 * kMiB});
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(store_.streams(), 2);
   CloseCache();
 }
 
