@@ -108,6 +108,9 @@ def test_login_without_a_client_certificate_says_so(engine, docker_fleet):
         shutil.move(folder / name, away / name)
     try:
         refused = login(engine, docker_fleet.store, host=docker_fleet.host, check=False)
+        # docker login tells the status only; pull tells the reason.
+        assert refused.returncode != 0 and "400 Bad Request" in refused.stderr, refused.stderr
+        refused = engine.docker("pull", f"{at}/team/base:1", check=False)
         assert refused.returncode != 0
         assert "No required SSL certificate was sent" in refused.stderr, refused.stderr
     finally:
