@@ -36,8 +36,8 @@ def docker_fleet(network, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engine(network, docker_fleet, tmp_path_factory):
-    engine = DockerEngine(tmp_path_factory.mktemp("docker"), network)
+def engine(network, docker_fleet):
+    engine = DockerEngine(network)
     try:
         engine.start()
         registries = [f"--for={host}:{member.registry_port}" for member in docker_fleet.members()

@@ -89,4 +89,5 @@ def test_i8_memory_is_bounded_while_large_blobs_move(new_fleet, blob, tmp_path):
     pulled = tmp_path / "pulled"
     finish([curl(node, "-o", pulled, f"https://{node.at()}/v2/big/app/blobs/{digest}")])
     assert run("sha256sum", pulled).stdout.split()[0] == digest[7:]
+    pulled.unlink()
     assert store.metric("outport_store_blob_streams_started_total") == 1

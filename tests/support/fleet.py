@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import os
 import pathlib
 import re
+import shutil
 
 from client import RegistryClient
 from processes import BIN, PATIENCE, Daemon, free_port, run, wait_for
@@ -149,4 +151,6 @@ class Fleet:
                 problems.append(str(error))
             if report := SANITIZER_REPORT.search(member.log_text()):
                 problems.append(f"{member.name}: {member.log_text()[report.start():][:6000]}")
+        if not os.environ.get("OUTPORT_KEEP"):  # set it to look at the data afterwards
+            shutil.rmtree(self.folder, ignore_errors=True)
         assert not problems, "\n".join(problems)

@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import shutil
+import tempfile
 
 from processes import Daemon, run, wait_for
 
@@ -68,8 +69,9 @@ class DockerEngine:
 
     LAUNCH = 'mount --bind "$1" /etc && shift && exec "$@"'
 
-    def __init__(self, folder, network):
-        self.folder, self.network = pathlib.Path(folder), network
+    def __init__(self, network):
+        # Sockets must have short paths.
+        self.folder, self.network = pathlib.Path(tempfile.mkdtemp(prefix="outport-")), network
         self.etc = self.folder / "etc"
         self.certificates = self.etc / "docker" / "certs.d"
         self.config = self.folder / "client-config"
@@ -109,3 +111,4 @@ class DockerEngine:
     def stop(self):
         if self.daemon:
             self.daemon.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
