@@ -25,7 +25,7 @@ constexpr size_t kPasswordQueue = 256;
 constexpr size_t kSyncQueue = 64;
 constexpr size_t kBlobConnections = 4;
 constexpr std::chrono::seconds kDrain{20};
-constexpr std::chrono::seconds kLastWait{5};
+constexpr std::chrono::seconds kLastWait{12};  // longer than any call to the store
 
 size_t Cores() { return std::max<size_t>(std::thread::hardware_concurrency(), 2); }
 

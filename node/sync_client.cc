@@ -4,6 +4,7 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace outport::node {
@@ -78,13 +79,17 @@ net::awaitable<void> SyncClient::RunOnce() {
     connection_ = nullptr;
   }
   co_await KeepProof();
-  failures_ = connection->welcomed() ? 0 : failures_ + 1;
+  // A stream that broke is taken up at once; what went wrong here would go wrong again.
+  const bool broke = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kCancelled;
+  failures_ = connection->welcomed() && broke ? 0 : failures_ + 1;
   if (connection->took_snapshot()) want_snapshot_ = false;
   if (why.code == ErrorCode::kCorrupt) {
     want_snapshot_ = true;
     metrics_.divergences.Increment();
   }
-  if (!IsStopping()) {
+  // The first failure is told, then ever fewer of them.
+  const bool telling = std::has_single_bit(static_cast<unsigned>(failures_)) || failures_ == 0;
+  if (telling && !IsStopping()) {
     parts_.log.Warning("not following the store",
                        {{"cause", why.message}, {"attempts", failures_}});
   }

@@ -9,7 +9,7 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kRowsInPart = 512;  // a row is at most about 1 KiB
+constexpr size_t kRowsInPart = 256;  // a row is at most about 1 KiB
 
 // What stands before and behind the separator: a repository and a tag or digest.
 std::pair<std::string, std::string> SplitName(std::string_view name) {

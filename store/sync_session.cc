@@ -14,9 +14,10 @@ using std::chrono::steady_clock;
 
 constexpr size_t kOutboundLimit = 2;
 constexpr size_t kChangesInBatch = 512;
-constexpr size_t kBytesInBatch = 256 << 10;
-// A node pings twice a second: one that is silent for this long is gone.
-constexpr std::chrono::seconds kSilence{15};
+// Small enough that pongs between them come in time over a slow line.
+constexpr size_t kBytesInBatch = 64 << 10;
+// A node pings twice a second: one that says and takes nothing for this long is gone.
+constexpr std::chrono::seconds kSilence{30};
 // Waits end by notification; this only bounds them.
 constexpr std::chrono::seconds kWait{60};
 // A view holds back RocksDB's compaction: a node too slow for this starts again.
@@ -232,6 +233,7 @@ net::awaitable<void> SyncSession::Write() {
     outbound_.pop_front();
     changed_.Notify();
     if (!co_await stream_.Write(message)) break;
+    heard_ = steady_clock::now();  // what it takes shows, too, that it lives
   }
   Close();
 }

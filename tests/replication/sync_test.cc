@@ -168,6 +168,81 @@ TEST_F(SyncTest, I9NodeThatLostItsFolderComesBackTheSame) {
   EXPECT_EQ(*node->ReadBlob(kApp, image.blobs[0]), "config of first");
 }
 
+TEST_F(SyncTest, I6UserThatWasRemovedIsGoneInASecond) {
+  store_->PublishUser("anna");
+  const auto node = JoinNode();
+  ASSERT_NE(node->users.Find("anna"), nullptr);
+  v1::Change removed;
+  removed.mutable_user_deleted()->set_name("anna");
+  store_->Publish({removed});
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("anna") == nullptr; }, 1s));
+}
+
+TEST_F(SyncTest, PolicyOfTheStoreReachesTheNode) {
+  const auto node = JoinNode();
+  store_->Stop();
+  store_->policy.set_max_staleness_ms(1);
+  store_->Start();
+  EXPECT_TRUE(Eventually([&] {
+    v1::ReplicaRow row;
+    return row.ParseFromString(node->meta().Get(keys::kReplica)->value()) &&
+           row.policy().max_staleness_ms() == 1;
+  }));
+}
+
+// A node that sends a Hello and then reads nothing.
+class Stalled {
+ public:
+  Stalled(const std::string& address, const rpc::TlsIdentity& identity)
+      : stub_(v1::Replication::NewStub(rpc::Dial(address, identity, true))),
+        stream_(stub_->Sync(&context_)) {
+    v1::NodeMessage hello;
+    hello.mutable_hello()->set_version("stalled");
+    EXPECT_TRUE(stream_->Write(hello));
+  }
+  // What comes until the snapshot's end.
+  size_t ReadSnapshot() {
+    v1::StoreMessage message;
+    size_t rows = 0;
+    while (stream_->Read(&message)) {
+      rows += static_cast<size_t>(message.snapshot().rows_size());
+      if (message.snapshot().last()) break;
+    }
+    return rows;
+  }
+  ~Stalled() {
+    context_.TryCancel();
+    static_cast<void>(stream_->Finish());
+  }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<v1::Replication::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::NodeMessage, v1::StoreMessage>> stream_;
+};
+
+TEST_F(SyncTest, NodeThatReadsNothingHoldsUpNobody) {
+  store_->AddNode("slow");
+  for (int i = 0; i < 100; ++i) {
+    std::vector<v1::Change> changes(100);
+    for (int k = 0; k < 100; ++k) {
+      changes[k].mutable_tag_set()->set_repository(kApp);
+      changes[k].mutable_tag_set()->set_tag("t" + std::to_string(i * 100 + k));
+      changes[k].mutable_tag_set()->mutable_row()->set_media_type(std::string(500, 'm'));
+    }
+    store_->Publish(changes);
+  }
+  Stalled slow(store_->address(), authority_.Issue(Role::kNode, "slow"));
+  ASSERT_TRUE(Eventually([&] {
+    const auto presence = store_->nodes.Find("slow");
+    return presence.has_value() && presence->version == "stalled";
+  }));
+  const auto node = JoinNode();
+  store_->PublishTag(kApp, "after", DigestOf("after"));
+  EXPECT_TRUE(Eventually([&] { return node->HasReached(*store_); }));
+  EXPECT_EQ(slow.ReadSnapshot(), 10001u) << "it can go on where it stopped";
+}
+
 TEST_F(SyncTest, SecondStreamOfANodeTakesThePlaceOfTheFirst) {
   bool first_cut = false;
   const uint64_t first = store_->nodes.Enter("n", "a", [&] { first_cut = true; });
