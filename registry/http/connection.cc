@@ -29,6 +29,7 @@ Result<std::optional<RequestHead>> Connection::TakeHead(size_t end) {
   if (end > limits_.header_bytes) return TooLarge(limits_.header_bytes);
   TRY(RequestHead head, ParseRequestHead(Pending().substr(0, end)));
   Drop(end);
+  first_ = false;
   return std::optional(std::move(head));
 }
 
@@ -52,8 +53,8 @@ net::awaitable<Result<std::optional<RequestHead>>> Connection::ReadHead() {
     input_.erase(0, begin_);
     begin_ = 0;
     std::array<std::byte, kHeadReadBytes> buffer;
-    const auto got =
-        co_await stream_.ReadSome(buffer, header_deadline.value_or(now + limits_.idle));
+    const Deadline idle_deadline = now + (first_ ? limits_.header : limits_.idle);
+    const auto got = co_await stream_.ReadSome(buffer, header_deadline.value_or(idle_deadline));
     if (!got.has_value() || *got == 0) {
       const bool timeout = !got.has_value() && got.error().code == ErrorCode::kRequestTimeout;
       if (timeout && !input_.empty()) co_return got.error();

@@ -18,7 +18,8 @@ class Connection {
   Connection(Stream& stream, const HttpLimits& limits) : stream_(stream), limits_(limits) {}
 
   // The next request's header; nullopt when the client wants nothing more: it closed, or was idle
-  // for too long. kMalformedRequest; kRequestTimeout when it began a header and did not finish it.
+  // for too long (for the first one: as long as a header may take, since nobody is known yet).
+  // kMalformedRequest; kRequestTimeout when it began a header and did not finish it.
   net::awaitable<Result<std::optional<RequestHead>>> ReadHead();
 
   // Bytes of a body: those that are here already, else from the stream; 0 when the client closed.
@@ -37,6 +38,7 @@ class Connection {
   const HttpLimits& limits_;
   std::string input_;  // received; not yet used from begin_ on; at most a header and one read
   size_t begin_ = 0;
+  bool first_ = true;  // no header was read yet
 };
 
 }  // namespace outport::http

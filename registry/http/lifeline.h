@@ -16,12 +16,21 @@ class Lifeline : public std::enable_shared_from_this<Lifeline> {
   Lifeline(net::any_io_executor strand, bool stopping)
       : strand_(std::move(strand)), stopping_(stopping) {}
 
-  // Around every wait that a stop may end. `stream` lives until EndIdle.
-  void BeginIdle(Stream& stream) {
-    idle_ = &stream;
-    if (stopping_) stream.Interrupt();
-  }
-  void EndIdle() { idle_ = nullptr; }
+  // Stands around a wait that a stop may end. Both that it names outlive it.
+  class Idle {
+   public:
+    Idle(Lifeline& lifeline, Stream& stream) : lifeline_(lifeline) {
+      lifeline_.idle_ = &stream;
+      if (lifeline_.stopping_) stream.Interrupt();
+    }
+    ~Idle() { lifeline_.idle_ = nullptr; }
+    Idle(const Idle&) = delete;
+    Idle& operator=(const Idle&) = delete;
+
+   private:
+    Lifeline& lifeline_;
+  };
+
   bool stopping() const { return stopping_; }
   const net::any_io_executor& strand() const { return strand_; }
 

@@ -40,9 +40,7 @@ class OperationsServer::Body {
     http::Stream stream(std::move(socket), lifeline.strand(), nullptr, limits_.progress);
     http::Connection connection(stream, limits_);
     for (;;) {
-      lifeline.BeginIdle(stream);
-      const auto head = co_await connection.ReadHead();
-      lifeline.EndIdle();
+      const auto head = co_await NextHead(connection, lifeline);
       if (!head.has_value()) {
         co_await Refuse(connection, head.error());
         co_return;
@@ -57,6 +55,12 @@ class OperationsServer::Body {
       if (!drained.has_value()) break;
     }
     co_await stream.Close(/*linger=*/false);
+  }
+
+  net::awaitable<Result<std::optional<http::RequestHead>>> NextHead(http::Connection& connection,
+                                                                    http::Lifeline& lifeline) {
+    const http::Lifeline::Idle idle(lifeline, connection.stream());
+    co_return co_await connection.ReadHead();
   }
 
   // The answer to what was no request.

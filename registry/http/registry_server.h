@@ -20,7 +20,8 @@ struct HttpLimits {
   size_t connections = 2000;  // beyond it new ones are closed at once, and counted
   size_t header_bytes = 32 << 10;
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds header{15'000};    // from a request's first byte to its header's end
+  std::chrono::milliseconds header{
+      15'000};  // a request's header, from its first byte; the first one, at all
   std::chrono::milliseconds idle{120'000};     // between requests
   std::chrono::milliseconds progress{30'000};  // a body that moves no byte for this long is cut
 };

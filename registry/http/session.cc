@@ -45,11 +45,18 @@ Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
       address_(stream.PeerAddress()),
       identity_(Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"}) {}
 
+net::awaitable<Result<void>> Session::Handshake() {
+  const Lifeline::Idle idle(lifeline_, stream_);
+  co_return co_await stream_.Handshake(steady_clock::now() + shared_.limits.handshake);
+}
+
+net::awaitable<Result<std::optional<RequestHead>>> Session::NextHead() {
+  const Lifeline::Idle idle(lifeline_, stream_);
+  co_return co_await connection_.ReadHead();
+}
+
 net::awaitable<void> Session::Run() {
-  lifeline_.BeginIdle(stream_);
-  const Result<void> shaken =
-      co_await stream_.Handshake(steady_clock::now() + shared_.limits.handshake);
-  lifeline_.EndIdle();
+  const Result<void> shaken = co_await Handshake();
   if (!shaken.has_value()) {
     shared_.metrics.RecordHandshakeFailure();
     shared_.log.Debug("handshake failed",
@@ -69,13 +76,6 @@ net::awaitable<void> Session::Run() {
     if (lifeline_.stopping()) break;
   }
   co_await stream_.Close(/*linger=*/false);
-}
-
-net::awaitable<Result<std::optional<RequestHead>>> Session::NextHead() {
-  lifeline_.BeginIdle(stream_);
-  auto head = co_await connection_.ReadHead();
-  lifeline_.EndIdle();
-  co_return head;
 }
 
 net::awaitable<bool> Session::Serve(const RequestHead& head) {

@@ -34,6 +34,7 @@ class Session {
  private:
   struct Exchange;
 
+  net::awaitable<Result<void>> Handshake();
   net::awaitable<Result<std::optional<RequestHead>>> NextHead();
   // True when the connection may carry another request.
   net::awaitable<bool> Serve(const RequestHead& head);

@@ -180,7 +180,12 @@ std::string Transport::PeerAddress() const {
   boost::system::error_code failure;
   const auto endpoint = watch_->socket.remote_endpoint(failure);
   if (failure) return "unknown";
-  return endpoint.address().to_string();
+  const net::ip::address address = endpoint.address();
+  // An IPv4 client of an IPv6 socket is known by the address that it knows itself.
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
 }
 
 }  // namespace outport::http

@@ -59,7 +59,7 @@ std::string TestResponse::ErrorCode() const {
 void TestClient::ContextFree::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
 void TestClient::SslFree::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
-TestClient::TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+TestClient::TestClient() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that the server has closed
   const timeval wait{.tv_sec = kWaitSeconds, .tv_usec = 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
@@ -67,6 +67,9 @@ TestClient::TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0
   // As clients do: else a request waits for the server's acknowledgement of the handshake.
   const int no_delay = 1;
   ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
+}
+
+void TestClient::ConnectTo(uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -74,10 +77,14 @@ TestClient::TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0
   connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
 }
 
-TestClient TestClient::Plain(uint16_t port) { return TestClient(port); }
+TestClient TestClient::Plain(uint16_t port) {
+  TestClient client;
+  client.ConnectTo(port);
+  return client;
+}
 
 TestClient TestClient::Tls(uint16_t port, const ClientIdentity* identity) {
-  TestClient client(port);
+  TestClient client = Plain(port);
   if (!client.connected_) return client;
   client.context_.reset(SSL_CTX_new(TLS_client_method()));
   if (identity != nullptr) UseIdentity(client.context_.get(), *identity);

@@ -32,11 +32,13 @@ struct TestResponse {
 // server lasts 10 s at most.
 class TestClient {
  public:
+  static TestClient Unconnected() { return TestClient(); }
   static TestClient Plain(uint16_t port);
   static TestClient Tls(uint16_t port, const ClientIdentity* identity);
   ~TestClient();
   TestClient(TestClient&&) noexcept;
 
+  void ConnectTo(uint16_t port);
   bool connected() const { return connected_; }
   // False when the server is gone.
   bool Send(const std::string& text);
@@ -50,7 +52,7 @@ class TestClient {
   bool IsClosed();
 
  private:
-  explicit TestClient(uint16_t port);
+  TestClient();
   // Bytes read; 0 at the end, -1 on a failure, which a reset and a wait too long are.
   long Read(char* buffer, size_t size);
   bool Fill();

@@ -204,6 +204,11 @@ TEST(RegistryConnection, AnIdleConnectionIsClosedWithoutAWord) {
   EXPECT_TRUE(client.IsClosed());
 }
 
+TEST(RegistryConnection, AClientThatNeverAsksIsClosed) {
+  TestServer server(HttpLimits{.header = 300ms});
+  EXPECT_TRUE(server.Connect().IsClosed());
+}
+
 TEST(RegistryConnection, ABodyThatStopsIsCut) {
   TestServer server(HttpLimits{.progress = 300ms});
   TestClient client = server.Connect();
@@ -243,77 +248,6 @@ TEST(RegistryConnection, AReaderThatStopsIsCut) {
            std::string::npos;
   }));
   EXPECT_FALSE(client.Receive().complete);
-}
-
-TEST(RegistryConnection, LimitsItsConnections) {
-  TestServer server(HttpLimits{.connections = 2});
-  TestClient first = server.Connect();
-  EXPECT_EQ(first.Exchange(kPing).status, 200);
-  {
-    TestClient second = server.Connect();
-    EXPECT_EQ(second.Exchange(kPing).status, 200);
-    EXPECT_FALSE(server.Connect().connected());
-    EXPECT_EQ(first.Exchange(kPing).status, 200);
-  }
-  EXPECT_TRUE(Eventually([&] { return server.Connect().connected(); }));
-}
-
-TEST(RegistryServerStop, EndsIdleConnectionsAndFinishesRequests) {
-  TestServer server;
-  const Digest digest = server.registry().AddBlob("a", std::string(500'000, 'x'));
-  server.registry().HoldBlobs();
-  TestClient idle = server.Connect();
-  EXPECT_EQ(idle.Exchange(kPing).status, 200);
-  TestClient busy = server.Connect();
-  busy.Send(TestRequest{.target = BlobTarget(digest)}.Text());
-  EXPECT_TRUE(Eventually([&] { return server.registry().BlobReads() == 1; }));
-
-  std::thread stopper([&] { server.Stop(20s); });
-  EXPECT_TRUE(idle.IsClosed());
-  EXPECT_TRUE(Eventually([&] { return !server.Connect().connected(); }));
-  server.registry().ReleaseBlobs();
-  const TestResponse response = busy.Receive();
-  EXPECT_EQ(response.body.size(), 500'000u);
-  EXPECT_TRUE(busy.IsClosed());
-  stopper.join();
-}
-
-TEST(RegistryServerStop, CutsWhatIsLeftAtTheDeadline) {
-  TestServer server;
-  const Digest digest = server.registry().AddBlob("a", std::string(64 << 20, 'x'));
-  TestClient stuck = server.Connect();
-  stuck.Send(TestRequest{.target = BlobTarget(digest)}.Text());
-  EXPECT_TRUE(Eventually([&] { return server.registry().BlobReads() > 0; }));
-  server.Stop(100ms);
-  EXPECT_FALSE(stuck.Receive().complete);
-}
-
-TEST(RegistryServerListen, SaysWhyItCannot) {
-  TestServer server;
-  net::io_context context;
-  Metrics metrics;
-  UserDirectory users;
-  SystemClock clock;
-  BlockingPool pool("bcrypt", 1, 1);
-  Authenticator authenticator(users, pool, clock, metrics, {});
-  MemoryRegistry registry;
-  const auto listen = [&](const std::string& address) {
-    RegistryServer other({.listen = address}, {.executor = context.get_executor(),
-                                               .tls = nullptr,
-                                               .registry = registry,
-                                               .authenticator = authenticator,
-                                               .metrics = metrics,
-                                               .log = Log::Nowhere()});
-    const auto listened = other.Listen();
-    return listened.has_value() ? std::string() : listened.error().message;
-  };
-  const std::string taken = "127.0.0.1:" + std::to_string(server.port());
-  EXPECT_EQ(listen(taken), "listening on " + taken + ": Address already in use");
-  EXPECT_EQ(listen("127.0.0.1:0"), "");
-  for (const char* bad :
-       {"", "localhost:1", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":5000"}) {
-    EXPECT_NE(listen(bad).find("is not an address"), std::string::npos) << bad;
-  }
 }
 
 }  // namespace
