@@ -20,8 +20,7 @@ struct HttpLimits {
   size_t connections = 2000;  // beyond it new ones are closed at once, and counted
   size_t header_bytes = 32 << 10;
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds header{
-      15'000};  // a request's header, from its first byte; the first one, at all
+  std::chrono::milliseconds header{15'000};    // a request's header; the wait for the first one
   std::chrono::milliseconds idle{120'000};     // between requests
   std::chrono::milliseconds progress{30'000};  // a body that moves no byte for this long is cut
 };
