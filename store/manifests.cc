@@ -131,7 +131,8 @@ Result<void> Push::Run(MetaTransaction& transaction) const {
   TRY_VOID(LockBlobs(transaction, missing));
   const std::string content = keys::Content(digest);
   TRY(const auto stored, transaction.GetForUpdate(content));
-  if (!stored.has_value()) TRY_VOID(transaction.Put(content, body));
+  // Bytes that rotted are mended by a push of the right ones.
+  if (!stored.has_value() || *stored != body) TRY_VOID(transaction.Put(content, body));
   TRY_VOID(LockManifests(transaction, missing, own));
   if (!missing.empty()) {
     return Error{ErrorCode::kManifestBlobUnknown,

@@ -76,6 +76,23 @@ TEST_F(ManifestsTest, ASubjectNeedNotExistAndIsAcknowledged) {
   EXPECT_TRUE(Has(keys::Referrer(Repo("a"), Sha256("absent"), Sha256(body))));
 }
 
+// I1: a manifest that rotted does not leave, and a push of the right bytes mends it.
+TEST_F(ManifestsTest, I1BytesThatRottedAreRefusedUntilTheyArePushedAgain) {
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  const std::string body = ImageManifest({"config"});
+  std::string rotten = body;
+  rotten.back() = ' ';
+  const auto transaction = store_.meta->Begin();
+  ASSERT_TRUE(transaction->Put(keys::Content(Sha256(body)), rotten).has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  EXPECT_EQ(CodeOf(store_.PullManifest("a", "v1")), ErrorCode::kCorrupt);
+
+  ASSERT_TRUE(store_.PushManifest("a", "v1", body).has_value());
+  const auto pulled = store_.PullManifest("a", "v1");
+  ASSERT_TRUE(pulled.has_value()) << pulled.error().message;
+  EXPECT_EQ(pulled->body, body);
+}
+
 TEST_F(ManifestsTest, ADigestOfOtherBytesIsRefused) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
   EXPECT_EQ(CodeOf(store_.PushManifest("a", Sha256("x").ToString(), ImageManifest({"config"}))),
