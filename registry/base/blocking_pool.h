@@ -69,7 +69,14 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
       });
     };
     auto run = [finish, inner = std::move(inner),
-                guard = net::make_work_guard(executor)]() mutable { finish(inner()); };
+                guard = net::make_work_guard(executor)]() mutable {
+      // What the work owns is free before the caller goes on.
+      auto call = [&inner] {
+        Work own = std::move(inner);
+        return own();
+      };
+      finish(call());
+    };
     if (!pool.Post(std::move(run))) {
       net::post(executor, [shared, error = pool.Refusal()]() mutable {
         std::move (*shared)(R(std::move(error)));

@@ -62,6 +62,21 @@ TEST(BlockingPool, AFullQueueRefusesAtOnce) {
   release.count_down();
 }
 
+TEST(BlockingPool, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
+  BlockingPool pool("test", 1, 10);
+  auto work = [&]() -> net::awaitable<bool> {
+    for (int i = 0; i < 2000; ++i) {
+      auto owned = std::make_shared<int>(i);
+      const std::weak_ptr<int> watched = owned;
+      auto job = [owned = std::move(owned)]() -> Result<int> { return *owned; };
+      const Result<int> done = co_await Blocking(pool, std::move(job));
+      if (!done.has_value() || !watched.expired()) co_return false;
+    }
+    co_return true;
+  };
+  EXPECT_TRUE(RunToEnd(work()));
+}
+
 TEST(BlockingPool, StopRunsWhatIsQueued) {
   std::atomic<int> ran = 0;
   BlockingPool pool("test", 2, 100);

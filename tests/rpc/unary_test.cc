@@ -16,7 +16,7 @@ class EchoService final : public v1::Replication::CallbackService {
   grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
                                     const v1::ResolveRequest* request,
                                     v1::ResolveResponse* response) override {
-    return ServeBlocking(context, pool_, response, [=]() -> Result<v1::ResolveResponse> {
+    return ServeBlocking(context, pool_, response, [context, request]() -> Result<v1::ResolveResponse> {
       if (request->reference() == "missing") {
         return Error{ErrorCode::kManifestUnknown, "no such tag", {"missing"}};
       }
