@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -164,6 +165,7 @@ Result<std::vector<std::string>> FetchServerChain(const std::string& address,
   }
   std::vector<std::string> chain;
   const STACK_OF(X509)* shown = SSL_get_peer_cert_chain(ssl.get());
+  chain.reserve(static_cast<size_t>(std::max(sk_X509_num(shown), 0)));
   for (int i = 0; i < sk_X509_num(shown); ++i) {
     chain.push_back(openssl::ToPem(sk_X509_value(shown, i)));
   }
