@@ -49,9 +49,10 @@ bool BlobFetch::Run() {
     metrics_.finished.Increment();
     return true;
   }
-  metrics_.failed.Increment();
-  if (fetched.error().code == ErrorCode::kCorrupt) metrics_.corrupt_digest.Increment();
-  if (fetched.error().code != ErrorCode::kCancelled) {
+  const ErrorCode code = fetched.error().code;
+  (code == ErrorCode::kCancelled ? metrics_.given_up : metrics_.failed).Increment();
+  if (code == ErrorCode::kCorrupt) metrics_.corrupt_digest.Increment();
+  if (code != ErrorCode::kCancelled) {
     log_.Warning("a fetch failed", {{"cause", fetched.error().message}});
   }
   {

@@ -11,6 +11,7 @@ struct FetchMetrics {
   prometheus::Counter& started;
   prometheus::Counter& finished;
   prometheus::Counter& failed;
+  prometheus::Counter& given_up;
   prometheus::Counter& resumed;
   prometheus::Counter& bytes;
   prometheus::Gauge& running;

@@ -60,8 +60,8 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
                                "ReadBlob streams begun by nodes.")),
       refused_(metrics.Counter("outport_store_blob_streams_refused_total",
                                "ReadBlob streams refused: the node has too many open.")),
-      corrupt_(metrics.Counter("outport_store_blob_streams_corrupt_total",
-                               "ReadBlob streams ended by a block that failed its checksum.")),
+      corrupt_(metrics.Counter("outport_store_corrupt_blobs_total",
+                               "Reads of blobs that failed their checksum.")),
       sent_bytes_(
           metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
       open_(metrics.Gauge("outport_store_blob_streams", "ReadBlob streams open now.")) {}

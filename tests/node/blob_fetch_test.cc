@@ -181,7 +181,8 @@ TEST_F(BlobFetchTest, TheLastReaderToLeaveEarlyEndsTheFetch) {
   EXPECT_EQ(counted_.running.Value(), 1);
   other->reset();
   EXPECT_TRUE(AwaitNoFetch());
-  EXPECT_EQ(counted_.failed.Value(), 1);
+  EXPECT_EQ(counted_.given_up.Value(), 1);
+  EXPECT_EQ(counted_.failed.Value(), 0);
   EXPECT_FALSE(IsCached(blob));
   EXPECT_TRUE(FilesUnder("fetch").empty());
   ExpectWhole(ReadWhole(blob), blob);
