@@ -51,10 +51,22 @@ Error NotInitialised(const std::filesystem::path& data) {
                                                    data.native() + " --name HOST' makes one"};
 }
 
-Result<std::shared_ptr<ServerTlsContext>> MakeTls(const AuthorityFiles& authority) {
-  return ServerTlsContext::Create({.certificate_chain = authority.server_chain,
-                                   .private_key = authority.server_key,
-                                   .client_authorities = authority.Trusted()});
+Result<std::shared_ptr<ServerTlsContext>> MakeTls(const Config& config,
+                                                  const AuthorityFiles& authority) {
+  auto tls = ServerTlsContext::Create({.certificate_chain = authority.server_chain,
+                                       .private_key = authority.server_key,
+                                       .client_authorities = authority.Trusted()});
+  if (tls.has_value()) return tls;
+  return std::move(tls).error().Within("the server certificate and key in " +
+                                       config.PkiFolder().native());
+}
+
+// Says which key of the configuration an address stands at.
+Result<void> NameKey(Result<void> listening, std::string_view key) {
+  if (listening.has_value()) return listening;
+  listening.error().message +=
+      "; choose another " + std::string(key) + ", or stop what listens there";
+  return listening;
 }
 
 // What is opened before anything runs.
@@ -77,7 +89,7 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(auto store, ReadRow<v1::StoreRow>(*meta, keys::kStore));
   if (!store.has_value()) return NotInitialised(config.data);
   TRY(AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), store->domain()));
-  TRY(auto tls, MakeTls(authority));
+  TRY(auto tls, MakeTls(config, authority));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads"));
   return Opened{std::move(lock),   std::move(meta),      std::move(blobs),
                 *std::move(store), std::move(authority), std::move(tls)};
@@ -176,9 +188,9 @@ Result<void> Daemon::Body::Start() {
   TRY_VOID(opened.blobs->DiscardUncommitted());
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(accounts.users.Load());
-  TRY_VOID(registry_server.Listen());
-  TRY_VOID(operations.Listen());
-  TRY_VOID(fleet.Start(config.fleet_listen, opened.authority));
+  TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
+  TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
+  TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));
   log.Info("listening", {{"registry", Bound(config.registry_listen, registry_server.port())},
                          {"fleet", Bound(config.fleet_listen, fleet.port())},
                          {"operations", Bound(config.operations_listen, operations.port())},
@@ -261,7 +273,7 @@ Result<void> CheckStore(const Config& config) {
   }
   // The domain stands in the metadata, which a running store has open; no file depends on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
-  TRY(const auto tls, MakeTls(authority));
+  TRY(const auto tls, MakeTls(config, authority));
   return {};
 }
 

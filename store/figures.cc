@@ -1,8 +1,8 @@
 #include "store/figures.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "store/repeat.h"
 
 namespace outport::store {
 
@@ -15,17 +15,16 @@ Figures::Figures(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Me
                                 "Free bytes of the file system that holds the blobs.")) {}
 
 net::awaitable<void> Figures::FollowUntilCancelled() {
-  net::steady_timer timer(co_await net::this_coro::executor);
-  for (;;) {
-    const Result<LogPosition> head = meta_.Head();
-    if (head.has_value()) sequence_.Set(static_cast<double>(head->sequence));
-    auto ask = [this] { return bytes_.FreeBytes(); };
-    const Result<uint64_t> free_bytes = co_await Blocking(disk_, std::move(ask));
-    if (free_bytes.has_value()) free_bytes_.Set(static_cast<double>(*free_bytes));
-    timer.expires_after(std::chrono::seconds(1));
-    const auto [error] = co_await timer.async_wait(net::as_tuple(net::use_awaitable));
-    if (error) co_return;
-  }
+  auto refresh = [this] { return Refresh(); };
+  co_await RepeatUntilCancelled(std::chrono::seconds(1), std::move(refresh));
+}
+
+net::awaitable<void> Figures::Refresh() {
+  const Result<LogPosition> head = meta_.Head();
+  if (head.has_value()) sequence_.Set(static_cast<double>(head->sequence));
+  auto ask = [this] { return bytes_.FreeBytes(); };
+  const Result<uint64_t> free_bytes = co_await Blocking(disk_, std::move(ask));
+  if (free_bytes.has_value()) free_bytes_.Set(static_cast<double>(*free_bytes));
 }
 
 }  // namespace outport::store

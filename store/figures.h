@@ -19,6 +19,8 @@ class Figures {
   net::awaitable<void> FollowUntilCancelled();
 
  private:
+  net::awaitable<void> Refresh();
+
   const MetaStore& meta_;
   BlobStore& bytes_;
   BlockingPool& disk_;

@@ -43,8 +43,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,
                  "listening on " + listen +
-                     " for the fleet: the port is in use, or the address is not of this machine; "
-                     "choose another fleet.listen"};
+                     " for the fleet: the port is in use, or the address is not of this machine"};
   }
   port_ = static_cast<uint16_t>(port);
   return {};

@@ -62,6 +62,7 @@ int Check(const std::string& path) {
 }
 
 int Serve(const std::string& path) {
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its errors reach us as values
   const Result<Config> config = LoadConfig(path);
   if (!config.has_value()) return Fail(config.error());
   // Before any thread is made, so that all inherit it and this one alone takes the signals.
@@ -118,7 +119,7 @@ int Main(int argc, char** argv) {
       "DIR/store.yml");
   app.name("outport-store");
   app.set_version_flag("--version", "outport-store " OUTPORT_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is told below, with the choices
   InitOptions options;
   std::string data;
   std::string config;
@@ -133,6 +134,10 @@ int Main(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "outport-store: %s; see outport-store --help\n", error.what());
+    return kUsage;
+  }
+  if (app.get_subcommands().empty()) {
+    std::fprintf(stderr, "outport-store: say init, serve or check; see outport-store --help\n");
     return kUsage;
   }
   options.config.data = data;

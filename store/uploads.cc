@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <utility>
 
+#include "store/repeat.h"
 #include "store/started_work.h"
 
 namespace outport::store {
@@ -245,15 +243,12 @@ net::awaitable<void> Uploads::ExpireUntilCancelled() {
   constexpr std::chrono::seconds kLongest{60};
   const auto period =
       std::clamp(parts_.limits.sessions.idle / 4, std::chrono::seconds(1), kLongest);
-  net::steady_timer timer(co_await net::this_coro::executor);
-  for (;;) {
-    timer.expires_after(period);
-    const auto [error] = co_await timer.async_wait(net::as_tuple(net::use_awaitable));
-    if (error) co_return;
+  auto sweep = [this]() -> net::awaitable<void> {
     auto expire = [this]() -> Result<size_t> { return Expire(); };
     const Result<size_t> expired = co_await Blocking(parts_.disk, std::move(expire));
     static_cast<void>(expired);  // a full pool: at the next turn
-  }
+  };
+  co_await RepeatUntilCancelled(period, std::move(sweep));
 }
 
 }  // namespace outport::store

@@ -124,12 +124,15 @@ Result<void> PosixFileSystem::CreateDirectories(const fs::path& path) {
     const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
     return SyncDirectory(parent);
   }
-  if (errno == ENOENT && path.has_parent_path()) {
+  const int error_number = errno;
+  std::error_code ignored;
+  // Some file systems say so of a folder that is there, too: they take no new names.
+  const bool parent_missing = error_number == ENOENT && path.has_parent_path() &&
+                              !fs::is_directory(path.parent_path(), ignored);
+  if (parent_missing) {
     TRY_VOID(CreateDirectories(path.parent_path()));
     return CreateDirectories(path);
   }
-  const int error_number = errno;
-  std::error_code ignored;
   if (error_number == EEXIST && fs::is_directory(path, ignored)) return {};
   return ErrnoError(error_number, "making the folder", path.native());
 }

@@ -71,6 +71,10 @@ TEST_F(FileTest, AFileInTheWayOfAFolderIsNamed) {
   EXPECT_NE(made.error().message.find((folder_ / "x/y").native()), std::string::npos);
 }
 
+TEST_F(FileTest, AFolderThatTakesNoNamesIsAnError) {
+  EXPECT_FALSE(files_.CreateDirectories("/proc/outport/data").has_value());
+}
+
 TEST_F(FileTest, ReplaceFilePutsTheNewContentInPlace) {
   const fs::path path = folder_ / "config";
   ASSERT_TRUE(ReplaceFile(path, "one", 0644).has_value());

@@ -1,14 +1,10 @@
 #include "store/uploads.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <cstring>
 #include <fstream>
-#include <future>
-#include <thread>
 
 #include "tests/store/content_fixture.h"
+#include "tests/store/io_thread.h"
 
 namespace outport::store {
 namespace {
@@ -63,19 +59,13 @@ class ScriptedBody final : public ByteSource {
 
 class UploadsTest : public testing::Test {
  protected:
-  UploadsTest() : work_(net::make_work_guard(context_)), thread_([this] { context_.run(); }) {
-    Configure({});
-  }
-  ~UploadsTest() override {
-    pool_.Stop();
-    work_.reset();
-    thread_.join();
-  }
+  UploadsTest() { Configure({}); }
+  ~UploadsTest() override { io_.Stop(); }
 
   void Configure(UploadLimits limits) {
     uploads_.emplace(Uploads::Parts{.bytes = *store_.bytes,
                                     .blobs = store_.content->blobs,
-                                    .disk = pool_,
+                                    .disk = io_.pool(),
                                     .clock = store_.clock,
                                     .metrics = metrics_,
                                     .limits = limits});
@@ -83,10 +73,7 @@ class UploadsTest : public testing::Test {
 
   template <class T>
   T Await(net::awaitable<T> work) {
-    std::optional<T> done;
-    auto run = [&]() -> net::awaitable<void> { done.emplace(co_await std::move(work)); };
-    net::co_spawn(context_, run, net::use_future).get();
-    return *std::move(done);
+    return io_.Await(std::move(work));
   }
   std::string Start(const std::string& user = "ann", const std::string& repository = "a") {
     const auto started = Await(uploads_->Start(user, Repo(repository)));
@@ -116,11 +103,8 @@ class UploadsTest : public testing::Test {
 
   TestContent store_;
   Metrics metrics_;
-  net::io_context context_;
-  net::executor_work_guard<net::io_context::executor_type> work_;
-  BlockingPool pool_{"disk", 2, 100};
   std::optional<Uploads> uploads_;
-  std::thread thread_;
+  IoThread io_;
 };
 
 TEST_F(UploadsTest, ABodyInOnePieceBecomesABlob) {
@@ -213,8 +197,7 @@ TEST_F(UploadsTest, OneRequestWorksOnASessionAtATime) {
   const std::string id = Start();
   ScriptedBody slow("hello");
   slow.HeldAtTheEnd();
-  auto first = net::co_spawn(context_, uploads_->Append("ann", Repo("a"), id, std::nullopt, slow),
-                             net::use_future);
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   ErrorCode second = ErrorCode::kInternal;
   while (second != ErrorCode::kTooManyRequests && std::chrono::steady_clock::now() < deadline) {

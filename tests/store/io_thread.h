@@ -1,0 +1,48 @@
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "registry/base/blocking_pool.h"
+
+namespace outport::store {
+
+// A thread that runs coroutines, and a pool for what blocks. What the coroutines use outlives it.
+class IoThread {
+ public:
+  IoThread() : work_(net::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
+  ~IoThread() { Stop(); }
+
+  // Runs `work` to its end and returns what it returned.
+  template <class T>
+  T Await(net::awaitable<T> work) {
+    std::optional<T> done;
+    auto run = [&]() -> net::awaitable<void> { done.emplace(co_await std::move(work)); };
+    net::co_spawn(context_, run, net::use_future).get();
+    return *std::move(done);
+  }
+  template <class T>
+  std::future<T> Start(net::awaitable<T> work) {
+    return net::co_spawn(context_, std::move(work), net::use_future);
+  }
+  BlockingPool& pool() { return pool_; }
+  void Stop() {
+    pool_.Stop();
+    work_.reset();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  net::io_context context_;
+  net::executor_work_guard<net::io_context::executor_type> work_;
+  BlockingPool pool_{"disk", 2, 100};
+  std::thread thread_;
+};
+
+}  // namespace outport::store

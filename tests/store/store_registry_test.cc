@@ -1,0 +1,117 @@
+#include "store/store_registry.h"
+
+#include <fstream>
+
+#include "tests/store/content_fixture.h"
+#include "tests/store/io_thread.h"
+
+namespace outport::store {
+namespace {
+
+class StoreRegistryTest : public testing::Test {
+ protected:
+  ~StoreRegistryTest() override { io_.Stop(); }
+
+  // A blob of three checksum blocks, the last one short.
+  static std::string LargeContent() {
+    std::string content;
+    for (int i = 0; content.size() < 2 * kChecksumBlockBytes + 1000; ++i) {
+      content += std::to_string(i) + " ";
+    }
+    return content;
+  }
+  Result<std::unique_ptr<BlobBody>> Open(const std::string& content) {
+    const RepositoryName repository = Repo("a");
+    const Digest digest = Sha256(content);
+    return io_.Await(registry_.OpenBlob(caller_, repository, digest));
+  }
+  // What a client gets that asks for these bytes, `at_most` a time; with the error that cut it.
+  std::pair<std::string, std::optional<ErrorCode>> Read(BlobBody& body, uint64_t offset,
+                                                        uint64_t end, uint64_t at_most) {
+    std::string text;
+    while (offset < end) {
+      const auto bytes = io_.Await(body.Read(offset, std::min(at_most, end - offset)));
+      if (!bytes.has_value()) return {text, bytes.error().code};
+      EXPECT_GT(bytes->size(), 0u);
+      text += AsText(*bytes);
+      offset += bytes->size();
+    }
+    return {text, std::nullopt};
+  }
+
+  TestContent store_;
+  IoThread io_;
+  Metrics metrics_;
+  Uploads uploads_{{.bytes = *store_.bytes,
+                    .blobs = store_.content->blobs,
+                    .disk = io_.pool(),
+                    .clock = store_.clock,
+                    .metrics = metrics_}};
+  StoreRegistry registry_{{*store_.content, uploads_, io_.pool(), metrics_, Log::Nowhere()}};
+  const Caller caller_{"ann", "desktop", "127.0.0.1", "1"};
+};
+
+TEST_F(StoreRegistryTest, ABlobIsReadInAnyPieces) {
+  const std::string content = LargeContent();
+  ASSERT_TRUE(store_.PushBlob("a", content).has_value());
+  const auto body = Open(content);
+  ASSERT_TRUE(body.has_value()) << body.error().message;
+  EXPECT_EQ((*body)->info().size_bytes, content.size());
+  const uint64_t size = content.size();
+  const uint64_t block = kChecksumBlockBytes;
+  struct Case {
+    uint64_t offset;
+    uint64_t end;
+    uint64_t at_most;
+  };
+  const Case kCases[] = {{0, size, UINT64_MAX},
+                         {0, size, 1000},
+                         {1, size - 1, 100000},
+                         {block, size, block},
+                         {block - 1, block + 1, 10},
+                         {size - 1, size, 10},
+                         {2 * block + 5, 2 * block + 6, 1}};
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.offset);
+    const auto [text, cut] = Read(**body, c.offset, c.end, c.at_most);
+    EXPECT_FALSE(cut.has_value());
+    EXPECT_TRUE(text == content.substr(c.offset, c.end - c.offset));
+  }
+}
+
+TEST_F(StoreRegistryTest, I1RottenBytesNeverLeave) {
+  const std::string content = LargeContent();
+  ASSERT_TRUE(store_.PushBlob("a", content).has_value());
+  const auto files = store_.Files("blobs");
+  ASSERT_EQ(files.size(), 1u);
+  {
+    std::fstream file(files[0], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(kChecksumBlockBytes + 77);
+    file.put('#');
+  }
+  const auto body = Open(content);
+  ASSERT_TRUE(body.has_value());
+  const auto [text, cut] = Read(**body, 0, content.size(), UINT64_MAX);
+  EXPECT_EQ(cut, ErrorCode::kCorrupt);
+  EXPECT_TRUE(text == content.substr(0, kChecksumBlockBytes)) << "the good block, and no more";
+  // The blob is unknown from then on, and a push brings it back.
+  EXPECT_EQ(CodeOf(Open(content)), ErrorCode::kBlobUnknown);
+  EXPECT_EQ(store_.Files("quarantine").size(), 1u);
+  EXPECT_NE(metrics_.Render().find("outport_store_corrupt_blobs_total 1"), std::string::npos);
+  ASSERT_TRUE(store_.PushBlob("a", content).has_value());
+  const auto healed = Open(content);
+  ASSERT_TRUE(healed.has_value());
+  EXPECT_TRUE(Read(**healed, 0, content.size(), UINT64_MAX).first == content);
+}
+
+TEST_F(StoreRegistryTest, ABlobThatIsBeingReadOutlivesItsRemoval) {
+  const std::string content = LargeContent();
+  ASSERT_TRUE(store_.PushBlob("a", content).has_value());
+  const auto body = Open(content);
+  ASSERT_TRUE(body.has_value());
+  for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
+  EXPECT_TRUE(Read(**body, 0, content.size(), UINT64_MAX).first == content);
+}
+
+}  // namespace
+}  // namespace outport::store
