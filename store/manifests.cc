@@ -136,8 +136,8 @@ Result<void> Push::Run(MetaTransaction& transaction) const {
   TRY_VOID(LockManifests(transaction, missing, own));
   if (!missing.empty()) {
     return Error{ErrorCode::kManifestBlobUnknown,
-                 "the manifest names " + std::to_string(missing.size()) + " that " +
-                     repository.ToString() + " does not have; push them first",
+                 "the manifest refers to blobs or manifests that " + repository.ToString() +
+                     " does not have: " + std::to_string(missing.size()) + "; push them first",
                  std::move(missing)};
   }
   std::vector<v1::Change> changes;
