@@ -44,7 +44,7 @@ SyncConnection::SyncConnection(Parts parts, bool want_snapshot)
 net::awaitable<Error> SyncConnection::Run() {
   using net::experimental::awaitable_operators::operator&&;
   heard_ = steady_clock::now();
-  proof_kept_ = heard_;
+  proof_kept_ = heard_ - kProofInterval;  // the first proof is kept at once
   co_await (Read() && Write() && Watch());
   const grpc::Status status = co_await stream_.Close();
   if (failure_.has_value()) co_return *failure_;
@@ -151,11 +151,12 @@ net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pon
   }
   if (head.sequence() == applied.sequence() && head.hash() != applied.hash()) co_return Diverged();
   parts_.freshness.Ponged(std::chrono::nanoseconds(pong.sent_ns()), head.epoch(), head.sequence());
-  if (steady_clock::now() < proof_kept_ + kProofInterval) co_return Result<void>();
+  const int64_t proven_ms = parts_.freshness.ProvenMillis();
+  if (proven_ms == 0 || steady_clock::now() < proof_kept_ + kProofInterval) {
+    co_return Result<void>();
+  }
   proof_kept_ = steady_clock::now();
-  auto keep = [&replica = parts_.replica, proven_ms = parts_.freshness.ProvenMillis()] {
-    return replica.RecordProof(proven_ms);
-  };
+  auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
   co_return co_await Blocking(parts_.pool, std::move(keep));
 }
 

@@ -178,6 +178,18 @@ TEST_F(SyncTest, I6UserThatWasRemovedIsGoneInASecond) {
   EXPECT_TRUE(Eventually([&] { return node->users.Find("anna") == nullptr; }, 1s));
 }
 
+TEST_F(SyncTest, I11NodeThatIsKilledKnowsItsAge) {
+  const auto node = JoinNode();
+  // Kept while the stream runs, soon after the first pong: a kill leaves no time for it.
+  EXPECT_TRUE(Eventually(
+      [&] {
+        v1::ReplicaRow row;
+        return row.ParseFromString(node->meta().Get(keys::kReplica)->value()) &&
+               row.proven_fresh_ms() > ToUnixMillis(clock_.Wall()) - 60'000;
+      },
+      4s));
+}
+
 TEST_F(SyncTest, PolicyOfTheStoreReachesTheNode) {
   const auto node = JoinNode();
   store_->Stop();
