@@ -81,18 +81,21 @@ def test_i11_a_node_serves_what_it_holds_while_the_store_is_away(new_fleet):
     digest = fleet.store.client().push_image("team/held", "1", layer)
     fleet.store.client().push_image("team/cold", "1", cold)
     client = node.client()
-    for path in (f"manifests/{digest}", f"blobs/{digest_of(layer)}"):
+    for path in ("manifests/1", f"manifests/{digest}", f"blobs/{digest_of(layer)}"):
         assert client.get(f"/v2/team/held/{path}").status == 200
     config = client.get(f"/v2/team/held/manifests/{digest}").json()["config"]["digest"]
     assert client.get(f"/v2/team/held/blobs/{config}").status == 200
 
     fleet.store.kill()
 
-    def served_stale():
-        answer = client.get("/v2/team/held/manifests/1")
-        return answer if answer.status == 200 and answer.headers.get("Warning") else None
+    answers = []
 
-    answer = wait_for("the node to notice", served_stale, 30)
+    def served_stale():
+        answers.append(client.get("/v2/team/held/manifests/1"))
+        return answers[-1] if answers[-1].headers.get("Warning") else None
+
+    answer = wait_for(lambda: f"the node to notice; it says {answers[-1]}", served_stale, 30)
+    assert all(answer.status == 200 for answer in answers), answers
     assert digest_of(answer.body) == digest
     assert answer.headers["Warning"].startswith("299 - ")
     assert int(answer.headers["Age"]) >= 0
@@ -110,6 +113,34 @@ def test_i11_a_node_serves_what_it_holds_while_the_store_is_away(new_fleet):
     answer = client.get("/v2/team/held/manifests/1")
     assert answer.status == 200 and "Warning" not in answer.headers
     assert client.get(f"/v2/team/cold/blobs/{digest_of(cold)}").body == cold
+
+
+def test_i11_a_node_serves_while_the_store_does_not_answer(new_fleet):
+    """The store is there but silent, as behind a cut line: no refused connection tells the node."""
+    fleet = new_fleet("eu-west")
+    node, layer = fleet.nodes["eu-west"], os.urandom(100_000)
+    fleet.store.client().push_image("team/held", "1", layer)
+    client = node.client()
+    manifest = client.get("/v2/team/held/manifests/1")
+    for blob in (digest_of(layer), manifest.json()["config"]["digest"]):
+        assert client.get(f"/v2/team/held/blobs/{blob}").status == 200
+    answers = []
+
+    def served_stale():
+        answers.append(client.get("/v2/team/held/manifests/1"))
+        return answers[-1].headers.get("Warning")
+
+    fleet.store.pause()
+    try:
+        wait_for(lambda: f"the node to notice; it says {answers[-1]}", served_stale, 30)
+        assert all(answer.status == 200 for answer in answers), answers
+        assert client.get(f"/v2/team/held/blobs/{digest_of(layer)}").body == layer
+        answer = client.get("/v2/team/held/manifests/absent")
+        assert answer.status == 503 and answer.headers["Retry-After"], answer
+    finally:
+        fleet.store.resume()
+    wait_for("the node to be connected again",
+             lambda: client.get("/v2/team/held/manifests/absent").status == 404, 60)
 
 
 def test_i11_a_node_starts_and_serves_while_the_store_is_away(new_fleet):

@@ -16,13 +16,14 @@ PATIENCE = 4 if SANITIZED else 1
 
 
 def wait_for(what, condition, seconds=20.0):
-    """Polls until `condition` returns something true, and returns it."""
+    """Polls until `condition` returns something true, and returns it. `what` may be a function."""
     deadline = time.monotonic() + seconds * PATIENCE
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > deadline:
+            what = what() if callable(what) else what
             raise AssertionError(f"waited {seconds * PATIENCE:.0f} s for {what}")
         time.sleep(0.02)
 
