@@ -195,11 +195,12 @@ Readiness Daemon::Body::Ready() const {
   if (replica->position().epoch().empty()) {
     readiness.reasons.push_back("this node has no snapshot of the store at " + config.store +
                                 " yet");
+  } else if (!age.has_value()) {
+    // Ready means that the node can go on alone from here.
+    readiness.reasons.push_back("how old this node's rows are is not known yet from the store at " +
+                                config.store);
   } else if (sync.IsConnected()) {
     return readiness;
-  } else if (!age.has_value()) {
-    readiness.reasons.push_back("the store at " + config.store +
-                                " cannot be reached, and the age of this node's rows is unknown");
   } else if (!policy.serve_stale()) {
     readiness.reasons.push_back("the store at " + config.store +
                                 " cannot be reached, and its policy is to refuse then");
