@@ -236,8 +236,13 @@ void Settings::Complain(std::string_view key, std::string_view problem) {
 Result<void> Settings::Finish() {
   for (const auto& mapping : document_->mappings) {
     if (!mapping->node.IsMap()) continue;
+    std::set<std::string> seen;
     for (const auto& entry : mapping->node) {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+      if (!seen.insert(key).second) {
+        document_->Add(entry.first,
+                       "'" + mapping->path + key + "' stands here again; keep one of the two");
+      }
       if (mapping->known.contains(key)) continue;
       std::string known;
       for (const std::string& name : mapping->known) known += (known.empty() ? "" : ", ") + name;

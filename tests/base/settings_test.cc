@@ -63,6 +63,8 @@ constexpr Case kCases[] = {
     {"a list is no configuration", "[a]",
      "store.yml:1: a configuration is a mapping of keys to values"},
     {"an empty file lacks its keys", "", "store.yml:1: the key 'data' is missing"},
+    {"a key that stands twice is told", "data: /d\nregistry: {}\ndata: /e",
+     "store.yml:3: 'data' stands here again; keep one of the two"},
     {"two problems are both told", "data: /d\nx: 1\ny: 2",
      "store.yml:2: unknown key 'x'; known here: data, registry\n"
      "store.yml:3: unknown key 'y'; known here: data, registry"},
