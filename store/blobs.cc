@@ -158,7 +158,12 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
     return std::move(location).error();
   }
   Result<PushedBlob> pushed = Link(repository, digest, &*location, unusable_object, left_over);
-  if (!pushed.has_value()) left_over = object;  // nothing names it
+  if (!pushed.has_value()) {
+    // A write that failed may be on the disk all the same, with a row that names the object. None
+    // has failed so if the metadata still takes changes; else the next start settles the intent.
+    const bool unnamed = Transact(meta_, intend).has_value();
+    left_over = unnamed ? object : "";
+  }
   if (!left_over.empty()) Discard(left_over);
   return pushed;
 }

@@ -227,5 +227,34 @@ TEST(I2AcknowledgedIsDurable, EverySyncIsNeeded) {
   }
 }
 
+// A write of the metadata that failed may be on the disk all the same: then the bytes that its rows
+// name must be there, or a client would be told that it need not push them again.
+TEST(I2AcknowledgedIsDurable, AWriteThatFailedMayHaveHappened) {
+  for (uint64_t cut = 1;; ++cut) {
+    SCOPED_TRACE("the metadata fails from point " + std::to_string(cut) + " on");
+    const TemporaryFolder folder;
+    FaultDisk disk(folder.path());
+    PosixFileSystem files;  // those of the blobs go on working
+    bool failed = false;
+    {
+      TestContent store(folder.path(), files, disk.env());
+      ASSERT_TRUE(store.Open().has_value());
+      disk.CutAt(cut);
+      failed = !store.PushBlob("team/app", "layer").has_value();
+      disk.CutAt(0);
+      store.Close();
+    }
+    disk.Restart();
+    TestContent store(folder.path(), files, disk.env());
+    ASSERT_TRUE(store.Open().has_value());
+    Problems problems;
+    CheckWhatIsVisible(store, problems);
+    EXPECT_TRUE(problems.empty()) << problems.front();
+    if (failed) continue;
+    EXPECT_GT(cut, 4u) << "two transactions are written and synced";
+    return;
+  }
+}
+
 }  // namespace
 }  // namespace outport::store
