@@ -52,8 +52,12 @@ Result<Config> ReadConfig(Settings settings) {
 }  // namespace
 
 Result<Config> LoadConfig(const std::string& path) {
-  TRY(Settings settings, Settings::Load(path));
-  return ReadConfig(std::move(settings));
+  Result<Settings> settings = Settings::Load(path);
+  if (!settings.has_value() && settings.error().code == ErrorCode::kNotFound) {
+    settings.error().message += "; 'outport-node join' writes one";
+  }
+  if (!settings.has_value()) return std::move(settings).error();
+  return ReadConfig(*std::move(settings));
 }
 
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name) {

@@ -34,6 +34,14 @@ std::string Bound(const std::string& listen, uint16_t port) {
   return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
 }
 
+// Says which key of the configuration an address stands at.
+Result<void> NameKey(Result<void> listening, std::string_view key) {
+  if (listening.has_value()) return listening;
+  listening.error().message +=
+      "; choose another " + std::string(key) + ", or stop what listens there";
+  return listening;
+}
+
 // What is opened before anything runs.
 struct Opened {
   Credentials credentials;
@@ -137,8 +145,8 @@ Mirror::Parts Daemon::Body::MirrorParts() {
 
 Result<void> Daemon::Body::Start() {
   TRY_VOID(mirror.Recover());
-  TRY_VOID(registry_server.Listen());
-  TRY_VOID(operations.Listen());
+  TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
+  TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   log.Info("listening", {{"node", opened.credentials.name},
                          {"registry", Bound(config.registry_listen, registry_server.port())},
                          {"operations", Bound(config.operations_listen, operations.port())},

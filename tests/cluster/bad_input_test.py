@@ -70,7 +70,8 @@ def test_every_problem_of_a_file_is_told_at_once(quiet_fleet, tmp_path):
 
 def test_a_missing_configuration_is_named(tmp_path):
     for program in (STORE, NODE):
-        assert "absent.yml" in refusal(program, "serve", "--config", tmp_path / "absent.yml")
+        said = refusal(program, "serve", "--config", tmp_path / "absent.yml")
+        assert "absent.yml" in said and "writes one" in said
 
 
 def test_a_good_configuration_passes(quiet_fleet):
@@ -115,6 +116,19 @@ def test_a_port_in_use_is_named(tmp_path, port):
         assert f"127.0.0.1:{number}" in last and "use" in last, said
     fleet.store.start()
     fleet.stop()
+
+
+@pytest.mark.parametrize("port, key", [("registry_port", "registry.listen"),
+                                       ("operations_port", "operations.listen")])
+def test_a_port_in_use_at_a_node_is_named(new_fleet, port, key):
+    fleet = new_fleet()
+    node = fleet.new_node("eu-west")
+    fleet.join(node, fleet.invite("eu-west"))
+    with socket.create_server(("127.0.0.1", getattr(node, port))):
+        said = refusal(NODE, "serve", "--config", node.config, lines=None).splitlines()[-1]
+        assert f"127.0.0.1:{getattr(node, port)}" in said and key in said, said
+    node.start()
+    assert node.stop() == 0
 
 
 def test_a_wrong_token_is_refused(new_fleet):
