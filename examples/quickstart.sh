@@ -12,7 +12,7 @@
 # Run it again and it reuses what is there. It needs root or sudo only to install packages.
 set -euo pipefail
 
-PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 readonly PROJECT BIN=$PROJECT/build/release/bin
 readonly IMAGE=demo/busybox:1 USER_NAME=demo FLEET_PORT=5001
 readonly NODES=(eu-west us-east)
@@ -124,7 +124,15 @@ if [[ $action != up ]]; then
   exit 0
 fi
 
-# --- the folder, the packages, the programs ---------------------------------------------------------
+# --- the packages, the folder, the programs ---------------------------------------------------------
+
+# --clean removes the folder whole, so it must be ours from the beginning.
+if [[ -d $data && ! -e $data/.outport-demo && -n $(ls -A "$data") ]]; then
+  fail "$data holds something else, and --clean would remove it: name a new folder with --data"
+fi
+
+say "Installing what the project needs (Debian packages)"
+"$PROJECT/tests/install.sh"
 
 mkdir -p "$data"/{run,log}
 touch "$data/.outport-demo"
@@ -153,9 +161,6 @@ registries=()
 for host in "${hosts[@]}"; do
   for name in store "${NODES[@]}"; do registries+=("$host:${REGISTRY_PORT[$name]}"); done
 done
-
-say "Installing what the project needs (Debian packages)"
-"$PROJECT/tests/install.sh"
 
 say "Building into $PROJECT/build/release (the first time takes minutes)"
 cd "$PROJECT"
