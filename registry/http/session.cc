@@ -141,6 +141,12 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
     if (error->code == ErrorCode::kUnauthorized) {
       response.Set("WWW-Authenticate", "Basic realm=\"outport\"");
     }
+    // The path takes the method, but not at this registry: a node's (RFC 9110 §15.5.6).
+    if (error->code == ErrorCode::kUnsupported && exchange.noun.has_value() &&
+        Allows(*exchange.noun, exchange.head.method)) {
+      const bool writes_only = *exchange.noun == Noun::kUploads || *exchange.noun == Noun::kUpload;
+      response.Set("Allow", writes_only ? "" : "GET, HEAD");
+    }
     outcome = co_await response.SendError(*error, exchange.id);
   }
   const bool cut = !outcome.has_value();

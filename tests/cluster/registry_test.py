@@ -140,8 +140,10 @@ def test_a_node_refuses_writes(fleet):
     client = fleet.nodes["eu-west"].client()
     answer = client.call("POST", "/v2/team/app/blobs/uploads/", body=b"")
     assert (answer.status, answer.code()) == (405, "UNSUPPORTED"), answer
+    assert answer.headers["Allow"] == ""
     answer = client.put_manifest("team/app", "x", b"{}")
     assert (answer.status, answer.code()) == (405, "UNSUPPORTED"), answer
+    assert answer.headers["Allow"] == "GET, HEAD"
 
 
 def test_a_manifest_whose_blobs_are_missing_is_refused(fleet):
