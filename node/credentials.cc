@@ -18,7 +18,7 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
   }
   Credentials credentials;
   TRY(credentials.identity.certificate_chain, ReadWholeFile(pki / "identity.crt"));
-  TRY(credentials.identity.private_key, ReadWholeFile(pki / "identity.key"));
+  TRY(credentials.identity.private_key, ReadSecretFile(pki / "identity.key"));
   TRY(credentials.identity.authorities, ReadWholeFile(pki / "authorities.crt"));
   TRY(const CertificateIdentity identity, pki::Inspect(credentials.identity.certificate_chain));
   if (identity.role != Role::kNode) {
@@ -28,10 +28,14 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
   credentials.name = identity.name;
   ServerTlsOptions server;
   TRY(server.certificate_chain, ReadWholeFile(pki / "server.crt"));
-  TRY(server.private_key, ReadWholeFile(pki / "server.key"));
+  TRY(server.private_key, ReadSecretFile(pki / "server.key"));
   server.client_authorities = credentials.identity.authorities;
   TRY(credentials.server_ends, pki::NotAfter(server.certificate_chain));
-  TRY(credentials.server, ServerTlsContext::Create(server));
+  auto tls = ServerTlsContext::Create(server);
+  if (!tls.has_value()) {
+    return std::move(tls).error().Within("the server certificate and key in " + pki.native());
+  }
+  credentials.server = *std::move(tls);
   return credentials;
 }
 

@@ -97,6 +97,18 @@ def test_keys_are_for_their_owner_alone(quiet_fleet):
     assert (quiet_fleet.store.data / "pki").stat().st_mode & 0o077 == 0
 
 
+def test_a_key_that_others_may_read_is_refused(new_fleet):
+    fleet = new_fleet("eu-west")
+    for program, member, name in ((STORE, fleet.store, "server.key"),
+                                  (NODE, fleet.nodes["eu-west"], "identity.key")):
+        key = member.data / "pki" / name
+        key.chmod(0o644)
+        said = refusal(program, "check", "--config", member.config)
+        assert str(key) in said and "chmod 600" in said
+        key.chmod(0o600)
+        assert run(program, "check", "--config", member.config).returncode == 0
+
+
 def test_a_folder_of_another_process_is_named_with_its_owner(new_fleet):
     fleet = new_fleet("eu-west")
     for program, member in ((STORE, fleet.store), (NODE, fleet.nodes["eu-west"])):
