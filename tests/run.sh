@@ -26,6 +26,8 @@ results=build/$preset/ctest.xml
 # Reads ctest's own result file, so that the numbers are its numbers.
 summary() {
   /usr/bin/python3 - "$results" <<'PYTHON'
+import collections
+import re
 import sys
 import xml.etree.ElementTree
 
@@ -36,6 +38,11 @@ for case in suite.iter("testcase"):
         print(f"failed: {case.get('name')}")
     elif case.get("status") == "notrun":
         print(f"skipped: {case.get('name')}")
+    reasons = collections.Counter()  # pytest's, of the tests in this one
+    for told in re.finditer(r"^SKIPPED \[(\d+)\] \S+ (.+)$", case.findtext("system-out", ""), re.M):
+        reasons[told.group(2)] += int(told.group(1))
+    for reason, tests in reasons.items():
+        print(f"  {case.get('name')} skipped {tests} tests: {reason}")
 left_out = count["skipped"] + count["disabled"]
 passed = count["tests"] - count["failures"] - left_out
 print(f"{passed} passed, {count['failures']} failed" + (f", {left_out} skipped" if left_out else ""))
