@@ -1,16 +1,13 @@
 #include "node/daemon.h"
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "node/credentials.h"
 #include "node/mirror.h"
 #include "node/sync_client.h"
+#include "registry/base/io_threads.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_server.h"
 #include "registry/storage/disk_blob_store.h"
@@ -26,13 +23,6 @@ constexpr size_t kSyncQueue = 64;
 constexpr size_t kBlobConnections = 4;
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{12};  // longer than any call to the store
-
-size_t Cores() { return std::max<size_t>(std::thread::hardware_concurrency(), 2); }
-
-// `listen` with the port that was picked.
-std::string Bound(const std::string& listen, uint16_t port) {
-  return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
-}
 
 // Says which key of the configuration an address stands at.
 Result<void> NameKey(Result<void> listening, std::string_view key) {
@@ -80,12 +70,10 @@ struct Daemon::Body {
   Opened opened;
   const std::shared_ptr<grpc::Channel> channel;  // shared by the callers of the store
 
-  net::io_context context;
-  std::optional<net::executor_work_guard<net::io_context::executor_type>> work;
-  std::vector<std::thread> threads;
+  IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue};
   BlockingPool sync_pool{"sync", 1, kSyncQueue};
-  BlockingPool passwords{"bcrypt", Cores(), kPasswordQueue};
+  BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue};
   TaskGroup tasks;
 
   const std::unique_ptr<UserDirectory> users;
@@ -107,8 +95,8 @@ Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSyste
       files(std::move(f)),
       opened(std::move(o)),
       channel(rpc::Dial(config.store, opened.credentials.identity)),
-      context(static_cast<int>(Cores())),
-      tasks(context.get_executor(), log),
+      io(log),
+      tasks(io.executor(), log),
       users(std::move(u)),
       replica(std::move(r)),
       freshness(clock, replica->proven_ms()),
@@ -117,11 +105,10 @@ Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSyste
       mirror(MirrorParts()),
       authenticator(*users, passwords, clock, metrics, {}),
       registry_server({.listen = config.registry_listen},
-                      {context.get_executor(), opened.credentials.server, mirror.registry(),
-                       authenticator, metrics, log}),
+                      {io.executor(), opened.credentials.server, mirror.registry(), authenticator,
+                       metrics, log}),
       operations(
-          context.get_executor(), config.operations_listen, metrics, [this] { return Ready(); },
-          log) {}
+          io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
 Mirror::Parts Daemon::Body::MirrorParts() {
   std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
@@ -148,8 +135,8 @@ Result<void> Daemon::Body::Start() {
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   log.Info("listening", {{"node", opened.credentials.name},
-                         {"registry", Bound(config.registry_listen, registry_server.port())},
-                         {"operations", Bound(config.operations_listen, operations.port())},
+                         {"registry", registry_server.address()},
+                         {"operations", operations.address()},
                          {"store", config.store},
                          {"data", config.data.native()}});
   Run();
@@ -157,18 +144,7 @@ Result<void> Daemon::Body::Start() {
 }
 
 void Daemon::Body::Run() {
-  work.emplace(context.get_executor());
-  const auto run = [this] {
-    for (;;) {
-      try {
-        context.run();
-        return;
-      } catch (const std::exception& exception) {
-        log.Error("a handler ended with an exception", {{"cause", exception.what()}});
-      }
-    }
-  };
-  for (size_t i = 0; i < Cores(); ++i) threads.emplace_back(run);
+  io.Start();
   sync.Start();
   registry_server.Start();
   operations.Start();
@@ -185,9 +161,7 @@ void Daemon::Body::Stop() {
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &sync_pool, &passwords}) pool->Stop();
-  work.reset();
-  context.stop();
-  for (std::thread& thread : threads) thread.join();
+  io.Stop();
   log.Info("stopped");
 }
 

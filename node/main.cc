@@ -1,7 +1,3 @@
-#include <malloc.h>
-#include <signal.h>
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -11,28 +7,13 @@
 #include "node/config.h"
 #include "node/daemon.h"
 #include "node/join_command.h"
+#include "registry/base/process.h"
 
 namespace outport::node {
 namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-
-// Large buffers go back to the system when they are freed, and threads share few arenas: what the
-// node holds is what it uses.
-void BoundMemory() {
-  constexpr int kArenas = 2;
-  constexpr int kMapFromBytes = 128 << 10;
-  ::mallopt(M_ARENA_MAX, kArenas);
-  ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
-}
-
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 Result<void> Check(const std::string& path) {
   TRY(const Config config, LoadConfig(path));
@@ -43,18 +24,9 @@ Result<void> Check(const std::string& path) {
 
 Result<void> Serve(const std::string& path) {
   TRY(const Config config, LoadConfig(path));
-  // Before any thread is made, so that all inherit it and this one alone takes the signals.
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  RaiseFileLimit();
+  EndingSignals signals;  // before any thread is made
   TRY(const std::unique_ptr<Daemon> daemon, Daemon::Start(config, OUTPORT_VERSION));
-  int signal_number = 0;
-  sigwait(&ending, &signal_number);
-  pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);  // a second signal ends at once
+  signals.Wait();
   daemon->Stop();
   return {};
 }
@@ -97,7 +69,7 @@ int Main(int argc, char** argv) {
 }  // namespace outport::node
 
 int main(int argc, char** argv) {
-  outport::node::BoundMemory();
+  outport::PrepareDaemonProcess();
   try {
     return outport::node::Main(argc, argv);
   } catch (const std::exception& exception) {

@@ -1,6 +1,5 @@
 #include "store/config.h"
 
-#include <charconv>
 #include <utility>
 
 #include "registry/base/settings.h"
@@ -9,20 +8,6 @@ namespace outport::store {
 namespace {
 
 constexpr int64_t kMaxUploadSessions = 100000;
-
-LogLevel ParseLevel(const std::string& text) {
-  if (text == "debug") return LogLevel::kDebug;
-  if (text == "warning") return LogLevel::kWarning;
-  if (text == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
-}
-
-std::string ReadAddress(Settings& section, std::string_view key, const std::string& fallback) {
-  std::string text = section.String(key, fallback);
-  const Result<HostPort> parsed = ParseHostPort(text);
-  if (!parsed.has_value()) section.Complain(key, parsed.error().message);
-  return text;
-}
 
 Config::Freshness ReadFreshness(Settings section) {
   Config::Freshness freshness;
@@ -40,16 +25,14 @@ Config::Freshness ReadFreshness(Settings section) {
 Result<Config> ReadConfig(Settings settings) {
   Config config;
   config.data = settings.RequiredString("data");
-  Settings registry = settings.Section("registry");
-  config.registry_listen = ReadAddress(registry, "listen", config.registry_listen);
+  config.registry_listen = settings.Section("registry").Address("listen", config.registry_listen);
   Settings fleet = settings.Section("fleet");
-  config.fleet_listen = ReadAddress(fleet, "listen", config.fleet_listen);
+  config.fleet_listen = fleet.Address("listen", config.fleet_listen);
   config.fleet_address = fleet.RequiredString("address");
-  if (!config.fleet_address.empty()) ReadAddress(fleet, "address", config.fleet_address);
-  Settings operations = settings.Section("operations");
-  config.operations_listen = ReadAddress(operations, "listen", config.operations_listen);
-  Settings log = settings.Section("log");
-  config.log_level = ParseLevel(log.Choice("level", {"debug", "info", "warning", "error"}, "info"));
+  fleet.Address("address", "");
+  config.operations_listen =
+      settings.Section("operations").Address("listen", config.operations_listen);
+  config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
   Settings uploads = settings.Section("uploads");
   config.upload_sessions = static_cast<size_t>(uploads.Integer(
@@ -101,24 +84,6 @@ std::string FormatConfig(const Config& config) {
          "freshness: {max_staleness: 2s, stale_if_error: 24h, when_store_is_away: serve_stale}\n"
          "# Pushes are refused when less than this is free.\n"
          "disk: {headroom: 512MiB}\n";
-}
-
-Result<HostPort> ParseHostPort(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  HostPort parsed;
-  if (colon != std::string::npos && colon > 0) {
-    parsed.host = text.substr(0, colon);
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, parsed.port);
-    const bool bracketed = parsed.host.starts_with('[') && parsed.host.ends_with(']');
-    if (bracketed) parsed.host = parsed.host.substr(1, parsed.host.size() - 2);
-    const bool plain = parsed.host.find(':') == std::string::npos || bracketed;
-    if (error == std::errc() && stop == end && plain && !parsed.host.empty()) return parsed;
-  }
-  return Error{ErrorCode::kInvalidArgument,
-               "'" + text +
-                   "' is not an address; write for example 0.0.0.0:5000, "
-                   "store.example.com:5001 or [::]:5000"};
 }
 
 }  // namespace outport::store

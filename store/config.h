@@ -40,12 +40,4 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file_name
 // The file that LoadConfig reads, with comments for those who will edit it.
 std::string FormatConfig(const Config& config);
 
-// "host:port" in two; the brackets of an IPv6 address are taken off. kInvalidArgument names the
-// text.
-struct HostPort {
-  std::string host;
-  uint16_t port = 0;
-};
-Result<HostPort> ParseHostPort(const std::string& text);
-
 }  // namespace outport::store

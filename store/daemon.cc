@@ -1,13 +1,10 @@
 #include "store/daemon.h"
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "registry/base/io_threads.h"
 #include "registry/base/task_group.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_server.h"
@@ -30,19 +27,12 @@ constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::days kRenewalNotice{30};
 
-size_t Cores() { return std::max<size_t>(std::thread::hardware_concurrency(), 2); }
-
 v1::FreshnessPolicy PolicyOf(const Config::Freshness& freshness) {
   v1::FreshnessPolicy policy;
   policy.set_max_staleness_ms(freshness.max_staleness.count());
   policy.set_stale_if_error_ms(freshness.stale_if_error.count());
   policy.set_serve_stale(freshness.serve_stale);
   return policy;
-}
-
-// `listen` with the port that was picked.
-std::string Bound(const std::string& listen, uint16_t port) {
-  return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
 }
 
 Error NotInitialised(const std::filesystem::path& data) {
@@ -117,12 +107,10 @@ struct Daemon::Body {
   Opened opened;
   const std::chrono::system_clock::time_point certificate_ends;
 
-  net::io_context context;
-  std::optional<net::executor_work_guard<net::io_context::executor_type>> work;
-  std::vector<std::thread> threads;
+  IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue};
   BlockingPool fleet_pool{"fleet", kFleetThreads, kWorkQueue};
-  BlockingPool passwords{"bcrypt", Cores(), kPasswordQueue};
+  BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue};
   TaskGroup tasks;
 
   UserDirectory users;
@@ -148,8 +136,8 @@ Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSyste
       opened(std::move(o)),
       certificate_ends(
           pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
-      context(static_cast<int>(Cores())),
-      tasks(context.get_executor(), log),
+      io(log),
+      tasks(io.executor(), log),
       accounts(Accounts::Parts{*opened.meta, users, clock, log, opened.authority.authority,
                                config.fleet_address}),
       authenticator(users, passwords, clock, metrics, {}),
@@ -167,10 +155,9 @@ Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSyste
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
       registry_server({.listen = config.registry_listen},
-                      {context.get_executor(), opened.tls, registry, authenticator, metrics, log}),
+                      {io.executor(), opened.tls, registry, authenticator, metrics, log}),
       operations(
-          context.get_executor(), config.operations_listen, metrics, [this] { return Ready(); },
-          log) {}
+          io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
 FleetServer::Parts Daemon::Body::FleetParts(std::string version) {
   const std::string& domain = opened.store.domain();
@@ -191,9 +178,9 @@ Result<void> Daemon::Body::Start() {
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));
-  log.Info("listening", {{"registry", Bound(config.registry_listen, registry_server.port())},
-                         {"fleet", Bound(config.fleet_listen, fleet.port())},
-                         {"operations", Bound(config.operations_listen, operations.port())},
+  log.Info("listening", {{"registry", registry_server.address()},
+                         {"fleet", fleet.address()},
+                         {"operations", operations.address()},
                          {"data", config.data.native()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
   if (certificate_ends - clock.Wall() < kRenewalNotice) {
@@ -205,18 +192,7 @@ Result<void> Daemon::Body::Start() {
 }
 
 void Daemon::Body::Run() {
-  work.emplace(context.get_executor());
-  const auto run = [this] {
-    for (;;) {
-      try {
-        context.run();
-        return;
-      } catch (const std::exception& exception) {
-        log.Error("a handler ended with an exception", {{"cause", exception.what()}});
-      }
-    }
-  };
-  for (size_t i = 0; i < Cores(); ++i) threads.emplace_back(run);
+  io.Start();
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
   registry_server.Start();
@@ -236,9 +212,7 @@ void Daemon::Body::Stop() {
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
-  work.reset();
-  context.stop();
-  for (std::thread& thread : threads) thread.join();
+  io.Stop();
   log.Info("stopped");
 }
 

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "registry/base/address.h"
 #include "registry/rpc/channel.h"
 
 namespace outport::store {
@@ -45,7 +46,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
                  "listening on " + listen +
                      " for the fleet: the port is in use, or the address is not of this machine"};
   }
-  port_ = static_cast<uint16_t>(port);
+  address_ = WithPort(listen, static_cast<uint16_t>(port));
   return {};
 }
 

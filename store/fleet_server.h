@@ -29,7 +29,8 @@ class FleetServer {
 
   // Binds and serves. kFailedPrecondition names the address.
   Result<void> Start(const std::string& listen, const AuthorityFiles& authority);
-  uint16_t port() const { return port_; }
+  // What it listens on, with the port that was picked.
+  const std::string& address() const { return address_; }
   // Lets calls finish, cuts what is left at the deadline; returns when none is left. The tasks that
   // serve streams must still be able to run. Blocks.
   void Stop(std::chrono::system_clock::time_point deadline);
@@ -39,7 +40,7 @@ class FleetServer {
   AdminService admin_;
   EnrollmentService enrollment_;
   std::unique_ptr<grpc::Server> server_;
-  uint16_t port_ = 0;
+  std::string address_;
 };
 
 }  // namespace outport::store

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "registry/base/address.h"
 #include "registry/base/bytes.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"

@@ -1,11 +1,8 @@
-#include <malloc.h>
-#include <signal.h>
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
+#include "registry/base/process.h"
 #include "store/config.h"
 #include "store/daemon.h"
 #include "store/init.h"
@@ -19,22 +16,6 @@ constexpr int kUsage = 2;
 int Fail(const Error& error) {
   std::fprintf(stderr, "outport-store: %s\n", error.message.c_str());
   return kFailed;
-}
-
-// Large buffers go back to the system when they are freed, and threads share few arenas: what the
-// store holds is what it uses.
-void BoundMemory() {
-  constexpr int kArenas = 2;
-  constexpr int kMapFromBytes = 128 << 10;
-  ::mallopt(M_ARENA_MAX, kArenas);
-  ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
-}
-
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int Init(const InitOptions& options) {
@@ -65,19 +46,10 @@ int Serve(const std::string& path) {
   ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its errors reach us as values
   const Result<Config> config = LoadConfig(path);
   if (!config.has_value()) return Fail(config.error());
-  // Before any thread is made, so that all inherit it and this one alone takes the signals.
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  RaiseFileLimit();
+  EndingSignals signals;  // before any thread is made
   Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*config, OUTPORT_VERSION);
   if (!daemon.has_value()) return Fail(daemon.error());
-  int signal_number = 0;
-  sigwait(&ending, &signal_number);
-  pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);  // a second signal ends at once
+  signals.Wait();
   (*daemon)->Stop();
   return 0;
 }
@@ -150,7 +122,7 @@ int Main(int argc, char** argv) {
 }  // namespace outport::store
 
 int main(int argc, char** argv) {
-  outport::store::BoundMemory();
+  outport::PrepareDaemonProcess();
   try {
     return outport::store::Main(argc, argv);
   } catch (const std::exception& exception) {

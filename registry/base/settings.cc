@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "registry/base/address.h"
 #include "registry/base/file.h"
 
 namespace outport {
@@ -213,6 +214,19 @@ std::vector<std::string> Settings::Strings(std::string_view key,
     }
   }
   return values;
+}
+
+std::string Settings::Address(std::string_view key, std::string_view fallback) {
+  std::string text = String(key, fallback);
+  const Result<HostPort> parsed = ParseHostPort(text);
+  if (!text.empty() && !parsed.has_value()) Complain(key, parsed.error().message);
+  return text;
+}
+
+LogLevel Settings::Level(std::string_view key, LogLevel fallback) {
+  const std::vector<std::string> names = {"debug", "info", "warning", "error"};
+  const std::string name = Choice(key, names, names[static_cast<size_t>(fallback)]);
+  return static_cast<LogLevel>(std::ranges::find(names, name) - names.begin());
 }
 
 Settings Settings::Section(std::string_view key) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "registry/base/log.h"
 #include "registry/base/result.h"
 
 namespace outport {
@@ -39,6 +40,10 @@ class Settings {
   // "500ms", "2s", "15m", "24h", "7d".
   std::chrono::milliseconds Duration(std::string_view key, std::chrono::milliseconds fallback);
   std::vector<std::string> Strings(std::string_view key, const std::vector<std::string>& fallback);
+  // "host:port" or "[v6]:port".
+  std::string Address(std::string_view key, std::string_view fallback);
+  // debug, info, warning or error.
+  LogLevel Level(std::string_view key, LogLevel fallback);
   // A mapping; an absent one reads as empty.
   Settings Section(std::string_view key);
 

@@ -4,7 +4,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <charconv>
 
 namespace outport::http {
 namespace {
@@ -15,26 +14,14 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kAcceptPause{200};
 constexpr std::chrono::seconds kCutPatience{1};
 
-Error BadAddress(const std::string& listen) {
-  return Error{ErrorCode::kInvalidArgument, "'" + listen +
-                                                "' is not an address to listen on; write for "
-                                                "example 0.0.0.0:5000 or [::]:5000"};
-}
-
 Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
-  const size_t colon = listen.rfind(':');
-  if (colon == std::string::npos) return BadAddress(listen);
-  std::string host = listen.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  uint16_t port = 0;
-  const char* const last = listen.data() + listen.size();
-  const auto [end, failure] = std::from_chars(listen.data() + colon + 1, last, port);
+  TRY(const HostPort parsed, ParseHostPort(listen));
   boost::system::error_code bad;
-  const auto address = net::ip::make_address(host, bad);
-  if (bad || failure != std::errc() || end != last) return BadAddress(listen);
-  return tcp::endpoint(address, port);
+  const auto address = net::ip::make_address(parsed.host, bad);
+  if (!bad) return tcp::endpoint(address, parsed.port);
+  return Error{ErrorCode::kInvalidArgument, "'" + listen +
+                                                "' is not an address to listen on: it needs an IP "
+                                                "address, as in 0.0.0.0:5000 or [::]:5000"};
 }
 
 // Out of file descriptors or memory: accepting again at once would only spin.

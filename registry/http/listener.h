@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "registry/base/address.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
@@ -33,6 +34,7 @@ class Listener {
 
   Result<void> Listen();
   uint16_t port() const { return port_; }
+  std::string address() const { return WithPort(options_.listen, port_); }
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
 

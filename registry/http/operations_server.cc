@@ -112,6 +112,7 @@ OperationsServer::~OperationsServer() = default;
 
 Result<void> OperationsServer::Listen() { return body_->listener().Listen(); }
 uint16_t OperationsServer::port() const { return body_->listener().port(); }
+std::string OperationsServer::address() const { return body_->listener().address(); }
 void OperationsServer::Start() { body_->listener().Start(); }
 void OperationsServer::Stop(steady_clock::time_point deadline) { body_->listener().Stop(deadline); }
 

@@ -31,6 +31,7 @@ class OperationsServer {
 
   Result<void> Listen();  // as RegistryServer's
   uint16_t port() const;
+  std::string address() const;  // what it listens on, with the port that was picked
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
 

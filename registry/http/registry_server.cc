@@ -50,6 +50,7 @@ RegistryServer::~RegistryServer() = default;
 
 Result<void> RegistryServer::Listen() { return body_->listener().Listen(); }
 uint16_t RegistryServer::port() const { return body_->listener().port(); }
+std::string RegistryServer::address() const { return body_->listener().address(); }
 void RegistryServer::Start() { body_->listener().Start(); }
 void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) {
   body_->listener().Stop(deadline);

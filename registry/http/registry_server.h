@@ -48,6 +48,7 @@ class RegistryServer {
   // Binds. kFailedPrecondition names the address and the reason (in use, no such address).
   Result<void> Listen();
   uint16_t port() const;
+  std::string address() const;  // what it listens on, with the port that was picked
   void Start();
   // Stops accepting, lets requests in flight finish, cuts what is left at the deadline; returns
   // when no connection is left. Blocks: not from the executor's threads, which must still run.

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "registry/base/address.h"
 #include "registry/security/openssl.h"
 #include "registry/security/tls.h"
 
@@ -19,21 +20,6 @@ namespace {
 using Deadline = std::chrono::steady_clock::time_point;
 
 constexpr unsigned char kFleetProtocol[] = {2, 'h', '2'};  // ALPN: what gRPC speaks
-
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-Result<HostPort> SplitAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
-    return Error{ErrorCode::kInvalidArgument, "'" + address + "' is no address: HOST:PORT"};
-  }
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return HostPort{std::move(host), address.substr(colon + 1)};
-}
 
 class Socket {
  public:
@@ -89,7 +75,8 @@ Result<Socket> Connect(const std::string& address, const HostPort& target, Deadl
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int status = ::getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
+  const int status =
+      ::getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &found);
   if (status != 0) return Unreachable(address, ::gai_strerror(status));
   const std::unique_ptr<addrinfo, openssl::Deleter<::freeaddrinfo>> addresses(found);
   std::string cause;
@@ -148,7 +135,7 @@ Result<openssl::ConnectionPtr> StartTls(const HostPort& target) {
 Result<std::vector<std::string>> FetchServerChain(const std::string& address,
                                                   std::chrono::milliseconds timeout) {
   const Deadline deadline = std::chrono::steady_clock::now() + timeout;
-  TRY(const HostPort target, SplitAddress(address));
+  TRY(const HostPort target, ParseHostPort(address));
   TRY(const Socket socket, Connect(address, target, deadline));
   TRY(const openssl::ConnectionPtr ssl, StartTls(target));
   for (;;) {

@@ -1,0 +1,33 @@
+#include "registry/base/process.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+namespace outport {
+
+void PrepareDaemonProcess() {
+  constexpr int kArenas = 2;
+  constexpr int kMapFromBytes = 128 << 10;
+  ::mallopt(M_ARENA_MAX, kArenas);
+  ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
+  ::signal(SIGPIPE, SIG_IGN);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+EndingSignals::EndingSignals() {
+  sigemptyset(&signals_);
+  sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+}
+
+void EndingSignals::Wait() {
+  int signal_number = 0;
+  sigwait(&signals_, &signal_number);
+  pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
+}
+
+}  // namespace outport

@@ -1,0 +1,50 @@
+#include "registry/base/address.h"
+
+#include <gtest/gtest.h>
+
+namespace outport {
+namespace {
+
+struct Case {
+  const char* text;
+  const char* host;  // nullptr: refused
+  uint16_t port;
+};
+
+constexpr Case kCases[] = {
+    {"0.0.0.0:5000", "0.0.0.0", 5000},
+    {"store.example.com:5001", "store.example.com", 5001},
+    {"[::1]:0", "::1", 0},
+    {"localhost:65535", "localhost", 65535},
+    {"", nullptr, 0},
+    {"5000", nullptr, 0},
+    {":5000", nullptr, 0},
+    {"host:", nullptr, 0},
+    {"host:65536", nullptr, 0},
+    {"host:5000x", nullptr, 0},
+    {"host:-1", nullptr, 0},
+    {"::1:5000", nullptr, 0},
+    {"[]:5000", nullptr, 0},
+};
+
+TEST(Address, IsAHostAndAPort) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.text);
+    const auto parsed = ParseHostPort(c.text);
+    ASSERT_EQ(parsed.has_value(), c.host != nullptr);
+    if (!parsed.has_value()) {
+      EXPECT_NE(parsed.error().message.find("'" + std::string(c.text) + "'"), std::string::npos);
+      continue;
+    }
+    EXPECT_EQ(parsed->host, c.host);
+    EXPECT_EQ(parsed->port, c.port);
+  }
+}
+
+TEST(Address, ThePortThatWasPickedIsTold) {
+  EXPECT_EQ(WithPort("127.0.0.1:0", 40001), "127.0.0.1:40001");
+  EXPECT_EQ(WithPort("[::]:0", 40001), "[::]:40001");
+}
+
+}  // namespace
+}  // namespace outport
