@@ -43,7 +43,7 @@ struct StartedWork::State {
 StartedWork StartedWork::Start(BlockingPool& pool, std::move_only_function<Result<void>()> work) {
   auto state = std::make_shared<State>();
   auto run = [state, work = std::move(work)]() mutable {
-    Result<void> done = work();
+    Result<void> done = Guarded(work);
     work = nullptr;  // what it owns is free before the owner goes on
     state->Complete(std::move(done));
   };

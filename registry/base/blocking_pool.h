@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -54,8 +55,20 @@ class BlockingPool {
   std::vector<std::thread> threads_;
 };
 
+// What `work`, a callable that returns a Result, returns; kInternal for an exception: it would end
+// the process, if it left a thread of the pool.
+template <class Work>
+std::invoke_result_t<Work&> Guarded(Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& exception) {
+    return Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+  }
+}
+
 // Runs `work`, a callable that returns a Result, on the pool, and resumes the caller on its own
-// executor with what it returned; the pool's refusal (kTooManyRequests) if the queue is full.
+// executor with what it returned; the pool's refusal (kTooManyRequests) if the queue is full, and
+// kInternal for an exception.
 // `work` is run to its end even if the caller's coroutine is destroyed: it must own what it
 // touches, or the caller must not be destroyed before.
 template <class Work, class R = std::invoke_result_t<Work&>>
@@ -71,9 +84,9 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
     auto run = [finish, inner = std::move(inner),
                 guard = net::make_work_guard(executor)]() mutable {
       // What the work owns is free before the caller goes on.
-      auto call = [&inner] {
+      auto call = [&inner]() -> R {
         Work own = std::move(inner);
-        return own();
+        return Guarded(own);
       };
       finish(call());
     };

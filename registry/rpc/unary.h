@@ -65,7 +65,7 @@ grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, Bl
                                         Response* response, Serve serve) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto run = [reactor, response, serve = std::move(serve)]() mutable {
-    Result<Response> result = serve();
+    Result<Response> result = Guarded(serve);
     if (result.has_value()) *response = *std::move(result);
     reactor->Finish(result.has_value() ? grpc::Status::OK : ToStatus(result.error()));
   };

@@ -9,6 +9,7 @@
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <latch>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -75,6 +76,18 @@ TEST(BlockingPool, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
     co_return true;
   };
   EXPECT_TRUE(RunToEnd(work()));
+}
+
+TEST(BlockingPool, AnExceptionIsAnErrorOfTheOneWhoAsked) {
+  BlockingPool pool("test", 1, 10);
+  auto work = [&]() -> net::awaitable<Result<int>> {
+    auto job = []() -> Result<int> { throw std::runtime_error("no such luck"); };
+    co_return co_await Blocking(pool, job);
+  };
+  const Result<int> result = RunToEnd(work());
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::kInternal);
+  EXPECT_EQ(result.error().message, "an exception: no such luck");
 }
 
 TEST(BlockingPool, StopRunsWhatIsQueued) {
