@@ -80,9 +80,7 @@ net::awaitable<Result<void>> FetchBody::Load(uint64_t offset) {
   released_ = *released;
   if (!block_.At(offset).empty()) co_return Result<void>();
   const std::shared_ptr<const BlobWriter> written = fetch.Written();
-  if (written == nullptr) {
-    co_return Error{ErrorCode::kUnavailable, "the fetch of the blob failed meanwhile"};
-  }
+  if (written == nullptr) co_return co_await Load(offset);  // it failed meanwhile: look why
   const Result<void> loaded =
       co_await block_.Load(written, context_.disk, offset, info_.size_bytes);
   if (!loaded.has_value() && loaded.error().code == ErrorCode::kCorrupt) {

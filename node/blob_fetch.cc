@@ -1,6 +1,7 @@
 #include "node/blob_fetch.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 #include <random>
 #include <utility>
 
@@ -249,7 +250,13 @@ net::awaitable<Result<uint64_t>> BlobFetch::WaitReleased(uint64_t offset) {
                                                    " from the store makes no progress"};
     }
     if (!waiting.has_value()) waiting.emplace(metrics_.waiting_readers);
-    if (!co_await changed_.WaitPast(seen, look_again)) CutStalledStream();
+    const bool changed = co_await changed_.WaitPast(seen, look_again);
+    // A connection that is cut does not throw, and its later waits are not ended.
+    const auto state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) {
+      co_return Error{ErrorCode::kCancelled, "the reader of the blob was cut off"};
+    }
+    if (!changed) CutStalledStream();
   }
 }
 

@@ -73,6 +73,11 @@ net::awaitable<Result<Bytes>> PassingBody::Read(uint64_t offset, uint64_t at_mos
 // Receives one chunk, resuming a stream that breaks.
 net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
   for (int attempt = 1;; ++attempt) {
+    // A connection that is cut does not throw, and its later waits are not ended.
+    const auto state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) {
+      co_return Error{ErrorCode::kCancelled, "the reader of the blob was cut off"};
+    }
     if (channel_ == nullptr) channel_ = source_.Subscribe(request_, next_);
     Result<Bytes> data = co_await channel_->Next(limits_.chunk_deadline);
     if (data.has_value()) co_return Append(*data);

@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "registry/base/task_group.h"
 #include "tests/node/blob_fixture.h"
 
 namespace outport::node {
@@ -186,6 +187,29 @@ TEST_F(BlobFetchTest, TheLastReaderToLeaveEarlyEndsTheFetch) {
   EXPECT_FALSE(IsCached(blob));
   EXPECT_TRUE(FilesUnder("fetch").empty());
   ExpectWhole(ReadWhole(blob), blob);
+}
+
+// As a server does that stops, to connections which are at work when its patience ends.
+TEST_F(BlobFetchTest, AReaderThatIsCutOffWaitsNoLonger) {
+  limits_.fetch.stall_limit = 60s;
+  const TestBlob blob = Stored(21, 16 * kMiB);
+  store_.Play({.times = 1, .hold_at = 2 * kMiB});
+  const auto body = Open(blob.digest());
+  ASSERT_TRUE(store_.AwaitHeld());
+  TaskGroup connections(context_.get_executor(), Log::Nowhere());
+  std::promise<ReadOutcome> ended;
+  connections.Spawn([&]() -> net::awaitable<void> {
+    co_await net::this_coro::throw_if_cancelled(false);
+    ended.set_value(co_await ReadToEnd(**body));
+  });
+  ASSERT_TRUE(Await([&] { return counted_.waiting_readers.Value() == 1; }));
+  connections.Cancel();
+  EXPECT_TRUE(connections.DrainBlocking(std::chrono::steady_clock::now() + 20s));
+  store_.Release();
+  EXPECT_TRUE(connections.DrainBlocking(std::chrono::steady_clock::now() + 100s));
+  const ReadOutcome outcome = ended.get_future().get();
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->code, ErrorCode::kCancelled);
 }
 
 TEST_F(BlobFetchTest, AFetchPastAQuarterFinishesAlone) {
