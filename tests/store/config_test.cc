@@ -48,35 +48,5 @@ TEST(StoreConfig, TheDataFolderAndTheFleetAddressAreRequired) {
   EXPECT_NE(read.error().message.find("'fleet.address' is missing"), std::string::npos);
 }
 
-TEST(StoreConfig, ParsesAddresses) {
-  struct Case {
-    const char* text;
-    const char* host;  // nullptr: refused
-    uint16_t port;
-  };
-  constexpr Case kCases[] = {
-      {"0.0.0.0:5000", "0.0.0.0", 5000},
-      {"store.example.com:1", "store.example.com", 1},
-      {"[::1]:5000", "::1", 5000},
-      {"127.0.0.1:0", "127.0.0.1", 0},
-      {"::1:5000", nullptr, 0},
-      {":5000", nullptr, 0},
-      {"host", nullptr, 0},
-      {"host:", nullptr, 0},
-      {"host:99999", nullptr, 0},
-      {"host:50x", nullptr, 0},
-      {"[]:5000", nullptr, 0},
-      {"", nullptr, 0},
-  };
-  for (const Case& c : kCases) {
-    SCOPED_TRACE(c.text);
-    const auto parsed = ParseHostPort(c.text);
-    ASSERT_EQ(parsed.has_value(), c.host != nullptr);
-    if (c.host == nullptr) continue;
-    EXPECT_EQ(parsed->host, c.host);
-    EXPECT_EQ(parsed->port, c.port);
-  }
-}
-
 }  // namespace
 }  // namespace outport::store
