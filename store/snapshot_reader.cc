@@ -9,7 +9,10 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kRowsInPart = 256;  // a row is at most about 1 KiB
+// A part ends with the row that passes one of these. Most rows are below 1 KiB; a user with many
+// grants has some 30.
+constexpr size_t kRowsInPart = 256;
+constexpr size_t kBytesInPart = 256 << 10;
 
 // What stands before and behind the separator: a repository and a tag or digest.
 std::pair<std::string, std::string> SplitName(std::string_view name) {
@@ -75,14 +78,17 @@ Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
   TRY(const std::vector<KeyValue> rows, view_->Scan(range));
   v1::StoreMessage::SnapshotPart part;
   *part.mutable_position() = position_;
-  for (const KeyValue& row : rows) {
+  size_t taken = 0;
+  for (size_t bytes = 0; taken < rows.size() && bytes < kBytesInPart; ++taken) {
+    const KeyValue& row = rows[taken];
     if (!section.fill(keys::After(row.key, section.prefix), row.value, *part.add_rows())) {
       return Error{ErrorCode::kCorrupt, "reading a snapshot for a node: a row of '" +
                                             std::string(section.prefix) + "' does not parse"};
     }
+    bytes += row.key.size() + row.value.size();
   }
-  if (rows.size() == kRowsInPart) {
-    after_ = rows.back().key;
+  if (taken < rows.size() || rows.size() == kRowsInPart) {
+    after_ = rows[taken - 1].key;
   } else {
     after_.clear();
     ++section_;
