@@ -85,7 +85,7 @@ Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
     const StreamEnd end = Receive(writer, why);
     if (end == StreamEnd::kComplete) break;
     if (auto cancelled = Cancelled()) return *std::move(cancelled);
-    if (end == StreamEnd::kFailed || !MayRetry(why)) return why;
+    if (end == StreamEnd::kFailed || !MayRetry(why)) return ForClient(std::move(why));
     if (Watermark() > before) {
       pause = limits_.first_pause;
       give_up = steady_clock::now() + limits_.progress_deadline;

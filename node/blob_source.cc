@@ -80,6 +80,14 @@ bool MayRetry(const Error& error) {
   }
 }
 
+Error ForClient(Error error) {
+  if (error.code == ErrorCode::kDenied || error.code == ErrorCode::kUnauthorized) {
+    error.code = ErrorCode::kUnavailable;
+    error.message = "the store refuses this node: " + error.message;
+  }
+  return error;
+}
+
 struct BlobStream::Call {
   explicit Call(ChunkCheck c) : check(std::move(c)) {}
   grpc::ClientContext context;

@@ -32,6 +32,10 @@ struct BlobRequest {
 // Whether the same question to the store may get a better answer soon.
 bool MayRetry(const Error& error);
 
+// What a client is told of an answer that is final: that the store refuses this node (its
+// certificate, its place in the fleet) is not the client's fault, so that is kUnavailable.
+Error ForClient(Error error);
+
 // One ReadBlob call, read by one thread that it blocks. Chunks come in order, each a checksum block
 // and checked. Errors: the store's own, kCorrupt where the store's blob has another size,
 // kUnavailable for a stream that broke, ended early, or brought a damaged chunk: worth another try

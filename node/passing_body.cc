@@ -82,7 +82,9 @@ net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
     Result<Bytes> data = co_await channel_->Next(limits_.chunk_deadline);
     if (data.has_value()) co_return Append(*data);
     channel_.reset();
-    if (!MayRetry(data.error()) || attempt >= limits_.attempts) co_return data.error();
+    if (!MayRetry(data.error()) || attempt >= limits_.attempts) {
+      co_return ForClient(std::move(data).error());
+    }
     metrics_.resumed.Increment();
     net::steady_timer timer(co_await net::this_coro::executor, limits_.pause);
     co_await timer.async_wait(net::use_awaitable);

@@ -1,6 +1,7 @@
 #include "store/daemon.h"
 
 #include <atomic>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -219,6 +220,9 @@ void Daemon::Body::Stop() {
 Readiness Daemon::Body::Ready() const {
   Readiness readiness;
   if (stopping) readiness.reasons.push_back("the store is stopping");
+  if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
+    readiness.reasons.push_back("pushes are refused: " + why->message);
+  }
   if (clock.Wall() >= certificate_ends) {
     readiness.reasons.push_back("the server certificate expired at " +
                                 FormatTime(certificate_ends));

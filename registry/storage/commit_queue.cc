@@ -117,6 +117,12 @@ void CommitQueue::Finish(const Group& group, const Result<LogPosition>& result) 
   if (!queue_.empty()) queue_.front()->woken.NotifyOne();
 }
 
+std::optional<Error> CommitQueue::WhyStopped() const {
+  MutexLock lock(mutex_);
+  if (!failed_.has_value()) return std::nullopt;
+  return Stopped(*failed_);
+}
+
 LogPosition CommitQueue::Head() const {
   MutexLock lock(mutex_);
   return head_;

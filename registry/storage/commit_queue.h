@@ -39,6 +39,8 @@ class CommitQueue {
   Result<LogPosition> Commit(const rocksdb::WriteBatch& writes, std::vector<std::string> records,
                              bool synced);
   LogPosition Head() const;
+  // Why all commits are refused, if they are.
+  std::optional<Error> WhyStopped() const;
   Notifier& HeadChanged() { return head_changed_; }
 
  private:

@@ -87,7 +87,8 @@ class MetaTransaction {
 // An ordered key-value store with transactions and a change log; all registry rules live above it.
 // Keys starting with "change/" and the key "head" belong to the log. Reads outside a transaction
 // see only what is committed and, where it was committed kSynced, synced. It outlives its
-// transactions and views. Safe for several threads; every method but Head and HeadChanged may
+// transactions and views. Safe for several threads; every method but Head, HeadChanged and
+// WhyReadOnly may
 // block: reach it through Blocking().
 class MetaStore : public MetaView {
  public:
@@ -96,6 +97,8 @@ class MetaStore : public MetaView {
   virtual std::unique_ptr<MetaView> Snapshot() = 0;
   // The last synced record: always a complete prefix of the log. Does not block.
   Result<LogPosition> Head() const override = 0;
+  // Why no commit is taken any more, if that is so; does not block.
+  virtual std::optional<Error> WhyReadOnly() const = 0;
   // Notified after Head() has moved.
   virtual Notifier& HeadChanged() = 0;
 };

@@ -66,6 +66,7 @@ class RocksMetaStore final : public MetaStore {
     return std::make_unique<RocksTransaction>(std::move(transaction), queue_);
   }
   std::unique_ptr<MetaView> Snapshot() override { return std::make_unique<RocksView>(*db_); }
+  std::optional<Error> WhyReadOnly() const override { return queue_.WhyStopped(); }
   Notifier& HeadChanged() override { return queue_.HeadChanged(); }
 
  private:

@@ -149,6 +149,16 @@ TEST_F(BlobFetchTest, WhatTheStoreRefusesIsRefusedAtOnce) {
   EXPECT_EQ(store_.streams(), 1);
 }
 
+TEST_F(BlobFetchTest, ANodeThatTheStoreRefusesIsNotTheClientsFault) {
+  const TestBlob blob = Stored(18, kMiB);
+  store_.Play({.refuse = Error{ErrorCode::kDenied, "not a node of this fleet"}});
+  const auto body = Open(blob.digest());
+  ASSERT_FALSE(body.has_value());
+  EXPECT_EQ(body.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(body.error().message.find("refuses this node"), std::string::npos);
+  EXPECT_EQ(store_.streams(), 1) << "asked once: the answer is final";
+}
+
 TEST_F(BlobFetchTest, AStoreThatIsAwayMeansUnavailable) {
   limits_.fetch.first_byte_deadline = 300ms;
   const TestBlob blob = Stored(15, kMiB);

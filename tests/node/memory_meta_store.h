@@ -32,6 +32,7 @@ class MemoryMetaStore final : public MetaStore {
   Result<std::vector<LogRecord>> ReadLog(uint64_t, size_t, size_t) const override {
     return std::vector<LogRecord>();
   }
+  std::optional<Error> WhyReadOnly() const override { return std::nullopt; }
   Notifier& HeadChanged() override { return head_changed_; }
   std::unique_ptr<MetaView> Snapshot() override { return nullptr; }
   std::unique_ptr<MetaTransaction> Begin() override { return std::make_unique<Transaction>(*this); }

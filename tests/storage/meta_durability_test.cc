@@ -112,6 +112,7 @@ TEST(I2DurableAfterAcknowledgement, NothingIsShownOrTakenAfterAFailedWrite) {
   };
   const auto first = put("first");
   ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(store.WhyReadOnly().has_value());
   disk.CutAt(2);  // the WAL is written, but not synced
   EXPECT_FALSE(put("second").has_value());
   EXPECT_EQ(store.Head().value(), *first);
@@ -122,6 +123,8 @@ TEST(I2DurableAfterAcknowledgement, NothingIsShownOrTakenAfterAFailedWrite) {
   const auto third = put("third");
   ASSERT_FALSE(third.has_value());
   EXPECT_EQ(third.error().code, ErrorCode::kUnavailable);
+  ASSERT_TRUE(store.WhyReadOnly().has_value());
+  EXPECT_EQ(store.WhyReadOnly()->message, third.error().message);
   EXPECT_EQ(store.Head().value(), *first);
   EXPECT_TRUE(store.Get("first").value().has_value());  // reads go on
 }
