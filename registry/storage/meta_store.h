@@ -88,8 +88,7 @@ class MetaTransaction {
 // Keys starting with "change/" and the key "head" belong to the log. Reads outside a transaction
 // see only what is committed and, where it was committed kSynced, synced. It outlives its
 // transactions and views. Safe for several threads; every method but Head, HeadChanged and
-// WhyReadOnly may
-// block: reach it through Blocking().
+// WhyReadOnly may block: reach it through Blocking().
 class MetaStore : public MetaView {
  public:
   virtual std::unique_ptr<MetaTransaction> Begin() = 0;
