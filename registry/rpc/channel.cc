@@ -1,5 +1,6 @@
 #include "registry/rpc/channel.h"
 
+#include <grpc/grpc.h>
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/auth_context.h>
@@ -18,8 +19,11 @@ constexpr int kConnectMs = 4000;
 
 }  // namespace
 
+void KeepLibrary() { [[maybe_unused]] static const bool kUp = (grpc_init(), true); }
+
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
                                     bool own_connection) {
+  KeepLibrary();
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = identity.authorities;
   tls.pem_private_key = identity.private_key;
@@ -38,6 +42,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
 }
 
 std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity) {
+  KeepLibrary();
   grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   tls.pem_root_certs = identity.authorities;
   tls.pem_key_cert_pairs.push_back({identity.private_key, identity.certificate_chain});

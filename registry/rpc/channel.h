@@ -15,6 +15,10 @@ namespace outport::rpc {
 // The largest message either side accepts: a manifest, or a chunk of a blob, and room around it.
 inline constexpr int kMaxMessageBytes = 6 << 20;
 
+// Keeps gRPC's library up until the process ends; Dial and FleetServerCredentials do it themselves.
+// Left alone it shuts down whenever its last object goes, which takes up to ten seconds.
+void KeepLibrary();
+
 // What a side of the fleet's port shows and whom it trusts; PEM.
 struct TlsIdentity {
   std::string certificate_chain;  // leaf first; empty: none is shown (enrolment)

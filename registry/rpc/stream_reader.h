@@ -41,7 +41,8 @@ class StreamReader {
   // for `limit`: End() says why. REQUIRES: the coroutine runs on a strand.
   net::awaitable<In*> Read(std::chrono::milliseconds limit) {
     auto cut_off = [call = call_] { call->context.TryCancel(); };
-    const OperationLimit deadline(co_await net::this_coro::executor, limit, cut_off);
+    call_->executor = co_await net::this_coro::executor;
+    const OperationLimit deadline(call_->executor, limit, cut_off);
     const std::shared_ptr<Call> call = call_;
     const bool ok = co_await call->read.Run([call] { call->StartRead(&call->message); });
     co_return ok ? &call->message : nullptr;
@@ -67,12 +68,16 @@ class StreamReader {
     }
     void OnReadDone(bool ok) override { read.Complete(ok); }
     void OnDone(const grpc::Status& final_status) override {
-      const std::shared_ptr<Call> last = std::move(self);
+      std::shared_ptr<Call> last = std::move(self);
       status = final_status;
       if (end_awaited) done.Complete(status.ok());
+      // The context holds its channel, and the last channel must not be destroyed on gRPC's own
+      // thread, which would wait for itself.
+      if (executor) net::post(net::any_io_executor(executor), [last = std::move(last)] {});
     }
 
     grpc::ClientContext context;
+    net::any_io_executor executor;  // the reader's; empty before the first Read
     In message;
     grpc::Status status;
     PendingOperation read;

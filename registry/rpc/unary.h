@@ -44,9 +44,12 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
   auto initiate = [state, &invoke](auto handler) {
     auto executor = net::get_associated_executor(handler);
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    // The state goes with the resumption: a context holds its channel, and the last channel must
+    // not be destroyed on gRPC's own thread, which would wait for itself.
     auto done = [state, shared, executor,
-                 guard = net::make_work_guard(executor)](const grpc::Status& status) {
-      net::post(executor, [shared, status] { std::move (*shared)(status); });
+                 guard = net::make_work_guard(executor)](const grpc::Status& status) mutable {
+      net::post(executor,
+                [shared, status, state = std::move(state)] { std::move (*shared)(status); });
     };
     invoke(&state->context, &state->request, &state->response,
            std::function<void(grpc::Status)>(std::move(done)));

@@ -17,6 +17,7 @@
 
 #include "outport/v1/replication.grpc.pb.h"
 #include "registry/base/notifier.h"
+#include "registry/rpc/channel.h"
 
 namespace outport::rpc {
 
@@ -25,7 +26,9 @@ using namespace std::chrono_literals;
 // A gRPC server on loopback without TLS, a stub to it, and a context that runs coroutines.
 class ReplicationFixture : public testing::Test {
  protected:
-  ReplicationFixture() : guard_(context_.get_executor()), runner_([this] { context_.run(); }) {}
+  ReplicationFixture() : guard_(context_.get_executor()), runner_([this] { context_.run(); }) {
+    KeepLibrary();
+  }
   ~ReplicationFixture() override {
     StopServer();
     guard_.reset();
