@@ -54,6 +54,10 @@ Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& dig
 net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::string request_id,
                                                                           RepositoryName repository,
                                                                           Digest digest) {
+  // Again: an earlier flight may have landed since the caller looked.
+  auto find = [this, digest] { return FindLocal(digest); };
+  CO_TRY(std::optional<std::string> local, co_await Blocking(parts_.pool, std::move(find)));
+  if (local.has_value()) co_return std::make_shared<const std::string>(*std::move(local));
   const std::string operation =
       "fetching manifest " + digest.ToString() + " of " + repository.ToString() + " from the store";
   v1::GetManifestRequest request;
