@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gmock/gmock.h>
-#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
@@ -17,6 +16,7 @@
 #include <thread>
 
 #include "node/blob_cache.h"
+#include "registry/rpc/channel.h"
 #include "registry/storage/disk_blob_store.h"
 #include "tests/node/memory_meta_store.h"
 #include "tests/node/scripted_store.h"
@@ -53,9 +53,7 @@ struct ReadOutcome {
 class BlobFixture : public testing::Test {
  protected:
   BlobFixture() : guard_(context_.get_executor()) {
-    // gRPC's library stays up between tests: its shutdown may take ten seconds.
-    static const bool kLibraryStays = (grpc_init(), true);
-    EXPECT_TRUE(kLibraryStays);
+    rpc::KeepLibrary();
     for (int i = 0; i < 2; ++i) runners_.emplace_back([this] { context_.run(); });
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = std::filesystem::temp_directory_path() /
