@@ -45,7 +45,7 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(FolderLock lock, FolderLock::Take(config.data));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
-  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch"));
+  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch", BlobWrites::kCached));
   return Opened{std::move(credentials), std::move(lock), std::move(meta), std::move(blobs)};
 }
 

@@ -81,7 +81,7 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   if (!store.has_value()) return NotInitialised(config.data);
   TRY(AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), store->domain()));
   TRY(auto tls, MakeTls(config, authority));
-  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads"));
+  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
   return Opened{std::move(lock),   std::move(meta),      std::move(blobs),
                 *std::move(store), std::move(authority), std::move(tls)};
 }

@@ -77,7 +77,7 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
   const Log log = Log::ToStandardError(LogLevel::kWarning);
   TRY_VOID(files.CreateDirectories(config.PkiFolder()));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
-  TRY(const auto blobs, DiskBlobStore::Open(files, config.data, "uploads"));
+  TRY(const auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
   TRY(AuthorityFiles authority,
       CreateAuthorityFiles(files, config.PkiFolder(), options.domain, options.host_names));
   TRY(const std::unique_ptr<MetaStore> meta,

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "registry/base/file.h"
 #include "store/repeat.h"
 #include "store/started_work.h"
 
@@ -12,7 +13,6 @@ namespace {
 
 constexpr size_t kWideBuffer = 1 << 20;
 constexpr size_t kNarrowBuffer = 128 << 10;
-constexpr size_t kPage = 4096;
 
 // What the client says of the body, against what the session has and the body is.
 Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received,
@@ -77,7 +77,7 @@ class Uploads::Place {
   size_t buffer_bytes(const std::optional<uint64_t>& length) const {
     const size_t most = rank_ < uploads_.parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
     if (!length.has_value() || *length >= most) return most;
-    return (static_cast<size_t>(*length) + kPage) / kPage * kPage;  // one byte more, for the end
+    return static_cast<size_t>(*length) + 1;  // for the end
   }
 
  private:
@@ -85,13 +85,29 @@ class Uploads::Place {
   size_t rank_ = 0;
 };
 
-struct Uploads::Buffer {
-  explicit Buffer(size_t size)
-      : size_bytes(size), bytes(std::make_unique_for_overwrite<std::byte[]>(size)) {}
+class Uploads::Buffer {
+ public:
+  explicit Buffer(size_t size) : size_(size) {
+    size_t space = size + 3 * kDirectBytes;
+    memory_ = std::make_unique_for_overwrite<std::byte[]>(space);
+    void* aligned = memory_.get();
+    aligned_ = static_cast<std::byte*>(std::align(kDirectBytes, size, aligned, space));
+  }
 
-  size_t size_bytes;
-  std::unique_ptr<std::byte[]> bytes;
-  size_t filled = 0;
+  // Room for what comes at `offset` of the blob: aligned as it is, so that it can go to the disk
+  // without a copy, and up to a page's end, so that what follows begins one.
+  MutableBytes RoomAt(uint64_t offset) const {
+    const size_t begin = offset % kDirectBytes;
+    const size_t end = (begin + size_ + kDirectBytes - 1) / kDirectBytes * kDirectBytes;
+    return {aligned_ + begin, end - begin};
+  }
+
+  Bytes filled;
+
+ private:
+  const size_t size_;
+  std::unique_ptr<std::byte[]> memory_;
+  std::byte* aligned_;  // in it, with two pages more than size_
 };
 
 Uploads::Uploads(Parts parts)
@@ -192,10 +208,12 @@ net::awaitable<Result<void>> Uploads::Copy(Claim claim, std::optional<ByteRange>
   for (auto& buffer : buffers) buffer = std::make_shared<Buffer>(buffer_bytes);
   std::optional<StartedWork> appending;
   uint64_t left = range.has_value() ? range->size : UINT64_MAX;
+  uint64_t offset = claim->session().size_bytes.load();
   Filled filled;
   for (size_t turn = 0; !filled.last; ++turn) {
     const std::shared_ptr<Buffer> buffer = buffers[turn % 2];
-    filled = co_await Fill(body, MutableBytes(buffer->bytes.get(), buffer->size_bytes));
+    const MutableBytes room = buffer->RoomAt(offset);
+    filled = co_await Fill(body, room);
     if (filled.size_bytes > left) {
       filled = {.size_bytes = static_cast<size_t>(left),
                 .last = true,
@@ -203,11 +221,12 @@ net::awaitable<Result<void>> Uploads::Copy(Claim claim, std::optional<ByteRange>
                                "the chunk is longer than its Content-Range says"}};
     }
     left -= filled.size_bytes;
+    offset += filled.size_bytes;
     Result<void> appended;
     if (appending.has_value()) appended = co_await appending->Finish();
     appending.reset();
     if (appended.has_value() && filled.size_bytes > 0) {
-      buffer->filled = filled.size_bytes;
+      buffer->filled = room.first(filled.size_bytes);
       auto append = [this, claim, buffer] { return AppendTo(claim, *buffer); };
       appending = StartedWork::Start(parts_.disk, std::move(append));
       if (filled.last) appended = co_await appending->Finish();
@@ -225,10 +244,10 @@ net::awaitable<Result<void>> Uploads::Copy(Claim claim, std::optional<ByteRange>
 
 Result<void> Uploads::AppendTo(const Claim& claim, const Buffer& buffer) {
   UploadSession& session = claim->session();
-  TRY_VOID(parts_.blobs.RequireSpace(buffer.filled));
-  TRY_VOID(session.writer->Append(Bytes(buffer.bytes.get(), buffer.filled)));
+  TRY_VOID(parts_.blobs.RequireSpace(buffer.filled.size()));
+  TRY_VOID(session.writer->Append(buffer.filled));
   session.size_bytes = session.writer->size_bytes();
-  received_bytes_.Increment(static_cast<double>(buffer.filled));
+  received_bytes_.Increment(static_cast<double>(buffer.filled.size()));
   return {};
 }
 

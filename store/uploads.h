@@ -61,7 +61,7 @@ class Uploads {
  private:
   using Claim = std::shared_ptr<UploadSessions::Claim>;  // shared with the work on the pool
   class Place;
-  struct Buffer;
+  class Buffer;
   struct Received;
 
   // The whole of a body into the claimed session: what arrived before an error stays.

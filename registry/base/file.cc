@@ -17,23 +17,40 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
+constexpr size_t kLeastDirectBytes = 64 << 10;  // below it a wait for the disk costs more
+
+// The part of a write that can go past the page cache: [begin, end) of its bytes; empty if none.
+struct DirectPart {
+  size_t begin = 0;
+  size_t end = 0;
+};
+
+DirectPart FindDirectPart(uint64_t offset, Bytes bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+  if ((address - offset) % kDirectBytes != 0) return {};
+  const size_t begin = (kDirectBytes - offset % kDirectBytes) % kDirectBytes;
+  if (bytes.size() < begin + kLeastDirectBytes) return {};
+  return {begin, bytes.size() - (bytes.size() - begin) % kDirectBytes};
+}
 
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  ~PosixFile() override { ::close(fd_); }
+  ~PosixFile() override {
+    ::close(fd_);
+    if (direct_fd_ >= 0) ::close(direct_fd_);
+  }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
 
   Result<void> WriteAt(uint64_t offset, Bytes bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return ErrnoError(errno, "writing", path_);
-      offset += static_cast<uint64_t>(n);
-      bytes = bytes.subspan(static_cast<size_t>(n));
-    }
-    return {};
+    if (direct_fd_ < 0) return WriteTo(fd_, offset, bytes);
+    // The two ways never meet in a page: the parts before and after the whole pages are cached.
+    const DirectPart direct = FindDirectPart(offset, bytes);
+    TRY_VOID(WriteTo(fd_, offset, bytes.first(direct.begin)));
+    TRY_VOID(WriteTo(direct_fd_, offset + direct.begin,
+                     bytes.subspan(direct.begin, direct.end - direct.begin)));
+    return WriteTo(fd_, offset + direct.end, bytes.subspan(direct.end));
   }
 
   Result<size_t> ReadAt(uint64_t offset, MutableBytes buffer) const override {
@@ -72,6 +89,10 @@ class PosixFile final : public File {
     return {};  // file systems without fallocate
   }
 
+  void BypassCache() override {
+    if (direct_fd_ < 0) direct_fd_ = ::open(path_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+  }
+
   void StartWriteback(uint64_t offset, uint64_t size) override {
     ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
                       SYNC_FILE_RANGE_WRITE);
@@ -83,7 +104,23 @@ class PosixFile final : public File {
   }
 
  private:
+  Result<void> WriteTo(int fd, uint64_t offset, Bytes bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      // A file system that takes O_DIRECT but not this write, or only a part of one.
+      const bool refused = fd == direct_fd_ && n < 0 && errno == EINVAL;
+      if (n < 0 && !refused) return ErrnoError(errno, "writing", path_);
+      if (fd == direct_fd_) fd = fd_;
+      if (refused) continue;
+      offset += static_cast<uint64_t>(n);
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return {};
+  }
+
   const int fd_;
+  int direct_fd_ = -1;  // the same file past the page cache
   const std::string path_;
 };
 

@@ -11,6 +11,10 @@
 
 namespace outport {
 
+// The memory that File::BypassCache() can spare a copy is aligned like its place in the file to
+// this.
+inline constexpr size_t kDirectBytes = 4096;
+
 // An open file. Every method may block. ReadAt is safe for several threads at once, the others for
 // one at a time. Errors name the operation and the path.
 class File {
@@ -28,6 +32,10 @@ class File {
   // Reserves space for `size` bytes without changing the size: best effort, but a full disk is
   // told.
   virtual Result<void> Preallocate(uint64_t size) = 0;
+  // A hint that nobody reads soon what is written from here on: it need not go through the page
+  // cache. Large writes do not, where the file system can do so and the memory is aligned as the
+  // offset is, to kDirectBytes. Readers see what was written all the same.
+  virtual void BypassCache() = 0;
   // Asks the kernel to begin writing the range to the disk; promises nothing.
   virtual void StartWriteback(uint64_t offset, uint64_t size) = 0;
   // The bytes and the size survive a power cut from here on. After a failure the file must be

@@ -11,18 +11,24 @@
 
 namespace outport {
 
-// The paths of a DiskBlobStore, and which of its folders are known to be durable. Safe for several
-// threads; what returns a Result<void> may block.
+// Whether the bytes of a new blob are read again soon: then they go by the page cache.
+enum class BlobWrites { kCached, kDirect };
+
+// The paths of a DiskBlobStore, how it writes, and which of its folders are known to be durable.
+// Safe for several threads; what returns a Result<void> may block.
 class DiskBlobFolder {
  public:
-  DiskBlobFolder(FileSystem& files, std::filesystem::path root, const std::string& pending)
+  DiskBlobFolder(FileSystem& files, std::filesystem::path root, const std::string& pending,
+                 BlobWrites writes)
       : files_(files),
+        writes_(writes),
         root_(std::move(root)),
         blobs_(root_ / "blobs"),
         pending_(root_ / pending),
         quarantine_(root_ / "quarantine") {}
 
   FileSystem& files() const { return files_; }
+  BlobWrites writes() const { return writes_; }
   const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& pending() const { return pending_; }
 
@@ -39,6 +45,7 @@ class DiskBlobFolder {
 
  private:
   FileSystem& files_;
+  const BlobWrites writes_;
   const std::filesystem::path root_;
   const std::filesystem::path blobs_;
   const std::filesystem::path pending_;

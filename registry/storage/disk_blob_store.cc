@@ -62,8 +62,8 @@ uint64_t BlocksOf(uint64_t size_bytes) {
 
 Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::Open(FileSystem& files,
                                                            const std::filesystem::path& root,
-                                                           std::string pending) {
-  std::unique_ptr<DiskBlobStore> store(new DiskBlobStore(files, root, pending));
+                                                           std::string pending, BlobWrites writes) {
+  std::unique_ptr<DiskBlobStore> store(new DiskBlobStore(files, root, pending, writes));
   TRY_VOID(store->folder_.Prepare());
   return store;
 }

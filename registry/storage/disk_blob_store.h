@@ -21,10 +21,11 @@ namespace outport {
 // It outlives its writers; readers do not need it.
 class DiskBlobStore final : public BlobStore {
  public:
-  // `pending`: "uploads" at the store, "fetch" at a node.
+  // `pending`: "uploads" at the store, "fetch" at a node. `writes`: kDirect at the store, where a
+  // new blob is not read at once; kCached at a node, whose readers follow the fetch.
   static Result<std::unique_ptr<DiskBlobStore>> Open(FileSystem& files,
                                                      const std::filesystem::path& root,
-                                                     std::string pending);
+                                                     std::string pending, BlobWrites writes);
 
   Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override;
   Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override;
@@ -36,8 +37,9 @@ class DiskBlobStore final : public BlobStore {
   Result<uint64_t> FreeBytes() override;
 
  private:
-  DiskBlobStore(FileSystem& files, std::filesystem::path root, const std::string& pending)
-      : folder_(files, std::move(root), pending) {}
+  DiskBlobStore(FileSystem& files, std::filesystem::path root, const std::string& pending,
+                BlobWrites writes)
+      : folder_(files, std::move(root), pending, writes) {}
 
   DiskBlobFolder folder_;
 };

@@ -27,6 +27,7 @@ Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Start(DiskBlobFolder& folder
   }
   const std::filesystem::path path = folder.pending() / name;
   TRY(std::unique_ptr<File> file, folder.files().Create(path));
+  if (folder.writes() == BlobWrites::kDirect) file->BypassCache();
   std::unique_ptr<DiskBlobWriter> writer(
       new DiskBlobWriter(folder, algorithm, std::move(serial), path, std::move(file)));
   if (digest.has_value()) writer->object_ = DiskBlobFolder::NewObject(*digest, writer->serial_);

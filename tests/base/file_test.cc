@@ -1,5 +1,6 @@
 #include "registry/base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +43,64 @@ TEST_F(FileTest, ReadsWhatWasWritten) {
   EXPECT_EQ(*(*reader)->ReadAt(6, std::as_writable_bytes(std::span(text))), 5u);
   EXPECT_EQ(text.substr(0, 5), "world");
   EXPECT_EQ((*reader)->ReadCachedAt(0, std::as_writable_bytes(std::span(text).first(5))), 5u);
+}
+
+// Memory that is aligned to a page, and its content.
+class AlignedText {
+ public:
+  explicit AlignedText(size_t size) : memory_(size + 2 * kDirectBytes, '-') {
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
+    begin_ = (kDirectBytes - address % kDirectBytes) % kDirectBytes;
+    for (size_t i = 0; i < memory_.size(); ++i) memory_[i] = static_cast<char>(i * 31 + i / 4096);
+  }
+  std::string_view From(size_t offset, size_t size) const {
+    return std::string_view(memory_).substr(begin_ + offset, size);
+  }
+
+ private:
+  std::string memory_;
+  size_t begin_ = 0;
+};
+
+// Ends that are no page's ends, memory that is aligned otherwise, small writes between large ones.
+TEST_F(FileTest, WhatGoesPastTheCacheIsReadAsItWasWritten) {
+  constexpr size_t kLarge = 1 << 20;
+  const AlignedText text(8 * kLarge);
+  const auto file = files_.Create(folder_ / "a");
+  (*file)->BypassCache();
+  uint64_t offset = 0;
+  std::string written;
+  for (const size_t size : {kLarge, size_t{1}, kLarge, kLarge - 1, size_t{4095}, kLarge + 4097,
+                            size_t{100}, kLarge * 2}) {
+    for (const size_t shift : {size_t{0}, size_t{9}}) {
+      const std::string_view piece = text.From(offset % kDirectBytes + shift, size);
+      ASSERT_TRUE((*file)->WriteAt(offset, AsBytes(piece)).has_value());
+      written += piece;
+      offset += size;
+      std::string read(written.size(), '-');
+      EXPECT_EQ(*(*file)->ReadAt(0, std::as_writable_bytes(std::span(read))), written.size());
+      EXPECT_TRUE(read == written) << size << " bytes from " << offset - size;
+    }
+  }
+  EXPECT_EQ(*(*file)->Size(), written.size());
+  ASSERT_TRUE((*file)->Sync().has_value());
+}
+
+TEST_F(FileTest, LargeWritesLeaveNothingInTheCacheIfNobodyReadsSoon) {
+  const int probe = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_DIRECT, 0600);
+  if (probe < 0) GTEST_SKIP() << "the file system of " << folder_ << " has no direct writes";
+  ::close(probe);
+  const AlignedText text(1 << 20);
+  const Bytes bytes = AsBytes(text.From(0, 1 << 20));
+  std::string read(4096, '-');
+  const MutableBytes buffer = std::as_writable_bytes(std::span(read));
+  for (const bool cached : {true, false}) {
+    const auto file = files_.Create(folder_ / (cached ? "cached" : "direct"));
+    if (!cached) (*file)->BypassCache();
+    ASSERT_TRUE((*file)->WriteAt(0, bytes).has_value());
+    if (cached && (*file)->ReadCachedAt(0, buffer) == 0) GTEST_SKIP() << "no page cache here";
+    EXPECT_EQ((*file)->ReadCachedAt(1 << 19, buffer), cached ? buffer.size() : 0);
+  }
 }
 
 TEST_F(FileTest, CreateRefusesWhatExists) {

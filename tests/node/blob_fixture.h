@@ -58,7 +58,7 @@ class BlobFixture : public testing::Test {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = std::filesystem::temp_directory_path() /
               ("outport-" + std::string(test->name()) + "-" + RandomHex(4));
-    blobs_ = *DiskBlobStore::Open(files_, folder_, "fetch");
+    blobs_ = *DiskBlobStore::Open(files_, folder_, "fetch", BlobWrites::kCached);
     StartStore();
   }
   ~BlobFixture() override {

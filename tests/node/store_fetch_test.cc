@@ -29,7 +29,7 @@ class StoreFetchTest : public BlobFixture {
  protected:
   StoreFetchTest() {
     StopStore();
-    store_blobs_ = *DiskBlobStore::Open(files_, folder_ / "store", "uploads");
+    store_blobs_ = *DiskBlobStore::Open(files_, folder_ / "store", "uploads", BlobWrites::kDirect);
     store_meta_ =
         OpenRocksMetaStore({.folder = folder_ / "store" / "meta"}, Log::Nowhere()).value();
     content_ =

@@ -17,7 +17,7 @@ class TestNode {
            const std::string& store, const Clock& clock)
       : loop_(loop),
         meta_(OpenMeta(folder)),
-        blobs_(*DiskBlobStore::Open(files_, folder, "fetch")),
+        blobs_(*DiskBlobStore::Open(files_, folder, "fetch", BlobWrites::kCached)),
         channel_(rpc::Dial(store, identity, true)),
         tasks_(loop.executor(), Log::ToStandardError(LogLevel::kError)),
         replica_(*node::Replica::Open(*meta_, users)),

@@ -57,7 +57,7 @@ class TestStore {
         identity_(authority.Issue(Role::kStore, "store")),
         epoch_(std::move(epoch)),
         meta_(OpenMeta(folder)),
-        blobs_(*DiskBlobStore::Open(files_, folder, "uploads")) {
+        blobs_(*DiskBlobStore::Open(files_, folder, "uploads", BlobWrites::kDirect)) {
     policy.set_max_staleness_ms(2000);
     policy.set_stale_if_error_ms(24 * 3600 * 1000);
     policy.set_serve_stale(true);

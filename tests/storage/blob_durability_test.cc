@@ -14,7 +14,7 @@ class BlobCase final : public DurabilityCase {
   explicit BlobCase(std::filesystem::path root) : root_(std::move(root)) {}
 
   void Work(FaultDisk& disk) override {
-    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads");
+    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
     if (!store.has_value()) return;
     for (int i = 0; i < 4; ++i) {
       if (!Put(**store, Content(i), i == 3)) return;
@@ -23,7 +23,7 @@ class BlobCase final : public DurabilityCase {
 
   Losses Look(FaultDisk& disk) override {
     Losses losses;
-    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads");
+    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
     if (!store.has_value()) return {store.error().message};
     if (const auto clean = (*store)->DiscardUncommitted(); !clean.has_value()) {
       losses.push_back(clean.error().message);

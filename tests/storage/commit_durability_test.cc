@@ -18,7 +18,7 @@ class CommitCase final : public DurabilityCase {
 
   void Work(FaultDisk& disk) override {
     auto meta = OpenMeta(disk);
-    auto blobs = DiskBlobStore::Open(disk.files(), root_, "uploads");
+    auto blobs = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
     if (!meta.has_value() || !blobs.has_value()) return;
     for (int i = 0; i < 3; ++i) {
       if (!Push(**meta, **blobs, "content " + std::to_string(i))) return;
@@ -28,7 +28,7 @@ class CommitCase final : public DurabilityCase {
   Losses Look(FaultDisk& disk) override {
     Losses losses;
     auto meta = OpenMeta(disk);
-    auto blobs = DiskBlobStore::Open(disk.files(), root_, "uploads");
+    auto blobs = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
     if (!meta.has_value()) return {meta.error().message};
     if (!blobs.has_value()) return {blobs.error().message};
     for (const auto& [digest, content] : acknowledged_) {

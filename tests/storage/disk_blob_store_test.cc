@@ -12,11 +12,11 @@ namespace {
 
 class DiskHome final : public BlobStoreHome {
  public:
-  DiskHome() { Reopen(); }
+  explicit DiskHome(BlobWrites writes = BlobWrites::kDirect) : writes_(writes) { Reopen(); }
   BlobStore& store() override { return *store_; }
   void Reopen() override {
     store_.reset();
-    auto opened = DiskBlobStore::Open(files_, folder_.path(), "uploads");
+    auto opened = DiskBlobStore::Open(files_, folder_.path(), "uploads", writes_);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     store_ = *std::move(opened);
   }
@@ -34,13 +34,20 @@ class DiskHome final : public BlobStoreHome {
   const std::filesystem::path& path() const { return folder_.path(); }
 
  private:
+  const BlobWrites writes_;
   const TemporaryFolder folder_;
   PosixFileSystem files_;
   std::unique_ptr<DiskBlobStore> store_;
 };
 
-std::unique_ptr<BlobStoreHome> MakeDiskHome() { return std::make_unique<DiskHome>(); }
-INSTANTIATE_TEST_SUITE_P(Disk, BlobStoreContract, testing::Values(&MakeDiskHome));
+template <BlobWrites writes>
+std::unique_ptr<BlobStoreHome> MakeDiskHome() {
+  return std::make_unique<DiskHome>(writes);
+}
+INSTANTIATE_TEST_SUITE_P(Disk, BlobStoreContract,
+                         testing::Values(&MakeDiskHome<BlobWrites::kCached>));
+INSTANTIATE_TEST_SUITE_P(DirectDisk, BlobStoreContract,
+                         testing::Values(&MakeDiskHome<BlobWrites::kDirect>));
 
 TEST(DiskBlobStore, LaysBlobsOutAsItsHeaderSays) {
   DiskHome home;

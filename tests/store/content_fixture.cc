@@ -55,7 +55,7 @@ TestContent::TestContent(std::filesystem::path path, FileSystem& files, rocksdb:
 
 Result<void> TestContent::Open() {
   TRY(meta, OpenRocksMetaStore({.folder = root / "meta", .env = env_}, Log::Nowhere()));
-  TRY(bytes, DiskBlobStore::Open(files_, root, "uploads"));
+  TRY(bytes, DiskBlobStore::Open(files_, root, "uploads", BlobWrites::kDirect));
   content = std::make_unique<Content>(*meta, *bytes, clock, Log::Nowhere());
   TRY_VOID(bytes->DiscardUncommitted());
   TRY(const size_t settled, content->blobs.SettleIntents());

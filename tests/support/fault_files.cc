@@ -49,6 +49,7 @@ class FaultFile final : public File {
     if (!recorder_.IsOn(session_)) return PowerIsCut(path_);
     return real_->Preallocate(size);
   }
+  void BypassCache() override { real_->BypassCache(); }
   void StartWriteback(uint64_t, uint64_t) override {}  // promises nothing
   Result<void> Sync() override {
     return DoAt(recorder_, session_, FaultKind::kSyncFile, path_, [&](DiskImage&) -> Result<void> {
