@@ -23,12 +23,23 @@ net::awaitable<Result<ManifestInfo>> MirrorRegistry::StatManifest(const Caller& 
   return parts_.manifests.Stat(caller, repository, reference);
 }
 
-net::awaitable<Result<PushedManifest>> MirrorRegistry::PutManifest(const Caller&,
-                                                                   const RepositoryName& repository,
-                                                                   const Reference&,
-                                                                   const std::string&,
-                                                                   std::string) {
+net::awaitable<Result<PushedManifest>> MirrorRegistry::PutManifest(
+    const Caller&, const RepositoryName& repository, const Reference&, const std::string&,
+    const std::vector<Tag>&, std::string) {
   co_return RefuseWrite(repository);
+}
+
+net::awaitable<Result<Deleted>> MirrorRegistry::DeleteManifest(const Caller&,
+                                                               const RepositoryName& repository,
+                                                               const Reference&) {
+  co_return RefuseWrite(repository);
+}
+
+net::awaitable<Result<ReferrersPage>> MirrorRegistry::ListReferrers(
+    const Caller&, const RepositoryName& repository, const Digest&, const std::string&,
+    const PageRequest&) {
+  co_return Error{ErrorCode::kUnsupported,
+                  "listing referrers in " + repository.ToString() + " is not supported at a node"};
 }
 
 net::awaitable<Result<BlobInfo>> MirrorRegistry::StatBlob(const Caller& caller,
@@ -42,8 +53,23 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> MirrorRegistry::OpenBlob(
   return parts_.blobs.Open(caller, repository, digest);
 }
 
+net::awaitable<Result<Deleted>> MirrorRegistry::DeleteBlob(const Caller&,
+                                                           const RepositoryName& repository,
+                                                           const Digest&) {
+  co_return RefuseWrite(repository);
+}
+
+net::awaitable<Result<PushedBlob>> MirrorRegistry::MountBlob(const Caller&,
+                                                             const RepositoryName& repository,
+                                                             const Digest&,
+                                                             const std::optional<RepositoryName>&,
+                                                             const Visible&) {
+  co_return RefuseWrite(repository);
+}
+
 net::awaitable<Result<UploadStatus>> MirrorRegistry::StartUpload(const Caller&,
-                                                                 const RepositoryName& repository) {
+                                                                 const RepositoryName& repository,
+                                                                 DigestAlgorithm) {
   co_return RefuseWrite(repository);
 }
 
@@ -81,9 +107,9 @@ net::awaitable<Result<Page>> MirrorRegistry::ListTags(const Caller& caller,
   return parts_.catalog.ListTags(caller, repository, page);
 }
 
-net::awaitable<Result<Page>> MirrorRegistry::ListRepositories(
-    const Caller& caller, const PageRequest& page,
-    const std::function<bool(const RepositoryName&)>& visible) {
+net::awaitable<Result<Page>> MirrorRegistry::ListRepositories(const Caller& caller,
+                                                              const PageRequest& page,
+                                                              const Visible& visible) {
   return parts_.catalog.ListRepositories(caller, page, visible);
 }
 

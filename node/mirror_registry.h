@@ -25,18 +25,32 @@ class MirrorRegistry final : public Registry {
   net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Reference& reference) override;
-  net::awaitable<Result<PushedManifest>> PutManifest(const Caller& caller,
-                                                     const RepositoryName& repository,
-                                                     const Reference& reference,
-                                                     const std::string& content_type,
-                                                     std::string body) override;
+  net::awaitable<Result<PushedManifest>> PutManifest(
+      const Caller& caller, const RepositoryName& repository, const Reference& reference,
+      const std::string& content_type, const std::vector<Tag>& tags, std::string body) override;
+  net::awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
+                                                 const RepositoryName& repository,
+                                                 const Reference& reference) override;
+  net::awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
+                                                      const RepositoryName& repository,
+                                                      const Digest& subject,
+                                                      const std::string& artifact_type,
+                                                      const PageRequest& page) override;
   net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller, const RepositoryName& repository,
                                             const Digest& digest) override;
   net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
                                                              const RepositoryName& repository,
                                                              const Digest& digest) override;
+  net::awaitable<Result<Deleted>> DeleteBlob(const Caller& caller, const RepositoryName& repository,
+                                             const Digest& digest) override;
+  net::awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
+                                               const RepositoryName& repository,
+                                               const Digest& digest,
+                                               const std::optional<RepositoryName>& from,
+                                               const Visible& visible) override;
   net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
-                                                   const RepositoryName& repository) override;
+                                                   const RepositoryName& repository,
+                                                   DigestAlgorithm algorithm) override;
   net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const std::string& id) override;
@@ -54,9 +68,8 @@ class MirrorRegistry final : public Registry {
                                             const std::string& id) override;
   net::awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
                                         const PageRequest& page) override;
-  net::awaitable<Result<Page>> ListRepositories(
-      const Caller& caller, const PageRequest& page,
-      const std::function<bool(const RepositoryName&)>& visible) override;
+  net::awaitable<Result<Page>> ListRepositories(const Caller& caller, const PageRequest& page,
+                                                const Visible& visible) override;
 
  private:
   Error RefuseWrite(const RepositoryName& repository) const;

@@ -14,6 +14,10 @@ Log LogOf(const Log& log, const Caller& caller, const RepositoryName& repository
                    {"repository", repository.ToString()}});
 }
 
+Error NotYet(const std::string& what) {
+  return Error{ErrorCode::kUnsupported, what + " is not supported"};
+}
+
 }  // namespace
 
 StoreRegistry::StoreRegistry(Parts parts)
@@ -43,11 +47,10 @@ net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller&,
   co_return co_await Blocking(parts_.disk, std::move(stat));
 }
 
-net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(const Caller& caller,
-                                                                  const RepositoryName& repository,
-                                                                  const Reference& reference,
-                                                                  const std::string& content_type,
-                                                                  std::string body) {
+net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
+    const Caller& caller, const RepositoryName& repository, const Reference& reference,
+    const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
+  if (!tags.empty()) co_return NotYet("setting several tags at once");
   auto put = [this, &repository, &reference, &content_type, &body]() -> Result<PushedManifest> {
     TRY_VOID(parts_.content.blobs.RequireSpace(body.size()));
     return parts_.content.manifests.Put(repository, reference, content_type, body);
@@ -61,6 +64,16 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(const Caller& 
                                   {"sequence", pushed->sequence}});
   }
   co_return pushed;
+}
+
+net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller&, const RepositoryName&,
+                                                              const Reference&) {
+  co_return NotYet("deleting manifests");
+}
+
+net::awaitable<Result<ReferrersPage>> StoreRegistry::ListReferrers(
+    const Caller&, const RepositoryName&, const Digest&, const std::string&, const PageRequest&) {
+  co_return NotYet("listing referrers");
 }
 
 net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller&,
@@ -83,8 +96,21 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
   co_return body;
 }
 
+net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller&, const RepositoryName&,
+                                                          const Digest&) {
+  co_return NotYet("deleting blobs");
+}
+
+net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(const Caller&, const RepositoryName&,
+                                                            const Digest& digest,
+                                                            const std::optional<RepositoryName>&,
+                                                            const Visible&) {
+  co_return Error{ErrorCode::kBlobUnknown, "no repository to mount " + digest.ToString() + " from"};
+}
+
 net::awaitable<Result<UploadStatus>> StoreRegistry::StartUpload(const Caller& caller,
-                                                                const RepositoryName& repository) {
+                                                                const RepositoryName& repository,
+                                                                DigestAlgorithm) {
   co_return co_await parts_.uploads.Start(caller.user, repository);
 }
 
@@ -130,9 +156,8 @@ net::awaitable<Result<Page>> StoreRegistry::ListTags(const Caller&,
   co_return co_await Blocking(parts_.disk, std::move(list));
 }
 
-net::awaitable<Result<Page>> StoreRegistry::ListRepositories(
-    const Caller&, const PageRequest& page,
-    const std::function<bool(const RepositoryName&)>& visible) {
+net::awaitable<Result<Page>> StoreRegistry::ListRepositories(const Caller&, const PageRequest& page,
+                                                             const Visible& visible) {
   auto list = [this, &page, &visible] {
     return parts_.content.catalog.Repositories(page, visible);
   };

@@ -81,7 +81,7 @@ net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& requ
   const std::string content_type = WithoutParameters(request.head.content_type);
   CO_TRY(const PushedManifest pushed,
          co_await registry.PutManifest(request.caller, request.repository(), reference,
-                                       content_type, std::move(body)));
+                                       content_type, {}, std::move(body)));
   const std::string digest = pushed.digest.ToString();
   response.Set("Location", "/v2/" + request.repository().ToString() + "/manifests/" + digest);
   response.Set("Docker-Content-Digest", digest);

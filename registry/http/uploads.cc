@@ -47,10 +47,10 @@ net::awaitable<Error> WithPosition(Registry& registry, const Request& request, R
   co_return error;
 }
 
-Result<void> CheckDigestAlgorithm(const Request& request) {
-  if (!request.route.digest_algorithm.has_value()) return {};
-  TRY_VOID(ParseDigestAlgorithm(*request.route.digest_algorithm));
-  return {};
+// Which hash to run while the bytes arrive.
+Result<DigestAlgorithm> ReadDigestAlgorithm(const Request& request) {
+  if (!request.route.digest_algorithm.has_value()) return DigestAlgorithm::kSha256;
+  return ParseDigestAlgorithm(*request.route.digest_algorithm);
 }
 
 // POST ?digest=: the whole blob in one request.
@@ -58,7 +58,7 @@ net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request
                                       Response& response) {
   CO_TRY(const Digest digest, Digest::Parse(*request.route.digest));
   CO_TRY(const UploadStatus session,
-         co_await registry.StartUpload(request.caller, request.repository()));
+         co_await registry.StartUpload(request.caller, request.repository(), digest.algorithm()));
   const auto blob = co_await registry.FinishUpload(request.caller, request.repository(), session.id,
                                                    std::nullopt, digest, request.body);
   if (!blob.has_value()) {
@@ -78,13 +78,13 @@ net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request
 // specification allows: the client then pushes.
 net::awaitable<Result<void>> StartUpload(Registry& registry, const Request& request,
                                          Response& response) {
-  CO_TRY_VOID(CheckDigestAlgorithm(request));
+  CO_TRY(const DigestAlgorithm algorithm, ReadDigestAlgorithm(request));
   const bool mounts = request.route.mount.has_value();
   if (request.route.digest.has_value() && !mounts) {
     co_return co_await PostBlob(registry, request, response);
   }
   CO_TRY(const UploadStatus status,
-         co_await registry.StartUpload(request.caller, request.repository()));
+         co_await registry.StartUpload(request.caller, request.repository(), algorithm));
   SetUploadFields(response, request.repository(), status);
   co_return co_await response.SendEmpty(202);
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,10 +24,17 @@ namespace net = boost::asio;
 // Who asks, for logs, audit and the store behind a node. Access was decided before.
 struct Caller {
   std::string user;
-  std::string certificate;  // the name in the client certificate
+  std::string password = {};  // carried to the store by a node's writes; never logged
+  std::string certificate;    // the name in the client certificate
   std::string address;
   std::string request_id;  // crosses from node to store
+  // What the caller has seen of the store's change log (Outport-Min-Sequence): no answer may be
+  // older. kUnavailable where that cannot be had.
+  uint64_t min_sequence = 0;
 };
+
+// Which repositories the caller may pull from.
+using Visible = std::function<bool(const RepositoryName&)>;
 
 // How old an answer from a replica may be. Absent: it is the store's own, or provably fresh enough.
 struct Staleness {
@@ -49,6 +57,10 @@ struct PushedManifest {
   Digest digest;
   std::optional<Digest> subject;  // to be acknowledged with OCI-Subject
   uint64_t sequence = 0;          // of the change, for Outport-Sequence
+};
+
+struct Deleted {
+  uint64_t sequence = 0;  // of the change
 };
 
 struct BlobInfo {
@@ -101,6 +113,21 @@ struct Page {
   std::optional<Staleness> stale = std::nullopt;
 };
 
+// A manifest whose subject is another one (OCI distribution-spec, "Listing Referrers").
+struct ReferrerInfo {
+  Digest digest;
+  std::string media_type;
+  uint64_t size_bytes = 0;
+  std::string artifact_type;  // empty: it has none
+  std::map<std::string, std::string> annotations;
+};
+
+struct ReferrersPage {
+  std::vector<ReferrerInfo> items;
+  std::string next;  // where the next page goes on (PageRequest::last); empty: this is the last one
+  std::optional<Staleness> stale = std::nullopt;
+};
+
 // The verbs of a registry, without transport. The store answers them from its storage, a node from
 // its replica and the store behind it. Callable from any strand, many at once; nothing here blocks
 // the thread. References must live until the awaited call returns.
@@ -118,13 +145,25 @@ class Registry {
   virtual net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                             const RepositoryName& repository,
                                                             const Reference& reference) = 0;
-  // Stores the exact bytes and, for a tag, sets it. kManifestInvalid, kManifestBlobUnknown with the
-  // missing digests as items, kDigestInvalid if `reference` is a digest of other bytes. Durable.
-  virtual net::awaitable<Result<PushedManifest>> PutManifest(const Caller& caller,
-                                                             const RepositoryName& repository,
-                                                             const Reference& reference,
-                                                             const std::string& content_type,
-                                                             std::string body) = 0;
+  // Stores the exact bytes and sets the tag of `reference`, if it is one, and all of `tags`, in one
+  // change. kManifestInvalid, kManifestBlobUnknown with the missing digests as items,
+  // kDigestInvalid if `reference` is a digest of other bytes. Durable.
+  virtual net::awaitable<Result<PushedManifest>> PutManifest(
+      const Caller& caller, const RepositoryName& repository, const Reference& reference,
+      const std::string& content_type, const std::vector<Tag>& tags, std::string body) = 0;
+  // A tag: it alone goes. A digest: the manifest and every tag on it. kManifestUnknown. Durable.
+  virtual net::awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
+                                                         const RepositoryName& repository,
+                                                         const Reference& reference) = 0;
+  // The manifests of the repository whose subject is `subject`, in byte order of their digests,
+  // known or not; only those of `artifact_type` unless it is empty. A page holds at most page.limit
+  // of them and about kMaxManifestBytes, and may be short before the last. An unknown repository
+  // has none.
+  virtual net::awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
+                                                              const RepositoryName& repository,
+                                                              const Digest& subject,
+                                                              const std::string& artifact_type,
+                                                              const PageRequest& page) = 0;
 
   // kBlobUnknown where the digest is not linked in this repository. Never starts a transfer.
   virtual net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
@@ -134,10 +173,25 @@ class Registry {
   virtual net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(
       const Caller& caller, const RepositoryName& repository, const Digest& digest) = 0;
 
+  // Takes the blob out of this repository; others keep it. kBlobUnknown; kUnsupported while a
+  // manifest of the repository refers to it. Durable.
+  virtual net::awaitable<Result<Deleted>> DeleteBlob(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const Digest& digest) = 0;
+  // Makes a blob of `from`, or without it of any repository, visible in `repository`. Only what
+  // `visible` accepts is a source: else, and where there is none, kBlobUnknown. Durable.
+  virtual net::awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
+                                                       const RepositoryName& repository,
+                                                       const Digest& digest,
+                                                       const std::optional<RepositoryName>& from,
+                                                       const Visible& visible) = 0;
+
   // Upload sessions belong to the repository and the user that began them: kBlobUploadUnknown for
   // others. One request at a time works on a session; a second one gets kTooManyRequests.
+  // `algorithm` is a hint of how the blob will be named at the end.
   virtual net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
-                                                           const RepositoryName& repository) = 0;
+                                                           const RepositoryName& repository,
+                                                           DigestAlgorithm algorithm) = 0;
   virtual net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
                                                           const RepositoryName& repository,
                                                           const std::string& id) = 0;
@@ -162,9 +216,9 @@ class Registry {
                                                 const RepositoryName& repository,
                                                 const PageRequest& page) = 0;
   // Only repositories that `visible` accepts.
-  virtual net::awaitable<Result<Page>> ListRepositories(
-      const Caller& caller, const PageRequest& page,
-      const std::function<bool(const RepositoryName&)>& visible) = 0;
+  virtual net::awaitable<Result<Page>> ListRepositories(const Caller& caller,
+                                                        const PageRequest& page,
+                                                        const Visible& visible) = 0;
 };
 
 }  // namespace outport

@@ -247,7 +247,7 @@ TEST_F(MirrorTest, WritesAreRefused) {
   const auto pushed = loop_.RunToEnd([&]() -> net::awaitable<Result<UploadStatus>> {
     const Caller caller;
     const RepositoryName name = *RepositoryName::Parse(kApp);
-    co_return co_await node->registry().StartUpload(caller, name);
+    co_return co_await node->registry().StartUpload(caller, name, DigestAlgorithm::kSha256);
   });
   EXPECT_EQ(CodeOf(pushed), ErrorCode::kUnsupported);
   EXPECT_THAT(pushed.error().message, testing::HasSubstr("push to the store"));

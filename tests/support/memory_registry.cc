@@ -166,11 +166,9 @@ Result<void> MemoryRegistry::CheckReferences(const Repository& repository,
   return missing;
 }
 
-net::awaitable<Result<PushedManifest>> MemoryRegistry::PutManifest(const Caller& caller,
-                                                                   const RepositoryName& repository,
-                                                                   const Reference& reference,
-                                                                   const std::string& content_type,
-                                                                   std::string body) {
+net::awaitable<Result<PushedManifest>> MemoryRegistry::PutManifest(
+    const Caller& caller, const RepositoryName& repository, const Reference& reference,
+    const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
   CO_TRY(const Manifest manifest, Manifest::Parse(body, content_type));
   const Digest* wanted = std::get_if<Digest>(&reference);
   const auto algorithm = wanted == nullptr ? DigestAlgorithm::kSha256 : wanted->algorithm();
@@ -186,9 +184,52 @@ net::awaitable<Result<PushedManifest>> MemoryRegistry::PutManifest(const Caller&
       .digest = digest, .media_type = manifest.media_type, .size_bytes = body.size()};
   home.manifests.insert_or_assign(digest, StoredManifest{.info = info, .body = std::move(body)});
   if (wanted == nullptr) home.tags.insert_or_assign(ToString(reference), digest);
+  for (const Tag& tag : tags) home.tags.insert_or_assign(tag.ToString(), digest);
   PushedManifest pushed{.digest = digest, .subject = std::nullopt, .sequence = ++sequence_};
-  if (manifest.subject.has_value()) pushed.subject = manifest.subject->digest;
+  if (manifest.subject.has_value()) {
+    pushed.subject = manifest.subject->digest;
+    home.referrers[manifest.subject->digest].insert_or_assign(
+        digest, ReferrerInfo{.digest = digest,
+                             .media_type = manifest.media_type,
+                             .size_bytes = info.size_bytes,
+                             .artifact_type = manifest.artifact_type,
+                             .annotations = manifest.annotations});
+  }
   co_return pushed;
+}
+
+net::awaitable<Result<Deleted>> MemoryRegistry::DeleteManifest(const Caller& caller,
+                                                               const RepositoryName& repository,
+                                                               const Reference& reference) {
+  CO_TRY(const StoredManifest manifest, FindManifest(caller, repository, reference));
+  MutexLock lock(mutex_);
+  Repository& home = repositories_[repository.ToString()];
+  if (std::holds_alternative<Tag>(reference)) {
+    home.tags.erase(ToString(reference));
+  } else {
+    std::erase_if(home.tags, [&](const auto& tag) { return tag.second == manifest.info.digest; });
+    for (auto& [subject, referrers] : home.referrers) referrers.erase(manifest.info.digest);
+    home.manifests.erase(manifest.info.digest);
+  }
+  co_return Deleted{++sequence_};
+}
+
+net::awaitable<Result<ReferrersPage>> MemoryRegistry::ListReferrers(
+    const Caller& caller, const RepositoryName& repository, const Digest& subject,
+    const std::string& artifact_type, const PageRequest& request) {
+  MutexLock lock(mutex_);
+  CO_TRY_VOID(Enter(caller));
+  ReferrersPage page{.items = {}, .next = {}, .stale = stale_};
+  for (const auto& [digest, info] : repositories_[repository.ToString()].referrers[subject]) {
+    if (digest.ToString() <= request.last) continue;
+    if (!artifact_type.empty() && info.artifact_type != artifact_type) continue;
+    if (page.items.size() == request.limit) {
+      page.next = page.items.back().digest.ToString();
+      break;
+    }
+    page.items.push_back(info);
+  }
+  co_return page;
 }
 
 Result<MemoryRegistry::Content> MemoryRegistry::FindBlob(const Caller& caller,
@@ -219,8 +260,35 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> MemoryRegistry::OpenBlob(
   co_return body;
 }
 
+net::awaitable<Result<Deleted>> MemoryRegistry::DeleteBlob(const Caller& caller,
+                                                           const RepositoryName& repository,
+                                                           const Digest& digest) {
+  CO_TRY(const Content content, FindBlob(caller, repository, digest));
+  MutexLock lock(mutex_);
+  repositories_[repository.ToString()].blobs.erase(digest);
+  co_return Deleted{++sequence_};
+}
+
+net::awaitable<Result<PushedBlob>> MemoryRegistry::MountBlob(
+    const Caller& caller, const RepositoryName& repository, const Digest& digest,
+    const std::optional<RepositoryName>& from, const Visible& visible) {
+  MutexLock lock(mutex_);
+  CO_TRY_VOID(Enter(caller));
+  for (const auto& [name, source] : repositories_) {
+    if (from.has_value() && from->ToString() != name) continue;
+    const auto blob = source.blobs.find(digest);
+    if (blob == source.blobs.end() || !visible(*RepositoryName::Parse(name))) continue;
+    const Content content = blob->second;
+    repositories_[repository.ToString()].blobs.insert_or_assign(digest, content);
+    const BlobInfo info{.digest = digest, .size_bytes = content->size()};
+    co_return PushedBlob{.info = info, .sequence = ++sequence_};
+  }
+  co_return Error{ErrorCode::kBlobUnknown, "no repository to mount " + digest.ToString() + " from"};
+}
+
 net::awaitable<Result<UploadStatus>> MemoryRegistry::StartUpload(const Caller& caller,
-                                                                 const RepositoryName& repository) {
+                                                                 const RepositoryName& repository,
+                                                                 DigestAlgorithm) {
   MutexLock lock(mutex_);
   CO_TRY_VOID(Enter(caller));
   const std::string id = "upload-" + std::to_string(next_upload_++);
@@ -338,9 +406,9 @@ net::awaitable<Result<Page>> MemoryRegistry::ListTags(const Caller& caller,
   co_return page;
 }
 
-net::awaitable<Result<Page>> MemoryRegistry::ListRepositories(
-    const Caller& caller, const PageRequest& request,
-    const std::function<bool(const RepositoryName&)>& visible) {
+net::awaitable<Result<Page>> MemoryRegistry::ListRepositories(const Caller& caller,
+                                                              const PageRequest& request,
+                                                              const Visible& visible) {
   MutexLock lock(mutex_);
   CO_TRY_VOID(Enter(caller));
   std::set<std::string> names;

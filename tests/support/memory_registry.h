@@ -41,18 +41,32 @@ class MemoryRegistry final : public Registry {
   net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Reference& reference) override;
-  net::awaitable<Result<PushedManifest>> PutManifest(const Caller& caller,
-                                                     const RepositoryName& repository,
-                                                     const Reference& reference,
-                                                     const std::string& content_type,
-                                                     std::string body) override;
+  net::awaitable<Result<PushedManifest>> PutManifest(
+      const Caller& caller, const RepositoryName& repository, const Reference& reference,
+      const std::string& content_type, const std::vector<Tag>& tags, std::string body) override;
+  net::awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
+                                                 const RepositoryName& repository,
+                                                 const Reference& reference) override;
+  net::awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
+                                                      const RepositoryName& repository,
+                                                      const Digest& subject,
+                                                      const std::string& artifact_type,
+                                                      const PageRequest& page) override;
   net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller, const RepositoryName& repository,
                                             const Digest& digest) override;
   net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
                                                              const RepositoryName& repository,
                                                              const Digest& digest) override;
+  net::awaitable<Result<Deleted>> DeleteBlob(const Caller& caller, const RepositoryName& repository,
+                                             const Digest& digest) override;
+  net::awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
+                                               const RepositoryName& repository,
+                                               const Digest& digest,
+                                               const std::optional<RepositoryName>& from,
+                                               const Visible& visible) override;
   net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
-                                                   const RepositoryName& repository) override;
+                                                   const RepositoryName& repository,
+                                                   DigestAlgorithm algorithm) override;
   net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const std::string& id) override;
@@ -70,9 +84,8 @@ class MemoryRegistry final : public Registry {
                                             const std::string& id) override;
   net::awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
                                         const PageRequest& page) override;
-  net::awaitable<Result<Page>> ListRepositories(
-      const Caller& caller, const PageRequest& page,
-      const std::function<bool(const RepositoryName&)>& visible) override;
+  net::awaitable<Result<Page>> ListRepositories(const Caller& caller, const PageRequest& page,
+                                                const Visible& visible) override;
 
  private:
   using Content = std::shared_ptr<const std::string>;  // shared with readers
@@ -80,6 +93,7 @@ class MemoryRegistry final : public Registry {
     std::map<std::string, Digest> tags;
     std::map<Digest, StoredManifest> manifests;
     std::map<Digest, Content> blobs;
+    std::map<Digest, std::map<Digest, ReferrerInfo>> referrers;  // by subject
   };
   struct Upload {
     std::string repository;
