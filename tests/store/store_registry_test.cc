@@ -48,7 +48,8 @@ class StoreRegistryTest : public testing::Test {
                     .clock = store_.clock,
                     .metrics = metrics_}};
   StoreRegistry registry_{{*store_.content, uploads_, io_.pool(), metrics_, Log::Nowhere()}};
-  const Caller caller_{"ann", "desktop", "127.0.0.1", "1"};
+  const Caller caller_{
+      .user = "ann", .certificate = "desktop", .address = "127.0.0.1", .request_id = "1"};
 };
 
 TEST_F(StoreRegistryTest, ABlobIsReadInAnyPieces) {
