@@ -4,9 +4,7 @@
 #include <optional>
 
 #include "node/age_rule.h"
-#include "node/replica_rows.h"
 #include "node/resolver.h"
-#include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/service/registry.h"
 
@@ -25,10 +23,8 @@ struct LocatedManifest {
 class ManifestLocator {
  public:
   struct Parts {
-    const ReplicaRows& rows;
     const AgeRule& age;
     Resolver& resolver;
-    BlockingPool& pool;
     const Clock& clock;
     std::function<bool()> store_is_connected;  // from any thread; does not block
   };
@@ -40,20 +36,22 @@ class ManifestLocator {
                                                  const Reference& reference);
 
  private:
-  using MaybeInfo = std::optional<ManifestInfo>;
+  // What the node knows by itself.
+  struct Known {
+    v1::ResolveResponse answer;
+    std::optional<std::chrono::nanoseconds> age;  // at most; nullopt: unknown
+    bool of_rows = false;                         // else an answer of the store
+  };
 
   net::awaitable<Result<LocatedManifest>> LocateTag(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Tag& tag);
   net::awaitable<Result<LocatedManifest>> LocateTagAlone(const RepositoryName& repository,
-                                                         const Tag& tag,
-                                                         const std::optional<Resolved>& kept);
+                                                         const Tag& tag);
   net::awaitable<Result<LocatedManifest>> LocateDigest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Digest& digest);
-  net::awaitable<Result<MaybeInfo>> FindTag(const RepositoryName& repository, const Tag& tag);
-  net::awaitable<Result<MaybeInfo>> FindDigest(const RepositoryName& repository,
-                                               const Digest& digest);
+  net::awaitable<Result<Known>> Recall(v1::ResolveRequest request);
 
   const Parts parts_;
 };

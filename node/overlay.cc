@@ -2,29 +2,30 @@
 
 namespace outport::node {
 
-bool Overlay::Passed(const Mark& mark, const v1::Position& applied) {
+bool HasPassed(const v1::Position& applied, const Mark& mark) {
   if (applied.epoch() == mark.head.epoch()) return applied.sequence() >= mark.head.sequence();
   // Neither the answer's history nor the one the replica had then: the store has begun another.
   return applied.epoch() != mark.replica_epoch;
 }
 
 void Overlay::Put(const std::string& key, const Resolved& resolved, const v1::Position& applied) {
-  const Mark mark{resolved.answer.head(), applied.epoch()};
-  if (Passed(mark, applied)) return;
+  const Mark mark = MarkOf(resolved);
+  if (HasPassed(applied, mark)) return;
   MutexLock lock(mutex_);
   const auto found = entries_.find(key);
-  if (found != entries_.end() && found->second.mark.head.epoch() == mark.head.epoch() &&
-      found->second.mark.head.sequence() > mark.head.sequence()) {
-    return;
+  if (found != entries_.end()) {
+    const v1::Position& kept = found->second.answer.head();
+    if (kept.epoch() == mark.head.epoch() && kept.sequence() > mark.head.sequence()) return;
   }
   if (found == entries_.end() && entries_.size() >= limit_) {
-    std::erase_if(entries_, [&](const auto& entry) { return Passed(entry.second.mark, applied); });
+    std::erase_if(entries_,
+                  [&](const auto& entry) { return HasPassed(applied, MarkOf(entry.second)); });
     if (entries_.size() >= limit_) {
       entries_.clear();
       forgotten_ = newest_;
     }
   }
-  entries_.insert_or_assign(key, Entry{resolved, mark});
+  entries_.insert_or_assign(key, resolved);
   if (!newest_.has_value() || newest_->head.epoch() != mark.head.epoch() ||
       newest_->head.sequence() < mark.head.sequence()) {
     newest_ = mark;
@@ -35,21 +36,21 @@ std::optional<Resolved> Overlay::Find(const std::string& key, const v1::Position
   MutexLock lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return std::nullopt;
-  if (Passed(found->second.mark, applied)) {
+  if (HasPassed(applied, MarkOf(found->second))) {
     entries_.erase(found);
     return std::nullopt;
   }
-  return found->second.resolved;
+  return found->second;
 }
 
 bool Overlay::IsComplete(const v1::Position& applied) const {
   MutexLock lock(mutex_);
-  return !forgotten_.has_value() || Passed(*forgotten_, applied);
+  return !forgotten_.has_value() || HasPassed(applied, *forgotten_);
 }
 
 bool Overlay::IsPassed(const v1::Position& applied) const {
   MutexLock lock(mutex_);
-  return !newest_.has_value() || Passed(*newest_, applied);
+  return !newest_.has_value() || HasPassed(applied, *newest_);
 }
 
 }  // namespace outport::node

@@ -15,7 +15,19 @@ namespace outport::node {
 struct Resolved {
   v1::ResolveResponse answer;
   std::chrono::nanoseconds asked{0};
+  std::string replica_epoch = {};  // of the replica when the answer came
 };
+
+// How far the replica must have come to be no older than an answer.
+struct Mark {
+  v1::Position head;
+  std::string replica_epoch;  // of the replica when the answer came
+};
+inline Mark MarkOf(const Resolved& resolved) {
+  return {resolved.answer.head(), resolved.replica_epoch};
+}
+// Whether rows that stand at `applied` are no older than that.
+bool HasPassed(const v1::Position& applied, const Mark& mark);
 
 // The store's answers that are newer than the replica, each kept until the replica has passed the
 // position of the answer: what this node once showed never goes backwards. Bounded: when it is full
@@ -36,19 +48,9 @@ class Overlay {
   bool IsPassed(const v1::Position& applied) const;
 
  private:
-  struct Mark {
-    v1::Position head;
-    std::string replica_epoch;  // of the replica when the answer came
-  };
-  struct Entry {
-    Resolved resolved;
-    Mark mark;
-  };
-  static bool Passed(const Mark& mark, const v1::Position& applied);
-
   const size_t limit_;
   mutable Mutex mutex_;
-  std::unordered_map<std::string, Entry> entries_ OUTPORT_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Resolved> entries_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Mark> newest_ OUTPORT_GUARDED_BY(mutex_);     // of all answers ever kept
   std::optional<Mark> forgotten_ OUTPORT_GUARDED_BY(mutex_);  // the newest that was given up
 };

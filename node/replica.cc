@@ -57,6 +57,14 @@ std::string GenerationPrefix(uint64_t generation) {
   return text.data();
 }
 
+v1::Position PositionOf(const v1::ReplicaRow& row) {
+  v1::Position position;
+  position.set_epoch(row.epoch());
+  position.set_sequence(row.sequence());
+  position.set_hash(row.hash());
+  return position;
+}
+
 Replica::Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row)
     : meta_(meta), users_(users), row_(std::move(row)) {}
 
@@ -101,11 +109,7 @@ void Replica::Install(const v1::ReplicaRow& row) {
 
 v1::Position Replica::position() const {
   MutexLock lock(mutex_);
-  v1::Position position;
-  position.set_epoch(row_.epoch());
-  position.set_sequence(row_.sequence());
-  position.set_hash(row_.hash());
-  return position;
+  return PositionOf(row_);
 }
 
 v1::FreshnessPolicy Replica::policy() const {

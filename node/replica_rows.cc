@@ -1,5 +1,7 @@
 #include "node/replica_rows.h"
 
+#include <utility>
+
 #include "registry/storage/keys.h"
 
 namespace outport::node {
@@ -16,56 +18,95 @@ Result<std::optional<Row>> Parse(const std::optional<std::string>& value, const 
   return std::optional<Row>(std::move(row));
 }
 
+template <class Row>
+void Found(const Row& row, const std::string& digest, v1::ResolveResponse& answer) {
+  answer.set_found(true);
+  answer.set_digest(digest);
+  answer.set_media_type(row.media_type());
+  answer.set_size_bytes(row.size_bytes());
+}
+
 }  // namespace
 
-// A generation that stopped serving while it was read may already be going: look again.
-Result<std::optional<std::string>> ReplicaRows::Get(const std::string& key) const {
-  for (;;) {
-    const uint64_t generation = replica_.generation();
-    TRY(auto value, meta_.Get(GenerationPrefix(generation) + key));
-    if (replica_.generation() == generation) return value;
+Result<std::optional<std::string>> ReplicaRows::View::Get(const std::string& key) const {
+  return meta->Get(GenerationPrefix(replica.generation()) + key);
+}
+
+Result<ReplicaRows::View> ReplicaRows::Open() const {
+  View view{meta_.Snapshot(), {}};
+  const std::string key(keys::kReplica);
+  TRY(const auto value, view.meta->Get(key));
+  TRY(auto row, Parse<v1::ReplicaRow>(value, key));
+  if (row.has_value()) view.replica = *std::move(row);
+  return view;
+}
+
+Result<void> ReplicaRows::LookUp(const View& view, const RepositoryName& repository,
+                                 const v1::ResolveRequest& request, v1::ResolveResponse& answer) {
+  if (request.has_blob()) {
+    TRY(const Digest digest, Digest::Parse(request.blob()));
+    const std::string key = keys::Link(repository, digest);
+    TRY(const auto value, view.Get(key));
+    TRY(const auto row, Parse<v1::LinkRow>(value, key));
+    if (!row.has_value()) return {};
+    answer.set_found(true);
+    answer.set_digest(request.blob());
+    answer.set_size_bytes(row->size_bytes());
+    return {};
   }
+  TRY(const Reference reference, ParseReference(request.reference()));
+  if (const Tag* tag = std::get_if<Tag>(&reference)) {
+    const std::string key = keys::TagOf(repository, *tag);
+    TRY(const auto value, view.Get(key));
+    TRY(const auto row, Parse<v1::TagRow>(value, key));
+    if (row.has_value()) Found(*row, row->digest(), answer);
+    return {};
+  }
+  const std::string key = keys::ManifestOf(repository, std::get<Digest>(reference));
+  TRY(const auto value, view.Get(key));
+  TRY(const auto row, Parse<v1::ManifestRow>(value, key));
+  if (row.has_value()) Found(*row, request.reference(), answer);
+  return {};
+}
+
+Result<v1::ResolveResponse> ReplicaRows::Answer(const v1::ResolveRequest& request) const {
+  TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
+  TRY(const View view, Open());
+  v1::ResolveResponse answer;
+  *answer.mutable_head() = PositionOf(view.replica);
+  TRY_VOID(LookUp(view, repository, request, answer));
+  answer.set_repository_known(answer.found());
+  if (!answer.found()) {
+    TRY(const auto known, view.Get(keys::Repository(repository)));
+    answer.set_repository_known(known.has_value());
+  }
+  return answer;
 }
 
 Result<std::vector<std::string>> ReplicaRows::List(const std::string& prefix,
                                                    const std::string& after, size_t limit) const {
-  for (;;) {
-    const uint64_t generation = replica_.generation();
-    const std::string begin = GenerationPrefix(generation) + prefix;
-    const ScanRange range{
-        .prefix = begin, .after = after.empty() ? "" : begin + after, .limit = limit};
-    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
-    if (replica_.generation() != generation) continue;
-    std::vector<std::string> names;
-    for (const KeyValue& row : rows) names.emplace_back(keys::After(row.key, begin));
-    return names;
-  }
+  TRY(const View view, Open());
+  const std::string begin = GenerationPrefix(view.replica.generation()) + prefix;
+  const ScanRange range{
+      .prefix = begin, .after = after.empty() ? "" : begin + after, .limit = limit};
+  TRY(const std::vector<KeyValue> rows, view.meta->Scan(range));
+  std::vector<std::string> names;
+  for (const KeyValue& row : rows) names.emplace_back(keys::After(row.key, begin));
+  return names;
 }
 
 Result<bool> ReplicaRows::HasRepository(const RepositoryName& repository) const {
-  TRY(const auto value, Get(keys::Repository(repository)));
+  TRY(const View view, Open());
+  TRY(const auto value, view.Get(keys::Repository(repository)));
   return value.has_value();
-}
-
-Result<std::optional<v1::TagRow>> ReplicaRows::FindTag(const RepositoryName& repository,
-                                                       const Tag& tag) const {
-  const std::string key = keys::TagOf(repository, tag);
-  TRY(const auto value, Get(key));
-  return Parse<v1::TagRow>(value, key);
 }
 
 Result<std::optional<v1::ManifestRow>> ReplicaRows::FindManifest(const RepositoryName& repository,
                                                                  const Digest& digest) const {
   const std::string key = keys::ManifestOf(repository, digest);
-  TRY(const auto value, Get(key));
+  TRY(const View view, Open());
+  TRY(const auto value, view.Get(key));
   return Parse<v1::ManifestRow>(value, key);
-}
-
-Result<std::optional<v1::LinkRow>> ReplicaRows::FindLink(const RepositoryName& repository,
-                                                         const Digest& digest) const {
-  const std::string key = keys::Link(repository, digest);
-  TRY(const auto value, Get(key));
-  return Parse<v1::LinkRow>(value, key);
 }
 
 Result<std::vector<std::string>> ReplicaRows::ListTags(const RepositoryName& repository,

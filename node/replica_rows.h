@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,29 +10,39 @@
 
 namespace outport::node {
 
-// Reads the rows of the generation that serves. Safe for several threads; every method may block.
+// Reads the rows of the generation that serves. Each method reads at one moment: what it returns is
+// the store's state at one point of its log. Safe for several threads; every method may block.
 class ReplicaRows {
  public:
-  ReplicaRows(const MetaStore& meta, const Replica& replica) : meta_(meta), replica_(replica) {}
+  explicit ReplicaRows(MetaStore& meta) : meta_(meta) {}
 
+  // What the store would have said where the replica stands: `head` of the answer is that point.
+  // kNameInvalid, kTagInvalid, kDigestInvalid for a question that the store would refuse.
+  Result<v1::ResolveResponse> Answer(const v1::ResolveRequest& request) const;
   Result<bool> HasRepository(const RepositoryName& repository) const;
-  Result<std::optional<v1::TagRow>> FindTag(const RepositoryName& repository, const Tag& tag) const;
   Result<std::optional<v1::ManifestRow>> FindManifest(const RepositoryName& repository,
                                                       const Digest& digest) const;
-  Result<std::optional<v1::LinkRow>> FindLink(const RepositoryName& repository,
-                                              const Digest& digest) const;
   // Names greater than `after` in byte order, at most `limit`.
   Result<std::vector<std::string>> ListTags(const RepositoryName& repository,
                                             const std::string& after, size_t limit) const;
   Result<std::vector<std::string>> ListRepositories(const std::string& after, size_t limit) const;
 
  private:
-  Result<std::optional<std::string>> Get(const std::string& key) const;
+  // The rows and the point they stand at are one commit, so they are read from one view: what
+  // Replica::position() says moves a little later.
+  struct View {
+    std::unique_ptr<MetaView> meta;
+    v1::ReplicaRow replica;
+
+    Result<std::optional<std::string>> Get(const std::string& key) const;
+  };
+  Result<View> Open() const;
+  static Result<void> LookUp(const View& view, const RepositoryName& repository,
+                             const v1::ResolveRequest& request, v1::ResolveResponse& answer);
   Result<std::vector<std::string>> List(const std::string& prefix, const std::string& after,
                                         size_t limit) const;
 
-  const MetaStore& meta_;
-  const Replica& replica_;
+  MetaStore& meta_;
 };
 
 }  // namespace outport::node

@@ -65,15 +65,37 @@ net::awaitable<Result<Resolved>> Resolver::Resolve(std::string request_id,
     return Ask(key, request, request_id);
   };
   auto landing = co_await flights_.Join(key, work);
-  // An answer to a question asked before ours may miss what was pushed in between: ask again. For
-  // what was found, that is within max_staleness.
-  const bool settled = !landing.result.has_value() || landing.result->answer.found();
-  if (landing.joined && !settled) landing = co_await flights_.Join(key, work);
-  co_return std::move(landing.result);
+  if (landing.joined && !MayShare(landing.result)) landing = co_await flights_.Join(key, work);
+  CO_TRY(Resolved resolved, std::move(landing.result));
+  if (request.what_case() == v1::ResolveRequest::kHead) co_return resolved;
+  // While the answer was on its way, something newer may have been shown: a later answer, or rows
+  // that the replica has applied. Kept answers are looked at first: one that goes meanwhile goes
+  // because the rows, read after it, have passed it.
+  if (auto kept = overlay_.Find(key, parts_.replica.position())) resolved = *std::move(kept);
+  auto read = [this, request] { return parts_.rows.Answer(request); };
+  CO_TRY(v1::ResolveResponse rows, co_await Blocking(parts_.pool, std::move(read)));
+  if (HasPassed(rows.head(), MarkOf(resolved))) resolved.answer = std::move(rows);
+  co_return resolved;
 }
 
-std::optional<Resolved> Resolver::FindKept(const v1::ResolveRequest& request) {
-  return overlay_.Find(KeyOf(request), parts_.replica.position());
+// An answer to a question asked before ours may miss what was pushed in between. Of what was found,
+// that much is allowed for max_staleness.
+bool Resolver::MayShare(const Result<Resolved>& result) const {
+  if (!result.has_value()) return true;
+  const std::chrono::milliseconds allowed(parts_.replica.policy().max_staleness_ms());
+  return result->answer.found() && parts_.clock.SinceBoot() - result->asked <= allowed;
+}
+
+net::awaitable<Result<Recalled>> Resolver::Recall(v1::ResolveRequest request) {
+  // In this order, as in Resolve().
+  std::optional<Resolved> kept = overlay_.Find(KeyOf(request), parts_.replica.position());
+  auto read = [this, request] { return parts_.rows.Answer(request); };
+  CO_TRY(v1::ResolveResponse rows, co_await Blocking(parts_.pool, std::move(read)));
+  if (kept.has_value() && !HasPassed(rows.head(), MarkOf(*kept))) {
+    co_return Recalled{std::move(kept->answer), kept->asked};
+  }
+  const bool trusted = overlay_.IsComplete(rows.head());
+  co_return Recalled{std::move(rows), std::nullopt, trusted};
 }
 
 net::awaitable<Result<Resolved>> Resolver::Ask(std::string key, v1::ResolveRequest request,
@@ -92,7 +114,9 @@ net::awaitable<Result<Resolved>> Resolver::Ask(std::string key, v1::ResolveReque
   resolved.answer = *std::move(answer);
   if (request.what_case() != v1::ResolveRequest::kHead) {
     (resolved.answer.found() ? found_ : absent_).Increment();
-    overlay_.Put(key, resolved, parts_.replica.position());
+    const v1::Position applied = parts_.replica.position();
+    resolved.replica_epoch = applied.epoch();
+    overlay_.Put(key, resolved, applied);
   }
   co_return resolved;
 }

@@ -6,34 +6,49 @@
 #include <string>
 
 #include "node/overlay.h"
-#include "node/replica.h"
+#include "node/replica_rows.h"
 #include "node/single_flight.h"
 #include "outport/v1/replication.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {
 
+// What the node knows of a key by itself.
+struct Recalled {
+  v1::ResolveResponse answer;
+  // When the store was asked for it; nullopt: the replica's rows say so.
+  std::optional<std::chrono::nanoseconds> asked;
+  // False: the rows may be behind what was shown of this key.
+  bool trusted = true;
+};
+
 // Asks the store what it says now: one question per key at a time, a second's deadline, and what
-// comes is laid over the replica. Safe for all strands.
+// comes is laid over the replica. Of the store's answers and the replica's rows, the one whose
+// point of the log is the later speaks: what was shown never goes backwards. Safe for all strands.
 class Resolver {
  public:
   struct Parts {
     std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
     const Replica& replica;
+    const ReplicaRows& rows;
+    BlockingPool& pool;
     TaskGroup& tasks;
     const Clock& clock;
     Metrics& metrics;
   };
   explicit Resolver(Parts parts);
 
-  // The store's answer; one that says "not found" was asked for after this call began. kUnavailable
+  // The store's answer, or what the replica has come to know while it was on its way. One that says
+  // "not found", or is older than max_staleness, was asked for after this call began. kUnavailable
   // if there is none, whatever the cause; kTooManyRequests beyond the limit.
   net::awaitable<Result<Resolved>> Resolve(std::string request_id, v1::ResolveRequest request);
-  // What an earlier answer said, while it is newer than the replica.
-  std::optional<Resolved> FindKept(const v1::ResolveRequest& request);
-  // Whether the replica may answer for what FindKept() does not know.
+  // What is known without asking: an earlier answer while it is newer than the replica, else the
+  // replica's rows.
+  net::awaitable<Result<Recalled>> Recall(v1::ResolveRequest request);
+  // Whether the replica may answer for keys of which no answer is kept.
   bool ReplicaIsTrusted() const { return overlay_.IsComplete(parts_.replica.position()); }
   // Whether the replica has passed every answer that was kept.
   bool ReplicaHasPassed() const { return overlay_.IsPassed(parts_.replica.position()); }
@@ -41,6 +56,8 @@ class Resolver {
  private:
   net::awaitable<Result<Resolved>> Ask(std::string key, v1::ResolveRequest request,
                                        std::string request_id);
+  // Whether who joined a question under way may take what came of it.
+  bool MayShare(const Result<Resolved>& result) const;
 
   const Parts parts_;
   const std::unique_ptr<v1::Replication::Stub> stub_;

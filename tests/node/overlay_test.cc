@@ -17,6 +17,7 @@ Resolved Answer(const std::string& digest, const v1::Position& head) {
   resolved.answer.set_found(!digest.empty());
   resolved.answer.set_digest(digest);
   *resolved.answer.mutable_head() = head;
+  resolved.replica_epoch = "e";
   return resolved;
 }
 

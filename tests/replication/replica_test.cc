@@ -19,7 +19,7 @@ class ReplicaTest : public testing::Test {
     meta_.reset();
     meta_ = OpenMeta(folder_ / "node");
     replica_ = *Replica::Open(*meta_, users_);
-    rows_ = std::make_unique<ReplicaRows>(*meta_, *replica_);
+    rows_ = std::make_unique<ReplicaRows>(*meta_);
   }
 
   static v1::Change Tag(const std::string& tag, const std::string& media_type = "m") {

@@ -37,7 +37,7 @@ class TestNode {
                  .log = Log::Nowhere(),
                  .store_name = "store",
                  .store_is_connected = [this] { return sync_.IsConnected(); }}),
-        rows_(*meta_, *replica_) {
+        rows_(*meta_) {
     EXPECT_TRUE(mirror_.Recover());
     sync_.Start();
   }

@@ -1,0 +1,163 @@
+#include "node/resolver.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/use_future.hpp>
+
+#include "node/change_rows.h"
+#include "node/manifest_locator.h"
+#include "tests/replication/asked_store.h"
+#include "tests/replication/loop.h"
+
+namespace outport::node {
+namespace {
+
+// What a node answers for the tag "r:a", from a replica that is fed by hand and a store whose
+// answers take as long as the test likes.
+class ResolverTest : public testing::Test {
+ protected:
+  ResolverTest() {
+    v1::FreshnessPolicy policy;
+    policy.set_max_staleness_ms(2000);
+    EXPECT_TRUE(replica_->SetPolicy(policy));
+    v1::StoreMessage::SnapshotPart part;
+    *part.mutable_position() = At(7);
+    *part.add_rows() = TagAt("old");
+    part.set_last(true);
+    EXPECT_TRUE(replica_->ApplySnapshot(part));
+    store_.Answer(Found("old", At(7)));
+  }
+  ~ResolverTest() override {
+    store_.Release();
+    EXPECT_TRUE(tasks_.DrainBlocking(std::chrono::steady_clock::now() + 10s));
+    pool_.Stop();
+  }
+
+  static v1::Position At(uint64_t sequence) {
+    v1::Position position;
+    position.set_epoch("e");
+    position.set_sequence(sequence);
+    position.set_hash(std::string(32, 'h'));
+    return position;
+  }
+  static std::string DigestOf(const std::string& name) {
+    return Digest::Of(DigestAlgorithm::kSha256, AsBytes(name)).ToString();
+  }
+  static v1::Change TagAt(const std::string& name) {
+    v1::Change change;
+    change.mutable_tag_set()->set_repository("r");
+    change.mutable_tag_set()->set_tag("a");
+    change.mutable_tag_set()->mutable_row()->set_digest(DigestOf(name));
+    return change;
+  }
+  static v1::ResolveResponse Found(const std::string& name, const v1::Position& head) {
+    v1::ResolveResponse answer;
+    answer.set_found(true);
+    answer.set_repository_known(true);
+    answer.set_digest(DigestOf(name));
+    *answer.mutable_head() = head;
+    return answer;
+  }
+  // Brings the replica to `sequence`, by this change and others that were left out.
+  void Apply(const v1::Change& change, uint64_t sequence) {
+    v1::StoreMessage::Batch batch;
+    batch.set_from(replica_->position().sequence());
+    batch.set_to(sequence);
+    batch.set_hash(NextHash(replica_->position().hash(), change.SerializeAsString()));
+    *batch.add_changes() = change;
+    ASSERT_TRUE(replica_->Apply(batch));
+  }
+  void ProveFresh() {
+    const v1::Position applied = replica_->position();
+    freshness_.Applied(applied.epoch(), applied.sequence());
+    freshness_.Ponged(clock_.SinceBoot(), applied.epoch(), applied.sequence());
+  }
+
+  static std::string Told(const Result<LocatedManifest>& located) {
+    return located.has_value() ? located->info.digest.ToString() : located.error().message;
+  }
+  std::string Locate() {
+    return Told(loop_.RunToEnd([&]() -> net::awaitable<Result<LocatedManifest>> {
+      const Caller caller;
+      const RepositoryName name = *RepositoryName::Parse("r");
+      const Reference reference = *ParseReference("a");
+      co_return co_await locator_.Locate(caller, name, reference);
+    }));
+  }
+
+  Loop loop_;
+  TestFolder folder_;
+  ShiftedClock clock_;
+  Metrics metrics_;
+  UserDirectory users_;
+  AskedStore store_;
+  std::unique_ptr<MetaStore> meta_ = OpenMeta(folder_ / "node");
+  std::unique_ptr<Replica> replica_ = *Replica::Open(*meta_, users_);
+  ReplicaRows rows_{*meta_};
+  Freshness freshness_{clock_, 0};
+  AgeRule age_{*replica_, freshness_, metrics_};
+  BlockingPool pool_{"node", 4, 1000};
+  TaskGroup tasks_{loop_.executor(), Log::Nowhere()};
+  Resolver resolver_{{store_.Dial(), *replica_, rows_, pool_, tasks_, clock_, metrics_}};
+  ManifestLocator locator_{{age_, resolver_, clock_, [] { return true; }}};
+};
+
+TEST_F(ResolverTest, I3AnswerThatTheReplicaHasPassedYieldsToIt) {
+  Apply(TagAt("middle"), 8);
+  store_.Answer(Found("middle", At(8)));
+  store_.Hold();
+  auto slow = std::async(std::launch::async, [this] { return Locate(); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
+  Apply(TagAt("new"), 9);
+  ProveFresh();
+  ASSERT_EQ(Locate(), DigestOf("new"));
+  store_.Release();
+  EXPECT_EQ(slow.get(), DigestOf("new")) << "the answer went back behind what was shown";
+}
+
+TEST_F(ResolverTest, I3TagThatTheReplicaSawGoDoesNotComeBack) {
+  store_.Hold();
+  auto slow = std::async(std::launch::async, [this] { return Locate(); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
+  v1::Change gone;
+  gone.mutable_tag_deleted()->set_repository("r");
+  gone.mutable_tag_deleted()->set_tag("a");
+  Apply(gone, 8);
+  store_.Release();
+  EXPECT_NE(slow.get(), DigestOf("old"));
+}
+
+TEST_F(ResolverTest, I3AnswerNewerThanTheReplicaIsTheOneThatCounts) {
+  store_.Answer(Found("new", At(9)));
+  EXPECT_EQ(Locate(), DigestOf("new"));
+  Apply(TagAt("middle"), 8);
+  ProveFresh();
+  EXPECT_EQ(Locate(), DigestOf("new"));
+  Apply(TagAt("newest"), 10);
+  ProveFresh();
+  EXPECT_EQ(Locate(), DigestOf("newest"));
+  EXPECT_EQ(store_.asked(), 1);
+}
+
+TEST_F(ResolverTest, I3JoinedAnswerIsNoOlderThanAllowed) {
+  store_.Hold();
+  auto first = std::async(std::launch::async, [this] { return Locate(); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
+  clock_.Advance(3s);
+  store_.Answer(Found("new", At(8)));
+  // It waits for the question under way before the store's answer is released.
+  const auto strand = net::make_strand(loop_.executor());
+  auto join = [this]() -> net::awaitable<std::string> {
+    const v1::ResolveRequest request =
+        AskReference(*RepositoryName::Parse("r"), *ParseReference("a"));
+    const auto resolved = co_await resolver_.Resolve("r-2", request);
+    co_return resolved.has_value() ? resolved->answer.digest() : resolved.error().message;
+  };
+  auto joined = net::co_spawn(strand, join, net::use_future);
+  net::post(strand, [this] { store_.Release(); });
+  EXPECT_EQ(joined.get(), DigestOf("new"));
+  first.get();
+}
+
+}  // namespace
+}  // namespace outport::node
