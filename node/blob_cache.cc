@@ -19,8 +19,8 @@ BlobCache::BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, Blob
       cached_(meta, blobs, std::move(boot_id), log),
       bodies_{
           source, cached_, disk, metrics, limits.passing, limits.passages, limits.far_ahead_bytes},
-      sync_pool_("blobsync", 1, limits.sync_queue),
-      fetch_pool_("fetch", limits.fetch_threads, limits.fetch_queue) {}
+      sync_pool_("blobsync", 1, limits.sync_queue, log),
+      fetch_pool_("fetch", limits.fetch_threads, limits.fetch_queue, log) {}
 
 BlobCache::~BlobCache() { Stop(); }
 
@@ -91,7 +91,8 @@ net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
   }
   // On the pool to its end, whatever becomes of this coroutine.
   auto verify = [this, digest, copy = std::move(copy)] {
-    Result<void> verified = cached_.Verify(digest, copy);
+    auto hash = [&] { return cached_.Verify(digest, copy); };
+    Result<void> verified = Guarded(hash);
     EndVerifying(digest);
     return verified;
   };

@@ -5,6 +5,8 @@
 #include <random>
 #include <utility>
 
+#include "registry/base/blocking_pool.h"
+
 namespace outport::node {
 namespace {
 
@@ -44,8 +46,24 @@ BlobFetch::BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cache
       advanced_(steady_clock::now()),
       stream_alive_(advanced_) {}
 
+// Shows readers the stream that is read from, while it lives.
+class BlobFetch::StreamInUse {
+ public:
+  StreamInUse(BlobFetch& fetch, BlobStream& stream) : fetch_(fetch), usable_(fetch.Use(&stream)) {}
+  ~StreamInUse() { fetch_.Use(nullptr); }
+  StreamInUse(const StreamInUse&) = delete;
+  StreamInUse& operator=(const StreamInUse&) = delete;
+  // False if the fetch was cancelled meanwhile.
+  bool usable() const { return usable_; }
+
+ private:
+  BlobFetch& fetch_;
+  const bool usable_;
+};
+
 bool BlobFetch::Run() {
-  const Result<void> fetched = Fetch();
+  auto fetch = [this] { return Fetch(); };
+  const Result<void> fetched = Guarded(fetch);
   if (fetched.has_value()) {
     metrics_.finished.Increment();
     return true;
@@ -107,9 +125,9 @@ Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
 // The watermark is always at a block's boundary here, or at the end: no byte comes twice.
 BlobFetch::StreamEnd BlobFetch::Receive(BlobWriter& writer, Error& why) {
   const std::unique_ptr<BlobStream> stream = source_.Read(request_, Watermark());
-  const bool usable = Use(stream.get());
+  const StreamInUse use(*this, *stream);
   StreamEnd end = StreamEnd::kBroken;
-  while (usable) {
+  while (use.usable()) {
     const Result<Bytes> chunk = stream->Next();
     if (!chunk.has_value()) {
       why = chunk.error();
@@ -127,7 +145,6 @@ BlobFetch::StreamEnd BlobFetch::Receive(BlobWriter& writer, Error& why) {
     }
     Advance(chunk->size());
   }
-  Use(nullptr);
   return end;
 }
 

@@ -62,6 +62,7 @@ class BlobFetch {
  private:
   using Time = std::chrono::steady_clock::time_point;
   enum class StreamEnd { kComplete, kBroken, kFailed };
+  class StreamInUse;
 
   Result<void> Fetch();
   Result<void> ReceiveAll(BlobWriter& writer);

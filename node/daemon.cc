@@ -71,9 +71,9 @@ struct Daemon::Body {
   const std::shared_ptr<grpc::Channel> channel;  // shared by the callers of the store
 
   IoThreads io;
-  BlockingPool disk{"disk", kDiskThreads, kWorkQueue};
-  BlockingPool sync_pool{"sync", 1, kSyncQueue};
-  BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue};
+  BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
+  BlockingPool sync_pool{"sync", 1, kSyncQueue, log};
+  BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks;
 
   const std::unique_ptr<UserDirectory> users;

@@ -109,9 +109,9 @@ struct Daemon::Body {
   const std::chrono::system_clock::time_point certificate_ends;
 
   IoThreads io;
-  BlockingPool disk{"disk", kDiskThreads, kWorkQueue};
-  BlockingPool fleet_pool{"fleet", kFleetThreads, kWorkQueue};
-  BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue};
+  BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
+  BlockingPool fleet_pool{"fleet", kFleetThreads, kWorkQueue, log};
+  BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks;
 
   UserDirectory users;

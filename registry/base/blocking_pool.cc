@@ -4,8 +4,8 @@
 
 namespace outport {
 
-BlockingPool::BlockingPool(std::string name, size_t threads, size_t queue_limit)
-    : name_(std::move(name)), queue_limit_(queue_limit) {
+BlockingPool::BlockingPool(std::string name, size_t threads, size_t queue_limit, Log log)
+    : name_(std::move(name)), queue_limit_(queue_limit), log_(std::move(log)) {
   for (size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { Run(); });
     pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
@@ -50,7 +50,11 @@ void BlockingPool::Run() {
       work = std::move(queue_.front());
       queue_.pop_front();
     }
-    work();
+    try {
+      work();
+    } catch (const std::exception& exception) {
+      log_.Error("work ended with an exception", {{"pool", name_}, {"cause", exception.what()}});
+    }
   }
 }
 

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "registry/base/log.h"
 #include "registry/base/mutex.h"
 #include "registry/base/result.h"
 
@@ -25,11 +26,13 @@ namespace outport {
 namespace net = boost::asio;
 
 // A fixed number of threads for work that blocks: disk, RocksDB, bcrypt. The queue is bounded: work
-// that finds it full is refused at once, not queued. Safe for all threads.
+// that finds it full is refused at once, not queued. An exception that escapes a piece of work is
+// logged as a bug and ends only that piece: whoever waits for it must not depend on it (Guarded).
+// Safe for all threads.
 class BlockingPool {
  public:
   // `name` stands in the threads' names (at most 10 characters) and in refusals.
-  BlockingPool(std::string name, size_t threads, size_t queue_limit);
+  BlockingPool(std::string name, size_t threads, size_t queue_limit, Log log = Log::Nowhere());
   // Runs what is queued, then joins.
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
@@ -48,6 +51,7 @@ class BlockingPool {
 
   const std::string name_;
   const size_t queue_limit_;
+  const Log log_;
   Mutex mutex_;
   CondVar ready_;
   std::deque<std::move_only_function<void()>> queue_ OUTPORT_GUARDED_BY(mutex_);
@@ -55,8 +59,8 @@ class BlockingPool {
   std::vector<std::thread> threads_;
 };
 
-// What `work`, a callable that returns a Result, returns; kInternal for an exception: it would end
-// the process, if it left a thread of the pool.
+// What `work`, a callable that returns a Result, returns; kInternal for an exception: nobody would
+// learn of the work's end, if it left the work.
 template <class Work>
 std::invoke_result_t<Work&> Guarded(Work& work) {
   try {

@@ -43,7 +43,7 @@ class Secret {
   std::string text_;
 };
 
-enum class Outcome { kPending, kRight, kWrong, kRefused };
+enum class Outcome { kPending, kRight, kWrong, kRefused, kFailed };
 
 }  // namespace
 
@@ -52,6 +52,7 @@ struct Authenticator::State {
   struct Flight {
     Notifier finished;
     std::atomic<Outcome> outcome = Outcome::kPending;
+    std::optional<Error> failure;  // written before `outcome` says kFailed
   };
 
   State(const UserDirectory& users_in, BlockingPool& pool_in, const Clock& clock_in,
@@ -79,10 +80,14 @@ struct Authenticator::State {
     return flight;
   }
 
+  void Remember(const CredentialMark& mark) {
+    MutexLock lock(mutex);
+    cache.Insert(mark, clock.SinceBoot());
+  }
+
   void Finish(const CredentialMark& mark, Flight& flight, Outcome outcome) {
     {
       MutexLock lock(mutex);
-      if (outcome == Outcome::kRight) cache.Insert(mark, clock.SinceBoot());
       flights.erase(mark);
       flight.outcome = outcome;
     }
@@ -125,8 +130,14 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   if (is_new) {
     state->verifications.Increment();
     auto verify = [state, flight, mark, secret, hash, known] {
-      const bool right = VerifyPassword(secret->text(), hash) && known;
-      state->Finish(mark, *flight, right ? Outcome::kRight : Outcome::kWrong);
+      auto look = [&]() -> Result<Outcome> {
+        const bool right = VerifyPassword(secret->text(), hash) && known;
+        if (right) state->Remember(mark);
+        return right ? Outcome::kRight : Outcome::kWrong;
+      };
+      const Result<Outcome> outcome = Guarded(look);
+      if (!outcome.has_value()) flight->failure = outcome.error();
+      state->Finish(mark, *flight, outcome.value_or(Outcome::kFailed));
     };
     // The work belongs to the pool: whoever began it may leave without harm to the others.
     if (!state->pool.Post(std::move(verify))) state->Finish(mark, *flight, Outcome::kRefused);
@@ -141,6 +152,9 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   if (outcome == Outcome::kWrong) {
     state->wrong.Increment();
     co_return WrongCredentials();
+  }
+  if (outcome == Outcome::kFailed) {
+    co_return Error(*flight->failure).Within("verifying a password");
   }
   if (outcome != Outcome::kRight) {
     state->overloaded.Increment();

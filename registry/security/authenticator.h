@@ -28,8 +28,9 @@ class Authenticator {
   ~Authenticator();
 
   // The user, as it is now. kUnauthorized, the same for unknown users and wrong passwords;
-  // kTooManyRequests when too many verifications wait. A remembered credential does not block and
-  // does not suspend. A change of the user's password forgets what was remembered of it.
+  // kTooManyRequests when too many verifications wait; kInternal when one ended by an exception. A
+  // remembered credential does not block and does not suspend. A change of the user's password
+  // forgets what was remembered of it.
   net::awaitable<Result<std::shared_ptr<const User>>> Authenticate(std::string name,
                                                                    std::string password);
 

@@ -90,6 +90,14 @@ TEST(BlockingPool, AnExceptionIsAnErrorOfTheOneWhoAsked) {
   EXPECT_EQ(result.error().message, "an exception: no such luck");
 }
 
+TEST(BlockingPool, AnExceptionEndsOnlyTheWorkThatThrewIt) {
+  BlockingPool pool("test", 1, 10);
+  ASSERT_TRUE(pool.Post([] { throw std::runtime_error("a bug"); }));
+  std::promise<void> ran;
+  ASSERT_TRUE(pool.Post([&] { ran.set_value(); }));
+  EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+}
+
 TEST(BlockingPool, StopRunsWhatIsQueued) {
   std::atomic<int> ran = 0;
   BlockingPool pool("test", 2, 100);

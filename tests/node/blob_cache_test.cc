@@ -218,6 +218,20 @@ TEST_F(DiskFull, AnUploadThatFillsTheDiskGoesOnWithoutIt) {
   CloseCache();
 }
 
+TEST_F(BlobCacheTest, AnExceptionInAFetchIsAnErrorOfItsReadersAndLeavesNothingBehind) {
+  FullBlobStore broken(*blobs_, 2 * kMiB, []() -> Error { throw std::bad_alloc(); });
+  blob_store_ = &broken;
+  const TestBlob blob = Stored(25, 4 * kMiB);
+  const ReadOutcome outcome = ReadWhole(blob);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->code, ErrorCode::kInternal);
+  EXPECT_TRUE(AwaitNoFetch());
+  EXPECT_EQ(counted_.failed.Value(), 1);
+  CloseCache();
+  blob_store_ = nullptr;
+  ExpectWhole(ReadWhole(blob), blob);
+}
+
 TEST_F(DiskFull, ABrokenPassageResumes) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;

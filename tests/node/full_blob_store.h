@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,17 +9,22 @@
 
 namespace outport::node {
 
-// A BlobStore over another one whose disk is full: a writer gets no further than `room_bytes`.
+// A BlobStore over another one whose disk is full: a writer gets no further than `room_bytes`, and
+// is told what `full` returns or throws.
 class FullBlobStore final : public BlobStore {
  public:
-  FullBlobStore(BlobStore& below, uint64_t room_bytes) : below_(below), room_bytes_(room_bytes) {}
+  using Full = std::function<Error()>;
+  static Error NoSpace() { return Error{ErrorCode::kNoSpace, "the disk is full"}; }
+
+  FullBlobStore(BlobStore& below, uint64_t room_bytes, Full full = NoSpace)
+      : below_(below), room_bytes_(room_bytes), full_(std::move(full)) {}
 
   Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override {
     return below_.Open(location);
   }
   Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override {
     TRY(std::unique_ptr<BlobWriter> writer, below_.Create(digest));
-    return std::make_unique<Writer>(std::move(writer), room_bytes_);
+    return std::make_unique<Writer>(std::move(writer), room_bytes_, full_);
   }
   Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm) override {
     return below_.Create(algorithm);
@@ -32,16 +38,16 @@ class FullBlobStore final : public BlobStore {
  private:
   class Writer final : public BlobWriter {
    public:
-    Writer(std::unique_ptr<BlobWriter> below, uint64_t room_bytes)
-        : below_(std::move(below)), room_bytes_(room_bytes) {}
+    Writer(std::unique_ptr<BlobWriter> below, uint64_t room_bytes, Full full)
+        : below_(std::move(below)), room_bytes_(room_bytes), full_(std::move(full)) {}
     uint64_t size_bytes() const override { return below_->size_bytes(); }
     Result<void> Expect(uint64_t size) override {
       // Where there is some room, the disk fills up only later.
-      if (room_bytes_ == 0) return Full();
+      if (room_bytes_ == 0) return full_();
       return below_->Expect(size);
     }
     Result<void> Append(Bytes bytes) override {
-      if (below_->size_bytes() + bytes.size() > room_bytes_) return Full();
+      if (below_->size_bytes() + bytes.size() > room_bytes_) return full_();
       return below_->Append(bytes);
     }
     Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override {
@@ -57,14 +63,14 @@ class FullBlobStore final : public BlobStore {
     }
 
    private:
-    static Error Full() { return Error{ErrorCode::kNoSpace, "the disk is full"}; }
-
     const std::unique_ptr<BlobWriter> below_;
     const uint64_t room_bytes_;
+    const Full full_;
   };
 
   BlobStore& below_;
   const uint64_t room_bytes_;
+  const Full full_;
 };
 
 }  // namespace outport::node

@@ -21,11 +21,18 @@ using Answer = Result<std::shared_ptr<const User>>;
 
 class SetClock final : public Clock {
  public:
-  std::chrono::nanoseconds SinceBoot() const override { return now_.load(); }
+  std::chrono::nanoseconds SinceBoot() const override {
+    if (std::this_thread::get_id() != owner_ && broken_) throw std::bad_alloc();
+    return now_.load();
+  }
   std::chrono::system_clock::time_point Wall() const override { return {}; }
   void Advance(std::chrono::seconds by) { now_ = now_.load() + by; }
+  // Threads other than the test's get an exception for the time.
+  void BreakElsewhere(bool broken) { broken_ = broken; }
 
  private:
+  const std::thread::id owner_ = std::this_thread::get_id();
+  std::atomic<bool> broken_ = false;
   std::atomic<std::chrono::nanoseconds> now_{std::chrono::hours(1)};
 };
 
@@ -186,6 +193,15 @@ TEST_F(AuthenticatorTest, BeyondTheQueueItRefuses) {
   }
   EXPECT_EQ(refused, 2);
   EXPECT_TRUE(IsRight("right")) << "a refusal leaves nothing behind";
+}
+
+TEST_F(AuthenticatorTest, AnExceptionInAVerificationIsToldAtOnce) {
+  clock_.BreakElsewhere(true);
+  const Answer answer = Ask("ci", "right");
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code, ErrorCode::kInternal);
+  clock_.BreakElsewhere(false);
+  EXPECT_TRUE(IsRight("right")) << "it leaves nothing behind";
 }
 
 struct Header {
