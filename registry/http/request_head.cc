@@ -43,12 +43,18 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   });
 }
 
+constexpr std::string_view kMinSequence = "Outport-Min-Sequence";
+
+std::string_view NameOf(field name) { return to_string(name); }
+std::string_view NameOf(std::string_view name) { return name; }
+
 // The value of a field that may stand once at most.
-Result<std::string> Single(const Fields& fields, field name) {
+template <class Name>
+Result<std::string> Single(const Fields& fields, Name name) {
   const auto [first, last] = fields.equal_range(name);
   if (first == last) return std::string();
   if (std::next(first) != last) {
-    return Malformed("the field " + std::string(to_string(name)) + " was sent more than once");
+    return Malformed("the field " + std::string(NameOf(name)) + " was sent more than once");
   }
   return std::string(first->value());
 }
@@ -169,6 +175,7 @@ Result<RequestHead> ParseRequestHead(std::string_view text) {
   TRY(head.content_range, Single(fields, field::content_range));
   TRY(head.range, Single(fields, field::range));
   TRY(head.if_range, Single(fields, field::if_range));
+  TRY(head.min_sequence, Single(fields, kMinSequence));
   // The one list among them: several fields mean one list (RFC 9110 §5.3).
   const auto [first, last] = fields.equal_range(field::if_none_match);
   for (auto it = first; it != last; ++it) {

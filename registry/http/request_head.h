@@ -31,6 +31,7 @@ struct RequestHead {
   std::string range;
   std::string if_range;
   std::string if_none_match;
+  std::string min_sequence;  // Outport-Min-Sequence
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };

@@ -111,7 +111,8 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
     response.CloseAfter();
     co_return identity_.error();
   }
-  CO_TRY(exchange.user, co_await Authenticate(shared_.authenticator, head));
+  CO_TRY(Sender sender, co_await Authenticate(shared_.authenticator, head));
+  exchange.user = std::move(sender.user);
   CO_TRY(const Route route, ParseRoute(head.target));
   exchange.noun = route.noun;
   if (!Allows(route.noun, head.method)) {
@@ -120,10 +121,13 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                                                  std::string(AllowedMethods(route.noun))};
   }
   CO_TRY_VOID(Authorize(*exchange.user, route, head.method));
+  CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
   const Caller caller{.user = exchange.user->name,
+                      .password = std::move(sender.password),
                       .certificate = identity_->name,
                       .address = address_,
-                      .request_id = exchange.id};
+                      .request_id = exchange.id,
+                      .min_sequence = min_sequence};
   const Request request{.head = head,
                         .route = route,
                         .caller = caller,

@@ -117,6 +117,13 @@ bool User::Allows(Action action, const RepositoryName& repository) const {
   });
 }
 
+Result<void> RequireGrant(const User& user, Action action, const RepositoryName& repository) {
+  if (user.Allows(action, repository)) return {};
+  return Error{ErrorCode::kDenied, "user '" + user.name + "' has no grant to " +
+                                       std::string(ToString(action)) + " in '" +
+                                       repository.ToString() + "'; an administrator can give one"};
+}
+
 std::shared_ptr<const User> UserDirectory::Find(std::string_view name) const {
   const std::string key(name);
   MutexLock lock(mutex_);

@@ -34,6 +34,9 @@ struct User {
   bool Allows(Action action, const RepositoryName& repository) const;
 };
 
+// kDenied, naming user, action and repository, unless a grant of the user allows it.
+Result<void> RequireGrant(const User& user, Action action, const RepositoryName& repository);
+
 // The users that may come in, in memory. Safe for all threads; does not block.
 class UserDirectory {
  public:

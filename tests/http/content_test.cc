@@ -197,10 +197,13 @@ TEST(RegistryHttp, TheCatalogShowsWhatMayBePulled) {
 TEST(RegistryHttp, TellsTheRegistryWhoAsks) {
   TestServer server;
   AddIndex(server, "team/app", "v1");
-  const TestResponse response =
-      server.Call({.target = "/v2/team/app/manifests/v1", .user = "bob:builder"});
+  const TestResponse response = server.Call({.target = "/v2/team/app/manifests/v1",
+                                             .user = "bob:builder",
+                                             .fields = "Outport-Min-Sequence: 4711\r\n"});
   const Caller caller = server.registry().LastCaller().value();
   EXPECT_EQ(caller.user, "bob");
+  EXPECT_EQ(caller.password, "builder");
+  EXPECT_EQ(caller.min_sequence, 4711u);
   EXPECT_EQ(caller.certificate, "desktop");
   EXPECT_EQ(caller.address, "127.0.0.1");
   EXPECT_EQ(caller.request_id, response.Field("x-request-id"));
