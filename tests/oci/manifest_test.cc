@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
 
 namespace outport {
@@ -40,55 +41,62 @@ std::string Fills(const std::vector<Descriptor>& descriptors) {
   return fills;
 }
 
+// The members of an image whose config says nothing.
+std::string EmptyConfigMembers() {
+  return R"("config":)" + DescriptorText('e', "application/vnd.oci.empty.v1+json") +
+         R"(,"layers":[)" + DescriptorText('e') + "]";
+}
+
+// A list in a list in a list ...
+std::string Nested(int depth) { return std::string(depth, '[') + "1" + std::string(depth, ']'); }
+
+const struct {
+  const char* what;
+  std::string body;
+  std::string content_type;
+  std::string_view type;
+  const char* blobs;
+  const char* manifests;
+} kAccepted[] = {
+    {"an OCI manifest", WithType(kOciManifest, ImageMembers()), std::string(kOciManifest),
+     kOciManifest, "ab", ""},
+    {"an OCI manifest that does not name its type", Body(ImageMembers()), std::string(kOciManifest),
+     kOciManifest, "ab", ""},
+    {"the body's type without a Content-Type", WithType(kOciManifest, ImageMembers()), "",
+     kOciManifest, "ab", ""},
+    {"a Content-Type with parameters", WithType(kOciManifest, ImageMembers()),
+     std::string(kOciManifest) + " ; charset=utf-8", kOciManifest, "ab", ""},
+    {"Docker's schema 2", WithType(kDockerManifest, ImageMembers()), std::string(kDockerManifest),
+     kDockerManifest, "ab", ""},
+    {"an OCI index", WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c') + "]"),
+     std::string(kOciIndex), kOciIndex, "", "c"},
+    {"Docker's list", WithType(kDockerList, R"("manifests":[)" + DescriptorText('c') + "]"),
+     std::string(kDockerList), kDockerList, "", "c"},
+    {"an index in an index",
+     WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c', std::string(kOciIndex)) + "," +
+                             DescriptorText('d') + "]"),
+     "", kOciIndex, "", "cd"},
+    {"an empty config", WithType(kOciManifest, R"("artifactType":"a/b",)" + EmptyConfigMembers()),
+     "", kOciManifest, "ee", ""},
+    {"no layers", WithType(kOciManifest, R"("layers":[],"config":)" + DescriptorText('a')), "",
+     kOciManifest, "a", ""},
+    {"layers that are null",
+     WithType(kOciManifest, R"("layers":null,"config":)" + DescriptorText('a')), "", kOciManifest,
+     "a", ""},
+    {"no manifests", WithType(kOciIndex, R"("manifests":[])"), "", kOciIndex, "", ""},
+    {"a descriptor with data",
+     WithType(kOciManifest,
+              R"("config":)" + DescriptorText('a', "application/x", R"(,"data":"e30=")")),
+     "", kOciManifest, "a", ""},
+    {"unknown members",
+     WithType(kOciManifest, R"("org.example":{"a":[1,2.5,{"b":null}]},)" + ImageMembers()), "",
+     kOciManifest, "ab", ""},
+    {"a member twice: the last one counts",
+     WithType(kOciManifest, R"("config":7,)" + ImageMembers()), "", kOciManifest, "ab", ""},
+};
+
 TEST(Manifest, AcceptsWhatRegistriesStore) {
-  const std::string empty_config = R"("config":)" +
-                                   DescriptorText('e', "application/vnd.oci.empty.v1+json") +
-                                   R"(,"layers":[)" + DescriptorText('e') + "]";
-  const struct {
-    const char* what;
-    std::string body;
-    std::string content_type;
-    std::string_view type;
-    const char* blobs;
-    const char* manifests;
-  } kCases[] = {
-      {"an OCI manifest", WithType(kOciManifest, ImageMembers()), std::string(kOciManifest),
-       kOciManifest, "ab", ""},
-      {"an OCI manifest that does not name its type", Body(ImageMembers()),
-       std::string(kOciManifest), kOciManifest, "ab", ""},
-      {"the body's type without a Content-Type", WithType(kOciManifest, ImageMembers()), "",
-       kOciManifest, "ab", ""},
-      {"a Content-Type with parameters", WithType(kOciManifest, ImageMembers()),
-       std::string(kOciManifest) + " ; charset=utf-8", kOciManifest, "ab", ""},
-      {"Docker's schema 2", WithType(kDockerManifest, ImageMembers()), std::string(kDockerManifest),
-       kDockerManifest, "ab", ""},
-      {"an OCI index", WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c') + "]"),
-       std::string(kOciIndex), kOciIndex, "", "c"},
-      {"Docker's list", WithType(kDockerList, R"("manifests":[)" + DescriptorText('c') + "]"),
-       std::string(kDockerList), kDockerList, "", "c"},
-      {"an index in an index",
-       WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c', std::string(kOciIndex)) + "," +
-                               DescriptorText('d') + "]"),
-       "", kOciIndex, "", "cd"},
-      {"an empty config", WithType(kOciManifest, R"("artifactType":"a/b",)" + empty_config), "",
-       kOciManifest, "ee", ""},
-      {"no layers", WithType(kOciManifest, R"("layers":[],"config":)" + DescriptorText('a')), "",
-       kOciManifest, "a", ""},
-      {"layers that are null",
-       WithType(kOciManifest, R"("layers":null,"config":)" + DescriptorText('a')), "", kOciManifest,
-       "a", ""},
-      {"no manifests", WithType(kOciIndex, R"("manifests":[])"), "", kOciIndex, "", ""},
-      {"a descriptor with data",
-       WithType(kOciManifest,
-                R"("config":)" + DescriptorText('a', "application/x", R"(,"data":"e30=")")),
-       "", kOciManifest, "a", ""},
-      {"unknown members",
-       WithType(kOciManifest, R"("org.example":{"a":[1,2.5,{"b":null}]},)" + ImageMembers()), "",
-       kOciManifest, "ab", ""},
-      {"a member twice: the last one counts",
-       WithType(kOciManifest, R"("config":7,)" + ImageMembers()), "", kOciManifest, "ab", ""},
-  };
-  for (const auto& c : kCases) {
+  for (const auto& c : kAccepted) {
     SCOPED_TRACE(c.what);
     const auto manifest = Manifest::Parse(c.body, c.content_type);
     ASSERT_TRUE(manifest.has_value()) << manifest.error().message;
@@ -99,68 +107,74 @@ TEST(Manifest, AcceptsWhatRegistriesStore) {
   }
 }
 
-TEST(Manifest, RefusesAndSaysWhy) {
-  std::string deep = "1";
-  for (int i = 0; i < 100; ++i) deep = "[" + deep + "]";
-  const std::string oci(kOciManifest);
-  const struct {
-    const char* what;
-    std::string body;
-    std::string content_type;
-    const char* message;
-  } kCases[] = {
-      {"nothing", "", oci, "not JSON"},
-      {"no JSON", "blablabla", oci, "not JSON"},
-      {"JSON that is cut", R"({"schemaVersion":2)", oci, "not JSON"},
-      {"more behind the JSON", Body(ImageMembers()) + "x", oci, "not JSON"},
-      {"bytes that are not UTF-8", Body("\"a\":\"\xff\"," + ImageMembers()), oci, "not JSON"},
-      {"a list", "[]", oci, "not a JSON object"},
-      {"too deep a nesting", Body("\"a\":" + deep + "," + ImageMembers()), oci, "nested deeper"},
-      {"very deep a nesting", std::string(1 << 20, '['), oci, "nested deeper"},
-      {"schema 1 by its version", R"({"schemaVersion":1,"name":"a","fsLayers":[]})", oci,
-       "schema 1"},
-      {"schema 1 by its Content-Type", R"({"schemaVersion":1})",
-       "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"},
-      {"no schemaVersion", "{" + ImageMembers() + "}", oci, "schemaVersion"},
-      {"a schemaVersion in words", R"({"schemaVersion":"2",)" + ImageMembers() + "}", oci,
-       "schemaVersion"},
-      {"no type at all", Body(ImageMembers()), "", "mediaType"},
-      {"a type that is not stored", Body(ImageMembers()), "text/html", "text/html"},
-      {"another type in the body", WithType(kOciIndex, ImageMembers()), oci, "was pushed as"},
-      {"a type that is no string", Body(R"("mediaType":5,)" + ImageMembers()), oci, "mediaType"},
-      {"an index with layers", Body(R"("manifests":[],"layers":[])"), std::string(kOciIndex),
-       "is an index"},
-      {"an image with manifests", Body(R"("manifests":[],)" + ImageMembers()), oci, "not an index"},
-      {"no config", Body(R"("layers":[])"), oci, "no config"},
-      {"a config that is no descriptor", Body(R"("config":"x")"), oci, "config"},
-      {"layers that are no list", Body(R"("layers":{},"config":)" + DescriptorText('a')), oci,
-       "layers"},
-      {"a layer that is no descriptor",
-       Body(R"("layers":[)" + DescriptorText('b') + R"(,3],"config":)" + DescriptorText('a')), oci,
-       "layers[1]"},
-      {"a bad digest", Body(R"("config":{"mediaType":"a/b","size":1,"digest":"sha256:bad"})"), oci,
-       "sha256:bad"},
-      {"no digest", Body(R"("config":{"mediaType":"a/b","size":1})"), oci, "bad config"},
-      {"no size", Body(R"("config":{"mediaType":"a/b","digest":")" + DigestText('a') + "\"}"), oci,
-       "size"},
-      {"a negative size",
-       Body(R"("config":{"mediaType":"a/b","size":-1,"digest":")" + DigestText('a') + "\"}"), oci,
-       "size"},
-      {"a fraction of a byte",
-       Body(R"("config":{"mediaType":"a/b","size":1.5,"digest":")" + DigestText('a') + "\"}"), oci,
-       "size"},
-      {"a size beyond any disk",
-       Body(R"("config":{"mediaType":"a/b","size":1e400,"digest":")" + DigestText('a') + "\"}"),
-       oci, ""},
-      {"a descriptor without a type",
-       Body(R"("config":{"size":1,"digest":")" + DigestText('a') + "\"}"), oci, "mediaType"},
-      {"a bad subject", Body(R"("subject":{},)" + ImageMembers()), oci, "subject"},
-      {"annotations that are a list", Body(R"("annotations":[],)" + ImageMembers()), oci,
-       "annotations"},
-      {"an annotation that is a number", Body(R"("annotations":{"k":1},)" + ImageMembers()), oci,
-       "annotation \"k\""},
-  };
-  for (const auto& c : kCases) {
+struct Refused {
+  const char* what;
+  std::string body;
+  std::string content_type;
+  const char* message;
+};
+
+const std::string kOci(kOciManifest);
+
+const Refused kRefusedDocuments[] = {
+    {"nothing", "", kOci, "not JSON"},
+    {"no JSON", "blablabla", kOci, "not JSON"},
+    {"JSON that is cut", R"({"schemaVersion":2)", kOci, "not JSON"},
+    {"more behind the JSON", Body(ImageMembers()) + "x", kOci, "not JSON"},
+    {"bytes that are not UTF-8", Body("\"a\":\"\xff\"," + ImageMembers()), kOci, "not JSON"},
+    {"a list", "[]", kOci, "not a JSON object"},
+    {"too deep a nesting", Body("\"a\":" + Nested(100) + "," + ImageMembers()), kOci,
+     "nested deeper"},
+    {"very deep a nesting", std::string(1 << 20, '['), kOci, "nested deeper"},
+    {"schema 1 by its version", R"({"schemaVersion":1,"name":"a","fsLayers":[]})", kOci,
+     "schema 1"},
+    {"schema 1 by its Content-Type", R"({"schemaVersion":1})",
+     "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"},
+    {"no schemaVersion", "{" + ImageMembers() + "}", kOci, "schemaVersion"},
+    {"a schemaVersion in words", R"({"schemaVersion":"2",)" + ImageMembers() + "}", kOci,
+     "schemaVersion"},
+    {"no type at all", Body(ImageMembers()), "", "mediaType"},
+    {"a type that is not stored", Body(ImageMembers()), "text/html", "text/html"},
+    {"another type in the body", WithType(kOciIndex, ImageMembers()), kOci, "was pushed as"},
+    {"a type that is no string", Body(R"("mediaType":5,)" + ImageMembers()), kOci, "mediaType"},
+    {"an index with layers", Body(R"("manifests":[],"layers":[])"), std::string(kOciIndex),
+     "is an index"},
+    {"an image with manifests", Body(R"("manifests":[],)" + ImageMembers()), kOci, "not an index"},
+};
+
+const Refused kRefusedDescriptors[] = {
+    {"no config", Body(R"("layers":[])"), kOci, "no config"},
+    {"a config that is no descriptor", Body(R"("config":"x")"), kOci, "config"},
+    {"layers that are no list", Body(R"("layers":{},"config":)" + DescriptorText('a')), kOci,
+     "layers"},
+    {"a layer that is no descriptor",
+     Body(R"("layers":[)" + DescriptorText('b') + R"(,3],"config":)" + DescriptorText('a')), kOci,
+     "layers[1]"},
+    {"a bad digest", Body(R"("config":{"mediaType":"a/b","size":1,"digest":"sha256:bad"})"), kOci,
+     "sha256:bad"},
+    {"no digest", Body(R"("config":{"mediaType":"a/b","size":1})"), kOci, "bad config"},
+    {"no size", Body(R"("config":{"mediaType":"a/b","digest":")" + DigestText('a') + "\"}"), kOci,
+     "size"},
+    {"a negative size",
+     Body(R"("config":{"mediaType":"a/b","size":-1,"digest":")" + DigestText('a') + "\"}"), kOci,
+     "size"},
+    {"a fraction of a byte",
+     Body(R"("config":{"mediaType":"a/b","size":1.5,"digest":")" + DigestText('a') + "\"}"), kOci,
+     "size"},
+    {"a size beyond any disk",
+     Body(R"("config":{"mediaType":"a/b","size":1e400,"digest":")" + DigestText('a') + "\"}"), kOci,
+     ""},
+    {"a descriptor without a type",
+     Body(R"("config":{"size":1,"digest":")" + DigestText('a') + "\"}"), kOci, "mediaType"},
+    {"a bad subject", Body(R"("subject":{},)" + ImageMembers()), kOci, "subject"},
+    {"annotations that are a list", Body(R"("annotations":[],)" + ImageMembers()), kOci,
+     "annotations"},
+    {"an annotation that is a number", Body(R"("annotations":{"k":1},)" + ImageMembers()), kOci,
+     "annotation \"k\""},
+};
+
+void ExpectRefused(std::span<const Refused> cases) {
+  for (const Refused& c : cases) {
     SCOPED_TRACE(c.what);
     const auto manifest = Manifest::Parse(c.body, c.content_type);
     ASSERT_FALSE(manifest.has_value());
@@ -168,6 +182,10 @@ TEST(Manifest, RefusesAndSaysWhy) {
     EXPECT_THAT(manifest.error().message, testing::HasSubstr(c.message));
   }
 }
+
+TEST(Manifest, RefusesBadDocumentsAndSaysWhy) { ExpectRefused(kRefusedDocuments); }
+
+TEST(Manifest, RefusesBadDescriptorsAndSaysWhy) { ExpectRefused(kRefusedDescriptors); }
 
 TEST(Manifest, LimitsTheSizeOnly) {
   const std::string start = R"({"a":")";

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_LINES = 400
+MAX_FUNCTION_LINES = 60
 
 # A floor may include itself and what stands behind it. Siblings do not see each other.
 BASE = ["registry/base"]
@@ -129,6 +130,85 @@ def test_files_stay_small():
         if lines > MAX_LINES:
             long.append(f"{path.relative_to(ROOT)}: {lines} lines, at most {MAX_LINES}")
     assert not long, "\n" + "\n".join(long)
+
+
+def blank(match):
+    """Something of the same length in lines, with no brace, quote or semicolon in it."""
+    return "_" + "\n" * match.group().count("\n")
+
+
+def functions(text):
+    """(first line, lines) of every function of a C++ file; one that stands inside another counts as
+    a part of it. What stands in braces is a function if it has a parameter list and no '='."""
+    text = re.sub(r'R"(\w*)\(.*?\)\1"', blank, text, flags=re.S)
+    text = re.sub(r'"(?:\\.|[^"\\\n])*"|(?<!\w)\'(?:\\.|[^\'\\])+\'|//[^\n]*|/\*.*?\*/', blank, text,
+                  flags=re.S)
+    text = re.sub(r"^#(?:.*\\\n)*.*$", blank, text, flags=re.M)
+    inside, statement = [], 0  # the kinds of the open braces; where the statement began
+    for found in re.finditer(r"[{};]", text):
+        at, brace = found.start(), found.group()
+        kind = inside[-1] if inside else "scope"
+        if brace == "{":
+            head = text[statement:at]
+            while (shorter := re.sub(r"\([^()]*\)", "~", re.sub(r"<[^<>]*>", "", head))) != head:
+                head = shorter
+            if kind != "scope":
+                inside.append("part")
+            elif re.search(r"\b(namespace|class|struct|union|enum|extern)\b", head) and \
+                    not re.search(r"~\s*(const|override|noexcept|final|\s)*$", head):
+                inside.append("scope")
+                statement = at + 1
+            elif "~" in head and not re.search(r"(?<!operator)[^=!<>]=(?!=)", head):
+                inside.append("function")
+                begun = statement + len(text[statement:at]) - len(text[statement:at].lstrip())
+            else:
+                inside.append("part")
+        elif brace == "}" and inside:
+            closed = inside.pop()
+            goes_on = re.match(r"\s*[,{)]", text[at + 1:at + 100])  # a member's initialiser
+            if closed == "function" and not goes_on:
+                yield text.count("\n", 0, begun) + 1, text.count("\n", begun, at) + 1
+            if (inside[-1] if inside else "scope") == "scope" and not goes_on:
+                statement = at + 1
+        elif kind == "scope":
+            statement = at + 1
+
+
+def test_functions_stay_small():
+    long = []
+    for path in sources():
+        if path.suffix in (".h", ".cc"):
+            for number, lines in functions(path.read_text()):
+                if lines > MAX_FUNCTION_LINES:
+                    long.append(f"{where(path, number)}: {lines} lines, at most {MAX_FUNCTION_LINES}")
+    assert not long, "\n" + "\n".join(long)
+
+
+def test_functions_are_found():
+    text = """
+namespace a {
+struct S : Base {
+  S(int a = 1)
+      : a_{a}, b_("{") {
+    Do();
+  }
+  template <class T>
+  bool operator==(const T& other) const {
+    return a_ == other;
+  }
+  int a_ = 3;
+};
+const int kTable[] = {
+    1,
+    2};
+TEST(A, B) {
+  for (;;) {
+    auto f = [] { return '}'; };
+  }
+}
+}  // namespace a
+"""
+    assert list(functions(text)) == [(4, 4), (8, 4), (17, 5)]
 
 
 def test_what_never_stands_in_the_code():
