@@ -13,7 +13,8 @@ namespace outport::node {
 
 // Lists of tags and repositories from the replica. Where it is not fresh, or behind an answer that
 // was shown, the store is asked for its head and the list waits until the replica has passed it; if
-// that cannot be, the policy decides. Callable from any strand.
+// that cannot be, the policy decides. What was shown of single keys since counts in either case.
+// Callable from any strand.
 class MirrorCatalog {
  public:
   struct Parts {
@@ -36,6 +37,11 @@ class MirrorCatalog {
 
   // Until the replica may answer; how old its answer is then to be called.
   net::awaitable<Result<MaybeStale>> Settle(const Caller& caller);
+  struct Tags {
+    std::vector<std::string> names;  // one more than the page takes, if there are more
+    bool repository_known = false;
+  };
+  net::awaitable<Result<Tags>> ReadTags(RepositoryName repository, PageRequest page);
   // Until the replica has passed the head that the store has now; kUnavailable if that fails.
   net::awaitable<Result<void>> CatchUp(std::string request_id);
 

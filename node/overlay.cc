@@ -43,6 +43,17 @@ std::optional<Resolved> Overlay::Find(const std::string& key, const v1::Position
   return found->second;
 }
 
+std::vector<std::pair<std::string, Resolved>> Overlay::FindAll(const std::string& prefix,
+                                                               const v1::Position& applied) const {
+  std::vector<std::pair<std::string, Resolved>> found;
+  MutexLock lock(mutex_);
+  for (auto at = entries_.lower_bound(prefix); at != entries_.end(); ++at) {
+    if (!at->first.starts_with(prefix)) break;
+    if (!HasPassed(applied, MarkOf(at->second))) found.push_back(*at);
+  }
+  return found;
+}
+
 bool Overlay::IsComplete(const v1::Position& applied) const {
   MutexLock lock(mutex_);
   return !forgotten_.has_value() || HasPassed(applied, *forgotten_);

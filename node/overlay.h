@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "outport/v1/replication.pb.h"
 #include "registry/base/mutex.h"
@@ -41,16 +43,19 @@ class Overlay {
   // or that is older than the one that is kept, is left out.
   void Put(const std::string& key, const Resolved& resolved, const v1::Position& applied);
   std::optional<Resolved> Find(const std::string& key, const v1::Position& applied);
+  // Those whose keys begin with `prefix`, in byte order of the keys.
+  std::vector<std::pair<std::string, Resolved>> FindAll(const std::string& prefix,
+                                                        const v1::Position& applied) const;
   // False while answers that are not kept any more may be newer than the replica: a key that is not
   // found here must be asked for.
   bool IsComplete(const v1::Position& applied) const;
-  // True when the replica has passed every answer: a list of it is not behind what was shown.
+  // True when the replica has passed every answer.
   bool IsPassed(const v1::Position& applied) const;
 
  private:
   const size_t limit_;
   mutable Mutex mutex_;
-  std::unordered_map<std::string, Resolved> entries_ OUTPORT_GUARDED_BY(mutex_);
+  std::map<std::string, Resolved> entries_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Mark> newest_ OUTPORT_GUARDED_BY(mutex_);     // of all answers ever kept
   std::optional<Mark> forgotten_ OUTPORT_GUARDED_BY(mutex_);  // the newest that was given up
 };

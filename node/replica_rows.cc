@@ -83,9 +83,8 @@ Result<v1::ResolveResponse> ReplicaRows::Answer(const v1::ResolveRequest& reques
   return answer;
 }
 
-Result<std::vector<std::string>> ReplicaRows::List(const std::string& prefix,
-                                                   const std::string& after, size_t limit) const {
-  TRY(const View view, Open());
+Result<std::vector<std::string>> ReplicaRows::List(const View& view, const std::string& prefix,
+                                                   const std::string& after, size_t limit) {
   const std::string begin = GenerationPrefix(view.replica.generation()) + prefix;
   const ScanRange range{
       .prefix = begin, .after = after.empty() ? "" : begin + after, .limit = limit};
@@ -93,12 +92,6 @@ Result<std::vector<std::string>> ReplicaRows::List(const std::string& prefix,
   std::vector<std::string> names;
   for (const KeyValue& row : rows) names.emplace_back(keys::After(row.key, begin));
   return names;
-}
-
-Result<bool> ReplicaRows::HasRepository(const RepositoryName& repository) const {
-  TRY(const View view, Open());
-  TRY(const auto value, view.Get(keys::Repository(repository)));
-  return value.has_value();
 }
 
 Result<std::optional<v1::ManifestRow>> ReplicaRows::FindManifest(const RepositoryName& repository,
@@ -109,15 +102,20 @@ Result<std::optional<v1::ManifestRow>> ReplicaRows::FindManifest(const Repositor
   return Parse<v1::ManifestRow>(value, key);
 }
 
-Result<std::vector<std::string>> ReplicaRows::ListTags(const RepositoryName& repository,
-                                                       const std::string& after,
-                                                       size_t limit) const {
-  return List(keys::TagsOf(repository), after, limit);
+Result<ReplicaRows::Tags> ReplicaRows::ListTags(const RepositoryName& repository,
+                                                const std::string& after, size_t limit) const {
+  TRY(const View view, Open());
+  Tags tags{{}, false, PositionOf(view.replica)};
+  TRY(const auto known, view.Get(keys::Repository(repository)));
+  tags.repository_known = known.has_value();
+  TRY(tags.names, List(view, keys::TagsOf(repository), after, limit));
+  return tags;
 }
 
 Result<std::vector<std::string>> ReplicaRows::ListRepositories(const std::string& after,
                                                                size_t limit) const {
-  return List(std::string(keys::kRepositories), after, limit);
+  TRY(const View view, Open());
+  return List(view, std::string(keys::kRepositories), after, limit);
 }
 
 }  // namespace outport::node

@@ -19,12 +19,16 @@ class ReplicaRows {
   // What the store would have said where the replica stands: `head` of the answer is that point.
   // kNameInvalid, kTagInvalid, kDigestInvalid for a question that the store would refuse.
   Result<v1::ResolveResponse> Answer(const v1::ResolveRequest& request) const;
-  Result<bool> HasRepository(const RepositoryName& repository) const;
   Result<std::optional<v1::ManifestRow>> FindManifest(const RepositoryName& repository,
                                                       const Digest& digest) const;
+  struct Tags {
+    std::vector<std::string> names;
+    bool repository_known = false;
+    v1::Position position;  // the state at exactly this point
+  };
   // Names greater than `after` in byte order, at most `limit`.
-  Result<std::vector<std::string>> ListTags(const RepositoryName& repository,
-                                            const std::string& after, size_t limit) const;
+  Result<Tags> ListTags(const RepositoryName& repository, const std::string& after,
+                        size_t limit) const;
   Result<std::vector<std::string>> ListRepositories(const std::string& after, size_t limit) const;
 
  private:
@@ -39,8 +43,8 @@ class ReplicaRows {
   Result<View> Open() const;
   static Result<void> LookUp(const View& view, const RepositoryName& repository,
                              const v1::ResolveRequest& request, v1::ResolveResponse& answer);
-  Result<std::vector<std::string>> List(const std::string& prefix, const std::string& after,
-                                        size_t limit) const;
+  static Result<std::vector<std::string>> List(const View& view, const std::string& prefix,
+                                               const std::string& after, size_t limit);
 
   MetaStore& meta_;
 };

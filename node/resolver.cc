@@ -10,6 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds kDeadline{1000};
 constexpr size_t kQuestionsUnderWay = 256;
 
+// Names, tags and digests have no spaces: KeptTags() and KeptRepositories() take keys apart there.
 std::string KeyOf(const v1::ResolveRequest& request) {
   switch (request.what_case()) {
     case v1::ResolveRequest::kReference:
@@ -96,6 +97,25 @@ net::awaitable<Result<Recalled>> Resolver::Recall(v1::ResolveRequest request) {
   }
   const bool trusted = overlay_.IsComplete(rows.head());
   co_return Recalled{std::move(rows), std::nullopt, trusted};
+}
+
+std::vector<std::pair<std::string, Resolved>> Resolver::KeptTags(
+    const RepositoryName& repository) const {
+  const std::string prefix = "reference " + repository.ToString() + ' ';
+  auto kept = overlay_.FindAll(prefix, parts_.replica.position());
+  for (auto& [key, resolved] : kept) key.erase(0, prefix.size());
+  std::erase_if(kept, [](const auto& entry) { return entry.first.contains(':'); });  // a digest
+  return kept;
+}
+
+std::set<std::string> Resolver::KeptRepositories() const {
+  std::set<std::string> repositories;
+  for (const auto& [key, resolved] : overlay_.FindAll("", parts_.replica.position())) {
+    if (!resolved.answer.repository_known()) continue;
+    const size_t begin = key.find(' ') + 1;
+    repositories.insert(key.substr(begin, key.find(' ', begin) - begin));
+  }
+  return repositories;
 }
 
 net::awaitable<Result<Resolved>> Resolver::Ask(std::string key, v1::ResolveRequest request,

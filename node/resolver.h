@@ -3,7 +3,10 @@
 #include <grpcpp/channel.h>
 
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "node/overlay.h"
 #include "node/replica_rows.h"
@@ -48,6 +51,10 @@ class Resolver {
   // What is known without asking: an earlier answer while it is newer than the replica, else the
   // replica's rows.
   net::awaitable<Result<Recalled>> Recall(v1::ResolveRequest request);
+  // The answers that are kept of a repository's tags, by tag, and the repositories that are known
+  // from kept answers; both in byte order. To be taken before the rows that they correct are read.
+  std::vector<std::pair<std::string, Resolved>> KeptTags(const RepositoryName& repository) const;
+  std::set<std::string> KeptRepositories() const;
   // Whether the replica may answer for keys of which no answer is kept.
   bool ReplicaIsTrusted() const { return overlay_.IsComplete(parts_.replica.position()); }
   // Whether the replica has passed every answer that was kept.

@@ -234,6 +234,32 @@ TEST_F(MirrorTest, I3ListWaitsForTheStoresHead) {
   EXPECT_FALSE(tags->stale.has_value());
 }
 
+TEST_F(MirrorTest, I3ListsShowWhatWasShownOfSingleTags) {
+  const auto node = JoinNode();
+  node->StopSync();
+  store_->PublishTag(kApp, "a-new", image_.digest);
+  store_->DeleteTag(kApp, "latest");
+  store_->PublishTag(kApp, "z-new", image_.digest);
+  store_->PublishRepository("new/app");
+  store_->PublishTag("new/app", "v1", image_.digest);
+  clock_.Advance(3s);
+  ASSERT_TRUE(node->Stat(kApp, "a-new"));
+  ASSERT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kManifestUnknown);
+  ASSERT_TRUE(node->Stat(kApp, "z-new"));
+  ASSERT_TRUE(node->Stat("new/app", "v1"));
+  store_->Stop();
+  const auto first = node->ListTags(kApp, {"", 1});
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_THAT(first->items, ElementsAre("a-new"));
+  EXPECT_TRUE(first->more);
+  EXPECT_TRUE(first->stale.has_value());
+  const auto second = node->ListTags(kApp, {"a-new", 1});
+  EXPECT_THAT(second->items, ElementsAre("z-new"));
+  EXPECT_FALSE(second->more);
+  EXPECT_THAT(node->ListTags("new/app")->items, ElementsAre("v1"));
+  EXPECT_THAT(node->ListRepositories()->items, ElementsAre(kApp, "new/app"));
+}
+
 TEST_F(MirrorTest, I6BlobOfAnotherRepositoryIsNotServed) {
   store_->PublishRepository("other/app");
   const auto node = JoinNode();

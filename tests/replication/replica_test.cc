@@ -57,7 +57,9 @@ class ReplicaTest : public testing::Test {
     batch.set_hash(hash);
     return batch;
   }
-  std::vector<std::string> Tags() { return *rows_->ListTags(*RepositoryName::Parse("r"), "", 100); }
+  std::vector<std::string> Tags() {
+    return rows_->ListTags(*RepositoryName::Parse("r"), "", 100)->names;
+  }
   size_t RowsInGenerations() {
     return meta_->Scan({.prefix = "g/", .after = "", .limit = 10000})->size();
   }
