@@ -5,8 +5,8 @@ namespace outport::node {
 Mirror::Mirror(Parts parts)
     : age_(parts.replica, parts.freshness, parts.metrics),
       rows_(parts.meta),
-      resolver_({parts.channel, parts.replica, rows_, parts.pool, parts.tasks, parts.clock,
-                 parts.metrics}),
+      resolver_({parts.channel, parts.replica, rows_, parts.meta, parts.pool, parts.tasks,
+                 parts.clock, parts.metrics, parts.log}),
       links_(resolver_),
       fetch_metrics_(parts.metrics),
       source_(parts.blob_channels, fetch_metrics_),
@@ -18,5 +18,10 @@ Mirror::Mirror(Parts parts)
       manifests_({locator_, contents_, completeness_, parts.pool}),
       catalog_({parts.replica, rows_, age_, resolver_, parts.pool}),
       registry_({manifests_, catalog_, blobs_, parts.store_name}) {}
+
+Result<void> Mirror::Recover() {
+  TRY_VOID(resolver_.Recover());
+  return blobs_.Recover();
+}
 
 }  // namespace outport::node

@@ -31,7 +31,7 @@ class Mirror {
   explicit Mirror(Parts parts);
 
   // Before the first request. Blocks.
-  Result<void> Recover() { return blobs_.Recover(); }
+  Result<void> Recover();
   // Blocks; the executor of the requests runs still.
   void Stop() { blobs_.Stop(); }
 

@@ -54,6 +54,11 @@ std::vector<std::pair<std::string, Resolved>> Overlay::FindAll(const std::string
   return found;
 }
 
+void Overlay::Forgot(const Mark& mark) {
+  MutexLock lock(mutex_);
+  newest_ = forgotten_ = mark;
+}
+
 bool Overlay::IsComplete(const v1::Position& applied) const {
   MutexLock lock(mutex_);
   return !forgotten_.has_value() || HasPassed(applied, *forgotten_);

@@ -46,6 +46,8 @@ class Overlay {
   // Those whose keys begin with `prefix`, in byte order of the keys.
   std::vector<std::pair<std::string, Resolved>> FindAll(const std::string& prefix,
                                                         const v1::Position& applied) const;
+  // Before the first Put: answers up to this mark were shown, and are not kept.
+  void Forgot(const Mark& mark);
   // False while answers that are not kept any more may be newer than the replica: a key that is not
   // found here must be asked for.
   bool IsComplete(const v1::Position& applied) const;

@@ -54,10 +54,17 @@ v1::ResolveRequest AskHead() {
 Resolver::Resolver(Parts parts)
     : parts_(std::move(parts)),
       stub_(v1::Replication::NewStub(parts_.channel)),
+      shown_(parts_.meta),
       flights_(parts_.tasks, "lookups at the store", kQuestionsUnderWay, 2 * kDeadline),
       found_(Count(parts_.metrics, "found")),
       absent_(Count(parts_.metrics, "absent")),
       failed_(Count(parts_.metrics, "failed")) {}
+
+Result<void> Resolver::Recover() {
+  TRY(const std::optional<Mark> mark, shown_.Load());
+  if (mark.has_value()) overlay_.Forgot(*mark);
+  return {};
+}
 
 net::awaitable<Result<Resolved>> Resolver::Resolve(std::string request_id,
                                                    v1::ResolveRequest request) {
@@ -134,11 +141,27 @@ net::awaitable<Result<Resolved>> Resolver::Ask(std::string key, v1::ResolveReque
   resolved.answer = *std::move(answer);
   if (request.what_case() != v1::ResolveRequest::kHead) {
     (resolved.answer.found() ? found_ : absent_).Increment();
-    const v1::Position applied = parts_.replica.position();
-    resolved.replica_epoch = applied.epoch();
-    overlay_.Put(key, resolved, applied);
+    resolved.replica_epoch = parts_.replica.position().epoch();
+    CO_TRY_VOID(co_await Keep(key, resolved));
   }
   co_return resolved;
+}
+
+// The mark first: nobody is shown what the next process could not know of. A disk that takes no
+// writes costs that knowledge and not the answer: a pull does not fail because the disk is full.
+net::awaitable<Result<void>> Resolver::Keep(std::string key, Resolved resolved) {
+  const Mark mark = MarkOf(resolved);
+  if (!HasPassed(parts_.replica.position(), mark)) {
+    auto raise = [this, mark] { return shown_.Raise(mark); };
+    const Result<void> raised = co_await Blocking(parts_.pool, std::move(raise));
+    if (!raised.has_value()) {
+      if (raised.error().code == ErrorCode::kTooManyRequests) co_return raised.error();
+      parts_.log.Warning("after a restart, answers may be older than those shown before it",
+                         {{"cause", raised.error().message}});
+    }
+  }
+  overlay_.Put(key, resolved, parts_.replica.position());
+  co_return Result<void>();
 }
 
 }  // namespace outport::node

@@ -10,10 +10,12 @@
 
 #include "node/overlay.h"
 #include "node/replica_rows.h"
+#include "node/shown_mark.h"
 #include "node/single_flight.h"
 #include "outport/v1/replication.grpc.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
+#include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/service/registry.h"
 
@@ -37,12 +39,17 @@ class Resolver {
     std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
     const Replica& replica;
     const ReplicaRows& rows;
+    MetaStore& meta;
     BlockingPool& pool;
     TaskGroup& tasks;
     const Clock& clock;
     Metrics& metrics;
+    Log log;
   };
   explicit Resolver(Parts parts);
+
+  // Before the first question: what an earlier process has shown. Blocks.
+  Result<void> Recover();
 
   // The store's answer, or what the replica has come to know while it was on its way. One that says
   // "not found", or is older than max_staleness, was asked for after this call began. kUnavailable
@@ -63,12 +70,15 @@ class Resolver {
  private:
   net::awaitable<Result<Resolved>> Ask(std::string key, v1::ResolveRequest request,
                                        std::string request_id);
+  // Makes an answer known to this node's later ones, in this process and the next.
+  net::awaitable<Result<void>> Keep(std::string key, Resolved resolved);
   // Whether who joined a question under way may take what came of it.
   bool MayShare(const Result<Resolved>& result) const;
 
   const Parts parts_;
   const std::unique_ptr<v1::Replication::Stub> stub_;
   Overlay overlay_;
+  ShownMark shown_;
   SingleFlight<Resolved> flights_;
   prometheus::Counter& found_;
   prometheus::Counter& absent_;

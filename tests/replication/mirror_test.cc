@@ -234,6 +234,29 @@ TEST_F(MirrorTest, I3ListWaitsForTheStoresHead) {
   EXPECT_FALSE(tags->stale.has_value());
 }
 
+TEST_F(MirrorTest, I3NeverGoesBackwardsOverARestart) {
+  auto node = JoinNode();
+  node->PullWhole(kApp, image_);
+  node->StopSync();
+  const TestStore::Image newer = store_->PublishImage(kApp, "two");
+  store_->PublishTag(kApp, "latest", newer.digest);
+  clock_.Advance(3s);
+  ASSERT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
+  node.reset();
+  store_->Stop();
+  node = StartNode();
+  EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ListTags(kApp)), ErrorCode::kUnavailable);
+  EXPECT_TRUE(node->Get(kApp, image_.digest.ToString())) << "a digest does not age";
+
+  store_->Start();
+  ASSERT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+  EXPECT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
+  node->PullWhole(kApp, newer);
+  StopStore(*node);
+  EXPECT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
+}
+
 TEST_F(MirrorTest, I3ListsShowWhatWasShownOfSingleTags) {
   const auto node = JoinNode();
   node->StopSync();

@@ -98,7 +98,8 @@ class ResolverTest : public testing::Test {
   AgeRule age_{*replica_, freshness_, metrics_};
   BlockingPool pool_{"node", 4, 1000};
   TaskGroup tasks_{loop_.executor(), Log::Nowhere()};
-  Resolver resolver_{{store_.Dial(), *replica_, rows_, pool_, tasks_, clock_, metrics_}};
+  Resolver resolver_{
+      {store_.Dial(), *replica_, rows_, *meta_, pool_, tasks_, clock_, metrics_, Log::Nowhere()}};
   ManifestLocator locator_{{age_, resolver_, clock_, [] { return true; }}};
 };
 
