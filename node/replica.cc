@@ -218,6 +218,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   if (part.last()) {
     shadow_.reset();
     Install(row);
+    left_behind_.Notify();
   }
   return {};
 }
@@ -239,6 +240,12 @@ Result<void> Replica::ReplaceUsers(MetaTransaction& transaction) {
   }
   shadow_->users_done = true;
   return {};
+}
+
+void Replica::AbandonSnapshot() {
+  if (!shadow_.has_value()) return;
+  shadow_.reset();
+  left_behind_.Notify();
 }
 
 Result<bool> Replica::RemoveGarbage() {

@@ -42,12 +42,15 @@ class Replica {
   Result<void> Apply(const v1::StoreMessage::Batch& batch);
   // The parts of one snapshot, in order; the last one makes it serve.
   Result<void> ApplySnapshot(const v1::StoreMessage::SnapshotPart& part);
-  // Forgets a snapshot that will not be finished.
-  void AbandonSnapshot() { shadow_.reset(); }
+  // Forgets a snapshot that will not be finished: its rows are garbage.
+  void AbandonSnapshot();
   // Keeps the wall time of the last proof of freshness for the next process.
   Result<void> RecordProof(int64_t proven_ms);
-  // Removes some rows of generations that serve no more; false when none is left.
+  // Removes some rows of generations that neither serve nor are being written; false when none is
+  // left. Between two calls, batches and parts of a snapshot may be applied.
   Result<bool> RemoveGarbage();
+  // Notified after rows were left to RemoveGarbage().
+  Notifier& LeftBehind() { return left_behind_; }
 
  private:
   struct Shadow {
@@ -67,6 +70,7 @@ class Replica {
   MetaStore& meta_;
   UserDirectory& users_;
   Notifier moved_;
+  Notifier left_behind_;
   mutable Mutex mutex_;
   v1::ReplicaRow row_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Shadow> shadow_;  // of the one caller

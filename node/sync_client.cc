@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLongestBackoff{3000};
 constexpr std::chrono::seconds kMeasureInterval{1};
+constexpr std::chrono::minutes kSweepInterval{60};
 
 }  // namespace
 
@@ -28,6 +29,7 @@ SyncClient::SyncClient(Parts parts)
 
 void SyncClient::Start() {
   parts_.tasks.Spawn([this] { return Run(); });
+  parts_.tasks.Spawn([this] { return Sweep(); });
   parts_.tasks.Spawn([this] { return Measure(); });
 }
 
@@ -38,6 +40,7 @@ void SyncClient::Stop() {
     if (connection_ != nullptr) connection_->Cancel();
   }
   stopped_.Notify();
+  parts_.replica.LeftBehind().Notify();
 }
 
 bool SyncClient::IsStopping() const {
@@ -51,10 +54,8 @@ bool SyncClient::IsConnected() const {
 }
 
 net::awaitable<void> SyncClient::Run() {
-  co_await RemoveGarbage();
   while (!IsStopping()) {
     co_await RunOnce();
-    co_await RemoveGarbage();
     const uint64_t seen = stopped_.Version();
     if (IsStopping()) break;
     co_await stopped_.WaitPast(seen, steady_clock::now() + Backoff());
@@ -113,14 +114,19 @@ milliseconds SyncClient::Backoff() {
   return milliseconds(jitter(random_));
 }
 
+net::awaitable<void> SyncClient::Sweep() {
+  for (;;) {
+    const uint64_t seen = parts_.replica.LeftBehind().Version();
+    co_await RemoveGarbage();
+    if (IsStopping()) break;
+    co_await parts_.replica.LeftBehind().WaitPast(seen, steady_clock::now() + kSweepInterval);
+  }
+}
+
+// On the pool's one thread, step by step: what the stream brings is applied between the steps.
 net::awaitable<void> SyncClient::RemoveGarbage() {
-  auto abandon = [&replica = parts_.replica]() -> Result<void> {
-    replica.AbandonSnapshot();
-    return {};
-  };
   auto remove = [&replica = parts_.replica] { return replica.RemoveGarbage(); };
-  Result<void> abandoned = co_await Blocking(parts_.pool, std::move(abandon));
-  while (abandoned.has_value() && !IsStopping()) {
+  while (!IsStopping()) {
     const Result<bool> more = co_await Blocking(parts_.pool, remove);
     if (!more.has_value()) {
       parts_.log.Warning("rows of an older snapshot were not removed",

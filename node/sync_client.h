@@ -10,7 +10,8 @@
 namespace outport::node {
 
 // Keeps the replica level with the store: one Sync stream after another, with backoff and full
-// jitter between them. Removes what snapshots leave behind. Safe for all threads.
+// jitter between them. Removes what snapshots leave behind, in steps between the batches that are
+// applied. Safe for all threads.
 class SyncClient {
  public:
   struct Parts {
@@ -36,6 +37,7 @@ class SyncClient {
   net::awaitable<void> Run();
   net::awaitable<void> RunOnce();
   net::awaitable<void> KeepProof();
+  net::awaitable<void> Sweep();
   net::awaitable<void> RemoveGarbage();
   net::awaitable<void> Measure();
   std::chrono::milliseconds Backoff();

@@ -98,7 +98,9 @@ net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welco
                   {{"head", welcome.head().sequence()},
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()}});
+  // What an earlier stream left unfinished is no part of what comes on this one.
   auto set = [&replica = parts_.replica, policy = welcome.policy()] {
+    replica.AbandonSnapshot();
     return replica.SetPolicy(policy);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(set)));
@@ -118,6 +120,10 @@ net::awaitable<Result<void>> SyncConnection::TakeBatch(v1::StoreMessage::Batch b
 }
 
 net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::SnapshotPart part) {
+  if (!in_snapshot_) {
+    co_return Error{ErrorCode::kFailedPrecondition,
+                    "the store sent a part of a snapshot that it had not announced"};
+  }
   const bool last = part.last();
   auto apply = [&replica = parts_.replica, part = std::move(part)] {
     return replica.ApplySnapshot(part);

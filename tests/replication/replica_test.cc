@@ -167,6 +167,17 @@ TEST_F(ReplicaTest, AbandonedSnapshotIsNotMixedWithTheNext) {
   EXPECT_EQ(Tags(), Names{"b"});
 }
 
+TEST_F(ReplicaTest, GarbageGoesWhileASnapshotComes) {
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("old")})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(8, true, {Tag("a"), Tag("b")})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(9, false, {Tag("c")})));
+  RemoveAllGarbage();
+  EXPECT_EQ(RowsInGenerations(), 3u);
+  EXPECT_EQ(Tags(), (Names{"a", "b"}));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(9, true, {Tag("d")})));
+  EXPECT_EQ(Tags(), (Names{"c", "d"}));
+}
+
 TEST_F(ReplicaTest, KeepsTheLastProof) {
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {})));
   ASSERT_TRUE(replica_->RecordProof(123456));

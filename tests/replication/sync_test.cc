@@ -126,6 +126,24 @@ TEST_F(SyncTest, I10NewEpochIsAnotherHistory) {
   ExpectSameRows(*node);
 }
 
+TEST_F(SyncTest, OlderGenerationGoesWhileTheStreamGoesOn) {
+  PublishTags("v", 2500);
+  auto node = JoinNode();
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
+  other->AddNode("eu-west");
+  other->PublishRepository("other/app");
+  store_->Stop();
+  other->UsePortOf(*store_);
+  store_ = std::move(other);
+  store_->Start();
+  ASSERT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+  const double streams = node->Count("outport_node_sync_connections_total");
+  auto rows = [&] { return node->meta().Scan({.prefix = "g/", .after = "", .limit = 10})->size(); };
+  EXPECT_TRUE(Eventually([&] { return rows() == 1; }));
+  EXPECT_TRUE(node->IsConnected());
+  EXPECT_EQ(node->Count("outport_node_sync_connections_total"), streams);
+}
+
 TEST_F(SyncTest, I10SnapshotWhileWritesGoOn) {
   PublishTags("before", 3000);
   std::thread writer([this] { PublishTags("during", 800); });
