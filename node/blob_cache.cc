@@ -76,19 +76,12 @@ net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold
 }
 
 net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
-  const uint64_t seen = verified_.Version();
   bool mine = false;
   {
     MutexLock lock(mutex_);
     mine = verifying_.insert(digest).second;
   }
-  if (!mine) {
-    if (co_await verified_.WaitPast(seen, steady_clock::now() + limits_.verify_deadline)) {
-      co_return false;
-    }
-    co_return Error{ErrorCode::kUnavailable, "verifying the copy of " + digest.ToString() +
-                                                 " after an unclean stop takes too long"};
-  }
+  if (!mine) co_return co_await WaitVerified(digest);
   // On the pool to its end, whatever becomes of this coroutine.
   auto verify = [this, digest, copy = std::move(copy)] {
     auto hash = [&] { return cached_.Verify(digest, copy); };
@@ -102,6 +95,21 @@ net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
   if (verified.error().code != ErrorCode::kCorrupt) co_return verified.error();
   metrics_.corrupt_copy.Increment();
   co_return false;
+}
+
+net::awaitable<Result<bool>> BlobCache::WaitVerified(Digest digest) {
+  const auto deadline = steady_clock::now() + limits_.verify_deadline;
+  for (;;) {
+    // The verifications of other copies end, too.
+    const uint64_t seen = verified_.Version();
+    {
+      MutexLock lock(mutex_);
+      if (!verifying_.contains(digest)) co_return false;
+    }
+    if (!co_await verified_.WaitPast(seen, deadline)) break;
+  }
+  co_return Error{ErrorCode::kUnavailable, "verifying the copy of " + digest.ToString() +
+                                               " after an unclean stop takes too long"};
 }
 
 void BlobCache::EndVerifying(const Digest& digest) {

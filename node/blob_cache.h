@@ -67,6 +67,9 @@ class BlobCache {
   // True once the copy may be served; false: look again, it was another's to verify, or is gone.
   net::awaitable<Result<bool>> Trust(Digest digest, CachedCopy copy);
 
+  // Until another's verification of the copy has ended: false, look again.
+  net::awaitable<Result<bool>> WaitVerified(Digest digest);
+
   std::unique_ptr<FetchHold> JoinRunning(const Digest& digest);
   void EndVerifying(const Digest& digest);
   // Joins or begins a fetch; nullptr if one ended since `seen`, and its copy may be here.

@@ -4,6 +4,7 @@
 #include "registry/storage/keys.h"
 #include "tests/node/blob_fixture.h"
 #include "tests/node/full_blob_store.h"
+#include "tests/node/held_blob_store.h"
 
 namespace outport::node {
 namespace {
@@ -107,6 +108,25 @@ TEST_F(BlobCacheTest, AnUnsyncedCopyOfAnotherBootIsVerifiedOnce) {
   for (int i = 0; i < 8; ++i) readers.push_back(StartReading(blob));
   for (auto& reader : readers) ExpectWhole(reader.get(), blob);
   EXPECT_TRUE(RowOf(blob).durable());
+}
+
+TEST_F(BlobCacheTest, WhoWaitsForAVerificationIsNotPutOffByOthers) {
+  std::vector<TestBlob> blobs;
+  for (uint64_t i = 0; i < 12; ++i) blobs.push_back(Cached(20 + i, 100'000));
+  CloseCache();
+  for (const TestBlob& blob : blobs) ForgetSync(blob);
+  boot_id_ = "another";
+  StopStore();
+  HeldBlobStore held(*blobs_, RowOf(blobs[0]).object());
+  blob_store_ = &held;
+  auto first = StartReading(blobs[0]);
+  ASSERT_TRUE(Await([&] { return held.IsReading(); }));
+  auto second = StartReading(blobs[0]);
+  for (size_t i = 1; i < blobs.size(); ++i) ExpectWhole(ReadWhole(blobs[i]), blobs[i]);
+  held.Release();
+  ExpectWhole(first.get(), blobs[0]);
+  ExpectWhole(second.get(), blobs[0]);
+  CloseCache();
 }
 
 TEST_F(I1RottenCopyStays, AnUnsyncedCopyOfAnotherBootThatIsBadIsFetchedAgain) {
