@@ -66,7 +66,7 @@ v1::Position PositionOf(const v1::ReplicaRow& row) {
 }
 
 Replica::Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row)
-    : meta_(meta), users_(users), row_(std::move(row)) {}
+    : meta_(meta), users_(users), row_(std::move(row)), contents_(meta) {}
 
 Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, UserDirectory& users) {
   v1::ReplicaRow row;
@@ -162,6 +162,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
   for (const v1::Change& change : batch.changes()) {
     TRY(const std::optional<RowChange> row_change, ToRowChange(change));
     if (row_change.has_value()) TRY_VOID(Write(*transaction, row.generation(), *row_change));
+    if (change.has_manifest_put()) contents_.Referred(change.manifest_put().digest());
   }
   row.set_sequence(batch.to());
   row.set_hash(batch.hash());

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "node/content_garbage.h"
 #include "outport/v1/replication.pb.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
@@ -49,6 +50,11 @@ class Replica {
   // Removes some rows of generations that neither serve nor are being written; false when none is
   // left. Between two calls, batches and parts of a snapshot may be applied.
   Result<bool> RemoveGarbage();
+  // Takes up some of the manifests' bytes that are here, then, step by step, removes those of them
+  // that no row refers to; each false when it is done. REQUIRES, before the first step: the rows
+  // are proven to be younger than the taking up. Bytes can be here before their row is.
+  Result<bool> CollectContents() { return contents_.Collect(); }
+  Result<bool> RemoveContents() { return contents_.Step(generation()); }
   // Notified after rows were left to RemoveGarbage().
   Notifier& LeftBehind() { return left_behind_; }
 
@@ -73,7 +79,9 @@ class Replica {
   Notifier left_behind_;
   mutable Mutex mutex_;
   v1::ReplicaRow row_ OUTPORT_GUARDED_BY(mutex_);
-  std::optional<Shadow> shadow_;  // of the one caller
+  // Of the one caller.
+  std::optional<Shadow> shadow_;
+  ContentGarbage contents_;
 };
 
 // "g/<generation>/", what a generation's keys begin with.

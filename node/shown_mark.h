@@ -10,9 +10,9 @@
 namespace outport::node {
 
 // The newest mark of an answer that this node has shown before its replica had passed it (row
-// "shown" [ShownRow]). It is on the disk before the answer leaves: the answers themselves are lost when the
-// process ends, and rows behind the mark may be older than what was shown. Safe for all threads;
-// every method blocks.
+// "shown" [ShownRow]). It is on the disk before the answer leaves: the answers themselves are lost
+// when the process ends, and rows behind the mark may be older than what was shown. Safe for all
+// threads; every method blocks.
 class ShownMark {
  public:
   explicit ShownMark(MetaStore& meta) : meta_(meta) {}

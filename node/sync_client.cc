@@ -118,6 +118,7 @@ net::awaitable<void> SyncClient::Sweep() {
   for (;;) {
     const uint64_t seen = parts_.replica.LeftBehind().Version();
     co_await RemoveGarbage();
+    co_await RemoveContents();
     if (IsStopping()) break;
     co_await parts_.replica.LeftBehind().WaitPast(seen, steady_clock::now() + kSweepInterval);
   }
@@ -133,6 +134,36 @@ net::awaitable<void> SyncClient::RemoveGarbage() {
                          {{"cause", more.error().message}});
     }
     if (!more.value_or(false)) break;
+  }
+}
+
+net::awaitable<bool> SyncClient::ProveAnew() {
+  const auto since = parts_.clock.SinceBoot();
+  for (;;) {
+    const uint64_t seen = stopped_.Version();
+    if (IsStopping()) co_return false;
+    const auto age = parts_.freshness.Staleness();
+    if (age.has_value() && parts_.clock.SinceBoot() - *age >= since) co_return true;
+    co_await stopped_.WaitPast(seen, steady_clock::now() + kMeasureInterval);
+  }
+}
+
+// While the store is away nothing goes: what is here may be needed, and cannot be fetched again.
+net::awaitable<void> SyncClient::RemoveContents() {
+  auto collect = [&replica = parts_.replica] { return replica.CollectContents(); };
+  auto remove = [&replica = parts_.replica] { return replica.RemoveContents(); };
+  Result<bool> more = co_await Blocking(parts_.pool, collect);
+  while (more.value_or(false)) {
+    if (!co_await ProveAnew()) co_return;
+    while (more.value_or(false)) {
+      if (IsStopping()) co_return;
+      more = co_await Blocking(parts_.pool, remove);
+    }
+    if (more.has_value()) more = co_await Blocking(parts_.pool, collect);
+  }
+  if (!more.has_value()) {
+    parts_.log.Warning("manifests that are not needed any more were not removed",
+                       {{"cause", more.error().message}});
   }
 }
 

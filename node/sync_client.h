@@ -39,6 +39,9 @@ class SyncClient {
   net::awaitable<void> KeepProof();
   net::awaitable<void> Sweep();
   net::awaitable<void> RemoveGarbage();
+  net::awaitable<void> RemoveContents();
+  // Until the replica is proven to be younger than now; false if this client stops before.
+  net::awaitable<bool> ProveAnew();
   net::awaitable<void> Measure();
   std::chrono::milliseconds Backoff();
   bool IsStopping() const;

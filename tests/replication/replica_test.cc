@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "node/change_rows.h"
 #include "node/replica_rows.h"
+#include "registry/storage/keys.h"
 #include "tests/replication/loop.h"
 
 namespace outport::node {
@@ -176,6 +179,39 @@ TEST_F(ReplicaTest, GarbageGoesWhileASnapshotComes) {
   EXPECT_EQ(Tags(), (Names{"a", "b"}));
   ASSERT_TRUE(replica_->ApplySnapshot(Part(9, true, {Tag("d")})));
   EXPECT_EQ(Tags(), (Names{"c", "d"}));
+}
+
+TEST_F(ReplicaTest, BytesThatNoManifestRefersToGo) {
+  std::vector<v1::Change> manifests;
+  for (const std::string content : {"kept", "later", "gone"}) {
+    const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(content));
+    v1::Change& change = manifests.emplace_back();
+    change.mutable_manifest_put()->set_repository("r");
+    change.mutable_manifest_put()->set_digest(digest.ToString());
+    const auto transaction = meta_->Begin();
+    ASSERT_TRUE(transaction->Put(keys::Content(digest), content));
+    ASSERT_TRUE(transaction->Commit());
+  }
+  auto contents = [&] {
+    std::vector<std::string> found;
+    const ScanRange all{.prefix = "content/", .after = "", .limit = 10};
+    for (const KeyValue& row : *meta_->Scan(all)) found.push_back(row.value);
+    std::ranges::sort(found);
+    return found;
+  };
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {manifests[0]})));
+  ASSERT_TRUE(*replica_->CollectContents());
+  ASSERT_TRUE(*replica_->RemoveContents());  // has looked at the rows
+  ASSERT_TRUE(replica_->Apply(Following({manifests[1]})));
+  while (*replica_->RemoveContents()) {
+  }
+  EXPECT_EQ(contents(), (Names{"kept", "later"}));
+  EXPECT_FALSE(*replica_->CollectContents());
+  EXPECT_TRUE(*replica_->CollectContents()) << "another round";
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(9, true, {manifests[1]})));
+  while (*replica_->RemoveContents()) {
+  }
+  EXPECT_EQ(contents(), Names{"later"}) << "only what serves now counts";
 }
 
 TEST_F(ReplicaTest, KeepsTheLastProof) {

@@ -144,6 +144,26 @@ TEST_F(SyncTest, OlderGenerationGoesWhileTheStreamGoesOn) {
   EXPECT_EQ(node->Count("outport_node_sync_connections_total"), streams);
 }
 
+TEST_F(SyncTest, BytesOfADeletedManifestGo) {
+  const TestStore::Image kept = store_->PublishImage(kApp, "kept");
+  const TestStore::Image gone = store_->PublishImage(kApp, "gone");
+  auto node = JoinNode();
+  node->PullWhole(kApp, kept);
+  node->PullWhole(kApp, gone);
+  v1::Change change;
+  change.mutable_manifest_deleted()->set_repository(kApp);
+  change.mutable_manifest_deleted()->set_digest(gone.digest.ToString());
+  store_->Publish({change});
+  ASSERT_TRUE(Eventually([&] { return node->HasReached(*store_); }));
+  node.reset();
+  node = JoinNode();
+  auto has = [&](const Digest& digest) {
+    return node->meta().Get(keys::Content(digest))->has_value();
+  };
+  EXPECT_TRUE(Eventually([&] { return !has(gone.digest); }));
+  EXPECT_TRUE(has(kept.digest));
+}
+
 TEST_F(SyncTest, I10SnapshotWhileWritesGoOn) {
   PublishTags("before", 3000);
   std::thread writer([this] { PublishTags("during", 800); });
