@@ -20,9 +20,11 @@ void Notifier::Notify() {
     ++version_;
     waiters.swap(waiters_);
   }
-  // Posted to the waiter's strand, so that it comes after the wait began.
+  // Posted to the waiter's strand, so that it comes after the wait began. The timer goes along:
+  // once the waiter goes on, its context may end, and nothing of it may be held here then.
   for (auto& timer : waiters) {
-    net::post(timer->get_executor(), [timer] { timer->cancel(); });
+    const auto executor = timer->get_executor();
+    net::post(executor, [timer = std::move(timer)] { timer->cancel(); });
   }
 }
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/http/fixture.h"
+#include "tests/support/sanitizer.h"
 
 namespace outport::http {
 namespace {
@@ -35,6 +36,7 @@ TEST(RegistryServer, ServesManyClientsAtOnce) {
 
 // Without file descriptors it waits, and does not spin; with them it goes on.
 TEST(RegistryServer, SurvivesTheLackOfFileDescriptors) {
+  if (testing_support::kSanitized) GTEST_SKIP() << "the sanitizer needs file descriptors itself";
   TestServer server;
   EXPECT_EQ(server.Call({}).status, 200);
   const auto failures = [&server] {

@@ -165,7 +165,8 @@ TEST_F(BlobCacheTest, ACopyIsNotShownToARepositoryThatDoesNotLinkIt) {
   const TestBlob blob = Cached(10, kMiB);
   const RepositoryName other = *RepositoryName::Parse("tenant/other");
   BlobCache& cache = Cache();
-  const auto body = RunToEnd([&] { return cache.Open(caller_, other, blob.digest()); });
+  const Digest digest = blob.digest();
+  const auto body = RunToEnd([&] { return cache.Open(caller_, other, digest); });
   ASSERT_FALSE(body.has_value());
   EXPECT_EQ(body.error().code, ErrorCode::kBlobUnknown);
 }

@@ -4,6 +4,7 @@
 #include "store/content.h"
 #include "store/read_blob.h"
 #include "tests/node/blob_fixture.h"
+#include "tests/support/sanitizer.h"
 
 namespace outport::node {
 namespace {
@@ -168,14 +169,6 @@ TEST_F(StoreFetchTest, I1ARottenBlobOfTheStoreReachesNoReader) {
   EXPECT_THAT(metrics_.Render(), testing::HasSubstr("outport_store_corrupt_blobs_total 1"));
 }
 
-// A sanitizer keeps memory that was freed, and counts it to the process.
-constexpr bool kSanitized =
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    true;
-#else
-    false;
-#endif
-
 // The bytes of memory that the process holds.
 uint64_t ResidentBytes() {
   std::ifstream file("/proc/self/statm");
@@ -186,7 +179,7 @@ uint64_t ResidentBytes() {
 }
 
 TEST_F(I8MemoryIsBounded, AFetchOfALargeBlobNeedsLittle) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory is counted too";
+  if (testing_support::kSanitized) GTEST_SKIP() << "a sanitizer's own memory is counted too";
   const TestBlob warm_up = Pushed(7, 32 * kMiB);
   ExpectWhole(ReadWhole(warm_up), warm_up);
   const TestBlob blob = Pushed(8, 512 * kMiB);

@@ -16,15 +16,16 @@ class EchoService final : public v1::Replication::CallbackService {
   grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
                                     const v1::ResolveRequest* request,
                                     v1::ResolveResponse* response) override {
-    return ServeBlocking(context, pool_, response, [context, request]() -> Result<v1::ResolveResponse> {
-      if (request->reference() == "missing") {
-        return Error{ErrorCode::kManifestUnknown, "no such tag", {"missing"}};
-      }
-      v1::ResolveResponse answer;
-      answer.set_digest(request->reference());
-      answer.set_media_type(RequestIdOf(*context));
-      return answer;
-    });
+    return ServeBlocking(context, pool_, response,
+                         [context, request]() -> Result<v1::ResolveResponse> {
+                           if (request->reference() == "missing") {
+                             return Error{ErrorCode::kManifestUnknown, "no such tag", {"missing"}};
+                           }
+                           v1::ResolveResponse answer;
+                           answer.set_digest(request->reference());
+                           answer.set_media_type(RequestIdOf(*context));
+                           return answer;
+                         });
   }
 
  private:
@@ -74,10 +75,11 @@ TEST_F(UnaryTest, AServerThatIsAwayIsUnavailable) {
 
 TEST_F(UnaryTest, ACallEndsAtItsDeadline) {
   StartServer(service_);
-  std::latch release(1);
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(pool_.Post([&] { release.wait(); }));
+  // Shared with the pool, where a wait may still look at it when this test has ended.
+  const auto release = std::make_shared<std::latch>(1);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(pool_.Post([release] { release->wait(); }));
   const auto answer = RunToEnd([&] { return Resolve("latest", 50ms); });
-  release.count_down();
+  release->count_down();
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::kDeadlineExceeded);
 }
