@@ -75,6 +75,8 @@ std::invoke_result_t<Work&> Guarded(Work& work) {
 // kInternal for an exception.
 // `work` is run to its end even if the caller's coroutine is destroyed: it must own what it
 // touches, or the caller must not be destroyed before.
+// REQUIRES: the pool is stopped before the caller's execution context is destroyed: its threads
+// hold the executor for a moment after the caller went on.
 template <class Work, class R = std::invoke_result_t<Work&>>
 net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
   auto initiate = [&pool](auto handler, Work inner) {

@@ -16,17 +16,23 @@
 namespace outport {
 namespace {
 
-// Runs one coroutine to its end on a context of its own.
-template <class T>
-T RunToEnd(net::awaitable<T> work) {
-  net::io_context context;
-  auto strand = net::make_strand(context);
-  std::future<T> result = net::co_spawn(strand, std::move(work), boost::asio::use_future);
-  context.run();
-  return result.get();
-}
+// The context outlives the pools of the tests: a pool's thread may hold an executor of a caller for
+// a moment after the caller went on.
+class BlockingPoolTest : public testing::Test {
+ protected:
+  template <class T>
+  T RunToEnd(net::awaitable<T> work) {
+    auto strand = net::make_strand(context_);
+    std::future<T> result = net::co_spawn(strand, std::move(work), boost::asio::use_future);
+    context_.restart();
+    context_.run();
+    return result.get();
+  }
 
-TEST(BlockingPool, RunsWorkElsewhereAndResumesHere) {
+  net::io_context context_;
+};
+
+TEST_F(BlockingPoolTest, RunsWorkElsewhereAndResumesHere) {
   BlockingPool pool("test", 2, 10);
   auto work = [&]() -> net::awaitable<Result<std::string>> {
     const auto here = std::this_thread::get_id();
@@ -43,7 +49,7 @@ TEST(BlockingPool, RunsWorkElsewhereAndResumesHere) {
   EXPECT_EQ(*result, "done");
 }
 
-TEST(BlockingPool, AFullQueueRefusesAtOnce) {
+TEST_F(BlockingPoolTest, AFullQueueRefusesAtOnce) {
   std::latch started(1);
   std::latch release(1);
   BlockingPool pool("test", 1, 1);
@@ -63,7 +69,7 @@ TEST(BlockingPool, AFullQueueRefusesAtOnce) {
   release.count_down();
 }
 
-TEST(BlockingPool, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
+TEST_F(BlockingPoolTest, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
   BlockingPool pool("test", 1, 10);
   auto work = [&]() -> net::awaitable<bool> {
     for (int i = 0; i < 2000; ++i) {
@@ -78,7 +84,7 @@ TEST(BlockingPool, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
   EXPECT_TRUE(RunToEnd(work()));
 }
 
-TEST(BlockingPool, AnExceptionIsAnErrorOfTheOneWhoAsked) {
+TEST_F(BlockingPoolTest, AnExceptionIsAnErrorOfTheOneWhoAsked) {
   BlockingPool pool("test", 1, 10);
   auto work = [&]() -> net::awaitable<Result<int>> {
     auto job = []() -> Result<int> { throw std::runtime_error("no such luck"); };
@@ -90,7 +96,7 @@ TEST(BlockingPool, AnExceptionIsAnErrorOfTheOneWhoAsked) {
   EXPECT_EQ(result.error().message, "an exception: no such luck");
 }
 
-TEST(BlockingPool, AnExceptionEndsOnlyTheWorkThatThrewIt) {
+TEST_F(BlockingPoolTest, AnExceptionEndsOnlyTheWorkThatThrewIt) {
   BlockingPool pool("test", 1, 10);
   ASSERT_TRUE(pool.Post([] { throw std::runtime_error("a bug"); }));
   std::promise<void> ran;
@@ -98,7 +104,7 @@ TEST(BlockingPool, AnExceptionEndsOnlyTheWorkThatThrewIt) {
   EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
 }
 
-TEST(BlockingPool, StopRunsWhatIsQueued) {
+TEST_F(BlockingPoolTest, StopRunsWhatIsQueued) {
   std::atomic<int> ran = 0;
   BlockingPool pool("test", 2, 100);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.Post([&] { ++ran; }));
@@ -107,9 +113,8 @@ TEST(BlockingPool, StopRunsWhatIsQueued) {
   EXPECT_FALSE(pool.Post([] {}));
 }
 
-TEST(BlockingPool, ManyCoroutinesShareIt) {
+TEST_F(BlockingPoolTest, ManyCoroutinesShareIt) {
   BlockingPool pool("test", 4, 1000);
-  net::io_context context;
   std::atomic<int> sum = 0;
   for (int i = 1; i <= 500; ++i) {
     auto work = [&, i]() -> net::awaitable<void> {
@@ -117,10 +122,10 @@ TEST(BlockingPool, ManyCoroutinesShareIt) {
       const Result<int> n = co_await Blocking(pool, job);
       sum += *n;
     };
-    net::co_spawn(net::make_strand(context), work, [](std::exception_ptr) {});
+    net::co_spawn(net::make_strand(context_), work, [](std::exception_ptr) {});
   }
-  std::thread second([&] { context.run(); });
-  context.run();
+  std::thread second([&] { context_.run(); });
+  context_.run();
   second.join();
   EXPECT_EQ(sum, 500 * 501 / 2);
 }

@@ -45,24 +45,24 @@ class AuthenticatorTest : public testing::Test {
   // All at once, on one thread.
   std::vector<Answer> AskTogether(const std::vector<std::string>& passwords) {
     std::vector<std::optional<Answer>> answers(passwords.size());
-    net::io_context context;
     for (size_t i = 0; i < passwords.size(); ++i) {
       auto ask = [this, &answers, i, password = passwords[i]]() -> net::awaitable<void> {
         answers[i] = co_await authenticator_.Authenticate("ci", password);
         if (++answered_ == release_after_) release_.count_down();
       };
-      net::co_spawn(context, ask, [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); });
+      net::co_spawn(context_, ask, [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); });
     }
-    context.run();
+    context_.restart();
+    context_.run();
     std::vector<Answer> result;
     for (auto& answer : answers) result.push_back(*std::move(answer));
     return result;
   }
   Answer Ask(const std::string& name, const std::string& password) {
-    net::io_context context;
     auto answer =
-        net::co_spawn(context, authenticator_.Authenticate(name, password), net::use_future);
-    context.run();
+        net::co_spawn(context_, authenticator_.Authenticate(name, password), net::use_future);
+    context_.restart();
+    context_.run();
     return answer.get();
   }
   bool IsRight(const std::string& password) { return Ask("ci", password).has_value(); }
@@ -72,6 +72,7 @@ class AuthenticatorTest : public testing::Test {
   }
   double Hits() { return metrics_.Counter("outport_credentials_remembered_total", "").Value(); }
 
+  net::io_context context_;  // outlives the pool, whose thread may hold an executor of it
   UserDirectory users_;
   SetClock clock_;
   Metrics metrics_;
