@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <memory>
 
@@ -10,11 +12,12 @@ namespace outport::http {
 
 // What a connection shows of itself to the server that stops: whether it waits between requests,
 // and so may be ended at once, or is at work on one and ends after it. Its state lives on the
-// connection's strand; Stop() may be called from anywhere.
+// connection's strand; Stop() may be called from anywhere, and so may what follows it.
 class Lifeline : public std::enable_shared_from_this<Lifeline> {
  public:
-  Lifeline(net::any_io_executor strand, bool stopping)
-      : strand_(std::move(strand)), stopping_(stopping) {}
+  // `peer`: whom its place is counted for.
+  Lifeline(net::any_io_executor strand, net::ip::address peer, bool stopping)
+      : strand_(std::move(strand)), peer_(peer), stopping_(stopping) {}
 
   // Stands around a wait that a stop may end. Both that it names outlive it.
   class Idle {
@@ -34,6 +37,21 @@ class Lifeline : public std::enable_shared_from_this<Lifeline> {
   bool stopping() const { return stopping_; }
   const net::any_io_executor& strand() const { return strand_; }
 
+  const net::ip::address& peer() const { return peer_; }
+  // The client proved who it is: it makes place for nobody from here on.
+  void Recognise() {
+    Standing stranger = Standing::kStranger;
+    standing_.compare_exchange_strong(stranger, Standing::kKnown);
+  }
+  // Ends the connection of a stranger; false if it is none.
+  bool Displace() {
+    Standing stranger = Standing::kStranger;
+    if (!standing_.compare_exchange_strong(stranger, Standing::kDisplaced)) return false;
+    Stop();
+    return true;
+  }
+  bool displaced() const { return standing_ == Standing::kDisplaced; }
+
   void Stop() {
     net::post(strand_, [self = shared_from_this()] {
       self->stopping_ = true;
@@ -42,7 +60,11 @@ class Lifeline : public std::enable_shared_from_this<Lifeline> {
   }
 
  private:
+  enum class Standing { kStranger, kKnown, kDisplaced };
+
   const net::any_io_executor strand_;
+  const net::ip::address peer_;
+  std::atomic<Standing> standing_ = Standing::kStranger;
   bool stopping_;
   Stream* idle_ = nullptr;
 };

@@ -1,5 +1,6 @@
 #include "registry/http/listener.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -13,6 +14,8 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kAcceptPause{200};
 constexpr std::chrono::seconds kCutPatience{1};
+constexpr std::chrono::minutes kWarningInterval{1};
+constexpr size_t kLeavingConnections = 64;  // that are displaced and still end
 
 Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
   TRY(const HostPort parsed, ParseHostPort(listen));
@@ -22,6 +25,18 @@ Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
   return Error{ErrorCode::kInvalidArgument, "'" + listen +
                                                 "' is not an address to listen on: it needs an IP "
                                                 "address, as in 0.0.0.0:5000 or [::]:5000"};
+}
+
+// What places are counted by: one customer's network of IPv6 has addresses without end.
+net::ip::address PeerOf(const tcp::socket& socket) {
+  boost::system::error_code gone;
+  const net::ip::address address = socket.remote_endpoint(gone).address();
+  if (gone || !address.is_v6()) return address;
+  net::ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return net::ip::make_address_v4(net::ip::v4_mapped, v6);
+  net::ip::address_v6::bytes_type bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), 0);
+  return net::ip::address_v6(bytes);
 }
 
 // Out of file descriptors or memory: accepting again at once would only spin.
@@ -44,6 +59,9 @@ Listener::Listener(net::any_io_executor executor, Options options, Metrics& metr
       refused_(metrics.Counter("outport_http_refused_connections_total",
                                "Connections closed at once because too many were open.",
                                {{"server", options_.server}})),
+      displaced_(metrics.Counter("outport_http_displaced_connections_total",
+                                 "Connections of strangers that made place for new ones.",
+                                 {{"server", options_.server}})),
       accept_failures_(metrics.Counter("outport_http_accept_failures_total",
                                        "Connections that could not be accepted.",
                                        {{"server", options_.server}})),
@@ -97,20 +115,67 @@ net::awaitable<void> Listener::AcceptLoop() {
 }
 
 void Listener::Admit(tcp::socket socket) {
-  if (connections_.Count() >= options_.connections) {
+  const net::ip::address peer = PeerOf(socket);
+  if (!TakePlace(peer)) {
     refused_.Increment();
+    WarnOfRefusal(peer);
     return;
   }
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  connections_.Spawn(
-      [this, accepted = std::move(socket)]() mutable { return Run(std::move(accepted)); });
+  connections_.Spawn([this, peer, accepted = std::move(socket)]() mutable {
+    return Run(std::move(accepted), peer);
+  });
 }
 
-net::awaitable<void> Listener::Run(tcp::socket socket) {
+bool Listener::TakePlace(const net::ip::address& peer) {
+  if (connections_.Count() >= options_.connections + kLeavingConnections) return false;
+  MutexLock lock(mutex_);
+  const auto found = places_of_.find(peer);
+  const size_t of_peer = found == places_of_.end() ? 0 : found->second;
+  if (of_peer >= options_.connections_of_one_address) {
+    if (!DisplaceStranger(&peer)) return false;
+  } else if (places_ >= options_.connections) {
+    if (!DisplaceStranger(nullptr)) return false;
+  }
+  ++places_;
+  ++places_of_[peer];
+  return true;
+}
+
+void Listener::LeavePlace(const net::ip::address& peer) {
+  --places_;
+  const auto found = places_of_.find(peer);
+  if (--found->second == 0) places_of_.erase(found);
+}
+
+// The oldest one, of `peer` if given.
+bool Listener::DisplaceStranger(const net::ip::address* peer) {
+  for (const auto& lifeline : lifelines_) {
+    if (peer != nullptr && lifeline->peer() != *peer) continue;
+    if (!lifeline->Displace()) continue;
+    LeavePlace(lifeline->peer());
+    displaced_.Increment();
+    return true;
+  }
+  return false;
+}
+
+void Listener::WarnOfRefusal(const net::ip::address& peer) {
+  const auto now = steady_clock::now();
+  if (now < warned_ + kWarningInterval) return;
+  warned_ = now;
+  log_.Warning("connections are refused because too many are open",
+               {{"address", peer.to_string()},
+                {"open", connections_.Count()},
+                {"limit", options_.connections},
+                {"limit_of_one_address", options_.connections_of_one_address}});
+}
+
+net::awaitable<void> Listener::Run(tcp::socket socket, net::ip::address peer) {
   co_await net::this_coro::throw_if_cancelled(false);
   const auto strand = co_await net::this_coro::executor;
-  const std::shared_ptr<Lifeline> lifeline = AddLifeline(strand);
+  const std::shared_ptr<Lifeline> lifeline = AddLifeline(strand, peer);
   open_.Increment();
   try {
     co_await serve_(std::move(socket), *lifeline);
@@ -121,14 +186,16 @@ net::awaitable<void> Listener::Run(tcp::socket socket) {
   RemoveLifeline(lifeline);
 }
 
-std::shared_ptr<Lifeline> Listener::AddLifeline(const net::any_io_executor& strand) {
+std::shared_ptr<Lifeline> Listener::AddLifeline(const net::any_io_executor& strand,
+                                                const net::ip::address& peer) {
   MutexLock lock(mutex_);
-  return lifelines_.emplace_back(std::make_shared<Lifeline>(strand, stopping_));
+  return lifelines_.emplace_back(std::make_shared<Lifeline>(strand, peer, stopping_));
 }
 
 void Listener::RemoveLifeline(const std::shared_ptr<Lifeline>& lifeline) {
   MutexLock lock(mutex_);
   lifelines_.remove(lifeline);
+  if (!lifeline->displaced()) LeavePlace(lifeline->peer());
 }
 
 void Listener::StopLifelines() {

@@ -14,7 +14,10 @@ using std::chrono::steady_clock;
 
 // For a few scrapers and probes.
 HttpLimits OperationsLimits() {
-  return HttpLimits{.connections = 64, .header_bytes = 8 << 10, .idle = std::chrono::seconds(60)};
+  return HttpLimits{.connections = 64,
+                    .connections_of_one_address = 64,
+                    .header_bytes = 8 << 10,
+                    .idle = std::chrono::seconds(60)};
 }
 
 }  // namespace
@@ -28,7 +31,8 @@ class OperationsServer::Body {
         listener_(std::move(executor),
                   {.server = "operations",
                    .listen = std::move(listen),
-                   .connections = limits_.connections},
+                   .connections = limits_.connections,
+                   .connections_of_one_address = limits_.connections_of_one_address},
                   metrics, log, [this](net::ip::tcp::socket socket, http::Lifeline& lifeline) {
                     return Serve(std::move(socket), lifeline);
                   }) {}

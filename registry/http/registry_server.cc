@@ -21,7 +21,8 @@ class RegistryServer::Body {
         listener_(parts_.executor,
                   {.server = "registry",
                    .listen = options_.listen,
-                   .connections = options_.limits.connections},
+                   .connections = options_.limits.connections,
+                   .connections_of_one_address = options_.limits.connections_of_one_address},
                   parts_.metrics, parts_.log,
                   [this](net::ip::tcp::socket socket, http::Lifeline& lifeline) {
                     return Serve(std::move(socket), lifeline);

@@ -17,7 +17,9 @@ namespace outport {
 
 // Every wait and every size of a registry connection.
 struct HttpLimits {
-  size_t connections = 2000;  // beyond it new ones are closed at once, and counted
+  // Beyond them strangers make place, then new ones are closed at once; both are counted.
+  size_t connections = 2000;
+  size_t connections_of_one_address = 500;
   size_t header_bytes = 32 << 10;
   std::chrono::milliseconds handshake{10'000};
   std::chrono::milliseconds header{15'000};    // a request's header; the wait for the first one

@@ -64,6 +64,7 @@ net::awaitable<void> Session::Run() {
     co_return;
   }
   identity_ = PeerIdentity(stream_.tls());
+  if (identity_.has_value()) lifeline_.Recognise();
   for (;;) {
     const auto head = co_await NextHead();
     if (!head.has_value()) {

@@ -69,22 +69,24 @@ TestClient::TestClient() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
   ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
 }
 
-void TestClient::ConnectTo(uint16_t port) {
+void TestClient::ConnectTo(uint16_t port, const char* source) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  ::inet_pton(AF_INET, source, &address.sin_addr);
+  ::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address));
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
 }
 
-TestClient TestClient::Plain(uint16_t port) {
+TestClient TestClient::Plain(uint16_t port, const char* source) {
   TestClient client;
-  client.ConnectTo(port);
+  client.ConnectTo(port, source);
   return client;
 }
 
-TestClient TestClient::Tls(uint16_t port, const ClientIdentity* identity) {
-  TestClient client = Plain(port);
+TestClient TestClient::Tls(uint16_t port, const ClientIdentity* identity, const char* source) {
+  TestClient client = Plain(port, source);
   if (!client.connected_) return client;
   client.context_.reset(SSL_CTX_new(TLS_client_method()));
   if (identity != nullptr) UseIdentity(client.context_.get(), *identity);

@@ -33,12 +33,14 @@ struct TestResponse {
 class TestClient {
  public:
   static TestClient Unconnected() { return TestClient(); }
-  static TestClient Plain(uint16_t port);
-  static TestClient Tls(uint16_t port, const ClientIdentity* identity);
+  // `source`: the address that the server sees.
+  static TestClient Plain(uint16_t port, const char* source = "127.0.0.1");
+  static TestClient Tls(uint16_t port, const ClientIdentity* identity,
+                        const char* source = "127.0.0.1");
   ~TestClient();
   TestClient(TestClient&&) noexcept;
 
-  void ConnectTo(uint16_t port);
+  void ConnectTo(uint16_t port, const char* source = "127.0.0.1");
   bool connected() const { return connected_; }
   // False when the server is gone.
   bool Send(const std::string& text);
