@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "registry/http/byte_budget.h"
 #include "registry/http/request_body.h"
 #include "registry/http/response.h"
 #include "registry/http/route.h"
@@ -17,6 +18,7 @@ struct Request {
   const Caller& caller;
   const User& user;
   RequestBody& body;
+  ByteBudget& manifest_bytes;  // of whole manifests in memory, held until the answer was sent
 
   const RepositoryName& repository() const { return *route.repository; }
 };

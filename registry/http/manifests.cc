@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <optional>
 
 #include "registry/http/conditions.h"
 #include "registry/http/handlers.h"
@@ -28,18 +30,52 @@ Error TooLarge() {
                "a manifest may have at most " + std::to_string(kMaxManifestBytes) + " bytes"};
 }
 
-// The whole body: a manifest is bounded, and small in practice.
-net::awaitable<Result<std::string>> ReadManifest(RequestBody& body) {
+Error Busy(ByteBudget& budget) {
+  budget.CountRefusal();
+  return Error{ErrorCode::kTooManyRequests,
+               "too many bytes of manifests are being pushed and pulled at this moment; the limit "
+               "is " +
+                   std::to_string(budget.limit_bytes()) + " at once; try again shortly"};
+}
+
+// The whole body: a manifest is bounded, and small in practice. Its bytes are in the budget before
+// they are read: all that is announced, or as much as came.
+net::awaitable<Result<std::string>> ReadManifest(RequestBody& body, ByteBudget& budget,
+                                                 ByteBudget::Share& share) {
   if (body.length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
+  if (!share.Resize(body.length().value_or(0))) co_return Busy(budget);
   std::string text;
   text.reserve(static_cast<size_t>(body.length().value_or(0)));
   std::array<std::byte, 16 << 10> buffer;
   for (;;) {
     CO_TRY(const size_t got, co_await body.Read(buffer));
     if (got == 0) co_return text;
+    if (text.size() + got > kMaxManifestBytes) co_return TooLarge();
+    const bool room = share.Resize(std::max<uint64_t>(share.bytes(), text.size() + got));
+    if (!room) co_return Busy(budget);
     text.append(AsText(Bytes(buffer).first(got)));
-    if (text.size() > kMaxManifestBytes) co_return TooLarge();
   }
+}
+
+// Puts a content into the budget before it is read. Its size is asked for only where `known` does
+// not tell it and the most that a manifest may have does not fit easily.
+net::awaitable<Result<void>> MakeRoom(Registry& registry, const Request& request,
+                                      const Reference& reference,
+                                      const std::optional<ManifestInfo>& known,
+                                      ByteBudget::Share& share) {
+  ByteBudget& budget = request.manifest_bytes;
+  uint64_t size = kMaxManifestBytes;
+  if (known.has_value()) {
+    size = known->size_bytes;
+  } else if (share.Resize(kMaxManifestBytes, budget.limit_bytes() / 2)) {
+    co_return Result<void>();
+  } else {
+    CO_TRY(const ManifestInfo info,
+           co_await registry.StatManifest(request.caller, request.repository(), reference));
+    size = info.size_bytes;
+  }
+  if (!share.Resize(size)) co_return Busy(budget);
+  co_return Result<void>();
 }
 
 // Parameters of a media type carry nothing for manifests.
@@ -57,9 +93,11 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
                                          Response& response) {
   CO_TRY(const Reference reference, ReferenceToRead(request.route.reference));
   const std::string& if_none_match = request.head.if_none_match;
+  std::optional<ManifestInfo> known;
   if (response.is_head() || !if_none_match.empty()) {
     CO_TRY(const ManifestInfo info,
            co_await registry.StatManifest(request.caller, request.repository(), reference));
+    known = info;
     const bool unchanged = NoneMatchNames(if_none_match, info.digest);
     if (unchanged || response.is_head()) SetManifestFields(response, info);
     if (unchanged) co_return co_await response.SendEmpty(304);
@@ -67,8 +105,12 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
       co_return co_await response.SendHeadOnly(info.media_type, info.size_bytes);
     }
   }
+  ByteBudget::Share share(request.manifest_bytes);
+  CO_TRY_VOID(co_await MakeRoom(registry, request, reference, known, share));
   CO_TRY(const StoredManifest manifest,
          co_await registry.GetManifest(request.caller, request.repository(), reference));
+  // A tag may have moved to a larger one meanwhile.
+  if (!share.Resize(manifest.body.size())) co_return Busy(request.manifest_bytes);
   SetManifestFields(response, manifest.info);
   co_return co_await response.SendText(200, manifest.info.media_type, manifest.body);
 }
@@ -77,7 +119,8 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
 net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const Reference reference, ParseReference(request.route.reference));
-  CO_TRY(std::string body, co_await ReadManifest(request.body));
+  ByteBudget::Share share(request.manifest_bytes);
+  CO_TRY(std::string body, co_await ReadManifest(request.body, request.manifest_bytes, share));
   const std::string content_type = WithoutParameters(request.head.content_type);
   CO_TRY(const PushedManifest pushed,
          co_await registry.PutManifest(request.caller, request.repository(), reference,

@@ -13,10 +13,13 @@ class RegistryServer::Body {
         parts_(std::move(parts)),
         log_(parts_.log.With({{"server", "registry"}})),
         metrics_(parts_.metrics),
+        manifest_bytes_(options_.limits.manifest_bytes, parts_.metrics,
+                        "outport_http_manifest_bytes", "manifests that are pushed and pulled"),
         shared_{.limits = options_.limits,
                 .registry = parts_.registry,
                 .authenticator = parts_.authenticator,
                 .metrics = metrics_,
+                .manifest_bytes = manifest_bytes_,
                 .log = log_},
         listener_(parts_.executor,
                   {.server = "registry",
@@ -41,6 +44,7 @@ class RegistryServer::Body {
   const Parts parts_;
   const Log log_;
   http::RequestMetrics metrics_;
+  http::ByteBudget manifest_bytes_;
   const http::Session::Shared shared_;
   http::Listener listener_;  // last: its connections use the others
 };

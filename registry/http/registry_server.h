@@ -21,6 +21,7 @@ struct HttpLimits {
   size_t connections = 2000;
   size_t connections_of_one_address = 500;
   size_t header_bytes = 32 << 10;
+  uint64_t manifest_bytes = 64 << 20;  // of manifests in memory; beyond it 429
   std::chrono::milliseconds handshake{10'000};
   std::chrono::milliseconds header{15'000};    // a request's header; the wait for the first one
   std::chrono::milliseconds idle{120'000};     // between requests

@@ -133,7 +133,8 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                         .route = route,
                         .caller = caller,
                         .user = *exchange.user,
-                        .body = exchange.body};
+                        .body = exchange.body,
+                        .manifest_bytes = shared_.manifest_bytes};
   const Handler handler = FindHandler(route.noun, head.method);
   co_return co_await handler(shared_.registry, request, response);
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "registry/http/byte_budget.h"
 #include "registry/http/connection.h"
 #include "registry/http/lifeline.h"
 #include "registry/http/request_metrics.h"
@@ -24,6 +25,7 @@ class Session {
     Registry& registry;
     Authenticator& authenticator;
     RequestMetrics& metrics;
+    ByteBudget& manifest_bytes;
     const Log& log;
   };
   Session(const Shared& shared, Stream& stream, Lifeline& lifeline);

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "registry/base/metrics.h"
+
+namespace outport::http {
+
+// How many bytes may be in memory at once for one purpose, over all connections. Nobody waits for
+// room: who finds none is refused, and comes again. Safe for all threads.
+class ByteBudget {
+ public:
+  // The metrics are "<name>" for what is held now and "<name>_refusals_total".
+  ByteBudget(uint64_t limit_bytes, Metrics& metrics, const std::string& name,
+             const std::string& what);
+
+  uint64_t limit_bytes() const { return limit_bytes_; }
+  void CountRefusal() { refusals_.Increment(); }
+
+  // What one request holds of the budget; given back when it goes. For one strand.
+  class Share {
+   public:
+    explicit Share(ByteBudget& budget) : budget_(budget) {}
+    ~Share() { budget_.Release(bytes_); }
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+    // False, and nothing changes, if all shares together would pass `most_bytes` of the budget. A
+    // share can always be made smaller.
+    bool Resize(uint64_t bytes, uint64_t most_bytes);
+    bool Resize(uint64_t bytes) { return Resize(bytes, budget_.limit_bytes_); }
+    uint64_t bytes() const { return bytes_; }
+
+   private:
+    ByteBudget& budget_;
+    uint64_t bytes_ = 0;
+  };
+
+ private:
+  bool Take(uint64_t bytes, uint64_t most_bytes);
+  void Release(uint64_t bytes);
+
+  const uint64_t limit_bytes_;
+  std::atomic<uint64_t> held_ = 0;
+  prometheus::Gauge& held_bytes_;
+  prometheus::Counter& refusals_;
+};
+
+}  // namespace outport::http
