@@ -55,7 +55,13 @@ bool SyncClient::IsConnected() const {
 
 net::awaitable<void> SyncClient::Run() {
   while (!IsStopping()) {
-    co_await RunOnce();
+    try {
+      co_await RunOnce();
+    } catch (const std::exception& exception) {
+      ++failures_;
+      parts_.log.Error("following the store ended with an exception",
+                       {{"cause", exception.what()}});
+    }
     const uint64_t seen = stopped_.Version();
     if (IsStopping()) break;
     co_await stopped_.WaitPast(seen, steady_clock::now() + Backoff());

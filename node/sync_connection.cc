@@ -45,7 +45,7 @@ net::awaitable<Error> SyncConnection::Run() {
   using net::experimental::awaitable_operators::operator&&;
   heard_ = steady_clock::now();
   proof_kept_ = heard_ - kProofInterval;  // the first proof is kept at once
-  co_await (Read() && Write() && Watch());
+  co_await (Part(Read()) && Part(Write()) && Part(Watch()));
   const grpc::Status status = co_await stream_.Close();
   if (failure_.has_value()) co_return *failure_;
   if (status.ok()) co_return Error{ErrorCode::kUnavailable, "the store ended the stream"};
@@ -54,27 +54,37 @@ net::awaitable<Error> SyncConnection::Run() {
 
 void SyncConnection::Cancel() { stream_.Cancel(); }
 
-void SyncConnection::Close() {
+net::awaitable<void> SyncConnection::Part(net::awaitable<Result<void>> work) {
+  std::optional<Error> why;
+  try {
+    Result<void> done = co_await std::move(work);
+    if (!done.has_value()) why = std::move(done).error();
+  } catch (const std::exception& exception) {
+    why = Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+  }
+  Close(std::move(why));
+}
+
+void SyncConnection::Close(std::optional<Error> why) {
   if (closed_) return;
   closed_ = true;
   alive_ = false;
-  stream_.Cancel();
+  // Where the store has ended the stream, its status says why.
+  if (why.has_value()) stream_.Cancel();
+  failure_ = std::move(why);
   changed_.Notify();
 }
 
-net::awaitable<void> SyncConnection::Read() {
+net::awaitable<Result<void>> SyncConnection::Read() {
   v1::StoreMessage message;
   while (!closed_ && co_await stream_.Read(message)) {
     busy_ = true;
-    Result<void> taken = co_await Take(std::move(message));
+    const Result<void> taken = co_await Take(std::move(message));
     busy_ = false;
     heard_ = steady_clock::now();
-    if (!taken.has_value()) {
-      failure_ = std::move(taken).error();
-      break;
-    }
+    CO_TRY_VOID(taken);
   }
-  Close();
+  co_return Result<void>();
 }
 
 net::awaitable<Result<void>> SyncConnection::Take(v1::StoreMessage message) {
@@ -166,7 +176,7 @@ net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pon
   co_return co_await Blocking(parts_.pool, std::move(keep));
 }
 
-net::awaitable<void> SyncConnection::Write() {
+net::awaitable<Result<void>> SyncConnection::Write() {
   v1::NodeMessage message;
   if (!want_snapshot_) *message.mutable_hello()->mutable_applied() = parts_.replica.position();
   message.mutable_hello()->set_version(parts_.version);
@@ -186,20 +196,19 @@ net::awaitable<void> SyncConnection::Write() {
     }
     sent = co_await stream_.Write(message);
   }
-  Close();
+  co_return Result<void>();
 }
 
-net::awaitable<void> SyncConnection::Watch() {
+net::awaitable<Result<void>> SyncConnection::Watch() {
   while (!closed_) {
+    const uint64_t seen = changed_.Version();
     const auto patience = busy_ ? kWhileBusy : welcomed_ ? kSilence : kWelcomeSilence;
     if (steady_clock::now() >= heard_ + patience) {
-      failure_ = Error{ErrorCode::kUnavailable, "nothing came from the store for too long"};
-      break;
+      co_return Error{ErrorCode::kUnavailable, "nothing came from the store for too long"};
     }
-    const uint64_t seen = changed_.Version();
     co_await changed_.WaitPast(seen, std::min(heard_ + patience, steady_clock::now() + kSilence));
   }
-  Close();
+  co_return Result<void>();
 }
 
 }  // namespace outport::node

@@ -57,16 +57,19 @@ class SyncConnection {
   bool took_snapshot() const { return took_snapshot_; }
 
  private:
-  net::awaitable<void> Read();
+  net::awaitable<Result<void>> Read();
   net::awaitable<Result<void>> Take(v1::StoreMessage message);
   net::awaitable<Result<void>> TakeWelcome(v1::StoreMessage::Welcome welcome);
   net::awaitable<Result<void>> TakeBatch(v1::StoreMessage::Batch batch);
   net::awaitable<Result<void>> TakeSnapshot(v1::StoreMessage::SnapshotPart part);
   net::awaitable<Result<void>> TakePong(v1::StoreMessage::Pong pong);
-  net::awaitable<void> Write();
-  net::awaitable<void> Watch();
+  net::awaitable<Result<void>> Write();
+  net::awaitable<Result<void>> Watch();
   void Applied();
-  void Close();
+  // Runs one of the three; the connection closes with it, however it ends.
+  net::awaitable<void> Part(net::awaitable<Result<void>> work);
+  // The first reason counts; without one the stream's own end tells it.
+  void Close(std::optional<Error> why);
 
   using Stream = rpc::ClientStream<v1::NodeMessage, v1::StoreMessage>;
 

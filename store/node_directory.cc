@@ -4,12 +4,15 @@
 
 namespace outport::store {
 
-uint64_t NodeDirectory::Enter(const std::string& node, const std::string& address,
-                              std::function<void()> cut) {
+uint64_t NodeDirectory::Enter(const std::string& node, const std::string& address, Cutter cut) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[node];
   // Under the lock: the older stream cannot leave, and die, before it is cut.
-  if (entry.cut) entry.cut();
+  if (entry.cut) {
+    entry.cut(Error{ErrorCode::kUnavailable,
+                    "another stream of this node took the place of this one; if that goes on, two "
+                    "machines run with the same certificate"});
+  }
   entry.cut = std::move(cut);
   entry.ticket = ++last_ticket_;
   entry.presence.connected = true;
@@ -49,13 +52,15 @@ void NodeDirectory::Leave(const std::string& node, uint64_t ticket) {
 void NodeDirectory::Cut(const std::string& node) {
   MutexLock lock(mutex_);
   const auto found = entries_.find(node);
-  if (found != entries_.end() && found->second.cut) found->second.cut();
+  if (found == entries_.end() || !found->second.cut) return;
+  found->second.cut(Error{ErrorCode::kUnavailable, "the store cut this node's stream"});
 }
 
 void NodeDirectory::CutAll() {
+  const Error stopping{ErrorCode::kUnavailable, "the store is stopping"};
   MutexLock lock(mutex_);
   for (const auto& [node, entry] : entries_) {
-    if (entry.cut) entry.cut();
+    if (entry.cut) entry.cut(stopping);
   }
 }
 

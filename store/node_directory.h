@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "registry/base/error.h"
 #include "registry/base/mutex.h"
 
 namespace outport::store {
@@ -22,9 +23,13 @@ class NodeDirectory {
     std::string version;
   };
 
+  // Told why its stream is to end. Called by any thread until Leave() returns, under the
+  // directory's lock: it must not block.
+  using Cutter = std::function<void(const Error& why)>;
+
   // Enters the node's stream and returns its ticket. A node has one stream: the older one's `cut`
-  // is called. `cut` may be called by any thread until Leave() returns; it must not block.
-  uint64_t Enter(const std::string& node, const std::string& address, std::function<void()> cut);
+  // is called.
+  uint64_t Enter(const std::string& node, const std::string& address, Cutter cut);
   // What comes with the ticket of a stream that was superseded is ignored.
   void Introduced(const std::string& node, uint64_t ticket, const std::string& version);
   void Pinged(const std::string& node, uint64_t ticket, int64_t now_ms);
@@ -43,7 +48,7 @@ class NodeDirectory {
   struct Entry {
     Presence presence;
     uint64_t ticket = 0;
-    std::function<void()> cut;  // of the stream that is connected
+    Cutter cut;  // of the stream that is connected
   };
   Entry* FindStream(const std::string& node, uint64_t ticket) OUTPORT_REQUIRES_LOCK(mutex_);
 

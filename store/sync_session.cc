@@ -18,6 +18,8 @@ constexpr size_t kChangesInBatch = 512;
 constexpr size_t kBytesInBatch = 64 << 10;
 // A node pings twice a second: one that says and takes nothing for this long is gone.
 constexpr std::chrono::seconds kSilence{30};
+// What a node that is to go has for the message under way.
+constexpr std::chrono::seconds kLastWrite{1};
 // Waits end by notification; this only bounds them.
 constexpr std::chrono::seconds kWait{60};
 // A view holds back RocksDB's compaction: a node too slow for this starts again.
@@ -76,35 +78,67 @@ SyncSession::SyncSession(Parts parts, std::string node, SyncStream& stream)
 net::awaitable<Result<void>> SyncSession::Run() {
   using net::experimental::awaitable_operators::operator&&;
   heard_ = steady_clock::now();
-  ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this] { stream_.Cancel(); });
-  const Leaving leaving(parts_.nodes, node_, ticket_);
+  ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this](const Error& why) {
+    {
+      MutexLock lock(mutex_);
+      cut_ = why;
+    }
+    changed_.Notify();
+  });
   parts_.log.Info("a node connected", {{"address", stream_.context().peer()}});
-  co_await (Listen() && Follow() && Write() && Watch());
+  co_await (Part(Listen()) && Conduct());
   if (failure_.has_value()) {
-    parts_.log.Warning("a node's stream failed", {{"cause", failure_->message}});
+    parts_.log.Warning("a node's stream was ended", {{"cause", failure_->message}});
     co_return *failure_;
   }
   parts_.log.Info("a node disconnected");
   co_return Result<void>();
 }
 
-void SyncSession::Close() {
+// All but the listening, which lasts until the node leaves or is told the end.
+net::awaitable<void> SyncSession::Conduct() {
+  using net::experimental::awaitable_operators::operator&&;
+  {
+    const Leaving leaving(parts_.nodes, node_, ticket_);
+    co_await (Part(FollowLog()) && Part(Write()) && Part(Watch()));
+  }
+  stream_.End(failure_.has_value() ? rpc::ToStatus(*failure_) : grpc::Status::OK);
+}
+
+net::awaitable<void> SyncSession::Part(net::awaitable<Result<void>> work) {
+  std::optional<Error> why;
+  try {
+    Result<void> done = co_await std::move(work);
+    if (!done.has_value()) why = std::move(done).error();
+  } catch (const std::exception& exception) {
+    why = Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+  }
+  Close(std::move(why));
+}
+
+void SyncSession::Close(std::optional<Error> why) {
   if (closed_) return;
   closed_ = true;
-  stream_.Cancel();
+  failure_ = std::move(why);
   changed_.Notify();
 }
 
-net::awaitable<void> SyncSession::Listen() {
-  v1::NodeMessage message;
-  while (!closed_ && co_await stream_.Read(message)) {
-    heard_ = steady_clock::now();
-    co_await Answer(message);
-  }
-  Close();
+std::optional<Error> SyncSession::WhyCut() {
+  MutexLock lock(mutex_);
+  return cut_;
 }
 
-net::awaitable<void> SyncSession::Answer(const v1::NodeMessage& message) {
+net::awaitable<Result<void>> SyncSession::Listen() {
+  v1::NodeMessage message;
+  while (co_await stream_.Read(message)) {
+    heard_ = steady_clock::now();
+    if (closed_) continue;
+    CO_TRY_VOID(co_await Answer(message));
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message) {
   switch (message.kind_case()) {
     case v1::NodeMessage::kHello:
       if (hello_.has_value()) break;
@@ -114,15 +148,10 @@ net::awaitable<void> SyncSession::Answer(const v1::NodeMessage& message) {
       break;
     case v1::NodeMessage::kPing: {
       parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()));
-      const Result<LogPosition> head = parts_.meta.Head();
-      if (!head.has_value()) {
-        failure_ = head.error();
-        Close();
-        break;
-      }
+      CO_TRY(const LogPosition head, parts_.meta.Head());
       v1::StoreMessage answer;
       answer.mutable_pong()->set_sent_ns(message.ping().sent_ns());
-      *answer.mutable_pong()->mutable_head() = ToPosition(parts_.epoch, *head);
+      *answer.mutable_pong()->mutable_head() = ToPosition(parts_.epoch, head);
       co_await Push(std::move(answer));
       break;
     }
@@ -132,12 +161,7 @@ net::awaitable<void> SyncSession::Answer(const v1::NodeMessage& message) {
     case v1::NodeMessage::KIND_NOT_SET:
       break;
   }
-}
-
-net::awaitable<void> SyncSession::Follow() {
-  Result<void> result = co_await FollowLog();
-  if (!result.has_value() && !closed_) failure_ = std::move(result).error();
-  Close();
+  co_return Result<void>();
 }
 
 net::awaitable<Result<void>> SyncSession::FollowLog() {
@@ -222,7 +246,7 @@ net::awaitable<bool> SyncSession::Push(v1::StoreMessage message) {
   co_return true;
 }
 
-net::awaitable<void> SyncSession::Write() {
+net::awaitable<Result<void>> SyncSession::Write() {
   while (!closed_) {
     const uint64_t seen = changed_.Version();
     if (outbound_.empty()) {
@@ -232,22 +256,35 @@ net::awaitable<void> SyncSession::Write() {
     const v1::StoreMessage message = std::move(outbound_.front());
     outbound_.pop_front();
     changed_.Notify();
-    if (!co_await stream_.Write(message)) break;
+    writing_ = true;
+    const bool written = co_await stream_.Write(message);
+    writing_ = false;
+    changed_.Notify();
+    if (!written) break;
     heard_ = steady_clock::now();  // what it takes shows, too, that it lives
   }
-  Close();
+  co_return Result<void>();
 }
 
-net::awaitable<void> SyncSession::Watch() {
+net::awaitable<Result<void>> SyncSession::Watch() {
+  std::optional<Error> why;
   while (!closed_) {
-    if (steady_clock::now() >= heard_ + kSilence) {
-      parts_.log.Warning("a node fell silent", {{"seconds", kSilence.count()}});
-      break;
-    }
     const uint64_t seen = changed_.Version();
+    why = WhyCut();
+    if (!why.has_value() && steady_clock::now() >= heard_ + kSilence) {
+      why = Error{ErrorCode::kDeadlineExceeded, "nothing came from this node for too long"};
+    }
+    if (why.has_value()) Close(why);
     co_await changed_.WaitPast(seen, heard_ + kSilence);
   }
-  Close();
+  // The end is told behind what is being written; a node that does not take that is cut off.
+  const auto deadline = steady_clock::now() + kLastWrite;
+  while (writing_) {
+    const uint64_t seen = changed_.Version();
+    if (steady_clock::now() >= deadline) stream_.Cancel();
+    co_await changed_.WaitPast(seen, std::max(deadline, steady_clock::now() + kLastWrite));
+  }
+  co_return Result<void>();
 }
 
 }  // namespace outport::store

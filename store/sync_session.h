@@ -9,6 +9,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
+#include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/rpc/stream.h"
 #include "registry/storage/meta_store.h"
@@ -36,23 +37,28 @@ class SyncSession {
   // `stream` lives until Run() returns.
   SyncSession(Parts parts, std::string node, SyncStream& stream);
 
-  // Returns when the stream has ended and nothing of it is under way.
+  // Returns when the stream has ended, with the reason told to the node, and nothing of it is under
+  // way.
   net::awaitable<Result<void>> Run();
 
  private:
-  net::awaitable<void> Listen();
-  net::awaitable<void> Answer(const v1::NodeMessage& message);
-  net::awaitable<void> Follow();
+  net::awaitable<void> Conduct();
+  net::awaitable<Result<void>> Listen();
+  net::awaitable<Result<void>> Answer(const v1::NodeMessage& message);
   net::awaitable<Result<void>> FollowLog();
   net::awaitable<Result<uint64_t>> SendSnapshot();
   net::awaitable<Result<uint64_t>> SendBatch(uint64_t sent);
   net::awaitable<void> WaitForHead(uint64_t seen);
-  net::awaitable<void> Write();
-  net::awaitable<void> Watch();
+  net::awaitable<Result<void>> Write();
+  net::awaitable<Result<void>> Watch();
 
+  // Runs one of the four; the session closes with it, however it ends.
+  net::awaitable<void> Part(net::awaitable<Result<void>> work);
   // Waits for room; false once the session has closed.
   net::awaitable<bool> Push(v1::StoreMessage message);
-  void Close();
+  // The first reason counts.
+  void Close(std::optional<Error> why);
+  std::optional<Error> WhyCut();
 
   const Parts parts_;
   const std::string node_;
@@ -65,7 +71,11 @@ class SyncSession {
   std::deque<v1::StoreMessage> outbound_;
   std::chrono::steady_clock::time_point heard_;
   bool closed_ = false;
+  bool writing_ = false;
   std::optional<Error> failure_;
+
+  Mutex mutex_;
+  std::optional<Error> cut_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::store

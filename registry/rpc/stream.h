@@ -5,6 +5,7 @@
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -80,74 +81,97 @@ class OperationLimit {
   std::shared_ptr<State> state_;  // shared with the wait, which may end after the operation
 };
 
-// The server's side of a bidirectional stream. Made by ServeStream, which also ends it; alive while
+// The server's side of a call that streams. Made by ServeStream, which also ends it; alive while
 // the serving coroutine runs.
-template <class In, class Out>
-class ServerStream final : public grpc::ServerBidiReactor<In, Out> {
+template <class Reactor>
+class ServerCall : public Reactor {
  public:
-  explicit ServerStream(grpc::CallbackServerContext* context) : context_(context) {}
+  explicit ServerCall(grpc::CallbackServerContext* context) : context_(context) {}
 
   grpc::CallbackServerContext& context() { return *context_; }
-  // False when the peer has no more to say, or is gone.
+  // Makes reads and writes under way fail; any thread.
+  void Cancel() { context_->TryCancel(); }
+  // Tells the peer that the call has ended, and why; a read that is under way fails. Only the first
+  // one counts. REQUIRES: no write is under way, and neither a write nor context() comes after it.
+  void End(const grpc::Status& status) {
+    if (!std::exchange(ended_, true)) this->Finish(status);
+  }
+  bool ended() const { return ended_; }
+  // The serving coroutine lets go. REQUIRES: End() was called, no read is under way; called once.
+  void Release() {
+    if (--holders_ == 0) delete this;
+  }
+
+ private:
+  void OnDone() override { Release(); }
+
+  grpc::CallbackServerContext* context_;
+  bool ended_ = false;
+  std::atomic<int> holders_ = 2;  // gRPC and the serving coroutine
+};
+
+template <class In, class Out>
+class ServerStream final : public ServerCall<grpc::ServerBidiReactor<In, Out>> {
+ public:
+  using ServerCall<grpc::ServerBidiReactor<In, Out>>::ServerCall;
+
+  // False when the peer has no more to say, or is gone, and after End().
   net::awaitable<bool> Read(In& into) {
-    return read_.Run([this, &into] { this->StartRead(&into); });
+    if (this->ended()) co_return false;
+    co_return co_await read_.Run([this, &into] { this->StartRead(&into); });
   }
   // False when the peer is gone. `message` lives until the call returns.
   net::awaitable<bool> Write(const Out& message) {
     return write_.Run([this, &message] { this->StartWrite(&message); });
   }
-  // Makes reads and writes under way fail; any thread.
-  void Cancel() { context_->TryCancel(); }
 
  private:
   void OnReadDone(bool ok) override { read_.Complete(ok); }
   void OnWriteDone(bool ok) override { write_.Complete(ok); }
-  void OnDone() override { delete this; }
 
-  grpc::CallbackServerContext* context_;
   PendingOperation read_;
   PendingOperation write_;
 };
 
 // The server's side of a stream that only the server writes; otherwise as ServerStream.
 template <class Out>
-class ServerWriter final : public grpc::ServerWriteReactor<Out> {
+class ServerWriter final : public ServerCall<grpc::ServerWriteReactor<Out>> {
  public:
-  explicit ServerWriter(grpc::CallbackServerContext* context) : context_(context) {}
+  using ServerCall<grpc::ServerWriteReactor<Out>>::ServerCall;
 
-  grpc::CallbackServerContext& context() { return *context_; }
   // False when the peer is gone. A peer that takes nothing for `limit` is cut off.
   // REQUIRES: the coroutine runs on a strand.
   net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
-    auto cut_off = [context = context_] { context->TryCancel(); };
-    const OperationLimit deadline(co_await net::this_coro::executor, limit, cut_off);
+    const OperationLimit deadline(co_await net::this_coro::executor, limit,
+                                  [this] { this->Cancel(); });
     co_return co_await write_.Run([this, &message] { this->StartWrite(&message); });
   }
 
  private:
   void OnWriteDone(bool ok) override { write_.Complete(ok); }
-  void OnDone() override { delete this; }
 
-  grpc::CallbackServerContext* context_;
   PendingOperation write_;
 };
 
 // Serves one call of a stream with a coroutine `serve(Stream&) -> awaitable<Result<void>>`, as a
-// task of `tasks`, and finishes the call with what it returns. No read or write may be under way
-// when it returns. The server must be shut down, with a deadline, before `tasks` is drained.
+// task of `tasks`, and ends the call with what it returned, unless it has done so itself. No read
+// or write may be under way when it returns. The server must be shut down, with a deadline, before
+// `tasks` is drained.
 template <class Stream, class Serve>
 Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serve serve) {
-  auto* stream = new Stream(context);  // deletes itself in OnDone, as gRPC's reactors do
+  auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
   tasks.Spawn([stream, serve = std::move(serve)]() mutable -> net::awaitable<void> {
     grpc::Status status(grpc::StatusCode::INTERNAL, "the call ended by an error of the server");
     try {
       const Result<void> result = co_await serve(*stream);
       status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());
     } catch (const std::exception&) {
-      stream->Finish(status);
+      stream->End(status);
+      stream->Release();
       throw;  // the task group logs it
     }
-    stream->Finish(status);
+    stream->End(status);
+    stream->Release();
   });
   return stream;
 }
@@ -165,7 +189,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
     this->StartCall();
   }
 
-  // False when the stream has ended; Close() says why.
+  // False when the stream has ended, and then later ones fail too; Close() says why.
   net::awaitable<bool> Read(In& into) {
     return read_.Run([this, &into] { this->StartRead(&into); });
   }
@@ -174,17 +198,21 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
   }
   // Makes reads and writes under way, and later ones, fail; any thread.
   void Cancel() { context_.TryCancel(); }
-  // Cancels and waits for the end. REQUIRES: no read or write is under way; called once.
+  // Waits for the end, which comes at once: a stream that the server has not ended is cancelled.
+  // REQUIRES: no read or write is under way; called once.
   net::awaitable<grpc::Status> Close() {
     co_await done_.Run([this] {
-      context_.TryCancel();
+      if (!ended_) context_.TryCancel();
       this->RemoveHold();
     });
     co_return status_;
   }
 
  private:
-  void OnReadDone(bool ok) override { read_.Complete(ok); }
+  void OnReadDone(bool ok) override {
+    if (!ok) ended_ = true;
+    read_.Complete(ok);
+  }
   void OnWriteDone(bool ok) override { write_.Complete(ok); }
   void OnDone(const grpc::Status& status) override {
     status_ = status;
@@ -193,6 +221,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
 
   grpc::ClientContext context_;
   grpc::Status status_;
+  bool ended_ = false;  // a read has failed; ordered by the reads, each awaited before the next
   PendingOperation read_;
   PendingOperation write_;
   PendingOperation done_;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,14 +63,19 @@ class Loop {
 class ShiftedClock final : public Clock {
  public:
   std::chrono::nanoseconds SinceBoot() const override {
+    if (broken_ && std::this_thread::get_id() != owner_) throw std::runtime_error("no time");
     return system_.SinceBoot() + shift_.load();
   }
   std::chrono::system_clock::time_point Wall() const override {
     return system_.Wall() + shift_.load();
   }
   void Advance(std::chrono::nanoseconds by) { shift_ = shift_.load() + by; }
+  // Threads other than the test's get an exception for the time since the boot.
+  void BreakElsewhere(bool broken) { broken_ = broken; }
 
  private:
+  const std::thread::id owner_ = std::this_thread::get_id();
+  std::atomic<bool> broken_ = false;
   SystemClock system_;
   std::atomic<std::chrono::nanoseconds> shift_ = 0ns;
 };

@@ -240,7 +240,15 @@ TEST_F(SyncTest, PolicyOfTheStoreReachesTheNode) {
   }));
 }
 
-// A node that sends a Hello and then reads nothing.
+TEST_F(SyncTest, AnExceptionEndsTheStreamAndTheNextOneFollows) {
+  const auto node = JoinNode();
+  clock_.BreakElsewhere(true);
+  EXPECT_TRUE(Eventually([&] { return !node->IsConnected(); }, 5s));
+  clock_.BreakElsewhere(false);
+  EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+}
+
+// A node that sends a Hello and then reads nothing, unless it is told to.
 class Stalled {
  public:
   Stalled(const std::string& address, const rpc::TlsIdentity& identity)
@@ -260,10 +268,14 @@ class Stalled {
     }
     return rows;
   }
-  ~Stalled() {
-    context_.TryCancel();
-    static_cast<void>(stream_->Finish());
+  // Reads to the end; why the store ended the stream.
+  grpc::Status ReadToEnd() {
+    v1::StoreMessage message;
+    while (stream_->Read(&message)) {
+    }
+    return stream_->Finish();
   }
+  ~Stalled() { context_.TryCancel(); }
 
  private:
   grpc::ClientContext context_;
@@ -291,12 +303,28 @@ TEST_F(SyncTest, NodeThatReadsNothingHoldsUpNobody) {
   store_->PublishTag(kApp, "after", DigestOf("after"));
   EXPECT_TRUE(Eventually([&] { return node->HasReached(*store_); }));
   EXPECT_EQ(slow.ReadSnapshot(), 10001u) << "it can go on where it stopped";
+  store_->nodes.Cut("slow");
+  slow.ReadToEnd();
+}
+
+TEST_F(SyncTest, ANodeIsToldWhyItsStreamEnded) {
+  Stalled first(store_->address(), identity_);
+  ASSERT_TRUE(Eventually([&] { return store_->nodes.Find("eu-west").has_value(); }));
+  Stalled second(store_->address(), identity_);
+  const grpc::Status superseded = first.ReadToEnd();
+  EXPECT_EQ(superseded.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(superseded.error_message(), testing::HasSubstr("another stream of this node"));
+
+  store_->nodes.CutAll();
+  const grpc::Status stopping = second.ReadToEnd();
+  EXPECT_EQ(stopping.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(stopping.error_message(), testing::HasSubstr("the store is stopping"));
 }
 
 TEST_F(SyncTest, SecondStreamOfANodeTakesThePlaceOfTheFirst) {
   bool first_cut = false;
-  const uint64_t first = store_->nodes.Enter("n", "a", [&] { first_cut = true; });
-  const uint64_t second = store_->nodes.Enter("n", "b", [] {});
+  const uint64_t first = store_->nodes.Enter("n", "a", [&](const Error&) { first_cut = true; });
+  const uint64_t second = store_->nodes.Enter("n", "b", [](const Error&) {});
   EXPECT_TRUE(first_cut);
   store_->nodes.Leave("n", first);  // late: the second one stands
   EXPECT_TRUE(store_->nodes.Find("n")->connected);
