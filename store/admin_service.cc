@@ -33,11 +33,7 @@ template <class Response, class Serve>
 grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* context,
                                                    Response* response, Serve serve) {
   const auto caller = rpc::RequireRole(*context, parts_.domain, Role::kAdmin);
-  if (!caller.has_value()) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(rpc::ToStatus(caller.error()));
-    return reactor;
-  }
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   auto run = [name = caller->name, serve = std::move(serve)]() -> Result<Response> {
     return serve(name);
   };

@@ -45,11 +45,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
   const std::string from = AddressOf(context->peer());
   const bool admitted = limit_.Admit(from);
   (admitted ? admitted_ : refused_).Increment();
-  if (!admitted) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(rpc::ToStatus(TooMany()));
-    return reactor;
-  }
+  if (!admitted) return rpc::Refuse(context, TooMany());
   auto serve = [this, request, from]() -> Result<v1::EnrollResponse> {
     if (request->secret().size() > kMaxSecretBytes) {
       return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};

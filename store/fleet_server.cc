@@ -1,5 +1,6 @@
 #include "store/fleet_server.h"
 
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -15,12 +16,25 @@ constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
 constexpr int kLeastPingMs = 5000;  // nodes ping more often than gRPC's default allows
 
+void SetLimits(grpc::ServerBuilder& builder, const FleetLimits& limits) {
+  grpc::ResourceQuota quota("fleet");
+  quota.Resize(limits.memory_bytes).SetMaxThreads(limits.threads);
+  builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.streams);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits.metadata_bytes);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             static_cast<int>(limits.handshake.count()));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                             static_cast<int>(limits.idle.count()));
+}
+
 }  // namespace
 
 FleetServer::FleetServer(Parts parts)
     : replication_(std::move(parts.replication)),
       admin_(std::move(parts.admin)),
-      enrollment_(parts.enrollment) {}
+      enrollment_(parts.enrollment),
+      limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
 
@@ -29,6 +43,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
                                   .private_key = authority.server_key,
                                   .authorities = authority.Trusted()};
   grpc::ServerBuilder builder;
+  SetLimits(builder, limits_);
   builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
   builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // or two stores share a port silently

@@ -16,6 +16,16 @@ class Server;
 
 namespace outport::store {
 
+// What the fleet's port spends, at most, on those who come, be they known or not.
+struct FleetLimits {
+  size_t memory_bytes = 256 << 20;  // gRPC's buffers, of all connections together
+  int threads = 32;
+  int streams = 256;  // calls under way, a connection
+  int metadata_bytes = 8 << 10;
+  std::chrono::milliseconds handshake{10'000};
+  std::chrono::milliseconds idle{600'000};  // a connection without a call
+};
+
 // The fleet's port: gRPC over mutual TLS, for nodes and administrators.
 class FleetServer {
  public:
@@ -23,6 +33,7 @@ class FleetServer {
     ReplicationService::Parts replication;
     AdminService::Parts admin;
     EnrollmentService::Parts enrollment;
+    FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
   ~FleetServer();
@@ -39,6 +50,7 @@ class FleetServer {
   ReplicationService replication_;
   AdminService admin_;
   EnrollmentService enrollment_;
+  const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

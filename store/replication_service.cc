@@ -33,21 +33,25 @@ ReplicationService::~ReplicationService() = default;
 
 Result<std::string> ReplicationService::RequireNode(
     const grpc::CallbackServerContext& context) const {
-  TRY(const CertificateIdentity identity, rpc::RequireRole(context, parts_.domain, Role::kNode));
-  TRY(const auto row, parts_.meta.Get(keys::Node(identity.name)));
-  if (!row.has_value()) {
-    return Error{ErrorCode::kDenied, "node '" + identity.name +
-                                         "' does not belong to this fleet (any more): invite it "
-                                         "with 'outportctl node invite' and join again"};
-  }
-  return identity.name;
+  TRY(CertificateIdentity identity, rpc::RequireRole(context, parts_.domain, Role::kNode));
+  return std::move(identity.name);
+}
+
+Result<void> ReplicationService::RequireMember(const std::string& node) const {
+  TRY(const auto row, parts_.meta.Get(keys::Node(node)));
+  if (row.has_value()) return {};
+  return Error{ErrorCode::kDenied, "node '" + node +
+                                       "' does not belong to this fleet (any more): invite it "
+                                       "with 'outportctl node invite' and join again"};
 }
 
 grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
     grpc::CallbackServerContext* context) {
-  auto serve = [this](SyncStream& stream) -> net::awaitable<Result<void>> {
-    auto check = [this, &stream] { return RequireNode(stream.context()); };
-    CO_TRY(const std::string node, co_await Blocking(parts_.pool, check));
+  const Result<std::string> caller = RequireNode(*context);
+  if (!caller.has_value()) return rpc::RefuseStream<SyncStream>(context, caller.error());
+  auto serve = [this, node = *caller](SyncStream& stream) -> net::awaitable<Result<void>> {
+    auto check = [this, node] { return RequireMember(node); };
+    CO_TRY_VOID(co_await Blocking(parts_.pool, check));
     SyncSession::Parts parts{
         parts_.meta,  parts_.pool,  parts_.nodes, parts_.clock, parts_.log.With({{"node", node}}),
         parts_.epoch, parts_.policy};
@@ -60,8 +64,10 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::
 grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContext* context,
                                                       const v1::ResolveRequest* request,
                                                       v1::ResolveResponse* response) {
-  auto serve = [this, context, request]() -> Result<v1::ResolveResponse> {
-    TRY(const std::string node, RequireNode(*context));
+  const Result<std::string> caller = RequireNode(*context);
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  auto serve = [this, context, request, node = *caller]() -> Result<v1::ResolveResponse> {
+    TRY_VOID(RequireMember(node));
     TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.epoch, *request));
     parts_.log.Info("resolved for a node", {{"request_id", rpc::RequestIdOf(*context)},
                                             {"node", node},
@@ -76,8 +82,10 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerContext* context,
                                                           const v1::GetManifestRequest* request,
                                                           v1::GetManifestResponse* response) {
-  auto serve = [this, context, request]() -> Result<v1::GetManifestResponse> {
-    TRY(const std::string node, RequireNode(*context));
+  const Result<std::string> caller = RequireNode(*context);
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  auto serve = [this, context, request, node = *caller]() -> Result<v1::GetManifestResponse> {
+    TRY_VOID(RequireMember(node));
     TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));
     parts_.log.Info("manifest read by a node", {{"request_id", rpc::RequestIdOf(*context)},
                                                 {"node", node},
@@ -91,7 +99,14 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
     grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request) {
-  auto authorize = [this, context] { return RequireNode(*context); };
+  const Result<std::string> caller = RequireNode(*context);
+  if (!caller.has_value()) {
+    return rpc::RefuseStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
+  }
+  auto authorize = [this, node = *caller]() -> Result<std::string> {
+    TRY_VOID(RequireMember(node));
+    return node;
+  };
   return parts_.blobs.Start(context, request, std::move(authorize));
 }
 

@@ -15,8 +15,9 @@
 namespace outport::store {
 
 // What nodes ask of the store (replication.proto). Every method first checks that the caller shows
-// a node's certificate and that the node still belongs to the fleet. Safe for gRPC's threads: what
-// blocks runs on the pool, streams are coroutines of `tasks`.
+// a node's certificate: others are refused before anything is queued for them. Then, on the pool,
+// that the node still belongs to the fleet. Safe for gRPC's threads: what blocks runs on the pool,
+// streams are coroutines of `tasks`.
 class ReplicationService final : public v1::Replication::CallbackService {
  public:
   // What it borrows outlives it; the server is shut down before `tasks` is drained.
@@ -48,8 +49,10 @@ class ReplicationService final : public v1::Replication::CallbackService {
                                                     const v1::ReadBlobRequest* request) override;
 
  private:
-  // The node that calls. May block.
+  // The node that calls, by its certificate. Does not block.
   Result<std::string> RequireNode(const grpc::CallbackServerContext& context) const;
+  // Blocks.
+  Result<void> RequireMember(const std::string& node) const;
 
   const Parts parts_;
 };

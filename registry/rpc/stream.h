@@ -176,6 +176,15 @@ Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serv
   return stream;
 }
 
+// Ends a call of a stream at once: nothing is queued for it.
+template <class Stream>
+Stream* RefuseStream(grpc::CallbackServerContext* context, const Error& why) {
+  auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
+  stream->End(ToStatus(why));
+  stream->Release();
+  return stream;
+}
+
 // The client's side of a bidirectional stream. Shared by the coroutines that use it; Close() is
 // called, and returns, before the last of them lets go.
 template <class Out, class In>

@@ -61,6 +61,13 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
   co_return std::move(state->response);
 }
 
+// Ends a unary call at once: nothing is queued for it.
+inline grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, const Error& why) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToStatus(why));
+  return reactor;
+}
+
 // Serves a unary method with a function that blocks: `serve` returns a Result<Response>, runs on
 // `pool`, and may use what gRPC keeps until Finish: the context and the request.
 template <class Response, class Serve>

@@ -32,6 +32,7 @@ class IoThread {
     return net::co_spawn(context_, std::move(work), net::use_future);
   }
   BlockingPool& pool() { return pool_; }
+  net::any_io_executor executor() { return context_.get_executor(); }
   void Stop() {
     pool_.Stop();
     work_.reset();

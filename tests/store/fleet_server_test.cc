@@ -1,0 +1,135 @@
+#include "store/fleet_server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/client_context.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <latch>
+
+#include "registry/storage/disk_blob_store.h"
+#include "tests/store/fleet_fixture.h"
+#include "tests/store/io_thread.h"
+
+namespace outport::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The whole fleet's port over a data folder; its pool has one thread and room for one more.
+class FleetServerTest : public AccountsFixture {
+ protected:
+  ~FleetServerTest() override {
+    if (server_ != nullptr) server_->Stop(std::chrono::system_clock::now() + 1s);
+    EXPECT_TRUE(tasks_.DrainBlocking(std::chrono::steady_clock::now() + 20s));
+  }
+  void Start(FleetLimits limits = {}) {
+    server_ = std::make_unique<FleetServer>(
+        FleetServer::Parts{.replication = {*meta_,
+                                           read_blob_,
+                                           pool_,
+                                           tasks_,
+                                           nodes_,
+                                           clock_,
+                                           metrics_,
+                                           Log::Nowhere(),
+                                           "epoch1",
+                                           "outport",
+                                           {}},
+                           .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1",
+                                     "1.2.3", folder_.path(), 1000, files_.server_chain},
+                           .enrollment = {accounts_.invitations, pool_, clock_, metrics_},
+                           .limits = limits});
+    ASSERT_TRUE(server_->Start("127.0.0.1:0", files_).has_value());
+  }
+  std::shared_ptr<grpc::Channel> DialAsNobody() {
+    return rpc::Dial(server_->address(), {"", "", files_.authority.root.certificate}, true);
+  }
+  static void SetDeadline(grpc::ClientContext& context) {
+    context.set_deadline(std::chrono::system_clock::now() + 20s);
+  }
+  grpc::Status Resolve() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    v1::ResolveResponse response;
+    return v1::Replication::NewStub(DialAsNobody())->Resolve(&context, {}, &response);
+  }
+  grpc::Status GetManifest() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    v1::GetManifestResponse response;
+    return v1::Replication::NewStub(DialAsNobody())->GetManifest(&context, {}, &response);
+  }
+  grpc::Status Sync() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    const auto stub = v1::Replication::NewStub(DialAsNobody());
+    return stub->Sync(&context)->Finish();
+  }
+  grpc::Status ReadBlob() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    const auto stub = v1::Replication::NewStub(DialAsNobody());
+    return stub->ReadBlob(&context, {})->Finish();
+  }
+  grpc::Status Enroll(const std::string& more_metadata = "") {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    context.AddMetadata("more", more_metadata);
+    v1::EnrollResponse response;
+    return v1::Enrollment::NewStub(DialAsNobody())->Enroll(&context, {}, &response);
+  }
+
+  IoThread io_;
+  BlockingPool pool_{"fleet", 1, 1};
+  TaskGroup tasks_{io_.executor(), Log::Nowhere()};
+  Metrics metrics_;
+  NodeDirectory nodes_;
+  std::unique_ptr<DiskBlobStore> bytes_ =
+      *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
+  Blobs blobs_{*meta_, *bytes_, clock_, Log::Nowhere(), 0};
+  store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
+  std::unique_ptr<FleetServer> server_;
+};
+
+TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
+  Start();
+  std::latch release(1);
+  std::latch blocked(1);
+  ASSERT_TRUE(pool_.Post([&] {
+    blocked.count_down();
+    release.wait();
+  }));
+  blocked.wait();
+  ASSERT_TRUE(pool_.Post([] {}));  // now the pool is full
+  EXPECT_EQ(Resolve().error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_EQ(GetManifest().error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_EQ(Sync().error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_EQ(ReadBlob().error_code(), grpc::UNAUTHENTICATED);
+  release.count_down();
+}
+
+TEST_F(FleetServerTest, MetadataIsBounded) {
+  Start();
+  EXPECT_EQ(Enroll(std::string(1000, 'a')).error_code(), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(Enroll(std::string(12'000, 'a')).error_code(), grpc::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(FleetServerTest, AConnectionThatSaysNothingIsClosed) {
+  Start({.handshake = 200ms});
+  const std::string address = server_->address();
+  net::io_context context;
+  net::ip::tcp::socket silent(context);
+  silent.connect({net::ip::make_address("127.0.0.1"),
+                  static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)))});
+  const timeval patience{.tv_sec = 20, .tv_usec = 0};
+  ::setsockopt(silent.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  std::array<char, 4096> bytes{};
+  ssize_t received = 0;
+  do {
+    received = ::recv(silent.native_handle(), bytes.data(), bytes.size(), 0);
+  } while (received > 0);
+  EXPECT_TRUE(received == 0 || errno == ECONNRESET) << "it was still open after 20 s";
+}
+
+}  // namespace
+}  // namespace outport::store
