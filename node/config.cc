@@ -23,12 +23,8 @@ Result<Config> ReadConfig(Settings settings) {
 }  // namespace
 
 Result<Config> LoadConfig(const std::string& path) {
-  Result<Settings> settings = Settings::Load(path);
-  if (!settings.has_value() && settings.error().code == ErrorCode::kNotFound) {
-    settings.error().message += "; 'outport-node join' writes one";
-  }
-  if (!settings.has_value()) return std::move(settings).error();
-  return ReadConfig(*std::move(settings));
+  TRY(Settings settings, Settings::Load(path, "outport-node join"));
+  return ReadConfig(std::move(settings));
 }
 
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name) {

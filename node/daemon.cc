@@ -8,6 +8,7 @@
 #include "node/mirror.h"
 #include "node/sync_client.h"
 #include "registry/base/io_threads.h"
+#include "registry/base/settings.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_server.h"
 #include "registry/storage/disk_blob_store.h"
@@ -23,14 +24,7 @@ constexpr size_t kSyncQueue = 64;
 constexpr size_t kBlobConnections = 4;
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{12};  // longer than any call to the store
-
-// Says which key of the configuration an address stands at.
-Result<void> NameKey(Result<void> listening, std::string_view key) {
-  if (listening.has_value()) return listening;
-  listening.error().message +=
-      "; choose another " + std::string(key) + ", or stop what listens there";
-  return listening;
-}
+constexpr std::chrono::seconds kCutWait{3};
 
 // What is opened before anything runs.
 struct Opened {
@@ -49,16 +43,14 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   return Opened{std::move(credentials), std::move(lock), std::move(meta), std::move(blobs)};
 }
 
-}  // namespace
-
 // Members in the order of their dependence: what is above outlives what is below.
-struct Daemon::Body {
-  Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
-       std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r, std::string version);
+struct NodeDaemon final : Daemon {
+  NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+             std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r, std::string version);
 
   Result<void> Start();
   void Run();
-  void Stop();
+  Result<void> Stop() override;
   Readiness Ready() const;
   Mirror::Parts MirrorParts();
 
@@ -87,9 +79,9 @@ struct Daemon::Body {
   std::atomic<bool> stopping = false;
 };
 
-Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
-                   std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r,
-                   std::string version)
+NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+                       std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r,
+                       std::string version)
     : config(c),
       log(l),
       files(std::move(f)),
@@ -110,7 +102,7 @@ Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSyste
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
-Mirror::Parts Daemon::Body::MirrorParts() {
+Mirror::Parts NodeDaemon::MirrorParts() {
   std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
   for (size_t i = 0; i < kBlobConnections; ++i) {
     blob_channels.push_back(rpc::Dial(config.store, opened.credentials.identity, true));
@@ -130,7 +122,7 @@ Mirror::Parts Daemon::Body::MirrorParts() {
                        .store_is_connected = [this] { return sync.IsConnected(); }};
 }
 
-Result<void> Daemon::Body::Start() {
+Result<void> NodeDaemon::Start() {
   TRY_VOID(mirror.Recover());
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
@@ -143,29 +135,34 @@ Result<void> Daemon::Body::Start() {
   return {};
 }
 
-void Daemon::Body::Run() {
+void NodeDaemon::Run() {
   io.Start();
   sync.Start();
   registry_server.Start();
   operations.Start();
 }
 
-void Daemon::Body::Stop() {
+Result<void> NodeDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
   registry_server.Stop(std::chrono::steady_clock::now() + kDrain);
   mirror.Stop();
   sync.Stop();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
-    log.Warning("tasks cut off", {{"count", tasks.Count()}});
+    log.Warning("tasks are cut off", {{"count", tasks.Count()}});
+    tasks.Cancel();
+    if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kCutWait)) {
+      return TasksLeft(tasks.Count());
+    }
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &sync_pool, &passwords}) pool->Stop();
   io.Stop();
   log.Info("stopped");
+  return {};
 }
 
-Readiness Daemon::Body::Ready() const {
+Readiness NodeDaemon::Ready() const {
   Readiness readiness;
   if (stopping) readiness.reasons.push_back("the node is stopping");
   if (clock.Wall() >= opened.credentials.server_ends) {
@@ -193,22 +190,19 @@ Readiness Daemon::Body::Ready() const {
   return readiness;
 }
 
-Daemon::Daemon(std::unique_ptr<Body> body) : body_(std::move(body)) {}
-Daemon::~Daemon() = default;
+}  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const std::string& version) {
+Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::string& version) {
   const Log log = Log::ToStandardError(config.log_level);
   auto files = std::make_unique<PosixFileSystem>();
   TRY(Opened opened, Open(config, *files, log));
   auto users = std::make_unique<UserDirectory>();
   TRY(auto replica, Replica::Open(*opened.meta, *users));
-  auto body = std::make_unique<Body>(config, log, std::move(files), std::move(opened),
-                                     std::move(users), std::move(replica), version);
-  TRY_VOID(body->Start());
-  return std::unique_ptr<Daemon>(new Daemon(std::move(body)));
+  auto daemon = std::make_unique<NodeDaemon>(config, log, std::move(files), std::move(opened),
+                                             std::move(users), std::move(replica), version);
+  TRY_VOID(daemon->Start());
+  return daemon;
 }
-
-void Daemon::Stop() { body_->Stop(); }
 
 Result<void> CheckNode(const Config& config) {
   TRY(const Credentials credentials, LoadCredentials(config.data));

@@ -24,11 +24,7 @@ Result<void> Check(const std::string& path) {
 
 Result<void> Serve(const std::string& path) {
   TRY(const Config config, LoadConfig(path));
-  EndingSignals signals;  // before any thread is made
-  TRY(const std::unique_ptr<Daemon> daemon, Daemon::Start(config, OUTPORT_VERSION));
-  signals.Wait();
-  daemon->Stop();
-  return {};
+  return RunUntilSignal([&config] { return StartNode(config, OUTPORT_VERSION); });
 }
 
 int Main(int argc, char** argv) {

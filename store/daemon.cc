@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "registry/base/io_threads.h"
+#include "registry/base/settings.h"
 #include "registry/base/task_group.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_server.h"
@@ -52,14 +53,6 @@ Result<std::shared_ptr<ServerTlsContext>> MakeTls(const Config& config,
                                        config.PkiFolder().native());
 }
 
-// Says which key of the configuration an address stands at.
-Result<void> NameKey(Result<void> listening, std::string_view key) {
-  if (listening.has_value()) return listening;
-  listening.error().message +=
-      "; choose another " + std::string(key) + ", or stop what listens there";
-  return listening;
-}
-
 // What is opened before anything runs.
 struct Opened {
   FolderLock lock;
@@ -86,18 +79,15 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
                 *std::move(store), std::move(authority), std::move(tls)};
 }
 
-}  // namespace
-
 // Members in the order of their dependence: what is above outlives what is below.
-struct Daemon::Body {
-  Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
-       std::string version);
+struct StoreDaemon final : Daemon {
+  StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+              std::string version);
 
   Result<void> Start();
   void Run();
-  void Stop();
+  Result<void> Stop() override;
   Readiness Ready() const;
-
   FleetServer::Parts FleetParts(std::string version);
 
   const Config config;
@@ -129,8 +119,8 @@ struct Daemon::Body {
   std::atomic<bool> stopping = false;
 };
 
-Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
-                   std::string version)
+StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f,
+                         Opened o, std::string version)
     : config(c),
       log(l),
       files(std::move(f)),
@@ -160,7 +150,7 @@ Daemon::Body::Body(const Config& c, const Log& l, std::unique_ptr<PosixFileSyste
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
-FleetServer::Parts Daemon::Body::FleetParts(std::string version) {
+FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   const std::string& domain = opened.store.domain();
   const std::string& epoch = opened.store.epoch();
   return FleetServer::Parts{
@@ -172,7 +162,7 @@ FleetServer::Parts Daemon::Body::FleetParts(std::string version) {
       .enrollment = {accounts.invitations, fleet_pool, clock, metrics}};
 }
 
-Result<void> Daemon::Body::Start() {
+Result<void> StoreDaemon::Start() {
   TRY_VOID(opened.blobs->DiscardUncommitted());
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(accounts.users.Load());
@@ -192,7 +182,7 @@ Result<void> Daemon::Body::Start() {
   return {};
 }
 
-void Daemon::Body::Run() {
+void StoreDaemon::Run() {
   io.Start();
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
@@ -200,7 +190,7 @@ void Daemon::Body::Run() {
   operations.Start();
 }
 
-void Daemon::Body::Stop() {
+Result<void> StoreDaemon::Stop() {
   const auto deadline = std::chrono::steady_clock::now() + kDrain;
   stopping = true;
   log.Info("stopping");
@@ -209,15 +199,16 @@ void Daemon::Body::Stop() {
   fleet.Stop(std::chrono::system_clock::now() + kLastWait);
   tasks.Cancel();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
-    log.Warning("tasks cut off", {{"count", tasks.Count()}});
+    return TasksLeft(tasks.Count());
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
   io.Stop();
   log.Info("stopped");
+  return {};
 }
 
-Readiness Daemon::Body::Ready() const {
+Readiness StoreDaemon::Ready() const {
   Readiness readiness;
   if (stopping) readiness.reasons.push_back("the store is stopping");
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
@@ -230,19 +221,17 @@ Readiness Daemon::Body::Ready() const {
   return readiness;
 }
 
-Daemon::Daemon(std::unique_ptr<Body> body) : body_(std::move(body)) {}
-Daemon::~Daemon() = default;
+}  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const std::string& version) {
+Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version) {
   const Log log = Log::ToStandardError(config.log_level);
   auto files = std::make_unique<PosixFileSystem>();
   TRY(Opened opened, Open(config, *files, log));
-  auto body = std::make_unique<Body>(config, log, std::move(files), std::move(opened), version);
-  TRY_VOID(body->Start());
-  return std::unique_ptr<Daemon>(new Daemon(std::move(body)));
+  auto daemon =
+      std::make_unique<StoreDaemon>(config, log, std::move(files), std::move(opened), version);
+  TRY_VOID(daemon->Start());
+  return daemon;
 }
-
-void Daemon::Stop() { body_->Stop(); }
 
 Result<void> CheckStore(const Config& config) {
   std::error_code ignored;

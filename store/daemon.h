@@ -3,32 +3,17 @@
 #include <memory>
 #include <string>
 
+#include "registry/base/process.h"
 #include "registry/base/result.h"
 #include "store/config.h"
 
 namespace outport::store {
 
 // A running store: the registry's port, the fleet's port and the operations port over one data
-// folder. Everything that can be wrong with the configuration, the folder or the ports is told by
-// Start.
-class Daemon {
- public:
-  // Opens the data folder, settles what an earlier process left, binds the ports and serves. The
-  // error names the thing and the mend. Blocks.
-  static Result<std::unique_ptr<Daemon>> Start(const Config& config, const std::string& version);
-  // REQUIRES: Stop() was called.
-  ~Daemon();
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
-
-  // Stops accepting, finishes what is in flight up to a deadline, then ends everything. Blocks.
-  void Stop();
-
- private:
-  struct Body;
-  explicit Daemon(std::unique_ptr<Body> body);
-  std::unique_ptr<Body> body_;
-};
+// folder. Opens the folder, settles what an earlier process left, binds the ports and serves.
+// Everything that can be wrong with the configuration, the folder or the ports is told here: the
+// error names the thing and the mend. Blocks.
+Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version);
 
 // What `serve` would find wrong, without taking the data folder or the ports.
 Result<void> CheckStore(const Config& config);

@@ -46,12 +46,9 @@ int Serve(const std::string& path) {
   ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its errors reach us as values
   const Result<Config> config = LoadConfig(path);
   if (!config.has_value()) return Fail(config.error());
-  EndingSignals signals;  // before any thread is made
-  Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*config, OUTPORT_VERSION);
-  if (!daemon.has_value()) return Fail(daemon.error());
-  signals.Wait();
-  (*daemon)->Stop();
-  return 0;
+  const Result<void> served =
+      RunUntilSignal([&config] { return StartStore(*config, OUTPORT_VERSION); });
+  return served.has_value() ? 0 : Fail(served.error());
 }
 
 void AddInit(CLI::App& app, InitOptions& options, std::string& data) {

@@ -2,6 +2,11 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "registry/base/log.h"
 
 namespace outport {
 
@@ -28,6 +33,23 @@ void EndingSignals::Wait() {
   int signal_number = 0;
   sigwait(&signals_, &signal_number);
   pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
+}
+
+Error TasksLeft(size_t count) {
+  return Error{ErrorCode::kDeadlineExceeded, std::to_string(count) + " tasks do not end"};
+}
+
+Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start) {
+  EndingSignals signals;
+  TRY(const std::unique_ptr<Daemon> daemon, start());
+  signals.Wait();
+  const Result<void> stopped = daemon->Stop();
+  if (!stopped.has_value()) {
+    Log::ToStandardError(LogLevel::kError)
+        .Error("ends with work under way", {{"cause", stopped.error().message}});
+    ::_exit(1);
+  }
+  return {};
 }
 
 }  // namespace outport

@@ -2,6 +2,11 @@
 
 #include <signal.h>
 
+#include <functional>
+#include <memory>
+
+#include "registry/base/result.h"
+
 namespace outport {
 
 // What a daemon's main does before anything else: large buffers go back to the system when they are
@@ -20,5 +25,22 @@ class EndingSignals {
  private:
   sigset_t signals_;
 };
+
+// What serves until a signal ends it. Destroyed after Stop(), or without it when it never served.
+class Daemon {
+ public:
+  virtual ~Daemon() = default;
+  // Stops accepting, finishes what is in flight up to a deadline, then ends everything. An error
+  // names what did not end: that still uses what the daemon owns. Blocks.
+  virtual Result<void> Stop() = 0;
+};
+
+// Why Stop() gave up.
+Error TasksLeft(size_t count);
+
+// Starts a daemon, waits for SIGTERM or SIGINT, and stops it. What will not end is not waited for,
+// and nothing that it may use is destroyed: then the process ends here, at once, with exit code 1.
+// REQUIRES: no thread was made before.
+Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start);
 
 }  // namespace outport

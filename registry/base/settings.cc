@@ -108,8 +108,11 @@ Settings::Settings(std::shared_ptr<Document> document, std::unique_ptr<Node> nod
 Settings::~Settings() = default;
 Settings::Settings(Settings&&) noexcept = default;
 
-Result<Settings> Settings::Load(const std::string& path) {
+Result<Settings> Settings::Load(const std::string& path, std::string_view made_by) {
   auto text = ReadWholeFile(path);
+  if (!text.has_value() && text.error().code == ErrorCode::kNotFound && !made_by.empty()) {
+    text.error().message += "; '" + std::string(made_by) + "' writes one";
+  }
   if (!text.has_value()) return std::move(text).error().Within("reading the configuration");
   return Parse(*text, path);
 }
@@ -269,6 +272,13 @@ Result<void> Settings::Finish() {
   for (const auto& [line, problem] : document_->problems)
     all += (all.empty() ? "" : "\n") + problem;
   return Error{ErrorCode::kInvalidArgument, all};
+}
+
+Result<void> NameKey(Result<void> listening, std::string_view key) {
+  if (listening.has_value()) return listening;
+  listening.error().message +=
+      "; choose another " + std::string(key) + ", or stop what listens there";
+  return listening;
 }
 
 }  // namespace outport

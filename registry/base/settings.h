@@ -25,7 +25,8 @@ namespace outport {
 // A Settings and its sections share their problems. For one thread.
 class Settings {
  public:
-  static Result<Settings> Load(const std::string& path);
+  // `made_by`: the command that writes such a file, told when there is none.
+  static Result<Settings> Load(const std::string& path, std::string_view made_by = "");
   static Result<Settings> Parse(const std::string& text, const std::string& file_name);
 
   std::string RequiredString(std::string_view key);
@@ -68,5 +69,8 @@ class Settings {
 // What Size() and Duration() accept, for command lines. kInvalidArgument names the text.
 Result<uint64_t> ParseSize(std::string_view text);
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
+
+// What came of listening: an error says which key of the configuration names the address.
+Result<void> NameKey(Result<void> listening, std::string_view key);
 
 }  // namespace outport
