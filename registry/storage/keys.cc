@@ -34,24 +34,28 @@ std::string ManifestOf(const RepositoryName& repository, const Digest& digest) {
 
 std::string Content(const Digest& digest) { return Join("content/", {digest.ToString()}); }
 
+std::string Holder(const Digest& digest, const RepositoryName& repository) {
+  return HoldersOf(digest) + repository.ToString();
+}
+
 std::string Link(const RepositoryName& repository, const Digest& digest) {
   return Join(kLinks, {repository.ToString(), digest.ToString()});
 }
 
 std::string Linked(const Digest& digest, const RepositoryName& repository) {
-  return Join("linked/", {digest.ToString(), repository.ToString()});
+  return LinkedIn(digest) + repository.ToString();
 }
 
 std::string Blob(const Digest& digest) { return Join(kBlobs, {digest.ToString()}); }
 
 std::string ReferenceOf(const Digest& child, const RepositoryName& repository,
                         const Digest& parent) {
-  return Join("reference/", {child.ToString(), repository.ToString(), parent.ToString()});
+  return ReferencesTo(child, repository) + parent.ToString();
 }
 
 std::string Referrer(const RepositoryName& repository, const Digest& subject,
                      const Digest& digest) {
-  return Join("referrer/", {repository.ToString(), subject.ToString(), digest.ToString()});
+  return ReferrersOf(repository, subject) + digest.ToString();
 }
 
 std::string Intent(std::string_view object) { return Join(kIntents, {object}); }
@@ -74,6 +78,17 @@ std::string TagsOf(const RepositoryName& repository) {
 
 std::string TagsOn(const RepositoryName& repository, const Digest& digest) {
   return Join("tagged/", {repository.ToString(), digest.ToString(), ""});
+}
+
+std::string HoldersOf(const Digest& digest) { return Join("holder/", {digest.ToString(), ""}); }
+std::string LinkedIn(const Digest& digest) { return Join("linked/", {digest.ToString(), ""}); }
+
+std::string ReferencesTo(const Digest& child, const RepositoryName& repository) {
+  return Join("reference/", {child.ToString(), repository.ToString(), ""});
+}
+
+std::string ReferrersOf(const RepositoryName& repository, const Digest& subject) {
+  return Join(kReferrers, {repository.ToString(), subject.ToString(), ""});
 }
 
 std::string_view After(std::string_view key, std::string_view prefix) {

@@ -16,6 +16,7 @@
 //   tagged/<repo>\0<digest>\0<tag>             the tags of a manifest
 //   manifest/<repo>\0<digest>                  [ManifestRow]  manifest visible in the repository
 //   content/<digest>                           the exact bytes of a manifest
+//   holder/<digest>\0<repo>                    the way back: a repository that needs these bytes
 //   link/<repo>\0<digest>                      [LinkRow]      blob visible in the repository
 //   linked/<digest>\0<repo>                    the way back
 //   blob/<digest>                              [BlobRow]
@@ -43,6 +44,7 @@ std::string TagOf(const RepositoryName& repository, const Tag& tag);
 std::string Tagged(const RepositoryName& repository, const Digest& digest, const Tag& tag);
 std::string ManifestOf(const RepositoryName& repository, const Digest& digest);
 std::string Content(const Digest& digest);
+std::string Holder(const Digest& digest, const RepositoryName& repository);
 std::string Link(const RepositoryName& repository, const Digest& digest);
 std::string Linked(const Digest& digest, const RepositoryName& repository);
 std::string Blob(const Digest& digest);
@@ -63,6 +65,7 @@ inline constexpr std::string_view kRepositories = "repository/";
 inline constexpr std::string_view kTags = "tag/";
 inline constexpr std::string_view kManifests = "manifest/";
 inline constexpr std::string_view kLinks = "link/";
+inline constexpr std::string_view kReferrers = "referrer/";
 inline constexpr std::string_view kBlobs = "blob/";
 inline constexpr std::string_view kIntents = "intent/";
 inline constexpr std::string_view kUsers = "user/";
@@ -72,6 +75,11 @@ inline constexpr std::string_view kInvitations = "invitation/";
 inline constexpr std::string_view kCachedBlobs = "cached/";
 std::string TagsOf(const RepositoryName& repository);                        // tag/<repo>\0
 std::string TagsOn(const RepositoryName& repository, const Digest& digest);  // tagged/…\0…\0
+std::string HoldersOf(const Digest& digest);                                 // holder/…\0
+std::string LinkedIn(const Digest& digest);                                  // linked/…\0
+// reference/<child>\0<repo>\0 and referrer/<repo>\0<subject>\0.
+std::string ReferencesTo(const Digest& child, const RepositoryName& repository);
+std::string ReferrersOf(const RepositoryName& repository, const Digest& subject);
 
 // The part of `key` behind `prefix`: the tag of a tag row, the name of a repository row.
 std::string_view After(std::string_view key, std::string_view prefix);

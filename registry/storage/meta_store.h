@@ -19,11 +19,13 @@ struct KeyValue {
 };
 
 // Which rows a scan returns: keys that begin with `prefix` and are greater than `after` (empty:
-// from the first), in byte order, at most `limit` of them.
+// from the first), in byte order, at most `limit` of them. The row whose key and value take the
+// sum past `limit_bytes` is the last; where rows may be large, an end is known by no row at all.
 struct ScanRange {
   std::string prefix = {};
   std::string after = {};
   size_t limit = 1000;
+  size_t limit_bytes = SIZE_MAX;
 };
 
 // A point of the change log: the number of the last record, and a hash that runs over all records

@@ -27,6 +27,7 @@ ScanBounds::ScanBounds(const ScanRange& range, const rocksdb::Snapshot* snapshot
       start_(range.after.empty() ? range.prefix
                                  : std::max(range.prefix, range.after + std::string(1, '\0'))),
       limit_(range.limit),
+      limit_bytes_(range.limit_bytes),
       end_(EndOfPrefix(range.prefix)),
       end_slice_(end_) {
   options_.snapshot = snapshot;
@@ -35,9 +36,12 @@ ScanBounds::ScanBounds(const ScanRange& range, const rocksdb::Snapshot* snapshot
 
 Result<std::vector<KeyValue>> ScanBounds::Read(rocksdb::Iterator& iterator) const {
   std::vector<KeyValue> rows;
+  size_t bytes = 0;
   for (iterator.Seek(start_); rows.size() < limit_ && iterator.Valid(); iterator.Next()) {
     if (!iterator.key().starts_with(prefix_)) break;
     rows.push_back({iterator.key().ToString(), iterator.value().ToString()});
+    bytes += rows.back().key.size() + rows.back().value.size();
+    if (bytes > limit_bytes_) break;
   }
   if (!iterator.status().ok()) return RocksError(iterator.status(), "scanning the metadata");
   return rows;

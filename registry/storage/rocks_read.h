@@ -35,6 +35,7 @@ class ScanBounds {
   const std::string prefix_;
   const std::string start_;
   const size_t limit_;
+  const size_t limit_bytes_;
   const std::string end_;
   const rocksdb::Slice end_slice_;
   rocksdb::ReadOptions options_;

@@ -183,6 +183,23 @@ TEST_P(MetaStoreContract, ScansGoOnAfterAKey) {
   EXPECT_EQ(Keys(store(), {.prefix = "k/", .limit = 0}), "");
 }
 
+TEST_P(MetaStoreContract, ScansEndWithTheRowThatPassesTheBytes) {
+  const auto transaction = store().Begin();
+  for (const char* key : {"k/a", "k/b", "k/c", "k/d"}) {
+    ASSERT_TRUE(transaction->Put(key, std::string(1000, 'v')).has_value());
+  }
+  const auto look = [](auto& where) {
+    EXPECT_EQ(where.Scan({.prefix = "k/", .limit_bytes = 0})->size(), 1u) << "at least one";
+    EXPECT_EQ(where.Scan({.prefix = "k/", .limit_bytes = 1002})->size(), 1u);
+    EXPECT_EQ(where.Scan({.prefix = "k/", .limit_bytes = 1500})->size(), 2u);
+    EXPECT_EQ(where.Scan({.prefix = "k/", .after = "k/b", .limit_bytes = 1500})->size(), 2u);
+    EXPECT_EQ(where.Scan({.prefix = "k/", .limit = 1, .limit_bytes = 1500})->size(), 1u);
+  };
+  look(*transaction);
+  ASSERT_TRUE(transaction->Commit().has_value());
+  look(store());
+}
+
 TEST_P(MetaStoreContract, SnapshotDoesNotChange) {
   Put("a", "1", {"one"});
   const auto snapshot = store().Snapshot();

@@ -22,9 +22,12 @@ class MemoryMetaStore final : public MetaStore {
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
     MutexLock lock(mutex_);
     std::vector<KeyValue> found;
+    size_t bytes = 0;
     for (const auto& [key, value] : rows_) {
-      if (found.size() == range.limit) break;
-      if (key.starts_with(range.prefix) && key > range.after) found.push_back({key, value});
+      if (found.size() == range.limit || bytes > range.limit_bytes) break;
+      if (!key.starts_with(range.prefix) || key <= range.after) continue;
+      found.push_back({key, value});
+      bytes += key.size() + value.size();
     }
     return found;
   }

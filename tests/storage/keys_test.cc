@@ -29,6 +29,7 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::Tagged(repository, d1, tag), "tagged/a/b|" + d1_text + "|v1"},
       {keys::ManifestOf(repository, d1), "manifest/a/b|" + d1_text},
       {keys::Content(d1), "content/" + d1_text},
+      {keys::Holder(d1, repository), "holder/" + d1_text + "|a/b"},
       {keys::Link(repository, d1), "link/a/b|" + d1_text},
       {keys::Linked(d1, repository), "linked/" + d1_text + "|a/b"},
       {keys::Blob(d1), "blob/" + d1_text},
@@ -42,6 +43,10 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::Cached(d1), "cached/" + d1_text},
       {keys::TagsOf(repository), "tag/a/b|"},
       {keys::TagsOn(repository, d1), "tagged/a/b|" + d1_text + "|"},
+      {keys::HoldersOf(d1), "holder/" + d1_text + "|"},
+      {keys::LinkedIn(d1), "linked/" + d1_text + "|"},
+      {keys::ReferencesTo(d1, repository), "reference/" + d1_text + "|a/b|"},
+      {keys::ReferrersOf(repository, d1), "referrer/a/b|" + d1_text + "|"},
   };
   for (const auto& c : kCases) EXPECT_EQ(Visible(c.key), c.expected);
 }
