@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "registry/service/listing.h"
 #include "registry/storage/keys.h"
 #include "store/repositories.h"
 
@@ -33,26 +34,18 @@ Result<Page> Catalog::Tags(const RepositoryName& repository, const PageRequest& 
   return found;
 }
 
-Result<Page> Catalog::Repositories(
-    const PageRequest& page, const std::function<bool(const RepositoryName&)>& visible) const {
-  constexpr size_t kBatch = 500;
-  ScanRange range = RangeAfter(std::string(keys::kRepositories), page.last, kBatch);
-  Page found;
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
-    for (const KeyValue& row : rows) {
-      TRY(const RepositoryName name,
-          RepositoryName::Parse(keys::After(row.key, keys::kRepositories)));
-      if (!visible(name)) continue;
-      if (found.items.size() == page.limit) {
-        found.more = true;
-        return found;
-      }
-      found.items.push_back(name.ToString());
-    }
-    if (rows.size() < kBatch) return found;
-    range.after = rows.back().key;
-  }
+Result<Page> Catalog::Repositories(const PageRequest& page, const Visible& visible) const {
+  const auto scan = [this](const std::string& prefix, const std::string& after,
+                           size_t limit) -> Result<std::vector<std::string>> {
+    const std::string all(keys::kRepositories);
+    TRY(const std::vector<KeyValue> rows,
+        meta_.Scan(
+            {.prefix = all + prefix, .after = after.empty() ? "" : all + after, .limit = limit}));
+    std::vector<std::string> names;
+    for (const KeyValue& row : rows) names.emplace_back(keys::After(row.key, all));
+    return names;
+  };
+  return ListVisible(visible, page, scan);
 }
 
 }  // namespace outport::store

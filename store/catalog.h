@@ -1,7 +1,5 @@
 #pragma once
 
-#include <functional>
-
 #include "registry/base/result.h"
 #include "registry/service/registry.h"
 #include "registry/storage/meta_store.h"
@@ -16,8 +14,7 @@ class Catalog {
   // kNameUnknown.
   Result<Page> Tags(const RepositoryName& repository, const PageRequest& page) const;
   // Only repositories that `visible` accepts; it is called on this thread.
-  Result<Page> Repositories(const PageRequest& page,
-                            const std::function<bool(const RepositoryName&)>& visible) const;
+  Result<Page> Repositories(const PageRequest& page, const Visible& visible) const;
 
  private:
   const MetaStore& meta_;

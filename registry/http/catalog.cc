@@ -14,10 +14,7 @@ net::awaitable<Result<void>> GetCatalog(Registry& registry, const Request& reque
   CO_TRY(const PageRequest wanted, ParsePage(request.route));
   Page page;
   if (wanted.limit > 0) {
-    const std::function<bool(const RepositoryName&)> visible =
-        [&user = request.user](const RepositoryName& repository) {
-          return user.Allows(Action::kPull, repository);
-        };
+    const Visible visible = VisibleTo(request.user);
     CO_TRY(page, co_await registry.ListRepositories(request.caller, wanted, visible));
   }
   if (page.more && !page.items.empty()) {

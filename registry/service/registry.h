@@ -3,7 +3,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "registry/oci/digest.h"
 #include "registry/oci/manifest.h"
 #include "registry/oci/name.h"
+#include "registry/service/visible.h"
 
 namespace outport {
 
@@ -32,9 +32,6 @@ struct Caller {
   // older. kUnavailable where that cannot be had.
   uint64_t min_sequence = 0;
 };
-
-// Which repositories the caller may pull from.
-using Visible = std::function<bool(const RepositoryName&)>;
 
 // How old an answer from a replica may be. Absent: it is the store's own, or provably fresh enough.
 struct Staleness {

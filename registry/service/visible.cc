@@ -1,0 +1,36 @@
+#include "registry/service/visible.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace outport {
+
+std::vector<NameRange> Visible::Disjoint(std::vector<NameRange> ranges) {
+  std::ranges::sort(ranges, {}, [](const NameRange& range) {
+    return std::tuple<const std::string&, bool>(range.prefix, range.exact);
+  });
+  std::vector<NameRange> kept;
+  const NameRange* widest = nullptr;  // the last that is no single name: what it holds follows it
+  for (NameRange& range : ranges) {
+    if (widest != nullptr && range.prefix.starts_with(widest->prefix)) continue;
+    if (!kept.empty() && kept.back().exact && range.exact && kept.back().prefix == range.prefix) {
+      continue;
+    }
+    if (!range.exact) widest = &range;
+    kept.push_back(range);
+  }
+  return kept;
+}
+
+Visible VisibleTo(const User& user) {
+  std::vector<NameRange> ranges;
+  for (const Grant& grant : user.grants) {
+    if (!grant.actions.contains(Action::kPull)) continue;
+    const size_t star = grant.pattern.find('*');
+    ranges.push_back({grant.pattern.substr(0, star), star == std::string::npos});
+  }
+  auto accepts = [&user](const RepositoryName& name) { return user.Allows(Action::kPull, name); };
+  return Visible(std::move(accepts), std::move(ranges));
+}
+
+}  // namespace outport

@@ -1,0 +1,55 @@
+#include "registry/service/visible.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace outport {
+namespace {
+
+using testing::ElementsAre;
+
+RepositoryName Name(const std::string& text) { return *RepositoryName::Parse(text); }
+
+User UserWith(const std::vector<std::string>& grants) {
+  User user{.name = "ann", .password_hash = "", .grants = {}};
+  for (const std::string& text : grants) user.grants.push_back(*ParseGrant(text));
+  return user;
+}
+
+// "prefix*" for names that begin so, "name" for one.
+std::vector<std::string> Ranges(const Visible& visible) {
+  std::vector<std::string> texts;
+  for (const NameRange& range : visible.ranges()) {
+    texts.push_back(range.prefix + (range.exact ? "" : "*"));
+  }
+  return texts;
+}
+
+TEST(Visible, WhateverIsCallableAcceptsAnywhere) {
+  const Visible visible = [](const RepositoryName& name) { return name.ToString() == "a"; };
+  EXPECT_THAT(Ranges(visible), ElementsAre("*"));
+  EXPECT_TRUE(visible(Name("a")));
+  EXPECT_FALSE(visible(Name("b")));
+}
+
+TEST(Visible, AUsersRangesAreWhatItsPullPatternsBeginWith) {
+  const User user = UserWith({"pull:team/**", "pull,push:lib/app", "push:other/**", "pull:x*/y"});
+  const Visible visible = VisibleTo(user);
+  EXPECT_THAT(Ranges(visible), ElementsAre("lib/app", "team/*", "x*"));
+  EXPECT_TRUE(visible(Name("team/a/b")));
+  EXPECT_TRUE(visible(Name("lib/app")));
+  EXPECT_FALSE(visible(Name("lib/app2")));
+  EXPECT_FALSE(visible(Name("other/a")));
+}
+
+TEST(Visible, RangesWithinOthersGo) {
+  EXPECT_THAT(Ranges(VisibleTo(UserWith({"pull:b/c/**", "pull:b/**", "pull:b/c", "pull:a",
+                                         "pull:a/**", "pull:a", "pull:b"}))),
+              ElementsAre("a", "a/*", "b", "b/*"));
+  EXPECT_THAT(Ranges(VisibleTo(UserWith({"pull:team", "pull:team*"}))), ElementsAre("team*"));
+  EXPECT_THAT(Ranges(VisibleTo(UserWith({"pull:team/**", "pull"}))), ElementsAre("*"));
+  EXPECT_THAT(Ranges(VisibleTo(UserWith({}))), ElementsAre());
+}
+
+}  // namespace
+}  // namespace outport
