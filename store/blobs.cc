@@ -38,24 +38,6 @@ Error Unknown(const RepositoryName& repository, const Digest& digest, const std:
                {digest.ToString()}};
 }
 
-// Makes the blob visible in the repository; the change is appended only if it was not.
-Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Digest& digest, uint64_t size_bytes, int64_t now_ms) {
-  const std::string key = keys::Link(repository, digest);
-  TRY(const bool linked, HasRow(transaction, key));
-  if (linked) return {};
-  v1::Change change;
-  v1::Change::BlobLinked& link = *change.mutable_link();
-  link.set_repository(repository.ToString());
-  link.set_digest(digest.ToString());
-  link.mutable_row()->set_size_bytes(size_bytes);
-  TRY_VOID(WriteRow(transaction, key, link.row()));
-  TRY_VOID(transaction.Put(keys::Linked(digest, repository), {}));
-  TRY_VOID(EnsureRepository(transaction, repository, now_ms));
-  AppendChange(transaction, change);
-  return {};
-}
-
 }  // namespace
 
 bool TouchBlob(v1::BlobRow& row, int64_t now_ms) {
@@ -132,6 +114,11 @@ Result<bool> Blobs::HasUsableCopy(const Digest& digest, std::string& unusable_ob
   if (bytes_.Open(LocationOf(*row)).has_value()) return true;
   unusable_object = row->object();
   return false;
+}
+
+Result<bool> Blobs::HasBytes(const Digest& digest) const {
+  std::string unusable_object;
+  return HasUsableCopy(digest, unusable_object);
 }
 
 Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,

@@ -50,6 +50,9 @@ class Blobs {
   Result<Located> Locate(const RepositoryName& repository, const Digest& digest) const;
   Result<Opened> Open(const RepositoryName& repository, const Digest& digest);
 
+  // Whether the blob's bytes are on the disk, wherever it is linked.
+  Result<bool> HasBytes(const Digest& digest) const;
+
   // Commits what `writer` holds as `digest` and links it in the repository, which is made if it is
   // new. Bytes that are here already are linked, not stored again. kDigestInvalid if the bytes hash
   // otherwise. Durable. The writer can only be destroyed afterwards.

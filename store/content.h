@@ -7,7 +7,9 @@
 #include "registry/storage/meta_store.h"
 #include "store/blobs.h"
 #include "store/catalog.h"
+#include "store/links.h"
 #include "store/manifests.h"
+#include "store/referrers.h"
 
 namespace outport::store {
 
@@ -19,10 +21,16 @@ struct Content {
   // `headroom_bytes` of the disk are kept free of pushes.
   Content(MetaStore& meta, BlobStore& bytes, const Clock& clock, const Log& log,
           uint64_t headroom_bytes = 0)
-      : blobs(meta, bytes, clock, log, headroom_bytes), manifests(meta, clock), catalog(meta) {}
+      : blobs(meta, bytes, clock, log, headroom_bytes),
+        links(meta, blobs, clock),
+        manifests(meta, clock),
+        referrers(meta),
+        catalog(meta) {}
 
   Blobs blobs;
+  Links links;
   Manifests manifests;
+  Referrers referrers;
   Catalog catalog;
 };
 

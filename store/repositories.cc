@@ -27,4 +27,21 @@ Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName
   return {};
 }
 
+Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
+                       const Digest& digest, uint64_t size_bytes, int64_t now_ms) {
+  const std::string key = keys::Link(repository, digest);
+  TRY(const bool linked, HasRow(transaction, key));
+  if (linked) return {};
+  v1::Change change;
+  v1::Change::BlobLinked& link = *change.mutable_link();
+  link.set_repository(repository.ToString());
+  link.set_digest(digest.ToString());
+  link.mutable_row()->set_size_bytes(size_bytes);
+  TRY_VOID(WriteRow(transaction, key, link.row()));
+  TRY_VOID(transaction.Put(keys::Linked(digest, repository), {}));
+  TRY_VOID(EnsureRepository(transaction, repository, now_ms));
+  AppendChange(transaction, change);
+  return {};
+}
+
 }  // namespace outport::store

@@ -15,4 +15,9 @@ Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repos
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
                               int64_t now_ms);
 
+// Makes the blob visible in the repository, which is made if it is new; with its change record, if
+// it was not. REQUIRES: the caller holds blob/<digest>.
+Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
+                       const Digest& digest, uint64_t size_bytes, int64_t now_ms);
+
 }  // namespace outport::store

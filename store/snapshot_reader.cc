@@ -10,7 +10,7 @@ namespace outport::store {
 namespace {
 
 // A part ends with the row that passes one of these. Most rows are below 1 KiB; a user with many
-// grants has some 30.
+// grants has some 30, a referrer may have 4 MiB.
 constexpr size_t kRowsInPart = 256;
 constexpr size_t kBytesInPart = 256 << 10;
 
@@ -42,6 +42,14 @@ bool FillLink(std::string_view name, const std::string& value, v1::Change& chang
   return row.mutable_row()->ParseFromString(value);
 }
 
+bool FillReferrer(std::string_view name, const std::string& value, v1::Change& change) {
+  auto& row = *change.mutable_referrer_set();
+  std::string digests;
+  std::tie(*row.mutable_repository(), digests) = SplitName(name);
+  std::tie(*row.mutable_subject(), *row.mutable_digest()) = SplitName(digests);
+  return row.mutable_row()->ParseFromString(value);
+}
+
 bool FillTag(std::string_view name, const std::string& value, v1::Change& change) {
   auto& row = *change.mutable_tag_set();
   std::tie(*row.mutable_repository(), *row.mutable_tag()) = SplitName(name);
@@ -55,8 +63,8 @@ struct Section {
 
 constexpr std::array kSections = {
     Section{keys::kUsers, FillUser},         Section{keys::kRepositories, FillRepository},
-    Section{keys::kManifests, FillManifest}, Section{keys::kLinks, FillLink},
-    Section{keys::kTags, FillTag},
+    Section{keys::kManifests, FillManifest}, Section{keys::kReferrers, FillReferrer},
+    Section{keys::kLinks, FillLink},         Section{keys::kTags, FillTag},
 };
 
 }  // namespace
@@ -72,28 +80,28 @@ Result<std::unique_ptr<SnapshotReader>> SnapshotReader::Open(MetaStore& meta, st
 }
 
 Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
-  const Section& section = kSections[section_];
-  const ScanRange range{
-      .prefix = std::string(section.prefix), .after = after_, .limit = kRowsInPart};
-  TRY(const std::vector<KeyValue> rows, view_->Scan(range));
+  const auto left = [this] { return section_ < kSections.size(); };
+  std::vector<KeyValue> rows;
+  while (left()) {
+    TRY(rows, view_->Scan({.prefix = std::string(kSections[section_].prefix),
+                           .after = after_,
+                           .limit = kRowsInPart,
+                           .limit_bytes = kBytesInPart}));
+    if (!rows.empty()) break;
+    after_.clear();
+    ++section_;
+  }
   v1::StoreMessage::SnapshotPart part;
   *part.mutable_position() = position_;
-  size_t taken = 0;
-  for (size_t bytes = 0; taken < rows.size() && bytes < kBytesInPart; ++taken) {
-    const KeyValue& row = rows[taken];
+  part.set_last(!left());
+  for (const KeyValue& row : rows) {
+    const Section& section = kSections[section_];
     if (!section.fill(keys::After(row.key, section.prefix), row.value, *part.add_rows())) {
       return Error{ErrorCode::kCorrupt, "reading a snapshot for a node: a row of '" +
                                             std::string(section.prefix) + "' does not parse"};
     }
-    bytes += row.key.size() + row.value.size();
+    after_ = row.key;
   }
-  if (taken < rows.size() || rows.size() == kRowsInPart) {
-    after_ = rows[taken - 1].key;
-  } else {
-    after_.clear();
-    ++section_;
-  }
-  part.set_last(section_ == kSections.size());
   return part;
 }
 

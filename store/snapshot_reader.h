@@ -9,8 +9,8 @@
 namespace outport::store {
 
 // Reads the replicated rows of one view as SnapshotPart messages of bounded size: users first, so
-// that they apply first, then repositories, manifests, links and tags, so that a row comes after
-// those it needs. For one thread at a time; Next() blocks.
+// that they apply first, then repositories, manifests, referrers, links and tags, so that a row
+// comes after those it needs. For one thread at a time; Next() blocks.
 class SnapshotReader {
  public:
   static Result<std::unique_ptr<SnapshotReader>> Open(MetaStore& meta, std::string epoch);

@@ -14,10 +14,6 @@ Log LogOf(const Log& log, const Caller& caller, const RepositoryName& repository
                    {"repository", repository.ToString()}});
 }
 
-Error NotYet(const std::string& what) {
-  return Error{ErrorCode::kUnsupported, what + " is not supported"};
-}
-
 }  // namespace
 
 StoreRegistry::StoreRegistry(Parts parts)
@@ -26,6 +22,8 @@ StoreRegistry::StoreRegistry(Parts parts)
                                            "Blobs committed or linked by clients.")),
       manifests_pushed_(parts_.metrics.Counter("outport_store_manifests_pushed_total",
                                                "Manifests put by clients.")),
+      deleted_(parts_.metrics.Counter("outport_store_deletions_total",
+                                      "Tags, manifests and links of blobs deleted by clients.")),
       corrupt_(parts_.metrics.Counter("outport_store_corrupt_blobs_total",
                                       "Reads of blobs that failed their checksum.")) {}
 
@@ -50,30 +48,45 @@ net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller&,
 net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
-  if (!tags.empty()) co_return NotYet("setting several tags at once");
-  auto put = [this, &repository, &reference, &content_type, &body]() -> Result<PushedManifest> {
+  auto put = [&]() -> Result<PushedManifest> {
     TRY_VOID(parts_.content.blobs.RequireSpace(body.size()));
-    return parts_.content.manifests.Put(repository, reference, content_type, body);
+    return parts_.content.manifests.Put(repository, reference, content_type, tags, body);
   };
   Result<PushedManifest> pushed = co_await Blocking(parts_.disk, std::move(put));
   if (pushed.has_value()) {
     manifests_pushed_.Increment();
     LogOf(parts_.log, caller, repository)
         .Info("manifest pushed", {{"reference", ToString(reference)},
+                                  {"tags", tags.size()},
                                   {"digest", pushed->digest.ToString()},
                                   {"sequence", pushed->sequence}});
   }
   co_return pushed;
 }
 
-net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller&, const RepositoryName&,
-                                                              const Reference&) {
-  co_return NotYet("deleting manifests");
+net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& caller,
+                                                              const RepositoryName& repository,
+                                                              const Reference& reference) {
+  auto remove = [&] { return parts_.content.manifests.Delete(repository, reference); };
+  Result<Deleted> deleted = co_await Blocking(parts_.disk, std::move(remove));
+  if (deleted.has_value()) {
+    deleted_.Increment();
+    LogOf(parts_.log, caller, repository)
+        .Info("manifest deleted",
+              {{"reference", ToString(reference)}, {"sequence", deleted->sequence}});
+  }
+  co_return deleted;
 }
 
-net::awaitable<Result<ReferrersPage>> StoreRegistry::ListReferrers(
-    const Caller&, const RepositoryName&, const Digest&, const std::string&, const PageRequest&) {
-  co_return NotYet("listing referrers");
+net::awaitable<Result<ReferrersPage>> StoreRegistry::ListReferrers(const Caller&,
+                                                                   const RepositoryName& repository,
+                                                                   const Digest& subject,
+                                                                   const std::string& artifact_type,
+                                                                   const PageRequest& page) {
+  auto list = [&] {
+    return parts_.content.referrers.List(repository, subject, artifact_type, page);
+  };
+  co_return co_await Blocking(parts_.disk, std::move(list));
 }
 
 net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller&,
@@ -96,16 +109,35 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
   co_return body;
 }
 
-net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller&, const RepositoryName&,
-                                                          const Digest&) {
-  co_return NotYet("deleting blobs");
+net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller& caller,
+                                                          const RepositoryName& repository,
+                                                          const Digest& digest) {
+  auto remove = [&] { return parts_.content.links.Remove(repository, digest); };
+  Result<Deleted> deleted = co_await Blocking(parts_.disk, std::move(remove));
+  if (deleted.has_value()) {
+    deleted_.Increment();
+    LogOf(parts_.log, caller, repository)
+        .Info("blob deleted", {{"digest", digest.ToString()}, {"sequence", deleted->sequence}});
+  }
+  co_return deleted;
 }
 
-net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(const Caller&, const RepositoryName&,
-                                                            const Digest& digest,
-                                                            const std::optional<RepositoryName>&,
-                                                            const Visible&) {
-  co_return Error{ErrorCode::kBlobUnknown, "no repository to mount " + digest.ToString() + " from"};
+net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
+    const Caller& caller, const RepositoryName& repository, const Digest& digest,
+    const std::optional<RepositoryName>& from, const Visible& visible) {
+  auto mount = [&]() -> Result<PushedBlob> {
+    TRY_VOID(parts_.content.blobs.RequireSpace(0));
+    return parts_.content.links.Mount(repository, digest, from, visible);
+  };
+  Result<PushedBlob> mounted = co_await Blocking(parts_.disk, std::move(mount));
+  if (mounted.has_value()) {
+    blobs_pushed_.Increment();
+    LogOf(parts_.log, caller, repository)
+        .Info("blob mounted", {{"digest", digest.ToString()},
+                               {"from", from.has_value() ? from->ToString() : ""},
+                               {"sequence", mounted->sequence}});
+  }
+  co_return mounted;
 }
 
 net::awaitable<Result<UploadStatus>> StoreRegistry::StartUpload(const Caller& caller,

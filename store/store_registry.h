@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -82,6 +81,7 @@ class StoreRegistry final : public Registry {
   const Parts parts_;
   prometheus::Counter& blobs_pushed_;
   prometheus::Counter& manifests_pushed_;
+  prometheus::Counter& deleted_;
   prometheus::Counter& corrupt_;
 };
 

@@ -32,6 +32,11 @@ std::string IndexManifest(const std::vector<std::string>& manifests) {
          R"(","manifests":[)" + children + "]}";
 }
 
+std::string SubjectJson(const Digest& subject) {
+  return R"(,"subject":{"mediaType":")" + std::string(media_type::kOciManifest) +
+         R"(","digest":")" + subject.ToString() + R"(","size":6})";
+}
+
 std::vector<std::filesystem::path> FilesUnder(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> found;
   std::error_code ignored;
@@ -89,7 +94,7 @@ Result<PushedBlob> TestContent::PushBlobAs(const std::string& repository, const 
 Result<PushedManifest> TestContent::PushManifest(const std::string& repository,
                                                  const std::string& reference,
                                                  const std::string& body) {
-  return content->manifests.Put(Repo(repository), Ref(reference), "", body);
+  return content->manifests.Put(Repo(repository), Ref(reference), "", {}, body);
 }
 
 Result<PushedManifest> TestContent::PushImage(const std::string& repository, const std::string& tag,
@@ -98,6 +103,41 @@ Result<PushedManifest> TestContent::PushImage(const std::string& repository, con
     TRY(const PushedBlob pushed, PushBlob(repository, blob));
   }
   return PushManifest(repository, tag, ImageManifest(blobs));
+}
+
+Result<PushedManifest> TestContent::PushTagged(const std::string& repository,
+                                               const std::string& body,
+                                               const std::vector<std::string>& tags) {
+  std::vector<Tag> parsed;
+  for (const std::string& tag : tags) parsed.push_back(*Tag::Parse(tag));
+  return content->manifests.Put(Repo(repository), Sha256(body), "", parsed, body);
+}
+
+Result<Deleted> TestContent::DeleteManifest(const std::string& repository,
+                                            const std::string& reference) {
+  return content->manifests.Delete(Repo(repository), Ref(reference));
+}
+
+Result<Deleted> TestContent::DeleteBlob(const std::string& repository, const std::string& text) {
+  return content->links.Remove(Repo(repository), Sha256(text));
+}
+
+Result<PushedBlob> TestContent::Mount(const std::string& repository, const std::string& text,
+                                      const std::string& from, const Visible& visible) {
+  std::optional<RepositoryName> source;
+  if (!from.empty()) source = Repo(from);
+  return content->links.Mount(Repo(repository), Sha256(text), source, visible);
+}
+
+std::vector<Digest> TestContent::Referrers(const std::string& repository, const Digest& subject) {
+  std::vector<Digest> digests;
+  const auto page =
+      content->referrers.List(Repo(repository), subject, "", {.last = "", .limit = kMaxPage});
+  EXPECT_TRUE(page.has_value());
+  if (page.has_value()) {
+    for (const ReferrerInfo& referrer : page->items) digests.push_back(referrer.digest);
+  }
+  return digests;
 }
 
 Result<std::string> TestContent::PullBlob(const std::string& repository, const Digest& digest) {

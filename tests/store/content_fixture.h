@@ -27,6 +27,10 @@ std::string ImageManifest(const std::vector<std::string>& blobs, const std::stri
 // An index over these manifests.
 std::string IndexManifest(const std::vector<std::string>& manifests);
 
+// What stands in a manifest that refers to another one; for ImageManifest's `extra`.
+std::string SubjectJson(const Digest& subject);
+inline const Visible kEverywhere = [](const RepositoryName&) { return true; };
+
 // Every file under a folder.
 std::vector<std::filesystem::path> FilesUnder(const std::filesystem::path& folder);
 
@@ -52,6 +56,17 @@ class TestContent {
   // An image of these blobs, pushed whole.
   Result<PushedManifest> PushImage(const std::string& repository, const std::string& tag,
                                    const std::vector<std::string>& blobs);
+
+  // The manifest under its sha256 digest, with these tags.
+  Result<PushedManifest> PushTagged(const std::string& repository, const std::string& body,
+                                    const std::vector<std::string>& tags);
+  Result<Deleted> DeleteManifest(const std::string& repository, const std::string& reference);
+  Result<Deleted> DeleteBlob(const std::string& repository, const std::string& bytes);
+  // `from` may be empty: any repository.
+  Result<PushedBlob> Mount(const std::string& repository, const std::string& bytes,
+                           const std::string& from, const Visible& visible = kEverywhere);
+  // The digests that refer to `subject`, in one page.
+  std::vector<Digest> Referrers(const std::string& repository, const Digest& subject);
 
   // All of a blob, as a client would get it.
   Result<std::string> PullBlob(const std::string& repository, const Digest& digest);

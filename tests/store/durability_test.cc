@@ -2,6 +2,7 @@
 
 #include "store/rows.h"
 #include "tests/store/content_fixture.h"
+#include "tests/store/index_check.h"
 #include "tests/store/replay.h"
 #include "tests/support/fault_disk.h"
 
@@ -10,10 +11,13 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
-// What clients were told is stored.
+// What clients were told is stored, or gone.
 struct Acknowledged {
   std::vector<std::string> blobs;  // their bytes
+  std::vector<std::string> mounted;
   std::map<std::string, std::string> tags;
+  std::vector<std::string> gone;  // references
+  std::vector<std::string> gone_blobs;
   uint64_t sequence = 0;
 };
 
@@ -36,6 +40,32 @@ void Push(TestContent& store, Acknowledged& acknowledged) {
   };
   static_cast<void>(blob("config") && blob("layer") && image({"config", "layer"}) &&
                     image({"config"}) && blob("layer") && image({"config", "layer"}));
+}
+
+// Another one: an image with two tags, its blob mounted elsewhere, then everything is deleted. Ends
+// with the first request that is refused; what that was about may be there or not.
+void PushAndDelete(TestContent& store, Acknowledged& acknowledged) {
+  const std::string image = ImageManifest({"config"});
+  const std::string digest = Sha256(image).ToString();
+  const auto done = [&](const auto& result) {
+    if (result.has_value()) acknowledged.sequence = result->sequence;
+    return result.has_value();
+  };
+  if (!done(store.PushBlob("team/app", "config"))) return;
+  acknowledged.blobs = {"config"};
+  if (!done(store.PushTagged("team/app", image, {"v1", "v2"}))) return;
+  acknowledged.tags = {{"v1", image}, {"v2", image}};
+  if (!done(store.Mount("team/other", "config", "team/app"))) return;
+  acknowledged.mounted = {"config"};
+  acknowledged.tags.erase("v1");
+  if (!done(store.DeleteManifest("team/app", "v1"))) return;
+  acknowledged.gone = {"v1"};
+  acknowledged.tags.clear();
+  if (!done(store.DeleteManifest("team/app", digest))) return;
+  acknowledged.gone = {"v1", "v2", digest};
+  acknowledged.blobs.clear();
+  if (!done(store.DeleteBlob("team/app", "config"))) return;
+  acknowledged.gone_blobs = {"config"};
 }
 
 // A blob that a repository links must be here, whole.
@@ -101,6 +131,9 @@ void CheckWhatIsVisible(TestContent& store, Problems& problems) {
   if (ReplayLog(*store.meta) != ScanState(*store.meta)) {
     problems.push_back("the log tells another state");
   }
+  for (std::string& problem : ProblemsOfIndexes(*store.meta)) {
+    problems.push_back(std::move(problem));
+  }
 }
 
 Problems Check(TestContent& store, const Acknowledged& acknowledged) {
@@ -112,6 +145,17 @@ Problems Check(TestContent& store, const Acknowledged& acknowledged) {
     // The tag may have moved on by a push that was not acknowledged, but its manifest is there.
     CheckManifest(store, "team/app", Sha256(body).ToString(), problems);
     CheckManifest(store, "team/app", tag, problems);
+  }
+  for (const std::string& bytes : acknowledged.mounted) {
+    CheckBlob(store, "team/other", Sha256(bytes), problems);
+  }
+  for (const std::string& reference : acknowledged.gone) {
+    const auto stored = store.PullManifest("team/app", reference);
+    if (stored.has_value()) problems.push_back("deleted, but here: " + reference);
+  }
+  for (const std::string& bytes : acknowledged.gone_blobs) {
+    const auto stored = store.PullBlob("team/app", Sha256(bytes));
+    if (stored.has_value()) problems.push_back("deleted, but here: the blob " + bytes);
   }
   if (store.Head() < acknowledged.sequence) problems.push_back("acknowledged changes are gone");
   CheckWhatIsVisible(store, problems);
@@ -156,9 +200,11 @@ struct Outcome {
   std::vector<FaultPoint> history;  // of the pushes
 };
 
-// Pushes on a fresh store until the power goes at the cut-th fault point (0: at the end), brings it
+using Life = void (*)(TestContent& store, Acknowledged& acknowledged);
+
+// Lives on a fresh store until the power goes at the cut-th fault point (0: at the end), brings it
 // back, and looks.
-Outcome PushAndCut(uint64_t cut, const Lie& lie, Loss loss) {
+Outcome LiveAndCut(Life live, uint64_t cut, const Lie& lie, Loss loss) {
   const TemporaryFolder folder;
   FaultDisk disk(folder.path());
   Acknowledged acknowledged;
@@ -174,7 +220,7 @@ Outcome PushAndCut(uint64_t cut, const Lie& lie, Loss loss) {
       return sync >= lie.first && sync <= lie.last;
     });
     disk.CutAt(cut);
-    Push(store, acknowledged);
+    live(store, acknowledged);
     outcome.history = disk.history();
     outcome.history.erase(outcome.history.begin(),
                           outcome.history.begin() + static_cast<ptrdiff_t>(before));
@@ -194,15 +240,15 @@ Outcome PushAndCut(uint64_t cut, const Lie& lie, Loss loss) {
   return outcome;
 }
 
-// 201 means durable: wherever the power goes during pushes, what was acknowledged is there and
-// intact, and nothing partial can be seen.
-TEST(I2AcknowledgedIsDurable, WhereverThePowerGoes) {
+// Wherever the power goes, what was acknowledged is there and intact, or gone, and nothing partial
+// can be seen.
+void CutEverywhere(Life live) {
   for (const Loss loss : {Loss::kAllUnsynced, Loss::kTornFiles}) {
-    const Outcome whole = PushAndCut(0, {}, loss);
+    const Outcome whole = LiveAndCut(live, 0, {}, loss);
     ASSERT_TRUE(whole.problems.empty()) << whole.problems.front();
-    ASSERT_GT(whole.history.size(), 20u);
+    ASSERT_GT(whole.history.size(), 15u);
     for (uint64_t cut = 1; cut <= whole.history.size(); ++cut) {
-      const Outcome outcome = PushAndCut(cut, {}, loss);
+      const Outcome outcome = LiveAndCut(live, cut, {}, loss);
       ASSERT_TRUE(outcome.problems.empty())
           << "the power went at point " << cut << " ("
           << (outcome.history.empty() ? "" : Describe(outcome.history.back()))
@@ -211,16 +257,22 @@ TEST(I2AcknowledgedIsDurable, WhereverThePowerGoes) {
   }
 }
 
-// The test above can be lost: without any one of the syncs, some cut loses something.
+// 201 means durable.
+TEST(I2AcknowledgedIsDurable, WhereverThePowerGoes) { CutEverywhere(Push); }
+
+// A mount's 201 does, too, and a deletion's 202 means gone for good.
+TEST(I2AcknowledgedIsDurable, MountsAndDeletionsToo) { CutEverywhere(PushAndDelete); }
+
+// The tests above can be lost: without any one of the syncs, some cut loses something.
 TEST(I2AcknowledgedIsDurable, EverySyncIsNeeded) {
-  const Outcome whole = PushAndCut(0, {}, Loss::kAllUnsynced);
+  const Outcome whole = LiveAndCut(Push, 0, {}, Loss::kAllUnsynced);
   const std::vector<Lie> lies = LiesAbout(whole.history);
   ASSERT_GT(lies.size(), 8u);
   for (const Lie& lie : lies) {
     bool noticed = false;
     for (uint64_t cut = lie.point; cut <= whole.history.size() + 1 && !noticed; ++cut) {
       const bool at_the_end = cut > whole.history.size();
-      const Outcome outcome = PushAndCut(at_the_end ? 0 : cut, lie, Loss::kAllUnsynced);
+      const Outcome outcome = LiveAndCut(Push, at_the_end ? 0 : cut, lie, Loss::kAllUnsynced);
       noticed = outcome.lied > 0 && !outcome.problems.empty();
     }
     EXPECT_TRUE(noticed) << "nobody misses: " << lie.what;

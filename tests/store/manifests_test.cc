@@ -66,10 +66,7 @@ TEST_F(ManifestsTest, AnIndexNeedsItsChildrenInThisRepository) {
 
 TEST_F(ManifestsTest, ASubjectNeedNotExistAndIsAcknowledged) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
-  const std::string subject = R"(,"subject":{"mediaType":")" +
-                              std::string(media_type::kOciManifest) + R"(","digest":")" +
-                              Sha256("absent").ToString() + R"(","size":6})";
-  const std::string body = ImageManifest({"config"}, subject);
+  const std::string body = ImageManifest({"config"}, SubjectJson(Sha256("absent")));
   const auto pushed = store_.PushManifest("a", Sha256(body).ToString(), body);
   ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
   EXPECT_EQ(pushed->subject, Sha256("absent"));

@@ -6,6 +6,10 @@
 namespace outport::store {
 namespace {
 
+void Erase(const std::string& key, Rows& rows) {
+  EXPECT_EQ(rows.erase(key), 1u) << "the log deletes what it did not make: " << Printable(key);
+}
+
 void Apply(const v1::Change& change, Rows& rows) {
   const auto digest = [](const std::string& text) { return *Digest::Parse(text); };
   switch (change.kind_case()) {
@@ -26,6 +30,33 @@ void Apply(const v1::Change& change, Rows& rows) {
           put.row().SerializeAsString();
       return;
     }
+    case v1::Change::kTagDeleted: {
+      const auto& gone = change.tag_deleted();
+      Erase(keys::TagOf(Repo(gone.repository()), *Tag::Parse(gone.tag())), rows);
+      return;
+    }
+    case v1::Change::kManifestDeleted: {
+      const auto& gone = change.manifest_deleted();
+      Erase(keys::ManifestOf(Repo(gone.repository()), digest(gone.digest())), rows);
+      return;
+    }
+    case v1::Change::kReferrerSet: {
+      const auto& set = change.referrer_set();
+      rows[keys::Referrer(Repo(set.repository()), digest(set.subject()), digest(set.digest()))] =
+          set.row().SerializeAsString();
+      return;
+    }
+    case v1::Change::kReferrerDeleted: {
+      const auto& gone = change.referrer_deleted();
+      const auto subject = digest(gone.subject());
+      Erase(keys::Referrer(Repo(gone.repository()), subject, digest(gone.digest())), rows);
+      return;
+    }
+    case v1::Change::kUnlink: {
+      const auto& gone = change.unlink();
+      Erase(keys::Link(Repo(gone.repository()), digest(gone.digest())), rows);
+      return;
+    }
     case v1::Change::kLink: {
       const auto& link = change.link();
       rows[keys::Link(Repo(link.repository()), digest(link.digest()))] =
@@ -33,7 +64,7 @@ void Apply(const v1::Change& change, Rows& rows) {
       return;
     }
     default:
-      FAIL() << "a change that no push makes: " << change.ShortDebugString();
+      FAIL() << "a change that no client makes: " << change.ShortDebugString();
   }
 }
 
@@ -42,7 +73,7 @@ void Apply(const v1::Change& change, Rows& rows) {
 Rows ScanState(const MetaStore& meta) {
   Rows rows;
   for (const std::string_view prefix :
-       {keys::kRepositories, keys::kTags, keys::kManifests, keys::kLinks}) {
+       {keys::kRepositories, keys::kTags, keys::kManifests, keys::kReferrers, keys::kLinks}) {
     ScanRange range{.prefix = std::string(prefix), .after = {}, .limit = 7};
     for (;;) {
       const auto found = meta.Scan(range);

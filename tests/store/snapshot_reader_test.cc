@@ -52,5 +52,36 @@ TEST(SnapshotReader, PartsOfLargeRowsAreSmallAndWhole) {
   EXPECT_EQ(rows, kUsers + 5u) << "a repository, a manifest, two links, a tag";
 }
 
+// A referrer may be nearly as large as a manifest: parts stay far below what a message may have,
+// and the log's record of it has the same row.
+TEST(SnapshotReader, CarriesLargeReferrers) {
+  TestContent store;
+  ASSERT_TRUE(store.PushBlob("team/app", "config").has_value());
+  const Digest subject = Sha256("subject");
+  for (const char* name : {"x", "y", "z"}) {
+    const std::string annotation = R"(,"annotations":{")" + std::string(name) + R"(":")" +
+                                   std::string(4000 * 1000, 'v') + "\"}";
+    const std::string body = ImageManifest({"config"}, SubjectJson(subject) + annotation);
+    ASSERT_TRUE(store.PushManifest("team/app", Sha256(body).ToString(), body).has_value());
+  }
+  const auto reader = SnapshotReader::Open(*store.meta, "epoch");
+  ASSERT_TRUE(reader.has_value());
+  size_t referrers = 0;
+  for (bool last = false; !last;) {
+    const auto part = (*reader)->Next();
+    ASSERT_TRUE(part.has_value()) << part.error().message;
+    EXPECT_LT(part->ByteSizeLong(), 5u << 20);
+    for (const v1::Change& row : part->rows()) {
+      if (!row.has_referrer_set()) continue;
+      ++referrers;
+      EXPECT_EQ(row.referrer_set().repository(), "team/app");
+      EXPECT_EQ(row.referrer_set().subject(), subject.ToString());
+      EXPECT_EQ(row.referrer_set().row().annotations(0).value().size(), 4000u * 1000);
+    }
+    last = part->last();
+  }
+  EXPECT_EQ(referrers, 3u);
+}
+
 }  // namespace
 }  // namespace outport::store
