@@ -22,6 +22,15 @@ Result<std::string> TagKey(const std::string& repository_text, const std::string
 
 using DigestKey = std::string (*)(const RepositoryName&, const Digest&);
 
+// The place of a manifest among those that refer to its subject.
+template <class Kind>
+Result<std::string> ReferrerKey(const Kind& change) {
+  TRY(const RepositoryName repository, RepositoryName::Parse(change.repository()));
+  TRY(const Digest subject, Digest::Parse(change.subject()));
+  TRY(const Digest digest, Digest::Parse(change.digest()));
+  return keys::Referrer(repository, subject, digest);
+}
+
 // The row at a repository and a digest, set to `value` or gone.
 template <class Kind>
 Result<RowChange> AtDigest(DigestKey key, const Kind& change, std::optional<std::string> value) {
@@ -47,6 +56,14 @@ Result<std::optional<RowChange>> Convert(const v1::Change& change) {
                       change.manifest_put().row().SerializeAsString());
     case v1::Change::kManifestDeleted:
       return AtDigest(keys::ManifestOf, change.manifest_deleted(), std::nullopt);
+    case v1::Change::kReferrerSet: {
+      TRY(std::string key, ReferrerKey(change.referrer_set()));
+      return RowChange{std::move(key), change.referrer_set().row().SerializeAsString()};
+    }
+    case v1::Change::kReferrerDeleted: {
+      TRY(std::string key, ReferrerKey(change.referrer_deleted()));
+      return RowChange{std::move(key), std::nullopt};
+    }
     case v1::Change::kLink:
       return AtDigest(keys::Link, change.link(), change.link().row().SerializeAsString());
     case v1::Change::kUnlink:

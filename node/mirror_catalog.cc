@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "registry/service/listing.h"
+
 namespace outport::node {
 namespace {
 
@@ -17,24 +19,6 @@ Page ToPage(std::vector<std::string> names, size_t limit, std::optional<Stalenes
     page.more = true;
   }
   return page;
-}
-
-using Visible = std::function<bool(const RepositoryName&)>;
-
-// Adds the names that `visible` accepts behind `after`, until there are `limit` of them.
-Result<void> ListVisible(const ReplicaRows& rows, std::string after, size_t limit,
-                         const Visible& visible, std::set<std::string>& shown) {
-  for (size_t listed = 0;;) {
-    TRY(const std::vector<std::string> names, rows.ListRepositories(after, kMaxPage));
-    for (const std::string& name : names) {
-      TRY(const RepositoryName repository, RepositoryName::Parse(name));
-      if (!visible(repository)) continue;
-      shown.insert(name);
-      if (++listed == limit) return {};
-    }
-    if (names.size() < kMaxPage) return {};
-    after = names.back();
-  }
 }
 
 }  // namespace
@@ -55,14 +39,16 @@ net::awaitable<Result<void>> MirrorCatalog::CatchUp(std::string request_id) {
   co_return Error{ErrorCode::kUnavailable, "listing: this node has not caught up with the store"};
 }
 
-net::awaitable<Result<MirrorCatalog::MaybeStale>> MirrorCatalog::Settle(const Caller& caller) {
-  if (parts_.age.IsReplicaFresh() && parts_.resolver.ReplicaHasPassed()) co_return MaybeStale();
-  const Result<void> caught_up = co_await CatchUp(caller.request_id);
-  if (caught_up.has_value()) co_return MaybeStale();
-  if (caught_up.error().code != ErrorCode::kUnavailable) co_return caught_up.error();
+net::awaitable<Result<MirrorCatalog::Settled>> MirrorCatalog::Settle(const Caller& caller) {
+  if (parts_.age.IsReplicaFresh() && parts_.resolver.ReplicaHasPassed()) co_return Settled();
+  Result<void> caught_up = co_await CatchUp(caller.request_id);
+  if (caught_up.has_value()) co_return Settled{.level = true};
+  if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
+  Settled settled{.away = std::move(caught_up).error()};
   // Behind answers that are not kept, nothing tells how old the rows are to those who saw them.
   const auto age = parts_.resolver.ReplicaIsTrusted() ? parts_.age.ReplicaAge() : std::nullopt;
-  co_return parts_.age.AdmitWithoutStore(age, "listing");
+  CO_TRY(settled.stale, parts_.age.AdmitWithoutStore(age, "listing"));
+  co_return settled;
 }
 
 net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryName repository,
@@ -88,37 +74,72 @@ net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryNa
 net::awaitable<Result<Page>> MirrorCatalog::ListTags(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const PageRequest& page) {
-  CO_TRY(MaybeStale stale, co_await Settle(caller));
+  CO_TRY(Settled settled, co_await Settle(caller));
   CO_TRY(Tags tags, co_await ReadTags(repository, page));
-  if (!tags.repository_known) {
+  if (!tags.repository_known && !settled.level) {
     // Only rows that were level with the store after this request came can say that.
     CO_TRY_VOID(co_await CatchUp(caller.request_id));
-    stale = std::nullopt;
+    settled.stale = std::nullopt;
     CO_TRY(tags, co_await ReadTags(repository, page));
   }
   if (!tags.repository_known) {
     co_return Error{ErrorCode::kNameUnknown,
                     "repository " + repository.ToString() + " does not exist"};
   }
-  co_return ToPage(std::move(tags.names), page.limit, stale);
+  co_return ToPage(std::move(tags.names), page.limit, settled.stale);
 }
 
-net::awaitable<Result<Page>> MirrorCatalog::ListRepositories(
-    const Caller& caller, const PageRequest& page,
-    const std::function<bool(const RepositoryName&)>& visible) {
-  CO_TRY(const MaybeStale stale, co_await Settle(caller));
-  auto list = [this, page, visible,
-               kept = parts_.resolver.KeptRepositories()]() -> Result<std::vector<std::string>> {
-    std::set<std::string> shown;
+net::awaitable<Result<Page>> MirrorCatalog::ListRepositories(const Caller& caller,
+                                                             const PageRequest& page,
+                                                             const Visible& visible) {
+  CO_TRY(const Settled settled, co_await Settle(caller));
+  auto list = [this, page, visible, kept = parts_.resolver.KeptRepositories()]() -> Result<Page> {
+    const NameScan scan = [this](const std::string& prefix, const std::string& after,
+                                 size_t limit) {
+      return parts_.rows.ListRepositories(prefix, after, limit);
+    };
+    TRY(Page found, ListVisible(visible, page, scan));
+    std::set<std::string> names(found.items.begin(), found.items.end());
     for (const std::string& name : kept) {
       TRY(const RepositoryName repository, RepositoryName::Parse(name));
-      if (name > page.last && visible(repository)) shown.insert(name);
+      if (name > page.last && visible(repository)) names.insert(name);
     }
-    TRY_VOID(ListVisible(parts_.rows, page.last, page.limit + 1, visible, shown));
-    return std::vector<std::string>(shown.begin(), shown.end());
+    Page shown = ToPage({names.begin(), names.end()}, page.limit, std::nullopt);
+    shown.more = shown.more || found.more;
+    return shown;
   };
-  CO_TRY(std::vector<std::string> names, co_await Blocking(parts_.pool, std::move(list)));
-  co_return ToPage(std::move(names), page.limit, stale);
+  CO_TRY(Page shown, co_await Blocking(parts_.pool, std::move(list)));
+  shown.stale = settled.stale;
+  co_return shown;
+}
+
+net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller& caller,
+                                                                   const RepositoryName& repository,
+                                                                   const Digest& subject,
+                                                                   const std::string& artifact_type,
+                                                                   const PageRequest& page) {
+  CO_TRY(const Settled settled, co_await Settle(caller));
+  auto list = [this, repository, subject, artifact_type, page] {
+    const ReferrerScan scan = [&](const std::string& after) {
+      return parts_.rows.ListReferrers(repository, subject, after);
+    };
+    return PageOfReferrers(artifact_type, page, scan);
+  };
+  CO_TRY(ReferrersPage found, co_await Blocking(parts_.pool, list));
+  found.stale = settled.stale;
+  if (!found.items.empty() || !found.next.empty() || settled.level) co_return found;
+  // None: that is the store's to say, so that what was pushed a moment ago is found at every node.
+  if (!settled.away.has_value()) {
+    Result<void> caught_up = co_await CatchUp(caller.request_id);
+    if (caught_up.has_value()) co_return co_await Blocking(parts_.pool, list);
+    if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
+    co_return found;  // the rows are fresh
+  }
+  // Old rows still tell of a repository that they know.
+  const PageRequest no_tags{.last = "", .limit = 0};
+  CO_TRY(const Tags tags, co_await ReadTags(repository, no_tags));
+  if (!tags.repository_known && settled.stale.has_value()) co_return *settled.away;
+  co_return found;
 }
 
 }  // namespace outport::node

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -11,10 +10,10 @@
 
 namespace outport::node {
 
-// Lists of tags and repositories from the replica. Where it is not fresh, or behind an answer that
-// was shown, the store is asked for its head and the list waits until the replica has passed it; if
-// that cannot be, the policy decides. What was shown of single keys since counts in either case.
-// Callable from any strand.
+// Lists of tags, repositories and referrers from the replica. Where it is not fresh, or behind an
+// answer that was shown, the store is asked for its head and the list waits until the replica has
+// passed it; if that cannot be, the policy decides. What was shown of single keys since counts in
+// either case. Callable from any strand.
 class MirrorCatalog {
  public:
   struct Parts {
@@ -28,15 +27,23 @@ class MirrorCatalog {
 
   net::awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
                                         const PageRequest& page);
-  net::awaitable<Result<Page>> ListRepositories(
-      const Caller& caller, const PageRequest& page,
-      const std::function<bool(const RepositoryName&)>& visible);
+  net::awaitable<Result<Page>> ListRepositories(const Caller& caller, const PageRequest& page,
+                                                const Visible& visible);
+  net::awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
+                                                      const RepositoryName& repository,
+                                                      const Digest& subject,
+                                                      const std::string& artifact_type,
+                                                      const PageRequest& page);
 
  private:
-  using MaybeStale = std::optional<Staleness>;
-
-  // Until the replica may answer; how old its answer is then to be called.
-  net::awaitable<Result<MaybeStale>> Settle(const Caller& caller);
+  // What the replica's answer is then to be called.
+  struct Settled {
+    std::optional<Staleness> stale = std::nullopt;
+    bool level = false;                        // it has what the store had when this request came
+    std::optional<Error> away = std::nullopt;  // why the store could not be asked
+  };
+  // Until the replica may answer.
+  net::awaitable<Result<Settled>> Settle(const Caller& caller);
   struct Tags {
     std::vector<std::string> names;  // one more than the page takes, if there are more
     bool repository_known = false;

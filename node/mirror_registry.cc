@@ -36,10 +36,9 @@ net::awaitable<Result<Deleted>> MirrorRegistry::DeleteManifest(const Caller&,
 }
 
 net::awaitable<Result<ReferrersPage>> MirrorRegistry::ListReferrers(
-    const Caller&, const RepositoryName& repository, const Digest&, const std::string&,
-    const PageRequest&) {
-  co_return Error{ErrorCode::kUnsupported,
-                  "listing referrers in " + repository.ToString() + " is not supported at a node"};
+    const Caller& caller, const RepositoryName& repository, const Digest& subject,
+    const std::string& artifact_type, const PageRequest& page) {
+  return parts_.catalog.ListReferrers(caller, repository, subject, artifact_type, page);
 }
 
 net::awaitable<Result<BlobInfo>> MirrorRegistry::StatBlob(const Caller& caller,

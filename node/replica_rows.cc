@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "registry/service/listing.h"
 #include "registry/storage/keys.h"
 
 namespace outport::node {
@@ -16,6 +17,28 @@ Result<std::optional<Row>> Parse(const std::optional<std::string>& value, const 
                  "reading the node's metadata: the row '" + key + "' does not parse"};
   }
   return std::optional<Row>(std::move(row));
+}
+
+std::vector<std::string> Names(std::vector<KeyValue> rows) {
+  std::vector<std::string> names;
+  names.reserve(rows.size());
+  for (KeyValue& row : rows) names.push_back(std::move(row.key));
+  return names;
+}
+
+// `row`: its key is the digest of what refers.
+Result<ReferrerInfo> ToReferrerInfo(const KeyValue& row) {
+  TRY(Digest digest, Digest::Parse(row.key));
+  TRY(const auto referrer, Parse<v1::ReferrerRow>(row.value, row.key));
+  ReferrerInfo info{.digest = std::move(digest),
+                    .media_type = referrer->media_type(),
+                    .size_bytes = referrer->size_bytes(),
+                    .artifact_type = referrer->artifact_type(),
+                    .annotations = {}};
+  for (const v1::ReferrerRow::Annotation& annotation : referrer->annotations()) {
+    info.annotations.emplace(annotation.key(), annotation.value());
+  }
+  return info;
 }
 
 template <class Row>
@@ -83,15 +106,14 @@ Result<v1::ResolveResponse> ReplicaRows::Answer(const v1::ResolveRequest& reques
   return answer;
 }
 
-Result<std::vector<std::string>> ReplicaRows::List(const View& view, const std::string& prefix,
-                                                   const std::string& after, size_t limit) {
-  const std::string begin = GenerationPrefix(view.replica.generation()) + prefix;
-  const ScanRange range{
-      .prefix = begin, .after = after.empty() ? "" : begin + after, .limit = limit};
-  TRY(const std::vector<KeyValue> rows, view.meta->Scan(range));
-  std::vector<std::string> names;
-  for (const KeyValue& row : rows) names.emplace_back(keys::After(row.key, begin));
-  return names;
+Result<std::vector<KeyValue>> ReplicaRows::List(const View& view, const std::string& section,
+                                                ScanRange range) {
+  const std::string begin = GenerationPrefix(view.replica.generation()) + section;
+  range.prefix.insert(0, begin);
+  if (!range.after.empty()) range.after.insert(0, begin);
+  TRY(std::vector<KeyValue> rows, view.meta->Scan(range));
+  for (KeyValue& row : rows) row.key.erase(0, begin.size());
+  return rows;
 }
 
 Result<std::optional<v1::ManifestRow>> ReplicaRows::FindManifest(const RepositoryName& repository,
@@ -108,14 +130,36 @@ Result<ReplicaRows::Tags> ReplicaRows::ListTags(const RepositoryName& repository
   Tags tags{{}, false, PositionOf(view.replica)};
   TRY(const auto known, view.Get(keys::Repository(repository)));
   tags.repository_known = known.has_value();
-  TRY(tags.names, List(view, keys::TagsOf(repository), after, limit));
+  TRY(std::vector<KeyValue> rows,
+      List(view, keys::TagsOf(repository), {.prefix = "", .after = after, .limit = limit}));
+  tags.names = Names(std::move(rows));
   return tags;
 }
 
-Result<std::vector<std::string>> ReplicaRows::ListRepositories(const std::string& after,
+Result<std::vector<std::string>> ReplicaRows::ListRepositories(const std::string& prefix,
+                                                               const std::string& after,
                                                                size_t limit) const {
   TRY(const View view, Open());
-  return List(view, std::string(keys::kRepositories), after, limit);
+  const std::string section(keys::kRepositories);
+  TRY(std::vector<KeyValue> rows,
+      List(view, section, {.prefix = prefix, .after = after, .limit = limit}));
+  return Names(std::move(rows));
+}
+
+Result<std::vector<ReferrerInfo>> ReplicaRows::ListReferrers(const RepositoryName& repository,
+                                                             const Digest& subject,
+                                                             const std::string& after) const {
+  TRY(const View view, Open());
+  const std::string section = keys::ReferrersOf(repository, subject);
+  TRY(const std::vector<KeyValue> rows,
+      List(view, section,
+           {.prefix = "", .after = after, .limit = kMaxPage, .limit_bytes = kReferrerScanBytes}));
+  std::vector<ReferrerInfo> referrers;
+  for (const KeyValue& row : rows) {
+    TRY(ReferrerInfo info, ToReferrerInfo(row));
+    referrers.push_back(std::move(info));
+  }
+  return referrers;
 }
 
 }  // namespace outport::node

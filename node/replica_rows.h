@@ -7,6 +7,7 @@
 
 #include "node/replica.h"
 #include "registry/oci/name.h"
+#include "registry/service/registry.h"
 
 namespace outport::node {
 
@@ -29,7 +30,13 @@ class ReplicaRows {
   // Names greater than `after` in byte order, at most `limit`.
   Result<Tags> ListTags(const RepositoryName& repository, const std::string& after,
                         size_t limit) const;
-  Result<std::vector<std::string>> ListRepositories(const std::string& after, size_t limit) const;
+  // Those that begin with `prefix`.
+  Result<std::vector<std::string>> ListRepositories(const std::string& prefix,
+                                                    const std::string& after, size_t limit) const;
+  // As a ReferrerScan wants them.
+  Result<std::vector<ReferrerInfo>> ListReferrers(const RepositoryName& repository,
+                                                  const Digest& subject,
+                                                  const std::string& after) const;
 
  private:
   // The rows and the point they stand at are one commit, so they are read from one view: what
@@ -43,8 +50,9 @@ class ReplicaRows {
   Result<View> Open() const;
   static Result<void> LookUp(const View& view, const RepositoryName& repository,
                              const v1::ResolveRequest& request, v1::ResolveResponse& answer);
-  static Result<std::vector<std::string>> List(const View& view, const std::string& prefix,
-                                               const std::string& after, size_t limit);
+  // The rows of `range`, whose keys, there and in what is returned, are those behind `section`.
+  static Result<std::vector<KeyValue>> List(const View& view, const std::string& section,
+                                            ScanRange range);
 
   MetaStore& meta_;
 };

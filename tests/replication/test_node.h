@@ -110,8 +110,16 @@ class TestNode {
   }
   Result<Page> ListRepositories(const PageRequest& page = {"", 100}) {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<Page>> {
-      const std::function<bool(const RepositoryName&)> all = [](const auto&) { return true; };
+      const Visible all = [](const auto&) { return true; };
       co_return co_await mirror_.registry().ListRepositories(caller_, page, all);
+    });
+  }
+  Result<ReferrersPage> ListReferrers(const std::string& repository, const Digest& subject,
+                                      const std::string& type = "",
+                                      const PageRequest& page = {"", 100}) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<ReferrersPage>> {
+      const RepositoryName name = *RepositoryName::Parse(repository);
+      co_return co_await mirror_.registry().ListReferrers(caller_, name, subject, type, page);
     });
   }
   void PullWhole(const std::string& repository, const TestStore::Image& image) {

@@ -16,6 +16,8 @@
 #include "registry/security/pki.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/keys.h"
+#include "store/links.h"
+#include "store/manifests.h"
 #include "store/read_blob.h"
 #include "store/replication_service.h"
 #include "tests/replication/loop.h"
@@ -185,6 +187,10 @@ class TestStore {
     return {digest, {config_digest, layer_digest}};
   }
 
+  // The real verbs, over the same rows.
+  store::Manifests& manifests() { return manifests_; }
+  store::Links& links() { return links_; }
+
   LogPosition Head() const { return *meta_->Head(); }
   MetaStore& meta() { return *meta_; }
 
@@ -202,6 +208,8 @@ class TestStore {
   std::unique_ptr<MetaStore> meta_;
   std::unique_ptr<DiskBlobStore> blobs_;
   store::Blobs stored_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
+  store::Manifests manifests_{*meta_, clock_};
+  store::Links links_{*meta_, stored_, clock_};
   BlockingPool pool_{"store", 4, 1000};
   std::unique_ptr<TaskGroup> tasks_;
   std::unique_ptr<store::ReadBlob> read_blob_;
