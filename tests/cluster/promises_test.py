@@ -1,4 +1,4 @@
-"""The promises of DESIGN §1 that need several processes, by name."""
+"""The promises that need several processes, by name (I1 to I12)."""
 
 import hashlib
 import os
@@ -214,8 +214,8 @@ def test_i3_a_node_never_goes_back(new_fleet):
 
 
 @pytest.mark.parametrize("member", ["store", "eu-west"])
-def test_i8_idle_daemons_are_small(fleet, member):
+def test_i8_daemons_are_small_after_all_of_this(fleet, member):
     if SANITIZED:
         pytest.skip("a sanitizer's own memory is counted too")
     daemon = fleet.store if member == "store" else fleet.nodes[member]
-    assert daemon.resident_mib() < 200  # after everything above; tests/e2e measures the idle ones
+    assert daemon.resident_mib() < 200  # tests/e2e measures the idle ones

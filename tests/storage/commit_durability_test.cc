@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Blobs and metadata together, in the order that DESIGN.md gives a commit: intent row, sync file,
+// Blobs and metadata together, in the order of the store's commits: intent row, sync file,
 // rename, sync folder, one transaction that enters the blob and takes the intent away.
 class CommitCase final : public DurabilityCase {
  public:

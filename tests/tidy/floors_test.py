@@ -1,4 +1,4 @@
-"""Keeps the tree as DESIGN draws it: includes go one way, every source is built, files stay small."""
+"""Keeps the tree in its floors: includes go one way, every source is built, files stay small."""
 
 import pathlib
 import re
