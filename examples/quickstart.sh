@@ -288,7 +288,11 @@ if [[ -n $address ]]; then
   store_at=$address:${REGISTRY_PORT[store]}
   node_at=$address:${REGISTRY_PORT[eu-west]}
   say "With docker on this machine, as root (or with sudo)"
+  # Installing docker did not start it (tests/install.sh); starting one that runs does nothing.
+  start_docker="service docker start"
+  [[ ! -d /run/systemd/system ]] || start_docker="systemctl start docker"
   cat <<STEPS
+   $start_docker
    mkdir -p /etc/docker/certs.d
    cp -r $data/certs.d/$address:* /etc/docker/certs.d/
    docker login --username $USER_NAME --password-stdin $store_at <$data/password

@@ -100,6 +100,8 @@ def test_twice_and_then_away(quickstart):
 def test_with_an_address_docker_does_the_printed_steps(quickstart, network):
     """The steps are taken from what the script prints, and run as they stand."""
     said = quickstart("--address", network.fleet_address).stdout
+    first = said.split("With docker on this machine")[1].splitlines()[1].strip()
+    assert first in ("systemctl start docker", "service docker start")
     steps = [line.strip() for line in said.splitlines()
              if line.strip().startswith(("docker ", "cp -r ", "mkdir -p /etc/docker"))]
     assert len(steps) == 8, said
