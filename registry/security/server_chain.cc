@@ -75,6 +75,8 @@ Result<Socket> Connect(const std::string& address, const HostPort& target, Deadl
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
+  // Not within the deadline: the resolver has bounds of its own (resolv.conf(5): 5 seconds, two
+  // attempts for each server unless configured otherwise), and cannot be stopped safely.
   const int status =
       ::getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &found);
   if (status != 0) return Unreachable(address, ::gai_strerror(status));

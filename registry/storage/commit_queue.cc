@@ -42,6 +42,9 @@ Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes,
   {
     MutexLock lock(mutex_);
     queue_.push_back(&mine);
+    // Without a deadline: a commit that is with the disk cannot be taken back, so whoever gave up
+    // could not say what became of it. The leader's write ends, with success or an error, when the
+    // kernel ends it, and those who wait hold threads of bounded pools.
     while (!mine.done && (leading_ || queue_.front() != &mine)) mine.woken.Wait(mutex_);
     if (!mine.done && failed_.has_value()) {
       group = TakeGroup();
