@@ -58,6 +58,8 @@ constexpr std::array kTraits = {
                 kGrpcUnauthenticated, 0},
     ErrorTraits{kMalformedRequest, "malformed_request", "UNSUPPORTED", 400, kGrpcInvalidArgument,
                 0},
+    ErrorTraits{kUriTooLong, "uri_too_long", "UNSUPPORTED", 414, kGrpcInvalidArgument, 0},
+    ErrorTraits{kHeaderTooLarge, "header_too_large", "UNSUPPORTED", 431, kGrpcInvalidArgument, 0},
     ErrorTraits{kRequestTimeout, "request_timeout", "UNAVAILABLE", 408, kGrpcDeadlineExceeded, 0},
     ErrorTraits{kNoSpace, "no_space", "DENIED", 507, kGrpcResourceExhausted, 0},
     ErrorTraits{kNotFound, "not_found", "UNSUPPORTED", 404, kGrpcNotFound, 0},

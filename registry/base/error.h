@@ -33,6 +33,8 @@ enum class ErrorCode {
   // Ours.
   kCertificateInvalid,  // no client certificate, or one that is not accepted
   kMalformedRequest,    // not HTTP, or a request that no route can mean
+  kUriTooLong,
+  kHeaderTooLarge,
   kRequestTimeout,
   kNoSpace,
   kNotFound,  // of an administrator's request: a user, a node, a token

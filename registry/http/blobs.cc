@@ -38,4 +38,14 @@ net::awaitable<Result<void>> GetBlob(Registry& registry, const Request& request,
   co_return co_await response.SendBlob(*blob, *range);
 }
 
+// DELETE /v2/<name>/blobs/<digest>: out of this repository; others keep it.
+net::awaitable<Result<void>> DeleteBlob(Registry& registry, const Request& request,
+                                        Response& response) {
+  CO_TRY(const Digest digest, Digest::Parse(request.route.reference));
+  CO_TRY(const Deleted deleted,
+         co_await registry.DeleteBlob(request.caller, request.repository(), digest));
+  response.Set("Outport-Sequence", std::to_string(deleted.sequence));
+  co_return co_await response.SendEmpty(202);
+}
+
 }  // namespace outport::http

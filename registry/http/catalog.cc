@@ -18,7 +18,7 @@ net::awaitable<Result<void>> GetCatalog(Registry& registry, const Request& reque
     CO_TRY(page, co_await registry.ListRepositories(request.caller, wanted, visible));
   }
   if (page.more && !page.items.empty()) {
-    response.Set("Link", FormatNextLink("/v2/_catalog", page, wanted.limit));
+    response.Set("Link", FormatNextLink("/v2/_catalog", page.items.back(), wanted.limit));
   }
   SetStaleness(response, page.stale);
   boost::json::object answer;

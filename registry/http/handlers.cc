@@ -11,9 +11,12 @@ Handler FindHandler(Noun noun, Method method) {
     case Noun::kTags:
       return &GetTags;
     case Noun::kManifest:
+      if (method == Method::kDelete) return &DeleteManifest;
       return method == Method::kPut ? &PutManifest : &GetManifest;
+    case Noun::kReferrers:
+      return &GetReferrers;
     case Noun::kBlob:
-      return &GetBlob;
+      return method == Method::kDelete ? &DeleteBlob : &GetBlob;
     case Noun::kUploads:
       return &StartUpload;
     case Noun::kUpload:

@@ -8,9 +8,11 @@
 namespace outport::http {
 namespace {
 
+constexpr size_t kMaxTagsOfOnePush = 100;
+
 // What no push could have created is not there, rather than wrong (the conformance suite's
 // ".INVALID_MANIFEST_NAME"). A malformed digest stays a malformed digest.
-Result<Reference> ReferenceToRead(const std::string& text) {
+Result<Reference> ReferenceOfStored(const std::string& text) {
   auto reference = ParseReference(text);
   if (!reference.has_value() && reference.error().code == ErrorCode::kTagInvalid) {
     return Error{ErrorCode::kManifestUnknown,
@@ -85,13 +87,30 @@ std::string WithoutParameters(std::string_view content_type) {
   return std::string(type);
 }
 
+// The tags that ?tag= asks for, all of them valid, each once. Together with a digest only: a tag
+// in the path names a sha256 of its own.
+Result<std::vector<Tag>> ReadTags(const Request& request, const Reference& reference) {
+  std::vector<Tag> tags;
+  if (std::holds_alternative<Tag>(reference)) return tags;
+  if (request.route.tags.size() > kMaxTagsOfOnePush) {
+    return Error{ErrorCode::kUriTooLong, "a push sets at most " +
+                                             std::to_string(kMaxTagsOfOnePush) + " tags, not " +
+                                             std::to_string(request.route.tags.size())};
+  }
+  for (const std::string& text : request.route.tags) {
+    TRY(Tag tag, Tag::Parse(text));
+    if (std::ranges::find(tags, tag) == tags.end()) tags.push_back(std::move(tag));
+  }
+  return tags;
+}
+
 }  // namespace
 
 // GET, HEAD /v2/<name>/manifests/<reference>. Whatever Accept says, the type that was pushed is
 // served: a client that cannot use it says so better than a 404 would.
 net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& request,
                                          Response& response) {
-  CO_TRY(const Reference reference, ReferenceToRead(request.route.reference));
+  CO_TRY(const Reference reference, ReferenceOfStored(request.route.reference));
   const std::string& if_none_match = request.head.if_none_match;
   std::optional<ManifestInfo> known;
   if (response.is_head() || !if_none_match.empty()) {
@@ -115,22 +134,34 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
   co_return co_await response.SendText(200, manifest.info.media_type, manifest.body);
 }
 
-// PUT /v2/<name>/manifests/<reference>
+// PUT /v2/<name>/manifests/<reference>, and ?tag= with a digest: all of the tags, or nothing.
 net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const Reference reference, ParseReference(request.route.reference));
+  CO_TRY(const std::vector<Tag> tags, ReadTags(request, reference));
   ByteBudget::Share share(request.manifest_bytes);
   CO_TRY(std::string body, co_await ReadManifest(request.body, request.manifest_bytes, share));
   const std::string content_type = WithoutParameters(request.head.content_type);
   CO_TRY(const PushedManifest pushed,
          co_await registry.PutManifest(request.caller, request.repository(), reference,
-                                       content_type, {}, std::move(body)));
+                                       content_type, tags, std::move(body)));
   const std::string digest = pushed.digest.ToString();
   response.Set("Location", "/v2/" + request.repository().ToString() + "/manifests/" + digest);
   response.Set("Docker-Content-Digest", digest);
   if (pushed.subject.has_value()) response.Set("OCI-Subject", pushed.subject->ToString());
+  for (const Tag& tag : tags) response.Set("OCI-Tag", tag.ToString());
   response.Set("Outport-Sequence", std::to_string(pushed.sequence));
   co_return co_await response.SendEmpty(201);
+}
+
+// DELETE /v2/<name>/manifests/<reference>: a tag alone, or a manifest with all of its tags.
+net::awaitable<Result<void>> DeleteManifest(Registry& registry, const Request& request,
+                                            Response& response) {
+  CO_TRY(const Reference reference, ReferenceOfStored(request.route.reference));
+  CO_TRY(const Deleted deleted,
+         co_await registry.DeleteManifest(request.caller, request.repository(), reference));
+  response.Set("Outport-Sequence", std::to_string(deleted.sequence));
+  co_return co_await response.SendEmpty(202);
 }
 
 }  // namespace outport::http

@@ -22,9 +22,12 @@ Result<PageRequest> ParsePage(const Route& route) {
   return page;
 }
 
-std::string FormatNextLink(std::string_view path, const Page& page, size_t limit) {
-  return "<" + std::string(path) + "?last=" + EncodeQueryValue(page.items.back()) +
-         "&n=" + std::to_string(limit) + ">; rel=\"next\"";
+std::string FormatNextLink(std::string_view path, std::string_view last, size_t limit,
+                           std::string_view artifact_type) {
+  std::string link =
+      "<" + std::string(path) + "?last=" + EncodeQueryValue(last) + "&n=" + std::to_string(limit);
+  if (!artifact_type.empty()) link += "&artifactType=" + EncodeQueryValue(artifact_type);
+  return link + ">; rel=\"next\"";
 }
 
 }  // namespace outport::http

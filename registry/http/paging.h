@@ -12,7 +12,9 @@ namespace outport::http {
 // 0 only for "n=0". kPaginationInvalid where n is no number.
 Result<PageRequest> ParsePage(const Route& route);
 
-// The Link to the page behind `page` (RFC 8288): `</path?last=…&n=…>; rel="next"`.
-std::string FormatNextLink(std::string_view path, const Page& page, size_t limit);
+// The Link to the page behind `last` (RFC 8288): `</path?last=…&n=…>; rel="next"`; with the filter
+// of referrers unless `artifact_type` is empty.
+std::string FormatNextLink(std::string_view path, std::string_view last, size_t limit,
+                           std::string_view artifact_type = {});
 
 }  // namespace outport::http

@@ -13,16 +13,16 @@ constexpr size_t kMaxUploadId = 128;
 Error NoSuchPath() {
   return Error{ErrorCode::kNotFound,
                "no such path: the registry API is under /v2/ (ping, _catalog, <name>/tags/list, "
-               "<name>/manifests/…, <name>/blobs/…)"};
+               "<name>/manifests/…, <name>/blobs/…, <name>/referrers/…)"};
 }
 
-std::vector<std::string_view> Split(std::string_view path) {
-  std::vector<std::string_view> segments;
+std::vector<std::string_view> Split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
   for (;;) {
-    const size_t slash = path.find('/');
-    segments.push_back(path.substr(0, slash));
-    if (slash == std::string_view::npos) return segments;
-    path.remove_prefix(slash + 1);
+    const size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
   }
 }
 
@@ -43,6 +43,7 @@ std::optional<Match> MatchTail(const std::vector<std::string_view>& s) {
   }
   if (back(2) == "blobs" && back(1) == "uploads") return Match{Noun::kUploads, 2, {}};
   if (back(2) == "blobs") return Match{Noun::kBlob, 2, back(1)};
+  if (back(2) == "referrers") return Match{Noun::kReferrers, 2, back(1)};
   return std::nullopt;
 }
 
@@ -62,16 +63,22 @@ Result<void> ReadParameters(std::string_view query, Route& route) {
   TRY(route.digest, QueryParameter(query, "digest"));
   TRY(route.digest_algorithm, QueryParameter(query, "digest-algorithm"));
   TRY(route.mount, QueryParameter(query, "mount"));
+  TRY(route.from, QueryParameter(query, "from"));
+  TRY(route.artifact_type, QueryParameter(query, "artifactType"));
   TRY(route.n, QueryParameter(query, "n"));
   TRY(route.last, QueryParameter(query, "last"));
+  TRY(const std::vector<std::string> lists, QueryParameters(query, "tag"));
+  for (const std::string& list : lists) {
+    for (const std::string_view tag : Split(list, ',')) route.tags.emplace_back(tag);
+  }
   return {};
 }
 
 }  // namespace
 
 std::string_view ToString(Noun noun) {
-  constexpr std::string_view kNames[kNouns] = {"ping", "catalog", "tags",  "manifest",
-                                               "blob", "uploads", "upload"};
+  constexpr std::string_view kNames[kNouns] = {"ping", "catalog", "tags",   "manifest",
+                                               "blob", "uploads", "upload", "referrers"};
   return kNames[static_cast<size_t>(noun)];
 }
 
@@ -89,10 +96,11 @@ Result<Route> ParseRoute(std::string_view target) {
     return route;
   }
   const std::string_view rest = std::string_view(path).substr(4);
-  const std::vector<std::string_view> segments = Split(rest);
+  const std::vector<std::string_view> segments = Split(rest, '/');
   const std::optional<Match> match = MatchTail(segments);
   if (!match.has_value() || segments.size() <= match->tail) return NoSuchPath();
-  const bool names_one = match->noun == Noun::kManifest || match->noun == Noun::kBlob;
+  const bool names_one = match->noun == Noun::kManifest || match->noun == Noun::kBlob ||
+                         match->noun == Noun::kReferrers;
   if (names_one && match->last.empty()) return NoSuchPath();
 
   // The repository ends where the matched tail begins, less the slash between them.
@@ -110,7 +118,9 @@ Result<Route> ParseRoute(std::string_view target) {
 std::string_view AllowedMethods(Noun noun) {
   switch (noun) {
     case Noun::kManifest:
-      return "GET, HEAD, PUT";
+      return "GET, HEAD, PUT, DELETE";
+    case Noun::kBlob:
+      return "GET, HEAD, DELETE";
     case Noun::kUploads:
       return "POST";
     case Noun::kUpload:
@@ -118,7 +128,7 @@ std::string_view AllowedMethods(Noun noun) {
     case Noun::kPing:
     case Noun::kCatalog:
     case Noun::kTags:
-    case Noun::kBlob:
+    case Noun::kReferrers:
       break;
   }
   return "GET, HEAD";

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "registry/base/result.h"
 #include "registry/http/request_head.h"
@@ -12,21 +13,24 @@
 namespace outport::http {
 
 // What a path of the registry API names.
-enum class Noun { kPing, kCatalog, kTags, kManifest, kBlob, kUploads, kUpload };
-inline constexpr size_t kNouns = 7;
+enum class Noun { kPing, kCatalog, kTags, kManifest, kBlob, kUploads, kUpload, kReferrers };
+inline constexpr size_t kNouns = 8;
 std::string_view ToString(Noun noun);  // "manifest", for logs and metrics
 
 // Where a request goes. A value.
 struct Route {
   Noun noun = Noun::kPing;
   std::optional<RepositoryName> repository;  // none for kPing and kCatalog
-  std::string reference;                     // kManifest: tag or digest; kBlob: digest; unchecked
-  std::string upload_id;                     // kUpload
+  std::string reference;  // tag or digest (kManifest), digest (kBlob, kReferrers); unchecked
+  std::string upload_id;  // kUpload
 
   // Query parameters; those that are not known here (ns, for one) are tolerated.
   std::optional<std::string> digest;
   std::optional<std::string> digest_algorithm;
   std::optional<std::string> mount;
+  std::optional<std::string> from;
+  std::vector<std::string> tags;  // of all "tag", each a tag or a list of them, taken apart
+  std::optional<std::string> artifact_type;
   std::optional<std::string> n;
   std::optional<std::string> last;
 };

@@ -18,7 +18,7 @@ net::awaitable<Result<void>> GetTags(Registry& registry, const Request& request,
   if (wanted.limit == 0) page.items.clear();
   if (page.more && !page.items.empty()) {
     const std::string path = "/v2/" + request.repository().ToString() + "/tags/list";
-    response.Set("Link", FormatNextLink(path, page, wanted.limit));
+    response.Set("Link", FormatNextLink(path, page.items.back(), wanted.limit));
   }
   SetStaleness(response, page.stale);
   boost::json::object answer;

@@ -47,10 +47,37 @@ net::awaitable<Error> WithPosition(Registry& registry, const Request& request, R
   co_return error;
 }
 
-// Which hash to run while the bytes arrive.
+// Which hash to run while the bytes arrive: what the client says, or wanted to mount.
 Result<DigestAlgorithm> ReadDigestAlgorithm(const Request& request) {
-  if (!request.route.digest_algorithm.has_value()) return DigestAlgorithm::kSha256;
-  return ParseDigestAlgorithm(*request.route.digest_algorithm);
+  if (request.route.digest_algorithm.has_value()) {
+    return ParseDigestAlgorithm(*request.route.digest_algorithm);
+  }
+  const auto mounted = Digest::Parse(request.route.mount.value_or(""));
+  return mounted.has_value() ? mounted->algorithm() : DigestAlgorithm::kSha256;
+}
+
+// POST ?mount=&from=: the blob, if it is here now. That it cannot be mounted is no error: the
+// client then pushes (OCI distribution-spec, "Mounting a blob from another repository").
+net::awaitable<Result<std::optional<PushedBlob>>> Mount(Registry& registry,
+                                                        const Request& request) {
+  std::optional<PushedBlob> mounted;
+  const auto digest = Digest::Parse(*request.route.mount);
+  if (!digest.has_value()) co_return mounted;
+  std::optional<RepositoryName> from;
+  if (request.route.from.has_value()) {
+    auto name = RepositoryName::Parse(*request.route.from);
+    if (!name.has_value()) co_return mounted;
+    from = *std::move(name);
+  }
+  const Visible visible = VisibleTo(request.user);
+  auto blob =
+      co_await registry.MountBlob(request.caller, request.repository(), *digest, from, visible);
+  if (blob.has_value()) {
+    mounted = *std::move(blob);
+  } else if (TraitsOf(blob.error().code).http_status >= 500) {
+    co_return std::move(blob).error();
+  }
+  co_return mounted;
 }
 
 // POST ?digest=: the whole blob in one request.
@@ -74,13 +101,17 @@ net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request
 
 }  // namespace
 
-// POST /v2/<name>/blobs/uploads/. A mount (?mount=&from=) is answered with a session, as the
-// specification allows: the client then pushes.
+// POST /v2/<name>/blobs/uploads/: a session; or ?mount=&from=, ?digest= for what needs none.
 net::awaitable<Result<void>> StartUpload(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const DigestAlgorithm algorithm, ReadDigestAlgorithm(request));
-  const bool mounts = request.route.mount.has_value();
-  if (request.route.digest.has_value() && !mounts) {
+  if (request.route.mount.has_value()) {
+    CO_TRY(const std::optional<PushedBlob> mounted, co_await Mount(registry, request));
+    if (mounted.has_value()) {
+      SetBlobLocation(response, request.repository(), *mounted);
+      co_return co_await response.SendEmpty(201);
+    }
+  } else if (request.route.digest.has_value()) {
     co_return co_await PostBlob(registry, request, response);
   }
   CO_TRY(const UploadStatus status,

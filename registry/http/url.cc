@@ -1,5 +1,6 @@
 #include "registry/http/url.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace outport::http {
@@ -27,6 +28,30 @@ Result<char> Unescape(std::string_view text, size_t& i) {
   return static_cast<char>(high << 4 | low);
 }
 
+// The next value of `name`, still encoded; `query` is left behind it.
+std::optional<std::string_view> TakeParameter(std::string_view& query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (pair.substr(0, pair.find('=')) != name) continue;
+    return pair.substr(std::min(pair.size(), name.size() + 1));
+  }
+  return std::nullopt;
+}
+
+Result<std::string> DecodeQueryValue(std::string_view text) {
+  std::string value;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i] == '+' ? ' ' : text[i];
+    if (c == '%') {
+      TRY(c, Unescape(text, i));
+    }
+    if (IsControl(c)) return Malformed("a control character in the query");
+    value += c;
+  }
+  return value;
+}
+
 }  // namespace
 
 Result<std::string> DecodePath(std::string_view path) {
@@ -48,22 +73,19 @@ Result<std::string> DecodePath(std::string_view path) {
 }
 
 Result<std::optional<std::string>> QueryParameter(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    if (pair.substr(0, pair.find('=')) != name) continue;
-    std::string value;
-    for (size_t i = std::min(pair.size(), name.size() + 1); i < pair.size(); ++i) {
-      char c = pair[i] == '+' ? ' ' : pair[i];
-      if (c == '%') {
-        TRY(c, Unescape(pair, i));
-      }
-      if (IsControl(c)) return Malformed("a control character in the query");
-      value += c;
-    }
-    return std::optional(std::move(value));
+  const std::optional<std::string_view> value = TakeParameter(query, name);
+  if (!value.has_value()) return std::optional<std::string>();
+  TRY(std::string decoded, DecodeQueryValue(*value));
+  return std::optional(std::move(decoded));
+}
+
+Result<std::vector<std::string>> QueryParameters(std::string_view query, std::string_view name) {
+  std::vector<std::string> values;
+  while (const std::optional<std::string_view> value = TakeParameter(query, name)) {
+    TRY(std::string decoded, DecodeQueryValue(*value));
+    values.push_back(std::move(decoded));
   }
-  return std::optional<std::string>();
+  return values;
 }
 
 std::string EncodeQueryValue(std::string_view value) {

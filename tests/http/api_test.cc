@@ -13,6 +13,9 @@ constexpr const char* kAbsent =
 constexpr const char* kEmpty =
     "/v2/team/app/blobs/sha256:"
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr const char* kReferrers =
+    "/v2/team/app/referrers/sha256:"
+    "0000000000000000000000000000000000000000000000000000000000000000";
 constexpr const char* kElsewhere =
     "/v2/other/app/blobs/sha256:"
     "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
@@ -113,7 +116,13 @@ constexpr Case kCases[] = {
      "/v2/team/app/blobs/"
      "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae?ns=docker.io",
      kAlice, 200},
-    {"blobs are not deleted yet", "DELETE", kFoo, kAlice, 405, "UNSUPPORTED"},
+    {"a blob is deleted", "DELETE", kFoo, kAlice, 202},
+    {"an absent blob is not deleted", "DELETE", kAbsent, kAlice, 404, "BLOB_UNKNOWN"},
+    {"a blob of another repository is not deleted", "DELETE", kElsewhere, kAlice, 404,
+     "BLOB_UNKNOWN"},
+    {"nothing is deleted by a bad digest", "DELETE", "/v2/team/app/blobs/sha256:zz", kAlice, 400,
+     "DIGEST_INVALID"},
+    {"a grant for pull deletes no blob", "DELETE", kFoo, kBob, 403, "DENIED"},
     {"blobs are not posted here", "POST", kFoo, kAlice, 405, "UNSUPPORTED"},
     {"a part", "GET", kFoo, kAlice, 206, "", "Range: bytes=1-1\r\n"},
     {"a part to the end", "GET", kFoo, kAlice, 206, "", "Range: bytes=1-\r\n"},
@@ -169,9 +178,33 @@ constexpr Case kCases[] = {
      "/v2/team/app/manifests/"
      "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
      kAlice, 400, "DIGEST_INVALID", kOciIndexType, kIndex},
-    {"manifests are not deleted yet", "DELETE", "/v2/team/app/manifests/v1", kAlice, 405,
-     "UNSUPPORTED"},
+    {"a tag is deleted", "DELETE", "/v2/team/app/manifests/v1", kAlice, 202},
+    {"an unknown tag is not deleted", "DELETE", "/v2/team/app/manifests/v9", kAlice, 404,
+     "MANIFEST_UNKNOWN"},
+    {"a tag that cannot be is not deleted", "DELETE", "/v2/team/app/manifests/.bad", kAlice, 404,
+     "MANIFEST_UNKNOWN"},
+    {"nothing of no repository is deleted", "DELETE", "/v2/none/manifests/v1", kAlice, 404,
+     "NAME_UNKNOWN"},
+    {"no manifest is deleted by a bad digest", "DELETE", "/v2/team/app/manifests/sha256:bad",
+     kAlice, 400, "DIGEST_INVALID"},
+    {"a grant for pull deletes no tag", "DELETE", "/v2/team/app/manifests/v1", kBob, 403, "DENIED"},
+    {"a push that wants to see nonsense", "GET", "/v2/team/app/manifests/v1", kAlice, 400,
+     "UNSUPPORTED", "Outport-Min-Sequence: 5x\r\n"},
     {"manifests are not posted", "POST", "/v2/team/app/manifests/v1", kAlice, 405, "UNSUPPORTED"},
+    // Referrers.
+    {"the referrers of nothing", "GET", kReferrers, kAlice, 200},
+    {"the referrers for HEAD", "HEAD", kReferrers, kAlice, 200},
+    {"the referrers in no repository", "GET",
+     "/v2/none/referrers/sha256:0000000000000000000000000000000000000000000000000000000000000000",
+     kAlice, 200},
+    {"the referrers of a tag", "GET", "/v2/team/app/referrers/v1", kAlice, 400, "DIGEST_INVALID"},
+    {"the referrers of a bad digest", "GET", "/v2/team/app/referrers/sha256:bad", kAlice, 400,
+     "DIGEST_INVALID"},
+    {"a bad page of referrers", "GET",
+     "/v2/a/referrers/sha256:0000000000000000000000000000000000000000000000000000000000000000?n=x",
+     kAlice, 400, "PAGINATION_NUMBER_INVALID"},
+    {"referrers are not put", "PUT", kReferrers, kAlice, 405, "UNSUPPORTED"},
+    {"no grant, no referrers", "GET", kReferrers, kCarol, 403, "DENIED"},
     // Lists.
     {"the tags", "GET", "/v2/team/app/tags/list", kAlice, 200},
     {"the tags for HEAD", "HEAD", "/v2/team/app/tags/list", kAlice, 200},

@@ -144,14 +144,20 @@ bool TestClient::Fill() {
   return true;
 }
 
-TestResponse TestClient::Receive(bool head) {
-  TestResponse response;
+std::string TestClient::ReceiveHead() {
   size_t end = 0;
   while ((end = input_.find("\r\n\r\n")) == std::string::npos) {
-    if (!Fill()) return response;
+    if (!Fill()) return "";
   }
   std::string text = input_.substr(0, end + 2);
   input_.erase(0, end + 4);
+  return text;
+}
+
+TestResponse TestClient::Receive(bool head) {
+  TestResponse response;
+  std::string text = ReceiveHead();
+  if (text.empty()) return response;
   response.status = std::stoi(text.substr(text.find(' ') + 1));
   text.erase(0, text.find("\r\n") + 2);
   while (!text.empty()) {

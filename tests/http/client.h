@@ -48,6 +48,8 @@ class TestClient {
   void HalfClose();
   // The next answer; `head`: it has no body. 1xx answers count as answers.
   TestResponse Receive(bool head = false);
+  // The next answer's header as it came. Only of an answer without a body.
+  std::string ReceiveHead();
   TestResponse Exchange(const std::string& text, bool head = false);
   // What the server sends until it closes; and whether it closed within the wait.
   std::string ReceiveAll(bool& closed);

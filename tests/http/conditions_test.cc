@@ -51,8 +51,10 @@ TEST(Paging, ReadsN) {
 }
 
 TEST(Paging, LinksToTheNextPage) {
-  const Page page{.items = {"a", "b/c"}, .more = true};
-  EXPECT_EQ(FormatNextLink("/v2/_catalog", page, 2), "</v2/_catalog?last=b%2Fc&n=2>; rel=\"next\"");
+  EXPECT_EQ(FormatNextLink("/v2/_catalog", "b/c", 2),
+            "</v2/_catalog?last=b%2Fc&n=2>; rel=\"next\"");
+  EXPECT_EQ(FormatNextLink("/r", "sha256:ab", 5, "application/x+json"),
+            "</r?last=sha256%3Aab&n=5&artifactType=application%2Fx%2Bjson>; rel=\"next\"");
 }
 
 TEST(Url, WhatIsEncodedIsReadBack) {

@@ -45,7 +45,7 @@ std::string TestRequest::Text() const {
 
 TestServer::TestServer(HttpLimits limits)
     : guard_(context_.get_executor()), authenticator_(users_, pool_, clock_, metrics_, {}) {
-  users_.Set({"alice", *HashPassword("wonder", 4), {*ParseGrant("pull,push")}});
+  users_.Set({"alice", *HashPassword("wonder", 4), {*ParseGrant("pull,push,delete")}});
   users_.Set({"bob", *HashPassword("builder", 4), {*ParseGrant("pull:team/**")}});
   users_.Set({"carol", *HashPassword("singer", 4), {}});
   const TestFleet& fleet = TestFleet::Get();

@@ -45,6 +45,12 @@ constexpr Case kCases[] = {
     {"/v2/blobs/uploads/blobs/uploads/", "", "uploads", "blobs/uploads"},
     {"/v2/blobs/uploads/blobs/uploads/u1", "", "upload", "blobs/uploads", "u1"},
     {"/v2/blobs/blobs/sha256:ab", "", "blob", "blobs", "sha256:ab"},
+    {"/v2/app/referrers/sha256:ab", "", "referrers", "app", "sha256:ab"},
+    {"/v2/referrers/referrers/sha256:ab", "", "referrers", "referrers", "sha256:ab"},
+    {"/v2/a/referrers/manifests/v1", "", "manifest", "a/referrers", "v1"},
+    {"/v2/a/manifests/referrers/sha256:ab", "", "referrers", "a/manifests", "sha256:ab"},
+    {"/v2/blobs/uploads/referrers/sha256%3Aab", "", "referrers", "blobs/uploads", "sha256:ab"},
+    {"/v2/a/blobs/blobs/uploads/referrers", "", "upload", "a/blobs", "referrers"},
     {"/v2/a/manifests/tags/list", "", "tags", "a/manifests"},
     {"/v2/a/tags/manifests/list", "", "manifest", "a/tags", "list"},
     {"/v2/a/manifests/uploads", "", "manifest", "a", "uploads"},
@@ -94,6 +100,9 @@ constexpr Case kCases[] = {
     {"/v2/blobs/uploads/", "not_found"},
     {"/v2/app/manifests/", "not_found"},
     {"/v2/app/blobs/", "not_found"},
+    {"/v2/app/referrers/", "not_found"},
+    {"/v2/app/referrers", "not_found"},
+    {"/v2/referrers/sha256:ab", "not_found"},
     {"/v2/app/tags/list/", "not_found"},
     {"/v2/app/tags", "not_found"},
     {"/v2/_catalog/", "not_found"},
@@ -118,13 +127,18 @@ TEST(Route, IsFoundFromTheRight) {
 TEST(Route, ReadsItsParameters) {
   const auto route = ParseRoute(
       "/v2/app/blobs/uploads/?ns=docker.io&mount=sha256%3Aab&from=a%2Fb&digest=x&digest=y&"
-      "digest-algorithm=sha512&n=5&last=a+b");
+      "digest-algorithm=sha512&n=5&last=a+b&tag=one&tag=two,three%2Cfour&artifactType=a%2Fb%2Bc");
   ASSERT_TRUE(route.has_value());
   EXPECT_EQ(route->mount, "sha256:ab");
   EXPECT_EQ(route->digest, "x");
   EXPECT_EQ(route->digest_algorithm, "sha512");
   EXPECT_EQ(route->n, "5");
   EXPECT_EQ(route->last, "a b");
+  EXPECT_EQ(route->from, "a/b");
+  EXPECT_EQ(route->tags, (std::vector<std::string>{"one", "two", "three", "four"}));
+  EXPECT_EQ(route->artifact_type, "a/b+c");
+  EXPECT_EQ(ParseRoute("/v2/app/manifests/v1?tag")->tags, std::vector<std::string>{""});
+  EXPECT_FALSE(ParseRoute("/v2/app/manifests/v1?tag=a&tag=%4").has_value());
   EXPECT_EQ(ParseRoute("/v2/app/tags/list?n&last=")->n, "");
   EXPECT_EQ(ParseRoute("/v2/app/tags/list?nn=1")->n, std::nullopt);
 }
@@ -132,8 +146,11 @@ TEST(Route, ReadsItsParameters) {
 TEST(Route, KnowsTheMethodsOfItsPaths) {
   EXPECT_TRUE(Allows(Noun::kManifest, Method::kPut));
   EXPECT_TRUE(Allows(Noun::kPing, Method::kHead));
-  EXPECT_FALSE(Allows(Noun::kManifest, Method::kDelete));
-  EXPECT_FALSE(Allows(Noun::kBlob, Method::kDelete));
+  EXPECT_TRUE(Allows(Noun::kManifest, Method::kDelete));
+  EXPECT_TRUE(Allows(Noun::kBlob, Method::kDelete));
+  EXPECT_FALSE(Allows(Noun::kBlob, Method::kPut));
+  EXPECT_TRUE(Allows(Noun::kReferrers, Method::kHead));
+  EXPECT_FALSE(Allows(Noun::kReferrers, Method::kDelete));
   EXPECT_TRUE(Allows(Noun::kUpload, Method::kDelete));
   EXPECT_FALSE(Allows(Noun::kUploads, Method::kGet));
   EXPECT_FALSE(Allows(Noun::kTags, Method::kOther));
@@ -144,6 +161,9 @@ TEST(Route, NeedsAGrantByWhatItChanges) {
   EXPECT_EQ(RequiredAction(Noun::kManifest, Method::kHead), Action::kPull);
   EXPECT_EQ(RequiredAction(Noun::kManifest, Method::kPut), Action::kPush);
   EXPECT_EQ(RequiredAction(Noun::kUploads, Method::kPost), Action::kPush);
+  EXPECT_EQ(RequiredAction(Noun::kManifest, Method::kDelete), Action::kDelete);
+  EXPECT_EQ(RequiredAction(Noun::kBlob, Method::kDelete), Action::kDelete);
+  EXPECT_EQ(RequiredAction(Noun::kReferrers, Method::kGet), Action::kPull);
   EXPECT_EQ(RequiredAction(Noun::kUpload, Method::kGet), Action::kPush);
   EXPECT_EQ(RequiredAction(Noun::kUpload, Method::kDelete), Action::kPush);
 }

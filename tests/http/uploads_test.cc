@@ -177,15 +177,6 @@ TEST_F(Uploads, OneRequestForAllOfIt) {
   EXPECT_EQ(server_.registry().OpenUploads(), 0u);
 }
 
-TEST_F(Uploads, AMountIsAnsweredWithASession) {
-  for (const std::string& query :
-       {"?mount=" + DigestOf("foo") + "&from=b", std::string("?mount=nonsense&from=B")}) {
-    const TestResponse started = server_.Call({.method = "POST", .target = kUploads + query});
-    EXPECT_EQ(started.status, 202);
-    EXPECT_FALSE(started.Field("docker-upload-uuid").empty());
-  }
-}
-
 TEST_F(Uploads, AnUnknownAlgorithmIsRefusedEarly) {
   const std::string target = kUploads;
   EXPECT_EQ(server_.Call({.method = "POST", .target = target + "?digest-algorithm=sha512"}).status,
