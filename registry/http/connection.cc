@@ -10,10 +10,17 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kHeadReadBytes = 4 << 10;
+constexpr size_t kMaxEmptyLines = 16;    // before a request
+constexpr size_t kRequestLineRest = 32;  // the longest method and version, with their spaces
 
-Error TooLarge(size_t limit) {
-  return Error{ErrorCode::kMalformedRequest,
+Error HeaderTooLarge(size_t limit) {
+  return Error{ErrorCode::kHeaderTooLarge,
                "the request's header is larger than " + std::to_string(limit) + " bytes"};
+}
+
+Error UriTooLong(size_t limit) {
+  return Error{ErrorCode::kUriTooLong,
+               "the request's URL is longer than " + std::to_string(limit) + " bytes"};
 }
 
 }  // namespace
@@ -26,26 +33,44 @@ void Connection::Drop(size_t size) {
 }
 
 Result<std::optional<RequestHead>> Connection::TakeHead(size_t end) {
-  if (end > limits_.header_bytes) return TooLarge(limits_.header_bytes);
+  if (end > limits_.header_bytes) return HeaderTooLarge(limits_.header_bytes);
   TRY(RequestHead head, ParseRequestHead(Pending().substr(0, end)));
+  if (head.target.size() > limits_.target_bytes) return UriTooLong(limits_.target_bytes);
   Drop(end);
   first_ = false;
   return std::optional(std::move(head));
 }
 
+// Whether what is here can still become a header.
+Result<void> Connection::CheckUnfinished() const {
+  const std::string_view pending = Pending();
+  const bool in_request_line = !pending.contains('\n');
+  if (in_request_line && pending.size() > limits_.target_bytes + kRequestLineRest) {
+    return UriTooLong(limits_.target_bytes);
+  }
+  if (pending.size() >= limits_.header_bytes) return HeaderTooLarge(limits_.header_bytes);
+  if (!HasBareLineFeed(pending)) return {};
+  return Error{ErrorCode::kMalformedRequest,
+               "the request is not valid HTTP: a line ends without CR"};
+}
+
 net::awaitable<Result<std::optional<RequestHead>>> Connection::ReadHead() {
   size_t searched = 0;
+  size_t empty_lines = 0;
   std::optional<Deadline> header_deadline;
   for (;;) {
     // Empty lines before a request are left over from a careless client (RFC 9112 §2.2).
     while (Pending().starts_with("\r\n")) {
       Drop(2);
       searched = 0;
+      if (++empty_lines > kMaxEmptyLines) {
+        co_return Error{ErrorCode::kMalformedRequest, "there are only empty lines, and no request"};
+      }
     }
     const size_t end = FindHeadEnd(Pending(), searched);
     if (end != std::string::npos) co_return TakeHead(end);
+    CO_TRY_VOID(CheckUnfinished());
     searched = Pending().size();
-    if (searched >= limits_.header_bytes) co_return TooLarge(limits_.header_bytes);
 
     const auto now = steady_clock::now();
     if (searched > 0 && !header_deadline.has_value()) header_deadline = now + limits_.header;
@@ -64,14 +89,17 @@ net::awaitable<Result<std::optional<RequestHead>>> Connection::ReadHead() {
   }
 }
 
-net::awaitable<Result<size_t>> Connection::ReadBody(MutableBytes buffer) {
+size_t Connection::TakePending(MutableBytes buffer) {
   const std::string_view pending = Pending();
-  if (!pending.empty()) {
-    const size_t size = std::min(buffer.size(), pending.size());
-    std::memcpy(buffer.data(), pending.data(), size);
-    Drop(size);
-    co_return size;
-  }
+  const size_t size = std::min(buffer.size(), pending.size());
+  if (size > 0) std::memcpy(buffer.data(), pending.data(), size);
+  Drop(size);
+  return size;
+}
+
+net::awaitable<Result<size_t>> Connection::ReadBody(MutableBytes buffer) {
+  const size_t pending = TakePending(buffer);
+  if (pending > 0) co_return pending;
   co_return co_await stream_.ReadSome(buffer, steady_clock::now() + limits_.progress);
 }
 

@@ -19,11 +19,14 @@ class Connection {
 
   // The next request's header; nullopt when the client wants nothing more: it closed, or was idle
   // for too long (for the first one: as long as a header may take, since nobody is known yet).
-  // kMalformedRequest; kRequestTimeout when it began a header and did not finish it.
+  // kMalformedRequest,
+  // kUriTooLong, kHeaderTooLarge; kRequestTimeout when it began a header and did not finish it.
   net::awaitable<Result<std::optional<RequestHead>>> ReadHead();
 
   // Bytes of a body: those that are here already, else from the stream; 0 when the client closed.
   net::awaitable<Result<size_t>> ReadBody(MutableBytes buffer);
+  // The part of it that is here already, without a wait; 0 if nothing is.
+  size_t TakePending(MutableBytes buffer);
   // Gives back the end of what ReadBody brought: it belongs to the next request.
   void Unread(Bytes bytes) { input_.insert(begin_, AsText(bytes)); }
 
@@ -31,6 +34,7 @@ class Connection {
 
  private:
   Result<std::optional<RequestHead>> TakeHead(size_t end);
+  Result<void> CheckUnfinished() const;
   std::string_view Pending() const { return std::string_view(input_).substr(begin_); }
   void Drop(size_t size);
 

@@ -24,7 +24,7 @@ RequestBody::RequestBody(Connection& connection, const RequestHead& head)
 
 Error RequestBody::CutShort() {
   failed_ = true;
-  return Error{ErrorCode::kCancelled, "the client closed the connection before the body's end"};
+  return Error{ErrorCode::kMalformedRequest, "the connection ended before the request's body did"};
 }
 
 net::awaitable<Result<size_t>> RequestBody::Read(MutableBytes buffer) {
@@ -50,13 +50,28 @@ net::awaitable<Result<size_t>> RequestBody::ReadChunked(MutableBytes buffer) {
     failed_ = !got.has_value();
     if (failed_) co_return got;
     if (*got == 0) co_return CutShort();
-    const auto step = chunks_.Decode(buffer.first(*got));
-    failed_ = !step.has_value();
-    if (failed_) co_return step.error();
-    if (step->consumed < *got) {
-      connection_.Unread(Bytes(buffer).subspan(step->consumed, *got - step->consumed));
-    }
-    if (step->produced > 0 || chunks_.finished()) co_return step->produced;
+    const Result<size_t> content = Decode(buffer.first(*got));
+    if (!content.has_value() || *content > 0 || chunks_.finished()) co_return content;
+  }
+}
+
+Result<size_t> RequestBody::Decode(MutableBytes received) {
+  const auto step = chunks_.Decode(received);
+  failed_ = !step.has_value();
+  if (failed_) return step.error();
+  if (step->consumed < received.size()) {
+    connection_.Unread(Bytes(received).subspan(step->consumed));
+  }
+  return step->produced;
+}
+
+void RequestBody::DropReceived() {
+  std::array<std::byte, 8 << 10> trash;
+  while (chunked_ && !awaits_continue_ && !failed_ && !finished()) {
+    const size_t size = connection_.TakePending(trash);
+    if (size == 0) return;
+    const Result<size_t> ignored = Decode(MutableBytes(trash).first(size));
+    (void)ignored;  // a body that cannot be drained ends the connection
   }
 }
 

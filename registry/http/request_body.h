@@ -20,11 +20,16 @@ class RequestBody final : public ByteSource {
   // Whether what is left is known to be little, so that reading it is cheaper than a new
   // connection. Else the connection ends with this request.
   bool may_be_drained() const;
+  // Drops what is left of a chunked body as far as it is here: then it may be drained if that was
+  // all.
+  void DropReceived();
   // Reads and drops what is left. REQUIRES: may_be_drained().
   net::awaitable<Result<void>> Drain();
 
  private:
   net::awaitable<Result<size_t>> ReadChunked(MutableBytes buffer);
+  // Decodes what was received, in place: bytes of content. What is behind the body is given back.
+  Result<size_t> Decode(MutableBytes received);
   Error CutShort();
 
   Connection& connection_;

@@ -12,6 +12,8 @@ using beast::http::field;
 using Parser = beast::http::request_parser<beast::http::empty_body>;
 using Fields = beast::http::fields;
 
+constexpr size_t kQuotedBytes = 100;  // of what was sent, in a message
+
 Error Malformed(std::string_view reason) {
   return Error{ErrorCode::kMalformedRequest,
                "the request is not valid HTTP: " + std::string(reason)};
@@ -83,7 +85,8 @@ Result<void> ReadFraming(const Fields& fields, RequestHead& head) {
   if (has_length && has_coding) return Malformed("both Content-Length and Transfer-Encoding");
   if (has_coding) {
     if (!EqualsIgnoringCase(coding, "chunked")) {
-      return Malformed("the only transfer coding known here is chunked");
+      return Malformed("the only transfer coding known here is chunked, not \"" +
+                       coding.substr(0, kQuotedBytes) + "\"");
     }
     if (head.http_1_0) return Malformed("HTTP/1.0 has no Transfer-Encoding");
     head.chunked = true;
@@ -91,13 +94,17 @@ Result<void> ReadFraming(const Fields& fields, RequestHead& head) {
   if (has_length) {
     const bool digits = !length.empty() && length.size() <= 18 &&
                         std::ranges::all_of(length, [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits) return Malformed("Content-Length is not a number of bytes");
+    if (!digits) {
+      return Malformed("Content-Length is not a number of bytes: \"" +
+                       length.substr(0, kQuotedBytes) + "\"");
+    }
     head.content_length = std::stoull(length);
   }
   TRY(const std::string expect, Single(fields, field::expect));
   if (!expect.empty() && !head.http_1_0) {
     if (!EqualsIgnoringCase(expect, "100-continue")) {
-      return Malformed("the only expectation known here is 100-continue");
+      return Malformed("the only expectation known here is 100-continue, not \"" +
+                       expect.substr(0, kQuotedBytes) + "\"");
     }
     head.expects_continue = head.has_body();
   }
@@ -114,11 +121,17 @@ Result<void> CheckHost(const Fields& fields, const RequestHead& head) {
 // The absolute form ("https://host/v2/") means its path (RFC 9112 §3.2.2).
 Result<std::string> OriginForm(std::string_view target) {
   for (const std::string_view scheme : {"https://", "http://"}) {
-    if (!target.starts_with(scheme)) continue;
-    const size_t path = target.find('/', scheme.size());
-    return path == std::string_view::npos ? "/" : std::string(target.substr(path));
+    if (!EqualsIgnoringCase(target.substr(0, scheme.size()), scheme)) continue;
+    target.remove_prefix(scheme.size());
+    const size_t authority = std::min(target.find_first_of("/?"), target.size());
+    if (authority == 0) return Malformed("the request target names no host");
+    target.remove_prefix(authority);
+    return (target.starts_with('/') ? "" : "/") + std::string(target);
   }
-  if (!target.starts_with('/')) return Malformed("the request target is not a path");
+  if (!target.starts_with('/')) {
+    return Malformed("the request target is not a path: \"" +
+                     std::string(target.substr(0, kQuotedBytes)) + "\"");
+  }
   return std::string(target);
 }
 
@@ -148,6 +161,13 @@ size_t FindHeadEnd(std::string_view input, size_t searched) {
   const size_t from = searched < 3 ? 0 : searched - 3;
   const size_t found = input.find("\r\n\r\n", from);
   return found == std::string_view::npos ? found : found + 4;
+}
+
+bool HasBareLineFeed(std::string_view input) {
+  for (size_t i = input.find('\n'); i != std::string_view::npos; i = input.find('\n', i + 1)) {
+    if (i == 0 || input[i - 1] != '\r') return true;
+  }
+  return false;
 }
 
 Result<RequestHead> ParseRequestHead(std::string_view text) {

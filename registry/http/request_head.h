@@ -40,6 +40,10 @@ struct RequestHead {
 // there. `searched`: how much of `input` an earlier call looked at.
 size_t FindHeadEnd(std::string_view input, size_t searched);
 
+// Whether a line of `input` ends without CR: then no header is worth waiting for. The last byte may
+// be the CR of a line feed that is not here yet.
+bool HasBareLineFeed(std::string_view input);
+
 // Reads one whole header, up to and with the empty line. kMalformedRequest, naming the reason, for
 // everything that two servers in a row could frame differently: both length headers, several or
 // malformed Content-Length, another transfer coding than chunked, folded lines, a bare line feed,

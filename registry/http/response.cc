@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json.hpp>
 #include <ctime>
+
+#include "registry/base/log.h"
 
 namespace outport::http {
 namespace {
@@ -54,10 +55,14 @@ std::string_view ReasonPhrase(int status) {
       return "Conflict";
     case 413:
       return "Content Too Large";
+    case 414:
+      return "URI Too Long";
     case 416:
       return "Range Not Satisfiable";
     case 429:
       return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
     case 503:
@@ -76,15 +81,15 @@ std::string FormatError(const Error& error, std::string_view request_id) {
     message =
         "the registry failed; its log tells the cause under request " + std::string(request_id);
   }
-  boost::json::array entries;
-  const auto add = [&](const std::string* item) {
-    boost::json::object entry{{"code", traits.oci_code}, {"message", message}};
-    if (item != nullptr) entry["detail"] = *item;
-    entries.push_back(std::move(entry));
-  };
-  for (const std::string& item : error.items) add(&item);
-  if (entries.empty()) add(nullptr);
-  return boost::json::serialize(boost::json::object{{"errors", std::move(entries)}}) + "\n";
+  // By hand: what a client sent, and finds quoted here, need not be UTF-8.
+  const std::string entry = "{\"code\":\"" + std::string(traits.oci_code) + "\",\"message\":\"" +
+                            JsonEscape(message) + '"';
+  std::string entries;
+  for (const std::string& item : error.items) {
+    entries += (entries.empty() ? "" : ",") + entry + ",\"detail\":\"" + JsonEscape(item) + "\"}";
+  }
+  if (entries.empty()) entries = entry + '}';
+  return "{\"errors\":[" + entries + "]}\n";
 }
 
 void Response::Set(std::string_view name, std::string_view value) {
@@ -97,6 +102,7 @@ void Response::Set(std::string_view name, std::string_view value) {
 
 void Response::Begin(int status, std::string_view content_type, std::optional<uint64_t> size) {
   status_ = status;
+  body_.DropReceived();
   close_ = close_ || !head_.keep_alive || !body_.may_be_drained();
   std::string out;
   out.reserve(256 + fields_.size());

@@ -22,7 +22,7 @@ std::string FormatError(const Error& error, std::string_view request_id);
 class Response {
  public:
   // All three outlive it.
-  Response(Stream& stream, const RequestHead& head, const RequestBody& body)
+  Response(Stream& stream, const RequestHead& head, RequestBody& body)
       : stream_(stream), head_(head), body_(body) {}
 
   // Adds a field. Control characters in `value` become spaces.
@@ -54,7 +54,7 @@ class Response {
 
   Stream& stream_;
   const RequestHead& head_;
-  const RequestBody& body_;
+  RequestBody& body_;
   std::string fields_;  // "Name: value\r\n"…
   bool close_ = false;
   int status_ = 0;

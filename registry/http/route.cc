@@ -9,11 +9,13 @@ namespace outport::http {
 namespace {
 
 constexpr size_t kMaxUploadId = 128;
+constexpr size_t kQuotedBytes = 300;  // of a path, in a message
 
-Error NoSuchPath() {
+Error NoSuchPath(std::string_view path) {
   return Error{ErrorCode::kNotFound,
-               "no such path: the registry API is under /v2/ (ping, _catalog, <name>/tags/list, "
-               "<name>/manifests/…, <name>/blobs/…, <name>/referrers/…)"};
+               "no such path: \"" + std::string(path.substr(0, kQuotedBytes)) +
+                   "\"; the registry API is under /v2/ (ping, _catalog, <name>/tags/list, "
+                   "<name>/manifests/…, <name>/blobs/…, <name>/referrers/…)"};
 }
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
@@ -54,7 +56,9 @@ Result<std::string> ParseUploadId(std::string_view text) {
            c == '_';
   });
   if (!plain || text.size() > kMaxUploadId) {
-    return Error{ErrorCode::kBlobUploadUnknown, "there is no such upload session"};
+    return Error{
+        ErrorCode::kBlobUploadUnknown,
+        "there is no upload session \"" + std::string(text.substr(0, kMaxUploadId)) + "\""};
   }
   return std::string(text);
 }
@@ -90,7 +94,7 @@ Result<Route> ParseRoute(std::string_view target) {
     TRY_VOID(ReadParameters(target.substr(question + 1), route));
   }
   if (path == "/v2" || path == "/v2/") return route;
-  if (!path.starts_with("/v2/")) return NoSuchPath();
+  if (!path.starts_with("/v2/")) return NoSuchPath(path);
   if (path == "/v2/_catalog") {
     route.noun = Noun::kCatalog;
     return route;
@@ -98,10 +102,10 @@ Result<Route> ParseRoute(std::string_view target) {
   const std::string_view rest = std::string_view(path).substr(4);
   const std::vector<std::string_view> segments = Split(rest, '/');
   const std::optional<Match> match = MatchTail(segments);
-  if (!match.has_value() || segments.size() <= match->tail) return NoSuchPath();
+  if (!match.has_value() || segments.size() <= match->tail) return NoSuchPath(path);
   const bool names_one = match->noun == Noun::kManifest || match->noun == Noun::kBlob ||
                          match->noun == Noun::kReferrers;
-  if (names_one && match->last.empty()) return NoSuchPath();
+  if (names_one && match->last.empty()) return NoSuchPath(path);
 
   // The repository ends where the matched tail begins, less the slash between them.
   const std::string_view first_of_tail = segments[segments.size() - match->tail];

@@ -118,8 +118,10 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   exchange.noun = route.noun;
   if (!Allows(route.noun, head.method)) {
     response.Set("Allow", AllowedMethods(route.noun));
-    co_return Error{ErrorCode::kUnsupported, "this path does not take the method; it takes " +
-                                                 std::string(AllowedMethods(route.noun))};
+    co_return Error{ErrorCode::kUnsupported, "the path of this " +
+                                                 std::string(ToString(route.noun)) + " takes " +
+                                                 std::string(AllowedMethods(route.noun)) +
+                                                 ", and not the method that was sent"};
   }
   CO_TRY_VOID(Authorize(*exchange.user, route, head.method));
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
@@ -164,8 +166,10 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
   Record(exchange, error);
   if (cut) co_return false;
   if (response.closes()) {
-    // An early answer must not be overtaken by the reset that unread bytes cause.
-    co_await stream_.Close(/*linger=*/error.has_value() || !exchange.body.finished());
+    // An early answer must not be overtaken by the reset that unread bytes cause: of a body, or of
+    // requests that were sent behind the last one.
+    const bool linger = error.has_value() || !exchange.body.finished() || !lifeline_.stopping();
+    co_await stream_.Close(linger);
     co_return false;
   }
   const Result<void> drained = co_await exchange.body.Drain();

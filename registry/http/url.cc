@@ -6,8 +6,16 @@
 namespace outport::http {
 namespace {
 
-Error Malformed(std::string_view reason) {
-  return Error{ErrorCode::kMalformedRequest, "the URL is malformed: " + std::string(reason)};
+constexpr size_t kQuotedBytes = 300;  // of a path, in a message
+
+// `where` names the part of the URL: never a query's value, which logs must not hold.
+Error Malformed(std::string_view reason, std::string_view where) {
+  return Error{ErrorCode::kMalformedRequest,
+               "the URL is malformed: " + std::string(reason) + " in " + std::string(where)};
+}
+
+std::string Quoted(std::string_view path) {
+  return '"' + std::string(path.substr(0, kQuotedBytes)) + '"';
 }
 
 int HexValue(char c) {
@@ -19,13 +27,13 @@ int HexValue(char c) {
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-// Appends the character that the escape at `text[i]` means; `i` is left on its last digit.
-Result<char> Unescape(std::string_view text, size_t& i) {
+// The character that the escape at `text[i]` means, or -1; `i` is left on its last digit.
+int Unescape(std::string_view text, size_t& i) {
   const int high = i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
   const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
-  if (high < 0 || low < 0) return Malformed("'%' is not followed by two hexadecimal digits");
+  if (high < 0 || low < 0) return -1;
   i += 2;
-  return static_cast<char>(high << 4 | low);
+  return high << 4 | low;
 }
 
 // The next value of `name`, still encoded; `query` is left behind it.
@@ -39,15 +47,16 @@ std::optional<std::string_view> TakeParameter(std::string_view& query, std::stri
   return std::nullopt;
 }
 
-Result<std::string> DecodeQueryValue(std::string_view text) {
+// `name`: of the parameter.
+Result<std::string> DecodeQueryValue(std::string_view text, std::string_view name) {
+  const std::string where = "the parameter " + std::string(name);
   std::string value;
   for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i] == '+' ? ' ' : text[i];
-    if (c == '%') {
-      TRY(c, Unescape(text, i));
-    }
-    if (IsControl(c)) return Malformed("a control character in the query");
-    value += c;
+    int c = static_cast<unsigned char>(text[i] == '+' ? ' ' : text[i]);
+    if (c == '%') c = Unescape(text, i);
+    if (c < 0) return Malformed("a '%' without two hexadecimal digits", where);
+    if (IsControl(static_cast<char>(c))) return Malformed("a control character", where);
+    value += static_cast<char>(c);
   }
   return value;
 }
@@ -58,16 +67,19 @@ Result<std::string> DecodePath(std::string_view path) {
   std::string out;
   out.reserve(path.size());
   for (size_t i = 0; i < path.size(); ++i) {
-    char c = path[i];
+    int c = static_cast<unsigned char>(path[i]);
     if (c == '%') {
-      TRY(c, Unescape(path, i));
-      if (c == '/') return Malformed("an escaped '/' in the path");
+      c = Unescape(path, i);
+      if (c < 0) return Malformed("a '%' without two hexadecimal digits", Quoted(path));
+      if (c == '/') return Malformed("an escaped '/'", Quoted(path));
     }
-    if (IsControl(c)) return Malformed("a control character in the path");
-    out += c;
+    if (IsControl(static_cast<char>(c))) return Malformed("a control character", Quoted(path));
+    out += static_cast<char>(c);
   }
   for (const std::string_view dots : {"/./", "/../"}) {
-    if ((out + '/').find(dots) != std::string::npos) return Malformed("a dot segment in the path");
+    if ((out + '/').find(dots) != std::string::npos) {
+      return Malformed("a dot segment", Quoted(path));
+    }
   }
   return out;
 }
@@ -75,14 +87,14 @@ Result<std::string> DecodePath(std::string_view path) {
 Result<std::optional<std::string>> QueryParameter(std::string_view query, std::string_view name) {
   const std::optional<std::string_view> value = TakeParameter(query, name);
   if (!value.has_value()) return std::optional<std::string>();
-  TRY(std::string decoded, DecodeQueryValue(*value));
+  TRY(std::string decoded, DecodeQueryValue(*value, name));
   return std::optional(std::move(decoded));
 }
 
 Result<std::vector<std::string>> QueryParameters(std::string_view query, std::string_view name) {
   std::vector<std::string> values;
   while (const std::optional<std::string_view> value = TakeParameter(query, name)) {
-    TRY(std::string decoded, DecodeQueryValue(*value));
+    TRY(std::string decoded, DecodeQueryValue(*value, name));
     values.push_back(std::move(decoded));
   }
   return values;

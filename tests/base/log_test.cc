@@ -38,7 +38,16 @@ TEST(Log, WhatClientsSendCannotBreakALine) {
             "\"event\":\"x\",\"agent\":\"a\\\"b\\\\c\\nd\\u0001\\ufffd\"}\n");
 }
 
-TEST(Log, Utf8StaysAsItIs) { EXPECT_EQ(JsonEscape("Zürich 港"), "Zürich 港"); }
+TEST(Log, Utf8StaysAsItIs) { EXPECT_EQ(JsonEscape("Zürich 港 🚢"), "Zürich 港 🚢"); }
+
+TEST(Log, WhatIsNoUtf8IsReplaced) {
+  for (const char* text : {"\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf0\x80\x80\xaf",
+                           "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xe6\xb8"}) {
+    std::string expected;
+    for (size_t i = 0; i < std::string_view(text).size(); ++i) expected += "\\ufffd";
+    EXPECT_EQ(JsonEscape(text), expected);
+  }
+}
 
 }  // namespace
 }  // namespace outport

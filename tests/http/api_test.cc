@@ -224,6 +224,10 @@ constexpr Case kCases[] = {
     // Paths.
     {"outside the API", "GET", "/", kAlice, 404, "UNSUPPORTED"},
     {"a name in capitals", "GET", "/v2/App/tags/list", kAlice, 400, "NAME_INVALID"},
+    {"a name that is no text", "GET", "/v2/%FF%C0%AF/tags/list", kAlice, 400, "NAME_INVALID"},
+    {"a tag that is no text", "GET", "/v2/team/app/manifests/%ED%A0%80", kAlice, 404,
+     "MANIFEST_UNKNOWN"},
+    {"a path that is no text", "GET", "/%FF", kAlice, 404, "UNSUPPORTED"},
     {"an escaped slash", "GET", "/v2/team%2Fapp/tags/list", kAlice, 400, "UNSUPPORTED"},
     {"a dot segment", "GET", "/v2/team/../app/tags/list", kAlice, 400, "UNSUPPORTED"},
     {"an unknown method", "BREW", "/v2/", kAlice, 405, "UNSUPPORTED"},

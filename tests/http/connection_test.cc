@@ -154,7 +154,7 @@ TEST(RegistryConnection, LimitsAHeader) {
   const TestRequest fits{.fields = "X-Long: " + std::string(1000, 'x') + "\r\n"};
   EXPECT_EQ(client.Exchange(fits.Text()).status, 200);
   const TestRequest too_long{.fields = "X-Long: " + std::string(3000, 'x') + "\r\n"};
-  EXPECT_EQ(client.Exchange(too_long.Text()).status, 400);
+  EXPECT_EQ(client.Exchange(too_long.Text()).status, 431);
   EXPECT_TRUE(client.IsClosed());
 }
 

@@ -216,7 +216,9 @@ net::awaitable<Result<ReferrersPage>> MemoryRegistry::ListReferrers(
   MutexLock lock(mutex_);
   CO_TRY_VOID(Enter(caller));
   ReferrersPage page{.items = {}, .next = {}, .stale = stale_};
-  for (const auto& [digest, info] : repositories_[repository.ToString()].referrers[subject]) {
+  const auto home = repositories_.find(repository.ToString());
+  if (home == repositories_.end()) co_return page;
+  for (const auto& [digest, info] : home->second.referrers[subject]) {
     if (digest.ToString() <= request.last) continue;
     if (!artifact_type.empty() && info.artifact_type != artifact_type) continue;
     if (page.items.size() == request.limit) {
