@@ -27,7 +27,7 @@ CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, std::string boot_id,
     : meta_(meta), blobs_(blobs), boot_id_(std::move(boot_id)), log_(std::move(log)) {}
 
 Result<void> CachedBlobs::Recover() {
-  TRY_VOID(blobs_.DiscardUncommitted());
+  TRY_VOID(blobs_.DiscardUncommitted({}));
   for (;;) {
     TRY(const std::vector<KeyValue> intents,
         meta_.Scan({.prefix = std::string(keys::kIntents), .after = {}, .limit = 1000}));

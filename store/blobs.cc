@@ -122,12 +122,11 @@ Result<bool> Blobs::HasBytes(const Digest& digest) const {
 }
 
 Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,
-                                 const Digest& digest) {
-  std::string unusable_object;
-  std::string left_over;
-  TRY(const bool here, HasUsableCopy(digest, unusable_object));
+                                 const Digest& digest, const std::string& upload_row) {
+  Committing committing{.upload_row = upload_row};
+  TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
-    Result<PushedBlob> linked = Link(repository, digest, nullptr, unusable_object, left_over);
+    Result<PushedBlob> linked = Link(repository, digest, committing);
     // Unknown: the collector was quicker. Then these bytes are the blob's.
     if (linked.has_value() || linked.error().code != ErrorCode::kBlobUnknown) return linked;
   }
@@ -144,7 +143,9 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
     TRY_VOID(Forget(object));
     return std::move(location).error();
   }
-  Result<PushedBlob> pushed = Link(repository, digest, &*location, unusable_object, left_over);
+  committing.fresh = &*location;
+  Result<PushedBlob> pushed = Link(repository, digest, committing);
+  std::string left_over = std::move(committing.left_over);
   if (!pushed.has_value()) {
     // A write that failed may be on the disk all the same, with a row that names the object. None
     // has failed so if the metadata still takes changes; else the next start settles the intent.
@@ -164,30 +165,32 @@ void Blobs::Discard(const std::string& object) {
   }
 }
 
-// The transaction of a commit. `fresh`: the object just committed; nullptr if one is here already.
-// `left_over` is set to the object to remove afterwards, if there is one.
+// The transaction of a commit.
 Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
-                               const BlobLocation* fresh, const std::string& unusable_object,
-                               std::string& left_over) {
+                               Committing& committing) {
   const int64_t now_ms = ToUnixMillis(clock_.Wall());
   const std::string key = keys::Blob(digest);
+  const BlobLocation* const fresh = committing.fresh;
   uint64_t size_bytes = 0;
   auto link = [&](MetaTransaction& transaction) -> Result<void> {
-    left_over.clear();
+    committing.left_over.clear();
     TRY(auto row, LockRow<v1::BlobRow>(transaction, key));
-    const bool keep = row.has_value() && IsUsable(*row) && row->object() != unusable_object;
+    const bool keep =
+        row.has_value() && IsUsable(*row) && row->object() != committing.unusable_object;
     if (!keep && fresh == nullptr) return Unknown(repository, digest, "it was just deleted");
     if (keep) {
       if (RenewLease(*row, now_ms)) TRY_VOID(WriteRow(transaction, key, *row));
-      if (fresh != nullptr) left_over = fresh->object;
+      if (fresh != nullptr) committing.left_over = fresh->object;
     } else {
-      if (row.has_value()) left_over = row->object();
+      if (row.has_value()) committing.left_over = row->object();
       row = NewBlobRow(*fresh, now_ms);
       TRY_VOID(WriteRow(transaction, key, *row));
       TRY_VOID(transaction.Delete(keys::Intent(fresh->object)));
     }
     size_bytes = row->size_bytes();
-    return WriteLink(transaction, repository, digest, size_bytes, now_ms);
+    TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms));
+    if (committing.upload_row.empty()) return {};
+    return transaction.Delete(committing.upload_row);
   };
   TRY(const LogPosition position, Transact(meta_, link));
   return PushedBlob{{digest, size_bytes}, position.sequence};

@@ -55,9 +55,10 @@ class Blobs {
 
   // Commits what `writer` holds as `digest` and links it in the repository, which is made if it is
   // new. Bytes that are here already are linked, not stored again. kDigestInvalid if the bytes hash
-  // otherwise. Durable. The writer can only be destroyed afterwards.
+  // otherwise. Durable. The writer can only be destroyed afterwards. `upload_row`, if it is a key,
+  // goes with the commit.
   Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
-                            const Digest& digest);
+                            const Digest& digest, const std::string& upload_row = {});
 
   // Puts an object aside whose bytes are not what they were. The blob is unknown from then on, so
   // that a push brings it back. What is already aside is left alone.
@@ -73,9 +74,15 @@ class Blobs {
 
  private:
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
+  // What a commit has found and made before its transaction.
+  struct Committing {
+    const std::string& upload_row;
+    std::string unusable_object = {};     // the object of a row that leads to no bytes
+    const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: one is here already
+    std::string left_over = {};           // set to the object to remove afterwards
+  };
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
-                          const BlobLocation* fresh, const std::string& unusable_object,
-                          std::string& left_over);
+                          Committing& committing);
   void Discard(const std::string& object);
   Result<void> Forget(const std::string& object);
 

@@ -133,11 +133,14 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                                config.fleet_address}),
       authenticator(users, passwords, clock, metrics, {}),
       content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
-      uploads({.bytes = *opened.blobs,
+      uploads({.meta = *opened.meta,
+               .bytes = *opened.blobs,
                .blobs = content.blobs,
                .disk = disk,
                .clock = clock,
                .metrics = metrics,
+               .log = log,
+               .boot_id = BootId(),
                .limits = {.sessions = {.sessions = config.upload_sessions,
                                        .idle = std::chrono::duration_cast<std::chrono::seconds>(
                                            config.upload_idle)}}}),
@@ -163,8 +166,8 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
 }
 
 Result<void> StoreDaemon::Start() {
-  TRY_VOID(opened.blobs->DiscardUncommitted());
   TRY(const size_t settled, content.blobs.SettleIntents());
+  TRY_VOID(uploads.Load());
   TRY_VOID(accounts.users.Load());
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
@@ -202,6 +205,7 @@ Result<void> StoreDaemon::Stop() {
     return TasksLeft(tasks.Count());
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
+  uploads.SaveUnsafe(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
   io.Stop();
   log.Info("stopped");

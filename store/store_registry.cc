@@ -142,8 +142,8 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
 
 net::awaitable<Result<UploadStatus>> StoreRegistry::StartUpload(const Caller& caller,
                                                                 const RepositoryName& repository,
-                                                                DigestAlgorithm) {
-  co_return co_await parts_.uploads.Start(caller.user, repository);
+                                                                DigestAlgorithm algorithm) {
+  co_return co_await parts_.uploads.Start(caller.user, repository, algorithm);
 }
 
 net::awaitable<Result<UploadStatus>> StoreRegistry::StatUpload(const Caller& caller,

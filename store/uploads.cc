@@ -1,133 +1,82 @@
 #include "store/uploads.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include "registry/base/file.h"
+#include "registry/storage/keys.h"
 #include "store/repeat.h"
-#include "store/started_work.h"
 
 namespace outport::store {
 namespace {
 
-constexpr size_t kWideBuffer = 1 << 20;
-constexpr size_t kNarrowBuffer = 128 << 10;
+constexpr size_t kIdBytes = 16;
+constexpr uint64_t kRereadBytes = 64 << 20;  // in one turn on the pool
 
-// What the client says of the body, against what the session has and the body is.
-Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received,
-                        const std::optional<uint64_t>& length) {
-  if (!range.has_value()) return {};
-  if (range->offset != received) {
-    return Error{ErrorCode::kRangeInvalid,
-                 "the chunk begins at byte " + std::to_string(range->offset) +
-                     ", but the session has received " + std::to_string(received) +
-                     " bytes: go on from there"};
+}  // namespace
+
+// A session's bytes on their way back into a writer.
+struct Uploads::Reopening {
+  std::unique_ptr<BlobWriter> writer;
+  uint64_t left = 0;
+};
+
+Uploads::Uploads(Parts parts)
+    : parts_(std::move(parts)),
+      sessions_(parts_.clock, parts_.limits.sessions),
+      stored_(parts_.meta, parts_.bytes, parts_.clock, parts_.boot_id, parts_.log),
+      open_(parts_.metrics.Gauge("outport_store_uploads_open", "Upload sessions that are open.")),
+      received_bytes_(parts_.metrics.Counter("outport_store_upload_bytes_total",
+                                             "Bytes of blobs received from clients.")),
+      expired_(parts_.metrics.Counter("outport_store_uploads_expired_total",
+                                      "Upload sessions discarded because nobody used them.")),
+      resumed_(parts_.metrics.Counter("outport_store_uploads_resumed_total",
+                                      "Upload sessions continued after a restart.")),
+      lost_(parts_.metrics.Counter(
+          "outport_store_uploads_lost_total",
+          "Upload sessions that could not be continued after a restart: their bytes were gone.")),
+      taken_over_(parts_.metrics.Counter(
+          "outport_store_uploads_taken_over_total",
+          "Requests that took an upload session over from a connection that was silent.")) {}
+
+Result<void> Uploads::Load() {
+  TRY(const StoredUploads::Loaded loaded, stored_.Load(parts_.limits.sessions));
+  for (const UploadSessions::Session& session : loaded.sessions) {
+    TRY(const UploadSessions::Session none, sessions_.Add(session));
   }
-  if (length.has_value() && *length != range->size) {
-    return Error{ErrorCode::kSizeInvalid, "the chunk's Content-Range says " +
-                                              std::to_string(range->size) + " bytes, its length " +
-                                              std::to_string(*length)};
+  lost_.Increment(static_cast<double>(loaded.lost));
+  expired_.Increment(static_cast<double>(loaded.expired));
+  CountSessions();
+  if (loaded.sessions.size() + loaded.lost + loaded.expired > 0) {
+    parts_.log.Info(
+        "upload sessions taken up",
+        {{"open", loaded.sessions.size()}, {"lost", loaded.lost}, {"expired", loaded.expired}});
   }
   return {};
 }
 
-// A buffer's worth of a body.
-struct Filled {
-  size_t size_bytes = 0;
-  bool last = false;  // the body has ended, well or with `error`
-  Result<void> error = {};
-};
-
-net::awaitable<Filled> Fill(ByteSource& body, MutableBytes buffer) {
-  Filled filled;
-  while (filled.size_bytes < buffer.size()) {
-    const Result<size_t> read = co_await body.Read(buffer.subspan(filled.size_bytes));
-    if (!read.has_value()) {
-      filled.error = read.error();
-      filled.last = true;
-      break;
-    }
-    filled.size_bytes += *read;
-    if (*read == 0) {
-      filled.last = true;
-      break;
-    }
-  }
-  co_return filled;
-}
-
-}  // namespace
-
-// Room for one request to receive a body, and how large its buffers may be.
-class Uploads::Place {
- public:
-  explicit Place(Uploads& uploads) : uploads_(uploads) {
-    MutexLock lock(uploads_.mutex_);
-    rank_ = uploads_.receiving_++;
-  }
-  ~Place() {
-    MutexLock lock(uploads_.mutex_);
-    --uploads_.receiving_;
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
-  bool taken() const { return rank_ < uploads_.parts_.limits.receiving; }
-  size_t buffer_bytes(const std::optional<uint64_t>& length) const {
-    const size_t most = rank_ < uploads_.parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
-    if (!length.has_value() || *length >= most) return most;
-    return static_cast<size_t>(*length) + 1;  // for the end
-  }
-
- private:
-  Uploads& uploads_;
-  size_t rank_ = 0;
-};
-
-class Uploads::Buffer {
- public:
-  explicit Buffer(size_t size) : size_(size) {
-    size_t space = size + 3 * kDirectBytes;
-    memory_ = std::make_unique_for_overwrite<std::byte[]>(space);
-    void* aligned = memory_.get();
-    aligned_ = static_cast<std::byte*>(std::align(kDirectBytes, size, aligned, space));
-  }
-
-  // Room for what comes at `offset` of the blob: aligned as it is, so that it can go to the disk
-  // without a copy, and up to a page's end, so that what follows begins one.
-  MutableBytes RoomAt(uint64_t offset) const {
-    const size_t begin = offset % kDirectBytes;
-    const size_t end = (begin + size_ + kDirectBytes - 1) / kDirectBytes * kDirectBytes;
-    return {aligned_ + begin, end - begin};
-  }
-
-  Bytes filled;
-
- private:
-  const size_t size_;
-  std::unique_ptr<std::byte[]> memory_;
-  std::byte* aligned_;  // in it, with two pages more than size_
-};
-
-Uploads::Uploads(Parts parts)
-    : parts_(parts),
-      sessions_(parts.clock, parts.limits.sessions),
-      open_(parts.metrics.Gauge("outport_store_uploads_open", "Upload sessions that are open.")),
-      received_bytes_(parts.metrics.Counter("outport_store_upload_bytes_total",
-                                            "Bytes of blobs received from clients.")),
-      expired_(parts.metrics.Counter("outport_store_uploads_expired_total",
-                                     "Upload sessions discarded because nobody used them.")) {}
-
-net::awaitable<Result<UploadStatus>> Uploads::Start(std::string user, RepositoryName repository) {
-  auto start = [this, &user, &repository]() -> Result<std::string> {
+net::awaitable<Result<UploadStatus>> Uploads::Start(std::string user, RepositoryName repository,
+                                                    DigestAlgorithm algorithm) {
+  auto session =
+      std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository), std::move(user),
+                                      algorithm, ToUnixMillis(parts_.clock.Wall()));
+  auto start = [this, session]() -> Result<void> {
     TRY_VOID(parts_.blobs.RequireSpace(0));
-    TRY(std::unique_ptr<BlobWriter> writer, parts_.bytes.Create(DigestAlgorithm::kSha256));
-    return sessions_.Add(repository, user, std::move(writer));
+    TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
+    Result<void> entered = stored_.Enter(*session);
+    session->last_used = parts_.clock.SinceBoot();
+    Result<UploadSessions::Session> reclaimed =
+        entered.has_value() ? sessions_.Add(session)
+                            : Result<UploadSessions::Session>(entered.error());
+    if (!reclaimed.has_value()) {
+      stored_.Forget(*session);
+      return reclaimed.error();
+    }
+    if (*reclaimed != nullptr) stored_.Forget(**reclaimed);
+    return {};
   };
-  CO_TRY(std::string id, co_await Blocking(parts_.disk, std::move(start)));
+  CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(start)));
   CountSessions();
-  co_return UploadStatus{std::move(id), 0};
+  co_return UploadStatus{session->id, 0};
 }
 
 Result<UploadStatus> Uploads::Stat(const std::string& user, const RepositoryName& repository,
@@ -136,25 +85,95 @@ Result<UploadStatus> Uploads::Stat(const std::string& user, const RepositoryName
   return UploadStatus{id, size};
 }
 
+net::awaitable<Result<Uploads::ClaimPtr>> Uploads::Take(std::string user, RepositoryName repository,
+                                                        std::string id) {
+  CO_TRY(ClaimPtr claim,
+         co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
+  if (claim->took_over()) taken_over_.Increment();
+  CO_TRY_VOID(co_await Reopen(claim));
+  co_return claim;
+}
+
+// Reads the bytes of a session that an earlier process received, or whose last write failed: its
+// hash and its checksums begin anew.
+net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
+  UploadSession& session = claim->session();
+  if (session.writer != nullptr) co_return Result<void>();
+  const auto reopening = std::make_shared<Reopening>();
+  auto open = [this, claim, reopening]() -> Result<void> {
+    const UploadSession& opened = claim->session();
+    reopening->left = opened.size_bytes.load();
+    TRY(reopening->writer, parts_.bytes.Resume(opened.algorithm, opened.id, reopening->left));
+    return {};
+  };
+  Result<void> read = co_await Blocking(parts_.disk, std::move(open));
+  while (read.has_value() && reopening->left > 0) {
+    auto reread = [reopening]() -> Result<void> {
+      TRY(reopening->left, reopening->writer->Reread(kRereadBytes));
+      return {};
+    };
+    read = co_await Blocking(parts_.disk, std::move(reread));
+  }
+  const bool lost = !read.has_value() && (read.error().code == ErrorCode::kNotFound ||
+                                          read.error().code == ErrorCode::kCorrupt);
+  if (!read.has_value() && !lost) co_return read;
+  auto enter = [this, claim, reopening, lost]() -> Result<void> {
+    UploadSession& opened = claim->session();
+    if (lost) {
+      Discard(opened);
+      return {};
+    }
+    TRY_VOID(stored_.Enter(opened));
+    opened.writer = std::move(reopening->writer);
+    return {};
+  };
+  CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(enter)));
+  if (!lost) {
+    resumed_.Increment();
+    co_return Result<void>();
+  }
+  lost_.Increment();
+  parts_.log.Warning("upload session lost",
+                     {{"upload", session.id}, {"cause", read.error().message}});
+  co_return Error{ErrorCode::kBlobUploadUnknown, "the bytes of the upload session '" + session.id +
+                                                     "' are gone: begin the upload again"};
+}
+
 net::awaitable<Result<UploadStatus>> Uploads::Append(std::string user, RepositoryName repository,
                                                      std::string id, std::optional<ByteRange> range,
                                                      ByteSource& body) {
-  CO_TRY(const Claim claim, sessions_.Take(id, repository, user));
-  CO_TRY_VOID(co_await Receive(claim, range, body));
+  CO_TRY(const ClaimPtr claim, co_await Take(std::move(user), std::move(repository), id));
+  const Result<void> received = co_await Receive(claim, range, body);
+  const Result<void> settled = co_await Settle(claim, !received.has_value());
+  CO_TRY_VOID(received);
+  CO_TRY_VOID(settled);
   co_return UploadStatus{std::move(id), claim->session().size_bytes.load()};
 }
 
 net::awaitable<Result<PushedBlob>> Uploads::Finish(std::string user, RepositoryName repository,
                                                    std::string id, std::optional<ByteRange> range,
                                                    Digest digest, ByteSource& body) {
-  CO_TRY(Claim claim, sessions_.Take(id, repository, user));
-  CO_TRY_VOID(co_await Receive(claim, range, body));
+  CO_TRY(ClaimPtr claim, co_await Take(std::move(user), std::move(repository), std::move(id)));
+  const Result<void> received = co_await Receive(claim, range, body);
+  if (!received.has_value()) {
+    const Result<void> settled = co_await Settle(std::move(claim), true);
+    static_cast<void>(settled);  // the client learns of what came first
+    co_return received.error();
+  }
+  CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
   // From here on the session is over, whatever comes of it.
-  auto commit = [this, claim = std::move(claim), digest]() -> Result<PushedBlob> {
-    UploadSession& session = claim->session();
-    claim->Discard();
-    Result<PushedBlob> pushed = parts_.blobs.Commit(session.repository, *session.writer, digest);
+  auto commit = [this, work = std::move(work), digest]() -> Result<PushedBlob> {
+    UploadSession& session = work.session();
+    sessions_.Remove(session);
+    Result<PushedBlob> pushed =
+        parts_.blobs.Commit(session.repository, *session.writer, digest, keys::Upload(session.id));
     session.writer.reset();
+    if (pushed.has_value()) {
+      // They are left where the blob was here already; else the next start discards them.
+      [[maybe_unused]] const Result<void> best_effort = parts_.bytes.Discard(session.id);
+    } else {
+      stored_.Forget(session);
+    }
     return pushed;
   };
   Result<PushedBlob> pushed = co_await Blocking(parts_.disk, std::move(commit));
@@ -164,106 +183,77 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(std::string user, RepositoryN
 
 net::awaitable<Result<void>> Uploads::Cancel(std::string user, RepositoryName repository,
                                              std::string id) {
-  CO_TRY(Claim claim, sessions_.Take(id, repository, user));
-  co_await Discard(std::move(claim));
-  co_return Result<void>();
-}
-
-net::awaitable<void> Uploads::Discard(Claim claim) {
-  claim->Discard();
-  auto drop = [claim = std::move(claim)]() -> Result<void> {
-    claim->session().writer.reset();
+  CO_TRY(ClaimPtr claim,
+         co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
+  auto cancel = [this, claim = std::move(claim)]() -> Result<void> {
+    Discard(claim->session());
     return {};
   };
-  // A full pool drops the work, and the writer with it.
-  const Result<void> dropped = co_await Blocking(parts_.disk, std::move(drop));
-  static_cast<void>(dropped);
+  co_return co_await Blocking(parts_.disk, std::move(cancel));
+}
+
+void Uploads::Discard(UploadSession& session) {
+  sessions_.Remove(session);
+  stored_.Forget(session);
   CountSessions();
 }
 
-net::awaitable<Result<void>> Uploads::Receive(Claim claim, std::optional<ByteRange> range,
-                                              ByteSource& body) {
-  const std::optional<uint64_t> length = body.length();
-  CO_TRY_VOID(CheckRange(range, claim->session().size_bytes.load(), length));
-  if (length == 0) co_return Result<void>();
-  const Place place(*this);
-  if (!place.taken()) {
-    co_return Error{ErrorCode::kTooManyRequests,
-                    "too many uploads are under way; try again shortly"};
-  }
-  auto reserve = [this, claim, length]() -> Result<void> {
-    TRY_VOID(parts_.blobs.RequireSpace(length.value_or(0)));
-    if (!length.has_value()) return {};
-    BlobWriter& writer = *claim->session().writer;
-    return writer.Expect(writer.size_bytes() + *length);
+net::awaitable<Result<void>> Uploads::Settle(ClaimPtr claim, bool cut) {
+  const UploadSession& session = claim->session();
+  const bool save = session.size_bytes - session.safe_bytes >= parts_.limits.unsafe_bytes;
+  if (!save && !cut) co_return Result<void>();
+  CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
+  auto settle = [this, work = std::move(work), cut, save]() -> Result<void> {
+    UploadSession& settled = work.session();
+    if (settled.writer == nullptr) return {};
+    if (cut) TRY_VOID(settled.writer->Expect(settled.size_bytes.load()));
+    return save ? Save(settled) : Result<void>();
   };
-  CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(reserve)));
-  co_return co_await Copy(std::move(claim), range, body, place.buffer_bytes(length));
+  co_return co_await Blocking(parts_.disk, std::move(settle));
 }
 
-net::awaitable<Result<void>> Uploads::Copy(Claim claim, std::optional<ByteRange> range,
-                                           ByteSource& body, size_t buffer_bytes) {
-  // Shared with the pool, which may still write one when this coroutine is gone.
-  std::array<std::shared_ptr<Buffer>, 2> buffers;
-  for (auto& buffer : buffers) buffer = std::make_shared<Buffer>(buffer_bytes);
-  std::optional<StartedWork> appending;
-  uint64_t left = range.has_value() ? range->size : UINT64_MAX;
-  uint64_t offset = claim->session().size_bytes.load();
-  Filled filled;
-  for (size_t turn = 0; !filled.last; ++turn) {
-    const std::shared_ptr<Buffer> buffer = buffers[turn % 2];
-    const MutableBytes room = buffer->RoomAt(offset);
-    filled = co_await Fill(body, room);
-    if (filled.size_bytes > left) {
-      filled = {.size_bytes = static_cast<size_t>(left),
-                .last = true,
-                .error = Error{ErrorCode::kSizeInvalid,
-                               "the chunk is longer than its Content-Range says"}};
-    }
-    left -= filled.size_bytes;
-    offset += filled.size_bytes;
-    Result<void> appended;
-    if (appending.has_value()) appended = co_await appending->Finish();
-    appending.reset();
-    if (appended.has_value() && filled.size_bytes > 0) {
-      buffer->filled = room.first(filled.size_bytes);
-      auto append = [this, claim, buffer] { return AppendTo(claim, *buffer); };
-      appending = StartedWork::Start(parts_.disk, std::move(append));
-      if (filled.last) appended = co_await appending->Finish();
-    }
-    if (!appended.has_value()) {
-      co_await Discard(std::move(claim));  // a writer that failed cannot go on
-      co_return appended;
-    }
+// A file whose sync failed is not used again.
+Result<void> Uploads::Save(UploadSession& session) {
+  const uint64_t size_bytes = session.size_bytes.load();
+  Result<void> synced = session.writer->Checkpoint();
+  if (!synced.has_value()) {
+    Discard(session);
+    return synced;
   }
-  if (filled.error.has_value() && range.has_value() && left > 0) {
-    co_return Error{ErrorCode::kSizeInvalid, "the chunk is shorter than its Content-Range says"};
-  }
-  co_return filled.error;
+  return stored_.NoteSafe(session, size_bytes);
 }
 
-Result<void> Uploads::AppendTo(const Claim& claim, const Buffer& buffer) {
-  UploadSession& session = claim->session();
-  TRY_VOID(parts_.blobs.RequireSpace(buffer.filled.size()));
-  TRY_VOID(session.writer->Append(buffer.filled));
-  session.size_bytes = session.writer->size_bytes();
-  received_bytes_.Increment(static_cast<double>(buffer.filled.size()));
-  return {};
+void Uploads::SaveUnsafe(std::chrono::nanoseconds idle,
+                         std::chrono::steady_clock::time_point deadline) {
+  for (const UploadSessions::Session& session : sessions_.Unsafe(idle)) {
+    if (std::chrono::steady_clock::now() >= deadline) return;
+    const ClaimPtr claim = sessions_.TakeIdle(session);
+    if (claim == nullptr || session->writer == nullptr) continue;
+    const Result<void> saved = Save(*session);
+    if (!saved.has_value()) {
+      parts_.log.Warning("upload session not saved",
+                         {{"upload", session->id}, {"cause", saved.error().message}});
+    }
+  }
 }
 
 size_t Uploads::Expire() {
-  const size_t expired = sessions_.Expire();
-  expired_.Increment(static_cast<double>(expired));
+  const std::vector<UploadSessions::Session> expired = sessions_.Expire();
+  for (const UploadSessions::Session& session : expired) stored_.Forget(*session);
+  expired_.Increment(static_cast<double>(expired.size()));
   CountSessions();
-  return expired;
+  return expired.size();
 }
 
 net::awaitable<void> Uploads::ExpireUntilCancelled() {
-  constexpr std::chrono::seconds kLongest{60};
+  constexpr std::chrono::seconds kLongest{20};
   const auto period =
       std::clamp(parts_.limits.sessions.idle / 4, std::chrono::seconds(1), kLongest);
-  auto sweep = [this]() -> net::awaitable<void> {
-    auto expire = [this]() -> Result<size_t> { return Expire(); };
+  auto sweep = [this, period]() -> net::awaitable<void> {
+    auto expire = [this, period]() -> Result<size_t> {
+      SaveUnsafe(parts_.limits.settled, std::chrono::steady_clock::now() + period);
+      return Expire();
+    };
     const Result<size_t> expired = co_await Blocking(parts_.disk, std::move(expire));
     static_cast<void>(expired);  // a full pool: at the next turn
   };

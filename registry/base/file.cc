@@ -83,6 +83,13 @@ class PosixFile final : public File {
     return static_cast<uint64_t>(status.st_size);
   }
 
+  Result<void> Truncate(uint64_t size) override {
+    if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) {
+      return ErrnoError(errno, "truncating", path_);
+    }
+    return {};
+  }
+
   Result<void> Preallocate(uint64_t size) override {
     if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
     if (errno == ENOSPC || errno == EDQUOT) return ErrnoError(errno, "reserving space for", path_);
@@ -124,6 +131,16 @@ class PosixFile final : public File {
   const std::string path_;
 };
 
+Result<std::unique_ptr<File>> OpenExisting(const fs::path& path, int mode) {
+  const int fd = ::open(path.c_str(), mode | O_CLOEXEC);
+  if (fd < 0) {
+    Error error = ErrnoError(errno, "opening", path.native());
+    if (errno == ENOENT) error.code = ErrorCode::kNotFound;
+    return error;
+  }
+  return std::make_unique<PosixFile>(fd, path.native());
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::Create(const fs::path& path) {
@@ -133,13 +150,11 @@ Result<std::unique_ptr<File>> PosixFileSystem::Create(const fs::path& path) {
 }
 
 Result<std::unique_ptr<File>> PosixFileSystem::OpenForRead(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    Error error = ErrnoError(errno, "opening", path.native());
-    if (errno == ENOENT) error.code = ErrorCode::kNotFound;
-    return error;
-  }
-  return std::make_unique<PosixFile>(fd, path.native());
+  return OpenExisting(path, O_RDONLY);
+}
+
+Result<std::unique_ptr<File>> PosixFileSystem::OpenForWrite(const fs::path& path) {
+  return OpenExisting(path, O_RDWR);
 }
 
 Result<void> PosixFileSystem::Rename(const fs::path& from, const fs::path& to) {

@@ -29,6 +29,8 @@ class File {
   // rest would have blocked (or the file ended). Never blocks on the disk.
   virtual size_t ReadCachedAt(uint64_t offset, MutableBytes buffer) const = 0;
   virtual Result<uint64_t> Size() const = 0;
+  // Drops what stands behind the first `size` bytes.
+  virtual Result<void> Truncate(uint64_t size) = 0;
   // Reserves space for `size` bytes without changing the size: best effort, but a full disk is
   // told.
   virtual Result<void> Preallocate(uint64_t size) = 0;
@@ -53,6 +55,8 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> Create(const std::filesystem::path& path) = 0;
   // kNotFound if there is none.
   virtual Result<std::unique_ptr<File>> OpenForRead(const std::filesystem::path& path) = 0;
+  // For reading and writing; kNotFound if there is none.
+  virtual Result<std::unique_ptr<File>> OpenForWrite(const std::filesystem::path& path) = 0;
   // Replaces `to`. Survives a power cut only after SyncDirectory of the parent of `to`.
   virtual Result<void> Rename(const std::filesystem::path& from,
                               const std::filesystem::path& to) = 0;
@@ -70,6 +74,7 @@ class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> Create(const std::filesystem::path& path) override;
   Result<std::unique_ptr<File>> OpenForRead(const std::filesystem::path& path) override;
+  Result<std::unique_ptr<File>> OpenForWrite(const std::filesystem::path& path) override;
   Result<void> Rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<void> Remove(const std::filesystem::path& path) override;
   Result<void> CreateDirectories(const std::filesystem::path& path) override;

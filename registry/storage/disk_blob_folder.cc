@@ -7,6 +7,7 @@ namespace outport {
 namespace {
 
 constexpr size_t kFanOut = 2;  // hexadecimal digits
+constexpr size_t kMaxUploadName = 64;
 
 bool IsObjectName(std::string_view object) {
   for (const std::string_view algorithm : {"sha256/", "sha512/"}) {
@@ -30,6 +31,17 @@ Result<std::filesystem::path> DiskBlobFolder::PathOf(const std::string& object) 
     return Error{ErrorCode::kCorrupt, "\"" + object + "\" is not the name of a blob object"};
   }
   return blobs_ / object;
+}
+
+Result<std::filesystem::path> DiskBlobFolder::PendingPathOf(const std::string& name) const {
+  const bool plain = std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+  if (!plain || name.empty() || name.size() > kMaxUploadName) {
+    return Error{ErrorCode::kInvalidArgument, "\"" + name + "\" is not the name of an upload"};
+  }
+  return pending_ / name;
 }
 
 std::filesystem::path DiskBlobFolder::QuarantineOf(const std::string& object) const {

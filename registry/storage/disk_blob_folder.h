@@ -36,6 +36,8 @@ class DiskBlobFolder {
   static std::string NewObject(const Digest& digest, const std::string& serial);
   // kCorrupt if it is not a name that NewObject gave.
   Result<std::filesystem::path> PathOf(const std::string& object) const;
+  // Where an upload of that name is written; kInvalidArgument if no upload can have it.
+  Result<std::filesystem::path> PendingPathOf(const std::string& name) const;
   std::filesystem::path QuarantineOf(const std::string& object) const;
 
   // Makes the folders that are always there, each durable.

@@ -86,11 +86,29 @@ Result<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const BlobLocation& loca
 }
 
 Result<std::unique_ptr<BlobWriter>> DiskBlobStore::Create(const Digest& digest) {
-  return DiskBlobWriter::Start(folder_, digest.algorithm(), digest);
+  return DiskBlobWriter::Start(folder_, digest);
 }
 
-Result<std::unique_ptr<BlobWriter>> DiskBlobStore::Create(DigestAlgorithm algorithm) {
-  return DiskBlobWriter::Start(folder_, algorithm, std::nullopt);
+Result<std::unique_ptr<BlobWriter>> DiskBlobStore::Create(DigestAlgorithm algorithm,
+                                                          const std::string& name) {
+  return DiskBlobWriter::Start(folder_, algorithm, name);
+}
+
+Result<std::unique_ptr<BlobWriter>> DiskBlobStore::Resume(DigestAlgorithm algorithm,
+                                                          const std::string& name,
+                                                          uint64_t size_bytes) {
+  return DiskBlobWriter::Resume(folder_, algorithm, name, size_bytes);
+}
+
+Result<uint64_t> DiskBlobStore::UncommittedBytes(const std::string& name) {
+  TRY(const std::filesystem::path path, folder_.PendingPathOf(name));
+  TRY(const std::unique_ptr<File> file, folder_.files().OpenForRead(path));
+  return file->Size();
+}
+
+Result<void> DiskBlobStore::Discard(const std::string& name) {
+  TRY(const std::filesystem::path path, folder_.PendingPathOf(name));
+  return folder_.files().Remove(path);
 }
 
 Result<void> DiskBlobStore::Sync(const std::string& object) {
@@ -114,9 +132,10 @@ Result<void> DiskBlobStore::Quarantine(const std::string& object) {
   return folder_.files().Rename(path, folder_.QuarantineOf(object));
 }
 
-Result<void> DiskBlobStore::DiscardUncommitted() {
+Result<void> DiskBlobStore::DiscardUncommitted(const std::set<std::string>& keep) {
   TRY(const std::vector<std::string> names, folder_.files().List(folder_.pending()));
   for (const std::string& name : names) {
+    if (keep.contains(name)) continue;
     TRY_VOID(folder_.files().Remove(folder_.pending() / name));
   }
   return {};

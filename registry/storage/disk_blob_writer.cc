@@ -18,36 +18,63 @@ Error AlreadyFailed() {
 }  // namespace
 
 Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Start(DiskBlobFolder& folder,
-                                                          DigestAlgorithm algorithm,
-                                                          const std::optional<Digest>& digest) {
+                                                          const Digest& digest) {
   std::string serial = RandomHex(8);
-  std::string name = serial;
-  if (digest.has_value()) {
-    name = std::string(digest->algorithm_name()) + "-" + digest->hex() + "." + serial + ".part";
-  }
-  const std::filesystem::path path = folder.pending() / name;
+  const std::filesystem::path path =
+      folder.pending() /
+      (std::string(digest.algorithm_name()) + "-" + digest.hex() + "." + serial + ".part");
   TRY(std::unique_ptr<File> file, folder.files().Create(path));
-  if (folder.writes() == BlobWrites::kDirect) file->BypassCache();
-  std::unique_ptr<DiskBlobWriter> writer(
-      new DiskBlobWriter(folder, algorithm, std::move(serial), path, std::move(file)));
-  if (digest.has_value()) writer->object_ = DiskBlobFolder::NewObject(*digest, writer->serial_);
-  writer->named_ = digest.has_value();
+  std::unique_ptr<DiskBlobWriter> writer(new DiskBlobWriter(
+      folder, Kind::kBlob, digest.algorithm(), std::move(serial), path, std::move(file)));
+  writer->object_ = DiskBlobFolder::NewObject(digest, writer->serial_);
   return writer;
 }
 
-DiskBlobWriter::DiskBlobWriter(DiskBlobFolder& folder, DigestAlgorithm algorithm,
+Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Start(DiskBlobFolder& folder,
+                                                          DigestAlgorithm algorithm,
+                                                          const std::string& name) {
+  TRY(const std::filesystem::path path, folder.PendingPathOf(name));
+  TRY(std::unique_ptr<File> file, folder.files().Create(path));
+  std::unique_ptr<DiskBlobWriter> writer(
+      new DiskBlobWriter(folder, Kind::kUpload, algorithm, name, path, std::move(file)));
+  return writer;
+}
+
+Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Resume(DiskBlobFolder& folder,
+                                                           DigestAlgorithm algorithm,
+                                                           const std::string& name,
+                                                           uint64_t size_bytes) {
+  TRY(const std::filesystem::path path, folder.PendingPathOf(name));
+  TRY(std::unique_ptr<File> file, folder.files().OpenForWrite(path));
+  TRY(const uint64_t there, file->Size());
+  if (there < size_bytes) {
+    return Error{ErrorCode::kCorrupt, "the upload " + path.native() + " has " +
+                                          std::to_string(there) + " bytes, not " +
+                                          std::to_string(size_bytes)};
+  }
+  TRY_VOID(file->Truncate(size_bytes));  // also what was reserved
+  std::unique_ptr<DiskBlobWriter> writer(
+      new DiskBlobWriter(folder, Kind::kUpload, algorithm, name, path, std::move(file)));
+  writer->to_reread_ = size_bytes;
+  return writer;
+}
+
+DiskBlobWriter::DiskBlobWriter(DiskBlobFolder& folder, Kind kind, DigestAlgorithm algorithm,
                                std::string serial, const std::filesystem::path& path,
                                std::unique_ptr<File> file)
     : folder_(folder),
+      kind_(kind),
       algorithm_(algorithm),
       serial_(std::move(serial)),
       label_(path.native()),
       file_(std::move(file)),
       path_(path),
-      hasher_(algorithm) {}
+      hasher_(algorithm) {
+  if (folder.writes() == BlobWrites::kDirect) file_->BypassCache();
+}
 
 DiskBlobWriter::~DiskBlobWriter() {
-  if (state_ != State::kCommitted) Discard();
+  if (kind_ == Kind::kBlob && state_ != State::kCommitted) Discard();
 }
 
 // A file that cannot be removed stays for DiscardUncommitted(), or is an object that no row names.
@@ -68,7 +95,12 @@ Result<void> DiskBlobWriter::Expect(uint64_t size_bytes) {
     return Error{ErrorCode::kNoSpace,
                  "a blob of " + std::to_string(size_bytes) + " bytes fits on no disk"};
   }
-  if (size_bytes > 0) TRY_VOID(file_->Preallocate(size_bytes));
+  const uint64_t received = this->size_bytes();
+  if (size_bytes > received) {
+    TRY_VOID(file_->Preallocate(size_bytes));
+  } else {
+    TRY_VOID(file_->Truncate(received));
+  }
   MutexLock lock(mutex_);
   whole_size_ = size_bytes;
   return {};
@@ -89,11 +121,42 @@ Result<void> DiskBlobWriter::Write(Bytes bytes) {
     file_->StartWriteback(written_back_, end - written_back_);
     written_back_ = end;
   }
+  Take(bytes, end);
+  return {};
+}
+
+void DiskBlobWriter::Take(Bytes bytes, uint64_t end) {
   hasher_.Update(bytes);
   MutexLock lock(mutex_);
   checksums_.Update(bytes);
   size_bytes_ = end;
-  return {};
+}
+
+// The file's name is durable with the first checkpoint; nobody else syncs the folder.
+Result<void> DiskBlobWriter::Checkpoint() {
+  if (state_ != State::kWriting) return AlreadyFailed();
+  Result<void> synced = file_->Sync();
+  if (synced.has_value() && !name_is_durable_) {
+    synced = folder_.files().SyncDirectory(folder_.pending());
+    name_is_durable_ = synced.has_value();
+  }
+  if (!synced.has_value()) state_ = State::kFailed;
+  return synced;
+}
+
+Result<uint64_t> DiskBlobWriter::Reread(uint64_t at_most) {
+  const uint64_t begin = size_bytes();
+  const uint64_t end = begin + std::min(at_most, to_reread_ - begin);
+  std::vector<std::byte> buffer(static_cast<size_t>(std::min<uint64_t>(kRehashBytes, end - begin)));
+  for (uint64_t offset = begin; offset < end;) {
+    const size_t wanted = static_cast<size_t>(std::min<uint64_t>(buffer.size(), end - offset));
+    TRY(const size_t size, file_->ReadAt(offset, MutableBytes(buffer).first(wanted)));
+    if (size == 0) return Error{ErrorCode::kCorrupt, "reading back " + label_ + ": it is cut"};
+    offset += size;
+    Take(Bytes(buffer).first(size), offset);
+  }
+  written_back_ = end;
+  return to_reread_ - end;
 }
 
 Result<DiskBlobWriter::Readable> DiskBlobWriter::FindReadable(uint64_t offset,
@@ -160,7 +223,7 @@ Digest DiskBlobWriter::Current(DigestAlgorithm algorithm) {
 // A blob whose digest was not known at the start is named by what has come: the caller asks when
 // all has. The name holds the algorithm that was hashed on the way, whichever Commit is asked for.
 const std::string& DiskBlobWriter::object() const {
-  if (!named_ && state_ == State::kWriting) {
+  if (kind_ == Kind::kUpload && state_ == State::kWriting) {
     object_ = DiskBlobFolder::NewObject(hasher_.Current(), serial_);
   }
   return object_;

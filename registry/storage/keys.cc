@@ -58,6 +58,7 @@ std::string Referrer(const RepositoryName& repository, const Digest& subject,
   return ReferrersOf(repository, subject) + digest.ToString();
 }
 
+std::string Upload(std::string_view id) { return Join(kUploads, {id}); }
 std::string Intent(std::string_view object) { return Join(kIntents, {object}); }
 std::string User(std::string_view name) { return Join(kUsers, {name}); }
 

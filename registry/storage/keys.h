@@ -8,8 +8,8 @@
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 
-// The key layout of a MetaStore. Values are messages of proto/outport/v1/record.proto, by the name
-// in brackets; rows with none are empty.
+// The key layout of a MetaStore. Values are messages of proto/outport/v1/record.proto and
+// upload.proto, by the name in brackets; rows with none are empty.
 //
 //   repository/<repo>                          [RepositoryRow]
 //   tag/<repo>\0<tag>                          [TagRow]
@@ -22,6 +22,7 @@
 //   blob/<digest>                              [BlobRow]
 //   reference/<child>\0<repo>\0<parent>        what keeps a digest alive
 //   referrer/<repo>\0<subject>\0<digest>       [ReferrerRow]
+//   upload/<id>                                [UploadRow]    an open upload session
 //   intent/<object>                            [IntentRow]    a blob commit under way
 //   change/<sequence, 8 bytes big-endian>      hash and [Change], written by the commit
 //   head                                       the log's last position, written by the commit
@@ -51,6 +52,7 @@ std::string Blob(const Digest& digest);
 std::string ReferenceOf(const Digest& child, const RepositoryName& repository,
                         const Digest& parent);
 std::string Referrer(const RepositoryName& repository, const Digest& subject, const Digest& digest);
+std::string Upload(std::string_view id);
 std::string Intent(std::string_view object);
 std::string User(std::string_view name);
 std::string Certificate(std::string_view issuer_key_id, std::string_view serial);
@@ -67,6 +69,7 @@ inline constexpr std::string_view kManifests = "manifest/";
 inline constexpr std::string_view kLinks = "link/";
 inline constexpr std::string_view kReferrers = "referrer/";
 inline constexpr std::string_view kBlobs = "blob/";
+inline constexpr std::string_view kUploads = "upload/";
 inline constexpr std::string_view kIntents = "intent/";
 inline constexpr std::string_view kUsers = "user/";
 inline constexpr std::string_view kCertificates = "certificate/";

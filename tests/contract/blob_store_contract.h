@@ -53,7 +53,7 @@ class BlobStoreContract : public testing::TestWithParam<MakeBlobStoreHome> {
   BlobStore& store() { return home_->store(); }
 
   std::unique_ptr<BlobWriter> Start() {
-    auto writer = store().Create(DigestAlgorithm::kSha256);
+    auto writer = store().Create(DigestAlgorithm::kSha256, RandomHex(8));
     EXPECT_TRUE(writer.has_value()) << writer.error().message;
     return *std::move(writer);
   }
@@ -272,7 +272,7 @@ TEST_P(BlobStoreContract, NothingOfAnUncommittedBlobStays) {
   EXPECT_EQ(store().Open({object, 3, {Crc32c(AsBytes("abc"))}}).error().code,
             ErrorCode::kBlobUnknown);
   const BlobLocation kept = Put("kept");
-  ASSERT_TRUE(store().DiscardUncommitted().has_value());
+  ASSERT_TRUE(store().DiscardUncommitted({}).has_value());
   EXPECT_EQ(ReadAll(*Open(kept)), "kept");
 }
 

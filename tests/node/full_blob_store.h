@@ -26,13 +26,24 @@ class FullBlobStore final : public BlobStore {
     TRY(std::unique_ptr<BlobWriter> writer, below_.Create(digest));
     return std::make_unique<Writer>(std::move(writer), room_bytes_, full_);
   }
-  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm) override {
-    return below_.Create(algorithm);
+  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm,
+                                             const std::string& name) override {
+    return below_.Create(algorithm, name);
   }
+  Result<std::unique_ptr<BlobWriter>> Resume(DigestAlgorithm algorithm, const std::string& name,
+                                             uint64_t size_bytes) override {
+    return below_.Resume(algorithm, name, size_bytes);
+  }
+  Result<uint64_t> UncommittedBytes(const std::string& name) override {
+    return below_.UncommittedBytes(name);
+  }
+  Result<void> Discard(const std::string& name) override { return below_.Discard(name); }
   Result<void> Sync(const std::string& object) override { return below_.Sync(object); }
   Result<void> Remove(const std::string& object) override { return below_.Remove(object); }
   Result<void> Quarantine(const std::string& object) override { return below_.Quarantine(object); }
-  Result<void> DiscardUncommitted() override { return below_.DiscardUncommitted(); }
+  Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
+    return below_.DiscardUncommitted(keep);
+  }
   Result<uint64_t> FreeBytes() override { return room_bytes_; }
 
  private:
@@ -50,6 +61,8 @@ class FullBlobStore final : public BlobStore {
       if (below_->size_bytes() + bytes.size() > room_bytes_) return full_();
       return below_->Append(bytes);
     }
+    Result<void> Checkpoint() override { return below_->Checkpoint(); }
+    Result<uint64_t> Reread(uint64_t at_most) override { return below_->Reread(at_most); }
     Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override {
       return below_->Read(offset, buffer);
     }

@@ -27,13 +27,24 @@ class HeldBlobStore final : public BlobStore {
   Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override {
     return below_.Create(digest);
   }
-  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm) override {
-    return below_.Create(algorithm);
+  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm,
+                                             const std::string& name) override {
+    return below_.Create(algorithm, name);
   }
+  Result<std::unique_ptr<BlobWriter>> Resume(DigestAlgorithm algorithm, const std::string& name,
+                                             uint64_t size_bytes) override {
+    return below_.Resume(algorithm, name, size_bytes);
+  }
+  Result<uint64_t> UncommittedBytes(const std::string& name) override {
+    return below_.UncommittedBytes(name);
+  }
+  Result<void> Discard(const std::string& name) override { return below_.Discard(name); }
   Result<void> Sync(const std::string& object) override { return below_.Sync(object); }
   Result<void> Remove(const std::string& object) override { return below_.Remove(object); }
   Result<void> Quarantine(const std::string& object) override { return below_.Quarantine(object); }
-  Result<void> DiscardUncommitted() override { return below_.DiscardUncommitted(); }
+  Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
+    return below_.DiscardUncommitted(keep);
+  }
   Result<uint64_t> FreeBytes() override { return below_.FreeBytes(); }
 
  private:

@@ -1,4 +1,7 @@
 #include "registry/storage/disk_blob_store.h"
+
+#include <map>
+
 #include "tests/storage/durability.h"
 
 namespace outport {
@@ -25,7 +28,7 @@ class BlobCase final : public DurabilityCase {
     Losses losses;
     auto store = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
     if (!store.has_value()) return {store.error().message};
-    if (const auto clean = (*store)->DiscardUncommitted(); !clean.has_value()) {
+    if (const auto clean = (*store)->DiscardUncommitted({}); !clean.has_value()) {
       losses.push_back(clean.error().message);
     }
     for (const auto& [location, content] : acknowledged_) {
@@ -62,6 +65,80 @@ class BlobCase final : public DurabilityCase {
   const std::filesystem::path root_;
   std::vector<std::pair<BlobLocation, std::string>> acknowledged_;
 };
+
+// Two uploads, one of them in several chunks, with a checkpoint behind each.
+class UploadCase final : public DurabilityCase {
+ public:
+  explicit UploadCase(std::filesystem::path root) : root_(std::move(root)) {}
+
+  void Work(FaultDisk& disk) override {
+    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
+    if (!store.has_value()) return;
+    if (!Upload(**store, "short" + serial_, 1)) return;
+    static_cast<void>(Upload(**store, "long" + serial_, 3));
+  }
+
+  Losses Look(FaultDisk& disk) override {
+    Losses losses;
+    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
+    if (!store.has_value()) return {store.error().message};
+    for (const auto& [name, size] : acknowledged_) {
+      const std::string content = Whole(name).substr(0, size);
+      const auto writer = (*store)->Resume(DigestAlgorithm::kSha256, name, size);
+      if (!writer.has_value()) {
+        losses.push_back(writer.error().message);
+      } else if (const auto left = (*writer)->Reread(UINT64_MAX); !left.has_value()) {
+        losses.push_back(left.error().message);
+      } else if ((*writer)->Current(DigestAlgorithm::kSha256) !=
+                 Digest::Of(DigestAlgorithm::kSha256, AsBytes(content))) {
+        losses.push_back(name + " has another content");
+      }
+    }
+    return losses;
+  }
+
+ private:
+  static std::string Whole(const std::string& name) {
+    return Content(1) + name + Content(3) + Content(5);
+  }
+
+  bool Upload(DiskBlobStore& store, const std::string& name, size_t chunks) {
+    const auto writer = store.Create(DigestAlgorithm::kSha256, name);
+    if (!writer.has_value()) return false;
+    const std::string whole = Whole(name);
+    const size_t chunk = whole.size() / chunks;
+    for (size_t size = 0; size < whole.size(); size += chunk) {
+      const std::string_view piece = std::string_view(whole).substr(size, chunk);
+      if (!(*writer)->Append(AsBytes(piece)).has_value()) return false;
+      if (!(*writer)->Checkpoint().has_value()) return false;
+      acknowledged_[name] = (*writer)->size_bytes();
+    }
+    return true;
+  }
+
+  const std::filesystem::path root_;
+  const std::string serial_ = RandomHex(4);  // another process chooses other names
+  std::map<std::string, uint64_t> acknowledged_;
+};
+
+std::unique_ptr<DurabilityCase> MakeUploadCase(const std::filesystem::path& root) {
+  return std::make_unique<UploadCase>(root);
+}
+
+TEST(UploadsSurviveAPowerCut, UpToTheirLastCheckpoint) {
+  ExpectNothingLostAtAnyCut(&MakeUploadCase, Loss::kAllUnsynced);
+  ExpectNothingLostAtAnyCut(&MakeUploadCase, Loss::kTornFiles);
+  ExpectNothingLostAfterARestart(&MakeUploadCase);
+}
+
+TEST(UploadsSurviveAPowerCut, OnlyByBothSyncsOfACheckpoint) {
+  ExpectLossIfIgnored(&MakeUploadCase, "the file's", [](const FaultPoint& point) {
+    return point.kind == FaultKind::kSyncFile && point.path.parent_path().filename() == "uploads";
+  });
+  ExpectLossIfIgnored(&MakeUploadCase, "the folder's", [](const FaultPoint& point) {
+    return point.kind == FaultKind::kSyncFolder && point.path.filename() == "uploads";
+  });
+}
 
 std::unique_ptr<DurabilityCase> MakeBlobCase(const std::filesystem::path& root) {
   return std::make_unique<BlobCase>(root);

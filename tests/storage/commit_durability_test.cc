@@ -55,7 +55,7 @@ class CommitCase final : public DurabilityCase {
 
   bool Push(MetaStore& meta, BlobStore& blobs, const std::string& content) {
     const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(content));
-    const auto writer = blobs.Create(DigestAlgorithm::kSha256);
+    const auto writer = blobs.Create(DigestAlgorithm::kSha256, RandomHex(8));
     if (!writer.has_value() || !(*writer)->Append(AsBytes(content)).has_value()) return false;
     const std::string intent = keys::Intent((*writer)->object());
     {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/contract/blob_store_contract.h"
+#include "tests/contract/blob_store_upload_contract.h"
 #include "tests/support/temporary_folder.h"
 
 namespace outport {
@@ -49,6 +50,11 @@ INSTANTIATE_TEST_SUITE_P(Disk, BlobStoreContract,
 INSTANTIATE_TEST_SUITE_P(DirectDisk, BlobStoreContract,
                          testing::Values(&MakeDiskHome<BlobWrites::kDirect>));
 
+INSTANTIATE_TEST_SUITE_P(Disk, BlobStoreUploadContract,
+                         testing::Values(&MakeDiskHome<BlobWrites::kCached>));
+INSTANTIATE_TEST_SUITE_P(DirectDisk, BlobStoreUploadContract,
+                         testing::Values(&MakeDiskHome<BlobWrites::kDirect>));
+
 TEST(DiskBlobStore, LaysBlobsOutAsItsHeaderSays) {
   DiskHome home;
   const Digest digest = DigestOf("abc");
@@ -69,7 +75,7 @@ TEST(DiskBlobStore, LaysBlobsOutAsItsHeaderSays) {
 TEST(DiskBlobStore, DiscardsWhatADeadProcessLeftPending) {
   DiskHome home;
   std::ofstream(home.path() / "uploads" / "left-over") << "half a blob";
-  ASSERT_TRUE(home.store().DiscardUncommitted().has_value());
+  ASSERT_TRUE(home.store().DiscardUncommitted({}).has_value());
   EXPECT_TRUE(std::filesystem::is_empty(home.path() / "uploads"));
 }
 
@@ -79,7 +85,9 @@ TEST(DiskBlobStore, LeavesNothingPendingBehind) {
     auto committed = home.store().Create(DigestOf("abc"));
     ASSERT_TRUE((*committed)->Append(AsBytes("abc")).has_value());
     ASSERT_TRUE((*committed)->Commit(DigestOf("abc")).has_value());
-    auto dropped = home.store().Create(DigestAlgorithm::kSha512);
+    auto dropped = home.store().Create(DigestOf("abcd"));
+    auto upload = home.store().Create(DigestAlgorithm::kSha512, "u1");
+    ASSERT_TRUE(home.store().Discard("u1").has_value());
     auto refused = home.store().Create(DigestOf("abc"));
     EXPECT_FALSE((*refused)->Commit(DigestOf("abc")).has_value());
   }

@@ -35,6 +35,7 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::Blob(d1), "blob/" + d1_text},
       {keys::ReferenceOf(d1, repository, d2), "reference/" + d1_text + "|a/b|" + d2_text},
       {keys::Referrer(repository, d1, d2), "referrer/a/b|" + d1_text + "|" + d2_text},
+      {keys::Upload("0123abcd"), "upload/0123abcd"},
       {keys::Intent("sha256/ab/x.1"), "intent/sha256/ab/x.1"},
       {keys::User("anna"), "user/anna"},
       {keys::Certificate("k", "s"), "certificate/k/s"},

@@ -144,7 +144,7 @@ TEST_F(BlobsTest, BytesThatAreGoneAreUnknownAndAPushHealsThem) {
 TEST_F(BlobsTest, StartUpRemovesTheObjectOfAnUnfinishedCommit) {
   ASSERT_TRUE(store_.PushBlob("a", "kept").has_value());
   const std::string kept = Row(Sha256("kept")).object();
-  const auto writer = store_.bytes->Create(DigestAlgorithm::kSha256);
+  const auto writer = store_.bytes->Create(DigestAlgorithm::kSha256, "u1");
   ASSERT_TRUE((*writer)->Append(AsBytes("lost")).has_value());
   const auto lost = (*writer)->Commit(Sha256("lost"));
   ASSERT_TRUE(lost.has_value());

@@ -62,7 +62,7 @@ Result<void> TestContent::Open() {
   TRY(meta, OpenRocksMetaStore({.folder = root / "meta", .env = env_}, Log::Nowhere()));
   TRY(bytes, DiskBlobStore::Open(files_, root, "uploads", BlobWrites::kDirect));
   content = std::make_unique<Content>(*meta, *bytes, clock, Log::Nowhere());
-  TRY_VOID(bytes->DiscardUncommitted());
+  if (!keep_uploads) TRY_VOID(bytes->DiscardUncommitted({}));
   TRY(const size_t settled, content->blobs.SettleIntents());
   static_cast<void>(settled);
   return {};
@@ -86,9 +86,12 @@ Result<PushedBlob> TestContent::PushBlob(const std::string& repository, const st
 
 Result<PushedBlob> TestContent::PushBlobAs(const std::string& repository, const std::string& text,
                                            const Digest& digest) {
-  TRY(const std::unique_ptr<BlobWriter> writer, bytes->Create(digest.algorithm()));
+  const std::string name = RandomHex(8);
+  TRY(const std::unique_ptr<BlobWriter> writer, bytes->Create(digest.algorithm(), name));
   TRY_VOID(writer->Append(AsBytes(text)));
-  return content->blobs.Commit(Repo(repository), *writer, digest);
+  Result<PushedBlob> pushed = content->blobs.Commit(Repo(repository), *writer, digest);
+  if (pushed.has_value()) TRY_VOID(bytes->Discard(name));
+  return pushed;
 }
 
 Result<PushedManifest> TestContent::PushManifest(const std::string& repository,

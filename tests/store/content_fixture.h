@@ -86,6 +86,7 @@ class TestContent {
 
  public:
   const std::filesystem::path root;
+  bool keep_uploads = false;  // Open() leaves open uploads to the test
   ManualClock clock;
   std::unique_ptr<MetaStore> meta;
   std::unique_ptr<DiskBlobStore> bytes;

@@ -42,11 +42,14 @@ class StoreRegistryTest : public testing::Test {
   TestContent store_;
   IoThread io_;
   Metrics metrics_;
-  Uploads uploads_{{.bytes = *store_.bytes,
+  Uploads uploads_{{.meta = *store_.meta,
+                    .bytes = *store_.bytes,
                     .blobs = store_.content->blobs,
                     .disk = io_.pool(),
                     .clock = store_.clock,
-                    .metrics = metrics_}};
+                    .metrics = metrics_,
+                    .log = Log::Nowhere(),
+                    .boot_id = "boot"}};
   StoreRegistry registry_{{*store_.content, uploads_, io_.pool(), metrics_, Log::Nowhere()}};
   const Caller caller_{
       .user = "ann", .certificate = "desktop", .address = "127.0.0.1", .request_id = "1"};

@@ -1,111 +1,7 @@
-#include "store/uploads.h"
-
-#include <cstring>
-#include <fstream>
-
-#include "tests/store/content_fixture.h"
-#include "tests/store/io_thread.h"
+#include "tests/store/uploads_fixture.h"
 
 namespace outport::store {
 namespace {
-
-// A body that arrives in pieces, and may end in an error or wait for the test in between.
-class ScriptedBody final : public ByteSource {
- public:
-  explicit ScriptedBody(std::string content, std::optional<uint64_t> length = std::nullopt)
-      : content_(std::move(content)), length_(length) {}
-
-  ScriptedBody& InPiecesOf(size_t size) {
-    piece_ = size;
-    return *this;
-  }
-  ScriptedBody& CutAtTheEnd() {
-    cut_ = true;
-    return *this;
-  }
-  // The body stops before its end until Release().
-  ScriptedBody& HeldAtTheEnd() {
-    held_ = true;
-    return *this;
-  }
-  void Release() { released_.Notify(); }
-  size_t reads() const { return reads_; }
-
-  std::optional<uint64_t> length() const override { return length_; }
-  net::awaitable<Result<size_t>> Read(MutableBytes buffer) override {
-    ++reads_;
-    const size_t size = std::min({buffer.size(), piece_, content_.size() - offset_});
-    std::memcpy(buffer.data(), content_.data() + offset_, size);
-    offset_ += size;
-    if (size > 0) co_return size;
-    if (held_) {
-      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-      co_await released_.WaitPast(0, deadline);
-    }
-    if (cut_) co_return Error{ErrorCode::kCancelled, "the client left"};
-    co_return size_t{0};
-  }
-
- private:
-  const std::string content_;
-  const std::optional<uint64_t> length_;
-  size_t offset_ = 0;
-  size_t piece_ = SIZE_MAX;
-  size_t reads_ = 0;
-  bool cut_ = false;
-  bool held_ = false;
-  Notifier released_;
-};
-
-class UploadsTest : public testing::Test {
- protected:
-  UploadsTest() { Configure({}); }
-  ~UploadsTest() override { io_.Stop(); }
-
-  void Configure(UploadLimits limits) {
-    uploads_.emplace(Uploads::Parts{.bytes = *store_.bytes,
-                                    .blobs = store_.content->blobs,
-                                    .disk = io_.pool(),
-                                    .clock = store_.clock,
-                                    .metrics = metrics_,
-                                    .limits = limits});
-  }
-
-  template <class T>
-  T Await(net::awaitable<T> work) {
-    return io_.Await(std::move(work));
-  }
-  std::string Start(const std::string& user = "ann", const std::string& repository = "a") {
-    const auto started = Await(uploads_->Start(user, Repo(repository)));
-    EXPECT_TRUE(started.has_value());
-    return started.has_value() ? started->id : "";
-  }
-  Result<UploadStatus> Append(const std::string& id, ScriptedBody body,
-                              std::optional<ByteRange> range = std::nullopt) {
-    return AppendFrom(id, body, range);
-  }
-  Result<UploadStatus> AppendFrom(const std::string& id, ScriptedBody& body,
-                                  std::optional<ByteRange> range = std::nullopt) {
-    return Await(uploads_->Append("ann", Repo("a"), id, range, body));
-  }
-  Result<PushedBlob> Finish(const std::string& id, const Digest& digest, ScriptedBody body) {
-    return Await(uploads_->Finish("ann", Repo("a"), id, std::nullopt, digest, body));
-  }
-  uint64_t Received(const std::string& id) {
-    const auto status = uploads_->Stat("ann", Repo("a"), id);
-    EXPECT_TRUE(status.has_value());
-    return status.has_value() ? status->size_bytes : 0;
-  }
-  ErrorCode StatCode(const std::string& id, const std::string& user = "ann",
-                     const std::string& repository = "a") {
-    return CodeOf(uploads_->Stat(user, Repo(repository), id));
-  }
-
-  TestContent store_;
-  Metrics metrics_;
-  std::optional<Uploads> uploads_;
-  IoThread io_;
-};
 
 TEST_F(UploadsTest, ABodyInOnePieceBecomesABlob) {
   const std::string id = Start();
@@ -194,21 +90,66 @@ TEST_F(UploadsTest, ASessionIsOfItsUserAndRepository) {
 }
 
 TEST_F(UploadsTest, OneRequestWorksOnASessionAtATime) {
+  Configure({.sessions = {.patience = std::chrono::milliseconds(0)}});
   const std::string id = Start();
   ScriptedBody slow("hello");
   slow.HeldAtTheEnd();
   auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  ErrorCode second = ErrorCode::kInternal;
-  while (second != ErrorCode::kTooManyRequests && std::chrono::steady_clock::now() < deadline) {
-    const auto refused = Append(id, ScriptedBody("", 0));
-    if (!refused.has_value()) second = refused.error().code;
-  }
-  EXPECT_EQ(second, ErrorCode::kTooManyRequests);
+  slow.AwaitHold();
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("", 0))), ErrorCode::kTooManyRequests);
   EXPECT_EQ(CodeOf(Await(uploads_->Cancel("ann", Repo("a"), id))), ErrorCode::kTooManyRequests);
   slow.Release();
   EXPECT_EQ(first.get()->size_bytes, 5u);
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
+}
+
+// The connection of the first request is gone, and the store has yet to notice.
+TEST_F(UploadsTest, ARequestWaitsForOneThatEnds) {
+  const std::string id = Start();
+  ScriptedBody slow("hello");
+  slow.HeldAtTheEnd().CutAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
+  slow.AwaitHold();
+  ScriptedBody rest(" world", 6);
+  auto second = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, rest));
+  slow.Release();
+  EXPECT_EQ(CodeOf(first.get()), ErrorCode::kCancelled);
+  EXPECT_EQ(second.get()->size_bytes, 11u);
+  EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
+}
+
+TEST_F(UploadsTest, ASilentClientLosesItsSessionToAnotherRequest) {
+  Configure({.sessions = {.patience = std::chrono::milliseconds(0)}});
+  const std::string id = Start();
+  ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
+  ScriptedBody silent(" lost");
+  silent.HeldAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, silent));
+  silent.AwaitHold();
+  store_.clock.Advance(std::chrono::milliseconds(1999));
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("", 0))), ErrorCode::kTooManyRequests);
+  store_.clock.Advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(Received(id), 5u);
+  EXPECT_EQ(Append(id, ScriptedBody(" world", 6), ByteRange{5, 6})->size_bytes, 11u);
+  silent.Release();
+  EXPECT_EQ(CodeOf(first.get()), ErrorCode::kTooManyRequests);
+  EXPECT_EQ(Received(id), 11u);
+  EXPECT_EQ(Metric("outport_store_uploads_taken_over_total"), 1.0);
+  EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
+}
+
+TEST_F(UploadsTest, AnotherUserTakesNothingOver) {
+  const std::string id = Start();
+  ScriptedBody silent("hello");
+  silent.HeldAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, silent));
+  silent.AwaitHold();
+  store_.clock.Advance(std::chrono::hours(1));
+  ScriptedBody other("x");
+  EXPECT_EQ(CodeOf(Await(uploads_->Append("bob", Repo("a"), id, std::nullopt, other))),
+            ErrorCode::kBlobUploadUnknown);
+  silent.Release();
+  EXPECT_TRUE(first.get().has_value());
 }
 
 TEST_F(UploadsTest, ACancelledSessionIsGone) {
@@ -238,7 +179,8 @@ TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
   const std::string first = Start();
   store_.clock.Advance(std::chrono::minutes(50));
   const std::string second = Start();
-  EXPECT_EQ(CodeOf(Await(uploads_->Start("ann", Repo("a")))), ErrorCode::kTooManyRequests);
+  EXPECT_EQ(CodeOf(Await(uploads_->Start("ann", Repo("a"), DigestAlgorithm::kSha256))),
+            ErrorCode::kTooManyRequests);
   store_.clock.Advance(std::chrono::minutes(10));
   const std::string third = Start();
   EXPECT_EQ(StatCode(first), ErrorCode::kBlobUploadUnknown);
@@ -251,18 +193,6 @@ TEST_F(UploadsTest, BodiesBeyondTheLimitAreRefused) {
   const std::string id = Start();
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello", 5))), ErrorCode::kTooManyRequests);
   EXPECT_TRUE(Append(id, ScriptedBody("", 0)).has_value());
-}
-
-TEST_F(UploadsTest, StartUpDiscardsWhatWasOpen) {
-  const std::string id = Start();
-  ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
-  EXPECT_EQ(store_.Files("uploads").size(), 1u);
-  {
-    std::ofstream(store_.root / "uploads" / "left-by-another-process") << "x";
-  }
-  uploads_.reset();
-  store_.Reopen();
-  EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
 }  // namespace

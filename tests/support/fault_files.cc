@@ -45,6 +45,13 @@ class FaultFile final : public File {
     if (!recorder_.IsOn(session_)) return PowerIsCut(path_);
     return real_->Size();
   }
+  Result<void> Truncate(uint64_t size) override {
+    return DoAt(recorder_, session_, FaultKind::kWrite, path_, [&](DiskImage&) -> Result<void> {
+      TRY_VOID(real_->Truncate(size));
+      DiskImage::Truncate(*node_, size);
+      return {};
+    });
+  }
   Result<void> Preallocate(uint64_t size) override {
     if (!recorder_.IsOn(session_)) return PowerIsCut(path_);
     return real_->Preallocate(size);
@@ -88,6 +95,14 @@ Result<std::unique_ptr<File>> FaultFileSystem::OpenForRead(const fs::path& path)
   if (!recorder_.IsOn(recorder_.session())) return PowerIsCut(path);
   TRY(std::unique_ptr<File> real, real_.OpenForRead(path));
   DiskImage::NodePtr node = recorder_.Find(path);
+  return std::make_unique<FaultFile>(recorder_, path, std::move(real), std::move(node));
+}
+
+Result<std::unique_ptr<File>> FaultFileSystem::OpenForWrite(const fs::path& path) {
+  if (!recorder_.IsOn(recorder_.session())) return PowerIsCut(path);
+  TRY(std::unique_ptr<File> real, real_.OpenForWrite(path));
+  DiskImage::NodePtr node = recorder_.Find(path);
+  if (node == nullptr) return Error{ErrorCode::kInternal, path.native() + " is on another disk"};
   return std::make_unique<FaultFile>(recorder_, path, std::move(real), std::move(node));
 }
 

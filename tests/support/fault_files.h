@@ -12,6 +12,7 @@ class FaultFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<File>> Create(const std::filesystem::path& path) override;
   Result<std::unique_ptr<File>> OpenForRead(const std::filesystem::path& path) override;
+  Result<std::unique_ptr<File>> OpenForWrite(const std::filesystem::path& path) override;
   Result<void> Rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Result<void> Remove(const std::filesystem::path& path) override;
   Result<void> CreateDirectories(const std::filesystem::path& path) override;
