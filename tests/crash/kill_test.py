@@ -166,25 +166,71 @@ def test_kill_9_of_the_store_in_the_middle_of_a_fetch(new_fleet):
     raise AssertionError(f"no fetch of {ROUNDS} was cut: the store was killed too late each time")
 
 
-def test_kill_9_while_a_client_sends_an_upload_in_pieces(new_fleet):
-    """An upload session survives: the client asks where it stands and goes on."""
+def start_chunk(client, location, data, start, length):
+    """A PATCH of `length` bytes from `start`, of which only `data` is sent; returns its connection."""
+    connection = client.connect()
+    connection.putrequest("PATCH", location)
+    for name, value in client.headers({"Content-Length": str(length)}).items():
+        connection.putheader(name, value)
+    connection.putheader("Content-Range", f"{start}-{start + length - 1}")
+    connection.endheaders()
+    connection.send(data)
+    return connection
+
+
+def received(client, location):
+    """How far the session is, as its status tells."""
+    answer = client.get(location)
+    assert answer.status == 204, answer
+    assert answer.headers["Location"] == location
+    first, last = answer.headers["Range"].split("-")
+    assert first == "0"
+    return int(last) + 1 if int(last) > 0 else 0
+
+
+def test_kill_9_in_the_middle_of_a_chunk(new_fleet):
+    """An upload session survives: the client asks where it stands, goes on there, and finishes."""
     fleet = new_fleet()
     client = fleet.store.client()
-    data = os.urandom(6 * MIB)
+    data = os.urandom(24 * MIB)
     location = client.start_upload("crash/session")
     octets = {"Content-Type": "application/octet-stream"}
-    answer = client.call("PATCH", location, body=data[:2 * MIB], headers=octets)
-    assert answer.status == 202
-    fleet.store.kill()
-    fleet.store.start()
-    answer = client.get(answer.headers["Location"])
-    if answer.status == 404:  # forgotten as a whole: the client begins again
-        assert client.push_blob("crash/session", data) == digest_of(data)
-    else:
-        assert answer.status == 204, answer
-        end = answer.headers["Range"].split("-")[1]
-        start = 0 if answer.headers["Range"] == "0-0" else int(end) + 1
-        answer = client.call("PATCH", answer.headers["Location"], body=data[start:], headers=octets)
-        assert answer.status == 202, answer
-        assert client.finish_upload(answer.headers["Location"], digest_of(data)).status == 201
+    sent = 0
+    while len(data) - sent > 4 * MIB:
+        part = data[sent:sent + random.randrange(2 * MIB, 4 * MIB)]
+        connection = start_chunk(client, location, part, sent, len(data) - sent)
+        wait_for("some of the chunk", lambda s=sent: received(client, location) > s)
+        fleet.store.kill()
+        connection.close()
+        fleet.store.start()
+        stands = received(client, location)
+        assert sent < stands <= sent + len(part)
+        early = client.call("PATCH", location, body=b"x",
+                            headers=octets | {"Content-Range": f"{stands + 1}-{stands + 1}"})
+        assert early.status == 416 and early.headers["Range"] == f"0-{stands - 1}", early
+        sent = stands
+    answer = client.call("PATCH", location, body=data[sent:],
+                         headers=octets | {"Content-Range": f"{sent}-{len(data) - 1}"})
+    assert answer.status == 202, answer
+    assert answer.headers["Range"] == f"0-{len(data) - 1}"
+    assert client.finish_upload(location, digest_of(data)).status == 201
     assert client.get(f"/v2/crash/session/blobs/{digest_of(data)}").body == data
+    assert client.get(location).status == 404
+    assert fleet.store.metric("outport_store_uploads_resumed_total") >= 1
+    assert fleet.store.metric("outport_store_uploads_lost_total") == 0
+    assert not [*fleet.store.data.glob("uploads/*")]
+
+
+def test_an_upload_goes_on_after_an_orderly_restart(new_fleet):
+    fleet = new_fleet()
+    client = fleet.store.client()
+    location = client.start_upload("crash/session")
+    untouched = client.start_upload("crash/session")
+    assert client.call("PATCH", location, body=b"hello").status == 202
+    fleet.store.stop()
+    fleet.store.start()
+    assert received(client, location) == 5
+    assert received(client, untouched) == 0
+    assert client.finish_upload(location, digest_of(b"hello world"), b" world").status == 201
+    assert client.finish_upload(untouched, digest_of(b"x"), b"x").status == 201
+    assert client.call("DELETE", location).status == 404
