@@ -45,12 +45,12 @@ TEST_F(InitTest, MakesAStoreThatServes) {
   const auto config = LoadConfig(made->config_file);
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_TRUE(CheckStore(*config).has_value());
-  auto daemon = Daemon::Start(*config, "test");
+  auto daemon = StartStore(*config, "test");
   ASSERT_TRUE(daemon.has_value()) << daemon.error().message;
-  const auto second = Daemon::Start(*config, "test");
+  const auto second = StartStore(*config, "test");
   ASSERT_FALSE(second.has_value());
   EXPECT_NE(second.error().message.find("in use by process"), std::string::npos);
-  (*daemon)->Stop();
+  EXPECT_TRUE((*daemon)->Stop().has_value());
 }
 
 TEST_F(InitTest, RefusesAFolderThatHoldsAStore) {
@@ -81,7 +81,7 @@ TEST_F(InitTest, TheFleetAddressMustBeInTheCertificate) {
 TEST_F(InitTest, ServingAnEmptyFolderSaysWhatToDo) {
   Config config = Options().config;
   fs::create_directories(config.data);
-  for (const auto& error : {Daemon::Start(config, "test").error(), CheckStore(config).error()}) {
+  for (const auto& error : {StartStore(config, "test").error(), CheckStore(config).error()}) {
     EXPECT_EQ(error.code, ErrorCode::kFailedPrecondition);
     EXPECT_NE(error.message.find("outport-store init --data"), std::string::npos);
   }
