@@ -1,0 +1,44 @@
+#include <optional>
+
+#include "registry/security/authenticator.h"
+#include "registry/security/base64.h"
+#include "registry/security/invitation.h"
+#include "registry/security/password.h"
+#include "registry/security/user.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace outport;
+using fuzzing::Require;
+
+// An Authorization field; a line of an htpasswd file, whose hash stands behind the first colon; a
+// grant; an invitation. No hash is worked out: an accepted one may take a second.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text = fuzzing::AsText(data, size);
+  const auto credentials = ParseBasicAuthorization(text);
+  if (credentials.has_value()) {
+    Require(!credentials->name.empty() && !credentials->name.contains(':'), "a name has no colon");
+  } else {
+    Require(credentials.error().code == ErrorCode::kUnauthorized, "no credentials, no entry");
+  }
+  // A name without control characters, and any such password, come back as they were.
+  const std::string pair = "user:" + std::string(text);
+  const auto back = ParseBasicAuthorization("Basic " + EncodeBase64(pair, Base64::kStandard));
+  if (back.has_value()) Require(back->password == text, "a password is read as it was sent");
+
+  for (const Base64 kind : {Base64::kStandard, Base64::kUrl}) {
+    const std::optional<std::string> bytes = DecodeBase64(text, kind);
+    if (bytes.has_value()) Require(EncodeBase64(*bytes, kind) == text, "base64 has one form");
+  }
+  const std::string_view hash = text.substr(std::min(text.size(), text.find(':') + 1));
+  if (CheckPasswordHash(hash).has_value()) Require(hash.size() == 60, "a hash is whole");
+
+  const auto grant = ParseGrant(text);
+  if (grant.has_value()) {
+    const auto again = ParseGrant(ToString(*grant));
+    Require(again.has_value() && again->actions == grant->actions, "a grant is read again");
+    (void)MatchesPattern(grant->pattern, "team/app/with/some/depth");
+  }
+  const auto token = InvitationToken::Decode(text);
+  if (token.has_value()) Require(token->Encode() == text, "a token has one form");
+  return 0;
+}
