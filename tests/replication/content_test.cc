@@ -177,6 +177,21 @@ TEST_F(ContentTest, I4NoReferrersIsTheStoresToSay) {
   EXPECT_GE(listed->stale->age, 1h);
 }
 
+TEST_F(ContentTest, AUserListsWhatItsGrantsLetItPull) {
+  for (const char* name : {"team/a", "team/b", "team/b/c", "zoo"}) store_->PublishRepository(name);
+  const auto node = JoinNode();
+  User user{.name = "ann", .password_hash = "", .grants = {}};
+  for (const char* grant : {"pull:team/*", "pull:zoo"}) user.grants.push_back(*ParseGrant(grant));
+  const Visible visible = VisibleTo(user);
+  const auto first = node->ListRepositories({"", 2}, visible);
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_THAT(first->items, ElementsAre("team/a", "team/b"));
+  EXPECT_TRUE(first->more);
+  const auto second = node->ListRepositories({"team/b", 2}, visible);
+  EXPECT_THAT(second->items, ElementsAre("zoo"));
+  EXPECT_FALSE(second->more);
+}
+
 // What was shown to be gone does not come back, and what was shown stays.
 TEST_F(ContentTest, I3ADeletedManifestThatWasShownGoneDoesNotComeBack) {
   const Digest image = Push(Body(""), {"v1"});

@@ -108,10 +108,11 @@ class TestNode {
       co_return co_await mirror_.registry().ListTags(caller_, name, page);
     });
   }
-  Result<Page> ListRepositories(const PageRequest& page = {"", 100}) {
+  Result<Page> ListRepositories(
+      const PageRequest& page = {"", 100},
+      const Visible& visible = [](const RepositoryName&) { return true; }) {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<Page>> {
-      const Visible all = [](const auto&) { return true; };
-      co_return co_await mirror_.registry().ListRepositories(caller_, page, all);
+      co_return co_await mirror_.registry().ListRepositories(caller_, page, visible);
     });
   }
   Result<ReferrersPage> ListReferrers(const std::string& repository, const Digest& subject,

@@ -67,5 +67,23 @@ TEST_F(CatalogTest, RepositoriesAreThoseThatAreVisible) {
   EXPECT_TRUE(page->more);
 }
 
+TEST_F(CatalogTest, AUserListsWhatItsGrantsLetItPull) {
+  for (const char* name : {"a", "a/x", "a/x/y", "a0", "b", "c", "c/x", "cc"}) {
+    ASSERT_TRUE(store_.PushBlob(name, "config").has_value());
+  }
+  User user{.name = "ann", .password_hash = "", .grants = {}};
+  for (const char* grant : {"pull:a/*", "pull:c", "pull:none", "push:b"}) {
+    user.grants.push_back(*ParseGrant(grant));
+  }
+  const auto list = [&](const PageRequest& page) {
+    return store_.content->catalog.Repositories(page, VisibleTo(user));
+  };
+  for (const size_t limit : {1, 2, 3}) {
+    EXPECT_EQ(Walk(limit, list), (std::vector<std::string>{"a/x", "c"}));
+  }
+  EXPECT_EQ(list({.last = "a/x", .limit = 5})->items, std::vector<std::string>{"c"});
+  EXPECT_TRUE(list({.last = "c", .limit = 5})->items.empty());
+}
+
 }  // namespace
 }  // namespace outport::store

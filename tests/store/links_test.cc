@@ -54,6 +54,16 @@ TEST_F(LinksTest, WithoutASourceAnyThatMayBePulledWillDo) {
   EXPECT_EQ(*store_.PullBlob("b", Sha256("layer")), "layer");
 }
 
+TEST_F(LinksTest, ASourceIsLookedForWhereTheGrantsLead) {
+  ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE(store_.Mount("z", "layer", "a").has_value());
+  User user{.name = "ann", .password_hash = "", .grants = {}};
+  user.grants.push_back(*ParseGrant("pull:team/**"));
+  EXPECT_EQ(CodeOf(store_.Mount("b", "layer", "", VisibleTo(user))), ErrorCode::kBlobUnknown);
+  ASSERT_TRUE(store_.PushBlob("team/app", "layer").has_value());
+  EXPECT_TRUE(store_.Mount("b", "layer", "", VisibleTo(user)).has_value());
+}
+
 // What the caller may not pull does not come to him by a mount, and nothing tells that it is there.
 TEST_F(LinksTest, I6NothingIsMountedFromWhereTheCallerMayNotPull) {
   ASSERT_TRUE(store_.PushBlob("secret", "layer").has_value());
