@@ -2,10 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -41,7 +37,7 @@ class BlockBuffer {
       auto from_disk = [source, memory = memory_, at = begin_] {
         return source->Read(at, *memory);
       };
-      CO_TRY(read, co_await WhenThereIsRoom(disk, from_disk));
+      CO_TRY(read, co_await BlockingUnderWay(disk, from_disk));
     }
     if (read != size) co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};
     size_ = size;
@@ -49,20 +45,6 @@ class BlockBuffer {
   }
 
  private:
-  // A body under way does not fail because the pool's queue is full just now.
-  template <class Work>
-  static net::awaitable<Result<size_t>> WhenThereIsRoom(BlockingPool& disk, Work work) {
-    constexpr int kAttempts = 200;
-    constexpr std::chrono::milliseconds kPause{25};
-    for (int attempt = 1;; ++attempt) {
-      Result<size_t> read = co_await Blocking(disk, work);
-      const bool refused = !read.has_value() && read.error().code == ErrorCode::kTooManyRequests;
-      if (!refused || attempt == kAttempts) co_return read;
-      net::steady_timer timer(co_await net::this_coro::executor, kPause);
-      co_await timer.async_wait(net::use_awaitable);
-    }
-  }
-
   // Shared with a read on the pool, which may outlive the coroutine that awaits it.
   std::shared_ptr<std::vector<std::byte>> memory_;
   uint64_t begin_ = 0;

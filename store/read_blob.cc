@@ -108,7 +108,7 @@ net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) 
   auto quarantine = [this, digest = blob.digest, object = blob.location.object] {
     return blobs_.Quarantine(digest, object);
   };
-  const Result<void> aside = co_await Blocking(disk_, quarantine);
+  const Result<void> aside = co_await BlockingUnderWay(disk_, quarantine);
   if (!aside.has_value()) {
     log_.Error("a bad blob cannot be put aside", {{"cause", aside.error().message}});
   }
@@ -128,7 +128,7 @@ net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob
       CO_TRY(size_t read, blob.reader->ReadCached(offset, buffer));
       if (read < block) {
         auto from_disk = [&blob, offset, buffer] { return blob.reader->Read(offset, buffer); };
-        CO_TRY(read, co_await Blocking(disk_, from_disk));
+        CO_TRY(read, co_await BlockingUnderWay(disk_, from_disk));
       }
       if (read != block) {
         co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};

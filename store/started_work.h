@@ -9,8 +9,8 @@
 
 namespace outport::store {
 
-// Work that the pool does while its owner goes on with something else, and waits for later. The
-// work runs to its end even if the owner is gone: it must own what it touches.
+// Work under way that the pool does while its owner goes on with something else, and waits for
+// later. The work runs to its end even if the owner is gone: it must own what it touches.
 class StartedWork {
  public:
   static StartedWork Start(BlockingPool& pool, std::move_only_function<Result<void>()> work);

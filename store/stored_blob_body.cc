@@ -41,7 +41,7 @@ net::awaitable<Result<void>> StoredBlobBody::Load(uint64_t block_offset) {
     auto blocking_read = [opened = opened_, block = block_, block_offset] {
       return opened->reader->Read(block_offset, block->buffer());
     };
-    read = co_await Blocking(parts_.disk, std::move(blocking_read));
+    read = co_await BlockingUnderWay(parts_.disk, std::move(blocking_read));
   }
   if (!read.has_value()) {
     Error error = std::move(read).error();
@@ -50,7 +50,7 @@ net::awaitable<Result<void>> StoredBlobBody::Load(uint64_t block_offset) {
       auto put_aside = [blobs = &parts_.blobs, opened = opened_] {
         return blobs->Quarantine(opened->blob.info.digest, opened->blob.location.object);
       };
-      const Result<void> aside = co_await Blocking(parts_.disk, std::move(put_aside));
+      const Result<void> aside = co_await BlockingUnderWay(parts_.disk, std::move(put_aside));
       if (!aside.has_value()) error.message += "; putting it aside: " + aside.error().message;
     }
     co_return error;

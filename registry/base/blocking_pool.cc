@@ -14,10 +14,11 @@ BlockingPool::BlockingPool(std::string name, size_t threads, size_t queue_limit,
 
 BlockingPool::~BlockingPool() { Stop(); }
 
-bool BlockingPool::Post(std::move_only_function<void()> work) {
+bool BlockingPool::Post(std::move_only_function<void()> work, Admission admission) {
+  const size_t factor = admission == Admission::kUnderWay ? kUnderWayFactor : 1;
   {
     MutexLock lock(mutex_);
-    if (stopping_ || queue_.size() >= queue_limit_) return false;
+    if (stopping_ || queue_.size() >= queue_limit_ * factor) return false;
     queue_.push_back(std::move(work));
   }
   ready_.NotifyOne();

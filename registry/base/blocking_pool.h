@@ -31,6 +31,13 @@ namespace net = boost::asio;
 // Safe for all threads.
 class BlockingPool {
  public:
+  // Whose work it is. What is new can be refused, and its client comes again. What is under way (a
+  // body, an upload) cannot without a loss: it waits its turn in the same queue, beyond the limit
+  // of what is new; there is one such piece of work for a connection or a stream, and those are
+  // limited.
+  enum class Admission { kNew, kUnderWay };
+  static constexpr size_t kUnderWayFactor = 4;  // times the limit: for them the queue is full
+
   // `name` stands in the threads' names (at most 10 characters) and in refusals.
   BlockingPool(std::string name, size_t threads, size_t queue_limit, Log log = Log::Nowhere());
   // Runs what is queued, then joins.
@@ -39,7 +46,8 @@ class BlockingPool {
   BlockingPool& operator=(const BlockingPool&) = delete;
 
   // Queues `work`; false, and `work` is dropped, when the queue is full or the pool stops.
-  [[nodiscard]] bool Post(std::move_only_function<void()> work);
+  [[nodiscard]] bool Post(std::move_only_function<void()> work,
+                          Admission admission = Admission::kNew);
   // Refuses new work, runs what is queued, joins. REQUIRES: not called from the pool.
   void Stop();
 
@@ -78,8 +86,9 @@ std::invoke_result_t<Work&> Guarded(Work& work) {
 // REQUIRES: the pool is stopped before the caller's execution context is destroyed: its threads
 // hold the executor for a moment after the caller went on.
 template <class Work, class R = std::invoke_result_t<Work&>>
-net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
-  auto initiate = [&pool](auto handler, Work inner) {
+net::awaitable<R> Blocking(BlockingPool& pool, Work work,
+                           BlockingPool::Admission admission = BlockingPool::Admission::kNew) {
+  auto initiate = [&pool, admission](auto handler, Work inner) {
     auto executor = net::get_associated_executor(handler);
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     auto finish = [shared, executor](R result) {
@@ -96,7 +105,7 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
       };
       finish(call());
     };
-    if (!pool.Post(std::move(run))) {
+    if (!pool.Post(std::move(run), admission)) {
       net::post(executor, [shared, error = pool.Refusal()]() mutable {
         std::move (*shared)(R(std::move(error)));
       });
@@ -104,6 +113,12 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work) {
   };
   co_return co_await net::async_initiate<const net::use_awaitable_t<>&, void(R)>(
       std::move(initiate), net::use_awaitable, std::move(work));
+}
+
+// The same for work that is under way.
+template <class Work>
+auto BlockingUnderWay(BlockingPool& pool, Work work) {
+  return Blocking(pool, std::move(work), BlockingPool::Admission::kUnderWay);
 }
 
 }  // namespace outport

@@ -13,6 +13,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/full_pool.h"
+
 namespace outport {
 namespace {
 
@@ -67,6 +69,19 @@ TEST_F(BlockingPoolTest, AFullQueueRefusesAtOnce) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
   release.count_down();
+}
+
+TEST_F(BlockingPoolTest, WhatIsUnderWayWaitsItsTurnWhereWhatIsNewIsRefused) {
+  BlockingPool pool("test", 1, 2);
+  FullPool full(pool, 1);
+  ASSERT_FALSE(pool.Post([] {}));
+  std::atomic<size_t> ran = 0;
+  size_t queued = 0;
+  while (pool.Post([&] { ++ran; }, BlockingPool::Admission::kUnderWay)) ++queued;
+  EXPECT_EQ(queued, 2 * BlockingPool::kUnderWayFactor - 2) << "it has a limit, too";
+  full.Release();
+  pool.Stop();
+  EXPECT_EQ(ran, queued);
 }
 
 TEST_F(BlockingPoolTest, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {

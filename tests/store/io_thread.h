@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -29,8 +30,18 @@ class IoThread {
   }
   template <class T>
   std::future<T> Start(net::awaitable<T> work) {
-    return net::co_spawn(context_, std::move(work), net::use_future);
+    auto promise = std::make_shared<std::promise<T>>();
+    std::future<T> result = promise->get_future();
+    auto run = [](net::awaitable<T> body,
+                  std::shared_ptr<std::promise<T>> told) -> net::awaitable<void> {
+      told->set_value(co_await std::move(body));
+    };
+    net::co_spawn(context_, run(std::move(work), std::move(promise)), net::use_future);
+    return result;
   }
+  // Lets the thread do what it has to do by now.
+  void Turn() { net::post(context_, net::use_future).get(); }
+  static constexpr int kPoolThreads = 2;
   BlockingPool& pool() { return pool_; }
   net::any_io_executor executor() { return context_.get_executor(); }
   void Stop() {
@@ -42,7 +53,7 @@ class IoThread {
  private:
   net::io_context context_;
   net::executor_work_guard<net::io_context::executor_type> work_;
-  BlockingPool pool_{"disk", 2, 100};
+  BlockingPool pool_{"disk", kPoolThreads, 100};
   std::thread thread_;
 };
 

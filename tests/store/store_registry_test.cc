@@ -2,8 +2,10 @@
 
 #include <fstream>
 
+#include "store/stored_blob_body.h"
 #include "tests/store/content_fixture.h"
 #include "tests/store/io_thread.h"
+#include "tests/support/full_pool.h"
 
 namespace outport::store {
 namespace {
@@ -115,6 +117,37 @@ TEST_F(StoreRegistryTest, ABlobThatIsBeingReadOutlivesItsRemoval) {
   ASSERT_TRUE(body.has_value());
   for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
   EXPECT_TRUE(Read(**body, 0, content.size(), UINT64_MAX).first == content);
+}
+
+// A reader of bytes that the page cache does not hold.
+class ColdReader final : public BlobReader {
+ public:
+  explicit ColdReader(std::unique_ptr<BlobReader> below) : below_(std::move(below)) {}
+  uint64_t size_bytes() const override { return below_->size_bytes(); }
+  Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override {
+    return below_->Read(offset, buffer);
+  }
+  Result<size_t> ReadCached(uint64_t, MutableBytes) const override { return size_t{0}; }
+
+ private:
+  const std::unique_ptr<BlobReader> below_;
+};
+
+TEST_F(StoreRegistryTest, ABodyUnderWayWaitsItsTurnWhenThePoolIsFull) {
+  const std::string content = LargeContent();
+  ASSERT_TRUE(store_.PushBlob("a", content).has_value());
+  Blobs::Opened opened = *store_.content->blobs.Open(Repo("a"), Sha256(content));
+  opened.reader = std::make_unique<ColdReader>(std::move(opened.reader));
+  StoredBlobBody body({store_.content->blobs, io_.pool(), metrics_.Counter("corrupt", "")},
+                      std::move(opened));
+  FullPool full(io_.pool(), IoThread::kPoolThreads);
+  auto reading = io_.Start(body.Read(0, 1000));
+  for (int i = 0; i < 50; ++i) io_.Turn();
+  EXPECT_NE(reading.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  full.Release();
+  const Result<Bytes> bytes = reading.get();
+  ASSERT_TRUE(bytes.has_value()) << bytes.error().message;
+  EXPECT_EQ(AsText(*bytes), content.substr(0, 1000));
 }
 
 }  // namespace
