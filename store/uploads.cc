@@ -161,10 +161,11 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(std::string user, RepositoryN
     co_return received.error();
   }
   CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
-  // From here on the session is over, whatever comes of it.
+  // From here on the session is over, whatever comes of it: a client that tried again, with its
+  // last chunk, would append that twice.
+  sessions_.Remove(work.session());
   auto commit = [this, work = std::move(work), digest]() -> Result<PushedBlob> {
     UploadSession& session = work.session();
-    sessions_.Remove(session);
     Result<PushedBlob> pushed =
         parts_.blobs.Commit(session.repository, *session.writer, digest, keys::Upload(session.id));
     session.writer.reset();
@@ -176,7 +177,7 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(std::string user, RepositoryN
     }
     return pushed;
   };
-  Result<PushedBlob> pushed = co_await Blocking(parts_.disk, std::move(commit));
+  Result<PushedBlob> pushed = co_await BlockingUnderWay(parts_.disk, std::move(commit));
   CountSessions();
   co_return pushed;
 }

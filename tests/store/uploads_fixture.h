@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <future>
 #include <optional>
 #include <string>
@@ -34,6 +35,11 @@ class ScriptedBody final : public ByteSource {
     return *this;
   }
   void Release() { released_.Notify(); }
+  // Runs when all but the end has been read.
+  ScriptedBody& BeforeTheEnd(std::function<void()> hook) {
+    hook_ = std::move(hook);
+    return *this;
+  }
   // Until the reader waits there.
   void AwaitHold() { EXPECT_TRUE(held_back_.get_future().wait_for(kPatience) == kReady); }
   size_t reads() const { return reads_; }
@@ -45,6 +51,7 @@ class ScriptedBody final : public ByteSource {
     std::memcpy(buffer.data(), content_.data() + offset_, size);
     offset_ += size;
     if (size > 0) co_return size;
+    if (hook_ != nullptr) std::exchange(hook_, nullptr)();
     if (held_) {
       held_back_.set_value();
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -63,6 +70,7 @@ class ScriptedBody final : public ByteSource {
   bool cut_ = false;
   bool held_ = false;
   Notifier released_;
+  std::function<void()> hook_;
   std::promise<void> held_back_;
 };
 

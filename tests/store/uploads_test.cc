@@ -1,4 +1,5 @@
 #include "tests/store/uploads_fixture.h"
+#include "tests/support/full_pool.h"
 
 namespace outport::store {
 namespace {
@@ -186,6 +187,51 @@ TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
   EXPECT_EQ(StatCode(first), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(Received(second), 0u);
   EXPECT_EQ(Received(third), 0u);
+}
+
+// A finish that was refused after its body had been appended would, tried again, append it twice.
+// One body ends with a buffer, so that only the commit is left; of the other one, bytes too.
+TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
+  for (const size_t size : {size_t{1} << 20, (size_t{1} << 20) + 5}) {
+    SCOPED_TRACE(size);
+    const std::string content(size, 'x');
+    const std::string id = Start();
+    std::optional<FullPool> full;
+    std::atomic<bool> filled = false;
+    ScriptedBody body(content);
+    body.BeforeTheEnd([&] {
+      full.emplace(io_.pool(), IoThread::kPoolThreads);
+      filled = true;
+    });
+    auto finishing =
+        io_.Start(uploads_->Finish("ann", Repo("a"), id, std::nullopt, Sha256(content), body));
+    const auto refused = [&] {
+      return finishing.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    };
+    // It is refused at once, or waits: enough turns of its thread to get there.
+    while (!filled && !refused()) io_.Turn();
+    for (int i = 0; i < 50; ++i) io_.Turn();
+    EXPECT_FALSE(refused());
+    full.reset();
+    const auto pushed = finishing.get();
+    ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
+    EXPECT_EQ(*store_.PullBlob("a", Sha256(content)), content);
+  }
+}
+
+TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
+  const std::string id = Start();
+  FullPool full(io_.pool(), IoThread::kPoolThreads);
+  ScriptedBody body("hello", 5);
+  EXPECT_EQ(
+      CodeOf(Await(uploads_->Finish("ann", Repo("a"), id, std::nullopt, Sha256("hello"), body))),
+      ErrorCode::kTooManyRequests);
+  EXPECT_EQ(body.reads(), 0u);
+  EXPECT_EQ(Received(id), 0u);
+  full.Release();
+  auto nothing = []() -> Result<void> { return {}; };
+  ASSERT_TRUE(Await(BlockingUnderWay(io_.pool(), nothing)).has_value());  // behind all of the rest
+  EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
 }
 
 TEST_F(UploadsTest, BodiesBeyondTheLimitAreRefused) {
