@@ -1,6 +1,7 @@
 #include "node/passing_body.h"
 
 #include <algorithm>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -87,7 +88,8 @@ net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
     }
     metrics_.resumed.Increment();
     net::steady_timer timer(co_await net::this_coro::executor, limits_.pause);
-    co_await timer.async_wait(net::use_awaitable);
+    boost::system::error_code cut;  // which is looked at above
+    co_await timer.async_wait(net::redirect_error(net::use_awaitable, cut));
   }
 }
 

@@ -1,6 +1,8 @@
+#include <atomic>
 #include <fstream>
 
 #include "outport/v1/record.pb.h"
+#include "registry/base/task_group.h"
 #include "registry/storage/keys.h"
 #include "tests/node/blob_fixture.h"
 #include "tests/node/full_blob_store.h"
@@ -251,6 +253,54 @@ TEST_F(BlobCacheTest, AnExceptionInAFetchIsAnErrorOfItsReadersAndLeavesNothingBe
   CloseCache();
   blob_store_ = nullptr;
   ExpectWhole(ReadWhole(blob), blob);
+}
+
+// The reader has a part of it by then: what it has is fetched again, to be hashed with the rest.
+TEST_F(DiskFull, AReaderThatIsUnderWayGoesOnWithoutTheCopy) {
+  FullBlobStore full(*blobs_, 4 * kMiB);
+  blob_store_ = &full;
+  const TestBlob blob = Stored(25, 8 * kMiB);
+  store_.Play({.times = 1, .hold_at = 2 * kMiB});
+  std::atomic<uint64_t> here = 0;
+  auto reader = StartReading(blob, [&here](uint64_t received) { here = received; });
+  ASSERT_TRUE(store_.AwaitHeld());
+  ASSERT_TRUE(Await([&] { return here == 2 * kMiB && counted_.waiting_readers.Value() == 1; }));
+  store_.Release();
+  ExpectWhole(reader.get(), blob);
+  EXPECT_EQ(counted_.passed_no_space.Value(), 1);
+  EXPECT_EQ(store_.streams(), 2);
+  EXPECT_FALSE(IsCached(blob));
+  CloseCache();
+}
+
+// As a server does that stops, to connections which are at work when its patience ends.
+TEST_F(DiskFull, AReaderOfAPassageThatIsCutOffTriesNoLonger) {
+  FullBlobStore full(*blobs_, 0);
+  blob_store_ = &full;
+  limits_.passing = {.chunk_deadline = 100ms, .pause = 10ms, .attempts = 1000};
+  const TestBlob blob = Stored(26, 4 * kMiB);
+  store_.Play({.hold_at = 2 * kMiB});
+  auto body = Open(blob.digest());
+  ASSERT_TRUE(body.has_value());
+  TaskGroup connections(context_.get_executor(), Log::Nowhere());
+  std::promise<ReadOutcome> ended;
+  connections.Spawn([&]() -> net::awaitable<void> {
+    co_await net::this_coro::throw_if_cancelled(false);
+    ended.set_value(co_await ReadToEnd(**body));
+  });
+  ASSERT_TRUE(Await([&] { return counted_.resumed.Value() >= 2; }));
+  connections.Cancel();
+  EXPECT_TRUE(connections.DrainBlocking(std::chrono::steady_clock::now() + 20s));
+  store_.Release();
+  EXPECT_TRUE(connections.DrainBlocking(std::chrono::steady_clock::now() + 200s));
+  std::future<ReadOutcome> end = ended.get_future();
+  ASSERT_EQ(end.wait_for(0s), std::future_status::ready) << "it threw";
+  const ReadOutcome outcome = end.get();
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->code, ErrorCode::kCancelled);
+  EXPECT_EQ(outcome.received, 2 * kMiB);
+  body->reset();
+  CloseCache();
 }
 
 TEST_F(DiskFull, ABrokenPassageResumes) {
