@@ -32,7 +32,8 @@ ErrorCode FromGrpcCode(grpc::StatusCode code) {
     case grpc::StatusCode::UNAVAILABLE:
       return ErrorCode::kUnavailable;
     default:
-      return ErrorCode::kInternal;
+      // Ours carry their name: this is the connection's, or a peer of another version.
+      return ErrorCode::kUnavailable;
   }
 }
 
@@ -59,6 +60,21 @@ Error FromStatus(const grpc::Status& status, std::string_view operation) {
   }
   return Error{FromGrpcCode(status.error_code()),
                std::string(operation) + ": " + status.error_message()};
+}
+
+v1::Refusal ToRefusal(const Error& error) {
+  v1::Refusal refusal;
+  refusal.set_code(std::string(TraitsOf(error.code).name));
+  refusal.set_message(error.message);
+  for (const std::string& item : error.items) refusal.add_items(item);
+  return refusal;
+}
+
+Error FromRefusal(const v1::Refusal& refusal) {
+  const ErrorTraits* traits = FindErrorTraits(refusal.code());
+  Error error{traits != nullptr ? traits->code : ErrorCode::kUnavailable, refusal.message()};
+  error.items.assign(refusal.items().begin(), refusal.items().end());
+  return error;
 }
 
 }  // namespace outport::rpc

@@ -6,9 +6,11 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -31,11 +33,16 @@ namespace outport::rpc {
 // One operation under way: who awaits it, to be resumed with gRPC's "ok".
 class PendingOperation {
  public:
-  // Begins with `start` and returns what Complete() is given.
+  // Begins with `start` and returns what Complete() is given. `cancel` is called if the coroutine
+  // is asked for cancellation meanwhile; the operation then ends by itself.
   template <class Start>
-  net::awaitable<bool> Run(Start start) {
-    auto initiate = [this, &start](auto handler) {
+  net::awaitable<bool> Run(Start start, std::function<void()> cancel = nullptr) {
+    auto initiate = [this, &start, &cancel](auto handler) {
       auto executor = net::get_associated_executor(handler);
+      auto slot = net::get_associated_cancellation_slot(handler);
+      if (cancel != nullptr && slot.is_connected()) {
+        slot.assign([cancel = std::move(cancel)](net::cancellation_type) { cancel(); });
+      }
       auto shared = std::make_shared<decltype(handler)>(std::move(handler));
       resume_ = [shared, executor, guard = net::make_work_guard(executor)](bool ok) {
         net::post(executor, [shared, ok] { std::move (*shared)(ok); });
@@ -124,6 +131,18 @@ class ServerStream final : public ServerCall<grpc::ServerBidiReactor<In, Out>> {
   net::awaitable<bool> Write(const Out& message) {
     return write_.Run([this, &message] { this->StartWrite(&message); });
   }
+  // The same; a peer that sends, or takes, nothing for `limit` is cut off. REQUIRES: the coroutine
+  // runs on a strand.
+  net::awaitable<bool> Read(In& into, std::chrono::milliseconds limit) {
+    const OperationLimit deadline(co_await net::this_coro::executor, limit,
+                                  [this] { this->Cancel(); });
+    co_return co_await Read(into);
+  }
+  net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
+    const OperationLimit deadline(co_await net::this_coro::executor, limit,
+                                  [this] { this->Cancel(); });
+    co_return co_await Write(message);
+  }
 
  private:
   void OnReadDone(bool ok) override { read_.Complete(ok); }
@@ -190,7 +209,8 @@ Stream* RefuseStream(grpc::CallbackServerContext* context, const Error& why) {
 template <class Out, class In>
 class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
  public:
-  // `begin(context, reactor)` is the stub's: stub.async()->Sync(context, reactor).
+  // `begin(context, reactor)` is the stub's: stub.async()->Sync(context, reactor). It may first set
+  // what the context offers.
   template <class Begin>
   explicit ClientStream(Begin begin) {
     begin(&context_, this);
@@ -198,12 +218,19 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
     this->StartCall();
   }
 
-  // False when the stream has ended, and then later ones fail too; Close() says why.
+  // False when the stream has ended, and then later ones fail too; Close() says why. The
+  // cancellation of the coroutine cancels the stream.
   net::awaitable<bool> Read(In& into) {
-    return read_.Run([this, &into] { this->StartRead(&into); });
+    return read_.Run([this, &into] { this->StartRead(&into); }, [this] { Cancel(); });
   }
   net::awaitable<bool> Write(const Out& message) {
-    return write_.Run([this, &message] { this->StartWrite(&message); });
+    return write_.Run([this, &message] { this->StartWrite(&message); }, [this] { Cancel(); });
+  }
+  // The same; a peer that takes nothing for `limit` ends the stream. REQUIRES: the coroutine runs
+  // on a strand.
+  net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
+    const OperationLimit deadline(co_await net::this_coro::executor, limit, [this] { Cancel(); });
+    co_return co_await Write(message);
   }
   // Makes reads and writes under way, and later ones, fail; any thread.
   void Cancel() { context_.TryCancel(); }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "registry/base/blocking_pool.h"
+#include "registry/base/task_group.h"
 #include "registry/rpc/channel.h"
 #include "registry/rpc/status.h"
 
@@ -80,6 +81,27 @@ grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, Bl
     reactor->Finish(result.has_value() ? grpc::Status::OK : ToStatus(result.error()));
   };
   if (!pool.Post(std::move(run))) reactor->Finish(ToStatus(pool.Refusal()));
+  return reactor;
+}
+
+// The same with a coroutine `serve() -> awaitable<Result<Response>>`, as a task of `tasks`. The
+// server must be shut down, with a deadline, before `tasks` is drained.
+template <class Response, class Serve>
+grpc::ServerUnaryReactor* ServeTask(grpc::CallbackServerContext* context, TaskGroup& tasks,
+                                    Response* response, Serve serve) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  tasks.Spawn([reactor, response, serve = std::move(serve)]() mutable -> net::awaitable<void> {
+    grpc::Status status(grpc::StatusCode::INTERNAL, "the call ended by an error of the server");
+    try {
+      Result<Response> result = co_await serve();
+      if (result.has_value()) *response = *std::move(result);
+      status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());
+    } catch (const std::exception&) {
+      reactor->Finish(status);
+      throw;  // the task group logs it
+    }
+    reactor->Finish(status);
+  });
   return reactor;
 }
 

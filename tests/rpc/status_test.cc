@@ -17,6 +17,19 @@ TEST(Status, EveryErrorCrossesTheWireAsItIs) {
   }
 }
 
+TEST(Status, ARefusalIsTheErrorItWas) {
+  const Error sent{ErrorCode::kManifestBlobUnknown, "not all there", {"one", "two"}};
+  const Error received = FromRefusal(ToRefusal(sent));
+  EXPECT_EQ(received.code, sent.code);
+  EXPECT_EQ(received.message, sent.message);
+  EXPECT_EQ(received.items, sent.items);
+}
+
+TEST(Status, AConnectionThatBreaksIsUnavailable) {
+  const grpc::Status status(grpc::StatusCode::INTERNAL, "Received RST_STREAM with error code 2");
+  EXPECT_EQ(FromStatus(status, "asking").code, ErrorCode::kUnavailable);
+}
+
 TEST(Status, AnErrorWithoutItemsHasNone) {
   EXPECT_TRUE(FromStatus(ToStatus({ErrorCode::kNotFound, "x"}), "asking").items.empty());
 }

@@ -94,6 +94,43 @@ TEST_F(StreamTest, TheServersErrorEndsTheStreamAndIsTold) {
   EXPECT_EQ(FromStatus(status, "syncing").message, "not this node");
 }
 
+// The server ends the call while the client still writes.
+TEST_F(StreamTest, TheServersErrorIsToldToOneWhoWasWriting) {
+  Serve([](SyncServer& stream) -> net::awaitable<Result<void>> {
+    v1::NodeMessage message;
+    EXPECT_TRUE(co_await stream.Read(message, 30s));
+    co_return Error{ErrorCode::kNoSpace, "the disk is full"};
+  });
+  for (int round = 0; round < 50; ++round) {
+    const grpc::Status status = RunToEnd([&]() -> net::awaitable<grpc::Status> {
+      const auto stream = Connect();
+      v1::NodeMessage ping;
+      ping.mutable_hello()->set_version(std::string(100000, 'x'));
+      while (co_await stream->Write(ping, 30s)) {
+      }
+      v1::StoreMessage message;
+      EXPECT_FALSE(co_await stream->Read(message));
+      co_return co_await stream->Close();
+    });
+    EXPECT_EQ(FromStatus(status, "syncing").code, ErrorCode::kNoSpace) << status.error_message();
+  }
+}
+
+TEST_F(StreamTest, APeerThatSaysNothingIsCutOff) {
+  Serve([](SyncServer& stream) -> net::awaitable<Result<void>> {
+    v1::NodeMessage message;
+    EXPECT_FALSE(co_await stream.Read(message, 20ms));
+    co_return Error{ErrorCode::kDeadlineExceeded, "nothing came"};
+  });
+  const grpc::Status status = RunToEnd([&]() -> net::awaitable<grpc::Status> {
+    const auto stream = Connect();
+    v1::StoreMessage message;
+    EXPECT_FALSE(co_await stream->Read(message));
+    co_return co_await stream->Close();
+  });
+  EXPECT_FALSE(status.ok());
+}
+
 TEST_F(StreamTest, AClientThatLeavesEndsTheServersRead) {
   std::atomic<bool> ended = false;
   Serve([&](SyncServer& stream) -> net::awaitable<Result<void>> {
