@@ -159,6 +159,8 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   return FleetServer::Parts{
       .replication = {*opened.meta, read_blob, fleet_pool, tasks, nodes, clock, metrics, log, epoch,
                       domain, PolicyOf(config.freshness)},
+      .push = {*opened.meta, registry, authenticator, fleet_pool, tasks, metrics, log, epoch,
+               domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
                 opened.authority.server_chain},

@@ -32,6 +32,7 @@ void SetLimits(grpc::ServerBuilder& builder, const FleetLimits& limits) {
 
 FleetServer::FleetServer(Parts parts)
     : replication_(std::move(parts.replication)),
+      push_(std::move(parts.push)),
       admin_(std::move(parts.admin)),
       enrollment_(parts.enrollment),
       limits_(parts.limits) {}
@@ -53,6 +54,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   int port = 0;
   builder.AddListeningPort(listen, rpc::FleetServerCredentials(identity), &port);
   builder.RegisterService(&replication_);
+  builder.RegisterService(&push_);
   builder.RegisterService(&admin_);
   builder.RegisterService(&enrollment_);
   server_ = builder.BuildAndStart();

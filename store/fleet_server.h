@@ -8,6 +8,7 @@
 #include "store/admin_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
+#include "store/push_service.h"
 #include "store/replication_service.h"
 
 namespace grpc {
@@ -31,6 +32,7 @@ class FleetServer {
  public:
   struct Parts {
     ReplicationService::Parts replication;
+    PushService::Parts push;
     AdminService::Parts admin;
     EnrollmentService::Parts enrollment;
     FleetLimits limits = {};
@@ -48,6 +50,7 @@ class FleetServer {
 
  private:
   ReplicationService replication_;
+  PushService push_;
   AdminService admin_;
   EnrollmentService enrollment_;
   const FleetLimits limits_;

@@ -1,7 +1,6 @@
 #include "store/read_blob.h"
 
 #include <algorithm>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -10,35 +9,6 @@
 #include "registry/rpc/channel.h"
 
 namespace outport::store {
-
-// One of a node's streams, counted while it lives.
-class ReadBlob::Place {
- public:
-  static std::optional<Place> Take(ReadBlob& service, const std::string& node) {
-    MutexLock lock(service.mutex_);
-    size_t& count = service.streams_[node];
-    if (count >= service.limits_.streams_per_node) return std::nullopt;
-    ++count;
-    service.open_.Increment();
-    return Place(service, node);
-  }
-  Place(Place&& other) noexcept
-      : service_(std::exchange(other.service_, nullptr)), node_(std::move(other.node_)) {}
-  Place& operator=(Place&&) = delete;
-  ~Place() {
-    if (service_ == nullptr) return;
-    MutexLock lock(service_->mutex_);
-    service_->open_.Decrement();
-    const auto found = service_->streams_.find(node_);
-    if (--found->second == 0) service_->streams_.erase(found);
-  }
-
- private:
-  Place(ReadBlob& service, std::string node) : service_(&service), node_(std::move(node)) {}
-
-  ReadBlob* service_;
-  std::string node_;
-};
 
 struct ReadBlob::OpenBlob {
   std::string node;
@@ -64,7 +34,8 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
                                "Reads of blobs that failed their checksum.")),
       sent_bytes_(
           metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
-      open_(metrics.Gauge("outport_store_blob_streams", "ReadBlob streams open now.")) {}
+      places_("blob streams", limits.streams_per_node,
+              metrics.Gauge("outport_store_blob_streams", "ReadBlob streams open now.")) {}
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
                                                          const v1::ReadBlobRequest* request,
@@ -81,13 +52,10 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
   started_.Increment();
   auto open = [this, &request, &authorize] { return Open(request, authorize); };
   CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
-  const std::optional<Place> place = Place::Take(*this, blob.node);
+  const Result<NodePlaces::Place> place = places_.Take(blob.node);
   if (!place.has_value()) {
     refused_.Increment();
-    co_return Error{ErrorCode::kTooManyRequests,
-                    "reading " + request.digest() + ": the node " + blob.node + " has " +
-                        std::to_string(limits_.streams_per_node) +
-                        " blob streams open, and no more are allowed; try again shortly"};
+    co_return place.error();
   }
   Result<void> sent = co_await Send(stream, blob);
   log_.Info("blob read by a node", {{"request_id", request_id},

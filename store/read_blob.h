@@ -3,18 +3,17 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "outport/v1/replication.grpc.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/metrics.h"
-#include "registry/base/mutex.h"
 #include "registry/base/task_group.h"
 #include "registry/rpc/stream.h"
 #include "registry/storage/blob_store.h"
 #include "store/blobs.h"
+#include "store/calling_node.h"
 
 namespace outport::store {
 
@@ -45,7 +44,6 @@ class ReadBlob {
 
  private:
   using Stream = rpc::ServerWriter<v1::BlobChunk>;
-  class Place;
   struct OpenBlob;
 
   net::awaitable<Result<void>> Serve(Stream& stream, const v1::ReadBlobRequest& request,
@@ -64,9 +62,7 @@ class ReadBlob {
   prometheus::Counter& refused_;
   prometheus::Counter& corrupt_;
   prometheus::Counter& sent_bytes_;
-  prometheus::Gauge& open_;
-  Mutex mutex_;
-  std::map<std::string, size_t> streams_ OUTPORT_GUARDED_BY(mutex_);  // open ones, by node
+  NodePlaces places_;
 };
 
 }  // namespace outport::store

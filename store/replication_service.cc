@@ -5,7 +5,7 @@
 #include "registry/rpc/channel.h"
 #include "registry/rpc/stream.h"
 #include "registry/rpc/unary.h"
-#include "registry/storage/keys.h"
+#include "store/calling_node.h"
 #include "store/resolve.h"
 #include "store/sync_session.h"
 
@@ -38,11 +38,7 @@ Result<std::string> ReplicationService::RequireNode(
 }
 
 Result<void> ReplicationService::RequireMember(const std::string& node) const {
-  TRY(const auto row, parts_.meta.Get(keys::Node(node)));
-  if (row.has_value()) return {};
-  return Error{ErrorCode::kDenied, "node '" + node +
-                                       "' does not belong to this fleet (any more): invite it "
-                                       "with 'outportctl node invite' and join again"};
+  return store::RequireMember(parts_.meta, node);
 }
 
 grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
