@@ -12,7 +12,9 @@ Result<Config> ReadConfig(Settings settings) {
   config.data = settings.RequiredString("data");
   config.store = settings.RequiredString("store");
   settings.Address("store", "");
-  config.registry_listen = settings.Section("registry").Address("listen", config.registry_listen);
+  Settings registry = settings.Section("registry");
+  config.registry_listen = registry.Address("listen", config.registry_listen);
+  config.read_only = registry.Bool("read_only", config.read_only);
   config.operations_listen =
       settings.Section("operations").Address("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);

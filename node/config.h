@@ -13,6 +13,7 @@ struct Config {
   std::filesystem::path data;
   std::string store;  // host:port of the store's fleet port
   std::string registry_listen = "0.0.0.0:5000";
+  bool read_only = false;  // writes are refused, not relayed to the store
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
 

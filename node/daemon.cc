@@ -119,6 +119,7 @@ Mirror::Parts NodeDaemon::MirrorParts() {
                        .metrics = metrics,
                        .log = log,
                        .store_name = config.store.substr(0, config.store.rfind(':')),
+                       .read_only = config.read_only,
                        .store_is_connected = [this] { return sync.IsConnected(); }};
 }
 

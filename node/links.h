@@ -8,12 +8,13 @@ namespace outport::node {
 // The links that the node knows, and the store's word where it knows none.
 class Links final : public BlobLinks {
  public:
-  explicit Links(Resolver& resolver) : resolver_(resolver) {}
+  Links(Replica& replica, Resolver& resolver) : replica_(replica), resolver_(resolver) {}
 
   net::awaitable<Result<BlobInfo>> Require(const Caller& caller, const RepositoryName& repository,
                                            const Digest& digest) override;
 
  private:
+  Replica& replica_;
   Resolver& resolver_;
 };
 

@@ -31,8 +31,8 @@ int Main(int argc, char** argv) {
   // One line says what went wrong; gRPC's own lines would stand before it.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app(
-      "outport-node: answers a region's pulls as if it were the store, and fetches what it lacks "
-      "from it.\n"
+      "outport-node: answers a region's pulls as if it were the store, fetches what it lacks from "
+      "it, and relays pushes to it (registry.read_only in node.yml refuses them).\n"
       "Start with: outport-node join --data DIR < TOKEN (of 'outportctl node invite'), then "
       "outport-node serve --config DIR/node.yml");
   app.name("outport-node");

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "node/min_sequence.h"
+
 namespace outport::node {
 namespace {
 
@@ -26,6 +28,11 @@ ManifestLocator::ManifestLocator(Parts parts) : parts_(std::move(parts)) {}
 net::awaitable<Result<LocatedManifest>> ManifestLocator::Locate(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 const Reference& reference) {
+  if (!co_await RowsMayAnswer(parts_.replica, caller)) {
+    const v1::ResolveRequest request = AskReference(repository, reference);
+    CO_TRY(const Resolved resolved, co_await parts_.resolver.ResolveFor(caller, request));
+    co_return FromAnswer(resolved.answer, repository, reference);
+  }
   if (const Tag* tag = std::get_if<Tag>(&reference)) {
     co_return co_await LocateTag(caller, repository, *tag);
   }

@@ -23,6 +23,7 @@ struct LocatedManifest {
 class ManifestLocator {
  public:
   struct Parts {
+    Replica& replica;
     const AgeRule& age;
     Resolver& resolver;
     const Clock& clock;

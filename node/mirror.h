@@ -26,6 +26,7 @@ class Mirror {
     Metrics& metrics;
     Log log;
     std::string store_name;  // for refusals
+    bool read_only = false;  // no writes are relayed
     std::function<bool()> store_is_connected;
   };
   explicit Mirror(Parts parts);
@@ -38,6 +39,8 @@ class Mirror {
   Registry& registry() { return registry_; }
 
  private:
+  RelayedWrites::Parts WritesParts(const Parts& parts);
+
   AgeRule age_;
   ReplicaRows rows_;
   Resolver resolver_;
@@ -50,6 +53,7 @@ class Mirror {
   ManifestLocator locator_;
   MirrorManifests manifests_;
   MirrorCatalog catalog_;
+  const std::unique_ptr<RelayedWrites> writes_;  // none at a read-only node
   MirrorRegistry registry_;
 };
 

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "node/min_sequence.h"
 #include "registry/service/listing.h"
 
 namespace outport::node {
@@ -28,18 +29,16 @@ net::awaitable<Result<void>> MirrorCatalog::CatchUp(std::string request_id) {
   CO_TRY(const Resolved resolved,
          co_await parts_.resolver.Resolve(std::move(request_id), AskHead()));
   const v1::Position& head = resolved.answer.head();
-  for (;;) {
-    const uint64_t seen = parts_.replica.Moved().Version();
-    const v1::Position applied = parts_.replica.position();
-    if (applied.epoch() == head.epoch() && applied.sequence() >= head.sequence()) {
-      co_return Result<void>();
-    }
-    if (!co_await parts_.replica.Moved().WaitPast(seen, deadline)) break;
-  }
+  const bool applied =
+      co_await WaitUntilApplied(parts_.replica, head.epoch(), head.sequence(), deadline);
+  if (applied) co_return Result<void>();
   co_return Error{ErrorCode::kUnavailable, "listing: this node has not caught up with the store"};
 }
 
 net::awaitable<Result<MirrorCatalog::Settled>> MirrorCatalog::Settle(const Caller& caller) {
+  if (!co_await RowsMayAnswer(parts_.replica, caller)) {
+    CO_TRY_VOID(RequireMinSequence(caller, parts_.replica.position()));
+  }
   if (parts_.age.IsReplicaFresh() && parts_.resolver.ReplicaHasPassed()) co_return Settled();
   Result<void> caught_up = co_await CatchUp(caller.request_id);
   if (caught_up.has_value()) co_return Settled{.level = true};

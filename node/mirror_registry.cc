@@ -4,10 +4,11 @@
 
 namespace outport::node {
 
-Error MirrorRegistry::RefuseWrite(const RepositoryName& repository) const {
+Result<void> MirrorRegistry::AllowWrite(const RepositoryName& repository) const {
+  if (parts_.writes != nullptr) return {};
   return Error{ErrorCode::kUnsupported,
-               "pushing to " + repository.ToString() +
-                   ": this is a node, which only serves pulls; push to the store, " +
+               "writing to " + repository.ToString() +
+                   ": this node only serves pulls (registry.read_only); push to the store, " +
                    parts_.store_address};
 }
 
@@ -24,15 +25,18 @@ net::awaitable<Result<ManifestInfo>> MirrorRegistry::StatManifest(const Caller& 
 }
 
 net::awaitable<Result<PushedManifest>> MirrorRegistry::PutManifest(
-    const Caller&, const RepositoryName& repository, const Reference&, const std::string&,
-    const std::vector<Tag>&, std::string) {
-  co_return RefuseWrite(repository);
+    const Caller& caller, const RepositoryName& repository, const Reference& reference,
+    const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->PutManifest(caller, repository, reference, content_type, tags,
+                                                std::move(body));
 }
 
-net::awaitable<Result<Deleted>> MirrorRegistry::DeleteManifest(const Caller&,
+net::awaitable<Result<Deleted>> MirrorRegistry::DeleteManifest(const Caller& caller,
                                                                const RepositoryName& repository,
-                                                               const Reference&) {
-  co_return RefuseWrite(repository);
+                                                               const Reference& reference) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->DeleteManifest(caller, repository, reference);
 }
 
 net::awaitable<Result<ReferrersPage>> MirrorRegistry::ListReferrers(
@@ -52,52 +56,55 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> MirrorRegistry::OpenBlob(
   return parts_.blobs.Open(caller, repository, digest);
 }
 
-net::awaitable<Result<Deleted>> MirrorRegistry::DeleteBlob(const Caller&,
+net::awaitable<Result<Deleted>> MirrorRegistry::DeleteBlob(const Caller& caller,
                                                            const RepositoryName& repository,
-                                                           const Digest&) {
-  co_return RefuseWrite(repository);
+                                                           const Digest& digest) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->DeleteBlob(caller, repository, digest);
 }
 
-net::awaitable<Result<PushedBlob>> MirrorRegistry::MountBlob(const Caller&,
-                                                             const RepositoryName& repository,
-                                                             const Digest&,
-                                                             const std::optional<RepositoryName>&,
-                                                             const Visible&) {
-  co_return RefuseWrite(repository);
+net::awaitable<Result<PushedBlob>> MirrorRegistry::MountBlob(
+    const Caller& caller, const RepositoryName& repository, const Digest& digest,
+    const std::optional<RepositoryName>& from, const Visible&) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->MountBlob(caller, repository, digest, from);
 }
 
-net::awaitable<Result<UploadStatus>> MirrorRegistry::StartUpload(const Caller&,
+net::awaitable<Result<UploadStatus>> MirrorRegistry::StartUpload(const Caller& caller,
                                                                  const RepositoryName& repository,
-                                                                 DigestAlgorithm) {
-  co_return RefuseWrite(repository);
+                                                                 DigestAlgorithm algorithm) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->StartUpload(caller, repository, algorithm);
 }
 
-net::awaitable<Result<UploadStatus>> MirrorRegistry::StatUpload(const Caller&,
+net::awaitable<Result<UploadStatus>> MirrorRegistry::StatUpload(const Caller& caller,
                                                                 const RepositoryName& repository,
-                                                                const std::string&) {
-  co_return RefuseWrite(repository);
+                                                                const std::string& id) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->StatUpload(caller, repository, id);
 }
 
-net::awaitable<Result<UploadStatus>> MirrorRegistry::AppendUpload(const Caller&,
+net::awaitable<Result<UploadStatus>> MirrorRegistry::AppendUpload(const Caller& caller,
                                                                   const RepositoryName& repository,
-                                                                  const std::string&,
-                                                                  std::optional<ByteRange>,
-                                                                  ByteSource&) {
-  co_return RefuseWrite(repository);
+                                                                  const std::string& id,
+                                                                  std::optional<ByteRange> range,
+                                                                  ByteSource& body) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->AppendUpload(caller, repository, id, range, body);
 }
 
-net::awaitable<Result<PushedBlob>> MirrorRegistry::FinishUpload(const Caller&,
-                                                                const RepositoryName& repository,
-                                                                const std::string&,
-                                                                std::optional<ByteRange>,
-                                                                const Digest&, ByteSource&) {
-  co_return RefuseWrite(repository);
+net::awaitable<Result<PushedBlob>> MirrorRegistry::FinishUpload(
+    const Caller& caller, const RepositoryName& repository, const std::string& id,
+    std::optional<ByteRange> range, const Digest& digest, ByteSource& body) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->FinishUpload(caller, repository, id, range, digest, body);
 }
 
-net::awaitable<Result<void>> MirrorRegistry::CancelUpload(const Caller&,
+net::awaitable<Result<void>> MirrorRegistry::CancelUpload(const Caller& caller,
                                                           const RepositoryName& repository,
-                                                          const std::string&) {
-  co_return RefuseWrite(repository);
+                                                          const std::string& id) {
+  CO_TRY_VOID(AllowWrite(repository));
+  co_return co_await parts_.writes->CancelUpload(caller, repository, id);
 }
 
 net::awaitable<Result<Page>> MirrorRegistry::ListTags(const Caller& caller,

@@ -3,18 +3,20 @@
 #include "node/blob_cache.h"
 #include "node/mirror_catalog.h"
 #include "node/mirror_manifests.h"
+#include "node/relayed_writes.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {
 
 // The registry as a node answers it: manifests and lists from the replica and the store, blobs from
-// the cache. Writes are refused (kUnsupported): they go to the store. Callable from any strand.
+// the cache. Writes are relayed to the store, or refused (kUnsupported). Callable from any strand.
 class MirrorRegistry final : public Registry {
  public:
   struct Parts {
     MirrorManifests& manifests;
     MirrorCatalog& catalog;
     BlobCache& blobs;
+    RelayedWrites* writes;      // nullptr: this node takes none
     std::string store_address;  // for refusals
   };
   explicit MirrorRegistry(Parts parts) : parts_(std::move(parts)) {}
@@ -72,7 +74,8 @@ class MirrorRegistry final : public Registry {
                                                 const Visible& visible) override;
 
  private:
-  Error RefuseWrite(const RepositoryName& repository) const;
+  // kUnsupported where this node takes no writes.
+  Result<void> AllowWrite(const RepositoryName& repository) const;
 
   const Parts parts_;
 };

@@ -1,6 +1,16 @@
 #include "node/overlay.h"
 
 namespace outport::node {
+namespace {
+
+void Raise(std::optional<Mark>& newest, const Mark& mark) {
+  if (!newest.has_value() || newest->head.epoch() != mark.head.epoch() ||
+      newest->head.sequence() < mark.head.sequence()) {
+    newest = mark;
+  }
+}
+
+}  // namespace
 
 bool HasPassed(const v1::Position& applied, const Mark& mark) {
   if (applied.epoch() == mark.head.epoch()) return applied.sequence() >= mark.head.sequence();
@@ -26,10 +36,19 @@ void Overlay::Put(const std::string& key, const Resolved& resolved, const v1::Po
     }
   }
   entries_.insert_or_assign(key, resolved);
-  if (!newest_.has_value() || newest_->head.epoch() != mark.head.epoch() ||
-      newest_->head.sequence() < mark.head.sequence()) {
-    newest_ = mark;
-  }
+  Raise(newest_, mark);
+}
+
+void Overlay::Distrust(const v1::Position& head, const v1::Position& applied) {
+  const Mark mark{head, applied.epoch()};
+  if (HasPassed(applied, mark)) return;
+  MutexLock lock(mutex_);
+  std::erase_if(entries_, [&](const auto& entry) {
+    const v1::Position& kept = entry.second.answer.head();
+    return kept.epoch() == head.epoch() && kept.sequence() < head.sequence();
+  });
+  Raise(newest_, mark);
+  Raise(forgotten_, mark);
 }
 
 std::optional<Resolved> Overlay::Find(const std::string& key, const v1::Position& applied) {

@@ -42,6 +42,9 @@ class Overlay {
   // `applied`: where the replica stood when the answer came. An answer that the replica has passed,
   // or that is older than the one that is kept, is left out.
   void Put(const std::string& key, const Resolved& resolved, const v1::Position& applied);
+  // The answers that are older than `head` are forgotten, and until the replica has passed it, it
+  // is not trusted alone: what changed there is not known key by key.
+  void Distrust(const v1::Position& head, const v1::Position& applied);
   std::optional<Resolved> Find(const std::string& key, const v1::Position& applied);
   // Those whose keys begin with `prefix`, in byte order of the keys.
   std::vector<std::pair<std::string, Resolved>> FindAll(const std::string& prefix,

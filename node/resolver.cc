@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "node/min_sequence.h"
 #include "registry/rpc/unary.h"
 
 namespace outport::node {
@@ -86,6 +87,17 @@ net::awaitable<Result<Resolved>> Resolver::Resolve(std::string request_id,
   co_return resolved;
 }
 
+net::awaitable<Result<Resolved>> Resolver::ResolveFor(const Caller& caller,
+                                                      v1::ResolveRequest request) {
+  CO_TRY(Resolved resolved, co_await Resolve(caller.request_id, request));
+  if (resolved.answer.head().sequence() < caller.min_sequence) {
+    // It may be of a question that was asked before ours.
+    CO_TRY(resolved, co_await Resolve(caller.request_id, std::move(request)));
+  }
+  CO_TRY_VOID(RequireMinSequence(caller, resolved.answer.head()));
+  co_return resolved;
+}
+
 // An answer to a question asked before ours may miss what was pushed in between. Of what was found,
 // that much is allowed for max_staleness.
 bool Resolver::MayShare(const Result<Resolved>& result) const {
@@ -123,6 +135,14 @@ std::set<std::string> Resolver::KeptRepositories() const {
     repositories.insert(key.substr(begin, key.find(' ', begin) - begin));
   }
   return repositories;
+}
+
+net::awaitable<void> Resolver::Learn(v1::ResolveRequest question, v1::ResolveResponse answer,
+                                     std::chrono::nanoseconds asked) {
+  const Resolved resolved{std::move(answer), asked, parts_.replica.position().epoch()};
+  const Result<void> kept = co_await Keep(KeyOf(question), resolved);
+  // The write was done, whatever the next process knows of it.
+  if (!kept.has_value()) overlay_.Put(KeyOf(question), resolved, parts_.replica.position());
 }
 
 net::awaitable<Result<Resolved>> Resolver::Ask(std::string key, v1::ResolveRequest request,

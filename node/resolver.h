@@ -55,6 +55,8 @@ class Resolver {
   // "not found", or is older than max_staleness, was asked for after this call began. kUnavailable
   // if there is none, whatever the cause; kTooManyRequests beyond the limit.
   net::awaitable<Result<Resolved>> Resolve(std::string request_id, v1::ResolveRequest request);
+  // The same for a caller whose answer must know a change: kUnavailable if the store's does not.
+  net::awaitable<Result<Resolved>> ResolveFor(const Caller& caller, v1::ResolveRequest request);
   // What is known without asking: an earlier answer while it is newer than the replica, else the
   // replica's rows.
   net::awaitable<Result<Recalled>> Recall(v1::ResolveRequest request);
@@ -62,6 +64,12 @@ class Resolver {
   // from kept answers; both in byte order. To be taken before the rows that they correct are read.
   std::vector<std::pair<std::string, Resolved>> KeptTags(const RepositoryName& repository) const;
   std::set<std::string> KeptRepositories() const;
+  // Lays over the replica what a write brought: the store's answer from the point on that stands in
+  // its head. `asked`: before the write began.
+  net::awaitable<void> Learn(v1::ResolveRequest question, v1::ResolveResponse answer,
+                             std::chrono::nanoseconds asked);
+  // Until the replica has passed that point the store is asked, but for what was learnt there.
+  void Distrust(const v1::Position& head) { overlay_.Distrust(head, parts_.replica.position()); }
   // Whether the replica may answer for keys of which no answer is kept.
   bool ReplicaIsTrusted() const { return overlay_.IsComplete(parts_.replica.position()); }
   // Whether the replica has passed every answer that was kept.

@@ -136,16 +136,6 @@ def test_ranges_of_a_blob(fleet, image):
         assert answer.status == 416, (member.name, answer)
 
 
-def test_a_node_refuses_writes(fleet):
-    client = fleet.nodes["eu-west"].client()
-    answer = client.call("POST", "/v2/team/app/blobs/uploads/", body=b"")
-    assert (answer.status, answer.code()) == (405, "UNSUPPORTED"), answer
-    assert answer.headers["Allow"] == ""
-    answer = client.put_manifest("team/app", "x", b"{}")
-    assert (answer.status, answer.code()) == (405, "UNSUPPORTED"), answer
-    assert answer.headers["Allow"] == "GET, HEAD"
-
-
 def test_a_manifest_whose_blobs_are_missing_is_refused(fleet):
     client = fleet.store.client()
     answer = client.put_manifest("team/holes", "1", make_manifest(b"{}", [b"never pushed"]))

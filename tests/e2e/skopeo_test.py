@@ -73,6 +73,15 @@ def test_from_a_node_to_the_store_under_another_name(fleet, work, tmp_path):
     assert check_folder(tmp_path / "got") == pushed_digest(work)
 
 
+def test_through_a_node_to_every_member(fleet, work, tmp_path):
+    node = fleet.nodes["eu-west"].at()
+    copy(work, f"oci:{work}/image:1", f"docker://{node}/team/relayed:1", target_at=node)
+    for member in fleet.members():
+        at, folder = member.at(), tmp_path / member.name
+        copy(work, f"docker://{at}/team/relayed:1", f"dir:{folder}", source_at=at)
+        assert check_folder(folder) == pushed_digest(work), member.name
+
+
 def test_as_docker_schema_2(fleet, work, tmp_path):
     store, node = fleet.store.at(), fleet.nodes["eu-west"].at()
     copy(work, f"oci:{work}/image:1", f"docker://{store}/team/schema2:1", "--format", "v2s2",

@@ -20,6 +20,13 @@ TEST(NodeConfig, ReadsWhatJoinWrites) {
   EXPECT_EQ(config->registry_listen, "0.0.0.0:5010");
   EXPECT_EQ(config->operations_listen, "127.0.0.1:5012");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
+  EXPECT_FALSE(config->read_only) << "writes are relayed unless it is said otherwise";
+}
+
+TEST(NodeConfig, ANodeMayBeReadOnly) {
+  const auto config = ParseConfig("data: /d\nstore: s:1\nregistry: {read_only: true}\n", "n.yml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->read_only);
 }
 
 struct Case {
@@ -34,6 +41,7 @@ constexpr Case kBad[] = {
     {"a port that is none", "data: /d\nstore: s:99999\n", "s:99999"},
     {"an IPv6 address without brackets", "data: /d\nstore: ::1:5001\n", "::1:5001"},
     {"a key nobody knows", "data: /d\nstore: s:1\nlog: {lvel: info}\n", "lvel"},
+    {"a truth that is none", "data: /d\nstore: s:1\nregistry: {read_only: perhaps}\n", "perhaps"},
     {"a level that is none", "data: /d\nstore: s:1\nlog: {level: loud}\n", "loud"},
 };
 

@@ -43,6 +43,19 @@ TEST(I3Overlay, KeepsThatSomethingIsGone) {
   EXPECT_EQ(Find(overlay, "k", At("e", 11)), "absent");
 }
 
+TEST(I3Overlay, DistrustsWhatAWriteMayHaveChanged) {
+  Overlay overlay;
+  overlay.Put("older", Answer("d", At("e", 11)), At("e", 10));
+  overlay.Put("learnt", Answer("", At("e", 12)), At("e", 10));
+  overlay.Distrust(At("e", 12), At("e", 10));
+  EXPECT_EQ(Find(overlay, "older", At("e", 10)), "nothing");
+  EXPECT_EQ(Find(overlay, "learnt", At("e", 10)), "absent");
+  EXPECT_FALSE(overlay.IsComplete(At("e", 11)));
+  EXPECT_TRUE(overlay.IsComplete(At("e", 12)));
+  overlay.Distrust(At("e", 11), At("e", 12));
+  EXPECT_TRUE(overlay.IsComplete(At("e", 12))) << "it was passed before";
+}
+
 TEST(I3Overlay, OlderAnswerThatComesLateIsLeftOut) {
   Overlay overlay;
   overlay.Put("k", Answer("new", At("e", 12)), At("e", 10));

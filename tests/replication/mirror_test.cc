@@ -283,6 +283,32 @@ TEST_F(MirrorTest, I3ListsShowWhatWasShownOfSingleTags) {
   EXPECT_THAT(node->ListRepositories()->items, ElementsAre(kApp, "new/app"));
 }
 
+TEST_F(MirrorTest, AnswersKnowTheChangeThatTheCallerNames) {
+  const auto node = JoinNode();
+  for (int i = 0; i < 20; ++i) {
+    const TestStore::Image newer = store_->PublishImage(kApp, std::to_string(i));
+    store_->PublishTag(kApp, "latest", newer.digest);
+    EXPECT_EQ(node->Stat(kApp, "latest", store_->Head().sequence)->digest, newer.digest);
+  }
+  EXPECT_TRUE(node->ListTags(kApp, {"", 100}, store_->Head().sequence));
+  node->StopSync();  // the replica stays where it is: the store is asked
+  const TestStore::Image newer = store_->PublishImage(kApp, "newest");
+  store_->PublishTag(kApp, "latest", newer.digest);
+  EXPECT_EQ(node->Stat(kApp, "latest", store_->Head().sequence)->digest, newer.digest);
+  EXPECT_EQ(CodeOf(node->ListTags(kApp, {"", 100}, store_->Head().sequence)),
+            ErrorCode::kUnavailable);
+}
+
+TEST_F(MirrorTest, AChangeThatNobodyKnowsIsUnavailable) {
+  const auto node = JoinNode();
+  const uint64_t next = store_->Head().sequence + 1;
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "latest", next)), ErrorCode::kUnavailable);
+  const uint64_t known = node->sequence();
+  StopStore(*node);
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "none", known)), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->Stat(kApp, "latest", next)), ErrorCode::kUnavailable);
+}
+
 TEST_F(MirrorTest, I6BlobOfAnotherRepositoryIsNotServed) {
   store_->PublishRepository("other/app");
   const auto node = JoinNode();
@@ -291,8 +317,8 @@ TEST_F(MirrorTest, I6BlobOfAnotherRepositoryIsNotServed) {
   EXPECT_EQ(CodeOf(node->Get("other/app", image_.digest.ToString())), ErrorCode::kManifestUnknown);
 }
 
-TEST_F(MirrorTest, WritesAreRefused) {
-  const auto node = JoinNode();
+TEST_F(MirrorTest, AReadOnlyNodeRefusesWrites) {
+  const auto node = StartNode(/*read_only=*/true);
   const auto pushed = loop_.RunToEnd([&]() -> net::awaitable<Result<UploadStatus>> {
     const Caller caller;
     const RepositoryName name = *RepositoryName::Parse(kApp);

@@ -100,7 +100,7 @@ class ResolverTest : public testing::Test {
   TaskGroup tasks_{loop_.executor(), Log::Nowhere()};
   Resolver resolver_{
       {store_.Dial(), *replica_, rows_, *meta_, pool_, tasks_, clock_, metrics_, Log::Nowhere()}};
-  ManifestLocator locator_{{age_, resolver_, clock_, [] { return true; }}};
+  ManifestLocator locator_{{*replica_, age_, resolver_, clock_, [] { return true; }}};
 };
 
 TEST_F(ResolverTest, I3AnswerThatTheReplicaHasPassedYieldsToIt) {

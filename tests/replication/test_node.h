@@ -14,7 +14,7 @@ namespace outport {
 class TestNode {
  public:
   TestNode(Loop& loop, const rpc::TlsIdentity& identity, const std::filesystem::path& folder,
-           const std::string& store, const Clock& clock)
+           const std::string& store, const Clock& clock, bool read_only = false)
       : loop_(loop),
         meta_(OpenMeta(folder)),
         blobs_(*DiskBlobStore::Open(files_, folder, "fetch", BlobWrites::kCached)),
@@ -36,6 +36,7 @@ class TestNode {
                  .metrics = metrics,
                  .log = Log::Nowhere(),
                  .store_name = "store",
+                 .read_only = read_only,
                  .store_is_connected = [this] { return sync_.IsConnected(); }}),
         rows_(*meta_) {
     EXPECT_TRUE(mirror_.Recover());
@@ -83,11 +84,15 @@ class TestNode {
       co_return co_await mirror_.registry().GetManifest(caller_, name, parsed);
     });
   }
-  Result<ManifestInfo> Stat(const std::string& repository, const std::string& reference) {
+  // `min_sequence`: the change that the answer must not be older than.
+  Result<ManifestInfo> Stat(const std::string& repository, const std::string& reference,
+                            uint64_t min_sequence = 0) {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<ManifestInfo>> {
       const RepositoryName name = *RepositoryName::Parse(repository);
       const Reference parsed = *ParseReference(reference);
-      co_return co_await mirror_.registry().StatManifest(caller_, name, parsed);
+      Caller caller = caller_;
+      caller.min_sequence = min_sequence;
+      co_return co_await mirror_.registry().StatManifest(caller, name, parsed);
     });
   }
   Result<std::string> ReadBlob(const std::string& repository, const Digest& digest) {
@@ -102,10 +107,13 @@ class TestNode {
       co_return content;
     });
   }
-  Result<Page> ListTags(const std::string& repository, const PageRequest& page = {"", 100}) {
+  Result<Page> ListTags(const std::string& repository, const PageRequest& page = {"", 100},
+                        uint64_t min_sequence = 0) {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<Page>> {
       const RepositoryName name = *RepositoryName::Parse(repository);
-      co_return co_await mirror_.registry().ListTags(caller_, name, page);
+      Caller caller = caller_;
+      caller.min_sequence = min_sequence;
+      co_return co_await mirror_.registry().ListTags(caller, name, page);
     });
   }
   Result<Page> ListRepositories(
@@ -160,9 +168,9 @@ class FleetTest : public testing::Test {
     store_->PublishRepository("library/app");
     store_->Start();
   }
-  std::unique_ptr<TestNode> StartNode() {
-    return std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(),
-                                      clock_);
+  std::unique_ptr<TestNode> StartNode(bool read_only = false) {
+    return std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(), clock_,
+                                      read_only);
   }
   // A node that follows the store.
   std::unique_ptr<TestNode> JoinNode() {

@@ -13,13 +13,14 @@
 #include "registry/base/task_group.h"
 #include "registry/oci/manifest.h"
 #include "registry/rpc/channel.h"
+#include "registry/security/password.h"
 #include "registry/security/pki.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/keys.h"
-#include "store/links.h"
-#include "store/manifests.h"
+#include "store/push_service.h"
 #include "store/read_blob.h"
 #include "store/replication_service.h"
+#include "store/store_registry.h"
 #include "tests/replication/loop.h"
 
 namespace outport {
@@ -67,13 +68,14 @@ class TestStore {
   ~TestStore() {
     Stop();
     pool_.Stop();
+    passwords_.Stop();
   }
 
   // Listens; after a Stop() on the same port again.
   void Start() {
     tasks_ = std::make_unique<TaskGroup>(loop_.executor(), Log::Nowhere());
     read_blob_ =
-        std::make_unique<store::ReadBlob>(stored_, pool_, *tasks_, metrics, Log::Nowhere());
+        std::make_unique<store::ReadBlob>(content_.blobs, pool_, *tasks_, metrics, Log::Nowhere());
     service_ = std::make_unique<store::ReplicationService>(
         store::ReplicationService::Parts{*meta_, *read_blob_, pool_, *tasks_, nodes, clock_,
                                          metrics, Log::Nowhere(), epoch_, "outport", policy});
@@ -81,6 +83,12 @@ class TestStore {
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
                              rpc::FleetServerCredentials(identity_), &port_);
     builder.RegisterService(service_.get());
+    push_ = std::make_unique<store::PushService>(
+        store::PushService::Parts{*meta_, registry_, authenticator_, pool_, *tasks_, metrics,
+                                  Log::Nowhere(), epoch_, "outport"});
+    builder.RegisterService(push_.get());
+    builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
+    builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
   }
@@ -90,6 +98,7 @@ class TestStore {
     EXPECT_TRUE(tasks_->DrainBlocking(std::chrono::steady_clock::now() + 10s));
     server_.reset();
     service_.reset();
+    push_.reset();
     read_blob_.reset();
     tasks_.reset();
   }
@@ -188,14 +197,26 @@ class TestStore {
   }
 
   // The real verbs, over the same rows.
-  store::Manifests& manifests() { return manifests_; }
-  store::Links& links() { return links_; }
+  store::Manifests& manifests() { return content_.manifests; }
+  store::Links& links() { return content_.links; }
+  // A user of the store, of whom the nodes do not learn.
+  void AddUser(const std::string& name, const std::string& password, const std::string& grant) {
+    users.Set({name, *HashPassword(password, 4), {*ParseGrant(grant)}});
+  }
+  void RemoveNode(const std::string& name) {
+    const auto transaction = meta_->Begin();
+    ASSERT_TRUE(transaction->Delete(keys::Node(name)));
+    ASSERT_TRUE(transaction->Commit());
+  }
 
+  // What the store itself answers.
+  Registry& registry() { return registry_; }
   LogPosition Head() const { return *meta_->Head(); }
   MetaStore& meta() { return *meta_; }
 
   v1::FreshnessPolicy policy;  // read by Start()
   store::NodeDirectory nodes;
+  UserDirectory users;
   Metrics metrics;
 
  private:
@@ -207,13 +228,23 @@ class TestStore {
   SystemClock clock_;
   std::unique_ptr<MetaStore> meta_;
   std::unique_ptr<DiskBlobStore> blobs_;
-  store::Blobs stored_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
-  store::Manifests manifests_{*meta_, clock_};
-  store::Links links_{*meta_, stored_, clock_};
+  store::Content content_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
   BlockingPool pool_{"store", 4, 1000};
+  BlockingPool passwords_{"bcrypt", 2, 100};
+  Authenticator authenticator_{users, passwords_, clock_, metrics, {}};
+  store::Uploads uploads_{{.meta = *meta_,
+                           .bytes = *blobs_,
+                           .blobs = content_.blobs,
+                           .disk = pool_,
+                           .clock = clock_,
+                           .metrics = metrics,
+                           .log = Log::Nowhere(),
+                           .boot_id = "boot"}};
+  store::StoreRegistry registry_{{content_, uploads_, pool_, metrics, Log::Nowhere()}};
   std::unique_ptr<TaskGroup> tasks_;
   std::unique_ptr<store::ReadBlob> read_blob_;
   std::unique_ptr<store::ReplicationService> service_;
+  std::unique_ptr<store::PushService> push_;
   std::unique_ptr<grpc::Server> server_;
 };
 
