@@ -19,6 +19,11 @@ ScanRange RangeAfter(std::string prefix, const std::string& last, size_t limit) 
 
 }  // namespace
 
+Result<uint64_t> Catalog::Head() const {
+  TRY(const LogPosition head, meta_.Head());
+  return head.sequence;
+}
+
 Result<Page> Catalog::Tags(const RepositoryName& repository, const PageRequest& page) const {
   TRY_VOID(RequireRepository(meta_, repository));
   const std::string prefix = keys::TagsOf(repository);

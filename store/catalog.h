@@ -11,6 +11,8 @@ class Catalog {
  public:
   explicit Catalog(const MetaStore& meta) : meta_(meta) {}
 
+  // The number of the newest change; does not block.
+  Result<uint64_t> Head() const;
   // kNameUnknown.
   Result<Page> Tags(const RepositoryName& repository, const PageRequest& page) const;
   // Only repositories that `visible` accepts; it is called on this thread.

@@ -27,18 +27,32 @@ StoreRegistry::StoreRegistry(Parts parts)
       corrupt_(parts_.metrics.Counter("outport_store_corrupt_blobs_total",
                                       "Reads of blobs that failed their checksum.")) {}
 
-net::awaitable<Result<StoredManifest>> StoreRegistry::GetManifest(const Caller&,
+// A store that was restored from a backup may be behind what its clients have seen.
+Result<void> StoreRegistry::RequireMinSequence(const Caller& caller) const {
+  if (caller.min_sequence == 0) return {};
+  TRY(const uint64_t head, parts_.content.catalog.Head());
+  if (head >= caller.min_sequence) return {};
+  return Error{ErrorCode::kUnavailable,
+               "change " + std::to_string(caller.min_sequence) +
+                   " (Outport-Min-Sequence) is not known here: this store's log ends at change " +
+                   std::to_string(head) +
+                   "; it was restored from a backup, or the number is another store's"};
+}
+
+net::awaitable<Result<StoredManifest>> StoreRegistry::GetManifest(const Caller& caller,
                                                                   const RepositoryName& repository,
                                                                   const Reference& reference) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto get = [this, &repository, &reference] {
     return parts_.content.manifests.Get(repository, reference);
   };
   co_return co_await Blocking(parts_.disk, std::move(get));
 }
 
-net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller&,
+net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller& caller,
                                                                  const RepositoryName& repository,
                                                                  const Reference& reference) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto stat = [this, &repository, &reference] {
     return parts_.content.manifests.Stat(repository, reference);
   };
@@ -78,20 +92,22 @@ net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& call
   co_return deleted;
 }
 
-net::awaitable<Result<ReferrersPage>> StoreRegistry::ListReferrers(const Caller&,
+net::awaitable<Result<ReferrersPage>> StoreRegistry::ListReferrers(const Caller& caller,
                                                                    const RepositoryName& repository,
                                                                    const Digest& subject,
                                                                    const std::string& artifact_type,
                                                                    const PageRequest& page) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto list = [&] {
     return parts_.content.referrers.List(repository, subject, artifact_type, page);
   };
   co_return co_await Blocking(parts_.disk, std::move(list));
 }
 
-net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller&,
+net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& digest) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto stat = [this, &repository, &digest] {
     return parts_.content.blobs.Stat(repository, digest);
   };
@@ -99,7 +115,8 @@ net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller&,
 }
 
 net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
-    const Caller&, const RepositoryName& repository, const Digest& digest) {
+    const Caller& caller, const RepositoryName& repository, const Digest& digest) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto open = [this, &repository, &digest] {
     return parts_.content.blobs.Open(repository, digest);
   };
@@ -181,15 +198,18 @@ net::awaitable<Result<void>> StoreRegistry::CancelUpload(const Caller& caller,
   co_return co_await parts_.uploads.Cancel(caller.user, repository, id);
 }
 
-net::awaitable<Result<Page>> StoreRegistry::ListTags(const Caller&,
+net::awaitable<Result<Page>> StoreRegistry::ListTags(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const PageRequest& page) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto list = [this, &repository, &page] { return parts_.content.catalog.Tags(repository, page); };
   co_return co_await Blocking(parts_.disk, std::move(list));
 }
 
-net::awaitable<Result<Page>> StoreRegistry::ListRepositories(const Caller&, const PageRequest& page,
+net::awaitable<Result<Page>> StoreRegistry::ListRepositories(const Caller& caller,
+                                                             const PageRequest& page,
                                                              const Visible& visible) {
+  CO_TRY_VOID(RequireMinSequence(caller));
   auto list = [this, &page, &visible] {
     return parts_.content.catalog.Repositories(page, visible);
   };

@@ -78,6 +78,9 @@ class StoreRegistry final : public Registry {
                                                 const Visible& visible) override;
 
  private:
+  // kUnavailable if the caller names a change that the log does not have.
+  Result<void> RequireMinSequence(const Caller& caller) const;
+
   const Parts parts_;
   prometheus::Counter& blobs_pushed_;
   prometheus::Counter& manifests_pushed_;

@@ -85,6 +85,28 @@ TEST_F(StoreRegistryTest, ABlobIsReadInAnyPieces) {
   }
 }
 
+TEST_F(StoreRegistryTest, AnAnswerKnowsTheChangeThatTheCallerNames) {
+  const std::string content = "content";
+  ASSERT_TRUE(store_.PushBlob("a", content).has_value());
+  const RepositoryName repository = Repo("a");
+  const Digest digest = Sha256(content);
+  Caller caller{.user = "ann", .certificate = "desktop", .address = "::1", .request_id = "1"};
+  caller.min_sequence = store_.Head();
+  EXPECT_TRUE(io_.Await(registry_.StatBlob(caller, repository, digest)).has_value());
+  caller.min_sequence = store_.Head() + 1;
+  EXPECT_EQ(CodeOf(io_.Await(registry_.StatBlob(caller, repository, digest))),
+            ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(io_.Await(registry_.OpenBlob(caller, repository, digest))),
+            ErrorCode::kUnavailable);
+  const PageRequest page{"", 10};
+  EXPECT_EQ(CodeOf(io_.Await(registry_.ListTags(caller, repository, page))),
+            ErrorCode::kUnavailable);
+  const Reference reference = Ref("absent");
+  EXPECT_EQ(CodeOf(io_.Await(registry_.GetManifest(caller, repository, reference))),
+            ErrorCode::kUnavailable)
+      << "not 404";
+}
+
 TEST_F(StoreRegistryTest, I1RottenBytesNeverLeave) {
   const std::string content = LargeContent();
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
