@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast blobs move, and what that costs: push, pull, and pulls through a node, cold and warm.
+"""How fast blobs move, and what that costs: push and pull, at the store and through a node, cold and warm.
 
 Starts a store and a node of its own in a network namespace of its own (reno instead of the machine's
 congestion control: BBR costs 2-4 times as much on loopback), moves one blob with curl, and prints a
@@ -115,15 +115,15 @@ class Bench:
             row[member.name] = [(now[i] - was[i]) * GIB / self.size for i in (0, 1)]
         self.rows.setdefault(name, []).append(row)
 
-    def session(self):
+    def session(self, member):
         headers = self.curl("-X", "POST", "-D", "-", "-H", "Content-Length: 0",
-                            f"https://{self.fleet.store.at()}/v2/bench/app/blobs/uploads/")
+                            f"https://{member.at()}/v2/bench/app/blobs/uploads/")
         return next(line.split(None, 1)[1].strip() for line in headers.splitlines()
                     if line.lower().startswith("location:"))
 
-    def push(self, name, path, digest, *options):
+    def push(self, name, member, path, digest, *options):
         """As clients do: one PATCH with all of it, and a PUT."""
-        url = f"https://{self.fleet.store.at()}{self.session()}"
+        url = f"https://{member.at()}{self.session(member)}"
 
         def work():
             self.curl("-T", path, "-X", "PATCH", "-H", "Content-Type: application/octet-stream",
@@ -154,12 +154,14 @@ class Bench:
 def one_run(bench, folder, turn):
     store, node = bench.fleet.store, bench.fleet.nodes["node"]
     wanted = lambda name: OPTIONS.only in name  # noqa: E731
-    for offset, name, options in ((0, "push", ()),
-                                  (1, "push, chunked", ("-H", "Transfer-Encoding: chunked"))):
+    chunked = ("-H", "Transfer-Encoding: chunked")
+    pushes = (("push", store, ()), ("push, chunked", store, chunked),
+              ("push through a node", node, ()), ("push through a node, chunked", node, chunked))
+    for offset, (name, member, options) in enumerate(pushes):
         path = folder / "blob"
-        digest = make_blob(path, bench.size, 2 * turn + offset)
+        digest = make_blob(path, bench.size, len(pushes) * turn + offset)
         if wanted(name) or offset == 0:
-            bench.push(name, path, digest, *options)
+            bench.push(name, member, path, digest, *options)
             pulled = digest if offset == 0 else pulled
         path.unlink()
     evict(store.data / "blobs")
