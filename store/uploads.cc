@@ -210,7 +210,10 @@ net::awaitable<Result<void>> Uploads::Settle(ClaimPtr claim, bool cut) {
     if (cut) TRY_VOID(settled.writer->Expect(settled.size_bytes.load()));
     return save ? Save(settled) : Result<void>();
   };
-  co_return co_await Blocking(parts_.disk, std::move(settle));
+  // A client that was refused now would append again what it has appended. One that was cut is
+  // gone.
+  const auto admission = cut ? BlockingPool::Admission::kNew : BlockingPool::Admission::kUnderWay;
+  co_return co_await Blocking(parts_.disk, std::move(settle), admission);
 }
 
 // A file whose sync failed is not used again.

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "tests/store/uploads_fixture.h"
 #include "tests/support/full_pool.h"
 
@@ -217,6 +219,29 @@ TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
     ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
     EXPECT_EQ(*store_.PullBlob("a", Sha256(content)), content);
   }
+}
+
+// The same of a chunk, whose bytes are synced before it is answered.
+TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
+  Configure({.unsafe_bytes = 1});
+  const std::string content(size_t{1} << 20, 'x');
+  const std::string id = Start();
+  std::optional<FullPool> full;
+  std::atomic<bool> filled = false;
+  ScriptedBody body(content);
+  body.BeforeTheEnd([&] {
+    full.emplace(io_.pool(), IoThread::kPoolThreads);
+    filled = true;
+  });
+  auto appending = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, body));
+  while (!filled && appending.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    io_.Turn();
+  }
+  for (int i = 0; i < 50; ++i) io_.Turn();
+  full.reset();
+  const auto appended = appending.get();
+  ASSERT_TRUE(appended.has_value()) << appended.error().message;
+  EXPECT_EQ(Received(id), content.size());
 }
 
 TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
