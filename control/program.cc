@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 
+#include "registry/base/command_line.h"
+
 namespace outport::control {
 namespace {
 
@@ -15,10 +17,6 @@ void LetOptionsFallThrough(CLI::App& app) {
     command->fallthrough();
     LetOptionsFallThrough(*command);
   }
-}
-
-std::string OneLine(const CLI::App*, const CLI::Error& error) {
-  return "outportctl: " + std::string(error.what()) + "; see outportctl --help\n";
 }
 
 }  // namespace
@@ -37,7 +35,6 @@ int Run(int argc, const char* const* argv, Streams streams) {
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   app.require_subcommand(1);
-  app.failure_message(OneLine);
   AddUserCommands(app, invocation);
   AddCertificateCommands(app, invocation);
   AddNodeCommands(app, invocation);
@@ -45,8 +42,11 @@ int Run(int argc, const char* const* argv, Streams streams) {
   LetOptionsFallThrough(app);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success, streams.out, streams.err);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, streams.out, streams.err) == 0 ? 0 : kUsage;
+    streams.err << "outportctl: " << ExplainUsage(app, error) << "\n";
+    return kUsage;
   }
   const Result<void> done = invocation.chosen();
   if (done.has_value()) return 0;

@@ -7,6 +7,7 @@
 #include "node/config.h"
 #include "node/daemon.h"
 #include "node/join_command.h"
+#include "registry/base/command_line.h"
 #include "registry/base/process.h"
 
 namespace outport::node {
@@ -33,7 +34,8 @@ int Main(int argc, char** argv) {
   CLI::App app(
       "outport-node: answers a region's pulls as if it were the store, fetches what it lacks from "
       "it, and relays pushes to it (registry.read_only in node.yml refuses them).\n"
-      "Start with: outport-node join --data DIR < TOKEN (of 'outportctl node invite'), then "
+      "Start with: outport-node join --data DIR --token-file FILE (of 'outportctl node invite'), "
+      "then "
       "outport-node serve --config DIR/node.yml");
   app.name("outport-node");
   app.set_version_flag("--version", "outport-node " OUTPORT_VERSION);
@@ -52,7 +54,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "outport-node: %s; see outport-node --help\n", error.what());
+    std::fprintf(stderr, "outport-node: %s\n", ExplainUsage(app, error).c_str());
     return kUsage;
   }
   const Result<void> done = chosen();

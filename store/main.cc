@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 
+#include "registry/base/command_line.h"
 #include "registry/base/process.h"
 #include "store/config.h"
 #include "store/daemon.h"
@@ -88,7 +89,7 @@ int Main(int argc, char** argv) {
       "DIR/store.yml");
   app.name("outport-store");
   app.set_version_flag("--version", "outport-store " OUTPORT_VERSION);
-  app.require_subcommand(0, 1);  // none is told below, with the choices
+  app.require_subcommand(1);
   InitOptions options;
   std::string data;
   std::string config;
@@ -102,11 +103,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "outport-store: %s; see outport-store --help\n", error.what());
-    return kUsage;
-  }
-  if (app.get_subcommands().empty()) {
-    std::fprintf(stderr, "outport-store: say init, serve or check; see outport-store --help\n");
+    std::fprintf(stderr, "outport-store: %s\n", ExplainUsage(app, error).c_str());
     return kUsage;
   }
   options.config.data = data;

@@ -238,9 +238,21 @@ def test_an_upload_that_is_cut_loses_nothing(new_fleet):
 
 def test_passwords_do_not_pass_by_arguments(quiet_fleet):
     """There is no option for one, so that none ends in a shell's history."""
-    for words in (("user", "add", "x", "--password", "y"), ("user", "add", "x", "y")):
+    for words in (("user", "add", "x", "--allow", "pull", "--password", "hush"),
+                  ("user", "add", "x", "--allow", "pull", "hush")):
         done = quiet_fleet.control(*words, check=False)
-        assert done.returncode == 2, done
+        assert done.returncode == 2 and "hush" not in done.stderr + done.stdout, done
+
+
+def test_a_token_as_an_argument_is_refused_and_not_repeated(tmp_path):
+    said = refusal(NODE, "join", "--data", tmp_path / "n", "outport1.secret", exit_code=2)
+    assert "outport1" not in said and "1 argument too many" in said and "--token-file" in said
+
+
+def test_a_mistyped_option_is_named_with_those_there_are(tmp_path):
+    for program in (STORE, NODE):
+        said = refusal(program, "serve", "--confg", tmp_path / "x.yml", exit_code=2)
+        assert "--confg" in said and "takes --config" in said
 
 
 def test_versions_and_help():

@@ -1,0 +1,91 @@
+#include "registry/base/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace outport {
+namespace {
+
+constexpr size_t kMaxOptionBytes = 32;  // what is longer is no mistyped name
+
+// The command that was meant, as far as it was understood.
+struct Command {
+  const CLI::App* app;
+  std::string words;  // "outportctl user add"
+};
+
+Command Understood(const CLI::App& app) {
+  Command command{&app, app.get_name()};
+  for (auto deeper = app.get_subcommands(); !deeper.empty();
+       deeper = command.app->get_subcommands()) {
+    command.app = deeper.back();
+    command.words += " " + command.app->get_name();
+  }
+  return command;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string Taken(const Command& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* deeper :
+       command.app->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(deeper->get_name());
+  }
+  if (!names.empty()) return "say one of " + Joined(names) + " after '" + command.words + "'";
+  for (const CLI::Option* option : command.app->get_options()) {
+    if (option != command.app->get_help_ptr()) names.push_back(option->get_name());
+  }
+  return "'" + command.words + "' takes " + Joined(names);
+}
+
+// "--confg" of "--confg=x"; empty if the word is not written as the name of a long option is.
+std::string OptionName(std::string_view word) {
+  const std::string_view name = word.substr(0, word.find('='));
+  const auto allowed = [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); };
+  const bool is_name = name.starts_with("--") && name.size() > 2 && name.size() <= kMaxOptionBytes;
+  return is_name && std::ranges::all_of(name, allowed) ? std::string(name) : "";
+}
+
+// Empty if everything was understood.
+std::string Unexpected(const CLI::App& app, bool unfinished) {
+  std::vector<std::string> unknown;
+  size_t unnamed = 0;
+  for (const std::string& word : app.remaining(true)) {
+    const std::string name = OptionName(word);
+    if (!name.empty()) unknown.push_back(name);
+    if (name.empty() && word != "--") ++unnamed;
+  }
+  // What else there is may be the values of these.
+  if (!unknown.empty()) return "unknown option " + Joined(unknown);
+  if (unnamed == 0) return "";
+  if (unfinished) return "no such command";
+  return std::to_string(unnamed) + (unnamed == 1 ? " argument" : " arguments") +
+         " too many (not shown: a secret does not belong on a command line, nor in a log)";
+}
+
+}  // namespace
+
+std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
+  const Command command = Understood(app);
+  // A value of an option that is not accepted is told as it is, with the option's name.
+  const bool about_words = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                           dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  const bool unfinished =
+      !command.app->get_subcommands([](const CLI::App*) { return true; }).empty();
+  const std::string unexpected = about_words ? Unexpected(app, unfinished) : "";
+  std::string text = unexpected;
+  if (unexpected.empty() && !(about_words && unfinished)) text = error.what();
+  if (about_words && (unfinished || !unexpected.empty())) {
+    text += (text.empty() ? "" : "; ") + Taken(command);
+  }
+  return text + "; see " + command.words + " --help";
+}
+
+}  // namespace outport

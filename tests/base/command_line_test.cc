@@ -1,0 +1,79 @@
+#include "registry/base/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace outport {
+namespace {
+
+// What a program with the commands "serve --config FILE" and "user add NAME --allow GRANT" says.
+std::string Said(std::vector<std::string> words) {
+  CLI::App app("a program", "prog");
+  app.require_subcommand(1);
+  std::string text;
+  app.add_subcommand("serve")->add_option("--config", text)->required();
+  CLI::App* user = app.add_subcommand("user")->require_subcommand(1);
+  CLI::App* add = user->add_subcommand("add");
+  add->add_option("NAME", text)->required();
+  add->add_option("--allow", text)->required();
+  int days = 0;
+  add->add_option("--days", days);
+  add->fallthrough();
+  std::ranges::reverse(words);  // as CLI11 wants them
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return ExplainUsage(app, error);
+  }
+  return "";
+}
+
+struct Case {
+  const char* what;
+  std::vector<std::string> words;
+  const char* said;
+};
+
+TEST(CommandLine, SaysWhatIsWrongAndWhatIsTaken) {
+  const Case cases[] = {
+      {"a mistyped option", {"serve", "--confg", "x.yml"}, "unknown option --confg"},
+      {"and its mend", {"serve", "--confg", "x.yml"}, "'prog serve' takes --config"},
+      {"and its help", {"serve", "--confg=x.yml"}, "see prog serve --help"},
+      {"an option that is missing", {"serve"}, "--config is required"},
+      {"no command", {}, "say one of serve, user after 'prog'"},
+      {"half a command", {"user"}, "say one of add after 'prog user'"},
+      {"another command", {"fly"}, "say one of serve, user after 'prog'"},
+      {"and what is wrong with it", {"fly"}, "no such command"},
+      {"a word too many", {"user", "add", "x", "--allow", "pull", "y"}, "1 argument too many"},
+      {"two of them", {"user", "add", "x", "y", "z", "--allow", "pull"}, "2 arguments too many"},
+      {"a value that is none", {"user", "add", "x", "--allow", "a", "--days", "soon"}, "--days"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.what);
+    const std::string said = Said(c.words);
+    EXPECT_NE(said.find(c.said), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+  }
+}
+
+TEST(CommandLine, NeverRepeatsWhatNobodyExpects) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"serve", "--config", "x", "hush"},
+           {"serve", "hush"},
+           {"hush"},
+           {"user", "add", "x", "--password", "hush", "--allow", "pull"},
+           {"user", "add", "x", "--password=hush", "--allow", "pull"},
+           {"user", "add", "x", "--password", "hush"},
+           {"user", "add", "x", "-phush", "--allow", "pull"},
+           {"user", "add", "x", "--allow", "pull", "--", "hush"}}) {
+    const std::string said = Said(words);
+    EXPECT_FALSE(said.empty());
+    EXPECT_EQ(said.find("hush"), std::string::npos) << said;
+  }
+}
+
+}  // namespace
+}  // namespace outport
