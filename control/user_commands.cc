@@ -22,6 +22,7 @@ Result<v1::AddUserRequest> ToRequest(const AddUser& options) {
   request.set_name(name);
   for (const std::string& text : options.allow) {
     TRY(const Grant grant, ParseGrant(text));
+    TRY_VOID(CheckUserGrant(grant));
     v1::Grant& added = *request.add_grants();
     for (const Action action : grant.actions) added.add_actions(std::string(ToString(action)));
     added.set_pattern(grant.pattern);

@@ -59,7 +59,8 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
     return Error{ErrorCode::kInvalidArgument,
                  "user '" + name + "' needs 1 to 100 grants: --allow pull,push[:PATTERN]"};
   }
-  TRY_VOID(ToUser(row));
+  TRY(const User user, ToUser(row));
+  for (const Grant& grant : user.grants) TRY_VOID(CheckUserGrant(grant));
   v1::UserRow entered = row;
   entered.set_created_ms(ToUnixMillis(clock_.Wall()));
   v1::Change change;

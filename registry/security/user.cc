@@ -36,6 +36,13 @@ Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
   return {};
 }
 
+// A star stands for anything, so a level with stars matches some name exactly if the level does in
+// which each is a letter: a star can always make a word of what stands beside it.
+bool SomeNameMatches(std::string level) {
+  std::ranges::replace(level, '*', 'a');
+  return RepositoryName::Parse(level).has_value();
+}
+
 // Which beginnings of the pattern match what was read so far: bit i stands for the first i bytes.
 using Matched = std::bitset<kMaxPatternBytes + 1>;
 
@@ -64,12 +71,33 @@ Result<Grant> ParseGrant(std::string_view text) {
     const std::string_view name = names.substr(0, comma);
     const auto* found = std::ranges::find(kActions, name, [](Action a) { return ToString(a); });
     if (found == kActions.end()) {
-      return BadGrant(
-          text, "'" + std::string(name.substr(0, 64)) + "' is none of pull, push, delete, admin");
+      return BadGrant(text,
+                      "'" + std::string(name.substr(0, 64)) + "' is none of pull, push, delete");
     }
     grant.actions.insert(*found);
     if (comma == std::string_view::npos) return grant;
     names.remove_prefix(comma + 1);
+  }
+}
+
+Result<void> CheckUserGrant(const Grant& grant) {
+  const std::string text = ToString(grant);
+  if (grant.actions.contains(Action::kAdmin)) {
+    return BadGrant(text,
+                    "users have no 'admin'; administrators have certificates ('outportctl cert "
+                    "issue NAME --role admin')");
+  }
+  TRY_VOID(CheckPattern(text, grant.pattern));
+  std::string_view rest = grant.pattern;
+  for (;;) {
+    const size_t slash = rest.find('/');
+    const std::string level(rest.substr(0, slash));
+    if (!SomeNameMatches(level)) {
+      return BadGrant(text, "no repository's name has a level like '" + level +
+                                "': letters and digits, between them '.', '_', '__' or '-'");
+    }
+    if (slash == std::string_view::npos) return {};
+    rest.remove_prefix(slash + 1);
   }
 }
 

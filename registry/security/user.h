@@ -24,6 +24,10 @@ struct Grant {
 // "pull,push" (all repositories) or "pull,push:team/**". kInvalidArgument names what is wrong.
 Result<Grant> ParseGrant(std::string_view text);
 std::string ToString(const Grant& grant);
+// kInvalidArgument unless the grant can mean something for a user: no admin, which certificates are
+// for, and a pattern that the name of some repository matches. For grants that are given; one that
+// was given is read without it.
+Result<void> CheckUserGrant(const Grant& grant);
 bool MatchesPattern(std::string_view pattern, std::string_view repository);
 
 struct User {

@@ -77,6 +77,8 @@ TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
 TEST_F(ProgramTest, BadUsersAreRefusedInOneLine) {
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "fly"}, "secret\n"), "'fly'");
   ExpectOneLine(Control({"user", "add", "CI", "--allow", "pull"}, "secret\n"), "'CI'");
+  ExpectOneLine(Control({"user", "add", "ci", "--allow", "admin"}, "secret\n"), "--role admin");
+  ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull:../x"}, "secret\n"), "'..'");
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull"}, ""), "no password");
   EXPECT_TRUE(accounts_.users.List("", 10)->rows.empty());
 }

@@ -79,6 +79,23 @@ TEST(Grant, IsRefusedWithItsReason) {
   }
 }
 
+TEST(Grant, ThatMeansNothingIsNotGiven) {
+  for (const char* text :
+       {"admin", "pull,admin:team/**", "pull:../x", "pull:.", "pull:team/-x", "pull:team/x-",
+        "pull:a..b", "pull:a___b", "pull:a.-*", "pull:*-", "pull:-**/x", "pull:a/_/b"}) {
+    const auto grant = ParseGrant(text);
+    ASSERT_TRUE(grant.has_value()) << text << ": a row that holds it is read all the same";
+    const auto given = CheckUserGrant(*grant);
+    ASSERT_FALSE(given.has_value()) << text;
+    EXPECT_EQ(given.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(given.error().message.find("is no grant"), std::string::npos);
+  }
+  for (const char* text : {"pull", "pull,push,delete:team/**", "pull:team-*/app", "pull:*/*",
+                           "pull:**/app", "pull:a--b.c__d/*", "pull:*_*", "pull:a**b*c"}) {
+    EXPECT_TRUE(CheckUserGrant(*ParseGrant(text)).has_value()) << text;
+  }
+}
+
 TEST(User, MayOnlyWhatOneGrantAllows) {
   User user{"ci", "", {*ParseGrant("pull:**"), *ParseGrant("push:team/**")}};
   const auto team = *RepositoryName::Parse("team/app");
