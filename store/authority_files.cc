@@ -73,7 +73,12 @@ Result<AuthorityFiles> LoadAuthorityFiles(const fs::path& folder, const std::str
   if (fs::exists(folder / "root.key", ignored)) {
     TRY_VOID(ReadKey(folder / "root.key"));
   }
-  return loaded;
+  const Result<void> good = pki::CheckAuthority(loaded.authority);
+  if (good.has_value()) return loaded;
+  return Error{ErrorCode::kFailedPrecondition,
+               "the fleet's authority in " + folder.native() +
+                   " is broken: " + good.error().message +
+                   "; restore root.crt, issuing.crt and issuing.key from your backup"};
 }
 
 }  // namespace outport::store

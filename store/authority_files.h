@@ -28,7 +28,7 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const std::filesy
                                             const std::vector<std::string>& host_names);
 
 // kFailedPrecondition names a file that is missing and what to do, or a key that others than its
-// owner may read. Blocks.
+// owner may read, or says why certificates of this issuing CA would be good for nothing. Blocks.
 Result<AuthorityFiles> LoadAuthorityFiles(const std::filesystem::path& folder,
                                           const std::string& domain);
 

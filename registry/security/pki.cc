@@ -215,7 +215,9 @@ Result<Issuer> LoadIssuer(const KeyPair& pair) {
   if (!key.has_value()) return std::move(key).error().Within("the issuing CA");
   Issuer issuer{std::move(certificates->front()), *std::move(key)};
   if (X509_check_private_key(issuer.certificate.get(), issuer.key.get()) != 1) {
-    return LibraryError("the issuing CA", ErrorCode::kInvalidArgument);
+    ERR_clear_error();
+    return Error{ErrorCode::kInvalidArgument,
+                 "the issuing CA: the private key does not belong to the certificate"};
   }
   return issuer;
 }
@@ -318,6 +320,31 @@ Result<void> CheckKeyPair(std::string_view certificate, std::string_view private
   if (X509_check_private_key(certificates.front().get(), key.get()) == 1) return {};
   ERR_clear_error();
   return Error{ErrorCode::kInvalidArgument, "the private key does not belong to the certificate"};
+}
+
+Result<void> CheckAuthority(const Authority& authority) {
+  const auto root = openssl::ReadCertificates(authority.root.certificate);
+  if (!root.has_value()) return Error(root.error()).Within("the root certificate");
+  TRY(const Issuer issuing, LoadIssuer(authority.issuing));
+  const bool is_ca = X509_check_ca(issuing.certificate.get()) == 1;
+  EVP_PKEY* const root_key = X509_get0_pubkey(root->front().get());
+  const bool is_signed =
+      root_key != nullptr && X509_verify(issuing.certificate.get(), root_key) == 1;
+  ERR_clear_error();
+  if (is_ca && is_signed) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               is_ca ? "the issuing CA is not signed by the root"
+                     : "the issuing CA's certificate is not that of a CA"};
+}
+
+Result<void> CheckHost(std::string_view certificate, const std::string& host) {
+  TRY(const auto certificates, openssl::ReadCertificates(certificate));
+  X509* const leaf = certificates.front().get();
+  const bool is_for = X509_check_ip_asc(leaf, host.c_str(), 0) == 1 ||
+                      X509_check_host(leaf, host.data(), host.size(), 0, nullptr) == 1;
+  ERR_clear_error();
+  if (is_for) return {};
+  return Error{ErrorCode::kInvalidArgument, "the certificate is not for '" + host + "'"};
 }
 
 Result<std::string> Fingerprint(std::string_view pem) {

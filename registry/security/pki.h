@@ -64,6 +64,13 @@ Result<std::string> KeyFingerprint(std::string_view request);
 // kInvalidArgument unless both can be read and the key is that of the first certificate.
 Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key);
 
+// kInvalidArgument says which part is wrong, unless both certificates can be read, the root has
+// signed the issuing CA's, and the issuing key is that certificate's.
+Result<void> CheckAuthority(const Authority& authority);
+
+// kInvalidArgument unless the first certificate is for this host name or IP address.
+Result<void> CheckHost(std::string_view certificate, const std::string& host);
+
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);
 

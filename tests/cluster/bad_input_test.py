@@ -62,6 +62,15 @@ def test_a_wrong_value_is_named(quiet_fleet, tmp_path, text, wanted):
     assert wanted in refusal(STORE, "check", "--config", config)
 
 
+def test_a_broken_issuing_key_is_named(tmp_path):
+    fleet = Fleet(tmp_path)
+    fleet.init_store()
+    (fleet.store.data / "pki" / "issuing.key").write_text("hello\n")
+    for verb in ("check", "serve"):
+        said = refusal(STORE, verb, "--config", fleet.store.config)
+        assert "issuing" in said and str(fleet.store.data) in said and "restore" in said
+
+
 def test_every_problem_of_a_file_is_told_at_once(quiet_fleet, tmp_path):
     config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nfirst: 1\nsecond: 2\n")
     said = refusal(STORE, "check", "--config", config, lines=None)

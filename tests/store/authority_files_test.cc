@@ -62,6 +62,27 @@ TEST_F(AuthorityFilesTest, AMissingPartIsNamed) {
   EXPECT_NE(loaded.error().message.find("issuing.key"), std::string::npos);
 }
 
+TEST_F(AuthorityFilesTest, AnIssuingAuthorityThatIsGoodForNothingIsRefused) {
+  const auto other = *pki::CreateAuthority("outport");
+  const auto refused = [this](const std::string& said) {
+    const auto loaded = LoadAuthorityFiles(pki_, "outport");
+    ASSERT_FALSE(loaded.has_value());
+    EXPECT_EQ(loaded.error().code, ErrorCode::kFailedPrecondition);
+    EXPECT_NE(loaded.error().message.find(said), std::string::npos) << loaded.error().message;
+    EXPECT_NE(loaded.error().message.find("restore"), std::string::npos);
+  };
+  ASSERT_TRUE(ReplaceFile(pki_ / "issuing.key", "hello\n").has_value());
+  refused("the private key is not readable");
+  ASSERT_TRUE(ReplaceFile(pki_ / "issuing.key", other.issuing.private_key).has_value());
+  refused("does not belong");
+  ASSERT_TRUE(ReplaceFile(pki_ / "issuing.crt", other.issuing.certificate).has_value());
+  refused("not signed by the root");
+  ASSERT_TRUE(ReplaceFile(pki_ / "root.crt", "").has_value());
+  refused("the root certificate");
+  ASSERT_TRUE(ReplaceFile(pki_ / "root.crt", other.root.certificate).has_value());
+  EXPECT_TRUE(LoadAuthorityFiles(pki_, "outport").has_value());
+}
+
 TEST_F(AuthorityFilesTest, TheRootsKeyMayLiveOffline) {
   fs::remove(pki_ / "root.key");
   EXPECT_TRUE(LoadAuthorityFiles(pki_, "outport").has_value());
