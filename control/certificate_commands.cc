@@ -10,19 +10,37 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kDockersFolder = "./certs.d";
+
 struct IssueCertificate {
   std::string name;
   std::string role = "client";
   std::vector<std::string> registries;  // host:port
-  std::string out = "./certs.d";
+  std::string out = kDockersFolder;
   uint32_t days = 0;
+  bool replace = false;
+
+  bool IsForAdministrator() const { return role == "admin"; }
+  const char* KeyName() const { return IsForAdministrator() ? "admin.key" : "client.key"; }
+  // Docker's layout: certs.d/<host:port>/{ca.crt,client.cert,client.key}; or a profile.
+  std::vector<fs::path> Folders() const {
+    std::vector<fs::path> folders;
+    for (const std::string& registry : registries) folders.push_back(fs::path(out) / registry);
+    if (folders.empty()) folders.emplace_back(out);
+    return folders;
+  }
 };
 
 Result<void> Check(const IssueCertificate& options) {
   TRY_VOID(ParseSubjectName(options.name));
-  if (options.role == "admin" && !options.registries.empty()) {
+  if (options.IsForAdministrator() && !options.registries.empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  "--for is for clients' certificates: registries refuse an administrator's"};
+  }
+  if (options.IsForAdministrator() && options.out == kDockersFolder) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "an administrator's certificate makes a profile of outportctl; say in which "
+                 "folder with --out DIR"};
   }
   for (const std::string& registry : options.registries) {
     if (registry.empty() || registry.contains('/') || registry.starts_with('.')) {
@@ -33,38 +51,52 @@ Result<void> Check(const IssueCertificate& options) {
   return {};
 }
 
-// Docker's layout: certs.d/<host:port>/{ca.crt,client.cert,client.key}.
+// Makes the folders, so that no certificate is issued that has no place.
+Result<void> MakePlaces(const IssueCertificate& options) {
+  PosixFileSystem files;
+  std::error_code ignored;
+  for (const fs::path& folder : options.Folders()) {
+    const fs::path key = folder / options.KeyName();
+    if (!options.replace && fs::exists(key, ignored)) {
+      return Error{ErrorCode::kAlreadyExists,
+                   key.native() +
+                       " is there already, and no private key is replaced unasked; choose another "
+                       "--out, or say --replace if nobody needs it"};
+    }
+  }
+  for (const fs::path& folder : options.Folders()) {
+    Result<void> possible = files.CreateDirectories(folder);
+    if (possible.has_value()) possible = CheckReplaceable(folder / options.KeyName());
+    if (possible.has_value()) continue;
+    return Error{possible.error().code, possible.error().message + "; choose another --out"};
+  }
+  return {};
+}
+
 Result<void> WriteClient(const fs::path& folder, const std::string& key,
                          const v1::IssueCertificateResponse& issued) {
-  PosixFileSystem files;
-  TRY_VOID(files.CreateDirectories(folder));
   TRY_VOID(ReplaceFile(folder / "client.key", key, 0600));
   TRY_VOID(ReplaceFile(folder / "client.cert", issued.certificate(), 0644));
   return ReplaceFile(folder / "ca.crt", issued.authorities(), 0644);
 }
 
-Result<std::vector<fs::path>> WriteFiles(const IssueCertificate& options, const Profile& profile,
-                                         const std::string& key,
-                                         const v1::IssueCertificateResponse& issued) {
-  std::vector<fs::path> folders;
-  if (options.role == "admin") {
-    const Profile made{
-        options.out, profile.store, {issued.certificate(), key, issued.authorities()}};
+Result<void> WriteFiles(const IssueCertificate& options, const Profile& profile,
+                        const std::string& key, const v1::IssueCertificateResponse& issued) {
+  for (const fs::path& folder : options.Folders()) {
+    if (!options.IsForAdministrator()) {
+      TRY_VOID(WriteClient(folder, key, issued));
+      continue;
+    }
+    const Profile made{folder, profile.store, {issued.certificate(), key, issued.authorities()}};
     TRY_VOID(made.Save());
-    folders.emplace_back(options.out);
-    return folders;
   }
-  for (const std::string& registry : options.registries) {
-    folders.push_back(fs::path(options.out) / registry);
-  }
-  if (folders.empty()) folders.emplace_back(options.out);
-  for (const fs::path& folder : folders) TRY_VOID(WriteClient(folder, key, issued));
-  return folders;
+  return {};
 }
 
 Result<void> Issue(const Invocation& invocation, const IssueCertificate& options) {
   TRY_VOID(Check(options));
   TRY(StoreClient client, invocation.Connect());
+  TRY_VOID(MakePlaces(options));
   const std::string key = pki::CreatePrivateKey();
   v1::IssueCertificateRequest request;
   request.set_name(options.name);
@@ -74,11 +106,11 @@ Result<void> Issue(const Invocation& invocation, const IssueCertificate& options
   v1::IssueCertificateResponse response;
   TRY_VOID(client.Call(&v1::Admin::Stub::IssueCertificate, request, response,
                        "issuing a certificate to '" + options.name + "'"));
-  TRY(const auto folders, WriteFiles(options, client.profile(), key, response));
+  TRY_VOID(WriteFiles(options, client.profile(), key, response));
   boost::json::array written;
   std::string text;
   const std::string until = ToTime(response.row().not_after_ms());
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : options.Folders()) {
     written.emplace_back(folder.native());
     text += (text.empty() ? "" : "\n") + ("certificate of '" + options.name + "', valid until " +
                                           until + ", written to " + folder.native());
@@ -139,6 +171,8 @@ void AddCertificateCommands(CLI::App& app, Invocation& invocation) {
                    "client, or admin: then --out becomes a profile of outportctl")
       ->check(CLI::IsMember({"client", "admin"}))
       ->capture_default_str();
+  issue->add_flag("--replace", issued->replace,
+                  "replace the private key that stands in the folder; without it that is refused");
   issue->callback([&invocation, issued] {
     invocation.chosen = [&invocation, issued] { return Issue(invocation, *issued); };
   });

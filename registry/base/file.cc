@@ -141,6 +141,20 @@ Result<std::unique_ptr<File>> OpenExisting(const fs::path& path, int mode) {
   return std::make_unique<PosixFile>(fd, path.native());
 }
 
+fs::path TemporaryOf(const fs::path& path) { return path.native() + ".new"; }
+
+// What to do about a file that somebody named and that cannot be read.
+Error WithMend(Error error, const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    return Error{ErrorCode::kInvalidArgument, path.native() + " is a folder; name a file"};
+  }
+  if (::access(path.c_str(), R_OK) != 0 && errno == EACCES) {
+    error.message += "; run this as the user that owns the file, or give the file to this user";
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::Create(const fs::path& path) {
@@ -219,9 +233,12 @@ Result<uint64_t> PosixFileSystem::FreeBytes(const fs::path& path) {
 
 Result<std::string> ReadWholeFile(const fs::path& path, uint64_t limit_bytes) {
   PosixFileSystem files;
-  TRY(const auto file, files.OpenForRead(path));
+  const auto file = files.OpenForRead(path);
+  if (!file.has_value()) return WithMend(file.error(), path);
   std::string content(limit_bytes + 1, '\0');
-  TRY(const size_t size, file->ReadAt(0, std::as_writable_bytes(std::span(content))));
+  const auto read = (*file)->ReadAt(0, std::as_writable_bytes(std::span(content)));
+  if (!read.has_value()) return WithMend(read.error(), path);
+  const size_t size = *read;
   if (size > limit_bytes) {
     return Error{ErrorCode::kInvalidArgument,
                  path.native() + " is larger than " + std::to_string(limit_bytes) + " bytes"};
@@ -235,14 +252,30 @@ Result<std::string> ReadSecretFile(const fs::path& path, uint64_t limit_bytes) {
   if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
     return Error{ErrorCode::kFailedPrecondition,
                  path.native() + " may be read by others than its owner; chmod 600 " +
-                     path.native() + ", and replace the key if others could log in here"};
+                     path.native() + ", and replace what is in it if others could log in here"};
   }
   return ReadWholeFile(path, limit_bytes);
 }
 
+Result<void> CheckReplaceable(const fs::path& path) {
+  PosixFileSystem files;
+  std::error_code ignored;
+  const fs::path temporary = TemporaryOf(path);
+  Result<void> made = files.Remove(temporary);
+  if (made.has_value()) {
+    const auto file = files.Create(temporary);
+    made = file.has_value() ? files.Remove(temporary) : file.error();
+  }
+  if (made.has_value() && fs::is_directory(path, ignored))
+    made = ErrnoError(EISDIR, "writing", path.native());
+  if (made.has_value()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               path.native() + " cannot be written (" + made.error().message + ")"};
+}
+
 Result<void> ReplaceFile(const fs::path& path, std::string_view content, unsigned mode) {
   PosixFileSystem files;
-  const fs::path temporary = path.native() + ".new";
+  const fs::path temporary = TemporaryOf(path);
   TRY_VOID(files.Remove(temporary));
   {
     TRY(const auto file, files.Create(temporary));

@@ -91,6 +91,11 @@ Result<std::string> ReadWholeFile(const std::filesystem::path& path,
 Result<std::string> ReadSecretFile(const std::filesystem::path& path,
                                    uint64_t limit_bytes = 1 << 20);
 
+// Whether ReplaceFile() could work at `path`, found by making its temporary and removing it: for
+// those who must not fail after they have done something that cannot be undone. kFailedPrecondition
+// names the file and the cause.
+Result<void> CheckReplaceable(const std::filesystem::path& path);
+
 // Replaces the file at once and durably (temporary, sync, rename, directory sync), with `mode`.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view content,
                          unsigned mode = 0600);

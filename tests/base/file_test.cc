@@ -162,5 +162,28 @@ TEST_F(FileTest, OneProcessOwnsAFolder) {
   EXPECT_TRUE(FolderLock::Take(folder_).has_value()) << "the lock goes with its owner";
 }
 
+TEST(ReadWholeFile, AFolderIsNamed) {
+  const auto read = ReadWholeFile("/proc");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().message, "/proc is a folder; name a file");
+}
+
+TEST(CheckReplaceable, FindsWhatReplaceFileWould) {
+  for (const char* path : {"/nonexistent/x.yml", "/proc/x.yml", "/proc"}) {
+    const auto possible = CheckReplaceable(path);
+    ASSERT_FALSE(possible.has_value()) << path;
+    EXPECT_TRUE(possible.error().message.starts_with(std::string(path) + " cannot be written"))
+        << possible.error().message;
+  }
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("replaceable." + std::to_string(::getpid()));
+  EXPECT_TRUE(CheckReplaceable(file).has_value());
+  EXPECT_FALSE(std::filesystem::exists(file)) << "it leaves nothing";
+  ASSERT_TRUE(ReplaceFile(file, "kept").has_value());
+  EXPECT_TRUE(CheckReplaceable(file).has_value());
+  EXPECT_EQ(*ReadWholeFile(file), "kept");
+  std::filesystem::remove(file);
+}
+
 }  // namespace
 }  // namespace outport

@@ -107,6 +107,38 @@ TEST_F(ProgramTest, AnAdministratorsCertificateIsAProfile) {
   ASSERT_EQ(issued.status, 0) << issued.err;
   const Outcome listed = RunWith({"--profile", other.native(), "user", "list"});
   EXPECT_EQ(listed.status, 0) << listed.err;
+  ExpectOneLine(Control({"cert", "issue", "ops", "--role", "admin"}), "--out DIR");
+}
+
+TEST_F(ProgramTest, APrivateKeyIsNotReplacedUnasked) {
+  const fs::path client = folder_.path() / "c1";
+  const fs::path admin = folder_.path() / "bob";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"cert", "issue", "c1", "--out", client.native()},
+        {"cert", "issue", "c1", "--for", "store:5000", "--out", client.native()},
+        {"cert", "issue", "bob", "--role", "admin", "--out", admin.native()}}) {
+    ASSERT_EQ(Control(words).status, 0);
+    const fs::path key = words.back() == admin ? admin / "admin.key"
+                         : words.size() > 5    ? client / "store:5000" / "client.key"
+                                               : client / "client.key";
+    const std::string before = *ReadWholeFile(key);
+    const size_t issued = accounts_.certificates.List("", 100)->rows.size();
+    const Outcome refused = Control(words);
+    ExpectOneLine(refused, key.native());
+    EXPECT_NE(refused.err.find("--replace"), std::string::npos) << refused.err;
+    EXPECT_EQ(*ReadWholeFile(key), before);
+    EXPECT_EQ(accounts_.certificates.List("", 100)->rows.size(), issued);
+    std::vector<std::string> asked = words;
+    asked.emplace_back("--replace");
+    EXPECT_EQ(Control(asked).status, 0);
+    EXPECT_NE(*ReadWholeFile(key), before);
+  }
+}
+
+TEST_F(ProgramTest, ACertificateThatHasNoPlaceIsNotIssued) {
+  const size_t issued = accounts_.certificates.List("", 100)->rows.size();
+  ExpectOneLine(Control({"cert", "issue", "c1", "--out", "/proc/foo"}), "another --out");
+  EXPECT_EQ(accounts_.certificates.List("", 100)->rows.size(), issued);
 }
 
 TEST_F(ProgramTest, AnInvitationIsATokenAloneOnStandardOutput) {
