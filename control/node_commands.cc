@@ -3,7 +3,9 @@
 
 #include "control/invocation.h"
 #include "control/node_table.h"
+#include "registry/base/file.h"
 #include "registry/base/settings.h"
+#include "registry/security/pki.h"
 
 namespace outport::control {
 namespace {
@@ -12,10 +14,28 @@ struct InviteNode {
   std::string name;
   std::vector<std::string> hosts;
   std::string lifetime = "1h";
+  std::string out;
 };
+
+// A token is a password: a file that was there, with who knows what mode, is left alone.
+Result<void> CheckTokenFile(const std::string& out) {
+  std::error_code ignored;
+  if (std::filesystem::exists(out, ignored)) {
+    return Error{
+        ErrorCode::kAlreadyExists,
+        out + " is there already; remove it if it is an old token, or choose another --out"};
+  }
+  const Result<void> possible = CheckReplaceable(out);
+  if (possible.has_value()) return {};
+  return Error{possible.error().code,
+               possible.error().message + "; make its folder, or choose another --out"};
+}
 
 Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
   TRY(const std::chrono::milliseconds lifetime, ParseDuration(options.lifetime));
+  const Result<void> named = pki::CheckHostNames(options.hosts);
+  if (!named.has_value()) return Error(named.error()).Within("--host");
+  if (!options.out.empty()) TRY_VOID(CheckTokenFile(options.out));
   TRY(StoreClient client, invocation.Connect());
   v1::InviteNodeRequest request;
   request.set_node(options.name);
@@ -25,6 +45,15 @@ Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
   TRY_VOID(client.Call(&v1::Admin::Stub::InviteNode, request, response,
                        "inviting node '" + options.name + "'"));
   const std::string expires = ToTime(response.expires_ms());
+  if (!options.out.empty()) {
+    TRY_VOID(ReplaceFile(options.out, response.token() + "\n", 0600));
+    const boost::json::value document = {
+        {"node", options.name}, {"token_file", options.out}, {"expires", expires}};
+    invocation.Print(document, "the token for node '" + options.name + "' is in " + options.out +
+                                   ", good until " + expires +
+                                   ", for one machine; treat it as a password");
+    return {};
+  }
   const boost::json::value document = {
       {"node", options.name}, {"token", response.token()}, {"expires", expires}};
   invocation.Print(document, response.token());
@@ -73,10 +102,10 @@ void AddNodeCommands(CLI::App& app, Invocation& invocation) {
   CLI::App* family = app.add_subcommand("node", "The fleet's nodes")->require_subcommand(1);
 
   auto invited = std::make_shared<InviteNode>();  // shared with the callback
-  CLI::App* invite =
-      family->add_subcommand("invite",
-                             "Print a one-time token with which a machine joins as a node.\n"
-                             "  outportctl node invite eu-west --host eu-west.example.com > token");
+  CLI::App* invite = family->add_subcommand(
+      "invite",
+      "Make a one-time token with which a machine joins as a node.\n"
+      "  outportctl node invite eu-west --host eu-west.example.com --out token");
   invite->add_option("NAME", invited->name, "of the node: a-z, 0-9, '.', '_' and '-'")->required();
   invite
       ->add_option("--host", invited->hosts,
@@ -86,6 +115,8 @@ void AddNodeCommands(CLI::App& app, Invocation& invocation) {
       ->allow_extra_args(false);
   invite->add_option("--lifetime", invited->lifetime, "how long the token is good, at most 7d")
       ->capture_default_str();
+  invite->add_option("--out", invited->out,
+                     "new file for the token, which only its owner can read (default: print it)");
   invite->callback([&invocation, invited] {
     invocation.chosen = [&invocation, invited] { return Invite(invocation, *invited); };
   });

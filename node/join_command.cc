@@ -7,6 +7,7 @@
 
 #include "node/join.h"
 #include "registry/base/file.h"
+#include "registry/security/invitation.h"
 
 namespace outport::node {
 namespace {
@@ -18,8 +19,22 @@ struct Options {
   std::string token_file;
 };
 
+Result<std::string> ReadTokenFile(const std::string& file) {
+  if (InvitationToken::Decode(file).has_value()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--token-file takes the name of a file, and this is a token (it stands in the "
+                 "shell's history now; it is worthless once this node has joined)"};
+  }
+  Result<std::string> token = ReadSecretFile(file, kMaxTokenBytes);
+  if (token.has_value() || token.error().code != ErrorCode::kNotFound) return token;
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "--token-file " + file +
+          " is not there; 'outportctl node invite NAME --host HOST --out FILE' writes one"};
+}
+
 Result<std::string> ReadToken(const std::string& file) {
-  if (!file.empty()) return ReadWholeFile(file, kMaxTokenBytes);
+  if (!file.empty()) return ReadTokenFile(file);
   std::string line;
   for (int c; line.size() < kMaxTokenBytes && (c = std::cin.get()) != EOF && c != '\n';) {
     line.push_back(static_cast<char>(c));
@@ -47,11 +62,12 @@ void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen) {
   CLI::App* join = app.add_subcommand(
       "join",
       "Make this machine a node: trades the token of 'outportctl node invite' for certificates.\n"
-      "  outport-node join --data /var/lib/outport-node < token");
+      "  outport-node join --data /var/lib/outport-node --token-file token");
   join->add_option("--data", options->join.data, "folder for the node's keys, rows and blobs")
       ->required();
   join->add_option("--token-file", options->token_file,
-                   "file with the token (default: a line of standard input)");
+                   "file with the token, which nobody but its owner may read (default: a line of "
+                   "standard input)");
   join->add_option("--registry-listen", options->join.registry_listen,
                    "address:port of the registry's HTTPS")
       ->capture_default_str();

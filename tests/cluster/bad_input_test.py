@@ -168,6 +168,22 @@ def test_a_wrong_token_is_refused(new_fleet):
     node.start()
 
 
+def test_a_token_in_a_file_that_others_can_read_is_refused(new_fleet):
+    fleet = new_fleet()
+    token = fleet.folder / "token"
+    fleet.control("node", "invite", "eu-west", "--host", "127.0.0.1", "--out", token)
+    assert token.stat().st_mode & 0o077 == 0
+    join = (NODE, "join", "--data", fleet.folder / "n", "--token-file")
+    said = refusal(*join, fleet.folder / "absent")
+    assert "--token-file" in said and "--out" in said
+    said = refusal(*join, token.read_text().strip())
+    assert token.read_text().strip() not in said
+    token.chmod(0o644)
+    assert "chmod 600" in refusal(*join, token)
+    token.chmod(0o600)
+    run(*join, token)
+
+
 def test_a_used_token_is_refused(new_fleet):
     fleet = new_fleet()
     token = fleet.invite("eu-west")

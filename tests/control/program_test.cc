@@ -141,6 +141,24 @@ TEST_F(ProgramTest, ACertificateThatHasNoPlaceIsNotIssued) {
   EXPECT_EQ(accounts_.certificates.List("", 100)->rows.size(), issued);
 }
 
+TEST_F(ProgramTest, AnInvitationGoesToANewFileOfItsOwner) {
+  const fs::path out = folder_.path() / "token";
+  const std::vector<std::string> words = {"node", "invite", "eu",        "--host",
+                                          "a",    "--out",  out.native()};
+  const Outcome invited = Control(words);
+  ASSERT_EQ(invited.status, 0) << invited.err;
+  const auto token = ReadSecretFile(out);
+  ASSERT_TRUE(token.has_value()) << token.error().message;
+  EXPECT_EQ(InvitationToken::Decode(*token)->node, "eu");
+  EXPECT_EQ((invited.out + invited.err).find(InvitationToken::Decode(*token)->secret),
+            std::string::npos);
+  ExpectOneLine(Control(words), out.native());
+  EXPECT_EQ(*ReadSecretFile(out), *token);
+  ExpectOneLine(Control({"node", "invite", "eu", "--host", "a", "--out", "/nonexistent/t"}),
+                "another --out");
+  ExpectOneLine(Control({"node", "invite", "eu", "--host", "bad name!"}), "--host: 'bad name!'");
+}
+
 TEST_F(ProgramTest, AnInvitationIsATokenAloneOnStandardOutput) {
   const Outcome invited = Control({"node", "invite", "eu", "--host", "eu.example.com"});
   ASSERT_EQ(invited.status, 0) << invited.err;
