@@ -13,10 +13,10 @@ Result<Config> ReadConfig(Settings settings) {
   config.store = settings.RequiredString("store");
   settings.Address("store", "");
   Settings registry = settings.Section("registry");
-  config.registry_listen = registry.Address("listen", config.registry_listen);
+  config.registry_listen = registry.Listen("listen", config.registry_listen);
   config.read_only = registry.Bool("read_only", config.read_only);
   config.operations_listen =
-      settings.Section("operations").Address("listen", config.operations_listen);
+      settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
   TRY_VOID(settings.Finish());
   return config;

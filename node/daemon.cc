@@ -118,7 +118,8 @@ Mirror::Parts NodeDaemon::MirrorParts() {
                        .clock = clock,
                        .metrics = metrics,
                        .log = log,
-                       .store_name = config.store.substr(0, config.store.rfind(':')),
+                       .store_name = config.store.substr(0, config.store.rfind(':')) +
+                                     " (the port of its registry.listen)",
                        .read_only = config.read_only,
                        .store_is_connected = [this] { return sync.IsConnected(); }};
 }

@@ -2,6 +2,7 @@
 
 #include <grpcpp/client_context.h>
 
+#include "node/config.h"
 #include "outport/v1/enrollment.grpc.pb.h"
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
@@ -69,6 +70,25 @@ Result<void> CheckNotJoined(const JoinOptions& options, const fs::path& config,
                    "to another file with --config-out"};
 }
 
+// What would fail after the token is used is found before: it is good once.
+Result<void> CheckConfig(const JoinOptions& options, const fs::path& config,
+                         const std::string& content) {
+  const auto valid = ParseConfig(content, config.filename());
+  if (!valid.has_value()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "these options would make a configuration that is not valid, so the token was not "
+                 "used: " +
+                     valid.error().message};
+  }
+  const fs::path folder = fs::absolute(config).lexically_normal().parent_path();
+  const fs::path data = fs::absolute(options.data).lexically_normal();
+  if (folder / "" == data / "") return {};  // which may not be there yet
+  const Result<void> possible = CheckReplaceable(config);
+  if (possible.has_value()) return {};
+  return Error{possible.error().code,
+               possible.error().message + "; make its folder, or choose another --config-out"};
+}
+
 // What an earlier attempt left, or a new key that is on the disk before anybody hears of it.
 Result<std::string> KeepKey(const fs::path& path) {
   Result<std::string> kept = ReadSecretFile(path);
@@ -130,9 +150,13 @@ Result<Joined> Join(const JoinOptions& options) {
   const fs::path config =
       options.config_out.empty() ? options.data / "node.yml" : options.config_out;
   const std::string content = MakeConfig(options, token);
+  TRY_VOID(CheckConfig(options, config, content));
   PosixFileSystem files;
   const fs::path folder = options.data / "pki";
-  TRY_VOID(files.CreateDirectories(folder));
+  const Result<void> made = files.CreateDirectories(folder);
+  if (!made.has_value()) {
+    return Error{made.error().code, made.error().message + "; choose another --data"};
+  }
   TRY(const FolderLock lock, FolderLock::Take(options.data));
   TRY_VOID(CheckNotJoined(options, config, content));
 

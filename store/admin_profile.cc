@@ -18,7 +18,10 @@ Result<void> CreateAdminProfile(FileSystem& files, const std::filesystem::path& 
   TRY(const std::string request, pki::CreateRequest(key));
   TRY(const Certificates::Issued issued,
       certificates.Issue(Role::kAdmin, name, request, 0, "outport-store init"));
-  TRY_VOID(files.CreateDirectories(folder));
+  const Result<void> made = files.CreateDirectories(folder);
+  if (!made.has_value()) {
+    return Error{made.error().code, made.error().message + "; choose another --admin-out"};
+  }
   TRY_VOID(ReplaceFile(folder / "ca.crt", issued.authorities, 0644));
   TRY_VOID(ReplaceFile(folder / "admin.crt", issued.chain, 0644));
   TRY_VOID(ReplaceFile(folder / "outportctl.yml",

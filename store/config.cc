@@ -25,13 +25,14 @@ Config::Freshness ReadFreshness(Settings section) {
 Result<Config> ReadConfig(Settings settings) {
   Config config;
   config.data = settings.RequiredString("data");
-  config.registry_listen = settings.Section("registry").Address("listen", config.registry_listen);
+  config.registry_listen = settings.Section("registry").Listen("listen", config.registry_listen);
   Settings fleet = settings.Section("fleet");
-  config.fleet_listen = fleet.Address("listen", config.fleet_listen);
+  config.fleet_listen = fleet.Listen("listen", config.fleet_listen);
   config.fleet_address = fleet.RequiredString("address");
   fleet.Address("address", "");
+  config.fleet_address_place = fleet.Where("address");
   config.operations_listen =
-      settings.Section("operations").Address("listen", config.operations_listen);
+      settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
   Settings uploads = settings.Section("uploads");

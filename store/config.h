@@ -14,7 +14,8 @@ struct Config {
   std::filesystem::path data;
   std::string registry_listen = "0.0.0.0:5000";
   std::string fleet_listen = "0.0.0.0:5001";
-  std::string fleet_address;  // host:port that invitations carry
+  std::string fleet_address;                          // host:port that invitations carry
+  std::string fleet_address_place = "fleet.address";  // where that stands, for a problem with it
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "registry/base/address.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
 #include "registry/base/task_group.h"
@@ -43,14 +44,30 @@ Error NotInitialised(const std::filesystem::path& data) {
                                                    data.native() + " --name HOST' makes one"};
 }
 
+// Nodes dial the address that invitations carry, and accept no other name than that.
+Result<void> CheckFleetAddress(const Config& config, const std::string& server_chain) {
+  TRY(const HostPort address, ParseHostPort(config.fleet_address));
+  const Result<void> named = pki::CheckHost(server_chain, address.host);
+  if (named.has_value()) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               config.fleet_address_place + ": the store's certificate is not for '" +
+                   address.host +
+                   "', so nodes would refuse it; write one of its names ('openssl "
+                   "x509 -noout -ext subjectAltName -in " +
+                   (config.PkiFolder() / "server.crt").native() + "' shows them)"};
+}
+
 Result<std::shared_ptr<ServerTlsContext>> MakeTls(const Config& config,
                                                   const AuthorityFiles& authority) {
   auto tls = ServerTlsContext::Create({.certificate_chain = authority.server_chain,
                                        .private_key = authority.server_key,
                                        .client_authorities = authority.Trusted()});
-  if (tls.has_value()) return tls;
-  return std::move(tls).error().Within("the server certificate and key in " +
-                                       config.PkiFolder().native());
+  if (!tls.has_value()) {
+    return std::move(tls).error().Within("the server certificate and key in " +
+                                         config.PkiFolder().native());
+  }
+  TRY_VOID(CheckFleetAddress(config, authority.server_chain));
+  return tls;
 }
 
 // What is opened before anything runs.

@@ -51,7 +51,23 @@ Result<void> Complete(InitOptions& options) {
                      "add --name " +
                      address.host};
   }
-  return {};
+  const Result<void> named = pki::CheckHostNames(options.host_names);
+  if (!named.has_value()) return Error(named.error()).Within("--name");
+  const auto valid = ParseConfig(FormatConfig(options.config), options.config_file.filename());
+  if (valid.has_value()) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "these options would make a configuration that is not valid, so nothing was made: " +
+                   valid.error().message};
+}
+
+// What would fail at the end is found at the beginning.
+Result<void> CheckPlaces(const InitOptions& options) {
+  const fs::path folder = fs::absolute(options.config_file).lexically_normal().parent_path();
+  if (folder / "" == options.config.data / "") return {};  // which may not be there yet
+  const Result<void> possible = CheckReplaceable(options.config_file);
+  if (possible.has_value()) return {};
+  return Error{possible.error().code,
+               possible.error().message + "; make its folder, or choose another --config-out"};
 }
 
 Result<void> RequireNew(const InitOptions& options) {
@@ -100,8 +116,12 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
 Result<InitSummary> InitStore(InitOptions options) {
   TRY_VOID(Complete(options));
   TRY_VOID(RequireNew(options));
+  TRY_VOID(CheckPlaces(options));
   PosixFileSystem files;
-  TRY_VOID(files.CreateDirectories(options.config.data));
+  const Result<void> folder = files.CreateDirectories(options.config.data);
+  if (!folder.has_value()) {
+    return Error{folder.error().code, folder.error().message + "; choose another --data"};
+  }
   TRY(const FolderLock lock, FolderLock::Take(options.config.data));
   TRY_VOID(RequireNew(options));  // now that nobody else is at it
   const bool had_admin = Exists(options.admin_folder);

@@ -1,5 +1,7 @@
 #include "registry/base/address.h"
 
+#include <arpa/inet.h>
+
 #include <charconv>
 
 namespace outport {
@@ -20,6 +22,18 @@ Result<HostPort> ParseHostPort(const std::string& text) {
                "'" + text +
                    "' is not an address; write for example 0.0.0.0:5000, "
                    "store.example.com:5001 or [::]:5000"};
+}
+
+bool IsIpAddress(const std::string& host) {
+  in6_addr numeric{};
+  const std::string v6 = host.substr(0, host.find('%'));  // fe80::1%eth0
+  return ::inet_pton(AF_INET, host.c_str(), &numeric) == 1 ||
+         ::inet_pton(AF_INET6, v6.c_str(), &numeric) == 1;
+}
+
+bool Overlap(const HostPort& a, const HostPort& b) {
+  const auto is_any = [](const std::string& host) { return host == "0.0.0.0" || host == "::"; };
+  return a.port != 0 && a.port == b.port && (a.host == b.host || is_any(a.host) || is_any(b.host));
 }
 
 std::string WithPort(const std::string& listen, uint16_t port) {

@@ -16,6 +16,13 @@ struct HostPort {
 // kInvalidArgument names the text and shows how an address is written.
 Result<HostPort> ParseHostPort(const std::string& text);
 
+// Whether `host` is an IP address, which one can listen on without asking a name server.
+bool IsIpAddress(const std::string& host);
+
+// Whether one socket listening on each cannot be had: the same port, and the same address or one
+// that stands for all. Port 0 is never the same.
+bool Overlap(const HostPort& a, const HostPort& b);
+
 // The address that was asked for, with the port that was picked where it asked for port 0.
 std::string WithPort(const std::string& listen, uint16_t port);
 

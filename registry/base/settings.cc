@@ -25,10 +25,20 @@ struct Settings::Document {
     std::set<std::string, std::less<>> known;
   };
   std::vector<std::shared_ptr<Mapping>> mappings;
+  struct Listener {
+    std::string path;
+    HostPort address;
+  };
+  std::vector<Listener> listeners;
 
+  static int LineOf(const YAML::Node& node) {
+    return std::max(node.Mark().line + 1, 1);  // an empty file has no mark
+  }
+  std::string Place(const YAML::Node& node) const {
+    return file + ":" + std::to_string(LineOf(node)) + ": ";
+  }
   void Add(const YAML::Node& node, const std::string& problem) {
-    const int line = std::max(node.Mark().line + 1, 1);  // an empty file has no mark
-    problems.emplace(line, file + ":" + std::to_string(line) + ": " + problem);
+    problems.emplace(LineOf(node), Place(node) + problem);
   }
 };
 
@@ -200,29 +210,28 @@ std::chrono::milliseconds Settings::Duration(std::string_view key,
   return fallback;
 }
 
-std::vector<std::string> Settings::Strings(std::string_view key,
-                                           const std::vector<std::string>& fallback) {
-  const YAML::Node node = node_->Find(key);
-  if (!IsPresent(node)) return fallback;
-  std::vector<std::string> values;
-  if (!node.IsSequence()) {
-    Complain(key, "must be a list");
-    return fallback;
-  }
-  for (const YAML::Node& element : node) {
-    if (element.IsScalar()) {
-      values.push_back(element.Scalar());
-    } else {
-      document_->Add(element, "'" + node_->Path(key) + "' must be a list of single values");
-    }
-  }
-  return values;
-}
-
 std::string Settings::Address(std::string_view key, std::string_view fallback) {
   std::string text = String(key, fallback);
   const Result<HostPort> parsed = ParseHostPort(text);
   if (!text.empty() && !parsed.has_value()) Complain(key, parsed.error().message);
+  return text;
+}
+
+std::string Settings::Listen(std::string_view key, std::string_view fallback) {
+  std::string text = Address(key, fallback);
+  const Result<HostPort> parsed = ParseHostPort(text);
+  if (!parsed.has_value()) return text;
+  if (!IsIpAddress(parsed->host)) {
+    Complain(key, "'" + text +
+                      "' names a host; listening needs an IP address of this machine, as "
+                      "in 127.0.0.1:5000, 0.0.0.0:5000 or [::]:5000");
+  }
+  for (const Document::Listener& other : document_->listeners) {
+    if (!Overlap(other.address, *parsed)) continue;
+    Complain(key, "'" + text + "' is taken by '" + other.path +
+                      "' of the same file; give each a port of its own");
+  }
+  document_->listeners.push_back({node_->Path(key), *parsed});
   return text;
 }
 
@@ -242,6 +251,12 @@ Settings Settings::Section(std::string_view key) {
                                           std::set<std::string, std::less<>>{});
   document_->mappings.push_back(mapping);
   return Settings(document_, std::make_unique<Node>(mapping));
+}
+
+std::string Settings::Where(std::string_view key) const {
+  const YAML::Node node = node_->Find(key);
+  return document_->Place(IsPresent(node) ? node : node_->mapping->node) + "'" + node_->Path(key) +
+         "'";
 }
 
 void Settings::Complain(std::string_view key, std::string_view problem) {

@@ -40,13 +40,17 @@ class Settings {
   uint64_t Size(std::string_view key, uint64_t fallback_bytes);
   // "500ms", "2s", "15m", "24h", "7d".
   std::chrono::milliseconds Duration(std::string_view key, std::chrono::milliseconds fallback);
-  std::vector<std::string> Strings(std::string_view key, const std::vector<std::string>& fallback);
   // "host:port" or "[v6]:port".
   std::string Address(std::string_view key, std::string_view fallback);
+  // The same to listen on: an IP address, and none that another one of this file takes.
+  std::string Listen(std::string_view key, std::string_view fallback);
   // debug, info, warning or error.
   LogLevel Level(std::string_view key, LogLevel fallback);
   // A mapping; an absent one reads as empty.
   Settings Section(std::string_view key);
+
+  // "FILE:LINE: 'KEY'", for a problem with the value that is found later.
+  std::string Where(std::string_view key) const;
 
   // Adds a problem with the value at `key`, found by the caller.
   void Complain(std::string_view key, std::string_view problem);

@@ -19,7 +19,6 @@ std::string Problems(const std::string& text) {
   registry.Size("header", 1024);
   registry.Choice("client_auth", {"require", "off"}, "require");
   registry.Bool("quiet", false);
-  registry.Strings("names", {});
   const auto finished = settings->Finish();
   return finished.has_value() ? "" : finished.error().message;
 }
@@ -34,7 +33,7 @@ constexpr Case kCases[] = {
     {"the least is accepted", "data: /d", ""},
     {"everything is accepted",
      "data: /d\nregistry: {listen: ':1', connections: 5, idle: 500ms, header: 64KiB, "
-     "client_auth: off, quiet: true, names: [a, b]}",
+     "client_auth: off, quiet: true}",
      ""},
     {"a required key that is missing is named", "registry: {}",
      "store.yml:1: the key 'data' is missing"},
@@ -42,7 +41,7 @@ constexpr Case kCases[] = {
      "store.yml:2: unknown key 'listen'; known here: data, registry"},
     {"an unknown key of a section has its path", "data: /d\nregistry:\n  listn: ':1'",
      "store.yml:3: unknown key 'registry.listn'; known here: client_auth, connections, header, "
-     "idle, listen, names, quiet"},
+     "idle, listen, quiet"},
     {"a number out of range", "data: /d\nregistry: {connections: 101}",
      "store.yml:2: 'registry.connections': '101' is not a whole number from 1 to 100"},
     {"not a number", "data: /d\nregistry: {connections: 5x}",
@@ -58,8 +57,6 @@ constexpr Case kCases[] = {
     {"a list where a value belongs", "data: [a]", "store.yml:1: 'data' must be a single value"},
     {"a value where a section belongs", "data: /d\nregistry: 7",
      "store.yml:2: 'registry': must be a mapping of keys to values"},
-    {"a value where a list belongs", "data: /d\nregistry: {names: a}",
-     "store.yml:2: 'registry.names': must be a list"},
     {"a list is no configuration", "[a]",
      "store.yml:1: a configuration is a mapping of keys to values"},
     {"an empty file lacks its keys", "", "store.yml:1: the key 'data' is missing"},
@@ -81,6 +78,41 @@ TEST(Settings, BadYamlIsToldWithItsLine) {
   const std::string problem = Problems("data: /d\nregistry: {a: [1, 2\n");
   EXPECT_TRUE(problem.starts_with("store.yml:")) << problem;
   EXPECT_NE(problem.find("not YAML"), std::string::npos) << problem;
+}
+
+// What is wrong with two addresses to listen on.
+std::string Listening(const std::string& first, const std::string& second) {
+  auto settings = Settings::Parse(
+      "registry: {listen: \"" + first + "\"}\nfleet: {listen: \"" + second + "\"}\n", "store.yml");
+  settings->Section("registry").Listen("listen", "");
+  settings->Section("fleet").Listen("listen", "");
+  const auto finished = settings->Finish();
+  return finished.has_value() ? "" : finished.error().message;
+}
+
+TEST(Settings, ListeningNeedsAnIpAddress) {
+  const std::string problem = Listening("0.0.0.0:5000", "localhost:5001");
+  EXPECT_TRUE(problem.starts_with("store.yml:2: 'fleet.listen': 'localhost:5001' names a host"))
+      << problem;
+  for (const char* good : {"127.0.0.1:1", "[::]:1", "[fe80::1%lo]:1"}) {
+    EXPECT_EQ(Listening("127.0.0.1:0", good), "") << good;
+  }
+}
+
+TEST(Settings, OneAddressIsNotForTwoListeners) {
+  for (const char* second : {"127.0.0.1:5000", "0.0.0.0:5000", "[::]:5000"}) {
+    const std::string problem = Listening("127.0.0.1:5000", second);
+    EXPECT_TRUE(problem.starts_with("store.yml:2: 'fleet.listen'")) << problem;
+    EXPECT_NE(problem.find("'registry.listen'"), std::string::npos) << problem;
+  }
+  EXPECT_EQ(Listening("127.0.0.1:5000", "127.0.0.2:5000"), "");
+  EXPECT_EQ(Listening("127.0.0.1:0", "127.0.0.1:0"), "") << "each gets a port of its own";
+}
+
+TEST(Settings, ThePlaceOfAValueIsTold) {
+  auto settings = Settings::Parse("data: /d\nfleet:\n  address: a:1\n", "store.yml");
+  Settings fleet = settings->Section("fleet");
+  EXPECT_EQ(fleet.Where("address"), "store.yml:3: 'fleet.address'");
 }
 
 TEST(Settings, AMissingFileIsNamed) {

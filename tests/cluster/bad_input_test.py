@@ -62,6 +62,30 @@ def test_a_wrong_value_is_named(quiet_fleet, tmp_path, text, wanted):
     assert wanted in refusal(STORE, "check", "--config", config)
 
 
+@pytest.mark.parametrize("verb", ["check", "serve"])
+@pytest.mark.parametrize("key, address, wanted", [
+    ("registry", "localhost:5000", "'registry.listen'"),
+    ("operations", "{fleet}", "is taken by 'fleet.listen'"),
+])
+def test_an_address_nobody_can_listen_on_is_named_with_its_line(
+        quiet_fleet, tmp_path, verb, key, address, wanted):
+    fleet_listen = f"127.0.0.1:{quiet_fleet.fleet_port}"
+    listen = address.replace("{fleet}", fleet_listen)
+    config = spoiled(quiet_fleet, tmp_path, lambda text: re.sub(
+        rf'(?m)^{key}: .*$', f'{key}: {{listen: "{listen}"}}', text))
+    said = refusal(STORE, verb, "--config", config)
+    assert re.search(r"store\.yml:\d+: ", said) and wanted in said and listen in said
+    assert "stop what listens" not in said
+
+
+def test_a_fleet_address_that_the_certificate_lacks_is_named_with_its_line(quiet_fleet, tmp_path):
+    config = spoiled(quiet_fleet, tmp_path, lambda text: re.sub(
+        r'address: "[^"]*"', 'address: "elsewhere:5001"', text))
+    for verb in ("check", "serve"):
+        said = refusal(STORE, verb, "--config", config)
+        assert re.search(r"store\.yml:\d+: 'fleet.address'", said) and "'elsewhere'" in said
+
+
 def test_a_broken_issuing_key_is_named(tmp_path):
     fleet = Fleet(tmp_path)
     fleet.init_store()

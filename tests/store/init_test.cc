@@ -63,9 +63,11 @@ TEST_F(InitTest, RefusesAFolderThatHoldsAStore) {
 
 TEST_F(InitTest, AFailedAttemptLeavesNothingInTheWay) {
   InitOptions options = Options();
+  options.config.data /= "";  // a slash at the end changes nothing
   options.admin_name = "Not A Name";
   EXPECT_FALSE(InitStore(options).has_value());
-  const auto made = InitStore(Options());
+  options.admin_name = "admin";
+  const auto made = InitStore(options);
   EXPECT_TRUE(made.has_value()) << made.error().message;
 }
 
@@ -76,6 +78,52 @@ TEST_F(InitTest, TheFleetAddressMustBeInTheCertificate) {
   ASSERT_EQ(CodeOf(refused), ErrorCode::kInvalidArgument);
   EXPECT_NE(refused.error().message.find("add --name elsewhere"), std::string::npos);
   EXPECT_FALSE(fs::exists(options.config.data));
+}
+
+TEST_F(InitTest, WhatServeWouldRefuseIsNotMade) {
+  struct Case {
+    const char* what;
+    void (*spoil)(InitOptions&);
+    const char* said;
+  };
+  const Case cases[] = {
+      {"a host name to listen on",
+       [](InitOptions& o) { o.config.registry_listen = "localhost:5000"; }, "'registry.listen'"},
+      {"no address", [](InitOptions& o) { o.config.operations_listen = "5002"; },
+       "'operations.listen'"},
+      {"one address twice",
+       [](InitOptions& o) {
+         o.config.registry_listen = "127.0.0.1:5000";
+         o.config.operations_listen = "127.0.0.1:5000";
+       },
+       "is taken by"},
+      {"a name that is none", [](InitOptions& o) { o.host_names.emplace_back("bad name!"); },
+       "--name: 'bad name!'"},
+      {"a configuration without a folder",
+       [](InitOptions& o) { o.config_file = "/nonexistent/x.yml"; }, "another --config-out"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.what);
+    InitOptions options = Options();
+    c.spoil(options);
+    const auto refused = InitStore(options);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_NE(refused.error().message.find(c.said), std::string::npos) << refused.error().message;
+    EXPECT_FALSE(fs::exists(options.config.data)) << "nothing was made";
+  }
+}
+
+TEST_F(InitTest, AFleetAddressThatTheCertificateDoesNotNameIsRefusedWithItsLine) {
+  const auto made = InitStore(Options());
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  std::string text = *ReadWholeFile(made->config_file);
+  text.replace(text.find("127.0.0.1:5001"), 14, "elsewhere:5001");
+  const auto config = ParseConfig(text, "store.yml");
+  ASSERT_TRUE(config.has_value());
+  for (const auto& error : {CheckStore(*config).error(), StartStore(*config, "test").error()}) {
+    EXPECT_TRUE(error.message.starts_with("store.yml:5: 'fleet.address'")) << error.message;
+    EXPECT_NE(error.message.find("not for 'elsewhere'"), std::string::npos) << error.message;
+  }
 }
 
 TEST_F(InitTest, ServingAnEmptyFolderSaysWhatToDo) {

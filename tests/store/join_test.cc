@@ -90,6 +90,29 @@ TEST_F(JoinTest, AnUnreachableStoreIsNamed) {
   EXPECT_NE(joined.error().message.find(address_), std::string::npos) << joined.error().message;
 }
 
+TEST_F(JoinTest, WhatServeWouldRefuseCostsNoToken) {
+  const InvitationToken token = Invite("eu");
+  const auto refused = [&](const JoinOptions& options, const std::string& said) {
+    const auto joined = Join(options);
+    ASSERT_FALSE(joined.has_value()) << said;
+    EXPECT_NE(joined.error().message.find(said), std::string::npos) << joined.error().message;
+    EXPECT_FALSE(fs::exists(data_)) << "nothing was made";
+  };
+  JoinOptions options = Options(token);
+  options.registry_listen = "localhost:5000";
+  refused(options, "'registry.listen'");
+  options = Options(token);
+  options.operations_listen = options.registry_listen;
+  refused(options, "is taken by");
+  options = Options(token);
+  options.config_out = "/nonexistent/x.yml";
+  refused(options, "another --config-out");
+
+  options = Options(token);
+  options.data = machine_.path() / "another";
+  EXPECT_TRUE(Join(options).has_value()) << "from another machine: the token is as good as new";
+}
+
 TEST_F(JoinTest, AnotherConfigurationIsNotOverwritten) {
   fs::create_directories(data_);
   ASSERT_TRUE(ReplaceFile(data_ / "node.yml", "data: elsewhere\n").has_value());
