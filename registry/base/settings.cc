@@ -291,8 +291,10 @@ Result<void> Settings::Finish() {
 
 Result<void> NameKey(Result<void> listening, std::string_view key) {
   if (listening.has_value()) return listening;
-  listening.error().message +=
-      "; choose another " + std::string(key) + ", or stop what listens there";
+  std::string& message = listening.error().message;
+  const bool in_use = message.contains("in use");
+  message += "; choose another " + std::string(key);
+  if (in_use) message += ", or stop what listens there";
   return listening;
 }
 

@@ -78,6 +78,14 @@ def test_an_address_nobody_can_listen_on_is_named_with_its_line(
     assert "stop what listens" not in said
 
 
+def test_an_address_of_another_machine_is_not_said_to_be_in_use(quiet_fleet, tmp_path):
+    config = spoiled(quiet_fleet, tmp_path, lambda text: re.sub(
+        r'(?m)^registry: .*$', 'registry: {listen: "192.0.2.77:0"}', text))
+    said = refusal(STORE, "serve", "--config", config, lines=None).splitlines()[-1]
+    assert "192.0.2.77:0" in said and "registry.listen" in said
+    assert "stop what listens" not in said
+
+
 def test_a_fleet_address_that_the_certificate_lacks_is_named_with_its_line(quiet_fleet, tmp_path):
     config = spoiled(quiet_fleet, tmp_path, lambda text: re.sub(
         r'address: "[^"]*"', 'address: "elsewhere:5001"', text))
