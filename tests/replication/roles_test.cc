@@ -1,0 +1,118 @@
+#include <grpcpp/client_context.h>
+#include <gtest/gtest.h>
+
+#include "tests/replication/test_node.h"
+
+namespace outport {
+namespace {
+
+// One method of the services for nodes, called with what a node of the fleet would be answered.
+struct Method {
+  const char* name;
+  std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext&)> call;
+};
+
+template <class Service, class Stub, class Request, class Response>
+Method Unary(const char* name,
+             grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+             const Request& request) {
+  return {name, [method, request](const auto& channel, grpc::ClientContext& context) {
+            const auto stub = Service::NewStub(channel);
+            Response response;
+            return (stub.get()->*method)(&context, request, &response);
+          }};
+}
+
+// The messages are read to the end.
+grpc::Status CallReadBlob(const std::shared_ptr<grpc::Channel>& channel,
+                          grpc::ClientContext& context, const v1::ReadBlobRequest& request) {
+  const auto stub = v1::Replication::NewStub(channel);
+  const auto reader = stub->ReadBlob(&context, request);
+  v1::BlobChunk chunk;
+  while (reader->Read(&chunk)) {
+  }
+  return reader->Finish();
+}
+
+// Until the store's first word; a stream that is welcomed has no end of its own.
+grpc::Status CallSync(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context) {
+  const auto stub = v1::Replication::NewStub(channel);
+  const auto stream = stub->Sync(&context);
+  v1::NodeMessage hello;
+  hello.mutable_hello()->set_version("test");
+  stream->Write(hello);
+  v1::StoreMessage message;
+  const bool welcomed = stream->Read(&message);
+  if (welcomed) context.TryCancel();
+  while (stream->Read(&message)) {
+  }
+  const grpc::Status status = stream->Finish();
+  return welcomed ? grpc::Status::OK : status;
+}
+
+class RolesTest : public FleetTest {
+ protected:
+  // Every method of every service that nodes call.
+  std::vector<Method> Methods() {
+    const TestStore::Image image = store_->PublishImage(kApp, "first");
+    v1::ResolveRequest resolve;
+    resolve.set_repository(kApp);
+    resolve.set_reference(image.digest.ToString());
+    v1::GetManifestRequest manifest;
+    manifest.set_repository(kApp);
+    manifest.set_digest(image.digest.ToString());
+    v1::ReadBlobRequest blob;
+    blob.set_repository(kApp);
+    blob.set_digest(image.blobs[0].ToString());
+    using Replication = v1::Replication::Stub;
+    return {
+        {"Sync", CallSync},
+        Unary<v1::Replication>("Resolve", &Replication::Resolve, resolve),
+        Unary<v1::Replication>("GetManifest", &Replication::GetManifest, manifest),
+        {"ReadBlob", [blob](const auto& channel,
+                            auto& context) { return CallReadBlob(channel, context, blob); }},
+    };
+  }
+  rpc::TlsIdentity Nobody() const {
+    rpc::TlsIdentity nobody = identity_;
+    nobody.certificate_chain.clear();
+    nobody.private_key.clear();
+    return nobody;
+  }
+};
+
+TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
+  struct Caller {
+    const char* name;
+    rpc::TlsIdentity identity;
+    grpc::StatusCode code;
+  };
+  const Caller kCallers[] = {
+      {"nobody", Nobody(), grpc::UNAUTHENTICATED},
+      {"a client", authority_.Issue(Role::kClient, "eu-west"), grpc::PERMISSION_DENIED},
+      {"an administrator", authority_.Issue(Role::kAdmin, "eu-west"), grpc::PERMISSION_DENIED},
+      {"the store", authority_.Issue(Role::kStore, "eu-west"), grpc::PERMISSION_DENIED},
+      {"a node that was removed", authority_.Issue(Role::kNode, "gone"), grpc::PERMISSION_DENIED},
+      {"another fleet's node", TestAuthority().Issue(Role::kNode, "eu-west"), grpc::UNAVAILABLE},
+      {"a node", identity_, grpc::OK},
+  };
+  const std::vector<Method> methods = Methods();
+  EXPECT_EQ(
+      methods.size(),
+      static_cast<size_t>(
+          v1::StoreMessage::descriptor()->file()->FindServiceByName("Replication")->method_count()))
+      << "a method is not in the table";
+  for (const Caller& caller : kCallers) {
+    const auto channel = rpc::Dial(store_->address(), caller.identity, true);
+    for (const Method& method : methods) {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + 20s);
+      const grpc::Status status = method.call(channel, context);
+      EXPECT_EQ(status.error_code(), caller.code)
+          << caller.name << " " << method.name << ": " << status.error_message();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace outport
