@@ -15,6 +15,8 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLongestBackoff{3000};
+// A stream that lived this long worked: the next one is begun at once.
+constexpr std::chrono::seconds kSettled{10};
 constexpr std::chrono::seconds kMeasureInterval{1};
 constexpr std::chrono::minutes kSweepInterval{60};
 
@@ -80,15 +82,15 @@ net::awaitable<void> SyncClient::RunOnce() {
     connection_ = connection;
     if (stopping_) connection->Cancel();
   }
+  const auto begun = steady_clock::now();
   const Error why = co_await connection->Run();
   {
     MutexLock lock(mutex_);
     connection_ = nullptr;
   }
   co_await KeepProof();
-  // A stream that broke is taken up at once; what went wrong here would go wrong again.
-  const bool broke = why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kCancelled;
-  failures_ = connection->welcomed() && broke ? 0 : failures_ + 1;
+  // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
+  failures_ = steady_clock::now() >= begun + kSettled ? 0 : failures_ + 1;
   if (connection->took_snapshot()) want_snapshot_ = false;
   if (why.code == ErrorCode::kCorrupt) {
     want_snapshot_ = true;
