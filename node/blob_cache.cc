@@ -16,7 +16,7 @@ BlobCache::BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, Blob
       metrics_(metrics),
       log_(log),
       limits_(limits),
-      cached_(meta, blobs, std::move(boot_id), log),
+      cached_(meta, blobs, limits.headroom_bytes, std::move(boot_id), log),
       bodies_{
           source, cached_, disk, metrics, limits.passing, limits.passages, limits.far_ahead_bytes},
       sync_pool_("blobsync", 1, limits.sync_queue, log),

@@ -28,9 +28,10 @@ struct CacheLimits {
   size_t sync_queue = 1024;
   size_t passages = 64;  // streams for one reader alone
   uint64_t far_ahead_bytes = 16 << 20;
+  uint64_t headroom_bytes = 0;  // of the disk: what would leave less is passed through
   std::chrono::milliseconds verify_deadline{120000};
-  FetchLimits fetch;
-  PassingLimits passing;
+  FetchLimits fetch = {};
+  PassingLimits passing = {};
 };
 
 // The blobs of a node: cached copies, and fetches of those that are not here, one for each however

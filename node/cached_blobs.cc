@@ -23,8 +23,22 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
 
 }  // namespace
 
-CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, std::string boot_id, Log log)
-    : meta_(meta), blobs_(blobs), boot_id_(std::move(boot_id)), log_(std::move(log)) {}
+Result<void> RequireHeadroom(BlobStore& blobs, uint64_t headroom_bytes, uint64_t needed_bytes) {
+  TRY(const uint64_t free_bytes, blobs.FreeBytes());
+  if (free_bytes >= headroom_bytes && free_bytes - headroom_bytes >= needed_bytes) return {};
+  return Error{ErrorCode::kNoSpace, "this node's disk is full: " + std::to_string(needed_bytes) +
+                                        " bytes are needed, " + std::to_string(free_bytes) +
+                                        " are free, and " + std::to_string(headroom_bytes) +
+                                        " of them are kept back (disk.headroom)"};
+}
+
+CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_bytes,
+                         std::string boot_id, Log log)
+    : meta_(meta),
+      blobs_(blobs),
+      headroom_bytes_(headroom_bytes),
+      boot_id_(std::move(boot_id)),
+      log_(std::move(log)) {}
 
 Result<void> CachedBlobs::Recover() {
   TRY_VOID(blobs_.DiscardUncommitted({}));
@@ -77,6 +91,8 @@ Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
 }
 
 Result<std::unique_ptr<BlobWriter>> CachedBlobs::Begin(const Digest& digest, uint64_t size_bytes) {
+  if (const auto why = meta_.WhyReadOnly()) return Error{ErrorCode::kNoSpace, why->message};
+  TRY_VOID(RequireHeadroom(blobs_, headroom_bytes_, size_bytes));
   TRY(std::unique_ptr<BlobWriter> writer, blobs_.Create(digest));
   TRY_VOID(writer->Expect(size_bytes));
   return writer;

@@ -21,13 +21,18 @@ struct CachedCopy {
   bool trusted = false;
 };
 
+// kNoSpace if less than the headroom would be left of the disk behind `needed_bytes` more. Blocks.
+Result<void> RequireHeadroom(BlobStore& blobs, uint64_t headroom_bytes, uint64_t needed_bytes);
+
 // The node's copies of blobs: their objects in a BlobStore and their rows (cached/<digest>).
 // Written without a sync in the way of a request; MakeDurable() follows in the background. Safe for
 // several threads; every method blocks.
 class CachedBlobs {
  public:
-  // `boot_id`: this boot of the kernel.
-  CachedBlobs(MetaStore& meta, BlobStore& blobs, std::string boot_id, Log log);
+  // `boot_id`: this boot of the kernel. `headroom_bytes`: of the disk, kept free of copies, so that
+  // the metadata has room.
+  CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_bytes, std::string boot_id,
+              Log log);
 
   // At start, before anything else: discards what an earlier process left unfinished.
   Result<void> Recover();
@@ -36,7 +41,8 @@ class CachedBlobs {
   Result<std::optional<CachedCopy>> Find(const Digest& digest);
   Result<bool> Contains(const Digest& digest) const;
 
-  // Begins a copy, of `size_bytes`; kNoSpace if there is none. Ends with Commit or Abandon.
+  // Begins a copy, of `size_bytes`; kNoSpace if there is no room for it, or the metadata takes no
+  // row of it. Ends with Commit or Abandon.
   Result<std::unique_ptr<BlobWriter>> Begin(const Digest& digest, uint64_t size_bytes);
   // Publishes the copy, not yet durable. kCorrupt if the bytes are not the digest's.
   Result<BlobLocation> Commit(const Digest& digest, BlobWriter& writer);
@@ -59,6 +65,7 @@ class CachedBlobs {
 
   MetaStore& meta_;
   BlobStore& blobs_;
+  const uint64_t headroom_bytes_;
   const std::string boot_id_;
   const Log log_;
 };

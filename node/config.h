@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -16,6 +17,7 @@ struct Config {
   bool read_only = false;  // writes are refused, not relayed to the store
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
+  uint64_t headroom_bytes = 512 << 20;  // of the disk, kept free of copies
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path MetaFolder() const { return data / "meta"; }

@@ -111,6 +111,7 @@ Mirror::Parts NodeDaemon::MirrorParts() {
                        .blob_channels = std::move(blob_channels),
                        .meta = *opened.meta,
                        .blobs = *opened.blobs,
+                       .headroom_bytes = config.headroom_bytes,
                        .replica = *replica,
                        .freshness = freshness,
                        .pool = disk,
@@ -167,6 +168,9 @@ Result<void> NodeDaemon::Stop() {
 Readiness NodeDaemon::Ready() const {
   Readiness readiness;
   if (stopping) readiness.reasons.push_back("the node is stopping");
+  if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
+    readiness.reasons.push_back("this node follows the store no longer: " + why->message);
+  }
   if (clock.Wall() >= opened.credentials.server_ends) {
     readiness.reasons.push_back("the server certificate expired at " +
                                 FormatTime(opened.credentials.server_ends));

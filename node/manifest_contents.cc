@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "node/cached_blobs.h"
 #include "registry/oci/manifest.h"
 #include "registry/rpc/unary.h"
 #include "registry/storage/keys.h"
@@ -89,6 +90,7 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
 
 // Buffered: what a power cut takes is fetched again, and every reading is checked.
 Result<void> ManifestContents::Keep(const Digest& digest, const std::string& content) {
+  TRY_VOID(RequireHeadroom(parts_.blobs, parts_.headroom_bytes, content.size()));
   const auto transaction = parts_.meta.Begin();
   TRY_VOID(transaction->Put(keys::Content(digest), content));
   TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));

@@ -12,6 +12,7 @@
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/oci/name.h"
+#include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 
 namespace outport::node {
@@ -24,6 +25,8 @@ class ManifestContents {
   struct Parts {
     std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
     MetaStore& meta;
+    BlobStore& blobs;             // of the same disk
+    uint64_t headroom_bytes = 0;  // of it: below, nothing is kept
     BlockingPool& pool;
     TaskGroup& tasks;
     Metrics& metrics;

@@ -18,6 +18,7 @@ class Mirror {
     std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
     MetaStore& meta;
     BlobStore& blobs;
+    uint64_t headroom_bytes = 0;  // of the disk, kept free of copies
     Replica& replica;
     const Freshness& freshness;
     BlockingPool& pool;

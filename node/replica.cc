@@ -112,6 +112,33 @@ v1::Position Replica::position() const {
   return PositionOf(row_);
 }
 
+v1::ReplicaRow Replica::FollowedRow() const {
+  MutexLock lock(mutex_);
+  return unwritten_.value_or(row_);
+}
+
+v1::Position Replica::followed() const { return PositionOf(FollowedRow()); }
+
+Result<void> Replica::CommitOrFollow(MetaTransaction& transaction,
+                                     const std::optional<v1::ReplicaRow>& row) {
+  bool gap = false;
+  {
+    MutexLock lock(mutex_);
+    gap = unwritten_.has_value();
+  }
+  if (!gap) {
+    const Result<LogPosition> committed = transaction.Commit();
+    if (committed.has_value()) {
+      if (row.has_value()) Install(*row);
+      return {};
+    }
+    if (!meta_.WhyReadOnly().has_value()) return committed.error();
+  }
+  MutexLock lock(mutex_);
+  unwritten_ = row.has_value() ? *row : unwritten_.value_or(row_);
+  return {};
+}
+
 v1::FreshnessPolicy Replica::policy() const {
   MutexLock lock(mutex_);
   return row_.policy();
@@ -131,6 +158,10 @@ Result<void> Replica::SetPolicy(const v1::FreshnessPolicy& policy) {
   v1::ReplicaRow row = Row();
   if (row.policy().SerializeAsString() == policy.SerializeAsString()) return {};
   *row.mutable_policy() = policy;
+  if (meta_.WhyReadOnly().has_value()) {  // the store's word counts, kept or not
+    Install(row);
+    return {};
+  }
   const auto transaction = meta_.Begin();
   TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   TRY(const LogPosition ignored, transaction->Commit());
@@ -140,6 +171,7 @@ Result<void> Replica::SetPolicy(const v1::FreshnessPolicy& policy) {
 }
 
 Result<void> Replica::RecordProof(int64_t proven_ms) {
+  if (meta_.WhyReadOnly().has_value()) return {};
   v1::ReplicaRow row = Row();
   row.set_proven_fresh_ms(proven_ms);
   const auto transaction = meta_.Begin();
@@ -156,7 +188,7 @@ void Replica::UpdateDirectory(const v1::Change& change) {
 }
 
 Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
-  v1::ReplicaRow row = Row();
+  v1::ReplicaRow row = FollowedRow();
   TRY_VOID(CheckFollows(batch, row));
   const auto transaction = meta_.Begin();
   for (const v1::Change& change : batch.changes()) {
@@ -167,11 +199,8 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
   row.set_sequence(batch.to());
   row.set_hash(batch.hash());
   TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
-  TRY(const LogPosition ignored, transaction->Commit());
-  static_cast<void>(ignored);
   for (const v1::Change& change : batch.changes()) UpdateDirectory(change);
-  Install(row);
-  return {};
+  return CommitOrFollow(*transaction, row);
 }
 
 Result<uint64_t> Replica::FreeGeneration() const {
@@ -200,7 +229,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     if (row_change.has_value()) TRY_VOID(Write(*transaction, shadow_->generation, *row_change));
   }
   if (part.last() && !shadow_->users_done) TRY_VOID(ReplaceUsers(*transaction));
-  v1::ReplicaRow row = Row();
+  v1::ReplicaRow row = FollowedRow();
   if (part.last()) {
     row.set_epoch(part.position().epoch());
     row.set_sequence(part.position().sequence());
@@ -208,17 +237,15 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     row.set_generation(shadow_->generation);
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
-  TRY(const LogPosition ignored, transaction->Commit());
-  static_cast<void>(ignored);
   if (shadow_->users_done && !users_were_done) {
     std::vector<User> users;
     for (const v1::UserRow& user : shadow_->users) users.push_back(ToUser(user));
     users_.ReplaceAll(std::move(users));
     shadow_->users.clear();
   }
+  TRY_VOID(CommitOrFollow(*transaction, part.last() ? std::optional(row) : std::nullopt));
   if (part.last()) {
     shadow_.reset();
-    Install(row);
     left_behind_.Notify();
   }
   return {};

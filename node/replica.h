@@ -24,6 +24,9 @@ namespace outport::node {
 // and takes its place in one commit; a crash before leaves the older one serving. Generations that
 // do not serve are removed in steps. Users apply at once and are mirrored to the UserDirectory.
 //
+// Where the metadata takes no writes any more (a full disk), rows and position() stay as they are,
+// and grow old; users are followed in the UserDirectory all the same: who was removed stays out.
+//
 // The accessors are safe for all threads and do not block; the others block, one call at a time.
 class Replica {
  public:
@@ -31,6 +34,8 @@ class Replica {
   static Result<std::unique_ptr<Replica>> Open(MetaStore& meta, UserDirectory& users);
 
   v1::Position position() const;  // an empty epoch: nothing was ever applied
+  // Up to where the log was taken: beyond position() for the users alone.
+  v1::Position followed() const;
   v1::FreshnessPolicy policy() const;
   uint64_t generation() const;
   int64_t proven_ms() const;
@@ -67,7 +72,11 @@ class Replica {
   Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row);
 
   v1::ReplicaRow Row() const;
+  v1::ReplicaRow FollowedRow() const;
   void Install(const v1::ReplicaRow& row);
+  // Commits, and then shows `row`; or, where the metadata is read-only, only follows it.
+  Result<void> CommitOrFollow(MetaTransaction& transaction,
+                              const std::optional<v1::ReplicaRow>& row);
   Result<void> LoadUsers();
   Result<uint64_t> FreeGeneration() const;
   Result<void> ReplaceUsers(MetaTransaction& transaction);
@@ -79,6 +88,8 @@ class Replica {
   Notifier left_behind_;
   mutable Mutex mutex_;
   v1::ReplicaRow row_ OUTPORT_GUARDED_BY(mutex_);
+  // What `row_` would be, had it been written. Nothing is written behind what was not.
+  std::optional<v1::ReplicaRow> unwritten_ OUTPORT_GUARDED_BY(mutex_);
   // Of the one caller.
   std::optional<Shadow> shadow_;
   ContentGarbage contents_;

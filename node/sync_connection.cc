@@ -155,12 +155,19 @@ void SyncConnection::Applied() {
   parts_.metrics.applied_sequence.Set(static_cast<double>(applied.sequence()));
   to_acknowledge_ = applied.sequence();
   changed_.Notify();
+  const bool written = parts_.replica.followed().sequence() == applied.sequence();
+  if (!written && !std::exchange(told_unwritten_, true)) {
+    parts_.log.Error(
+        "the metadata takes no changes any more: this node's rows stay as they are, and only its "
+        "users follow the store; look at the disk, then restart the node",
+        {{"applied", applied.sequence()}});
+  }
 }
 
 net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pong) {
   // While a snapshot comes, the older generation is of another history: no pong speaks for it.
   if (!welcomed_ || in_snapshot_) co_return Result<void>();
-  const v1::Position applied = parts_.replica.position();
+  const v1::Position applied = parts_.replica.followed();
   const v1::Position& head = pong.head();
   if (head.epoch() != applied.epoch()) {
     co_return Error{ErrorCode::kUnavailable, "the store began another history; connecting again"};
@@ -178,7 +185,7 @@ net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pon
 
 net::awaitable<Result<void>> SyncConnection::Write() {
   v1::NodeMessage message;
-  if (!want_snapshot_) *message.mutable_hello()->mutable_applied() = parts_.replica.position();
+  if (!want_snapshot_) *message.mutable_hello()->mutable_applied() = parts_.replica.followed();
   message.mutable_hello()->set_version(parts_.version);
   bool sent = co_await stream_.Write(message);
   auto next_ping = steady_clock::now();

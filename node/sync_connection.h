@@ -52,8 +52,7 @@ class SyncConnection {
   void Cancel();
   // Something came in the last seconds, and the store has welcomed us. Any thread.
   bool IsAlive() const { return alive_; }
-  // After Run(): the store answered at all; a snapshot, if one was begun, was applied.
-  bool welcomed() const { return welcomed_; }
+  // After Run(): a snapshot, if one was begun, was applied.
   bool took_snapshot() const { return took_snapshot_; }
 
  private:
@@ -88,6 +87,7 @@ class SyncConnection {
   bool welcomed_ = false;
   bool in_snapshot_ = false;
   bool took_snapshot_ = false;
+  bool told_unwritten_ = false;
   std::optional<uint64_t> to_acknowledge_;
   std::optional<Error> failure_;
 };

@@ -12,7 +12,8 @@ TEST(NodeConfig, ReadsWhatJoinWrites) {
       "store: store.example.com:5001\n"
       "registry: {listen: \"0.0.0.0:5010\"}\n"
       "operations: {listen: \"127.0.0.1:5012\"}\n"
-      "log: {level: debug}\n",
+      "log: {level: debug}\n"
+      "disk: {headroom: 1GiB}\n",
       "node.yml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->data, "/var/lib/node");
@@ -20,6 +21,7 @@ TEST(NodeConfig, ReadsWhatJoinWrites) {
   EXPECT_EQ(config->registry_listen, "0.0.0.0:5010");
   EXPECT_EQ(config->operations_listen, "127.0.0.1:5012");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
+  EXPECT_EQ(config->headroom_bytes, 1u << 30);
   EXPECT_FALSE(config->read_only) << "writes are relayed unless it is said otherwise";
 }
 
@@ -42,6 +44,8 @@ constexpr Case kBad[] = {
     {"an IPv6 address without brackets", "data: /d\nstore: ::1:5001\n", "::1:5001"},
     {"a key nobody knows", "data: /d\nstore: s:1\nlog: {lvel: info}\n", "lvel"},
     {"a truth that is none", "data: /d\nstore: s:1\nregistry: {read_only: perhaps}\n", "perhaps"},
+    {"a headroom that is no size", "data: /d\nstore: s:1\ndisk: {headroom: lots}\n",
+     "disk.headroom"},
     {"a level that is none", "data: /d\nstore: s:1\nlog: {level: loud}\n", "loud"},
 };
 

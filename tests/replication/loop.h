@@ -97,9 +97,10 @@ class TestFolder {
 };
 
 // The metadata in `folder`, which is made if need be.
-inline std::unique_ptr<MetaStore> OpenMeta(const std::filesystem::path& folder) {
+inline std::unique_ptr<MetaStore> OpenMeta(const std::filesystem::path& folder,
+                                           rocksdb::Env* env = nullptr) {
   std::filesystem::create_directories(folder / "meta");
-  return OpenRocksMetaStore({.folder = folder / "meta"}, Log::Nowhere()).value();
+  return OpenRocksMetaStore({.folder = folder / "meta", .env = env}, Log::Nowhere()).value();
 }
 
 // True once the condition holds; false if it does not within the limit.

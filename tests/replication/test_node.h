@@ -10,13 +10,19 @@
 
 namespace outport {
 
+struct TestNodeDisk {
+  rocksdb::Env* env = nullptr;  // of the metadata; nullptr: the machine's
+  uint64_t headroom_bytes = 0;
+};
+
 // A node without its ports: a data folder that follows a TestStore, and the Registry over it.
 class TestNode {
  public:
   TestNode(Loop& loop, const rpc::TlsIdentity& identity, const std::filesystem::path& folder,
-           const std::string& store, const Clock& clock, bool read_only = false)
+           const std::string& store, const Clock& clock, bool read_only = false,
+           const TestNodeDisk& disk = {})
       : loop_(loop),
-        meta_(OpenMeta(folder)),
+        meta_(OpenMeta(folder, disk.env)),
         blobs_(*DiskBlobStore::Open(files_, folder, "fetch", BlobWrites::kCached)),
         channel_(rpc::Dial(store, identity, true)),
         tasks_(loop.executor(), Log::ToStandardError(LogLevel::kError)),
@@ -28,6 +34,7 @@ class TestNode {
                  .blob_channels = {rpc::Dial(store, identity, true)},
                  .meta = *meta_,
                  .blobs = *blobs_,
+                 .headroom_bytes = disk.headroom_bytes,
                  .replica = *replica_,
                  .freshness = freshness_,
                  .pool = pool_,

@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include "tests/replication/test_node.h"
+#include "tests/support/fault_disk.h"
+
+namespace outport {
+namespace {
+
+// A node whose disk takes nothing more.
+class FullDiskTest : public FleetTest {
+ protected:
+  FullDiskTest() { std::filesystem::create_directories(folder_ / "node"); }
+
+  std::unique_ptr<TestNode> JoinNode(const TestNodeDisk& disk) {
+    auto node = std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(),
+                                           clock_, /*read_only=*/false, disk);
+    EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+    return node;
+  }
+  void RemoveUser(const std::string& name) {
+    v1::Change removed;
+    removed.mutable_user_deleted()->set_name(name);
+    store_->Publish({removed});
+  }
+};
+
+TEST_F(FullDiskTest, PullsPassThroughBelowTheHeadroom) {
+  const TestStore::Image image = store_->PublishImage(kApp, "first");
+  const auto node = JoinNode({.headroom_bytes = UINT64_MAX / 2});
+  node->PullWhole(kApp, image);
+  EXPECT_FALSE(node->meta().Get(keys::Content(image.digest))->has_value()) << "it was kept";
+  EXPECT_TRUE(node->meta().Scan({.prefix = std::string(keys::kCachedBlobs)})->empty())
+      << "it was kept";
+  node->PullWhole(kApp, image);
+}
+
+// The disk fails one write of the metadata; from there on it takes none.
+TEST_F(FullDiskTest, I6UserThatIsRemovedIsGoneWhereNothingCanBeWritten) {
+  for (const char* user : {"anna", "berta"}) store_->PublishUser(user);
+  FaultDisk disk(folder_ / "node");
+  const auto node = JoinNode({.env = disk.env()});
+  ASSERT_NE(node->users.Find("anna"), nullptr);
+  disk.CutAt(1);
+  RemoveUser("anna");
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("anna") == nullptr; }, 1s));
+  EXPECT_TRUE(Eventually([&] { return node->meta().WhyReadOnly().has_value(); }));
+  disk.CutAt(0);
+  for (int i = 0; i < 3; ++i) {
+    store_->PublishTag(kApp, "t" + std::to_string(i), DigestOf("t"));
+    RemoveUser(i == 0 ? "berta" : "nobody");
+    EXPECT_TRUE(Eventually([&] { return node->users.Find("berta") == nullptr; }, 1s));
+  }
+  EXPECT_TRUE(node->IsConnected());
+  EXPECT_EQ(node->Count("outport_node_sync_connections_total"), 1);
+}
+
+// What the node does not have and cannot keep, it still has from the store; it shows nothing as
+// fresh that is not.
+TEST_F(FullDiskTest, RowsGrowOldAndAreAskedFor) {
+  store_->PublishTag(kApp, "latest", store_->PublishImage(kApp, "first").digest);
+  FaultDisk disk(folder_ / "node");
+  const auto node = JoinNode({.env = disk.env()});
+  const uint64_t sequence = node->sequence();
+  disk.CutAt(1);
+  const TestStore::Image second = store_->PublishImage(kApp, "second");
+  EXPECT_TRUE(Eventually([&] { return node->meta().WhyReadOnly().has_value(); }));
+  disk.CutAt(0);
+  store_->PublishTag(kApp, "latest", second.digest);
+  EXPECT_TRUE(Eventually([&] {
+    const auto answer = node->Stat(kApp, "latest");
+    return answer.has_value() && answer->digest == second.digest;
+  }));
+  node->PullWhole(kApp, second);
+  EXPECT_EQ(node->sequence(), sequence);
+}
+
+// A store that begins another history is followed, too.
+TEST_F(FullDiskTest, I6UsersOfASnapshotCountWhereNothingCanBeWritten) {
+  store_->PublishUser("anna");
+  FaultDisk disk(folder_ / "node");
+  const auto node = JoinNode({.env = disk.env()});
+  disk.CutAt(1);
+  store_->PublishTag(kApp, "t", DigestOf("t"));
+  EXPECT_TRUE(Eventually([&] { return node->meta().WhyReadOnly().has_value(); }));
+  disk.CutAt(0);
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
+  other->AddNode("eu-west");
+  other->PublishUser("berta");
+  store_->Stop();
+  other->UsePortOf(*store_);
+  store_ = std::move(other);
+  store_->Start();
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("berta") != nullptr; }));
+  EXPECT_EQ(node->users.Find("anna"), nullptr);
+  store_->PublishUser("carla");
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("carla") != nullptr; }));
+  EXPECT_EQ(node->Snapshots(), 2);
+}
+
+}  // namespace
+}  // namespace outport
