@@ -1,6 +1,11 @@
 #include "registry/http/byte_budget.h"
 
 namespace outport::http {
+namespace {
+
+constexpr uint64_t kSmallBytes = 256 << 10;
+
+}  // namespace
 
 ByteBudget::ByteBudget(uint64_t limit_bytes, Metrics& metrics, const std::string& name,
                        const std::string& what)
@@ -22,6 +27,11 @@ bool ByteBudget::Take(uint64_t bytes, uint64_t most_bytes) {
 void ByteBudget::Release(uint64_t bytes) {
   held_ -= bytes;
   held_bytes_.Decrement(static_cast<double>(bytes));
+}
+
+bool ByteBudget::Share::Resize(uint64_t bytes) {
+  const uint64_t limit = budget_.limit_bytes_;
+  return Resize(bytes, bytes > kSmallBytes ? limit - limit / 4 : limit);
 }
 
 bool ByteBudget::Share::Resize(uint64_t bytes, uint64_t most_bytes) {

@@ -8,7 +8,8 @@
 namespace outport::http {
 
 // How many bytes may be in memory at once for one purpose, over all connections. Nobody waits for
-// room: who finds none is refused, and comes again. Safe for all threads.
+// room: who finds none is refused, and comes again. The last quarter is for small shares alone: a
+// few large ones that stall refuse nobody what is usual. Safe for all threads.
 class ByteBudget {
  public:
   // The metrics are "<name>" for what is held now and "<name>_refusals_total".
@@ -26,10 +27,10 @@ class ByteBudget {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    // False, and nothing changes, if all shares together would pass `most_bytes` of the budget. A
-    // share can always be made smaller.
+    // False, and nothing changes, if there is no room. A share can always be made smaller.
+    bool Resize(uint64_t bytes);
+    // The same, and all shares together stay within `most_bytes`.
     bool Resize(uint64_t bytes, uint64_t most_bytes);
-    bool Resize(uint64_t bytes) { return Resize(bytes, budget_.limit_bytes_); }
     uint64_t bytes() const { return bytes_; }
 
    private:

@@ -42,7 +42,7 @@ void ExpectBusy(const TestResponse& response) {
 }
 
 TEST(I8ManifestsInMemoryAreLimited, OfPushesThatStall) {
-  TestServer server(HttpLimits{.manifest_bytes = 10 * kMiB});
+  TestServer server(HttpLimits{.manifest_bytes = 11 * kMiB});
   std::vector<TestClient> stalled;
   for (int i = 0; i < 10; ++i) {
     stalled.push_back(server.Connect());
@@ -68,7 +68,7 @@ TEST(I8ManifestsInMemoryAreLimited, OfPushesThatStall) {
 }
 
 TEST(I8ManifestsInMemoryAreLimited, OfPushesThatDoNotSayTheirSize) {
-  TestServer server(HttpLimits{.manifest_bytes = 5 * kMiB});
+  TestServer server(HttpLimits{.manifest_bytes = 6 * kMiB});
   const TestRequest push{.method = "PUT",
                          .target = "/v2/a/manifests/v1",
                          .fields = kType + std::string("Transfer-Encoding: chunked\r\n")};
@@ -85,7 +85,7 @@ TEST(I8ManifestsInMemoryAreLimited, OfPushesThatDoNotSayTheirSize) {
 }
 
 TEST(I8ManifestsInMemoryAreLimited, OfPullsThatAreNotRead) {
-  TestServer server(HttpLimits{.manifest_bytes = 40 * kMiB});
+  TestServer server(HttpLimits{.manifest_bytes = 48 * kMiB});
   // Larger than any that was pushed, so that the kernel's buffers do not take it.
   server.registry().AddManifest("a", "large", std::string(media_type::kOciIndex),
                                 std::string(16 * kMiB, ' '));
@@ -113,7 +113,7 @@ TEST(I8ManifestsInMemoryAreLimited, AndSmallOnesPassLargeOnes) {
   const Digest digest =
       server.registry().AddManifest("a", "v1", std::string(media_type::kOciIndex), kIndex);
   TestClient stalled = server.Connect();
-  stalled.Send(PushHead(4 * kMiB - 4000));
+  stalled.Send(PushHead(3 * kMiB));
   EXPECT_TRUE(Eventually([&] { return HeldBytes(server) > 0; }));
   for (const std::string& reference : {std::string("v1"), digest.ToString()}) {
     const TestResponse pulled = server.Call({.target = "/v2/a/manifests/" + reference});
