@@ -90,7 +90,8 @@ net::awaitable<void> SyncClient::RunOnce() {
   }
   co_await KeepProof();
   // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
-  failures_ = steady_clock::now() >= begun + kSettled ? 0 : failures_ + 1;
+  const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
+  failures_ = settled ? 0 : failures_ + 1;
   if (connection->took_snapshot()) want_snapshot_ = false;
   if (why.code == ErrorCode::kCorrupt) {
     want_snapshot_ = true;

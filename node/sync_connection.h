@@ -52,7 +52,8 @@ class SyncConnection {
   void Cancel();
   // Something came in the last seconds, and the store has welcomed us. Any thread.
   bool IsAlive() const { return alive_; }
-  // After Run(): a snapshot, if one was begun, was applied.
+  // After Run(): the store answered at all; a snapshot, if one was begun, was applied.
+  bool welcomed() const { return welcomed_; }
   bool took_snapshot() const { return took_snapshot_; }
 
  private:

@@ -10,8 +10,9 @@ uint64_t NodeDirectory::Enter(const std::string& node, const std::string& addres
   // Under the lock: the older stream cannot leave, and die, before it is cut.
   if (entry.cut) {
     entry.cut(Error{ErrorCode::kUnavailable,
-                    "another stream of this node took the place of this one; if that goes on, two "
-                    "machines run with the same certificate"});
+                    "another machine that is node '" + node + "', too, connected from " + address +
+                        " and takes the place of this one; if that goes on, two machines run under "
+                        "one name: stop one of them, or invite it under a name of its own"});
   }
   entry.cut = std::move(cut);
   entry.ticket = ++last_ticket_;

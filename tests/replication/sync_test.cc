@@ -313,12 +313,28 @@ TEST_F(SyncTest, ANodeIsToldWhyItsStreamEnded) {
   Stalled second(store_->address(), identity_);
   const grpc::Status superseded = first.ReadToEnd();
   EXPECT_EQ(superseded.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_THAT(superseded.error_message(), testing::HasSubstr("another stream of this node"));
+  EXPECT_THAT(superseded.error_message(), testing::HasSubstr("node 'eu-west'"));
+  EXPECT_THAT(superseded.error_message(), testing::HasSubstr("connected from ipv4:127.0.0.1:"));
 
   store_->nodes.CutAll();
   const grpc::Status stopping = second.ReadToEnd();
   EXPECT_EQ(stopping.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(stopping.error_message(), testing::HasSubstr("the store is stopping"));
+}
+
+// Each cuts the other's stream with its own: neither comes back at once for ever.
+TEST_F(SyncTest, TwoMachinesOfOneNameDoNotRace) {
+  const auto first = StartNode();
+  TestNode second(loop_, identity_, folder_ / "second", store_->address(), clock_);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(Eventually(
+      [&] {
+        return first->Count("outport_node_sync_connections_total") +
+                   second.Count("outport_node_sync_connections_total") >=
+               16;
+      },
+      60s));
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 2s);
 }
 
 TEST_F(SyncTest, SecondStreamOfANodeTakesThePlaceOfTheFirst) {
