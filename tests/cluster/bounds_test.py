@@ -25,11 +25,14 @@ def small_disk(tmp_path):
     run("umount", "--lazy", folder)
 
 
-def fill(folder):
+def fill(folder, leave=0):
+    """Fills the disk but for `leave` bytes."""
     path = folder / "filler"
-    with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
+    with open(path, "ab", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        file.truncate(file.tell() - leave)
     return path
 
 
@@ -55,6 +58,7 @@ def test_i6_a_removed_user_is_out_although_the_disk_is_full(new_fleet, small_dis
     node = fleet.new_node("eu-west")
     node.data.symlink_to(small_disk)
     fleet.join(node, fleet.invite("eu-west"))
+    fill(small_disk, leave=2 * MIB)  # too little for the log's file to take space in advance
     fleet.nodes["eu-west"] = node.start()
     fleet.control("user", "add", "bob", "--allow", "pull", stdin="builder\n")
     bob = node.client("bob", "builder")
