@@ -11,7 +11,7 @@ readonly BUILD=(
   libbenchmark-dev openssl
 )
 readonly TEST=(
-  skopeo docker.io umoci busybox-static apache2-utils jq curl iproute2 procps util-linux
+  skopeo podman buildah docker.io containerd umoci busybox-static apache2-utils jq curl iproute2 procps util-linux
   python3 python3-pytest
 )
 
