@@ -9,6 +9,7 @@
 #include "registry/storage/disk_blob_store.h"
 #include "tests/store/fleet_fixture.h"
 #include "tests/store/io_thread.h"
+#include "tests/support/memory_registry.h"
 
 namespace outport::store {
 namespace {
@@ -35,6 +36,8 @@ class FleetServerTest : public AccountsFixture {
                                            "epoch1",
                                            "outport",
                                            {}},
+                           .push = {*meta_, registry_, authenticator_, pool_, tasks_, metrics_,
+                                    Log::Nowhere(), "epoch1", "outport"},
                            .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1",
                                      "1.2.3", folder_.path(), 1000, files_.server_chain},
                            .enrollment = {accounts_.invitations, pool_, clock_, metrics_},
@@ -71,6 +74,12 @@ class FleetServerTest : public AccountsFixture {
     const auto stub = v1::Replication::NewStub(DialAsNobody());
     return stub->ReadBlob(&context, {})->Finish();
   }
+  grpc::Status DeleteManifest() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    v1::DeleteResponse response;
+    return v1::Push::NewStub(DialAsNobody())->DeleteManifest(&context, {}, &response);
+  }
   grpc::Status Enroll(const std::string& more_metadata = "") {
     grpc::ClientContext context;
     SetDeadline(context);
@@ -88,16 +97,19 @@ class FleetServerTest : public AccountsFixture {
       *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
   Blobs blobs_{*meta_, *bytes_, clock_, Log::Nowhere(), 0};
   store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
+  testing_support::MemoryRegistry registry_;
+  Authenticator authenticator_{users_, pool_, clock_, metrics_, {}};
   std::unique_ptr<FleetServer> server_;
 };
 
 TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
   Start();
-  std::latch release(1);
+  // Shared with the pool, where the wait may still look at it when this test has ended.
+  const auto release = std::make_shared<std::latch>(1);
   std::latch blocked(1);
-  ASSERT_TRUE(pool_.Post([&] {
+  ASSERT_TRUE(pool_.Post([&blocked, release] {
     blocked.count_down();
-    release.wait();
+    release->wait();
   }));
   blocked.wait();
   ASSERT_TRUE(pool_.Post([] {}));  // now the pool is full
@@ -105,7 +117,8 @@ TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
   EXPECT_EQ(GetManifest().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(Sync().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(ReadBlob().error_code(), grpc::UNAUTHENTICATED);
-  release.count_down();
+  EXPECT_EQ(DeleteManifest().error_code(), grpc::UNAUTHENTICATED);
+  release->count_down();
 }
 
 TEST_F(FleetServerTest, MetadataIsBounded) {
