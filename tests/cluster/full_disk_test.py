@@ -23,6 +23,8 @@ def node_on_a_small_disk(new_fleet):
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
     try:
         fleet.join(node, fleet.invite("eu-west"))
+        with open(node.config, "a") as config:
+            config.write("disk: {headroom: 8MiB}\n")
         fleet.nodes["eu-west"] = node.start()
         yield node
     finally:

@@ -174,22 +174,35 @@ def catch_up(model, workers, unknown=frozenset()):
         model.apply(operation, unknown)
 
 
+class Unsettled(Exception):
+    """A node that has not found its store again, or is catching up between two answers."""
+
+
+def ask(client, method, path):
+    answer = client.call(method, path)
+    if answer.status == 503 and answer.headers["Retry-After"]:
+        raise Unsettled(path)
+    return answer
+
+
 def state(member):
     """What one member answers about everything there could be."""
     client = member.client(USER, PASSWORD)
     found = Model()
     for repository in REPOSITORIES:
-        listed = client.get(f"/v2/{repository}/tags/list")
+        listed = ask(client, "GET", f"/v2/{repository}/tags/list")
         assert listed.status in (200, 404), listed
         names = listed.json()["tags"] if listed.status == 200 else []
         for tag in names:
-            answer = client.get(f"/v2/{repository}/manifests/{tag}")
+            answer = ask(client, "GET", f"/v2/{repository}/manifests/{tag}")
+            if answer.status == 404:
+                raise Unsettled(f"{repository}:{tag} was listed")
             assert answer.status == 200, (repository, tag, answer)
             assert digest_of(answer.body) == answer.headers["Docker-Content-Digest"]
             found.tags[repository][tag] = answer.headers["Docker-Content-Digest"]
         for kind, known, into in (("manifests", MANIFESTS, found.manifests), ("blobs", BLOBS, found.blobs)):
             for digest in known:
-                status = client.call("HEAD", f"/v2/{repository}/{kind}/{digest}").status
+                status = ask(client, "HEAD", f"/v2/{repository}/{kind}/{digest}").status
                 assert status in (200, 404), (repository, digest, status)
                 if status == 200:
                     into[repository].add(digest)
@@ -227,10 +240,13 @@ def check(fleet, model):
 
         def agrees():
             latest.clear()
-            latest.update(differences(model, state(node)))
+            try:
+                latest.update(differences(model, state(node)))
+            except Unsettled as error:
+                latest["unsettled"] = str(error)
             return not latest
 
-        wait_for(lambda: f"{node.name} to hold what the store holds: {latest}", agrees, 10)
+        wait_for(lambda: f"{node.name} to hold what the store holds: {latest}", agrees, 15)
 
 
 @pytest.fixture
