@@ -57,7 +57,7 @@ net::awaitable<void> RelayedUpload::Listen() {
   v1::UploadAnswer answer;
   while (co_await stream_.Read(answer)) {
     if (answer.has_proceed()) {
-      proceeding_ = true;
+      granted_ = answer.proceed().until();
     } else {
       answer_ = answer;
     }
@@ -67,9 +67,9 @@ net::awaitable<void> RelayedUpload::Listen() {
   changed_.Notify();
 }
 
-net::awaitable<void> RelayedUpload::Await(bool or_proceed, milliseconds limit) {
+net::awaitable<void> RelayedUpload::AwaitGrant(uint64_t bytes, milliseconds limit) {
   const auto deadline = steady_clock::now() + limit;
-  while (!ended_ && !(or_proceed && proceeding_)) {
+  while (!ended_ && granted_ < bytes) {
     const auto cancellation = co_await net::this_coro::cancellation_state;
     if (cancellation.cancelled() != net::cancellation_type::none ||
         steady_clock::now() >= deadline) {
@@ -88,10 +88,10 @@ net::awaitable<void> RelayedUpload::Send(v1::UploadPart::Header header) {
   const bool begun = co_await stream_.Write(first, kConnect);
   const bool has_body = body_.length() != 0;
   if (begun && has_body) {
-    co_await Await(/*or_proceed=*/true, kFirstAnswer);
-    if (proceeding_ && !ended_) co_await SendBody();
+    co_await AwaitGrant(1, kFirstAnswer);
+    if (granted_ > 0 && !ended_) co_await SendBody();
   }
-  co_await Await(/*or_proceed=*/false, cut_ ? kEnd : kCommit);
+  co_await AwaitEnd(cut_ ? kEnd : kCommit);
 }
 
 net::awaitable<void> RelayedUpload::SendBody() {
@@ -115,6 +115,9 @@ net::awaitable<void> RelayedUpload::SendBody() {
 
 net::awaitable<bool> RelayedUpload::Write(const v1::UploadPart& part) {
   co_await net::this_coro::throw_if_cancelled(false);
+  sent_ += part.data().size();
+  co_await AwaitGrant(sent_, kProgress);
+  if (ended_) co_return false;
   const bool sent = co_await stream_.Write(part, kProgress);
   if (sent) parts_.sent_bytes.Increment(static_cast<double>(part.data().size()));
   co_return sent;

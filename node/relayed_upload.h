@@ -46,9 +46,12 @@ class RelayedUpload {
   // A part's worth of the body, or less if the client is slow.
   net::awaitable<void> Fill(v1::UploadPart& part);
   net::awaitable<bool> Write(const v1::UploadPart& part);
-  // Until the stream has ended, or the body is wanted (`or_proceed`); past the limit the stream is
+  // Until the stream has ended, or that much of the body may be sent; past the limit the stream is
   // ended.
-  net::awaitable<void> Await(bool or_proceed, std::chrono::milliseconds limit);
+  net::awaitable<void> AwaitGrant(uint64_t bytes, std::chrono::milliseconds limit);
+  net::awaitable<void> AwaitEnd(std::chrono::milliseconds limit) {
+    return AwaitGrant(UINT64_MAX, limit);
+  }
 
   const Parts parts_;
   ByteSource& body_;
@@ -58,7 +61,8 @@ class RelayedUpload {
 
   // On the caller's strand.
   Notifier changed_;
-  bool proceeding_ = false;
+  uint64_t granted_ = 0;  // bytes of the body that the store wants so far
+  uint64_t sent_ = 0;
   bool ended_ = false;  // the stream
   bool cut_ = false;    // the store was told that the body was cut
   std::optional<v1::UploadAnswer> answer_;

@@ -254,7 +254,7 @@ net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
                                                  session.repository(), action, uploads_));
   std::optional<uint64_t> length;
   if (header.has_length()) length = header.length();
-  RelayedBody body(stream, length, limit);
+  RelayedBody body(stream, length, limit, bodies_);
   const char* verb = header.digest().empty() ? "append upload" : "finish upload";
   auto stored = co_await Store(admitted, header, body);
   CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -109,6 +110,7 @@ class PushService final : public v1::Push::CallbackService {
   prometheus::Counter& refused_;
   NodePlaces calls_;
   NodePlaces uploads_;
+  std::atomic<size_t> bodies_ = 0;
 };
 
 }  // namespace outport::store

@@ -7,6 +7,9 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kMaxPartBytes = 1 << 20;
+// What all bodies together may have under way, and each of them.
+constexpr uint64_t kWindows = 48 << 20;
+constexpr uint64_t kLargestWindow = 8 << 20;
 
 }  // namespace
 
@@ -27,15 +30,9 @@ net::awaitable<Result<void>> RelayedBody::NextPart() {
     ended_ = true;
     co_return Result<void>();
   }
-  if (!proceeding_) {
-    proceeding_ = true;
-    v1::UploadAnswer answer;
-    answer.mutable_proceed();
-    const bool told = co_await stream_.Write(answer, limit_);
-    if (!told) co_return Error{ErrorCode::kCancelled, "the node that relays the upload left"};
-  }
   do {
     consumed_ = 0;
+    CO_TRY_VOID(co_await Grant());
     const bool came = co_await stream_.Read(part_, limit_);
     if (!came) {
       part_.Clear();
@@ -47,14 +44,28 @@ net::awaitable<Result<void>> RelayedBody::NextPart() {
   co_return Result<void>();
 }
 
+net::awaitable<Result<void>> RelayedBody::Grant() {
+  const uint64_t window =
+      std::clamp<uint64_t>(kWindows / bodies_.load(), kMaxPartBytes, kLargestWindow);
+  // The largest part must fit, or both sides wait for each other.
+  if (granted_ >= received_ + std::max(window / 2, uint64_t{kMaxPartBytes})) {
+    co_return Result<void>();
+  }
+  granted_ = received_ + window;
+  v1::UploadAnswer answer;
+  answer.mutable_proceed()->set_until(granted_);
+  if (co_await stream_.Write(answer, limit_)) co_return Result<void>();
+  co_return Error{ErrorCode::kCancelled, "the node that relays the upload left"};
+}
+
 Result<void> RelayedBody::Take() {
   received_ += part_.data().size();
   ended_ = part_.has_end();
   if (part_.end().cut()) {
     return Error{ErrorCode::kCancelled, "the client closed the connection before the body's end"};
   }
-  const bool fits =
-      part_.data().size() <= kMaxPartBytes && received_ <= length_.value_or(received_);
+  const bool fits = part_.data().size() <= kMaxPartBytes &&
+                    received_ <= std::min(granted_, length_.value_or(granted_));
   if (!fits || (ended_ && received_ != length_.value_or(received_))) {
     return Error{ErrorCode::kInvalidArgument, "the node relays another body than it announced"};
   }
