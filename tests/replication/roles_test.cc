@@ -1,16 +1,34 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
+#include "outport/v1/push.grpc.pb.h"
 #include "tests/replication/test_node.h"
 
 namespace outport {
 namespace {
 
-// One method of the services for nodes, called with what a node of the fleet would be answered.
+// One method of the services for nodes, and what a node of the fleet, and one that was removed from
+// it, are answered.
 struct Method {
   const char* name;
   std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext&)> call;
+  grpc::StatusCode to_node = grpc::OK;
+  grpc::StatusCode to_removed = grpc::PERMISSION_DENIED;
 };
+
+// A refusal may stand in the answer.
+template <class Response>
+grpc::Status StatusOf(const grpc::Status& status, const Response& response) {
+  if constexpr (requires { response.refusal(); }) {
+    if (response.has_refusal()) {
+      const ErrorTraits* traits = FindErrorTraits(response.refusal().code());
+      return {static_cast<grpc::StatusCode>(traits->grpc_status), response.refusal().message()};
+    }
+  }
+  return status;
+}
 
 template <class Service, class Stub, class Request, class Response>
 Method Unary(const char* name,
@@ -19,8 +37,32 @@ Method Unary(const char* name,
   return {name, [method, request](const auto& channel, grpc::ClientContext& context) {
             const auto stub = Service::NewStub(channel);
             Response response;
-            return (stub.get()->*method)(&context, request, &response);
+            const grpc::Status status = (stub.get()->*method)(&context, request, &response);
+            return StatusOf(status, response);
           }};
+}
+
+// A write without the password of a user: nobody gets further than that.
+template <class Request, class Response>
+Method Write(const char* name, grpc::Status (v1::Push::Stub::*method)(grpc::ClientContext*,
+                                                                      const Request&, Response*)) {
+  Method write = Unary<v1::Push>(name, method, Request());
+  write.to_node = grpc::UNAUTHENTICATED;
+  write.to_removed = grpc::UNAVAILABLE;
+  return write;
+}
+
+grpc::Status CallUpload(const std::shared_ptr<grpc::Channel>& channel,
+                        grpc::ClientContext& context) {
+  const auto stub = v1::Push::NewStub(channel);
+  const auto stream = stub->Upload(&context);
+  v1::UploadPart header;
+  header.mutable_header();
+  stream->Write(header);
+  v1::UploadAnswer answer;
+  while (stream->Read(&answer)) {
+  }
+  return stream->Finish();
 }
 
 // The messages are read to the end.
@@ -71,6 +113,14 @@ class RolesTest : public FleetTest {
         Unary<v1::Replication>("GetManifest", &Replication::GetManifest, manifest),
         {"ReadBlob", [blob](const auto& channel,
                             auto& context) { return CallReadBlob(channel, context, blob); }},
+        Write("PutManifest", &v1::Push::Stub::PutManifest),
+        Write("DeleteManifest", &v1::Push::Stub::DeleteManifest),
+        Write("DeleteBlob", &v1::Push::Stub::DeleteBlob),
+        Write("MountBlob", &v1::Push::Stub::MountBlob),
+        Write("StartUpload", &v1::Push::Stub::StartUpload),
+        Write("StatUpload", &v1::Push::Stub::StatUpload),
+        Write("CancelUpload", &v1::Push::Stub::CancelUpload),
+        {"Upload", CallUpload, grpc::UNAUTHENTICATED, grpc::UNAVAILABLE},
     };
   }
   rpc::TlsIdentity Nobody() const {
@@ -85,22 +135,23 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
   struct Caller {
     const char* name;
     rpc::TlsIdentity identity;
-    grpc::StatusCode code;
+    std::optional<grpc::StatusCode> code;  // nullopt: the method's own
+    grpc::StatusCode Method::* of_method = nullptr;
   };
   const Caller kCallers[] = {
       {"nobody", Nobody(), grpc::UNAUTHENTICATED},
       {"a client", authority_.Issue(Role::kClient, "eu-west"), grpc::PERMISSION_DENIED},
       {"an administrator", authority_.Issue(Role::kAdmin, "eu-west"), grpc::PERMISSION_DENIED},
       {"the store", authority_.Issue(Role::kStore, "eu-west"), grpc::PERMISSION_DENIED},
-      {"a node that was removed", authority_.Issue(Role::kNode, "gone"), grpc::PERMISSION_DENIED},
+      {"a node that was removed", authority_.Issue(Role::kNode, "gone"), std::nullopt,
+       &Method::to_removed},
       {"another fleet's node", TestAuthority().Issue(Role::kNode, "eu-west"), grpc::UNAVAILABLE},
-      {"a node", identity_, grpc::OK},
+      {"a node", identity_, std::nullopt, &Method::to_node},
   };
   const std::vector<Method> methods = Methods();
-  EXPECT_EQ(
-      methods.size(),
-      static_cast<size_t>(
-          v1::StoreMessage::descriptor()->file()->FindServiceByName("Replication")->method_count()))
+  const auto* replication = v1::StoreMessage::descriptor()->file()->service(0);
+  const auto* push = v1::UploadPart::descriptor()->file()->service(0);
+  EXPECT_EQ(methods.size(), static_cast<size_t>(replication->method_count() + push->method_count()))
       << "a method is not in the table";
   for (const Caller& caller : kCallers) {
     const auto channel = rpc::Dial(store_->address(), caller.identity, true);
@@ -108,7 +159,7 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
       grpc::ClientContext context;
       context.set_deadline(std::chrono::system_clock::now() + 20s);
       const grpc::Status status = method.call(channel, context);
-      EXPECT_EQ(status.error_code(), caller.code)
+      EXPECT_EQ(status.error_code(), caller.code ? *caller.code : method.*caller.of_method)
           << caller.name << " " << method.name << ": " << status.error_message();
     }
   }
