@@ -223,6 +223,18 @@ def test_what_never_stands_in_the_code():
     assert not problems, "\n" + "\n".join(problems)
 
 
+def test_no_merge_was_left_half_done():
+    problems = []
+    for folder in (".", "docs", "examples", "cmake"):
+        for path in sorted((ROOT / folder).glob("*.*")):
+            if path.is_file() and re.search(r"^(<{7}|>{7}) ", path.read_text(errors="replace"), re.M):
+                problems.append(str(path.relative_to(ROOT)))
+    for path in sources():
+        if re.search(r"^(<{7}|>{7}) ", path.read_text(), re.M):
+            problems.append(str(path.relative_to(ROOT)))
+    assert not problems, problems
+
+
 def test_the_rules_can_fail(tmp_path):
     """The rules themselves: a wrong include must be seen."""
     wrong = tmp_path / "wrong.cc"
