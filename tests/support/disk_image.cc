@@ -1,7 +1,12 @@
 #include "tests/support/disk_image.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace outport {
@@ -19,6 +24,21 @@ std::string Surviving(const DiskImage::Node& node, Loss loss) {
   if (loss == Loss::kAllUnsynced || node.data.size() <= node.durable.size()) return node.durable;
   const size_t unsynced = node.data.size() - node.durable.size();
   return node.durable + node.data.substr(node.durable.size(), unsynced / 2);
+}
+
+// Writes what survived. What the test's own disk does not take must not look like a loss.
+void Restore(const fs::path& path, std::string_view data) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  while (fd >= 0 && !data.empty()) {
+    const ssize_t n = ::write(fd, data.data(), data.size());
+    if (n < 0 && errno != EINTR) break;
+    if (n > 0) data.remove_prefix(static_cast<size_t>(n));
+  }
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (fd < 0 || !data.empty()) {
+    throw std::system_error(error, std::generic_category(), "restoring " + path.native());
+  }
 }
 
 }  // namespace
@@ -107,7 +127,7 @@ void DiskImage::Drop(Loss loss) {
     }
     fresh->data = Surviving(*node, loss);
     fresh->durable = fresh->data;
-    std::ofstream(name, std::ios::binary | std::ios::trunc) << fresh->data;
+    Restore(name, fresh->data);
   }
   durable_names_ = names_;
 }
