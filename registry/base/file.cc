@@ -91,6 +91,15 @@ class PosixFile final : public File {
   }
 
   Result<void> Preallocate(uint64_t size) override {
+    // Asked before, too: root may dip into blocks that FreeBytes() rightly does not count.
+    struct stat status{};
+    struct statvfs disk{};
+    if (::fstat(fd_, &status) == 0 && ::fstatvfs(fd_, &disk) == 0) {
+      const uint64_t held = uint64_t{512} * static_cast<uint64_t>(status.st_blocks);
+      if (size > held && size - held > uint64_t{disk.f_bavail} * disk.f_frsize) {
+        return ErrnoError(ENOSPC, "reserving space for", path_);
+      }
+    }
     if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
     if (errno == ENOSPC || errno == EDQUOT) return ErrnoError(errno, "reserving space for", path_);
     return {};  // file systems without fallocate

@@ -331,7 +331,7 @@ TEST_P(BlobStoreContract, WriterCanBeReadBesideItsAppends) {
 
 TEST_P(BlobStoreContract, ExpectingMoreThanTheDiskHoldsIsRefused) {
   auto writer = Start();
-  const auto expected = writer->Expect(store().FreeBytes().value() + (uint64_t{1} << 30));
+  const auto expected = writer->Expect(store().FreeBytes().value() + (uint64_t{1} << 40));
   ASSERT_FALSE(expected.has_value());
   EXPECT_EQ(expected.error().code, ErrorCode::kNoSpace);
 }
