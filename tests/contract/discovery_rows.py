@@ -75,7 +75,7 @@ ROWS = [
         tags("?n=4&last=a", NAMES[4:]), given="blob config"),
 
     row("the catalog names the repository", Ask("GET", "/v2/_catalog?n=1000", 200, has={"Content-Type": JSON},
-        body=lambda world, answer: world.names["r"] in answer["repositories"]), given="blob"),
+        body=lambda world, answer: world.names["r"] in answer["repositories"]), given="image"),
     row("the catalog is in byte order", Ask("GET", "/v2/_catalog?n=1000", 200, body=lambda world, answer:
         answer["repositories"] == sorted(answer["repositories"])), given="blob"),
     row("a page of the catalog", Ask("GET", "/v2/_catalog?n=1", 200, body=lambda world, answer:
