@@ -1,5 +1,7 @@
 #include "registry/http/registry_server.h"
 
+#include <atomic>
+
 #include "registry/http/listener.h"
 #include "registry/http/request_metrics.h"
 #include "registry/http/session.h"
@@ -11,6 +13,7 @@ class RegistryServer::Body {
   Body(Options options, Parts parts)
       : options_(std::move(options)),
         parts_(std::move(parts)),
+        tls_(parts_.tls),
         log_(parts_.log.With({{"server", "registry"}})),
         metrics_(parts_.metrics),
         manifest_bytes_(options_.limits.manifest_bytes, parts_.metrics,
@@ -32,16 +35,18 @@ class RegistryServer::Body {
                   }) {}
 
   http::Listener& listener() { return listener_; }
+  void UseTls(std::shared_ptr<ServerTlsContext> tls) { tls_ = std::move(tls); }
 
  private:
   net::awaitable<void> Serve(net::ip::tcp::socket socket, http::Lifeline& lifeline) {
-    http::Stream stream(std::move(socket), lifeline.strand(), parts_.tls, options_.limits.progress);
+    http::Stream stream(std::move(socket), lifeline.strand(), tls_.load(), options_.limits.progress);
     http::Session session(shared_, stream, lifeline);
     co_await session.Run();
   }
 
   const Options options_;
   const Parts parts_;
+  std::atomic<std::shared_ptr<ServerTlsContext>> tls_;  // shared with the connections
   const Log log_;
   http::RequestMetrics metrics_;
   http::ByteBudget manifest_bytes_;
@@ -56,6 +61,9 @@ RegistryServer::~RegistryServer() = default;
 Result<void> RegistryServer::Listen() { return body_->listener().Listen(); }
 uint16_t RegistryServer::port() const { return body_->listener().port(); }
 std::string RegistryServer::address() const { return body_->listener().address(); }
+void RegistryServer::UseTls(std::shared_ptr<ServerTlsContext> tls) {
+  body_->UseTls(std::move(tls));
+}
 void RegistryServer::Start() { body_->listener().Start(); }
 void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) {
   body_->listener().Stop(deadline);

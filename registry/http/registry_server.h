@@ -54,6 +54,8 @@ class RegistryServer {
   uint16_t port() const;
   std::string address() const;  // what it listens on, with the port that was picked
   void Start();
+  // New connections are shown this certificate; those that are open go on. Any thread, any time.
+  void UseTls(std::shared_ptr<ServerTlsContext> tls);
   // Stops accepting, lets requests in flight finish, cuts what is left at the deadline; returns
   // when no connection is left. Blocks: not from the executor's threads, which must still run.
   void Stop(std::chrono::steady_clock::time_point deadline);
