@@ -5,8 +5,8 @@
 
 #include "control/invocation.h"
 #include "control/new_password.h"
+#include "registry/security/grant.h"
 #include "registry/security/password.h"
-#include "registry/security/user.h"
 
 namespace outport::control {
 namespace {
@@ -22,7 +22,7 @@ Result<v1::AddUserRequest> ToRequest(const AddUser& options) {
   request.set_name(name);
   for (const std::string& text : options.allow) {
     TRY(const Grant grant, ParseGrant(text));
-    TRY_VOID(CheckUserGrant(grant));
+    TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
     v1::Grant& added = *request.add_grants();
     for (const Action action : grant.actions) added.add_actions(std::string(ToString(action)));
     added.set_pattern(grant.pattern);

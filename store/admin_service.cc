@@ -1,26 +1,24 @@
 #include "store/admin_service.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
+#include "store/pages.h"
 
 namespace outport::store {
 namespace {
 
-constexpr size_t kDefaultPage = 100;
-constexpr size_t kMaxPageOfRows = 1000;
-
-size_t LimitOf(const v1::PageOf& page) {
-  return page.limit() == 0 ? kDefaultPage : std::min<size_t>(page.limit(), kMaxPageOfRows);
-}
-
-v1::UserInfo Describe(const v1::UserRow& row) {
+v1::UserInfo Describe(const v1::UserRow& row, bool with_hash) {
   v1::UserInfo info;
   info.set_name(row.name());
   *info.mutable_grants() = row.grants();
   info.set_created_ms(row.created_ms());
+  *info.mutable_groups() = row.groups();
+  info.set_expires_ms(row.expires_ms());
+  *info.mutable_only_from() = row.only_from();
+  info.set_disabled(row.disabled());
+  if (with_hash) info.set_password_hash(row.password_hash());
   return info;
 }
 
@@ -32,7 +30,8 @@ AdminService::~AdminService() = default;
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* context,
                                                    Response* response, Serve serve) {
-  const auto caller = rpc::RequireRole(*context, parts_.domain, Role::kAdmin);
+  const auto caller =
+      rpc::RequireRole(*context, parts_.domain, Role::kAdmin, parts_.accounts.follower.directory());
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   auto run = [name = caller->name, serve = std::move(serve)]() -> Result<Response> {
     return serve(name);
@@ -48,6 +47,10 @@ grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* con
     row.set_name(request->name());
     row.set_password_hash(request->password_hash());
     *row.mutable_grants() = request->grants();
+    *row.mutable_groups() = request->groups();
+    row.set_expires_ms(request->expires_ms());
+    *row.mutable_only_from() = request->only_from();
+    row.set_disabled(request->disabled());
     v1::AddUserResponse answer;
     TRY(const uint64_t sequence, parts_.accounts.users.Add(row, caller));
     answer.set_sequence(sequence);
@@ -63,7 +66,9 @@ grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* c
     const v1::PageOf& asked = request->page();
     TRY(const Users::Page page, parts_.accounts.users.List(asked.after(), LimitOf(asked)));
     v1::ListUsersResponse answer;
-    for (const v1::UserRow& row : page.rows) *answer.add_users() = store::Describe(row);
+    for (const v1::UserRow& row : page.rows) {
+      *answer.add_users() = store::Describe(row, request->with_password_hashes());
+    }
     if (page.more) answer.set_next(page.rows.back().name());
     return answer;
   };

@@ -121,7 +121,7 @@ struct StoreDaemon final : Daemon {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks;
 
-  UserDirectory users;
+  AccessDirectory directory;
   Accounts accounts;
   Authenticator authenticator;
   Content content;
@@ -146,9 +146,9 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
           pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
       io(log),
       tasks(io.executor(), log),
-      accounts(Accounts::Parts{*opened.meta, users, clock, log, opened.authority.authority,
+      accounts(Accounts::Parts{*opened.meta, directory, clock, log, opened.authority.authority,
                                config.fleet_address}),
-      authenticator(users, passwords, clock, metrics, {}),
+      authenticator(directory, passwords, clock, metrics, {}),
       content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
       uploads({.meta = *opened.meta,
                .bytes = *opened.blobs,
@@ -165,8 +165,9 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
       figures(*opened.meta, *opened.blobs, disk, metrics),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
-      registry_server({.listen = config.registry_listen},
-                      {io.executor(), opened.tls, registry, authenticator, metrics, log}),
+      registry_server(
+          {.listen = config.registry_listen},
+          {io.executor(), opened.tls, registry, directory, authenticator, clock, metrics, log}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
@@ -174,20 +175,21 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   const std::string& domain = opened.store.domain();
   const std::string& epoch = opened.store.epoch();
   return FleetServer::Parts{
-      .replication = {*opened.meta, read_blob, fleet_pool, tasks, nodes, clock, metrics, log, epoch,
-                      domain, PolicyOf(config.freshness)},
-      .push = {*opened.meta, registry, authenticator, fleet_pool, tasks, metrics, log, epoch,
-               domain},
+      .replication = {*opened.meta, directory, read_blob, fleet_pool, tasks, nodes, clock, metrics,
+                      log, epoch, domain, PolicyOf(config.freshness)},
+      .push = {*opened.meta, registry, directory, authenticator, clock, fleet_pool, tasks, metrics,
+               log, epoch, domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
                 opened.authority.server_chain},
+      .access = {accounts, nodes, fleet_pool, clock, domain},
       .enrollment = {accounts.invitations, fleet_pool, clock, metrics}};
 }
 
 Result<void> StoreDaemon::Start() {
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(uploads.Load());
-  TRY_VOID(accounts.users.Load());
+  TRY_VOID(accounts.follower.Load());
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));

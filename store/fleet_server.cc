@@ -34,6 +34,7 @@ FleetServer::FleetServer(Parts parts)
     : replication_(std::move(parts.replication)),
       push_(std::move(parts.push)),
       admin_(std::move(parts.admin)),
+      access_(std::move(parts.access)),
       enrollment_(parts.enrollment),
       limits_(parts.limits) {}
 
@@ -56,6 +57,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   builder.RegisterService(&replication_);
   builder.RegisterService(&push_);
   builder.RegisterService(&admin_);
+  builder.RegisterService(&access_);
   builder.RegisterService(&enrollment_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {

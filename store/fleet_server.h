@@ -5,6 +5,7 @@
 #include <string>
 
 #include "registry/base/result.h"
+#include "store/access_service.h"
 #include "store/admin_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
@@ -34,6 +35,7 @@ class FleetServer {
     ReplicationService::Parts replication;
     PushService::Parts push;
     AdminService::Parts admin;
+    AccessService::Parts access;
     EnrollmentService::Parts enrollment;
     FleetLimits limits = {};
   };
@@ -52,6 +54,7 @@ class FleetServer {
   ReplicationService replication_;
   PushService push_;
   AdminService admin_;
+  AccessService access_;
   EnrollmentService enrollment_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;

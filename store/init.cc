@@ -8,8 +8,10 @@
 #include "registry/base/bytes.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
+#include "registry/security/access_directory.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
+#include "store/access_follower.h"
 #include "store/admin_profile.h"
 #include "store/authority_files.h"
 #include "store/certificates.h"
@@ -105,7 +107,9 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
     return WriteRow(transaction, keys::kStore, store);
   };
   TRY_VOID(Transact(*meta, name_store));
-  Certificates certificates(*meta, authority.authority, clock, log);
+  AccessDirectory directory;
+  AccessFollower follower(*meta, directory);
+  Certificates certificates(*meta, authority.authority, follower, clock, log);
   TRY_VOID(CreateAdminProfile(files, options.admin_folder, options.admin_name, config.fleet_address,
                               certificates));
   return ReplaceFile(options.config_file, FormatConfig(config), kConfigMode);

@@ -1,34 +1,34 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "outport/v1/record.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
-#include "registry/base/mutex.h"
 #include "registry/base/result.h"
-#include "registry/security/user.h"
 #include "registry/storage/meta_store.h"
+#include "store/access_follower.h"
 
 namespace outport::store {
 
-// A row as the user it stands for; kCorrupt names what cannot be read.
-Result<User> ToUser(const v1::UserRow& row);
-
-// The users' rows, and the directory that answers from memory what they say. Safe for several
-// threads; blocks.
+// The users' rows. The directory that answers from memory has followed when a change returns. Safe
+// for several threads; blocks.
 class Users {
  public:
-  Users(MetaStore& meta, UserDirectory& directory, const Clock& clock, Log log);
+  Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log);
 
-  // Fills the directory from the rows. Called once, at start.
-  Result<void> Load();
+  using Edit = std::function<Result<void>(v1::UserRow& row)>;
 
   // kAlreadyExists, kInvalidArgument (a bad name, grant or hash). Returns the change's sequence.
   // `by` is for the log: the administrator.
   Result<uint64_t> Add(const v1::UserRow& row, const std::string& by);
-  // kNotFound. The directory has forgotten the user when it returns.
+  // Makes the row what `edit` makes of it. kNotFound; kInvalidArgument, as for Add. `what` is for
+  // the log: "user disabled".
+  Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& what,
+                          const std::string& by);
+  // kNotFound.
   Result<uint64_t> Remove(const std::string& name, const std::string& by);
 
   struct Page {
@@ -39,13 +39,13 @@ class Users {
   Result<Page> List(const std::string& after, size_t limit) const;
 
  private:
-  Result<void> Follow(const std::string& name);
+  Result<uint64_t> Committed(const std::string& name, const LogPosition& position,
+                             const std::string& what, const std::string& by);
 
   MetaStore& meta_;
-  UserDirectory& directory_;
+  AccessFollower& follower_;
   const Clock& clock_;
   const Log log_;
-  Mutex following_;  // orders what is read of a row with what is told the directory
 };
 
 }  // namespace outport::store

@@ -59,10 +59,11 @@ TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
   const Outcome added =
       Control({"user", "add", "ci", "--allow", "pull,push:team/**", "--allow", "pull"}, "secret\n");
   EXPECT_EQ(added.status, 0) << added.err;
-  ASSERT_NE(users_.Find("ci"), nullptr);
-  EXPECT_TRUE(VerifyPassword("secret", users_.Find("ci")->password_hash));
-  EXPECT_TRUE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("team/app")));
-  EXPECT_FALSE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("other/app")));
+  ASSERT_NE(directory_.Find("ci"), nullptr);
+  EXPECT_TRUE(VerifyPassword("secret", directory_.Find("ci")->password_hash));
+  const Rights rights = directory_.RightsOf(directory_.Find("ci"), "");
+  EXPECT_TRUE(rights.Allows(Action::kPush, *RepositoryName::Parse("team/app")));
+  EXPECT_FALSE(rights.Allows(Action::kPush, *RepositoryName::Parse("other/app")));
 
   const auto listed = boost::json::parse(Control({"user", "list", "-o", "json"}).out);
   EXPECT_EQ(listed.at(0).at("name").as_string(), "ci");
@@ -70,7 +71,7 @@ TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
   EXPECT_NE(Control({"user", "list"}).out.find("NAME"), std::string::npos);
 
   EXPECT_EQ(Control({"user", "remove", "ci"}).status, 0);
-  EXPECT_EQ(users_.Find("ci"), nullptr);
+  EXPECT_EQ(directory_.Find("ci"), nullptr);
   ExpectOneLine(Control({"user", "remove", "ci"}), "there is no user 'ci'");
 }
 

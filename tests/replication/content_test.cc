@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/replication/test_node.h"
+#include "tests/support/rights.h"
 
 namespace outport {
 namespace {
@@ -180,9 +181,7 @@ TEST_F(ContentTest, I4NoReferrersIsTheStoresToSay) {
 TEST_F(ContentTest, AUserListsWhatItsGrantsLetItPull) {
   for (const char* name : {"team/a", "team/b", "team/b/c", "zoo"}) store_->PublishRepository(name);
   const auto node = JoinNode();
-  User user{.name = "ann", .password_hash = "", .grants = {}};
-  for (const char* grant : {"pull:team/*", "pull:zoo"}) user.grants.push_back(*ParseGrant(grant));
-  const Visible visible = VisibleTo(user);
+  const Visible visible = VisibleTo(RightsWith({"pull:team/*", "pull:zoo"}));
   const auto first = node->ListRepositories({"", 2}, visible);
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_THAT(first->items, ElementsAre("team/a", "team/b"));

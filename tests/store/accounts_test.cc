@@ -20,11 +20,12 @@ class AccountsTest : public AccountsFixture {
 
 TEST_F(AccountsTest, AUserIsKnownWhenAddReturnsAndForgottenWhenRemoveReturns) {
   ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
-  ASSERT_NE(users_.Find("ci"), nullptr);
-  EXPECT_TRUE(users_.Find("ci")->Allows(Action::kPull, *RepositoryName::Parse("a/b")));
-  EXPECT_FALSE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("a/b")));
+  ASSERT_NE(directory_.Find("ci"), nullptr);
+  const Rights rights = directory_.RightsOf(directory_.Find("ci"), {});
+  EXPECT_TRUE(rights.Allows(Action::kPull, *RepositoryName::Parse("a/b")));
+  EXPECT_FALSE(rights.Allows(Action::kPush, *RepositoryName::Parse("a/b")));
   ASSERT_TRUE(accounts_.users.Remove("ci", "admin").has_value());
-  EXPECT_EQ(users_.Find("ci"), nullptr);
+  EXPECT_EQ(directory_.Find("ci"), nullptr);
 }
 
 TEST_F(AccountsTest, I10EveryChangeOfAUserStandsInTheLog) {
@@ -41,11 +42,11 @@ TEST_F(AccountsTest, I10EveryChangeOfAUserStandsInTheLog) {
 TEST_F(AccountsTest, UsersSurviveARestart) {
   ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
   ASSERT_TRUE(accounts_.users.Add(UserNamed("ops"), "admin").has_value());
-  users_.ReplaceAll({});
+  directory_.ReplaceAll({});
   Accounts restarted(PartsOfAccounts());
-  ASSERT_TRUE(restarted.users.Load().has_value());
-  EXPECT_NE(users_.Find("ci"), nullptr);
-  EXPECT_NE(users_.Find("ops"), nullptr);
+  ASSERT_TRUE(restarted.follower.Load().has_value());
+  EXPECT_NE(directory_.Find("ci"), nullptr);
+  EXPECT_NE(directory_.Find("ops"), nullptr);
 }
 
 TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
@@ -66,7 +67,7 @@ TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
   const auto again = accounts_.users.Add(UserNamed("ci", "other"), "admin");
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
-  EXPECT_TRUE(VerifyPassword("secret", users_.Find("ci")->password_hash));
+  EXPECT_TRUE(VerifyPassword("secret", directory_.Find("ci")->password_hash));
   const auto absent = accounts_.users.Remove("nobody", "admin");
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);

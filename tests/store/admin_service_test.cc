@@ -100,7 +100,7 @@ TEST_F(AdminServiceTest, UsersAreAddedListedAndRemoved) {
   ASSERT_TRUE(Call(admin_identity_, &v1::Admin::Stub::RemoveUser, remove, removed).ok());
   status = Call(admin_identity_, &v1::Admin::Stub::RemoveUser, remove, removed);
   EXPECT_EQ(status.error_code(), grpc::NOT_FOUND);
-  EXPECT_EQ(users_.Find("ci"), nullptr);
+  EXPECT_EQ(directory_.Find("ci"), nullptr);
 }
 
 TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {

@@ -14,6 +14,7 @@
 #include "registry/security/invitation.h"
 #include "registry/security/password.h"
 #include "registry/storage/rocks_meta_store.h"
+#include "store/access_service.h"
 #include "store/accounts.h"
 #include "store/admin_profile.h"
 #include "store/admin_service.h"
@@ -63,7 +64,7 @@ class AccountsFixture : public testing::Test {
         meta_(*OpenRocksMetaStore({folder_.path() / "meta"}, Log::Nowhere())) {}
 
   Accounts::Parts PartsOfAccounts() {
-    return {*meta_, users_, clock_, Log::Nowhere(), files_.authority, "127.0.0.1:5001"};
+    return {*meta_, directory_, clock_, Log::Nowhere(), files_.authority, "127.0.0.1:5001"};
   }
   static v1::UserRow UserNamed(const std::string& name, const std::string& password = "secret") {
     v1::UserRow row;
@@ -79,7 +80,7 @@ class AccountsFixture : public testing::Test {
   PosixFileSystem disk_;
   AuthorityFiles files_;
   std::unique_ptr<MetaStore> meta_;
-  UserDirectory users_;
+  AccessDirectory directory_;
   ShiftedClock clock_;
   Accounts accounts_{PartsOfAccounts()};
 };
@@ -95,6 +96,7 @@ class FleetFixture : public AccountsFixture {
         rpc::FleetServerCredentials({files_.server_chain, files_.server_key, files_.Trusted()}),
         &port);
     builder.RegisterService(&admin_);
+    builder.RegisterService(&access_);
     builder.RegisterService(&enrollment_);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
@@ -130,6 +132,7 @@ class FleetFixture : public AccountsFixture {
   Metrics metrics_;
   AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
                        folder_.path(), 1000, files_.server_chain}};
+  AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
   EnrollmentService enrollment_{{accounts_.invitations, pool_, clock_, metrics_}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
