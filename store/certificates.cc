@@ -23,7 +23,7 @@ Certificates::Certificates(MetaStore& meta, pki::Authority authority, const Cloc
 
 Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& name,
                                                  std::string_view request, uint32_t days,
-                                                 const std::string& issued_by) {
+                                                 const Actor& by) {
   if (role != Role::kClient && role != Role::kAdmin) {
     return Error{ErrorCode::kInvalidArgument,
                  "certificates are issued to clients and administrators; a node gets its own by "
@@ -37,15 +37,17 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   options.name = name;
   options.lifetime = std::chrono::days(days == 0 ? kDefaultCertificateDays : days);
   TRY(const pki::IssuedCertificate issued, pki::Issue(authority_, request, options));
-  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), issued_by);
+  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) {
+    auditor.Add(transaction, "certificate.issue", "certificate/" + row.role() + "/" + row.name(),
+                nullptr, RowJson(row));
     return WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial), row);
   };
   // The row first: no certificate leaves that could not be found again to be revoked.
   TRY_VOID(Transact(meta_, enter));
-  log_.Info(
-      "certificate issued",
-      {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", issued_by}});
+  log_.Info("certificate issued",
+            {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
   return Issued{issued.certificate + authority_.issuing.certificate, authority_.root.certificate,
                 row};
 }

@@ -11,6 +11,7 @@
 #include "registry/base/result.h"
 #include "registry/security/pki.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -34,7 +35,7 @@ class Certificates {
   // A certificate of a client or an administrator for the key of `request` (PKCS#10, PEM). `days`:
   // 0 is the default. kInvalidArgument: another role, a bad name, request or number of days.
   Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
-                       const std::string& issued_by);
+                       const Actor& by);
 
   struct Page {
     std::vector<v1::CertificateRow> rows;

@@ -111,6 +111,7 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
   Caller caller{.user = (*user)->name,
                 .certificate = sender.certificate(),
                 .address = sender.address(),
+                .node = node.name,
                 .request_id = request_id};
   co_return Admitted{node.name, *std::move(user), std::move(caller), *std::move(repository),
                      std::move(place)};

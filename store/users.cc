@@ -52,7 +52,7 @@ Result<void> Users::Load() {
   return {};
 }
 
-Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
+Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
   TRY(const std::string name, ParseSubjectName(row.name()));
   TRY_VOID(CheckPasswordHash(row.password_hash()));
   if (row.grants().empty() || row.grants().size() > static_cast<int>(kMaxGrants)) {
@@ -65,6 +65,7 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
   entered.set_created_ms(ToUnixMillis(clock_.Wall()));
   v1::Change change;
   *change.mutable_user_set() = entered;
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::UserRow>(transaction, keys::User(name)));
     if (present.has_value()) {
@@ -75,29 +76,34 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
                        name};
     }
     TRY_VOID(WriteRow(transaction, keys::User(name), entered));
+    auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(entered));
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, enter));
   TRY_VOID(Follow(name));
-  log_.Info("user added", {{"user", name}, {"by", by}, {"sequence", position.sequence}});
+  log_.Info("user added", {{"user", name}, {"by", by.name}, {"sequence", position.sequence}});
   return position.sequence;
 }
 
-Result<uint64_t> Users::Remove(const std::string& name, const std::string& by) {
+Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
   v1::Change change;
   change.mutable_user_deleted()->set_name(name);
+  const Auditor auditor(by, clock_);
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
     if (!present.has_value()) return UnknownUser(name);
     TRY_VOID(transaction.Delete(keys::User(name)));
+    const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
+    auditor.Add(transaction, "user.remove", "user/" + name,
+                before.has_value() ? RowJson(*before) : nullptr, nullptr);
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, remove));
   TRY_VOID(Follow(name));
-  log_.Info("user removed", {{"user", name}, {"by", by}, {"sequence", position.sequence}});
+  log_.Info("user removed", {{"user", name}, {"by", by.name}, {"sequence", position.sequence}});
   return position.sequence;
 }
 

@@ -10,6 +10,7 @@
 #include "registry/base/result.h"
 #include "registry/security/user.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -26,10 +27,10 @@ class Users {
   Result<void> Load();
 
   // kAlreadyExists, kInvalidArgument (a bad name, grant or hash). Returns the change's sequence.
-  // `by` is for the log: the administrator.
-  Result<uint64_t> Add(const v1::UserRow& row, const std::string& by);
+  // `by` is for the audit log: the administrator.
+  Result<uint64_t> Add(const v1::UserRow& row, const Actor& by);
   // kNotFound. The directory has forgotten the user when it returns.
-  Result<uint64_t> Remove(const std::string& name, const std::string& by);
+  Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
   struct Page {
     std::vector<v1::UserRow> rows;

@@ -37,6 +37,8 @@ class ShiftedClock final : public Clock {
   std::atomic<std::chrono::seconds> shift_{std::chrono::seconds(0)};
 };
 
+inline const Actor kAdmin = Actor::Administrator("admin");
+
 // A folder that is gone with the test.
 class TemporaryFolder {
  public:
@@ -119,7 +121,7 @@ class FleetFixture : public AccountsFixture {
 
   // An invitation's token, with the address at which the test's store listens.
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {}) {
-    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, "admin");
+    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, kAdmin);
     InvitationToken token = *InvitationToken::Decode(invitation.token);
     token.store_address = address_;
     return token;
