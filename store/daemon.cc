@@ -193,7 +193,8 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
                 opened.authority.server_chain},
-      .enrollment = {accounts.invitations, fleet_pool, clock, metrics}};
+      .enrollment = {accounts.invitations, fleet_pool, clock, metrics},
+      .audit = {*opened.meta, fleet_pool, domain}};
 }
 
 Result<void> StoreDaemon::Start() {

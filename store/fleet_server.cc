@@ -35,6 +35,7 @@ FleetServer::FleetServer(Parts parts)
       push_(std::move(parts.push)),
       admin_(std::move(parts.admin)),
       enrollment_(parts.enrollment),
+      audit_(std::move(parts.audit)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
@@ -57,6 +58,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   builder.RegisterService(&push_);
   builder.RegisterService(&admin_);
   builder.RegisterService(&enrollment_);
+  builder.RegisterService(&audit_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

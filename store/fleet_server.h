@@ -6,6 +6,7 @@
 
 #include "registry/base/result.h"
 #include "store/admin_service.h"
+#include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
 #include "store/push_service.h"
@@ -35,6 +36,7 @@ class FleetServer {
     PushService::Parts push;
     AdminService::Parts admin;
     EnrollmentService::Parts enrollment;
+    AuditService::Parts audit;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
@@ -53,6 +55,7 @@ class FleetServer {
   PushService push_;
   AdminService admin_;
   EnrollmentService enrollment_;
+  AuditService audit_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -17,6 +17,7 @@
 #include "store/accounts.h"
 #include "store/admin_profile.h"
 #include "store/admin_service.h"
+#include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
 
@@ -98,6 +99,7 @@ class FleetFixture : public AccountsFixture {
         &port);
     builder.RegisterService(&admin_);
     builder.RegisterService(&enrollment_);
+    builder.RegisterService(&audit_);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }
@@ -133,6 +135,7 @@ class FleetFixture : public AccountsFixture {
   AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
                        folder_.path(), 1000, files_.server_chain}};
   EnrollmentService enrollment_{{accounts_.invitations, pool_, clock_, metrics_}};
+  AuditService audit_{{*meta_, pool_, "outport"}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
