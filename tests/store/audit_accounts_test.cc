@@ -1,5 +1,6 @@
 #include "outport/v1/push.pb.h"
 #include "registry/security/invitation.h"
+#include "store/administrator.h"
 #include "tests/store/audit_rows.h"
 #include "tests/store/fleet_fixture.h"
 
@@ -75,6 +76,13 @@ TEST_F(AuditAccountsTest, ANodeIsInvitedAndEnrolledWithARowEachAndWithoutItsToke
   request.set_secret("wrong");
   EXPECT_FALSE(accounts_.invitations.Enroll(request, "10.0.0.3").has_value());
   EXPECT_EQ(meta_->AuditHead()->sequence, 2u);
+}
+
+TEST_F(AuditAccountsTest, AddressesStandAlone) {
+  EXPECT_EQ(AddressOfPeer("ipv4:10.0.0.1:4711"), "10.0.0.1");
+  EXPECT_EQ(AddressOfPeer("ipv6:%5Bfe80::1%5D:4711"), "fe80::1");
+  EXPECT_EQ(AddressOfPeer("ipv6:[::1]:4711"), "::1");
+  EXPECT_EQ(AddressOfPeer(""), "");
 }
 
 // A field that somebody adds is a secret if it is called one.
