@@ -41,6 +41,7 @@ struct Invocation {
 void AddUserCommands(CLI::App& app, Invocation& invocation);
 void AddCertificateCommands(CLI::App& app, Invocation& invocation);
 void AddNodeCommands(CLI::App& app, Invocation& invocation);
+void AddAuditCommands(CLI::App& app, Invocation& invocation);
 void AddStatusCommand(CLI::App& app, Invocation& invocation);
 
 }  // namespace outport::control

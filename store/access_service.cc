@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "registry/rpc/access_records.h"
-#include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
+#include "store/administrator.h"
 #include "store/pages.h"
 
 namespace outport::store {
@@ -17,14 +17,9 @@ struct Asked {
   Grant grant;
 };
 
-// As strictly as the grant would be read from a command line.
 Result<Asked> ParseAsked(const v1::GrantRequest& request) {
   TRY(Subject subject, ParseSubject(request.subject()));
-  std::string text;
-  for (const std::string& action : request.grant().actions()) {
-    text += (text.empty() ? "" : ",") + action;
-  }
-  TRY(Grant grant, ParseGrant(text + ":" + request.grant().pattern()));
+  TRY(Grant grant, rpc::ParseRecord(request.grant()));
   return Asked{std::move(subject), std::move(grant)};
 }
 
@@ -44,10 +39,10 @@ void Edit(const v1::UpdateUserRequest& request, v1::UserRow& row) {
   if (request.has_only_from()) *row.mutable_only_from() = request.only_from().names();
 }
 
-std::string WhatChanged(const v1::UpdateUserRequest& request) {
-  if (request.has_password_hash()) return "user's password changed";
-  if (request.has_disabled()) return request.disabled() ? "user disabled" : "user enabled";
-  return "user changed";
+std::string NameOf(const v1::UpdateUserRequest& request) {
+  if (request.has_password_hash()) return "user.passwd";
+  if (request.has_disabled()) return request.disabled() ? "user.disable" : "user.enable";
+  return request.has_groups() ? "user.groups" : "user.change";
 }
 
 v1::ChangedResponse Changed(uint64_t sequence) {
@@ -64,8 +59,7 @@ AccessService::~AccessService() = default;
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* AccessService::ServeAdmin(grpc::CallbackServerContext* context,
                                                     Response* response, Serve serve) {
-  auto caller =
-      rpc::RequireRole(*context, parts_.domain, Role::kAdmin, parts_.accounts.follower.directory());
+  auto caller = RequireAdministrator(*context, parts_.domain, parts_.accounts.follower.directory());
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   auto run = [caller = *std::move(caller), serve = std::move(serve)]() -> Result<Response> {
     return serve(caller);
@@ -76,13 +70,13 @@ grpc::ServerUnaryReactor* AccessService::ServeAdmin(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AccessService::UpdateUser(grpc::CallbackServerContext* context,
                                                     const v1::UpdateUserRequest* request,
                                                     v1::ChangedResponse* response) {
-  auto serve = [this, request](const CertificateIdentity& by) -> Result<v1::ChangedResponse> {
+  auto serve = [this, request](const Administrator& by) -> Result<v1::ChangedResponse> {
     auto edit = [request](v1::UserRow& row) -> Result<void> {
       Edit(*request, row);
       return {};
     };
     TRY(const uint64_t sequence,
-        parts_.accounts.users.Update(request->name(), edit, WhatChanged(*request), by.name));
+        parts_.accounts.users.Update(request->name(), edit, NameOf(*request), by.actor));
     return Changed(sequence);
   };
   return ServeAdmin(context, response, serve);
@@ -91,9 +85,9 @@ grpc::ServerUnaryReactor* AccessService::UpdateUser(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AccessService::AddGrant(grpc::CallbackServerContext* context,
                                                   const v1::GrantRequest* request,
                                                   v1::ChangedResponse* response) {
-  auto serve = [this, request](const CertificateIdentity& by) -> Result<v1::ChangedResponse> {
+  auto serve = [this, request](const Administrator& by) -> Result<v1::ChangedResponse> {
     TRY(const Asked asked, ParseAsked(*request));
-    TRY(const uint64_t sequence, parts_.accounts.grants.Add(asked.subject, asked.grant, by.name));
+    TRY(const uint64_t sequence, parts_.accounts.grants.Add(asked.subject, asked.grant, by.actor));
     return Changed(sequence);
   };
   return ServeAdmin(context, response, serve);
@@ -102,10 +96,10 @@ grpc::ServerUnaryReactor* AccessService::AddGrant(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AccessService::RemoveGrant(grpc::CallbackServerContext* context,
                                                      const v1::GrantRequest* request,
                                                      v1::ChangedResponse* response) {
-  auto serve = [this, request](const CertificateIdentity& by) -> Result<v1::ChangedResponse> {
+  auto serve = [this, request](const Administrator& by) -> Result<v1::ChangedResponse> {
     TRY(const Asked asked, ParseAsked(*request));
     TRY(const uint64_t sequence,
-        parts_.accounts.grants.Remove(asked.subject, asked.grant, by.name));
+        parts_.accounts.grants.Remove(asked.subject, asked.grant, by.actor));
     return Changed(sequence);
   };
   return ServeAdmin(context, response, serve);
@@ -114,7 +108,7 @@ grpc::ServerUnaryReactor* AccessService::RemoveGrant(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* AccessService::ListGrants(grpc::CallbackServerContext* context,
                                                     const v1::ListGrantsRequest* request,
                                                     v1::ListGrantsResponse* response) {
-  auto serve = [this, request](const CertificateIdentity&) -> Result<v1::ListGrantsResponse> {
+  auto serve = [this, request](const Administrator&) -> Result<v1::ListGrantsResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Grants::Page page, parts_.accounts.grants.List(asked.after(), LimitOf(asked)));
     v1::ListGrantsResponse answer;
@@ -128,7 +122,7 @@ grpc::ServerUnaryReactor* AccessService::ListGrants(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AccessService::Explain(grpc::CallbackServerContext* context,
                                                  const v1::ExplainRequest* request,
                                                  v1::ExplainResponse* response) {
-  auto serve = [this, request](const CertificateIdentity&) { return Explained(*request); };
+  auto serve = [this, request](const Administrator&) { return Explained(*request); };
   return ServeAdmin(context, response, serve);
 }
 
@@ -165,10 +159,9 @@ Result<v1::ExplainResponse> AccessService::Explained(const v1::ExplainRequest& r
 grpc::ServerUnaryReactor* AccessService::RevokeCertificate(
     grpc::CallbackServerContext* context, const v1::RevokeCertificateRequest* request,
     v1::RevokeCertificateResponse* response) {
-  auto serve = [this,
-                request](const CertificateIdentity& by) -> Result<v1::RevokeCertificateResponse> {
+  auto serve = [this, request](const Administrator& by) -> Result<v1::RevokeCertificateResponse> {
     TRY(const Certificates::Revoked revoked,
-        parts_.accounts.certificates.Revoke(request->serial(), by));
+        parts_.accounts.certificates.Revoke(request->serial(), by.certificate, by.actor));
     // Its calls are refused from here on; its stream is no call that ends by itself.
     if (revoked.row.role() == ToString(Role::kNode)) parts_.nodes.Cut(revoked.row.name());
     v1::RevokeCertificateResponse answer;

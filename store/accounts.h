@@ -27,7 +27,7 @@ struct Accounts {
   explicit Accounts(const Parts& parts)
       : follower(parts.meta, parts.directory),
         users(parts.meta, follower, parts.clock, parts.log),
-        grants(parts.meta, users, follower, parts.log),
+        grants(parts.meta, users, follower, parts.clock, parts.log),
         certificates(parts.meta, parts.authority, follower, parts.clock, parts.log),
         invitations(parts.meta, parts.authority, parts.fleet_address, parts.clock, parts.log) {}
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
+#include "store/administrator.h"
 #include "store/pages.h"
 
 namespace outport::store {
@@ -31,10 +31,10 @@ template <class Response, class Serve>
 grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* context,
                                                    Response* response, Serve serve) {
   const auto caller =
-      rpc::RequireRole(*context, parts_.domain, Role::kAdmin, parts_.accounts.follower.directory());
+      RequireAdministrator(*context, parts_.domain, parts_.accounts.follower.directory());
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto run = [name = caller->name, serve = std::move(serve)]() -> Result<Response> {
-    return serve(name);
+  auto run = [caller = caller->actor, serve = std::move(serve)]() -> Result<Response> {
+    return serve(caller);
   };
   return rpc::ServeBlocking(context, parts_.pool, response, std::move(run));
 }
@@ -42,7 +42,7 @@ grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* context,
                                                 const v1::AddUserRequest* request,
                                                 v1::AddUserResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::AddUserResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::AddUserResponse> {
     v1::UserRow row;
     row.set_name(request->name());
     row.set_password_hash(request->password_hash());
@@ -62,7 +62,7 @@ grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* context,
                                                   const v1::ListUsersRequest* request,
                                                   v1::ListUsersResponse* response) {
-  auto serve = [this, request](const std::string&) -> Result<v1::ListUsersResponse> {
+  auto serve = [this, request](const Actor&) -> Result<v1::ListUsersResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Users::Page page, parts_.accounts.users.List(asked.after(), LimitOf(asked)));
     v1::ListUsersResponse answer;
@@ -78,7 +78,7 @@ grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::RemoveUser(grpc::CallbackServerContext* context,
                                                    const v1::RemoveUserRequest* request,
                                                    v1::RemoveUserResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::RemoveUserResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::RemoveUserResponse> {
     v1::RemoveUserResponse answer;
     TRY(const uint64_t sequence, parts_.accounts.users.Remove(request->name(), caller));
     answer.set_sequence(sequence);
@@ -90,7 +90,7 @@ grpc::ServerUnaryReactor* AdminService::RemoveUser(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::IssueCertificate(grpc::CallbackServerContext* context,
                                                          const v1::IssueCertificateRequest* request,
                                                          v1::IssueCertificateResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::IssueCertificateResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::IssueCertificateResponse> {
     TRY(const Role role, ParseRole(request->role()));
     TRY(const Certificates::Issued issued,
         parts_.accounts.certificates.Issue(role, request->name(), request->request(),
@@ -107,7 +107,7 @@ grpc::ServerUnaryReactor* AdminService::IssueCertificate(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerContext* context,
                                                          const v1::ListCertificatesRequest* request,
                                                          v1::ListCertificatesResponse* response) {
-  auto serve = [this, request](const std::string&) -> Result<v1::ListCertificatesResponse> {
+  auto serve = [this, request](const Actor&) -> Result<v1::ListCertificatesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Certificates::Page page,
         parts_.accounts.certificates.List(asked.after(), LimitOf(asked)));
@@ -122,7 +122,7 @@ grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* context,
                                                    const v1::InviteNodeRequest* request,
                                                    v1::InviteNodeResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::InviteNodeResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::InviteNodeResponse> {
     const std::vector<std::string> hosts(request->host_names().begin(),
                                          request->host_names().end());
     TRY(const Invitations::Invitation invitation,
@@ -139,7 +139,7 @@ grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* context,
                                                   const v1::ListNodesRequest* request,
                                                   v1::ListNodesResponse* response) {
-  auto serve = [this, request](const std::string&) -> Result<v1::ListNodesResponse> {
+  auto serve = [this, request](const Actor&) -> Result<v1::ListNodesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Invitations::NodePage page,
         parts_.accounts.invitations.ListNodes(asked.after(), LimitOf(asked)));
@@ -154,7 +154,7 @@ grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* context,
                                                   const v1::GetStatusRequest* /*request*/,
                                                   v1::GetStatusResponse* response) {
-  return ServeAdmin(context, response, [this](const std::string&) { return Status(); });
+  return ServeAdmin(context, response, [this](const Actor&) { return Status(); });
 }
 
 v1::NodeInfo AdminService::Describe(const v1::NodeRow& row) const {

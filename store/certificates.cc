@@ -36,7 +36,7 @@ Certificates::Certificates(MetaStore& meta, pki::Authority authority, AccessFoll
 
 Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& name,
                                                  std::string_view request, uint32_t days,
-                                                 const std::string& issued_by) {
+                                                 const Actor& by) {
   if (role != Role::kClient && role != Role::kAdmin) {
     return Error{ErrorCode::kInvalidArgument,
                  "certificates are issued to clients and administrators; a node gets its own by "
@@ -50,15 +50,17 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   options.name = name;
   options.lifetime = std::chrono::days(days == 0 ? kDefaultCertificateDays : days);
   TRY(const pki::IssuedCertificate issued, pki::Issue(authority_, request, options));
-  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), issued_by);
+  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) {
+    auditor.Add(transaction, "certificate.issue", "certificate/" + row.role() + "/" + row.name(),
+                nullptr, RowJson(row));
     return WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial), row);
   };
   // The row first: no certificate leaves that could not be found again to be revoked.
   TRY_VOID(Transact(meta_, enter));
-  log_.Info(
-      "certificate issued",
-      {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", issued_by}});
+  log_.Info("certificate issued",
+            {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
   return Issued{issued.certificate + authority_.issuing.certificate, authority_.root.certificate,
                 row};
 }
@@ -96,9 +98,9 @@ Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial)
 }
 
 Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
-                                                   const CertificateIdentity& by) {
+                                                   const CertificateId& own, const Actor& by) {
   TRY(v1::CertificateRow row, FindBySerial(serial));
-  if (row.serial() == by.serial && row.issuer_key_id() == by.issuer_key_id) {
+  if (CertificateId{row.issuer_key_id(), row.serial()} == own) {
     return Error{ErrorCode::kFailedPrecondition,
                  "this is the certificate that you ask with; another administrator can revoke it"};
   }
@@ -112,10 +114,13 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
   revocation.set_revoked_ms(ToUnixMillis(clock_.Wall()));
   revocation.set_not_after_ms(row.not_after_ms());
   revocation.set_revoked_by(by.name);
+  const Auditor auditor(by, clock_);
   auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(key));
     if (present.has_value()) return {};
     TRY_VOID(WriteRow(transaction, key, revocation));
+    auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
+                RowJson(row), nullptr);
     AppendChange(transaction, change);
     return {};
   };

@@ -12,6 +12,7 @@
 #include "registry/security/pki.h"
 #include "registry/storage/meta_store.h"
 #include "store/access_follower.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -36,7 +37,7 @@ class Certificates {
   // A certificate of a client or an administrator for the key of `request` (PKCS#10, PEM). `days`:
   // 0 is the default. kInvalidArgument: another role, a bad name, request or number of days.
   Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
-                       const std::string& issued_by);
+                       const Actor& by);
 
   struct Revoked {
     uint64_t sequence = 0;  // of the change
@@ -44,8 +45,8 @@ class Certificates {
   };
   // Refuses the certificate from now on; the directory has followed when this returns. `serial`:
   // its beginning is enough, from 8 digits on. kNotFound; kInvalidArgument if several begin so;
-  // kFailedPrecondition for the caller's own. Again, for one that is revoked, it does nothing.
-  Result<Revoked> Revoke(const std::string& serial, const CertificateIdentity& by);
+  // kFailedPrecondition for `own`, the caller's. Again, for one that is revoked, it does nothing.
+  Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
   struct Page {
     std::vector<v1::CertificateRow> rows;

@@ -8,6 +8,10 @@ namespace outport::store {
 namespace {
 
 constexpr int64_t kMaxUploadSessions = 100000;
+constexpr uint64_t kLeastAuditFileBytes = 64 << 10;
+constexpr int64_t kMaxAuditFiles = 1000;
+constexpr int64_t kLeastAuditRows = 1000;
+constexpr int64_t kMaxAuditRows = 100'000'000;
 
 Config::Freshness ReadFreshness(Settings section) {
   Config::Freshness freshness;
@@ -20,6 +24,22 @@ Config::Freshness ReadFreshness(Settings section) {
       section.Choice("when_store_is_away", {"serve_stale", "refuse"}, "serve_stale");
   freshness.serve_stale = away == "serve_stale";
   return freshness;
+}
+
+Config::Audit ReadAudit(Settings section) {
+  Config::Audit audit;
+  audit.file = section.String("file", "");
+  if (!audit.file.empty() && !audit.file.is_absolute()) {
+    section.Complain("file", "must be an absolute path: /var/log/outport/audit.jsonl");
+  }
+  audit.max_size_bytes = section.Size("max_size", audit.max_size_bytes);
+  if (audit.max_size_bytes < kLeastAuditFileBytes) {
+    section.Complain("max_size", "must be at least 64KiB");
+  }
+  audit.keep = section.Integer("keep", audit.keep, 1, kMaxAuditFiles);
+  audit.keep_rows = section.Integer("keep_rows", audit.keep_rows, kLeastAuditRows, kMaxAuditRows);
+  audit.syslog = section.Bool("syslog", audit.syslog);
+  return audit;
 }
 
 Result<Config> ReadConfig(Settings settings) {
@@ -35,6 +55,7 @@ Result<Config> ReadConfig(Settings settings) {
       settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
+  config.audit = ReadAudit(settings.Section("audit"));
   Settings uploads = settings.Section("uploads");
   config.upload_sessions = static_cast<size_t>(uploads.Integer(
       "sessions", static_cast<int64_t>(config.upload_sessions), 1, kMaxUploadSessions));

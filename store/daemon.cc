@@ -14,6 +14,7 @@
 #include "registry/security/tls.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
+#include "store/audit_file.h"
 #include "store/figures.h"
 #include "store/fleet_server.h"
 #include "store/rows.h"
@@ -128,6 +129,7 @@ struct StoreDaemon final : Daemon {
   Uploads uploads;
   StoreRegistry registry;
   Figures figures;
+  AuditFile audit_file;
   NodeDirectory nodes;
   ReadBlob read_blob;
   FleetServer fleet;
@@ -163,6 +165,16 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                                            config.upload_idle)}}}),
       registry({content, uploads, disk, metrics, log}),
       figures(*opened.meta, *opened.blobs, disk, metrics),
+      audit_file({.meta = *opened.meta,
+                  .files = *files,
+                  .pool = disk,
+                  .metrics = metrics,
+                  .log = log,
+                  .path = config.AuditFile(),
+                  .max_size_bytes = config.audit.max_size_bytes,
+                  .keep = config.audit.keep,
+                  .keep_rows = static_cast<uint64_t>(config.audit.keep_rows),
+                  .syslog = config.audit.syslog ? kSyslogSocket : ""}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
       registry_server(
@@ -183,13 +195,17 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
                 opened.authority.server_chain},
       .access = {accounts, nodes, fleet_pool, clock, domain},
-      .enrollment = {accounts.invitations, fleet_pool, clock, metrics}};
+      .enrollment = {accounts.invitations, fleet_pool, clock, metrics},
+      .audit = {*opened.meta, directory, fleet_pool, domain}};
 }
 
 Result<void> StoreDaemon::Start() {
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(uploads.Load());
   TRY_VOID(accounts.follower.Load());
+  if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
+    return Error(opens.error()).Within("audit.file");
+  }
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));
@@ -210,6 +226,7 @@ void StoreDaemon::Run() {
   io.Start();
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
+  tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   registry_server.Start();
   operations.Start();
 }

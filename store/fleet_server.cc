@@ -36,6 +36,7 @@ FleetServer::FleetServer(Parts parts)
       admin_(std::move(parts.admin)),
       access_(std::move(parts.access)),
       enrollment_(parts.enrollment),
+      audit_(std::move(parts.audit)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
@@ -59,6 +60,7 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   builder.RegisterService(&admin_);
   builder.RegisterService(&access_);
   builder.RegisterService(&enrollment_);
+  builder.RegisterService(&audit_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

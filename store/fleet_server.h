@@ -7,6 +7,7 @@
 #include "registry/base/result.h"
 #include "store/access_service.h"
 #include "store/admin_service.h"
+#include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
 #include "store/push_service.h"
@@ -37,6 +38,7 @@ class FleetServer {
     AdminService::Parts admin;
     AccessService::Parts access;
     EnrollmentService::Parts enrollment;
+    AuditService::Parts audit;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
@@ -56,6 +58,7 @@ class FleetServer {
   AdminService admin_;
   AccessService access_;
   EnrollmentService enrollment_;
+  AuditService audit_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

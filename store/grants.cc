@@ -28,22 +28,24 @@ std::string Shown(const Records& records) {
 
 }  // namespace
 
-Grants::Grants(MetaStore& meta, Users& users, AccessFollower& follower, Log log)
-    : meta_(meta), users_(users), follower_(follower), log_(std::move(log)) {}
+Grants::Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Clock& clock, Log log)
+    : meta_(meta), users_(users), follower_(follower), clock_(clock), log_(std::move(log)) {}
 
-Result<uint64_t> Grants::Change(const Subject& subject, const Edit& edit, const std::string& what,
-                                const std::string& by) {
+Result<uint64_t> Grants::Change(const Subject& subject, const Edit& edit, const std::string& action,
+                                const Actor& by) {
   if (subject.kind == SubjectKind::kUser) {
     auto edit_row = [&](v1::UserRow& row) { return edit(*row.mutable_grants()); };
-    return users_.Update(subject.name, edit_row, what, by);
+    return users_.Update(subject.name, edit_row, action, by);
   }
   const std::string name = ToString(subject);
   const std::string key = keys::GrantsOf(name);
+  const Auditor auditor(by, clock_);
   auto change = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto row, LockRow<v1::GrantRow>(transaction, key));
     v1::Change change;
     v1::GrantRow& changed = *change.mutable_grants_set();
     if (row.has_value()) changed = *row;
+    const boost::json::value before = RowJson(row);
     changed.set_subject(name);
     TRY_VOID(edit(*changed.mutable_grants()));
     if (changed.grants().empty()) {
@@ -51,16 +53,20 @@ Result<uint64_t> Grants::Change(const Subject& subject, const Edit& edit, const 
     } else {
       TRY_VOID(WriteRow(transaction, key, changed));
     }
+    auditor.Add(transaction, action, "grant/" + name, before,
+                changed.grants().empty() ? boost::json::value() : RowJson(changed));
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, change));
   TRY_VOID(follower_.Follow(key));
-  log_.Info(what, {{"subject", name}, {"by", by}, {"sequence", position.sequence}});
+  log_.Info(
+      "grants changed",
+      {{"action", action}, {"subject", name}, {"by", by.name}, {"sequence", position.sequence}});
   return position.sequence;
 }
 
-Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const std::string& by) {
+Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const Actor& by) {
   TRY_VOID(CheckGrant(grant, subject.kind));
   auto add = [&](Records& records) -> Result<void> {
     if (FindGrant(records, grant) != records.end()) {
@@ -76,10 +82,10 @@ Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const s
     *records.Add() = rpc::ToRecord(grant);
     return {};
   };
-  return Change(subject, add, "grant added", by);
+  return Change(subject, add, "grant.add", by);
 }
 
-Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, const std::string& by) {
+Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, const Actor& by) {
   auto remove = [&](Records& records) -> Result<void> {
     const auto found = FindGrant(records, grant);
     if (found == records.end()) {
@@ -89,7 +95,7 @@ Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, cons
     records.erase(found);
     return {};
   };
-  return Change(subject, remove, "grant removed", by);
+  return Change(subject, remove, "grant.remove", by);
 }
 
 Result<Grants::Page> Grants::List(const std::string& after, size_t limit) const {

@@ -103,7 +103,9 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
   v1::StoreRow store;
   store.set_epoch(RandomHex(kEpochBytes));
   store.set_domain(options.domain);
-  auto name_store = [&store](MetaTransaction& transaction) {
+  const Auditor auditor(Actor::Store(), clock);
+  auto name_store = [&](MetaTransaction& transaction) {
+    auditor.Add(transaction, "store.init", "store", nullptr, RowJson(store));
     return WriteRow(transaction, keys::kStore, store);
   };
   TRY_VOID(Transact(*meta, name_store));

@@ -112,6 +112,7 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
   Caller caller{.user = sender.user(),
                 .certificate = sender.certificate(),
                 .address = sender.address(),
+                .node = node.name,
                 .request_id = request_id};
   co_return Admitted{node.name, *std::move(rights), std::move(caller), *std::move(repository),
                      std::move(place)};

@@ -40,9 +40,7 @@ Result<void> Check(const v1::UserRow& row) {
   TRY_VOID(CheckPasswordHash(row.password_hash()));
   if (row.grants().size() > kMaxGrants) return BadUser(row, "may have 100 grants of its own");
   for (const v1::Grant& record : row.grants()) {
-    std::string text;
-    for (const std::string& action : record.actions()) text += (text.empty() ? "" : ",") + action;
-    TRY(const Grant grant, ParseGrant(text + ":" + record.pattern()));
+    TRY(const Grant grant, rpc::ParseRecord(record));
     TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
   }
   if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in 100 groups");
@@ -58,13 +56,14 @@ Users::Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log 
     : meta_(meta), follower_(follower), clock_(clock), log_(std::move(log)) {}
 
 Result<uint64_t> Users::Committed(const std::string& name, const LogPosition& position,
-                                  const std::string& what, const std::string& by) {
+                                  const std::string& action, const Actor& by) {
   TRY_VOID(follower_.Follow(keys::User(name)));
-  log_.Info(what, {{"user", name}, {"by", by}, {"sequence", position.sequence}});
+  log_.Info("user changed",
+            {{"action", action}, {"user", name}, {"by", by.name}, {"sequence", position.sequence}});
   return position.sequence;
 }
 
-Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
+Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
   TRY_VOID(Check(row));
   if (row.grants().empty() && row.groups().empty()) {
     return BadUser(row,
@@ -75,6 +74,7 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
   entered.set_created_ms(ToUnixMillis(clock_.Wall()));
   v1::Change change;
   *change.mutable_user_set() = entered;
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::UserRow>(transaction, keys::User(name)));
     if (present.has_value()) {
@@ -84,44 +84,52 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
                        "'outportctl user remove' removes it"};
     }
     TRY_VOID(WriteRow(transaction, keys::User(name), entered));
+    auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(entered));
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, enter));
-  return Committed(name, position, "user added", by);
+  return Committed(name, position, "user.add", by);
 }
 
-Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const std::string& what,
-                               const std::string& by) {
+Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const std::string& action,
+                               const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
+  const Auditor auditor(by, clock_);
   auto update = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto row, LockRow<v1::UserRow>(transaction, keys::User(name)));
     if (!row.has_value()) return UnknownUser(name);
+    const boost::json::value before = RowJson(*row);
     TRY_VOID(edit(*row));
     TRY_VOID(Check(*row));
     TRY_VOID(WriteRow(transaction, keys::User(name), *row));
+    auditor.Add(transaction, action, "user/" + name, before, RowJson(*row));
     v1::Change change;
     *change.mutable_user_set() = *row;
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, update));
-  return Committed(name, position, what, by);
+  return Committed(name, position, action, by);
 }
 
-Result<uint64_t> Users::Remove(const std::string& name, const std::string& by) {
+Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
   v1::Change change;
   change.mutable_user_deleted()->set_name(name);
+  const Auditor auditor(by, clock_);
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
     if (!present.has_value()) return UnknownUser(name);
     TRY_VOID(transaction.Delete(keys::User(name)));
+    const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
+    auditor.Add(transaction, "user.remove", "user/" + name,
+                before.has_value() ? RowJson(*before) : nullptr, nullptr);
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, remove));
-  return Committed(name, position, "user removed", by);
+  return Committed(name, position, "user.remove", by);
 }
 
 Result<Users::Page> Users::List(const std::string& after, size_t limit) const {

@@ -10,6 +10,7 @@
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
 #include "store/access_follower.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -22,14 +23,14 @@ class Users {
   using Edit = std::function<Result<void>(v1::UserRow& row)>;
 
   // kAlreadyExists, kInvalidArgument (a bad name, grant or hash). Returns the change's sequence.
-  // `by` is for the log: the administrator.
-  Result<uint64_t> Add(const v1::UserRow& row, const std::string& by);
-  // Makes the row what `edit` makes of it. kNotFound; kInvalidArgument, as for Add. `what` is for
-  // the log: "user disabled".
-  Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& what,
-                          const std::string& by);
+  // `by` is for the audit log: the administrator.
+  Result<uint64_t> Add(const v1::UserRow& row, const Actor& by);
+  // Makes the row what `edit` makes of it. kNotFound; kInvalidArgument, as for Add. `action` is for
+  // the audit log: "user.disable".
+  Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
+                          const Actor& by);
   // kNotFound.
-  Result<uint64_t> Remove(const std::string& name, const std::string& by);
+  Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
   struct Page {
     std::vector<v1::UserRow> rows;
@@ -40,7 +41,7 @@ class Users {
 
  private:
   Result<uint64_t> Committed(const std::string& name, const LogPosition& position,
-                             const std::string& what, const std::string& by);
+                             const std::string& action, const Actor& by);
 
   MetaStore& meta_;
   AccessFollower& follower_;

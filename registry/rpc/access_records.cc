@@ -13,6 +13,12 @@ v1::Grant ToRecord(const Grant& grant) {
   return record;
 }
 
+Result<Grant> ParseRecord(const v1::Grant& record) {
+  std::string text;
+  for (const std::string& action : record.actions()) text += (text.empty() ? "" : ",") + action;
+  return ParseGrant(text + ":" + record.pattern());
+}
+
 Grant ToGrant(const v1::Grant& record) {
   constexpr std::array kActions = {Action::kPull, Action::kPush, Action::kDelete, Action::kAdmin};
   Grant grant{.actions = {}, .pattern = record.pattern()};

@@ -14,6 +14,8 @@
 namespace outport::rpc {
 
 v1::Grant ToRecord(const Grant& grant);
+// As strictly as ParseGrant reads it from a command line.
+Result<Grant> ParseRecord(const v1::Grant& record);
 // Actions that this version does not know are left out.
 Grant ToGrant(const v1::Grant& record);
 std::vector<Grant> ToGrants(const google::protobuf::RepeatedPtrField<v1::Grant>& records);

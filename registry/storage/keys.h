@@ -26,6 +26,9 @@
 //   intent/<object>                            [IntentRow]    a blob commit under way
 //   change/<sequence, 8 bytes big-endian>      hash and [Change], written by the commit
 //   head                                       the log's last position, written by the commit
+//   audit/<sequence, 8 bytes big-endian>       hash and JSON, written by the commit
+//   audit-head                                 that log's last position, written by the commit
+//   audit-file                                 [AuditFileRow] how far it was exported and trimmed
 //   user/<name>                                [UserRow]
 //   grant/<subject>                            [GrantRow]     of all subjects but users
 //   certificate/<issuer key id>/<serial>       [CertificateRow]
@@ -65,6 +68,7 @@ std::string Invitation(std::string_view secret_hash);
 std::string Cached(const Digest& digest);
 inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
+inline constexpr std::string_view kAuditFile = "audit-file";
 
 // Prefixes of scans.
 inline constexpr std::string_view kRepositories = "repository/";

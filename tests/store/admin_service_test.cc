@@ -105,7 +105,7 @@ TEST_F(AdminServiceTest, UsersAreAddedListedAndRemoved) {
 
 TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
   for (const char* name : {"a", "b", "c", "d", "e"}) {
-    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), "admin").has_value());
+    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), kAdmin).has_value());
   }
   std::string seen;
   v1::ListUsersRequest request;
@@ -120,7 +120,7 @@ TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
 }
 
 TEST_F(AdminServiceTest, StatusTellsOfStoreAndNodes) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
+  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::EnrollRequest enroll;
   enroll.set_secret(Invite("eu").secret);
   enroll.set_identity_request(*pki::CreateRequest(pki::CreatePrivateKey()));

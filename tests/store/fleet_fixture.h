@@ -18,6 +18,7 @@
 #include "store/accounts.h"
 #include "store/admin_profile.h"
 #include "store/admin_service.h"
+#include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
 
@@ -37,6 +38,8 @@ class ShiftedClock final : public Clock {
  private:
   std::atomic<std::chrono::seconds> shift_{std::chrono::seconds(0)};
 };
+
+inline const Actor kAdmin = Actor::Administrator("admin");
 
 // A folder that is gone with the test.
 class TemporaryFolder {
@@ -98,6 +101,7 @@ class FleetFixture : public AccountsFixture {
     builder.RegisterService(&admin_);
     builder.RegisterService(&access_);
     builder.RegisterService(&enrollment_);
+    builder.RegisterService(&audit_);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }
@@ -121,7 +125,7 @@ class FleetFixture : public AccountsFixture {
 
   // An invitation's token, with the address at which the test's store listens.
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {}) {
-    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, "admin");
+    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, kAdmin);
     InvitationToken token = *InvitationToken::Decode(invitation.token);
     token.store_address = address_;
     return token;
@@ -134,6 +138,7 @@ class FleetFixture : public AccountsFixture {
                        folder_.path(), 1000, files_.server_chain}};
   AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
   EnrollmentService enrollment_{{accounts_.invitations, pool_, clock_, metrics_}};
+  AuditService audit_{{*meta_, directory_, pool_, "outport"}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -43,6 +43,7 @@ class FleetServerTest : public AccountsFixture {
                                      "1.2.3", folder_.path(), 1000, files_.server_chain},
                            .access = {accounts_, nodes_, pool_, clock_, "outport"},
                            .enrollment = {accounts_.invitations, pool_, clock_, metrics_},
+                           .audit = {*meta_, directory_, pool_, "outport"},
                            .limits = limits});
     ASSERT_TRUE(server_->Start("127.0.0.1:0", files_).has_value());
   }
