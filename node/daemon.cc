@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/access_standing.h"
 #include "node/credentials.h"
 #include "node/mirror.h"
 #include "node/sync_client.h"
@@ -98,7 +99,8 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       authenticator(*directory, passwords, clock, metrics, {}),
       registry_server({.listen = config.registry_listen},
                       {io.executor(), opened.credentials.server, mirror.registry(), *directory,
-                       authenticator, clock, metrics, log}),
+                       authenticator, clock, metrics, log,
+                       [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
@@ -177,6 +179,9 @@ Readiness NodeDaemon::Ready() const {
   }
   const auto age = freshness.Staleness();
   const v1::FreshnessPolicy policy = replica->policy();
+  if (const Result<void> standing = CheckStanding(policy, age); !standing.has_value()) {
+    readiness.reasons.push_back(standing.error().message);
+  }
   if (replica->position().epoch().empty()) {
     readiness.reasons.push_back("this node has no snapshot of the store at " + config.store +
                                 " yet");

@@ -72,6 +72,7 @@ grpc::ServerUnaryReactor* AccessService::UpdateUser(grpc::CallbackServerContext*
                                                     v1::ChangedResponse* response) {
   auto serve = [this, request](const Administrator& by) -> Result<v1::ChangedResponse> {
     auto edit = [request](v1::UserRow& row) -> Result<void> {
+      if (request->has_password_hash()) TRY_VOID(RequireOwn(row));
       Edit(*request, row);
       return {};
     };

@@ -18,6 +18,7 @@ v1::UserInfo Describe(const v1::UserRow& row, bool with_hash) {
   info.set_expires_ms(row.expires_ms());
   *info.mutable_only_from() = row.only_from();
   info.set_disabled(row.disabled());
+  info.set_source(row.source());
   if (with_hash) info.set_password_hash(row.password_hash());
   return info;
 }

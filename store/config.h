@@ -26,6 +26,15 @@ struct Config {
   };
   Freshness freshness;
 
+  struct Access {
+    // How long a node lets clients in without knowing whose access was taken away.
+    std::chrono::milliseconds max_revocation_age{std::chrono::hours(24)};
+    bool serve_beyond_it = false;         // else nodes refuse everybody then
+    std::filesystem::path htpasswd_file;  // its users count beside the fleet's; empty: none
+    std::string htpasswd_group = "htpasswd";
+  };
+  Access access;
+
   struct Audit {
     std::filesystem::path file;  // empty: DATA/audit/audit.jsonl
     uint64_t max_size_bytes = 64 << 20;

@@ -17,6 +17,7 @@
 #include "store/audit_file.h"
 #include "store/figures.h"
 #include "store/fleet_server.h"
+#include "store/htpasswd_users.h"
 #include "store/rows.h"
 #include "store/store_registry.h"
 
@@ -31,11 +32,14 @@ constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::days kRenewalNotice{30};
 
-v1::FreshnessPolicy PolicyOf(const Config::Freshness& freshness) {
+v1::FreshnessPolicy PolicyOf(const Config& config) {
+  const Config::Freshness& freshness = config.freshness;
   v1::FreshnessPolicy policy;
   policy.set_max_staleness_ms(freshness.max_staleness.count());
   policy.set_stale_if_error_ms(freshness.stale_if_error.count());
   policy.set_serve_stale(freshness.serve_stale);
+  policy.set_max_revocation_age_ms(config.access.max_revocation_age.count());
+  policy.set_serve_beyond_revocation_age(config.access.serve_beyond_it);
   return policy;
 }
 
@@ -130,6 +134,7 @@ struct StoreDaemon final : Daemon {
   StoreRegistry registry;
   Figures figures;
   AuditFile audit_file;
+  HtpasswdUsers htpasswd_users;
   NodeDirectory nodes;
   ReadBlob read_blob;
   FleetServer fleet;
@@ -175,6 +180,12 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                   .keep = config.audit.keep,
                   .keep_rows = static_cast<uint64_t>(config.audit.keep_rows),
                   .syslog = config.audit.syslog ? kSyslogSocket : ""}),
+      htpasswd_users({.users = accounts.users,
+                      .pool = disk,
+                      .metrics = metrics,
+                      .log = log,
+                      .file = config.access.htpasswd_file,
+                      .group = config.access.htpasswd_group}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
       registry_server(
@@ -188,7 +199,7 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   const std::string& epoch = opened.store.epoch();
   return FleetServer::Parts{
       .replication = {*opened.meta, directory, read_blob, fleet_pool, tasks, nodes, clock, metrics,
-                      log, epoch, domain, PolicyOf(config.freshness)},
+                      log, epoch, domain, PolicyOf(config)},
       .push = {*opened.meta, registry, directory, authenticator, clock, fleet_pool, tasks, metrics,
                log, epoch, domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
@@ -205,6 +216,9 @@ Result<void> StoreDaemon::Start() {
   TRY_VOID(accounts.follower.Load());
   if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
     return Error(opens.error()).Within("audit.file");
+  }
+  if (const Result<void> follows = htpasswd_users.Follow(); !follows.has_value()) {
+    return Error(follows.error()).Within("access.htpasswd_file");
   }
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
@@ -227,6 +241,9 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
+  if (!config.access.htpasswd_file.empty()) {
+    tasks.Spawn([this] { return htpasswd_users.FollowUntilCancelled(); });
+  }
   registry_server.Start();
   operations.Start();
 }
@@ -283,6 +300,8 @@ Result<void> CheckStore(const Config& config) {
   // The domain stands in the metadata, which a running store has open; no file depends on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
   TRY(const auto tls, MakeTls(config, authority));
+  const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
+  if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
   return {};
 }
 

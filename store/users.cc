@@ -52,6 +52,14 @@ Result<void> Check(const v1::UserRow& row) {
 
 }  // namespace
 
+Result<void> RequireOwn(const v1::UserRow& row) {
+  if (row.source().empty()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "user '" + row.name() + "' and its password stand in " + row.source() +
+                   ", which the store follows: change it there ('outportctl user disable' works "
+                   "here)"};
+}
+
 Users::Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log)
     : meta_(meta), follower_(follower), clock_(clock), log_(std::move(log)) {}
 
@@ -121,8 +129,9 @@ Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
     if (!present.has_value()) return UnknownUser(name);
-    TRY_VOID(transaction.Delete(keys::User(name)));
     const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
+    if (before.has_value() && by.kind != Actor::Store().kind) TRY_VOID(RequireOwn(*before));
+    TRY_VOID(transaction.Delete(keys::User(name)));
     auditor.Add(transaction, "user.remove", "user/" + name,
                 before.has_value() ? RowJson(*before) : nullptr, nullptr);
     AppendChange(transaction, change);

@@ -14,6 +14,9 @@
 
 namespace outport::store {
 
+// kFailedPrecondition, with what to do, for a user that follows an htpasswd file.
+Result<void> RequireOwn(const v1::UserRow& row);
+
 // The users' rows. The directory that answers from memory has followed when a change returns. Safe
 // for several threads; blocks.
 class Users {
@@ -29,7 +32,7 @@ class Users {
   // the audit log: "user.disable".
   Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
                           const Actor& by);
-  // kNotFound.
+  // kNotFound; kFailedPrecondition for a user of the htpasswd file, unless the store does it.
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
   struct Page {
