@@ -118,9 +118,10 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   const Lists lists;
   const Visible all([](const RepositoryName&) { return true; });
-  User narrow{.name = "narrow", .password_hash = {}, .grants = {}};
-  narrow.grants.push_back({.actions = {Action::kPull}, .pattern = "team/app099999"});
-  const Visible one = VisibleTo(narrow);
+  const auto narrow = std::make_shared<const std::vector<Grant>>(
+      1, Grant{.actions = {Action::kPull}, .pattern = "team/app099999"});
+  const Visible one =
+      VisibleTo(Rights("narrow", false, {{{SubjectKind::kUser, "narrow"}, narrow}}));
   const std::vector<std::string> names = {"percent_before", "items"};
   benchmark::RegisterBenchmark("tags", [&](auto& state) { PageOfTags(state, lists); })
       ->ArgNames(names)

@@ -179,6 +179,8 @@ void AddCertificateCommands(CLI::App& app, Invocation& invocation) {
 
   CLI::App* list = family->add_subcommand("list", "List the certificates that were issued");
   list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
+
+  AddRevokeCommand(*family, invocation);
 }
 
 }  // namespace outport::control

@@ -39,8 +39,15 @@ struct Invocation {
 
 // Each adds a family of commands to `app`. `app` and `invocation` outlive the run.
 void AddUserCommands(CLI::App& app, Invocation& invocation);
+void AddGrantCommands(CLI::App& app, Invocation& invocation);
 void AddCertificateCommands(CLI::App& app, Invocation& invocation);
+void AddWaitCommand(CLI::App& app, Invocation& invocation);
 void AddNodeCommands(CLI::App& app, Invocation& invocation);
+void AddAuditCommands(CLI::App& app, Invocation& invocation);
 void AddStatusCommand(CLI::App& app, Invocation& invocation);
+
+// Each adds one command to a family.
+void AddGroupsCommand(CLI::App& family, Invocation& invocation);
+void AddRevokeCommand(CLI::App& family, Invocation& invocation);
 
 }  // namespace outport::control

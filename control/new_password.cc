@@ -5,13 +5,17 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <ostream>
+
+#include "registry/base/bytes.h"
 
 namespace outport::control {
 namespace {
 
 constexpr size_t kMaxLineBytes = 1024;
+constexpr size_t kGeneratedLetters = 24;
 
 // Switches a terminal's echo off, and on again whatever happens: an interrupt ends the reading
 // instead of the program.
@@ -82,6 +86,19 @@ Result<std::string> ReadNewPassword(int input, std::ostream& prompts) {
   OPENSSL_cleanse(first.data(), first.size());
   return Error{ErrorCode::kInvalidArgument,
                same ? "the password is empty" : "the two passwords differ; nothing was changed"};
+}
+
+std::string GeneratePassword() {
+  constexpr std::string_view kAlphabet = "abcdefghjkmnpqrstvwxyz0123456789";
+  static_assert(kAlphabet.size() == 32);
+  std::array<std::byte, kGeneratedLetters> random{};
+  FillRandom(random);
+  std::string password;
+  for (const std::byte byte : random) {
+    password += kAlphabet[std::to_integer<size_t>(byte) % kAlphabet.size()];
+  }
+  OPENSSL_cleanse(random.data(), random.size());
+  return password;
 }
 
 }  // namespace outport::control

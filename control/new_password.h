@@ -12,4 +12,7 @@ namespace outport::control {
 // kCancelled after an interrupt, with the terminal as it was.
 Result<std::string> ReadNewPassword(int input, std::ostream& prompts);
 
+// One that nobody guesses: 120 random bits as 24 letters and digits, without those that look alike.
+std::string GeneratePassword();
+
 }  // namespace outport::control

@@ -24,7 +24,7 @@ void LetOptionsFallThrough(CLI::App& app) {
 int Run(int argc, const char* const* argv, Streams streams) {
   Invocation invocation(streams);
   CLI::App app(
-      "outportctl runs a fleet of Outport: users, certificates and nodes.\n"
+      "outportctl runs a fleet of Outport: users, grants, certificates and nodes.\n"
       "It talks to the store's fleet port with an administrator's certificate, which stands in a\n"
       "profile: a folder with outportctl.yml, ca.crt, admin.crt and admin.key.",
       "outportctl");
@@ -36,9 +36,12 @@ int Run(int argc, const char* const* argv, Streams streams) {
       ->capture_default_str();
   app.require_subcommand(1);
   AddUserCommands(app, invocation);
+  AddGrantCommands(app, invocation);
   AddCertificateCommands(app, invocation);
   AddNodeCommands(app, invocation);
+  AddAuditCommands(app, invocation);
   AddStatusCommand(app, invocation);
+  AddWaitCommand(app, invocation);
   LetOptionsFallThrough(app);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 #include "control/store_client.h"
 
+#include "registry/base/bytes.h"
 #include "registry/rpc/status.h"
 
 namespace outport::control {
@@ -32,7 +33,8 @@ std::string CauseAndMend(const std::string& message, const Profile& profile) {
 
 StoreClient::StoreClient(Profile profile)
     : profile_(std::move(profile)),
-      stub_(v1::Admin::NewStub(rpc::Dial(profile_.store, profile_.identity))) {}
+      channel_(rpc::Dial(profile_.store, profile_.identity)),
+      request_id_(RandomHex(8)) {}
 
 Error StoreClient::Explain(const grpc::Status& status, const std::string& operation) const {
   Error error = rpc::FromStatus(status, operation);

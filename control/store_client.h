@@ -18,15 +18,17 @@ class StoreClient {
  public:
   explicit StoreClient(Profile profile);
 
-  // client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user 'ci'")
+  // client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user 'ci'"): a method of any
+  // of the store's services.
   // Errors that are not the store's own say what may be wrong with the connection.
-  template <class Request, class Response>
-  Result<void> Call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                            Response*),
+  template <class Stub, class Request, class Response>
+  Result<void> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response& response, const std::string& operation) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kDeadline);
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    context.AddMetadata(rpc::kRequestIdKey, request_id_);
+    Stub stub(channel_);
+    const grpc::Status status = (stub.*method)(&context, request, &response);
     if (status.ok()) return {};
     return Explain(status, operation);
   }
@@ -38,7 +40,8 @@ class StoreClient {
   Error Explain(const grpc::Status& status, const std::string& operation) const;
 
   Profile profile_;
-  std::unique_ptr<v1::Admin::Stub> stub_;
+  std::shared_ptr<grpc::Channel> channel_;  // shared with the stubs
+  std::string request_id_;                  // of this run, for the audit log
 };
 
 // Calls `one_page(page, next)` until the last page has come.

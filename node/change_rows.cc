@@ -2,8 +2,6 @@
 
 #include <openssl/evp.h>
 
-#include <array>
-
 #include "registry/storage/keys.h"
 
 namespace outport::node {
@@ -73,6 +71,16 @@ Result<std::optional<RowChange>> Convert(const v1::Change& change) {
                        false};
     case v1::Change::kUserDeleted:
       return RowChange{keys::User(change.user_deleted().name()), std::nullopt, false};
+    case v1::Change::kGrantsSet: {
+      const v1::GrantRow& row = change.grants_set();
+      RowChange at{keys::GrantsOf(row.subject()), std::nullopt, false};
+      if (!row.grants().empty()) at.value = row.SerializeAsString();
+      return at;
+    }
+    case v1::Change::kRevoked:
+      return RowChange{
+          keys::Revocation(change.revoked().issuer_key_id(), change.revoked().serial()),
+          change.revoked().SerializeAsString(), false};
     case v1::Change::KIND_NOT_SET:
       break;
   }
@@ -87,21 +95,6 @@ Result<std::optional<RowChange>> ToRowChange(const v1::Change& change) {
     return Error{ErrorCode::kCorrupt, "applying a change of the store: " + row.error().message};
   }
   return row;
-}
-
-User ToUser(const v1::UserRow& row) {
-  constexpr std::array kActions = {Action::kPull, Action::kPush, Action::kDelete, Action::kAdmin};
-  User user{.name = row.name(), .password_hash = row.password_hash(), .grants = {}};
-  for (const v1::Grant& granted : row.grants()) {
-    Grant grant{.actions = {}, .pattern = granted.pattern()};
-    for (const std::string& name : granted.actions()) {
-      for (const Action action : kActions) {
-        if (ToString(action) == name) grant.actions.insert(action);
-      }
-    }
-    user.grants.push_back(std::move(grant));
-  }
-  return user;
 }
 
 std::string NextHash(const std::string& hash, const std::string& record) {

@@ -5,7 +5,6 @@
 
 #include "outport/v1/record.pb.h"
 #include "registry/base/result.h"
-#include "registry/security/user.h"
 
 namespace outport::node {
 
@@ -13,15 +12,13 @@ namespace outport::node {
 struct RowChange {
   std::string key;
   std::optional<std::string> value;  // nullopt: the row goes
-  // Users are the node's own rows, not a generation's: they apply at once, also in a snapshot.
+  // Users, grants and revocations are the node's own rows, not a generation's: they apply at once,
+  // also in a snapshot.
   bool in_generation = true;
 };
 
 // nullopt for a kind that this version does not know. kCorrupt for a name or digest that is none.
 Result<std::optional<RowChange>> ToRowChange(const v1::Change& change);
-
-// Actions that this version does not know are left out.
-User ToUser(const v1::UserRow& row);
 
 // The log's running hash after `record`: SHA-256 of the hash before it and the record.
 std::string NextHash(const std::string& hash, const std::string& record);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/access_standing.h"
 #include "node/credentials.h"
 #include "node/mirror.h"
 #include "node/sync_client.h"
@@ -46,7 +47,7 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
 // Members in the order of their dependence: what is above outlives what is below.
 struct NodeDaemon final : Daemon {
   NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
-             std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r, std::string version);
+             std::unique_ptr<AccessDirectory> d, std::unique_ptr<Replica> r, std::string version);
 
   Result<void> Start();
   void Run();
@@ -68,7 +69,7 @@ struct NodeDaemon final : Daemon {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks;
 
-  const std::unique_ptr<UserDirectory> users;
+  const std::unique_ptr<AccessDirectory> directory;
   const std::unique_ptr<Replica> replica;
   Freshness freshness;
   SyncClient sync;
@@ -80,7 +81,7 @@ struct NodeDaemon final : Daemon {
 };
 
 NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
-                       std::unique_ptr<UserDirectory> u, std::unique_ptr<Replica> r,
+                       std::unique_ptr<AccessDirectory> d, std::unique_ptr<Replica> r,
                        std::string version)
     : config(c),
       log(l),
@@ -89,16 +90,17 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       channel(rpc::Dial(config.store, opened.credentials.identity)),
       io(log),
       tasks(io.executor(), log),
-      users(std::move(u)),
+      directory(std::move(d)),
       replica(std::move(r)),
       freshness(clock, replica->proven_ms()),
       sync({channel, *replica, freshness, sync_pool, tasks, clock, metrics, log,
             std::move(version)}),
       mirror(MirrorParts()),
-      authenticator(*users, passwords, clock, metrics, {}),
+      authenticator(*directory, passwords, clock, metrics, {}),
       registry_server({.listen = config.registry_listen},
-                      {io.executor(), opened.credentials.server, mirror.registry(), authenticator,
-                       metrics, log}),
+                      {io.executor(), opened.credentials.server, mirror.registry(), *directory,
+                       authenticator, clock, metrics, log,
+                       [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
@@ -177,6 +179,9 @@ Readiness NodeDaemon::Ready() const {
   }
   const auto age = freshness.Staleness();
   const v1::FreshnessPolicy policy = replica->policy();
+  if (const Result<void> standing = CheckStanding(policy, age); !standing.has_value()) {
+    readiness.reasons.push_back(standing.error().message);
+  }
   if (replica->position().epoch().empty()) {
     readiness.reasons.push_back("this node has no snapshot of the store at " + config.store +
                                 " yet");
@@ -202,10 +207,10 @@ Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::strin
   const Log log = Log::ToStandardError(config.log_level);
   auto files = std::make_unique<PosixFileSystem>();
   TRY(Opened opened, Open(config, *files, log));
-  auto users = std::make_unique<UserDirectory>();
-  TRY(auto replica, Replica::Open(*opened.meta, *users));
+  auto directory = std::make_unique<AccessDirectory>();
+  TRY(auto replica, Replica::Open(*opened.meta, *directory));
   auto daemon = std::make_unique<NodeDaemon>(config, log, std::move(files), std::move(opened),
-                                             std::move(users), std::move(replica), version);
+                                             std::move(directory), std::move(replica), version);
   TRY_VOID(daemon->Start());
   return daemon;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "node/change_rows.h"
+#include "registry/rpc/access_records.h"
 #include "registry/storage/keys.h"
 
 namespace outport::node {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::string_view kGenerations = "g/";
 constexpr size_t kGarbageStep = 1000;
+constexpr size_t kAccessPage = 1000;
 
 Error Unreadable(std::string_view key) {
   return Error{ErrorCode::kCorrupt,
@@ -65,32 +67,21 @@ v1::Position PositionOf(const v1::ReplicaRow& row) {
   return position;
 }
 
-Replica::Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row)
-    : meta_(meta), users_(users), row_(std::move(row)), contents_(meta) {}
+Replica::Replica(MetaStore& meta, AccessDirectory& directory, v1::ReplicaRow row)
+    : meta_(meta), directory_(directory), row_(std::move(row)), contents_(meta) {}
 
-Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, UserDirectory& users) {
+Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, AccessDirectory& directory) {
   v1::ReplicaRow row;
   TRY(const auto value, meta.Get(keys::kReplica));
   if (value.has_value() && !row.ParseFromString(*value)) return Unreadable(keys::kReplica);
-  std::unique_ptr<Replica> replica(new Replica(meta, users, std::move(row)));
-  TRY_VOID(replica->LoadUsers());
+  std::unique_ptr<Replica> replica(new Replica(meta, directory, std::move(row)));
+  TRY_VOID(replica->LoadAccess());
   return replica;
 }
 
-Result<void> Replica::LoadUsers() {
-  std::vector<User> users;
-  ScanRange range{.prefix = std::string(keys::kUsers), .after = "", .limit = 1000};
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
-    for (const KeyValue& row : rows) {
-      v1::UserRow user;
-      if (!user.ParseFromString(row.value)) return Unreadable(row.key);
-      users.push_back(ToUser(user));
-    }
-    if (rows.size() < range.limit) break;
-    range.after = rows.back().key;
-  }
-  users_.ReplaceAll(std::move(users));
+Result<void> Replica::LoadAccess() {
+  TRY(AccessDirectory::Contents contents, rpc::ReadAccess(meta_));
+  directory_.ReplaceAll(std::move(contents));
   return {};
 }
 
@@ -182,11 +173,6 @@ Result<void> Replica::RecordProof(int64_t proven_ms) {
   return {};
 }
 
-void Replica::UpdateDirectory(const v1::Change& change) {
-  if (change.has_user_set()) users_.Set(ToUser(change.user_set()));
-  if (change.has_user_deleted()) users_.Remove(change.user_deleted().name());
-}
-
 Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
   v1::ReplicaRow row = FollowedRow();
   TRY_VOID(CheckFollows(batch, row));
@@ -199,7 +185,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
   row.set_sequence(batch.to());
   row.set_hash(batch.hash());
   TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
-  for (const v1::Change& change : batch.changes()) UpdateDirectory(change);
+  for (const v1::Change& change : batch.changes()) rpc::Apply(change, directory_);
   return CommitOrFollow(*transaction, row);
 }
 
@@ -217,18 +203,20 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     TRY(const uint64_t generation, FreeGeneration());
     shadow_ = Shadow{generation, {}, false};
   }
-  const bool users_were_done = shadow_->users_done;
+  const bool access_was_done = shadow_->access_done;
   const auto transaction = meta_.Begin();
   for (const v1::Change& change : part.rows()) {
-    if (change.has_user_set()) {
-      shadow_->users.push_back(change.user_set());
+    if (rpc::IsAboutAccess(change)) {
+      // At once, as far as it shuts out; what it replaces is known only when all of it is here.
+      if (change.has_revoked()) rpc::Apply(change, directory_);
+      shadow_->access.push_back(change);
       continue;
     }
-    if (!shadow_->users_done) TRY_VOID(ReplaceUsers(*transaction));
+    if (!shadow_->access_done) TRY_VOID(ReplaceAccess(*transaction));
     TRY(const std::optional<RowChange> row_change, ToRowChange(change));
     if (row_change.has_value()) TRY_VOID(Write(*transaction, shadow_->generation, *row_change));
   }
-  if (part.last() && !shadow_->users_done) TRY_VOID(ReplaceUsers(*transaction));
+  if (part.last() && !shadow_->access_done) TRY_VOID(ReplaceAccess(*transaction));
   v1::ReplicaRow row = FollowedRow();
   if (part.last()) {
     row.set_epoch(part.position().epoch());
@@ -237,11 +225,11 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     row.set_generation(shadow_->generation);
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
-  if (shadow_->users_done && !users_were_done) {
-    std::vector<User> users;
-    for (const v1::UserRow& user : shadow_->users) users.push_back(ToUser(user));
-    users_.ReplaceAll(std::move(users));
-    shadow_->users.clear();
+  if (shadow_->access_done && !access_was_done) {
+    AccessDirectory::Contents contents;
+    for (const v1::Change& change : shadow_->access) rpc::Apply(change, contents);
+    directory_.ReplaceAll(std::move(contents));
+    shadow_->access.clear();
   }
   TRY_VOID(CommitOrFollow(*transaction, part.last() ? std::optional(row) : std::nullopt));
   if (part.last()) {
@@ -251,22 +239,26 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   return {};
 }
 
-Result<void> Replica::ReplaceUsers(MetaTransaction& transaction) {
+Result<void> Replica::ReplaceAccess(MetaTransaction& transaction) {
   std::set<std::string> kept;
-  for (const v1::UserRow& user : shadow_->users) {
-    kept.insert(keys::User(user.name()));
-    TRY_VOID(transaction.Put(keys::User(user.name()), user.SerializeAsString()));
+  for (const v1::Change& change : shadow_->access) {
+    TRY(const std::optional<RowChange> row, ToRowChange(change));
+    if (!row.has_value()) continue;
+    kept.insert(row->key);
+    TRY_VOID(Write(transaction, shadow_->generation, *row));
   }
-  ScanRange range{.prefix = std::string(keys::kUsers), .after = "", .limit = 1000};
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, transaction.Scan(range));
-    for (const KeyValue& row : rows) {
-      if (!kept.contains(row.key)) TRY_VOID(transaction.Delete(row.key));
+  for (const std::string_view prefix : rpc::kAccessRows) {
+    ScanRange range{.prefix = std::string(prefix), .limit = kAccessPage};
+    for (bool more = true; more;) {
+      TRY(const std::vector<KeyValue> rows, transaction.Scan(range));
+      for (const KeyValue& row : rows) {
+        if (!kept.contains(row.key)) TRY_VOID(transaction.Delete(row.key));
+        range.after = row.key;
+      }
+      more = rows.size() == range.limit;
     }
-    if (rows.size() < range.limit) break;
-    range.after = rows.back().key;
   }
-  shadow_->users_done = true;
+  shadow_->access_done = true;
   return {};
 }
 

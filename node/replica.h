@@ -9,7 +9,7 @@
 #include "outport/v1/replication.pb.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
-#include "registry/security/user.h"
+#include "registry/security/access_directory.h"
 #include "registry/storage/meta_store.h"
 
 namespace outport::node {
@@ -17,24 +17,25 @@ namespace outport::node {
 // The node's copy of the store's rows, at one point of the store's log.
 //
 //   g/<generation, 16 hex>/<key of the store's layout>   rows; one generation serves
-//   user/<name>                                          users, of no generation
+//   user/<name>, grant/<subject>, revocation/<…>         who may do what, of no generation
 //   replica                                              [ReplicaRow]: what serves, and the point
 //
 // A batch and its point are one synced commit. A snapshot is written beside the serving generation
 // and takes its place in one commit; a crash before leaves the older one serving. Generations that
-// do not serve are removed in steps. Users apply at once and are mirrored to the UserDirectory.
+// do not serve are removed in steps. Who may do what applies at once and is mirrored to the
+// AccessDirectory.
 //
 // Where the metadata takes no writes any more (a full disk), rows and position() stay as they are,
-// and grow old; users are followed in the UserDirectory all the same: who was removed stays out.
+// and grow old; the AccessDirectory follows all the same: who was shut out stays out.
 //
 // The accessors are safe for all threads and do not block; the others block, one call at a time.
 class Replica {
  public:
-  // Loads the point and the users. `users` outlives the replica.
-  static Result<std::unique_ptr<Replica>> Open(MetaStore& meta, UserDirectory& users);
+  // Loads the point and who may do what. `directory` outlives the replica.
+  static Result<std::unique_ptr<Replica>> Open(MetaStore& meta, AccessDirectory& directory);
 
   v1::Position position() const;  // an empty epoch: nothing was ever applied
-  // Up to where the log was taken: beyond position() for the users alone.
+  // Up to where the log was taken: beyond position() for the directory alone.
   v1::Position followed() const;
   v1::FreshnessPolicy policy() const;
   uint64_t generation() const;
@@ -66,10 +67,10 @@ class Replica {
  private:
   struct Shadow {
     uint64_t generation = 0;
-    std::vector<v1::UserRow> users;
-    bool users_done = false;
+    std::vector<v1::Change> access;  // who may do what; before all other rows
+    bool access_done = false;
   };
-  Replica(MetaStore& meta, UserDirectory& users, v1::ReplicaRow row);
+  Replica(MetaStore& meta, AccessDirectory& directory, v1::ReplicaRow row);
 
   v1::ReplicaRow Row() const;
   v1::ReplicaRow FollowedRow() const;
@@ -77,13 +78,12 @@ class Replica {
   // Commits, and then shows `row`; or, where the metadata is read-only, only follows it.
   Result<void> CommitOrFollow(MetaTransaction& transaction,
                               const std::optional<v1::ReplicaRow>& row);
-  Result<void> LoadUsers();
+  Result<void> LoadAccess();
   Result<uint64_t> FreeGeneration() const;
-  Result<void> ReplaceUsers(MetaTransaction& transaction);
-  void UpdateDirectory(const v1::Change& change);
+  Result<void> ReplaceAccess(MetaTransaction& transaction);
 
   MetaStore& meta_;
-  UserDirectory& users_;
+  AccessDirectory& directory_;
   Notifier moved_;
   Notifier left_behind_;
   mutable Mutex mutex_;

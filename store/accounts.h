@@ -2,10 +2,12 @@
 
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
+#include "registry/security/access_directory.h"
 #include "registry/security/pki.h"
-#include "registry/security/user.h"
 #include "registry/storage/meta_store.h"
+#include "store/access_follower.h"
 #include "store/certificates.h"
+#include "store/grants.h"
 #include "store/invitations.h"
 #include "store/users.h"
 
@@ -16,18 +18,22 @@ namespace outport::store {
 struct Accounts {
   struct Parts {
     MetaStore& meta;
-    UserDirectory& directory;  // follows the users' rows
+    AccessDirectory& directory;  // follows the rows
     const Clock& clock;
     Log log;
     pki::Authority authority;
     std::string fleet_address;  // host:port that invitations carry
   };
   explicit Accounts(const Parts& parts)
-      : users(parts.meta, parts.directory, parts.clock, parts.log),
-        certificates(parts.meta, parts.authority, parts.clock, parts.log),
+      : follower(parts.meta, parts.directory),
+        users(parts.meta, follower, parts.clock, parts.log),
+        grants(parts.meta, users, follower, parts.clock, parts.log),
+        certificates(parts.meta, parts.authority, follower, parts.clock, parts.log),
         invitations(parts.meta, parts.authority, parts.fleet_address, parts.clock, parts.log) {}
 
-  Users users;  // users.Load() fills the directory at start
+  AccessFollower follower;  // its Load() fills the directory at start
+  Users users;
+  Grants grants;
   Certificates certificates;
   Invitations invitations;
 };

@@ -17,7 +17,8 @@ Result<void> CreateAdminProfile(FileSystem& files, const std::filesystem::path& 
   const std::string key = pki::CreatePrivateKey();
   TRY(const std::string request, pki::CreateRequest(key));
   TRY(const Certificates::Issued issued,
-      certificates.Issue(Role::kAdmin, name, request, 0, "outport-store init"));
+      certificates.Issue(Role::kAdmin, name, request, 0,
+                         Actor{.kind = "store", .name = "outport-store init"}));
   const Result<void> made = files.CreateDirectories(folder);
   if (!made.has_value()) {
     return Error{made.error().code, made.error().message + "; choose another --admin-out"};

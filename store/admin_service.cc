@@ -1,26 +1,25 @@
 #include "store/admin_service.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
+#include "store/administrator.h"
+#include "store/pages.h"
 
 namespace outport::store {
 namespace {
 
-constexpr size_t kDefaultPage = 100;
-constexpr size_t kMaxPageOfRows = 1000;
-
-size_t LimitOf(const v1::PageOf& page) {
-  return page.limit() == 0 ? kDefaultPage : std::min<size_t>(page.limit(), kMaxPageOfRows);
-}
-
-v1::UserInfo Describe(const v1::UserRow& row) {
+v1::UserInfo Describe(const v1::UserRow& row, bool with_hash) {
   v1::UserInfo info;
   info.set_name(row.name());
   *info.mutable_grants() = row.grants();
   info.set_created_ms(row.created_ms());
+  *info.mutable_groups() = row.groups();
+  info.set_expires_ms(row.expires_ms());
+  *info.mutable_only_from() = row.only_from();
+  info.set_disabled(row.disabled());
+  info.set_source(row.source());
+  if (with_hash) info.set_password_hash(row.password_hash());
   return info;
 }
 
@@ -32,10 +31,11 @@ AdminService::~AdminService() = default;
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* context,
                                                    Response* response, Serve serve) {
-  const auto caller = rpc::RequireRole(*context, parts_.domain, Role::kAdmin);
+  const auto caller =
+      RequireAdministrator(*context, parts_.domain, parts_.accounts.follower.directory());
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto run = [name = caller->name, serve = std::move(serve)]() -> Result<Response> {
-    return serve(name);
+  auto run = [caller = caller->actor, serve = std::move(serve)]() -> Result<Response> {
+    return serve(caller);
   };
   return rpc::ServeBlocking(context, parts_.pool, response, std::move(run));
 }
@@ -43,11 +43,15 @@ grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* context,
                                                 const v1::AddUserRequest* request,
                                                 v1::AddUserResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::AddUserResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::AddUserResponse> {
     v1::UserRow row;
     row.set_name(request->name());
     row.set_password_hash(request->password_hash());
     *row.mutable_grants() = request->grants();
+    *row.mutable_groups() = request->groups();
+    row.set_expires_ms(request->expires_ms());
+    *row.mutable_only_from() = request->only_from();
+    row.set_disabled(request->disabled());
     v1::AddUserResponse answer;
     TRY(const uint64_t sequence, parts_.accounts.users.Add(row, caller));
     answer.set_sequence(sequence);
@@ -59,11 +63,13 @@ grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* context,
                                                   const v1::ListUsersRequest* request,
                                                   v1::ListUsersResponse* response) {
-  auto serve = [this, request](const std::string&) -> Result<v1::ListUsersResponse> {
+  auto serve = [this, request](const Actor&) -> Result<v1::ListUsersResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Users::Page page, parts_.accounts.users.List(asked.after(), LimitOf(asked)));
     v1::ListUsersResponse answer;
-    for (const v1::UserRow& row : page.rows) *answer.add_users() = store::Describe(row);
+    for (const v1::UserRow& row : page.rows) {
+      *answer.add_users() = store::Describe(row, request->with_password_hashes());
+    }
     if (page.more) answer.set_next(page.rows.back().name());
     return answer;
   };
@@ -73,7 +79,7 @@ grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::RemoveUser(grpc::CallbackServerContext* context,
                                                    const v1::RemoveUserRequest* request,
                                                    v1::RemoveUserResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::RemoveUserResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::RemoveUserResponse> {
     v1::RemoveUserResponse answer;
     TRY(const uint64_t sequence, parts_.accounts.users.Remove(request->name(), caller));
     answer.set_sequence(sequence);
@@ -85,7 +91,7 @@ grpc::ServerUnaryReactor* AdminService::RemoveUser(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::IssueCertificate(grpc::CallbackServerContext* context,
                                                          const v1::IssueCertificateRequest* request,
                                                          v1::IssueCertificateResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::IssueCertificateResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::IssueCertificateResponse> {
     TRY(const Role role, ParseRole(request->role()));
     TRY(const Certificates::Issued issued,
         parts_.accounts.certificates.Issue(role, request->name(), request->request(),
@@ -102,7 +108,7 @@ grpc::ServerUnaryReactor* AdminService::IssueCertificate(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerContext* context,
                                                          const v1::ListCertificatesRequest* request,
                                                          v1::ListCertificatesResponse* response) {
-  auto serve = [this, request](const std::string&) -> Result<v1::ListCertificatesResponse> {
+  auto serve = [this, request](const Actor&) -> Result<v1::ListCertificatesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Certificates::Page page,
         parts_.accounts.certificates.List(asked.after(), LimitOf(asked)));
@@ -117,7 +123,7 @@ grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* context,
                                                    const v1::InviteNodeRequest* request,
                                                    v1::InviteNodeResponse* response) {
-  auto serve = [this, request](const std::string& caller) -> Result<v1::InviteNodeResponse> {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::InviteNodeResponse> {
     const std::vector<std::string> hosts(request->host_names().begin(),
                                          request->host_names().end());
     TRY(const Invitations::Invitation invitation,
@@ -134,7 +140,7 @@ grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* context,
                                                   const v1::ListNodesRequest* request,
                                                   v1::ListNodesResponse* response) {
-  auto serve = [this, request](const std::string&) -> Result<v1::ListNodesResponse> {
+  auto serve = [this, request](const Actor&) -> Result<v1::ListNodesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Invitations::NodePage page,
         parts_.accounts.invitations.ListNodes(asked.after(), LimitOf(asked)));
@@ -149,7 +155,7 @@ grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* context,
                                                   const v1::GetStatusRequest* /*request*/,
                                                   v1::GetStatusResponse* response) {
-  return ServeAdmin(context, response, [this](const std::string&) { return Status(); });
+  return ServeAdmin(context, response, [this](const Actor&) { return Status(); });
 }
 
 v1::NodeInfo AdminService::Describe(const v1::NodeRow& row) const {

@@ -60,7 +60,7 @@ class AdminService final : public v1::Admin::CallbackService {
                                       v1::GetStatusResponse* response) override;
 
  private:
-  // Runs `serve(caller's name)` on the pool, if the caller is an administrator.
+  // Runs `serve(actor)` on the pool, if the caller is an administrator.
   template <class Response, class Serve>
   grpc::ServerUnaryReactor* ServeAdmin(grpc::CallbackServerContext* context, Response* response,
                                        Serve serve);

@@ -122,8 +122,10 @@ Result<bool> Blobs::HasBytes(const Digest& digest) const {
 }
 
 Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,
-                                 const Digest& digest, const std::string& upload_row) {
-  Committing committing{.upload_row = upload_row};
+                                 const Digest& digest, const Actor& by,
+                                 const std::string& upload_row) {
+  const Auditor auditor(by, clock_);
+  Committing committing{.auditor = auditor, .upload_row = upload_row};
   TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
     Result<PushedBlob> linked = Link(repository, digest, committing);
@@ -188,7 +190,8 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
       TRY_VOID(transaction.Delete(keys::Intent(fresh->object)));
     }
     size_bytes = row->size_bytes();
-    TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms));
+    TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms, committing.auditor,
+                       "blob.push"));
     if (committing.upload_row.empty()) return {};
     return transaction.Delete(committing.upload_row);
   };
@@ -198,12 +201,14 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
 
 Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object) {
   bool mine = false;
+  const Auditor auditor(Actor::Store(), clock_);
   auto put_aside = [&](MetaTransaction& transaction) -> Result<void> {
     mine = false;
     TRY(auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(digest)));
     if (!row.has_value() || object.empty() || row->object() != object) return {};
     mine = true;
     row->clear_object();
+    auditor.Add(transaction, "blob.quarantine", digest.ToString(), {{"object", object}}, nullptr);
     TRY_VOID(WriteRow(transaction, keys::Blob(digest), *row));
     v1::IntentRow intent;  // so that the object is found if we end before it is aside
     intent.set_digest(digest.ToString());

@@ -12,6 +12,7 @@
 #include "registry/service/registry.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -58,7 +59,8 @@ class Blobs {
   // otherwise. Durable. The writer can only be destroyed afterwards. `upload_row`, if it is a key,
   // goes with the commit.
   Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
-                            const Digest& digest, const std::string& upload_row = {});
+                            const Digest& digest, const Actor& by,
+                            const std::string& upload_row = {});
 
   // Puts an object aside whose bytes are not what they were. The blob is unknown from then on, so
   // that a push brings it back. What is already aside is left alone.
@@ -76,6 +78,7 @@ class Blobs {
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
   // What a commit has found and made before its transaction.
   struct Committing {
+    const Auditor& auditor;
     const std::string& upload_row;
     std::string unusable_object = {};     // the object of a row that leads to no bytes
     const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: one is here already

@@ -1,9 +1,17 @@
 #include "store/certificates.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "registry/storage/keys.h"
 #include "store/rows.h"
 
 namespace outport::store {
+namespace {
+
+constexpr size_t kLeastSerialDigits = 8;
+
+}  // namespace
 
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
                          int64_t now_ms, const std::string& issued_by) {
@@ -18,12 +26,17 @@ v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCerti
   return row;
 }
 
-Certificates::Certificates(MetaStore& meta, pki::Authority authority, const Clock& clock, Log log)
-    : meta_(meta), authority_(std::move(authority)), clock_(clock), log_(std::move(log)) {}
+Certificates::Certificates(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
+                           const Clock& clock, Log log)
+    : meta_(meta),
+      authority_(std::move(authority)),
+      follower_(follower),
+      clock_(clock),
+      log_(std::move(log)) {}
 
 Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& name,
                                                  std::string_view request, uint32_t days,
-                                                 const std::string& issued_by) {
+                                                 const Actor& by) {
   if (role != Role::kClient && role != Role::kAdmin) {
     return Error{ErrorCode::kInvalidArgument,
                  "certificates are issued to clients and administrators; a node gets its own by "
@@ -37,17 +50,88 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   options.name = name;
   options.lifetime = std::chrono::days(days == 0 ? kDefaultCertificateDays : days);
   TRY(const pki::IssuedCertificate issued, pki::Issue(authority_, request, options));
-  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), issued_by);
+  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) {
+    auditor.Add(transaction, "certificate.issue", "certificate/" + row.role() + "/" + row.name(),
+                nullptr, RowJson(row));
     return WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial), row);
   };
   // The row first: no certificate leaves that could not be found again to be revoked.
   TRY_VOID(Transact(meta_, enter));
-  log_.Info(
-      "certificate issued",
-      {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", issued_by}});
+  log_.Info("certificate issued",
+            {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
   return Issued{issued.certificate + authority_.issuing.certificate, authority_.root.certificate,
                 row};
+}
+
+// Issuers are few: a look at each one's certificates that begin so, then on to the next issuer.
+Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial) const {
+  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (serial.size() < kLeastSerialDigits || !std::ranges::all_of(serial, hex)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + serial.substr(0, 64) +
+                     "' is no serial number: at least its first 8 digits are needed, 0-9 and a-f, "
+                     "as 'outportctl cert list' shows them"};
+  }
+  std::optional<v1::CertificateRow> found;
+  ScanRange next{.prefix = std::string(keys::kCertificates), .limit = 1};
+  for (;;) {
+    TRY(const std::vector<KeyValue> first, meta_.Scan(next));
+    if (first.empty()) break;
+    const std::string issuer = first.front().key.substr(0, first.front().key.rfind('/') + 1);
+    TRY(const std::vector<KeyValue> rows, meta_.Scan({.prefix = issuer + serial, .limit = 2}));
+    for (const KeyValue& row : rows) {
+      if (found.has_value()) {
+        return Error{
+            ErrorCode::kInvalidArgument,
+            "several certificates' serial numbers begin with '" + serial + "': give more digits"};
+      }
+      TRY(found, ParseRow<v1::CertificateRow>(row.key, row.value));
+    }
+    next.after = issuer + '\xff';
+  }
+  if (found.has_value()) return *found;
+  return Error{ErrorCode::kNotFound, "there is no certificate whose serial number begins with '" +
+                                         serial +
+                                         "'; 'outportctl cert list' shows those there are"};
+}
+
+Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
+                                                   const CertificateId& own, const Actor& by) {
+  TRY(v1::CertificateRow row, FindBySerial(serial));
+  if (CertificateId{row.issuer_key_id(), row.serial()} == own) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "this is the certificate that you ask with; another administrator can revoke it"};
+  }
+  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+  v1::Change change;
+  v1::RevocationRow& revocation = *change.mutable_revoked();
+  revocation.set_issuer_key_id(row.issuer_key_id());
+  revocation.set_serial(row.serial());
+  revocation.set_role(row.role());
+  revocation.set_name(row.name());
+  revocation.set_revoked_ms(ToUnixMillis(clock_.Wall()));
+  revocation.set_not_after_ms(row.not_after_ms());
+  revocation.set_revoked_by(by.name);
+  const Auditor auditor(by, clock_);
+  auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto present, transaction.GetForUpdate(key));
+    if (present.has_value()) return {};
+    TRY_VOID(WriteRow(transaction, key, revocation));
+    auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
+                RowJson(row), nullptr);
+    AppendChange(transaction, change);
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, revoke));
+  TRY_VOID(follower_.Follow(key));
+  log_.Info("certificate revoked", {{"name", row.name()},
+                                    {"role", row.role()},
+                                    {"serial", row.serial()},
+                                    {"by", by.name},
+                                    {"sequence", position.sequence}});
+  return Revoked{position.sequence, std::move(row)};
 }
 
 Result<Certificates::Page> Certificates::List(const std::string& after, size_t limit) const {

@@ -11,6 +11,8 @@
 #include "registry/base/result.h"
 #include "registry/security/pki.h"
 #include "registry/storage/meta_store.h"
+#include "store/access_follower.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -24,7 +26,8 @@ v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCerti
 // What the issuing CA signs, and the rows that remember it. Safe for several threads; blocks.
 class Certificates {
  public:
-  Certificates(MetaStore& meta, pki::Authority authority, const Clock& clock, Log log);
+  Certificates(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
+               const Clock& clock, Log log);
 
   struct Issued {
     std::string chain;        // PEM: leaf, then the issuing CA
@@ -34,7 +37,16 @@ class Certificates {
   // A certificate of a client or an administrator for the key of `request` (PKCS#10, PEM). `days`:
   // 0 is the default. kInvalidArgument: another role, a bad name, request or number of days.
   Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
-                       const std::string& issued_by);
+                       const Actor& by);
+
+  struct Revoked {
+    uint64_t sequence = 0;  // of the change
+    v1::CertificateRow row;
+  };
+  // Refuses the certificate from now on; the directory has followed when this returns. `serial`:
+  // its beginning is enough, from 8 digits on. kNotFound; kInvalidArgument if several begin so;
+  // kFailedPrecondition for `own`, the caller's. Again, for one that is revoked, it does nothing.
+  Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
   struct Page {
     std::vector<v1::CertificateRow> rows;
@@ -44,8 +56,11 @@ class Certificates {
   Result<Page> List(const std::string& after, size_t limit) const;
 
  private:
+  Result<v1::CertificateRow> FindBySerial(const std::string& serial) const;
+
   MetaStore& meta_;
   const pki::Authority authority_;
+  AccessFollower& follower_;
   const Clock& clock_;
   const Log log_;
 };

@@ -3,11 +3,17 @@
 #include <utility>
 
 #include "registry/base/settings.h"
+#include "registry/security/identity.h"
 
 namespace outport::store {
 namespace {
 
 constexpr int64_t kMaxUploadSessions = 100000;
+constexpr std::chrono::seconds kLeastRevocationAge{5};
+constexpr uint64_t kLeastAuditFileBytes = 64 << 10;
+constexpr int64_t kMaxAuditFiles = 1000;
+constexpr int64_t kLeastAuditRows = 1000;
+constexpr int64_t kMaxAuditRows = 100'000'000;
 
 Config::Freshness ReadFreshness(Settings section) {
   Config::Freshness freshness;
@@ -20,6 +26,41 @@ Config::Freshness ReadFreshness(Settings section) {
       section.Choice("when_store_is_away", {"serve_stale", "refuse"}, "serve_stale");
   freshness.serve_stale = away == "serve_stale";
   return freshness;
+}
+
+Config::Access ReadAccess(Settings section) {
+  Config::Access access;
+  access.max_revocation_age = section.Duration("max_revocation_age", access.max_revocation_age);
+  if (access.max_revocation_age < kLeastRevocationAge) {
+    section.Complain("max_revocation_age", "must be at least 5s: a node's stream may break");
+  }
+  const std::string beyond = section.Choice("beyond_it", {"refuse", "serve"}, "refuse");
+  access.serve_beyond_it = beyond == "serve";
+  access.htpasswd_file = section.String("htpasswd_file", "");
+  if (!access.htpasswd_file.empty() && !access.htpasswd_file.is_absolute()) {
+    section.Complain("htpasswd_file", "must be an absolute path: /etc/outport/htpasswd");
+  }
+  access.htpasswd_group = section.String("htpasswd_group", access.htpasswd_group);
+  if (!ParseSubjectName(access.htpasswd_group).has_value()) {
+    section.Complain("htpasswd_group", "is no group's name: a-z, 0-9, '.', '_' and '-'");
+  }
+  return access;
+}
+
+Config::Audit ReadAudit(Settings section) {
+  Config::Audit audit;
+  audit.file = section.String("file", "");
+  if (!audit.file.empty() && !audit.file.is_absolute()) {
+    section.Complain("file", "must be an absolute path: /var/log/outport/audit.jsonl");
+  }
+  audit.max_size_bytes = section.Size("max_size", audit.max_size_bytes);
+  if (audit.max_size_bytes < kLeastAuditFileBytes) {
+    section.Complain("max_size", "must be at least 64KiB");
+  }
+  audit.keep = section.Integer("keep", audit.keep, 1, kMaxAuditFiles);
+  audit.keep_rows = section.Integer("keep_rows", audit.keep_rows, kLeastAuditRows, kMaxAuditRows);
+  audit.syslog = section.Bool("syslog", audit.syslog);
+  return audit;
 }
 
 Result<Config> ReadConfig(Settings settings) {
@@ -35,6 +76,8 @@ Result<Config> ReadConfig(Settings settings) {
       settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
+  config.access = ReadAccess(settings.Section("access"));
+  config.audit = ReadAudit(settings.Section("audit"));
   Settings uploads = settings.Section("uploads");
   config.upload_sessions = static_cast<size_t>(uploads.Integer(
       "sessions", static_cast<int64_t>(config.upload_sessions), 1, kMaxUploadSessions));
@@ -79,6 +122,10 @@ std::string FormatConfig(const Config& config) {
          "# How old a node's answer may be, and what nodes do while the store is away: serve_stale "
          "or refuse.\n"
          "freshness: {max_staleness: 2s, stale_if_error: 24h, when_store_is_away: serve_stale}\n"
+         "# How long nodes let clients in without knowing whose access was taken away, and what "
+         "they "
+         "do beyond it: refuse or serve.\n"
+         "access: {max_revocation_age: 24h, beyond_it: refuse}\n"
          "# Pushes are refused when less than this is free.\n"
          "disk: {headroom: 512MiB}\n";
 }

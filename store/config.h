@@ -26,11 +26,32 @@ struct Config {
   };
   Freshness freshness;
 
+  struct Access {
+    // How long a node lets clients in without knowing whose access was taken away.
+    std::chrono::milliseconds max_revocation_age{std::chrono::hours(24)};
+    bool serve_beyond_it = false;         // else nodes refuse everybody then
+    std::filesystem::path htpasswd_file;  // its users count beside the fleet's; empty: none
+    std::string htpasswd_group = "htpasswd";
+  };
+  Access access;
+
+  struct Audit {
+    std::filesystem::path file;  // empty: DATA/audit/audit.jsonl
+    uint64_t max_size_bytes = 64 << 20;
+    int64_t keep = 10;            // older files beside it
+    int64_t keep_rows = 1000000;  // in the metadata, of those that the file has
+    bool syslog = false;
+  };
+  Audit audit;
+
   size_t upload_sessions = 1000;
   std::chrono::milliseconds upload_idle{std::chrono::hours(168)};
   uint64_t headroom_bytes = 512 << 20;  // of the disk, kept free of pushes
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
+  std::filesystem::path AuditFile() const {
+    return audit.file.empty() ? data / "audit" / "audit.jsonl" : audit.file;
+  }
   std::filesystem::path MetaFolder() const { return data / "meta"; }
 };
 

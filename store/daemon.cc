@@ -14,8 +14,10 @@
 #include "registry/security/tls.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
+#include "store/audit_file.h"
 #include "store/figures.h"
 #include "store/fleet_server.h"
+#include "store/htpasswd_users.h"
 #include "store/rows.h"
 #include "store/store_registry.h"
 
@@ -30,11 +32,14 @@ constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::days kRenewalNotice{30};
 
-v1::FreshnessPolicy PolicyOf(const Config::Freshness& freshness) {
+v1::FreshnessPolicy PolicyOf(const Config& config) {
+  const Config::Freshness& freshness = config.freshness;
   v1::FreshnessPolicy policy;
   policy.set_max_staleness_ms(freshness.max_staleness.count());
   policy.set_stale_if_error_ms(freshness.stale_if_error.count());
   policy.set_serve_stale(freshness.serve_stale);
+  policy.set_max_revocation_age_ms(config.access.max_revocation_age.count());
+  policy.set_serve_beyond_revocation_age(config.access.serve_beyond_it);
   return policy;
 }
 
@@ -121,13 +126,15 @@ struct StoreDaemon final : Daemon {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks;
 
-  UserDirectory users;
+  AccessDirectory directory;
   Accounts accounts;
   Authenticator authenticator;
   Content content;
   Uploads uploads;
   StoreRegistry registry;
   Figures figures;
+  AuditFile audit_file;
+  HtpasswdUsers htpasswd_users;
   NodeDirectory nodes;
   ReadBlob read_blob;
   FleetServer fleet;
@@ -146,9 +153,9 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
           pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
       io(log),
       tasks(io.executor(), log),
-      accounts(Accounts::Parts{*opened.meta, users, clock, log, opened.authority.authority,
+      accounts(Accounts::Parts{*opened.meta, directory, clock, log, opened.authority.authority,
                                config.fleet_address}),
-      authenticator(users, passwords, clock, metrics, {}),
+      authenticator(directory, passwords, clock, metrics, {}),
       content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
       uploads({.meta = *opened.meta,
                .bytes = *opened.blobs,
@@ -163,10 +170,27 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                                            config.upload_idle)}}}),
       registry({content, uploads, disk, metrics, log}),
       figures(*opened.meta, *opened.blobs, disk, metrics),
+      audit_file({.meta = *opened.meta,
+                  .files = *files,
+                  .pool = disk,
+                  .metrics = metrics,
+                  .log = log,
+                  .path = config.AuditFile(),
+                  .max_size_bytes = config.audit.max_size_bytes,
+                  .keep = config.audit.keep,
+                  .keep_rows = static_cast<uint64_t>(config.audit.keep_rows),
+                  .syslog = config.audit.syslog ? kSyslogSocket : ""}),
+      htpasswd_users({.users = accounts.users,
+                      .pool = disk,
+                      .metrics = metrics,
+                      .log = log,
+                      .file = config.access.htpasswd_file,
+                      .group = config.access.htpasswd_group}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
-      registry_server({.listen = config.registry_listen},
-                      {io.executor(), opened.tls, registry, authenticator, metrics, log}),
+      registry_server(
+          {.listen = config.registry_listen},
+          {io.executor(), opened.tls, registry, directory, authenticator, clock, metrics, log}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
@@ -174,20 +198,28 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   const std::string& domain = opened.store.domain();
   const std::string& epoch = opened.store.epoch();
   return FleetServer::Parts{
-      .replication = {*opened.meta, read_blob, fleet_pool, tasks, nodes, clock, metrics, log, epoch,
-                      domain, PolicyOf(config.freshness)},
-      .push = {*opened.meta, registry, authenticator, fleet_pool, tasks, metrics, log, epoch,
-               domain},
+      .replication = {*opened.meta, directory, read_blob, fleet_pool, tasks, nodes, clock, metrics,
+                      log, epoch, domain, PolicyOf(config)},
+      .push = {*opened.meta, registry, directory, authenticator, clock, fleet_pool, tasks, metrics,
+               log, epoch, domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
                 opened.authority.server_chain},
-      .enrollment = {accounts.invitations, fleet_pool, clock, metrics}};
+      .access = {accounts, nodes, fleet_pool, clock, domain},
+      .enrollment = {accounts.invitations, fleet_pool, clock, metrics},
+      .audit = {*opened.meta, directory, fleet_pool, domain}};
 }
 
 Result<void> StoreDaemon::Start() {
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(uploads.Load());
-  TRY_VOID(accounts.users.Load());
+  TRY_VOID(accounts.follower.Load());
+  if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
+    return Error(opens.error()).Within("audit.file");
+  }
+  if (const Result<void> follows = htpasswd_users.Follow(); !follows.has_value()) {
+    return Error(follows.error()).Within("access.htpasswd_file");
+  }
   TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));
@@ -208,6 +240,10 @@ void StoreDaemon::Run() {
   io.Start();
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
+  tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
+  if (!config.access.htpasswd_file.empty()) {
+    tasks.Spawn([this] { return htpasswd_users.FollowUntilCancelled(); });
+  }
   registry_server.Start();
   operations.Start();
 }
@@ -264,6 +300,8 @@ Result<void> CheckStore(const Config& config) {
   // The domain stands in the metadata, which a running store has open; no file depends on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
   TRY(const auto tls, MakeTls(config, authority));
+  const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
+  if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
   return {};
 }
 

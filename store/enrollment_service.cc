@@ -1,9 +1,8 @@
 #include "store/enrollment_service.h"
 
-#include <string_view>
-
 #include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
+#include "store/administrator.h"
 
 namespace outport::store {
 namespace {
@@ -14,11 +13,6 @@ constexpr size_t kMaxSecretBytes = 256;
 constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2},
                                         .all = {.burst = 50, .per_second = 5},
                                         .addresses = 1024};
-
-// "ipv4:10.0.0.1:4711" without the port, so that a new connection brings no new tokens.
-std::string AddressOf(std::string_view peer) {
-  return std::string(peer.substr(0, peer.rfind(':')));
-}
 
 Error TooMany() {
   return Error{ErrorCode::kTooManyRequests,
@@ -42,7 +36,8 @@ EnrollmentService::~EnrollmentService() = default;
 grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
                                                     const v1::EnrollRequest* request,
                                                     v1::EnrollResponse* response) {
-  const std::string from = AddressOf(context->peer());
+  // Without the port: a new connection brings no new tokens.
+  const std::string from = AddressOfPeer(context->peer());
   const bool admitted = limit_.Admit(from);
   (admitted ? admitted_ : refused_).Increment();
   if (!admitted) return rpc::Refuse(context, TooMany());

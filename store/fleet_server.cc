@@ -34,7 +34,9 @@ FleetServer::FleetServer(Parts parts)
     : replication_(std::move(parts.replication)),
       push_(std::move(parts.push)),
       admin_(std::move(parts.admin)),
+      access_(std::move(parts.access)),
       enrollment_(parts.enrollment),
+      audit_(std::move(parts.audit)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
@@ -56,7 +58,9 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   builder.RegisterService(&replication_);
   builder.RegisterService(&push_);
   builder.RegisterService(&admin_);
+  builder.RegisterService(&access_);
   builder.RegisterService(&enrollment_);
+  builder.RegisterService(&audit_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "registry/base/result.h"
+#include "store/access_service.h"
 #include "store/admin_service.h"
+#include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
 #include "store/push_service.h"
@@ -34,7 +36,9 @@ class FleetServer {
     ReplicationService::Parts replication;
     PushService::Parts push;
     AdminService::Parts admin;
+    AccessService::Parts access;
     EnrollmentService::Parts enrollment;
+    AuditService::Parts audit;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
@@ -52,7 +56,9 @@ class FleetServer {
   ReplicationService replication_;
   PushService push_;
   AdminService admin_;
+  AccessService access_;
   EnrollmentService enrollment_;
+  AuditService audit_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

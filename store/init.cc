@@ -8,8 +8,10 @@
 #include "registry/base/bytes.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
+#include "registry/security/access_directory.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
+#include "store/access_follower.h"
 #include "store/admin_profile.h"
 #include "store/authority_files.h"
 #include "store/certificates.h"
@@ -101,11 +103,15 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
   v1::StoreRow store;
   store.set_epoch(RandomHex(kEpochBytes));
   store.set_domain(options.domain);
-  auto name_store = [&store](MetaTransaction& transaction) {
+  const Auditor auditor(Actor::Store(), clock);
+  auto name_store = [&](MetaTransaction& transaction) {
+    auditor.Add(transaction, "store.init", "store", nullptr, RowJson(store));
     return WriteRow(transaction, keys::kStore, store);
   };
   TRY_VOID(Transact(*meta, name_store));
-  Certificates certificates(*meta, authority.authority, clock, log);
+  AccessDirectory directory;
+  AccessFollower follower(*meta, directory);
+  Certificates certificates(*meta, authority.authority, follower, clock, log);
   TRY_VOID(CreateAdminProfile(files, options.admin_folder, options.admin_name, config.fleet_address,
                               certificates));
   return ReplaceFile(options.config_file, FormatConfig(config), kConfigMode);

@@ -81,7 +81,7 @@ Invitations::Invitations(MetaStore& meta, pki::Authority authority, std::string 
 Result<Invitations::Invitation> Invitations::Invite(const std::string& node,
                                                     const std::vector<std::string>& host_names,
                                                     std::chrono::milliseconds lifetime,
-                                                    const std::string& by) {
+                                                    const Actor& by) {
   TRY(const std::string name, ParseSubjectName(node));
   if (host_names.empty()) {
     return Error{ErrorCode::kInvalidArgument,
@@ -100,13 +100,15 @@ Result<Invitations::Invitation> Invitations::Invite(const std::string& node,
   row.set_node(name);
   row.mutable_host_names()->Assign(host_names.begin(), host_names.end());
   row.set_expires_ms(now_ms + lifetime.count());
-  row.set_invited_by(by);
+  row.set_invited_by(by.name);
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) -> Result<void> {
     TRY_VOID(ForgetOld(transaction, now_ms));
+    auditor.Add(transaction, "node.invite", "node/" + name, nullptr, RowJson(row));
     return WriteRow(transaction, keys::Invitation(HashInvitationSecret(token.secret)), row);
   };
   TRY_VOID(Transact(meta_, enter));
-  log_.Info("node invited", {{"node", name}, {"by", by}, {"expires_ms", row.expires_ms()}});
+  log_.Info("node invited", {{"node", name}, {"by", by.name}, {"expires_ms", row.expires_ms()}});
   return Invitation{token.Encode(), row.expires_ms()};
 }
 
@@ -153,6 +155,11 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
     response.set_node(invitation->node());
     response.set_identity_certificate(identity.certificate + authority_.issuing.certificate);
     response.set_server_certificate(server.certificate + authority_.issuing.certificate);
+    TRY(const auto before, LockRow<v1::NodeRow>(transaction, keys::Node(node.name())));
+    const Auditor auditor(Actor::Node(node.name(), from), clock_);
+    boost::json::value after = RowJson(node);
+    after.as_object()["serials"] = {identity.serial, server.serial};
+    auditor.Add(transaction, "node.enroll", "node/" + node.name(), RowJson(before), after);
     return WriteRow(transaction, keys::Node(node.name()), node);
   };
   const Result<LogPosition> done = Transact(meta_, enroll);

@@ -11,6 +11,7 @@
 #include "registry/base/result.h"
 #include "registry/security/pki.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -28,10 +29,10 @@ class Invitations {
   // `lifetime` zero: one hour. kInvalidArgument: a bad name, no or bad hosts, a lifetime of more
   // than 7 days. A node that is in the fleet can be invited again, onto another machine.
   Result<Invitation> Invite(const std::string& node, const std::vector<std::string>& host_names,
-                            std::chrono::milliseconds lifetime, const std::string& by);
+                            std::chrono::milliseconds lifetime, const Actor& by);
 
   // Trades a token's secret for certificates. kDenied, with what to do, if no invitation has it, if
-  // it has expired, or if other keys have used it. `from`: the caller's address, for the log.
+  // it has expired, or if other keys have used it. `from`: the caller's address, for the logs.
   Result<v1::EnrollResponse> Enroll(const v1::EnrollRequest& request, const std::string& from);
 
   struct NodePage {

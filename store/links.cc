@@ -76,7 +76,8 @@ Result<std::optional<RepositoryName>> Links::FindSource(const RepositoryName& re
 }
 
 Result<PushedBlob> Links::Mount(const RepositoryName& repository, const Digest& digest,
-                                const std::optional<RepositoryName>& from, const Visible& visible) {
+                                const std::optional<RepositoryName>& from, const Visible& visible,
+                                const Actor& by) {
   TRY(const auto source, FindSource(repository, digest, from, visible));
   if (!source.has_value()) return NothingToMount(digest);
   TRY(const bool here, blobs_.HasBytes(digest));
@@ -84,24 +85,27 @@ Result<PushedBlob> Links::Mount(const RepositoryName& repository, const Digest& 
   const int64_t now_ms = ToUnixMillis(clock_.Wall());
   const std::string key = keys::Blob(digest);
   uint64_t size_bytes = 0;
+  const Auditor auditor(by, clock_);
   auto mount = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto row, LockRow<v1::BlobRow>(transaction, key));
     TRY(const bool linked, HasRow(transaction, keys::Link(*source, digest)));
     if (!linked || !row.has_value() || !IsUsable(*row)) return NothingToMount(digest);
     if (TouchBlob(*row, now_ms)) TRY_VOID(WriteRow(transaction, key, *row));
     size_bytes = row->size_bytes();
-    return WriteLink(transaction, repository, digest, size_bytes, now_ms);
+    return WriteLink(transaction, repository, digest, size_bytes, now_ms, auditor, "blob.mount");
   };
   TRY(const LogPosition position, Transact(meta_, mount));
   return PushedBlob{{digest, size_bytes}, position.sequence};
 }
 
-Result<Deleted> Links::Remove(const RepositoryName& repository, const Digest& digest) {
+Result<Deleted> Links::Remove(const RepositoryName& repository, const Digest& digest,
+                              const Actor& by) {
+  const Auditor auditor(by, clock_);
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto blob, transaction.GetForUpdate(keys::Blob(digest)));
     const std::string key = keys::Link(repository, digest);
-    TRY(const bool linked, HasRow(transaction, key));
-    if (!linked) {
+    TRY(const auto link, ReadRow<v1::LinkRow>(transaction, key));
+    if (!link.has_value()) {
       TRY_VOID(RequireRepository(meta_, repository));
       return Error{ErrorCode::kBlobUnknown,
                    "there is no blob " + digest.ToString() + " in " + repository.ToString(),
@@ -114,6 +118,8 @@ Result<Deleted> Links::Remove(const RepositoryName& repository, const Digest& di
     change.mutable_unlink()->set_repository(repository.ToString());
     change.mutable_unlink()->set_digest(digest.ToString());
     AppendChange(transaction, change);
+    auditor.Add(transaction, "blob.delete", repository.ToString() + "@" + digest.ToString(),
+                RowJson(link), nullptr);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, remove));

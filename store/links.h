@@ -6,6 +6,7 @@
 #include "registry/base/result.h"
 #include "registry/service/registry.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 #include "store/blobs.h"
 
 namespace outport::store {
@@ -20,10 +21,11 @@ class Links {
 
   // As Registry::MountBlob. Without `from`, not more than some thousands of repositories are asked.
   Result<PushedBlob> Mount(const RepositoryName& repository, const Digest& digest,
-                           const std::optional<RepositoryName>& from, const Visible& visible);
+                           const std::optional<RepositoryName>& from, const Visible& visible,
+                           const Actor& by);
 
   // As Registry::DeleteBlob. The bytes stay: others may have them, or mount them yet.
-  Result<Deleted> Remove(const RepositoryName& repository, const Digest& digest);
+  Result<Deleted> Remove(const RepositoryName& repository, const Digest& digest, const Actor& by);
 
  private:
   Result<std::optional<RepositoryName>> FindSource(const RepositoryName& repository,

@@ -64,9 +64,12 @@ Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
   return {};
 }
 
-Result<void> ManifestPush::WriteManifest(MetaTransaction& transaction, v1::ManifestRow row,
+Result<void> ManifestPush::WriteManifest(MetaTransaction& transaction,
+                                         const std::optional<v1::ManifestRow>& before,
                                          std::vector<v1::Change>& changes) const {
   const Manifest& manifest = parts_.manifest;
+  v1::ManifestRow row = before.value_or(v1::ManifestRow());
+  if (!before.has_value()) row.set_created_ms(parts_.now_ms);
   row.set_media_type(manifest.media_type);
   row.set_size_bytes(parts_.body.size());
   if (manifest.subject.has_value()) row.set_subject(manifest.subject->digest.ToString());
@@ -80,7 +83,9 @@ Result<void> ManifestPush::WriteManifest(MetaTransaction& transaction, v1::Manif
   v1::Change::ManifestPut& put = *changes.emplace_back().mutable_manifest_put();
   put.set_repository(parts_.repository.ToString());
   put.set_digest(parts_.digest.ToString());
-  *put.mutable_row() = std::move(row);
+  *put.mutable_row() = row;
+  parts_.auditor.Add(transaction, "manifest.push", put.repository() + "@" + put.digest(),
+                     RowJson(before), RowJson(row));
   if (!manifest.subject.has_value()) return {};
   return WriteReferrer(transaction, changes);
 }
@@ -116,6 +121,8 @@ Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag
   set.mutable_row()->set_size_bytes(parts_.body.size());
   set.mutable_row()->set_updated_ms(parts_.now_ms);
   TRY_VOID(WriteRow(transaction, key, set.row()));
+  parts_.auditor.Add(transaction, "tag.set", set.repository() + ":" + set.tag(), RowJson(old),
+                     RowJson(set.row()));
   return transaction.Put(keys::Tagged(parts_.repository, parts_.digest, tag), {});
 }
 
@@ -133,11 +140,9 @@ Result<void> ManifestPush::Run(MetaTransaction& transaction) const {
   }
   std::vector<v1::Change> changes;
   if (!own.has_value() || own->media_type() != parts_.manifest.media_type) {
-    v1::ManifestRow row = own.value_or(v1::ManifestRow());
-    if (!own.has_value()) row.set_created_ms(parts_.now_ms);
-    TRY_VOID(WriteManifest(transaction, std::move(row), changes));
+    TRY_VOID(WriteManifest(transaction, own, changes));
   }
-  TRY_VOID(EnsureRepository(transaction, parts_.repository, parts_.now_ms));
+  TRY_VOID(EnsureRepository(transaction, parts_.repository, parts_.now_ms, parts_.auditor));
   for (const Tag& tag : parts_.tags) TRY_VOID(WriteTag(transaction, tag, changes));
   for (const v1::Change& change : changes) AppendChange(transaction, change);
   return {};

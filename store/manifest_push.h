@@ -9,6 +9,7 @@
 #include "registry/oci/manifest.h"
 #include "registry/oci/name.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -26,6 +27,7 @@ class ManifestPush {
     const std::vector<Tag>& tags;  // to be set; in byte order, each once
     const std::string& body;
     int64_t now_ms = 0;
+    const Auditor& auditor;
   };
   explicit ManifestPush(const Parts& parts) : parts_(parts) {}
 
@@ -38,7 +40,8 @@ class ManifestPush {
   Result<void> LockManifests(MetaTransaction& transaction, std::vector<std::string>& missing,
                              std::optional<v1::ManifestRow>& own) const;
   Result<void> WriteContent(MetaTransaction& transaction) const;
-  Result<void> WriteManifest(MetaTransaction& transaction, v1::ManifestRow row,
+  Result<void> WriteManifest(MetaTransaction& transaction,
+                             const std::optional<v1::ManifestRow>& before,
                              std::vector<v1::Change>& changes) const;
   Result<void> WriteReferrer(MetaTransaction& transaction, std::vector<v1::Change>& changes) const;
   Result<void> WriteTag(MetaTransaction& transaction, const Tag& tag,

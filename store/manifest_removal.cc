@@ -14,13 +14,16 @@ namespace {
 constexpr size_t kTagsAtOnce = 1000;
 
 Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
-                      const Tag& tag, const Digest& digest) {
+                      const Tag& tag, const v1::TagRow& row, const Auditor& auditor) {
+  TRY(const Digest digest, Digest::Parse(row.digest()));
   TRY_VOID(transaction.Delete(keys::TagOf(repository, tag)));
   TRY_VOID(transaction.Delete(keys::Tagged(repository, digest, tag)));
   v1::Change change;
   change.mutable_tag_deleted()->set_repository(repository.ToString());
   change.mutable_tag_deleted()->set_tag(tag.ToString());
   AppendChange(transaction, change);
+  auditor.Add(transaction, "tag.delete", repository.ToString() + ":" + tag.ToString(), RowJson(row),
+              nullptr);
   return {};
 }
 
@@ -33,11 +36,10 @@ Error UnknownManifest(const RepositoryName& repository, const Reference& referen
 }
 
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag) {
+                       const Tag& tag, const Auditor& auditor) {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(repository, tag)));
   if (!row.has_value()) return UnknownManifest(repository, tag);
-  TRY(const Digest digest, Digest::Parse(row->digest()));
-  return EraseTag(transaction, repository, tag, digest);
+  return EraseTag(transaction, repository, tag, *row, auditor);
 }
 
 // Everything that pushes and the collector lock, too: the blobs that will not be referred to any
@@ -64,7 +66,7 @@ Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag&
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
   // It may have moved on before it was locked.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
-  return EraseTag(transaction, parts_.repository, tag, parts_.digest);
+  return EraseTag(transaction, parts_.repository, tag, *row, parts_.auditor);
 }
 
 // The bytes go with the last that holds them. Who comes to hold them locks them first.
@@ -98,6 +100,9 @@ Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction,
   change.mutable_manifest_deleted()->set_repository(parts_.repository.ToString());
   change.mutable_manifest_deleted()->set_digest(parts_.digest.ToString());
   AppendChange(transaction, change);
+  parts_.auditor.Add(transaction, "manifest.delete",
+                     parts_.repository.ToString() + "@" + parts_.digest.ToString(), RowJson(row),
+                     nullptr);
   return {};
 }
 

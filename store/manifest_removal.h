@@ -7,6 +7,7 @@
 #include "registry/oci/manifest.h"
 #include "registry/oci/name.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -21,6 +22,7 @@ class ManifestRemoval {
     // What the manifest refers to, as far as its bytes tell.
     std::vector<Descriptor> blobs;
     std::vector<Descriptor> manifests;
+    const Auditor& auditor;
   };
   explicit ManifestRemoval(Parts parts) : parts_(std::move(parts)) {}
 
@@ -39,7 +41,7 @@ class ManifestRemoval {
 
 // Takes the tag out of the repository, with the change; kManifestUnknown.
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag);
+                       const Tag& tag, const Auditor& auditor);
 
 Error UnknownManifest(const RepositoryName& repository, const Reference& reference);
 

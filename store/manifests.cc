@@ -51,7 +51,7 @@ Result<StoredManifest> Manifests::Get(const RepositoryName& repository,
 
 Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Reference& reference,
                                       const std::string& content_type, const std::vector<Tag>& tags,
-                                      const std::string& body) {
+                                      const std::string& body, const Actor& by) {
   TRY(const Manifest manifest, Manifest::Parse(body, content_type));
   const Digest* wanted = std::get_if<Digest>(&reference);
   const DigestAlgorithm algorithm =
@@ -63,12 +63,14 @@ Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Re
                  {wanted->ToString()}};
   }
   const std::vector<Tag> sorted = SortedTags(reference, tags);
+  const Auditor auditor(by, clock_);
   const ManifestPush push({.repository = repository,
                            .manifest = manifest,
                            .digest = digest,
                            .tags = sorted,
                            .body = body,
-                           .now_ms = ToUnixMillis(clock_.Wall())});
+                           .now_ms = ToUnixMillis(clock_.Wall()),
+                           .auditor = auditor});
   auto run = [&push](MetaTransaction& transaction) { return push.Run(transaction); };
   TRY(const LogPosition position, Transact(meta_, run));
   std::optional<Digest> subject;
@@ -76,30 +78,34 @@ Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Re
   return PushedManifest{digest, std::move(subject), position.sequence};
 }
 
-Result<Deleted> Manifests::Delete(const RepositoryName& repository, const Reference& reference) {
+Result<Deleted> Manifests::Delete(const RepositoryName& repository, const Reference& reference,
+                                  const Actor& by) {
+  const Auditor auditor(by, clock_);
   Result<Deleted> deleted = std::holds_alternative<Tag>(reference)
-                                ? DeleteTag(repository, std::get<Tag>(reference))
-                                : DeleteDigest(repository, std::get<Digest>(reference));
+                                ? DeleteTag(repository, std::get<Tag>(reference), auditor)
+                                : DeleteDigest(repository, std::get<Digest>(reference), auditor);
   if (deleted.has_value() || deleted.error().code != ErrorCode::kManifestUnknown) return deleted;
   TRY_VOID(RequireRepository(meta_, repository));
   return deleted;
 }
 
-Result<Deleted> Manifests::DeleteTag(const RepositoryName& repository, const Tag& tag) {
+Result<Deleted> Manifests::DeleteTag(const RepositoryName& repository, const Tag& tag,
+                                     const Auditor& auditor) {
   auto remove = [&](MetaTransaction& transaction) {
-    return RemoveTag(transaction, repository, tag);
+    return RemoveTag(transaction, repository, tag, auditor);
   };
   TRY(const LogPosition position, Transact(meta_, remove));
   return Deleted{position.sequence};
 }
 
-Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const Digest& digest) {
+Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const Digest& digest,
+                                        const Auditor& auditor) {
   TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return UnknownManifest(repository, digest);
   // Damaged bytes do not tell what they refer to; references that stay then count no longer, since
   // their manifest is gone. Others cannot change: they have this digest.
   ManifestRemoval::Parts parts{
-      .repository = repository, .digest = digest, .blobs = {}, .manifests = {}};
+      .repository = repository, .digest = digest, .blobs = {}, .manifests = {}, .auditor = auditor};
   TRY(const std::optional<std::string> body, meta_.Get(keys::Content(digest)));
   if (body.has_value() && Digest::Of(digest.algorithm(), AsBytes(*body)) == digest) {
     TRY(Manifest manifest, Manifest::Parse(*body, row->media_type()));

@@ -8,6 +8,7 @@
 #include "registry/oci/manifest.h"
 #include "registry/service/registry.h"
 #include "registry/storage/meta_store.h"
+#include "store/auditor.h"
 
 namespace outport::store {
 
@@ -27,17 +28,20 @@ class Manifests {
   // blobs, or of an index's children, that this repository does not have. A subject need not exist.
   Result<PushedManifest> Put(const RepositoryName& repository, const Reference& reference,
                              const std::string& content_type, const std::vector<Tag>& tags,
-                             const std::string& body);
+                             const std::string& body, const Actor& by);
 
   // A tag: it alone goes. A digest: the manifest, every tag on it, and its place among the
   // referrers of its subject, in one transaction (unless it has thousands of tags: then those go
   // first). Its children stay, and so do indexes that refer to it. kManifestUnknown, kNameUnknown.
   // Durable.
-  Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference);
+  Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference,
+                         const Actor& by);
 
  private:
-  Result<Deleted> DeleteTag(const RepositoryName& repository, const Tag& tag);
-  Result<Deleted> DeleteDigest(const RepositoryName& repository, const Digest& digest);
+  Result<Deleted> DeleteTag(const RepositoryName& repository, const Tag& tag,
+                            const Auditor& auditor);
+  Result<Deleted> DeleteDigest(const RepositoryName& repository, const Digest& digest,
+                               const Auditor& auditor);
 
   MetaStore& meta_;
   const Clock& clock_;

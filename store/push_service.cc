@@ -54,7 +54,7 @@ Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
 
 struct PushService::Admitted {
   std::string node;
-  std::shared_ptr<const User> user;  // shared with the directory, which may change it meanwhile
+  Rights rights;
   Caller caller;
   RepositoryName repository;
   NodePlaces::Place place;
@@ -78,7 +78,8 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                                                                  Action action,
                                                                  NodePlaces& places) {
   // Others do not get as far as the pool.
-  CO_TRY(const CertificateIdentity node, rpc::RequireRole(context, parts_.domain, Role::kNode));
+  CO_TRY(const CertificateIdentity node,
+         rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
   auto check = [this, name = node.name] { return RequireMember(parts_.meta, name); };
   const Result<void> member = co_await Blocking(parts_.pool, std::move(check));
   const std::string request_id = rpc::RequestIdOf(context);
@@ -89,15 +90,15 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                     "the store takes no writes from this node: " + member.error().message};
   }
   CO_TRY(NodePlaces::Place place, places.Take(node.name));
-  auto user = co_await parts_.authenticator.Authenticate(sender.user(), sender.password());
   Result<RepositoryName> repository = RepositoryName::Parse(repository_text);
+  Result<Rights> rights = co_await RightsOf(sender);
   Result<void> allowed;
-  if (!user.has_value()) {
-    allowed = user.error();
+  if (!rights.has_value()) {
+    allowed = rights.error();
   } else if (!repository.has_value()) {
     allowed = repository.error();
   } else {
-    allowed = RequireGrant(**user, action, *repository);
+    allowed = RequireGrant(*rights, action, *repository);
   }
   if (!allowed.has_value()) {
     refused_.Increment();
@@ -108,12 +109,25 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                                                    {"cause", allowed.error().message}});
     co_return allowed.error();
   }
-  Caller caller{.user = (*user)->name,
+  Caller caller{.user = sender.user(),
                 .certificate = sender.certificate(),
                 .address = sender.address(),
+                .node = node.name,
                 .request_id = request_id};
-  co_return Admitted{node.name, *std::move(user), std::move(caller), *std::move(repository),
+  co_return Admitted{node.name, *std::move(rights), std::move(caller), *std::move(repository),
                      std::move(place)};
+}
+
+net::awaitable<Result<Rights>> PushService::RightsOf(const v1::Sender& sender) {
+  if (sender.password().empty()) {
+    co_return Error{ErrorCode::kUnauthorized,
+                    "to write through a node a user and a password are needed: the store takes no "
+                    "node's word for a certificate"};
+  }
+  CO_TRY(const auto user,
+         co_await parts_.authenticator.Authenticate(sender.user(), sender.password()));
+  CO_TRY_VOID(CheckMayEnter(*user, sender.certificate(), parts_.clock.Wall()));
+  co_return parts_.directory.RightsOf(user, {});
 }
 
 template <class T>
@@ -197,9 +211,7 @@ net::awaitable<Result<v1::PushedBlob>> PushService::Mount(const Context& context
   if (!request.from().empty()) {
     CO_TRY(from, RepositoryName::Parse(request.from()));
   }
-  const Visible visible = [user = admitted.user](const RepositoryName& repository) {
-    return user->Allows(Action::kPull, repository);
-  };
+  const Visible visible = VisibleTo(admitted.rights);
   auto mount = co_await parts_.registry.MountBlob(admitted.caller, admitted.repository, digest,
                                                   from, visible);
   CO_TRY(const PushedBlob blob, Record(admitted, "mount blob", std::move(mount)));
@@ -242,7 +254,7 @@ net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
 net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   const auto limit = parts_.limits.progress_deadline;
   // Before anything is waited for.
-  CO_TRY_VOID(rpc::RequireRole(stream.context(), parts_.domain, Role::kNode));
+  CO_TRY_VOID(rpc::RequireRole(stream.context(), parts_.domain, Role::kNode, parts_.directory));
   v1::UploadPart part;
   if (!co_await stream.Read(part, limit) || !part.has_header()) {
     co_return Error{ErrorCode::kInvalidArgument, "an upload begins with its header"};

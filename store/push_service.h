@@ -28,7 +28,8 @@ struct PushLimits {
 
 // The writes of nodes' clients (push.proto), done by the store's own Registry. A node speaks for
 // nobody: the store verifies the user's password and asks the user's grants as its HTTP port does.
-// The client certificate's name and address are the node's assertion. Safe for gRPC's threads:
+// The client certificate's name and address are the node's assertion: that name may keep a user out
+// (UserRow.only_from), but gives no rights. Safe for gRPC's threads:
 // calls are coroutines of `tasks`.
 class PushService final : public v1::Push::CallbackService {
  public:
@@ -36,7 +37,9 @@ class PushService final : public v1::Push::CallbackService {
   struct Parts {
     MetaStore& meta;
     Registry& registry;
+    AccessDirectory& directory;
     Authenticator& authenticator;
+    const Clock& clock;
     BlockingPool& pool;
     TaskGroup& tasks;
     Metrics& metrics;
@@ -81,6 +84,7 @@ class PushService final : public v1::Push::CallbackService {
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodePlaces& places);
+  net::awaitable<Result<Rights>> RightsOf(const v1::Sender& sender);
   net::awaitable<Result<v1::PutManifestResponse>> Put(const Context& context,
                                                       const v1::PutManifestRequest& request);
   net::awaitable<Result<v1::DeleteResponse>> Delete(const Context& context,

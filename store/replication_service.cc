@@ -33,7 +33,8 @@ ReplicationService::~ReplicationService() = default;
 
 Result<std::string> ReplicationService::RequireNode(
     const grpc::CallbackServerContext& context) const {
-  TRY(CertificateIdentity identity, rpc::RequireRole(context, parts_.domain, Role::kNode));
+  TRY(CertificateIdentity identity,
+      rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
   return std::move(identity.name);
 }
 

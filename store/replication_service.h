@@ -8,6 +8,7 @@
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/task_group.h"
+#include "registry/security/access_directory.h"
 #include "registry/storage/meta_store.h"
 #include "store/node_directory.h"
 #include "store/read_blob.h"
@@ -23,6 +24,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
   // What it borrows outlives it; the server is shut down before `tasks` is drained.
   struct Parts {
     MetaStore& meta;
+    const AccessDirectory& directory;
     store::ReadBlob& blobs;
     BlockingPool& pool;
     TaskGroup& tasks;

@@ -12,7 +12,7 @@ Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repos
 }
 
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
-                              int64_t now_ms) {
+                              int64_t now_ms, const Auditor& auditor) {
   const std::string key = keys::Repository(repository);
   // Without a lock first: nearly always it is there, and pushes need not wait for each other.
   TRY(const bool known, HasRow(transaction, key));
@@ -24,11 +24,14 @@ Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName
   change.mutable_repository()->mutable_row()->set_created_ms(now_ms);
   TRY_VOID(WriteRow(transaction, key, change.repository().row()));
   AppendChange(transaction, change);
+  auditor.Add(transaction, "repository.create", repository.ToString(), nullptr,
+              RowJson(change.repository().row()));
   return {};
 }
 
 Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Digest& digest, uint64_t size_bytes, int64_t now_ms) {
+                       const Digest& digest, uint64_t size_bytes, int64_t now_ms,
+                       const Auditor& auditor, std::string_view action) {
   const std::string key = keys::Link(repository, digest);
   TRY(const bool linked, HasRow(transaction, key));
   if (linked) return {};
@@ -39,8 +42,10 @@ Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repos
   link.mutable_row()->set_size_bytes(size_bytes);
   TRY_VOID(WriteRow(transaction, key, link.row()));
   TRY_VOID(transaction.Put(keys::Linked(digest, repository), {}));
-  TRY_VOID(EnsureRepository(transaction, repository, now_ms));
+  TRY_VOID(EnsureRepository(transaction, repository, now_ms, auditor));
   AppendChange(transaction, change);
+  auditor.Add(transaction, action, repository.ToString() + "@" + digest.ToString(), nullptr,
+              RowJson(link.row()));
   return {};
 }
 

@@ -25,6 +25,14 @@ bool FillUser(std::string_view, const std::string& value, v1::Change& change) {
   return change.mutable_user_set()->ParseFromString(value);
 }
 
+bool FillGrants(std::string_view, const std::string& value, v1::Change& change) {
+  return change.mutable_grants_set()->ParseFromString(value);
+}
+
+bool FillRevocation(std::string_view, const std::string& value, v1::Change& change) {
+  return change.mutable_revoked()->ParseFromString(value);
+}
+
 bool FillRepository(std::string_view name, const std::string& value, v1::Change& change) {
   change.mutable_repository()->set_repository(std::string(name));
   return change.mutable_repository()->mutable_row()->ParseFromString(value);
@@ -61,10 +69,16 @@ struct Section {
   bool (*fill)(std::string_view name, const std::string& value, v1::Change& change);
 };
 
+// Who is shut out comes first: nodes apply these at once.
 constexpr std::array kSections = {
-    Section{keys::kUsers, FillUser},         Section{keys::kRepositories, FillRepository},
-    Section{keys::kManifests, FillManifest}, Section{keys::kReferrers, FillReferrer},
-    Section{keys::kLinks, FillLink},         Section{keys::kTags, FillTag},
+    Section{keys::kRevocations, FillRevocation},
+    Section{keys::kUsers, FillUser},
+    Section{keys::kGrants, FillGrants},
+    Section{keys::kRepositories, FillRepository},
+    Section{keys::kManifests, FillManifest},
+    Section{keys::kReferrers, FillReferrer},
+    Section{keys::kLinks, FillLink},
+    Section{keys::kTags, FillTag},
 };
 
 }  // namespace

@@ -64,7 +64,8 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
   auto put = [&]() -> Result<PushedManifest> {
     TRY_VOID(parts_.content.blobs.RequireSpace(body.size()));
-    return parts_.content.manifests.Put(repository, reference, content_type, tags, body);
+    return parts_.content.manifests.Put(repository, reference, content_type, tags, body,
+                                        Actor::Of(caller));
   };
   Result<PushedManifest> pushed = co_await Blocking(parts_.disk, std::move(put));
   if (pushed.has_value()) {
@@ -81,7 +82,9 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
 net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& caller,
                                                               const RepositoryName& repository,
                                                               const Reference& reference) {
-  auto remove = [&] { return parts_.content.manifests.Delete(repository, reference); };
+  auto remove = [&] {
+    return parts_.content.manifests.Delete(repository, reference, Actor::Of(caller));
+  };
   Result<Deleted> deleted = co_await Blocking(parts_.disk, std::move(remove));
   if (deleted.has_value()) {
     deleted_.Increment();
@@ -129,7 +132,7 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
 net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller& caller,
                                                           const RepositoryName& repository,
                                                           const Digest& digest) {
-  auto remove = [&] { return parts_.content.links.Remove(repository, digest); };
+  auto remove = [&] { return parts_.content.links.Remove(repository, digest, Actor::Of(caller)); };
   Result<Deleted> deleted = co_await Blocking(parts_.disk, std::move(remove));
   if (deleted.has_value()) {
     deleted_.Increment();
@@ -144,7 +147,7 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
     const std::optional<RepositoryName>& from, const Visible& visible) {
   auto mount = [&]() -> Result<PushedBlob> {
     TRY_VOID(parts_.content.blobs.RequireSpace(0));
-    return parts_.content.links.Mount(repository, digest, from, visible);
+    return parts_.content.links.Mount(repository, digest, from, visible, Actor::Of(caller));
   };
   Result<PushedBlob> mounted = co_await Blocking(parts_.disk, std::move(mount));
   if (mounted.has_value()) {
@@ -181,7 +184,7 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::FinishUpload(
     const Caller& caller, const RepositoryName& repository, const std::string& id,
     std::optional<ByteRange> range, const Digest& digest, ByteSource& body) {
   Result<PushedBlob> pushed =
-      co_await parts_.uploads.Finish(caller.user, repository, id, range, digest, body);
+      co_await parts_.uploads.Finish(Actor::Of(caller), repository, id, range, digest, body);
   if (pushed.has_value()) {
     blobs_pushed_.Increment();
     LogOf(parts_.log, caller, repository)

@@ -150,10 +150,10 @@ net::awaitable<Result<UploadStatus>> Uploads::Append(std::string user, Repositor
   co_return UploadStatus{std::move(id), claim->session().size_bytes.load()};
 }
 
-net::awaitable<Result<PushedBlob>> Uploads::Finish(std::string user, RepositoryName repository,
+net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repository,
                                                    std::string id, std::optional<ByteRange> range,
                                                    Digest digest, ByteSource& body) {
-  CO_TRY(ClaimPtr claim, co_await Take(std::move(user), std::move(repository), std::move(id)));
+  CO_TRY(ClaimPtr claim, co_await Take(by.name, std::move(repository), std::move(id)));
   const Result<void> received = co_await Receive(claim, range, body);
   if (!received.has_value()) {
     const Result<void> settled = co_await Settle(std::move(claim), true);
@@ -164,10 +164,10 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(std::string user, RepositoryN
   // From here on the session is over, whatever comes of it: a client that tried again, with its
   // last chunk, would append that twice.
   sessions_.Remove(work.session());
-  auto commit = [this, work = std::move(work), digest]() -> Result<PushedBlob> {
+  auto commit = [this, work = std::move(work), digest, by = std::move(by)]() -> Result<PushedBlob> {
     UploadSession& session = work.session();
-    Result<PushedBlob> pushed =
-        parts_.blobs.Commit(session.repository, *session.writer, digest, keys::Upload(session.id));
+    Result<PushedBlob> pushed = parts_.blobs.Commit(session.repository, *session.writer, digest, by,
+                                                    keys::Upload(session.id));
     session.writer.reset();
     if (pushed.has_value()) {
       // They are left where the blob was here already; else the next start discards them.

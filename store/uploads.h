@@ -62,9 +62,9 @@ class Uploads {
   net::awaitable<Result<UploadStatus>> Append(std::string user, RepositoryName repository,
                                               std::string id, std::optional<ByteRange> range,
                                               ByteSource& body);
-  net::awaitable<Result<PushedBlob>> Finish(std::string user, RepositoryName repository,
-                                            std::string id, std::optional<ByteRange> range,
-                                            Digest digest, ByteSource& body);
+  net::awaitable<Result<PushedBlob>> Finish(Actor by, RepositoryName repository, std::string id,
+                                            std::optional<ByteRange> range, Digest digest,
+                                            ByteSource& body);
   net::awaitable<Result<void>> Cancel(std::string user, RepositoryName repository, std::string id);
 
   // Discards sessions that were idle for too long. Blocks.

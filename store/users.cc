@@ -1,5 +1,8 @@
 #include "store/users.h"
 
+#include <algorithm>
+
+#include "registry/rpc/access_records.h"
 #include "registry/security/password.h"
 #include "registry/storage/keys.h"
 #include "store/rows.h"
@@ -7,98 +10,135 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxGrants = 100;
-constexpr size_t kLoadPage = 1000;
-
-Result<Grant> ToGrant(const v1::Grant& grant) {
-  std::string text;
-  for (const std::string& action : grant.actions()) text += (text.empty() ? "" : ",") + action;
-  return ParseGrant(text + ":" + grant.pattern());
-}
+constexpr int kMaxGrants = 100;
+constexpr int kMaxGroups = 100;
+constexpr int kMaxGlobs = 20;
+constexpr size_t kMaxGlobBytes = 64;
 
 Error UnknownUser(const std::string& name) {
   return Error{ErrorCode::kNotFound, "there is no user '" + name.substr(0, 128) +
                                          "'; 'outportctl user list' shows those there are"};
 }
 
-}  // namespace
-
-Result<User> ToUser(const v1::UserRow& row) {
-  User user{row.name(), row.password_hash(), {}};
-  for (const v1::Grant& grant : row.grants()) {
-    TRY(Grant parsed, ToGrant(grant));
-    user.grants.push_back(std::move(parsed));
-  }
-  return user;
+Error BadUser(const v1::UserRow& row, const std::string& why) {
+  return Error{ErrorCode::kInvalidArgument, "user '" + row.name() + "' " + why};
 }
 
-Users::Users(MetaStore& meta, UserDirectory& directory, const Clock& clock, Log log)
-    : meta_(meta), directory_(directory), clock_(clock), log_(std::move(log)) {}
+Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-*").contains(c);
+  };
+  if (!glob.empty() && glob.size() <= kMaxGlobBytes && std::ranges::all_of(glob, fits)) return {};
+  return BadUser(row, "cannot be bound to '" + glob.substr(0, 128) +
+                          "': names of certificates have a-z 0-9 . _ - and here * for any run of "
+                          "them, at most 64");
+}
 
-Result<void> Users::Load() {
-  std::vector<User> users;
-  std::string after;
-  MutexLock lock(following_);
-  for (bool more = true; more;) {
-    TRY(const Page page, List(after, kLoadPage));
-    for (const v1::UserRow& row : page.rows) {
-      TRY(User user, ToUser(row));
-      users.push_back(std::move(user));
-      after = row.name();
-    }
-    more = page.more;
+// What may stand in a user's row.
+Result<void> Check(const v1::UserRow& row) {
+  TRY_VOID(ParseSubjectName(row.name()));
+  TRY_VOID(CheckPasswordHash(row.password_hash()));
+  if (row.grants().size() > kMaxGrants) return BadUser(row, "may have 100 grants of its own");
+  for (const v1::Grant& record : row.grants()) {
+    TRY(const Grant grant, rpc::ParseRecord(record));
+    TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
   }
-  directory_.ReplaceAll(std::move(users));
+  if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in 100 groups");
+  for (const std::string& group : row.groups()) TRY_VOID(ParseSubjectName(group));
+  if (row.only_from().size() > kMaxGlobs) return BadUser(row, "may be bound to 20 names");
+  for (const std::string& glob : row.only_from()) TRY_VOID(CheckGlob(row, glob));
   return {};
 }
 
-Result<uint64_t> Users::Add(const v1::UserRow& row, const std::string& by) {
-  TRY(const std::string name, ParseSubjectName(row.name()));
-  TRY_VOID(CheckPasswordHash(row.password_hash()));
-  if (row.grants().empty() || row.grants().size() > static_cast<int>(kMaxGrants)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "user '" + name + "' needs 1 to 100 grants: --allow pull,push[:PATTERN]"};
+}  // namespace
+
+Result<void> RequireOwn(const v1::UserRow& row) {
+  if (row.source().empty()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "user '" + row.name() + "' and its password stand in " + row.source() +
+                   ", which the store follows: change it there ('outportctl user disable' works "
+                   "here)"};
+}
+
+Users::Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log)
+    : meta_(meta), follower_(follower), clock_(clock), log_(std::move(log)) {}
+
+Result<uint64_t> Users::Committed(const std::string& name, const LogPosition& position,
+                                  const std::string& action, const Actor& by) {
+  TRY_VOID(follower_.Follow(keys::User(name)));
+  log_.Info("user changed",
+            {{"action", action}, {"user", name}, {"by", by.name}, {"sequence", position.sequence}});
+  return position.sequence;
+}
+
+Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
+  TRY_VOID(Check(row));
+  if (row.grants().empty() && row.groups().empty()) {
+    return BadUser(row,
+                   "needs 1 to 100 grants (--allow pull,push[:PATTERN]), or a group (--group)");
   }
-  TRY(const User user, ToUser(row));
-  for (const Grant& grant : user.grants) TRY_VOID(CheckUserGrant(grant));
+  const std::string& name = row.name();
   v1::UserRow entered = row;
   entered.set_created_ms(ToUnixMillis(clock_.Wall()));
   v1::Change change;
   *change.mutable_user_set() = entered;
+  const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::UserRow>(transaction, keys::User(name)));
     if (present.has_value()) {
       return Error{ErrorCode::kAlreadyExists,
                    "there is a user '" + name +
-                       "' already; to give it another password or other "
-                       "grants, remove it first: outportctl user remove " +
-                       name};
+                       "' already; 'outportctl user passwd' and 'outportctl grant' change it, and "
+                       "'outportctl user remove' removes it"};
     }
     TRY_VOID(WriteRow(transaction, keys::User(name), entered));
+    auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(entered));
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, enter));
-  TRY_VOID(Follow(name));
-  log_.Info("user added", {{"user", name}, {"by", by}, {"sequence", position.sequence}});
-  return position.sequence;
+  return Committed(name, position, "user.add", by);
 }
 
-Result<uint64_t> Users::Remove(const std::string& name, const std::string& by) {
+Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const std::string& action,
+                               const Actor& by) {
+  if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
+  const Auditor auditor(by, clock_);
+  auto update = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(auto row, LockRow<v1::UserRow>(transaction, keys::User(name)));
+    if (!row.has_value()) return UnknownUser(name);
+    const boost::json::value before = RowJson(*row);
+    TRY_VOID(edit(*row));
+    TRY_VOID(Check(*row));
+    TRY_VOID(WriteRow(transaction, keys::User(name), *row));
+    auditor.Add(transaction, action, "user/" + name, before, RowJson(*row));
+    v1::Change change;
+    *change.mutable_user_set() = *row;
+    AppendChange(transaction, change);
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, update));
+  return Committed(name, position, action, by);
+}
+
+Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
   v1::Change change;
   change.mutable_user_deleted()->set_name(name);
+  const Auditor auditor(by, clock_);
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
     if (!present.has_value()) return UnknownUser(name);
+    const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
+    if (before.has_value() && by.kind != Actor::Store().kind) TRY_VOID(RequireOwn(*before));
     TRY_VOID(transaction.Delete(keys::User(name)));
+    auditor.Add(transaction, "user.remove", "user/" + name,
+                before.has_value() ? RowJson(*before) : nullptr, nullptr);
     AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, remove));
-  TRY_VOID(Follow(name));
-  log_.Info("user removed", {{"user", name}, {"by", by}, {"sequence", position.sequence}});
-  return position.sequence;
+  return Committed(name, position, "user.remove", by);
 }
 
 Result<Users::Page> Users::List(const std::string& after, size_t limit) const {
@@ -113,24 +153,6 @@ Result<Users::Page> Users::List(const std::string& after, size_t limit) const {
     page.rows.push_back(std::move(row));
   }
   return page;
-}
-
-// Tells the directory what the row says now, not what this caller wrote: of two changes of one user
-// the one that comes here last sees what was committed last. If that cannot be known, nobody gets
-// in by that name.
-Result<void> Users::Follow(const std::string& name) {
-  MutexLock lock(following_);
-  const auto row = ReadRow<v1::UserRow>(meta_, keys::User(name));
-  if (row.has_value() && row->has_value()) {
-    auto user = ToUser(**row);
-    if (user.has_value()) {
-      directory_.Set(*std::move(user));
-      return {};
-    }
-  }
-  directory_.Remove(name);
-  if (!row.has_value()) return row.error();
-  return {};
 }
 
 }  // namespace outport::store

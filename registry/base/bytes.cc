@@ -64,11 +64,15 @@ std::string ToHex(Bytes bytes) {
   return text;
 }
 
+void FillRandom(MutableBytes bytes) {
+  auto* begin = reinterpret_cast<unsigned char*>(bytes.data());
+  // No randomness: nothing that follows would be safe.
+  if (RAND_bytes(begin, static_cast<int>(bytes.size())) != 1) std::abort();
+}
+
 std::string RandomHex(size_t size) {
   std::vector<std::byte> random(size);
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(random.data()), static_cast<int>(size)) != 1) {
-    std::abort();  // no randomness: nothing that follows would be safe
-  }
+  FillRandom(random);
   return ToHex(random);
 }
 

@@ -19,6 +19,8 @@ inline std::string_view AsText(Bytes bytes) {
 // Lowercase hexadecimal.
 std::string ToHex(Bytes bytes);
 
+// Bytes of OpenSSL's random generator.
+void FillRandom(MutableBytes bytes);
 // `size` bytes of OpenSSL's random generator, as lowercase hexadecimal.
 std::string RandomHex(size_t size);
 

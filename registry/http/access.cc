@@ -4,20 +4,53 @@
 
 namespace outport::http {
 
-net::awaitable<Result<Sender>> Authenticate(Authenticator& authenticator, const RequestHead& head) {
-  if (head.authorization.empty()) {
-    co_return Error{ErrorCode::kUnauthorized,
-                    "no user name and password were sent: log in first (docker login)"};
-  }
-  CO_TRY(Credentials credentials, ParseBasicAuthorization(head.authorization));
-  CO_TRY(auto user,
-         co_await authenticator.Authenticate(std::move(credentials.name), credentials.password));
-  co_return Sender{std::move(user), std::move(credentials.password)};
+namespace {
+
+Error NotLoggedIn() {
+  return Error{ErrorCode::kUnauthorized,
+               "no user name and password were sent: log in first (docker login)"};
 }
 
-Result<void> Authorize(const User& user, const Route& route, Method method) {
-  if (!route.repository.has_value()) return {};
-  return RequireGrant(user, RequiredAction(route.noun, method), *route.repository);
+}  // namespace
+
+std::string Sender::Name() const {
+  if (user != nullptr) return user->name;
+  for (const Rights::Source& source : rights.sources()) {
+    if (source.subject.kind == SubjectKind::kCertificate) return ToString(source.subject);
+  }
+  return {};
+}
+
+net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, const RequestHead& head) {
+  if (NamesNobody(head.authorization)) {
+    Rights rights = gate.directory.RightsOf(nullptr, certificate);
+    if (rights.sources().empty()) co_return NotLoggedIn();
+    co_return Sender{nullptr, {}, std::move(rights)};
+  }
+  CO_TRY(Credentials credentials, ParseBasicAuthorization(head.authorization));
+  CO_TRY(auto user, co_await gate.authenticator.Authenticate(std::move(credentials.name),
+                                                             credentials.password));
+  CO_TRY_VOID(CheckMayEnter(*user, certificate, gate.clock.Wall()));
+  Rights rights = gate.directory.RightsOf(user, certificate);
+  co_return Sender{std::move(user), std::move(credentials.password), std::move(rights)};
+}
+
+Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate) {
+  if (sender.user == nullptr) return {};
+  const std::shared_ptr<const User> now = gate.directory.Find(sender.user->name);
+  if (now == nullptr || now->password_hash != sender.user->password_hash) {
+    return Error{ErrorCode::kUnauthorized,
+                 "user '" + sender.user->name + "' was removed, or has another password now"};
+  }
+  return CheckMayEnter(*now, certificate, gate.clock.Wall());
+}
+
+Result<void> Authorize(const Rights& rights, const Route& route, Method method) {
+  if (route.repository.has_value()) {
+    return RequireGrant(rights, RequiredAction(route.noun, method), *route.repository);
+  }
+  if (route.noun == Noun::kPing && rights.anonymous()) return NotLoggedIn();
+  return {};
 }
 
 Result<uint64_t> ParseMinSequence(const RequestHead& head) {

@@ -4,25 +4,45 @@
 #include <memory>
 #include <string>
 
+#include "registry/base/clock.h"
 #include "registry/http/request_head.h"
 #include "registry/http/route.h"
+#include "registry/security/access_directory.h"
 #include "registry/security/authenticator.h"
-#include "registry/security/user.h"
 
 namespace outport::http {
 
-// Who sends a request: the user of its Authorization field, and the password that proved it.
+// Who sends a request, and what it may do.
 struct Sender {
-  std::shared_ptr<const User> user;  // shared with the directory, which may change it meanwhile
-  std::string password;
+  std::shared_ptr<const User> user;  // nullptr: no password came; shared with the directory
+  std::string password;              // that proved it
+  Rights rights;
+
+  // Names the sender in logs and to the store: the user, "certificate:NAME" where that alone gives
+  // rights, empty for anybody.
+  std::string Name() const;
 };
 
-// kUnauthorized without an Authorization field, or with a wrong one.
-net::awaitable<Result<Sender>> Authenticate(Authenticator& authenticator, const RequestHead& head);
+// What decides who may come in. Both outlive what is asked with them.
+struct Gate {
+  AccessDirectory& directory;
+  Authenticator& authenticator;
+  const Clock& clock;
+};
 
-// Whether `user` may do what `route` and `method` ask for: kDenied, naming user, action and
-// repository. Whoever is known may ping, and list what it may pull.
-Result<void> Authorize(const User& user, const Route& route, Method method);
+// Without an Authorization field (or with one that names no user): what the certificate's name and
+// anybody are granted; kUnauthorized if that is nothing. Else the user's name and password are
+// checked: kUnauthorized, kDenied, as Authenticator and CheckMayEnter say. `certificate`: the name
+// in the client's.
+net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, const RequestHead& head);
+
+// Whether who was let in may stay: its user is as it was then, and may still enter.
+Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate);
+
+// Whether the sender may do what `route` and `method` ask for: kDenied, naming user, action and
+// repository. A ping is for users: clients learn by it whether to send a password. Lists are for
+// all, each of what it may pull.
+Result<void> Authorize(const Rights& rights, const Route& route, Method method);
 
 // The change of the store that the answer must not be older than (Outport-Min-Sequence); 0 if the
 // request names none. kInvalidArgument for what is no number.

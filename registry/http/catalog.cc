@@ -14,7 +14,7 @@ net::awaitable<Result<void>> GetCatalog(Registry& registry, const Request& reque
   CO_TRY(const PageRequest wanted, ParsePage(request.route));
   Page page;
   if (wanted.limit > 0) {
-    const Visible visible = VisibleTo(request.user);
+    const Visible visible = VisibleTo(request.rights);
     CO_TRY(page, co_await registry.ListRepositories(request.caller, wanted, visible));
   }
   if (page.more && !page.items.empty()) {

@@ -6,7 +6,7 @@
 #include "registry/http/request_body.h"
 #include "registry/http/response.h"
 #include "registry/http/route.h"
-#include "registry/security/user.h"
+#include "registry/security/rights.h"
 #include "registry/service/registry.h"
 
 namespace outport::http {
@@ -16,7 +16,7 @@ struct Request {
   const RequestHead& head;
   const Route& route;
   const Caller& caller;
-  const User& user;
+  const Rights& rights;
   RequestBody& body;
   ByteBudget& manifest_bytes;  // of whole manifests in memory, held until the answer was sent
 

@@ -4,7 +4,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "registry/http/stream.h"
 
@@ -52,6 +54,14 @@ class Lifeline : public std::enable_shared_from_this<Lifeline> {
   }
   bool displaced() const { return standing_ == Standing::kDisplaced; }
 
+  // What looks again at whether the connection may stay; called on the strand, as this is.
+  void SetRecheck(std::function<void()> recheck) { recheck_ = std::move(recheck); }
+  void Recheck() {
+    net::post(strand_, [self = shared_from_this()] {
+      if (self->recheck_) self->recheck_();
+    });
+  }
+
   void Stop() {
     net::post(strand_, [self = shared_from_this()] {
       self->stopping_ = true;
@@ -67,6 +77,7 @@ class Lifeline : public std::enable_shared_from_this<Lifeline> {
   std::atomic<Standing> standing_ = Standing::kStranger;
   bool stopping_;
   Stream* idle_ = nullptr;
+  std::function<void()> recheck_;
 };
 
 }  // namespace outport::http

@@ -198,6 +198,11 @@ void Listener::RemoveLifeline(const std::shared_ptr<Lifeline>& lifeline) {
   if (!lifeline->displaced()) LeavePlace(lifeline->peer());
 }
 
+void Listener::RecheckAll() {
+  MutexLock lock(mutex_);
+  for (const auto& lifeline : lifelines_) lifeline->Recheck();
+}
+
 void Listener::StopLifelines() {
   MutexLock lock(mutex_);
   stopping_ = true;

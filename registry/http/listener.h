@@ -41,6 +41,8 @@ class Listener {
   std::string address() const { return WithPort(options_.listen, port_); }
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
+  // Has every connection look again at whether it may stay.
+  void RecheckAll();
 
  private:
   net::awaitable<void> AcceptLoop();

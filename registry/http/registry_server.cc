@@ -1,23 +1,32 @@
 #include "registry/http/registry_server.h"
 
+#include <atomic>
+
 #include "registry/http/listener.h"
 #include "registry/http/request_metrics.h"
 #include "registry/http/session.h"
 
 namespace outport {
+namespace {
+
+constexpr std::chrono::seconds kWatchPatience{1};
+
+}  // namespace
 
 class RegistryServer::Body {
  public:
   Body(Options options, Parts parts)
       : options_(std::move(options)),
         parts_(std::move(parts)),
+        tls_(parts_.tls),
         log_(parts_.log.With({{"server", "registry"}})),
         metrics_(parts_.metrics),
         manifest_bytes_(options_.limits.manifest_bytes, parts_.metrics,
                         "outport_http_manifest_bytes", "manifests that are pushed and pulled"),
         shared_{.limits = options_.limits,
                 .registry = parts_.registry,
-                .authenticator = parts_.authenticator,
+                .gate = {parts_.directory, parts_.authenticator, parts_.clock},
+                .standing = parts_.standing,
                 .metrics = metrics_,
                 .manifest_bytes = manifest_bytes_,
                 .log = log_},
@@ -29,24 +38,55 @@ class RegistryServer::Body {
                   parts_.metrics, parts_.log,
                   [this](net::ip::tcp::socket socket, http::Lifeline& lifeline) {
                     return Serve(std::move(socket), lifeline);
-                  }) {}
+                  }),
+        watching_(parts_.executor, log_) {}
+  ~Body() { Stop(std::chrono::steady_clock::now()); }
 
   http::Listener& listener() { return listener_; }
+  void Start() {
+    watching_.Spawn([this] { return Watch(); });
+    listener_.Start();
+  }
+  void Stop(std::chrono::steady_clock::time_point deadline) {
+    listener_.Stop(deadline);
+    stopping_ = true;
+    parts_.directory.Changed().Notify();
+    while (!watching_.DrainBlocking(std::chrono::steady_clock::now() + kWatchPatience)) {
+      log_.Warning("access is still being looked at again");
+    }
+  }
+  void UseTls(std::shared_ptr<ServerTlsContext> tls) { tls_ = std::move(tls); }
 
  private:
+  // However many changes come at once, the connections are asked once for all of them.
+  net::awaitable<void> Watch() {
+    uint64_t seen = parts_.directory.Changed().Version();
+    while (!stopping_) {
+      const auto deadline = std::chrono::steady_clock::now() + kWatchPatience;
+      co_await parts_.directory.Changed().WaitPast(seen, deadline);
+      if (seen == parts_.directory.Changed().Version()) continue;
+      seen = parts_.directory.Changed().Version();
+      listener_.RecheckAll();
+    }
+  }
+
   net::awaitable<void> Serve(net::ip::tcp::socket socket, http::Lifeline& lifeline) {
-    http::Stream stream(std::move(socket), lifeline.strand(), parts_.tls, options_.limits.progress);
+    http::Stream stream(std::move(socket), lifeline.strand(), tls_.load(),
+                        options_.limits.progress);
     http::Session session(shared_, stream, lifeline);
     co_await session.Run();
   }
 
   const Options options_;
   const Parts parts_;
+  std::atomic<std::shared_ptr<ServerTlsContext>> tls_;  // shared with the connections
   const Log log_;
   http::RequestMetrics metrics_;
   http::ByteBudget manifest_bytes_;
   const http::Session::Shared shared_;
-  http::Listener listener_;  // last: its connections use the others
+  http::Listener listener_;  // behind the others: its connections use them
+  std::atomic<bool> stopping_ = false;
+  TaskGroup watching_;
 };
 
 RegistryServer::RegistryServer(Options options, Parts parts)
@@ -56,9 +96,10 @@ RegistryServer::~RegistryServer() = default;
 Result<void> RegistryServer::Listen() { return body_->listener().Listen(); }
 uint16_t RegistryServer::port() const { return body_->listener().port(); }
 std::string RegistryServer::address() const { return body_->listener().address(); }
-void RegistryServer::Start() { body_->listener().Start(); }
-void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) {
-  body_->listener().Stop(deadline);
+void RegistryServer::UseTls(std::shared_ptr<ServerTlsContext> tls) {
+  body_->UseTls(std::move(tls));
 }
+void RegistryServer::Start() { body_->Start(); }
+void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) { body_->Stop(deadline); }
 
 }  // namespace outport

@@ -3,12 +3,15 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
+#include "registry/security/access_directory.h"
 #include "registry/security/authenticator.h"
 #include "registry/security/tls.h"
 #include "registry/service/registry.h"
@@ -30,7 +33,8 @@ struct HttpLimits {
 };
 
 // The registry API over HTTPS (HTTP/1.1): the same code at the store and at a node, over another
-// Registry. Access: a client certificate of the fleet, then a user's password, then a grant.
+// Registry. Access: a client certificate of the fleet, then a user's password, then a grant. When
+// the directory changes, open connections and requests under way are looked at again, and cut.
 class RegistryServer {
  public:
   struct Options {
@@ -42,9 +46,14 @@ class RegistryServer {
     net::any_io_executor executor;  // many threads may run it: each connection has its own strand
     std::shared_ptr<ServerTlsContext> tls;
     Registry& registry;
+    AccessDirectory& directory;
     Authenticator& authenticator;
+    const Clock& clock;
     Metrics& metrics;
     Log log;
+    // Asked before each request is let in: an error is its answer. For a node that cannot know who
+    // was shut out meanwhile.
+    std::function<Result<void>()> standing = [] { return Result<void>(); };
   };
   RegistryServer(Options options, Parts parts);
   ~RegistryServer();
@@ -54,6 +63,8 @@ class RegistryServer {
   uint16_t port() const;
   std::string address() const;  // what it listens on, with the port that was picked
   void Start();
+  // New connections are shown this certificate; those that are open go on. Any thread, any time.
+  void UseTls(std::shared_ptr<ServerTlsContext> tls);
   // Stops accepting, lets requests in flight finish, cuts what is left at the deadline; returns
   // when no connection is left. Blocks: not from the executor's threads, which must still run.
   void Stop(std::chrono::steady_clock::time_point deadline);

@@ -30,7 +30,9 @@ RequestMetrics::RequestMetrics(Metrics& metrics)
       handshake_failures_(metrics.Counter("outport_http_handshake_failures_total",
                                           "Connections whose TLS handshake failed.")),
       cut_(metrics.Counter("outport_http_cut_responses_total",
-                           "Responses that were cut because their body could not be finished.")) {}
+                           "Responses that were cut because their body could not be finished.")),
+      recalled_(metrics.Counter("outport_http_recalled_connections_total",
+                                "Open connections that were cut because access was taken away.")) {}
 
 void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
                             std::chrono::steady_clock::duration took) {

@@ -22,6 +22,7 @@ class RequestMetrics {
   void RecordBytes(uint64_t received, uint64_t sent);
   void RecordHandshakeFailure() { handshake_failures_.Increment(); }
   void RecordCut() { cut_.Increment(); }
+  void RecordRecall() { recalled_.Increment(); }
 
  private:
   static constexpr size_t kMethods = 7;
@@ -35,6 +36,7 @@ class RequestMetrics {
   prometheus::Counter& sent_bytes_;
   prometheus::Counter& handshake_failures_;
   prometheus::Counter& cut_;
+  prometheus::Counter& recalled_;
 };
 
 }  // namespace outport::http

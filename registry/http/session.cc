@@ -1,6 +1,5 @@
 #include "registry/http/session.h"
 
-#include "registry/http/access.h"
 #include "registry/http/handlers.h"
 
 namespace outport::http {
@@ -33,7 +32,8 @@ struct Session::Exchange {
   RequestBody body;
   Response response;
   const std::string id;
-  std::shared_ptr<const User> user;  // shared with the directory, which may change it meanwhile
+  std::string user;            // whom the logs name
+  std::optional<Route> route;  // once it was let in
   std::optional<Noun> noun;
 };
 
@@ -43,7 +43,11 @@ Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
       lifeline_(lifeline),
       connection_(stream, shared.limits),
       address_(stream.PeerAddress()),
-      identity_(Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"}) {}
+      identity_(Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"}) {
+  lifeline_.SetRecheck([this] { Recheck(); });
+}
+
+Session::~Session() { lifeline_.SetRecheck(nullptr); }
 
 net::awaitable<Result<void>> Session::Handshake() {
   const Lifeline::Idle idle(lifeline_, stream_);
@@ -82,7 +86,9 @@ net::awaitable<void> Session::Run() {
 net::awaitable<bool> Session::Serve(const RequestHead& head) {
   Exchange exchange(connection_, head);
   if (lifeline_.stopping()) exchange.response.CloseAfter();
+  current_ = &exchange;
   Result<void> outcome = co_await AnswerCaught(exchange);
+  current_ = nullptr;
   co_return co_await Conclude(exchange, std::move(outcome));
 }
 
@@ -103,17 +109,54 @@ net::awaitable<Result<void>> Session::AnswerCaught(Exchange& exchange) {
   co_return Error{ErrorCode::kInternal, "an exception: " + cause};
 }
 
+Result<void> Session::CheckCertificate() const {
+  if (!identity_.has_value()) return identity_.error();
+  if (!shared_.gate.directory.IsRevoked(*identity_)) return {};
+  return Error{
+      ErrorCode::kCertificateInvalid,
+      "The SSL certificate is not accepted: it was revoked; ask an administrator for a new "
+      "one (outportctl cert issue " +
+          identity_->name + ")"};
+}
+
+Result<void> Session::CheckAgain() const {
+  TRY_VOID(CheckCertificate());
+  if (!sender_.has_value()) return {};
+  TRY_VOID(CheckMayStay(shared_.gate, *sender_, identity_->name));
+  if (current_ == nullptr || !current_->route.has_value()) return {};
+  const AccessDirectory& directory = shared_.gate.directory;
+  const std::shared_ptr<const User> user =
+      sender_->user == nullptr ? nullptr : directory.Find(sender_->user->name);
+  return Authorize(directory.RightsOf(user, identity_->name), *current_->route,
+                   current_->head.method);
+}
+
+// On the connection's strand, between two steps of Run().
+void Session::Recheck() {
+  if (!identity_.has_value()) return;  // nothing is given to whoever it is
+  const Result<void> stays = CheckAgain();
+  if (stays.has_value()) return;
+  shared_.metrics.RecordRecall();
+  shared_.log.Info("a connection is cut, since access was taken away",
+                   {{"address", address_},
+                    {"certificate", identity_->name},
+                    {"user", sender_.has_value() ? sender_->Name() : std::string()},
+                    {"cause", stays.error().message}});
+  stream_.Cut();
+}
+
 // Access comes first, in the order in which it is told: certificate, user, grant. Until the first
 // two are settled nothing of the request is looked at but its header.
 net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   const RequestHead& head = exchange.head;
   Response& response = exchange.response;
-  if (!identity_.has_value()) {
+  if (const Result<void> good = CheckCertificate(); !good.has_value()) {
     response.CloseAfter();
-    co_return identity_.error();
+    co_return good.error();
   }
-  CO_TRY(Sender sender, co_await Authenticate(shared_.authenticator, head));
-  exchange.user = std::move(sender.user);
+  CO_TRY_VOID(shared_.standing());
+  CO_TRY(sender_, co_await Enter(shared_.gate, identity_->name, head));
+  exchange.user = sender_->Name();
   CO_TRY(const Route route, ParseRoute(head.target));
   exchange.noun = route.noun;
   if (!Allows(route.noun, head.method)) {
@@ -123,10 +166,12 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                                                  std::string(AllowedMethods(route.noun)) +
                                                  ", and not the method that was sent"};
   }
-  CO_TRY_VOID(Authorize(*exchange.user, route, head.method));
+  exchange.route = route;
+  // Once more what the directory says: it may have changed while the password was verified.
+  CO_TRY_VOID(CheckAgain());
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
-  const Caller caller{.user = exchange.user->name,
-                      .password = std::move(sender.password),
+  const Caller caller{.user = exchange.user,
+                      .password = sender_->password,
                       .certificate = identity_->name,
                       .address = address_,
                       .request_id = exchange.id,
@@ -134,7 +179,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   const Request request{.head = head,
                         .route = route,
                         .caller = caller,
-                        .user = *exchange.user,
+                        .rights = sender_->rights,
                         .body = exchange.body,
                         .manifest_bytes = shared_.manifest_bytes};
   const Handler handler = FindHandler(route.noun, head.method);
@@ -186,14 +231,13 @@ void Session::Record(const Exchange& exchange, const std::optional<Error>& error
   received_before_ = received;
   sent_before_ = sent;
 
-  const std::string user = exchange.user == nullptr ? std::string() : exchange.user->name;
   const double took_ms = std::chrono::duration<double, std::milli>(took).count();
   const Log log = shared_.log.With({{"method", ToString(exchange.head.method)},
                                     {"path", LoggedPath(exchange.head.target)},
                                     {"status", status},
                                     {"bytes", exchange.response.body_bytes()},
                                     {"took_ms", took_ms},
-                                    {"user", user},
+                                    {"user", exchange.user},
                                     {"address", address_},
                                     {"request_id", exchange.id}});
   if (!error.has_value()) {

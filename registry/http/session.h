@@ -1,16 +1,16 @@
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "registry/http/access.h"
 #include "registry/http/byte_budget.h"
 #include "registry/http/connection.h"
 #include "registry/http/lifeline.h"
 #include "registry/http/request_metrics.h"
 #include "registry/http/response.h"
 #include "registry/http/route.h"
-#include "registry/security/authenticator.h"
 #include "registry/service/registry.h"
 
 namespace outport::http {
@@ -23,12 +23,17 @@ class Session {
   struct Shared {
     const HttpLimits& limits;
     Registry& registry;
-    Authenticator& authenticator;
+    Gate gate;
+    // Why nobody may come in now, if that is so.
+    const std::function<Result<void>()>& standing;
     RequestMetrics& metrics;
     ByteBudget& manifest_bytes;
     const Log& log;
   };
   Session(const Shared& shared, Stream& stream, Lifeline& lifeline);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // Until the client leaves, is refused, or the server stops.
   net::awaitable<void> Run();
@@ -43,6 +48,11 @@ class Session {
   // The answer to what was no request.
   net::awaitable<void> Refuse(const Error& error);
   net::awaitable<Result<void>> Answer(Exchange& exchange);
+  Result<void> CheckCertificate() const;
+  // Whether whoever is connected may stay, and go on with what it does.
+  Result<void> CheckAgain() const;
+  // Cuts the connection if not.
+  void Recheck();
   net::awaitable<Result<void>> AnswerCaught(Exchange& exchange);
   net::awaitable<bool> Conclude(Exchange& exchange, Result<void> outcome);
   void Record(const Exchange& exchange, const std::optional<Error>& error);
@@ -54,7 +64,9 @@ class Session {
   const std::string address_;
   // From the handshake on: who the client's certificate says it is, or why that does not count.
   Result<CertificateIdentity> identity_;
-  uint64_t received_before_ = 0;  // bytes of the stream that earlier requests account for
+  std::optional<Sender> sender_;       // of the last request that was let in
+  const Exchange* current_ = nullptr;  // under way
+  uint64_t received_before_ = 0;       // bytes of the stream that earlier requests account for
   uint64_t sent_before_ = 0;
 };
 

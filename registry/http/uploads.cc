@@ -69,7 +69,7 @@ net::awaitable<Result<std::optional<PushedBlob>>> Mount(Registry& registry,
     if (!name.has_value()) co_return mounted;
     from = *std::move(name);
   }
-  const Visible visible = VisibleTo(request.user);
+  const Visible visible = VisibleTo(request.rights);
   auto blob =
       co_await registry.MountBlob(request.caller, request.repository(), *digest, from, visible);
   if (blob.has_value()) {

@@ -6,6 +6,8 @@
 #include <grpcpp/security/auth_context.h>
 #include <grpcpp/security/credentials.h>
 
+#include "registry/security/pki.h"
+
 namespace outport::rpc {
 namespace {
 
@@ -50,22 +52,26 @@ std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentit
 }
 
 Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
-                                        std::string_view domain, Role role) {
+                                        std::string_view domain, Role role,
+                                        const AccessDirectory& directory) {
   const auto auth = context.auth_context();
-  const auto ids = auth->FindPropertyValues(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME);
-  if (!auth->IsPeerAuthenticated() || ids.size() != 1) {
+  const auto shown = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (!auth->IsPeerAuthenticated() || shown.size() != 1) {
     return Error{ErrorCode::kUnauthorized,
                  "this call needs a certificate of the fleet in the role '" +
                      std::string(ToString(role)) + "'; none was shown"};
   }
-  const std::string id(ids.front().data(), ids.front().size());
-  TRY(CertificateIdentity identity, ParseSpiffeId(id));
+  TRY(CertificateIdentity identity,
+      pki::Inspect(std::string_view(shown.front().data(), shown.front().size())));
   if (identity.domain != domain || identity.role != role) {
     return Error{ErrorCode::kDenied, "this call needs a certificate in the role '" +
                                          std::string(ToString(role)) + "' of the domain '" +
-                                         std::string(domain) + "'; the caller is " + id};
+                                         std::string(domain) + "'; the caller is " +
+                                         ToSpiffeId(identity.domain, identity.role, identity.name)};
   }
-  return identity;
+  if (!directory.IsRevoked(identity)) return identity;
+  return Error{ErrorCode::kUnauthorized, "the caller's certificate (serial " + identity.serial +
+                                             ") was revoked; another one is needed"};
 }
 
 std::string RequestIdOf(const grpc::ServerContextBase& context) {

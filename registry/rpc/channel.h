@@ -8,6 +8,7 @@
 #include <string>
 
 #include "registry/base/result.h"
+#include "registry/security/access_directory.h"
 #include "registry/security/identity.h"
 
 namespace outport::rpc {
@@ -36,10 +37,11 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
 // not).
 std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity);
 
-// Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, kDenied in
-// another role.
+// Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, or with one that
+// was revoked; kDenied in another role.
 Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
-                                        std::string_view domain, Role role);
+                                        std::string_view domain, Role role,
+                                        const AccessDirectory& directory);
 
 // Metadata that carries the id of a client's request from node to store.
 inline constexpr char kRequestIdKey[] = "outport-request-id";

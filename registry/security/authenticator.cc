@@ -55,7 +55,7 @@ struct Authenticator::State {
     std::optional<Error> failure;  // written before `outcome` says kFailed
   };
 
-  State(const UserDirectory& users_in, BlockingPool& pool_in, const Clock& clock_in,
+  State(const AccessDirectory& users_in, BlockingPool& pool_in, const Clock& clock_in,
         Metrics& metrics, const Options& options)
       : users(users_in),
         pool(pool_in),
@@ -94,7 +94,7 @@ struct Authenticator::State {
     flight.finished.Notify();
   }
 
-  const UserDirectory& users;
+  const AccessDirectory& users;
   BlockingPool& pool;
   const Clock& clock;
   prometheus::Counter& hits;
@@ -108,7 +108,7 @@ struct Authenticator::State {
   std::map<CredentialMark, std::shared_ptr<Flight>> flights OUTPORT_GUARDED_BY(mutex);
 };
 
-Authenticator::Authenticator(const UserDirectory& users, BlockingPool& pool, const Clock& clock,
+Authenticator::Authenticator(const AccessDirectory& users, BlockingPool& pool, const Clock& clock,
                              Metrics& metrics, Options options)
     : state_(std::make_shared<State>(users, pool, clock, metrics, options)) {}
 Authenticator::~Authenticator() = default;
@@ -167,6 +167,10 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
     co_return WrongCredentials();
   }
   co_return user;
+}
+
+bool NamesNobody(std::string_view header) {
+  return header.empty() || header == "Basic Og==" || header == "basic Og==";
 }
 
 Result<Credentials> ParseBasicAuthorization(std::string_view header) {

@@ -9,7 +9,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
-#include "registry/security/user.h"
+#include "registry/security/access_directory.h"
 
 namespace outport {
 
@@ -23,7 +23,7 @@ class Authenticator {
     std::chrono::seconds cache_life{300};
   };
   // `pool` runs nothing but bcrypt: its queue is the limit beyond which 429 is answered.
-  Authenticator(const UserDirectory& users, BlockingPool& pool, const Clock& clock,
+  Authenticator(const AccessDirectory& users, BlockingPool& pool, const Clock& clock,
                 Metrics& metrics, Options options);
   ~Authenticator();
 
@@ -45,5 +45,8 @@ struct Credentials {
   std::string password;
 };
 Result<Credentials> ParseBasicAuthorization(std::string_view header);
+// No field, or one with neither name nor password ("Basic Og=="): some clients that have no login
+// send that.
+bool NamesNobody(std::string_view header);
 
 }  // namespace outport

@@ -27,6 +27,7 @@ struct Caller {
   std::string password = {};  // carried to the store by a node's writes; never logged
   std::string certificate;    // the name in the client certificate
   std::string address;
+  std::string node = {};   // that relayed it, at the store
   std::string request_id;  // crosses from node to store
   // What the caller has seen of the store's change log (Outport-Min-Sequence): no answer may be
   // older. kUnavailable where that cannot be had.

@@ -22,14 +22,18 @@ std::vector<NameRange> Visible::Disjoint(std::vector<NameRange> ranges) {
   return kept;
 }
 
-Visible VisibleTo(const User& user) {
+Visible VisibleTo(const Rights& rights) {
   std::vector<NameRange> ranges;
-  for (const Grant& grant : user.grants) {
-    if (!grant.actions.contains(Action::kPull)) continue;
-    const size_t star = grant.pattern.find('*');
-    ranges.push_back({grant.pattern.substr(0, star), star == std::string::npos});
+  for (const Rights::Source& source : rights.sources()) {
+    for (const Grant& grant : *source.grants) {
+      if (!grant.actions.contains(Action::kPull)) continue;
+      const size_t star = grant.pattern.find('*');
+      ranges.push_back({grant.pattern.substr(0, star), star == std::string::npos});
+    }
   }
-  auto accepts = [&user](const RepositoryName& name) { return user.Allows(Action::kPull, name); };
+  auto accepts = [rights](const RepositoryName& name) {
+    return rights.Allows(Action::kPull, name);
+  };
   return Visible(std::move(accepts), std::move(ranges));
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "registry/oci/name.h"
-#include "registry/security/user.h"
+#include "registry/security/rights.h"
 
 namespace outport {
 
@@ -40,7 +40,7 @@ class Visible {
   std::vector<NameRange> ranges_;
 };
 
-// What the user's grants let it pull. The user outlives the value.
-Visible VisibleTo(const User& user);
+// What the caller's grants let it pull.
+Visible VisibleTo(const Rights& rights);
 
 }  // namespace outport

@@ -31,14 +31,32 @@ Error Stopped(const Error& cause) {
                    "); mend the disk or make room on it, and start again"};
 }
 
+// Adds the records behind `position`, which moves to the last of them.
+rocksdb::Status PutRecords(rocksdb::WriteBatch& batch, const LogRows& log,
+                           std::vector<std::string>& records, LogPosition& position) {
+  for (std::string& record : records) {
+    position = NextPosition(position, record);
+    const rocksdb::Status status =
+        batch.Put(ToSlice(log.Key(position.sequence)), EncodeRecord({position, std::move(record)}));
+    if (!status.ok()) return status;
+  }
+  return rocksdb::Status::OK();
+}
+
+rocksdb::Status PutHead(rocksdb::WriteBatch& batch, const LogRows& log, const LogPosition& before,
+                        const LogPosition& head) {
+  if (head == before) return rocksdb::Status::OK();
+  return batch.Put(ToSlice(log.head), EncodeHead(head));
+}
+
 }  // namespace
 
-Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes,
-                                        std::vector<std::string> records, bool synced) {
-  const bool moves_head = !records.empty();
-  Waiting mine{.writes = writes, .records = std::move(records), .synced = synced || moves_head};
+Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRecords records,
+                                        bool synced) {
+  const bool moves_heads = !records.Empty();
+  Waiting mine{.writes = writes, .records = std::move(records), .synced = synced || moves_heads};
   Group group;
-  LogPosition head;
+  LogHeads heads;
   {
     MutexLock lock(mutex_);
     queue_.push_back(&mine);
@@ -56,18 +74,18 @@ Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes,
     }
     leading_ = true;
     group = TakeGroup();
-    head = head_;
+    heads = heads_;
   }
-  const Result<LogPosition> result = Write(group, head);
+  const Result<LogHeads> result = Write(group, heads);
   {
     MutexLock lock(mutex_);
     leading_ = false;
     if (!result.has_value()) failed_ = result.error();
-    if (result.has_value()) head_ = *result;
-    Finish(group, result);
+    if (result.has_value()) heads_ = *result;
+    Finish(group, failed_);
   }
   if (!result.has_value()) return result.error();
-  if (*result != head) head_changed_.Notify();
+  if (result->changes != heads.changes) head_changed_.Notify();
   return mine.position;
 }
 
@@ -79,41 +97,40 @@ CommitQueue::Group CommitQueue::TakeGroup() {
     queue_.pop_front();
     group.push_back(next);
     bytes += next->writes.GetDataSize();
-    for (const std::string& record : next->records) bytes += record.size();
+    for (const std::string& record : next->records.changes) bytes += record.size();
+    for (const std::string& record : next->records.audit) bytes += record.size();
   }
   return group;
 }
 
-Result<LogPosition> CommitQueue::Write(const Group& group, const LogPosition& head) {
+Result<LogHeads> CommitQueue::Write(const Group& group, LogHeads heads) {
   rocksdb::WriteBatch batch;
   Append append(batch);
   rocksdb::Status status;
   rocksdb::WriteOptions options;
   options.sync = false;
-  LogPosition position = head;
+  const LogHeads before = heads;
   for (Waiting* const commit : group) {
     if (status.ok()) status = commit->writes.Iterate(&append);
-    for (std::string& record : commit->records) {
-      position = NextPosition(position, record);
-      const std::string row = EncodeChange({position, std::move(record)});
-      if (status.ok()) status = batch.Put(ChangeKey(position.sequence), row);
-    }
-    commit->position = position;
+    if (status.ok()) status = PutRecords(batch, kChangeLog, commit->records.changes, heads.changes);
+    if (status.ok()) status = PutRecords(batch, kAuditLog, commit->records.audit, heads.audit);
+    commit->position = heads.changes;
     options.sync = options.sync || commit->synced;
   }
-  if (status.ok() && position != head) status = batch.Put(ToSlice(kHeadKey), EncodeHead(position));
+  if (status.ok()) status = PutHead(batch, kChangeLog, before.changes, heads.changes);
+  if (status.ok()) status = PutHead(batch, kAuditLog, before.audit, heads.audit);
   // The transactions hold the locks of their keys, and nobody else writes log rows.
   rocksdb::TransactionDBWriteOptimizations optimizations;
   optimizations.skip_concurrency_control = true;
   if (status.ok()) status = db_.Write(options, optimizations, &batch);
   if (!status.ok()) return RocksError(status, "writing the metadata");
-  return position;
+  return heads;
 }
 
 // Wakes under the lock: who is done may be gone as soon as the lock is free.
-void CommitQueue::Finish(const Group& group, const Result<LogPosition>& result) {
+void CommitQueue::Finish(const Group& group, const std::optional<Error>& error) {
   for (Waiting* const commit : group) {
-    if (!result.has_value()) commit->error = result.error();
+    commit->error = error;
     commit->done = true;
     commit->woken.NotifyOne();
   }
@@ -126,9 +143,9 @@ std::optional<Error> CommitQueue::WhyStopped() const {
   return Stopped(*failed_);
 }
 
-LogPosition CommitQueue::Head() const {
+LogHeads CommitQueue::Heads() const {
   MutexLock lock(mutex_);
-  return head_;
+  return heads_;
 }
 
 }  // namespace outport

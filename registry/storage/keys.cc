@@ -14,6 +14,14 @@ std::string Join(std::string_view prefix, std::initializer_list<std::string_view
   return key;
 }
 
+std::string OfCertificate(std::string_view prefix, std::string_view issuer_key_id,
+                          std::string_view serial) {
+  std::string key = Join(prefix, {issuer_key_id});
+  key.push_back('/');
+  key.append(serial);
+  return key;
+}
+
 }  // namespace
 
 std::string Repository(const RepositoryName& repository) {
@@ -62,11 +70,14 @@ std::string Upload(std::string_view id) { return Join(kUploads, {id}); }
 std::string Intent(std::string_view object) { return Join(kIntents, {object}); }
 std::string User(std::string_view name) { return Join(kUsers, {name}); }
 
+std::string GrantsOf(std::string_view subject) { return Join(kGrants, {subject}); }
+
 std::string Certificate(std::string_view issuer_key_id, std::string_view serial) {
-  std::string key = Join(kCertificates, {issuer_key_id});
-  key.push_back('/');
-  key.append(serial);
-  return key;
+  return OfCertificate(kCertificates, issuer_key_id, serial);
+}
+
+std::string Revocation(std::string_view issuer_key_id, std::string_view serial) {
+  return OfCertificate(kRevocations, issuer_key_id, serial);
 }
 
 std::string Node(std::string_view name) { return Join(kNodes, {name}); }

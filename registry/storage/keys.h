@@ -26,8 +26,13 @@
 //   intent/<object>                            [IntentRow]    a blob commit under way
 //   change/<sequence, 8 bytes big-endian>      hash and [Change], written by the commit
 //   head                                       the log's last position, written by the commit
+//   audit/<sequence, 8 bytes big-endian>       hash and JSON, written by the commit
+//   audit-head                                 that log's last position, written by the commit
+//   audit-file                                 [AuditFileRow] how far it was exported and trimmed
 //   user/<name>                                [UserRow]
+//   grant/<subject>                            [GrantRow]     of all subjects but users
 //   certificate/<issuer key id>/<serial>       [CertificateRow]
+//   revocation/<issuer key id>/<serial>        [RevocationRow]
 //   node/<name>                                [NodeRow]
 //   invitation/<hash of the secret>            [InvitationRow]
 //   store                                      [StoreRow]     the store's epoch and name
@@ -55,12 +60,15 @@ std::string Referrer(const RepositoryName& repository, const Digest& subject, co
 std::string Upload(std::string_view id);
 std::string Intent(std::string_view object);
 std::string User(std::string_view name);
+std::string GrantsOf(std::string_view subject);
 std::string Certificate(std::string_view issuer_key_id, std::string_view serial);
+std::string Revocation(std::string_view issuer_key_id, std::string_view serial);
 std::string Node(std::string_view name);
 std::string Invitation(std::string_view secret_hash);
 std::string Cached(const Digest& digest);
 inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
+inline constexpr std::string_view kAuditFile = "audit-file";
 
 // Prefixes of scans.
 inline constexpr std::string_view kRepositories = "repository/";
@@ -72,7 +80,9 @@ inline constexpr std::string_view kBlobs = "blob/";
 inline constexpr std::string_view kUploads = "upload/";
 inline constexpr std::string_view kIntents = "intent/";
 inline constexpr std::string_view kUsers = "user/";
+inline constexpr std::string_view kGrants = "grant/";
 inline constexpr std::string_view kCertificates = "certificate/";
+inline constexpr std::string_view kRevocations = "revocation/";
 inline constexpr std::string_view kNodes = "node/";
 inline constexpr std::string_view kInvitations = "invitation/";
 inline constexpr std::string_view kCachedBlobs = "cached/";

@@ -47,10 +47,17 @@ LogPosition NextPosition(const LogPosition& previous, std::string_view record) {
   return next;
 }
 
-bool IsLogKey(std::string_view key) { return key == kHeadKey || key.starts_with(kChangePrefix); }
+bool IsLogKey(std::string_view key) {
+  for (const LogRows& log : {kChangeLog, kAuditLog}) {
+    if (key == log.head || key.starts_with(log.prefix)) return true;
+  }
+  return false;
+}
 
-std::string ChangeKey(uint64_t sequence) {
-  std::string key(kChangePrefix);
+bool IsTrimmable(std::string_view key) { return key.starts_with(kAuditLog.prefix); }
+
+std::string LogRows::Key(uint64_t sequence) const {
+  std::string key(prefix);
   AppendSequence(key, sequence);
   return key;
 }
@@ -62,31 +69,31 @@ std::string EncodeHead(const LogPosition& head) {
   return value;
 }
 
-std::string EncodeChange(const LogRecord& change) {
-  std::string value(AsText(change.position.hash));
-  value.append(change.record);
+std::string EncodeRecord(const LogRecord& record) {
+  std::string value(AsText(record.position.hash));
+  value.append(record.record);
   return value;
 }
 
-Result<LogPosition> DecodeHead(std::string_view value) {
+Result<LogPosition> LogRows::DecodeHead(std::string_view value) const {
   if (value.size() != kSequenceBytes + kHashBytes) {
-    return Error{ErrorCode::kCorrupt, "the row of the change log's head is damaged"};
+    return Error{ErrorCode::kCorrupt, "the row of the " + std::string(name) + "'s head is damaged"};
   }
-  LogPosition head{.sequence = ReadSequence(value.substr(0, kSequenceBytes)), .hash = {}};
-  SetHash(head, value.substr(kSequenceBytes));
-  return head;
+  LogPosition position{.sequence = ReadSequence(value.substr(0, kSequenceBytes)), .hash = {}};
+  SetHash(position, value.substr(kSequenceBytes));
+  return position;
 }
 
-Result<LogRecord> DecodeChange(std::string_view key, std::string_view value) {
-  if (!key.starts_with(kChangePrefix) || key.size() != kChangePrefix.size() + kSequenceBytes ||
+Result<LogRecord> LogRows::DecodeRecord(std::string_view key, std::string_view value) const {
+  if (!key.starts_with(prefix) || key.size() != prefix.size() + kSequenceBytes ||
       value.size() < kHashBytes) {
-    return Error{ErrorCode::kCorrupt, "a row of the change log is damaged"};
+    return Error{ErrorCode::kCorrupt, "a row of the " + std::string(name) + " is damaged"};
   }
-  LogRecord change;
-  change.position.sequence = ReadSequence(key.substr(kChangePrefix.size()));
-  SetHash(change.position, value.substr(0, kHashBytes));
-  change.record = value.substr(kHashBytes);
-  return change;
+  LogRecord record;
+  record.position.sequence = ReadSequence(key.substr(prefix.size()));
+  SetHash(record.position, value.substr(0, kHashBytes));
+  record.record = value.substr(kHashBytes);
+  return record;
 }
 
 }  // namespace outport

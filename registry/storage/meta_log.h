@@ -8,19 +8,29 @@
 
 namespace outport {
 
-// The rows of the change log in a key-value engine:
+// A log of numbered, hash-chained records, as rows of a key-value engine:
 //
-//   change/<sequence, 8 bytes big-endian>   hash (32 bytes), record
-//   head                                    sequence (8 bytes big-endian), hash (32 bytes)
-inline constexpr std::string_view kHeadKey = "head";
-inline constexpr std::string_view kChangePrefix = "change/";
+//   <prefix><sequence, 8 bytes big-endian>   hash (32 bytes), record
+//   <head>                                   sequence (8 bytes big-endian), hash (32 bytes)
+struct LogRows {
+  std::string_view name;  // for errors
+  std::string_view prefix;
+  std::string_view head;
 
-bool IsLogKey(std::string_view key);
-std::string ChangeKey(uint64_t sequence);
+  std::string Key(uint64_t sequence) const;
+  // kCorrupt if a row is not what the encoders write.
+  Result<LogPosition> DecodeHead(std::string_view value) const;
+  Result<LogRecord> DecodeRecord(std::string_view key, std::string_view value) const;
+};
+inline constexpr LogRows kChangeLog{"change log", "change/", "head"};
+inline constexpr LogRows kAuditLog{"audit log", "audit/", "audit-head"};
+
 std::string EncodeHead(const LogPosition& head);
-std::string EncodeChange(const LogRecord& change);
-// kCorrupt if a row is not what the encoders write.
-Result<LogPosition> DecodeHead(std::string_view value);
-Result<LogRecord> DecodeChange(std::string_view key, std::string_view value);
+std::string EncodeRecord(const LogRecord& record);
+
+// Whether the key is the logs' own: written by commits alone.
+bool IsLogKey(std::string_view key);
+// Whether a transaction may delete it all the same: a row of the audit log.
+bool IsTrimmable(std::string_view key);
 
 }  // namespace outport

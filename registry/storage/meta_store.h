@@ -28,8 +28,8 @@ struct ScanRange {
   size_t limit_bytes = SIZE_MAX;
 };
 
-// A point of the change log: the number of the last record, and a hash that runs over all records
-// up to it: hash(n) = SHA-256(hash(n-1) || record n), hash(0) = 32 zero bytes.
+// A point of one of the two logs: the number of the last record, and a hash that runs over all
+// records up to it: hash(n) = SHA-256(hash(n-1) || record n), hash(0) = 32 zero bytes.
 struct LogPosition {
   uint64_t sequence = 0;
   std::array<std::byte, 32> hash{};
@@ -56,6 +56,11 @@ class MetaView {
   // `limit_bytes` of records (always at least one if there is one).
   virtual Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
                                                  size_t limit_bytes) const = 0;
+  // The same two for the audit log. Its oldest rows may have been deleted: it begins with the first
+  // that is there from `from` on.
+  virtual Result<LogPosition> AuditHead() const = 0;
+  virtual Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
+                                                   size_t limit_bytes) const = 0;
 };
 
 // For one thread at a time. Destroying it uncommitted rolls it back. It sees its own writes in Get,
@@ -74,23 +79,28 @@ class MetaTransaction {
   virtual Result<void> Delete(std::string_view key) = 0;
   // Adds a record to the change log. Commit gives it its number.
   virtual void Append(std::string record) = 0;
+  // Adds a record to the audit log, in the same way: numbered, chained and written by the commit,
+  // with the writes or not at all.
+  virtual void Audit(std::string record) = 0;
   enum class Durability {
     kSynced,    // survives a power cut when Commit returns
-    kBuffered,  // survives the process, not a power cut; with log records it is kSynced
+    kBuffered,  // survives the process, not a power cut; with records of a log it is kSynced
   };
-  // All or nothing. Records get the next numbers, in the order of the commits. Returns the position
-  // of this transaction's last record, or of the log's head if it appended none. On an error
+  // All or nothing. Records get the next numbers of their log, in the order of the commits. Returns
+  // the position of this transaction's last change, or of the change log's head if it appended
+  // none. On an error
   // nothing of it becomes visible; if the disk failed, the store takes no more commits
   // (kUnavailable), and what was being written then may be there once it is opened again.
   // REQUIRES: not called before.
   virtual Result<LogPosition> Commit(Durability durability = Durability::kSynced) = 0;
 };
 
-// An ordered key-value store with transactions and a change log; all registry rules live above it.
-// Keys starting with "change/" and the key "head" belong to the log. Reads outside a transaction
-// see only what is committed and, where it was committed kSynced, synced. It outlives its
-// transactions and views. Safe for several threads; every method but Head, HeadChanged and
-// WhyReadOnly may block: reach it through Blocking().
+// An ordered key-value store with transactions, a change log and an audit log; all registry rules
+// live above it. Keys starting with "change/" or "audit/" and the keys "head" and "audit-head"
+// belong to the logs; of the audit log, rows may be deleted from its beginning, but never all.
+// Reads outside a transaction see only what is committed and, where it was committed kSynced,
+// synced. It outlives its transactions and views. Safe for several threads; every method but Head,
+// AuditHead, HeadChanged and WhyReadOnly may block: reach it through Blocking().
 class MetaStore : public MetaView {
  public:
   virtual std::unique_ptr<MetaTransaction> Begin() = 0;
@@ -98,6 +108,7 @@ class MetaStore : public MetaView {
   virtual std::unique_ptr<MetaView> Snapshot() = 0;
   // The last synced record: always a complete prefix of the log. Does not block.
   Result<LogPosition> Head() const override = 0;
+  Result<LogPosition> AuditHead() const override = 0;
   // Why no commit is taken any more, if that is so; does not block.
   virtual std::optional<Error> WhyReadOnly() const = 0;
   // Notified after Head() has moved.

@@ -31,10 +31,15 @@ class RocksView final : public MetaView {
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
     return reads_.Scan(range);
   }
-  Result<LogPosition> Head() const override { return reads_.Head(); }
+  Result<LogPosition> Head() const override { return reads_.Head(kChangeLog); }
   Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
                                          size_t limit_bytes) const override {
-    return reads_.ReadLog(from, limit, limit_bytes);
+    return reads_.ReadLog(kChangeLog, from, limit, limit_bytes);
+  }
+  Result<LogPosition> AuditHead() const override { return reads_.Head(kAuditLog); }
+  Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
+                                           size_t limit_bytes) const override {
+    return reads_.ReadLog(kAuditLog, from, limit, limit_bytes);
   }
 
  private:
@@ -44,8 +49,8 @@ class RocksView final : public MetaView {
 
 class RocksMetaStore final : public MetaStore {
  public:
-  RocksMetaStore(std::unique_ptr<rocksdb::TransactionDB> db, const LogPosition& head)
-      : db_(std::move(db)), reads_(*db_), queue_(*db_, head) {}
+  RocksMetaStore(std::unique_ptr<rocksdb::TransactionDB> db, const LogHeads& heads)
+      : db_(std::move(db)), reads_(*db_), queue_(*db_, heads) {}
 
   Result<std::optional<std::string>> Get(std::string_view key) const override {
     return reads_.Get(key);
@@ -53,10 +58,15 @@ class RocksMetaStore final : public MetaStore {
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
     return reads_.Scan(range);
   }
-  Result<LogPosition> Head() const override { return queue_.Head(); }
+  Result<LogPosition> Head() const override { return queue_.Heads().changes; }
   Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
                                          size_t limit_bytes) const override {
-    return reads_.ReadLog(from, limit, limit_bytes);
+    return reads_.ReadLog(kChangeLog, from, limit, limit_bytes);
+  }
+  Result<LogPosition> AuditHead() const override { return queue_.Heads().audit; }
+  Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
+                                           size_t limit_bytes) const override {
+    return reads_.ReadLog(kAuditLog, from, limit, limit_bytes);
   }
   std::unique_ptr<MetaTransaction> Begin() override {
     rocksdb::TransactionOptions options;
@@ -100,6 +110,19 @@ rocksdb::Options MakeOptions(rocksdb::Env* env, const Log& log) {
   return options;
 }
 
+// Where the log ends: head row and last record must agree.
+Result<LogPosition> EndOf(const LogRows& log, const RocksReads& reads,
+                          const std::string& operation) {
+  TRY(const LogPosition head, reads.Head(log));
+  TRY(const LogPosition last, reads.LastRecord(log));
+  if (head == last) return head;
+  return Error{ErrorCode::kCorrupt,
+               operation + ": the " + std::string(log.name) + "'s head is record " +
+                   std::to_string(head.sequence) + ", but its last record is " +
+                   std::to_string(last.sequence) +
+                   (head.sequence == last.sequence ? " with another hash" : "")};
+}
+
 // RocksDB makes its folder, but does not sync it into its parent.
 rocksdb::Status MakeFolder(rocksdb::Env& env, const std::filesystem::path& folder) {
   rocksdb::Status status = env.CreateDirIfMissing(folder);
@@ -128,15 +151,9 @@ Result<std::unique_ptr<MetaStore>> OpenRocksMetaStore(const RocksOptions& option
   if (!status.ok()) return RocksError(status, operation);
 
   const RocksReads reads(*db);
-  TRY(const LogPosition head, reads.Head());
-  TRY(const LogPosition last, reads.LastRecord());
-  if (head != last) {
-    return Error{ErrorCode::kCorrupt,
-                 operation + ": the change log's head is record " + std::to_string(head.sequence) +
-                     ", but its last record is " + std::to_string(last.sequence) +
-                     (head.sequence == last.sequence ? " with another hash" : "")};
-  }
-  return std::make_unique<RocksMetaStore>(std::move(db), head);
+  TRY(const LogPosition changes, EndOf(kChangeLog, reads, operation));
+  TRY(const LogPosition audit, EndOf(kAuditLog, reads, operation));
+  return std::make_unique<RocksMetaStore>(std::move(db), LogHeads{changes, audit});
 }
 
 }  // namespace outport

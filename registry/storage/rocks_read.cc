@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "registry/storage/meta_log.h"
-
 namespace outport {
 
 Error RocksError(const rocksdb::Status& status, std::string_view operation) {
@@ -67,14 +65,14 @@ Result<std::vector<KeyValue>> RocksReads::Scan(const ScanRange& range) const {
   return bounds.Read(*iterator);
 }
 
-Result<LogPosition> RocksReads::Head() const {
-  TRY(const std::optional<std::string> row, Get(kHeadKey));
-  return row.has_value() ? DecodeHead(*row) : Result<LogPosition>(LogPosition());
+Result<LogPosition> RocksReads::Head(const LogRows& log) const {
+  TRY(const std::optional<std::string> row, Get(log.head));
+  return row.has_value() ? log.DecodeHead(*row) : Result<LogPosition>(LogPosition());
 }
 
-Result<std::vector<LogRecord>> RocksReads::ReadLog(uint64_t from, size_t limit,
+Result<std::vector<LogRecord>> RocksReads::ReadLog(const LogRows& log, uint64_t from, size_t limit,
                                                    size_t limit_bytes) const {
-  const std::string end = EndOfPrefix(kChangePrefix);
+  const std::string end = EndOfPrefix(log.prefix);
   const rocksdb::Slice end_slice(end);
   rocksdb::ReadOptions options = Options();
   options.iterate_upper_bound = &end_slice;
@@ -83,31 +81,33 @@ Result<std::vector<LogRecord>> RocksReads::ReadLog(uint64_t from, size_t limit,
   std::vector<LogRecord> records;
   uint64_t expected = std::max<uint64_t>(from, 1);
   size_t bytes = 0;
-  for (iterator->Seek(ChangeKey(expected)); records.size() < limit && iterator->Valid();
+  for (iterator->Seek(log.Key(expected)); records.size() < limit && iterator->Valid();
        iterator->Next()) {
-    TRY(LogRecord record, DecodeChange(ToText(iterator->key()), ToText(iterator->value())));
-    if (record.position.sequence != expected) {
-      return Error{ErrorCode::kCorrupt, "the change log lacks record " + std::to_string(expected) +
-                                            "; the next is " +
-                                            std::to_string(record.position.sequence)};
+    TRY(LogRecord record, log.DecodeRecord(ToText(iterator->key()), ToText(iterator->value())));
+    const uint64_t sequence = record.position.sequence;
+    if (records.empty() && IsTrimmable(ToText(iterator->key()))) expected = sequence;
+    if (sequence != expected) {
+      return Error{ErrorCode::kCorrupt, "the " + std::string(log.name) + " lacks record " +
+                                            std::to_string(expected) + "; the next is " +
+                                            std::to_string(sequence)};
     }
     bytes += record.record.size();
     if (bytes > limit_bytes && !records.empty()) break;
     records.push_back(std::move(record));
     ++expected;
   }
-  if (!iterator->status().ok()) return RocksError(iterator->status(), "reading the change log");
+  if (!iterator->status().ok()) return RocksError(iterator->status(), "reading a log");
   return records;
 }
 
-Result<LogPosition> RocksReads::LastRecord() const {
+Result<LogPosition> RocksReads::LastRecord(const LogRows& log) const {
   const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(Options()));
-  iterator->SeekForPrev(EndOfPrefix(kChangePrefix));
-  if (!iterator->status().ok()) return RocksError(iterator->status(), "reading the change log");
-  if (!iterator->Valid() || !ToText(iterator->key()).starts_with(kChangePrefix)) {
+  iterator->SeekForPrev(EndOfPrefix(log.prefix));
+  if (!iterator->status().ok()) return RocksError(iterator->status(), "reading a log");
+  if (!iterator->Valid() || !ToText(iterator->key()).starts_with(log.prefix)) {
     return LogPosition();
   }
-  TRY(const LogRecord record, DecodeChange(ToText(iterator->key()), ToText(iterator->value())));
+  TRY(const LogRecord record, log.DecodeRecord(ToText(iterator->key()), ToText(iterator->value())));
   return record.position;
 }
 

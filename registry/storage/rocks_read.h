@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "registry/storage/meta_log.h"
 #include "registry/storage/meta_store.h"
 
 namespace outport {
@@ -50,10 +51,12 @@ class RocksReads {
   Result<std::optional<std::string>> Get(std::string_view key) const;
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) const;
   // What the head row says; the log's start if there is none.
-  Result<LogPosition> Head() const;
-  Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit, size_t limit_bytes) const;
+  Result<LogPosition> Head(const LogRows& log) const;
+  // Without gaps from the first row that is read on: `from` where the log is never trimmed.
+  Result<std::vector<LogRecord>> ReadLog(const LogRows& log, uint64_t from, size_t limit,
+                                         size_t limit_bytes) const;
   // The last record of the log, as its rows have it; the log's start if there is none.
-  Result<LogPosition> LastRecord() const;
+  Result<LogPosition> LastRecord(const LogRows& log) const;
 
  private:
   rocksdb::ReadOptions Options() const;

@@ -57,16 +57,16 @@ Result<void> RocksTransaction::Put(std::string_view key, std::string_view value)
 }
 
 Result<void> RocksTransaction::Delete(std::string_view key) {
-  assert(!IsLogKey(key));
+  assert(!IsLogKey(key) || IsTrimmable(key));
   return Outcome(transaction_->Delete(ToSlice(key)), "deleting", key);
 }
 
 Result<LogPosition> RocksTransaction::Commit(Durability durability) {
   assert(transaction_ != nullptr);
   rocksdb::WriteBatch* const writes = transaction_->GetWriteBatch()->GetWriteBatch();
-  if (writes->Count() == 0 && records_.empty()) {
+  if (writes->Count() == 0 && records_.Empty()) {
     transaction_.reset();
-    return queue_.Head();
+    return queue_.Heads().changes;
   }
   Result<LogPosition> result =
       queue_.Commit(*writes, std::move(records_), durability == Durability::kSynced);

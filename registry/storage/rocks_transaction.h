@@ -22,13 +22,14 @@ class RocksTransaction final : public MetaTransaction {
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) override;
   Result<void> Put(std::string_view key, std::string_view value) override;
   Result<void> Delete(std::string_view key) override;
-  void Append(std::string record) override { records_.push_back(std::move(record)); }
+  void Append(std::string record) override { records_.changes.push_back(std::move(record)); }
+  void Audit(std::string record) override { records_.audit.push_back(std::move(record)); }
   Result<LogPosition> Commit(Durability durability) override;
 
  private:
   std::unique_ptr<rocksdb::Transaction> transaction_;  // nullptr once committed
   CommitQueue& queue_;
-  std::vector<std::string> records_;
+  LogRecords records_;
 };
 
 }  // namespace outport

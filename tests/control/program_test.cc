@@ -1,68 +1,21 @@
-#include "control/program.h"
-
 #include <boost/json/parse.hpp>
-#include <sstream>
 
-#include "tests/store/fleet_fixture.h"
+#include "tests/control/program_fixture.h"
 
 namespace outport::control {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-// outportctl against a store of its own.
-class ProgramTest : public store::FleetFixture {
- protected:
-  ProgramTest() {
-    EXPECT_TRUE(
-        CreateAdminProfile(disk_, profile_, "admin", address_, accounts_.certificates).has_value());
-  }
-  Outcome RunWith(std::vector<std::string> words, const std::string& input = "") {
-    words.insert(words.begin(), "outportctl");
-    std::vector<const char*> argv;
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    int ends[2];
-    EXPECT_EQ(::pipe(ends), 0);
-    EXPECT_EQ(::write(ends[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
-    ::close(ends[1]);
-    std::ostringstream out;
-    std::ostringstream err;
-    Outcome outcome;
-    outcome.status = control::Run(static_cast<int>(argv.size()), argv.data(), {ends[0], out, err});
-    ::close(ends[0]);
-    outcome.out = out.str();
-    outcome.err = err.str();
-    return outcome;
-  }
-  // As the administrator.
-  Outcome Control(std::vector<std::string> words, const std::string& input = "") {
-    words.insert(words.begin(), {"--profile", profile_.native()});
-    return RunWith(std::move(words), input);
-  }
-  static void ExpectOneLine(const Outcome& outcome, const std::string& said) {
-    EXPECT_EQ(outcome.status, 1);
-    EXPECT_TRUE(outcome.err.starts_with("outportctl: ")) << outcome.err;
-    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
-    EXPECT_NE(outcome.err.find(said), std::string::npos) << outcome.err;
-  }
-
-  fs::path profile_ = folder_.path() / "admin";
-};
-
 TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
   const Outcome added =
       Control({"user", "add", "ci", "--allow", "pull,push:team/**", "--allow", "pull"}, "secret\n");
   EXPECT_EQ(added.status, 0) << added.err;
-  ASSERT_NE(users_.Find("ci"), nullptr);
-  EXPECT_TRUE(VerifyPassword("secret", users_.Find("ci")->password_hash));
-  EXPECT_TRUE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("team/app")));
-  EXPECT_FALSE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("other/app")));
+  ASSERT_NE(directory_.Find("ci"), nullptr);
+  EXPECT_TRUE(VerifyPassword("secret", directory_.Find("ci")->password_hash));
+  const Rights rights = directory_.RightsOf(directory_.Find("ci"), "");
+  EXPECT_TRUE(rights.Allows(Action::kPush, *RepositoryName::Parse("team/app")));
+  EXPECT_FALSE(rights.Allows(Action::kPush, *RepositoryName::Parse("other/app")));
 
   const auto listed = boost::json::parse(Control({"user", "list", "-o", "json"}).out);
   EXPECT_EQ(listed.at(0).at("name").as_string(), "ci");
@@ -70,7 +23,7 @@ TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
   EXPECT_NE(Control({"user", "list"}).out.find("NAME"), std::string::npos);
 
   EXPECT_EQ(Control({"user", "remove", "ci"}).status, 0);
-  EXPECT_EQ(users_.Find("ci"), nullptr);
+  EXPECT_EQ(directory_.Find("ci"), nullptr);
   ExpectOneLine(Control({"user", "remove", "ci"}), "there is no user 'ci'");
 }
 

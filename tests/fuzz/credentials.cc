@@ -2,16 +2,17 @@
 
 #include "registry/security/authenticator.h"
 #include "registry/security/base64.h"
+#include "registry/security/grant.h"
+#include "registry/security/htpasswd.h"
 #include "registry/security/invitation.h"
 #include "registry/security/password.h"
-#include "registry/security/user.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace outport;
 using fuzzing::Require;
 
-// An Authorization field; a line of an htpasswd file, whose hash stands behind the first colon; a
-// grant; an invitation. No hash is worked out: an accepted one may take a second.
+// An Authorization field; an htpasswd file; a hash, behind the first colon; a grant; an invitation.
+// No hash is worked out: an accepted one may take a second.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
   const auto credentials = ParseBasicAuthorization(text);
@@ -28,6 +29,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const Base64 kind : {Base64::kStandard, Base64::kUrl}) {
     const std::optional<std::string> bytes = DecodeBase64(text, kind);
     if (bytes.has_value()) Require(EncodeBase64(*bytes, kind) == text, "base64 has one form");
+  }
+  const auto users = ParseHtpasswd(text);
+  if (users.has_value()) {
+    std::string written;
+    for (const HtpasswdUser& user : *users) written += FormatHtpasswd(user);
+    const auto again = ParseHtpasswd(written);
+    Require(again.has_value() && again->size() == users->size(), "users are read again");
   }
   const std::string_view hash = text.substr(std::min(text.size(), text.find(':') + 1));
   if (CheckPasswordHash(hash).has_value()) Require(hash.size() == 60, "a hash is whole");

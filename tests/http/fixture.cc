@@ -43,11 +43,11 @@ std::string TestRequest::Text() const {
   return text + "\r\n" + body;
 }
 
-TestServer::TestServer(HttpLimits limits)
-    : guard_(context_.get_executor()), authenticator_(users_, pool_, clock_, metrics_, {}) {
-  users_.Set({"alice", *HashPassword("wonder", 4), {*ParseGrant("pull,push,delete")}});
-  users_.Set({"bob", *HashPassword("builder", 4), {*ParseGrant("pull:team/**")}});
-  users_.Set({"carol", *HashPassword("singer", 4), {}});
+TestServer::TestServer(HttpLimits limits, std::function<Result<void>()> standing)
+    : guard_(context_.get_executor()), authenticator_(directory_, pool_, clock_, metrics_, {}) {
+  directory_.Set({"alice", *HashPassword("wonder", 4), {*ParseGrant("pull,push,delete")}});
+  directory_.Set({"bob", *HashPassword("builder", 4), {*ParseGrant("pull:team/**")}});
+  directory_.Set({"carol", *HashPassword("singer", 4), {}});
   const TestFleet& fleet = TestFleet::Get();
   auto tls = *ServerTlsContext::Create(
       {fleet.server.chain + fleet.authority.root.certificate, fleet.server.key,
@@ -57,9 +57,12 @@ TestServer::TestServer(HttpLimits limits)
       RegistryServer::Parts{.executor = context_.get_executor(),
                             .tls = std::move(tls),
                             .registry = registry_,
+                            .directory = directory_,
                             .authenticator = authenticator_,
+                            .clock = clock_,
                             .metrics = metrics_,
-                            .log = Log::Nowhere()});
+                            .log = Log::Nowhere(),
+                            .standing = std::move(standing)});
   for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { context_.run(); });
   EXPECT_TRUE(server_->Listen().has_value());
   server_->Start();

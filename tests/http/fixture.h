@@ -12,8 +12,8 @@
 
 #include "registry/base/clock.h"
 #include "registry/http/registry_server.h"
+#include "registry/security/access_directory.h"
 #include "registry/security/pki.h"
-#include "registry/security/user.h"
 #include "tests/http/client.h"
 #include "tests/support/memory_registry.h"
 
@@ -48,7 +48,10 @@ struct TestRequest {
 // pulls in team/**, carol is known and may do nothing.
 class TestServer {
  public:
-  explicit TestServer(HttpLimits limits = {});
+  // `standing`: as RegistryServer::Parts has it.
+  explicit TestServer(
+      HttpLimits limits = {},
+      std::function<Result<void>()> standing = [] { return Result<void>(); });
   ~TestServer();
 
   TestClient Connect() const { return TestClient::Tls(port(), &TestFleet::Get().desktop); }
@@ -57,7 +60,7 @@ class TestServer {
   uint16_t port() const { return server_->port(); }
   MemoryRegistry& registry() { return registry_; }
   Metrics& metrics() { return metrics_; }
-  UserDirectory& users() { return users_; }
+  AccessDirectory& directory() { return directory_; }
   void Stop(std::chrono::milliseconds patience) {
     server_->Stop(std::chrono::steady_clock::now() + patience);
   }
@@ -67,7 +70,7 @@ class TestServer {
   net::executor_work_guard<net::io_context::executor_type> guard_;
   Metrics metrics_;
   SystemClock clock_;
-  UserDirectory users_;
+  AccessDirectory directory_;
   BlockingPool pool_{"bcrypt", 1, 100};
   Authenticator authenticator_;
   MemoryRegistry registry_;

@@ -9,9 +9,9 @@ constexpr const char* kDave = "dave:diver";  // pushes in new/**, pulls in team/
 class Mount : public testing::Test {
  protected:
   Mount() {
-    server_.users().Set({"dave",
-                         *HashPassword("diver", 4),
-                         {*ParseGrant("push:new/**"), *ParseGrant("pull:team/**")}});
+    server_.directory().Set({"dave",
+                             *HashPassword("diver", 4),
+                             {*ParseGrant("push:new/**"), *ParseGrant("pull:team/**")}});
   }
   TestResponse Post(const std::string& query, const std::string& user = "alice:wonder") {
     return server_.Call(

@@ -110,7 +110,7 @@ TEST(RegistryServer, SaysWhyItCannotListen) {
   TestServer server;
   net::io_context context;
   Metrics metrics;
-  UserDirectory users;
+  AccessDirectory users;
   SystemClock clock;
   BlockingPool pool("bcrypt", 1, 1);
   Authenticator authenticator(users, pool, clock, metrics, {});
@@ -119,7 +119,9 @@ TEST(RegistryServer, SaysWhyItCannotListen) {
     RegistryServer other({.listen = address}, {.executor = context.get_executor(),
                                                .tls = nullptr,
                                                .registry = registry,
+                                               .directory = users,
                                                .authenticator = authenticator,
+                                               .clock = clock,
                                                .metrics = metrics,
                                                .log = Log::Nowhere()});
     const auto listened = other.Listen();

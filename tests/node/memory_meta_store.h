@@ -35,6 +35,10 @@ class MemoryMetaStore final : public MetaStore {
   Result<std::vector<LogRecord>> ReadLog(uint64_t, size_t, size_t) const override {
     return std::vector<LogRecord>();
   }
+  Result<LogPosition> AuditHead() const override { return LogPosition(); }
+  Result<std::vector<LogRecord>> ReadAudit(uint64_t, size_t, size_t) const override {
+    return std::vector<LogRecord>();
+  }
   std::optional<Error> WhyReadOnly() const override { return std::nullopt; }
   Notifier& HeadChanged() override { return head_changed_; }
   std::unique_ptr<MetaView> Snapshot() override { return nullptr; }
@@ -64,6 +68,7 @@ class MemoryMetaStore final : public MetaStore {
       return {};
     }
     void Append(std::string) override {}
+    void Audit(std::string) override {}
     Result<LogPosition> Commit(Durability) override {
       MutexLock lock(store_.mutex_);
       for (const auto& [key, value] : writes_) {

@@ -61,7 +61,8 @@ class StoreFetchTest : public BlobFixture {
       const std::string part = blob.Content(at, std::min(kMiB, size_bytes - at));
       EXPECT_TRUE(writer->Append(AsBytes(part)).has_value());
     }
-    const auto pushed = content_->blobs.Commit(repository_, *writer, blob.digest());
+    const auto pushed =
+        content_->blobs.Commit(repository_, *writer, blob.digest(), store::Actor::Store());
     EXPECT_TRUE(pushed.has_value());
     links_.Add(repository_, blob);
     return blob;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/replication/test_node.h"
+#include "tests/support/rights.h"
 
 namespace outport {
 namespace {
@@ -28,7 +29,7 @@ class ContentTest : public FleetTest {
     std::vector<Tag> parsed;
     for (const std::string& tag : tags) parsed.push_back(*Tag::Parse(tag));
     const RepositoryName name = *RepositoryName::Parse(kApp);
-    const auto pushed = store_->manifests().Put(name, DigestOf(body), "", parsed, body);
+    const auto pushed = store_->manifests().Put(name, DigestOf(body), "", parsed, body, by_);
     EXPECT_TRUE(pushed) << pushed.error().message;
     return DigestOf(body);
   }
@@ -38,7 +39,7 @@ class ContentTest : public FleetTest {
   }
   void Delete(const std::string& reference) {
     const RepositoryName name = *RepositoryName::Parse(kApp);
-    const auto deleted = store_->manifests().Delete(name, *ParseReference(reference));
+    const auto deleted = store_->manifests().Delete(name, *ParseReference(reference), by_);
     EXPECT_TRUE(deleted) << deleted.error().message;
   }
   void WaitFor(TestNode& node) {
@@ -53,6 +54,7 @@ class ContentTest : public FleetTest {
     return digests;
   }
 
+  const store::Actor by_ = store::Actor::Store();
   Digest config_ = DigestOf("");
 };
 
@@ -76,7 +78,7 @@ TEST_F(ContentTest, DeletionsArriveByTheStream) {
   EXPECT_THAT(node->ListTags(kApp)->items, ElementsAre("other"));
 
   Delete(other.ToString());
-  ASSERT_TRUE(store_->links().Remove(*RepositoryName::Parse(kApp), config_));
+  ASSERT_TRUE(store_->links().Remove(*RepositoryName::Parse(kApp), config_, by_));
   WaitFor(*node);
   EXPECT_EQ(CodeOf(node->ReadBlob(kApp, config_)), ErrorCode::kBlobUnknown)
       << "though the node has its bytes";
@@ -180,9 +182,7 @@ TEST_F(ContentTest, I4NoReferrersIsTheStoresToSay) {
 TEST_F(ContentTest, AUserListsWhatItsGrantsLetItPull) {
   for (const char* name : {"team/a", "team/b", "team/b/c", "zoo"}) store_->PublishRepository(name);
   const auto node = JoinNode();
-  User user{.name = "ann", .password_hash = "", .grants = {}};
-  for (const char* grant : {"pull:team/*", "pull:zoo"}) user.grants.push_back(*ParseGrant(grant));
-  const Visible visible = VisibleTo(user);
+  const Visible visible = VisibleTo(RightsWith({"pull:team/*", "pull:zoo"}));
   const auto first = node->ListRepositories({"", 2}, visible);
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_THAT(first->items, ElementsAre("team/a", "team/b"));

@@ -48,7 +48,7 @@ class ReplicaCase final : public DurabilityCase {
   void Work(FaultDisk& disk) override {
     auto meta = OpenRocksMetaStore({.folder = folder_, .env = disk.env()}, Log::Nowhere());
     if (!meta.has_value()) return;
-    UserDirectory users;
+    AccessDirectory users;
     const auto replica = Replica::Open(**meta, users);
     if (!replica.has_value()) return;
     if ((*replica)->position().epoch().empty()) {
@@ -69,7 +69,7 @@ class ReplicaCase final : public DurabilityCase {
   Losses Look(FaultDisk& disk) override {
     auto meta = OpenRocksMetaStore({.folder = folder_, .env = disk.env()}, Log::Nowhere());
     if (!meta.has_value()) return {meta.error().message};
-    UserDirectory users;
+    AccessDirectory users;
     const auto replica = Replica::Open(**meta, users);
     if (!replica.has_value()) return {replica.error().message};
     Losses losses;

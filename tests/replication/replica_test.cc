@@ -73,7 +73,7 @@ class ReplicaTest : public testing::Test {
   using Names = std::vector<std::string>;
 
   TestFolder folder_;
-  UserDirectory users_;
+  AccessDirectory users_;
   std::unique_ptr<MetaStore> meta_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ReplicaRows> rows_;

@@ -89,7 +89,7 @@ class ResolverTest : public testing::Test {
   TestFolder folder_;
   ShiftedClock clock_;
   Metrics metrics_;
-  UserDirectory users_;
+  AccessDirectory users_;
   AskedStore store_;
   std::unique_ptr<MetaStore> meta_ = OpenMeta(folder_ / "node");
   std::unique_ptr<Replica> replica_ = *Replica::Open(*meta_, users_);

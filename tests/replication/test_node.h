@@ -146,7 +146,7 @@ class TestNode {
   const node::ReplicaRows& rows() const { return rows_; }
   MetaStore& meta() { return *meta_; }
 
-  UserDirectory users;
+  AccessDirectory users;
   Metrics metrics;
 
  private:

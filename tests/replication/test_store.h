@@ -77,15 +77,15 @@ class TestStore {
     read_blob_ =
         std::make_unique<store::ReadBlob>(content_.blobs, pool_, *tasks_, metrics, Log::Nowhere());
     service_ = std::make_unique<store::ReplicationService>(
-        store::ReplicationService::Parts{*meta_, *read_blob_, pool_, *tasks_, nodes, clock_,
+        store::ReplicationService::Parts{*meta_, users, *read_blob_, pool_, *tasks_, nodes, clock_,
                                          metrics, Log::Nowhere(), epoch_, "outport", policy});
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
                              rpc::FleetServerCredentials(identity_), &port_);
     builder.RegisterService(service_.get());
     push_ = std::make_unique<store::PushService>(
-        store::PushService::Parts{*meta_, registry_, authenticator_, pool_, *tasks_, metrics,
-                                  Log::Nowhere(), epoch_, "outport"});
+        store::PushService::Parts{*meta_, registry_, users, authenticator_, clock_, pool_, *tasks_,
+                                  metrics, Log::Nowhere(), epoch_, "outport"});
     builder.RegisterService(push_.get());
     builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
     builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
@@ -216,7 +216,7 @@ class TestStore {
 
   v1::FreshnessPolicy policy;  // read by Start()
   store::NodeDirectory nodes;
-  UserDirectory users;
+  AccessDirectory users;
   Metrics metrics;
 
  private:

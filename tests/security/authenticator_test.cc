@@ -73,7 +73,7 @@ class AuthenticatorTest : public testing::Test {
   double Hits() { return metrics_.Counter("outport_credentials_remembered_total", "").Value(); }
 
   net::io_context context_;  // outlives the pool, whose thread may hold an executor of it
-  UserDirectory users_;
+  AccessDirectory users_;
   SetClock clock_;
   Metrics metrics_;
   std::latch release_{1};

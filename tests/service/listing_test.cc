@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "tests/support/rights.h"
+
 namespace outport {
 namespace {
 
@@ -46,16 +48,9 @@ class Names {
   const std::set<std::string> names_;
 };
 
-User UserWith(const std::vector<std::string>& grants) {
-  User user{.name = "ann", .password_hash = "", .grants = {}};
-  for (const std::string& text : grants) user.grants.push_back(*ParseGrant(text));
-  return user;
-}
-
 TEST(ListVisible, GivesEveryPageWhateverItsSize) {
   Names names({"a", "a/x", "b", "b/x", "b/x/y", "b0", "c", "team", "team/app", "team/app2"});
-  const User user = UserWith({"pull:team/app", "pull:b/*", "pull:a"});
-  const Visible visible = VisibleTo(user);
+  const Visible visible = VisibleTo(RightsWith({"pull:team/app", "pull:b/*", "pull:a"}));
   for (const size_t limit : {1, 2, 3, 100}) {
     EXPECT_THAT(names.Walk(visible, limit), ElementsAre("a", "b/x", "team/app"));
   }
@@ -65,8 +60,7 @@ TEST(ListVisible, GivesEveryPageWhateverItsSize) {
 
 TEST(ListVisible, GoesOnBehindAnyName) {
   Names names({"a", "b", "b/x", "b/y", "c"});
-  const User user = UserWith({"pull:a", "pull:b/**", "pull:c"});
-  const Visible visible = VisibleTo(user);
+  const Visible visible = VisibleTo(RightsWith({"pull:a", "pull:b/**", "pull:c"}));
   const auto after = [&](const std::string& last) {
     return names.List(visible, {.last = last, .limit = 100}).items;
   };
@@ -85,8 +79,8 @@ TEST(ListVisible, ReadsOnlyWhereTheGrantsLead) {
   for (int i = 0; i < 20000; ++i) many.insert("m" + std::to_string(i));
   for (const char* name : {"a/one", "n/two", "z/three"}) many.insert(name);
   Names names(many);
-  const User user = UserWith({"pull:a/**", "pull:n/two", "pull:z/**", "pull:zz"});
-  const Visible visible = VisibleTo(user);
+  const Visible visible =
+      VisibleTo(RightsWith({"pull:a/**", "pull:n/two", "pull:z/**", "pull:zz"}));
   EXPECT_THAT(names.Walk(visible, 1), ElementsAre("a/one", "n/two", "z/three"));
   EXPECT_LT(names.read, 20u);
 }

@@ -3,18 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/rights.h"
+
 namespace outport {
 namespace {
 
 using testing::ElementsAre;
 
 RepositoryName Name(const std::string& text) { return *RepositoryName::Parse(text); }
-
-User UserWith(const std::vector<std::string>& grants) {
-  User user{.name = "ann", .password_hash = "", .grants = {}};
-  for (const std::string& text : grants) user.grants.push_back(*ParseGrant(text));
-  return user;
-}
 
 // "prefix*" for names that begin so, "name" for one.
 std::vector<std::string> Ranges(const Visible& visible) {
@@ -33,8 +29,9 @@ TEST(Visible, WhateverIsCallableAcceptsAnywhere) {
 }
 
 TEST(Visible, AUsersRangesAreWhatItsPullPatternsBeginWith) {
-  const User user = UserWith({"pull:team/**", "pull,push:lib/app", "push:other/**", "pull:x*/y"});
-  const Visible visible = VisibleTo(user);
+  const Rights rights =
+      RightsWith({"pull:team/**", "pull,push:lib/app", "push:other/**", "pull:x*/y"});
+  const Visible visible = VisibleTo(rights);
   EXPECT_THAT(Ranges(visible), ElementsAre("lib/app", "team/*", "x*"));
   EXPECT_TRUE(visible(Name("team/a/b")));
   EXPECT_TRUE(visible(Name("lib/app")));
@@ -43,12 +40,12 @@ TEST(Visible, AUsersRangesAreWhatItsPullPatternsBeginWith) {
 }
 
 TEST(Visible, RangesWithinOthersGo) {
-  EXPECT_THAT(Ranges(VisibleTo(UserWith({"pull:b/c/**", "pull:b/**", "pull:b/c", "pull:a",
-                                         "pull:a/**", "pull:a", "pull:b"}))),
+  EXPECT_THAT(Ranges(VisibleTo(RightsWith({"pull:b/c/**", "pull:b/**", "pull:b/c", "pull:a",
+                                           "pull:a/**", "pull:a", "pull:b"}))),
               ElementsAre("a", "a/*", "b", "b/*"));
-  EXPECT_THAT(Ranges(VisibleTo(UserWith({"pull:team", "pull:team*"}))), ElementsAre("team*"));
-  EXPECT_THAT(Ranges(VisibleTo(UserWith({"pull:team/**", "pull"}))), ElementsAre("*"));
-  EXPECT_THAT(Ranges(VisibleTo(UserWith({}))), ElementsAre());
+  EXPECT_THAT(Ranges(VisibleTo(RightsWith({"pull:team", "pull:team*"}))), ElementsAre("team*"));
+  EXPECT_THAT(Ranges(VisibleTo(RightsWith({"pull:team/**", "pull"}))), ElementsAre("*"));
+  EXPECT_THAT(Ranges(VisibleTo(RightsWith({}))), ElementsAre());
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -9,8 +10,8 @@ namespace {
 
 using Durability = MetaTransaction::Durability;
 
-// Commits rows, each with a log record of its name; every third is followed by a row that is not
-// synced.
+// Commits rows, each with a record of its name in both logs; every third is followed by a row that
+// is not synced.
 class MetaCase final : public DurabilityCase {
  public:
   explicit MetaCase(const std::filesystem::path& root) : folder_(root / "meta") {}
@@ -51,15 +52,26 @@ class MetaCase final : public DurabilityCase {
     }
     for (const std::string& key : keys) losses.push_back(key + " has no record (I10)");
     for (const auto& [key, where] : acknowledged_) losses.push_back(key + " is lost");
+    // One for one: the audit log is the same chain.
+    const auto audit = (*store)->ReadAudit(1, 1000, 1 << 20);
+    if (!audit.has_value() || !std::ranges::equal(*audit, *records, IsSame)) {
+      losses.push_back("the audit log is not what the change log is");
+    }
+    if ((*store)->AuditHead().value() != position)
+      losses.push_back("the audit log's head is wrong");
     if ((*store)->Head().value() != position) losses.push_back("the head is not the last record");
     return losses;
   }
 
  private:
+  static bool IsSame(const LogRecord& a, const LogRecord& b) {
+    return a.position == b.position && a.record == b.record;
+  }
   bool Put(MetaStore& store, const std::string& key) {
     const auto transaction = store.Begin();
     if (!transaction->Put(key, "x").has_value()) return false;
     transaction->Append(key);
+    transaction->Audit(key);
     const auto position = transaction->Commit();
     if (!position.has_value()) return false;
     acknowledged_[key] = *position;

@@ -4,7 +4,7 @@
 #include <rocksdb/db.h>
 
 #include "registry/storage/meta_log.h"
-#include "tests/contract/meta_store_contract.h"
+#include "tests/contract/audit_log_contract.h"
 #include "tests/support/temporary_folder.h"
 
 namespace outport {
@@ -30,6 +30,7 @@ class RocksHome final : public MetaStoreHome {
 
 std::unique_ptr<MetaStoreHome> MakeRocksHome() { return std::make_unique<RocksHome>(); }
 INSTANTIATE_TEST_SUITE_P(Rocks, MetaStoreContract, testing::Values(&MakeRocksHome));
+INSTANTIATE_TEST_SUITE_P(Rocks, AuditLogContract, testing::Values(&MakeRocksHome));
 
 void CommitRecord(MetaStore& store, const std::string& record) {
   const auto transaction = store.Begin();
@@ -58,8 +59,8 @@ TEST(RocksMetaStore, RefusesAHeadThatIsNotTheLogsLastRecord) {
       {"the head has another hash", "head", EncodeHead({.sequence = 2, .hash = {}})},
       {"the head is gone", "head", std::nullopt},
       {"the head is damaged", "head", "x"},
-      {"the last record is gone", ChangeKey(2), std::nullopt},
-      {"the last record is damaged", ChangeKey(2), "x"},
+      {"the last record is gone", kChangeLog.Key(2), std::nullopt},
+      {"the last record is damaged", kChangeLog.Key(2), "x"},
   };
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.what);
@@ -74,11 +75,23 @@ TEST(RocksMetaStore, RefusesAHeadThatIsNotTheLogsLastRecord) {
   }
 }
 
+TEST(RocksMetaStore, RefusesAnAuditHeadThatIsNotTheLogsLastRecord) {
+  RocksHome home;
+  const auto transaction = home.store().Begin();
+  transaction->Audit("one");
+  ASSERT_TRUE(transaction->Commit().has_value());
+  home.Close();
+  Tamper(home.path(), kAuditLog.Key(1), std::nullopt);
+  const auto opened = OpenRocksMetaStore({.folder = home.path()}, Log::Nowhere());
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_NE(opened.error().message.find("audit log"), std::string::npos);
+}
+
 TEST(RocksMetaStore, TellsOfAGapInTheLog) {
   RocksHome home;
   for (const char* record : {"one", "two", "three"}) CommitRecord(home.store(), record);
   home.Close();
-  Tamper(home.path(), ChangeKey(2), std::nullopt);
+  Tamper(home.path(), kChangeLog.Key(2), std::nullopt);
   home.Reopen();
   EXPECT_EQ(home.store().ReadLog(1, 100, 1000).error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(home.store().ReadLog(2, 100, 1000).error().code, ErrorCode::kCorrupt);

@@ -19,17 +19,18 @@ class AccountsTest : public AccountsFixture {
 };
 
 TEST_F(AccountsTest, AUserIsKnownWhenAddReturnsAndForgottenWhenRemoveReturns) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
-  ASSERT_NE(users_.Find("ci"), nullptr);
-  EXPECT_TRUE(users_.Find("ci")->Allows(Action::kPull, *RepositoryName::Parse("a/b")));
-  EXPECT_FALSE(users_.Find("ci")->Allows(Action::kPush, *RepositoryName::Parse("a/b")));
-  ASSERT_TRUE(accounts_.users.Remove("ci", "admin").has_value());
-  EXPECT_EQ(users_.Find("ci"), nullptr);
+  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
+  ASSERT_NE(directory_.Find("ci"), nullptr);
+  const Rights rights = directory_.RightsOf(directory_.Find("ci"), {});
+  EXPECT_TRUE(rights.Allows(Action::kPull, *RepositoryName::Parse("a/b")));
+  EXPECT_FALSE(rights.Allows(Action::kPush, *RepositoryName::Parse("a/b")));
+  ASSERT_TRUE(accounts_.users.Remove("ci", kAdmin).has_value());
+  EXPECT_EQ(directory_.Find("ci"), nullptr);
 }
 
 TEST_F(AccountsTest, I10EveryChangeOfAUserStandsInTheLog) {
-  EXPECT_EQ(*accounts_.users.Add(UserNamed("ci"), "admin"), 1u);
-  EXPECT_EQ(*accounts_.users.Remove("ci", "admin"), 2u);
+  EXPECT_EQ(*accounts_.users.Add(UserNamed("ci"), kAdmin), 1u);
+  EXPECT_EQ(*accounts_.users.Remove("ci", kAdmin), 2u);
   const auto changes = Changes();
   ASSERT_EQ(changes.size(), 2u);
   EXPECT_EQ(changes[0].user_set().name(), "ci");
@@ -39,17 +40,17 @@ TEST_F(AccountsTest, I10EveryChangeOfAUserStandsInTheLog) {
 }
 
 TEST_F(AccountsTest, UsersSurviveARestart) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ops"), "admin").has_value());
-  users_.ReplaceAll({});
+  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
+  ASSERT_TRUE(accounts_.users.Add(UserNamed("ops"), kAdmin).has_value());
+  directory_.ReplaceAll({});
   Accounts restarted(PartsOfAccounts());
-  ASSERT_TRUE(restarted.users.Load().has_value());
-  EXPECT_NE(users_.Find("ci"), nullptr);
-  EXPECT_NE(users_.Find("ops"), nullptr);
+  ASSERT_TRUE(restarted.follower.Load().has_value());
+  EXPECT_NE(directory_.Find("ci"), nullptr);
+  EXPECT_NE(directory_.Find("ops"), nullptr);
 }
 
 TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
+  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::UserRow weak = UserNamed("a");
   weak.set_password_hash("$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb");
   v1::UserRow no_grant = UserNamed("a");
@@ -59,15 +60,15 @@ TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
   v1::UserRow bad_action = UserNamed("a");
   bad_action.mutable_grants(0)->set_actions(0, "rule");
   for (const v1::UserRow& row : {weak, no_grant, bad_grant, bad_action, UserNamed("A/")}) {
-    const auto added = accounts_.users.Add(row, "admin");
+    const auto added = accounts_.users.Add(row, kAdmin);
     ASSERT_FALSE(added.has_value());
     EXPECT_EQ(added.error().code, ErrorCode::kInvalidArgument) << added.error().message;
   }
-  const auto again = accounts_.users.Add(UserNamed("ci", "other"), "admin");
+  const auto again = accounts_.users.Add(UserNamed("ci", "other"), kAdmin);
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
-  EXPECT_TRUE(VerifyPassword("secret", users_.Find("ci")->password_hash));
-  const auto absent = accounts_.users.Remove("nobody", "admin");
+  EXPECT_TRUE(VerifyPassword("secret", directory_.Find("ci")->password_hash));
+  const auto absent = accounts_.users.Remove("nobody", kAdmin);
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
   EXPECT_EQ(Changes().size(), 1u);
@@ -75,7 +76,7 @@ TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
 
 TEST_F(AccountsTest, ListsGoInPages) {
   for (const char* name : {"c", "a", "b"}) {
-    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), "admin").has_value());
+    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), kAdmin).has_value());
   }
   const auto first = *accounts_.users.List("", 2);
   ASSERT_EQ(first.rows.size(), 2u);
@@ -89,14 +90,14 @@ TEST_F(AccountsTest, ListsGoInPages) {
 
 TEST_F(AccountsTest, IssuedCertificatesAreRemembered) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
-  const auto issued = accounts_.certificates.Issue(Role::kClient, "desktop", request, 30, "admin");
+  const auto issued = accounts_.certificates.Issue(Role::kClient, "desktop", request, 30, kAdmin);
   ASSERT_TRUE(issued.has_value()) << issued.error().message;
   EXPECT_EQ(pki::Inspect(issued->chain)->name, "desktop");
   EXPECT_EQ(issued->authorities, files_.authority.root.certificate);
   const auto days = std::chrono::duration_cast<hours>(*pki::NotAfter(issued->chain) -
                                                       std::chrono::system_clock::now());
   EXPECT_NEAR(static_cast<double>(days.count()), 30 * 24, 2);
-  const auto second = accounts_.certificates.Issue(Role::kAdmin, "ops", request, 0, "admin");
+  const auto second = accounts_.certificates.Issue(Role::kAdmin, "ops", request, 0, kAdmin);
   ASSERT_TRUE(second.has_value());
 
   const auto first_page = *accounts_.certificates.List("", 1);
@@ -111,25 +112,24 @@ TEST_F(AccountsTest, IssuedCertificatesAreRemembered) {
 TEST_F(AccountsTest, CertificatesAreForClientsAndAdministratorsOnly) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
   for (const Role role : {Role::kNode, Role::kStore}) {
-    EXPECT_FALSE(accounts_.certificates.Issue(role, "a", request, 0, "admin").has_value());
+    EXPECT_FALSE(accounts_.certificates.Issue(role, "a", request, 0, kAdmin).has_value());
   }
-  EXPECT_FALSE(
-      accounts_.certificates.Issue(Role::kClient, "a", request, 1826, "admin").has_value());
+  EXPECT_FALSE(accounts_.certificates.Issue(Role::kClient, "a", request, 1826, kAdmin).has_value());
   EXPECT_TRUE(accounts_.certificates.List("", 10)->rows.empty());
 }
 
 TEST_F(AccountsTest, BadInvitationsAreRefused) {
   auto& invitations = accounts_.invitations;
-  EXPECT_FALSE(invitations.Invite("EU", {"a"}, {}, "admin").has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {}, {}, "admin").has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {"a b"}, {}, "admin").has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {"a"}, hours(24 * 8), "admin").has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {"a"}, std::chrono::seconds(-1), "admin").has_value());
-  EXPECT_TRUE(invitations.Invite("eu", {"a"}, {}, "admin").has_value());
+  EXPECT_FALSE(invitations.Invite("EU", {"a"}, {}, kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite("eu", {}, {}, kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite("eu", {"a b"}, {}, kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite("eu", {"a"}, hours(24 * 8), kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite("eu", {"a"}, std::chrono::seconds(-1), kAdmin).has_value());
+  EXPECT_TRUE(invitations.Invite("eu", {"a"}, {}, kAdmin).has_value());
 }
 
 TEST_F(AccountsTest, TheSecretOfAnInvitationIsNotStored) {
-  const auto invitation = *accounts_.invitations.Invite("eu", {"a"}, {}, "admin");
+  const auto invitation = *accounts_.invitations.Invite("eu", {"a"}, {}, kAdmin);
   const std::string secret = InvitationToken::Decode(invitation.token)->secret;
   const auto rows = *meta_->Scan({"", "", 100});
   EXPECT_FALSE(rows.empty());
@@ -140,12 +140,12 @@ TEST_F(AccountsTest, TheSecretOfAnInvitationIsNotStored) {
 }
 
 TEST_F(AccountsTest, InvitationsAreForgottenAWeekAfterTheyExpired) {
-  ASSERT_TRUE(accounts_.invitations.Invite("eu", {"a"}, hours(1), "admin").has_value());
+  ASSERT_TRUE(accounts_.invitations.Invite("eu", {"a"}, hours(1), kAdmin).has_value());
   clock_.Advance(hours(24 * 7));
-  ASSERT_TRUE(accounts_.invitations.Invite("us", {"a"}, hours(1), "admin").has_value());
+  ASSERT_TRUE(accounts_.invitations.Invite("us", {"a"}, hours(1), kAdmin).has_value());
   EXPECT_EQ(meta_->Scan({"invitation/", "", 10})->size(), 2u);
   clock_.Advance(hours(2));
-  ASSERT_TRUE(accounts_.invitations.Invite("ap", {"a"}, hours(1), "admin").has_value());
+  ASSERT_TRUE(accounts_.invitations.Invite("ap", {"a"}, hours(1), kAdmin).has_value());
   EXPECT_EQ(meta_->Scan({"invitation/", "", 10})->size(), 2u);
 }
 

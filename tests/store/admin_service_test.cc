@@ -100,12 +100,12 @@ TEST_F(AdminServiceTest, UsersAreAddedListedAndRemoved) {
   ASSERT_TRUE(Call(admin_identity_, &v1::Admin::Stub::RemoveUser, remove, removed).ok());
   status = Call(admin_identity_, &v1::Admin::Stub::RemoveUser, remove, removed);
   EXPECT_EQ(status.error_code(), grpc::NOT_FOUND);
-  EXPECT_EQ(users_.Find("ci"), nullptr);
+  EXPECT_EQ(directory_.Find("ci"), nullptr);
 }
 
 TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
   for (const char* name : {"a", "b", "c", "d", "e"}) {
-    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), "admin").has_value());
+    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), kAdmin).has_value());
   }
   std::string seen;
   v1::ListUsersRequest request;
@@ -120,7 +120,7 @@ TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
 }
 
 TEST_F(AdminServiceTest, StatusTellsOfStoreAndNodes) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), "admin").has_value());
+  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::EnrollRequest enroll;
   enroll.set_secret(Invite("eu").secret);
   enroll.set_identity_request(*pki::CreateRequest(pki::CreatePrivateKey()));

@@ -1,6 +1,7 @@
 #include "store/catalog.h"
 
 #include "tests/store/content_fixture.h"
+#include "tests/support/rights.h"
 
 namespace outport::store {
 namespace {
@@ -71,12 +72,9 @@ TEST_F(CatalogTest, AUserListsWhatItsGrantsLetItPull) {
   for (const char* name : {"a", "a/x", "a/x/y", "a0", "b", "c", "c/x", "cc"}) {
     ASSERT_TRUE(store_.PushBlob(name, "config").has_value());
   }
-  User user{.name = "ann", .password_hash = "", .grants = {}};
-  for (const char* grant : {"pull:a/*", "pull:c", "pull:none", "push:b"}) {
-    user.grants.push_back(*ParseGrant(grant));
-  }
+  const Rights rights = RightsWith({"pull:a/*", "pull:c", "pull:none", "push:b"});
   const auto list = [&](const PageRequest& page) {
-    return store_.content->catalog.Repositories(page, VisibleTo(user));
+    return store_.content->catalog.Repositories(page, VisibleTo(rights));
   };
   for (const size_t limit : {1, 2, 3}) {
     EXPECT_EQ(Walk(limit, list), (std::vector<std::string>{"a/x", "c"}));

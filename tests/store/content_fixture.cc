@@ -89,7 +89,7 @@ Result<PushedBlob> TestContent::PushBlobAs(const std::string& repository, const 
   const std::string name = RandomHex(8);
   TRY(const std::unique_ptr<BlobWriter> writer, bytes->Create(digest.algorithm(), name));
   TRY_VOID(writer->Append(AsBytes(text)));
-  Result<PushedBlob> pushed = content->blobs.Commit(Repo(repository), *writer, digest);
+  Result<PushedBlob> pushed = content->blobs.Commit(Repo(repository), *writer, digest, kAnn);
   if (pushed.has_value()) TRY_VOID(bytes->Discard(name));
   return pushed;
 }
@@ -97,7 +97,7 @@ Result<PushedBlob> TestContent::PushBlobAs(const std::string& repository, const 
 Result<PushedManifest> TestContent::PushManifest(const std::string& repository,
                                                  const std::string& reference,
                                                  const std::string& body) {
-  return content->manifests.Put(Repo(repository), Ref(reference), "", {}, body);
+  return content->manifests.Put(Repo(repository), Ref(reference), "", {}, body, kAnn);
 }
 
 Result<PushedManifest> TestContent::PushImage(const std::string& repository, const std::string& tag,
@@ -113,23 +113,23 @@ Result<PushedManifest> TestContent::PushTagged(const std::string& repository,
                                                const std::vector<std::string>& tags) {
   std::vector<Tag> parsed;
   for (const std::string& tag : tags) parsed.push_back(*Tag::Parse(tag));
-  return content->manifests.Put(Repo(repository), Sha256(body), "", parsed, body);
+  return content->manifests.Put(Repo(repository), Sha256(body), "", parsed, body, kAnn);
 }
 
 Result<Deleted> TestContent::DeleteManifest(const std::string& repository,
                                             const std::string& reference) {
-  return content->manifests.Delete(Repo(repository), Ref(reference));
+  return content->manifests.Delete(Repo(repository), Ref(reference), kAnn);
 }
 
 Result<Deleted> TestContent::DeleteBlob(const std::string& repository, const std::string& text) {
-  return content->links.Remove(Repo(repository), Sha256(text));
+  return content->links.Remove(Repo(repository), Sha256(text), kAnn);
 }
 
 Result<PushedBlob> TestContent::Mount(const std::string& repository, const std::string& text,
                                       const std::string& from, const Visible& visible) {
   std::optional<RepositoryName> source;
   if (!from.empty()) source = Repo(from);
-  return content->links.Mount(Repo(repository), Sha256(text), source, visible);
+  return content->links.Mount(Repo(repository), Sha256(text), source, visible, kAnn);
 }
 
 std::vector<Digest> TestContent::Referrers(const std::string& repository, const Digest& subject) {

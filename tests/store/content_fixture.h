@@ -29,6 +29,8 @@ std::string IndexManifest(const std::vector<std::string>& manifests);
 
 // What stands in a manifest that refers to another one; for ImageManifest's `extra`.
 std::string SubjectJson(const Digest& subject);
+// Who does it all.
+inline const Actor kAnn{.kind = "user", .name = "ann", .certificate = "desktop"};
 inline const Visible kEverywhere = [](const RepositoryName&) { return true; };
 
 // Every file under a folder.

@@ -14,9 +14,11 @@
 #include "registry/security/invitation.h"
 #include "registry/security/password.h"
 #include "registry/storage/rocks_meta_store.h"
+#include "store/access_service.h"
 #include "store/accounts.h"
 #include "store/admin_profile.h"
 #include "store/admin_service.h"
+#include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
 
@@ -36,6 +38,8 @@ class ShiftedClock final : public Clock {
  private:
   std::atomic<std::chrono::seconds> shift_{std::chrono::seconds(0)};
 };
+
+inline const Actor kAdmin = Actor::Administrator("admin");
 
 // A folder that is gone with the test.
 class TemporaryFolder {
@@ -63,7 +67,7 @@ class AccountsFixture : public testing::Test {
         meta_(*OpenRocksMetaStore({folder_.path() / "meta"}, Log::Nowhere())) {}
 
   Accounts::Parts PartsOfAccounts() {
-    return {*meta_, users_, clock_, Log::Nowhere(), files_.authority, "127.0.0.1:5001"};
+    return {*meta_, directory_, clock_, Log::Nowhere(), files_.authority, "127.0.0.1:5001"};
   }
   static v1::UserRow UserNamed(const std::string& name, const std::string& password = "secret") {
     v1::UserRow row;
@@ -79,7 +83,7 @@ class AccountsFixture : public testing::Test {
   PosixFileSystem disk_;
   AuthorityFiles files_;
   std::unique_ptr<MetaStore> meta_;
-  UserDirectory users_;
+  AccessDirectory directory_;
   ShiftedClock clock_;
   Accounts accounts_{PartsOfAccounts()};
 };
@@ -95,7 +99,9 @@ class FleetFixture : public AccountsFixture {
         rpc::FleetServerCredentials({files_.server_chain, files_.server_key, files_.Trusted()}),
         &port);
     builder.RegisterService(&admin_);
+    builder.RegisterService(&access_);
     builder.RegisterService(&enrollment_);
+    builder.RegisterService(&audit_);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }
@@ -119,7 +125,7 @@ class FleetFixture : public AccountsFixture {
 
   // An invitation's token, with the address at which the test's store listens.
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {}) {
-    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, "admin");
+    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, kAdmin);
     InvitationToken token = *InvitationToken::Decode(invitation.token);
     token.store_address = address_;
     return token;
@@ -130,7 +136,9 @@ class FleetFixture : public AccountsFixture {
   Metrics metrics_;
   AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
                        folder_.path(), 1000, files_.server_chain}};
+  AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
   EnrollmentService enrollment_{{accounts_.invitations, pool_, clock_, metrics_}};
+  AuditService audit_{{*meta_, directory_, pool_, "outport"}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

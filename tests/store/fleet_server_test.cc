@@ -26,6 +26,7 @@ class FleetServerTest : public AccountsFixture {
   void Start(FleetLimits limits = {}) {
     server_ = std::make_unique<FleetServer>(
         FleetServer::Parts{.replication = {*meta_,
+                                           directory_,
                                            read_blob_,
                                            pool_,
                                            tasks_,
@@ -36,11 +37,13 @@ class FleetServerTest : public AccountsFixture {
                                            "epoch1",
                                            "outport",
                                            {}},
-                           .push = {*meta_, registry_, authenticator_, pool_, tasks_, metrics_,
-                                    Log::Nowhere(), "epoch1", "outport"},
+                           .push = {*meta_, registry_, directory_, authenticator_, clock_, pool_,
+                                    tasks_, metrics_, Log::Nowhere(), "epoch1", "outport"},
                            .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1",
                                      "1.2.3", folder_.path(), 1000, files_.server_chain},
+                           .access = {accounts_, nodes_, pool_, clock_, "outport"},
                            .enrollment = {accounts_.invitations, pool_, clock_, metrics_},
+                           .audit = {*meta_, directory_, pool_, "outport"},
                            .limits = limits});
     ASSERT_TRUE(server_->Start("127.0.0.1:0", files_).has_value());
   }
@@ -98,7 +101,7 @@ class FleetServerTest : public AccountsFixture {
   Blobs blobs_{*meta_, *bytes_, clock_, Log::Nowhere(), 0};
   store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
   testing_support::MemoryRegistry registry_;
-  Authenticator authenticator_{users_, pool_, clock_, metrics_, {}};
+  Authenticator authenticator_{directory_, pool_, clock_, metrics_, {}};
   std::unique_ptr<FleetServer> server_;
 };
 

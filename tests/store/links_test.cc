@@ -5,6 +5,7 @@
 #include "store/rows.h"
 #include "tests/store/content_fixture.h"
 #include "tests/store/index_check.h"
+#include "tests/support/rights.h"
 
 namespace outport::store {
 namespace {
@@ -57,11 +58,10 @@ TEST_F(LinksTest, WithoutASourceAnyThatMayBePulledWillDo) {
 TEST_F(LinksTest, ASourceIsLookedForWhereTheGrantsLead) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   ASSERT_TRUE(store_.Mount("z", "layer", "a").has_value());
-  User user{.name = "ann", .password_hash = "", .grants = {}};
-  user.grants.push_back(*ParseGrant("pull:team/**"));
-  EXPECT_EQ(CodeOf(store_.Mount("b", "layer", "", VisibleTo(user))), ErrorCode::kBlobUnknown);
+  const Rights rights = RightsWith({"pull:team/**"});
+  EXPECT_EQ(CodeOf(store_.Mount("b", "layer", "", VisibleTo(rights))), ErrorCode::kBlobUnknown);
   ASSERT_TRUE(store_.PushBlob("team/app", "layer").has_value());
-  EXPECT_TRUE(store_.Mount("b", "layer", "", VisibleTo(user)).has_value());
+  EXPECT_TRUE(store_.Mount("b", "layer", "", VisibleTo(rights)).has_value());
 }
 
 // What the caller may not pull does not come to him by a mount, and nothing tells that it is there.

@@ -145,7 +145,7 @@ TEST_F(ManifestTagsTest, TheyNameASha512ManifestByItsOwnDigest) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
   const Digest sha512 = Digest::Of(DigestAlgorithm::kSha512, AsBytes(body_));
   const auto pushed =
-      store_.content->manifests.Put(Repo("a"), sha512, "", {*Tag::Parse("v1")}, body_);
+      store_.content->manifests.Put(Repo("a"), sha512, "", {*Tag::Parse("v1")}, body_, kAnn);
   ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
   const auto pulled = store_.PullManifest("a", "v1");
   ASSERT_TRUE(pulled.has_value());

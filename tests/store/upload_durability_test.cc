@@ -45,7 +45,7 @@ class Store {
   Result<PushedBlob> Finish(const std::string& id, const std::string& whole,
                             const std::string& rest = "") {
     ScriptedBody body(rest, rest.size());
-    return io_.Await(uploads_->Finish("ann", Repo("a"), id, std::nullopt, Sha256(whole), body));
+    return io_.Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256(whole), body));
   }
   Result<UploadStatus> Stat(const std::string& id) { return uploads_->Stat("ann", Repo("a"), id); }
 

@@ -182,7 +182,7 @@ TEST_F(UploadRestartTest, Sha512IsHashedOnTheWayAndAgainAfterARestart) {
       const RepositoryName repo = Repo(repository);
       ASSERT_TRUE(Await(uploads_->Append("ann", repo, id, std::nullopt, first)).has_value());
       Restart();
-      const auto pushed = Await(uploads_->Finish("ann", repo, id, std::nullopt, digest, rest));
+      const auto pushed = Await(uploads_->Finish(kAnn, repo, id, std::nullopt, digest, rest));
       ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
       EXPECT_EQ(pushed->info.digest, digest);
       EXPECT_EQ(*store_.PullBlob(repository, digest), content);

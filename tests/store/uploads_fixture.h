@@ -128,7 +128,7 @@ class UploadsTest : public testing::Test {
     return Await(uploads_->Append("ann", Repo("a"), id, range, body));
   }
   Result<PushedBlob> Finish(const std::string& id, const Digest& digest, ScriptedBody body) {
-    return Await(uploads_->Finish("ann", Repo("a"), id, std::nullopt, digest, body));
+    return Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, digest, body));
   }
   uint64_t Received(const std::string& id) {
     const auto status = uploads_->Stat("ann", Repo("a"), id);

@@ -67,7 +67,7 @@ TEST_F(UploadsTest, ACutBodyKeepsWhatArrived) {
   EXPECT_EQ(Received(id), 5u);
   ScriptedBody cut_finish(" wo", 6);
   cut_finish.CutAtTheEnd();
-  EXPECT_EQ(CodeOf(Await(uploads_->Finish("ann", Repo("a"), id, std::nullopt, Sha256("hello world"),
+  EXPECT_EQ(CodeOf(Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256("hello world"),
                                           cut_finish))),
             ErrorCode::kCancelled);
   EXPECT_EQ(Received(id), 8u);
@@ -206,7 +206,7 @@ TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
       filled = true;
     });
     auto finishing =
-        io_.Start(uploads_->Finish("ann", Repo("a"), id, std::nullopt, Sha256(content), body));
+        io_.Start(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256(content), body));
     const auto refused = [&] {
       return finishing.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
     };
@@ -249,7 +249,7 @@ TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
   FullPool full(io_.pool(), IoThread::kPoolThreads);
   ScriptedBody body("hello", 5);
   EXPECT_EQ(
-      CodeOf(Await(uploads_->Finish("ann", Repo("a"), id, std::nullopt, Sha256("hello"), body))),
+      CodeOf(Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256("hello"), body))),
       ErrorCode::kTooManyRequests);
   EXPECT_EQ(body.reads(), 0u);
   EXPECT_EQ(Received(id), 0u);

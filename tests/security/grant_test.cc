@@ -1,4 +1,4 @@
-#include "registry/security/user.h"
+#include "registry/security/grant.h"
 
 #include <gtest/gtest.h>
 
@@ -85,42 +85,51 @@ TEST(Grant, ThatMeansNothingIsNotGiven) {
         "pull:a..b", "pull:a___b", "pull:a.-*", "pull:*-", "pull:-**/x", "pull:a/_/b"}) {
     const auto grant = ParseGrant(text);
     ASSERT_TRUE(grant.has_value()) << text << ": a row that holds it is read all the same";
-    const auto given = CheckUserGrant(*grant);
+    const auto given = CheckGrant(*grant, SubjectKind::kUser);
     ASSERT_FALSE(given.has_value()) << text;
     EXPECT_EQ(given.error().code, ErrorCode::kInvalidArgument);
     EXPECT_NE(given.error().message.find("is no grant"), std::string::npos);
   }
   for (const char* text : {"pull", "pull,push,delete:team/**", "pull:team-*/app", "pull:*/*",
                            "pull:**/app", "pull:a--b.c__d/*", "pull:*_*", "pull:a**b*c"}) {
-    EXPECT_TRUE(CheckUserGrant(*ParseGrant(text)).has_value()) << text;
+    EXPECT_TRUE(CheckGrant(*ParseGrant(text), SubjectKind::kUser).has_value()) << text;
   }
 }
 
-TEST(User, MayOnlyWhatOneGrantAllows) {
-  User user{"ci", "", {*ParseGrant("pull:**"), *ParseGrant("push:team/**")}};
-  const auto team = *RepositoryName::Parse("team/app");
-  const auto other = *RepositoryName::Parse("other/app");
-  EXPECT_TRUE(user.Allows(Action::kPull, other));
-  EXPECT_TRUE(user.Allows(Action::kPush, team));
-  EXPECT_FALSE(user.Allows(Action::kPush, other));
-  EXPECT_FALSE(user.Allows(Action::kDelete, team));
-  user.grants.clear();
-  EXPECT_FALSE(user.Allows(Action::kPull, team));
+TEST(Grant, ForAnybodyIsToPullAndNothingElse) {
+  EXPECT_TRUE(CheckGrant(*ParseGrant("pull:public/**"), SubjectKind::kAnonymous).has_value());
+  for (const char* text : {"push:public/**", "pull,push", "delete:public/x"}) {
+    EXPECT_FALSE(CheckGrant(*ParseGrant(text), SubjectKind::kAnonymous).has_value()) << text;
+  }
 }
 
-TEST(UserDirectory, SetsRemovesAndReplaces) {
-  UserDirectory directory;
-  EXPECT_EQ(directory.Find("ci"), nullptr);
-  directory.Set({"ci", "one", {}});
-  const auto before = directory.Find("ci");
-  directory.Set({"ci", "two", {}});
-  EXPECT_EQ(before->password_hash, "one") << "a request under way keeps what it has";
-  EXPECT_EQ(directory.Find("ci")->password_hash, "two");
-  directory.ReplaceAll({{"ops", "three", {}}});
-  EXPECT_EQ(directory.Find("ci"), nullptr);
-  ASSERT_NE(directory.Find("ops"), nullptr);
-  directory.Remove("ops");
-  EXPECT_EQ(directory.Find("ops"), nullptr);
+TEST(NameGlob, StarsStandForAnyRun) {
+  constexpr Match kCases[] = {
+      {"ci-*", "ci-1", true},     {"ci-*", "ci-", true},
+      {"ci-*", "ci", false},      {"*", "", true},
+      {"*", "any", true},         {"", "", true},
+      {"", "a", false},           {"a", "a", true},
+      {"a", "ab", false},         {"*-ci", "x-ci", true},
+      {"*-ci", "x-ci-y", false},  {"a*b*c", "aXbYbZc", true},
+      {"a*b*c", "aXbYbZ", false}, {"**x", "x", true},
+      {"a*", "ba", false},
+  };
+  for (const Match& c : kCases) {
+    EXPECT_EQ(MatchesName(c.pattern, c.repository), c.matches) << c.pattern << " " << c.repository;
+  }
+}
+
+TEST(Subject, IsParsedAndPrinted) {
+  for (const char* text : {"user:anna", "group:ops", "certificate:ci-1", "anonymous"}) {
+    const auto subject = ParseSubject(text);
+    ASSERT_TRUE(subject.has_value()) << text;
+    EXPECT_EQ(ToString(*subject), text);
+  }
+  for (const char* text : {"", "anna", "user:", "user:A", "users:a", "anonymous:", "group:a/b"}) {
+    const auto subject = ParseSubject(text);
+    ASSERT_FALSE(subject.has_value()) << text;
+    EXPECT_EQ(subject.error().code, ErrorCode::kInvalidArgument);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,116 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <ostream>
+
+#include "control/confirmation.h"
+#include "control/invocation.h"
+#include "outport/v1/access.grpc.pb.h"
+#include "registry/base/settings.h"
+
+namespace outport::control {
+namespace {
+
+struct RevokeCertificate {
+  std::string serial;
+  bool wait = false;
+  std::string timeout = "10s";
+};
+
+boost::json::array Names(const std::vector<std::string>& names) {
+  return boost::json::array(names.begin(), names.end());
+}
+
+// An error if a connected node has not confirmed; a word on those that are not connected.
+Result<void> TellOfNodes(const Invocation& invocation, boost::json::object document,
+                         const std::string& text, const Confirmation& nodes) {
+  document["confirmed"] = Names(nodes.confirmed);
+  document["behind"] = Names(nodes.behind);
+  document["not_connected"] = Names(nodes.away);
+  invocation.Print(document,
+                   text + (nodes.confirmed.empty() ? "; no node is connected"
+                                                   : "; confirmed by " + Join(nodes.confirmed)));
+  if (!nodes.away.empty() && !invocation.json()) {
+    invocation.streams.err << "not connected, so they will know when they are: " << Join(nodes.away)
+                           << " (access.max_revocation_age says what they do meanwhile)\n";
+  }
+  if (nodes.behind.empty()) return {};
+  return Error{ErrorCode::kDeadlineExceeded,
+               "it is in force at the store, but these nodes have not confirmed yet: " +
+                   Join(nodes.behind) + "; ask again with 'outportctl wait --sequence'"};
+}
+
+Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& options) {
+  TRY(const std::chrono::milliseconds timeout, ParseDuration(options.timeout));
+  TRY(StoreClient client, invocation.Connect());
+  v1::RevokeCertificateRequest request;
+  request.set_serial(options.serial);
+  v1::RevokeCertificateResponse response;
+  TRY_VOID(client.Call(&v1::Access::Stub::RevokeCertificate, request, response,
+                       "revoking the certificate"));
+  const v1::CertificateRow& row = response.certificate();
+  const boost::json::object document = {{"name", row.name()},
+                                        {"role", row.role()},
+                                        {"serial", row.serial()},
+                                        {"sequence", response.sequence()}};
+  const std::string text = "the " + row.role() + " certificate of '" + row.name() + "' (serial " +
+                           row.serial() + ") is revoked";
+  if (!options.wait) {
+    invocation.Print(document, text);
+    return {};
+  }
+  TRY(const Confirmation nodes, AwaitNodes(client, response.sequence(), {}, timeout));
+  return TellOfNodes(invocation, document, text, nodes);
+}
+
+struct Wait {
+  uint64_t sequence = 0;
+  std::vector<std::string> nodes;
+  std::string timeout = "10s";
+};
+
+Result<void> WaitForNodes(const Invocation& invocation, const Wait& options) {
+  TRY(const std::chrono::milliseconds timeout, ParseDuration(options.timeout));
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const Confirmation nodes, AwaitNodes(client, options.sequence, options.nodes, timeout));
+  const std::string change = "change " + std::to_string(options.sequence);
+  boost::json::object document;
+  document["sequence"] = options.sequence;
+  return TellOfNodes(invocation, std::move(document), change, nodes);
+}
+
+}  // namespace
+
+void AddRevokeCommand(CLI::App& family, Invocation& invocation) {
+  auto revoked = std::make_shared<RevokeCertificate>();  // shared with the callback
+  CLI::App* revoke = family.add_subcommand(
+      "revoke",
+      "Refuse a certificate everywhere within a second, and cut its connections.\n"
+      "  outportctl cert revoke 4f1a22c09b --wait");
+  revoke
+      ->add_option("SERIAL", revoked->serial,
+                   "as 'cert list' shows it; its first 8 digits are enough")
+      ->required();
+  revoke->add_flag("--wait", revoked->wait,
+                   "return when every connected node has confirmed, and name those that have not");
+  revoke->add_option("--timeout", revoked->timeout, "of --wait")->capture_default_str();
+  revoke->callback([&invocation, revoked] {
+    invocation.chosen = [&invocation, revoked] { return Revoke(invocation, *revoked); };
+  });
+}
+
+void AddWaitCommand(CLI::App& app, Invocation& invocation) {
+  auto wait = std::make_shared<Wait>();  // shared with the callback
+  CLI::App* command = app.add_subcommand(
+      "wait",
+      "Wait until nodes have applied a change of the store: the sequence that a command of\n"
+      "outportctl tells with -o json, or that a push is answered with (Outport-Sequence).\n"
+      "  outportctl wait --sequence 1042 eu-west");
+  command->add_option("--sequence", wait->sequence)->required();
+  command->add_option("NODE", wait->nodes, "which nodes (default: all that are connected)");
+  command->add_option("--timeout", wait->timeout)->capture_default_str();
+  command->callback([&invocation, wait] {
+    invocation.chosen = [&invocation, wait] { return WaitForNodes(invocation, *wait); };
+  });
+}
+
+}  // namespace outport::control

@@ -1,0 +1,170 @@
+#include <boost/json/object.hpp>
+#include <ostream>
+#include <set>
+
+#include "control/invocation.h"
+#include "control/user_options.h"
+#include "outport/v1/access.grpc.pb.h"
+#include "registry/base/file.h"
+#include "registry/security/htpasswd.h"
+
+namespace outport::control {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = 16 << 20;
+
+// All users with their hashes.
+Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
+  std::vector<HtpasswdUser> users;
+  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
+    v1::ListUsersRequest request;
+    *request.mutable_page() = page;
+    request.set_with_password_hashes(true);
+    v1::ListUsersResponse response;
+    TRY_VOID(client.Call(&v1::Admin::Stub::ListUsers, request, response, "listing the users"));
+    for (const v1::UserInfo& user : response.users()) {
+      users.push_back({user.name(), user.password_hash()});
+    }
+    next = response.next();
+    return {};
+  };
+  TRY_VOID(ForEachPage(one_page));
+  return users;
+}
+
+Result<void> Export(const Invocation& invocation, const std::string& file) {
+  if (!file.empty()) TRY_VOID(CheckReplaceable(file));
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const std::vector<HtpasswdUser> users, ReadUsers(client));
+  std::string text;
+  for (const HtpasswdUser& user : users) text += FormatHtpasswd(user);
+  if (file.empty()) {
+    invocation.streams.out << text;
+    return {};
+  }
+  TRY_VOID(ReplaceFile(file, text, 0600));
+  const boost::json::value document = {{"file", file}, {"users", users.size()}};
+  invocation.Print(document, std::to_string(users.size()) + " users written to " + file);
+  return {};
+}
+
+struct ImportUsers {
+  std::string file;
+  std::vector<std::string> allow;
+  std::vector<std::string> groups;
+  bool update = false;
+};
+
+struct Imported {
+  size_t added = 0;
+  size_t updated = 0;
+  size_t unchanged = 0;
+};
+
+// What every user of the file gets.
+Result<v1::AddUserRequest> ToTemplate(const ImportUsers& options) {
+  v1::AddUserRequest request;
+  for (const std::string& text : options.allow) {
+    TRY(*request.add_grants(), ParseGrantOption(text, SubjectKind::kUser));
+  }
+  for (const std::string& text : options.groups) {
+    TRY(*request.add_groups(), ParseSubjectName(text));
+  }
+  if (!options.allow.empty() || !options.groups.empty()) return request;
+  return Error{ErrorCode::kInvalidArgument,
+               "users may do nothing unless you say so: --allow pull[:PATTERN], or --group of a "
+               "group with grants"};
+}
+
+Result<void> ImportOne(StoreClient& client, const HtpasswdUser& user, const v1::AddUserRequest& as,
+                       const std::string* present, Imported& done) {
+  if (present != nullptr && *present == user.password_hash) {
+    ++done.unchanged;
+    return {};
+  }
+  if (present != nullptr) {
+    v1::UpdateUserRequest request;
+    request.set_name(user.name);
+    request.set_password_hash(user.password_hash);
+    v1::ChangedResponse response;
+    TRY_VOID(client.Call(&v1::Access::Stub::UpdateUser, request, response,
+                         "changing user '" + user.name + "'"));
+    ++done.updated;
+    return {};
+  }
+  v1::AddUserRequest request = as;
+  request.set_name(user.name);
+  request.set_password_hash(user.password_hash);
+  v1::AddUserResponse response;
+  TRY_VOID(
+      client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user '" + user.name + "'"));
+  ++done.added;
+  return {};
+}
+
+Result<void> Import(const Invocation& invocation, const ImportUsers& options) {
+  TRY(const v1::AddUserRequest as, ToTemplate(options));
+  TRY(const std::string text, ReadWholeFile(options.file, kMaxFileBytes));
+  const auto users = ParseHtpasswd(text);
+  if (!users.has_value()) return Error(users.error()).Within(options.file);
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const std::vector<HtpasswdUser> present, ReadUsers(client));
+  std::map<std::string, std::string> hashes;
+  for (const HtpasswdUser& user : present) hashes.emplace(user.name, user.password_hash);
+  for (const HtpasswdUser& user : *users) {
+    const auto found = hashes.find(user.name);
+    if (options.update || found == hashes.end() || found->second == user.password_hash) continue;
+    return Error{ErrorCode::kAlreadyExists,
+                 "user '" + user.name +
+                     "' is there with another password, so nothing was imported; "
+                     "--update gives users that are there the file's passwords"};
+  }
+  Imported done;
+  for (const HtpasswdUser& user : *users) {
+    const auto found = hashes.find(user.name);
+    const std::string* hash = found == hashes.end() ? nullptr : &found->second;
+    const Result<void> imported = ImportOne(client, user, as, hash, done);
+    if (imported.has_value()) continue;
+    return Error{imported.error().code, imported.error().message + "; " +
+                                            std::to_string(done.added + done.updated) +
+                                            " users before it were imported: run it again"};
+  }
+  const boost::json::value document = {
+      {"added", done.added}, {"updated", done.updated}, {"unchanged", done.unchanged}};
+  invocation.Print(document, std::to_string(done.added) + " users added, " +
+                                 std::to_string(done.updated) + " given another password, " +
+                                 std::to_string(done.unchanged) + " left as they were");
+  return {};
+}
+
+}  // namespace
+
+void AddUserFileCommands(CLI::App& family, Invocation& invocation) {
+  auto imported = std::make_shared<ImportUsers>();  // shared with the callback
+  CLI::App* import = family.add_subcommand(
+      "import",
+      "Add the users of an htpasswd file (bcrypt alone: htpasswd -B) with their passwords.\n"
+      "  outportctl user import /etc/nginx/registry.htpasswd --allow pull,push");
+  import->add_option("FILE", imported->file)->required();
+  import
+      ->add_option("--allow", imported->allow,
+                   "ACTIONS[:PATTERN] that each new user gets; again for more")
+      ->allow_extra_args(false);
+  import->add_option("--group", imported->groups, "that each new user is in; again for more")
+      ->allow_extra_args(false);
+  import->add_flag("--update", imported->update,
+                   "give users that are there already the file's passwords (and nothing else)");
+  import->callback([&invocation, imported] {
+    invocation.chosen = [&invocation, imported] { return Import(invocation, *imported); };
+  });
+
+  auto file = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* exported = family.add_subcommand(
+      "export", "Write names and password hashes as an htpasswd file. Keep it as secret as those.");
+  exported->add_option("--out", *file, "new file, which only its owner can read (default: print)");
+  exported->callback([&invocation, file] {
+    invocation.chosen = [&invocation, file] { return Export(invocation, *file); };
+  });
+}
+
+}  // namespace outport::control

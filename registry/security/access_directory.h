@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
+#include "registry/security/rights.h"
+#include "registry/security/user.h"
+
+namespace outport {
+
+// A certificate, whatever its name: (issuer key id, serial), both lowercase hex.
+struct CertificateId {
+  std::string issuer_key_id;
+  std::string serial;
+  auto operator<=>(const CertificateId&) const = default;
+};
+
+// Who may come in and what they may do, in memory: users, the grants of groups, certificates and
+// anybody, revoked certificates. It follows rows; whoever serves requests asks it for each, and
+// asks again for those under way when it changes. Safe for all threads; does not block.
+class AccessDirectory {
+ public:
+  // All of it, for a start or after a snapshot.
+  struct Contents {
+    std::vector<User> users = {};
+    std::map<Subject, std::vector<Grant>> grants = {};
+    std::set<CertificateId> revoked = {};
+  };
+
+  std::shared_ptr<const User> Find(std::string_view name) const;  // nullptr if there is none
+  bool IsRevoked(const CertificateIdentity& certificate) const;
+  // What counts for `user` (nullptr: nobody logged in) who shows a certificate of that name (empty:
+  // none that may add anything).
+  Rights RightsOf(const std::shared_ptr<const User>& user, std::string_view certificate) const;
+
+  void Set(User user);
+  void Remove(std::string_view name);
+  // Replaces what the subject, no user, is granted; nothing: it has no grants any more.
+  void SetGrants(const Subject& subject, std::vector<Grant> grants);
+  void Revoke(CertificateId certificate);
+  void ReplaceAll(Contents contents);
+
+  // Notified after anything has changed.
+  Notifier& Changed() { return changed_; }
+
+ private:
+  using Grants = std::shared_ptr<const std::vector<Grant>>;
+  void AddSource(Subject subject, std::vector<Rights::Source>& sources) const
+      OUTPORT_REQUIRES_LOCK(mutex_);
+
+  mutable Mutex mutex_;
+  // Shared with the requests that are under way with an older version.
+  std::unordered_map<std::string, std::shared_ptr<const User>> users_ OUTPORT_GUARDED_BY(mutex_);
+  std::map<Subject, Grants> grants_ OUTPORT_GUARDED_BY(mutex_);
+  std::set<CertificateId> revoked_ OUTPORT_GUARDED_BY(mutex_);
+  Notifier changed_;
+};
+
+}  // namespace outport

@@ -1,0 +1,199 @@
+#include "registry/security/grant.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+
+#include "registry/oci/name.h"
+
+namespace outport {
+namespace {
+
+constexpr size_t kMaxPatternBytes = 255;  // as long as a repository's name
+constexpr std::string_view kEverything = "**";
+constexpr std::array kActions = {Action::kPull, Action::kPush, Action::kDelete, Action::kAdmin};
+
+bool IsPatternCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' ||
+         c == '/' || c == '*';
+}
+
+Error BadGrant(std::string_view text, std::string_view why) {
+  return Error{ErrorCode::kInvalidArgument, "'" + std::string(text.substr(0, 300)) +
+                                                "' is no grant: " + std::string(why) +
+                                                "; write pull,push:team/** or the like"};
+}
+
+Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
+  if (pattern.empty() || pattern.size() > kMaxPatternBytes) {
+    return BadGrant(text, "its pattern is empty or longer than 255 bytes");
+  }
+  if (!std::ranges::all_of(pattern, IsPatternCharacter)) {
+    return BadGrant(text, "its pattern has other characters than a-z 0-9 . _ - / *");
+  }
+  if (pattern.front() == '/' || pattern.back() == '/' || pattern.contains("//") ||
+      pattern.contains("***")) {
+    return BadGrant(text, "its pattern begins or ends with '/', or has '//' or '***'");
+  }
+  return {};
+}
+
+// A star stands for anything, so a level with stars matches some name exactly if the level does in
+// which each is a letter: a star can always make a word of what stands beside it.
+bool SomeNameMatches(std::string level) {
+  std::ranges::replace(level, '*', 'a');
+  return RepositoryName::Parse(level).has_value();
+}
+
+// Which beginnings of the pattern match what was read so far: bit i stands for the first i bytes.
+using Matched = std::bitset<kMaxPatternBytes + 1>;
+
+// A run of stars may match nothing: what matches before it matches behind it.
+void SkipStars(std::string_view pattern, Matched& matched) {
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (matched[i] && pattern[i] == '*') matched.set(i + 1);
+  }
+}
+
+bool IsDeep(std::string_view pattern, size_t star) {
+  return (star + 1 < pattern.size() && pattern[star + 1] == '*') ||
+         (star > 0 && pattern[star - 1] == '*');
+}
+
+}  // namespace
+
+Result<Grant> ParseGrant(std::string_view text) {
+  Grant grant;
+  const size_t colon = text.find(':');
+  grant.pattern = colon == std::string_view::npos ? kEverything : text.substr(colon + 1);
+  TRY_VOID(CheckPattern(text, grant.pattern));
+  std::string_view names = text.substr(0, colon);
+  while (true) {
+    const size_t comma = names.find(',');
+    const std::string_view name = names.substr(0, comma);
+    const auto* found = std::ranges::find(kActions, name, [](Action a) { return ToString(a); });
+    if (found == kActions.end()) {
+      return BadGrant(text,
+                      "'" + std::string(name.substr(0, 64)) + "' is none of pull, push, delete");
+    }
+    grant.actions.insert(*found);
+    if (comma == std::string_view::npos) return grant;
+    names.remove_prefix(comma + 1);
+  }
+}
+
+Result<void> CheckGrant(const Grant& grant, SubjectKind kind) {
+  const std::string text = ToString(grant);
+  if (grant.actions.contains(Action::kAdmin)) {
+    return BadGrant(text,
+                    "users have no 'admin'; administrators have certificates ('outportctl cert "
+                    "issue NAME --role admin')");
+  }
+  if (kind == SubjectKind::kAnonymous && grant.actions != std::set{Action::kPull}) {
+    return BadGrant(text, "anybody may be allowed to pull, and nothing else");
+  }
+  TRY_VOID(CheckPattern(text, grant.pattern));
+  std::string_view rest = grant.pattern;
+  for (;;) {
+    const size_t slash = rest.find('/');
+    const std::string level(rest.substr(0, slash));
+    if (!SomeNameMatches(level)) {
+      return BadGrant(text, "no repository's name has a level like '" + level +
+                                "': letters and digits, between them '.', '_', '__' or '-'");
+    }
+    if (slash == std::string_view::npos) return {};
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+std::string ToString(const Grant& grant) {
+  std::string text;
+  for (const Action action : grant.actions) {
+    if (!text.empty()) text += ',';
+    text += ToString(action);
+  }
+  return text + ":" + grant.pattern;
+}
+
+// Follows all ways through the pattern at once, so that no pattern takes longer than its length
+// times the name's.
+bool MatchesPattern(std::string_view pattern, std::string_view repository) {
+  if (pattern == kEverything) return true;
+  const size_t literal = pattern.find('*');
+  if (literal == std::string_view::npos) return pattern == repository;
+  if (pattern.size() > kMaxPatternBytes || !repository.starts_with(pattern.substr(0, literal))) {
+    return false;
+  }
+  Matched matched;
+  matched.set(literal);
+  SkipStars(pattern, matched);
+  for (const char c : repository.substr(literal)) {
+    Matched next;
+    for (size_t i = literal; i < pattern.size(); ++i) {
+      if (!matched[i]) continue;
+      if (pattern[i] == '*') {
+        if (c != '/' || IsDeep(pattern, i)) next.set(i);
+      } else if (pattern[i] == c) {
+        next.set(i + 1);
+      }
+    }
+    SkipStars(pattern, next);
+    if (next.none()) return false;
+    matched = next;
+  }
+  return matched[pattern.size()];
+}
+
+// One star can always take back what an earlier one took: only the last needs to be tried again.
+bool MatchesName(std::string_view glob, std::string_view name) {
+  size_t at = 0;
+  size_t star = std::string_view::npos;
+  size_t behind_star = 0;  // of the name: what the star does not stand for
+  size_t in_name = 0;
+  while (in_name < name.size()) {
+    if (at < glob.size() && glob[at] == '*') {
+      star = at++;
+      behind_star = in_name;
+    } else if (at < glob.size() && glob[at] == name[in_name]) {
+      ++at;
+      ++in_name;
+    } else if (star != std::string_view::npos) {
+      at = star + 1;
+      in_name = ++behind_star;
+    } else {
+      return false;
+    }
+  }
+  return glob.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+std::string ToString(const Subject& subject) {
+  switch (subject.kind) {
+    case SubjectKind::kUser:
+      return "user:" + subject.name;
+    case SubjectKind::kGroup:
+      return "group:" + subject.name;
+    case SubjectKind::kCertificate:
+      return "certificate:" + subject.name;
+    case SubjectKind::kAnonymous:
+      break;
+  }
+  return "anonymous";
+}
+
+Result<Subject> ParseSubject(std::string_view text) {
+  if (text == "anonymous") return Subject{SubjectKind::kAnonymous, {}};
+  constexpr std::array kKinds = {SubjectKind::kUser, SubjectKind::kGroup,
+                                 SubjectKind::kCertificate};
+  for (const SubjectKind kind : kKinds) {
+    const std::string prefix = ToString(Subject{kind, {}});
+    if (!text.starts_with(prefix)) continue;
+    TRY(std::string name, ParseSubjectName(text.substr(prefix.size())));
+    return Subject{kind, std::move(name)};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + std::string(text.substr(0, 128)) +
+                   "' is no subject: write user:NAME, group:NAME, certificate:NAME or anonymous"};
+}
+
+}  // namespace outport

@@ -1,0 +1,249 @@
+#include <rocksdb/db.h>
+
+#include <boost/json/parse.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "control/program.h"
+#include "control/store_client.h"
+#include "registry/storage/meta_log.h"
+#include "store/audit_file.h"
+#include "tests/store/audit_rows.h"
+#include "tests/store/fleet_fixture.h"
+
+namespace outport::control {
+namespace {
+
+namespace fs = std::filesystem;
+using store::TextAt;
+
+struct Outcome {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+Outcome RunControl(const fs::path& profile, std::vector<std::string> words) {
+  words.insert(words.begin(), {"outportctl", "--profile", profile.native()});
+  std::vector<const char*> argv;
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  std::ostringstream out;
+  std::ostringstream err;
+  const int status = control::Run(static_cast<int>(argv.size()), argv.data(), {-1, out, err});
+  return {status, out.str(), err.str()};
+}
+
+// A store whose audit log can be changed behind its back.
+class AuditCommandsTest : public store::AccountsFixture {
+ protected:
+  AuditCommandsTest() { Serve(); }
+  ~AuditCommandsTest() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  void Serve() {
+    log_ = *OpenRocksMetaStore({.folder = log_folder_}, Log::Nowhere());
+    service_ = std::make_unique<store::AuditService>(
+        store::AuditService::Parts{*log_, directory_, pool_, "outport"});
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(
+        "127.0.0.1:0",
+        rpc::FleetServerCredentials({files_.server_chain, files_.server_key, files_.Trusted()}),
+        &port);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    profile_ = folder_.path() / ("admin" + std::to_string(port));
+    EXPECT_TRUE(store::CreateAdminProfile(disk_, profile_, "admin",
+                                          "127.0.0.1:" + std::to_string(port),
+                                          accounts_.certificates)
+                    .has_value());
+  }
+  void Record(int count, const std::string& user = "ci") {
+    for (int i = 0; i < count; ++i) {
+      const auto transaction = log_->Begin();
+      const store::Auditor auditor({.kind = "user", .name = user}, clock_);
+      auditor.Add(*transaction, i % 2 == 0 ? "tag.set" : "blob.push", "thing" + std::to_string(i),
+                  nullptr, {{"n", i}});
+      ASSERT_TRUE(transaction->Commit(MetaTransaction::Durability::kBuffered).has_value());
+    }
+  }
+  // Changes a row of the log, by a hand that is not the store's.
+  void Tamper(uint64_t sequence, const std::function<void(std::string&)>& change) {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_.reset();
+    service_.reset();
+    log_.reset();
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(rocksdb::Options(), log_folder_, &opened).ok());
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    std::string value;
+    ASSERT_TRUE(db->Get(rocksdb::ReadOptions(), kAuditLog.Key(sequence), &value).ok());
+    change(value);
+    const auto status = value.empty()
+                            ? db->Delete(rocksdb::WriteOptions(), kAuditLog.Key(sequence))
+                            : db->Put(rocksdb::WriteOptions(), kAuditLog.Key(sequence), value);
+    ASSERT_TRUE(status.ok());
+  }
+  Outcome Control(std::vector<std::string> words) { return RunControl(profile_, std::move(words)); }
+
+  const fs::path log_folder_ = folder_.path() / "log";
+  AccessDirectory directory_;
+  BlockingPool pool_{"audit", 2, 100};
+  std::unique_ptr<MetaStore> log_;
+  std::unique_ptr<store::AuditService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  fs::path profile_;
+};
+
+std::vector<boost::json::value> ParseLines(const std::string& text) {
+  std::vector<boost::json::value> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) rows.push_back(boost::json::parse(line));
+  return rows;
+}
+
+TEST_F(AuditCommandsTest, ListShowsTheNewestLast) {
+  Record(5);
+  const Outcome all = Control({"audit", "list"});
+  ASSERT_EQ(all.status, 0) << all.err;
+  EXPECT_LT(all.out.find("thing0"), all.out.find("thing4"));
+  const Outcome newest = Control({"audit", "list", "--limit", "2", "-o", "json"});
+  const auto rows = ParseLines(newest.out);
+  ASSERT_EQ(rows.size(), 2u) << newest.out;
+  EXPECT_EQ(TextAt(rows[0], "/sequence"), "4");
+  EXPECT_EQ(TextAt(rows[1], "/record/object"), "thing4");
+}
+
+TEST_F(AuditCommandsTest, ListFilters) {
+  Record(4, "ann");
+  clock_.Advance(std::chrono::hours(48));
+  Record(2, "bob");
+  const struct {
+    const char* what;
+    std::vector<std::string> options;
+    size_t count;
+  } kCases[] = {
+      {"all", {}, 6},
+      {"by actor", {"--actor", "ann"}, 4},
+      {"nobody", {"--actor", "an"}, 0},
+      {"by action", {"--action", "tag.set"}, 3},
+      {"by kind of action", {"--action", "blob"}, 3},
+      {"no half words", {"--action", "blo"}, 0},
+      {"both", {"--actor", "bob", "--action", "blob.push"}, 1},
+      {"until tomorrow's morning", {"--until", "2100-01-01"}, 6},
+      {"since then", {"--since", "2100-01-01T00:00:00Z"}, 0},
+      {"in the last hour, and what the shifted clock wrote", {"--since", "1h"}, 6},
+      {"until an hour ago", {"--until", "1h"}, 0},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.what);
+    std::vector<std::string> words = {"audit", "list", "-o", "json"};
+    words.insert(words.end(), c.options.begin(), c.options.end());
+    const Outcome outcome = Control(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(ParseLines(outcome.out).size(), c.count) << outcome.out;
+  }
+  const Outcome wrong = Control({"audit", "list", "--since", "yesterday"});
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_NE(wrong.err.find("--since 'yesterday' is no time"), std::string::npos);
+}
+
+TEST_F(AuditCommandsTest, ListsAreFoundBehindMoreThanOneCallLooksAt) {
+  Record(1, "ann");
+  const auto transaction = log_->Begin();
+  for (int i = 0; i < 12000; ++i) transaction->Audit("{}");
+  ASSERT_TRUE(transaction->Commit().has_value());
+  const Outcome found = Control({"audit", "list", "--actor", "ann", "-o", "json"});
+  EXPECT_EQ(ParseLines(found.out).size(), 1u) << found.err;
+  const Outcome all = Control({"audit", "list", "--limit", "3000", "-o", "json"});
+  EXPECT_EQ(ParseLines(all.out).size(), 3000u);
+}
+
+TEST_F(AuditCommandsTest, ASoundLogIsSound) {
+  EXPECT_EQ(Control({"audit", "verify"}).status, 0) << "an empty one, too";
+  Record(1100);  // more than a page
+  const Outcome text = Control({"audit", "verify"});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_TRUE(text.out.starts_with("1100 entries, 1 to 1100, are sound")) << text.out;
+}
+
+TEST_F(AuditCommandsTest, AFlippedByteIsFoundAndNamed) {
+  Record(9);
+  Tamper(5, [](std::string& value) { value[40] ^= 1; });
+  Serve();
+  const Outcome outcome = Control({"audit", "verify"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("broken at entry 5"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("entries 1 to 4 are sound"), std::string::npos) << outcome.err;
+  EXPECT_EQ(Control({"audit", "list"}).status, 0);
+}
+
+TEST_F(AuditCommandsTest, ARemovedEntryIsNamed) {
+  Record(9);
+  Tamper(5, [](std::string& value) { value.clear(); });
+  Serve();
+  const Outcome outcome = Control({"audit", "verify"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("5"), std::string::npos) << outcome.err;
+}
+
+TEST_F(AuditCommandsTest, ATrimmedLogAndItsFilesAreChecked) {
+  Record(30);
+  Metrics metrics;
+  const fs::path path = folder_.path() / "audit.jsonl";
+  store::AuditFile file({.meta = *log_,
+                         .files = disk_,
+                         .pool = pool_,
+                         .metrics = metrics,
+                         .log = Log::Nowhere(),
+                         .path = path,
+                         .max_size_bytes = 1,
+                         .keep = 5,
+                         .keep_rows = 10,
+                         .syslog = ""});
+  ASSERT_TRUE(file.Open().has_value());
+  ASSERT_TRUE(file.Export().has_value());
+  const Outcome log = Control({"audit", "verify"});
+  EXPECT_TRUE(log.out.starts_with("10 entries, 21 to 30")) << log.out << log.err;
+  Record(1);
+  ASSERT_TRUE(file.Export().has_value());
+  const std::string older = path.native() + ".1";
+  const Outcome files = Control({"audit", "verify", "--file", older, "--file", path.native()});
+  EXPECT_TRUE(files.out.starts_with("31 entries, 1 to 31")) << files.out << files.err;
+  const Outcome twice = Control({"audit", "verify", "--file", older, "--file", older});
+  EXPECT_TRUE(twice.out.starts_with("30 entries, 1 to 30")) << twice.err;
+
+  std::string text = *ReadWholeFile(older);
+  text[text.find("thing7") + 5] = '8';
+  std::ofstream(older) << text;
+  const Outcome changed = Control({"audit", "verify", "--file", older});
+  EXPECT_EQ(changed.status, 1);
+  EXPECT_NE(changed.err.find("audit.jsonl.1:8: the audit log is broken at entry 8"),
+            std::string::npos)
+      << changed.err;
+  EXPECT_EQ(Control({"audit", "verify", "--file", "/nowhere"}).status, 1);
+}
+
+TEST_F(AuditCommandsTest, I6OnlyAdministratorsReadIt) {
+  const std::string key = pki::CreatePrivateKey();
+  for (const Role role : {Role::kClient, Role::kNode, Role::kStore}) {
+    const pki::LeafOptions options{.role = role, .name = "x", .lifetime = std::chrono::hours(1)};
+    const auto leaf = *pki::Issue(files_.authority, *pki::CreateRequest(key), options);
+    auto profile = *Profile::Load(profile_);
+    profile.identity.certificate_chain = leaf.certificate + files_.authority.issuing.certificate;
+    profile.identity.private_key = key;
+    StoreClient client(profile);
+    v1::ReadAuditResponse read;
+    v1::SearchAuditResponse found;
+    const auto reading =
+        client.Call(&v1::Audit::Stub::ReadAudit, v1::ReadAuditRequest(), read, "reading");
+    const auto searching =
+        client.Call(&v1::Audit::Stub::SearchAudit, v1::SearchAuditRequest(), found, "searching");
+    ASSERT_FALSE(reading.has_value());
+    ASSERT_FALSE(searching.has_value());
+    EXPECT_EQ(reading.error().code, ErrorCode::kDenied);
+    EXPECT_EQ(searching.error().code, ErrorCode::kDenied);
+  }
+}
+
+}  // namespace
+}  // namespace outport::control
