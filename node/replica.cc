@@ -145,31 +145,29 @@ int64_t Replica::proven_ms() const {
   return row_.proven_fresh_ms();
 }
 
+Result<bool> Replica::Keep(const v1::ReplicaRow& row, MetaTransaction::Durability durability) {
+  const auto transaction = meta_.Begin();
+  TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
+  const Result<LogPosition> committed = transaction->Commit(durability);
+  if (!committed.has_value() && !meta_.WhyReadOnly().has_value()) return committed.error();
+  return committed.has_value();
+}
+
 Result<void> Replica::SetPolicy(const v1::FreshnessPolicy& policy) {
   v1::ReplicaRow row = Row();
   if (row.policy().SerializeAsString() == policy.SerializeAsString()) return {};
   *row.mutable_policy() = policy;
-  if (meta_.WhyReadOnly().has_value()) {  // the store's word counts, kept or not
-    Install(row);
-    return {};
-  }
-  const auto transaction = meta_.Begin();
-  TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
-  TRY(const LogPosition ignored, transaction->Commit());
-  static_cast<void>(ignored);
+  TRY(const bool ignored, Keep(row, MetaTransaction::Durability::kSynced));
+  static_cast<void>(ignored);  // the store's word counts, kept or not
   Install(row);
   return {};
 }
 
 Result<void> Replica::RecordProof(int64_t proven_ms) {
-  if (meta_.WhyReadOnly().has_value()) return {};
   v1::ReplicaRow row = Row();
   row.set_proven_fresh_ms(proven_ms);
-  const auto transaction = meta_.Begin();
-  TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
-  TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));
-  static_cast<void>(ignored);
-  Install(row);
+  TRY(const bool kept, Keep(row, MetaTransaction::Durability::kBuffered));
+  if (kept) Install(row);
   return {};
 }
 

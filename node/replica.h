@@ -75,6 +75,8 @@ class Replica {
   v1::ReplicaRow Row() const;
   v1::ReplicaRow FollowedRow() const;
   void Install(const v1::ReplicaRow& row);
+  // False where the metadata is read-only, also if it is so since this very write.
+  Result<bool> Keep(const v1::ReplicaRow& row, MetaTransaction::Durability durability);
   // Commits, and then shows `row`; or, where the metadata is read-only, only follows it.
   Result<void> CommitOrFollow(MetaTransaction& transaction,
                               const std::optional<v1::ReplicaRow>& row);

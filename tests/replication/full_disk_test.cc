@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <functional>
+
+#include "node/replica.h"
 #include "tests/replication/test_node.h"
 #include "tests/support/fault_disk.h"
 
@@ -52,6 +55,32 @@ TEST_F(FullDiskTest, I6UserThatIsRemovedIsGoneWhereNothingCanBeWritten) {
   }
   EXPECT_TRUE(node->IsConnected());
   EXPECT_EQ(node->Count("outport_node_sync_connections_total"), 1);
+}
+
+// The write that fails may be any: of a proof of freshness, or of the store's policy. The stream
+// goes on.
+TEST_F(FullDiskTest, TheFirstWriteThatFailsEndsNoStream) {
+  using node::Replica;
+  v1::FreshnessPolicy policy;
+  policy.set_max_staleness_ms(7);
+  const std::function<Result<void>(Replica&)> kWrites[] = {
+      [](Replica& replica) { return replica.RecordProof(1); },
+      [&policy](Replica& replica) { return replica.SetPolicy(policy); },
+  };
+  for (size_t i = 0; i < std::size(kWrites); ++i) {
+    SCOPED_TRACE(i);
+    const std::filesystem::path folder = folder_ / std::to_string(i);
+    std::filesystem::create_directories(folder);
+    FaultDisk disk(folder);
+    const auto meta = OpenMeta(folder, disk.env());
+    AccessDirectory directory;
+    const auto replica = *Replica::Open(*meta, directory);
+    disk.CutAt(1);
+    EXPECT_TRUE(kWrites[i](*replica).has_value());
+    EXPECT_TRUE(disk.is_cut());
+    EXPECT_TRUE(meta->WhyReadOnly().has_value());
+    EXPECT_EQ(replica->proven_ms(), 0) << "it was not kept";
+  }
 }
 
 // What the node does not have and cannot keep, it still has from the store; it shows nothing as

@@ -59,6 +59,7 @@ class ReplicaCase final : public DurabilityCase {
     v1::FreshnessPolicy policy;
     policy.set_max_staleness_ms((*replica)->policy().max_staleness_ms() + 1);
     if (!(*replica)->SetPolicy(policy).has_value()) return;
+    if ((*meta)->WhyReadOnly().has_value()) return;  // it counts without being kept
     staleness_ms_ = policy.max_staleness_ms();
     for (uint64_t i = 0; i < kBatches; ++i) {
       if (!(*replica)->Apply(Following((*replica)->position())).has_value()) return;
