@@ -13,7 +13,7 @@ Result<Config> ReadConfig(Settings settings) {
   config.store = settings.RequiredString("store");
   settings.Address("store", "");
   Settings registry = settings.Section("registry");
-  config.registry_listen = registry.Listen("listen", config.registry_listen);
+  config.registry = ReadRegistryConfig(registry);
   config.read_only = registry.Bool("read_only", config.read_only);
   config.operations_listen =
       settings.Section("operations").Listen("listen", config.operations_listen);

@@ -6,6 +6,7 @@
 
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/http/registry_config.h"
 
 namespace outport::node {
 
@@ -13,7 +14,7 @@ namespace outport::node {
 struct Config {
   std::filesystem::path data;
   std::string store;  // host:port of the store's fleet port
-  std::string registry_listen = "0.0.0.0:5000";
+  RegistryConfig registry;
   bool read_only = false;  // writes are refused, not relayed to the store
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;

@@ -26,16 +26,6 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
                  (pki / "identity.crt").native() + " is no node's certificate"};
   }
   credentials.name = identity.name;
-  ServerTlsOptions server;
-  TRY(server.certificate_chain, ReadWholeFile(pki / "server.crt"));
-  TRY(server.private_key, ReadSecretFile(pki / "server.key"));
-  server.client_authorities = credentials.identity.authorities;
-  TRY(credentials.server_ends, pki::NotAfter(server.certificate_chain));
-  auto tls = ServerTlsContext::Create(server);
-  if (!tls.has_value()) {
-    return std::move(tls).error().Within("the server certificate and key in " + pki.native());
-  }
-  credentials.server = *std::move(tls);
   return credentials;
 }
 

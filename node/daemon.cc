@@ -11,7 +11,7 @@
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
 #include "registry/http/operations_server.h"
-#include "registry/http/registry_server.h"
+#include "registry/http/registry_front.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
 
@@ -30,18 +30,27 @@ constexpr std::chrono::seconds kCutWait{3};
 // What is opened before anything runs.
 struct Opened {
   Credentials credentials;
+  LoadedCertificate certificate;
   FolderLock lock;
   std::unique_ptr<MetaStore> meta;
   std::unique_ptr<DiskBlobStore> blobs;
 };
 
+// What the node shows clients, and whom it trusts among them.
+Result<LoadedCertificate> LoadShown(const Config& config, const Credentials& credentials) {
+  return LoadCertificate(config.registry.Files(config.PkiFolder()),
+                         {.client_authorities = credentials.identity.authorities});
+}
+
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(Credentials credentials, LoadCredentials(config.data));
+  TRY(LoadedCertificate certificate, LoadShown(config, credentials));
   TRY(FolderLock lock, FolderLock::Take(config.data));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch", BlobWrites::kCached));
-  return Opened{std::move(credentials), std::move(lock), std::move(meta), std::move(blobs)};
+  return Opened{std::move(credentials), std::move(certificate), std::move(lock), std::move(meta),
+                std::move(blobs)};
 }
 
 // Members in the order of their dependence: what is above outlives what is below.
@@ -75,7 +84,7 @@ struct NodeDaemon final : Daemon {
   SyncClient sync;
   Mirror mirror;
   Authenticator authenticator;
-  RegistryServer registry_server;
+  RegistryFront front;
   OperationsServer operations;
   std::atomic<bool> stopping = false;
 };
@@ -97,10 +106,10 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
             std::move(version)}),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
-      registry_server({.listen = config.registry_listen},
-                      {io.executor(), opened.credentials.server, mirror.registry(), *directory,
-                       authenticator, clock, metrics, log,
-                       [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }}),
+      front(config.registry, config.PkiFolder(), std::move(opened.certificate),
+            {{io.executor(), nullptr, mirror.registry(), *directory, authenticator, clock, metrics,
+              log, [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }},
+             disk}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
@@ -129,10 +138,11 @@ Mirror::Parts NodeDaemon::MirrorParts() {
 
 Result<void> NodeDaemon::Start() {
   TRY_VOID(mirror.Recover());
-  TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
+  TRY_VOID(front.Listen());
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   log.Info("listening", {{"node", opened.credentials.name},
-                         {"registry", registry_server.address()},
+                         {"registry", front.address()},
+                         {"plain", front.plain_address()},
                          {"operations", operations.address()},
                          {"store", config.store},
                          {"data", config.data.native()}});
@@ -143,14 +153,14 @@ Result<void> NodeDaemon::Start() {
 void NodeDaemon::Run() {
   io.Start();
   sync.Start();
-  registry_server.Start();
+  front.Start();
   operations.Start();
 }
 
 Result<void> NodeDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
-  registry_server.Stop(std::chrono::steady_clock::now() + kDrain);
+  front.Stop(std::chrono::steady_clock::now() + kDrain);
   mirror.Stop();
   sync.Stop();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
@@ -173,10 +183,7 @@ Readiness NodeDaemon::Ready() const {
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
     readiness.reasons.push_back("this node follows the store no longer: " + why->message);
   }
-  if (clock.Wall() >= opened.credentials.server_ends) {
-    readiness.reasons.push_back("the server certificate expired at " +
-                                FormatTime(opened.credentials.server_ends));
-  }
+  front.Tell(readiness);
   const auto age = freshness.Staleness();
   const v1::FreshnessPolicy policy = replica->policy();
   if (const Result<void> standing = CheckStanding(policy, age); !standing.has_value()) {
@@ -217,6 +224,7 @@ Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::strin
 
 Result<void> CheckNode(const Config& config) {
   TRY(const Credentials credentials, LoadCredentials(config.data));
+  TRY(const LoadedCertificate certificate, LoadShown(config, credentials));
   return {};
 }
 

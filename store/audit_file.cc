@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "registry/base/bytes.h"
+#include "registry/base/repeat.h"
 #include "registry/storage/meta_log.h"
-#include "store/repeat.h"
 #include "store/rows.h"
 
 namespace outport::store {
@@ -209,15 +209,8 @@ void AuditFile::Note(const Result<void>& exported) {
 }
 
 net::awaitable<void> AuditFile::FollowUntilCancelled() {
-  auto follow = [this]() -> net::awaitable<void> {
-    auto run = [this]() -> Result<void> {
-      Note(Export());
-      return {};
-    };
-    const Result<void> ran = co_await Blocking(parts_.pool, std::move(run));
-    static_cast<void>(ran);  // a full pool: at the next turn
-  };
-  co_await RepeatUntilCancelled(kPeriod, std::move(follow));
+  auto follow = [this] { Note(Export()); };
+  co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(follow));
 }
 
 }  // namespace outport::store

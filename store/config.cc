@@ -66,7 +66,8 @@ Config::Audit ReadAudit(Settings section) {
 Result<Config> ReadConfig(Settings settings) {
   Config config;
   config.data = settings.RequiredString("data");
-  config.registry_listen = settings.Section("registry").Listen("listen", config.registry_listen);
+  Settings registry = settings.Section("registry");
+  config.registry = ReadRegistryConfig(registry);
   Settings fleet = settings.Section("fleet");
   config.fleet_listen = fleet.Listen("listen", config.fleet_listen);
   config.fleet_address = fleet.RequiredString("address");
@@ -109,7 +110,7 @@ std::string FormatConfig(const Config& config) {
          quoted(config.data.native()) +
          "\n"
          "registry: {listen: " +
-         quoted(config.registry_listen) +
+         quoted(config.registry.listen) +
          "}\n"
          "# address: where nodes reach the fleet port; invitations carry it.\n"
          "fleet: {listen: " +

@@ -6,13 +6,14 @@
 
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/http/registry_config.h"
 
 namespace outport::store {
 
 // store.yml. Addresses to listen on are address:port or [v6]:port; port 0 picks one.
 struct Config {
   std::filesystem::path data;
-  std::string registry_listen = "0.0.0.0:5000";
+  RegistryConfig registry;
   std::string fleet_listen = "0.0.0.0:5001";
   std::string fleet_address;                          // host:port that invitations carry
   std::string fleet_address_place = "fleet.address";  // where that stands, for a problem with it

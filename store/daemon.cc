@@ -10,8 +10,7 @@
 #include "registry/base/settings.h"
 #include "registry/base/task_group.h"
 #include "registry/http/operations_server.h"
-#include "registry/http/registry_server.h"
-#include "registry/security/tls.h"
+#include "registry/http/registry_front.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
 #include "store/audit_file.h"
@@ -30,7 +29,6 @@ constexpr size_t kWorkQueue = 4096;
 constexpr size_t kPasswordQueue = 256;
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
-constexpr std::chrono::days kRenewalNotice{30};
 
 v1::FreshnessPolicy PolicyOf(const Config& config) {
   const Config::Freshness& freshness = config.freshness;
@@ -62,17 +60,12 @@ Result<void> CheckFleetAddress(const Config& config, const std::string& server_c
                    (config.PkiFolder() / "server.crt").native() + "' shows them)"};
 }
 
-Result<std::shared_ptr<ServerTlsContext>> MakeTls(const Config& config,
-                                                  const AuthorityFiles& authority) {
-  auto tls = ServerTlsContext::Create({.certificate_chain = authority.server_chain,
-                                       .private_key = authority.server_key,
-                                       .client_authorities = authority.Trusted()});
-  if (!tls.has_value()) {
-    return std::move(tls).error().Within("the server certificate and key in " +
-                                         config.PkiFolder().native());
-  }
+// What the store shows clients, and whom it trusts among them.
+Result<LoadedCertificate> LoadShown(const Config& config, const AuthorityFiles& authority) {
+  TRY(LoadedCertificate certificate, LoadCertificate(config.registry.Files(config.PkiFolder()),
+                                                     {.client_authorities = authority.Trusted()}));
   TRY_VOID(CheckFleetAddress(config, authority.server_chain));
-  return tls;
+  return certificate;
 }
 
 // What is opened before anything runs.
@@ -82,7 +75,7 @@ struct Opened {
   std::unique_ptr<DiskBlobStore> blobs;
   v1::StoreRow store;
   AuthorityFiles authority;
-  std::shared_ptr<ServerTlsContext> tls;
+  LoadedCertificate certificate;
 };
 
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
@@ -95,10 +88,10 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(auto store, ReadRow<v1::StoreRow>(*meta, keys::kStore));
   if (!store.has_value()) return NotInitialised(config.data);
   TRY(AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), store->domain()));
-  TRY(auto tls, MakeTls(config, authority));
+  TRY(LoadedCertificate certificate, LoadShown(config, authority));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
   return Opened{std::move(lock),   std::move(meta),      std::move(blobs),
-                *std::move(store), std::move(authority), std::move(tls)};
+                *std::move(store), std::move(authority), std::move(certificate)};
 }
 
 // Members in the order of their dependence: what is above outlives what is below.
@@ -118,7 +111,6 @@ struct StoreDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
-  const std::chrono::system_clock::time_point certificate_ends;
 
   IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -138,7 +130,7 @@ struct StoreDaemon final : Daemon {
   NodeDirectory nodes;
   ReadBlob read_blob;
   FleetServer fleet;
-  RegistryServer registry_server;
+  RegistryFront front;
   OperationsServer operations;
   std::atomic<bool> stopping = false;
 };
@@ -149,8 +141,6 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
       log(l),
       files(std::move(f)),
       opened(std::move(o)),
-      certificate_ends(
-          pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
       io(log),
       tasks(io.executor(), log),
       accounts(Accounts::Parts{*opened.meta, directory, clock, log, opened.authority.authority,
@@ -188,9 +178,9 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                       .group = config.access.htpasswd_group}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
-      registry_server(
-          {.listen = config.registry_listen},
-          {io.executor(), opened.tls, registry, directory, authenticator, clock, metrics, log}),
+      front(config.registry, config.PkiFolder(), std::move(opened.certificate),
+            {{io.executor(), nullptr, registry, directory, authenticator, clock, metrics, log},
+             disk}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
@@ -220,18 +210,16 @@ Result<void> StoreDaemon::Start() {
   if (const Result<void> follows = htpasswd_users.Follow(); !follows.has_value()) {
     return Error(follows.error()).Within("access.htpasswd_file");
   }
-  TRY_VOID(NameKey(registry_server.Listen(), "registry.listen"));
+  TRY_VOID(front.Listen());
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
   TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));
-  log.Info("listening", {{"registry", registry_server.address()},
+  log.Info("listening", {{"registry", front.address()},
+                         {"plain", front.plain_address()},
                          {"fleet", fleet.address()},
                          {"operations", operations.address()},
                          {"data", config.data.native()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
-  if (certificate_ends - clock.Wall() < kRenewalNotice) {
-    log.Warning("the server certificate expires soon",
-                {{"not_after", FormatTime(certificate_ends)}});
-  }
+  for (const std::string& warning : front.certificate().Warnings()) log.Warning(warning);
   Run();
   return {};
 }
@@ -244,7 +232,7 @@ void StoreDaemon::Run() {
   if (!config.access.htpasswd_file.empty()) {
     tasks.Spawn([this] { return htpasswd_users.FollowUntilCancelled(); });
   }
-  registry_server.Start();
+  front.Start();
   operations.Start();
 }
 
@@ -252,7 +240,7 @@ Result<void> StoreDaemon::Stop() {
   const auto deadline = std::chrono::steady_clock::now() + kDrain;
   stopping = true;
   log.Info("stopping");
-  registry_server.Stop(deadline);
+  front.Stop(deadline);
   nodes.CutAll();  // their streams have no end of their own
   fleet.Stop(std::chrono::system_clock::now() + kLastWait);
   tasks.Cancel();
@@ -273,10 +261,7 @@ Readiness StoreDaemon::Ready() const {
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
     readiness.reasons.push_back("pushes are refused: " + why->message);
   }
-  if (clock.Wall() >= certificate_ends) {
-    readiness.reasons.push_back("the server certificate expired at " +
-                                FormatTime(certificate_ends));
-  }
+  front.Tell(readiness);
   return readiness;
 }
 
@@ -299,7 +284,7 @@ Result<void> CheckStore(const Config& config) {
   }
   // The domain stands in the metadata, which a running store has open; no file depends on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
-  TRY(const auto tls, MakeTls(config, authority));
+  TRY(const LoadedCertificate certificate, LoadShown(config, authority));
   const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
   if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
   return {};

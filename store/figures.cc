@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "store/repeat.h"
+#include "registry/base/repeat.h"
 
 namespace outport::store {
 

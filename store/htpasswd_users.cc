@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "registry/base/file.h"
-#include "store/repeat.h"
+#include "registry/base/repeat.h"
 
 namespace outport::store {
 namespace {
@@ -103,15 +103,8 @@ void HtpasswdUsers::Note(const Result<void>& followed) {
 }
 
 net::awaitable<void> HtpasswdUsers::FollowUntilCancelled() {
-  auto follow = [this]() -> net::awaitable<void> {
-    auto run = [this]() -> Result<void> {
-      Note(Follow());
-      return {};
-    };
-    const Result<void> ran = co_await Blocking(parts_.pool, std::move(run));
-    static_cast<void>(ran);  // a full pool: at the next turn
-  };
-  co_await RepeatUntilCancelled(kPeriod, std::move(follow));
+  auto follow = [this] { Note(Follow()); };
+  co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(follow));
 }
 
 }  // namespace outport::store

@@ -63,7 +63,7 @@ void AddInit(CLI::App& app, InitOptions& options, std::string& data) {
   init->add_option("--domain", options.domain, "The fleet's name inside its certificates")
       ->capture_default_str();
   Config& config = options.config;
-  init->add_option("--registry-listen", config.registry_listen,
+  init->add_option("--registry-listen", config.registry.listen,
                    "address:port for docker and others")
       ->capture_default_str();
   init->add_option("--fleet-listen", config.fleet_listen, "address:port for nodes and outportctl")

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "registry/base/repeat.h"
 #include "registry/storage/keys.h"
-#include "store/repeat.h"
 
 namespace outport::store {
 namespace {
@@ -253,15 +253,11 @@ net::awaitable<void> Uploads::ExpireUntilCancelled() {
   constexpr std::chrono::seconds kLongest{20};
   const auto period =
       std::clamp(parts_.limits.sessions.idle / 4, std::chrono::seconds(1), kLongest);
-  auto sweep = [this, period]() -> net::awaitable<void> {
-    auto expire = [this, period]() -> Result<size_t> {
-      SaveUnsafe(parts_.limits.settled, std::chrono::steady_clock::now() + period);
-      return Expire();
-    };
-    const Result<size_t> expired = co_await Blocking(parts_.disk, std::move(expire));
-    static_cast<void>(expired);  // a full pool: at the next turn
+  auto sweep = [this, period] {
+    SaveUnsafe(parts_.limits.settled, std::chrono::steady_clock::now() + period);
+    Expire();
   };
-  co_await RepeatUntilCancelled(period, std::move(sweep));
+  co_await RepeatBlockingUntilCancelled(period, parts_.disk, std::move(sweep));
 }
 
 }  // namespace outport::store

@@ -4,20 +4,17 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "registry/http/listener.h"
-#include "registry/http/response.h"
+#include "registry/http/plain_connections.h"
 
 namespace outport {
 namespace {
 
 using std::chrono::steady_clock;
 
-// For a few scrapers and probes.
-HttpLimits OperationsLimits() {
-  return HttpLimits{.connections = 64,
-                    .connections_of_one_address = 64,
-                    .header_bytes = 8 << 10,
-                    .idle = std::chrono::seconds(60)};
+constexpr size_t kConnections = 64;  // for a few scrapers and probes
+
+HttpLimits Limits() {
+  return HttpLimits{.header_bytes = 8 << 10, .idle = std::chrono::seconds(60)};
 }
 
 }  // namespace
@@ -28,54 +25,19 @@ class OperationsServer::Body {
        std::function<Readiness()> readiness, const Log& log)
       : metrics_(metrics),
         readiness_(std::move(readiness)),
-        listener_(std::move(executor),
-                  {.server = "operations",
-                   .listen = std::move(listen),
-                   .connections = limits_.connections,
-                   .connections_of_one_address = limits_.connections_of_one_address},
-                  metrics, log, [this](net::ip::tcp::socket socket, http::Lifeline& lifeline) {
-                    return Serve(std::move(socket), lifeline);
-                  }) {}
+        connections_(std::move(executor),
+                     {.server = "operations",
+                      .listen = std::move(listen),
+                      .connections = kConnections,
+                      .connections_of_one_address = kConnections},
+                     Limits(), metrics, log,
+                     [this](const http::RequestHead& head, http::Response& response) {
+                       return Answer(head, response);
+                     }) {}
 
-  http::Listener& listener() { return listener_; }
+  http::Listener& listener() { return connections_.listener(); }
 
  private:
-  net::awaitable<void> Serve(net::ip::tcp::socket socket, http::Lifeline& lifeline) {
-    http::Stream stream(std::move(socket), lifeline.strand(), nullptr, limits_.progress);
-    http::Connection connection(stream, limits_);
-    for (;;) {
-      const auto head = co_await NextHead(connection, lifeline);
-      if (!head.has_value()) {
-        co_await Refuse(connection, head.error());
-        co_return;
-      }
-      if (!head->has_value()) break;
-      http::RequestBody body(connection, **head);
-      http::Response response(stream, **head, body);
-      if (lifeline.stopping()) response.CloseAfter();
-      const Result<void> sent = co_await Answer(**head, response);
-      if (!sent.has_value() || response.closes()) break;
-      const Result<void> drained = co_await body.Drain();
-      if (!drained.has_value()) break;
-    }
-    co_await stream.Close(/*linger=*/false);
-  }
-
-  net::awaitable<Result<std::optional<http::RequestHead>>> NextHead(http::Connection& connection,
-                                                                    http::Lifeline& lifeline) {
-    const http::Lifeline::Idle idle(lifeline, connection.stream());
-    co_return co_await connection.ReadHead();
-  }
-
-  // The answer to what was no request.
-  net::awaitable<void> Refuse(http::Connection& connection, const Error& error) {
-    const http::RequestHead nothing;
-    http::RequestBody body(connection, nothing);
-    http::Response response(connection.stream(), nothing, body);
-    const Result<void> sent = co_await response.SendError(error, "");
-    if (sent.has_value()) co_await connection.stream().Close(/*linger=*/true);
-  }
-
   net::awaitable<Result<void>> Answer(const http::RequestHead& head, http::Response& response) {
     const std::string path = head.target.substr(0, head.target.find('?'));
     if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
@@ -97,15 +59,15 @@ class OperationsServer::Body {
     boost::json::object answer;
     answer["ready"] = readiness.reasons.empty();
     answer["reasons"] = boost::json::array(readiness.reasons.begin(), readiness.reasons.end());
+    answer["warnings"] = boost::json::array(readiness.warnings.begin(), readiness.warnings.end());
     const std::string text = boost::json::serialize(answer) + "\n";
     co_return co_await response.SendText(readiness.reasons.empty() ? 200 : 503, "application/json",
                                          text);
   }
 
-  const HttpLimits limits_ = OperationsLimits();
   Metrics& metrics_;
   const std::function<Readiness()> readiness_;
-  http::Listener listener_;  // last: its connections use the others
+  http::PlainConnections connections_;  // last: they use the others
 };
 
 OperationsServer::OperationsServer(net::any_io_executor executor, std::string listen,

@@ -19,10 +19,11 @@ namespace net = boost::asio;
 // Whether a daemon can serve, and if not, why not: one line a reason.
 struct Readiness {
   std::vector<std::string> reasons;
+  std::vector<std::string> warnings;  // it can, but somebody should look at this
 };
 
 // Plain HTTP for operators, on loopback unless configured otherwise: /metrics, /healthz (200 while
-// the process lives) and /readyz (200, or 503 with the reasons as JSON).
+// the process lives) and /readyz (200, or 503 with the reasons; both as JSON, with warnings).
 class OperationsServer {
  public:
   OperationsServer(net::any_io_executor executor, std::string listen, Metrics& metrics,

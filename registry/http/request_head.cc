@@ -190,6 +190,7 @@ Result<RequestHead> ParseRequestHead(std::string_view text) {
   TRY(head.target, OriginForm({message.target().data(), message.target().size()}));
   TRY_VOID(CheckHost(fields, head));
   TRY_VOID(ReadFraming(fields, head));
+  TRY(head.host, Single(fields, field::host));
   TRY(head.authorization, Single(fields, field::authorization));
   TRY(head.content_type, Single(fields, field::content_type));
   TRY(head.content_range, Single(fields, field::content_range));

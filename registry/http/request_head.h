@@ -25,6 +25,7 @@ struct RequestHead {
   bool chunked = false;
   bool expects_continue = false;
 
+  std::string host;  // as sent; empty where HTTP/1.0 sent none
   std::string authorization;
   std::string content_type;
   std::string content_range;

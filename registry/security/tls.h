@@ -16,8 +16,8 @@ namespace outport {
 
 // What a TLS server shows and whom it trusts; PEM.
 struct ServerTlsOptions {
-  std::string certificate_chain;
-  std::string private_key;
+  std::string certificate_chain = {};
+  std::string private_key = {};
   std::string client_authorities;  // roots and intermediates that client certificates may chain to
 };
 

@@ -43,7 +43,17 @@ TEST_F(Operations, I12TellsWhyItIsNotReady) {
   readiness_.reasons = {"the store was never reached"};
   const TestResponse response = Call("GET", "/readyz?verbose");
   EXPECT_EQ(response.status, 503);
-  EXPECT_EQ(response.body, "{\"ready\":false,\"reasons\":[\"the store was never reached\"]}\n");
+  EXPECT_EQ(response.body,
+            "{\"ready\":false,\"reasons\":[\"the store was never reached\"],\"warnings\":[]}\n");
+}
+
+TEST_F(Operations, AWarningLeavesItReady) {
+  readiness_.warnings = {"the server certificate expires soon"};
+  const TestResponse response = Call("GET", "/readyz");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body,
+            "{\"ready\":true,\"reasons\":[],"
+            "\"warnings\":[\"the server certificate expires soon\"]}\n");
 }
 
 TEST_F(Operations, ShowsMetrics) {

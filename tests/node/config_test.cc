@@ -18,7 +18,7 @@ TEST(NodeConfig, ReadsWhatJoinWrites) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->data, "/var/lib/node");
   EXPECT_EQ(config->store, "store.example.com:5001");
-  EXPECT_EQ(config->registry_listen, "0.0.0.0:5010");
+  EXPECT_EQ(config->registry.listen, "0.0.0.0:5010");
   EXPECT_EQ(config->operations_listen, "127.0.0.1:5012");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
   EXPECT_EQ(config->headroom_bytes, 1u << 30);

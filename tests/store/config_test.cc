@@ -8,12 +8,12 @@ namespace {
 TEST(StoreConfig, WhatInitWritesReadsBack) {
   Config config;
   config.data = "/var/lib/out \"port\"";
-  config.registry_listen = "[::]:5000";
+  config.registry.listen = "[::]:5000";
   config.fleet_address = "store.example.com:5001";
   const auto read = ParseConfig(FormatConfig(config), "store.yml");
   ASSERT_TRUE(read.has_value()) << read.error().message;
   EXPECT_EQ(read->data, config.data);
-  EXPECT_EQ(read->registry_listen, config.registry_listen);
+  EXPECT_EQ(read->registry.listen, config.registry.listen);
   EXPECT_EQ(read->fleet_listen, config.fleet_listen);
   EXPECT_EQ(read->fleet_address, config.fleet_address);
   EXPECT_EQ(read->operations_listen, config.operations_listen);

@@ -17,7 +17,7 @@ class InitTest : public testing::Test {
   InitOptions Options() {
     InitOptions options;
     options.config.data = folder_.path() / "data";
-    options.config.registry_listen = "127.0.0.1:0";
+    options.config.registry.listen = "127.0.0.1:0";
     options.config.fleet_listen = "127.0.0.1:0";
     options.config.operations_listen = "127.0.0.1:0";
     options.config.fleet_address = "127.0.0.1:5001";
@@ -88,12 +88,12 @@ TEST_F(InitTest, WhatServeWouldRefuseIsNotMade) {
   };
   const Case cases[] = {
       {"a host name to listen on",
-       [](InitOptions& o) { o.config.registry_listen = "localhost:5000"; }, "'registry.listen'"},
+       [](InitOptions& o) { o.config.registry.listen = "localhost:5000"; }, "'registry.listen'"},
       {"no address", [](InitOptions& o) { o.config.operations_listen = "5002"; },
        "'operations.listen'"},
       {"one address twice",
        [](InitOptions& o) {
-         o.config.registry_listen = "127.0.0.1:5000";
+         o.config.registry.listen = "127.0.0.1:5000";
          o.config.operations_listen = "127.0.0.1:5000";
        },
        "is taken by"},

@@ -5,6 +5,9 @@ import hashlib
 import http.client
 import json
 import ssl
+import threading
+
+from processes import wait_for
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -53,9 +56,12 @@ class RegistryClient:
                 str(self.certificates / "client.cert"), str(self.certificates / "client.key"))
         return context
 
-    def connect(self, with_certificate=True):
-        connection = http.client.HTTPSConnection(
+    def connection(self, with_certificate=True):
+        return http.client.HTTPSConnection(
             self.host, self.port, timeout=self.timeout, context=self.context(with_certificate))
+
+    def connect(self, with_certificate=True):
+        connection = self.connection(with_certificate)
         connection.connect()
         return connection
 
@@ -118,3 +124,36 @@ def make_manifest(config, layers):
     return json.dumps({
         "schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, config),
         "layers": [descriptor(LAYER, layer) for layer in layers]}).encode()
+
+
+class Requests(threading.Thread):
+    """Requests on connections of their own and on one that stays, until the end of the block."""
+
+    def __init__(self, client):
+        super().__init__()
+        self.client, self.count, self.failures = client, 0, []
+        self.ended = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        wait_for("requests to flow", lambda: self.count > 2)
+        return self
+
+    def __exit__(self, *raised):
+        self.ended.set()
+        self.join()
+
+    def run(self):
+        stays = self.client.connect()
+        while not self.ended.is_set():
+            try:
+                stays.request("GET", "/v2/", headers=self.client.headers())
+                kept = stays.getresponse()
+                kept.read()
+                statuses = (kept.status, self.client.get("/v2/").status)
+                if statuses != (200, 200):
+                    self.failures.append(statuses)
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                return
+            self.count += 1

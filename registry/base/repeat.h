@@ -6,8 +6,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <utility>
 
-namespace outport::store {
+#include "registry/base/blocking_pool.h"
+
+namespace outport {
 
 namespace net = boost::asio;
 
@@ -27,4 +30,19 @@ net::awaitable<void> RepeatUntilCancelled(std::chrono::steady_clock::duration pe
   }
 }
 
-}  // namespace outport::store
+// The same with `step` run in `pool`; a turn for which the pool is too full is left out.
+template <class Step>
+net::awaitable<void> RepeatBlockingUntilCancelled(std::chrono::steady_clock::duration period,
+                                                  BlockingPool& pool, Step step) {
+  auto turn = [&pool, &step]() -> net::awaitable<void> {
+    auto run = [&step]() -> Result<void> {
+      step();
+      return {};
+    };
+    const Result<void> ran = co_await Blocking(pool, std::move(run));
+    static_cast<void>(ran);  // a full pool: at the next turn
+  };
+  co_await RepeatUntilCancelled(period, std::move(turn));
+}
+
+}  // namespace outport

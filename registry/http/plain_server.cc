@@ -1,0 +1,129 @@
+#include "registry/http/plain_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "registry/base/file.h"
+#include "registry/http/plain_connections.h"
+
+namespace outport {
+namespace {
+
+constexpr size_t kConnections = 256;
+constexpr std::string_view kChallenges = "/.well-known/acme-challenge/";
+constexpr size_t kMaxToken = 128;
+constexpr uint64_t kMaxChallengeBytes = 8 << 10;
+
+HttpLimits Limits() {
+  return HttpLimits{.header_bytes = 8 << 10,
+                    .header = std::chrono::seconds(10),
+                    .idle = std::chrono::seconds(10)};
+}
+
+bool IsOneOf(char c, std::string_view others) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         others.find(c) != std::string_view::npos;
+}
+
+// base64url (RFC 8555 §8.1): it cannot lead out of the folder.
+bool IsToken(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxToken &&
+         std::ranges::all_of(text, [](char c) { return IsOneOf(c, "-_"); });
+}
+
+// The host of a Host field, less its port; empty if it is none that a URL may carry.
+std::string HostOf(std::string_view field) {
+  if (field.starts_with('[')) {
+    const size_t end = field.find(']');
+    if (end == std::string_view::npos) return "";
+    const std::string_view inner = field.substr(1, end - 1);
+    const bool is_v6 = std::ranges::all_of(inner, [](char c) { return IsOneOf(c, ":."); });
+    return is_v6 && !inner.empty() ? std::string(field.substr(0, end + 1)) : "";
+  }
+  const std::string_view host = field.substr(0, field.find(':'));
+  const bool is_name = std::ranges::all_of(host, [](char c) { return IsOneOf(c, ".-_"); });
+  return is_name ? std::string(host) : "";
+}
+
+}  // namespace
+
+class PlainServer::Body {
+ public:
+  Body(net::any_io_executor executor, Options options, BlockingPool& pool, Metrics& metrics,
+       const Log& log)
+      : options_(std::move(options)),
+        pool_(pool),
+        https_port_(options_.https_port),
+        connections_(std::move(executor),
+                     {.server = "plain",
+                      .listen = options_.listen,
+                      .connections = kConnections,
+                      .connections_of_one_address = kConnections / 4},
+                     Limits(), metrics, log,
+                     [this](const http::RequestHead& head, http::Response& response) {
+                       return Answer(head, response);
+                     }) {}
+
+  http::Listener& listener() { return connections_.listener(); }
+  void Start(uint16_t https_port) {
+    if (https_port_ == 0) https_port_ = https_port;
+    listener().Start();
+  }
+
+ private:
+  net::awaitable<Result<void>> Answer(const http::RequestHead& head, http::Response& response) {
+    const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
+    if (!path.starts_with(kChallenges)) co_return co_await Redirect(head, response);
+    if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
+      response.Set("Allow", "GET, HEAD");
+      const Error error{ErrorCode::kUnsupported, "a challenge takes GET and HEAD"};
+      co_return co_await response.SendError(error, "");
+    }
+    const std::string token(path.substr(kChallenges.size()));
+    const Error unknown{ErrorCode::kNotFound, "there is no challenge of this token"};
+    if (options_.webroot.empty() || !IsToken(token)) {
+      co_return co_await response.SendError(unknown, "");
+    }
+    auto read = [file = options_.webroot / ".well-known" / "acme-challenge" / token] {
+      return ReadWholeFile(file, kMaxChallengeBytes);
+    };
+    const Result<std::string> text = co_await Blocking(pool_, std::move(read));
+    if (!text.has_value()) {
+      const bool is_busy = text.error().code == ErrorCode::kTooManyRequests;
+      co_return co_await response.SendError(is_busy ? text.error() : unknown, "");
+    }
+    co_return co_await response.SendText(200, "application/octet-stream", *text);
+  }
+
+  net::awaitable<Result<void>> Redirect(const http::RequestHead& head, http::Response& response) {
+    const std::string host = HostOf(head.host);
+    if (host.empty()) {
+      const Error error{ErrorCode::kMalformedRequest,
+                        "this port sends requests on to HTTPS, and the Host field names no host"};
+      co_return co_await response.SendError(error, "");
+    }
+    const std::string port = https_port_ == 443 ? "" : ":" + std::to_string(https_port_);
+    response.Set("Location", "https://" + host + port + head.target);
+    co_return co_await response.SendText(308, "text/plain", "this registry speaks HTTPS\n");
+  }
+
+  const Options options_;
+  BlockingPool& pool_;
+  uint16_t https_port_;
+  http::PlainConnections connections_;  // last: they use the others
+};
+
+PlainServer::PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool,
+                         Metrics& metrics, const Log& log)
+    : body_(std::make_unique<Body>(std::move(executor), std::move(options), pool, metrics, log)) {}
+PlainServer::~PlainServer() = default;
+
+Result<void> PlainServer::Listen() { return body_->listener().Listen(); }
+uint16_t PlainServer::port() const { return body_->listener().port(); }
+std::string PlainServer::address() const { return body_->listener().address(); }
+void PlainServer::Start(uint16_t https_port) { body_->Start(https_port); }
+void PlainServer::Stop(std::chrono::steady_clock::time_point deadline) {
+  body_->listener().Stop(deadline);
+}
+
+}  // namespace outport

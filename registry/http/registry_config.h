@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "registry/base/settings.h"
+#include "registry/security/served_certificate.h"
+
+namespace outport {
+
+// The section `registry` of store.yml and node.yml, as far as the two are the same.
+struct RegistryConfig {
+  std::string listen = "0.0.0.0:5000";
+  std::filesystem::path certificate;  // both or none: then the fleet's, in DATA/pki
+  std::filesystem::path key;
+  std::string plain_listen;            // empty: there is no plain port
+  std::filesystem::path acme_webroot;  // empty: no challenges are answered
+  int64_t redirect_port = 0;           // 0: the port of `listen`
+
+  CertificateFiles Files(const std::filesystem::path& pki) const;
+};
+
+// Problems are left to Settings::Finish().
+RegistryConfig ReadRegistryConfig(Settings& section);
+
+}  // namespace outport

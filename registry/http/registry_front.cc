@@ -1,0 +1,64 @@
+#include "registry/http/registry_front.h"
+
+#include <utility>
+
+namespace outport {
+namespace {
+
+constexpr std::chrono::seconds kLookPatience{1};  // a look at files is no long work
+
+RegistryServer::Parts WithTls(RegistryServer::Parts parts, const ServedCertificate& certificate) {
+  parts.tls = certificate.tls();
+  return parts;
+}
+
+}  // namespace
+
+RegistryFront::RegistryFront(const RegistryConfig& config, const std::filesystem::path& pki,
+                             LoadedCertificate certificate, Parts parts)
+    : certificate_({.pool = parts.pool,
+                    .clock = parts.server.clock,
+                    .metrics = parts.server.metrics,
+                    .log = parts.server.log,
+                    .files = config.Files(pki),
+                    .use = [this](auto tls) { server_.UseTls(std::move(tls)); }},
+                   std::move(certificate)),
+      server_({.listen = config.listen}, WithTls(parts.server, certificate_)),
+      following_(parts.server.executor, parts.server.log) {
+  if (config.plain_listen.empty()) return;
+  plain_.emplace(parts.server.executor,
+                 PlainServer::Options{.listen = config.plain_listen,
+                                      .webroot = config.acme_webroot,
+                                      .https_port = static_cast<uint16_t>(config.redirect_port)},
+                 parts.pool, parts.server.metrics, parts.server.log);
+}
+
+Result<void> RegistryFront::Listen() {
+  TRY_VOID(NameKey(server_.Listen(), "registry.listen"));
+  if (plain_.has_value()) TRY_VOID(NameKey(plain_->Listen(), "registry.plain_listen"));
+  return {};
+}
+
+void RegistryFront::Start() {
+  following_.Spawn([this] { return certificate_.FollowUntilCancelled(); });
+  server_.Start();
+  if (plain_.has_value()) plain_->Start(server_.port());
+}
+
+void RegistryFront::Stop(std::chrono::steady_clock::time_point deadline) {
+  if (plain_.has_value()) plain_->Stop(deadline);
+  server_.Stop(deadline);
+  following_.Cancel();
+  while (!following_.DrainBlocking(std::chrono::steady_clock::now() + kLookPatience)) {
+    following_.Cancel();
+  }
+}
+
+void RegistryFront::Tell(Readiness& readiness) const {
+  if (auto useless = certificate_.WhyUseless()) readiness.reasons.push_back(*std::move(useless));
+  for (std::string& warning : certificate_.Warnings()) {
+    readiness.warnings.push_back(std::move(warning));
+  }
+}
+
+}  // namespace outport

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
+#include "registry/base/mutex.h"
+#include "registry/security/tls.h"
+
+namespace outport {
+
+// Where a TLS server's certificate (leaf first, then what it chains to) and its key stand; PEM.
+struct CertificateFiles {
+  std::filesystem::path certificate;
+  std::filesystem::path key;  // only its owner may read it
+};
+
+// What stood in the files, and is good to be shown.
+struct LoadedCertificate {
+  ServerTlsOptions options;
+  std::shared_ptr<ServerTlsContext> tls;  // shared with the connections
+  std::chrono::system_clock::time_point not_after;
+};
+
+// Reads them; `trust` says the rest of the options. The error names the file, or both where they
+// do not belong together. Blocks.
+Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions trust);
+
+// A server's certificate as its files change. They are read again every other second, however they
+// came to change: written in place, renamed over, reached by another symbolic link. A pair that is
+// no good changes nothing and is told of in log, metrics and Warnings(); since two files do not
+// change at once, not before it was found twice. Safe for all threads.
+class ServedCertificate {
+ public:
+  using Use = std::function<void(std::shared_ptr<ServerTlsContext>)>;
+  // What it borrows outlives it.
+  struct Parts {
+    BlockingPool& pool;
+    const Clock& clock;
+    Metrics& metrics;
+    Log log;
+    CertificateFiles files;
+    Use use;  // what new connections are to be shown from now on
+  };
+  ServedCertificate(Parts parts, LoadedCertificate first);
+
+  std::shared_ptr<ServerTlsContext> tls() const;
+  std::chrono::system_clock::time_point not_after() const;
+  // Why the files are not followed, if so.
+  std::optional<std::string> WhyKept() const;
+  // Why it is of no use any more: it expired.
+  std::optional<std::string> WhyUseless() const;
+  // What an administrator should look at while all still works: it expires soon, or is kept since
+  // its files are no good.
+  std::vector<std::string> Warnings() const;
+
+  // Looks at the files once; true if a new certificate is in use. Blocks; one call at a time.
+  bool Look();
+  net::awaitable<void> FollowUntilCancelled();
+
+ private:
+  void Settle();
+  void Take(LoadedCertificate loaded);
+  void Keep(const Error& why);
+
+  const Parts parts_;
+  prometheus::Gauge& expiry_;
+  prometheus::Gauge& kept_gauge_;
+  prometheus::Counter& reloads_;
+  prometheus::Counter& failures_;
+  std::optional<std::string> suspect_;  // of Look(): what was wrong at the last look
+  mutable Mutex mutex_;
+  LoadedCertificate current_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<std::string> kept_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+}  // namespace outport

@@ -1,0 +1,118 @@
+"""Server certificates from files: followed as they change, without a restart or a lost request."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from client import RegistryClient, Requests
+from fleet import PASSWORD
+from processes import free_port, run, wait_for
+from public_authority import PublicAuthority, as_shown, shown_certificate
+
+
+class Live:
+    """What certbot keeps: links to a certificate and its key, replaced one after the other."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.certificate, self.key = folder / "fullchain.pem", folder / "privkey.pem"
+
+    def point_to(self, certificate, key):
+        for link, target in ((self.certificate, certificate), (self.key, key)):
+            new = link.with_suffix(".new")
+            new.symlink_to(target)
+            os.replace(new, link)
+
+
+@pytest.fixture(name="site")
+def make_site(new_fleet, tmp_path):
+    """A fleet whose store and node show certificates of a public authority, from live links."""
+    fleet = new_fleet("eu-west")
+    fleet.public = PublicAuthority(tmp_path / "public")
+    fleet.live = Live(tmp_path / "live")
+    fleet.first = fleet.public.issue("first", "IP:127.0.0.1")
+    fleet.live.point_to(*fleet.first)
+    for member in fleet.members():
+        member.stop()
+        member.plain_port = free_port()
+        text = member.config.read_text()
+        listen = f'registry: {{listen: "127.0.0.1:{member.registry_port}"'
+        assert listen in text, text
+        member.config.write_text(text.replace(
+            listen, f'{listen}, certificate: "{fleet.live.certificate}", key: "{fleet.live.key}", '
+                    f'plain_listen: "127.0.0.1:{member.plain_port}"'))
+        member.start()
+    # A client that trusts the public authority and shows the fleet's certificate.
+    fleet.trusting = tmp_path / "trusting"
+    shutil.copytree(fleet.certificates, fleet.trusting)
+    shutil.copy(fleet.public.certificate, fleet.trusting / "ca.crt")
+    return fleet
+
+
+def client_of(site, member):
+    return RegistryClient(site.host, member.registry_port, site.trusting, "demo", PASSWORD)
+
+
+def warnings_of(member):
+    status, text = member.operations("/readyz")
+    assert status == 200, text
+    return json.loads(text)["warnings"]
+
+
+def test_a_renewal_is_followed_without_a_lost_request(site):
+    for member in site.members():
+        assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
+    with Requests(client_of(site, site.store)) as store, \
+            Requests(client_of(site, site.nodes["eu-west"])) as node:
+        for name in ("second", "third"):
+            renewed = site.public.issue(name, "IP:127.0.0.1")
+            site.live.point_to(*renewed)
+            for member in site.members():
+                wait_for(f"{member.name} to show the {name} certificate", lambda: shown_certificate(
+                    site.host, member.registry_port) == as_shown(renewed[0]))  # noqa: B023
+    assert (store.failures, node.failures) == ([], [])
+    for member in site.members():
+        assert member.metric("outport_server_certificate_reloads_total") == 2
+        assert warnings_of(member) == [], "half of a pair is nothing to complain of"
+
+
+def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
+    other = site.public.issue("other", "IP:127.0.0.1")
+    site.live.point_to(other[0], site.first[1])
+    for member in site.members():
+        warnings = wait_for("a warning", lambda: warnings_of(member))  # noqa: B023
+        assert "the server's private key does not belong to its certificate" in warnings[0]
+        assert member.metric("outport_server_certificate_kept") == 1
+        assert client_of(site, member).get("/v2/").status == 200
+        assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
+        assert "the server certificate stays as it was" in member.log_text()
+    site.live.point_to(*other)
+    for member in site.members():
+        wait_for("the mend", lambda: not warnings_of(member))  # noqa: B023
+        assert shown_certificate(site.host, member.registry_port) == as_shown(other[0])
+
+
+def test_the_plain_port_sends_to_https(site):
+    for member in site.members():
+        done = run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}",
+                   f"http://127.0.0.1:{member.plain_port}/v2/")
+        assert done.stdout == f"308 https://127.0.0.1:{member.registry_port}/v2/"
+        followed = run("curl", "-sS", "-L", "--cacert", site.public.certificate, "--cert",
+                       site.trusting / "client.cert", "--key", site.trusting / "client.key",
+                       f"http://127.0.0.1:{member.plain_port}/v2/")
+        assert "UNAUTHORIZED" in followed.stdout
+
+
+def test_i12_bad_files_at_start_are_named(site):
+    member = site.nodes["eu-west"]
+    member.stop()
+    (site.live.certificate).unlink()
+    for command in ("serve", "check"):
+        done = run(member.command[0], command, "--config", member.config, check=False)
+        assert done.returncode != 0
+        assert str(site.live.certificate) in done.stderr, done.stderr
+    site.live.point_to(*site.first)
+    member.start()

@@ -1,0 +1,128 @@
+"""A node whose certificate certbot gets and renews from a real ACME server, by the plain port."""
+
+import json
+import shutil
+import socket
+import ssl
+import urllib.request
+
+import pytest
+
+from client import RegistryClient, Requests
+from fleet import PASSWORD
+from processes import Daemon, free_port, run, wait_for
+from public_authority import PublicAuthority, as_shown, shown_certificate
+
+NAME = "registry.test"
+
+
+class Acme:
+    """Pebble, and the name server in front of which it looks up names."""
+
+    def __init__(self, folder, challenge_port):
+        self.folder = folder
+        self.authority = PublicAuthority(folder / "web")
+        certificate, key = self.authority.issue("pebble", "DNS:localhost,IP:127.0.0.1")
+        self.port, self.management, self.dns, dns_management = (free_port() for _ in range(4))
+        config = folder / "pebble.json"
+        config.write_text(json.dumps({"pebble": {
+            "listenAddress": f"127.0.0.1:{self.port}",
+            "managementListenAddress": f"127.0.0.1:{self.management}",
+            "certificate": str(certificate), "privateKey": str(key),
+            "httpPort": challenge_port, "tlsPort": free_port()}}))
+        # No sleeps between checks, and every order is checked anew.
+        settings = ["env", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0"]
+        self.daemons = [
+            Daemon("names", ["pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}",
+                             "-management", f"127.0.0.1:{dns_management}", "-defaultIPv6", "",
+                             "-http01", "", "-https01", "", "-tlsalpn01", ""], folder / "names.log"),
+            Daemon("pebble", ["pebble", "-config", config, "-dnsserver", f"127.0.0.1:{self.dns}"],
+                   folder / "pebble.log", prefix=settings)]
+
+    def __enter__(self):
+        for daemon in self.daemons:
+            daemon.spawn()
+        wait_for("pebble to answer", self.answers)
+        return self
+
+    def __exit__(self, *raised):
+        for daemon in self.daemons:
+            daemon.stop()
+
+    def answers(self):
+        for daemon in self.daemons:
+            assert daemon.alive(), daemon.log_tail()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def root(self):
+        context = ssl.create_default_context(cafile=str(self.authority.certificate))
+        url = f"https://localhost:{self.management}/roots/0"
+        with urllib.request.urlopen(url, context=context, timeout=10) as response:
+            return response.read().decode()
+
+    def certbot(self, *words):
+        done = run("certbot", *words, "--non-interactive",
+                   *(f"--{kind}-dir={self.folder / kind}" for kind in ("config", "work", "logs")),
+                   env={"REQUESTS_CA_BUNDLE": str(self.authority.certificate)}, check=False)
+        told = "\n".join(daemon.log_tail(30) for daemon in self.daemons)
+        assert done.returncode == 0, done.stdout + done.stderr + told
+
+    def obtain(self, webroot):
+        self.certbot("certonly", "--webroot", "--webroot-path", webroot, "--domain", NAME,
+                     "--server", f"https://localhost:{self.port}/dir", "--agree-tos",
+                     "--register-unsafely-without-email")
+
+    @property
+    def live(self):
+        return self.folder / "config" / "live" / NAME
+
+
+class NamedClient(RegistryClient):
+    """Asks for NAME on loopback."""
+
+    def connect(self, with_certificate=True):
+        connection = self.connection(with_certificate)
+        connection._create_connection = lambda address, *rest: socket.create_connection(
+            ("127.0.0.1", address[1]), *rest)
+        connection.connect()
+        return connection
+
+
+def set_registry(member, keys):
+    """Restarts the member with these keys in its `registry` section."""
+    member.stop()
+    listen = f'registry: {{listen: "127.0.0.1:{member.registry_port}"'
+    lines = [f"{listen}{keys}}}" if line.startswith("registry:") else line
+             for line in member.config.read_text().splitlines()]
+    member.config.write_text("\n".join(lines) + "\n")
+    member.start()
+
+
+@pytest.mark.parametrize("which", ["store", "eu-west"])
+def test_certbot_gets_and_renews_without_a_restart_or_a_lost_request(new_fleet, tmp_path, which):
+    fleet = new_fleet("eu-west")
+    member = next(one for one in fleet.members() if one.name == which)
+    webroot, plain_port = tmp_path / "webroot", free_port()
+    webroot.mkdir()
+    plain = f', plain_listen: "127.0.0.1:{plain_port}", acme_webroot: "{webroot}"'
+    set_registry(member, plain)
+    with Acme(tmp_path, plain_port) as acme:
+        acme.obtain(webroot)
+        files = acme.live / "fullchain.pem", acme.live / "privkey.pem"
+        set_registry(member, f'{plain}, certificate: "{files[0]}", key: "{files[1]}"')
+        trusting = tmp_path / "trusting"
+        shutil.copytree(fleet.certificates, trusting)
+        (trusting / "ca.crt").write_text(acme.root())
+        first, pid = as_shown(files[0]), member.pid
+        assert shown_certificate("127.0.0.1", member.registry_port) == first
+        with Requests(NamedClient(NAME, member.registry_port, trusting, "demo", PASSWORD)) as asked:
+            acme.certbot("renew", "--force-renewal", "--no-random-sleep-on-renew")
+            renewed = as_shown(files[0])
+            assert renewed != first
+            wait_for("the renewed certificate", lambda: shown_certificate(
+                "127.0.0.1", member.registry_port) == renewed)
+            before = asked.count
+            wait_for("more requests", lambda: asked.count > before + 2)
+        assert asked.failures == []
+        assert member.pid == pid and member.alive()
