@@ -29,6 +29,7 @@ constexpr size_t kWorkQueue = 4096;
 constexpr size_t kPasswordQueue = 256;
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
+constexpr std::chrono::days kRenewalNotice{30};
 
 v1::FreshnessPolicy PolicyOf(const Config& config) {
   const Config::Freshness& freshness = config.freshness;
@@ -111,6 +112,8 @@ struct StoreDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
+  // Of what the fleet port shows; the registry's may be another, and follows its files.
+  const std::chrono::system_clock::time_point fleet_certificate_ends;
 
   IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -141,6 +144,8 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
       log(l),
       files(std::move(f)),
       opened(std::move(o)),
+      fleet_certificate_ends(
+          pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
       io(log),
       tasks(io.executor(), log),
       accounts(Accounts::Parts{*opened.meta, directory, clock, log, opened.authority.authority,
@@ -219,6 +224,10 @@ Result<void> StoreDaemon::Start() {
                          {"operations", operations.address()},
                          {"data", config.data.native()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
+  if (fleet_certificate_ends - clock.Wall() < kRenewalNotice) {
+    log.Warning("the fleet port's certificate expires soon",
+                {{"not_after", FormatTime(fleet_certificate_ends)}});
+  }
   for (const std::string& warning : front.certificate().Warnings()) log.Warning(warning);
   Run();
   return {};
@@ -260,6 +269,10 @@ Readiness StoreDaemon::Ready() const {
   if (stopping) readiness.reasons.push_back("the store is stopping");
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
     readiness.reasons.push_back("pushes are refused: " + why->message);
+  }
+  if (clock.Wall() >= fleet_certificate_ends) {
+    readiness.reasons.push_back("the fleet port's certificate expired at " +
+                                FormatTime(fleet_certificate_ends));
   }
   front.Tell(readiness);
   return readiness;

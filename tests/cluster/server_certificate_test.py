@@ -116,3 +116,21 @@ def test_i12_bad_files_at_start_are_named(site):
         assert str(site.live.certificate) in done.stderr, done.stderr
     site.live.point_to(*site.first)
     member.start()
+
+
+@pytest.mark.parametrize("days, ready", [(20, True), (-1, False)])
+def test_the_fleet_ports_own_certificate_is_watched_beside_it(site, days, ready):
+    store, pki = site.store, site.store.data / "pki"
+    store.stop()
+    fleets = PublicAuthority(site.folder / "fleets", pki / "issuing.crt", pki / "issuing.key")
+    certificate, key = fleets.issue("store", "IP:127.0.0.1", days)
+    chain = "".join(part.read_text() for part in (certificate, pki / "issuing.crt", pki / "root.crt"))
+    (pki / "server.crt").write_text(chain)
+    (pki / "server.key").write_text(key.read_text())
+    store.spawn()
+    wait_for("the store to live", store.healthy)
+    assert "the fleet port's certificate expires soon" in store.log_text()
+    status, text = store.operations("/readyz")
+    assert status == (200 if ready else 503), text
+    assert ("the fleet port's certificate expired at" in text) != ready
+    assert client_of(site, store).get("/v2/").status == 200, "the registry shows another one"

@@ -6,10 +6,14 @@ from processes import run
 
 
 class PublicAuthority:
-    def __init__(self, folder):
+    """`certificate` and `key`: of an authority that is there already, to sign in its name."""
+
+    def __init__(self, folder, certificate=None, key=None):
         self.folder = folder
         folder.mkdir(parents=True)
-        self.certificate, self.key = folder / "ca.pem", folder / "ca.key"
+        self.certificate, self.key = certificate or folder / "ca.pem", key or folder / "ca.key"
+        if certificate:
+            return
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
             "-keyout", self.key, "-out", self.certificate, "-days", "60", "-subj", "/CN=Public")
 
