@@ -36,10 +36,7 @@ Config::Access ReadAccess(Settings section) {
   }
   const std::string beyond = section.Choice("beyond_it", {"refuse", "serve"}, "refuse");
   access.serve_beyond_it = beyond == "serve";
-  access.htpasswd_file = section.String("htpasswd_file", "");
-  if (!access.htpasswd_file.empty() && !access.htpasswd_file.is_absolute()) {
-    section.Complain("htpasswd_file", "must be an absolute path: /etc/outport/htpasswd");
-  }
+  access.htpasswd_file = section.AbsolutePath("htpasswd_file", "/etc/outport/htpasswd");
   access.htpasswd_group = section.String("htpasswd_group", access.htpasswd_group);
   if (!ParseSubjectName(access.htpasswd_group).has_value()) {
     section.Complain("htpasswd_group", "is no group's name: a-z, 0-9, '.', '_' and '-'");
@@ -49,10 +46,7 @@ Config::Access ReadAccess(Settings section) {
 
 Config::Audit ReadAudit(Settings section) {
   Config::Audit audit;
-  audit.file = section.String("file", "");
-  if (!audit.file.empty() && !audit.file.is_absolute()) {
-    section.Complain("file", "must be an absolute path: /var/log/outport/audit.jsonl");
-  }
+  audit.file = section.AbsolutePath("file", "/var/log/outport/audit.jsonl");
   audit.max_size_bytes = section.Size("max_size", audit.max_size_bytes);
   if (audit.max_size_bytes < kLeastAuditFileBytes) {
     section.Complain("max_size", "must be at least 64KiB");

@@ -210,6 +210,14 @@ std::chrono::milliseconds Settings::Duration(std::string_view key,
   return fallback;
 }
 
+std::string Settings::AbsolutePath(std::string_view key, std::string_view example) {
+  std::string text = String(key, "");
+  if (!text.empty() && !text.starts_with('/')) {
+    Complain(key, "must be an absolute path: " + std::string(example));
+  }
+  return text;
+}
+
 std::string Settings::Address(std::string_view key, std::string_view fallback) {
   std::string text = String(key, fallback);
   const Result<HostPort> parsed = ParseHostPort(text);

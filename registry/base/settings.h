@@ -34,6 +34,8 @@ class Settings {
   // One of `choices`.
   std::string Choice(std::string_view key, const std::vector<std::string>& choices,
                      std::string_view fallback);
+  // Empty if it is absent; `example` is told where it is not absolute.
+  std::string AbsolutePath(std::string_view key, std::string_view example);
   bool Bool(std::string_view key, bool fallback);
   int64_t Integer(std::string_view key, int64_t fallback, int64_t least, int64_t most);
   // "512", "64KiB", "10GiB", "2MB".
