@@ -53,7 +53,6 @@ class PlainServer::Body {
        const Log& log)
       : options_(std::move(options)),
         pool_(pool),
-        https_port_(options_.https_port),
         connections_(std::move(executor),
                      {.server = "plain",
                       .listen = options_.listen,
@@ -66,7 +65,7 @@ class PlainServer::Body {
 
   http::Listener& listener() { return connections_.listener(); }
   void Start(uint16_t https_port) {
-    if (https_port_ == 0) https_port_ = https_port;
+    https_port_ = https_port;
     listener().Start();
   }
 
@@ -109,7 +108,7 @@ class PlainServer::Body {
 
   const Options options_;
   BlockingPool& pool_;
-  uint16_t https_port_;
+  uint16_t https_port_ = 0;
   http::PlainConnections connections_;  // last: they use the others
 };
 

@@ -25,7 +25,6 @@ class PlainServer {
   struct Options {
     std::string listen;             // as RegistryServer's
     std::filesystem::path webroot;  // empty: no challenges
-    uint16_t https_port = 443;      // where clients reach the HTTPS
   };
   // `pool` reads the files; what it borrows outlives it.
   PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool, Metrics& metrics,
@@ -35,7 +34,7 @@ class PlainServer {
   Result<void> Listen();  // as RegistryServer's
   uint16_t port() const;
   std::string address() const;  // what it listens on, with the port that was picked
-  // `https_port`: in place of the option, where that is 0.
+  // `https_port`: where clients reach the HTTPS.
   void Start(uint16_t https_port);
   void Stop(std::chrono::steady_clock::time_point deadline);
 

@@ -16,7 +16,8 @@ RegistryServer::Parts WithTls(RegistryServer::Parts parts, const ServedCertifica
 
 RegistryFront::RegistryFront(const RegistryConfig& config, const std::filesystem::path& pki,
                              LoadedCertificate certificate, Parts parts)
-    : certificate_({.pool = parts.pool,
+    : redirect_port_(static_cast<uint16_t>(config.redirect_port)),
+      certificate_({.pool = parts.pool,
                     .clock = parts.server.clock,
                     .metrics = parts.server.metrics,
                     .log = parts.server.log,
@@ -26,11 +27,10 @@ RegistryFront::RegistryFront(const RegistryConfig& config, const std::filesystem
       server_({.listen = config.listen}, WithTls(parts.server, certificate_)),
       following_(parts.server.executor, parts.server.log) {
   if (config.plain_listen.empty()) return;
-  plain_.emplace(parts.server.executor,
-                 PlainServer::Options{.listen = config.plain_listen,
-                                      .webroot = config.acme_webroot,
-                                      .https_port = static_cast<uint16_t>(config.redirect_port)},
-                 parts.pool, parts.server.metrics, parts.server.log);
+  plain_.emplace(
+      parts.server.executor,
+      PlainServer::Options{.listen = config.plain_listen, .webroot = config.acme_webroot},
+      parts.pool, parts.server.metrics, parts.server.log);
 }
 
 Result<void> RegistryFront::Listen() {
@@ -42,7 +42,7 @@ Result<void> RegistryFront::Listen() {
 void RegistryFront::Start() {
   following_.Spawn([this] { return certificate_.FollowUntilCancelled(); });
   server_.Start();
-  if (plain_.has_value()) plain_->Start(server_.port());
+  if (plain_.has_value()) plain_->Start(redirect_port_ != 0 ? redirect_port_ : server_.port());
 }
 
 void RegistryFront::Stop(std::chrono::steady_clock::time_point deadline) {

@@ -33,6 +33,7 @@ class RegistryFront {
   void Tell(Readiness& readiness) const;
 
  private:
+  const uint16_t redirect_port_;  // 0: the server's
   ServedCertificate certificate_;
   RegistryServer server_;
   std::optional<PlainServer> plain_;

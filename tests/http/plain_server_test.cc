@@ -42,7 +42,7 @@ class Plain : public testing::Test {
   Metrics metrics_;
   BlockingPool pool_{"files", 1, 10};
   PlainServer server_{context_.get_executor(),
-                      {.listen = "127.0.0.1:0", .webroot = folder_.path(), .https_port = 0},
+                      {.listen = "127.0.0.1:0", .webroot = folder_.path()},
                       pool_,
                       metrics_,
                       Log::Nowhere()};
