@@ -134,9 +134,7 @@ def test_a_read_only_node_refuses_writes(new_fleet):
     node = fleet.new_node("quiet")
     fleet.join(node, fleet.invite("quiet"))
     fleet.nodes["quiet"] = node
-    text = node.config.read_text()
-    node.config.write_text(text.replace("registry: {", "registry: {read_only: true, "))
-    node.start()
+    node.set_registry(read_only=True)
     client = node.client()
     wait_for("the user to arrive", lambda: client.get("/v2/").status == 200)
     answer = client.call("POST", "/v2/team/app/blobs/uploads/", body=b"")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 
 import pytest
 
@@ -36,19 +35,10 @@ def make_site(new_fleet, tmp_path):
     fleet.first = fleet.public.issue("first", "IP:127.0.0.1")
     fleet.live.point_to(*fleet.first)
     for member in fleet.members():
-        member.stop()
         member.plain_port = free_port()
-        text = member.config.read_text()
-        listen = f'registry: {{listen: "127.0.0.1:{member.registry_port}"'
-        assert listen in text, text
-        member.config.write_text(text.replace(
-            listen, f'{listen}, certificate: "{fleet.live.certificate}", key: "{fleet.live.key}", '
-                    f'plain_listen: "127.0.0.1:{member.plain_port}"'))
-        member.start()
-    # A client that trusts the public authority and shows the fleet's certificate.
-    fleet.trusting = tmp_path / "trusting"
-    shutil.copytree(fleet.certificates, fleet.trusting)
-    shutil.copy(fleet.public.certificate, fleet.trusting / "ca.crt")
+        member.set_registry(certificate=fleet.live.certificate, key=fleet.live.key,
+                            plain_listen=f"127.0.0.1:{member.plain_port}")
+    fleet.trusting = fleet.certificates_trusting(fleet.public.certificate.read_text())
     return fleet
 
 

@@ -1,7 +1,6 @@
 """A node whose certificate certbot gets and renews from a real ACME server, by the plain port."""
 
 import json
-import shutil
 import socket
 import ssl
 import urllib.request
@@ -89,31 +88,19 @@ class NamedClient(RegistryClient):
         return connection
 
 
-def set_registry(member, keys):
-    """Restarts the member with these keys in its `registry` section."""
-    member.stop()
-    listen = f'registry: {{listen: "127.0.0.1:{member.registry_port}"'
-    lines = [f"{listen}{keys}}}" if line.startswith("registry:") else line
-             for line in member.config.read_text().splitlines()]
-    member.config.write_text("\n".join(lines) + "\n")
-    member.start()
-
-
 @pytest.mark.parametrize("which", ["store", "eu-west"])
 def test_certbot_gets_and_renews_without_a_restart_or_a_lost_request(new_fleet, tmp_path, which):
     fleet = new_fleet("eu-west")
     member = next(one for one in fleet.members() if one.name == which)
     webroot, plain_port = tmp_path / "webroot", free_port()
     webroot.mkdir()
-    plain = f', plain_listen: "127.0.0.1:{plain_port}", acme_webroot: "{webroot}"'
-    set_registry(member, plain)
+    plain = {"plain_listen": f"127.0.0.1:{plain_port}", "acme_webroot": webroot}
+    member.set_registry(**plain)
     with Acme(tmp_path, plain_port) as acme:
         acme.obtain(webroot)
         files = acme.live / "fullchain.pem", acme.live / "privkey.pem"
-        set_registry(member, f'{plain}, certificate: "{files[0]}", key: "{files[1]}"')
-        trusting = tmp_path / "trusting"
-        shutil.copytree(fleet.certificates, trusting)
-        (trusting / "ca.crt").write_text(acme.root())
+        member.set_registry(**plain, certificate=files[0], key=files[1])
+        trusting = fleet.certificates_trusting(acme.root())
         first, pid = as_shown(files[0]), member.pid
         assert shown_certificate("127.0.0.1", member.registry_port) == first
         with Requests(NamedClient(NAME, member.registry_port, trusting, "demo", PASSWORD)) as asked:

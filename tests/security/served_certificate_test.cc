@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "registry/security/pki.h"
+#include "tests/support/shifted_clock.h"
 #include "tests/support/temporary_folder.h"
 
 namespace outport {
@@ -12,16 +13,6 @@ namespace {
 
 using std::chrono::hours;
 namespace fs = std::filesystem;
-
-class MovedClock final : public Clock {
- public:
-  std::chrono::system_clock::time_point Wall() const override { return real_.Wall() + ahead; }
-  std::chrono::nanoseconds SinceBoot() const override { return real_.SinceBoot() + ahead; }
-  std::chrono::hours ahead{0};
-
- private:
-  SystemClock real_;
-};
 
 struct Pair {
   std::string chain;
@@ -85,7 +76,7 @@ class ServedCertificateTest : public testing::Test {
   TemporaryFolder folder_;
   CertificateFiles files_{folder_.path() / "server.crt", folder_.path() / "server.key"};
   BlockingPool pool_{"test", 1, 10};
-  MovedClock clock_;
+  ShiftedClock clock_;
   Metrics metrics_;
   int used_ = 0;
   std::unique_ptr<ServedCertificate> served_;
@@ -144,7 +135,7 @@ TEST_F(ServedCertificateTest, ABrokenFileKeepsTheOldCertificateAndSaysSo) {
       {"expired",
        [&] {
          Write(Issue(hours(1)));
-         clock_.ahead = hours(2);
+         clock_.Advance(hours(2));
        },
        "it expired at"},
       {"a key for all to read",
@@ -171,7 +162,7 @@ TEST_F(ServedCertificateTest, TellsWhenItEnds) {
   Load();
   ASSERT_EQ(served_->Warnings().size(), 1U);
   EXPECT_NE(served_->Warnings()[0].find("expires at"), std::string::npos);
-  clock_.ahead = hours(24 * 7);
+  clock_.Advance(hours(24 * 7));
   EXPECT_TRUE(served_->Warnings().empty());
   ASSERT_TRUE(served_->WhyUseless().has_value());
   EXPECT_NE(served_->WhyUseless()->find("expired at"), std::string::npos);

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -21,23 +20,9 @@
 #include "store/audit_service.h"
 #include "store/authority_files.h"
 #include "store/enrollment_service.h"
+#include "tests/support/shifted_clock.h"
 
 namespace outport::store {
-
-// The machine's clock, moved by the test.
-class ShiftedClock final : public Clock {
- public:
-  std::chrono::nanoseconds SinceBoot() const override {
-    return SystemClock().SinceBoot() + shift_.load();
-  }
-  std::chrono::system_clock::time_point Wall() const override {
-    return SystemClock().Wall() + shift_.load();
-  }
-  void Advance(std::chrono::seconds by) { shift_ = shift_.load() + by; }
-
- private:
-  std::atomic<std::chrono::seconds> shift_{std::chrono::seconds(0)};
-};
 
 inline const Actor kAdmin = Actor::Administrator("admin");
 

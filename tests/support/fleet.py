@@ -69,6 +69,15 @@ class Member(Daemon):
         wait_for(f"{self.name} to be ready", self.ready, seconds)
         return self
 
+    def set_registry(self, **keys):
+        """Starts, again if need be, with these keys beside `listen` in the section `registry`."""
+        self.stop()
+        section = json.dumps({"listen": self.at(), **keys}, default=str)
+        text, count = re.subn(r"(?m)^registry: .*$", f"registry: {section}", self.config.read_text())
+        assert count == 1, text
+        self.config.write_text(text)
+        self.start()
+
     def healthy(self):
         return self.operations("/healthz")[0] == 200
 
@@ -134,6 +143,13 @@ class Fleet:
         self.join(node, self.invite(name))
         self.nodes[name] = node
         return node.start()
+
+    def certificates_trusting(self, authority):
+        """A folder as `certificates`, for servers whose certificate this authority (PEM) issued."""
+        folder = self.folder / "trusting"
+        shutil.copytree(self.certificates, folder)
+        (folder / "ca.crt").write_text(authority)
+        return folder
 
     def members(self):
         return [self.store, *self.nodes.values()]
