@@ -38,8 +38,7 @@ struct Opened {
 
 // What the node shows clients, and whom it trusts among them.
 Result<LoadedCertificate> LoadShown(const Config& config, const Credentials& credentials) {
-  return LoadCertificate(config.registry.Files(config.PkiFolder()),
-                         {.client_authorities = credentials.identity.authorities});
+  return config.registry.Load(config.PkiFolder(), credentials.identity.authorities);
 }
 
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {

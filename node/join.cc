@@ -138,7 +138,7 @@ Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
                  "the store's certificates are not for node '" + token.node + "' of its fleet"};
   }
   TRY(const auto server,
-      ServerTlsContext::Create({answer.server_certificate(), keys.server, answer.authorities()}));
+      ServerTlsContext::Create({answer.server_certificate(), keys.server, {.fleet = answer.authorities()}}));
   TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), keys.identity));
   return {};
 }

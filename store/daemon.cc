@@ -63,8 +63,8 @@ Result<void> CheckFleetAddress(const Config& config, const std::string& server_c
 
 // What the store shows clients, and whom it trusts among them.
 Result<LoadedCertificate> LoadShown(const Config& config, const AuthorityFiles& authority) {
-  TRY(LoadedCertificate certificate, LoadCertificate(config.registry.Files(config.PkiFolder()),
-                                                     {.client_authorities = authority.Trusted()}));
+  TRY(LoadedCertificate certificate,
+      config.registry.Load(config.PkiFolder(), authority.Trusted()));
   TRY_VOID(CheckFleetAddress(config, authority.server_chain));
   return certificate;
 }

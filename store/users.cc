@@ -25,13 +25,17 @@ Error BadUser(const v1::UserRow& row, const std::string& why) {
 }
 
 Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
-  const auto fits = [](char c) {
+  const bool foreign = glob.starts_with(kForeign);
+  const std::string_view name = std::string_view(glob).substr(foreign ? kForeign.size() : 0);
+  const auto fits = [foreign](char c) {
+    if (foreign) return c > 0x20 && c < 0x7f;
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-*").contains(c);
   };
-  if (!glob.empty() && glob.size() <= kMaxGlobBytes && std::ranges::all_of(glob, fits)) return {};
+  if (!name.empty() && name.size() <= kMaxGlobBytes && std::ranges::all_of(name, fits)) return {};
   return BadUser(row, "cannot be bound to '" + glob.substr(0, 128) +
                           "': names of certificates have a-z 0-9 . _ - and here * for any run of "
-                          "them, at most 64");
+                          "them, at most 64; 'foreign:' before them is for those of "
+                          "registry.client_authorities");
 }
 
 // What may stand in a user's row.

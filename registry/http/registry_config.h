@@ -18,6 +18,13 @@ struct RegistryConfig {
   std::filesystem::path acme_webroot;  // empty: no challenges are answered
   int64_t redirect_port = 0;           // 0: the port of `listen`
 
+  ClientAuth client_auth = ClientAuth::kRequire;
+  std::filesystem::path client_authorities;  // empty: the fleet's alone
+  std::filesystem::path client_crls;         // empty: none
+
+  // What the registry shows, read from its files, and whom it trusts: `fleet` (PEM) and what else
+  // is named here. The error names the file. Blocks.
+  Result<LoadedCertificate> Load(const std::filesystem::path& pki, const std::string& fleet) const;
   CertificateFiles Files(const std::filesystem::path& pki) const;
 };
 

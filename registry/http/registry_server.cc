@@ -26,6 +26,7 @@ class RegistryServer::Body {
         shared_{.limits = options_.limits,
                 .registry = parts_.registry,
                 .gate = {parts_.directory, parts_.authenticator, parts_.clock},
+                .tls = tls_,
                 .standing = parts_.standing,
                 .metrics = metrics_,
                 .manifest_bytes = manifest_bytes_,
@@ -55,7 +56,10 @@ class RegistryServer::Body {
       log_.Warning("access is still being looked at again");
     }
   }
-  void UseTls(std::shared_ptr<ServerTlsContext> tls) { tls_ = std::move(tls); }
+  void UseTls(std::shared_ptr<ServerTlsContext> tls) {
+    tls_ = std::move(tls);
+    listener_.RecheckAll();
+  }
 
  private:
   // However many changes come at once, the connections are asked once for all of them.

@@ -33,7 +33,7 @@ struct HttpLimits {
 };
 
 // The registry API over HTTPS (HTTP/1.1): the same code at the store and at a node, over another
-// Registry. Access: a client certificate of the fleet, then a user's password, then a grant. When
+// Registry. Access: a client certificate, then a user's password, then a grant. When
 // the directory changes, open connections and requests under way are looked at again, and cut.
 class RegistryServer {
  public:
@@ -63,7 +63,8 @@ class RegistryServer {
   uint16_t port() const;
   std::string address() const;  // what it listens on, with the port that was picked
   void Start();
-  // New connections are shown this certificate; those that are open go on. Any thread, any time.
+  // New connections are shown this certificate; those that are open go on, unless the client's is
+  // not trusted any more. Any thread, any time.
   void UseTls(std::shared_ptr<ServerTlsContext> tls);
   // Stops accepting, lets requests in flight finish, cuts what is left at the deadline; returns
   // when no connection is left. Blocks: not from the executor's threads, which must still run.

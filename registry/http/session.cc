@@ -63,12 +63,18 @@ net::awaitable<void> Session::Run() {
   const Result<void> shaken = co_await Handshake();
   if (!shaken.has_value()) {
     shared_.metrics.RecordHandshakeFailure();
-    shared_.log.Debug("handshake failed",
-                      {{"address", address_}, {"cause", shaken.error().message}});
+    const std::string refusal = HandshakeRefusal(stream_.tls());
+    if (refusal.empty()) {
+      shared_.log.Debug("handshake failed",
+                        {{"address", address_}, {"cause", shaken.error().message}});
+    } else {
+      shared_.log.Info("a client certificate is refused in the handshake",
+                       {{"address", address_}, {"cause", refusal}});
+    }
     co_return;
   }
-  identity_ = PeerIdentity(stream_.tls());
-  if (identity_.has_value()) lifeline_.Recognise();
+  Identify();
+  if (identity_.has_value() && !identity_->name.empty()) lifeline_.Recognise();
   for (;;) {
     const auto head = co_await NextHead();
     if (!head.has_value()) {
@@ -109,14 +115,20 @@ net::awaitable<Result<void>> Session::AnswerCaught(Exchange& exchange) {
   co_return Error{ErrorCode::kInternal, "an exception: " + cause};
 }
 
+void Session::Identify() {
+  judge_ = shared_.tls.load();
+  identity_ = judge_->PeerIdentity(stream_.tls(), shared_.gate.clock.Wall());
+}
+
 Result<void> Session::CheckCertificate() const {
   if (!identity_.has_value()) return identity_.error();
-  if (!shared_.gate.directory.IsRevoked(*identity_)) return {};
-  return Error{
-      ErrorCode::kCertificateInvalid,
-      "The SSL certificate is not accepted: it was revoked; ask an administrator for a new "
-      "one (outportctl cert issue " +
-          identity_->name + ")"};
+  const bool expired = identity_->not_after <= shared_.gate.clock.Wall();
+  if (!expired && !shared_.gate.directory.IsRevoked(*identity_)) return {};
+  const std::string why = expired ? "has expired" : "was revoked";
+  return Error{ErrorCode::kCertificateInvalid,
+               "The SSL certificate is not accepted: it " + why +
+                   "; ask an administrator for a new one (outportctl cert issue " +
+                   identity_->name + ")"};
 }
 
 Result<void> Session::CheckAgain() const {
@@ -134,12 +146,13 @@ Result<void> Session::CheckAgain() const {
 // On the connection's strand, between two steps of Run().
 void Session::Recheck() {
   if (!identity_.has_value()) return;  // nothing is given to whoever it is
+  if (judge_ != shared_.tls.load()) Identify();
   const Result<void> stays = CheckAgain();
   if (stays.has_value()) return;
   shared_.metrics.RecordRecall();
   shared_.log.Info("a connection is cut, since access was taken away",
                    {{"address", address_},
-                    {"certificate", identity_->name},
+                    {"certificate", identity_.has_value() ? identity_->name : std::string()},
                     {"user", sender_.has_value() ? sender_->Name() : std::string()},
                     {"cause", stays.error().message}});
   stream_.Cut();
@@ -156,6 +169,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   }
   CO_TRY_VOID(shared_.standing());
   CO_TRY(sender_, co_await Enter(shared_.gate, identity_->name, head));
+  if (sender_->user != nullptr) lifeline_.Recognise();
   exchange.user = sender_->Name();
   CO_TRY(const Route route, ParseRoute(head.target));
   exchange.noun = route.noun;

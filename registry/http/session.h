@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -24,6 +26,7 @@ class Session {
     const HttpLimits& limits;
     Registry& registry;
     Gate gate;
+    const std::atomic<std::shared_ptr<ServerTlsContext>>& tls;  // as new connections get it
     // Why nobody may come in now, if that is so.
     const std::function<Result<void>()>& standing;
     RequestMetrics& metrics;
@@ -48,6 +51,8 @@ class Session {
   // The answer to what was no request.
   net::awaitable<void> Refuse(const Error& error);
   net::awaitable<Result<void>> Answer(Exchange& exchange);
+  // Who the client's certificate says it is, by what is trusted now.
+  void Identify();
   Result<void> CheckCertificate() const;
   // Whether whoever is connected may stay, and go on with what it does.
   Result<void> CheckAgain() const;
@@ -62,6 +67,7 @@ class Session {
   Lifeline& lifeline_;
   Connection connection_;
   const std::string address_;
+  std::shared_ptr<ServerTlsContext> judge_;  // of identity_; shared with the server
   // From the handshake on: who the client's certificate says it is, or why that does not count.
   Result<CertificateIdentity> identity_;
   std::optional<Sender> sender_;       // of the last request that was let in

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@ Result<Role> ParseRole(std::string_view text);
 // kInvalidArgument names the text and the rule.
 Result<std::string> ParseSubjectName(std::string_view text);
 
+// Stands before the name of a holder whom another authority than the fleet's vouches for; no name
+// of the fleet has it: "foreign:build-7".
+inline constexpr std::string_view kForeign = "foreign:";
+
 // Who a certificate says its holder is.
 struct CertificateIdentity {
   std::string domain;
@@ -26,11 +31,12 @@ struct CertificateIdentity {
   std::string name;
   std::string serial;         // lowercase hex
   std::string issuer_key_id;  // lowercase hex of the authority key identifier
+  std::chrono::system_clock::time_point not_after = std::chrono::system_clock::time_point::max();
 };
 
 // "spiffe://outport/node/eu-west".
 std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name);
-Result<CertificateIdentity> ParseSpiffeId(std::string_view uri);  // serial and issuer left empty
+Result<CertificateIdentity> ParseSpiffeId(std::string_view uri);  // what its issuer says left out
 
 enum class Action { kPull, kPush, kDelete, kAdmin };
 std::string_view ToString(Action action);

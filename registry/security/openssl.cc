@@ -1,5 +1,7 @@
 #include "registry/security/openssl.h"
 
+#include <openssl/ec.h>
+#include <openssl/obj_mac.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -12,6 +14,9 @@
 namespace outport::openssl {
 namespace {
 
+constexpr int kLeastRsaBits = 2048;
+constexpr int kMostRsaBits = 8192;
+
 std::string LowerHex(const ASN1_STRING* text) {
   if (text == nullptr) return {};
   const auto* data = reinterpret_cast<const std::byte*>(ASN1_STRING_get0_data(text));
@@ -20,6 +25,33 @@ std::string LowerHex(const ASN1_STRING* text) {
 
 // Keys are stored without a passphrase; asking for one on the terminal would hang a daemon.
 int RefusePassphrase(char*, int, int, void*) { return -1; }
+
+Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
+                                                          std::string_view what) {
+  tm utc{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &utc) != 1) {
+    return LibraryError("reading " + std::string(what), ErrorCode::kInvalidArgument);
+  }
+  return std::chrono::system_clock::from_time_t(timegm(&utc));
+}
+
+// All that `Read` finds in `pem`, in its order; `what` is "certificate".
+template <class T, auto Read>
+Result<std::vector<T>> ReadAll(std::string_view pem, const std::string& what) {
+  const BioPtr bio = Reader(pem);
+  std::vector<T> found;
+  for (;;) {
+    T next(Read(bio.get(), nullptr, RefusePassphrase, nullptr));
+    if (next == nullptr) break;
+    found.push_back(std::move(next));
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (!found.empty() && at_end) return found;
+  return Error{ErrorCode::kInvalidArgument, found.empty()
+                                                ? "there is no " + what + " in the PEM text"
+                                                : "a " + what + " in the PEM text is damaged"};
+}
 
 }  // namespace
 
@@ -60,21 +92,11 @@ Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
 }
 
 Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem) {
-  const BioPtr bio = Reader(pem);
-  std::vector<CertificatePtr> certificates;
-  for (;;) {
-    CertificatePtr next(PEM_read_bio_X509(bio.get(), nullptr, RefusePassphrase, nullptr));
-    if (next == nullptr) break;
-    certificates.push_back(std::move(next));
-  }
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  if (certificates.empty() || !at_end) {
-    return Error{ErrorCode::kInvalidArgument, certificates.empty()
-                                                  ? "there is no certificate in the PEM text"
-                                                  : "a certificate in the PEM text is damaged"};
-  }
-  return certificates;
+  return ReadAll<CertificatePtr, PEM_read_bio_X509>(pem, "certificate");
+}
+
+Result<std::vector<ListPtr>> ReadRevocationLists(std::string_view pem) {
+  return ReadAll<ListPtr, PEM_read_bio_X509_CRL>(pem, "revocation list");
 }
 
 std::string ToPem(X509* certificate) {
@@ -114,11 +136,36 @@ std::string FingerprintOf(EVP_PKEY* key) {
 }
 
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate) {
-  tm utc{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1) {
-    return LibraryError("reading the certificate's end", ErrorCode::kInvalidArgument);
+  return ToTimePoint(X509_get0_notAfter(certificate), "the certificate's end");
+}
+
+Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list) {
+  return ToTimePoint(X509_CRL_get0_nextUpdate(list), "the revocation list's end");
+}
+
+Result<void> CheckKeyStrength(EVP_PKEY* key) {
+  if (key != nullptr && EVP_PKEY_is_a(key, "RSA") == 1) {
+    const int bits = EVP_PKEY_get_bits(key);
+    if (bits >= kLeastRsaBits && bits <= kMostRsaBits) return {};
   }
-  return std::chrono::system_clock::from_time_t(timegm(&utc));
+  if (key != nullptr && EVP_PKEY_is_a(key, "EC") == 1) {
+    std::string group(64, '\0');
+    size_t size = 0;
+    if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1) {
+      group.resize(size);
+      if (group == SN_X9_62_prime256v1 || group == SN_secp384r1) return {};
+    }
+  }
+  ERR_clear_error();
+  return Error{ErrorCode::kInvalidArgument,
+               "its key is not accepted: ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits"};
+}
+
+Result<void> DescribeIssue(X509* certificate, CertificateIdentity& identity) {
+  identity.serial = LowerHex(X509_get0_serialNumber(certificate));
+  identity.issuer_key_id = LowerHex(X509_get0_authority_key_id(certificate));
+  TRY(identity.not_after, NotAfterOf(certificate));
+  return {};
 }
 
 Result<CertificateIdentity> IdentityOf(X509* certificate) {
@@ -142,8 +189,7 @@ Result<CertificateIdentity> IdentityOf(X509* certificate) {
   if (!identity.has_value()) {
     return Error{ErrorCode::kCertificateInvalid, identity.error().message};
   }
-  identity->serial = LowerHex(X509_get0_serialNumber(certificate));
-  identity->issuer_key_id = LowerHex(X509_get0_authority_key_id(certificate));
+  TRY_VOID(DescribeIssue(certificate, *identity));
   return identity;
 }
 

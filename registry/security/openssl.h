@@ -29,6 +29,7 @@ struct Deleter {
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using CertificatePtr = std::unique_ptr<X509, Deleter<X509_free>>;
+using ListPtr = std::unique_ptr<X509_CRL, Deleter<X509_CRL_free>>;
 using RequestPtr = std::unique_ptr<X509_REQ, Deleter<X509_REQ_free>>;
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
 using NumberPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
@@ -48,6 +49,8 @@ std::string Written(BIO* bio);
 Result<KeyPtr> ReadPrivateKey(std::string_view pem);
 // All certificates in `pem`, in its order; kInvalidArgument if there is none.
 Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem);
+// The same of revocation lists.
+Result<std::vector<ListPtr>> ReadRevocationLists(std::string_view pem);
 std::string ToPem(X509* certificate);
 // PKCS#8.
 std::string ToPem(EVP_PKEY* key);
@@ -56,8 +59,15 @@ std::string ToPem(EVP_PKEY* key);
 std::string FingerprintOf(X509* certificate);
 std::string FingerprintOf(EVP_PKEY* key);
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate);
-// Serial and issuer too. kCertificateInvalid unless the certificate has exactly one URI among its
-// names and that is a SPIFFE id of ours.
+// When a newer list is to have replaced it; kInvalidArgument if it does not say.
+Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list);
+// kInvalidArgument for any key but ECDSA P-256 and P-384 and RSA of 2048 to 8192 bits; more would
+// be a burden on every handshake.
+Result<void> CheckKeyStrength(EVP_PKEY* key);
+// Fills in what the authority says of a certificate beside its holder: serial, issuer, end.
+Result<void> DescribeIssue(X509* certificate, CertificateIdentity& identity);
+// What DescribeIssue() says too. kCertificateInvalid unless the certificate has exactly one URI
+// among its names and that is a SPIFFE id of ours.
 Result<CertificateIdentity> IdentityOf(X509* certificate);
 
 }  // namespace outport::openssl

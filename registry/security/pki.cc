@@ -1,7 +1,6 @@
 #include "registry/security/pki.h"
 
 #include <openssl/ec.h>
-#include <openssl/obj_mac.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -22,8 +21,6 @@ constexpr std::chrono::days kRootLifetime{20 * 365};
 constexpr std::chrono::days kIssuingLifetime{5 * 365};
 constexpr std::chrono::minutes kClockSkew{5};  // a certificate is valid at a clock that is behind
 constexpr int kSerialBits = 128;
-constexpr int kLeastRsaBits = 2048;
-constexpr int kMostRsaBits = 8192;  // beyond it a verification is a burden on every handshake
 constexpr size_t kMaxRequestBytes = 64 << 10;
 constexpr size_t kMaxHostNames = 64;
 constexpr size_t kMaxHostBytes = 253;
@@ -163,25 +160,6 @@ Result<NamesPtr> MakeNames(const std::string& id, const std::vector<std::string>
   return names;
 }
 
-Result<void> CheckKeyStrength(EVP_PKEY* key) {
-  if (EVP_PKEY_is_a(key, "RSA") == 1) {
-    const int bits = EVP_PKEY_get_bits(key);
-    if (bits >= kLeastRsaBits && bits <= kMostRsaBits) return {};
-  }
-  if (EVP_PKEY_is_a(key, "EC") == 1) {
-    std::string group(64, '\0');
-    size_t size = 0;
-    if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1) {
-      group.resize(size);
-      if (group == SN_X9_62_prime256v1 || group == SN_secp384r1) return {};
-    }
-  }
-  ERR_clear_error();
-  return Error{ErrorCode::kInvalidArgument,
-               "the certificate request's key is not accepted: ECDSA P-256 or P-384, or RSA of "
-               "2048 to 8192 bits"};
-}
-
 // The public key of a request that proves possession of the private one.
 Result<KeyPtr> KeyOfRequest(std::string_view pem) {
   if (pem.size() > kMaxRequestBytes) {
@@ -194,7 +172,9 @@ Result<KeyPtr> KeyOfRequest(std::string_view pem) {
     ERR_clear_error();
     return Error{ErrorCode::kInvalidArgument, "the certificate request is not PKCS#10 in PEM"};
   }
-  TRY_VOID(CheckKeyStrength(key.get()));
+  if (auto strong = openssl::CheckKeyStrength(key.get()); !strong.has_value()) {
+    return std::move(strong).error().Within("the certificate request");
+  }
   if (X509_REQ_verify(request.get(), key.get()) != 1) {
     ERR_clear_error();
     return Error{ErrorCode::kInvalidArgument,

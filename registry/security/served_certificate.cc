@@ -12,9 +12,16 @@ namespace {
 constexpr std::chrono::seconds kPeriod{2};
 constexpr std::chrono::days kNotice{7};
 
+Result<std::string> ReadIfNamed(const std::filesystem::path& path) {
+  if (path.empty()) return std::string();
+  return ReadWholeFile(path);
+}
+
 Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
   TRY(into.certificate_chain, ReadWholeFile(files.certificate));
   TRY(into.private_key, ReadSecretFile(files.key));
+  TRY(into.trust.foreign, ReadIfNamed(files.client_authorities));
+  TRY(into.trust.lists, ReadIfNamed(files.client_crls));
   return {};
 }
 
@@ -23,6 +30,8 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
   if (!not_after.has_value()) {
     return std::move(not_after).error().Within(files.certificate.native());
   }
+  // What is wrong with them is told without the names of the other files.
+  TRY_VOID(ClientTrust::Create(options.trust));
   auto tls = ServerTlsContext::Create(options);
   if (!tls.has_value()) {
     return std::move(tls).error().Within("the server certificate " + files.certificate.native() +
@@ -33,9 +42,9 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
 
 }  // namespace
 
-Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions trust) {
-  TRY_VOID(ReadFiles(files, trust));
-  return Make(files, std::move(trust));
+Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown) {
+  TRY_VOID(ReadFiles(files, shown));
+  return Make(files, std::move(shown));
 }
 
 ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
@@ -84,7 +93,12 @@ std::vector<std::string> ServedCertificate::Warnings() const {
     warnings.push_back("the server certificate expires at " + FormatTime(ends));
   }
   if (const auto kept = WhyKept()) {
-    warnings.push_back("the server certificate stays as it was: " + *kept);
+    warnings.push_back("the server certificate and whom it trusts stay as they were: " + *kept);
+  }
+  const auto lists_end = tls()->trust().lists_end();
+  if (lists_end.has_value() && *lists_end <= now) {
+    warnings.push_back("registry.client_crls: a list is out of date since " +
+                       FormatTime(*lists_end) + ": certificates of its authority are refused");
   }
   return warnings;
 }
@@ -97,8 +111,7 @@ bool ServedCertificate::Look() {
   }
   ServerTlsOptions options = shown;
   const Result<void> read = ReadFiles(parts_.files, options);
-  if (read.has_value() && options.certificate_chain == shown.certificate_chain &&
-      options.private_key == shown.private_key) {
+  if (read.has_value() && options == shown) {
     Settle();
     return false;
   }
@@ -137,7 +150,7 @@ void ServedCertificate::Take(LoadedCertificate loaded) {
   reloads_.Increment();
   expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(ends)));
   parts_.use(tls);
-  parts_.log.Info("a new server certificate is in use",
+  parts_.log.Info("new files of the server certificate, or of whom it trusts, are in use",
                   {{"file", parts_.files.certificate.native()}, {"not_after", FormatTime(ends)}});
 }
 
@@ -149,8 +162,9 @@ void ServedCertificate::Keep(const Error& why) {
   }
   kept_gauge_.Set(1);
   failures_.Increment();
-  parts_.log.Error("the server certificate stays as it was, since its files are no good",
-                   {{"cause", why.message}, {"not_after", FormatTime(not_after())}});
+  parts_.log.Error(
+      "the server certificate and whom it trusts stay as they were, since the files are no good",
+      {{"cause", why.message}, {"not_after", FormatTime(not_after())}});
 }
 
 net::awaitable<void> ServedCertificate::FollowUntilCancelled() {

@@ -18,10 +18,13 @@
 
 namespace outport {
 
-// Where a TLS server's certificate (leaf first, then what it chains to) and its key stand; PEM.
+// Where a TLS server's certificate (leaf first, then what it chains to) and its key stand, and what
+// it trusts beside the fleet; PEM.
 struct CertificateFiles {
   std::filesystem::path certificate;
-  std::filesystem::path key;  // only its owner may read it
+  std::filesystem::path key;                      // only its owner may read it
+  std::filesystem::path client_authorities = {};  // empty: there are none
+  std::filesystem::path client_crls = {};         // empty: there are none
 };
 
 // What stood in the files, and is good to be shown.
@@ -31,14 +34,14 @@ struct LoadedCertificate {
   std::chrono::system_clock::time_point not_after;
 };
 
-// Reads them; `trust` says the rest of the options. The error names the file, or both where they
+// Reads them; `shown` says the rest of the options. The error names the file, or both where they
 // do not belong together. Blocks.
-Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions trust);
+Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown);
 
-// A server's certificate as its files change. They are read again every other second, however they
-// came to change: written in place, renamed over, reached by another symbolic link. A pair that is
-// no good changes nothing and is told of in log, metrics and Warnings(); since two files do not
-// change at once, not before it was found twice. Safe for all threads.
+// A server's certificate, and whom it trusts, as the files change. They are read again every other
+// second, however they came to change: written in place, renamed over, reached by another symbolic
+// link. Files that are no good change nothing and is told of in log, metrics and Warnings(); since
+// two files do not change at once, not before they were found so twice. Safe for all threads.
 class ServedCertificate {
  public:
   using Use = std::function<void(std::shared_ptr<ServerTlsContext>)>;
@@ -60,7 +63,7 @@ class ServedCertificate {
   // Why it is of no use any more: it expired.
   std::optional<std::string> WhyUseless() const;
   // What an administrator should look at while all still works: it expires soon, or is kept since
-  // its files are no good.
+  // the files are no good, or a revocation list is out of date.
   std::vector<std::string> Warnings() const;
 
   // Looks at the files once; true if a new certificate is in use. Blocks; one call at a time.

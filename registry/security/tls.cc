@@ -1,6 +1,6 @@
 #include "registry/security/tls.h"
 
-#include <openssl/x509v3.h>
+#include <utility>
 
 #include "registry/security/openssl.h"
 
@@ -13,57 +13,32 @@ using openssl::LibraryError;
 constexpr char kTls12Ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr char kGroups[] = "X25519:P-256:P-384";
 constexpr int kMaxChainBytes = 32 << 10;
-constexpr int kMaxChainDepth = 3;
 constexpr unsigned char kSessionContext[] = "outport";
 
-// Where a connection remembers the first thing that was wrong with its peer's chain.
-int FirstErrorIndex() {
-  static const int kIndex = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return kIndex;
-}
-
-// Accepts everything: a refusal in the handshake would tell the client nothing. The verdict is
-// PeerIdentity's. The first error says most; OpenSSL itself keeps the last.
-int RecordVerification(int good, X509_STORE_CTX* store) {
-  if (good == 1) return 1;
-  auto* ssl =
-      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  if (SSL_get_ex_data(ssl, FirstErrorIndex()) == nullptr) {
-    const intptr_t error = X509_STORE_CTX_get_error(store);
-    // OpenSSL's slot is a pointer; nothing is ever read through it.
-    SSL_set_ex_data(ssl, FirstErrorIndex(),
-                    reinterpret_cast<void*>(error));  // NOLINT(performance-no-int-to-ptr)
+// What Judge() has to say is said in the answer: a refusal in the handshake would tell the client
+// nothing. So nothing is verified here unless that is asked for; only the key is proved.
+int VerifyPeer(X509_STORE_CTX* peer, void* context) {
+  const ClientTrust& trust = static_cast<const ServerTlsContext*>(context)->trust();
+  int refusal = X509_V_OK;
+  if (trust.auth() == ClientAuth::kStrict) {
+    refusal = trust.Verify(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
+                           std::chrono::system_clock::now());
   }
-  return 1;
+  X509_STORE_CTX_set_error(peer, refusal);  // for HandshakeRefusal
+  return refusal == X509_V_OK ? 1 : 0;
 }
 
-long VerificationError(SSL* ssl) {
-  const auto first = reinterpret_cast<intptr_t>(SSL_get_ex_data(ssl, FirstErrorIndex()));
-  return first != X509_V_OK ? static_cast<long>(first) : SSL_get_verify_result(ssl);
-}
-
-Error Refusal(std::string_view why) {
-  return Error{ErrorCode::kCertificateInvalid,
-               "The SSL certificate is not accepted: " + std::string(why)};
-}
-
-std::string Explain(long error) {
-  switch (error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "it has expired; ask an administrator for a new one (outportctl cert issue)";
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "it is not yet valid; check the clocks of both machines";
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-      return "it is of an unknown authority, not of this fleet";
-    case X509_V_ERR_INVALID_PURPOSE:
-      return "it is not for clients (extended key usage)";
-    default:
-      return X509_verify_cert_error_string(error);
+int VerifyMode(ClientAuth auth) {
+  switch (auth) {
+    case ClientAuth::kOff:
+      return SSL_VERIFY_NONE;
+    case ClientAuth::kStrict:
+      return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    case ClientAuth::kRequire:
+    case ClientAuth::kOptional:
+      return SSL_VERIFY_PEER;
   }
+  std::unreachable();
 }
 
 Result<void> UseIdentity(SSL_CTX* context, const ServerTlsOptions& options) {
@@ -85,31 +60,11 @@ Result<void> UseIdentity(SSL_CTX* context, const ServerTlsOptions& options) {
   return {};
 }
 
-Result<void> TrustAuthorities(SSL_CTX* context, const std::string& authorities) {
-  auto certificates = openssl::ReadCertificates(authorities);
-  if (!certificates.has_value()) {
-    return std::move(certificates).error().Within("the authorities of clients");
-  }
-  for (const auto& certificate : *certificates) {
-    if (X509_check_ca(certificate.get()) == 0) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "the authorities of clients: one of them is no CA certificate"};
-    }
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1) {
-      return LibraryError("the authorities of clients", ErrorCode::kInvalidArgument);
-    }
-  }
-  return {};
-}
-
 Result<void> SetPolicy(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_cert_list(context, kMaxChainBytes);
-  SSL_CTX_set_verify_depth(context, kMaxChainDepth);
-  // No CA list is set: Go clients hold their certificate back unless its issuer is listed.
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, RecordVerification);
   if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_cipher_list(context, kTls12Ciphers) != 1 ||
       SSL_CTX_set1_groups_list(context, kGroups) != 1 ||
@@ -129,34 +84,31 @@ Result<std::shared_ptr<ServerTlsContext>> ServerTlsContext::Create(
   if (context == nullptr) return LibraryError("setting up TLS");
   TRY_VOID(SetPolicy(context.get()));
   TRY_VOID(UseIdentity(context.get(), options));
-  TRY_VOID(TrustAuthorities(context.get(), options.client_authorities));
+  TRY(ClientTrust trust, ClientTrust::Create(options.trust));
   ERR_clear_error();
   // The constructor is private: make_shared cannot reach it.
-  return std::shared_ptr<ServerTlsContext>(new ServerTlsContext(context.release()));
+  const std::shared_ptr<ServerTlsContext> made(
+      new ServerTlsContext(context.release(), std::move(trust)));
+  // No CA list is set: Go clients hold their certificate back unless its issuer is listed.
+  SSL_CTX_set_verify(made->native(), VerifyMode(options.trust.auth), nullptr);
+  SSL_CTX_set_cert_verify_callback(made->native(), VerifyPeer, made.get());
+  return made;
 }
 
 ServerTlsContext::~ServerTlsContext() { SSL_CTX_free(context_); }
 
-Result<CertificateIdentity> PeerIdentity(ssl_st* connection) {
+Result<CertificateIdentity> ServerTlsContext::PeerIdentity(
+    ssl_st* connection, std::chrono::system_clock::time_point now) const {
+  if (trust_.auth() == ClientAuth::kOff) return CertificateIdentity{};
   X509* leaf = SSL_get0_peer_certificate(connection);
-  if (leaf == nullptr) {
-    return Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"};
-  }
-  if (const long error = VerificationError(connection); error != X509_V_OK) {
-    return Refusal(Explain(error));
-  }
-  // Absent usages would mean "any"; ours are always there.
-  if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0 ||
-      (X509_get_extended_key_usage(leaf) & XKU_SSL_CLIENT) == 0) {
-    return Refusal(Explain(X509_V_ERR_INVALID_PURPOSE));
-  }
-  auto identity = openssl::IdentityOf(leaf);
-  if (!identity.has_value()) return Refusal(identity.error().message);
-  if (identity->role != Role::kClient) {
-    return Refusal("it is of the role '" + std::string(ToString(identity->role)) +
-                   "'; the registry takes 'client' (outportctl cert issue " + identity->name + ")");
-  }
-  return identity;
+  if (leaf != nullptr) return trust_.Judge(leaf, SSL_get_peer_cert_chain(connection), now);
+  if (trust_.auth() == ClientAuth::kOptional) return CertificateIdentity{};
+  return Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"};
+}
+
+std::string HandshakeRefusal(ssl_st* connection) {
+  const auto code = static_cast<int>(SSL_get_verify_result(connection));
+  return code == X509_V_OK ? std::string() : ClientTrust::Explain(code);
 }
 
 }  // namespace outport

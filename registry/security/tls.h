@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "registry/base/result.h"
-#include "registry/security/identity.h"
+#include "registry/security/client_trust.h"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -18,13 +18,14 @@ namespace outport {
 struct ServerTlsOptions {
   std::string certificate_chain = {};
   std::string private_key = {};
-  std::string client_authorities;  // roots and intermediates that client certificates may chain to
+  ClientTrustOptions trust = {};
+  bool operator==(const ServerTlsOptions&) const = default;
 };
 
 // An SSL_CTX for the registry's HTTPS: TLS 1.2 and 1.3 with a modern cipher list, no session
-// tickets, a client certificate asked for with an empty CA list (or Go clients hold theirs back)
-// and never refused in the handshake: PeerIdentity() says what came of it. Safe for several
-// threads.
+// tickets, and a client certificate asked for, unless that is off, with an empty CA list (or Go
+// clients hold theirs back). Except where it is to be strict the handshake refuses none:
+// PeerIdentity() says what came of it. Safe for several threads.
 class ServerTlsContext {
  public:
   // kInvalidArgument names what is wrong with the certificate, the key or the authorities.
@@ -34,16 +35,23 @@ class ServerTlsContext {
   ServerTlsContext& operator=(const ServerTlsContext&) = delete;
 
   ssl_ctx_st* native() const { return context_; }
+  const ClientTrust& trust() const { return trust_; }
+
+  // After the handshake of a connection, of this context or of an earlier one: who its peer is, by
+  // what is trusted here. Of no name if no certificate came and none need come.
+  // kCertificateInvalid: "No required SSL certificate was sent", or as ClientTrust::Judge() says.
+  Result<CertificateIdentity> PeerIdentity(ssl_st* connection,
+                                           std::chrono::system_clock::time_point now) const;
 
  private:
-  explicit ServerTlsContext(ssl_ctx_st* context) : context_(context) {}
+  ServerTlsContext(ssl_ctx_st* context, ClientTrust trust)
+      : context_(context), trust_(std::move(trust)) {}
   ssl_ctx_st* context_;
+  const ClientTrust trust_;  // the handshakes of context_ use it
 };
 
-// After the handshake of a ServerTlsContext's connection: who the peer is. kCertificateInvalid,
-// with "No required SSL certificate was sent" if none came, else with the reason (expired, unknown
-// authority, wrong role or usage, not of the fleet).
-Result<CertificateIdentity> PeerIdentity(ssl_st* connection);
+// Why a handshake refused the certificate that the client sent; empty if it did not.
+std::string HandshakeRefusal(ssl_st* connection);
 
 // The chain that the TLS server at `address` ("host:port") shows, leaf first, as PEM, unverified,
 // for the one who then compares a fingerprint. kUnavailable names the address and the cause. Blocks

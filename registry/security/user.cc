@@ -17,7 +17,10 @@ Result<void> CheckMayEnter(const User& user, std::string_view certificate,
                                                FormatTime(*user.expires) +
                                                "; an administrator can prolong it"};
   }
-  const auto matches = [&](const std::string& glob) { return MatchesName(glob, certificate); };
+  const auto matches = [&](const std::string& glob) {
+    return glob.starts_with(kForeign) == certificate.starts_with(kForeign) &&
+           MatchesName(glob, certificate);
+  };
   if (user.only_from.empty() || std::ranges::any_of(user.only_from, matches)) return {};
   const std::string shown =
       certificate.empty() ? "none came" : "this one is '" + std::string(certificate) + "'";

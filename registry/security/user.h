@@ -19,6 +19,7 @@ struct User {
   bool disabled = false;
   std::optional<std::chrono::system_clock::time_point> expires = std::nullopt;
   std::vector<std::string> only_from = {};  // globs of certificates' names; empty: any
+  // Those that begin with kForeign stand for what other authorities name, the others for the fleet.
 };
 
 // Whether who knows the user's password may come in by it, with a certificate of that name (empty:

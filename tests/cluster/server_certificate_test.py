@@ -78,7 +78,7 @@ def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
         assert member.metric("outport_server_certificate_kept") == 1
         assert client_of(site, member).get("/v2/").status == 200
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
-        assert "the server certificate stays as it was" in member.log_text()
+        assert "the server certificate and whom it trusts stay as they were" in member.log_text()
     site.live.point_to(*other)
     for member in site.members():
         wait_for("the mend", lambda: not warnings_of(member))  # noqa: B023

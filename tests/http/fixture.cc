@@ -51,7 +51,7 @@ TestServer::TestServer(HttpLimits limits, std::function<Result<void>()> standing
   const TestFleet& fleet = TestFleet::Get();
   auto tls = *ServerTlsContext::Create(
       {fleet.server.chain + fleet.authority.root.certificate, fleet.server.key,
-       fleet.authority.root.certificate + fleet.authority.issuing.certificate});
+       {.fleet = fleet.authority.root.certificate + fleet.authority.issuing.certificate}});
   server_ = std::make_unique<RegistryServer>(
       RegistryServer::Options{.listen = "127.0.0.1:0", .limits = limits},
       RegistryServer::Parts{.executor = context_.get_executor(),

@@ -19,6 +19,8 @@ TEST(RegistryConfig, SaysNothingByItself) {
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->listen, "0.0.0.0:5000");
   EXPECT_EQ(config->plain_listen, "");
+  EXPECT_EQ(config->client_auth, ClientAuth::kRequire);
+  EXPECT_EQ(config->Files("/d/pki").client_authorities, "");
   EXPECT_EQ(config->Files("/d/pki").certificate, "/d/pki/server.crt");
   EXPECT_EQ(config->Files("/d/pki").key, "/d/pki/server.key");
 }
@@ -26,7 +28,8 @@ TEST(RegistryConfig, SaysNothingByItself) {
 TEST(RegistryConfig, ReadsEveryKey) {
   const auto config = Read(
       "listen: \"0.0.0.0:443\", certificate: /t/fullchain.pem, key: /t/privkey.pem, "
-      "plain_listen: \"0.0.0.0:80\", acme_webroot: /w, redirect_port: 8443");
+      "plain_listen: \"0.0.0.0:80\", acme_webroot: /w, redirect_port: 8443, "
+      "client_auth: optional, client_authorities: /t/ca.pem, client_crls: /t/crl.pem");
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->listen, "0.0.0.0:443");
   EXPECT_EQ(config->Files("/d/pki").certificate, "/t/fullchain.pem");
@@ -34,6 +37,9 @@ TEST(RegistryConfig, ReadsEveryKey) {
   EXPECT_EQ(config->plain_listen, "0.0.0.0:80");
   EXPECT_EQ(config->acme_webroot, "/w");
   EXPECT_EQ(config->redirect_port, 8443);
+  EXPECT_EQ(config->client_auth, ClientAuth::kOptional);
+  EXPECT_EQ(config->Files("/d/pki").client_authorities, "/t/ca.pem");
+  EXPECT_EQ(config->Files("/d/pki").client_crls, "/t/crl.pem");
 }
 
 TEST(RegistryConfig, I12SaysWhatIsWrong) {
@@ -45,6 +51,10 @@ TEST(RegistryConfig, I12SaysWhatIsWrong) {
       {"certificate: /t/c.pem", "registry.certificate and registry.key name a pair"},
       {"key: /t/k.pem", "registry.certificate and registry.key name a pair"},
       {"certificate: c.pem, key: /t/k.pem", "'registry.certificate': must be an absolute path"},
+      {"client_auth: maybe", "'maybe' must be require, strict, optional or off"},
+      {"client_auth: \"off\", client_authorities: /t/ca.pem", "means nothing while"},
+      {"client_crls: /t/crl.pem", "needs registry.client_authorities"},
+      {"client_authorities: ca.pem", "'registry.client_authorities': must be an absolute path"},
       {"acme_webroot: /w", "needs registry.plain_listen"},
       {"redirect_port: 443", "needs registry.plain_listen"},
       {"plain_listen: \"0.0.0.0:5000\"", "is taken by 'registry.listen'"},

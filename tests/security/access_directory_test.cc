@@ -134,7 +134,7 @@ TEST(User, MayEnterWhileItIsNeitherDisabledNorExpired) {
 
 TEST(User, BoundToNamesEntersWithThoseAlone) {
   const auto now = system_clock::now();
-  const User user{.name = "ci", .password_hash = "", .only_from = {"ci-*", "build"}};
+  User user{.name = "ci", .password_hash = "", .only_from = {"ci-*", "build"}};
   EXPECT_TRUE(CheckMayEnter(user, "ci-1", now).has_value());
   EXPECT_TRUE(CheckMayEnter(user, "build", now).has_value());
   const auto other = CheckMayEnter(user, "laptop", now);
@@ -144,6 +144,12 @@ TEST(User, BoundToNamesEntersWithThoseAlone) {
             "user 'ci' may come in only with a client certificate named 'ci-*', 'build'; this one "
             "is 'laptop'");
   EXPECT_FALSE(CheckMayEnter(user, "", now).has_value());
+  user.only_from.assign({"*"});
+  EXPECT_TRUE(CheckMayEnter(user, "laptop", now).has_value());
+  EXPECT_FALSE(CheckMayEnter(user, "foreign:laptop", now).has_value());
+  user.only_from.assign({"foreign:lap*"});
+  EXPECT_TRUE(CheckMayEnter(user, "foreign:laptop", now).has_value());
+  EXPECT_FALSE(CheckMayEnter(user, "laptop", now).has_value());
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class ServedCertificateTest : public testing::Test {
     WriteFile(files_.certificate, pair.chain);
     WriteFile(files_.key, pair.key);
   }
-  ServerTlsOptions Trust() const { return {.client_authorities = Fleet().root.certificate}; }
+  ServerTlsOptions Trust() const { return {.trust = {.fleet = Fleet().root.certificate}}; }
   // Whether the two looks after which it is believed changed nothing, and warned of `reason`.
   void ExpectKept(const std::string& reason) {
     const auto shown = served_->tls();

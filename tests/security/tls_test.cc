@@ -16,6 +16,8 @@ namespace {
 
 using std::chrono::hours;
 
+std::chrono::system_clock::time_point Now() { return std::chrono::system_clock::now(); }
+
 struct Holder {
   std::string chain;  // leaf and issuing CA
   std::string key;
@@ -35,9 +37,10 @@ struct Fleet {
                                       .host_names = {"localhost"},
                                       .server = true,
                                       .client = false});
-  std::shared_ptr<ServerTlsContext> Context() const {
-    return *ServerTlsContext::Create({server.chain + authority.root.certificate, server.key,
-                                      authority.root.certificate + authority.issuing.certificate});
+  std::shared_ptr<ServerTlsContext> Context(ClientAuth auth = ClientAuth::kRequire) const {
+    const std::string own = authority.root.certificate + authority.issuing.certificate;
+    return *ServerTlsContext::Create(
+        {server.chain + authority.root.certificate, server.key, {.auth = auth, .fleet = own}});
   }
 };
 
@@ -109,7 +112,7 @@ TEST_P(TlsVersions, AClientOfTheFleetIsKnownByName) {
   const auto context = fleet.Context();
   Handshake handshake(*context, &desktop, GetParam());
   ASSERT_TRUE(handshake.Run());
-  const auto identity = PeerIdentity(handshake.server());
+  const auto identity = context->PeerIdentity(handshake.server(), Now());
   ASSERT_TRUE(identity.has_value()) << identity.error().message;
   EXPECT_EQ(identity->name, "desktop");
   EXPECT_EQ(identity->role, Role::kClient);
@@ -148,17 +151,55 @@ TEST_P(TlsVersions, I6OtherCertificatesAreRefusedWithTheirReason) {
   for (const Refusal& c : kCases) {
     SCOPED_TRACE(c.what);
     const auto context = fleet.Context();
-    const auto clock = std::chrono::system_clock::now() + c.clock;
-    X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(context->native()),
-                               std::chrono::system_clock::to_time_t(clock));
     Handshake handshake(*context, c.client, GetParam());
     ASSERT_TRUE(handshake.Run()) << "the refusal belongs into the answer, not the handshake";
     EXPECT_EQ(handshake.Exchange(), "x");
-    const auto identity = PeerIdentity(handshake.server());
+    const auto identity = context->PeerIdentity(handshake.server(), Now() + c.clock);
     ASSERT_FALSE(identity.has_value());
     EXPECT_EQ(identity.error().code, ErrorCode::kCertificateInvalid);
     EXPECT_NE(identity.error().message.find(c.reason), std::string::npos)
         << identity.error().message;
+  }
+}
+
+struct Mode {
+  const char* what;
+  ClientAuth auth;
+  bool handshake_without, handshake_foreign;  // whether it goes through
+  bool without, foreign, own;                 // whether the client is let in
+};
+constexpr Mode kModes[] = {
+    {"require", ClientAuth::kRequire, true, true, false, false, true},
+    {"strict", ClientAuth::kStrict, false, false, false, false, true},
+    {"optional", ClientAuth::kOptional, true, true, true, false, true},
+    {"off", ClientAuth::kOff, true, true, true, true, true},
+};
+
+TEST_P(TlsVersions, I6EachModeAsksForItsCertificates) {
+  const Fleet& fleet = TestFleet();
+  const Holder own = IssueTo(fleet.authority, {.name = "desktop"});
+  const Holder foreign = IssueTo(*pki::CreateAuthority("outport"), {.name = "desktop"});
+  for (const Mode& mode : kModes) {
+    const auto context = fleet.Context(mode.auth);
+    struct {
+      const char* what;
+      const Holder* client;
+      bool handshake, let_in;
+    } const kCases[] = {{"none", nullptr, mode.handshake_without, mode.without},
+                        {"foreign", &foreign, mode.handshake_foreign, mode.foreign},
+                        {"own", &own, true, mode.own}};
+    for (const auto& c : kCases) {
+      SCOPED_TRACE(std::string(mode.what) + ", " + c.what);
+      Handshake handshake(*context, c.client, GetParam());
+      ASSERT_EQ(handshake.Run(), c.handshake);
+      EXPECT_EQ(HandshakeRefusal(handshake.server()).contains("unknown authority"),
+                !c.handshake && c.client != nullptr);
+      if (!c.handshake) continue;
+      const auto identity = context->PeerIdentity(handshake.server(), Now());
+      EXPECT_EQ(identity.has_value(), c.let_in);
+      const bool named = c.let_in && c.client != nullptr && mode.auth != ClientAuth::kOff;
+      if (c.let_in) EXPECT_EQ(identity->name, named ? "desktop" : "");
+    }
   }
 }
 
@@ -183,14 +224,16 @@ TEST(ServerTlsContext, NamesWhatIsWrong) {
     const auto context = ServerTlsContext::Create(options);
     return context.has_value() ? std::string() : context.error().message;
   };
-  EXPECT_EQ(why({fleet.server.chain, fleet.server.key, root}), "");
-  EXPECT_NE(why({"", fleet.server.key, root}).find("no certificate"), std::string::npos);
-  EXPECT_NE(why({fleet.server.chain, "", root}).find("private key"), std::string::npos);
-  EXPECT_NE(why({fleet.server.chain, pki::CreatePrivateKey(), root}).find("does not belong"),
-            std::string::npos);
-  EXPECT_NE(why({fleet.server.chain, fleet.server.key, ""}).find("authorities"), std::string::npos);
-  EXPECT_NE(why({fleet.server.chain, fleet.server.key, fleet.server.chain}).find("no CA"),
-            std::string::npos);
+  EXPECT_EQ(why({fleet.server.chain, fleet.server.key, {.fleet = root}}), "");
+  EXPECT_NE(why({"", fleet.server.key, {.fleet = root}}).find("no certificate"), std::string::npos);
+  EXPECT_NE(why({fleet.server.chain, "", {.fleet = root}}).find("private key"), std::string::npos);
+  EXPECT_NE(
+      why({fleet.server.chain, pki::CreatePrivateKey(), {.fleet = root}}).find("does not belong"),
+      std::string::npos);
+  EXPECT_NE(why({fleet.server.chain, fleet.server.key, {}}).find("authorities"), std::string::npos);
+  EXPECT_NE(
+      why({fleet.server.chain, fleet.server.key, {.fleet = fleet.server.chain}}).find("no CA"),
+      std::string::npos);
 }
 
 // A TCP server on loopback that does one TLS handshake, or only accepts.

@@ -17,18 +17,39 @@ class PublicAuthority:
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
             "-keyout", self.key, "-out", self.certificate, "-days", "60", "-subj", "/CN=Public")
 
-    def issue(self, name, subject_alternative_names, days=30):
-        """(certificate, key): files of a server's certificate."""
+    def issue(self, name, subject_alternative_names, days=30, usage="serverAuth"):
+        """(certificate, key): files of a server's certificate, or with another usage a client's."""
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName={subject_alternative_names}\n"
-                              "extendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
+                              f"extendedKeyUsage={usage}\nbasicConstraints=CA:FALSE\n")
         run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
             "-keyout", key, "-out", request, "-subj", f"/CN={name}")
         run("openssl", "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
             "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out", certificate)
         key.chmod(0o600)
         return certificate, key
+
+    def issue_client(self, name):
+        """A folder as docker's certs.d wants it, without ca.crt."""
+        certificate, key = self.issue(name, f"DNS:{name}", usage="clientAuth")
+        folder = self.folder / f"{name}.d"
+        folder.mkdir()
+        certificate.rename(folder / "client.cert")
+        key.rename(folder / "client.key")
+        return folder
+
+    def write_list(self, path, *revoked, days=1):
+        """A revocation list (PEM) of these certificates, taking the place of what is there."""
+        index, config = self.folder / "index.txt", self.folder / "ca.cnf"
+        index.write_text("")
+        config.write_text(f"[ca]\ndefault_ca=own\n[own]\ndatabase={index}\ndefault_md=sha256\n")
+        own = ["-config", config, "-cert", self.certificate, "-keyfile", self.key]
+        for certificate in revoked:
+            run("openssl", "ca", "-batch", *own, "-revoke", certificate)
+        new = path.with_suffix(".new")
+        run("openssl", "ca", "-batch", *own, "-gencrl", "-crlsec", str(int(days * 86400)), "-out", new)
+        new.replace(path)
 
 
 def shown_certificate(host, port):

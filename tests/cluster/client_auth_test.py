@@ -1,0 +1,119 @@
+"""What a registry asks of its clients' certificates, each mode of it, and authorities of others."""
+
+import json
+import shutil
+import ssl
+
+import pytest
+
+from client import RegistryClient
+from fleet import PASSWORD
+from processes import wait_for
+from public_authority import PublicAuthority
+
+
+class Bare(RegistryClient):
+    """Shows no certificate."""
+
+    def connect(self, with_certificate=True):
+        return super().connect(with_certificate=False)
+
+
+@pytest.fixture(name="site")
+def make_site(new_fleet, tmp_path):
+    """A fleet, and clients whose certificates another authority issued."""
+    fleet = new_fleet("eu-west")
+    fleet.others = PublicAuthority(tmp_path / "others")
+    fleet.node = fleet.nodes["eu-west"]
+    return fleet
+
+
+def client_of(site, name, user="demo", kind=RegistryClient):
+    """One with a certificate of the other authority, of that common name."""
+    folder = site.others.folder / f"{name}.d"
+    if not folder.exists():
+        site.others.issue_client(name)
+        shutil.copy(site.certificates / "ca.crt", folder)
+    return kind(site.host, site.node.registry_port, folder, user, PASSWORD)
+
+
+def bare(site, user="demo"):
+    return Bare(site.host, site.node.registry_port, site.certificates, user, PASSWORD)
+
+
+def warnings_of(member):
+    return json.loads(member.operations("/readyz")[1])["warnings"]
+
+
+def test_i6_strict_refuses_in_the_handshake(site):
+    site.node.set_registry(client_auth="strict")
+    assert site.node.client().get("/v2/").status == 200
+    for client in (bare(site), client_of(site, "build-1")):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            client.get("/v2/")
+    wait_for("the reason in the log", lambda: "refused in the handshake" in site.node.log_text())
+    assert "unknown authority" in site.node.log_text()
+
+
+def test_i6_optional_takes_none_and_refuses_a_bad_one(site):
+    site.control("user", "add", "bound", "--allow", "pull", "--only-from", "desk*",
+                 stdin=PASSWORD + "\n")
+    site.node.set_registry(client_auth="optional")
+    assert site.node.client("bound").get("/v2/").status == 200
+    assert bare(site).get("/v2/").status == 200
+    refused = bare(site, "bound").get("/v2/")
+    assert (refused.status, refused.code()) == (403, "DENIED")
+    assert "none came" in refused.message()
+    assert bare(site, user=None).get("/v2/").status == 401
+    bad = client_of(site, "build-1").get("/v2/")
+    assert bad.status == 400 and "unknown authority" in bad.message()
+
+
+def test_i6_off_asks_for_no_certificate(site):
+    site.node.set_registry(client_auth="off")
+    assert bare(site).get("/v2/").status == 200
+    assert bare(site, user=None).get("/v2/").status == 401
+    assert client_of(site, "build-1").get("/v2/").status == 200, "what is not asked for is no reason"
+
+
+def test_i6_another_authoritys_clients_come_in_until_its_list_names_them(site, tmp_path):
+    crl = tmp_path / "crl.pem"
+    site.others.write_list(crl)
+    site.control("user", "add", "build", "--allow", "pull", "--only-from", "foreign:build-*",
+                 stdin=PASSWORD + "\n")
+    site.node.set_registry(client_authorities=site.others.certificate, client_crls=crl)
+    first, second = client_of(site, "build-1", "build"), client_of(site, "build-2", "build")
+    other = client_of(site, "laptop", "build").get("/v2/")
+    assert other.status == 403 and "this one is 'foreign:laptop'" in other.message()
+    connection = first.connect()
+    connection.request("GET", "/v2/", headers=first.headers())
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.read() is not None
+    site.others.write_list(crl, site.others.folder / "build-1.d" / "client.cert")
+    connection.sock.settimeout(30)
+    assert connection.sock.recv(1) == b"", "the open connection is cut"
+    refused = first.get("/v2/")
+    assert refused.status == 400 and "revoked by its authority" in refused.message()
+    assert second.get("/v2/").status == 200
+    assert site.node.client().get("/v2/").status == 200, "the fleet's own have no list"
+
+
+def test_i12_an_outdated_or_broken_list_is_told(site, tmp_path):
+    crl = tmp_path / "crl.pem"
+    site.others.write_list(crl)
+    site.node.set_registry(client_authorities=site.others.certificate, client_crls=crl)
+    client = client_of(site, "build-1")
+    assert client.get("/v2/").status == 200 and warnings_of(site.node) == []
+    good = crl.read_text()
+    crl.write_text(good[:100])
+    warned = wait_for("a warning", lambda: warnings_of(site.node))
+    assert "registry.client_crls: there is no revocation list in the PEM text" in warned[0]
+    assert client.get("/v2/").status == 200, "the list that was good still counts"
+    site.others.write_list(crl, days=1 / 86400)
+    warned = wait_for("the list to be out of date", lambda: [
+        text for text in warnings_of(site.node) if "out of date" in text])
+    refused = client.get("/v2/")
+    assert refused.status == 400 and "the revocation list of its authority" in refused.message()
+    crl.write_text(good)
+    wait_for("the mend", lambda: client.get("/v2/").status == 200)
+    assert warnings_of(site.node) == []
