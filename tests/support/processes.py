@@ -46,7 +46,8 @@ def run(*command, prefix=(), stdin=None, check=True, seconds=120, env=None, cwd=
     """Runs a command to its end; with `check`, a failure shows what it said."""
     words = [str(word) for word in (*prefix, *command)]
     done = subprocess.run(
-        words, input=stdin, capture_output=True, text=True, timeout=seconds * PATIENCE, cwd=cwd,
+        words, input=stdin, capture_output=True, text=True, errors="replace",
+        timeout=seconds * PATIENCE, cwd=cwd,
         env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL if stdin is None else None)
     if check and done.returncode != 0:
         raise AssertionError(

@@ -1,0 +1,74 @@
+"""The TLS of every port that a fleet opens to others, as openssl s_client sees it."""
+
+import re
+
+import pytest
+
+from processes import run
+
+PORTS = ("store", "node", "fleet")
+FORWARD_SECRET = re.compile(r"(ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA\d+|CHACHA20-POLY1305))$")
+
+
+@pytest.fixture(name="scan", scope="module")
+def make_scan(fleet):
+    ports = {"store": fleet.store.registry_port, "fleet": fleet.fleet_port,
+             "node": fleet.nodes["eu-west"].registry_port}
+    profile = {"fleet": ("admin.crt", "admin.key", fleet.admin),
+               "store": ("client.cert", "client.key", fleet.certificates),
+               "node": ("client.cert", "client.key", fleet.certificates)}
+
+    def connect(port, *words, stdin="Q\n"):
+        certificate, key, folder = profile[port]
+        alpn = ["-alpn", "h2"] if port == "fleet" else []
+        done = run("openssl", "s_client", "-connect", f"127.0.0.1:{ports[port]}", "-cert",
+                   folder / certificate, "-key", folder / key, "-CAfile", folder / "ca.crt", *alpn, *words,
+                   stdin=stdin, check=False)
+        return done.stdout + done.stderr
+
+    return connect
+
+
+def cipher_of(told):
+    """What was agreed on; '' if nothing was."""
+    found = re.search(r"^(?:New|Reused), \S+, Cipher is (\S+)$", told, re.M)
+    assert found, told
+    return "" if found.group(1) == "(NONE)" else found.group(1)
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_tls_1_2_and_1_3_alone(scan, port):
+    for version in ("-tls1_2", "-tls1_3"):
+        told = scan(port, version)
+        assert cipher_of(told) and "Verification: OK" in told, told
+    for version in ("-tls1", "-tls1_1"):
+        # Without it openssl itself refuses to offer them.
+        assert cipher_of(scan(port, version, "-cipher", "ALL:@SECLEVEL=0")) == "", version
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_only_ciphers_with_forward_secrecy_and_authentication(scan, port):
+    listed = run("openssl", "ciphers", "-s", "-tls1_2", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").stdout
+    ciphers = listed.strip().split(":")
+    assert len(ciphers) > 50
+    agreed = {cipher for cipher in ciphers
+              if cipher_of(scan(port, "-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0"))}
+    assert agreed, "there is no TLS 1.2 at all"
+    assert [cipher for cipher in agreed if not FORWARD_SECRET.match(cipher)] == []
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_no_renegotiation_and_no_compression(scan, port):
+    told = scan(port, "-tls1_2", stdin="R\nQ\n")
+    assert "RENEGOTIATING" in told
+    assert "no renegotiation" in told or "write:errno" in told or "unexpected eof" in told, told
+    assert "Compression: NONE" in told
+
+
+@pytest.mark.parametrize("port", ("store", "node"))
+@pytest.mark.parametrize("version", ("-tls1_2", "-tls1_3"))
+def test_i6_no_session_is_resumed(scan, port, version):
+    """So that none can outlive the revocation of its certificate."""
+    told = scan(port, version, "-reconnect")
+    assert "Reused" not in told and "TLS session ticket:" not in told, told
+    assert len(re.findall(r"^New, ", told, re.M)) >= 1
