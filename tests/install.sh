@@ -12,7 +12,7 @@ readonly BUILD=(
 )
 readonly TEST=(
   skopeo podman buildah docker.io containerd umoci busybox-static apache2-utils jq curl iproute2 procps util-linux
-  pebble certbot
+  pebble certbot systemd strace
   python3 python3-pytest
 )
 
