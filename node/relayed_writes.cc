@@ -22,7 +22,7 @@ prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
 v1::Sender SenderOf(const Caller& caller) {
   v1::Sender sender;
   sender.set_user(caller.user);
-  sender.set_password(caller.password);
+  sender.set_password(std::string(caller.password));
   sender.set_certificate(caller.certificate);
   sender.set_address(caller.address);
   return sender;

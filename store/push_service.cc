@@ -91,7 +91,7 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
   }
   CO_TRY(NodePlaces::Place place, places.Take(node.name));
   Result<RepositoryName> repository = RepositoryName::Parse(repository_text);
-  Result<Rights> rights = co_await RightsOf(sender);
+  Result<Rights> rights = co_await RightsOf(node.name, sender);
   Result<void> allowed;
   if (!rights.has_value()) {
     allowed = rights.error();
@@ -118,14 +118,15 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                      std::move(place)};
 }
 
-net::awaitable<Result<Rights>> PushService::RightsOf(const v1::Sender& sender) {
+net::awaitable<Result<Rights>> PushService::RightsOf(const std::string& node,
+                                                     const v1::Sender& sender) {
   if (sender.password().empty()) {
     co_return Error{ErrorCode::kUnauthorized,
                     "to write through a node a user and a password are needed: the store takes no "
                     "node's word for a certificate"};
   }
-  CO_TRY(const auto user,
-         co_await parts_.authenticator.Authenticate(sender.user(), sender.password()));
+  CO_TRY(const auto user, co_await parts_.authenticator.Authenticate("node " + node, sender.user(),
+                                                                     sender.password()));
   CO_TRY_VOID(CheckMayEnter(*user, sender.certificate(), parts_.clock.Wall()));
   co_return parts_.directory.RightsOf(user, {});
 }

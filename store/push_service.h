@@ -84,7 +84,9 @@ class PushService final : public v1::Push::CallbackService {
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodePlaces& places);
-  net::awaitable<Result<Rights>> RightsOf(const v1::Sender& sender);
+  // What the sender may do. Wrong passwords are counted by the node: its word for an address is
+  // none, and it has refused them itself before.
+  net::awaitable<Result<Rights>> RightsOf(const std::string& node, const v1::Sender& sender);
   net::awaitable<Result<v1::PutManifestResponse>> Put(const Context& context,
                                                       const v1::PutManifestRequest& request);
   net::awaitable<Result<v1::DeleteResponse>> Delete(const Context& context,

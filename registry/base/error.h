@@ -68,6 +68,7 @@ struct Error {
   // What was refused, one entry of the error list each (the digests of missing blobs); may be
   // empty.
   std::vector<std::string> items = {};
+  int retry_after_seconds = 0;  // 0: as the code's traits say
 
   // "opening the blob: no such file": the same error, said from one level up.
   Error Within(std::string_view operation) &&;

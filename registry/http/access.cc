@@ -21,15 +21,17 @@ std::string Sender::Name() const {
   return {};
 }
 
-net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, const RequestHead& head) {
-  if (NamesNobody(head.authorization)) {
+net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::string origin,
+                                     const RequestHead& head) {
+  const std::string_view authorization = head.authorization.text();
+  if (NamesNobody(authorization)) {
     Rights rights = gate.directory.RightsOf(nullptr, certificate);
     if (rights.sources().empty()) co_return NotLoggedIn();
-    co_return Sender{nullptr, {}, std::move(rights)};
+    co_return Sender{nullptr, Secret(), std::move(rights)};
   }
-  CO_TRY(Credentials credentials, ParseBasicAuthorization(head.authorization));
-  CO_TRY(auto user, co_await gate.authenticator.Authenticate(std::move(credentials.name),
-                                                             credentials.password));
+  CO_TRY(Credentials credentials, ParseBasicAuthorization(authorization));
+  CO_TRY(auto user, co_await gate.authenticator.Authenticate(std::move(origin), credentials.name,
+                                                             credentials.password.text()));
   CO_TRY_VOID(CheckMayEnter(*user, certificate, gate.clock.Wall()));
   Rights rights = gate.directory.RightsOf(user, certificate);
   co_return Sender{std::move(user), std::move(credentials.password), std::move(rights)};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "registry/base/clock.h"
+#include "registry/base/secret.h"
 #include "registry/http/request_head.h"
 #include "registry/http/route.h"
 #include "registry/security/access_directory.h"
@@ -15,7 +16,7 @@ namespace outport::http {
 // Who sends a request, and what it may do.
 struct Sender {
   std::shared_ptr<const User> user;  // nullptr: no password came; shared with the directory
-  std::string password;              // that proved it
+  Secret password;                   // that proved it
   Rights rights;
 
   // Names the sender in logs and to the store: the user, "certificate:NAME" where that alone gives
@@ -32,9 +33,10 @@ struct Gate {
 
 // Without an Authorization field (or with one that names no user): what the certificate's name and
 // anybody are granted; kUnauthorized if that is nothing. Else the user's name and password are
-// checked: kUnauthorized, kDenied, as Authenticator and CheckMayEnter say. `certificate`: the name
-// in the client's.
-net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, const RequestHead& head);
+// checked: kUnauthorized, kTooManyRequests, kDenied, as Authenticator and CheckMayEnter say.
+// `certificate`: the name in the client's. `origin`: what its attempts are counted by.
+net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::string origin,
+                                     const RequestHead& head);
 
 // Whether who was let in may stay: its user is as it was then, and may still enter.
 Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate);

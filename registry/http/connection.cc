@@ -25,7 +25,9 @@ Error UriTooLong(size_t limit) {
 
 }  // namespace
 
+// What is dropped may hold a password.
 void Connection::Drop(size_t size) {
+  ::explicit_bzero(input_.data() + begin_, size);
   begin_ += size;
   if (begin_ < input_.size()) return;
   input_.clear();

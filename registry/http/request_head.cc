@@ -191,7 +191,9 @@ Result<RequestHead> ParseRequestHead(std::string_view text) {
   TRY_VOID(CheckHost(fields, head));
   TRY_VOID(ReadFraming(fields, head));
   TRY(head.host, Single(fields, field::host));
-  TRY(head.authorization, Single(fields, field::authorization));
+  TRY(std::string authorization, Single(fields, field::authorization));
+  head.authorization = Secret(authorization);
+  Wipe(authorization);
   TRY(head.content_type, Single(fields, field::content_type));
   TRY(head.content_range, Single(fields, field::content_range));
   TRY(head.range, Single(fields, field::range));

@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "registry/base/result.h"
+#include "registry/base/secret.h"
 
 namespace outport::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOther };
 std::string_view ToString(Method method);  // "GET"; "OTHER" for what the registry does not know
 
-// What the registry reads of a request's header (RFC 9110, 9112). A value; the strings are copies.
+// What the registry reads of a request's header (RFC 9110, 9112). The strings are copies.
 struct RequestHead {
   Method method = Method::kOther;
   std::string target;       // as sent: path and query, still percent-encoded
@@ -26,7 +27,7 @@ struct RequestHead {
   bool expects_continue = false;
 
   std::string host;  // as sent; empty where HTTP/1.0 sent none
-  std::string authorization;
+  Secret authorization;
   std::string content_type;
   std::string content_range;
   std::string range;

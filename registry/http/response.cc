@@ -181,9 +181,9 @@ net::awaitable<Result<void>> Response::SendBlob(BlobBody& blob, std::optional<By
 
 net::awaitable<Result<void>> Response::SendError(const Error& error, std::string_view request_id) {
   const ErrorTraits& traits = TraitsOf(error.code);
-  if (traits.retry_after_seconds > 0) {
-    Set("Retry-After", std::to_string(traits.retry_after_seconds));
-  }
+  const int wait =
+      error.retry_after_seconds > 0 ? error.retry_after_seconds : traits.retry_after_seconds;
+  if (wait > 0) Set("Retry-After", std::to_string(wait));
   const std::string text = FormatError(error, request_id);
   co_return co_await SendText(traits.http_status, "application/json", text);
 }

@@ -168,7 +168,8 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
     co_return good.error();
   }
   CO_TRY_VOID(shared_.standing());
-  CO_TRY(sender_, co_await Enter(shared_.gate, identity_->name, head));
+  CO_TRY(sender_,
+         co_await Enter(shared_.gate, identity_->name, lifeline_.peer().to_string(), head));
   if (sender_->user != nullptr) lifeline_.Recognise();
   exchange.user = sender_->Name();
   CO_TRY(const Route route, ParseRoute(head.target));
@@ -185,7 +186,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   CO_TRY_VOID(CheckAgain());
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
   const Caller caller{.user = exchange.user,
-                      .password = sender_->password,
+                      .password = sender_->password.text(),
                       .certificate = identity_->name,
                       .address = address_,
                       .request_id = exchange.id,

@@ -44,30 +44,11 @@ CredentialMark CredentialMarker::Mark(std::string_view name, std::string_view pa
 }
 
 bool CredentialCache::Contains(const CredentialMark& mark, std::chrono::nanoseconds now) {
-  const auto found = index_.find(mark);
-  if (found == index_.end()) return false;
-  if (found->second->until <= now) {
-    recent_.erase(found->second);
-    index_.erase(found);
-    return false;
-  }
-  recent_.splice(recent_.begin(), recent_, found->second);
-  return true;
-}
-
-void CredentialCache::Insert(const CredentialMark& mark, std::chrono::nanoseconds now) {
-  if (entries_ == 0) return;
-  if (const auto found = index_.find(mark); found != index_.end()) {
-    found->second->until = now + life_;
-    recent_.splice(recent_.begin(), recent_, found->second);
-    return;
-  }
-  if (index_.size() >= entries_) {
-    index_.erase(recent_.back().mark);
-    recent_.pop_back();
-  }
-  recent_.push_front({mark, now + life_});
-  index_.emplace(mark, recent_.begin());
+  const std::chrono::nanoseconds* end = ends_.Find(mark);
+  if (end == nullptr) return false;
+  if (*end > now) return true;
+  ends_.Erase(mark);
+  return false;
 }
 
 }  // namespace outport

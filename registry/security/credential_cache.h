@@ -3,9 +3,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <list>
-#include <map>
 #include <string_view>
+
+#include "registry/base/lru_map.h"
 
 namespace outport {
 
@@ -32,21 +32,17 @@ class CredentialMarker {
 // first. For one thread at a time.
 class CredentialCache {
  public:
-  CredentialCache(size_t entries, std::chrono::nanoseconds life) : entries_(entries), life_(life) {}
+  CredentialCache(size_t entries, std::chrono::nanoseconds life) : ends_(entries), life_(life) {}
 
   bool Contains(const CredentialMark& mark, std::chrono::nanoseconds now);
-  void Insert(const CredentialMark& mark, std::chrono::nanoseconds now);
-  size_t size() const { return index_.size(); }
+  void Insert(const CredentialMark& mark, std::chrono::nanoseconds now) {
+    ends_.At(mark) = now + life_;
+  }
+  size_t size() const { return ends_.size(); }
 
  private:
-  struct Entry {
-    CredentialMark mark;
-    std::chrono::nanoseconds until;
-  };
-  const size_t entries_;
+  LruMap<CredentialMark, std::chrono::nanoseconds> ends_;
   const std::chrono::nanoseconds life_;
-  std::list<Entry> recent_;  // most recently used first
-  std::map<CredentialMark, std::list<Entry>::iterator> index_;
 };
 
 }  // namespace outport

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "registry/base/bytes.h"
@@ -24,7 +25,8 @@ namespace net = boost::asio;
 // Who asks, for logs, audit and the store behind a node. Access was decided before.
 struct Caller {
   std::string user;
-  std::string password = {};  // carried to the store by a node's writes; never logged
+  // Carried to the store by a node's writes; never logged. Of a secret that outlives the request.
+  std::string_view password = {};
   std::string certificate;    // the name in the client certificate
   std::string address;
   std::string node = {};   // that relayed it, at the store

@@ -93,7 +93,7 @@ TEST(RequestHead, CarriesWhatTheRegistryReads) {
   ASSERT_TRUE(head.has_value()) << head.error().message;
   EXPECT_EQ(head->method, Method::kPatch);
   EXPECT_EQ(head->target, "/v2/a/blobs/uploads/1?x=%20");
-  EXPECT_EQ(head->authorization, "Basic YQ==");
+  EXPECT_EQ(head->authorization.text(), "Basic YQ==");
   EXPECT_EQ(head->content_type, "application/json; a=b");
   EXPECT_EQ(head->content_range, "0-4");
   EXPECT_EQ(head->content_length, 5u);

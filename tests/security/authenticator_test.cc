@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -47,7 +48,7 @@ class AuthenticatorTest : public testing::Test {
     std::vector<std::optional<Answer>> answers(passwords.size());
     for (size_t i = 0; i < passwords.size(); ++i) {
       auto ask = [this, &answers, i, password = passwords[i]]() -> net::awaitable<void> {
-        answers[i] = co_await authenticator_.Authenticate("ci", password);
+        answers[i] = co_await authenticator_.Authenticate("a", "ci", password);
         if (++answered_ == release_after_) release_.count_down();
       };
       net::co_spawn(context_, ask, [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); });
@@ -58,9 +59,10 @@ class AuthenticatorTest : public testing::Test {
     for (auto& answer : answers) result.push_back(*std::move(answer));
     return result;
   }
-  Answer Ask(const std::string& name, const std::string& password) {
-    auto answer =
-        net::co_spawn(context_, authenticator_.Authenticate(name, password), net::use_future);
+  Answer Ask(const std::string& name, const std::string& password,
+             const std::string& origin = "a") {
+    auto answer = net::co_spawn(context_, authenticator_.Authenticate(origin, name, password),
+                                net::use_future);
     context_.restart();
     context_.run();
     return answer.get();
@@ -84,7 +86,9 @@ class AuthenticatorTest : public testing::Test {
                                pool_,
                                clock_,
                                metrics_,
-                               {.cache_entries = 2, .cache_life = std::chrono::seconds(300)}};
+                               {.cache_entries = 2,
+                                .cache_life = std::chrono::seconds(300),
+                                .refusal_delay = std::chrono::milliseconds(1)}};
 };
 
 TEST_F(AuthenticatorTest, RightIsTheUserAndWrongIsUnauthorized) {
@@ -205,6 +209,58 @@ TEST_F(AuthenticatorTest, AnExceptionInAVerificationIsToldAtOnce) {
   EXPECT_TRUE(IsRight("right")) << "it leaves nothing behind";
 }
 
+TEST_F(AuthenticatorTest, I6GuessesFromOneAddressAreSlowedDown) {
+  int wrong = 0;
+  Answer answer = Ask("ci", "0");
+  for (; answer.error().code == ErrorCode::kUnauthorized && wrong < 100; ++wrong) {
+    answer = Ask(wrong % 2 == 0 ? "ci" : "nobody", std::to_string(wrong + 1));
+  }
+  EXPECT_EQ(wrong, 11) << "ten are free, and the next one begins the pause";
+  EXPECT_EQ(answer.error().code, ErrorCode::kTooManyRequests);
+  EXPECT_EQ(answer.error().retry_after_seconds, 1);
+  EXPECT_EQ(Verifications(), wrong) << "what is refused costs nothing";
+  EXPECT_EQ(Ask("ci", "right").error().code, ErrorCode::kTooManyRequests) << "nor is it tried";
+  EXPECT_TRUE(Ask("ci", "right", "elsewhere").has_value());
+  clock_.Advance(std::chrono::seconds(1));
+  EXPECT_TRUE(IsRight("right"));
+}
+
+TEST_F(AuthenticatorTest, WhoCameInStaysInWhateverItsNeighboursDo) {
+  EXPECT_TRUE(IsRight("right"));
+  for (int i = 0; i < 30; ++i) (void)Ask("nobody", std::to_string(i));
+  for (int i = 0; i < 40; ++i) (void)Ask("ci", std::to_string(i), "elsewhere");
+  clock_.Advance(std::chrono::seconds(301));  // what was verified is forgotten
+  for (int i = 0; i < 15; ++i) (void)Ask("nobody", "x" + std::to_string(i));
+  EXPECT_EQ(Ask("nobody", "y").error().code, ErrorCode::kTooManyRequests);
+  EXPECT_TRUE(IsRight("right"));
+}
+
+TEST_F(AuthenticatorTest, AFloodFromOneAddressHoldsUpNobodyElse) {
+  BlockingPool pool("bcrypt", 1, 1000);
+  Authenticator authenticator(users_, pool, clock_, metrics_, {});
+  std::latch blocked(1);
+  ASSERT_TRUE(pool.Post([&] { blocked.wait(); }));
+  std::vector<std::string> finished;
+  const auto ask = [&](std::string origin, std::string password) -> net::awaitable<void> {
+    const Answer answer = co_await authenticator.Authenticate(origin, "ci", password);
+    if (answer.has_value() || answer.error().code == ErrorCode::kUnauthorized) {
+      finished.push_back(origin);
+    }
+  };
+  const auto check = [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); };
+  for (int i = 0; i < 200; ++i) net::co_spawn(context_, ask("flood", std::to_string(i)), check);
+  net::co_spawn(context_, ask("other", "right"), check);
+  context_.restart();
+  context_.poll();  // all of them have asked
+  blocked.count_down();
+  context_.restart();
+  context_.run();
+  pool.Stop();
+  ASSERT_EQ(finished.size(), 33u) << "one address has 32 places";
+  EXPECT_TRUE(std::find(finished.begin(), finished.begin() + 3, "other") != finished.begin() + 3)
+      << "its turn is the second";
+}
+
 struct Header {
   std::string text;
   const char* name;  // nullptr: refused
@@ -240,7 +296,7 @@ TEST(BasicAuthorization, IsReadStrictly) {
       continue;
     }
     EXPECT_EQ(credentials->name, c.name);
-    EXPECT_EQ(credentials->password, c.password);
+    EXPECT_EQ(credentials->password.text(), c.password);
   }
 }
 

@@ -1,0 +1,106 @@
+// What the gate costs a request whose credentials were verified before: certificate, password,
+// user, grant. In a small fleet and in one of 10,000 users, 10,000 grants and 1,000 revoked
+// certificates.
+
+#include <benchmark/benchmark.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "registry/http/access.h"
+#include "registry/security/base64.h"
+#include "registry/security/password.h"
+
+namespace outport {
+namespace {
+
+constexpr int kGrantsOfOne = 100;  // the most that a user may have
+
+struct Fleet {
+  // A quarter of the grants are users' own, the rest those of groups and certificates.
+  Fleet(int users, int revoked) {
+    AccessDirectory::Contents contents;
+    const std::string hash = *HashPassword("secret", 4);
+    for (int i = 0; i < users; ++i) {
+      User user{.name = "user" + std::to_string(i), .password_hash = hash};
+      user.groups = {"group" + std::to_string(i)};
+      if (i % 4 == 0) user.grants = {GrantOf(i)};
+      if (i % 4 == 1)
+        contents.grants[{SubjectKind::kCertificate, "c" + std::to_string(i)}] = {GrantOf(i)};
+      if (i % 4 >= 2)
+        contents.grants[{SubjectKind::kGroup, "group" + std::to_string(i)}] = {GrantOf(i)};
+      contents.users.push_back(std::move(user));
+    }
+    User wide{.name = "wide", .password_hash = hash};
+    for (int i = 0; i < kGrantsOfOne; ++i) wide.grants.push_back(GrantOf(i));
+    contents.users.push_back(std::move(wide));
+    for (int i = 0; i < revoked; ++i) {
+      contents.revoked.insert({std::string(40, 'a'), "serial" + std::to_string(i)});
+    }
+    directory.ReplaceAll(std::move(contents));
+  }
+  static Grant GrantOf(int number) {
+    return *ParseGrant("pull:team" + std::to_string(number) + "/**");
+  }
+
+  net::io_context context;
+  AccessDirectory directory;
+  SystemClock clock;
+  Metrics metrics;
+  BlockingPool pool{"bcrypt", 1, 10};
+  Authenticator authenticator{directory, pool, clock, metrics, {}};
+};
+
+// All that a request meets before its handler.
+net::awaitable<void> Pass(Fleet& fleet, const http::RequestHead& head, const http::Route& route,
+                          bool& passed) {
+  CertificateIdentity certificate;
+  certificate.name = "laptop";
+  certificate.serial = "77";
+  certificate.issuer_key_id = std::string(40, 'a');
+  const http::Gate gate{fleet.directory, fleet.authenticator, fleet.clock};
+  if (fleet.directory.IsRevoked(certificate)) co_return;
+  const auto sender = co_await http::Enter(gate, certificate.name, "192.0.2.1", head);
+  if (!sender.has_value()) co_return;
+  if (!http::CheckMayStay(gate, *sender, certificate.name).has_value()) co_return;
+  passed = http::Authorize(sender->rights, route, head.method).has_value();
+}
+
+void Gate(benchmark::State& state, const std::string& user, int grant) {
+  Fleet fleet(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
+  http::RequestHead head;
+  head.method = http::Method::kGet;
+  head.authorization = Secret("Basic " + EncodeBase64(user + ":secret", Base64::kStandard));
+  const http::Route route =
+      *http::ParseRoute("/v2/team" + std::to_string(grant) + "/app/manifests/latest");
+  const auto pass = [&] {
+    bool passed = false;
+    net::co_spawn(fleet.context, Pass(fleet, head, route, passed), net::detached);
+    fleet.context.restart();
+    fleet.context.run();
+    if (!passed) std::abort();
+  };
+  pass();  // verified
+  for (auto _ : state) pass();
+}
+
+void OwnGrant(benchmark::State& state) { Gate(state, "user4", 4); }
+void GroupsGrant(benchmark::State& state) { Gate(state, "user6", 6); }
+void LastOf100Grants(benchmark::State& state) { Gate(state, "wide", kGrantsOfOne - 1); }
+
+void Sizes(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"users", "revoked"})->Args({10, 0})->Args({10'000, 1'000});
+  bench->Unit(benchmark::kMicrosecond);
+}
+BENCHMARK(OwnGrant)->Apply(Sizes);
+BENCHMARK(GroupsGrant)->Apply(Sizes);
+BENCHMARK(LastOf100Grants)->Apply(Sizes);
+
+}  // namespace
+}  // namespace outport
+
+BENCHMARK_MAIN();

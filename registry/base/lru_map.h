@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <map>
+#include <utility>
+
+namespace outport {
+
+// A map of at most `limit` entries; one more makes it forget the one that was touched longest ago.
+// For one thread at a time. REQUIRES: limit > 0.
+template <class Key, class Value>
+class LruMap {
+ public:
+  explicit LruMap(size_t limit) : limit_(limit) {}
+
+  // Touches it; nullptr if there is none. Good until the next call of another method.
+  Value* Find(const Key& key) {
+    const auto found = index_.find(key);
+    if (found == index_.end()) return nullptr;
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return &found->second->second;
+  }
+  // The entry, made if there is none, and touched.
+  Value& At(const Key& key) {
+    if (Value* value = Find(key)) return *value;
+    if (index_.size() >= limit_ && !recent_.empty()) {
+      index_.erase(recent_.back().first);
+      recent_.pop_back();
+    }
+    recent_.emplace_front(key, Value{});
+    index_.emplace(key, recent_.begin());
+    return recent_.front().second;
+  }
+  void Erase(const Key& key) {
+    const auto found = index_.find(key);
+    if (found == index_.end()) return;
+    recent_.erase(found->second);
+    index_.erase(found);
+  }
+  size_t size() const { return index_.size(); }
+
+ private:
+  using Entries = std::list<std::pair<Key, Value>>;
+  const size_t limit_;
+  Entries recent_;  // most recently touched first
+  std::map<Key, typename Entries::iterator> index_;
+};
+
+}  // namespace outport

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace outport {
+
+// Work that waits, in turn for each origin: one that has much to do does not make the others wait
+// longer than for one piece of its work. For one thread at a time.
+class FairQueue {
+ public:
+  using Work = std::move_only_function<void()>;
+  explicit FairQueue(size_t limit_of_one_origin) : limit_(limit_of_one_origin) {}
+
+  // Whether `origin` may add one more.
+  bool HasPlace(const std::string& origin) const {
+    const auto found = index_.find(origin);
+    return found == index_.end() || found->second->works.size() < limit_;
+  }
+  void Push(const std::string& origin, Work work) {
+    auto found = index_.find(origin);
+    if (found == index_.end()) {
+      lanes_.push_back({origin, {}});
+      found = index_.emplace(origin, std::prev(lanes_.end())).first;
+    }
+    found->second->works.push_back(std::move(work));
+  }
+  // The next one. REQUIRES: as many were pushed as are popped.
+  Work Pop() {
+    const auto lane = lanes_.begin();
+    Work work = std::move(lane->works.front());
+    lane->works.pop_front();
+    if (lane->works.empty()) {
+      index_.erase(lane->origin);
+      lanes_.erase(lane);
+    } else {
+      lanes_.splice(lanes_.end(), lanes_, lane);
+    }
+    return work;
+  }
+
+ private:
+  struct Lane {
+    std::string origin;
+    std::deque<Work> works;
+  };
+  const size_t limit_;
+  std::list<Lane> lanes_;  // in the order of their turns
+  std::map<std::string, std::list<Lane>::iterator> index_;
+};
+
+}  // namespace outport

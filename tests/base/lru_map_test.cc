@@ -1,0 +1,27 @@
+#include "registry/base/lru_map.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace outport {
+namespace {
+
+TEST(LruMap, ForgetsWhatWasTouchedLongestAgo) {
+  LruMap<std::string, int> map(2);
+  map.At("a") = 1;
+  map.At("b") = 2;
+  ASSERT_NE(map.Find("a"), nullptr);
+  map.At("c") = 3;
+  EXPECT_EQ(map.size(), 2u);
+  EXPECT_EQ(map.Find("b"), nullptr);
+  EXPECT_EQ(*map.Find("a"), 1);
+  EXPECT_EQ(map.At("c"), 3) << "there already";
+  map.Erase("a");
+  map.Erase("a");
+  EXPECT_EQ(map.Find("a"), nullptr);
+  EXPECT_EQ(map.size(), 1u);
+}
+
+}  // namespace
+}  // namespace outport
