@@ -5,10 +5,9 @@
 #include <benchmark/benchmark.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 
 #include "registry/http/access.h"
@@ -77,9 +76,12 @@ void Gate(benchmark::State& state, const std::string& user, int grant) {
   head.authorization = Secret("Basic " + EncodeBase64(user + ":secret", Base64::kStandard));
   const http::Route route =
       *http::ParseRoute("/v2/team" + std::to_string(grant) + "/app/manifests/latest");
+  const auto check = [](const std::exception_ptr& thrown) {
+    if (thrown != nullptr) std::abort();
+  };
   const auto pass = [&] {
     bool passed = false;
-    net::co_spawn(fleet.context, Pass(fleet, head, route, passed), net::detached);
+    net::co_spawn(fleet.context, Pass(fleet, head, route, passed), check);
     fleet.context.restart();
     fleet.context.run();
     if (!passed) std::abort();

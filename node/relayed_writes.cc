@@ -22,7 +22,7 @@ prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
 v1::Sender SenderOf(const Caller& caller) {
   v1::Sender sender;
   sender.set_user(caller.user);
-  sender.set_password(std::string(caller.password));
+  if (caller.password != nullptr) sender.set_password(std::string(caller.password->text()));
   sender.set_certificate(caller.certificate);
   sender.set_address(caller.address);
   return sender;

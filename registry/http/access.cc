@@ -27,14 +27,15 @@ net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::st
   if (NamesNobody(authorization)) {
     Rights rights = gate.directory.RightsOf(nullptr, certificate);
     if (rights.sources().empty()) co_return NotLoggedIn();
-    co_return Sender{nullptr, Secret(), std::move(rights)};
+    co_return Sender{nullptr, nullptr, std::move(rights)};
   }
   CO_TRY(Credentials credentials, ParseBasicAuthorization(authorization));
   CO_TRY(auto user, co_await gate.authenticator.Authenticate(std::move(origin), credentials.name,
                                                              credentials.password.text()));
   CO_TRY_VOID(CheckMayEnter(*user, certificate, gate.clock.Wall()));
   Rights rights = gate.directory.RightsOf(user, certificate);
-  co_return Sender{std::move(user), std::move(credentials.password), std::move(rights)};
+  auto password = std::make_shared<const Secret>(std::move(credentials.password));
+  co_return Sender{std::move(user), std::move(password), std::move(rights)};
 }
 
 Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate) {

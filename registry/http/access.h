@@ -15,8 +15,8 @@ namespace outport::http {
 
 // Who sends a request, and what it may do.
 struct Sender {
-  std::shared_ptr<const User> user;  // nullptr: no password came; shared with the directory
-  Secret password;                   // that proved it
+  std::shared_ptr<const User> user;        // nullptr: no password came; shared with the directory
+  std::shared_ptr<const Secret> password;  // that proved it; shared with the request
   Rights rights;
 
   // Names the sender in logs and to the store: the user, "certificate:NAME" where that alone gives

@@ -186,7 +186,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   CO_TRY_VOID(CheckAgain());
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
   const Caller caller{.user = exchange.user,
-                      .password = sender_->password.text(),
+                      .password = sender_->password,
                       .certificate = identity_->name,
                       .address = address_,
                       .request_id = exchange.id,

@@ -7,11 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "registry/base/bytes.h"
 #include "registry/base/result.h"
+#include "registry/base/secret.h"
 #include "registry/oci/byte_range.h"
 #include "registry/oci/digest.h"
 #include "registry/oci/manifest.h"
@@ -25,8 +25,8 @@ namespace net = boost::asio;
 // Who asks, for logs, audit and the store behind a node. Access was decided before.
 struct Caller {
   std::string user;
-  // Carried to the store by a node's writes; never logged. Of a secret that outlives the request.
-  std::string_view password = {};
+  // Carried to the store by a node's writes; never logged. Null: none came. Shared with the session.
+  std::shared_ptr<const Secret> password = nullptr;
   std::string certificate;    // the name in the client certificate
   std::string address;
   std::string node = {};   // that relayed it, at the store

@@ -202,7 +202,8 @@ TEST(RegistryHttp, TellsTheRegistryWhoAsks) {
                                              .fields = "Outport-Min-Sequence: 4711\r\n"});
   const Caller caller = server.registry().LastCaller().value();
   EXPECT_EQ(caller.user, "bob");
-  EXPECT_EQ(caller.password, "builder");
+  ASSERT_NE(caller.password, nullptr);
+  EXPECT_EQ(caller.password->text(), "builder");
   EXPECT_EQ(caller.min_sequence, 4711u);
   EXPECT_EQ(caller.certificate, "desktop");
   EXPECT_EQ(caller.address, "127.0.0.1");

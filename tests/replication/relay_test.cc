@@ -77,7 +77,7 @@ class RelayTest : public FleetTest {
   }
   static Caller Ann(const std::string& password = "secret") {
     return Caller{.user = "ann",
-                  .password = password,
+                  .password = std::make_shared<const Secret>(password),
                   .certificate = "desktop",
                   .address = "192.0.2.1",
                   .request_id = "r-9"};

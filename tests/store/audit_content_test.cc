@@ -70,7 +70,7 @@ TEST_F(AuditContentTest, ARowSaysWhatWasAndWhatIs) {
 
 TEST_F(AuditContentTest, ARowSaysWhoFromWhereAndThroughWhichNode) {
   const Caller caller{.user = "ci",
-                      .password = "hunter2",
+                      .password = std::make_shared<const Secret>("hunter2"),
                       .certificate = "lap\"top" + std::string(1000, 'x'),
                       .address = "10.0.0.7",
                       .node = "eu-west",
