@@ -1,141 +1,73 @@
 #include <boost/json/object.hpp>
+#include <optional>
 #include <ostream>
 
 #include "control/invocation.h"
+#include "registry/base/clock.h"
 #include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/security/grant.h"
 #include "registry/security/pki.h"
 
 namespace outport::control {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kDockersFolder = "./certs.d";
-
-struct IssueCertificate {
-  std::string name;
-  std::string role = "client";
-  std::vector<std::string> registries;  // host:port
-  std::string out = kDockersFolder;
-  uint32_t days = 0;
-  bool replace = false;
-
-  bool IsForAdministrator() const { return role == "admin"; }
-  const char* KeyName() const { return IsForAdministrator() ? "admin.key" : "client.key"; }
-  // Docker's layout: certs.d/<host:port>/{ca.crt,client.cert,client.key}; or a profile.
-  std::vector<fs::path> Folders() const {
-    std::vector<fs::path> folders;
-    for (const std::string& registry : registries) folders.push_back(fs::path(out) / registry);
-    if (folders.empty()) folders.emplace_back(out);
-    return folders;
-  }
+struct ListCertificates {
+  std::string name;   // a glob; empty: any
+  std::string role;   // empty: any
+  std::string state;  // empty: any
+  std::string expiring;
 };
 
-Result<void> Check(const IssueCertificate& options) {
-  TRY_VOID(ParseSubjectName(options.name));
-  if (options.IsForAdministrator() && !options.registries.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--for is for clients' certificates: registries refuse an administrator's"};
+int64_t NowMs() { return ToUnixMillis(SystemClock().Wall()); }
+
+std::string StateOf(const v1::CertificateInfo& certificate) {
+  if (certificate.has_revocation()) return "revoked";
+  return certificate.row().not_after_ms() <= NowMs() ? "expired" : "valid";
+}
+
+// What --name, --role, --state and --expiring ask for.
+class Filter {
+ public:
+  static Result<Filter> Make(const ListCertificates& options) {
+    Filter filter(options);
+    if (options.expiring.empty()) return filter;
+    TRY(const std::chrono::milliseconds within, ParseDuration(options.expiring));
+    filter.before_ms_ = NowMs() + within.count();
+    return filter;
   }
-  if (options.IsForAdministrator() && options.out == kDockersFolder) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "an administrator's certificate makes a profile of outportctl; say in which "
-                 "folder with --out DIR"};
-  }
-  for (const std::string& registry : options.registries) {
-    if (registry.empty() || registry.contains('/') || registry.starts_with('.')) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "'" + registry + "' is no registry: --for HOST:PORT, as in an image's name"};
+  bool Wants(const v1::CertificateInfo& one) const {
+    const v1::CertificateRow& row = one.row();
+    const std::string state = StateOf(one);
+    if (before_ms_.has_value() && (state != "valid" || row.not_after_ms() > *before_ms_)) {
+      return false;
     }
+    return (options_.name.empty() || MatchesName(options_.name, row.name())) &&
+           (options_.role.empty() || options_.role == row.role()) &&
+           (options_.state.empty() || options_.state == state);
   }
-  return {};
-}
 
-// Makes the folders, so that no certificate is issued that has no place.
-Result<void> MakePlaces(const IssueCertificate& options) {
-  PosixFileSystem files;
-  std::error_code ignored;
-  for (const fs::path& folder : options.Folders()) {
-    const fs::path key = folder / options.KeyName();
-    if (!options.replace && fs::exists(key, ignored)) {
-      return Error{ErrorCode::kAlreadyExists,
-                   key.native() +
-                       " is there already, and no private key is replaced unasked; choose another "
-                       "--out, or say --replace if nobody needs it"};
-    }
-  }
-  for (const fs::path& folder : options.Folders()) {
-    Result<void> possible = files.CreateDirectories(folder);
-    if (possible.has_value()) possible = CheckReplaceable(folder / options.KeyName());
-    if (possible.has_value()) continue;
-    return Error{possible.error().code, possible.error().message + "; choose another --out"};
-  }
-  return {};
-}
+ private:
+  explicit Filter(const ListCertificates& options) : options_(options) {}
+  const ListCertificates& options_;
+  std::optional<int64_t> before_ms_;
+};
 
-Result<void> WriteClient(const fs::path& folder, const std::string& key,
-                         const v1::IssueCertificateResponse& issued) {
-  TRY_VOID(ReplaceFile(folder / "client.key", key, 0600));
-  TRY_VOID(ReplaceFile(folder / "client.cert", issued.certificate(), 0644));
-  return ReplaceFile(folder / "ca.crt", issued.authorities(), 0644);
-}
-
-Result<void> WriteFiles(const IssueCertificate& options, const Profile& profile,
-                        const std::string& key, const v1::IssueCertificateResponse& issued) {
-  for (const fs::path& folder : options.Folders()) {
-    if (!options.IsForAdministrator()) {
-      TRY_VOID(WriteClient(folder, key, issued));
-      continue;
-    }
-    const Profile made{folder, profile.store, {issued.certificate(), key, issued.authorities()}};
-    TRY_VOID(made.Save());
-  }
-  return {};
-}
-
-Result<void> Issue(const Invocation& invocation, const IssueCertificate& options) {
-  TRY_VOID(Check(options));
+Result<void> List(const Invocation& invocation, const ListCertificates& options) {
+  TRY(const Filter filter, Filter::Make(options));
   TRY(StoreClient client, invocation.Connect());
-  TRY_VOID(MakePlaces(options));
-  const std::string key = pki::CreatePrivateKey();
-  v1::IssueCertificateRequest request;
-  request.set_name(options.name);
-  request.set_role(options.role);
-  request.set_days(options.days);
-  TRY(*request.mutable_request(), pki::CreateRequest(key));
-  v1::IssueCertificateResponse response;
-  TRY_VOID(client.Call(&v1::Admin::Stub::IssueCertificate, request, response,
-                       "issuing a certificate to '" + options.name + "'"));
-  TRY_VOID(WriteFiles(options, client.profile(), key, response));
-  boost::json::array written;
-  std::string text;
-  const std::string until = ToTime(response.row().not_after_ms());
-  for (const fs::path& folder : options.Folders()) {
-    written.emplace_back(folder.native());
-    text += (text.empty() ? "" : "\n") + ("certificate of '" + options.name + "', valid until " +
-                                          until + ", written to " + folder.native());
-  }
-  const boost::json::value document = {{"name", options.name},
-                                       {"role", options.role},
-                                       {"serial", response.row().serial()},
-                                       {"not_after", until},
-                                       {"folders", written}};
-  invocation.Print(document, text);
-  return {};
-}
-
-Result<void> List(const Invocation& invocation) {
-  TRY(StoreClient client, invocation.Connect());
-  Table table({"name", "role", "issued", "not_after", "issued_by", "serial"});
+  Table table({"name", "role", "state", "issued", "not_after", "issued_by", "serial"});
   auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
     v1::ListCertificatesRequest request;
     *request.mutable_page() = page;
     v1::ListCertificatesResponse response;
     TRY_VOID(client.Call(&v1::Admin::Stub::ListCertificates, request, response,
                          "listing the certificates"));
-    for (const v1::CertificateRow& row : response.certificates()) {
+    for (const v1::CertificateInfo& one : response.certificates()) {
+      if (!filter.Wants(one)) continue;
+      const v1::CertificateRow& row = one.row();
       table.Add({boost::json::value(row.name()), boost::json::value(row.role()),
-                 boost::json::value(ToTime(row.issued_ms())),
+                 boost::json::value(StateOf(one)), boost::json::value(ToTime(row.issued_ms())),
                  boost::json::value(ToTime(row.not_after_ms())),
                  boost::json::value(row.issued_by()), boost::json::value(row.serial())});
     }
@@ -147,40 +79,76 @@ Result<void> List(const Invocation& invocation) {
   return {};
 }
 
+// A serial number, or that of the certificate in a file.
+Result<std::string> SerialOf(const std::string& text) {
+  if (!text.contains('/') && !text.contains('.')) return text;
+  TRY(const std::string pem, ReadWholeFile(text));
+  auto identity = pki::Inspect(pem);
+  if (!identity.has_value()) return std::move(identity).error().Within(text);
+  return std::move(identity->serial);
+}
+
+Result<void> Show(const Invocation& invocation, const std::string& which) {
+  TRY(const std::string serial, SerialOf(which));
+  TRY(StoreClient client, invocation.Connect());
+  v1::GetCertificateRequest request;
+  request.set_serial(serial);
+  v1::CertificateInfo found;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetCertificate, request, found, "showing a certificate"));
+  const v1::CertificateRow& row = found.row();
+  boost::json::object document = {{"name", row.name()},
+                                  {"role", row.role()},
+                                  {"state", StateOf(found)},
+                                  {"issued", ToTime(row.issued_ms())},
+                                  {"not_after", ToTime(row.not_after_ms())},
+                                  {"issued_by", row.issued_by()},
+                                  {"serial", row.serial()},
+                                  {"issuer_key_id", row.issuer_key_id()}};
+  if (found.has_revocation()) {
+    document["revoked"] = ToTime(found.revocation().revoked_ms());
+    document["revoked_by"] = found.revocation().revoked_by();
+  }
+  invocation.PrintFields(document);
+  return {};
+}
+
 }  // namespace
 
 void AddCertificateCommands(CLI::App& app, Invocation& invocation) {
   CLI::App* family = app.add_subcommand("cert", "Certificates of clients and administrators")
                          ->require_subcommand(1);
+  AddIssueCommand(*family, invocation);
 
-  auto issued = std::make_shared<IssueCertificate>();  // shared with the callback
-  CLI::App* issue = family->add_subcommand(
-      "issue",
-      "Issue a certificate. The key is made here and stays here.\n"
-      "  outportctl cert issue desktop --for store.example.com:5000 --out /etc/docker/certs.d");
-  issue->add_option("NAME", issued->name, "of the machine or person that will hold it")->required();
-  issue
-      ->add_option("--for", issued->registries,
-                   "HOST:PORT of a registry, again for more: each gets its folder, as docker "
-                   "wants it")
-      ->allow_extra_args(false);
-  issue->add_option("--out", issued->out, "where the files go")->capture_default_str();
-  issue->add_option("--days", issued->days, "how long it is valid (the store's default is 365)");
-  issue
-      ->add_option("--role", issued->role,
-                   "client, or admin: then --out becomes a profile of outportctl")
-      ->check(CLI::IsMember({"client", "admin"}))
-      ->capture_default_str();
-  issue->add_flag("--replace", issued->replace,
-                  "replace the private key that stands in the folder; without it that is refused");
-  issue->callback([&invocation, issued] {
-    invocation.chosen = [&invocation, issued] { return Issue(invocation, *issued); };
+  auto listed = std::make_shared<ListCertificates>();  // shared with the callback
+  CLI::App* list = family->add_subcommand("list",
+                                          "List the certificates that were issued.\n"
+                                          "  outportctl cert list --name 'ci-*' --state valid\n"
+                                          "  outportctl cert list --expiring 30d");
+  list->add_option("--name", listed->name, "only holders of such a name; * is any run");
+  list->add_option("--role", listed->role, "only of that role")
+      ->check(CLI::IsMember({"client", "admin", "node", "store"}));
+  list->add_option("--state", listed->state, "only such")
+      ->check(CLI::IsMember({"valid", "expired", "revoked"}));
+  list->add_option("--expiring", listed->expiring, "only valid ones that end within that time");
+  list->callback([&invocation, listed] {
+    invocation.chosen = [&invocation, listed] { return List(invocation, *listed); };
   });
 
-  CLI::App* list = family->add_subcommand("list", "List the certificates that were issued");
-  list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
+  auto shown = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* show = family->add_subcommand(
+      "show",
+      "Show one certificate: whose it is, since when, until when, and whether it was revoked.\n"
+      "  outportctl cert show 4f1a22c0\n"
+      "  outportctl cert show ./certs.d/store.example.com:5000/client.cert");
+  show->add_option("SERIAL", *shown, "its first 8 digits are enough; or a file with it")
+      ->required();
+  show->callback([&invocation, shown] {
+    invocation.chosen = [&invocation, shown] { return Show(invocation, *shown); };
+  });
 
+  AddRenewCommand(*family, invocation);
   AddRevokeCommand(*family, invocation);
+  AddInstallCommand(*family, invocation);
 }
 
 }  // namespace outport::control

@@ -1,5 +1,6 @@
 #include "control/invocation.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
 #include <ostream>
@@ -26,6 +27,19 @@ void Invocation::Print(const Table& table) const {
 
 void Invocation::Print(const boost::json::value& document, const std::string& text) const {
   streams.out << (json() ? boost::json::serialize(document) : text) << "\n";
+}
+
+void Invocation::PrintFields(const boost::json::object& document) const {
+  size_t width = 0;
+  for (const auto& field : document) width = std::max(width, field.key().size());
+  std::string text;
+  for (const auto& field : document) {
+    std::string name(field.key());
+    name.resize(width + 2, ' ');
+    text += (text.empty() ? "" : "\n") + name;
+    text += field.value().as_string();
+  }
+  Print(document, text);
 }
 
 }  // namespace outport::control

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <boost/json/object.hpp>
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
@@ -35,12 +36,15 @@ struct Invocation {
   void Print(const Table& table) const;
   // The document as JSON, or `text` and a newline.
   void Print(const boost::json::value& document, const std::string& text) const;
+  // One thing: the document as JSON, or a line for each of its fields, which are strings.
+  void PrintFields(const boost::json::object& document) const;
 };
 
 // Each adds a family of commands to `app`. `app` and `invocation` outlive the run.
 void AddUserCommands(CLI::App& app, Invocation& invocation);
 void AddGrantCommands(CLI::App& app, Invocation& invocation);
 void AddCertificateCommands(CLI::App& app, Invocation& invocation);
+void AddAuthorityCommands(CLI::App& app, Invocation& invocation);
 void AddWaitCommand(CLI::App& app, Invocation& invocation);
 void AddNodeCommands(CLI::App& app, Invocation& invocation);
 void AddAuditCommands(CLI::App& app, Invocation& invocation);
@@ -48,6 +52,9 @@ void AddStatusCommand(CLI::App& app, Invocation& invocation);
 
 // Each adds one command to a family.
 void AddGroupsCommand(CLI::App& family, Invocation& invocation);
+void AddInstallCommand(CLI::App& family, Invocation& invocation);
+void AddIssueCommand(CLI::App& family, Invocation& invocation);
+void AddRenewCommand(CLI::App& family, Invocation& invocation);
 void AddRevokeCommand(CLI::App& family, Invocation& invocation);
 
 }  // namespace outport::control

@@ -69,7 +69,9 @@ Result<Profile> Profile::Load(const std::filesystem::path& folder) {
 Result<void> Profile::Save() const {
   PosixFileSystem files;
   TRY_VOID(files.CreateDirectories(folder));
-  TRY_VOID(ReplaceFile(folder / "admin.key", identity.private_key, kSecretMode));
+  if (!identity.private_key.empty()) {
+    TRY_VOID(ReplaceFile(folder / "admin.key", identity.private_key, kSecretMode));
+  }
   TRY_VOID(ReplaceFile(folder / "admin.crt", identity.certificate_chain, kPublicMode));
   TRY_VOID(ReplaceFile(folder / "ca.crt", identity.authorities, kPublicMode));
   return ReplaceFile(folder / "outportctl.yml", "store: \"" + store + "\"\n", kPublicMode);

@@ -18,7 +18,7 @@ struct Profile {
   // kFailedPrecondition names the file that is missing, or the key that others may read, or the
   // certificate that has expired, and what to do.
   static Result<Profile> Load(const std::filesystem::path& folder);
-  // Makes the folder if need be; the key is 0600.
+  // Makes the folder if need be; the key is 0600. An empty one leaves what is there.
   Result<void> Save() const;
 };
 

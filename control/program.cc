@@ -38,6 +38,7 @@ int Run(int argc, const char* const* argv, Streams streams) {
   AddUserCommands(app, invocation);
   AddGrantCommands(app, invocation);
   AddCertificateCommands(app, invocation);
+  AddAuthorityCommands(app, invocation);
   AddNodeCommands(app, invocation);
   AddAuditCommands(app, invocation);
   AddStatusCommand(app, invocation);

@@ -113,8 +113,33 @@ grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerCon
     TRY(const Certificates::Page page,
         parts_.accounts.certificates.List(asked.after(), LimitOf(asked)));
     v1::ListCertificatesResponse answer;
-    for (const v1::CertificateRow& row : page.rows) *answer.add_certificates() = row;
+    for (const v1::CertificateInfo& one : page.certificates) *answer.add_certificates() = one;
     answer.set_next(page.next);
+    return answer;
+  };
+  return ServeAdmin(context, response, serve);
+}
+
+grpc::ServerUnaryReactor* AdminService::GetCertificate(grpc::CallbackServerContext* context,
+                                                       const v1::GetCertificateRequest* request,
+                                                       v1::CertificateInfo* response) {
+  auto serve = [this, request](const Actor&) -> Result<v1::CertificateInfo> {
+    return parts_.accounts.certificates.Find(request->serial());
+  };
+  return ServeAdmin(context, response, serve);
+}
+
+grpc::ServerUnaryReactor* AdminService::GetAuthorities(grpc::CallbackServerContext* context,
+                                                       const v1::GetAuthoritiesRequest* /*request*/,
+                                                       v1::GetAuthoritiesResponse* response) {
+  auto serve = [this](const Actor&) -> Result<v1::GetAuthoritiesResponse> {
+    v1::GetAuthoritiesResponse answer;
+    const pki::Authority& authority = parts_.accounts.certificates.authority();
+    answer.set_root(authority.root.certificate);
+    answer.set_issuing(authority.issuing.certificate);
+    std::error_code ignored;
+    const std::filesystem::path root_key = parts_.data / "pki" / "root.key";
+    answer.set_root_key_here(std::filesystem::exists(root_key, ignored));
     return answer;
   };
   return ServeAdmin(context, response, serve);

@@ -49,6 +49,12 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ListCertificates(grpc::CallbackServerContext* context,
                                              const v1::ListCertificatesRequest* request,
                                              v1::ListCertificatesResponse* response) override;
+  grpc::ServerUnaryReactor* GetCertificate(grpc::CallbackServerContext* context,
+                                           const v1::GetCertificateRequest* request,
+                                           v1::CertificateInfo* response) override;
+  grpc::ServerUnaryReactor* GetAuthorities(grpc::CallbackServerContext* context,
+                                           const v1::GetAuthoritiesRequest* request,
+                                           v1::GetAuthoritiesResponse* response) override;
   grpc::ServerUnaryReactor* InviteNode(grpc::CallbackServerContext* context,
                                        const v1::InviteNodeRequest* request,
                                        v1::InviteNodeResponse* response) override;

@@ -134,18 +134,35 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
   return Revoked{position.sequence, std::move(row)};
 }
 
+Result<v1::CertificateInfo> Certificates::Describe(v1::CertificateRow row) const {
+  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+  v1::CertificateInfo info;
+  *info.mutable_row() = std::move(row);
+  TRY(const auto value, meta_.Get(key));
+  if (!value.has_value()) return info;
+  TRY(*info.mutable_revocation(), ParseRow<v1::RevocationRow>(key, *value));
+  return info;
+}
+
+Result<v1::CertificateInfo> Certificates::Find(const std::string& serial) const {
+  TRY(v1::CertificateRow row, FindBySerial(serial));
+  return Describe(std::move(row));
+}
+
 Result<Certificates::Page> Certificates::List(const std::string& after, size_t limit) const {
   const std::string prefix(keys::kCertificates);
   const ScanRange range{prefix, after.empty() ? "" : prefix + after, limit + 1};
   TRY(const std::vector<KeyValue> found, meta_.Scan(range));
   Page page;
   for (const KeyValue& pair : found) {
-    if (page.rows.size() == limit) {
-      page.next = page.rows.back().issuer_key_id() + "/" + page.rows.back().serial();
+    if (page.certificates.size() == limit) {
+      const v1::CertificateRow& last = page.certificates.back().row();
+      page.next = last.issuer_key_id() + "/" + last.serial();
       break;
     }
     TRY(v1::CertificateRow row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
-    page.rows.push_back(std::move(row));
+    TRY(v1::CertificateInfo info, Describe(std::move(row)));
+    page.certificates.push_back(std::move(info));
   }
   return page;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "outport/v1/admin.pb.h"
 #include "outport/v1/record.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
@@ -29,6 +30,8 @@ class Certificates {
   Certificates(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
                const Clock& clock, Log log);
 
+  const pki::Authority& authority() const { return authority_; }
+
   struct Issued {
     std::string chain;        // PEM: leaf, then the issuing CA
     std::string authorities;  // PEM: the root
@@ -48,8 +51,11 @@ class Certificates {
   // kFailedPrecondition for `own`, the caller's. Again, for one that is revoked, it does nothing.
   Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
+  // The certificate whose serial number begins so, and its revocation. Fails as Revoke() does.
+  Result<v1::CertificateInfo> Find(const std::string& serial) const;
+
   struct Page {
-    std::vector<v1::CertificateRow> rows;
+    std::vector<v1::CertificateInfo> certificates;
     std::string next;  // empty on the last page
   };
   // After `after`, which is the `next` of the page before, or empty.
@@ -57,6 +63,7 @@ class Certificates {
 
  private:
   Result<v1::CertificateRow> FindBySerial(const std::string& serial) const;
+  Result<v1::CertificateInfo> Describe(v1::CertificateRow row) const;
 
   MetaStore& meta_;
   const pki::Authority authority_;

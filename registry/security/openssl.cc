@@ -135,6 +135,10 @@ std::string FingerprintOf(EVP_PKEY* key) {
   return ToHex(digest);
 }
 
+Result<std::chrono::system_clock::time_point> NotBeforeOf(const X509* certificate) {
+  return ToTimePoint(X509_get0_notBefore(certificate), "the certificate's beginning");
+}
+
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate) {
   return ToTimePoint(X509_get0_notAfter(certificate), "the certificate's end");
 }

@@ -58,6 +58,7 @@ std::string ToPem(EVP_PKEY* key);
 // Lowercase hex SHA-256 of the DER of a certificate, or of a public key (SubjectPublicKeyInfo).
 std::string FingerprintOf(X509* certificate);
 std::string FingerprintOf(EVP_PKEY* key);
+Result<std::chrono::system_clock::time_point> NotBeforeOf(const X509* certificate);
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate);
 // When a newer list is to have replaced it; kInvalidArgument if it does not say.
 Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list);

@@ -25,12 +25,6 @@ constexpr size_t kMaxRequestBytes = 64 << 10;
 constexpr size_t kMaxHostNames = 64;
 constexpr size_t kMaxHostBytes = 253;
 
-KeyPtr MakeKey() {
-  KeyPtr key(EVP_EC_gen("P-256"));
-  if (key == nullptr) std::abort();  // no randomness or no memory: nothing after it would be safe
-  return key;
-}
-
 // A certificate that is being put together. The first failure is kept and told by Sign().
 class Draft {
  public:
@@ -226,8 +220,8 @@ Result<Authority> CreateAuthority(const std::string& domain) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + domain + "' is no domain: a-z, 0-9, '.', '_' and '-'"};
   }
-  const KeyPtr root_key = MakeKey();
-  const KeyPtr issuing_key = MakeKey();
+  TRY(const KeyPtr root_key, openssl::ReadPrivateKey(CreatePrivateKey()));
+  TRY(const KeyPtr issuing_key, openssl::ReadPrivateKey(CreatePrivateKey()));
   const std::string short_domain = domain.substr(0, 48);  // a common name holds 64 bytes
   TRY(const CertificatePtr root,
       MakeCa(short_domain + " root CA", root_key.get(), nullptr, root_key.get(), kRootLifetime));
@@ -236,21 +230,6 @@ Result<Authority> CreateAuthority(const std::string& domain) {
   return Authority{domain,
                    {openssl::ToPem(root.get()), openssl::ToPem(root_key.get())},
                    {openssl::ToPem(issuing.get()), openssl::ToPem(issuing_key.get())}};
-}
-
-std::string CreatePrivateKey() { return openssl::ToPem(MakeKey().get()); }
-
-Result<std::string> CreateRequest(std::string_view private_key) {
-  TRY(const KeyPtr key, openssl::ReadPrivateKey(private_key));
-  const openssl::RequestPtr request(X509_REQ_new());
-  const openssl::BioPtr bio = openssl::Writer();
-  if (request == nullptr || X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) != 1 ||
-      X509_REQ_set_pubkey(request.get(), key.get()) != 1 ||
-      X509_REQ_sign(request.get(), key.get(), EVP_sha256()) <= 0 ||
-      PEM_write_bio_X509_REQ(bio.get(), request.get()) != 1) {
-    return LibraryError("making a certificate request");
-  }
-  return openssl::Written(bio.get());
 }
 
 Result<IssuedCertificate> Issue(const Authority& authority, std::string_view request,

@@ -8,8 +8,8 @@
 #include "registry/base/result.h"
 #include "registry/security/identity.h"
 
-// The fleet's private certificate authority. Keys are ECDSA P-256. Everything is PEM text; nothing
-// here touches files. Not for the hot path; does not block.
+// The fleet's private certificate authority. Its own keys are ECDSA P-256. Everything is PEM text;
+// nothing here touches files. Not for the hot path; does not block.
 namespace outport::pki {
 
 struct KeyPair {
@@ -28,7 +28,11 @@ struct Authority {
 // A new two-tier authority: a root of 20 years, an issuing CA of 5.
 Result<Authority> CreateAuthority(const std::string& domain);
 
-std::string CreatePrivateKey();
+enum class KeyType { kEcdsaP256, kEcdsaP384, kRsa2048, kRsa4096 };
+// "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-4096".
+Result<KeyType> ParseKeyType(std::string_view text);
+
+std::string CreatePrivateKey(KeyType type = KeyType::kEcdsaP256);
 
 // A PKCS#10 request that proves possession of the key. The subject in it is ignored by Issue().
 Result<std::string> CreateRequest(std::string_view private_key);
@@ -61,6 +65,11 @@ Result<void> CheckHostNames(const std::vector<std::string>& host_names);
 // Lowercase hex SHA-256 of the public key of `request`; refuses what Issue() would refuse.
 Result<std::string> KeyFingerprint(std::string_view request);
 
+// A PKCS#12 file (binary) of a key, its certificate and what that chains to (PEM), as browsers and
+// keychains import it. `name` is shown there; `password` opens it.
+Result<std::string> ToPkcs12(std::string_view chain, std::string_view private_key,
+                             const std::string& name, const std::string& password);
+
 // kInvalidArgument unless both can be read and the key is that of the first certificate.
 Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key);
 
@@ -77,5 +86,16 @@ Result<std::string> Fingerprint(std::string_view pem);
 // The identity in the first certificate of `pem`, unverified.
 Result<CertificateIdentity> Inspect(std::string_view pem);
 Result<std::chrono::system_clock::time_point> NotAfter(std::string_view pem);
+
+// What the first certificate of `pem` says of itself, unverified.
+struct Description {
+  std::string subject;  // "CN=Outport root"
+  std::string fingerprint;
+  std::string key_id;  // lowercase hex of the subject key identifier
+  std::string key;     // "ECDSA P-256", "RSA 4096"
+  std::chrono::system_clock::time_point not_before;
+  std::chrono::system_clock::time_point not_after;
+};
+Result<Description> Describe(std::string_view pem);
 
 }  // namespace outport::pki

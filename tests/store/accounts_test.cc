@@ -101,12 +101,12 @@ TEST_F(AccountsTest, IssuedCertificatesAreRemembered) {
   ASSERT_TRUE(second.has_value());
 
   const auto first_page = *accounts_.certificates.List("", 1);
-  ASSERT_EQ(first_page.rows.size(), 1u);
+  ASSERT_EQ(first_page.certificates.size(), 1u);
   ASSERT_FALSE(first_page.next.empty());
   const auto last_page = *accounts_.certificates.List(first_page.next, 1);
-  ASSERT_EQ(last_page.rows.size(), 1u);
+  ASSERT_EQ(last_page.certificates.size(), 1u);
   EXPECT_TRUE(last_page.next.empty());
-  EXPECT_NE(first_page.rows[0].name(), last_page.rows[0].name());
+  EXPECT_NE(first_page.certificates[0].row().name(), last_page.certificates[0].row().name());
 }
 
 TEST_F(AccountsTest, CertificatesAreForClientsAndAdministratorsOnly) {
@@ -115,7 +115,7 @@ TEST_F(AccountsTest, CertificatesAreForClientsAndAdministratorsOnly) {
     EXPECT_FALSE(accounts_.certificates.Issue(role, "a", request, 0, kAdmin).has_value());
   }
   EXPECT_FALSE(accounts_.certificates.Issue(Role::kClient, "a", request, 1826, kAdmin).has_value());
-  EXPECT_TRUE(accounts_.certificates.List("", 10)->rows.empty());
+  EXPECT_TRUE(accounts_.certificates.List("", 10)->certificates.empty());
 }
 
 TEST_F(AccountsTest, BadInvitationsAreRefused) {

@@ -44,6 +44,8 @@ TEST_F(AdminServiceTest, I6OnlyAdministratorsAdminister) {
                              Empty("RemoveUser", &Stub::RemoveUser),
                              Empty("IssueCertificate", &Stub::IssueCertificate),
                              Empty("ListCertificates", &Stub::ListCertificates),
+                             Empty("GetCertificate", &Stub::GetCertificate),
+                             Empty("GetAuthorities", &Stub::GetAuthorities),
                              Empty("InviteNode", &Stub::InviteNode),
                              Empty("ListNodes", &Stub::ListNodes),
                              Empty("GetStatus", &Stub::GetStatus)};

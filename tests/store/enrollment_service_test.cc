@@ -53,7 +53,7 @@ TEST_F(EnrollmentServiceTest, ATokenBringsANodeIntoTheFleet) {
             *pki::Fingerprint(files_.authority.root.certificate));
   ASSERT_EQ(accounts_.invitations.ListNodes("", 10)->rows.size(), 1u);
   EXPECT_EQ(accounts_.invitations.ListNodes("", 10)->rows[0].name(), "eu");
-  EXPECT_EQ(accounts_.certificates.List("", 10)->rows.size(), 2u);
+  EXPECT_EQ(accounts_.certificates.List("", 10)->certificates.size(), 2u);
 }
 
 TEST_F(EnrollmentServiceTest, TheNodeIsLetInAsANodeAndNothingElse) {

@@ -1,0 +1,130 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <map>
+#include <ostream>
+
+#include "control/certificate_folder.h"
+#include "control/invocation.h"
+#include "outport/v1/access.grpc.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/security/pki.h"
+
+namespace outport::control {
+namespace {
+
+struct RenewCertificates {
+  std::string path = "./certs.d";
+  uint32_t days = 0;
+  bool new_key = false;
+  bool revoke_old = false;
+};
+
+// One certificate, and the folders that it stands in.
+struct Held {
+  std::string name;
+  std::string role;
+  std::string key;
+  uint32_t days = 0;
+  std::vector<CertificateFolder> folders;
+};
+
+uint32_t DaysOf(const pki::Description& certificate) {
+  const auto life = certificate.not_after - certificate.not_before;
+  return static_cast<uint32_t>(std::chrono::floor<std::chrono::days>(life).count());
+}
+
+// By serial number: what one `cert issue` wrote to several folders is one certificate.
+Result<std::map<std::string, Held>> Read(const std::vector<CertificateFolder>& folders) {
+  std::map<std::string, Held> all;
+  for (const CertificateFolder& folder : folders) {
+    TRY(const std::string pem, ReadWholeFile(folder.certificate()));
+    const auto identity = pki::Inspect(pem);
+    if (!identity.has_value()) {
+      return Error(identity.error()).Within(folder.certificate().native());
+    }
+    Held& held = all[identity->serial];
+    if (held.folders.empty()) {
+      TRY(const pki::Description description, pki::Describe(pem));
+      held.name = identity->name;
+      held.role = std::string(ToString(identity->role));
+      held.days = DaysOf(description);
+      TRY(held.key, ReadSecretFile(folder.key()));
+    }
+    held.folders.push_back(folder);
+  }
+  return all;
+}
+
+Result<v1::IssueCertificateResponse> RenewOne(StoreClient& client, const RenewCertificates& options,
+                                              const Held& held) {
+  const std::string key = options.new_key ? pki::CreatePrivateKey() : held.key;
+  v1::IssueCertificateRequest request;
+  request.set_name(held.name);
+  request.set_role(held.role);
+  request.set_days(options.days == 0 ? held.days : options.days);
+  TRY(*request.mutable_request(), pki::CreateRequest(key));
+  v1::IssueCertificateResponse response;
+  TRY_VOID(client.Call(&v1::Admin::Stub::IssueCertificate, request, response,
+                       "renewing the certificate of '" + held.name + "'"));
+  for (const CertificateFolder& folder : held.folders) {
+    TRY_VOID(
+        folder.Write(options.new_key ? key : "", response.certificate(), response.authorities()));
+  }
+  return response;
+}
+
+Result<void> RevokeOld(StoreClient& client, const std::string& serial) {
+  v1::RevokeCertificateRequest request;
+  request.set_serial(serial);
+  v1::RevokeCertificateResponse response;
+  return client.Call(&v1::Access::Stub::RevokeCertificate, request, response,
+                     "revoking the certificate " + serial);
+}
+
+Result<void> Renew(const Invocation& invocation, const RenewCertificates& options) {
+  TRY(const auto folders, FindCertificateFolders(options.path));
+  TRY(const auto all, Read(folders));
+  TRY(StoreClient client, invocation.Connect());
+  Table table({"name", "role", "not_after", "serial", "replaces", "folders"});
+  for (const auto& [serial, held] : all) {
+    TRY(const v1::IssueCertificateResponse issued, RenewOne(client, options, held));
+    if (options.revoke_old) TRY_VOID(RevokeOld(client, serial));
+    boost::json::array places;
+    for (const CertificateFolder& folder : held.folders) places.emplace_back(folder.path.native());
+    table.Add({boost::json::value(held.name), boost::json::value(held.role),
+               boost::json::value(ToTime(issued.row().not_after_ms())),
+               boost::json::value(issued.row().serial()), boost::json::value(serial),
+               boost::json::value(places)});
+  }
+  invocation.Print(table);
+  return {};
+}
+
+}  // namespace
+
+void AddRenewCommand(CLI::App& family, Invocation& invocation) {
+  auto renewed = std::make_shared<RenewCertificates>();  // shared with the callback
+  CLI::App* renew = family.add_subcommand(
+      "renew",
+      "Renew the certificates in a folder: for the same holder and as long as before. The key "
+      "stays,\n"
+      "so that a program never sees one that does not fit; the older certificate is good until "
+      "its\n"
+      "end, unless it is revoked.\n"
+      "  outportctl cert renew ./certs.d\n"
+      "  outportctl cert renew ~/.config/outport              # the profile itself");
+  renew
+      ->add_option("FOLDER", renewed->path,
+                   "where 'cert issue' wrote, with a folder for each registry or without")
+      ->capture_default_str();
+  renew->add_option("--days", renewed->days, "how long it is valid (as long as the one before)");
+  renew->add_flag("--new-key", renewed->new_key, "make a new private key");
+  renew->add_flag("--revoke-old", renewed->revoke_old,
+                  "revoke the older one: other places that hold it lose their access");
+  renew->callback([&invocation, renewed] {
+    invocation.chosen = [&invocation, renewed] { return Renew(invocation, *renewed); };
+  });
+}
+
+}  // namespace outport::control
