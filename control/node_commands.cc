@@ -1,6 +1,7 @@
 #include <boost/json/object.hpp>
 #include <ostream>
 
+#include "control/confirmation.h"
 #include "control/invocation.h"
 #include "control/node_table.h"
 #include "registry/base/file.h"
@@ -15,6 +16,7 @@ struct InviteNode {
   std::vector<std::string> hosts;
   std::string lifetime = "1h";
   std::string out;
+  bool replace = false;
 };
 
 // A token is a password: a file that was there, with who knows what mode, is left alone.
@@ -41,6 +43,7 @@ Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
   request.set_node(options.name);
   for (const std::string& host : options.hosts) request.add_host_names(host);
   request.set_lifetime_ms(lifetime.count());
+  request.set_replace(options.replace);
   v1::InviteNodeResponse response;
   TRY_VOID(client.Call(&v1::Admin::Stub::InviteNode, request, response,
                        "inviting node '" + options.name + "'"));
@@ -81,6 +84,41 @@ Result<void> List(const Invocation& invocation) {
   return {};
 }
 
+Result<std::vector<std::string>> ListUsers(StoreClient& client) {
+  std::vector<std::string> names;
+  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
+    v1::ListUsersRequest request;
+    *request.mutable_page() = page;
+    v1::ListUsersResponse response;
+    TRY_VOID(client.Call(&v1::Admin::Stub::ListUsers, request, response, "listing the users"));
+    for (const v1::UserInfo& user : response.users()) names.push_back(user.name());
+    next = response.next();
+    return {};
+  };
+  TRY_VOID(ForEachPage(one_page));
+  return names;
+}
+
+Result<void> Remove(const Invocation& invocation, const std::string& name) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::RemoveNodeRequest request;
+  request.set_name(name);
+  v1::RemoveNodeResponse response;
+  TRY_VOID(
+      client.Call(&v1::Admin::Stub::RemoveNode, request, response, "removing node '" + name + "'"));
+  TRY(const std::vector<std::string> users, ListUsers(client));
+  const boost::json::value document = {{"node", name},
+                                       {"sequence", response.sequence()},
+                                       {"users", boost::json::array(users.begin(), users.end())}};
+  invocation.Print(document, "node '" + name + "' is removed");
+  if (!users.empty() && !invocation.json()) {
+    invocation.streams.err
+        << "if somebody else may have it now, change the passwords that it knew: " << Join(users)
+        << "\n";
+  }
+  return {};
+}
+
 }  // namespace
 
 Table MakeNodeTable() {
@@ -117,12 +155,27 @@ void AddNodeCommands(CLI::App& app, Invocation& invocation) {
       ->capture_default_str();
   invite->add_option("--out", invited->out,
                      "new file for the token, which only its owner can read (default: print it)");
+  invite->add_flag(
+      "--replace", invited->replace,
+      "the machine takes the place of the node that has the name: its certificates are "
+      "refused from the moment this one has joined");
   invite->callback([&invocation, invited] {
     invocation.chosen = [&invocation, invited] { return Invite(invocation, *invited); };
   });
 
   CLI::App* list = family->add_subcommand("list", "List the nodes, and how far each has followed");
   list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
+
+  auto removed = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* remove =
+      family->add_subcommand("remove",
+                             "Take a node out of the fleet: its certificates are refused, its "
+                             "streams end, its invitations\n"
+                             "are void. Lists the users whose passwords it has seen hashes of.");
+  remove->add_option("NAME", *removed)->required();
+  remove->callback([&invocation, removed] {
+    invocation.chosen = [&invocation, removed] { return Remove(invocation, *removed); };
+  });
 }
 
 }  // namespace outport::control

@@ -7,6 +7,7 @@
 #include "node/access_standing.h"
 #include "node/credentials.h"
 #include "node/mirror.h"
+#include "node/renewal.h"
 #include "node/sync_client.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
@@ -41,6 +42,12 @@ Result<LoadedCertificate> LoadShown(const Config& config, const Credentials& cre
   return config.registry.Load(config.PkiFolder(), credentials.identity.authorities);
 }
 
+std::shared_ptr<grpc::ChannelCredentials> FollowIdentity(const std::filesystem::path& pki) {
+  return rpc::FollowFiles({.certificate_chain = pki / "identity.crt",
+                           .private_key = pki / "identity.key",
+                           .authorities = pki / "authorities.crt"});
+}
+
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(Credentials credentials, LoadCredentials(config.data));
   TRY(LoadedCertificate certificate, LoadShown(config, credentials));
@@ -69,7 +76,9 @@ struct NodeDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
-  const std::shared_ptr<grpc::Channel> channel;  // shared by the callers of the store
+  // Shared by the channels, and these by the callers of the store.
+  const std::shared_ptr<grpc::ChannelCredentials> credentials;
+  const std::shared_ptr<grpc::Channel> channel;
 
   IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -85,6 +94,8 @@ struct NodeDaemon final : Daemon {
   Authenticator authenticator;
   RegistryFront front;
   OperationsServer operations;
+  Renewal renewal;
+  TaskGroup renewing;
   std::atomic<bool> stopping = false;
 };
 
@@ -95,7 +106,8 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       log(l),
       files(std::move(f)),
       opened(std::move(o)),
-      channel(rpc::Dial(config.store, opened.credentials.identity)),
+      credentials(FollowIdentity(config.PkiFolder())),
+      channel(rpc::Dial(config.store, credentials)),
       io(log),
       tasks(io.executor(), log),
       directory(std::move(d)),
@@ -110,12 +122,14 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
               log, [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }},
              disk}),
       operations(
-          io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
+          io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log),
+      renewal({channel, config.PkiFolder(), disk, clock, metrics, log}),
+      renewing(io.executor(), log) {}
 
 Mirror::Parts NodeDaemon::MirrorParts() {
   std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
   for (size_t i = 0; i < kBlobConnections; ++i) {
-    blob_channels.push_back(rpc::Dial(config.store, opened.credentials.identity, true));
+    blob_channels.push_back(rpc::Dial(config.store, credentials, true));
   }
   return Mirror::Parts{.channel = channel,
                        .blob_channels = std::move(blob_channels),
@@ -154,12 +168,14 @@ void NodeDaemon::Run() {
   sync.Start();
   front.Start();
   operations.Start();
+  renewing.Spawn([this] { return renewal.FollowUntilCancelled(); });
 }
 
 Result<void> NodeDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
   front.Stop(std::chrono::steady_clock::now() + kDrain);
+  renewing.Cancel();
   mirror.Stop();
   sync.Stop();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
@@ -170,6 +186,7 @@ Result<void> NodeDaemon::Stop() {
     }
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
+  while (!renewing.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) renewing.Cancel();
   for (BlockingPool* pool : {&disk, &sync_pool, &passwords}) pool->Stop();
   io.Stop();
   log.Info("stopped");
@@ -183,6 +200,8 @@ Readiness NodeDaemon::Ready() const {
     readiness.reasons.push_back("this node follows the store no longer: " + why->message);
   }
   front.Tell(readiness);
+  if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));
+  if (auto useless = renewal.WhyUseless()) readiness.warnings.push_back(*std::move(useless));
   const auto age = freshness.Staleness();
   const v1::FreshnessPolicy policy = replica->policy();
   if (const Result<void> standing = CheckStanding(policy, age); !standing.has_value()) {

@@ -3,6 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include "node/config.h"
+#include "node/credentials.h"
 #include "outport/v1/enrollment.grpc.pb.h"
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
@@ -49,16 +50,30 @@ std::string MakeConfig(const JoinOptions& options, const InvitationToken& token)
          "log: {level: info}\n";
 }
 
-Result<void> CheckNotJoined(const JoinOptions& options, const fs::path& config,
-                            const std::string& content) {
+// Whether the folder, which has joined a fleet, may do so again with this token.
+Result<void> CheckReplaces(const JoinOptions& options, const InvitationToken& token) {
+  TRY(const Credentials credentials, LoadCredentials(options.data));
+  TRY(const std::string root, pki::Fingerprint(credentials.identity.authorities));
+  if (root == token.root_fingerprint && credentials.name == token.node) return {};
+  return Error{ErrorCode::kAlreadyExists,
+               options.data.native() + " is node '" + credentials.name +
+                   "' of a fleet, and the token is for node '" + token.node +
+                   (root == token.root_fingerprint ? "'" : "' of another fleet") +
+                   "; join with another --data"};
+}
+
+Result<void> CheckNotJoined(const JoinOptions& options, const InvitationToken& token,
+                            const fs::path& config, const std::string& content) {
   const fs::path certificate = options.data / "pki" / "identity.crt";
   if (Exists(certificate)) {
+    if (options.replace) return CheckReplaces(options, token);
     const auto pem = ReadWholeFile(certificate);
     const auto identity = pem.has_value() ? pki::Inspect(*pem) : pem.error();
     const std::string name = identity.has_value() ? " as '" + identity->name + "'" : "";
     return Error{ErrorCode::kAlreadyExists,
                  options.data.native() + " has joined a fleet already" + name +
-                     "; start it with 'outport-node serve', or join with another --data"};
+                     "; start it with 'outport-node serve', join again with --replace if its "
+                     "certificates are no good any more, or join with another --data"};
   }
   const auto present = ReadWholeFile(config);
   if (present.has_value() ? *present == content : present.error().code == ErrorCode::kNotFound) {
@@ -138,7 +153,8 @@ Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
                  "the store's certificates are not for node '" + token.node + "' of its fleet"};
   }
   TRY(const auto server,
-      ServerTlsContext::Create({answer.server_certificate(), keys.server, {.fleet = answer.authorities()}}));
+      ServerTlsContext::Create(
+          {answer.server_certificate(), keys.server, {.fleet = answer.authorities()}}));
   TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), keys.identity));
   return {};
 }
@@ -158,7 +174,7 @@ Result<Joined> Join(const JoinOptions& options) {
     return Error{made.error().code, made.error().message + "; choose another --data"};
   }
   TRY(const FolderLock lock, FolderLock::Take(options.data));
-  TRY_VOID(CheckNotJoined(options, config, content));
+  TRY_VOID(CheckNotJoined(options, token, config, content));
 
   TRY(const std::string root, FetchRoot(token, options.timeout));
   Keys keys;
@@ -169,7 +185,7 @@ Result<Joined> Join(const JoinOptions& options) {
 
   TRY_VOID(ReplaceFile(folder / "authorities.crt", answer.authorities(), kPublicMode));
   TRY_VOID(ReplaceFile(folder / "server.crt", answer.server_certificate(), kPublicMode));
-  TRY_VOID(ReplaceFile(config, content, kPublicMode));
+  if (!options.replace || !Exists(config)) TRY_VOID(ReplaceFile(config, content, kPublicMode));
   TRY_VOID(ReplaceFile(folder / "identity.crt", answer.identity_certificate(), kPublicMode));
   return Joined{token.node, token.store_address, config};
 }

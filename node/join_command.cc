@@ -68,6 +68,9 @@ void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen) {
   join->add_option("--token-file", options->token_file,
                    "file with the token, which nobody but its owner may read (default: a line of "
                    "standard input)");
+  join->add_flag("--replace", options->join.replace,
+                 "the node in this folder joins again, with a token for its name ('outportctl node "
+                 "invite NAME --replace'): keys, configuration and fetched blobs stay");
   join->add_option("--registry-listen", options->join.registry_listen,
                    "address:port of the registry's HTTPS")
       ->capture_default_str();

@@ -9,6 +9,7 @@
 #include "store/certificates.h"
 #include "store/grants.h"
 #include "store/invitations.h"
+#include "store/members.h"
 #include "store/users.h"
 
 namespace outport::store {
@@ -23,19 +24,23 @@ struct Accounts {
     Log log;
     pki::Authority authority;
     std::string fleet_address;  // host:port that invitations carry
+    NodeLifetimes lifetimes = {};
   };
   explicit Accounts(const Parts& parts)
       : follower(parts.meta, parts.directory),
         users(parts.meta, follower, parts.clock, parts.log),
         grants(parts.meta, users, follower, parts.clock, parts.log),
         certificates(parts.meta, parts.authority, follower, parts.clock, parts.log),
-        invitations(parts.meta, parts.authority, parts.fleet_address, parts.clock, parts.log) {}
+        invitations(parts.meta, parts.authority, follower, parts.lifetimes, parts.fleet_address,
+                    parts.clock, parts.log),
+        members({parts.meta, parts.authority, follower, parts.lifetimes, parts.clock, parts.log}) {}
 
   AccessFollower follower;  // its Load() fills the directory at start
   Users users;
   Grants grants;
   Certificates certificates;
   Invitations invitations;
+  Members members;
 };
 
 }  // namespace outport::store

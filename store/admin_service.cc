@@ -153,7 +153,9 @@ grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* 
                                          request->host_names().end());
     TRY(const Invitations::Invitation invitation,
         parts_.accounts.invitations.Invite(
-            request->node(), hosts, std::chrono::milliseconds(request->lifetime_ms()), caller));
+            request->node(), hosts, std::chrono::milliseconds(request->lifetime_ms()), caller,
+            request->replace() ? Invitations::TakenName::kReplace
+                               : Invitations::TakenName::kRefuse));
     v1::InviteNodeResponse answer;
     answer.set_token(invitation.token);
     answer.set_expires_ms(invitation.expires_ms);
@@ -172,6 +174,19 @@ grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* c
     v1::ListNodesResponse answer;
     for (const v1::NodeRow& row : page.rows) *answer.add_nodes() = Describe(row);
     if (page.more) answer.set_next(page.rows.back().name());
+    return answer;
+  };
+  return ServeAdmin(context, response, serve);
+}
+
+grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* context,
+                                                   const v1::RemoveNodeRequest* request,
+                                                   v1::RemoveNodeResponse* response) {
+  auto serve = [this, request](const Actor& caller) -> Result<v1::RemoveNodeResponse> {
+    v1::RemoveNodeResponse answer;
+    TRY(const uint64_t sequence, parts_.accounts.members.Remove(request->name(), caller));
+    parts_.nodes.Cut(request->name());
+    answer.set_sequence(sequence);
     return answer;
   };
   return ServeAdmin(context, response, serve);

@@ -21,7 +21,7 @@ class AdminService final : public v1::Admin::CallbackService {
   struct Parts {
     Accounts& accounts;
     MetaStore& meta;
-    const NodeDirectory& nodes;
+    NodeDirectory& nodes;
     BlockingPool& pool;
     FileSystem& files;
     std::string domain;
@@ -61,6 +61,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ListNodes(grpc::CallbackServerContext* context,
                                       const v1::ListNodesRequest* request,
                                       v1::ListNodesResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveNode(grpc::CallbackServerContext* context,
+                                       const v1::RemoveNodeRequest* request,
+                                       v1::RemoveNodeResponse* response) override;
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
                                       const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;

@@ -6,12 +6,17 @@
 
 namespace outport::store {
 
+Error NoMember(const std::string& node) {
+  return Error{ErrorCode::kDenied,
+               "node '" + node +
+                   "' does not belong to this fleet (any more): invite it with 'outportctl node "
+                   "invite' and join again with 'outport-node join --replace'"};
+}
+
 Result<void> RequireMember(const MetaStore& meta, const std::string& node) {
   TRY(const auto row, meta.Get(keys::Node(node)));
   if (row.has_value()) return {};
-  return Error{ErrorCode::kDenied, "node '" + node +
-                                       "' does not belong to this fleet (any more): invite it "
-                                       "with 'outportctl node invite' and join again"};
+  return NoMember(node);
 }
 
 NodePlaces::Place::Place(Place&& other) noexcept

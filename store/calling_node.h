@@ -11,7 +11,9 @@
 
 namespace outport::store {
 
-// kDenied, with what to do, unless the node belongs to the fleet (still). May block.
+// What is told to a node that does not belong to the fleet (any more): kDenied, with what to do.
+Error NoMember(const std::string& node);
+// That, unless the node belongs to the fleet. May block.
 Result<void> RequireMember(const MetaStore& meta, const std::string& node);
 
 // How many calls of a kind each node has under way. Safe for all threads; outlives its places.

@@ -26,6 +26,25 @@ v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCerti
   return row;
 }
 
+Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
+                             int64_t now_ms, const std::string& by) {
+  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+  TRY(const auto present, transaction.GetForUpdate(key));
+  if (present.has_value()) return false;
+  v1::Change change;
+  v1::RevocationRow& revocation = *change.mutable_revoked();
+  revocation.set_issuer_key_id(row.issuer_key_id());
+  revocation.set_serial(row.serial());
+  revocation.set_role(row.role());
+  revocation.set_name(row.name());
+  revocation.set_revoked_ms(now_ms);
+  revocation.set_not_after_ms(row.not_after_ms());
+  revocation.set_revoked_by(by);
+  TRY_VOID(WriteRow(transaction, key, revocation));
+  AppendChange(transaction, change);
+  return true;
+}
+
 Certificates::Certificates(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
                            const Clock& clock, Log log)
     : meta_(meta),
@@ -104,28 +123,17 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
     return Error{ErrorCode::kFailedPrecondition,
                  "this is the certificate that you ask with; another administrator can revoke it"};
   }
-  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
-  v1::Change change;
-  v1::RevocationRow& revocation = *change.mutable_revoked();
-  revocation.set_issuer_key_id(row.issuer_key_id());
-  revocation.set_serial(row.serial());
-  revocation.set_role(row.role());
-  revocation.set_name(row.name());
-  revocation.set_revoked_ms(ToUnixMillis(clock_.Wall()));
-  revocation.set_not_after_ms(row.not_after_ms());
-  revocation.set_revoked_by(by.name);
   const Auditor auditor(by, clock_);
   auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
-    TRY(const auto present, transaction.GetForUpdate(key));
-    if (present.has_value()) return {};
-    TRY_VOID(WriteRow(transaction, key, revocation));
+    TRY(const bool entered,
+        EnterRevocation(transaction, row, ToUnixMillis(clock_.Wall()), by.name));
+    if (!entered) return {};
     auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
                 RowJson(row), nullptr);
-    AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, revoke));
-  TRY_VOID(follower_.Follow(key));
+  TRY_VOID(follower_.Follow(keys::Revocation(row.issuer_key_id(), row.serial())));
   log_.Info("certificate revoked", {{"name", row.name()},
                                     {"role", row.role()},
                                     {"serial", row.serial()},

@@ -24,6 +24,10 @@ inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
                          int64_t now_ms, const std::string& issued_by);
 
+// Enters the revocation of a certificate and its change record; false if it was revoked before.
+Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
+                             int64_t now_ms, const std::string& by);
+
 // What the issuing CA signs, and the rows that remember it. Safe for several threads; blocks.
 class Certificates {
  public:

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t kMaxUploadSessions = 100000;
 constexpr std::chrono::seconds kLeastRevocationAge{5};
+constexpr std::chrono::minutes kLeastCertificateLife{1};
+constexpr std::chrono::days kMostCertificateLife{365};
 constexpr uint64_t kLeastAuditFileBytes = 64 << 10;
 constexpr int64_t kMaxAuditFiles = 1000;
 constexpr int64_t kLeastAuditRows = 1000;
@@ -57,6 +59,18 @@ Config::Audit ReadAudit(Settings section) {
   return audit;
 }
 
+Config::Nodes ReadNodes(Settings section) {
+  Config::Nodes nodes;
+  nodes.identity_life = section.Duration("identity_life", nodes.identity_life);
+  nodes.server_life = section.Duration("server_life", nodes.server_life);
+  for (const auto& [key, life] :
+       {std::pair("identity_life", nodes.identity_life), {"server_life", nodes.server_life}}) {
+    if (life >= kLeastCertificateLife && life <= kMostCertificateLife) continue;
+    section.Complain(key, "must be from 1m to 365d");
+  }
+  return nodes;
+}
+
 Result<Config> ReadConfig(Settings settings) {
   Config config;
   config.data = settings.RequiredString("data");
@@ -73,6 +87,7 @@ Result<Config> ReadConfig(Settings settings) {
   config.freshness = ReadFreshness(settings.Section("freshness"));
   config.access = ReadAccess(settings.Section("access"));
   config.audit = ReadAudit(settings.Section("audit"));
+  config.nodes = ReadNodes(settings.Section("nodes"));
   Settings uploads = settings.Section("uploads");
   config.upload_sessions = static_cast<size_t>(uploads.Integer(
       "sessions", static_cast<int64_t>(config.upload_sessions), 1, kMaxUploadSessions));

@@ -45,6 +45,13 @@ struct Config {
   };
   Audit audit;
 
+  // How long a node's certificates last; it renews each at a third of its life.
+  struct Nodes {
+    std::chrono::milliseconds identity_life{std::chrono::days(7)};
+    std::chrono::milliseconds server_life{std::chrono::days(90)};
+  };
+  Nodes nodes;
+
   size_t upload_sessions = 1000;
   std::chrono::milliseconds upload_idle{std::chrono::hours(168)};
   uint64_t headroom_bytes = 512 << 20;  // of the disk, kept free of pushes

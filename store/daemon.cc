@@ -63,10 +63,23 @@ Result<void> CheckFleetAddress(const Config& config, const std::string& server_c
 
 // What the store shows clients, and whom it trusts among them.
 Result<LoadedCertificate> LoadShown(const Config& config, const AuthorityFiles& authority) {
-  TRY(LoadedCertificate certificate,
-      config.registry.Load(config.PkiFolder(), authority.Trusted()));
+  TRY(LoadedCertificate certificate, config.registry.Load(config.PkiFolder(), authority.Trusted()));
   TRY_VOID(CheckFleetAddress(config, authority.server_chain));
   return certificate;
+}
+
+NodeLifetimes LifetimesOf(const Config& config) {
+  return {.identity = std::chrono::floor<std::chrono::seconds>(config.nodes.identity_life),
+          .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_life)};
+}
+
+// A node renews at a third of its certificate's life: a quarter and a quarter later no connection
+// of the older one is left.
+FleetLimits LimitsOf(const Config& config) {
+  FleetLimits limits;
+  limits.age = std::min(limits.age, config.nodes.identity_life / 4);
+  limits.age_grace = std::min(limits.age_grace, config.nodes.identity_life / 4);
+  return limits;
 }
 
 // What is opened before anything runs.
@@ -149,7 +162,7 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
       io(log),
       tasks(io.executor(), log),
       accounts(Accounts::Parts{*opened.meta, directory, clock, log, opened.authority.authority,
-                               config.fleet_address}),
+                               config.fleet_address, LifetimesOf(config)}),
       authenticator(directory, passwords, clock, metrics, {}),
       content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
       uploads({.meta = *opened.meta,
@@ -201,8 +214,9 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
                 opened.authority.server_chain},
       .access = {accounts, nodes, fleet_pool, clock, domain},
-      .enrollment = {accounts.invitations, fleet_pool, clock, metrics},
-      .audit = {*opened.meta, directory, fleet_pool, domain}};
+      .enrollment = {accounts, nodes, fleet_pool, clock, metrics, domain},
+      .audit = {*opened.meta, directory, fleet_pool, domain},
+      .limits = LimitsOf(config)};
 }
 
 Result<void> StoreDaemon::Start() {

@@ -16,14 +16,16 @@ constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2}
 
 Error TooMany() {
   return Error{ErrorCode::kTooManyRequests,
-               "too many attempts to join the fleet; wait a minute and try again"};
+               "too many attempts to get certificates; wait a minute and try again"};
 }
 
 }  // namespace
 
 EnrollmentService::EnrollmentService(const Parts& parts)
-    : invitations_(parts.invitations),
+    : accounts_(parts.accounts),
+      nodes_(parts.nodes),
       pool_(parts.pool),
+      domain_(parts.domain),
       limit_(parts.clock, kLimits),
       admitted_(parts.metrics.Counter("outport_enrollments_total",
                                       "Attempts of nodes to join the fleet.",
@@ -45,7 +47,24 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
     if (request->secret().size() > kMaxSecretBytes) {
       return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};
     }
-    return invitations_.Enroll(*request, from);
+    TRY(v1::EnrollResponse answer, accounts_.invitations.Enroll(*request, from));
+    nodes_.Cut(answer.node());  // of the machine whose place it took, if it did
+    return answer;
+  };
+  return rpc::ServeBlocking(context, pool_, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* context,
+                                                   const v1::RenewRequest* request,
+                                                   v1::EnrollResponse* response) {
+  const auto caller =
+      rpc::RequireRole(*context, domain_, Role::kNode, accounts_.follower.directory());
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  const std::string from = AddressOfPeer(context->peer());
+  // Each leaves rows behind: a node that asks all the time is not let.
+  if (!limit_.Admit("node " + caller->name)) return rpc::Refuse(context, TooMany());
+  auto serve = [this, request, node = caller->name, from] {
+    return accounts_.members.Renew(node, *request, from);
   };
   return rpc::ServeBlocking(context, pool_, response, std::move(serve));
 }

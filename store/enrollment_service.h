@@ -6,20 +6,23 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
-#include "store/invitations.h"
+#include "store/accounts.h"
+#include "store/node_directory.h"
 #include "store/rate_limit.h"
 
 namespace outport::store {
 
-// How a node gets its certificates (enrollment.proto): the only service that callers without a
-// certificate reach, so it is limited per address and in all. Safe for gRPC's threads.
+// How a node gets its certificates (enrollment.proto). Enroll is the only method that callers
+// without a certificate reach, so it is limited per address and in all. Safe for gRPC's threads.
 class EnrollmentService final : public v1::Enrollment::CallbackService {
  public:
   struct Parts {
-    Invitations& invitations;
+    Accounts& accounts;
+    NodeDirectory& nodes;
     BlockingPool& pool;
     const Clock& clock;
     Metrics& metrics;
+    std::string domain;
   };
   explicit EnrollmentService(const Parts& parts);
   ~EnrollmentService() override;
@@ -27,10 +30,15 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
   grpc::ServerUnaryReactor* Enroll(grpc::CallbackServerContext* context,
                                    const v1::EnrollRequest* request,
                                    v1::EnrollResponse* response) override;
+  grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
+                                  const v1::RenewRequest* request,
+                                  v1::EnrollResponse* response) override;
 
  private:
-  Invitations& invitations_;
+  Accounts& accounts_;
+  NodeDirectory& nodes_;
   BlockingPool& pool_;
+  const std::string domain_;
   RateLimit limit_;
   prometheus::Counter& admitted_;
   prometheus::Counter& refused_;

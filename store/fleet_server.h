@@ -27,6 +27,10 @@ struct FleetLimits {
   int metadata_bytes = 8 << 10;
   std::chrono::milliseconds handshake{10'000};
   std::chrono::milliseconds idle{600'000};  // a connection without a call
+  // A connection is as good as the certificate that it began with: long before that can end, its
+  // peer is asked to open another, and after the grace its calls are ended.
+  std::chrono::milliseconds age{12 * 3'600'000};
+  std::chrono::milliseconds age_grace{3'600'000};
 };
 
 // The fleet's port: gRPC over mutual TLS, for nodes and administrators.

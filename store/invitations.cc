@@ -3,7 +3,6 @@
 #include "registry/base/bytes.h"
 #include "registry/security/invitation.h"
 #include "registry/storage/keys.h"
-#include "store/certificates.h"
 #include "store/rows.h"
 
 namespace outport::store {
@@ -15,7 +14,6 @@ constexpr std::chrono::days kMaxLifetime{7};
 constexpr std::chrono::days kRemembered{7};
 constexpr size_t kMaxInvitations = 1000;
 constexpr size_t kSecretBytes = 32;
-constexpr std::chrono::days kNodeCertificateLifetime{90};
 
 Error Denied(const std::string& what, const std::string& node = "NAME") {
   return Error{ErrorCode::kDenied, what +
@@ -41,38 +39,19 @@ Result<void> CheckInvitation(const std::optional<v1::InvitationRow>& row, const 
   return {};
 }
 
-// A certificate of a node and the row that remembers it.
-Result<pki::IssuedCertificate> IssueTo(const pki::Authority& authority, std::string_view request,
-                                       const pki::LeafOptions& options,
-                                       MetaTransaction& transaction, int64_t now_ms,
-                                       const std::string& issued_by) {
-  TRY(const pki::IssuedCertificate issued, pki::Issue(authority, request, options));
-  TRY_VOID(WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial),
-                    ToRow(options, issued, now_ms, issued_by)));
-  return issued;
-}
-
-pki::LeafOptions OptionsOf(const v1::InvitationRow& invitation, bool server) {
-  pki::LeafOptions options;
-  options.role = Role::kNode;
-  options.name = invitation.node();
-  options.server = server;
-  options.client = !server;
-  options.lifetime = kNodeCertificateLifetime;
-  if (server) options.host_names = {invitation.host_names().begin(), invitation.host_names().end()};
-  return options;
-}
-
 std::string FingerprintOf(const pki::Authority& authority) {
   return pki::Fingerprint(authority.root.certificate).value_or("");
 }
 
 }  // namespace
 
-Invitations::Invitations(MetaStore& meta, pki::Authority authority, std::string fleet_address,
-                         const Clock& clock, Log log)
+Invitations::Invitations(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
+                         NodeLifetimes lifetimes, std::string fleet_address, const Clock& clock,
+                         Log log)
     : meta_(meta),
       authority_(std::move(authority)),
+      follower_(follower),
+      lifetimes_(lifetimes),
       root_fingerprint_(FingerprintOf(authority_)),
       fleet_address_(std::move(fleet_address)),
       clock_(clock),
@@ -81,7 +60,7 @@ Invitations::Invitations(MetaStore& meta, pki::Authority authority, std::string 
 Result<Invitations::Invitation> Invitations::Invite(const std::string& node,
                                                     const std::vector<std::string>& host_names,
                                                     std::chrono::milliseconds lifetime,
-                                                    const Actor& by) {
+                                                    const Actor& by, TakenName taken) {
   TRY(const std::string name, ParseSubjectName(node));
   if (host_names.empty()) {
     return Error{ErrorCode::kInvalidArgument,
@@ -101,8 +80,16 @@ Result<Invitations::Invitation> Invitations::Invite(const std::string& node,
   row.mutable_host_names()->Assign(host_names.begin(), host_names.end());
   row.set_expires_ms(now_ms + lifetime.count());
   row.set_invited_by(by.name);
+  row.set_replace(taken == TakenName::kReplace);
   const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto present, LockRow<v1::NodeRow>(transaction, keys::Node(name)));
+    if (present.has_value() && taken == TakenName::kRefuse) {
+      return Error{ErrorCode::kAlreadyExists,
+                   "node '" + name +
+                       "' is in the fleet already; --replace invites a machine to take its place: "
+                       "the certificates of the one that has it are refused from then on"};
+    }
     TRY_VOID(ForgetOld(transaction, now_ms));
     auditor.Add(transaction, "node.invite", "node/" + name, nullptr, RowJson(row));
     return WriteRow(transaction, keys::Invitation(HashInvitationSecret(token.secret)), row);
@@ -134,28 +121,40 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
   // Found by the hash of the secret: how long that takes tells nothing about the secret.
   const std::string key = keys::Invitation(HashInvitationSecret(request.secret()));
   v1::EnrollResponse response;
+  std::vector<std::string> revoked;
   auto enroll = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto invitation, LockRow<v1::InvitationRow>(transaction, key));
     const int64_t now_ms = ToUnixMillis(clock_.Wall());
     if (!invitation.has_value()) return CheckInvitation(invitation, "", now_ms);
     TRY(const std::string used_by, KeysOf(request));
     TRY_VOID(CheckInvitation(invitation, used_by, now_ms));
-    const std::string issued_by = "invitation of " + invitation->invited_by();
-    TRY(const auto identity,
-        IssueTo(authority_, request.identity_request(), OptionsOf(*invitation, false), transaction,
-                now_ms, issued_by));
-    TRY(const auto server, IssueTo(authority_, request.server_request(),
-                                   OptionsOf(*invitation, true), transaction, now_ms, issued_by));
-    invitation->set_used_by_key(used_by);
-    TRY_VOID(WriteRow(transaction, key, *invitation));
+    const bool first_use = invitation->used_by_key().empty();
     v1::NodeRow node;
     node.set_name(invitation->node());
     *node.mutable_host_names() = invitation->host_names();
     node.set_joined_ms(now_ms);
+    TRY(const auto before, LockRow<v1::NodeRow>(transaction, keys::Node(node.name())));
+    revoked.clear();
+    if (before.has_value() && first_use) {
+      if (!invitation->replace()) {
+        return Denied("another machine has joined as node '" + node.name() + "' meanwhile",
+                      node.name() + " --replace");
+      }
+      TRY(revoked, RevokeNodesCertificates(meta_, transaction, node.name(), now_ms,
+                                           invitation->invited_by()));
+    }
+    const std::string issued_by = "invitation of " + invitation->invited_by();
+    TRY(const auto identity,
+        IssueToNode(authority_, node, NodePurpose::kIdentity, request.identity_request(),
+                    lifetimes_, transaction, now_ms, issued_by));
+    TRY(const auto server,
+        IssueToNode(authority_, node, NodePurpose::kServer, request.server_request(), lifetimes_,
+                    transaction, now_ms, issued_by));
+    invitation->set_used_by_key(used_by);
+    TRY_VOID(WriteRow(transaction, key, *invitation));
     response.set_node(invitation->node());
     response.set_identity_certificate(identity.certificate + authority_.issuing.certificate);
     response.set_server_certificate(server.certificate + authority_.issuing.certificate);
-    TRY(const auto before, LockRow<v1::NodeRow>(transaction, keys::Node(node.name())));
     const Auditor auditor(Actor::Node(node.name(), from), clock_);
     boost::json::value after = RowJson(node);
     after.as_object()["serials"] = {identity.serial, server.serial};
@@ -167,6 +166,7 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
     log_.Warning("enrolment refused", {{"from", from}, {"cause", done.error().message}});
     return done.error();
   }
+  for (const std::string& revocation : revoked) TRY_VOID(follower_.Follow(revocation));
   response.set_domain(authority_.domain);
   response.set_authorities(authority_.root.certificate + authority_.issuing.certificate);
   log_.Info("node joined", {{"node", response.node()}, {"from", from}});

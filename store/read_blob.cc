@@ -39,16 +39,18 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
                                                          const v1::ReadBlobRequest* request,
-                                                         Authorize authorize) {
+                                                         Authorize authorize, Stays stays) {
   auto serve = [this, request = *request, request_id = rpc::RequestIdOf(*context),
-                authorize = std::move(authorize)](Stream& stream) mutable {
-    return Serve(stream, request, request_id, authorize);
+                authorize = std::move(authorize),
+                stays = std::move(stays)](Stream& stream) mutable {
+    return Serve(stream, request, request_id, authorize, stays);
   };
   return rpc::ServeStream<Stream>(context, tasks_, std::move(serve));
 }
 
 net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobRequest& request,
-                                             const std::string& request_id, Authorize& authorize) {
+                                             const std::string& request_id, Authorize& authorize,
+                                             const Stays& stays) {
   started_.Increment();
   auto open = [this, &request, &authorize] { return Open(request, authorize); };
   CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
@@ -57,7 +59,7 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
     refused_.Increment();
     co_return place.error();
   }
-  Result<void> sent = co_await Send(stream, blob);
+  Result<void> sent = co_await Send(stream, blob, stays);
   log_.Info("blob read by a node", {{"request_id", request_id},
                                     {"node", blob.node},
                                     {"digest", request.digest()},
@@ -82,11 +84,13 @@ net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) 
   }
 }
 
-net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob) {
+net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob,
+                                            const Stays& stays) {
   v1::BlobChunk chunk;
   chunk.set_total_bytes(blob.reader->size_bytes());
   uint64_t offset = blob.begin;
   do {
+    CO_TRY_VOID(stays());
     const size_t size = std::min(kChecksumBlockBytes, blob.end - offset);
     const size_t block = std::min(kChecksumBlockBytes, blob.reader->size_bytes() - offset);
     std::string& data = *chunk.mutable_data();

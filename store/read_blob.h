@@ -36,19 +36,23 @@ class ReadBlob {
   // on the pool, while the call lives.
   using Authorize = std::move_only_function<Result<std::string>()>;
 
-  // Serves one call as a task. Errors to the caller: those of `authorize`, kInvalidArgument,
+  // Whether who was let in may go on: asked before each chunk, so it must not block.
+  using Stays = std::function<Result<void>()>;
+
+  // Serves one call as a task. Errors to the caller: those of both, kInvalidArgument,
   // kNameUnknown, kBlobUnknown, kTooManyRequests beyond the limit, kCorrupt.
   grpc::ServerWriteReactor<v1::BlobChunk>* Start(grpc::CallbackServerContext* context,
                                                  const v1::ReadBlobRequest* request,
-                                                 Authorize authorize);
+                                                 Authorize authorize, Stays stays);
 
  private:
   using Stream = rpc::ServerWriter<v1::BlobChunk>;
   struct OpenBlob;
 
   net::awaitable<Result<void>> Serve(Stream& stream, const v1::ReadBlobRequest& request,
-                                     const std::string& request_id, Authorize& authorize);
-  net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob);
+                                     const std::string& request_id, Authorize& authorize,
+                                     const Stays& stays);
+  net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob, const Stays& stays);
   // Blocks.
   Result<OpenBlob> Open(const v1::ReadBlobRequest& request, Authorize& authorize);
   net::awaitable<void> PutAside(const OpenBlob& blob, const Error& why);

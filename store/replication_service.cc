@@ -96,15 +96,20 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
     grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request) {
-  const Result<std::string> caller = RequireNode(*context);
+  const auto caller = rpc::RequireRole(*context, parts_.domain, Role::kNode, parts_.directory);
   if (!caller.has_value()) {
     return rpc::RefuseStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
   }
-  auto authorize = [this, node = *caller]() -> Result<std::string> {
+  auto authorize = [this, node = caller->name]() -> Result<std::string> {
     TRY_VOID(RequireMember(node));
     return node;
   };
-  return parts_.blobs.Start(context, request, std::move(authorize));
+  auto stays = [this, caller = *caller]() -> Result<void> {
+    if (!parts_.directory.IsRevoked(caller)) return {};
+    return Error{ErrorCode::kUnauthorized,
+                 "the certificate of node '" + caller.name + "' was revoked while it read a blob"};
+  };
+  return parts_.blobs.Start(context, request, std::move(authorize), std::move(stays));
 }
 
 }  // namespace outport::store

@@ -5,6 +5,8 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/auth_context.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include "registry/security/pki.h"
 
@@ -18,10 +20,21 @@ constexpr int kFirstReconnectMs = 200;
 // The time that one attempt has, for some four round trips to another continent and their losses.
 // (It is no pause: an attempt that is refused is followed by the next at once.)
 constexpr int kConnectMs = 4000;
+constexpr unsigned kFilesPeriodSeconds = 5;
 
 }  // namespace
 
 void KeepLibrary() { [[maybe_unused]] static const bool kUp = (grpc_init(), true); }
+
+std::shared_ptr<grpc::ChannelCredentials> FollowFiles(const TlsFiles& files) {
+  KeepLibrary();
+  grpc::experimental::TlsChannelCredentialsOptions tls;
+  tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      files.private_key, files.certificate_chain, files.authorities, kFilesPeriodSeconds));
+  tls.watch_root_certs();
+  tls.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(tls);
+}
 
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
                                     bool own_connection) {
@@ -30,6 +43,12 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
   tls.pem_root_certs = identity.authorities;
   tls.pem_private_key = identity.private_key;
   tls.pem_cert_chain = identity.certificate_chain;
+  return Dial(address, grpc::SslCredentials(tls), own_connection);
+}
+
+std::shared_ptr<grpc::Channel> Dial(const std::string& address,
+                                    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                                    bool own_connection) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -40,7 +59,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity) {
@@ -68,6 +87,11 @@ Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
                                          std::string(ToString(role)) + "' of the domain '" +
                                          std::string(domain) + "'; the caller is " +
                                          ToSpiffeId(identity.domain, identity.role, identity.name)};
+  }
+  // It was good when the connection began, and connections last.
+  if (identity.not_after <= std::chrono::system_clock::now()) {
+    return Error{ErrorCode::kUnauthorized, "the caller's certificate (serial " + identity.serial +
+                                               ") has expired; another one is needed"};
   }
   if (!directory.IsRevoked(identity)) return identity;
   return Error{ErrorCode::kUnauthorized, "the caller's certificate (serial " + identity.serial +

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_context.h>
 
@@ -27,6 +28,18 @@ struct TlsIdentity {
   std::string authorities;  // the fleet's own: no public authority is trusted here
 };
 
+// The same in files, which are read again when they change: what a node shows when it connects is
+// what it renewed last. Safe for several threads; shared by the channels that use it.
+struct TlsFiles {
+  std::string certificate_chain;
+  std::string private_key;
+  std::string authorities;
+};
+std::shared_ptr<grpc::ChannelCredentials> FollowFiles(const TlsFiles& files);
+std::shared_ptr<grpc::Channel> Dial(const std::string& address,
+                                    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                                    bool own_connection = false);
+
 // A channel to the store's fleet port. Does not block; reconnects by itself with backoff.
 // `own_connection`: not shared with other channels to the same address, for bulk transfers.
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
@@ -38,7 +51,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
 std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity);
 
 // Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, or with one that
-// was revoked; kDenied in another role.
+// was revoked or has expired; kDenied in another role.
 Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
                                         std::string_view domain, Role role,
                                         const AccessDirectory& directory);

@@ -171,7 +171,7 @@ def test_i9_a_node_that_lost_its_data_loses_nothing(new_fleet):
     assert node.client().get(f"/v2/team/app/blobs/{digest_of(layer)}").status == 200
     node.kill()
     run("rm", "-rf", node.data)
-    fleet.join(node, fleet.invite("eu-west"))
+    fleet.join(node, fleet.invite("eu-west", "--replace"))
     node.start()
     assert digest_of(node.client().get("/v2/team/app/manifests/1").body) == digest
     assert node.client().get(f"/v2/team/app/blobs/{digest_of(layer)}").body == layer

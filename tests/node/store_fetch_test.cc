@@ -1,3 +1,4 @@
+#include <atomic>
 #include <fstream>
 
 #include "registry/storage/rocks_meta_store.h"
@@ -18,8 +19,14 @@ class ReadBlobService final : public v1::Replication::CallbackService {
   grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob(grpc::CallbackServerContext* context,
                                                     const v1::ReadBlobRequest* request) override {
     auto authorize = []() -> Result<std::string> { return "eu-west"; };
-    return read_blob_.Start(context, request, std::move(authorize));
+    auto stays = [this]() -> Result<void> {
+      if (chunks_allowed-- > 0) return {};
+      return Error{ErrorCode::kUnauthorized, "the node was removed meanwhile"};
+    };
+    return read_blob_.Start(context, request, std::move(authorize), std::move(stays));
   }
+
+  std::atomic<int> chunks_allowed = 1'000'000;
 
  private:
   store::ReadBlob& read_blob_;
@@ -151,6 +158,14 @@ TEST_F(StoreFetchTest, ANodeThatTakesNothingIsCutOff) {
   EXPECT_TRUE(Await([&] { return tasks_.Count() == 0; }));
   context.TryCancel();
   EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST_F(StoreFetchTest, I6ANodeThatIsRemovedWhileItReadsGetsNoMore) {
+  const TestBlob blob = Pushed(8, 16 * kMiB);
+  serving_->chunks_allowed = 3;
+  EXPECT_THAT(Call(repository_.ToString(), blob, 0, 0),
+              testing::HasSubstr("was removed meanwhile"));
+  EXPECT_EQ(serving_->chunks_allowed, -1);
 }
 
 TEST_F(StoreFetchTest, I1ARottenBlobOfTheStoreReachesNoReader) {

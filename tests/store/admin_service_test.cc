@@ -48,6 +48,7 @@ TEST_F(AdminServiceTest, I6OnlyAdministratorsAdminister) {
                              Empty("GetAuthorities", &Stub::GetAuthorities),
                              Empty("InviteNode", &Stub::InviteNode),
                              Empty("ListNodes", &Stub::ListNodes),
+                             Empty("RemoveNode", &Stub::RemoveNode),
                              Empty("GetStatus", &Stub::GetStatus)};
   pki::Authority other_domain = files_.authority;
   other_domain.domain = "elsewhere";

@@ -109,8 +109,10 @@ class FleetFixture : public AccountsFixture {
   rpc::TlsIdentity Nobody() { return {"", "", files_.authority.root.certificate}; }
 
   // An invitation's token, with the address at which the test's store listens.
-  InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {}) {
-    const auto invitation = *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, kAdmin);
+  InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {},
+                         Invitations::TakenName taken = Invitations::TakenName::kRefuse) {
+    const auto invitation =
+        *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, kAdmin, taken);
     InvitationToken token = *InvitationToken::Decode(invitation.token);
     token.store_address = address_;
     return token;
@@ -122,7 +124,7 @@ class FleetFixture : public AccountsFixture {
   AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
                        folder_.path(), 1000, files_.server_chain}};
   AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
-  EnrollmentService enrollment_{{accounts_.invitations, pool_, clock_, metrics_}};
+  EnrollmentService enrollment_{{accounts_, nodes_, pool_, clock_, metrics_, "outport"}};
   AuditService audit_{{*meta_, directory_, pool_, "outport"}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

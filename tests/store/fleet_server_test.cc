@@ -42,7 +42,7 @@ class FleetServerTest : public AccountsFixture {
                            .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1",
                                      "1.2.3", folder_.path(), 1000, files_.server_chain},
                            .access = {accounts_, nodes_, pool_, clock_, "outport"},
-                           .enrollment = {accounts_.invitations, pool_, clock_, metrics_},
+                           .enrollment = {accounts_, nodes_, pool_, clock_, metrics_, "outport"},
                            .audit = {*meta_, directory_, pool_, "outport"},
                            .limits = limits});
     ASSERT_TRUE(server_->Start("127.0.0.1:0", files_).has_value());

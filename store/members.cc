@@ -1,0 +1,83 @@
+#include "store/members.h"
+
+#include <utility>
+#include <vector>
+
+#include "registry/storage/keys.h"
+#include "store/calling_node.h"
+#include "store/rows.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kMaxInvitations = 1000;  // there are no more
+
+Result<void> ForgetInvitations(MetaTransaction& transaction, const std::string& node) {
+  TRY(const auto rows, transaction.Scan({std::string(keys::kInvitations), "", kMaxInvitations}));
+  for (const KeyValue& pair : rows) {
+    TRY(const auto row, ParseRow<v1::InvitationRow>(pair.key, pair.value));
+    if (row.node() == node) TRY_VOID(transaction.Delete(pair.key));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::RenewRequest& request,
+                                          const std::string& from) {
+  const pki::Authority& authority = parts_.authority;
+  const Auditor auditor(Actor::Node(node, from), parts_.clock);
+  v1::EnrollResponse response;
+  auto renew = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto row, LockRow<v1::NodeRow>(transaction, keys::Node(node)));
+    if (!row.has_value()) return NoMember(node);
+    const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
+    response.Clear();
+    boost::json::array serials;
+    const auto issue = [&](NodePurpose purpose, const std::string& csr) -> Result<std::string> {
+      TRY(const auto issued, IssueToNode(authority, *row, purpose, csr, parts_.lifetimes,
+                                         transaction, now_ms, "renewal"));
+      serials.emplace_back(issued.serial);
+      return issued.certificate + authority.issuing.certificate;
+    };
+    TRY(*response.mutable_identity_certificate(),
+        issue(NodePurpose::kIdentity, request.identity_request()));
+    if (!request.server_request().empty()) {
+      TRY(*response.mutable_server_certificate(),
+          issue(NodePurpose::kServer, request.server_request()));
+    }
+    auditor.Add(transaction, "node.renew", "node/" + node, nullptr,
+                boost::json::object{{"serials", serials}});
+    return {};
+  };
+  TRY_VOID(Transact(parts_.meta, renew));
+  response.set_node(node);
+  response.set_domain(authority.domain);
+  response.set_authorities(authority.root.certificate + authority.issuing.certificate);
+  parts_.log.Info("node's certificates renewed", {{"node", node}, {"from", from}});
+  return response;
+}
+
+Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
+  const Auditor auditor(by, parts_.clock);
+  std::vector<std::string> revoked;
+  auto remove = [&](MetaTransaction& transaction) -> Result<void> {
+    const std::string key = keys::Node(node);
+    TRY(const auto row, LockRow<v1::NodeRow>(transaction, key));
+    if (!row.has_value()) {
+      return Error{ErrorCode::kNotFound, "there is no node '" + node.substr(0, 128) +
+                                             "'; 'outportctl node list' shows those there are"};
+    }
+    TRY_VOID(ForgetInvitations(transaction, node));
+    TRY(revoked, RevokeNodesCertificates(parts_.meta, transaction, node,
+                                         ToUnixMillis(parts_.clock.Wall()), by.name));
+    auditor.Add(transaction, "node.remove", "node/" + node, RowJson(*row), nullptr);
+    return transaction.Delete(key);
+  };
+  TRY(const LogPosition position, Transact(parts_.meta, remove));
+  for (const std::string& key : revoked) TRY_VOID(parts_.follower.Follow(key));
+  parts_.log.Info("node removed", {{"node", node}, {"by", by.name}});
+  return position.sequence;
+}
+
+}  // namespace outport::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+
+#include "outport/v1/enrollment.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/security/pki.h"
+#include "registry/storage/meta_store.h"
+#include "store/access_follower.h"
+#include "store/auditor.h"
+#include "store/node_certificates.h"
+
+namespace outport::store {
+
+// The nodes that belong to the fleet: what becomes of them once they have joined. Safe for several
+// threads; blocks.
+class Members {
+ public:
+  struct Parts {
+    MetaStore& meta;
+    pki::Authority authority;
+    AccessFollower& follower;
+    NodeLifetimes lifetimes;
+    const Clock& clock;
+    Log log;
+  };
+  explicit Members(Parts parts) : parts_(std::move(parts)) {}
+
+  // Other certificates for a node, for the keys of the requests. kDenied unless it belongs to the
+  // fleet. `from`: the caller's address, for the audit log.
+  Result<v1::EnrollResponse> Renew(const std::string& node, const v1::RenewRequest& request,
+                                   const std::string& from);
+
+  // Takes a node out of the fleet: its certificates are refused, its invitations are void; the
+  // directory has followed when this returns. Its stream is the caller's to cut. Returns the
+  // sequence of the last change. kNotFound.
+  Result<uint64_t> Remove(const std::string& node, const Actor& by);
+
+ private:
+  const Parts parts_;
+};
+
+}  // namespace outport::store

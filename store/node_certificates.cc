@@ -1,0 +1,53 @@
+#include "store/node_certificates.h"
+
+#include "registry/storage/keys.h"
+#include "store/certificates.h"
+#include "store/rows.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kRowsAtOnce = 1000;
+
+}  // namespace
+
+Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, const v1::NodeRow& node,
+                                           NodePurpose purpose, std::string_view request,
+                                           const NodeLifetimes& lifetimes,
+                                           MetaTransaction& transaction, int64_t now_ms,
+                                           const std::string& issued_by) {
+  const bool server = purpose == NodePurpose::kServer;
+  pki::LeafOptions options;
+  options.role = Role::kNode;
+  options.name = node.name();
+  options.server = server;
+  options.client = !server;
+  options.lifetime = server ? lifetimes.server : lifetimes.identity;
+  if (server) options.host_names = {node.host_names().begin(), node.host_names().end()};
+  TRY(const pki::IssuedCertificate issued, pki::Issue(authority, request, options));
+  TRY_VOID(WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial),
+                    ToRow(options, issued, now_ms, issued_by)));
+  return issued;
+}
+
+Result<std::vector<std::string>> RevokeNodesCertificates(const MetaStore& meta,
+                                                         MetaTransaction& transaction,
+                                                         const std::string& node, int64_t now_ms,
+                                                         const std::string& by) {
+  std::vector<std::string> revoked;
+  ScanRange next{std::string(keys::kCertificates), "", kRowsAtOnce};
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows, meta.Scan(next));
+    for (const KeyValue& pair : rows) {
+      TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
+      if (row.role() != ToString(Role::kNode) || row.name() != node) continue;
+      if (row.not_after_ms() <= now_ms) continue;
+      TRY(const bool entered, EnterRevocation(transaction, row, now_ms, by));
+      if (entered) revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
+    }
+    if (rows.size() < kRowsAtOnce) return revoked;
+    next.after = rows.back().key;
+  }
+}
+
+}  // namespace outport::store
