@@ -11,6 +11,28 @@ namespace {
 
 constexpr uint64_t kMebibyte = 1 << 20;
 
+struct Warning {
+  std::string of;  // "store", or a node
+  std::string text;
+};
+
+std::vector<Warning> WarningsOf(const v1::GetStatusResponse& status) {
+  std::vector<Warning> warnings;
+  for (const std::string& text : status.warnings()) warnings.push_back({"store", text});
+  for (const v1::NodeInfo& node : status.nodes()) {
+    for (const std::string& text : node.warnings()) warnings.push_back({node.name(), text});
+  }
+  return warnings;
+}
+
+boost::json::array ToJson(const std::vector<Warning>& warnings) {
+  boost::json::array array;
+  for (const Warning& warning : warnings) {
+    array.push_back({{"of", warning.of}, {"warning", warning.text}});
+  }
+  return array;
+}
+
 Result<void> ShowStatus(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   v1::GetStatusResponse status;
@@ -18,6 +40,7 @@ Result<void> ShowStatus(const Invocation& invocation) {
                        "asking for the status"));
   Table nodes = MakeNodeTable();
   for (const v1::NodeInfo& node : status.nodes()) AddNode(nodes, node);
+  const std::vector<Warning> warnings = WarningsOf(status);
   const boost::json::value document = {
       {"store", client.profile().store},
       {"version", status.version()},
@@ -26,7 +49,8 @@ Result<void> ShowStatus(const Invocation& invocation) {
       {"started", ToTime(status.started_ms())},
       {"free_bytes", status.free_bytes()},
       {"server_certificate_not_after", ToTime(status.server_certificate_not_after_ms())},
-      {"nodes", nodes.ToJson()}};
+      {"nodes", nodes.ToJson()},
+      {"warnings", ToJson(warnings)}};
   std::string text;
   const auto line = [&text](std::string name, const std::string& value) {
     name.resize(14, ' ');
@@ -39,7 +63,11 @@ Result<void> ShowStatus(const Invocation& invocation) {
   line("started", ToTime(status.started_ms()));
   line("free", std::to_string(status.free_bytes() / kMebibyte) + " MiB");
   line("certificate", "valid until " + ToTime(status.server_certificate_not_after_ms()));
-  invocation.Print(document, text + "\n" + nodes.ToText());
+  text += "\n" + nodes.ToText();
+  for (const Warning& warning : warnings) {
+    text += "\nwarning: " + warning.of + ": " + warning.text;
+  }
+  invocation.Print(document, text);
   return {};
 }
 

@@ -1,6 +1,8 @@
 #include "node/daemon.h"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -68,6 +70,7 @@ struct NodeDaemon final : Daemon {
   void Run();
   Result<void> Stop() override;
   Readiness Ready() const;
+  std::vector<std::string> Warnings() const;
   Mirror::Parts MirrorParts();
 
   const Config config;
@@ -113,8 +116,8 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       directory(std::move(d)),
       replica(std::move(r)),
       freshness(clock, replica->proven_ms()),
-      sync({channel, *replica, freshness, sync_pool, tasks, clock, metrics, log,
-            std::move(version)}),
+      sync({channel, *replica, freshness, sync_pool, tasks, clock, metrics, log, std::move(version),
+            [this] { return Warnings(); }}),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
       front(config.registry, config.PkiFolder(), std::move(opened.certificate),
@@ -191,6 +194,15 @@ Result<void> NodeDaemon::Stop() {
   io.Stop();
   log.Info("stopped");
   return {};
+}
+
+// What the store is told of: all but what it sees itself.
+std::vector<std::string> NodeDaemon::Warnings() const {
+  Readiness readiness;
+  front.Tell(readiness);
+  if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));
+  std::ranges::move(readiness.reasons, std::back_inserter(readiness.warnings));
+  return std::move(readiness.warnings);
 }
 
 Readiness NodeDaemon::Ready() const {

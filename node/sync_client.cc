@@ -74,8 +74,9 @@ net::awaitable<void> SyncClient::RunOnce() {
   // Our backoff decides when to try, not the channel's own.
   grpc::experimental::ChannelResetConnectionBackoff(parts_.channel.get());
   metrics_.connections.Increment();
-  SyncConnection::Parts parts{parts_.channel, parts_.replica, parts_.freshness, parts_.pool,
-                              parts_.clock,   metrics_,       parts_.log,       parts_.version};
+  SyncConnection::Parts parts{parts_.channel, parts_.replica, parts_.freshness,
+                              parts_.pool,    parts_.clock,   metrics_,
+                              parts_.log,     parts_.version, parts_.warnings};
   auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
   {
     MutexLock lock(mutex_);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <random>
+#include <vector>
 
 #include "node/sync_connection.h"
 #include "registry/base/mutex.h"
@@ -24,6 +26,8 @@ class SyncClient {
     Metrics& metrics;
     Log log;
     std::string version;
+    // What an administrator should look at, told with each ping. Called from any thread.
+    std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };
   explicit SyncClient(Parts parts);
 

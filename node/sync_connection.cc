@@ -196,6 +196,9 @@ net::awaitable<Result<void>> SyncConnection::Write() {
       message.mutable_acknowledge()->set_sequence(*std::exchange(to_acknowledge_, std::nullopt));
     } else if (steady_clock::now() >= next_ping) {
       message.mutable_ping()->set_sent_ns(parts_.clock.SinceBoot().count());
+      for (std::string& warning : parts_.warnings()) {
+        message.mutable_ping()->add_warnings(std::move(warning));
+      }
       next_ping = steady_clock::now() + kPingInterval;
     } else {
       co_await changed_.WaitPast(seen, next_ping);

@@ -3,9 +3,11 @@
 #include <grpcpp/channel.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "node/freshness.h"
 #include "node/replica.h"
@@ -42,6 +44,8 @@ class SyncConnection {
     SyncMetrics& metrics;
     Log log;
     std::string version;
+    // What an administrator should look at, told with each ping. Called from any thread.
+    std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };
   // `want_snapshot`: the replica is not to be trusted as a place to go on from.
   SyncConnection(Parts parts, bool want_snapshot);

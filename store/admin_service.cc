@@ -210,6 +210,7 @@ v1::NodeInfo AdminService::Describe(const v1::NodeRow& row) const {
   info.set_last_ping_ms(presence->last_ping_ms);
   info.set_address(presence->address);
   info.set_version(presence->version);
+  info.mutable_warnings()->Assign(presence->warnings.begin(), presence->warnings.end());
   return info;
 }
 
@@ -229,6 +230,7 @@ Result<v1::GetStatusResponse> AdminService::Status() const {
   answer.set_server_certificate_name(server.name);
   TRY(const auto not_after, pki::NotAfter(parts_.server_certificate));
   answer.set_server_certificate_not_after_ms(ToUnixMillis(not_after));
+  for (std::string& warning : parts_.warnings()) answer.add_warnings(std::move(warning));
   return answer;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "outport/v1/admin.grpc.pb.h"
 #include "registry/base/blocking_pool.h"
@@ -30,6 +32,7 @@ class AdminService final : public v1::Admin::CallbackService {
     std::filesystem::path data;  // whose file system's free space is told
     int64_t started_ms = 0;
     std::string server_certificate;  // PEM, the store's own
+    std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };
   explicit AdminService(Parts parts);
   ~AdminService() override;

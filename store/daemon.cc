@@ -1,6 +1,8 @@
 #include "store/daemon.h"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -117,6 +119,7 @@ struct StoreDaemon final : Daemon {
   void Run();
   Result<void> Stop() override;
   Readiness Ready() const;
+  std::vector<std::string> Warnings() const;
   FleetServer::Parts FleetParts(std::string version);
 
   const Config config;
@@ -212,7 +215,7 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
                log, epoch, domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
-                opened.authority.server_chain},
+                opened.authority.server_chain, [this] { return Warnings(); }},
       .access = {accounts, nodes, fleet_pool, clock, domain},
       .enrollment = {accounts, nodes, fleet_pool, clock, metrics, domain},
       .audit = {*opened.meta, directory, fleet_pool, domain},
@@ -276,6 +279,12 @@ Result<void> StoreDaemon::Stop() {
   io.Stop();
   log.Info("stopped");
   return {};
+}
+
+std::vector<std::string> StoreDaemon::Warnings() const {
+  Readiness readiness = Ready();
+  std::ranges::move(readiness.warnings, std::back_inserter(readiness.reasons));
+  return std::move(readiness.reasons);
 }
 
 Readiness StoreDaemon::Ready() const {

@@ -3,6 +3,19 @@
 #include <utility>
 
 namespace outport::store {
+namespace {
+
+constexpr size_t kMaxWarnings = 10;
+constexpr size_t kMaxWarningBytes = 500;
+
+// Not within a character: what is cut still has to be UTF-8.
+void Shorten(std::string& text, size_t size) {
+  if (text.size() <= size) return;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  text.resize(size);
+}
+
+}  // namespace
 
 uint64_t NodeDirectory::Enter(const std::string& node, const std::string& address, Cutter cut) {
   MutexLock lock(mutex_);
@@ -32,9 +45,15 @@ void NodeDirectory::Introduced(const std::string& node, uint64_t ticket,
   if (Entry* entry = FindStream(node, ticket)) entry->presence.version = version;
 }
 
-void NodeDirectory::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms) {
+void NodeDirectory::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
+                           std::vector<std::string> warnings) {
+  if (warnings.size() > kMaxWarnings) warnings.resize(kMaxWarnings);
+  for (std::string& warning : warnings) Shorten(warning, kMaxWarningBytes);
   MutexLock lock(mutex_);
-  if (Entry* entry = FindStream(node, ticket)) entry->presence.last_ping_ms = now_ms;
+  if (Entry* entry = FindStream(node, ticket)) {
+    entry->presence.last_ping_ms = now_ms;
+    entry->presence.warnings = std::move(warnings);
+  }
 }
 
 void NodeDirectory::Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence) {

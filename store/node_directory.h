@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "registry/base/error.h"
 #include "registry/base/mutex.h"
@@ -21,6 +22,7 @@ class NodeDirectory {
     int64_t last_ping_ms = 0;  // 0: none yet
     std::string address;
     std::string version;
+    std::vector<std::string> warnings = {};  // of the last ping, bounded
   };
 
   // Told why its stream is to end. Called by any thread until Leave() returns, under the
@@ -32,7 +34,8 @@ class NodeDirectory {
   uint64_t Enter(const std::string& node, const std::string& address, Cutter cut);
   // What comes with the ticket of a stream that was superseded is ignored.
   void Introduced(const std::string& node, uint64_t ticket, const std::string& version);
-  void Pinged(const std::string& node, uint64_t ticket, int64_t now_ms);
+  void Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
+              std::vector<std::string> warnings);
   void Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence);
   void Leave(const std::string& node, uint64_t ticket);
 

@@ -147,7 +147,8 @@ net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message)
       changed_.Notify();
       break;
     case v1::NodeMessage::kPing: {
-      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()));
+      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()),
+                          {message.ping().warnings().begin(), message.ping().warnings().end()});
       CO_TRY(const LogPosition head, parts_.meta.Head());
       v1::StoreMessage answer;
       answer.mutable_pong()->set_sent_ns(message.ping().sent_ns());

@@ -79,9 +79,15 @@ def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
         assert client_of(site, member).get("/v2/").status == 200
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
         assert "the server certificate and whom it trusts stay as they were" in member.log_text()
+        wait_for("the status to tell", lambda: any(
+            told["of"] == member.name and "does not belong to its certificate" in told["warning"]  # noqa: B023
+            for told in site.control_json("status")["warnings"]))
+        assert f"warning: {member.name}: " in site.control("status").stdout
     site.live.point_to(*other)
     for member in site.members():
         wait_for("the mend", lambda: not warnings_of(member))  # noqa: B023
+    wait_for("the status to be quiet", lambda: site.control_json("status")["warnings"] == [])
+    for member in site.members():
         assert shown_certificate(site.host, member.registry_port) == as_shown(other[0])
 
 
