@@ -75,11 +75,12 @@ def test_the_daemons_make_no_call_that_their_units_forbid(new_fleet, tmp_path):
         pytest.skip("strace may not trace here")
     for member in fleet.members():
         member.stop()
+    for member in fleet.members():  # the store first
         member.prefix = ["strace", "-D", "-f", "-qq", "-o", tmp_path / member.name]
         member.spawn()
         member.prefix = []
-    for member in fleet.members():
         wait_for(f"{member.name} to be ready", member.ready)
+    wait_for("the node to follow", lambda: fleet.nodes["eu-west"].metric("outport_node_sync_connected") == 1)
     node = fleet.nodes["eu-west"].client()
     node.push_image("team/app", "1", b"layer" * 100_000)
     assert node.get("/v2/team/app/manifests/1").status == 200
