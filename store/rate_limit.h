@@ -1,11 +1,10 @@
 #pragma once
 
 #include <chrono>
-#include <list>
 #include <string>
-#include <unordered_map>
 
 #include "registry/base/clock.h"
+#include "registry/base/lru_map.h"
 #include "registry/base/mutex.h"
 
 namespace outport::store {
@@ -34,18 +33,13 @@ class RateLimit {
     double tokens = 0;
     std::chrono::nanoseconds filled{0};
   };
-  struct Entry {
-    std::string address;
-    Bucket bucket;
-  };
   static void Fill(Bucket& bucket, const Rate& rate, std::chrono::nanoseconds now);
 
   const Clock& clock_;
   const Options options_;
   Mutex mutex_;
   Bucket all_ OUTPORT_GUARDED_BY(mutex_);
-  std::list<Entry> recent_ OUTPORT_GUARDED_BY(mutex_);  // seen last first
-  std::unordered_map<std::string, std::list<Entry>::iterator> index_ OUTPORT_GUARDED_BY(mutex_);
+  LruMap<std::string, Bucket> buckets_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::store
