@@ -4,6 +4,7 @@
 #include "control/confirmation.h"
 #include "control/invocation.h"
 #include "control/node_table.h"
+#include "control/user_pages.h"
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
 #include "registry/security/pki.h"
@@ -84,21 +85,6 @@ Result<void> List(const Invocation& invocation) {
   return {};
 }
 
-Result<std::vector<std::string>> ListUsers(StoreClient& client) {
-  std::vector<std::string> names;
-  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListUsersRequest request;
-    *request.mutable_page() = page;
-    v1::ListUsersResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListUsers, request, response, "listing the users"));
-    for (const v1::UserInfo& user : response.users()) names.push_back(user.name());
-    next = response.next();
-    return {};
-  };
-  TRY_VOID(ForEachPage(one_page));
-  return names;
-}
-
 Result<void> Remove(const Invocation& invocation, const std::string& name) {
   TRY(StoreClient client, invocation.Connect());
   v1::RemoveNodeRequest request;
@@ -106,7 +92,9 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
   v1::RemoveNodeResponse response;
   TRY_VOID(
       client.Call(&v1::Admin::Stub::RemoveNode, request, response, "removing node '" + name + "'"));
-  TRY(const std::vector<std::string> users, ListUsers(client));
+  std::vector<std::string> users;
+  auto add = [&users](const v1::UserInfo& user) { users.push_back(user.name()); };
+  TRY_VOID(ForEachUser(client, PasswordHashes::kLeftOut, add));
   const boost::json::value document = {{"node", name},
                                        {"sequence", response.sequence()},
                                        {"users", boost::json::array(users.begin(), users.end())}};

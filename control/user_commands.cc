@@ -4,6 +4,7 @@
 
 #include "control/invocation.h"
 #include "control/user_options.h"
+#include "control/user_pages.h"
 #include "registry/base/clock.h"
 #include "registry/security/identity.h"
 
@@ -71,16 +72,8 @@ void AddRow(Table& table, const v1::UserInfo& user) {
 Result<void> List(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   Table table({"name", "allow", "groups", "state", "expires", "only_from", "created", "source"});
-  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListUsersRequest request;
-    *request.mutable_page() = page;
-    v1::ListUsersResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListUsers, request, response, "listing the users"));
-    for (const v1::UserInfo& user : response.users()) AddRow(table, user);
-    next = response.next();
-    return {};
-  };
-  TRY_VOID(ForEachPage(one_page));
+  auto add = [&table](const v1::UserInfo& user) { AddRow(table, user); };
+  TRY_VOID(ForEachUser(client, PasswordHashes::kLeftOut, add));
   invocation.Print(table);
   return {};
 }

@@ -4,6 +4,7 @@
 
 #include "control/invocation.h"
 #include "control/user_options.h"
+#include "control/user_pages.h"
 #include "outport/v1/access.grpc.pb.h"
 #include "registry/base/file.h"
 #include "registry/security/htpasswd.h"
@@ -16,19 +17,10 @@ constexpr uint64_t kMaxFileBytes = 16 << 20;
 // All users with their hashes.
 Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
   std::vector<HtpasswdUser> users;
-  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListUsersRequest request;
-    *request.mutable_page() = page;
-    request.set_with_password_hashes(true);
-    v1::ListUsersResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListUsers, request, response, "listing the users"));
-    for (const v1::UserInfo& user : response.users()) {
-      users.push_back({user.name(), user.password_hash()});
-    }
-    next = response.next();
-    return {};
+  auto add = [&users](const v1::UserInfo& user) {
+    users.push_back({user.name(), user.password_hash()});
   };
-  TRY_VOID(ForEachPage(one_page));
+  TRY_VOID(ForEachUser(client, PasswordHashes::kWanted, add));
   return users;
 }
 
