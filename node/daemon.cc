@@ -126,7 +126,7 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
              disk}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log),
-      renewal({channel, config.PkiFolder(), disk, clock, metrics, log}),
+      renewal({channel, config.PkiFolder(), opened.credentials.name, disk, clock, metrics, log}),
       renewing(io.executor(), log) {}
 
 Mirror::Parts NodeDaemon::MirrorParts() {

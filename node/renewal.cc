@@ -79,8 +79,8 @@ Result<void> Renewal::Renew(bool server_too) {
   if (!status.ok()) return rpc::FromStatus(status, "renewing the node's certificates");
   // What does not fit stays out of the files.
   TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), identity_key));
-  if (server_too) TRY_VOID(pki::CheckKeyPair(answer.server_certificate(), server_key));
   if (server_too) {
+    TRY_VOID(pki::CheckKeyPair(answer.server_certificate(), server_key));
     TRY_VOID(ReplaceFile(parts_.pki / "server.crt", answer.server_certificate(), kPublicMode));
   }
   return ReplaceFile(parts_.pki / "identity.crt", answer.identity_certificate(), kPublicMode);
@@ -95,12 +95,9 @@ milliseconds Renewal::Look() {
     return Bounded(kMostPause);
   }
   expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(identity->end)));
-  const auto pem = ReadWholeFile(parts_.pki / "identity.crt");
-  const auto named = pem.has_value() ? pki::Inspect(*pem) : pem.error();
   {
     MutexLock lock(mutex_);
     identity_ = *identity;
-    if (named.has_value()) name_ = named->name;
   }
   const Time now = parts_.clock.Wall();
   const bool server_due = DueOf(*server) <= now;
@@ -141,7 +138,7 @@ std::optional<std::string> Renewal::WhyUseless() const {
   MutexLock lock(mutex_);
   if (!identity_.has_value() || parts_.clock.Wall() < identity_->end) return std::nullopt;
   return "this node's certificate expired at " + FormatTime(identity_->end) +
-         ", so the store takes no call of it: ask for 'outportctl node invite " + name_ +
+         ", so the store takes no call of it: ask for 'outportctl node invite " + parts_.node +
          " --replace', and join again with 'outport-node join --replace'";
 }
 

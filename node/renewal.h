@@ -27,6 +27,7 @@ class Renewal {
   struct Parts {
     std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
     std::filesystem::path pki;               // DATA/pki
+    std::string node;                        // its name
     BlockingPool& pool;
     const Clock& clock;
     Metrics& metrics;
@@ -63,7 +64,6 @@ class Renewal {
   prometheus::Counter& failed_;
   mutable Mutex mutex_;
   std::optional<Life> identity_ OUTPORT_GUARDED_BY(mutex_);
-  std::string name_ OUTPORT_GUARDED_BY(mutex_);
   std::string failure_ OUTPORT_GUARDED_BY(mutex_);  // of the last attempt; empty: none
 };
 
