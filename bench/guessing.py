@@ -43,19 +43,7 @@ LOGINS = 60  # users, each of whom logs in once a phase
 PHASES = ("quiet", "flood")
 
 
-class From(RegistryClient):
-    """Comes from an address of loopback."""
-
-    address = "127.0.0.2"
-
-    def connection(self, with_certificate=True):
-        return http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout,
-                                           context=self.context(with_certificate),
-                                           source_address=(self.address, 0))
-
-
-class Guesser(From):
-    address = "127.0.0.3"
+OTHERS, GUESSERS = "127.0.0.2", "127.0.0.3"  # where they come from
 
 
 def ask(client, connection):
@@ -69,7 +57,7 @@ def ask(client, connection):
 
 def guess(arguments, number, answered):
     os.nice(19)  # it would not take its processor from the store if it were elsewhere
-    client = Guesser(*arguments, "demo", "")
+    client = RegistryClient(*arguments, "demo", "", source=GUESSERS)
     connection, count = client.connect(), 0
     while True:
         client.password = f"guess {number} {count}"
@@ -83,12 +71,12 @@ def guess(arguments, number, answered):
 
 
 def measure(arguments, phase):
-    known = From(*arguments, "demo", PASSWORD)
+    known = RegistryClient(*arguments, "demo", PASSWORD, source=OTHERS)
     connection = known.connect()
     pings, logins = [], []
     end = time.monotonic() + OPTIONS.seconds
     for number in range(LOGINS):
-        login = From(*arguments, f"{phase}-{number}", PASSWORD)
+        login = RegistryClient(*arguments, f"{phase}-{number}", PASSWORD, source=OTHERS)
         took, status = ask(login, login.connect())
         assert status == 200, (status, number)
         logins.append(took)

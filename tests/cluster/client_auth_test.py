@@ -1,6 +1,5 @@
 """What a registry asks of its clients' certificates, each mode of it, and authorities of others."""
 
-import json
 import shutil
 import ssl
 
@@ -39,10 +38,6 @@ def client_of(site, name, user="demo", kind=RegistryClient):
 
 def bare(site, user="demo"):
     return Bare(site.host, site.node.registry_port, site.certificates, user, PASSWORD)
-
-
-def warnings_of(member):
-    return json.loads(member.operations("/readyz")[1])["warnings"]
 
 
 def test_i6_strict_refuses_in_the_handshake(site):
@@ -103,17 +98,17 @@ def test_i12_an_outdated_or_broken_list_is_told(site, tmp_path):
     site.others.write_list(crl)
     site.node.set_registry(client_authorities=site.others.certificate, client_crls=crl)
     client = client_of(site, "build-1")
-    assert client.get("/v2/").status == 200 and warnings_of(site.node) == []
+    assert client.get("/v2/").status == 200 and site.node.warnings() == []
     good = crl.read_text()
     crl.write_text(good[:100])
-    warned = wait_for("a warning", lambda: warnings_of(site.node))
+    warned = wait_for("a warning", lambda: site.node.warnings())
     assert "registry.client_crls: there is no revocation list in the PEM text" in warned[0]
     assert client.get("/v2/").status == 200, "the list that was good still counts"
     site.others.write_list(crl, days=1 / 86400)
     warned = wait_for("the list to be out of date", lambda: [
-        text for text in warnings_of(site.node) if "out of date" in text])
+        text for text in site.node.warnings() if "out of date" in text])
     refused = client.get("/v2/")
     assert refused.status == 400 and "the revocation list of its authority" in refused.message()
     crl.write_text(good)
     wait_for("the mend", lambda: client.get("/v2/").status == 200)
-    assert warnings_of(site.node) == []
+    assert site.node.warnings() == []

@@ -1,7 +1,5 @@
 """Those who guess passwords, and those who are there beside them."""
 
-import http.client
-
 import pytest
 
 from client import RegistryClient
@@ -9,25 +7,13 @@ from fleet import PASSWORD
 from processes import wait_for
 
 
-class From(RegistryClient):
-    """Comes from another address of loopback."""
-
-    def __init__(self, address, *rest):
-        super().__init__(*rest)
-        self.address = address
-
-    def connection(self, with_certificate=True):
-        return http.client.HTTPSConnection(
-            self.host, self.port, timeout=self.timeout, context=self.context(with_certificate),
-            source_address=(self.address, 0))
-
-
 @pytest.mark.parametrize("which", ["store", "eu-west"])
 def test_i6_guesses_are_slowed_down_and_nobody_else_is(fleet, which):
     member = next(one for one in fleet.members() if one.name == which)
 
     def client(address, user, password=PASSWORD):
-        return From(address, fleet.host, member.registry_port, fleet.certificates, user, password)
+        return RegistryClient(fleet.host, member.registry_port, fleet.certificates, user, password,
+                              source=address)
 
     for name in ("neighbour", "stranger"):
         fleet.control("user", "add", f"{name}-{which}", "--allow", "pull", stdin=PASSWORD + "\n")

@@ -1,7 +1,5 @@
 """Nodes that renew their certificates, run out of them, are removed and are replaced."""
 
-import json
-
 import pytest
 
 from fleet import PASSWORD
@@ -15,10 +13,6 @@ def serial_of(path):
 def is_over(path):
     """Whether the certificate has expired."""
     return run("openssl", "x509", "-in", path, "-noout", "-checkend", "0", check=False).returncode == 1
-
-
-def warnings_of(member):
-    return json.loads(member.operations("/readyz")[1])["warnings"]
 
 
 def rejoin(fleet, node, *more):
@@ -62,10 +56,10 @@ def test_certificates_renew_themselves_and_run_out_where_they_cannot(brief, tmp_
     pushed = eu.client().push_image("team/news", "through", b"the node")
     assert brief.store.client().get("/v2/team/news/manifests/through").headers[
         "Docker-Content-Digest"] == pushed
-    assert [text for text in warnings_of(eu) if "could not be renewed" in text] == []
+    assert [text for text in eu.warnings() if "could not be renewed" in text] == []
     us.spawn()
     told = wait_for("the node that was away to say so", lambda: us.healthy() and [
-        text for text in warnings_of(us) if "expired at" in text])
+        text for text in us.warnings() if "expired at" in text])
     assert "outportctl node invite us-east --replace" in told[0]
     us.stop()
     config = us.config.read_text()

@@ -1,6 +1,5 @@
 """Server certificates from files: followed as they change, without a restart or a lost request."""
 
-import json
 import os
 
 import pytest
@@ -46,12 +45,6 @@ def client_of(site, member):
     return RegistryClient(site.host, member.registry_port, site.trusting, "demo", PASSWORD)
 
 
-def warnings_of(member):
-    status, text = member.operations("/readyz")
-    assert status == 200, text
-    return json.loads(text)["warnings"]
-
-
 def test_a_renewal_is_followed_without_a_lost_request(site):
     for member in site.members():
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
@@ -66,14 +59,14 @@ def test_a_renewal_is_followed_without_a_lost_request(site):
     assert (store.failures, node.failures) == ([], [])
     for member in site.members():
         assert member.metric("outport_server_certificate_reloads_total") == 2
-        assert warnings_of(member) == [], "half of a pair is nothing to complain of"
+        assert member.warnings(ready=True) == [], "half of a pair is nothing to complain of"
 
 
 def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
     other = site.public.issue("other", "IP:127.0.0.1")
     site.live.point_to(other[0], site.first[1])
     for member in site.members():
-        warnings = wait_for("a warning", lambda: warnings_of(member))  # noqa: B023
+        warnings = wait_for("a warning", lambda: member.warnings(ready=True))  # noqa: B023
         assert "the server's private key does not belong to its certificate" in warnings[0]
         assert member.metric("outport_server_certificate_kept") == 1
         assert client_of(site, member).get("/v2/").status == 200
@@ -85,7 +78,7 @@ def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
         assert f"warning: {member.name}: " in site.control("status").stdout
     site.live.point_to(*other)
     for member in site.members():
-        wait_for("the mend", lambda: not warnings_of(member))  # noqa: B023
+        wait_for("the mend", lambda: not member.warnings(ready=True))  # noqa: B023
     wait_for("the status to be quiet", lambda: site.control_json("status")["warnings"] == [])
     for member in site.members():
         assert shown_certificate(site.host, member.registry_port) == as_shown(other[0])

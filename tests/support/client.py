@@ -44,8 +44,9 @@ class Answer:
 class RegistryClient:
     """Talks to one registry. Each call opens its own connection, as real clients mostly do."""
 
-    def __init__(self, host, port, certificates, user=None, password=None, timeout=60):
+    def __init__(self, host, port, certificates, user=None, password=None, timeout=60, source=None):
         self.host, self.port, self.timeout = host, port, timeout
+        self.source = (source, 0) if source else None  # an address of this machine to come from
         self.certificates = certificates  # ca.crt, client.cert, client.key
         self.user, self.password = user, password
 
@@ -58,7 +59,8 @@ class RegistryClient:
 
     def connection(self, with_certificate=True):
         return http.client.HTTPSConnection(
-            self.host, self.port, timeout=self.timeout, context=self.context(with_certificate))
+            self.host, self.port, timeout=self.timeout, context=self.context(with_certificate),
+            source_address=self.source)
 
     def connect(self, with_certificate=True):
         connection = self.connection(with_certificate)

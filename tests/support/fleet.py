@@ -64,6 +64,12 @@ class Member(Daemon):
                                  f"{self.log_tail()}")
         return self.operations("/readyz")[0] == 200
 
+    def warnings(self, ready=False):
+        """What /readyz warns of; with `ready` it must say so, too."""
+        status, text = self.operations("/readyz")
+        assert status == 200 or not ready, text
+        return json.loads(text)["warnings"]
+
     def start(self, seconds=30):
         self.spawn()
         wait_for(f"{self.name} to be ready", self.ready, seconds)
