@@ -14,7 +14,8 @@ std::shared_ptr<const User> AccessDirectory::Find(std::string_view name) const {
 bool AccessDirectory::IsRevoked(const CertificateIdentity& certificate) const {
   MutexLock lock(mutex_);
   if (revoked_.empty()) return false;
-  return revoked_.contains({certificate.issuer_key_id, certificate.serial});
+  return revoked_.contains({certificate.issuer_key_id, certificate.serial}) ||
+         revoked_.contains({certificate.issuer_key_id, std::string(kAllSerials)});
 }
 
 void AccessDirectory::AddSource(Subject subject, std::vector<Rights::Source>& sources) const {
@@ -29,6 +30,7 @@ Rights AccessDirectory::RightsOf(const std::shared_ptr<const User>& user,
     sources.push_back({{SubjectKind::kUser, user->name}, Grants(user, &user->grants)});
   }
   bool known = user != nullptr;
+  std::shared_ptr<const NodePermissions> node;
   {
     MutexLock lock(mutex_);
     if (user != nullptr && !grants_.empty()) {
@@ -42,6 +44,7 @@ Rights AccessDirectory::RightsOf(const std::shared_ptr<const User>& user,
       known = known || sources.size() > before;
     }
     if (!grants_.empty()) AddSource({SubjectKind::kAnonymous, {}}, sources);
+    node = node_;
   }
   std::string who = "nobody";
   if (user != nullptr) {
@@ -49,7 +52,7 @@ Rights AccessDirectory::RightsOf(const std::shared_ptr<const User>& user,
   } else if (known) {
     who = "certificate '" + std::string(certificate) + "'";
   }
-  return Rights(std::move(who), !known, std::move(sources));
+  return Rights(std::move(who), !known, std::move(sources)).Within(std::move(node));
 }
 
 void AccessDirectory::Set(User user) {
@@ -85,6 +88,14 @@ void AccessDirectory::Revoke(CertificateId certificate) {
   {
     MutexLock lock(mutex_);
     revoked_.insert(std::move(certificate));
+  }
+  changed_.Notify();
+}
+
+void AccessDirectory::SetNode(NodePermissions permissions) {
+  {
+    MutexLock lock(mutex_);
+    node_ = std::make_shared<const NodePermissions>(std::move(permissions));
   }
   changed_.Notify();
 }

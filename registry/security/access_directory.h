@@ -23,6 +23,9 @@ struct CertificateId {
   auto operator<=>(const CertificateId&) const = default;
 };
 
+// As a serial: all that the issuer has issued and will issue.
+inline constexpr std::string_view kAllSerials = "*";
+
 // Who may come in and what they may do, in memory: users, the grants of groups, certificates and
 // anybody, revoked certificates. It follows rows; whoever serves requests asks it for each, and
 // asks again for those under way when it changes. Safe for all threads; does not block.
@@ -46,6 +49,8 @@ class AccessDirectory {
   // Replaces what the subject, no user, is granted; nothing: it has no grants any more.
   void SetGrants(const Subject& subject, std::vector<Grant> grants);
   void Revoke(CertificateId certificate);
+  // At a node: what it may itself, which bounds everybody's rights from now on.
+  void SetNode(NodePermissions permissions);
   void ReplaceAll(Contents contents);
 
   // Notified after anything has changed.
@@ -61,6 +66,7 @@ class AccessDirectory {
   std::unordered_map<std::string, std::shared_ptr<const User>> users_ OUTPORT_GUARDED_BY(mutex_);
   std::map<Subject, Grants> grants_ OUTPORT_GUARDED_BY(mutex_);
   std::set<CertificateId> revoked_ OUTPORT_GUARDED_BY(mutex_);
+  std::shared_ptr<const NodePermissions> node_ OUTPORT_GUARDED_BY(mutex_);  // shared with rights
   Notifier changed_;
 };
 

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 
 #include "registry/oci/name.h"
 
 namespace outport {
 namespace {
 
-constexpr size_t kMaxPatternBytes = 255;  // as long as a repository's name
-constexpr std::string_view kEverything = "**";
 constexpr std::array kActions = {Action::kPull, Action::kPush, Action::kDelete, Action::kAdmin};
 
 bool IsPatternCharacter(char c) {
@@ -43,21 +40,6 @@ Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
 bool SomeNameMatches(std::string level) {
   std::ranges::replace(level, '*', 'a');
   return RepositoryName::Parse(level).has_value();
-}
-
-// Which beginnings of the pattern match what was read so far: bit i stands for the first i bytes.
-using Matched = std::bitset<kMaxPatternBytes + 1>;
-
-// A run of stars may match nothing: what matches before it matches behind it.
-void SkipStars(std::string_view pattern, Matched& matched) {
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    if (matched[i] && pattern[i] == '*') matched.set(i + 1);
-  }
-}
-
-bool IsDeep(std::string_view pattern, size_t star) {
-  return (star + 1 < pattern.size() && pattern[star + 1] == '*') ||
-         (star > 0 && pattern[star - 1] == '*');
 }
 
 }  // namespace
@@ -113,35 +95,6 @@ std::string ToString(const Grant& grant) {
     text += ToString(action);
   }
   return text + ":" + grant.pattern;
-}
-
-// Follows all ways through the pattern at once, so that no pattern takes longer than its length
-// times the name's.
-bool MatchesPattern(std::string_view pattern, std::string_view repository) {
-  if (pattern == kEverything) return true;
-  const size_t literal = pattern.find('*');
-  if (literal == std::string_view::npos) return pattern == repository;
-  if (pattern.size() > kMaxPatternBytes || !repository.starts_with(pattern.substr(0, literal))) {
-    return false;
-  }
-  Matched matched;
-  matched.set(literal);
-  SkipStars(pattern, matched);
-  for (const char c : repository.substr(literal)) {
-    Matched next;
-    for (size_t i = literal; i < pattern.size(); ++i) {
-      if (!matched[i]) continue;
-      if (pattern[i] == '*') {
-        if (c != '/' || IsDeep(pattern, i)) next.set(i);
-      } else if (pattern[i] == c) {
-        next.set(i + 1);
-      }
-    }
-    SkipStars(pattern, next);
-    if (next.none()) return false;
-    matched = next;
-  }
-  return matched[pattern.size()];
 }
 
 // One star can always take back what an earlier one took: only the last needs to be tried again.

@@ -7,11 +7,11 @@
 
 #include "registry/base/result.h"
 #include "registry/security/identity.h"
+#include "registry/security/pattern.h"
 
 namespace outport {
 
-// What a subject may do in the repositories that match a pattern: "**" any, "team/*" one level,
-// "team/**" any depth, "team/app" exactly.
+// What a subject may do in the repositories that match a pattern (pattern.h).
 struct Grant {
   std::set<Action> actions;
   std::string pattern;
@@ -21,7 +21,6 @@ struct Grant {
 // "pull,push" (all repositories) or "pull,push:team/**". kInvalidArgument names what is wrong.
 Result<Grant> ParseGrant(std::string_view text);
 std::string ToString(const Grant& grant);
-bool MatchesPattern(std::string_view pattern, std::string_view repository);
 // '*' stands for any run of characters: "ci-*".
 bool MatchesName(std::string_view glob, std::string_view name);
 

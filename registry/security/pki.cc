@@ -1,12 +1,14 @@
 #include "registry/security/pki.h"
 
-#include <openssl/ec.h>
+#include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
+#include "registry/security/certificate_draft.h"
 #include "registry/security/openssl.h"
 
 namespace outport::pki {
@@ -17,84 +19,8 @@ using openssl::KeyPtr;
 using openssl::LibraryError;
 using std::chrono::system_clock;
 
-constexpr std::chrono::days kRootLifetime{20 * 365};
-constexpr std::chrono::days kIssuingLifetime{5 * 365};
-constexpr std::chrono::minutes kClockSkew{5};  // a certificate is valid at a clock that is behind
-constexpr int kSerialBits = 128;
-constexpr size_t kMaxRequestBytes = 64 << 10;
 constexpr size_t kMaxHostNames = 64;
 constexpr size_t kMaxHostBytes = 253;
-
-// A certificate that is being put together. The first failure is kept and told by Sign().
-class Draft {
- public:
-  Draft() : certificate_(X509_new()) {
-    Check(certificate_ != nullptr && X509_set_version(certificate_.get(), X509_VERSION_3) == 1);
-    const openssl::NumberPtr serial(BN_new());
-    Check(BN_rand(serial.get(), kSerialBits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 &&
-          BN_to_ASN1_INTEGER(serial.get(), X509_get_serialNumber(certificate_.get())) != nullptr);
-  }
-
-  X509* get() { return certificate_.get(); }
-
-  void SetValidity(system_clock::time_point from, system_clock::time_point until) {
-    const time_t begin = system_clock::to_time_t(from);
-    const time_t end = system_clock::to_time_t(until);
-    Check(ASN1_TIME_set(X509_getm_notBefore(get()), begin) != nullptr &&
-          ASN1_TIME_set(X509_getm_notAfter(get()), end) != nullptr);
-  }
-  void SetSubject(const std::string& common_name) {
-    Check(X509_NAME_add_entry_by_txt(X509_get_subject_name(get()), "CN", MBSTRING_UTF8,
-                                     reinterpret_cast<const unsigned char*>(common_name.data()),
-                                     static_cast<int>(common_name.size()), -1, 0) == 1);
-  }
-  void SetKey(EVP_PKEY* key) { Check(X509_set_pubkey(get(), key) == 1); }
-  // Before the extensions: the authority key identifier is taken from it.
-  void SetIssuer(X509* issuer) {
-    issuer_ = issuer;
-    Check(X509_set_issuer_name(get(), X509_get_subject_name(issuer)) == 1);
-  }
-  // `value` in the syntax of openssl's configuration: constants of this file only.
-  void AddExtension(int kind, const char* value) {
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, issuer_, get(), nullptr, nullptr, 0);
-    const openssl::ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value));
-    Check(extension != nullptr && X509_add_ext(get(), extension.get(), -1) == 1);
-  }
-  void AddNames(GENERAL_NAMES* names) {
-    Check(X509_add1_ext_i2d(get(), NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1);
-  }
-  Result<CertificatePtr> Sign(EVP_PKEY* key) {
-    Check(X509_sign(get(), key, EVP_sha256()) > 0);
-    if (failed_) return LibraryError("making a certificate");
-    return std::move(certificate_);
-  }
-
- private:
-  void Check(bool good) { failed_ = failed_ || !good; }
-
-  CertificatePtr certificate_;
-  X509* issuer_ = nullptr;
-  bool failed_ = false;
-};
-
-// Signed by itself if `issuer` is null.
-Result<CertificatePtr> MakeCa(const std::string& name, EVP_PKEY* key, X509* issuer,
-                              EVP_PKEY* issuer_key, std::chrono::seconds lifetime) {
-  Draft draft;
-  const auto now = system_clock::now();
-  draft.SetValidity(now - kClockSkew, now + lifetime);
-  draft.SetSubject(name);
-  draft.SetKey(key);
-  draft.SetIssuer(issuer == nullptr ? draft.get() : issuer);
-  const bool is_root = issuer == nullptr;
-  draft.AddExtension(NID_basic_constraints,
-                     is_root ? "critical,CA:TRUE,pathlen:1" : "critical,CA:TRUE,pathlen:0");
-  draft.AddExtension(NID_key_usage, "critical,keyCertSign,cRLSign");
-  draft.AddExtension(NID_subject_key_identifier, "hash");
-  draft.AddExtension(NID_authority_key_identifier, "keyid:always");
-  return draft.Sign(issuer_key);
-}
 
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, openssl::Deleter<GENERAL_NAMES_free>>;
 
@@ -118,6 +44,15 @@ bool AddAddress(GENERAL_NAMES* names, const std::string& text) {
   if (name == nullptr) std::abort();
   GENERAL_NAME_set0_value(name, GEN_IPADD, value);
   return sk_GENERAL_NAME_push(names, name) > 0;
+}
+
+// Of the 4 or 16 bytes in a certificate.
+std::string AddressText(const std::string& bytes) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const int family = bytes.size() == 4 ? AF_INET : AF_INET6;
+  if (bytes.size() != 4 && bytes.size() != 16) return {};
+  ::inet_ntop(family, bytes.data(), text.data(), text.size());
+  return text.data();
 }
 
 bool IsDnsName(std::string_view text) {
@@ -154,48 +89,6 @@ Result<NamesPtr> MakeNames(const std::string& id, const std::vector<std::string>
   return names;
 }
 
-// The public key of a request that proves possession of the private one.
-Result<KeyPtr> KeyOfRequest(std::string_view pem) {
-  if (pem.size() > kMaxRequestBytes) {
-    return Error{ErrorCode::kInvalidArgument, "the certificate request is larger than 64 KiB"};
-  }
-  const openssl::BioPtr bio = openssl::Reader(pem);
-  const openssl::RequestPtr request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
-  KeyPtr key(request == nullptr ? nullptr : X509_REQ_get_pubkey(request.get()));
-  if (key == nullptr) {
-    ERR_clear_error();
-    return Error{ErrorCode::kInvalidArgument, "the certificate request is not PKCS#10 in PEM"};
-  }
-  if (auto strong = openssl::CheckKeyStrength(key.get()); !strong.has_value()) {
-    return std::move(strong).error().Within("the certificate request");
-  }
-  if (X509_REQ_verify(request.get(), key.get()) != 1) {
-    ERR_clear_error();
-    return Error{ErrorCode::kInvalidArgument,
-                 "the certificate request is not signed by its own key"};
-  }
-  return key;
-}
-
-struct Issuer {
-  CertificatePtr certificate;
-  KeyPtr key;
-};
-
-Result<Issuer> LoadIssuer(const KeyPair& pair) {
-  auto certificates = openssl::ReadCertificates(pair.certificate);
-  if (!certificates.has_value()) return std::move(certificates).error().Within("the issuing CA");
-  auto key = openssl::ReadPrivateKey(pair.private_key);
-  if (!key.has_value()) return std::move(key).error().Within("the issuing CA");
-  Issuer issuer{std::move(certificates->front()), *std::move(key)};
-  if (X509_check_private_key(issuer.certificate.get(), issuer.key.get()) != 1) {
-    ERR_clear_error();
-    return Error{ErrorCode::kInvalidArgument,
-                 "the issuing CA: the private key does not belong to the certificate"};
-  }
-  return issuer;
-}
-
 const char* ExtendedUsage(const LeafOptions& options) {
   if (options.server && options.client) return "serverAuth,clientAuth";
   return options.server ? "serverAuth" : "clientAuth";
@@ -214,23 +107,6 @@ Result<system_clock::time_point> EndOfLeaf(X509* issuer, std::chrono::seconds li
 }
 
 }  // namespace
-
-Result<Authority> CreateAuthority(const std::string& domain) {
-  if (!ParseSpiffeId(ToSpiffeId(domain, Role::kStore, "store")).has_value()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + domain + "' is no domain: a-z, 0-9, '.', '_' and '-'"};
-  }
-  TRY(const KeyPtr root_key, openssl::ReadPrivateKey(CreatePrivateKey()));
-  TRY(const KeyPtr issuing_key, openssl::ReadPrivateKey(CreatePrivateKey()));
-  const std::string short_domain = domain.substr(0, 48);  // a common name holds 64 bytes
-  TRY(const CertificatePtr root,
-      MakeCa(short_domain + " root CA", root_key.get(), nullptr, root_key.get(), kRootLifetime));
-  TRY(const CertificatePtr issuing, MakeCa(short_domain + " issuing CA", issuing_key.get(),
-                                           root.get(), root_key.get(), kIssuingLifetime));
-  return Authority{domain,
-                   {openssl::ToPem(root.get()), openssl::ToPem(root_key.get())},
-                   {openssl::ToPem(issuing.get()), openssl::ToPem(issuing_key.get())}};
-}
 
 Result<IssuedCertificate> Issue(const Authority& authority, std::string_view request,
                                 const LeafOptions& options) {
@@ -283,21 +159,6 @@ Result<void> CheckKeyPair(std::string_view certificate, std::string_view private
   return Error{ErrorCode::kInvalidArgument, "the private key does not belong to the certificate"};
 }
 
-Result<void> CheckAuthority(const Authority& authority) {
-  const auto root = openssl::ReadCertificates(authority.root.certificate);
-  if (!root.has_value()) return Error(root.error()).Within("the root certificate");
-  TRY(const Issuer issuing, LoadIssuer(authority.issuing));
-  const bool is_ca = X509_check_ca(issuing.certificate.get()) == 1;
-  EVP_PKEY* const root_key = X509_get0_pubkey(root->front().get());
-  const bool is_signed =
-      root_key != nullptr && X509_verify(issuing.certificate.get(), root_key) == 1;
-  ERR_clear_error();
-  if (is_ca && is_signed) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               is_ca ? "the issuing CA is not signed by the root"
-                     : "the issuing CA's certificate is not that of a CA"};
-}
-
 Result<void> CheckHost(std::string_view certificate, const std::string& host) {
   TRY(const auto certificates, openssl::ReadCertificates(certificate));
   X509* const leaf = certificates.front().get();
@@ -306,6 +167,30 @@ Result<void> CheckHost(std::string_view certificate, const std::string& host) {
   ERR_clear_error();
   if (is_for) return {};
   return Error{ErrorCode::kInvalidArgument, "the certificate is not for '" + host + "'"};
+}
+
+Result<std::vector<std::string>> HostNames(std::string_view certificate) {
+  TRY(const auto certificates, openssl::ReadCertificates(certificate));
+  const NamesPtr names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificates.front().get(), NID_subject_alt_name, nullptr, nullptr)));
+  std::vector<std::string> hosts;
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    int kind = 0;
+    const auto* value = static_cast<const ASN1_STRING*>(
+        GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), i), &kind));
+    if (kind != GEN_DNS && kind != GEN_IPADD) continue;
+    const std::string bytes(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                            static_cast<size_t>(ASN1_STRING_length(value)));
+    hosts.push_back(kind == GEN_DNS ? bytes : AddressText(bytes));
+  }
+  return hosts;
+}
+
+Result<std::vector<std::string>> Split(std::string_view pem) {
+  TRY(const auto certificates, openssl::ReadCertificates(pem));
+  std::vector<std::string> each;
+  for (const auto& certificate : certificates) each.push_back(openssl::ToPem(certificate.get()));
+  return each;
 }
 
 Result<std::string> Fingerprint(std::string_view pem) {

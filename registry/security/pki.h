@@ -27,6 +27,11 @@ struct Authority {
 
 // A new two-tier authority: a root of 20 years, an issuing CA of 5.
 Result<Authority> CreateAuthority(const std::string& domain);
+// Its parts: a root alone; and the certificate of an issuing CA for the key of `request` (PKCS#10,
+// PEM), which ends with its root at the latest.
+Result<KeyPair> CreateRoot(const std::string& domain);
+Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request,
+                                   const std::string& domain);
 
 enum class KeyType { kEcdsaP256, kEcdsaP384, kRsa2048, kRsa4096 };
 // "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-4096".
@@ -79,6 +84,12 @@ Result<void> CheckAuthority(const Authority& authority);
 
 // kInvalidArgument unless the first certificate is for this host name or IP address.
 Result<void> CheckHost(std::string_view certificate, const std::string& host);
+
+// The DNS names and IP addresses that the first certificate is for, as Issue() takes them.
+Result<std::vector<std::string>> HostNames(std::string_view certificate);
+
+// Each certificate of `pem` by itself, as PEM.
+Result<std::vector<std::string>> Split(std::string_view pem);
 
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);

@@ -2,7 +2,14 @@
 
 namespace outport {
 
+Rights Rights::Within(std::shared_ptr<const NodePermissions> node) const {
+  Rights within = *this;
+  within.node_ = std::move(node);
+  return within;
+}
+
 std::optional<Rights::Rule> Rights::Find(Action action, const RepositoryName& repository) const {
+  if (node_ != nullptr && !node_->Allows(action, repository)) return std::nullopt;
   for (const Source& source : sources_) {
     for (const Grant& grant : *source.grants) {
       if (!grant.actions.contains(action)) continue;
@@ -14,6 +21,7 @@ std::optional<Rights::Rule> Rights::Find(Action action, const RepositoryName& re
 
 Result<void> RequireGrant(const Rights& rights, Action action, const RepositoryName& repository) {
   if (rights.Allows(action, repository)) return {};
+  if (rights.node() != nullptr) TRY_VOID(rights.node()->Require(action, repository));
   if (rights.anonymous()) {
     return Error{ErrorCode::kUnauthorized,
                  "no user name and password were sent: log in first (docker login)"};

@@ -20,6 +20,9 @@ Result<std::string> ReadIfNamed(const std::filesystem::path& path) {
 Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
   TRY(into.certificate_chain, ReadWholeFile(files.certificate));
   TRY(into.private_key, ReadSecretFile(files.key));
+  if (!files.fleet.empty()) {
+    TRY(into.trust.fleet, ReadWholeFile(files.fleet));
+  }
   TRY(into.trust.foreign, ReadIfNamed(files.client_authorities));
   TRY(into.trust.lists, ReadIfNamed(files.client_crls));
   return {};

@@ -18,11 +18,12 @@
 
 namespace outport {
 
-// Where a TLS server's certificate (leaf first, then what it chains to) and its key stand, and what
-// it trusts beside the fleet; PEM.
+// Where a TLS server's certificate (leaf first, then what it chains to) and its key stand, and whom
+// it trusts; PEM.
 struct CertificateFiles {
   std::filesystem::path certificate;
   std::filesystem::path key;                      // only its owner may read it
+  std::filesystem::path fleet = {};               // the fleet's authorities; empty: as it was told
   std::filesystem::path client_authorities = {};  // empty: there are none
   std::filesystem::path client_crls = {};         // empty: there are none
 };

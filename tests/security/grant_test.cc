@@ -2,63 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 namespace outport {
 namespace {
-
-struct Match {
-  const char* pattern;
-  const char* repository;
-  bool matches;
-};
-
-TEST(GrantPattern, MatchesByLevel) {
-  constexpr Match kCases[] = {
-      {"**", "a", true},
-      {"**", "a/b/c", true},
-      {"*", "a", true},
-      {"*", "a/b", false},
-      {"team/app", "team/app", true},
-      {"team/app", "team/app2", false},
-      {"team/app", "team/ap", false},
-      {"team/*", "team/app", true},
-      {"team/*", "team/app/x", false},
-      {"team/*", "team", false},
-      {"team/*", "teams/app", false},
-      {"team/**", "team/app", true},
-      {"team/**", "team/app/x/y", true},
-      {"team/**", "team", false},
-      {"team/**", "other/team/app", false},
-      {"**/app", "team/app", true},
-      {"**/app", "a/b/app", true},
-      {"**/app", "app", false},
-      {"team-*/app", "team-a/app", true},
-      {"team-*/app", "team-a/b/app", false},
-      {"team-*/**/x", "team-a/b/c/x", true},
-      {"*/*", "a/b", true},
-      {"*/*", "a/b/c", false},
-      {"a*b*c", "axxbxxc", true},
-      {"a*b*c", "axxb/xc", false},
-      {"a**b*c", "a/x/bxxc", true},
-      {"a**b*c", "a/bx/bxxc", true},
-      {"a**b*c", "a/bx/c", false},
-  };
-  for (const Match& c : kCases) {
-    EXPECT_EQ(MatchesPattern(c.pattern, c.repository), c.matches)
-        << c.pattern << " " << c.repository;
-  }
-}
-
-TEST(GrantPattern, StaysFastForHostilePatterns) {
-  std::string pattern;
-  for (int i = 0; i < 60; ++i) pattern += "**a*";
-  pattern += "c";
-  const std::string repository = std::string(254, 'a') + "b";
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_FALSE(MatchesPattern(pattern, repository));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
-}
 
 TEST(Grant, IsParsedAndPrinted) {
   const auto everything = ParseGrant("push,pull");
@@ -104,6 +49,11 @@ TEST(Grant, ForAnybodyIsToPullAndNothingElse) {
 }
 
 TEST(NameGlob, StarsStandForAnyRun) {
+  struct Match {
+    const char* glob;
+    const char* name;
+    bool matches;
+  };
   constexpr Match kCases[] = {
       {"ci-*", "ci-1", true},     {"ci-*", "ci-", true},
       {"ci-*", "ci", false},      {"*", "", true},
@@ -115,7 +65,7 @@ TEST(NameGlob, StarsStandForAnyRun) {
       {"a*", "ba", false},
   };
   for (const Match& c : kCases) {
-    EXPECT_EQ(MatchesName(c.pattern, c.repository), c.matches) << c.pattern << " " << c.repository;
+    EXPECT_EQ(MatchesName(c.glob, c.name), c.matches) << c.glob << " " << c.name;
   }
 }
 
