@@ -1,6 +1,7 @@
 #include <ostream>
 
 #include "control/invocation.h"
+#include "outport/v1/authority.grpc.pb.h"
 #include "registry/base/clock.h"
 #include "registry/security/pki.h"
 
@@ -24,6 +25,14 @@ Result<void> Show(const Invocation& invocation) {
   };
   TRY_VOID(add("root", authorities.root()));
   TRY_VOID(add("issuing", authorities.issuing()));
+  v1::Rotation rotation;
+  TRY_VOID(client.Call(&v1::Authorities::Stub::GetRotation, v1::GetRotationRequest(), rotation,
+                       "asking whether they are being replaced"));
+  const bool issues = rotation.phase() == "certificates";  // then the two above are the next ones
+  if (!rotation.next_root().empty() && !issues) TRY_VOID(add("next root", rotation.next_root()));
+  if (!rotation.next_issuing().empty() && !issues) {
+    TRY_VOID(add("next issuing", rotation.next_issuing()));
+  }
   invocation.Print(table);
   if (authorities.root_key_here() && !invocation.json()) {
     invocation.streams.err << "the root's key lies at the store, in DATA/pki/root.key; keep it "
@@ -40,6 +49,7 @@ void AddAuthorityCommands(CLI::App& app, Invocation& invocation) {
   CLI::App* show = family->add_subcommand(
       "show", "Show the root, which every token and ca.crt pins, and the CA that issues.");
   show->callback([&invocation] { invocation.chosen = [&invocation] { return Show(invocation); }; });
+  AddRotateCommand(*family, invocation);
 }
 
 }  // namespace outport::control

@@ -4,6 +4,7 @@
 
 #include "control/invocation.h"
 #include "control/user_options.h"
+#include "control/user_pages.h"
 #include "outport/v1/access.grpc.pb.h"
 
 namespace outport::control {
@@ -42,18 +43,6 @@ Result<void> Change(const Invocation& invocation, const ChangeGrant& options, bo
 
 using OneGrant = std::function<void(const std::string& subject, const v1::Grant& grant)>;
 
-Result<void> ForEachUser(StoreClient& client, const std::function<void(const v1::UserInfo&)>& see) {
-  return ForEachPage([&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListUsersRequest request;
-    *request.mutable_page() = page;
-    v1::ListUsersResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListUsers, request, response, "listing the users"));
-    for (const v1::UserInfo& user : response.users()) see(user);
-    next = response.next();
-    return {};
-  });
-}
-
 Result<void> ForEachGrantRow(StoreClient& client,
                              const std::function<void(const v1::GrantRow&)>& see) {
   return ForEachPage([&](const v1::PageOf& page, std::string& next) -> Result<void> {
@@ -79,7 +68,7 @@ Result<void> List(const Invocation& invocation, const std::string& only) {
   TRY_VOID(ForEachGrantRow(client, [&](const v1::GrantRow& row) {
     for (const v1::Grant& grant : row.grants()) add(row.subject(), grant);
   }));
-  TRY_VOID(ForEachUser(client, [&](const v1::UserInfo& user) {
+  TRY_VOID(ForEachUser(client, {}, [&](const v1::UserInfo& user) {
     const std::string subject = ToString(Subject{SubjectKind::kUser, user.name()});
     for (const v1::Grant& grant : user.grants()) add(subject, grant);
   }));
@@ -95,7 +84,7 @@ struct Group {
 Result<void> ListGroups(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   std::map<std::string, Group> groups;
-  TRY_VOID(ForEachUser(client, [&](const v1::UserInfo& user) {
+  TRY_VOID(ForEachUser(client, {}, [&](const v1::UserInfo& user) {
     for (const std::string& group : user.groups()) groups[group].members.emplace_back(user.name());
   }));
   TRY_VOID(ForEachGrantRow(client, [&](const v1::GrantRow& row) {

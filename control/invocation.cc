@@ -37,7 +37,7 @@ void Invocation::PrintFields(const boost::json::object& document) const {
     std::string name(field.key());
     name.resize(width + 2, ' ');
     text += (text.empty() ? "" : "\n") + name;
-    text += field.value().as_string();
+    text += CellText(field.value());
   }
   Print(document, text);
 }

@@ -56,5 +56,6 @@ void AddInstallCommand(CLI::App& family, Invocation& invocation);
 void AddIssueCommand(CLI::App& family, Invocation& invocation);
 void AddRenewCommand(CLI::App& family, Invocation& invocation);
 void AddRevokeCommand(CLI::App& family, Invocation& invocation);
+void AddRotateCommand(CLI::App& family, Invocation& invocation);
 
 }  // namespace outport::control

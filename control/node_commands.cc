@@ -4,9 +4,12 @@
 #include "control/confirmation.h"
 #include "control/invocation.h"
 #include "control/node_table.h"
+#include "control/user_options.h"
 #include "control/user_pages.h"
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
+#include "registry/rpc/access_records.h"
+#include "registry/security/node_permissions.h"
 #include "registry/security/pki.h"
 
 namespace outport::control {
@@ -18,7 +21,31 @@ struct InviteNode {
   std::string lifetime = "1h";
   std::string out;
   bool replace = false;
+  std::vector<std::string> allow;
 };
+
+// What a node may do, as it is told to CLI11 and to the store.
+CLI::Option* AddAllow(CLI::App* command, std::vector<std::string>& allow,
+                      const std::string& otherwise) {
+  return command
+      ->add_option("--allow", allow,
+                   "what the node may do, whoever asks it, again for more: pull:PATTERN or "
+                   "pull,push:PATTERN. It is told of no other repositories, nor of users without "
+                   "a grant in them" +
+                       otherwise)
+      ->allow_extra_args(false);
+}
+
+Result<void> ParseAllow(const std::vector<std::string>& texts,
+                        google::protobuf::RepeatedPtrField<v1::Grant>& allow) {
+  for (const std::string& text : texts) {
+    TRY(const Grant grant, ParseGrant(text));
+    const Result<void> checked = CheckNodeGrant(grant);
+    if (!checked.has_value()) return Error(checked.error()).Within("--allow");
+    *allow.Add() = rpc::ToRecord(grant);
+  }
+  return {};
+}
 
 // A token is a password: a file that was there, with who knows what mode, is left alone.
 Result<void> CheckTokenFile(const std::string& out) {
@@ -45,6 +72,7 @@ Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
   for (const std::string& host : options.hosts) request.add_host_names(host);
   request.set_lifetime_ms(lifetime.count());
   request.set_replace(options.replace);
+  TRY_VOID(ParseAllow(options.allow, *request.mutable_allow()));
   v1::InviteNodeResponse response;
   TRY_VOID(client.Call(&v1::Admin::Stub::InviteNode, request, response,
                        "inviting node '" + options.name + "'"));
@@ -85,16 +113,67 @@ Result<void> List(const Invocation& invocation) {
   return {};
 }
 
+boost::json::array Texts(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  return boost::json::array(texts.begin(), texts.end());
+}
+
+boost::json::array Allowed(const v1::NodeInfo& node) {
+  boost::json::array allowed;
+  for (const v1::Grant& grant : node.allow()) allowed.emplace_back(Shown(grant));
+  return allowed;
+}
+
+Result<void> Show(const Invocation& invocation, const std::string& name) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::GetNodeRequest request;
+  request.set_name(name);
+  v1::NodeInfo node;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetNode, request, node, "showing node '" + name + "'"));
+  invocation.PrintFields({{"name", node.name()},
+                          {"allow", Allowed(node)},
+                          {"hosts", Texts(node.host_names())},
+                          {"joined", ToTime(node.joined_ms())},
+                          {"connected", node.connected()},
+                          {"address", node.address()},
+                          {"last_ping", ToTime(node.last_ping_ms())},
+                          {"sequence", node.acknowledged_sequence()},
+                          {"version", node.version()},
+                          {"warnings", Texts(node.warnings())}});
+  return {};
+}
+
+struct SetNode {
+  std::string name;
+  std::vector<std::string> allow;
+};
+
+Result<void> Set(const Invocation& invocation, const SetNode& options) {
+  v1::SetNodeRequest request;
+  request.set_name(options.name);
+  TRY_VOID(ParseAllow(options.allow, *request.mutable_allow()));
+  TRY(StoreClient client, invocation.Connect());
+  v1::SetNodeResponse response;
+  TRY_VOID(client.Call(&v1::Admin::Stub::SetNode, request, response,
+                       "changing node '" + options.name + "'"));
+  const v1::NodeInfo& node = response.node();
+  const boost::json::value document = {{"node", node.name()}, {"allow", Allowed(node)}};
+  std::string text = "node '" + node.name() + "' may";
+  for (const v1::Grant& grant : node.allow()) text += " " + Shown(grant);
+  invocation.Print(document, text);
+  return {};
+}
+
 Result<void> Remove(const Invocation& invocation, const std::string& name) {
   TRY(StoreClient client, invocation.Connect());
+  // Before it goes: what it was told of stands in its row.
+  std::vector<std::string> users;
+  auto add = [&users](const v1::UserInfo& user) { users.push_back(user.name()); };
+  TRY_VOID(ForEachUser(client, {.for_node = name}, add));
   v1::RemoveNodeRequest request;
   request.set_name(name);
   v1::RemoveNodeResponse response;
   TRY_VOID(
       client.Call(&v1::Admin::Stub::RemoveNode, request, response, "removing node '" + name + "'"));
-  std::vector<std::string> users;
-  auto add = [&users](const v1::UserInfo& user) { users.push_back(user.name()); };
-  TRY_VOID(ForEachUser(client, PasswordHashes::kLeftOut, add));
   const boost::json::value document = {{"node", name},
                                        {"sequence", response.sequence()},
                                        {"users", boost::json::array(users.begin(), users.end())}};
@@ -107,28 +186,9 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
   return {};
 }
 
-}  // namespace
-
-Table MakeNodeTable() {
-  return Table(
-      {"name", "connected", "sequence", "last_ping", "address", "version", "hosts", "joined"});
-}
-
-void AddNode(Table& table, const v1::NodeInfo& node) {
-  boost::json::array hosts;
-  for (const std::string& host : node.host_names()) hosts.emplace_back(host);
-  table.Add({boost::json::value(node.name()), boost::json::value(node.connected()),
-             boost::json::value(node.acknowledged_sequence()),
-             boost::json::value(ToTime(node.last_ping_ms())), boost::json::value(node.address()),
-             boost::json::value(node.version()), hosts,
-             boost::json::value(ToTime(node.joined_ms()))});
-}
-
-void AddNodeCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family = app.add_subcommand("node", "The fleet's nodes")->require_subcommand(1);
-
+void AddInvite(CLI::App& family, Invocation& invocation) {
   auto invited = std::make_shared<InviteNode>();  // shared with the callback
-  CLI::App* invite = family->add_subcommand(
+  CLI::App* invite = family.add_subcommand(
       "invite",
       "Make a one-time token with which a machine joins as a node.\n"
       "  outportctl node invite eu-west --host eu-west.example.com --out token");
@@ -151,9 +211,53 @@ void AddNodeCommands(CLI::App& app, Invocation& invocation) {
     invocation.chosen = [&invocation, invited] { return Invite(invocation, *invited); };
   });
 
+  AddAllow(invite, invited->allow, " (default: everything; with --replace what the node has)");
+}
+
+void AddSet(CLI::App& family, Invocation& invocation) {
+  auto changed = std::make_shared<SetNode>();  // shared with the callback
+  CLI::App* set = family.add_subcommand(
+      "set",
+      "Change what a node may do. In force at the store at once; the node is given what it may\n"
+      "be told of now, and drops the rows and users that it may not.\n"
+      "  outportctl node set eu-west --allow 'pull,push:team/**' --allow 'pull:library/*'");
+  set->add_option("NAME", changed->name)->required();
+  AddAllow(set, changed->allow, "")->required();
+  set->callback([&invocation, changed] {
+    invocation.chosen = [&invocation, changed] { return Set(invocation, *changed); };
+  });
+}
+
+}  // namespace
+
+Table MakeNodeTable() {
+  return Table(
+      {"name", "connected", "sequence", "last_ping", "address", "version", "hosts", "joined"});
+}
+
+void AddNode(Table& table, const v1::NodeInfo& node) {
+  table.Add({boost::json::value(node.name()), boost::json::value(node.connected()),
+             boost::json::value(node.acknowledged_sequence()),
+             boost::json::value(ToTime(node.last_ping_ms())), boost::json::value(node.address()),
+             boost::json::value(node.version()), Texts(node.host_names()),
+             boost::json::value(ToTime(node.joined_ms()))});
+}
+
+void AddNodeCommands(CLI::App& app, Invocation& invocation) {
+  CLI::App* family = app.add_subcommand("node", "The fleet's nodes")->require_subcommand(1);
+
+  AddInvite(*family, invocation);
   CLI::App* list = family->add_subcommand("list", "List the nodes, and how far each has followed");
   list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
 
+  auto shown = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* show = family->add_subcommand("show", "Show one node: what it may do, and how it is");
+  show->add_option("NAME", *shown)->required();
+  show->callback([&invocation, shown] {
+    invocation.chosen = [&invocation, shown] { return Show(invocation, *shown); };
+  });
+
+  AddSet(*family, invocation);
   auto removed = std::make_shared<std::string>();  // shared with the callback
   CLI::App* remove =
       family->add_subcommand("remove",

@@ -10,6 +10,16 @@
 namespace outport::control {
 namespace {
 
+std::string Heading(std::string column) {
+  for (char& c : column) {
+    if (c == '_') c = ' ';
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return column;
+}
+
+}  // namespace
+
 std::string CellText(const boost::json::value& cell) {
   if (cell.is_string()) return std::string(cell.get_string());
   if (cell.is_bool()) return cell.get_bool() ? "yes" : "no";
@@ -20,16 +30,6 @@ std::string CellText(const boost::json::value& cell) {
   }
   return text;
 }
-
-std::string Heading(std::string column) {
-  for (char& c : column) {
-    if (c == '_') c = ' ';
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return column;
-}
-
-}  // namespace
 
 void Table::Add(std::vector<boost::json::value> cells) { rows_.push_back(std::move(cells)); }
 

@@ -25,6 +25,9 @@ class Table {
   std::vector<std::vector<boost::json::value>> rows_;
 };
 
+// A cell, or another value, for people: arrays as words.
+std::string CellText(const boost::json::value& cell);
+
 // RFC 3339, or "" for 0.
 std::string ToTime(int64_t unix_ms);
 

@@ -73,7 +73,7 @@ Result<void> List(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   Table table({"name", "allow", "groups", "state", "expires", "only_from", "created", "source"});
   auto add = [&table](const v1::UserInfo& user) { AddRow(table, user); };
-  TRY_VOID(ForEachUser(client, PasswordHashes::kLeftOut, add));
+  TRY_VOID(ForEachUser(client, {}, add));
   invocation.Print(table);
   return {};
 }

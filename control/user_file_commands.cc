@@ -20,7 +20,7 @@ Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
   auto add = [&users](const v1::UserInfo& user) {
     users.push_back({user.name(), user.password_hash()});
   };
-  TRY_VOID(ForEachUser(client, PasswordHashes::kWanted, add));
+  TRY_VOID(ForEachUser(client, {.with_password_hashes = true}, add));
   return users;
 }
 

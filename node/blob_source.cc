@@ -89,7 +89,9 @@ Error ForClient(Error error) {
 }
 
 struct BlobStream::Call {
-  explicit Call(ChunkCheck c) : check(std::move(c)) {}
+  Call(ChunkCheck c, std::shared_ptr<StoreChannel::Stubs> s)
+      : store(std::move(s)), check(std::move(c)) {}
+  const std::shared_ptr<StoreChannel::Stubs> store;
   grpc::ClientContext context;
   std::unique_ptr<grpc::ClientReader<v1::BlobChunk>> reader;
   v1::BlobChunk chunk;
@@ -116,8 +118,10 @@ Result<Bytes> BlobStream::Next() {
 
 struct BlobChannel::Call {
   template <class Begin>
-  Call(ChunkCheck c, Begin begin, const std::string& request_id)
-      : check(std::move(c)), reader(begin, request_id) {}
+  Call(ChunkCheck c, std::shared_ptr<StoreChannel::Stubs> s, Begin begin,
+       const std::string& request_id)
+      : store(std::move(s)), check(std::move(c)), reader(begin, request_id) {}
+  const std::shared_ptr<StoreChannel::Stubs> store;
   ChunkCheck check;
   rpc::StreamReader<v1::BlobChunk> reader;
 };
@@ -132,36 +136,34 @@ net::awaitable<Result<Bytes>> BlobChannel::Next(std::chrono::milliseconds limit)
   co_return call_->check.Broken(co_await call_->reader.End());
 }
 
-struct BlobSource::Stubs {
-  std::vector<std::unique_ptr<v1::Replication::Stub>> all;
-};
-
-BlobSource::BlobSource(const std::vector<std::shared_ptr<grpc::Channel>>& channels,
+BlobSource::BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channels,
                        const FetchMetrics& metrics, std::chrono::milliseconds stream_lifetime)
-    : stubs_(std::make_unique<Stubs>()), metrics_(metrics), stream_lifetime_(stream_lifetime) {
-  for (const auto& channel : channels) stubs_->all.push_back(v1::Replication::NewStub(channel));
-}
+    : channels_(channels), metrics_(metrics), stream_lifetime_(stream_lifetime) {}
 BlobSource::~BlobSource() = default;
 
+std::shared_ptr<StoreChannel::Stubs> BlobSource::NextStubs() {
+  return channels_[next_++ % channels_.size()]->Now();
+}
+
 std::unique_ptr<BlobStream> BlobSource::Read(const BlobRequest& request, uint64_t offset) {
-  auto call = std::make_unique<BlobStream::Call>(ChunkCheck(request, offset, metrics_));
+  auto call =
+      std::make_unique<BlobStream::Call>(ChunkCheck(request, offset, metrics_), NextStubs());
   call->context.set_deadline(std::chrono::system_clock::now() + stream_lifetime_);
   if (!request.request_id.empty()) {
     call->context.AddMetadata(rpc::kRequestIdKey, request.request_id);
   }
-  auto& stub = *stubs_->all[next_++ % stubs_->all.size()];
-  call->reader = stub.ReadBlob(&call->context, ToMessage(request, offset));
+  call->reader = call->store->replication.ReadBlob(&call->context, ToMessage(request, offset));
   return std::make_unique<BlobStream>(std::move(call));
 }
 
 std::unique_ptr<BlobChannel> BlobSource::Subscribe(const BlobRequest& request, uint64_t offset) {
-  auto& stub = *stubs_->all[next_++ % stubs_->all.size()];
+  const auto store = NextStubs();
   const v1::ReadBlobRequest message = ToMessage(request, offset);
-  auto begin = [&stub, &message](grpc::ClientContext* context, auto* reactor) {
-    stub.async()->ReadBlob(context, &message, reactor);
+  auto begin = [&store, &message](grpc::ClientContext* context, auto* reactor) {
+    store->replication.async()->ReadBlob(context, &message, reactor);
   };
-  auto call = std::make_unique<BlobChannel::Call>(ChunkCheck(request, offset, metrics_), begin,
-                                                  request.request_id);
+  auto call = std::make_unique<BlobChannel::Call>(ChunkCheck(request, offset, metrics_), store,
+                                                  begin, request.request_id);
   return std::make_unique<BlobChannel>(std::move(call));
 }
 

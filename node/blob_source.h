@@ -8,14 +8,11 @@
 #include <vector>
 
 #include "node/fetch_metrics.h"
+#include "node/store_channel.h"
 #include "registry/base/bytes.h"
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
-
-namespace grpc {
-class Channel;
-}
 
 namespace outport::node {
 
@@ -72,7 +69,7 @@ class BlobSource {
  public:
   // `channels`: with connections of their own, used in turn. `stream_lifetime` ends a stream that
   // neither comes to an end nor fails.
-  BlobSource(const std::vector<std::shared_ptr<grpc::Channel>>& channels,
+  BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channels,
              const FetchMetrics& metrics,
              std::chrono::milliseconds stream_lifetime = std::chrono::minutes(10));
   ~BlobSource();
@@ -82,8 +79,9 @@ class BlobSource {
   std::unique_ptr<BlobChannel> Subscribe(const BlobRequest& request, uint64_t offset);
 
  private:
-  struct Stubs;
-  const std::unique_ptr<Stubs> stubs_;
+  std::shared_ptr<StoreChannel::Stubs> NextStubs();
+
+  const std::vector<std::shared_ptr<StoreChannel>> channels_;
   const FetchMetrics& metrics_;
   const std::chrono::milliseconds stream_lifetime_;
   std::atomic<size_t> next_ = 0;

@@ -81,6 +81,8 @@ Result<std::optional<RowChange>> Convert(const v1::Change& change) {
       return RowChange{
           keys::Revocation(change.revoked().issuer_key_id(), change.revoked().serial()),
           change.revoked().SerializeAsString(), false};
+    case v1::Change::kTrust:
+      return RowChange{std::string(keys::kTrust), change.trust().SerializeAsString(), false};
     case v1::Change::KIND_NOT_SET:
       break;
   }

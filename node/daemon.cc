@@ -40,19 +40,29 @@ struct Opened {
 };
 
 // What the node shows clients, and whom it trusts among them.
-Result<LoadedCertificate> LoadShown(const Config& config, const Credentials& credentials) {
-  return config.registry.Load(config.PkiFolder(), credentials.identity.authorities);
+CertificateFiles FilesShown(const Config& config) {
+  return config.registry.Files(config.PkiFolder(), "authorities.crt");
 }
 
+// What a channel shows the store: as it stands in the files when a connection begins.
 std::shared_ptr<grpc::ChannelCredentials> FollowIdentity(const std::filesystem::path& pki) {
   return rpc::FollowFiles({.certificate_chain = pki / "identity.crt",
                            .private_key = pki / "identity.key",
                            .authorities = pki / "authorities.crt"});
 }
 
+std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
+  const auto credentials = FollowIdentity(config.PkiFolder());
+  std::vector<std::shared_ptr<StoreChannel>> channels;
+  for (size_t i = 0; i < 1 + kBlobConnections; ++i) {
+    channels.push_back(std::make_shared<StoreChannel>(rpc::Dial(config.store, credentials, true)));
+  }
+  return channels;
+}
+
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(Credentials credentials, LoadCredentials(config.data));
-  TRY(LoadedCertificate certificate, LoadShown(config, credentials));
+  TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   TRY(FolderLock lock, FolderLock::Take(config.data));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
@@ -70,8 +80,9 @@ struct NodeDaemon final : Daemon {
   void Run();
   Result<void> Stop() override;
   Readiness Ready() const;
-  std::vector<std::string> Warnings() const;
+  void Tell(v1::NodeMessage::Ping& ping) const;
   Mirror::Parts MirrorParts();
+  void BeginAnew();
 
   const Config config;
   const Log log;
@@ -79,9 +90,8 @@ struct NodeDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
-  // Shared by the channels, and these by the callers of the store.
-  const std::shared_ptr<grpc::ChannelCredentials> credentials;
-  const std::shared_ptr<grpc::Channel> channel;
+  // Shared by the callers of the store; the first is for calls that are short.
+  const std::vector<std::shared_ptr<StoreChannel>> channels;
 
   IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -109,33 +119,30 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       log(l),
       files(std::move(f)),
       opened(std::move(o)),
-      credentials(FollowIdentity(config.PkiFolder())),
-      channel(rpc::Dial(config.store, credentials)),
+      channels(OpenChannels(config)),
       io(log),
       tasks(io.executor(), log),
       directory(std::move(d)),
       replica(std::move(r)),
       freshness(clock, replica->proven_ms()),
-      sync({channel, *replica, freshness, sync_pool, tasks, clock, metrics, log, std::move(version),
-            [this] { return Warnings(); }}),
+      sync({channels.front(), *replica, freshness, sync_pool, tasks, clock, metrics, log,
+            std::move(version), [this](auto& ping) { Tell(ping); },
+            [this](const v1::TrustRow& trust) { renewal.Take(trust); }}),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
-      front(config.registry, config.PkiFolder(), std::move(opened.certificate),
+      front(config.registry, FilesShown(config), std::move(opened.certificate),
             {{io.executor(), nullptr, mirror.registry(), *directory, authenticator, clock, metrics,
               log, [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }},
              disk}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log),
-      renewal({channel, config.PkiFolder(), opened.credentials.name, disk, clock, metrics, log}),
+      renewal({channels.front(), [this] { BeginAnew(); }, config.PkiFolder(),
+               opened.credentials.name, disk, clock, metrics, log}),
       renewing(io.executor(), log) {}
 
 Mirror::Parts NodeDaemon::MirrorParts() {
-  std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
-  for (size_t i = 0; i < kBlobConnections; ++i) {
-    blob_channels.push_back(rpc::Dial(config.store, credentials, true));
-  }
-  return Mirror::Parts{.channel = channel,
-                       .blob_channels = std::move(blob_channels),
+  return Mirror::Parts{.channel = channels.front(),
+                       .blob_channels = {channels.begin() + 1, channels.end()},
                        .meta = *opened.meta,
                        .blobs = *opened.blobs,
                        .headroom_bytes = config.headroom_bytes,
@@ -150,6 +157,12 @@ Mirror::Parts NodeDaemon::MirrorParts() {
                                      " (the port of its registry.listen)",
                        .read_only = config.read_only,
                        .store_is_connected = [this] { return sync.IsConnected(); }};
+}
+
+void NodeDaemon::BeginAnew() {
+  const auto credentials = FollowIdentity(config.PkiFolder());
+  for (const auto& channel : channels) channel->Use(rpc::Dial(config.store, credentials, true));
+  sync.BeginAnew();
 }
 
 Result<void> NodeDaemon::Start() {
@@ -171,6 +184,7 @@ void NodeDaemon::Run() {
   sync.Start();
   front.Start();
   operations.Start();
+  if (const auto trust = replica->Trust()) renewal.Take(*trust);
   renewing.Spawn([this] { return renewal.FollowUntilCancelled(); });
 }
 
@@ -197,12 +211,13 @@ Result<void> NodeDaemon::Stop() {
 }
 
 // What the store is told of: all but what it sees itself.
-std::vector<std::string> NodeDaemon::Warnings() const {
+void NodeDaemon::Tell(v1::NodeMessage::Ping& ping) const {
+  renewal.Tell(ping);
   Readiness readiness;
   front.Tell(readiness);
   if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));
   std::ranges::move(readiness.reasons, std::back_inserter(readiness.warnings));
-  return std::move(readiness.warnings);
+  ping.mutable_warnings()->Assign(readiness.warnings.begin(), readiness.warnings.end());
 }
 
 Readiness NodeDaemon::Ready() const {
@@ -254,7 +269,7 @@ Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::strin
 
 Result<void> CheckNode(const Config& config) {
   TRY(const Credentials credentials, LoadCredentials(config.data));
-  TRY(const LoadedCertificate certificate, LoadShown(config, credentials));
+  TRY(const LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "node/config.h"
 #include "node/credentials.h"
 #include "outport/v1/enrollment.grpc.pb.h"
+#include "registry/base/clock.h"
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
 #include "registry/rpc/channel.h"
@@ -50,16 +51,25 @@ std::string MakeConfig(const JoinOptions& options, const InvitationToken& token)
          "log: {level: info}\n";
 }
 
+// Whether the root that the token pins is among the certificates.
+Result<bool> HasRoot(const std::string& authorities, const InvitationToken& token) {
+  TRY(const std::vector<std::string> certificates, pki::Split(authorities));
+  for (const std::string& certificate : certificates) {
+    TRY(const std::string fingerprint, pki::Fingerprint(certificate));
+    if (fingerprint == token.root_fingerprint) return true;
+  }
+  return false;
+}
+
 // Whether the folder, which has joined a fleet, may do so again with this token.
 Result<void> CheckReplaces(const JoinOptions& options, const InvitationToken& token) {
   TRY(const Credentials credentials, LoadCredentials(options.data));
-  TRY(const std::string root, pki::Fingerprint(credentials.identity.authorities));
-  if (root == token.root_fingerprint && credentials.name == token.node) return {};
-  return Error{ErrorCode::kAlreadyExists,
-               options.data.native() + " is node '" + credentials.name +
-                   "' of a fleet, and the token is for node '" + token.node +
-                   (root == token.root_fingerprint ? "'" : "' of another fleet") +
-                   "; join with another --data"};
+  TRY(const bool same, HasRoot(credentials.identity.authorities, token));
+  if (same && credentials.name == token.node) return {};
+  return Error{ErrorCode::kAlreadyExists, options.data.native() + " is node '" + credentials.name +
+                                              "' of a fleet, and the token is for node '" +
+                                              token.node + (same ? "'" : "' of another fleet") +
+                                              "; join with another --data"};
 }
 
 Result<void> CheckNotJoined(const JoinOptions& options, const InvitationToken& token,
@@ -113,12 +123,25 @@ Result<std::string> KeepKey(const fs::path& path) {
   return key;
 }
 
+// Told before gRPC would say the same in OpenSSL's words.
+Result<void> CheckClock(const std::string& leaf) {
+  TRY(const pki::Description shown, pki::Describe(leaf));
+  const auto now = std::chrono::system_clock::now();
+  if (shown.not_before <= now && now < shown.not_after) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "the store's certificate is good from " + FormatTime(shown.not_before) + " to " +
+                   FormatTime(shown.not_after) + ", and this machine's clock says " +
+                   FormatTime(now) + ": set the clock that is wrong; the token was not used"};
+}
+
 // The fleet's root, taken from a connection that nobody vouches for: the fingerprint does.
 Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::milliseconds timeout) {
   TRY(const std::vector<std::string> chain, FetchServerChain(token.store_address, timeout));
   for (const std::string& certificate : chain) {
     TRY(const std::string fingerprint, pki::Fingerprint(certificate));
-    if (fingerprint == token.root_fingerprint) return certificate;
+    if (fingerprint != token.root_fingerprint) continue;
+    TRY_VOID(CheckClock(chain.front()));
+    return certificate;
   }
   return Error{ErrorCode::kDenied,
                "the server at " + token.store_address +
@@ -146,9 +169,8 @@ Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys
 Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
                          const v1::EnrollResponse& answer) {
   TRY(const CertificateIdentity identity, pki::Inspect(answer.identity_certificate()));
-  TRY(const std::string root, pki::Fingerprint(answer.authorities()));
-  if (identity.role != Role::kNode || identity.name != token.node ||
-      root != token.root_fingerprint) {
+  TRY(const bool same, HasRoot(answer.authorities(), token));
+  if (identity.role != Role::kNode || identity.name != token.node || !same) {
     return Error{ErrorCode::kCorrupt,
                  "the store's certificates are not for node '" + token.node + "' of its fleet"};
   }

@@ -21,7 +21,6 @@ bool IsOf(const Digest& digest, const std::string& content) {
 
 ManifestContents::ManifestContents(Parts parts)
     : parts_(std::move(parts)),
-      stub_(v1::Replication::NewStub(parts_.channel)),
       flights_(parts_.tasks, "manifests from the store", kFetchesUnderWay, 2 * kDeadline),
       fetched_(parts_.metrics.Counter("outport_node_manifests_fetched_total",
                                       "Manifests fetched from the store.")),
@@ -66,7 +65,9 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   request.set_digest(digest.ToString());
   rpc::CallOptions options{
       .operation = operation, .timeout = kDeadline, .request_id = std::move(request_id)};
-  auto invoke = [this](auto... arguments) { stub_->async()->GetManifest(arguments...); };
+  auto invoke = [store = parts_.channel->Now()](auto... arguments) {
+    store->replication.async()->GetManifest(arguments...);
+  };
   auto response = co_await rpc::Call<v1::GetManifestResponse>(invoke, request, std::move(options));
   if (!response.has_value()) {
     if (response.error().code == ErrorCode::kManifestUnknown) co_return response.error();

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "node/single_flight.h"
+#include "node/store_channel.h"
 #include "outport/v1/replication.grpc.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/log.h"
@@ -23,7 +22,7 @@ namespace outport::node {
 class ManifestContents {
  public:
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     MetaStore& meta;
     BlobStore& blobs;             // of the same disk
     uint64_t headroom_bytes = 0;  // of it: below, nothing is kept
@@ -47,7 +46,6 @@ class ManifestContents {
   Result<void> Keep(const Digest& digest, const std::string& content);
 
   const Parts parts_;
-  const std::unique_ptr<v1::Replication::Stub> stub_;
   SingleFlight<Content> flights_;
   prometheus::Counter& fetched_;
   prometheus::Counter& damaged_;

@@ -6,6 +6,7 @@
 
 #include "node/links.h"
 #include "node/mirror_registry.h"
+#include "node/store_channel.h"
 
 namespace outport::node {
 
@@ -14,8 +15,8 @@ namespace outport::node {
 class Mirror {
  public:
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
-    std::vector<std::shared_ptr<grpc::Channel>> blob_channels;
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
+    std::vector<std::shared_ptr<StoreChannel>> blob_channels;
     MetaStore& meta;
     BlobStore& blobs;
     uint64_t headroom_bytes = 0;  // of the disk, kept free of copies

@@ -28,13 +28,13 @@ constexpr milliseconds kFillTime{1000};
 RelayedUpload::RelayedUpload(Parts parts, ByteSource& body)
     : parts_(std::move(parts)),
       body_(body),
-      stub_(v1::Push::NewStub(parts_.channel)),
+      store_(parts_.channel->Now()),
       stream_([this](grpc::ClientContext* context, auto* reactor) {
         if (!parts_.request_id.empty()) {
           context->AddMetadata(rpc::kRequestIdKey, parts_.request_id);
         }
         context->set_wait_for_ready(parts_.wait_for_connection);
-        stub_->async()->Upload(context, reactor);
+        store_->push.async()->Upload(context, reactor);
       }) {}
 
 net::awaitable<Result<v1::UploadAnswer>> RelayedUpload::Run(v1::UploadPart::Header header) {

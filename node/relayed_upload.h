@@ -1,12 +1,11 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <array>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "node/store_channel.h"
 #include "outport/v1/push.grpc.pb.h"
 #include "registry/base/metrics.h"
 #include "registry/base/notifier.h"
@@ -22,7 +21,7 @@ namespace outport::node {
 class RelayedUpload {
  public:
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with other calls
+    std::shared_ptr<StoreChannel> channel;  // shared with other calls
     prometheus::Counter& sent_bytes;
     std::string request_id;
     size_t part_bytes = 0;             // at most 1 MiB
@@ -55,7 +54,7 @@ class RelayedUpload {
 
   const Parts parts_;
   ByteSource& body_;
-  const std::unique_ptr<v1::Push::Stub> stub_;
+  const std::shared_ptr<StoreChannel::Stubs> store_;
   Stream stream_;
   std::array<v1::UploadPart, 2> to_send_;
 

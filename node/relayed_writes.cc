@@ -81,7 +81,6 @@ class RelayedWrites::Place {
 
 RelayedWrites::RelayedWrites(Parts parts)
     : parts_(std::move(parts)),
-      stub_(v1::Push::NewStub(parts_.channel)),
       done_(Count(parts_.metrics, "done")),
       refused_(Count(parts_.metrics, "refused")),
       failed_(Count(parts_.metrics, "failed")),
@@ -106,7 +105,9 @@ net::awaitable<Result<Response>> RelayedWrites::Call(const Caller& caller, Metho
   rpc::CallOptions options{.operation = "writing at the store",
                            .timeout = kCallDeadline,
                            .request_id = caller.request_id};
-  auto invoke = [this, method](auto... arguments) { method(*stub_->async(), arguments...); };
+  auto invoke = [store = parts_.channel->Now(), method](auto... arguments) {
+    method(*store->push.async(), arguments...);
+  };
   Result<Response> response =
       co_await rpc::Call<Response>(std::move(invoke), std::move(request), std::move(options));
   if constexpr (requires { response->refusal(); }) {

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "node/resolver.h"
+#include "node/store_channel.h"
 #include "outport/v1/push.grpc.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
@@ -28,8 +27,8 @@ class RelayedWrites {
     std::chrono::milliseconds catch_up{1000};  // an answer waits this long for the replica
   };
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
-    std::vector<std::shared_ptr<grpc::Channel>> body_channels;  // the same
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
+    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // the same
     Replica& replica;
     Resolver& resolver;
     const Clock& clock;
@@ -90,7 +89,6 @@ class RelayedWrites {
                               v1::ResolveResponse answer, std::chrono::nanoseconds asked);
 
   const Parts parts_;
-  const std::unique_ptr<v1::Push::Stub> stub_;
   std::atomic<size_t> next_channel_ = 0;
   std::atomic<size_t> bodies_ = 0;
   prometheus::Counter& done_;

@@ -3,14 +3,15 @@
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "outport/v1/enrollment.grpc.pb.h"
+#include "registry/base/bytes.h"
 #include "registry/base/file.h"
+#include "registry/oci/digest.h"
 #include "registry/rpc/status.h"
 #include "registry/security/pki.h"
 
@@ -19,6 +20,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using std::chrono::steady_clock;
 
 constexpr unsigned kPublicMode = 0644;
 constexpr seconds kCallDeadline{10};
@@ -26,6 +28,7 @@ constexpr seconds kLeastPause{1};
 constexpr std::chrono::hours kMostPause{1};
 constexpr double kMostJitter = 0.05;
 constexpr int kTriesInALife = 60;  // while renewals fail
+constexpr seconds kReplacedRetry{10};
 
 double DrawJitter() {
   std::random_device source;
@@ -51,10 +54,49 @@ Renewal::Renewal(Parts parts)
                                      "Renewals of the node's certificates.",
                                      {{"result", "failed"}})) {}
 
-Result<Renewal::Life> Renewal::Read(const std::filesystem::path& certificate) const {
+Result<Renewal::Certificate> Renewal::Read(const std::filesystem::path& certificate) const {
   TRY(const std::string pem, ReadWholeFile(certificate));
   TRY(const pki::Description description, pki::Describe(pem));
-  return Life{description.not_before, description.not_after};
+  TRY(const std::vector<std::string> certificates, pki::Split(pem));
+  Certificate read{.life = {description.not_before, description.not_after}, .chain = {}};
+  for (size_t i = 1; i < certificates.size(); ++i) read.chain += certificates[i];
+  return read;
+}
+
+void Renewal::Take(const v1::TrustRow& trust) {
+  const std::filesystem::path file = parts_.pki / "authorities.crt";
+  const auto present = ReadWholeFile(file);
+  if (!present.has_value() || *present != trust.authorities()) {
+    const Result<void> written = ReplaceFile(file, trust.authorities(), kPublicMode);
+    if (!written.has_value()) {
+      parts_.log.Error("whom the fleet trusts now was not written",
+                       {{"cause", written.error().message}});
+    } else {
+      parts_.log.Info("the fleet trusts other authorities now", {{"file", file.native()}});
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    chain_ = trust.chain();
+  }
+  taken_.Notify();
+}
+
+void Renewal::Learn(const Certificate& identity, const Certificate& server) {
+  const auto hash = [](const std::string& pem) {
+    return Digest::Of(DigestAlgorithm::kSha256, AsBytes(pem)).ToString();
+  };
+  const auto authorities = ReadWholeFile(parts_.pki / "authorities.crt");
+  MutexLock lock(mutex_);
+  identity_ = identity.life;
+  told_.Clear();
+  if (authorities.has_value()) told_.set_authorities(hash(*authorities));
+  for (const Certificate* shown : {&identity, &server}) told_.add_chains(hash(shown->chain));
+}
+
+void Renewal::Tell(v1::NodeMessage::Ping& ping) const {
+  MutexLock lock(mutex_);
+  ping.MergeFrom(told_);
 }
 
 Renewal::Time Renewal::DueOf(const Life& life) const {
@@ -74,8 +116,8 @@ Result<void> Renewal::Renew(bool server_too) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
   v1::EnrollResponse answer;
-  const auto stub = v1::Enrollment::NewStub(parts_.channel);
-  const grpc::Status status = stub->Renew(&context, request, &answer);
+  const auto store = parts_.channel->Now();
+  const grpc::Status status = store->enrollment.Renew(&context, request, &answer);
   if (!status.ok()) return rpc::FromStatus(status, "renewing the node's certificates");
   // What does not fit stays out of the files.
   TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), identity_key));
@@ -83,54 +125,83 @@ Result<void> Renewal::Renew(bool server_too) {
     TRY_VOID(pki::CheckKeyPair(answer.server_certificate(), server_key));
     TRY_VOID(ReplaceFile(parts_.pki / "server.crt", answer.server_certificate(), kPublicMode));
   }
-  return ReplaceFile(parts_.pki / "identity.crt", answer.identity_certificate(), kPublicMode);
+  TRY_VOID(ReplaceFile(parts_.pki / "identity.crt", answer.identity_certificate(), kPublicMode));
+  parts_.renewed();
+  return {};
+}
+
+// Sooner than the end asks for where others wait for it: authorities are being replaced.
+milliseconds Renewal::RetryAfter(const Life& life) const {
+  MutexLock lock(mutex_);
+  return Bounded(chain_.empty() ? life.whole() / kTriesInALife
+                                : std::min<seconds>(life.whole() / kTriesInALife, kReplacedRetry));
 }
 
 milliseconds Renewal::Look() {
-  const Result<Life> identity = Read(parts_.pki / "identity.crt");
-  const Result<Life> server = Read(parts_.pki / "server.crt");
+  const Result<Certificate> identity = Read(parts_.pki / "identity.crt");
+  const Result<Certificate> server = Read(parts_.pki / "server.crt");
   if (!identity.has_value() || !server.has_value()) {
     const Error& why = identity.has_value() ? server.error() : identity.error();
     parts_.log.Error("the node's certificates cannot be read", {{"cause", why.message}});
     return Bounded(kMostPause);
   }
-  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(identity->end)));
+  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(identity->life.end)));
+  Learn(*identity, *server);
+  std::string chain;
   {
     MutexLock lock(mutex_);
-    identity_ = *identity;
+    chain = chain_;
   }
   const Time now = parts_.clock.Wall();
-  const bool server_due = DueOf(*server) <= now;
-  if (DueOf(*identity) > now && !server_due) {
-    return Bounded(std::min(DueOf(*identity), DueOf(*server)) - now);
+  const auto replaced = [&chain](const Certificate& one) {
+    return !chain.empty() && one.chain != chain;
+  };
+  const bool other = replaced(*identity) || replaced(*server);
+  const bool server_due = DueOf(server->life) <= now || replaced(*server);
+  if (DueOf(identity->life) > now && !other && !server_due) {
+    return Bounded(std::min(DueOf(identity->life), DueOf(server->life)) - now);
+  }
+  const milliseconds retry = RetryAfter(identity->life);
+  if (!other && renewed_at_.has_value() && steady_clock::now() < *renewed_at_ + retry) {
+    Failed("what the store issued just now is old already by this machine's clock, " +
+               FormatTime(now) + ": set the clock",
+           identity->life);
+    return retry;
   }
   const Result<void> done = Renew(server_due);
+  if (!done.has_value()) {
+    Failed(done.error().message, identity->life);
+    return retry;
+  }
+  renewed_at_ = steady_clock::now();
   {
     MutexLock lock(mutex_);
-    failure_ = done.has_value() ? std::string() : done.error().message;
+    failure_.clear();
   }
-  if (done.has_value()) {
-    renewed_.Increment();
-    parts_.log.Info("the node's certificates are renewed", {{"server_too", server_due}});
-    return Bounded(kLeastPause);  // then it looks at what came
+  renewed_.Increment();
+  parts_.log.Info("the node's certificates are renewed", {{"server_too", server_due}});
+  return Bounded(kLeastPause);  // then it looks at what came
+}
+
+void Renewal::Failed(const std::string& why, const Life& identity) {
+  {
+    MutexLock lock(mutex_);
+    failure_ = why;
   }
   failed_.Increment();
   parts_.log.Warning("the node's certificates could not be renewed",
-                     {{"cause", done.error().message}, {"not_after", FormatTime(identity->end)}});
-  return Bounded(identity->whole() / kTriesInALife);
+                     {{"cause", why}, {"not_after", FormatTime(identity.end)}});
 }
 
 net::awaitable<void> Renewal::FollowUntilCancelled() {
   co_await net::this_coro::throw_if_cancelled(false);
-  net::steady_timer timer(co_await net::this_coro::executor);
   for (;;) {
+    const uint64_t seen = taken_.Version();
     auto look = [this]() -> Result<milliseconds> { return Look(); };
     const Result<milliseconds> pause = co_await Blocking(parts_.pool, std::move(look));
     const auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
-    timer.expires_after(pause.value_or(kLeastPause));
-    const auto [failure] = co_await timer.async_wait(net::as_tuple(net::use_awaitable));
-    if (failure) co_return;
+    co_await taken_.WaitPast(seen, steady_clock::now() + pause.value_or(kLeastPause));
   }
 }
 

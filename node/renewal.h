@@ -1,39 +1,51 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "node/store_channel.h"
+#include "outport/v1/replication.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
 #include "registry/base/result.h"
 
 namespace outport::node {
 
-// Renews the node's certificates at the store, each after a third of its life and a jitter, so that
-// the nodes of a fleet do not come at once. The keys stay: each renewal replaces one file, and
-// whoever reads certificate and key finds a pair. Safe for all threads.
+// Keeps what stands in DATA/pki: renews the node's certificates at the store, each after a third of
+// its life and a jitter, so that the nodes of a fleet do not come at once; and follows whom the
+// fleet trusts, as its authorities are replaced: then the certificates are renewed as soon as they
+// chain to another authority than the one that issues. The keys stay: each renewal replaces one
+// file, and whoever reads certificate and key finds a pair. Safe for all threads.
 class Renewal {
  public:
   // What it borrows outlives it.
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
-    std::filesystem::path pki;               // DATA/pki
-    std::string node;                        // its name
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
+    // Called when the identity was renewed: connections are to begin anew. On the pool.
+    std::function<void()> renewed;
+    std::filesystem::path pki;  // DATA/pki
+    std::string node;           // its name
     BlockingPool& pool;
     const Clock& clock;
     Metrics& metrics;
     Log log;
   };
   explicit Renewal(Parts parts);
+
+  // What the store says of the fleet's authorities. What cannot be written is logged, and told by
+  // Tell(). Blocks; one call at a time, beside Look().
+  void Take(const v1::TrustRow& trust);
+  // Adds to a ping whom this node trusts, and what its certificates chain to.
+  void Tell(v1::NodeMessage::Ping& ping) const;
 
   // Renews what is due; returns how long until the next look. Blocks; one call at a time.
   std::chrono::milliseconds Look();
@@ -53,18 +65,30 @@ class Renewal {
       return std::chrono::floor<std::chrono::seconds>(end - begin);
     }
   };
-  Result<Life> Read(const std::filesystem::path& certificate) const;
+  struct Certificate {
+    Life life;
+    std::string chain;  // what stands behind it
+  };
+  Result<Certificate> Read(const std::filesystem::path& certificate) const;
+  // What Tell() tells, as it stands in the files.
+  void Learn(const Certificate& identity, const Certificate& server);
+  std::chrono::milliseconds RetryAfter(const Life& life) const;
+  void Failed(const std::string& why, const Life& identity);
   Time DueOf(const Life& life) const;
   Result<void> Renew(bool server_too);
 
   const Parts parts_;
-  const double jitter_;  // a share of life, drawn once
+  const double jitter_;                                              // a share of life, drawn once
+  std::optional<std::chrono::steady_clock::time_point> renewed_at_;  // of Look()
   prometheus::Gauge& expiry_;
   prometheus::Counter& renewed_;
   prometheus::Counter& failed_;
   mutable Mutex mutex_;
   std::optional<Life> identity_ OUTPORT_GUARDED_BY(mutex_);
   std::string failure_ OUTPORT_GUARDED_BY(mutex_);  // of the last attempt; empty: none
+  std::string chain_ OUTPORT_GUARDED_BY(mutex_);    // of what is issued now; empty: not told yet
+  v1::NodeMessage::Ping told_ OUTPORT_GUARDED_BY(mutex_);
+  Notifier taken_;
 };
 
 }  // namespace outport::node

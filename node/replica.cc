@@ -34,11 +34,11 @@ std::string Applying(const v1::StoreMessage::Batch& batch) {
 
 Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::ReplicaRow& row) {
   const bool whole = batch.to() - batch.from() == static_cast<uint64_t>(batch.changes_size());
-  if (batch.from() != row.sequence() || batch.to() < batch.from()) {
+  if (batch.from() != row.sequence() || batch.to() < batch.from() || (!whole && !batch.partial())) {
     return Error{ErrorCode::kFailedPrecondition,
                  Applying(batch) + ": the replica stands at " + std::to_string(row.sequence())};
   }
-  if (!whole) return {};  // some changes were left out: the hash cannot be followed
+  if (batch.partial()) return {};
   std::string hash = row.hash();
   for (const v1::Change& change : batch.changes()) {
     hash = NextHash(hash, change.SerializeAsString());
@@ -76,6 +76,7 @@ Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, AccessDirectory&
   if (value.has_value() && !row.ParseFromString(*value)) return Unreadable(keys::kReplica);
   std::unique_ptr<Replica> replica(new Replica(meta, directory, std::move(row)));
   TRY_VOID(replica->LoadAccess());
+  replica->Permit(replica->Row());
   return replica;
 }
 
@@ -153,13 +154,43 @@ Result<bool> Replica::Keep(const v1::ReplicaRow& row, MetaTransaction::Durabilit
   return committed.has_value();
 }
 
-Result<void> Replica::SetPolicy(const v1::FreshnessPolicy& policy) {
+std::optional<v1::TrustRow> Replica::Trust() const {
+  const auto value = meta_.Get(keys::kTrust);
+  v1::TrustRow trust;
+  if (!value.has_value() || !value->has_value() || !trust.ParseFromString(**value)) {
+    return std::nullopt;
+  }
+  return trust;
+}
+
+std::vector<std::string> Replica::scope() const {
+  const v1::ReplicaRow row = FollowedRow();
+  return {row.scope().begin(), row.scope().end()};
+}
+
+void Replica::Permit(const v1::ReplicaRow& row) {
+  NodePermissions permissions("this node", rpc::ToGrants(row.permissions()));
+  if (!row.scope().empty()) permissions.Hold({row.scope().begin(), row.scope().end()});
+  directory_.SetNode(std::move(permissions));
+}
+
+Result<void> Replica::SetTerms(const v1::StoreMessage::Welcome& welcome) {
+  const auto set = [&welcome](v1::ReplicaRow& row) {
+    *row.mutable_policy() = welcome.policy();
+    *row.mutable_permissions() = welcome.permissions();
+  };
   v1::ReplicaRow row = Row();
-  if (row.policy().SerializeAsString() == policy.SerializeAsString()) return {};
-  *row.mutable_policy() = policy;
+  const std::string before = row.SerializeAsString();
+  set(row);
+  if (row.SerializeAsString() == before) return {};
   TRY(const bool ignored, Keep(row, MetaTransaction::Durability::kSynced));
   static_cast<void>(ignored);  // the store's word counts, kept or not
+  {
+    MutexLock lock(mutex_);
+    if (unwritten_.has_value()) set(*unwritten_);
+  }
   Install(row);
+  Permit(row);
   return {};
 }
 
@@ -221,6 +252,8 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     row.set_sequence(part.position().sequence());
     row.set_hash(part.position().hash());
     row.set_generation(shadow_->generation);
+    const auto scope = NodePermissions("", rpc::ToGrants(row.permissions())).Scope();
+    row.mutable_scope()->Assign(scope.begin(), scope.end());
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
   if (shadow_->access_done && !access_was_done) {
@@ -231,6 +264,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   }
   TRY_VOID(CommitOrFollow(*transaction, part.last() ? std::optional(row) : std::nullopt));
   if (part.last()) {
+    Permit(row);
     shadow_.reset();
     left_behind_.Notify();
   }

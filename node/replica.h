@@ -25,6 +25,9 @@ namespace outport::node {
 // do not serve are removed in steps. Who may do what applies at once and is mirrored to the
 // AccessDirectory.
 //
+// A node may be limited to patterns of repositories: the permissions stand in the row `replica`,
+// and the patterns that the rows were cut to. Both are mirrored to the AccessDirectory.
+//
 // Where the metadata takes no writes any more (a full disk), rows and position() stay as they are,
 // and grow old; the AccessDirectory follows all the same: who was shut out stays out.
 //
@@ -38,12 +41,18 @@ class Replica {
   // Up to where the log was taken: beyond position() for the directory alone.
   v1::Position followed() const;
   v1::FreshnessPolicy policy() const;
+  // What the store said of the fleet's authorities, if it ever did. Blocks.
+  std::optional<v1::TrustRow> Trust() const;
+  // Patterns of the repositories whose rows serve; none: all.
+  std::vector<std::string> scope() const;
   uint64_t generation() const;
   int64_t proven_ms() const;
   // Notified after position() has moved.
   Notifier& Moved() { return moved_; }
 
-  Result<void> SetPolicy(const v1::FreshnessPolicy& policy);
+  // What the store says before all else: under what the rows may be served, and what this node may.
+  // Permissions that go are in force at once, others with the rows that they let come.
+  Result<void> SetTerms(const v1::StoreMessage::Welcome& welcome);
   // kFailedPrecondition if the batch does not begin where the replica stands, kCorrupt if its hash
   // does not follow: nothing was applied then.
   Result<void> Apply(const v1::StoreMessage::Batch& batch);
@@ -75,6 +84,8 @@ class Replica {
   v1::ReplicaRow Row() const;
   v1::ReplicaRow FollowedRow() const;
   void Install(const v1::ReplicaRow& row);
+  // Tells the directory what this node may do, where it has `row`.
+  void Permit(const v1::ReplicaRow& row);
   // False where the metadata is read-only, also if it is so since this very write.
   Result<bool> Keep(const v1::ReplicaRow& row, MetaTransaction::Durability durability);
   // Commits, and then shows `row`; or, where the metadata is read-only, only follows it.

@@ -54,7 +54,6 @@ v1::ResolveRequest AskHead() {
 
 Resolver::Resolver(Parts parts)
     : parts_(std::move(parts)),
-      stub_(v1::Replication::NewStub(parts_.channel)),
       shown_(parts_.meta),
       flights_(parts_.tasks, "lookups at the store", kQuestionsUnderWay, 2 * kDeadline),
       found_(Count(parts_.metrics, "found")),
@@ -152,7 +151,9 @@ net::awaitable<Result<Resolved>> Resolver::Ask(std::string key, v1::ResolveReque
   rpc::CallOptions options{.operation = "asking the store for the " + key,
                            .timeout = kDeadline,
                            .request_id = std::move(request_id)};
-  auto invoke = [this](auto... arguments) { stub_->async()->Resolve(arguments...); };
+  auto invoke = [store = parts_.channel->Now()](auto... arguments) {
+    store->replication.async()->Resolve(arguments...);
+  };
   auto answer = co_await rpc::Call<v1::ResolveResponse>(invoke, request, std::move(options));
   if (!answer.has_value()) {
     failed_.Increment();

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +10,7 @@
 #include "node/replica_rows.h"
 #include "node/shown_mark.h"
 #include "node/single_flight.h"
+#include "node/store_channel.h"
 #include "outport/v1/replication.grpc.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
@@ -36,7 +35,7 @@ struct Recalled {
 class Resolver {
  public:
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     const Replica& replica;
     const ReplicaRows& rows;
     MetaStore& meta;
@@ -84,7 +83,6 @@ class Resolver {
   bool MayShare(const Result<Resolved>& result) const;
 
   const Parts parts_;
-  const std::unique_ptr<v1::Replication::Stub> stub_;
   Overlay overlay_;
   ShownMark shown_;
   SingleFlight<Resolved> flights_;

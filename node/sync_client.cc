@@ -45,6 +45,11 @@ void SyncClient::Stop() {
   parts_.replica.LeftBehind().Notify();
 }
 
+void SyncClient::BeginAnew() {
+  MutexLock lock(mutex_);
+  if (connection_ != nullptr) connection_->Cancel();
+}
+
 bool SyncClient::IsStopping() const {
   MutexLock lock(mutex_);
   return stopping_;
@@ -72,11 +77,11 @@ net::awaitable<void> SyncClient::Run() {
 
 net::awaitable<void> SyncClient::RunOnce() {
   // Our backoff decides when to try, not the channel's own.
-  grpc::experimental::ChannelResetConnectionBackoff(parts_.channel.get());
+  grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Now()->channel.get());
   metrics_.connections.Increment();
-  SyncConnection::Parts parts{parts_.channel, parts_.replica, parts_.freshness,
-                              parts_.pool,    parts_.clock,   metrics_,
-                              parts_.log,     parts_.version, parts_.warnings};
+  SyncConnection::Parts parts{parts_.channel, parts_.replica,   parts_.freshness, parts_.pool,
+                              parts_.clock,   metrics_,         parts_.log,       parts_.version,
+                              parts_.tell,    parts_.take_trust};
   auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
   {
     MutexLock lock(mutex_);

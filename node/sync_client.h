@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "node/store_channel.h"
 #include "node/sync_connection.h"
 #include "registry/base/mutex.h"
 #include "registry/base/task_group.h"
@@ -17,7 +18,7 @@ namespace outport::node {
 class SyncClient {
  public:
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     Replica& replica;
     Freshness& freshness;
     BlockingPool& pool;  // one thread, for nothing else: the replica's only writer
@@ -26,14 +27,18 @@ class SyncClient {
     Metrics& metrics;
     Log log;
     std::string version;
-    // What an administrator should look at, told with each ping. Called from any thread.
-    std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
+    // Adds what this node tells of itself to each ping. Called from any thread.
+    std::function<void(v1::NodeMessage::Ping&)> tell = [](v1::NodeMessage::Ping&) {};
+    // Takes what the store says of the fleet's authorities. Called on the pool.
+    std::function<void(const v1::TrustRow&)> take_trust = [](const v1::TrustRow&) {};
   };
   explicit SyncClient(Parts parts);
 
   void Start();
   // Ends the stream and begins no other; `tasks` drains afterwards.
   void Stop();
+  // Ends the stream; another is begun over what the channel is then. Any thread.
+  void BeginAnew();
   // The store was heard in the last seconds.
   bool IsConnected() const;
 

@@ -3,6 +3,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <utility>
 
+#include "registry/rpc/access_records.h"
+
 namespace outport::node {
 namespace {
 
@@ -17,6 +19,14 @@ constexpr std::chrono::seconds kProofInterval{5};
 Error Diverged() {
   return Error{ErrorCode::kCorrupt,
                "the replica's history is not the store's: the hashes differ at the same sequence"};
+}
+
+std::string Shown(const google::protobuf::RepeatedPtrField<v1::Grant>& permissions) {
+  std::string text;
+  for (const Grant& grant : rpc::ToGrants(permissions)) {
+    text += (text.empty() ? "" : " ") + ToString(grant);
+  }
+  return text;
 }
 
 }  // namespace
@@ -36,9 +46,9 @@ SyncMetrics::SyncMetrics(Metrics& metrics)
 SyncConnection::SyncConnection(Parts parts, bool want_snapshot)
     : parts_(std::move(parts)),
       want_snapshot_(want_snapshot),
-      stub_(v1::Replication::NewStub(parts_.channel)),
+      store_(parts_.channel->Now()),
       stream_([this](grpc::ClientContext* context, auto* reactor) {
-        stub_->async()->Sync(context, reactor);
+        store_->replication.async()->Sync(context, reactor);
       }) {}
 
 net::awaitable<Error> SyncConnection::Run() {
@@ -107,11 +117,12 @@ net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welco
   parts_.log.Info("the store welcomed this node",
                   {{"head", welcome.head().sequence()},
                    {"applied", parts_.replica.position().sequence()},
-                   {"snapshot", welcome.snapshot_follows()}});
+                   {"snapshot", welcome.snapshot_follows()},
+                   {"permissions", Shown(welcome.permissions())}});
   // What an earlier stream left unfinished is no part of what comes on this one.
-  auto set = [&replica = parts_.replica, policy = welcome.policy()] {
+  auto set = [&replica = parts_.replica, welcome] {
     replica.AbandonSnapshot();
-    return replica.SetPolicy(policy);
+    return replica.SetTerms(welcome);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(set)));
   in_snapshot_ = welcome.snapshot_follows();
@@ -120,9 +131,14 @@ net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welco
   co_return Result<void>();
 }
 
+void SyncConnection::TakeTrust(const v1::Change& change) const {
+  if (change.has_trust()) parts_.take_trust(change.trust());
+}
+
 net::awaitable<Result<void>> SyncConnection::TakeBatch(v1::StoreMessage::Batch batch) {
-  auto apply = [&replica = parts_.replica, batch = std::move(batch)] {
-    return replica.Apply(batch);
+  auto apply = [this, batch = std::move(batch)] {
+    for (const v1::Change& change : batch.changes()) TakeTrust(change);
+    return parts_.replica.Apply(batch);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
   Applied();
@@ -135,8 +151,9 @@ net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::Snap
                     "the store sent a part of a snapshot that it had not announced"};
   }
   const bool last = part.last();
-  auto apply = [&replica = parts_.replica, part = std::move(part)] {
-    return replica.ApplySnapshot(part);
+  auto apply = [this, part = std::move(part)] {
+    for (const v1::Change& row : part.rows()) TakeTrust(row);
+    return parts_.replica.ApplySnapshot(part);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
   if (last) {
@@ -187,6 +204,9 @@ net::awaitable<Result<void>> SyncConnection::Write() {
   v1::NodeMessage message;
   if (!want_snapshot_) *message.mutable_hello()->mutable_applied() = parts_.replica.followed();
   message.mutable_hello()->set_version(parts_.version);
+  for (std::string& pattern : parts_.replica.scope()) {
+    message.mutable_hello()->add_scope(std::move(pattern));
+  }
   bool sent = co_await stream_.Write(message);
   auto next_ping = steady_clock::now();
   while (sent && !closed_) {
@@ -196,9 +216,7 @@ net::awaitable<Result<void>> SyncConnection::Write() {
       message.mutable_acknowledge()->set_sequence(*std::exchange(to_acknowledge_, std::nullopt));
     } else if (steady_clock::now() >= next_ping) {
       message.mutable_ping()->set_sent_ns(parts_.clock.SinceBoot().count());
-      for (std::string& warning : parts_.warnings()) {
-        message.mutable_ping()->add_warnings(std::move(warning));
-      }
+      parts_.tell(*message.mutable_ping());
       next_ping = steady_clock::now() + kPingInterval;
     } else {
       co_await changed_.WaitPast(seen, next_ping);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -11,6 +9,7 @@
 
 #include "node/freshness.h"
 #include "node/replica.h"
+#include "node/store_channel.h"
 #include "outport/v1/replication.grpc.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
@@ -36,7 +35,7 @@ struct SyncMetrics {
 class SyncConnection {
  public:
   struct Parts {
-    std::shared_ptr<grpc::Channel> channel;  // shared with the other callers of the store
+    std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     Replica& replica;
     Freshness& freshness;
     BlockingPool& pool;  // one thread: the replica's writer
@@ -44,8 +43,10 @@ class SyncConnection {
     SyncMetrics& metrics;
     Log log;
     std::string version;
-    // What an administrator should look at, told with each ping. Called from any thread.
-    std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
+    // Adds what this node tells of itself to each ping. Called from any thread.
+    std::function<void(v1::NodeMessage::Ping&)> tell = [](v1::NodeMessage::Ping&) {};
+    // Takes what the store says of the fleet's authorities. Called on the pool.
+    std::function<void(const v1::TrustRow&)> take_trust = [](const v1::TrustRow&) {};
   };
   // `want_snapshot`: the replica is not to be trusted as a place to go on from.
   SyncConnection(Parts parts, bool want_snapshot);
@@ -69,6 +70,7 @@ class SyncConnection {
   net::awaitable<Result<void>> TakePong(v1::StoreMessage::Pong pong);
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();
+  void TakeTrust(const v1::Change& change) const;
   void Applied();
   // Runs one of the three; the connection closes with it, however it ends.
   net::awaitable<void> Part(net::awaitable<Result<void>> work);
@@ -79,7 +81,7 @@ class SyncConnection {
 
   const Parts parts_;
   const bool want_snapshot_;
-  const std::unique_ptr<v1::Replication::Stub> stub_;
+  const std::shared_ptr<StoreChannel::Stubs> store_;
   Stream stream_;
   std::atomic<bool> alive_ = false;
 

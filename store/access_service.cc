@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "registry/rpc/access_records.h"
-#include "registry/rpc/unary.h"
-#include "store/administrator.h"
 #include "store/pages.h"
 
 namespace outport::store {
@@ -56,17 +54,6 @@ v1::ChangedResponse Changed(uint64_t sequence) {
 AccessService::AccessService(Parts parts) : parts_(std::move(parts)) {}
 AccessService::~AccessService() = default;
 
-template <class Response, class Serve>
-grpc::ServerUnaryReactor* AccessService::ServeAdmin(grpc::CallbackServerContext* context,
-                                                    Response* response, Serve serve) {
-  auto caller = RequireAdministrator(*context, parts_.domain, parts_.accounts.follower.directory());
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto run = [caller = *std::move(caller), serve = std::move(serve)]() -> Result<Response> {
-    return serve(caller);
-  };
-  return rpc::ServeBlocking(context, parts_.pool, response, std::move(run));
-}
-
 grpc::ServerUnaryReactor* AccessService::UpdateUser(grpc::CallbackServerContext* context,
                                                     const v1::UpdateUserRequest* request,
                                                     v1::ChangedResponse* response) {
@@ -80,7 +67,7 @@ grpc::ServerUnaryReactor* AccessService::UpdateUser(grpc::CallbackServerContext*
         parts_.accounts.users.Update(request->name(), edit, NameOf(*request), by.actor));
     return Changed(sequence);
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AccessService::AddGrant(grpc::CallbackServerContext* context,
@@ -91,7 +78,7 @@ grpc::ServerUnaryReactor* AccessService::AddGrant(grpc::CallbackServerContext* c
     TRY(const uint64_t sequence, parts_.accounts.grants.Add(asked.subject, asked.grant, by.actor));
     return Changed(sequence);
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AccessService::RemoveGrant(grpc::CallbackServerContext* context,
@@ -103,7 +90,7 @@ grpc::ServerUnaryReactor* AccessService::RemoveGrant(grpc::CallbackServerContext
         parts_.accounts.grants.Remove(asked.subject, asked.grant, by.actor));
     return Changed(sequence);
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AccessService::ListGrants(grpc::CallbackServerContext* context,
@@ -117,14 +104,14 @@ grpc::ServerUnaryReactor* AccessService::ListGrants(grpc::CallbackServerContext*
     if (page.more) answer.set_next(page.rows.back().subject());
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AccessService::Explain(grpc::CallbackServerContext* context,
                                                  const v1::ExplainRequest* request,
                                                  v1::ExplainResponse* response) {
   auto serve = [this, request](const Administrator&) { return Explained(*request); };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 // In the order in which a request would be refused.
@@ -170,7 +157,7 @@ grpc::ServerUnaryReactor* AccessService::RevokeCertificate(
     *answer.mutable_certificate() = revoked.row;
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 }  // namespace outport::store

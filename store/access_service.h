@@ -6,6 +6,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "store/accounts.h"
+#include "store/administrator.h"
 #include "store/node_directory.h"
 
 namespace outport::store {
@@ -45,10 +46,9 @@ class AccessService final : public v1::Access::CallbackService {
                                               v1::RevokeCertificateResponse* response) override;
 
  private:
-  // Runs `serve(the caller)` on the pool, if the caller is an administrator.
-  template <class Response, class Serve>
-  grpc::ServerUnaryReactor* ServeAdmin(grpc::CallbackServerContext* context, Response* response,
-                                       Serve serve);
+  AdministratorsGate Gate() const {
+    return {parts_.domain, parts_.accounts.follower.directory(), parts_.pool};
+  }
   Result<v1::ExplainResponse> Explained(const v1::ExplainRequest& request) const;
 
   const Parts parts_;

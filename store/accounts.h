@@ -6,6 +6,7 @@
 #include "registry/security/pki.h"
 #include "registry/storage/meta_store.h"
 #include "store/access_follower.h"
+#include "store/authorities.h"
 #include "store/certificates.h"
 #include "store/grants.h"
 #include "store/invitations.h"
@@ -27,15 +28,26 @@ struct Accounts {
     NodeLifetimes lifetimes = {};
   };
   explicit Accounts(const Parts& parts)
-      : follower(parts.meta, parts.directory),
+      : authorities(StandingOf(parts.authority)),
+        follower(parts.meta, parts.directory),
+        member_directory(parts.meta),
         users(parts.meta, follower, parts.clock, parts.log),
         grants(parts.meta, users, follower, parts.clock, parts.log),
-        certificates(parts.meta, parts.authority, follower, parts.clock, parts.log),
-        invitations(parts.meta, parts.authority, follower, parts.lifetimes, parts.fleet_address,
-                    parts.clock, parts.log),
-        members({parts.meta, parts.authority, follower, parts.lifetimes, parts.clock, parts.log}) {}
+        certificates(parts.meta, authorities, follower, parts.clock, parts.log),
+        invitations({parts.meta, authorities, follower, member_directory, parts.lifetimes,
+                     parts.fleet_address, parts.clock, parts.log}),
+        members({parts.meta, authorities, follower, member_directory, parts.lifetimes, parts.clock,
+                 parts.log}) {}
 
-  AccessFollower follower;  // its Load() fills the directory at start
+  // Fills the directories from the rows, at start.
+  Result<void> Load() {
+    TRY_VOID(follower.Load());
+    return member_directory.Load();
+  }
+
+  Authorities authorities;  // until Rotation::Recover() knows better, the one it was made with
+  AccessFollower follower;
+  MemberDirectory member_directory;
   Users users;
   Grants grants;
   Certificates certificates;

@@ -1,9 +1,9 @@
 #include "store/admin_service.h"
 
+#include <optional>
 #include <utility>
 
-#include "registry/rpc/unary.h"
-#include "store/administrator.h"
+#include "store/node_scope.h"
 #include "store/pages.h"
 
 namespace outport::store {
@@ -28,22 +28,10 @@ v1::UserInfo Describe(const v1::UserRow& row, bool with_hash) {
 AdminService::AdminService(Parts parts) : parts_(std::move(parts)) {}
 AdminService::~AdminService() = default;
 
-template <class Response, class Serve>
-grpc::ServerUnaryReactor* AdminService::ServeAdmin(grpc::CallbackServerContext* context,
-                                                   Response* response, Serve serve) {
-  const auto caller =
-      RequireAdministrator(*context, parts_.domain, parts_.accounts.follower.directory());
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto run = [caller = caller->actor, serve = std::move(serve)]() -> Result<Response> {
-    return serve(caller);
-  };
-  return rpc::ServeBlocking(context, parts_.pool, response, std::move(run));
-}
-
 grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* context,
                                                 const v1::AddUserRequest* request,
                                                 v1::AddUserResponse* response) {
-  auto serve = [this, request](const Actor& caller) -> Result<v1::AddUserResponse> {
+  auto serve = [this, request](const Administrator& caller) -> Result<v1::AddUserResponse> {
     v1::UserRow row;
     row.set_name(request->name());
     row.set_password_hash(request->password_hash());
@@ -53,62 +41,72 @@ grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* con
     *row.mutable_only_from() = request->only_from();
     row.set_disabled(request->disabled());
     v1::AddUserResponse answer;
-    TRY(const uint64_t sequence, parts_.accounts.users.Add(row, caller));
+    TRY(const uint64_t sequence, parts_.accounts.users.Add(row, caller.actor));
     answer.set_sequence(sequence);
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* context,
                                                   const v1::ListUsersRequest* request,
                                                   v1::ListUsersResponse* response) {
-  auto serve = [this, request](const Actor&) -> Result<v1::ListUsersResponse> {
+  auto serve = [this, request](const Administrator&) -> Result<v1::ListUsersResponse> {
     const v1::PageOf& asked = request->page();
+    std::optional<NodeScope> scope;
+    if (!request->for_node().empty()) {
+      TRY(const v1::NodeRow node, parts_.accounts.members.Find(request->for_node()));
+      scope.emplace(PermissionsOf(node));
+    }
     TRY(const Users::Page page, parts_.accounts.users.List(asked.after(), LimitOf(asked)));
     v1::ListUsersResponse answer;
     for (const v1::UserRow& row : page.rows) {
+      if (scope.has_value()) {
+        TRY(const bool known, scope->Knows(row, parts_.meta));
+        if (!known) continue;
+      }
       *answer.add_users() = store::Describe(row, request->with_password_hashes());
     }
     if (page.more) answer.set_next(page.rows.back().name());
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::RemoveUser(grpc::CallbackServerContext* context,
                                                    const v1::RemoveUserRequest* request,
                                                    v1::RemoveUserResponse* response) {
-  auto serve = [this, request](const Actor& caller) -> Result<v1::RemoveUserResponse> {
+  auto serve = [this, request](const Administrator& caller) -> Result<v1::RemoveUserResponse> {
     v1::RemoveUserResponse answer;
-    TRY(const uint64_t sequence, parts_.accounts.users.Remove(request->name(), caller));
+    TRY(const uint64_t sequence, parts_.accounts.users.Remove(request->name(), caller.actor));
     answer.set_sequence(sequence);
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::IssueCertificate(grpc::CallbackServerContext* context,
                                                          const v1::IssueCertificateRequest* request,
                                                          v1::IssueCertificateResponse* response) {
-  auto serve = [this, request](const Actor& caller) -> Result<v1::IssueCertificateResponse> {
+  auto serve = [this,
+                request](const Administrator& caller) -> Result<v1::IssueCertificateResponse> {
     TRY(const Role role, ParseRole(request->role()));
     TRY(const Certificates::Issued issued,
         parts_.accounts.certificates.Issue(role, request->name(), request->request(),
-                                           request->days(), caller));
+                                           request->days(), caller.actor));
     v1::IssueCertificateResponse answer;
     answer.set_certificate(issued.chain);
     answer.set_authorities(issued.authorities);
     *answer.mutable_row() = issued.row;
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerContext* context,
                                                          const v1::ListCertificatesRequest* request,
                                                          v1::ListCertificatesResponse* response) {
-  auto serve = [this, request](const Actor&) -> Result<v1::ListCertificatesResponse> {
+  auto serve = [this, request](const Administrator&) -> Result<v1::ListCertificatesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Certificates::Page page,
         parts_.accounts.certificates.List(asked.after(), LimitOf(asked)));
@@ -117,101 +115,39 @@ grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerCon
     answer.set_next(page.next);
     return answer;
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::GetCertificate(grpc::CallbackServerContext* context,
                                                        const v1::GetCertificateRequest* request,
                                                        v1::CertificateInfo* response) {
-  auto serve = [this, request](const Actor&) -> Result<v1::CertificateInfo> {
+  auto serve = [this, request](const Administrator&) -> Result<v1::CertificateInfo> {
     return parts_.accounts.certificates.Find(request->serial());
   };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::GetAuthorities(grpc::CallbackServerContext* context,
                                                        const v1::GetAuthoritiesRequest* /*request*/,
                                                        v1::GetAuthoritiesResponse* response) {
-  auto serve = [this](const Actor&) -> Result<v1::GetAuthoritiesResponse> {
+  auto serve = [this](const Administrator&) -> Result<v1::GetAuthoritiesResponse> {
     v1::GetAuthoritiesResponse answer;
-    const pki::Authority& authority = parts_.accounts.certificates.authority();
-    answer.set_root(authority.root.certificate);
-    answer.set_issuing(authority.issuing.certificate);
+    const auto standing = parts_.accounts.authorities.Now();
+    answer.set_root(standing->signer.root.certificate);
+    answer.set_issuing(standing->signer.issuing.certificate);
     std::error_code ignored;
     const std::filesystem::path root_key = parts_.data / "pki" / "root.key";
     answer.set_root_key_here(std::filesystem::exists(root_key, ignored));
     return answer;
   };
-  return ServeAdmin(context, response, serve);
-}
-
-grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* context,
-                                                   const v1::InviteNodeRequest* request,
-                                                   v1::InviteNodeResponse* response) {
-  auto serve = [this, request](const Actor& caller) -> Result<v1::InviteNodeResponse> {
-    const std::vector<std::string> hosts(request->host_names().begin(),
-                                         request->host_names().end());
-    TRY(const Invitations::Invitation invitation,
-        parts_.accounts.invitations.Invite(
-            request->node(), hosts, std::chrono::milliseconds(request->lifetime_ms()), caller,
-            request->replace() ? Invitations::TakenName::kReplace
-                               : Invitations::TakenName::kRefuse));
-    v1::InviteNodeResponse answer;
-    answer.set_token(invitation.token);
-    answer.set_expires_ms(invitation.expires_ms);
-    return answer;
-  };
-  return ServeAdmin(context, response, serve);
-}
-
-grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* context,
-                                                  const v1::ListNodesRequest* request,
-                                                  v1::ListNodesResponse* response) {
-  auto serve = [this, request](const Actor&) -> Result<v1::ListNodesResponse> {
-    const v1::PageOf& asked = request->page();
-    TRY(const Invitations::NodePage page,
-        parts_.accounts.invitations.ListNodes(asked.after(), LimitOf(asked)));
-    v1::ListNodesResponse answer;
-    for (const v1::NodeRow& row : page.rows) *answer.add_nodes() = Describe(row);
-    if (page.more) answer.set_next(page.rows.back().name());
-    return answer;
-  };
-  return ServeAdmin(context, response, serve);
-}
-
-grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* context,
-                                                   const v1::RemoveNodeRequest* request,
-                                                   v1::RemoveNodeResponse* response) {
-  auto serve = [this, request](const Actor& caller) -> Result<v1::RemoveNodeResponse> {
-    v1::RemoveNodeResponse answer;
-    TRY(const uint64_t sequence, parts_.accounts.members.Remove(request->name(), caller));
-    parts_.nodes.Cut(request->name());
-    answer.set_sequence(sequence);
-    return answer;
-  };
-  return ServeAdmin(context, response, serve);
+  return ServeAdministrator(Gate(), context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* context,
                                                   const v1::GetStatusRequest* /*request*/,
                                                   v1::GetStatusResponse* response) {
-  return ServeAdmin(context, response, [this](const Actor&) { return Status(); });
-}
-
-v1::NodeInfo AdminService::Describe(const v1::NodeRow& row) const {
-  v1::NodeInfo info;
-  info.set_name(row.name());
-  *info.mutable_host_names() = row.host_names();
-  info.set_joined_ms(row.joined_ms());
-  const auto presence = parts_.nodes.Find(row.name());
-  if (!presence.has_value()) return info;
-  info.set_connected(presence->connected);
-  info.set_acknowledged_sequence(presence->acknowledged_sequence);
-  info.set_last_ping_ms(presence->last_ping_ms);
-  info.set_address(presence->address);
-  info.set_version(presence->version);
-  info.mutable_warnings()->Assign(presence->warnings.begin(), presence->warnings.end());
-  return info;
+  return ServeAdministrator(Gate(), context, response,
+                            [this](const Administrator&) { return Status(); });
 }
 
 // The first nodes by name, as many as a page holds: ListNodes has the others.
@@ -226,9 +162,10 @@ Result<v1::GetStatusResponse> AdminService::Status() const {
   answer.set_free_bytes(free_bytes);
   TRY(const Invitations::NodePage page, parts_.accounts.invitations.ListNodes("", kMaxPageOfRows));
   for (const v1::NodeRow& row : page.rows) *answer.add_nodes() = Describe(row);
-  TRY(const CertificateIdentity server, pki::Inspect(parts_.server_certificate));
+  TRY(const std::string chain, ReadWholeFile(parts_.data / "pki" / "server.crt"));
+  TRY(const CertificateIdentity server, pki::Inspect(chain));
   answer.set_server_certificate_name(server.name);
-  TRY(const auto not_after, pki::NotAfter(parts_.server_certificate));
+  TRY(const auto not_after, pki::NotAfter(chain));
   answer.set_server_certificate_not_after_ms(ToUnixMillis(not_after));
   for (std::string& warning : parts_.warnings()) answer.add_warnings(std::move(warning));
   return answer;

@@ -11,6 +11,7 @@
 #include "registry/base/file.h"
 #include "registry/storage/meta_store.h"
 #include "store/accounts.h"
+#include "store/administrator.h"
 #include "store/node_directory.h"
 
 namespace outport::store {
@@ -29,9 +30,8 @@ class AdminService final : public v1::Admin::CallbackService {
     std::string domain;
     std::string epoch;
     std::string version;
-    std::filesystem::path data;  // whose file system's free space is told
+    std::filesystem::path data;
     int64_t started_ms = 0;
-    std::string server_certificate;  // PEM, the store's own
     std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };
   explicit AdminService(Parts parts);
@@ -61,6 +61,12 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* InviteNode(grpc::CallbackServerContext* context,
                                        const v1::InviteNodeRequest* request,
                                        v1::InviteNodeResponse* response) override;
+  grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
+                                    const v1::GetNodeRequest* request,
+                                    v1::NodeInfo* response) override;
+  grpc::ServerUnaryReactor* SetNode(grpc::CallbackServerContext* context,
+                                    const v1::SetNodeRequest* request,
+                                    v1::SetNodeResponse* response) override;
   grpc::ServerUnaryReactor* ListNodes(grpc::CallbackServerContext* context,
                                       const v1::ListNodesRequest* request,
                                       v1::ListNodesResponse* response) override;
@@ -72,10 +78,9 @@ class AdminService final : public v1::Admin::CallbackService {
                                       v1::GetStatusResponse* response) override;
 
  private:
-  // Runs `serve(actor)` on the pool, if the caller is an administrator.
-  template <class Response, class Serve>
-  grpc::ServerUnaryReactor* ServeAdmin(grpc::CallbackServerContext* context, Response* response,
-                                       Serve serve);
+  AdministratorsGate Gate() const {
+    return {parts_.domain, parts_.accounts.follower.directory(), parts_.pool};
+  }
   v1::NodeInfo Describe(const v1::NodeRow& row) const;
   Result<v1::GetStatusResponse> Status() const;
 

@@ -69,19 +69,17 @@ AuditService::~AuditService() = default;
 grpc::ServerUnaryReactor* AuditService::SearchAudit(grpc::CallbackServerContext* context,
                                                     const v1::SearchAuditRequest* request,
                                                     v1::SearchAuditResponse* response) {
-  const auto caller = RequireAdministrator(*context, parts_.domain, parts_.directory);
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  return rpc::ServeBlocking(context, parts_.pool, response,
-                            [this, request] { return Search(*request); });
+  const AdministratorsGate gate{parts_.domain, parts_.directory, parts_.pool};
+  return ServeAdministrator(gate, context, response,
+                            [this, request](const Administrator&) { return Search(*request); });
 }
 
 grpc::ServerUnaryReactor* AuditService::ReadAudit(grpc::CallbackServerContext* context,
                                                   const v1::ReadAuditRequest* request,
                                                   v1::ReadAuditResponse* response) {
-  const auto caller = RequireAdministrator(*context, parts_.domain, parts_.directory);
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  return rpc::ServeBlocking(context, parts_.pool, response,
-                            [this, request] { return Read(*request); });
+  const AdministratorsGate gate{parts_.domain, parts_.directory, parts_.pool};
+  return ServeAdministrator(gate, context, response,
+                            [this, request](const Administrator&) { return Read(*request); });
 }
 
 // Backwards in chunks: numbers are dense, so that a chunk is found without looking for it.

@@ -1,5 +1,8 @@
 #include "store/authority_files.h"
 
+#include "store/authorities.h"
+#include "store/fleet_files.h"
+
 namespace outport::store {
 namespace {
 
@@ -7,7 +10,6 @@ namespace fs = std::filesystem;
 
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
-constexpr std::chrono::days kServerLifetime{365};
 
 // Says what to do about a part that is missing.
 Result<std::string> Found(const fs::path& path, Result<std::string> text) {
@@ -36,49 +38,43 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
     }
   }
   TRY(pki::Authority authority, pki::CreateAuthority(domain));
-  const std::string server_key = pki::CreatePrivateKey();
-  TRY(const std::string request, pki::CreateRequest(server_key));
-  pki::LeafOptions options;
-  options.role = Role::kStore;
-  options.name = "store";
-  options.host_names = host_names;
-  options.server = true;
-  options.client = false;
-  options.lifetime = kServerLifetime;
-  TRY(const pki::IssuedCertificate server, pki::Issue(authority, request, options));
-  const std::string chain =
-      server.certificate + authority.issuing.certificate + authority.root.certificate;
-
   TRY_VOID(files.CreateDirectories(folder));
+  const std::string server_key = pki::CreatePrivateKey();
+  const AuthorityStanding standing = StandingOf(authority);
   TRY_VOID(ReplaceFile(folder / "server.key", server_key, kSecretMode));
-  TRY_VOID(ReplaceFile(folder / "server.crt", chain, kPublicMode));
+  TRY_VOID(WriteServerCertificate(folder, standing, server_key, host_names));
+  TRY_VOID(WriteFleetFiles(folder, standing, std::chrono::system_clock::now()));
   TRY_VOID(ReplaceFile(folder / "issuing.key", authority.issuing.private_key, kSecretMode));
   TRY_VOID(ReplaceFile(folder / "issuing.crt", authority.issuing.certificate, kPublicMode));
   TRY_VOID(ReplaceFile(folder / "root.key", authority.root.private_key, kSecretMode));
   TRY_VOID(ReplaceFile(folder / "root.crt", authority.root.certificate, kPublicMode));
-  authority.root.private_key.clear();
-  return AuthorityFiles{std::move(authority), chain, server_key};
+  return LoadAuthorityFiles(folder, domain);
 }
 
-Result<AuthorityFiles> LoadAuthorityFiles(const fs::path& folder, const std::string& domain) {
-  AuthorityFiles loaded;
-  loaded.authority.domain = domain;
-  TRY(loaded.authority.root.certificate, ReadPart(folder / "root.crt"));
-  TRY(loaded.authority.issuing.certificate, ReadPart(folder / "issuing.crt"));
-  TRY(loaded.authority.issuing.private_key, ReadKey(folder / "issuing.key"));
-  TRY(loaded.server_chain, ReadPart(folder / "server.crt"));
-  TRY(loaded.server_key, ReadKey(folder / "server.key"));
+Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& domain) {
+  pki::Authority authority{.domain = domain, .root = {}, .issuing = {}};
+  TRY(authority.root.certificate, ReadPart(folder / "root.crt"));
+  TRY(authority.issuing.certificate, ReadPart(folder / "issuing.crt"));
+  TRY(authority.issuing.private_key, ReadKey(folder / "issuing.key"));
   // The root's key may live elsewhere; where it lies here, it must lie as safely.
   std::error_code ignored;
   if (fs::exists(folder / "root.key", ignored)) {
     TRY_VOID(ReadKey(folder / "root.key"));
   }
-  const Result<void> good = pki::CheckAuthority(loaded.authority);
-  if (good.has_value()) return loaded;
+  const Result<void> good = pki::CheckAuthority(authority);
+  if (good.has_value()) return authority;
   return Error{ErrorCode::kFailedPrecondition,
                "the fleet's authority in " + folder.native() +
                    " is broken: " + good.error().message +
                    "; restore root.crt, issuing.crt and issuing.key from your backup"};
+}
+
+Result<AuthorityFiles> LoadAuthorityFiles(const fs::path& folder, const std::string& domain) {
+  AuthorityFiles loaded;
+  TRY(loaded.authority, LoadAuthority(folder, domain));
+  TRY(loaded.server_chain, ReadPart(folder / "server.crt"));
+  TRY(loaded.server_key, ReadKey(folder / "server.key"));
+  return loaded;
 }
 
 }  // namespace outport::store

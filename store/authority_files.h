@@ -11,13 +11,13 @@
 namespace outport::store {
 
 // What DATA/pki of a store holds. Folders are 0700, keys 0600:
-//   root.crt root.key issuing.crt issuing.key server.crt (leaf, issuing CA, root) server.key
+//   root.crt root.key issuing.crt issuing.key, and what the fleet's port shows (fleet_files.h)
 struct AuthorityFiles {
   pki::Authority authority;  // without the root's key: it is for signing issuing CAs only
   std::string server_chain;  // PEM: leaf, issuing CA, root
   std::string server_key;
 
-  // Whom the fleet's port and the registry's port trust: root and issuing CA.
+  // Whom fleet trusts while no authority is replaced: root and issuing CA.
   std::string Trusted() const { return authority.root.certificate + authority.issuing.certificate; }
 };
 
@@ -28,7 +28,10 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const std::filesy
                                             const std::vector<std::string>& host_names);
 
 // kFailedPrecondition names a file that is missing and what to do, or a key that others than its
-// owner may read, or says why certificates of this issuing CA would be good for nothing. Blocks.
+// owner may read, or says why certificates of this issuing CA would be good for nothing. The first
+// leaves out what the fleet's port shows. Block.
+Result<pki::Authority> LoadAuthority(const std::filesystem::path& folder,
+                                     const std::string& domain);
 Result<AuthorityFiles> LoadAuthorityFiles(const std::filesystem::path& folder,
                                           const std::string& domain);
 

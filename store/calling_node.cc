@@ -2,22 +2,7 @@
 
 #include <utility>
 
-#include "registry/storage/keys.h"
-
 namespace outport::store {
-
-Error NoMember(const std::string& node) {
-  return Error{ErrorCode::kDenied,
-               "node '" + node +
-                   "' does not belong to this fleet (any more): invite it with 'outportctl node "
-                   "invite' and join again with 'outport-node join --replace'"};
-}
-
-Result<void> RequireMember(const MetaStore& meta, const std::string& node) {
-  TRY(const auto row, meta.Get(keys::Node(node)));
-  if (row.has_value()) return {};
-  return NoMember(node);
-}
 
 NodePlaces::Place::Place(Place&& other) noexcept
     : places_(std::exchange(other.places_, nullptr)), node_(std::move(other.node_)) {}

@@ -7,14 +7,8 @@
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/result.h"
-#include "registry/storage/meta_store.h"
 
 namespace outport::store {
-
-// What is told to a node that does not belong to the fleet (any more): kDenied, with what to do.
-Error NoMember(const std::string& node);
-// That, unless the node belongs to the fleet. May block.
-Result<void> RequireMember(const MetaStore& meta, const std::string& node);
 
 // How many calls of a kind each node has under way. Safe for all threads; outlives its places.
 class NodePlaces {

@@ -45,10 +45,10 @@ Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::Certificate
   return true;
 }
 
-Certificates::Certificates(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
-                           const Clock& clock, Log log)
+Certificates::Certificates(MetaStore& meta, const Authorities& authorities,
+                           AccessFollower& follower, const Clock& clock, Log log)
     : meta_(meta),
-      authority_(std::move(authority)),
+      authorities_(authorities),
       follower_(follower),
       clock_(clock),
       log_(std::move(log)) {}
@@ -68,7 +68,8 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   options.role = role;
   options.name = name;
   options.lifetime = std::chrono::days(days == 0 ? kDefaultCertificateDays : days);
-  TRY(const pki::IssuedCertificate issued, pki::Issue(authority_, request, options));
+  const auto standing = authorities_.Now();
+  TRY(const pki::IssuedCertificate issued, pki::Issue(standing->signer, request, options));
   const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
   const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) {
@@ -80,8 +81,7 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   TRY_VOID(Transact(meta_, enter));
   log_.Info("certificate issued",
             {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
-  return Issued{issued.certificate + authority_.issuing.certificate, authority_.root.certificate,
-                row};
+  return Issued{issued.certificate + standing->chain, standing->roots, row};
 }
 
 // Issuers are few: a look at each one's certificates that begin so, then on to the next issuer.
@@ -146,9 +146,12 @@ Result<v1::CertificateInfo> Certificates::Describe(v1::CertificateRow row) const
   const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
   v1::CertificateInfo info;
   *info.mutable_row() = std::move(row);
-  TRY(const auto value, meta_.Get(key));
-  if (!value.has_value()) return info;
-  TRY(*info.mutable_revocation(), ParseRow<v1::RevocationRow>(key, *value));
+  const std::string all = keys::Revocation(info.row().issuer_key_id(), kAllSerials);
+  TRY(auto revocation, ReadRow<v1::RevocationRow>(meta_, key));
+  if (!revocation.has_value()) {
+    TRY(revocation, ReadRow<v1::RevocationRow>(meta_, all));
+  }
+  if (revocation.has_value()) *info.mutable_revocation() = *std::move(revocation);
   return info;
 }
 

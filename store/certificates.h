@@ -14,6 +14,7 @@
 #include "registry/storage/meta_store.h"
 #include "store/access_follower.h"
 #include "store/auditor.h"
+#include "store/authorities.h"
 
 namespace outport::store {
 
@@ -31,14 +32,13 @@ Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::Certificate
 // What the issuing CA signs, and the rows that remember it. Safe for several threads; blocks.
 class Certificates {
  public:
-  Certificates(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
+  // What it borrows outlives it.
+  Certificates(MetaStore& meta, const Authorities& authorities, AccessFollower& follower,
                const Clock& clock, Log log);
 
-  const pki::Authority& authority() const { return authority_; }
-
   struct Issued {
-    std::string chain;        // PEM: leaf, then the issuing CA
-    std::string authorities;  // PEM: the root
+    std::string chain;        // PEM: leaf, then what it chains to
+    std::string authorities;  // PEM: the root; while that is replaced, both
     v1::CertificateRow row;
   };
   // A certificate of a client or an administrator for the key of `request` (PKCS#10, PEM). `days`:
@@ -70,7 +70,7 @@ class Certificates {
   Result<v1::CertificateInfo> Describe(v1::CertificateRow row) const;
 
   MetaStore& meta_;
-  const pki::Authority authority_;
+  const Authorities& authorities_;
   AccessFollower& follower_;
   const Clock& clock_;
   const Log log_;

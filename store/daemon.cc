@@ -9,6 +9,7 @@
 
 #include "registry/base/address.h"
 #include "registry/base/io_threads.h"
+#include "registry/base/repeat.h"
 #include "registry/base/settings.h"
 #include "registry/base/task_group.h"
 #include "registry/http/operations_server.h"
@@ -16,7 +17,9 @@
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
 #include "store/audit_file.h"
+#include "store/authority_files.h"
 #include "store/figures.h"
+#include "store/fleet_files.h"
 #include "store/fleet_server.h"
 #include "store/htpasswd_users.h"
 #include "store/rows.h"
@@ -32,6 +35,7 @@ constexpr size_t kPasswordQueue = 256;
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::days kRenewalNotice{30};
+constexpr std::chrono::minutes kCertificatePeriod{10};
 
 v1::FreshnessPolicy PolicyOf(const Config& config) {
   const Config::Freshness& freshness = config.freshness;
@@ -63,11 +67,28 @@ Result<void> CheckFleetAddress(const Config& config, const std::string& server_c
                    (config.PkiFolder() / "server.crt").native() + "' shows them)"};
 }
 
+CertificateFiles FilesShown(const Config& config) {
+  return config.registry.Files(config.PkiFolder(), kTrustedFile);
+}
+
 // What the store shows clients, and whom it trusts among them.
 Result<LoadedCertificate> LoadShown(const Config& config, const AuthorityFiles& authority) {
-  TRY(LoadedCertificate certificate, config.registry.Load(config.PkiFolder(), authority.Trusted()));
+  TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   TRY_VOID(CheckFleetAddress(config, authority.server_chain));
   return certificate;
+}
+
+// As the store left them: while they were replaced, perhaps.
+Result<AuthorityFiles> OpenAuthority(const Config& config, const std::string& domain,
+                                     const MetaStore& meta, FileSystem& files) {
+  const std::filesystem::path pki = config.PkiFolder();
+  TRY(const auto rotation, ReadRow<v1::RotationRow>(meta, keys::kRotation));
+  if (rotation.has_value() && rotation->phase() == kRetirePhase) {
+    TRY_VOID(PromoteNext(files, pki));
+  }
+  TRY(pki::Authority authority, LoadAuthority(pki, domain));
+  TRY_VOID(ReplaceLostServerKey(pki, StandingOf(std::move(authority))));
+  return LoadAuthorityFiles(pki, domain);
 }
 
 NodeLifetimes LifetimesOf(const Config& config) {
@@ -103,7 +124,7 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   TRY(auto store, ReadRow<v1::StoreRow>(*meta, keys::kStore));
   if (!store.has_value()) return NotInitialised(config.data);
-  TRY(AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), store->domain()));
+  TRY(AuthorityFiles authority, OpenAuthority(config, store->domain(), *meta, files));
   TRY(LoadedCertificate certificate, LoadShown(config, authority));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
   return Opened{std::move(lock),   std::move(meta),      std::move(blobs),
@@ -120,6 +141,8 @@ struct StoreDaemon final : Daemon {
   Result<void> Stop() override;
   Readiness Ready() const;
   std::vector<std::string> Warnings() const;
+  void KeepCertificate();
+  Result<void> LearnCertificatesEnd();
   FleetServer::Parts FleetParts(std::string version);
 
   const Config config;
@@ -128,8 +151,8 @@ struct StoreDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
-  // Of what the fleet port shows; the registry's may be another, and follows its files.
-  const std::chrono::system_clock::time_point fleet_certificate_ends;
+  // Of what the fleet port shows; the registry's may be another.
+  std::atomic<std::chrono::system_clock::time_point> fleet_certificate_ends;
 
   IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -147,6 +170,7 @@ struct StoreDaemon final : Daemon {
   AuditFile audit_file;
   HtpasswdUsers htpasswd_users;
   NodeDirectory nodes;
+  Rotation rotation;
   ReadBlob read_blob;
   FleetServer fleet;
   RegistryFront front;
@@ -197,9 +221,11 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                       .log = log,
                       .file = config.access.htpasswd_file,
                       .group = config.access.htpasswd_group}),
+      rotation({*opened.meta, accounts.authorities, accounts.follower, nodes, *files, clock, log,
+                config.PkiFolder(), opened.store.domain()}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet(FleetParts(std::move(version))),
-      front(config.registry, config.PkiFolder(), std::move(opened.certificate),
+      front(config.registry, FilesShown(config), std::move(opened.certificate),
             {{io.executor(), nullptr, registry, directory, authenticator, clock, metrics, log},
              disk}),
       operations(
@@ -209,23 +235,25 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   const std::string& domain = opened.store.domain();
   const std::string& epoch = opened.store.epoch();
   return FleetServer::Parts{
-      .replication = {*opened.meta, directory, read_blob, fleet_pool, tasks, nodes, clock, metrics,
-                      log, epoch, domain, PolicyOf(config)},
-      .push = {*opened.meta, registry, directory, authenticator, clock, fleet_pool, tasks, metrics,
+      .replication = {*opened.meta, directory, accounts.member_directory, read_blob, fleet_pool,
+                      tasks, nodes, clock, metrics, log, epoch, domain, PolicyOf(config)},
+      .push = {accounts.member_directory, registry, directory, authenticator, clock, tasks, metrics,
                log, epoch, domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
                 std::move(version), config.data, ToUnixMillis(clock.Wall()),
-                opened.authority.server_chain, [this] { return Warnings(); }},
+                [this] { return Warnings(); }},
       .access = {accounts, nodes, fleet_pool, clock, domain},
       .enrollment = {accounts, nodes, fleet_pool, clock, metrics, domain},
       .audit = {*opened.meta, directory, fleet_pool, domain},
+      .authority = {rotation, directory, fleet_pool, domain},
       .limits = LimitsOf(config)};
 }
 
 Result<void> StoreDaemon::Start() {
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(uploads.Load());
-  TRY_VOID(accounts.follower.Load());
+  TRY_VOID(accounts.Load());
+  TRY_VOID(rotation.Recover());
   if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
     return Error(opens.error()).Within("audit.file");
   }
@@ -234,17 +262,16 @@ Result<void> StoreDaemon::Start() {
   }
   TRY_VOID(front.Listen());
   TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
-  TRY_VOID(NameKey(fleet.Start(config.fleet_listen, opened.authority), "fleet.listen"));
+  const rpc::TlsFiles shown{.certificate_chain = config.PkiFolder() / "server.crt",
+                            .private_key = config.PkiFolder() / "server.key",
+                            .authorities = config.PkiFolder() / kTrustedFile};
+  TRY_VOID(NameKey(fleet.Start(config.fleet_listen, shown), "fleet.listen"));
   log.Info("listening", {{"registry", front.address()},
                          {"plain", front.plain_address()},
                          {"fleet", fleet.address()},
                          {"operations", operations.address()},
                          {"data", config.data.native()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
-  if (fleet_certificate_ends - clock.Wall() < kRenewalNotice) {
-    log.Warning("the fleet port's certificate expires soon",
-                {{"not_after", FormatTime(fleet_certificate_ends)}});
-  }
   for (const std::string& warning : front.certificate().Warnings()) log.Warning(warning);
   Run();
   return {};
@@ -255,6 +282,9 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
+  tasks.Spawn([this] {
+    return RepeatBlockingUntilCancelled(kCertificatePeriod, disk, [this] { KeepCertificate(); });
+  });
   if (!config.access.htpasswd_file.empty()) {
     tasks.Spawn([this] { return htpasswd_users.FollowUntilCancelled(); });
   }
@@ -281,6 +311,19 @@ Result<void> StoreDaemon::Stop() {
   return {};
 }
 
+void StoreDaemon::KeepCertificate() {
+  Result<void> kept = rotation.KeepServerCertificate();
+  if (kept.has_value()) kept = LearnCertificatesEnd();
+  if (kept.has_value()) return;
+  log.Error("the fleet port's certificate was not renewed", {{"cause", kept.error().message}});
+}
+
+Result<void> StoreDaemon::LearnCertificatesEnd() {
+  TRY(const std::string chain, ReadWholeFile(config.PkiFolder() / "server.crt"));
+  TRY(fleet_certificate_ends, pki::NotAfter(chain));
+  return {};
+}
+
 std::vector<std::string> StoreDaemon::Warnings() const {
   Readiness readiness = Ready();
   std::ranges::move(readiness.warnings, std::back_inserter(readiness.reasons));
@@ -293,9 +336,12 @@ Readiness StoreDaemon::Ready() const {
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
     readiness.reasons.push_back("pushes are refused: " + why->message);
   }
-  if (clock.Wall() >= fleet_certificate_ends) {
-    readiness.reasons.push_back("the fleet port's certificate expired at " +
-                                FormatTime(fleet_certificate_ends));
+  const auto ends = fleet_certificate_ends.load();
+  if (clock.Wall() >= ends) {
+    readiness.reasons.push_back("the fleet port's certificate expired at " + FormatTime(ends));
+  } else if (clock.Wall() >= ends - kRenewalNotice) {
+    readiness.warnings.push_back("the fleet port's certificate expires at " + FormatTime(ends) +
+                                 " and was not renewed: the log tells why");
   }
   front.Tell(readiness);
   return readiness;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "registry/base/address.h"
-#include "registry/rpc/channel.h"
 
 namespace outport::store {
 namespace {
@@ -40,14 +39,12 @@ FleetServer::FleetServer(Parts parts)
       access_(std::move(parts.access)),
       enrollment_(parts.enrollment),
       audit_(std::move(parts.audit)),
+      authority_(std::move(parts.authority)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
 
-Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles& authority) {
-  const rpc::TlsIdentity identity{.certificate_chain = authority.server_chain,
-                                  .private_key = authority.server_key,
-                                  .authorities = authority.Trusted()};
+Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& files) {
   grpc::ServerBuilder builder;
   SetLimits(builder, limits_);
   builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
@@ -57,13 +54,14 @@ Result<void> FleetServer::Start(const std::string& listen, const AuthorityFiles&
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingMs);
   int port = 0;
-  builder.AddListeningPort(listen, rpc::FleetServerCredentials(identity), &port);
+  builder.AddListeningPort(listen, rpc::FollowFilesAtServer(files), &port);
   builder.RegisterService(&replication_);
   builder.RegisterService(&push_);
   builder.RegisterService(&admin_);
   builder.RegisterService(&access_);
   builder.RegisterService(&enrollment_);
   builder.RegisterService(&audit_);
+  builder.RegisterService(&authority_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

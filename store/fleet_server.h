@@ -5,10 +5,11 @@
 #include <string>
 
 #include "registry/base/result.h"
+#include "registry/rpc/channel.h"
 #include "store/access_service.h"
 #include "store/admin_service.h"
 #include "store/audit_service.h"
-#include "store/authority_files.h"
+#include "store/authority_service.h"
 #include "store/enrollment_service.h"
 #include "store/push_service.h"
 #include "store/replication_service.h"
@@ -43,13 +44,14 @@ class FleetServer {
     AccessService::Parts access;
     EnrollmentService::Parts enrollment;
     AuditService::Parts audit;
+    AuthorityService::Parts authority;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
   ~FleetServer();
 
-  // Binds and serves. kFailedPrecondition names the address.
-  Result<void> Start(const std::string& listen, const AuthorityFiles& authority);
+  // Binds and serves; `files` are followed as they change. kFailedPrecondition names the address.
+  Result<void> Start(const std::string& listen, const rpc::TlsFiles& files);
   // What it listens on, with the port that was picked.
   const std::string& address() const { return address_; }
   // Lets calls finish, cuts what is left at the deadline; returns when none is left. The tasks that
@@ -63,6 +65,7 @@ class FleetServer {
   AccessService access_;
   EnrollmentService enrollment_;
   AuditService audit_;
+  AuthorityService authority_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -111,7 +111,8 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
   TRY_VOID(Transact(*meta, name_store));
   AccessDirectory directory;
   AccessFollower follower(*meta, directory);
-  Certificates certificates(*meta, authority.authority, follower, clock, log);
+  const Authorities authorities(StandingOf(authority.authority));
+  Certificates certificates(*meta, authorities, follower, clock, log);
   TRY_VOID(CreateAdminProfile(files, options.admin_folder, options.admin_name, config.fleet_address,
                               certificates));
   return ReplaceFile(options.config_file, FormatConfig(config), kConfigMode);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "outport/v1/enrollment.pb.h"
@@ -9,10 +10,12 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
-#include "registry/security/pki.h"
+#include "registry/security/grant.h"
 #include "registry/storage/meta_store.h"
 #include "store/access_follower.h"
 #include "store/auditor.h"
+#include "store/authorities.h"
+#include "store/member_directory.h"
 #include "store/node_certificates.h"
 
 namespace outport::store {
@@ -21,20 +24,36 @@ namespace outport::store {
 // row says that it belongs. Safe for several threads; blocks.
 class Invitations {
  public:
-  Invitations(MetaStore& meta, pki::Authority authority, AccessFollower& follower,
-              NodeLifetimes lifetimes, std::string fleet_address, const Clock& clock, Log log);
+  // What it borrows outlives it.
+  struct Parts {
+    MetaStore& meta;
+    const Authorities& authorities;
+    AccessFollower& follower;
+    MemberDirectory& directory;
+    NodeLifetimes lifetimes;
+    std::string fleet_address;  // host:port that the tokens carry
+    const Clock& clock;
+    Log log;
+  };
+  explicit Invitations(Parts parts) : parts_(std::move(parts)) {}
 
   struct Invitation {
     std::string token;
     int64_t expires_ms = 0;
   };
-  // `lifetime` zero: one hour. kInvalidArgument: a bad name, no or bad hosts, a lifetime of more
-  // than 7 days. kAlreadyExists where a node of the fleet has the name, unless the machine that is
-  // invited is to take its place: it keeps serving until then.
   enum class TakenName { kRefuse, kReplace };
-  Result<Invitation> Invite(const std::string& node, const std::vector<std::string>& host_names,
-                            std::chrono::milliseconds lifetime, const Actor& by,
-                            TakenName taken = TakenName::kRefuse);
+  struct Guest {
+    std::string node;
+    std::vector<std::string> host_names;
+    std::chrono::milliseconds lifetime{0};  // zero: one hour
+    // Where a node of the fleet has the name: it serves until the machine takes its place.
+    TakenName taken = TakenName::kRefuse;
+    // What the node may do. None: as much as the node whose place it takes, or everything.
+    std::vector<Grant> allow = {};
+  };
+  // Earlier invitations of the name are void. kInvalidArgument: a bad name, no or bad hosts, a
+  // lifetime of more than 7 days, what no node may have. kAlreadyExists: the name is taken.
+  Result<Invitation> Invite(const Guest& guest, const Actor& by);
 
   // Trades a token's secret for certificates. kDenied, with what to do, if no invitation has it, if
   // it has expired, or if other keys have used it. Whose place the node takes has its certificates
@@ -48,16 +67,7 @@ class Invitations {
   Result<NodePage> ListNodes(const std::string& after, size_t limit) const;
 
  private:
-  Result<void> ForgetOld(MetaTransaction& transaction, int64_t now_ms) const;
-
-  MetaStore& meta_;
-  const pki::Authority authority_;
-  AccessFollower& follower_;
-  const NodeLifetimes lifetimes_;
-  const std::string root_fingerprint_;
-  const std::string fleet_address_;
-  const Clock& clock_;
-  const Log log_;
+  const Parts parts_;
 };
 
 }  // namespace outport::store

@@ -3,14 +3,19 @@
 #include <utility>
 #include <vector>
 
+#include "registry/rpc/access_records.h"
 #include "registry/storage/keys.h"
-#include "store/calling_node.h"
 #include "store/rows.h"
 
 namespace outport::store {
 namespace {
 
 constexpr size_t kMaxInvitations = 1000;  // there are no more
+
+Error NoSuchNode(const std::string& node) {
+  return Error{ErrorCode::kNotFound, "there is no node '" + node.substr(0, 128) +
+                                         "'; 'outportctl node list' shows those there are"};
+}
 
 Result<void> ForgetInvitations(MetaTransaction& transaction, const std::string& node) {
   TRY(const auto rows, transaction.Scan({std::string(keys::kInvitations), "", kMaxInvitations}));
@@ -25,7 +30,7 @@ Result<void> ForgetInvitations(MetaTransaction& transaction, const std::string& 
 
 Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::RenewRequest& request,
                                           const std::string& from) {
-  const pki::Authority& authority = parts_.authority;
+  const auto standing = parts_.authorities.Now();
   const Auditor auditor(Actor::Node(node, from), parts_.clock);
   v1::EnrollResponse response;
   auto renew = [&](MetaTransaction& transaction) -> Result<void> {
@@ -35,10 +40,10 @@ Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::Ren
     response.Clear();
     boost::json::array serials;
     const auto issue = [&](NodePurpose purpose, const std::string& csr) -> Result<std::string> {
-      TRY(const auto issued, IssueToNode(authority, *row, purpose, csr, parts_.lifetimes,
+      TRY(const auto issued, IssueToNode(standing->signer, *row, purpose, csr, parts_.lifetimes,
                                          transaction, now_ms, "renewal"));
       serials.emplace_back(issued.serial);
-      return issued.certificate + authority.issuing.certificate;
+      return issued.certificate + standing->chain;
     };
     TRY(*response.mutable_identity_certificate(),
         issue(NodePurpose::kIdentity, request.identity_request()));
@@ -52,10 +57,41 @@ Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::Ren
   };
   TRY_VOID(Transact(parts_.meta, renew));
   response.set_node(node);
-  response.set_domain(authority.domain);
-  response.set_authorities(authority.root.certificate + authority.issuing.certificate);
+  response.set_domain(standing->signer.domain);
+  response.set_authorities(standing->trusted);
   parts_.log.Info("node's certificates renewed", {{"node", node}, {"from", from}});
   return response;
+}
+
+Result<v1::NodeRow> Members::Find(const std::string& node) const {
+  TRY(auto row, ReadRow<v1::NodeRow>(parts_.meta, keys::Node(node)));
+  if (!row.has_value()) return NoSuchNode(node);
+  return *std::move(row);
+}
+
+Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Grant>& allow,
+                                   const Actor& by) {
+  if (allow.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "a node that may do nothing serves nobody: say what it may, or take it out of the "
+                 "fleet with 'outportctl node remove'"};
+  }
+  TRY_VOID(CheckNodeGrants(allow));
+  const Auditor auditor(by, parts_.clock);
+  v1::NodeRow changed;
+  auto change = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto row, LockRow<v1::NodeRow>(transaction, keys::Node(node)));
+    if (!row.has_value()) return NoSuchNode(node);
+    changed = *row;
+    changed.clear_allow();
+    for (const Grant& grant : allow) *changed.add_allow() = rpc::ToRecord(grant);
+    auditor.Add(transaction, "node.set", "node/" + node, RowJson(*row), RowJson(changed));
+    return WriteRow(transaction, keys::Node(node), changed);
+  };
+  TRY_VOID(Transact(parts_.meta, change));
+  TRY_VOID(parts_.directory.Follow(node));
+  parts_.log.Info("node's permissions changed", {{"node", node}, {"by", by.name}});
+  return changed;
 }
 
 Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
@@ -64,10 +100,7 @@ Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     const std::string key = keys::Node(node);
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, key));
-    if (!row.has_value()) {
-      return Error{ErrorCode::kNotFound, "there is no node '" + node.substr(0, 128) +
-                                             "'; 'outportctl node list' shows those there are"};
-    }
+    if (!row.has_value()) return NoSuchNode(node);
     TRY_VOID(ForgetInvitations(transaction, node));
     TRY(revoked, RevokeNodesCertificates(parts_.meta, transaction, node,
                                          ToUnixMillis(parts_.clock.Wall()), by.name));
@@ -75,6 +108,7 @@ Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
     return transaction.Delete(key);
   };
   TRY(const LogPosition position, Transact(parts_.meta, remove));
+  TRY_VOID(parts_.directory.Follow(node));
   for (const std::string& key : revoked) TRY_VOID(parts_.follower.Follow(key));
   parts_.log.Info("node removed", {{"node", node}, {"by", by.name}});
   return position.sequence;

@@ -1,15 +1,17 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "outport/v1/enrollment.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
-#include "registry/security/pki.h"
 #include "registry/storage/meta_store.h"
 #include "store/access_follower.h"
 #include "store/auditor.h"
+#include "store/authorities.h"
+#include "store/member_directory.h"
 #include "store/node_certificates.h"
 
 namespace outport::store {
@@ -20,8 +22,9 @@ class Members {
  public:
   struct Parts {
     MetaStore& meta;
-    pki::Authority authority;
+    const Authorities& authorities;
     AccessFollower& follower;
+    MemberDirectory& directory;
     NodeLifetimes lifetimes;
     const Clock& clock;
     Log log;
@@ -32,6 +35,14 @@ class Members {
   // fleet. `from`: the caller's address, for the audit log.
   Result<v1::EnrollResponse> Renew(const std::string& node, const v1::RenewRequest& request,
                                    const std::string& from);
+
+  // kNotFound.
+  Result<v1::NodeRow> Find(const std::string& node) const;
+
+  // Replaces what the node may do; the directory has followed when this returns, and its stream is
+  // the caller's to cut: it begins anew with what it may be told of. kNotFound, kInvalidArgument.
+  Result<v1::NodeRow> Allow(const std::string& node, const std::vector<Grant>& allow,
+                            const Actor& by);
 
   // Takes a node out of the fleet: its certificates are refused, its invitations are void; the
   // directory has followed when this returns. Its stream is the caller's to cut. Returns the

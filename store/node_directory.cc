@@ -1,18 +1,27 @@
 #include "store/node_directory.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxWarnings = 10;
-constexpr size_t kMaxWarningBytes = 500;
+constexpr int kMaxTexts = 10;
+constexpr size_t kMaxTextBytes = 500;
 
 // Not within a character: what is cut still has to be UTF-8.
 void Shorten(std::string& text, size_t size) {
   if (text.size() <= size) return;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
   text.resize(size);
+}
+
+// What a node says of itself, as much of it as is kept.
+std::vector<std::string> Bounded(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  std::vector<std::string> bounded(texts.begin(),
+                                   texts.begin() + std::min(texts.size(), kMaxTexts));
+  for (std::string& text : bounded) Shorten(text, kMaxTextBytes);
+  return bounded;
 }
 
 }  // namespace
@@ -46,14 +55,14 @@ void NodeDirectory::Introduced(const std::string& node, uint64_t ticket,
 }
 
 void NodeDirectory::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
-                           std::vector<std::string> warnings) {
-  if (warnings.size() > kMaxWarnings) warnings.resize(kMaxWarnings);
-  for (std::string& warning : warnings) Shorten(warning, kMaxWarningBytes);
+                           const v1::NodeMessage::Ping& ping) {
   MutexLock lock(mutex_);
-  if (Entry* entry = FindStream(node, ticket)) {
-    entry->presence.last_ping_ms = now_ms;
-    entry->presence.warnings = std::move(warnings);
-  }
+  Entry* entry = FindStream(node, ticket);
+  if (entry == nullptr) return;
+  entry->presence.last_ping_ms = now_ms;
+  entry->presence.warnings = Bounded(ping.warnings());
+  entry->presence.authorities = ping.authorities().substr(0, kMaxTextBytes);
+  entry->presence.chains = Bounded(ping.chains());
 }
 
 void NodeDirectory::Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence) {

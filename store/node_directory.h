@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "outport/v1/replication.pb.h"
 #include "registry/base/error.h"
 #include "registry/base/mutex.h"
 
@@ -23,6 +24,9 @@ class NodeDirectory {
     std::string address;
     std::string version;
     std::vector<std::string> warnings = {};  // of the last ping, bounded
+    // Of the last ping: hashes of whom it trusts, and of what its certificates chain to.
+    std::string authorities = {};
+    std::vector<std::string> chains = {};
   };
 
   // Told why its stream is to end. Called by any thread until Leave() returns, under the
@@ -35,7 +39,7 @@ class NodeDirectory {
   // What comes with the ticket of a stream that was superseded is ignored.
   void Introduced(const std::string& node, uint64_t ticket, const std::string& version);
   void Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
-              std::vector<std::string> warnings);
+              const v1::NodeMessage::Ping& ping);
   void Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence);
   void Leave(const std::string& node, uint64_t ticket);
 

@@ -77,11 +77,9 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                                                                  const std::string& repository_text,
                                                                  Action action,
                                                                  NodePlaces& places) {
-  // Others do not get as far as the pool.
   CO_TRY(const CertificateIdentity node,
          rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
-  auto check = [this, name = node.name] { return RequireMember(parts_.meta, name); };
-  const Result<void> member = co_await Blocking(parts_.pool, std::move(check));
+  const auto member = parts_.members.Require(node.name);
   const std::string request_id = rpc::RequestIdOf(context);
   if (!member.has_value()) {
     parts_.log.Warning("a write is not taken from who relays it",
@@ -98,6 +96,7 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
   } else if (!repository.has_value()) {
     allowed = repository.error();
   } else {
+    rights = rights->Within(*member);
     allowed = RequireGrant(*rights, action, *repository);
   }
   if (!allowed.has_value()) {

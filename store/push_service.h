@@ -6,15 +6,14 @@
 #include <string>
 
 #include "outport/v1/push.grpc.pb.h"
-#include "registry/base/blocking_pool.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/task_group.h"
 #include "registry/rpc/stream.h"
 #include "registry/security/authenticator.h"
 #include "registry/service/registry.h"
-#include "registry/storage/meta_store.h"
 #include "store/calling_node.h"
+#include "store/member_directory.h"
 
 namespace outport::store {
 
@@ -27,7 +26,8 @@ struct PushLimits {
 };
 
 // The writes of nodes' clients (push.proto), done by the store's own Registry. A node speaks for
-// nobody: the store verifies the user's password and asks the user's grants as its HTTP port does.
+// nobody: the store verifies the user's password and asks the user's grants as its HTTP port does,
+// within what the node may.
 // The client certificate's name and address are the node's assertion: that name may keep a user out
 // (UserRow.only_from), but gives no rights. Safe for gRPC's threads:
 // calls are coroutines of `tasks`.
@@ -35,12 +35,11 @@ class PushService final : public v1::Push::CallbackService {
  public:
   // What it borrows outlives it; the server is shut down before `tasks` is drained.
   struct Parts {
-    MetaStore& meta;
+    const MemberDirectory& members;
     Registry& registry;
     AccessDirectory& directory;
     Authenticator& authenticator;
     const Clock& clock;
-    BlockingPool& pool;
     TaskGroup& tasks;
     Metrics& metrics;
     Log log;

@@ -11,7 +11,6 @@
 namespace outport::store {
 
 struct ReadBlob::OpenBlob {
-  std::string node;
   Digest digest;
   BlobLocation location;
   std::unique_ptr<BlobReader> reader;
@@ -39,29 +38,29 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
                                                          const v1::ReadBlobRequest* request,
-                                                         Authorize authorize, Stays stays) {
+                                                         std::string node, Allowed allowed) {
   auto serve = [this, request = *request, request_id = rpc::RequestIdOf(*context),
-                authorize = std::move(authorize),
-                stays = std::move(stays)](Stream& stream) mutable {
-    return Serve(stream, request, request_id, authorize, stays);
+                node = std::move(node), allowed = std::move(allowed)](Stream& stream) {
+    return Serve(stream, request, request_id, node, allowed);
   };
   return rpc::ServeStream<Stream>(context, tasks_, std::move(serve));
 }
 
 net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobRequest& request,
-                                             const std::string& request_id, Authorize& authorize,
-                                             const Stays& stays) {
+                                             const std::string& request_id, const std::string& node,
+                                             const Allowed& allowed) {
   started_.Increment();
-  auto open = [this, &request, &authorize] { return Open(request, authorize); };
+  CO_TRY_VOID(allowed());
+  auto open = [this, &request] { return Open(request); };
   CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
-  const Result<NodePlaces::Place> place = places_.Take(blob.node);
+  const Result<NodePlaces::Place> place = places_.Take(node);
   if (!place.has_value()) {
     refused_.Increment();
     co_return place.error();
   }
-  Result<void> sent = co_await Send(stream, blob, stays);
+  Result<void> sent = co_await Send(stream, blob, allowed);
   log_.Info("blob read by a node", {{"request_id", request_id},
-                                    {"node", blob.node},
+                                    {"node", node},
                                     {"digest", request.digest()},
                                     {"offset", request.offset()},
                                     {"outcome", sent.has_value() ? "sent" : sent.error().message}});
@@ -85,12 +84,12 @@ net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) 
 }
 
 net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob,
-                                            const Stays& stays) {
+                                            const Allowed& allowed) {
   v1::BlobChunk chunk;
   chunk.set_total_bytes(blob.reader->size_bytes());
   uint64_t offset = blob.begin;
   do {
-    CO_TRY_VOID(stays());
+    CO_TRY_VOID(allowed());
     const size_t size = std::min(kChecksumBlockBytes, blob.end - offset);
     const size_t block = std::min(kChecksumBlockBytes, blob.reader->size_bytes() - offset);
     std::string& data = *chunk.mutable_data();
@@ -117,9 +116,7 @@ net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob
   co_return Result<void>();
 }
 
-Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request,
-                                          Authorize& authorize) {
-  TRY(std::string node, authorize());
+Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request) {
   TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
   TRY(const Digest digest, Digest::Parse(request.digest()));
   TRY(Blobs::Opened opened, blobs_.Open(repository, digest));
@@ -136,8 +133,8 @@ Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request,
   if (opened.blob.location.checksums.size() != blocks) {
     return Error{ErrorCode::kCorrupt, "the row of blob " + digest.ToString() + " lacks checksums"};
   }
-  return OpenBlob{std::move(node),          digest,           std::move(opened.blob.location),
-                  std::move(opened.reader), request.offset(), request.offset() + length};
+  return OpenBlob{digest, std::move(opened.blob.location), std::move(opened.reader),
+                  request.offset(), request.offset() + length};
 }
 
 }  // namespace outport::store

@@ -32,29 +32,25 @@ class ReadBlob {
   ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
            ReadBlobLimits limits = {});
 
-  // Who calls: the node's name, for its limit of streams, or the refusal. May block: it is called
-  // on the pool, while the call lives.
-  using Authorize = std::move_only_function<Result<std::string>()>;
+  // Whether the node may read, and go on to: asked before each chunk, so it must not block.
+  using Allowed = std::function<Result<void>()>;
 
-  // Whether who was let in may go on: asked before each chunk, so it must not block.
-  using Stays = std::function<Result<void>()>;
-
-  // Serves one call as a task. Errors to the caller: those of both, kInvalidArgument,
-  // kNameUnknown, kBlobUnknown, kTooManyRequests beyond the limit, kCorrupt.
+  // Serves one call of `node` as a task. Errors to the caller: those of `allowed`,
+  // kInvalidArgument, kNameUnknown, kBlobUnknown, kTooManyRequests beyond the limit, kCorrupt.
   grpc::ServerWriteReactor<v1::BlobChunk>* Start(grpc::CallbackServerContext* context,
                                                  const v1::ReadBlobRequest* request,
-                                                 Authorize authorize, Stays stays);
+                                                 std::string node, Allowed allowed);
 
  private:
   using Stream = rpc::ServerWriter<v1::BlobChunk>;
   struct OpenBlob;
 
   net::awaitable<Result<void>> Serve(Stream& stream, const v1::ReadBlobRequest& request,
-                                     const std::string& request_id, Authorize& authorize,
-                                     const Stays& stays);
-  net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob, const Stays& stays);
+                                     const std::string& request_id, const std::string& node,
+                                     const Allowed& allowed);
+  net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob, const Allowed& allowed);
   // Blocks.
-  Result<OpenBlob> Open(const v1::ReadBlobRequest& request, Authorize& authorize);
+  Result<OpenBlob> Open(const v1::ReadBlobRequest& request);
   net::awaitable<void> PutAside(const OpenBlob& blob, const Error& why);
 
   Blobs& blobs_;

@@ -5,7 +5,6 @@
 #include "registry/rpc/channel.h"
 #include "registry/rpc/stream.h"
 #include "registry/rpc/unary.h"
-#include "store/calling_node.h"
 #include "store/resolve.h"
 #include "store/sync_session.h"
 
@@ -31,27 +30,29 @@ std::string AskedFor(const v1::ResolveRequest& request) {
 ReplicationService::ReplicationService(Parts parts) : parts_(std::move(parts)) {}
 ReplicationService::~ReplicationService() = default;
 
-Result<std::string> ReplicationService::RequireNode(
+Result<CertificateIdentity> ReplicationService::RequireMember(
     const grpc::CallbackServerContext& context) const {
   TRY(CertificateIdentity identity,
       rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
-  return std::move(identity.name);
+  TRY_VOID(parts_.members.Require(identity.name));
+  return identity;
 }
 
-Result<void> ReplicationService::RequireMember(const std::string& node) const {
-  return store::RequireMember(parts_.meta, node);
+Result<void> ReplicationService::RequirePull(const std::string& node,
+                                             const std::string& repository) const {
+  TRY(const auto permissions, parts_.members.Require(node));
+  TRY(const RepositoryName name, RepositoryName::Parse(repository));
+  return permissions->Require(Action::kPull, name);
 }
 
 grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
     grpc::CallbackServerContext* context) {
-  const Result<std::string> caller = RequireNode(*context);
+  const auto caller = RequireMember(*context);
   if (!caller.has_value()) return rpc::RefuseStream<SyncStream>(context, caller.error());
-  auto serve = [this, node = *caller](SyncStream& stream) -> net::awaitable<Result<void>> {
-    auto check = [this, node] { return RequireMember(node); };
-    CO_TRY_VOID(co_await Blocking(parts_.pool, check));
-    SyncSession::Parts parts{
-        parts_.meta,  parts_.pool,  parts_.nodes, parts_.clock, parts_.log.With({{"node", node}}),
-        parts_.epoch, parts_.policy};
+  auto serve = [this, node = caller->name](SyncStream& stream) -> net::awaitable<Result<void>> {
+    SyncSession::Parts parts{parts_.meta,  parts_.members, parts_.pool,
+                             parts_.nodes, parts_.clock,   parts_.log.With({{"node", node}}),
+                             parts_.epoch, parts_.policy};
     SyncSession session(std::move(parts), node, stream);
     co_return co_await session.Run();
   };
@@ -61,10 +62,10 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::
 grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContext* context,
                                                       const v1::ResolveRequest* request,
                                                       v1::ResolveResponse* response) {
-  const Result<std::string> caller = RequireNode(*context);
+  const auto caller = RequireMember(*context);
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto serve = [this, context, request, node = *caller]() -> Result<v1::ResolveResponse> {
-    TRY_VOID(RequireMember(node));
+  auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
+    if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.epoch, *request));
     parts_.log.Info("resolved for a node", {{"request_id", rpc::RequestIdOf(*context)},
                                             {"node", node},
@@ -79,10 +80,10 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerContext* context,
                                                           const v1::GetManifestRequest* request,
                                                           v1::GetManifestResponse* response) {
-  const Result<std::string> caller = RequireNode(*context);
+  const auto caller = RequireMember(*context);
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto serve = [this, context, request, node = *caller]() -> Result<v1::GetManifestResponse> {
-    TRY_VOID(RequireMember(node));
+  auto serve = [this, context, request, node = caller->name]() -> Result<v1::GetManifestResponse> {
+    TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));
     parts_.log.Info("manifest read by a node", {{"request_id", rpc::RequestIdOf(*context)},
                                                 {"node", node},
@@ -96,20 +97,18 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
     grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request) {
-  const auto caller = rpc::RequireRole(*context, parts_.domain, Role::kNode, parts_.directory);
+  const auto caller = RequireMember(*context);
   if (!caller.has_value()) {
     return rpc::RefuseStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
   }
-  auto authorize = [this, node = caller->name]() -> Result<std::string> {
-    TRY_VOID(RequireMember(node));
-    return node;
+  auto may_go_on = [this, caller = *caller, repository = request->repository()]() -> Result<void> {
+    if (parts_.directory.IsRevoked(caller)) {
+      return Error{ErrorCode::kUnauthorized, "the certificate of node '" + caller.name +
+                                                 "' was revoked while it read a blob"};
+    }
+    return RequirePull(caller.name, repository);
   };
-  auto stays = [this, caller = *caller]() -> Result<void> {
-    if (!parts_.directory.IsRevoked(caller)) return {};
-    return Error{ErrorCode::kUnauthorized,
-                 "the certificate of node '" + caller.name + "' was revoked while it read a blob"};
-  };
-  return parts_.blobs.Start(context, request, std::move(authorize), std::move(stays));
+  return parts_.blobs.Start(context, request, caller->name, std::move(may_go_on));
 }
 
 }  // namespace outport::store

@@ -10,21 +10,23 @@
 #include "registry/base/task_group.h"
 #include "registry/security/access_directory.h"
 #include "registry/storage/meta_store.h"
+#include "store/member_directory.h"
 #include "store/node_directory.h"
 #include "store/read_blob.h"
 
 namespace outport::store {
 
 // What nodes ask of the store (replication.proto). Every method first checks that the caller shows
-// a node's certificate: others are refused before anything is queued for them. Then, on the pool,
-// that the node still belongs to the fleet. Safe for gRPC's threads: what blocks runs on the pool,
-// streams are coroutines of `tasks`.
+// a node's certificate, that the node still belongs to the fleet, and that it may pull from the
+// repository: others are refused before anything is queued for them. Safe for gRPC's threads: what
+// blocks runs on the pool, streams are coroutines of `tasks`.
 class ReplicationService final : public v1::Replication::CallbackService {
  public:
   // What it borrows outlives it; the server is shut down before `tasks` is drained.
   struct Parts {
     MetaStore& meta;
     const AccessDirectory& directory;
+    const MemberDirectory& members;
     store::ReadBlob& blobs;
     BlockingPool& pool;
     TaskGroup& tasks;
@@ -51,10 +53,9 @@ class ReplicationService final : public v1::Replication::CallbackService {
                                                     const v1::ReadBlobRequest* request) override;
 
  private:
-  // The node that calls, by its certificate. Does not block.
-  Result<std::string> RequireNode(const grpc::CallbackServerContext& context) const;
-  // Blocks.
-  Result<void> RequireMember(const std::string& node) const;
+  // The node that calls, by its certificate.
+  Result<CertificateIdentity> RequireMember(const grpc::CallbackServerContext& context) const;
+  Result<void> RequirePull(const std::string& node, const std::string& repository) const;
 
   const Parts parts_;
 };

@@ -33,6 +33,10 @@ bool FillRevocation(std::string_view, const std::string& value, v1::Change& chan
   return change.mutable_revoked()->ParseFromString(value);
 }
 
+bool FillTrust(std::string_view, const std::string& value, v1::Change& change) {
+  return change.mutable_trust()->ParseFromString(value);
+}
+
 bool FillRepository(std::string_view name, const std::string& value, v1::Change& change) {
   change.mutable_repository()->set_repository(std::string(name));
   return change.mutable_repository()->mutable_row()->ParseFromString(value);
@@ -64,6 +68,11 @@ bool FillTag(std::string_view name, const std::string& value, v1::Change& change
   return row.mutable_row()->ParseFromString(value);
 }
 
+// What is not told of is not there, in a snapshot.
+bool IsPresent(const v1::Change& row) {
+  return !row.has_user_deleted() && !(row.has_grants_set() && row.grants_set().grants().empty());
+}
+
 struct Section {
   std::string_view prefix;
   bool (*fill)(std::string_view name, const std::string& value, v1::Change& change);
@@ -74,6 +83,7 @@ constexpr std::array kSections = {
     Section{keys::kRevocations, FillRevocation},
     Section{keys::kUsers, FillUser},
     Section{keys::kGrants, FillGrants},
+    Section{keys::kTrust, FillTrust},
     Section{keys::kRepositories, FillRepository},
     Section{keys::kManifests, FillManifest},
     Section{keys::kReferrers, FillReferrer},
@@ -83,14 +93,19 @@ constexpr std::array kSections = {
 
 }  // namespace
 
-SnapshotReader::SnapshotReader(std::unique_ptr<MetaView> view, v1::Position position)
-    : view_(std::move(view)), position_(std::move(position)) {}
+SnapshotReader::SnapshotReader(std::unique_ptr<MetaView> view, std::string epoch,
+                               LogPosition position, NodeScope scope)
+    : view_(std::move(view)),
+      epoch_(std::move(epoch)),
+      position_(position),
+      scope_(std::move(scope)) {}
 
-Result<std::unique_ptr<SnapshotReader>> SnapshotReader::Open(MetaStore& meta, std::string epoch) {
+Result<std::unique_ptr<SnapshotReader>> SnapshotReader::Open(MetaStore& meta, std::string epoch,
+                                                             NodeScope scope) {
   std::unique_ptr<MetaView> view = meta.Snapshot();
   TRY(const LogPosition head, view->Head());
   return std::unique_ptr<SnapshotReader>(
-      new SnapshotReader(std::move(view), ToPosition(epoch, head)));
+      new SnapshotReader(std::move(view), std::move(epoch), head, std::move(scope)));
 }
 
 Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
@@ -106,15 +121,18 @@ Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
     ++section_;
   }
   v1::StoreMessage::SnapshotPart part;
-  *part.mutable_position() = position_;
+  *part.mutable_position() = ToPosition(epoch_, position_);
   part.set_last(!left());
   for (const KeyValue& row : rows) {
     const Section& section = kSections[section_];
-    if (!section.fill(keys::After(row.key, section.prefix), row.value, *part.add_rows())) {
+    v1::Change change;
+    if (!section.fill(keys::After(row.key, section.prefix), row.value, change)) {
       return Error{ErrorCode::kCorrupt, "reading a snapshot for a node: a row of '" +
                                             std::string(section.prefix) + "' does not parse"};
     }
     after_ = row.key;
+    TRY(auto told, scope_.Cut(std::move(change), *view_));
+    if (told.has_value() && IsPresent(*told)) *part.add_rows() = *std::move(told);
   }
   return part;
 }

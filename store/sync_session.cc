@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "registry/base/bytes.h"
+#include "registry/rpc/access_records.h"
+#include "store/log_reader.h"
 #include "store/resolve.h"
 #include "store/snapshot_reader.h"
 
@@ -13,9 +15,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kOutboundLimit = 2;
-constexpr size_t kChangesInBatch = 512;
-// Small enough that pongs between them come in time over a slow line.
-constexpr size_t kBytesInBatch = 64 << 10;
 // A node pings twice a second: one that says and takes nothing for this long is gone.
 constexpr std::chrono::seconds kSilence{30};
 // What a node that is to go has for the message under way.
@@ -24,15 +23,6 @@ constexpr std::chrono::seconds kLastWrite{1};
 constexpr std::chrono::seconds kWait{60};
 // A view holds back RocksDB's compaction: a node too slow for this starts again.
 constexpr std::chrono::minutes kSnapshotLimit{15};
-
-// Whether the log has exactly this point: the same number with the same history before it.
-Result<bool> Knows(MetaStore& meta, const std::string& epoch, const v1::Position& position) {
-  if (position.epoch() != epoch) return false;
-  if (position.sequence() == 0) return AsText(LogPosition().hash) == position.hash();
-  TRY(const auto records, meta.ReadLog(position.sequence(), 1, 1));
-  return !records.empty() && records.front().position.sequence == position.sequence() &&
-         AsText(records.front().position.hash) == position.hash();
-}
 
 // Takes the stream out of the directory before the stream is gone, however the session ends.
 class Leaving {
@@ -49,25 +39,10 @@ class Leaving {
   const uint64_t ticket_;
 };
 
-Result<v1::StoreMessage> ReadBatch(MetaStore& meta, uint64_t sent) {
-  TRY(const auto records, meta.ReadLog(sent + 1, kChangesInBatch, kBytesInBatch));
-  if (records.empty() || records.front().position.sequence != sent + 1) {
-    return Error{ErrorCode::kCorrupt,
-                 "reading the change log: record " + std::to_string(sent + 1) + " is missing"};
-  }
-  v1::StoreMessage message;
-  v1::StoreMessage::Batch& batch = *message.mutable_batch();
-  for (const LogRecord& record : records) {
-    if (!batch.add_changes()->ParseFromString(record.record)) {
-      return Error{ErrorCode::kCorrupt, "reading the change log: record " +
-                                            std::to_string(record.position.sequence) +
-                                            " does not parse"};
-    }
-  }
-  batch.set_from(sent);
-  batch.set_to(records.back().position.sequence);
-  batch.set_hash(std::string(AsText(records.back().position.hash)));
-  return message;
+// An older replica names none: it has everything.
+bool HasRowsOf(const v1::NodeMessage::Hello& hello, const NodeScope& scope) {
+  const std::vector<std::string> patterns(hello.scope().begin(), hello.scope().end());
+  return patterns.empty() ? scope.everything() : patterns == scope.patterns();
 }
 
 }  // namespace
@@ -147,8 +122,7 @@ net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message)
       changed_.Notify();
       break;
     case v1::NodeMessage::kPing: {
-      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()),
-                          {message.ping().warnings().begin(), message.ping().warnings().end()});
+      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()), message.ping());
       CO_TRY(const LogPosition head, parts_.meta.Head());
       v1::StoreMessage answer;
       answer.mutable_pong()->set_sent_ns(message.ping().sent_ns());
@@ -171,30 +145,33 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
     co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
   }
   if (closed_) co_return Result<void>();
-  const v1::Position applied = hello_->applied();
-  auto look = [&meta = parts_.meta, epoch = parts_.epoch, applied] {
-    return Knows(meta, epoch, applied);
-  };
-  CO_TRY(const bool known, co_await Blocking(parts_.pool, look));
+  // Read when the stream is in the directory: whoever changes them now cuts it.
+  CO_TRY(const auto permissions, parts_.members.Require(node_));
+  const NodeScope scope(*permissions);
+  CO_TRY(const std::optional<LogPosition> applied, co_await FindApplied(scope));
   CO_TRY(const LogPosition head, parts_.meta.Head());
   v1::StoreMessage message;
   v1::StoreMessage::Welcome& welcome = *message.mutable_welcome();
   *welcome.mutable_head() = ToPosition(parts_.epoch, head);
-  welcome.set_snapshot_follows(!known);
+  welcome.set_snapshot_follows(!applied.has_value());
   *welcome.mutable_policy() = parts_.policy;
-  if (!co_await Push(std::move(message))) co_return Result<void>();
-  parts_.log.Info(known ? "a node follows the change log" : "a node gets a snapshot",
-                  {{"sequence", applied.sequence()}, {"head", head.sequence}});
-
-  uint64_t sent = applied.sequence();
-  if (!known) {
-    CO_TRY(sent, co_await SendSnapshot());
+  for (const Grant& grant : permissions->grants()) {
+    *welcome.add_permissions() = rpc::ToRecord(grant);
   }
+  if (!co_await Push(std::move(message))) co_return Result<void>();
+  parts_.log.Info(applied.has_value() ? "a node follows the change log" : "a node gets a snapshot",
+                  {{"sequence", hello_->applied().sequence()}, {"head", head.sequence}});
+
+  LogPosition from = applied.value_or(LogPosition());
+  if (!applied.has_value()) {
+    CO_TRY(from, co_await SendSnapshot(scope));
+  }
+  LogReader reader(parts_.meta, scope, from);
   while (!closed_) {
     const uint64_t seen = parts_.meta.HeadChanged().Version();
     CO_TRY(const LogPosition now, parts_.meta.Head());
-    if (now.sequence > sent) {
-      CO_TRY(sent, co_await SendBatch(sent));
+    if (now.sequence > reader.sequence()) {
+      CO_TRY_VOID(co_await SendBatch(reader));
     } else {
       co_await WaitForHead(seen);
     }
@@ -202,10 +179,25 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   co_return Result<void>();
 }
 
-net::awaitable<Result<uint64_t>> SyncSession::SendSnapshot() {
+// Where the node's replica stands; nullopt if it cannot be led on from there.
+net::awaitable<Result<std::optional<LogPosition>>> SyncSession::FindApplied(
+    const NodeScope& scope) {
+  const v1::Position& applied = hello_->applied();
+  if (!HasRowsOf(*hello_, scope)) co_return std::nullopt;
+  auto look = [&meta = parts_.meta, epoch = parts_.epoch, applied] {
+    return HasPoint(meta, epoch, applied);
+  };
+  CO_TRY(const bool known, co_await Blocking(parts_.pool, look));
+  if (!known) co_return std::nullopt;
+  LogPosition position{.sequence = applied.sequence()};
+  std::ranges::copy(AsBytes(applied.hash()), position.hash.begin());
+  co_return position;
+}
+
+net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& scope) {
   const auto deadline = steady_clock::now() + kSnapshotLimit;
-  auto open = [&meta = parts_.meta, epoch = parts_.epoch] {
-    return SnapshotReader::Open(meta, epoch);
+  auto open = [&meta = parts_.meta, epoch = parts_.epoch, scope] {
+    return SnapshotReader::Open(meta, epoch, scope);
   };
   CO_TRY(const std::shared_ptr<SnapshotReader> reader, co_await Blocking(parts_.pool, open));
   auto read = [reader] { return reader->Next(); };
@@ -218,15 +210,14 @@ net::awaitable<Result<uint64_t>> SyncSession::SendSnapshot() {
     last = message.snapshot().last();
     if (!co_await Push(std::move(message))) break;
   }
-  co_return reader->position().sequence();
+  co_return reader->position();
 }
 
-net::awaitable<Result<uint64_t>> SyncSession::SendBatch(uint64_t sent) {
-  auto read = [&meta = parts_.meta, sent] { return ReadBatch(meta, sent); };
-  CO_TRY(v1::StoreMessage message, co_await Blocking(parts_.pool, read));
-  const uint64_t to = message.batch().to();
-  co_await Push(std::move(message));
-  co_return to;
+net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader) {
+  auto read = [&reader] { return reader.Next(); };
+  CO_TRY(std::vector<v1::StoreMessage> messages, co_await BlockingUnderWay(parts_.pool, read));
+  for (v1::StoreMessage& message : messages) co_await Push(std::move(message));
+  co_return Result<void>();
 }
 
 net::awaitable<void> SyncSession::WaitForHead(uint64_t seen) {

@@ -13,20 +13,25 @@
 #include "registry/base/notifier.h"
 #include "registry/rpc/stream.h"
 #include "registry/storage/meta_store.h"
+#include "store/log_reader.h"
+#include "store/member_directory.h"
 #include "store/node_directory.h"
+#include "store/node_scope.h"
 
 namespace outport::store {
 
 using SyncStream = rpc::ServerStream<v1::NodeMessage, v1::StoreMessage>;
 
-// One node's Sync stream, from its Hello to its end. Four coroutines on one strand: one listens
-// (a Ping is answered with the head as it is after the ping came), one reads the change log, one
-// writes what both want sent, and one ends the stream of a node that fell silent. Between them
-// stands a queue of two messages: a slow node stops the reading of the log, by gRPC's flow control.
+// One node's Sync stream, from its Hello to its end, within what the node is told of. Four
+// coroutines on one strand: one listens (a Ping is answered with the head as it is after the ping
+// came), one reads the change log, one writes what both want sent, and one ends the stream of a
+// node that fell silent. Between them stands a queue of two messages: a slow node stops the reading
+// of the log, by gRPC's flow control.
 class SyncSession {
  public:
   struct Parts {
     MetaStore& meta;
+    const MemberDirectory& members;
     BlockingPool& pool;
     NodeDirectory& nodes;
     const Clock& clock;
@@ -46,8 +51,9 @@ class SyncSession {
   net::awaitable<Result<void>> Listen();
   net::awaitable<Result<void>> Answer(const v1::NodeMessage& message);
   net::awaitable<Result<void>> FollowLog();
-  net::awaitable<Result<uint64_t>> SendSnapshot();
-  net::awaitable<Result<uint64_t>> SendBatch(uint64_t sent);
+  net::awaitable<Result<std::optional<LogPosition>>> FindApplied(const NodeScope& scope);
+  net::awaitable<Result<LogPosition>> SendSnapshot(const NodeScope& scope);
+  net::awaitable<Result<void>> SendBatch(LogReader& reader);
   net::awaitable<void> WaitForHead(uint64_t seen);
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();

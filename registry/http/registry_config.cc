@@ -28,17 +28,17 @@ void ReadClientTrust(Settings& section, RegistryConfig& config) {
 
 }  // namespace
 
-CertificateFiles RegistryConfig::Files(const std::filesystem::path& pki) const {
+CertificateFiles RegistryConfig::Files(const std::filesystem::path& pki, const char* fleet) const {
   const bool fleets = certificate.empty();
   return {.certificate = fleets ? pki / "server.crt" : certificate,
           .key = fleets ? pki / "server.key" : key,
+          .fleet = pki / fleet,
           .client_authorities = client_authorities,
           .client_crls = client_crls};
 }
 
-Result<LoadedCertificate> RegistryConfig::Load(const std::filesystem::path& pki,
-                                               const std::string& fleet) const {
-  return LoadCertificate(Files(pki), {.trust = {.auth = client_auth, .fleet = fleet}});
+Result<LoadedCertificate> RegistryConfig::Load(const CertificateFiles& files) const {
+  return LoadCertificate(files, {.trust = {.auth = client_auth}});
 }
 
 RegistryConfig ReadRegistryConfig(Settings& section) {

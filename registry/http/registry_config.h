@@ -22,10 +22,11 @@ struct RegistryConfig {
   std::filesystem::path client_authorities;  // empty: the fleet's alone
   std::filesystem::path client_crls;         // empty: none
 
-  // What the registry shows, read from its files, and whom it trusts: `fleet` (PEM) and what else
-  // is named here. The error names the file. Blocks.
-  Result<LoadedCertificate> Load(const std::filesystem::path& pki, const std::string& fleet) const;
-  CertificateFiles Files(const std::filesystem::path& pki) const;
+  // Where what the registry shows stands, and whom it trusts: those of the file `fleet` in `pki`,
+  // and who else is named here.
+  CertificateFiles Files(const std::filesystem::path& pki, const char* fleet) const;
+  // Both, read. The error names the file. Blocks.
+  Result<LoadedCertificate> Load(const CertificateFiles& files) const;
 };
 
 // Problems are left to Settings::Finish().

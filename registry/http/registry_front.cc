@@ -14,14 +14,14 @@ RegistryServer::Parts WithTls(RegistryServer::Parts parts, const ServedCertifica
 
 }  // namespace
 
-RegistryFront::RegistryFront(const RegistryConfig& config, const std::filesystem::path& pki,
+RegistryFront::RegistryFront(const RegistryConfig& config, CertificateFiles files,
                              LoadedCertificate certificate, Parts parts)
     : redirect_port_(static_cast<uint16_t>(config.redirect_port)),
       certificate_({.pool = parts.pool,
                     .clock = parts.server.clock,
                     .metrics = parts.server.metrics,
                     .log = parts.server.log,
-                    .files = config.Files(pki),
+                    .files = std::move(files),
                     .use = [this](auto tls) { server_.UseTls(std::move(tls)); }},
                    std::move(certificate)),
       server_({.listen = config.listen}, WithTls(parts.server, certificate_)),

@@ -21,8 +21,9 @@ class RegistryFront {
     RegistryServer::Parts server;
     BlockingPool& pool;
   };
-  RegistryFront(const RegistryConfig& config, const std::filesystem::path& pki,
-                LoadedCertificate certificate, Parts parts);
+  // `certificate` stood in `files`.
+  RegistryFront(const RegistryConfig& config, CertificateFiles files, LoadedCertificate certificate,
+                Parts parts);
 
   Result<void> Listen();  // an error names the key of the configuration
   std::string address() const { return server_.address(); }

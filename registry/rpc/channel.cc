@@ -20,17 +20,21 @@ constexpr int kFirstReconnectMs = 200;
 // The time that one attempt has, for some four round trips to another continent and their losses.
 // (It is no pause: an attempt that is refused is followed by the next at once.)
 constexpr int kConnectMs = 4000;
-constexpr unsigned kFilesPeriodSeconds = 5;
+constexpr unsigned kFilesPeriodSeconds = 2;
+
+std::shared_ptr<grpc::experimental::CertificateProviderInterface> Watch(const TlsFiles& files) {
+  KeepLibrary();
+  return std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      files.private_key, files.certificate_chain, files.authorities, kFilesPeriodSeconds);
+}
 
 }  // namespace
 
 void KeepLibrary() { [[maybe_unused]] static const bool kUp = (grpc_init(), true); }
 
 std::shared_ptr<grpc::ChannelCredentials> FollowFiles(const TlsFiles& files) {
-  KeepLibrary();
   grpc::experimental::TlsChannelCredentialsOptions tls;
-  tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
-      files.private_key, files.certificate_chain, files.authorities, kFilesPeriodSeconds));
+  tls.set_certificate_provider(Watch(files));
   tls.watch_root_certs();
   tls.watch_identity_key_cert_pairs();
   return grpc::experimental::TlsCredentials(tls);
@@ -68,6 +72,14 @@ std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentit
   tls.pem_root_certs = identity.authorities;
   tls.pem_key_cert_pairs.push_back({identity.private_key, identity.certificate_chain});
   return grpc::SslServerCredentials(tls);
+}
+
+std::shared_ptr<grpc::ServerCredentials> FollowFilesAtServer(const TlsFiles& files) {
+  grpc::experimental::TlsServerCredentialsOptions tls(Watch(files));
+  tls.watch_root_certs();
+  tls.watch_identity_key_cert_pairs();
+  tls.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  return grpc::experimental::TlsServerCredentials(tls);
 }
 
 Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,

@@ -45,10 +45,14 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address,
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
                                     bool own_connection = false);
 
-// Asks callers for a certificate and verifies the one that comes; callers without one are let
-// through to the methods, each of which checks its caller with RequireRole (enrolment alone does
-// not).
+// For the fleet's port: asks callers for a certificate and verifies the one that comes; callers
+// without one are let through to the methods, each of which checks its caller with RequireRole
+// (enrolment alone does not).
 std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity);
+
+// The same, from files that are read again when they change: connections that come later are shown
+// what stands there then, and judged by it.
+std::shared_ptr<grpc::ServerCredentials> FollowFilesAtServer(const TlsFiles& files);
 
 // Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, or with one that
 // was revoked or has expired; kDenied in another role.

@@ -36,6 +36,8 @@
 //   node/<name>                                [NodeRow]
 //   invitation/<hash of the secret>            [InvitationRow]
 //   store                                      [StoreRow]     the store's epoch and name
+//   trust                                      [TrustRow]     since authorities were replaced first
+//   rotation                                   [RotationRow]  while they are being replaced
 //   replica                                    [ReplicaRow]   a node's applied position
 //   cached/<digest>                            [CachedRow]    a node's copy of a blob
 //
@@ -68,6 +70,8 @@ std::string Invitation(std::string_view secret_hash);
 std::string Cached(const Digest& digest);
 inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
+inline constexpr std::string_view kTrust = "trust";
+inline constexpr std::string_view kRotation = "rotation";
 inline constexpr std::string_view kAuditFile = "audit-file";
 
 // Prefixes of scans.

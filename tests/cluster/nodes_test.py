@@ -1,5 +1,7 @@
 """Nodes that renew their certificates, run out of them, are removed and are replaced."""
 
+import json
+
 import pytest
 
 from fleet import PASSWORD
@@ -103,3 +105,60 @@ def test_i6_a_node_is_replaced_only_where_that_is_said(new_fleet):
     wrong = run(old.command[0], "join", "--data", old.data, "--replace", stdin=fleet.invite("other") + "\n",
                 check=False)
     assert wrong.returncode == 1 and "the token is for node 'other'" in wrong.stderr
+
+
+def shows(fleet, name):
+    return fleet.control_json("node", "show", name)
+
+
+def test_i6_a_limited_node_serves_and_relays_what_it_may_and_nothing_else(new_fleet):
+    fleet = new_fleet()
+    store = fleet.store.client()
+    open_digest = store.push_image("team/app", "v1", b"open")
+    store.push_image("other/app", "v1", b"elsewhere")
+    for user, grant in (("insider", "pull,push:team/**"), ("outsider", "pull:other/**")):
+        fleet.control("user", "add", user, "--allow", grant, stdin=PASSWORD + "\n")
+    node = fleet.new_node("cn")
+    fleet.join(node, fleet.invite("cn", "--allow", "pull:team/**"))
+    fleet.nodes["cn"] = node.start()
+    client = node.client()
+    assert client.get("/v2/team/app/manifests/v1").headers["Docker-Content-Digest"] == open_digest
+    refused = client.get("/v2/other/app/manifests/v1")
+    assert refused.status == 403 and b"this node may not pull in 'other/app'" in refused.body
+    assert client.get("/v2/_catalog").json() == {"repositories": ["team/app"]}
+    assert node.client("outsider").get("/v2/").status == 401, "it was not told of this user"
+    assert node.client("insider").get("/v2/").status == 200
+    pushed = client.call("POST", "/v2/team/app/blobs/uploads/")
+    assert pushed.status == 403 and b"may not push in 'team/app'" in pushed.body
+
+    assert shows(fleet, "cn")["allow"] == ["pull:team/**"]
+    said = fleet.control("node", "set", "cn", "--allow", "pull,push:other/**").stdout
+    assert said == "node 'cn' may pull,push:other/**\n"
+    wait_for("the node to have other users", lambda: node.client("outsider").get("/v2/").status == 200)
+    assert node.client("insider").get("/v2/").status == 401
+    assert client.get("/v2/team/app/manifests/v1").status == 403
+    wait_for("what is new to it to be served",
+             lambda: client.get("/v2/other/app/manifests/v1").status == 200)
+    digest = client.push_image("other/app", "v2", b"through the node")
+    assert store.get("/v2/other/app/manifests/v2").headers["Docker-Content-Digest"] == digest
+    wrong = fleet.control("node", "set", "cn", "--allow", "push:team/**", check=False)
+    assert wrong.returncode == 1 and "--allow: 'push:team/**' is nothing that a node may have" in wrong.stderr
+    assert fleet.control("node", "show", "us", check=False).returncode == 1
+
+    entry = json.loads(fleet.control("audit", "list", "-o", "json", "--action", "node.set").stdout)
+    assert entry["record"]["object"] == "node/cn"
+    removed = fleet.control("node", "remove", "cn")
+    assert "change the passwords that it knew: demo, outsider" in removed.stderr
+
+
+def test_a_machine_that_replaces_a_node_may_no_more_than_that_could(new_fleet):
+    fleet = new_fleet()
+    node = fleet.new_node("cn")
+    fleet.join(node, fleet.invite("cn", "--allow", "pull:team/**"))
+    void = fleet.invite("cn", "--replace", "--allow", "pull,push")
+    token = fleet.invite("cn", "--replace")
+    assert "took its place" in fleet.join(fleet.new_node("late"), void, check=False).stderr
+    fleet.join(fleet.new_node("second"), token)
+    assert shows(fleet, "cn")["allow"] == ["pull:team/**"]
+    fleet.join(fleet.new_node("third"), fleet.invite("cn", "--replace", "--allow", "pull,push"))
+    assert shows(fleet, "cn")["allow"] == ["pull,push:**"]

@@ -20,9 +20,10 @@ TEST(RegistryConfig, SaysNothingByItself) {
   EXPECT_EQ(config->listen, "0.0.0.0:5000");
   EXPECT_EQ(config->plain_listen, "");
   EXPECT_EQ(config->client_auth, ClientAuth::kRequire);
-  EXPECT_EQ(config->Files("/d/pki").client_authorities, "");
-  EXPECT_EQ(config->Files("/d/pki").certificate, "/d/pki/server.crt");
-  EXPECT_EQ(config->Files("/d/pki").key, "/d/pki/server.key");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_authorities, "");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").certificate, "/d/pki/server.crt");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").key, "/d/pki/server.key");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").fleet, "/d/pki/trusted.crt");
 }
 
 TEST(RegistryConfig, ReadsEveryKey) {
@@ -32,14 +33,14 @@ TEST(RegistryConfig, ReadsEveryKey) {
       "client_auth: optional, client_authorities: /t/ca.pem, client_crls: /t/crl.pem");
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->listen, "0.0.0.0:443");
-  EXPECT_EQ(config->Files("/d/pki").certificate, "/t/fullchain.pem");
-  EXPECT_EQ(config->Files("/d/pki").key, "/t/privkey.pem");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").certificate, "/t/fullchain.pem");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").key, "/t/privkey.pem");
   EXPECT_EQ(config->plain_listen, "0.0.0.0:80");
   EXPECT_EQ(config->acme_webroot, "/w");
   EXPECT_EQ(config->redirect_port, 8443);
   EXPECT_EQ(config->client_auth, ClientAuth::kOptional);
-  EXPECT_EQ(config->Files("/d/pki").client_authorities, "/t/ca.pem");
-  EXPECT_EQ(config->Files("/d/pki").client_crls, "/t/crl.pem");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_authorities, "/t/ca.pem");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_crls, "/t/crl.pem");
 }
 
 TEST(RegistryConfig, I12SaysWhatIsWrong) {

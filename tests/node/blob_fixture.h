@@ -89,7 +89,8 @@ class BlobFixture : public testing::Test {
     if (cache_ == nullptr) {
       const std::string address = "127.0.0.1:" + std::to_string(port_);
       const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-      source_ = std::make_unique<BlobSource>(std::vector{channel}, counted_);
+      source_ = std::make_unique<BlobSource>(std::vector{std::make_shared<StoreChannel>(channel)},
+                                             counted_);
       BlobStore& blobs = blob_store_ != nullptr ? *blob_store_ : *blobs_;
       cache_ = std::make_unique<BlobCache>(links_, *source_, meta_, blobs, disk_, counted_,
                                            Log::Nowhere(), limits_, boot_id_);

@@ -18,12 +18,11 @@ class ReadBlobService final : public v1::Replication::CallbackService {
   explicit ReadBlobService(store::ReadBlob& read_blob) : read_blob_(read_blob) {}
   grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob(grpc::CallbackServerContext* context,
                                                     const v1::ReadBlobRequest* request) override {
-    auto authorize = []() -> Result<std::string> { return "eu-west"; };
-    auto stays = [this]() -> Result<void> {
+    auto allowed = [this]() -> Result<void> {
       if (chunks_allowed-- > 0) return {};
       return Error{ErrorCode::kUnauthorized, "the node was removed meanwhile"};
     };
-    return read_blob_.Start(context, request, std::move(authorize), std::move(stays));
+    return read_blob_.Start(context, request, "eu-west", std::move(allowed));
   }
 
   std::atomic<int> chunks_allowed = 1'000'000;

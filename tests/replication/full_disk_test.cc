@@ -61,11 +61,11 @@ TEST_F(FullDiskTest, I6UserThatIsRemovedIsGoneWhereNothingCanBeWritten) {
 // goes on.
 TEST_F(FullDiskTest, TheFirstWriteThatFailsEndsNoStream) {
   using node::Replica;
-  v1::FreshnessPolicy policy;
-  policy.set_max_staleness_ms(7);
+  v1::StoreMessage::Welcome welcome;
+  welcome.mutable_policy()->set_max_staleness_ms(7);
   const std::function<Result<void>(Replica&)> kWrites[] = {
       [](Replica& replica) { return replica.RecordProof(1); },
-      [&policy](Replica& replica) { return replica.SetPolicy(policy); },
+      [&welcome](Replica& replica) { return replica.SetTerms(welcome); },
   };
   for (size_t i = 0; i < std::size(kWrites); ++i) {
     SCOPED_TRACE(i);

@@ -56,9 +56,10 @@ class ReplicaCase final : public DurabilityCase {
       applied_ = (*replica)->position().sequence();
     }
     if ((*meta)->WhyReadOnly().has_value()) return;
-    v1::FreshnessPolicy policy;
+    v1::StoreMessage::Welcome welcome;
+    v1::FreshnessPolicy& policy = *welcome.mutable_policy();
     policy.set_max_staleness_ms((*replica)->policy().max_staleness_ms() + 1);
-    if (!(*replica)->SetPolicy(policy).has_value()) return;
+    if (!(*replica)->SetTerms(welcome).has_value()) return;
     if ((*meta)->WhyReadOnly().has_value()) return;  // it counts without being kept
     staleness_ms_ = policy.max_staleness_ms();
     for (uint64_t i = 0; i < kBatches; ++i) {

@@ -17,9 +17,9 @@ namespace {
 class ResolverTest : public testing::Test {
  protected:
   ResolverTest() {
-    v1::FreshnessPolicy policy;
-    policy.set_max_staleness_ms(2000);
-    EXPECT_TRUE(replica_->SetPolicy(policy));
+    v1::StoreMessage::Welcome welcome;
+    welcome.mutable_policy()->set_max_staleness_ms(2000);
+    EXPECT_TRUE(replica_->SetTerms(welcome));
     v1::StoreMessage::SnapshotPart part;
     *part.mutable_position() = At(7);
     *part.add_rows() = TagAt("old");
@@ -64,6 +64,7 @@ class ResolverTest : public testing::Test {
     batch.set_from(replica_->position().sequence());
     batch.set_to(sequence);
     batch.set_hash(NextHash(replica_->position().hash(), change.SerializeAsString()));
+    batch.set_partial(true);
     *batch.add_changes() = change;
     ASSERT_TRUE(replica_->Apply(batch));
   }
@@ -98,8 +99,8 @@ class ResolverTest : public testing::Test {
   AgeRule age_{*replica_, freshness_, metrics_};
   BlockingPool pool_{"node", 4, 1000};
   TaskGroup tasks_{loop_.executor(), Log::Nowhere()};
-  Resolver resolver_{
-      {store_.Dial(), *replica_, rows_, *meta_, pool_, tasks_, clock_, metrics_, Log::Nowhere()}};
+  Resolver resolver_{{std::make_shared<StoreChannel>(store_.Dial()), *replica_, rows_, *meta_,
+                      pool_, tasks_, clock_, metrics_, Log::Nowhere()}};
   ManifestLocator locator_{{*replica_, age_, resolver_, clock_, [] { return true; }}};
 };
 

@@ -24,14 +24,15 @@ class TestNode {
       : loop_(loop),
         meta_(OpenMeta(folder, disk.env)),
         blobs_(*DiskBlobStore::Open(files_, folder, "fetch", BlobWrites::kCached)),
-        channel_(rpc::Dial(store, identity, true)),
+        channel_(std::make_shared<node::StoreChannel>(rpc::Dial(store, identity, true))),
         tasks_(loop.executor(), Log::ToStandardError(LogLevel::kError)),
         replica_(*node::Replica::Open(*meta_, users)),
         freshness_(clock, replica_->proven_ms()),
         sync_({channel_, *replica_, freshness_, sync_pool_, tasks_, clock, metrics, Log::Nowhere(),
                "test"}),
         mirror_({.channel = channel_,
-                 .blob_channels = {rpc::Dial(store, identity, true)},
+                 .blob_channels = {std::make_shared<node::StoreChannel>(
+                     rpc::Dial(store, identity, true))},
                  .meta = *meta_,
                  .blobs = *blobs_,
                  .headroom_bytes = disk.headroom_bytes,
@@ -155,7 +156,7 @@ class TestNode {
   PosixFileSystem files_;
   std::unique_ptr<MetaStore> meta_;
   std::unique_ptr<DiskBlobStore> blobs_;
-  std::shared_ptr<grpc::Channel> channel_;
+  std::shared_ptr<node::StoreChannel> channel_;
   BlockingPool pool_{"node", 4, 1000};
   BlockingPool sync_pool_{"sync", 1, 64};
   TaskGroup tasks_;

@@ -12,6 +12,7 @@
 #include "registry/base/file.h"
 #include "registry/base/task_group.h"
 #include "registry/oci/manifest.h"
+#include "registry/rpc/access_records.h"
 #include "registry/rpc/channel.h"
 #include "registry/security/password.h"
 #include "registry/security/pki.h"
@@ -76,15 +77,15 @@ class TestStore {
     tasks_ = std::make_unique<TaskGroup>(loop_.executor(), Log::Nowhere());
     read_blob_ =
         std::make_unique<store::ReadBlob>(content_.blobs, pool_, *tasks_, metrics, Log::Nowhere());
-    service_ = std::make_unique<store::ReplicationService>(
-        store::ReplicationService::Parts{*meta_, users, *read_blob_, pool_, *tasks_, nodes, clock_,
-                                         metrics, Log::Nowhere(), epoch_, "outport", policy});
+    service_ = std::make_unique<store::ReplicationService>(store::ReplicationService::Parts{
+        *meta_, users, members_, *read_blob_, pool_, *tasks_, nodes, clock_, metrics,
+        Log::Nowhere(), epoch_, "outport", policy});
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
                              rpc::FleetServerCredentials(identity_), &port_);
     builder.RegisterService(service_.get());
     push_ = std::make_unique<store::PushService>(
-        store::PushService::Parts{*meta_, registry_, users, authenticator_, clock_, pool_, *tasks_,
+        store::PushService::Parts{members_, registry_, users, authenticator_, clock_, *tasks_,
                                   metrics, Log::Nowhere(), epoch_, "outport"});
     builder.RegisterService(push_.get());
     builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
@@ -105,12 +106,15 @@ class TestStore {
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   void UsePortOf(const TestStore& other) { port_ = other.port_; }
 
-  void AddNode(const std::string& name) {
+  void AddNode(const std::string& name, const std::vector<std::string>& allow = {}) {
     v1::NodeRow row;
     row.set_name(name);
+    for (const std::string& grant : allow) *row.add_allow() = rpc::ToRecord(*ParseGrant(grant));
     const auto transaction = meta_->Begin();
     ASSERT_TRUE(transaction->Put(keys::Node(name), row.SerializeAsString()));
     ASSERT_TRUE(transaction->Commit());
+    ASSERT_TRUE(members_.Follow(name));
+    nodes.Cut(name);
   }
   void Publish(const std::vector<v1::Change>& changes) {
     const auto transaction = meta_->Begin();
@@ -207,6 +211,7 @@ class TestStore {
     const auto transaction = meta_->Begin();
     ASSERT_TRUE(transaction->Delete(keys::Node(name)));
     ASSERT_TRUE(transaction->Commit());
+    ASSERT_TRUE(members_.Follow(name));
   }
 
   // What the store itself answers.
@@ -227,6 +232,7 @@ class TestStore {
   PosixFileSystem files_;
   SystemClock clock_;
   std::unique_ptr<MetaStore> meta_;
+  store::MemberDirectory members_{*meta_};
   std::unique_ptr<DiskBlobStore> blobs_;
   store::Content content_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
   BlockingPool pool_{"store", 4, 1000};

@@ -120,16 +120,22 @@ TEST_F(AccountsTest, CertificatesAreForClientsAndAdministratorsOnly) {
 
 TEST_F(AccountsTest, BadInvitationsAreRefused) {
   auto& invitations = accounts_.invitations;
-  EXPECT_FALSE(invitations.Invite("EU", {"a"}, {}, kAdmin).has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {}, {}, kAdmin).has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {"a b"}, {}, kAdmin).has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {"a"}, hours(24 * 8), kAdmin).has_value());
-  EXPECT_FALSE(invitations.Invite("eu", {"a"}, std::chrono::seconds(-1), kAdmin).has_value());
-  EXPECT_TRUE(invitations.Invite("eu", {"a"}, {}, kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite({.node = "EU", .host_names = {"a"}}, kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite({.node = "eu", .host_names = {}}, kAdmin).has_value());
+  EXPECT_FALSE(invitations.Invite({.node = "eu", .host_names = {"a b"}}, kAdmin).has_value());
+  EXPECT_FALSE(
+      invitations.Invite({.node = "eu", .host_names = {"a"}, .lifetime = hours(24 * 8)}, kAdmin)
+          .has_value());
+  EXPECT_FALSE(
+      invitations
+          .Invite({.node = "eu", .host_names = {"a"}, .lifetime = std::chrono::seconds(-1)}, kAdmin)
+          .has_value());
+  EXPECT_TRUE(invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin).has_value());
 }
 
 TEST_F(AccountsTest, TheSecretOfAnInvitationIsNotStored) {
-  const auto invitation = *accounts_.invitations.Invite("eu", {"a"}, {}, kAdmin);
+  const auto invitation =
+      *accounts_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);
   const std::string secret = InvitationToken::Decode(invitation.token)->secret;
   const auto rows = *meta_->Scan({"", "", 100});
   EXPECT_FALSE(rows.empty());
@@ -140,12 +146,18 @@ TEST_F(AccountsTest, TheSecretOfAnInvitationIsNotStored) {
 }
 
 TEST_F(AccountsTest, InvitationsAreForgottenAWeekAfterTheyExpired) {
-  ASSERT_TRUE(accounts_.invitations.Invite("eu", {"a"}, hours(1), kAdmin).has_value());
+  ASSERT_TRUE(accounts_.invitations
+                  .Invite({.node = "eu", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
+                  .has_value());
   clock_.Advance(hours(24 * 7));
-  ASSERT_TRUE(accounts_.invitations.Invite("us", {"a"}, hours(1), kAdmin).has_value());
+  ASSERT_TRUE(accounts_.invitations
+                  .Invite({.node = "us", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
+                  .has_value());
   EXPECT_EQ(meta_->Scan({"invitation/", "", 10})->size(), 2u);
   clock_.Advance(hours(2));
-  ASSERT_TRUE(accounts_.invitations.Invite("ap", {"a"}, hours(1), kAdmin).has_value());
+  ASSERT_TRUE(accounts_.invitations
+                  .Invite({.node = "ap", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
+                  .has_value());
   EXPECT_EQ(meta_->Scan({"invitation/", "", 10})->size(), 2u);
 }
 

@@ -47,6 +47,8 @@ TEST_F(AdminServiceTest, I6OnlyAdministratorsAdminister) {
                              Empty("GetCertificate", &Stub::GetCertificate),
                              Empty("GetAuthorities", &Stub::GetAuthorities),
                              Empty("InviteNode", &Stub::InviteNode),
+                             Empty("GetNode", &Stub::GetNode),
+                             Empty("SetNode", &Stub::SetNode),
                              Empty("ListNodes", &Stub::ListNodes),
                              Empty("RemoveNode", &Stub::RemoveNode),
                              Empty("GetStatus", &Stub::GetStatus)};

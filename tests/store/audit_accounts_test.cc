@@ -60,7 +60,7 @@ TEST_F(AuditAccountsTest, AnIssuedCertificateLeavesARow) {
 }
 
 TEST_F(AuditAccountsTest, ANodeIsInvitedAndEnrolledWithARowEachAndWithoutItsToken) {
-  const auto invitation = *accounts_.invitations.Invite("eu", {"a"}, {}, ops_);
+  const auto invitation = *accounts_.invitations.Invite({.node = "eu", .host_names = {"a"}}, ops_);
   const InvitationToken token = *InvitationToken::Decode(invitation.token);
   v1::EnrollRequest request;
   request.set_secret(token.secret);

@@ -19,6 +19,7 @@
 #include "store/admin_service.h"
 #include "store/audit_service.h"
 #include "store/authority_files.h"
+#include "store/authority_service.h"
 #include "store/enrollment_service.h"
 #include "tests/support/shifted_clock.h"
 
@@ -87,6 +88,7 @@ class FleetFixture : public AccountsFixture {
     builder.RegisterService(&access_);
     builder.RegisterService(&enrollment_);
     builder.RegisterService(&audit_);
+    builder.RegisterService(&authority_);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }
@@ -110,9 +112,14 @@ class FleetFixture : public AccountsFixture {
 
   // An invitation's token, with the address at which the test's store listens.
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {},
-                         Invitations::TakenName taken = Invitations::TakenName::kRefuse) {
-    const auto invitation =
-        *accounts_.invitations.Invite(node, {"127.0.0.1"}, lifetime, kAdmin, taken);
+                         Invitations::TakenName taken = Invitations::TakenName::kRefuse,
+                         std::vector<Grant> allow = {}) {
+    const auto invitation = *accounts_.invitations.Invite({.node = node,
+                                                           .host_names = {"127.0.0.1"},
+                                                           .lifetime = lifetime,
+                                                           .taken = taken,
+                                                           .allow = std::move(allow)},
+                                                          kAdmin);
     InvitationToken token = *InvitationToken::Decode(invitation.token);
     token.store_address = address_;
     return token;
@@ -122,10 +129,13 @@ class FleetFixture : public AccountsFixture {
   NodeDirectory nodes_;
   Metrics metrics_;
   AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
-                       folder_.path(), 1000, files_.server_chain}};
+                       folder_.path(), 1000}};
   AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
   EnrollmentService enrollment_{{accounts_, nodes_, pool_, clock_, metrics_, "outport"}};
   AuditService audit_{{*meta_, directory_, pool_, "outport"}};
+  Rotation rotation_{{*meta_, accounts_.authorities, accounts_.follower, nodes_, disk_, clock_,
+                      Log::Nowhere(), folder_.path() / "pki", "outport"}};
+  AuthorityService authority_{{rotation_, directory_, pool_, "outport"}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -24,28 +24,33 @@ class FleetServerTest : public AccountsFixture {
     EXPECT_TRUE(tasks_.DrainBlocking(std::chrono::steady_clock::now() + 20s));
   }
   void Start(FleetLimits limits = {}) {
-    server_ = std::make_unique<FleetServer>(
-        FleetServer::Parts{.replication = {*meta_,
-                                           directory_,
-                                           read_blob_,
-                                           pool_,
-                                           tasks_,
-                                           nodes_,
-                                           clock_,
-                                           metrics_,
-                                           Log::Nowhere(),
-                                           "epoch1",
-                                           "outport",
-                                           {}},
-                           .push = {*meta_, registry_, directory_, authenticator_, clock_, pool_,
-                                    tasks_, metrics_, Log::Nowhere(), "epoch1", "outport"},
-                           .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1",
-                                     "1.2.3", folder_.path(), 1000, files_.server_chain},
-                           .access = {accounts_, nodes_, pool_, clock_, "outport"},
-                           .enrollment = {accounts_, nodes_, pool_, clock_, metrics_, "outport"},
-                           .audit = {*meta_, directory_, pool_, "outport"},
-                           .limits = limits});
-    ASSERT_TRUE(server_->Start("127.0.0.1:0", files_).has_value());
+    server_ = std::make_unique<FleetServer>(FleetServer::Parts{
+        .replication = {*meta_,
+                        directory_,
+                        accounts_.member_directory,
+                        read_blob_,
+                        pool_,
+                        tasks_,
+                        nodes_,
+                        clock_,
+                        metrics_,
+                        Log::Nowhere(),
+                        "epoch1",
+                        "outport",
+                        {}},
+        .push = {accounts_.member_directory, registry_, directory_, authenticator_, clock_, tasks_,
+                 metrics_, Log::Nowhere(), "epoch1", "outport"},
+        .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
+                  folder_.path(), 1000},
+        .access = {accounts_, nodes_, pool_, clock_, "outport"},
+        .enrollment = {accounts_, nodes_, pool_, clock_, metrics_, "outport"},
+        .audit = {*meta_, directory_, pool_, "outport"},
+        .authority = {rotation_, directory_, pool_, "outport"},
+        .limits = limits});
+    const std::filesystem::path pki = folder_.path() / "pki";
+    ASSERT_TRUE(
+        server_->Start("127.0.0.1:0", {pki / "server.crt", pki / "server.key", pki / "trusted.crt"})
+            .has_value());
   }
   std::shared_ptr<grpc::Channel> DialAsNobody() {
     return rpc::Dial(server_->address(), {"", "", files_.authority.root.certificate}, true);
@@ -102,6 +107,8 @@ class FleetServerTest : public AccountsFixture {
   store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
   testing_support::MemoryRegistry registry_;
   Authenticator authenticator_{directory_, pool_, clock_, metrics_, {}};
+  Rotation rotation_{{*meta_, accounts_.authorities, accounts_.follower, nodes_, disk_, clock_,
+                      Log::Nowhere(), folder_.path() / "pki", "outport"}};
   std::unique_ptr<FleetServer> server_;
 };
 

@@ -34,7 +34,7 @@ TEST(SnapshotReader, PartsOfLargeRowsAreSmallAndWhole) {
   ASSERT_TRUE(transaction->Commit().has_value());
   ASSERT_TRUE(store.PushImage("team/app", "v1", {"config", "layer"}).has_value());
 
-  const auto reader = SnapshotReader::Open(*store.meta, "epoch");
+  const auto reader = SnapshotReader::Open(*store.meta, "epoch", NodeScope({}));
   ASSERT_TRUE(reader.has_value());
   std::set<std::string> users;
   size_t rows = 0;
@@ -64,7 +64,7 @@ TEST(SnapshotReader, CarriesLargeReferrers) {
     const std::string body = ImageManifest({"config"}, SubjectJson(subject) + annotation);
     ASSERT_TRUE(store.PushManifest("team/app", Sha256(body).ToString(), body).has_value());
   }
-  const auto reader = SnapshotReader::Open(*store.meta, "epoch");
+  const auto reader = SnapshotReader::Open(*store.meta, "epoch", NodeScope({}));
   ASSERT_TRUE(reader.has_value());
   size_t referrers = 0;
   for (bool last = false; !last;) {

@@ -108,6 +108,10 @@ class DockerEngine:
         return run(DOCKER, *words, stdin=stdin, check=check, seconds=seconds, env={
             "DOCKER_HOST": self.socket, "DOCKER_CONFIG": str(self.config), "DOCKER_BUILDKIT": "0"})
 
+    def login(self, at, user, password, check=True):
+        return self.docker("login", "--username", user, "--password-stdin", at, stdin=password,
+                           check=check)
+
     def stop(self):
         if self.daemon:
             self.daemon.stop()

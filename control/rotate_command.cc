@@ -1,0 +1,258 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <memory>
+#include <ostream>
+#include <thread>
+
+#include "control/confirmation.h"
+#include "control/invocation.h"
+#include "outport/v1/authority.grpc.pb.h"
+#include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/security/pki.h"
+
+namespace outport::control {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using Stub = v1::Authorities::Stub;
+
+constexpr unsigned kSecretMode = 0600;
+constexpr milliseconds kPoll{200};
+
+struct Rotate {
+  std::string kind;
+  std::string root_key;      // empty: the store has it
+  std::string new_root_key;  // where the next root's key goes, if it is made here
+  bool force = false;
+  std::string wait = "60s";
+};
+
+boost::json::object ToJson(const v1::Rotation& rotation) {
+  boost::json::array nodes;
+  for (const v1::Rotation::Node& node : rotation.nodes()) {
+    nodes.push_back(boost::json::object{
+        {"name", node.name()}, {"connected", node.connected()}, {"done", node.done()}});
+  }
+  boost::json::array certificates;
+  for (const v1::CertificateRow& row : rotation.certificates()) {
+    certificates.push_back(
+        boost::json::object{{"name", row.name()}, {"role", row.role()}, {"serial", row.serial()}});
+  }
+  return {{"kind", rotation.kind()},
+          {"phase", rotation.phase()},
+          {"begun", ToTime(rotation.begun_ms())},
+          {"begun_by", rotation.begun_by()},
+          {"nodes", std::move(nodes)},
+          {"certificates_left", rotation.certificates_left()},
+          {"certificates", std::move(certificates)}};
+}
+
+std::vector<std::string> Missing(const v1::Rotation& rotation) {
+  std::vector<std::string> missing;
+  for (const v1::Rotation::Node& node : rotation.nodes()) {
+    if (!node.done()) missing.push_back(node.name() + (node.connected() ? "" : " (away)"));
+  }
+  return missing;
+}
+
+// What the phase is for people, and what comes next.
+std::string ToText(const v1::Rotation& rotation) {
+  if (rotation.kind().empty()) return "no authority is being replaced";
+  const bool trusting = rotation.phase() == "trust";
+  std::string text = trusting
+                         ? "phase 1 of 2: the next " + rotation.kind() +
+                               " authority is trusted beside the older one, and issues nothing yet"
+                         : "phase 2 of 2: the next " + rotation.kind() +
+                               " authority issues; what the older one issued is still good";
+  const std::vector<std::string> missing = Missing(rotation);
+  text += missing.empty() ? "\nall nodes have done their part"
+                          : "\nnodes that have not done their part yet: " + Join(missing);
+  if (rotation.certificates_left() > 0) {
+    std::vector<std::string> names;
+    for (const v1::CertificateRow& row : rotation.certificates()) names.push_back(row.name());
+    text += "\n" + std::to_string(rotation.certificates_left()) +
+            " certificates of clients and administrators would be refused by the " +
+            (trusting ? "undoing" : "next step") + ": " + Join(names) +
+            (names.size() < rotation.certificates_left() ? ", ..." : "") +
+            "; 'outportctl cert renew' where they are";
+  }
+  return text + (trusting ? "\nnext: 'outportctl ca rotate continue' (or undo)"
+                          : "\nnext: 'outportctl ca rotate continue' refuses what the older one "
+                            "issued, for good (or undo)");
+}
+
+// Until every node has done its part, or the patience is over. Shows how far it is then.
+Result<void> Await(const Invocation& invocation, StoreClient& client, v1::Rotation rotation,
+                   milliseconds patience) {
+  const auto deadline = steady_clock::now() + patience;
+  while (!Missing(rotation).empty() && steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kPoll);
+    TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
+                         "asking how far the rotation is"));
+  }
+  invocation.Print(ToJson(rotation), ToText(rotation));
+  const std::vector<std::string> missing = Missing(rotation);
+  if (missing.empty()) return {};
+  return Error{ErrorCode::kDeadlineExceeded,
+               "the phase has begun, but these nodes have not done their part yet: " +
+                   Join(missing) + "; 'outportctl ca rotate status' tells when they have"};
+}
+
+// The next issuing CA, signed here: the root's key does not leave this machine.
+Result<void> SignHere(StoreClient& client, const Rotate& options,
+                      v1::StartRotationRequest& request) {
+  TRY(const std::string root_key, ReadSecretFile(options.root_key));
+  v1::GetAuthoritiesResponse authorities;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetAuthorities, v1::GetAuthoritiesRequest(), authorities,
+                       "asking for the root"));
+  v1::PrepareRotationResponse prepared;
+  TRY_VOID(client.Call(&Stub::PrepareRotation, v1::PrepareRotationRequest(), prepared,
+                       "preparing the next issuing CA"));
+  const pki::KeyPair root{authorities.root(), root_key};
+  const auto by_root = pki::IssueAuthority(root, prepared.request(), prepared.domain());
+  if (!by_root.has_value()) return Error(by_root.error()).Within(options.root_key);
+  if (options.kind == "issuing") {
+    request.set_issuing_certificate(*by_root);
+    return {};
+  }
+  TRY(const pki::KeyPair next, pki::CreateRoot(prepared.domain()));
+  TRY(*request.mutable_issuing_certificate(),
+      pki::IssueAuthority(next, prepared.request(), prepared.domain()));
+  request.set_cross_certificate(*by_root);
+  request.set_root_certificate(next.certificate);
+  // Before it is used: a root without its key could never sign again.
+  return ReplaceFile(options.new_root_key, next.private_key, kSecretMode);
+}
+
+Result<void> CheckStart(const Rotate& options) {
+  if (options.kind == "issuing" || options.root_key.empty()) return {};
+  if (options.new_root_key.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "with --root-key the next root's key is made here, too: name a new file for it "
+                 "with --new-root-key"};
+  }
+  std::error_code ignored;
+  if (fs::exists(options.new_root_key, ignored)) {
+    return Error{ErrorCode::kAlreadyExists,
+                 options.new_root_key + " is there already; choose another --new-root-key"};
+  }
+  const Result<void> possible = CheckReplaceable(options.new_root_key);
+  if (possible.has_value()) return {};
+  return Error(possible.error()).Within("--new-root-key");
+}
+
+Result<void> Start(const Invocation& invocation, const Rotate& options) {
+  TRY(const milliseconds patience, ParseDuration(options.wait));
+  TRY_VOID(CheckStart(options));
+  TRY(StoreClient client, invocation.Connect());
+  v1::StartRotationRequest request;
+  request.set_kind(options.kind);
+  if (!options.root_key.empty()) TRY_VOID(SignHere(client, options, request));
+  v1::Rotation rotation;
+  TRY_VOID(client.Call(&Stub::StartRotation, request, rotation,
+                       "replacing the " + options.kind + " authority"));
+  return Await(invocation, client, std::move(rotation), patience);
+}
+
+Result<void> Status(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::Rotation rotation;
+  TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
+                       "asking how far the rotation is"));
+  invocation.Print(ToJson(rotation), ToText(rotation));
+  return {};
+}
+
+Result<void> Continue(const Invocation& invocation, const Rotate& options) {
+  TRY(const milliseconds patience, ParseDuration(options.wait));
+  TRY(StoreClient client, invocation.Connect());
+  v1::AdvanceRotationRequest request;
+  request.set_force(options.force);
+  v1::Rotation rotation;
+  TRY_VOID(client.Call(&Stub::AdvanceRotation, request, rotation, "going on with the rotation"));
+  if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), patience);
+  invocation.Print(ToJson(rotation),
+                   "the rotation is done: what the older authority issued is refused");
+  return {};
+}
+
+Result<void> Undo(const Invocation& invocation, const Rotate& options) {
+  TRY(const milliseconds patience, ParseDuration(options.wait));
+  TRY(StoreClient client, invocation.Connect());
+  v1::UndoRotationRequest request;
+  request.set_force(options.force);
+  v1::Rotation rotation;
+  TRY_VOID(client.Call(&Stub::UndoRotation, request, rotation, "undoing the rotation"));
+  if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), patience);
+  invocation.Print(ToJson(rotation),
+                   "the rotation is undone: the older authority stays, the next one is gone");
+  return {};
+}
+
+void AddWait(CLI::App* command, const std::shared_ptr<Rotate>& options) {
+  command->add_option("--wait", options->wait, "how long to wait for the nodes to do their part")
+      ->capture_default_str();
+}
+
+void AddStart(CLI::App& rotate, Invocation& invocation, const std::string& kind,
+              const std::string& help) {
+  auto options = std::make_shared<Rotate>();  // shared with the callback
+  options->kind = kind;
+  CLI::App* command = rotate.add_subcommand(kind, help);
+  command->add_option("--root-key", options->root_key,
+                      "file with the root's key, if the store does not have it: the next CA is "
+                      "signed here, the key does not leave this machine");
+  if (kind == "root") {
+    command->add_option("--new-root-key", options->new_root_key,
+                        "with --root-key: new file for the next root's key");
+  }
+  AddWait(command, options);
+  command->callback([&invocation, options] {
+    invocation.chosen = [&invocation, options] { return Start(invocation, *options); };
+  });
+}
+
+void AddStep(CLI::App& rotate, Invocation& invocation, const char* name, const std::string& help,
+             const std::string& forced, Result<void> (*step)(const Invocation&, const Rotate&)) {
+  auto options = std::make_shared<Rotate>();  // shared with the callback
+  CLI::App* command = rotate.add_subcommand(name, help);
+  command->add_flag("--force", options->force, forced);
+  AddWait(command, options);
+  command->callback([&invocation, options, step] {
+    invocation.chosen = [&invocation, options, step] { return step(invocation, *options); };
+  });
+}
+
+}  // namespace
+
+void AddRotateCommand(CLI::App& family, Invocation& invocation) {
+  CLI::App* rotate =
+      family
+          .add_subcommand(
+              "rotate",
+              "Replace the CA that issues, or the root and with it that, in two phases "
+              "and a last step:\n"
+              "  outportctl ca rotate issuing     the next one is trusted everywhere\n"
+              "  outportctl ca rotate continue    it issues; store and nodes renew\n"
+              "  outportctl ca rotate continue    what the older one issued is refused\n"
+              "Until the last step 'undo' goes back by one. Clients' certificates are "
+              "renewed by\n'outportctl cert renew' where they are, before it.")
+          ->require_subcommand(1);
+  AddStart(*rotate, invocation, "issuing", "Begin to replace the issuing CA; the root stays");
+  AddStart(*rotate, invocation, "root",
+           "Begin to replace the root, and the issuing CA with it. Clients need the new ca.crt, "
+           "which\n'cert renew' and 'cert issue' give from then on, before the last step");
+  CLI::App* status = rotate->add_subcommand("status", "Show how far a rotation is");
+  status->callback(
+      [&invocation] { invocation.chosen = [&invocation] { return Status(invocation); }; });
+  AddStep(*rotate, invocation, "continue", "Go on to the next phase, or take the last step",
+          "although nodes or certificates are left behind; they are refused after the last step",
+          Continue);
+  AddStep(*rotate, invocation, "undo", "Go back by one phase",
+          "although nodes or certificates of the next authority are refused then", Undo);
+}
+
+}  // namespace outport::control

@@ -1,0 +1,131 @@
+"""What a person who uses docker is told when something is refused: docs/troubleshooting.md has these
+texts."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from fleet import PASSWORD
+from namespaces import HOST_NAME, reason_to_skip
+from processes import run, wait_for
+
+REASON = reason_to_skip()
+pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+DOCS = pathlib.Path(__file__).parents[2] / "docs" / "troubleshooting.md"
+
+
+@pytest.fixture(scope="module", name="node")
+def make_node(engine, docker_fleet, base):
+    """A node that has team/base:1, which the user demo pushed."""
+    node = docker_fleet.nodes["eu-west"]
+    wait_for("the user to be known", lambda: engine.login(
+        node.at(HOST_NAME), "demo", PASSWORD, check=False).returncode == 0)
+    engine.docker("tag", base, image(node))
+    engine.docker("push", image(node))
+    return node
+
+
+def image(node, name="team/base:1"):
+    return f"{node.at(HOST_NAME)}/{name}"
+
+
+def refused(engine, *words):
+    engine.docker("rmi", "-f", words[-1], check=False) if words[0] == "pull" else None
+    done = engine.docker(*words, check=False)
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
+def documented(said, phrase):
+    assert phrase in said, said
+    assert phrase in DOCS.read_text(), f"docs/troubleshooting.md does not know: {phrase}"
+
+
+@contextlib.contextmanager
+def shown(engine, node, certificate, key):
+    """Docker shows this certificate to the node."""
+    folder = engine.certificates / node.at(HOST_NAME)
+    away = engine.folder / "kept"
+    shutil.copytree(folder, away)
+    try:
+        shutil.copy(certificate, folder / "client.cert")
+        shutil.copy(key, folder / "client.key")
+        yield
+    finally:
+        shutil.rmtree(folder)
+        shutil.move(away, folder)
+
+
+@contextlib.contextmanager
+def user(engine, fleet, node, name, *options):
+    """Somebody else is logged in at the node."""
+    fleet.control("user", "add", name, *options, stdin=PASSWORD + "\n")
+    wait_for("the user to be known", lambda: engine.login(
+        node.at(HOST_NAME), name, PASSWORD, check=False).returncode == 0)
+    try:
+        yield
+    finally:
+        fleet.control("user", "remove", name)
+        engine.login(node.at(HOST_NAME), "demo", PASSWORD)
+
+
+def test_certificates(engine, docker_fleet, node, tmp_path):
+    docker_fleet.control("cert", "issue", "laptop", "--out", tmp_path / "laptop")
+    with shown(engine, node, tmp_path / "laptop/client.cert", tmp_path / "laptop/client.key"):
+        engine.docker("pull", image(node))
+        text = run("openssl", "x509", "-in", tmp_path / "laptop/client.cert", "-noout", "-serial").stdout
+        docker_fleet.control("cert", "revoke", text.strip().split("=")[1].lower(), "--wait")
+        documented(refused(engine, "pull", image(node)), "it was revoked")
+    with shown(engine, node, docker_fleet.admin / "admin.crt", docker_fleet.admin / "admin.key"):
+        documented(refused(engine, "pull", image(node)), "it is of the role 'admin'")
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-subj", "/CN=stranger", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
+    with shown(engine, node, tmp_path / "crt", tmp_path / "key"):
+        documented(refused(engine, "pull", image(node)), "it is of an unknown authority, not of this fleet")
+
+
+def test_users(engine, docker_fleet, node):
+    with user(engine, docker_fleet, node, "gone", "--allow", "pull"):
+        docker_fleet.control("user", "disable", "gone")
+        wait_for("the node to know", lambda: "is disabled" in refused(engine, "pull", image(node)))
+        documented(refused(engine, "pull", image(node)), "is disabled")
+    with user(engine, docker_fleet, node, "bound", "--allow", "pull"):
+        docker_fleet.control("user", "set", "bound", "--only-from", "ci-*")
+        wait_for("the node to know", lambda: "ci-" in refused(engine, "pull", image(node)))
+        documented(refused(engine, "pull", image(node)), "may come in only with a client certificate named")
+    with user(engine, docker_fleet, node, "reader", "--allow", "pull:team/other"):
+        documented(refused(engine, "pull", image(node)), "denied")
+        assert "user 'reader' has no grant to pull in 'team/base'" in refused(engine, "pull", image(node))
+        engine.docker("tag", "base:1", image(node, "team/other:1"))
+        assert "has no grant to push" in refused(engine, "push", image(node, "team/other:1"))
+
+
+def test_nodes(engine, docker_fleet, node):
+    docker_fleet.control("node", "set", "eu-west", "--allow", "pull:team/**")
+    engine.docker("tag", "base:1", image(node, "team/new:1"))
+    wait_for("the node to know", lambda: "may not push" in refused(engine, "push", image(node, "team/new:1")))
+    documented(refused(engine, "push", image(node, "team/new:1")), "may not push")
+    docker_fleet.control("node", "set", "eu-west", "--allow", "pull,push:other/**")
+    wait_for("the node to know", lambda: "may not pull" in refused(engine, "pull", image(node)))
+    documented(refused(engine, "pull", image(node)), "this node may not pull in")
+    docker_fleet.control("node", "set", "eu-west", "--allow", "pull,push:**")
+    wait_for("the node to serve it again",
+             lambda: engine.docker("pull", image(node), check=False).returncode == 0)
+    node.set_registry(read_only=True)
+    documented(refused(engine, "push", image(node, "team/new:1")), "unsupported")
+    node.set_registry()
+
+
+def test_guesses(engine, docker_fleet):
+    other = docker_fleet.nodes["us-east"]
+    said = []
+    for i in range(40):
+        said.append(engine.login(other.at(HOST_NAME), "demo", f"guess-{i}", check=False).stderr)
+        if re.search("toomanyrequests|Too Many", said[-1]):
+            break
+    else:
+        raise AssertionError(said[-1])
+    documented("429" if "429" in said[-1] else "", "429")
