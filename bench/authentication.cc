@@ -1,6 +1,6 @@
 // What the gate costs a request whose credentials were verified before: certificate, password,
-// user, grant. In a small fleet and in one of 10,000 users, 10,000 grants and 1,000 revoked
-// certificates.
+// user, grant, what the node may. In a small fleet and in one of 10,000 users, 10,000 grants and
+// 1,000 revoked certificates.
 
 #include <benchmark/benchmark.h>
 
@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "registry/http/access.h"
 #include "registry/security/base64.h"
@@ -46,6 +48,13 @@ struct Fleet {
     return *ParseGrant("pull:team" + std::to_string(number) + "/**");
   }
 
+  // To as many patterns as there may be; the last of them is asked for.
+  void LimitNode() {
+    std::vector<Grant> grants;
+    for (int i = kGrantsOfOne - 1; i >= 0; --i) grants.push_back(GrantOf(i));
+    directory.SetNode(NodePermissions("this node", std::move(grants)));
+  }
+
   net::io_context context;
   AccessDirectory directory;
   SystemClock clock;
@@ -69,7 +78,7 @@ net::awaitable<void> Pass(Fleet& fleet, const http::RequestHead& head, const htt
   passed = http::Authorize(sender->rights, route, head.method).has_value();
 }
 
-void Gate(benchmark::State& state, const std::string& user, int grant) {
+void Gate(benchmark::State& state, const std::string& user, int grant, bool limited = false) {
   Fleet fleet(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   http::RequestHead head;
   head.method = http::Method::kGet;
@@ -86,6 +95,7 @@ void Gate(benchmark::State& state, const std::string& user, int grant) {
     fleet.context.run();
     if (!passed) std::abort();
   };
+  if (limited) fleet.LimitNode();
   pass();  // verified
   for (auto _ : state) pass();
 }
@@ -93,6 +103,7 @@ void Gate(benchmark::State& state, const std::string& user, int grant) {
 void OwnGrant(benchmark::State& state) { Gate(state, "user4", 4); }
 void GroupsGrant(benchmark::State& state) { Gate(state, "user6", 6); }
 void LastOf100Grants(benchmark::State& state) { Gate(state, "wide", kGrantsOfOne - 1); }
+void AtALimitedNode(benchmark::State& state) { Gate(state, "user0", 0, true); }
 
 void Sizes(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"users", "revoked"})->Args({10, 0})->Args({10'000, 1'000});
@@ -101,6 +112,7 @@ void Sizes(benchmark::internal::Benchmark* bench) {
 BENCHMARK(OwnGrant)->Apply(Sizes);
 BENCHMARK(GroupsGrant)->Apply(Sizes);
 BENCHMARK(LastOf100Grants)->Apply(Sizes);
+BENCHMARK(AtALimitedNode)->Apply(Sizes);
 
 }  // namespace
 }  // namespace outport

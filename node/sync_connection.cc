@@ -21,14 +21,6 @@ Error Diverged() {
                "the replica's history is not the store's: the hashes differ at the same sequence"};
 }
 
-std::string Shown(const google::protobuf::RepeatedPtrField<v1::Grant>& permissions) {
-  std::string text;
-  for (const Grant& grant : rpc::ToGrants(permissions)) {
-    text += (text.empty() ? "" : " ") + ToString(grant);
-  }
-  return text;
-}
-
 }  // namespace
 
 SyncMetrics::SyncMetrics(Metrics& metrics)
@@ -118,7 +110,7 @@ net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welco
                   {{"head", welcome.head().sequence()},
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()},
-                   {"permissions", Shown(welcome.permissions())}});
+                   {"permissions", ToString(rpc::ToGrants(welcome.permissions()))}});
   // What an earlier stream left unfinished is no part of what comes on this one.
   auto set = [&replica = parts_.replica, welcome] {
     replica.AbandonSnapshot();

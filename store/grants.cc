@@ -18,14 +18,6 @@ auto FindGrant(Records& records, const Grant& grant) {
       records, [&](const v1::Grant& record) { return rpc::ToGrant(record) == grant; });
 }
 
-std::string Shown(const Records& records) {
-  std::string text;
-  for (const v1::Grant& record : records) {
-    text += (text.empty() ? "" : " ") + ToString(rpc::ToGrant(record));
-  }
-  return text.empty() ? "none" : text;
-}
-
 }  // namespace
 
 Grants::Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Clock& clock, Log log)
@@ -90,7 +82,7 @@ Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, cons
     const auto found = FindGrant(records, grant);
     if (found == records.end()) {
       return Error{ErrorCode::kNotFound, ToString(subject) + " has no grant " + ToString(grant) +
-                                             "; it has: " + Shown(records)};
+                                             "; it has: " + ToString(rpc::ToGrants(records))};
     }
     records.erase(found);
     return {};

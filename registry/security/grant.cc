@@ -97,6 +97,12 @@ std::string ToString(const Grant& grant) {
   return text + ":" + grant.pattern;
 }
 
+std::string ToString(const std::vector<Grant>& grants) {
+  std::string text;
+  for (const Grant& grant : grants) text += (text.empty() ? "" : " ") + ToString(grant);
+  return text.empty() ? "none" : text;
+}
+
 // One star can always take back what an earlier one took: only the last needs to be tried again.
 bool MatchesName(std::string_view glob, std::string_view name) {
   size_t at = 0;

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "registry/base/result.h"
 #include "registry/security/identity.h"
@@ -21,6 +22,7 @@ struct Grant {
 // "pull,push" (all repositories) or "pull,push:team/**". kInvalidArgument names what is wrong.
 Result<Grant> ParseGrant(std::string_view text);
 std::string ToString(const Grant& grant);
+std::string ToString(const std::vector<Grant>& grants);  // "pull:a pull,push:b", or "none"
 // '*' stands for any run of characters: "ci-*".
 bool MatchesName(std::string_view glob, std::string_view name);
 

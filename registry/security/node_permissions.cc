@@ -7,12 +7,6 @@
 namespace outport {
 namespace {
 
-std::string Shown(const std::vector<Grant>& grants) {
-  std::string text;
-  for (const Grant& grant : grants) text += (text.empty() ? "" : " ") + ToString(grant);
-  return text;
-}
-
 // What a client asks for as an action of nodes.
 Action OfNodes(Action action) { return action == Action::kDelete ? Action::kPush : action; }
 
@@ -49,7 +43,7 @@ Result<void> NodePermissions::Require(Action action, const RepositoryName& repos
   }
   return Error{ErrorCode::kDenied, who_ + " may not " + std::string(ToString(OfNodes(action))) +
                                        " in '" + repository.ToString() +
-                                       "', whoever asks: it has " + Shown(grants_) +
+                                       "', whoever asks: it has " + ToString(grants_) +
                                        "; use the store or another node, or let an administrator "
                                        "change that ('outportctl node set NODE --allow ...')"};
 }
