@@ -20,7 +20,7 @@ using std::chrono::steady_clock;
 using Stub = v1::Authorities::Stub;
 
 constexpr unsigned kSecretMode = 0600;
-constexpr milliseconds kPoll{200};
+constexpr milliseconds kPoll{500};
 
 struct Rotate {
   std::string kind;
@@ -61,6 +61,9 @@ std::vector<std::string> Missing(const v1::Rotation& rotation) {
 // What the phase is for people, and what comes next.
 std::string ToText(const v1::Rotation& rotation) {
   if (rotation.kind().empty()) return "no authority is being replaced";
+  if (rotation.phase() == "retire") {
+    return "the last step was begun and not finished: 'outportctl ca rotate continue' does so";
+  }
   const bool trusting = rotation.phase() == "trust";
   std::string text = trusting
                          ? "phase 1 of 2: the next " + rotation.kind() +
@@ -99,6 +102,30 @@ Result<void> Await(const Invocation& invocation, StoreClient& client, v1::Rotati
   return Error{ErrorCode::kDeadlineExceeded,
                "the phase has begun, but these nodes have not done their part yet: " +
                    Join(missing) + "; 'outportctl ca rotate status' tells when they have"};
+}
+
+// Which phase is left by the step that is asked for next: it is taken once, however often it is
+// sent.
+Result<std::string> PhaseNow(StoreClient& client) {
+  v1::Rotation rotation;
+  TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
+                       "asking how far the rotation is"));
+  return rotation.phase();
+}
+
+// What is over is in force at connected nodes when they have applied the store's last change.
+Result<void> AwaitEnd(const Invocation& invocation, StoreClient& client,
+                      const v1::Rotation& rotation, milliseconds patience,
+                      const std::string& text) {
+  TRY(const Confirmation nodes, AwaitNodes(client, rotation.sequence(), {}, patience));
+  invocation.Print(ToJson(rotation), nodes.confirmed.empty()
+                                         ? text
+                                         : text + "; confirmed by " + Join(nodes.confirmed));
+  if (nodes.behind.empty()) return {};
+  return Error{ErrorCode::kDeadlineExceeded,
+               "it is in force at the store, but these nodes have not confirmed yet: " +
+                   Join(nodes.behind) + "; ask again with 'outportctl wait --sequence " +
+                   std::to_string(rotation.sequence()) + "'"};
 }
 
 // The next issuing CA, signed here: the root's key does not leave this machine.
@@ -171,12 +198,12 @@ Result<void> Continue(const Invocation& invocation, const Rotate& options) {
   TRY(StoreClient client, invocation.Connect());
   v1::AdvanceRotationRequest request;
   request.set_force(options.force);
+  TRY(*request.mutable_from_phase(), PhaseNow(client));
   v1::Rotation rotation;
   TRY_VOID(client.Call(&Stub::AdvanceRotation, request, rotation, "going on with the rotation"));
   if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), patience);
-  invocation.Print(ToJson(rotation),
-                   "the rotation is done: what the older authority issued is refused");
-  return {};
+  return AwaitEnd(invocation, client, rotation, patience,
+                  "the rotation is done: what the older authority issued is refused");
 }
 
 Result<void> Undo(const Invocation& invocation, const Rotate& options) {
@@ -184,12 +211,12 @@ Result<void> Undo(const Invocation& invocation, const Rotate& options) {
   TRY(StoreClient client, invocation.Connect());
   v1::UndoRotationRequest request;
   request.set_force(options.force);
+  TRY(*request.mutable_from_phase(), PhaseNow(client));
   v1::Rotation rotation;
   TRY_VOID(client.Call(&Stub::UndoRotation, request, rotation, "undoing the rotation"));
   if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), patience);
-  invocation.Print(ToJson(rotation),
-                   "the rotation is undone: the older authority stays, the next one is gone");
-  return {};
+  return AwaitEnd(invocation, client, rotation, patience,
+                  "the rotation is undone: the older authority stays, the next one is gone");
 }
 
 void AddWait(CLI::App* command, const std::shared_ptr<Rotate>& options) {

@@ -16,6 +16,7 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
                      " is no node's; join a fleet first: 'outport-node join --data " +
                      data.native() + "' with a token of 'outportctl node invite'"};
   }
+  TRY_VOID(CheckPrivateFolder(pki));
   Credentials credentials;
   TRY(credentials.identity.certificate_chain, ReadWholeFile(pki / "identity.crt"));
   TRY(credentials.identity.private_key, ReadSecretFile(pki / "identity.key"));

@@ -11,10 +11,12 @@
 #include "node/mirror.h"
 #include "node/renewal.h"
 #include "node/sync_client.h"
+#include "registry/base/bytes.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_front.h"
+#include "registry/oci/digest.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
 
@@ -181,10 +183,10 @@ Result<void> NodeDaemon::Start() {
 
 void NodeDaemon::Run() {
   io.Start();
+  if (const auto trust = replica->Trust()) renewal.Take(*trust);
   sync.Start();
   front.Start();
   operations.Start();
-  if (const auto trust = replica->Trust()) renewal.Take(*trust);
   renewing.Spawn([this] { return renewal.FollowUntilCancelled(); });
 }
 
@@ -213,6 +215,8 @@ Result<void> NodeDaemon::Stop() {
 // What the store is told of: all but what it sees itself.
 void NodeDaemon::Tell(v1::NodeMessage::Ping& ping) const {
   renewal.Tell(ping);
+  const std::string trusted = front.certificate().fleet();
+  ping.set_authorities(Digest::Of(DigestAlgorithm::kSha256, AsBytes(trusted)).ToString());
   Readiness readiness;
   front.Tell(readiness);
   if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));

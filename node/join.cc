@@ -146,7 +146,8 @@ Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::millise
   return Error{ErrorCode::kDenied,
                "the server at " + token.store_address +
                    " is not of the fleet that this token is for (no certificate of its chain has "
-                   "the root's fingerprint), or somebody stands between; nothing was sent to it: "
+                   "the root's fingerprint); or its root was replaced since, or somebody stands "
+                   "between. Nothing was sent to it: "
                    "check the address, and ask for a new token"};
 }
 

@@ -64,39 +64,39 @@ Result<Renewal::Certificate> Renewal::Read(const std::filesystem::path& certific
 }
 
 void Renewal::Take(const v1::TrustRow& trust) {
-  const std::filesystem::path file = parts_.pki / "authorities.crt";
-  const auto present = ReadWholeFile(file);
-  if (!present.has_value() || *present != trust.authorities()) {
-    const Result<void> written = ReplaceFile(file, trust.authorities(), kPublicMode);
-    if (!written.has_value()) {
-      parts_.log.Error("whom the fleet trusts now was not written",
-                       {{"cause", written.error().message}});
-    } else {
-      parts_.log.Info("the fleet trusts other authorities now", {{"file", file.native()}});
-    }
-  }
   {
     MutexLock lock(mutex_);
-    chain_ = trust.chain();
+    trust_ = trust;
   }
   taken_.Notify();
 }
 
+Result<void> Renewal::WriteTrust() const {
+  std::optional<v1::TrustRow> trust;
+  {
+    MutexLock lock(mutex_);
+    trust = trust_;
+  }
+  const std::filesystem::path file = parts_.pki / "authorities.crt";
+  const auto present = ReadWholeFile(file);
+  if (!trust.has_value() || (present.has_value() && *present == trust->authorities())) return {};
+  TRY_VOID(ReplaceFile(file, trust->authorities(), kPublicMode));
+  parts_.log.Info("the fleet trusts other authorities now", {{"file", file.native()}});
+  return {};
+}
+
 void Renewal::Learn(const Certificate& identity, const Certificate& server) {
-  const auto hash = [](const std::string& pem) {
-    return Digest::Of(DigestAlgorithm::kSha256, AsBytes(pem)).ToString();
-  };
-  const auto authorities = ReadWholeFile(parts_.pki / "authorities.crt");
   MutexLock lock(mutex_);
   identity_ = identity.life;
-  told_.Clear();
-  if (authorities.has_value()) told_.set_authorities(hash(*authorities));
-  for (const Certificate* shown : {&identity, &server}) told_.add_chains(hash(shown->chain));
+  chains_.clear();
+  for (const Certificate* shown : {&identity, &server}) {
+    chains_.push_back(Digest::Of(DigestAlgorithm::kSha256, AsBytes(shown->chain)).ToString());
+  }
 }
 
 void Renewal::Tell(v1::NodeMessage::Ping& ping) const {
   MutexLock lock(mutex_);
-  ping.MergeFrom(told_);
+  ping.mutable_chains()->Assign(chains_.begin(), chains_.end());
 }
 
 Renewal::Time Renewal::DueOf(const Life& life) const {
@@ -130,14 +130,17 @@ Result<void> Renewal::Renew(bool server_too) {
   return {};
 }
 
-// Sooner than the end asks for where others wait for it: authorities are being replaced.
+// Sooner than the end asks for where others wait for it: authorities are being replaced. Ever later
+// where what comes is not what was wanted.
 milliseconds Renewal::RetryAfter(const Life& life) const {
+  const auto usual = life.whole() / kTriesInALife;
   MutexLock lock(mutex_);
-  return Bounded(chain_.empty() ? life.whole() / kTriesInALife
-                                : std::min<seconds>(life.whole() / kTriesInALife, kReplacedRetry));
+  if (!trust_.has_value()) return Bounded(usual);
+  return Bounded(std::min<seconds>(usual, kReplacedRetry * (1 << std::min(in_vain_, 10))));
 }
 
 milliseconds Renewal::Look() {
+  const Result<void> written = WriteTrust();
   const Result<Certificate> identity = Read(parts_.pki / "identity.crt");
   const Result<Certificate> server = Read(parts_.pki / "server.crt");
   if (!identity.has_value() || !server.has_value()) {
@@ -150,7 +153,14 @@ milliseconds Renewal::Look() {
   std::string chain;
   {
     MutexLock lock(mutex_);
-    chain = chain_;
+    unwritten_ = written.has_value() ? std::string() : written.error().message;
+    if (trust_.has_value()) chain = trust_->chain();
+  }
+  const milliseconds retry = RetryAfter(identity->life);
+  if (!written.has_value()) {
+    parts_.log.Error("whom the fleet trusts now was not written",
+                     {{"cause", written.error().message}});
+    return retry;
   }
   const Time now = parts_.clock.Wall();
   const auto replaced = [&chain](const Certificate& one) {
@@ -159,13 +169,15 @@ milliseconds Renewal::Look() {
   const bool other = replaced(*identity) || replaced(*server);
   const bool server_due = DueOf(server->life) <= now || replaced(*server);
   if (DueOf(identity->life) > now && !other && !server_due) {
+    in_vain_ = 0;
     return Bounded(std::min(DueOf(identity->life), DueOf(server->life)) - now);
   }
-  const milliseconds retry = RetryAfter(identity->life);
-  if (!other && renewed_at_.has_value() && steady_clock::now() < *renewed_at_ + retry) {
-    Failed("what the store issued just now is old already by this machine's clock, " +
-               FormatTime(now) + ": set the clock",
+  if (renewed_at_.has_value() && steady_clock::now() < *renewed_at_ + retry) {
+    Failed(other ? "what the store issued just now chains to another authority than it said"
+                 : "what the store issued just now is old already by this machine's clock, " +
+                       FormatTime(now) + ": set the clock",
            identity->life);
+    ++in_vain_;
     return retry;
   }
   const Result<void> done = Renew(server_due);
@@ -199,9 +211,11 @@ net::awaitable<void> Renewal::FollowUntilCancelled() {
     const uint64_t seen = taken_.Version();
     auto look = [this]() -> Result<milliseconds> { return Look(); };
     const Result<milliseconds> pause = co_await Blocking(parts_.pool, std::move(look));
-    const auto state = co_await net::this_coro::cancellation_state;
+    auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
     co_await taken_.WaitPast(seen, steady_clock::now() + pause.value_or(kLeastPause));
+    state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) co_return;
   }
 }
 
@@ -215,6 +229,10 @@ std::optional<std::string> Renewal::WhyUseless() const {
 
 std::optional<std::string> Renewal::Warning() const {
   MutexLock lock(mutex_);
+  if (!unwritten_.empty()) {
+    return "whom the fleet trusts now could not be written, so this node trusts others: " +
+           unwritten_;
+  }
   if (failure_.empty() || !identity_.has_value()) return std::nullopt;
   return "this node's certificate expires at " + FormatTime(identity_->end) +
          " and could not be renewed: " + failure_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "node/store_channel.h"
 #include "outport/v1/replication.pb.h"
@@ -41,10 +42,10 @@ class Renewal {
   };
   explicit Renewal(Parts parts);
 
-  // What the store says of the fleet's authorities. What cannot be written is logged, and told by
-  // Tell(). Blocks; one call at a time, beside Look().
+  // What the store says of the fleet's authorities: Look() brings the files there, at once and
+  // until it works. Does not block.
   void Take(const v1::TrustRow& trust);
-  // Adds to a ping whom this node trusts, and what its certificates chain to.
+  // Adds to a ping what this node's certificates chain to.
   void Tell(v1::NodeMessage::Ping& ping) const;
 
   // Renews what is due; returns how long until the next look. Blocks; one call at a time.
@@ -70,24 +71,28 @@ class Renewal {
     std::string chain;  // what stands behind it
   };
   Result<Certificate> Read(const std::filesystem::path& certificate) const;
-  // What Tell() tells, as it stands in the files.
   void Learn(const Certificate& identity, const Certificate& server);
   std::chrono::milliseconds RetryAfter(const Life& life) const;
+  // Writes whom the fleet trusts, if that is not in the file.
+  Result<void> WriteTrust() const;
   void Failed(const std::string& why, const Life& identity);
   Time DueOf(const Life& life) const;
   Result<void> Renew(bool server_too);
 
   const Parts parts_;
-  const double jitter_;                                              // a share of life, drawn once
-  std::optional<std::chrono::steady_clock::time_point> renewed_at_;  // of Look()
+  const double jitter_;  // a share of life, drawn once
+  // Of Look().
+  std::optional<std::chrono::steady_clock::time_point> renewed_at_;
+  int in_vain_ = 0;  // renewals, one after the other, that did not bring what was wanted
   prometheus::Gauge& expiry_;
   prometheus::Counter& renewed_;
   prometheus::Counter& failed_;
   mutable Mutex mutex_;
   std::optional<Life> identity_ OUTPORT_GUARDED_BY(mutex_);
   std::string failure_ OUTPORT_GUARDED_BY(mutex_);  // of the last attempt; empty: none
-  std::string chain_ OUTPORT_GUARDED_BY(mutex_);    // of what is issued now; empty: not told yet
-  v1::NodeMessage::Ping told_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<v1::TrustRow> trust_ OUTPORT_GUARDED_BY(mutex_);  // as the store said last
+  std::string unwritten_ OUTPORT_GUARDED_BY(mutex_);  // why whom it trusts is not in the file
+  std::vector<std::string> chains_ OUTPORT_GUARDED_BY(mutex_);  // hashes, as Tell() tells
   Notifier taken_;
 };
 

@@ -256,13 +256,21 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     row.mutable_scope()->Assign(scope.begin(), scope.end());
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
+  if (shadow_->access_done && !access_was_done && !part.last()) {
+    // From here to the last part the users are of one scope and the rows of another: whatever the
+    // store's is when this snapshot is not finished, it is not this one.
+    if (row.scope().empty()) row.add_scope(std::string(kEverything));
+    if (!row.scope().rbegin()->empty()) row.add_scope("");
+    TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
+  }
   if (shadow_->access_done && !access_was_done) {
     AccessDirectory::Contents contents;
     for (const v1::Change& change : shadow_->access) rpc::Apply(change, contents);
     directory_.ReplaceAll(std::move(contents));
     shadow_->access.clear();
   }
-  TRY_VOID(CommitOrFollow(*transaction, part.last() ? std::optional(row) : std::nullopt));
+  const bool row_changed = part.last() || (shadow_->access_done && !access_was_done);
+  TRY_VOID(CommitOrFollow(*transaction, row_changed ? std::optional(row) : std::nullopt));
   if (part.last()) {
     Permit(row);
     shadow_.reset();

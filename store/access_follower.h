@@ -23,7 +23,7 @@ class AccessFollower {
   // committed last. If that cannot be known, the row counts as gone.
   Result<void> Follow(const std::string& key);
 
-  const AccessDirectory& directory() const { return directory_; }
+  AccessDirectory& directory() const { return directory_; }
 
  private:
   MetaStore& meta_;

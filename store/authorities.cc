@@ -11,7 +11,7 @@ v1::TrustRow AuthorityStanding::ToRow() const {
 }
 
 AuthorityStanding StandingOf(pki::Authority authority) {
-  authority.root.private_key.clear();
+  Wipe(authority.root.private_key);
   AuthorityStanding standing{
       .signer = std::move(authority), .chain = {}, .roots = {}, .trusted = {}};
   standing.chain = standing.signer.issuing.certificate;

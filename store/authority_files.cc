@@ -52,6 +52,7 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
 }
 
 Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& domain) {
+  TRY_VOID(CheckPrivateFolder(folder));
   pki::Authority authority{.domain = domain, .root = {}, .issuing = {}};
   TRY(authority.root.certificate, ReadPart(folder / "root.crt"));
   TRY(authority.issuing.certificate, ReadPart(folder / "issuing.crt"));

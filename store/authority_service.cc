@@ -29,7 +29,7 @@ grpc::ServerUnaryReactor* AuthorityService::AdvanceRotation(
     grpc::CallbackServerContext* context, const v1::AdvanceRotationRequest* request,
     v1::Rotation* response) {
   auto serve = [this, request](const Administrator& by) {
-    return parts_.rotation.Advance(request->force(), by);
+    return parts_.rotation.Advance(*request, by);
   };
   return ServeAdministrator(Gate(), context, response, serve);
 }
@@ -38,7 +38,7 @@ grpc::ServerUnaryReactor* AuthorityService::UndoRotation(grpc::CallbackServerCon
                                                          const v1::UndoRotationRequest* request,
                                                          v1::Rotation* response) {
   auto serve = [this, request](const Administrator& by) {
-    return parts_.rotation.Undo(request->force(), by);
+    return parts_.rotation.Undo(*request, by);
   };
   return ServeAdministrator(Gate(), context, response, serve);
 }

@@ -10,6 +10,7 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kLeastSerialDigits = 8;
+constexpr size_t kForgottenAtOnce = 1000;
 
 }  // namespace
 
@@ -158,6 +159,38 @@ Result<v1::CertificateInfo> Certificates::Describe(v1::CertificateRow row) const
 Result<v1::CertificateInfo> Certificates::Find(const std::string& serial) const {
   TRY(v1::CertificateRow row, FindBySerial(serial));
   return Describe(std::move(row));
+}
+
+Result<size_t> Certificates::ForgetExpired() {
+  const int64_t before_ms = ToUnixMillis(clock_.Wall() - kRememberedDays);
+  ScanRange next{.prefix = std::string(keys::kCertificates), .limit = kForgottenAtOnce};
+  size_t forgotten = 0;
+  for (bool more = true; more;) {
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(next));
+    more = rows.size() == next.limit;
+    size_t count = 0;
+    auto forget = [&](MetaTransaction& transaction) -> Result<void> {
+      count = 0;
+      for (const KeyValue& pair : rows) {
+        TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
+        if (row.not_after_ms() >= before_ms) continue;
+        TRY(const bool revoked,
+            HasRow(transaction, keys::Revocation(row.issuer_key_id(), row.serial())));
+        if (revoked) continue;
+        TRY_VOID(transaction.Delete(pair.key));
+        ++count;
+      }
+      return {};
+    };
+    if (!rows.empty()) {
+      TRY_VOID(Transact(meta_, forget));
+      next.after = rows.back().key;
+    }
+    forgotten += count;
+  }
+  if (forgotten > 0)
+    log_.Info("certificates that ended long ago forgotten", {{"count", forgotten}});
+  return forgotten;
 }
 
 Result<Certificates::Page> Certificates::List(const std::string& after, size_t limit) const {

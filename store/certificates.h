@@ -20,6 +20,7 @@ namespace outport::store {
 
 inline constexpr uint32_t kDefaultCertificateDays = 365;
 inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
+inline constexpr std::chrono::days kRememberedDays{90};  // after its end, in `cert list`
 
 // The row of a certificate that was issued.
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
@@ -57,6 +58,10 @@ class Certificates {
 
   // The certificate whose serial number begins so, and its revocation. Fails as Revoke() does.
   Result<v1::CertificateInfo> Find(const std::string& serial) const;
+
+  // Removes the rows of certificates that ended kRememberedDays ago, unless they were revoked:
+  // renewals make new ones all the time. Returns how many there were.
+  Result<size_t> ForgetExpired();
 
   struct Page {
     std::vector<v1::CertificateInfo> certificates;

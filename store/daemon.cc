@@ -36,6 +36,7 @@ constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::days kRenewalNotice{30};
 constexpr std::chrono::minutes kCertificatePeriod{10};
+constexpr std::chrono::hours kForgetPeriod{24};
 
 v1::FreshnessPolicy PolicyOf(const Config& config) {
   const Config::Freshness& freshness = config.freshness;
@@ -87,7 +88,12 @@ Result<AuthorityFiles> OpenAuthority(const Config& config, const std::string& do
     TRY_VOID(PromoteNext(files, pki));
   }
   TRY(pki::Authority authority, LoadAuthority(pki, domain));
-  TRY_VOID(ReplaceLostServerKey(pki, StandingOf(std::move(authority))));
+  const AuthorityStanding standing = StandingOf(std::move(authority));
+  TRY_VOID(ReplaceLostServerKey(pki, standing));
+  std::error_code ignored;
+  if (!std::filesystem::exists(pki / kTrustedFile, ignored)) {
+    TRY_VOID(WriteFleetFiles(pki, standing, SystemClock().Wall()));
+  }
   return LoadAuthorityFiles(pki, domain);
 }
 
@@ -142,6 +148,7 @@ struct StoreDaemon final : Daemon {
   Readiness Ready() const;
   std::vector<std::string> Warnings() const;
   void KeepCertificate();
+  void ForgetExpired();
   Result<void> LearnCertificatesEnd();
   FleetServer::Parts FleetParts(std::string version);
 
@@ -285,6 +292,12 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] {
     return RepeatBlockingUntilCancelled(kCertificatePeriod, disk, [this] { KeepCertificate(); });
   });
+  tasks.Spawn([this] {
+    // Not at once: a clock that is wrong when a machine starts is soon set right.
+    return RepeatBlockingUntilCancelled(kForgetPeriod, disk, [this, first = true]() mutable {
+      if (!std::exchange(first, false)) ForgetExpired();
+    });
+  });
   if (!config.access.htpasswd_file.empty()) {
     tasks.Spawn([this] { return htpasswd_users.FollowUntilCancelled(); });
   }
@@ -309,6 +322,12 @@ Result<void> StoreDaemon::Stop() {
   io.Stop();
   log.Info("stopped");
   return {};
+}
+
+void StoreDaemon::ForgetExpired() {
+  const Result<size_t> forgotten = accounts.certificates.ForgetExpired();
+  if (forgotten.has_value()) return;
+  log.Warning("certificates that ended were not forgotten", {{"cause", forgotten.error().message}});
 }
 
 void StoreDaemon::KeepCertificate() {

@@ -14,6 +14,11 @@ constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2}
                                         .all = {.burst = 50, .per_second = 5},
                                         .addresses = 1024};
 
+// Strangers cannot use this one up.
+constexpr RateLimit::Options kRenewalLimits = {.each = {.burst = 10, .per_second = 0.2},
+                                               .all = {.burst = 1000, .per_second = 100},
+                                               .addresses = 10'000};
+
 Error TooMany() {
   return Error{ErrorCode::kTooManyRequests,
                "too many attempts to get certificates; wait a minute and try again"};
@@ -27,6 +32,7 @@ EnrollmentService::EnrollmentService(const Parts& parts)
       pool_(parts.pool),
       domain_(parts.domain),
       limit_(parts.clock, kLimits),
+      renewals_(parts.clock, kRenewalLimits),
       admitted_(parts.metrics.Counter("outport_enrollments_total",
                                       "Attempts of nodes to join the fleet.",
                                       {{"result", "considered"}})),
@@ -62,7 +68,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* 
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
   // Each leaves rows behind: a node that asks all the time is not let.
-  if (!limit_.Admit("node " + caller->name)) return rpc::Refuse(context, TooMany());
+  if (!renewals_.Admit(caller->name)) return rpc::Refuse(context, TooMany());
   auto serve = [this, request, node = caller->name, from] {
     return accounts_.members.Renew(node, *request, from);
   };

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <memory>
-#include <vector>
+#include <optional>
+#include <set>
+#include <string>
 
 #include "outport/v1/replication.pb.h"
 #include "registry/storage/meta_store.h"
@@ -21,16 +22,27 @@ class LogReader {
 
   // Up to where it has read.
   uint64_t sequence() const { return at_.sequence; }
-  // The next batch, small; before it, in batches that end where they begin, what else follows from
-  // its changes. Blocks. REQUIRES: the log has a record behind sequence().
-  Result<std::vector<v1::StoreMessage>> Next();
+  // The next message, a small one: a batch; before it, in batches that end where they begin, what
+  // else follows from its changes. Blocks. REQUIRES: the log has a record behind sequence().
+  Result<v1::StoreMessage> Next();
 
  private:
-  Result<void> AddMembers(const v1::Change& group, std::vector<v1::StoreMessage>& messages) const;
+  // What was read of the log, and what is told before it: the members of groups whose grants
+  // change.
+  struct Prepared {
+    v1::StoreMessage message;
+    LogPosition to;
+    std::set<std::string> groups;
+    std::string after;  // the last user that was looked at, of the first group
+  };
+  Result<Prepared> Read() const;
+  // Some members of the first group; it goes with its last ones.
+  Result<v1::StoreMessage> NextMembers(Prepared& prepared) const;
 
   const MetaStore& meta_;
   const NodeScope& scope_;
   LogPosition at_;
+  std::optional<Prepared> prepared_;
 };
 
 }  // namespace outport::store

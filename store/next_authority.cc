@@ -89,6 +89,12 @@ Result<void> Sign(FileSystem& files, const fs::path& pki, const pki::Authority& 
 
 Result<NextAuthority> NextAuthority::Load(const fs::path& pki, const std::string& domain) {
   const fs::path folder = pki / kNext;
+  if (!Exists(folder)) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 folder.native() +
+                     " is not there, and the metadata says that an authority is being replaced: "
+                     "restore both from one backup"};
+  }
   NextAuthority next;
   next.authority.domain = domain;
   TRY(next.authority.root.certificate, ReadWholeFile(folder / "root.crt"));

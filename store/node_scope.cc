@@ -9,7 +9,6 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kPage = 1000;
 constexpr std::string_view kGroup = "group:";
 
 // The repository whose row the change is about; empty: none's.
@@ -92,26 +91,13 @@ Result<std::optional<v1::Change>> NodeScope::Cut(v1::Change change, const MetaVi
       change.mutable_user_deleted()->set_name(name);
     }
   }
+  if (change.has_revoked()) {  // what shuts it out, and not whom
+    change.mutable_revoked()->clear_role();
+    change.mutable_revoked()->clear_name();
+    change.mutable_revoked()->clear_revoked_by();
+  }
   if (change.has_grants_set()) Strip(*change.mutable_grants_set()->mutable_grants());
   return change;
-}
-
-Result<std::vector<v1::Change>> MembersOf(std::string_view subject, const MetaView& meta) {
-  std::vector<v1::Change> members;
-  if (!subject.starts_with(kGroup)) return members;
-  const std::string_view group = subject.substr(kGroup.size());
-  ScanRange range{.prefix = std::string(keys::kUsers), .limit = kPage};
-  for (bool more = true; more;) {
-    TRY(const std::vector<KeyValue> rows, meta.Scan(range));
-    for (const KeyValue& pair : rows) {
-      TRY(auto row, ParseRow<v1::UserRow>(pair.key, pair.value));
-      range.after = pair.key;
-      if (std::ranges::find(row.groups(), group) == row.groups().end()) continue;
-      *members.emplace_back().mutable_user_set() = std::move(row);
-    }
-    more = rows.size() == range.limit;
-  }
-  return members;
 }
 
 }  // namespace outport::store

@@ -16,7 +16,7 @@ namespace outport::store {
 // others with grants that may reach one of these, of their grants only those, and every revocation.
 // Whether a user is told of depends on its groups, too: they are looked up in the rows as they are
 // now, which may be younger than a change that is sent; the last word on a user is therefore right,
-// if each change of a group is followed by one of every member (MembersOf). A value.
+// if each change of a group goes with one of every member (LogReader). A value.
 class NodeScope {
  public:
   explicit NodeScope(const NodePermissions& node);
@@ -41,8 +41,5 @@ class NodeScope {
   const std::vector<std::string> patterns_;
   const bool everything_;
 };
-
-// Every user of the group `subject` ("group:NAME"), as changes. Blocks.
-Result<std::vector<v1::Change>> MembersOf(std::string_view subject, const MetaView& meta);
 
 }  // namespace outport::store

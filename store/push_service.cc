@@ -53,7 +53,8 @@ Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
 }  // namespace
 
 struct PushService::Admitted {
-  std::string node;
+  CertificateIdentity node;
+  std::shared_ptr<const User> user;
   Rights rights;
   Caller caller;
   RepositoryName repository;
@@ -113,8 +114,30 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                 .address = sender.address(),
                 .node = node.name,
                 .request_id = request_id};
-  co_return Admitted{node.name, *std::move(rights), std::move(caller), *std::move(repository),
+  co_return Admitted{node,
+                     parts_.directory.Find(sender.user()),
+                     *std::move(rights),
+                     std::move(caller),
+                     *std::move(repository),
                      std::move(place)};
+}
+
+Result<void> PushService::RequireStays(const Admitted& admitted, Action action) const {
+  if (parts_.directory.IsRevoked(admitted.node)) {
+    return Error{ErrorCode::kUnavailable, "the store takes no writes from node '" +
+                                              admitted.node.name +
+                                              "' any more: its certificate was revoked"};
+  }
+  TRY(const auto member, parts_.members.Require(admitted.node.name));
+  const auto now = parts_.directory.Find(admitted.caller.user);
+  if (now == nullptr || admitted.user == nullptr ||
+      now->password_hash != admitted.user->password_hash) {
+    return Error{ErrorCode::kUnauthorized,
+                 "user '" + admitted.caller.user + "' was removed, or has another password now"};
+  }
+  TRY_VOID(CheckMayEnter(*now, admitted.caller.certificate, parts_.clock.Wall()));
+  return RequireGrant(parts_.directory.RightsOf(now, {}).Within(member), action,
+                      admitted.repository);
 }
 
 net::awaitable<Result<Rights>> PushService::RightsOf(const std::string& node,
@@ -134,7 +157,7 @@ template <class T>
 Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result<T> outcome) {
   (outcome.has_value() ? done_ : refused_).Increment();
   const Log log = parts_.log.With({{"request_id", admitted.caller.request_id},
-                                   {"node", admitted.node},
+                                   {"node", admitted.node.name},
                                    {"user", admitted.caller.user},
                                    {"certificate", admitted.caller.certificate},
                                    {"address", admitted.caller.address},
@@ -266,7 +289,8 @@ net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
                                                  session.repository(), action, uploads_));
   std::optional<uint64_t> length;
   if (header.has_length()) length = header.length();
-  RelayedBody body(stream, length, limit, bodies_);
+  RelayedBody body(stream, length, limit, bodies_,
+                   [this, &admitted, action] { return RequireStays(admitted, action); });
   const char* verb = header.digest().empty() ? "append upload" : "finish upload";
   auto stored = co_await Store(admitted, header, body);
   CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));

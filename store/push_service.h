@@ -83,6 +83,8 @@ class PushService final : public v1::Push::CallbackService {
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodePlaces& places);
+  // For a write that lasts: whether node and sender may still do it.
+  Result<void> RequireStays(const Admitted& admitted, Action action) const;
   // What the sender may do. Wrong passwords are counted by the node: its word for an address is
   // none, and it has refused them itself before.
   net::awaitable<Result<Rights>> RightsOf(const std::string& node, const v1::Sender& sender);

@@ -59,6 +59,7 @@ net::awaitable<Result<void>> RelayedBody::Grant() {
 }
 
 Result<void> RelayedBody::Take() {
+  TRY_VOID(allowed_());
   received_ += part_.data().size();
   ended_ = part_.has_end();
   if (part_.end().cut()) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 
 #include "outport/v1/push.grpc.pb.h"
 #include "registry/rpc/stream.h"
@@ -17,11 +18,18 @@ class RelayedBody final : public ByteSource {
  public:
   using Stream = rpc::ServerStream<v1::UploadPart, v1::UploadAnswer>;
 
+  // Whether node and user may go on: asked for each part, so it must not block.
+  using Allowed = std::function<Result<void>()>;
+
   // `length`: of the body, if the client announced it. `limit`: for the node's silence. `bodies`
   // counts those that come at once, and outlives them.
   RelayedBody(Stream& stream, std::optional<uint64_t> length, std::chrono::milliseconds limit,
-              std::atomic<size_t>& bodies)
-      : stream_(stream), length_(length), limit_(limit), bodies_(bodies) {
+              std::atomic<size_t>& bodies, Allowed allowed)
+      : stream_(stream),
+        length_(length),
+        limit_(limit),
+        bodies_(bodies),
+        allowed_(std::move(allowed)) {
     ++bodies_;
   }
   ~RelayedBody() override { --bodies_; }
@@ -42,6 +50,7 @@ class RelayedBody final : public ByteSource {
   const std::optional<uint64_t> length_;
   const std::chrono::milliseconds limit_;
   std::atomic<size_t>& bodies_;
+  const Allowed allowed_;
   v1::UploadPart part_;
   size_t consumed_ = 0;  // of the part's data
   uint64_t received_ = 0;

@@ -38,6 +38,13 @@ Result<CertificateIdentity> ReplicationService::RequireMember(
   return identity;
 }
 
+Result<void> ReplicationService::RequireStays(const CertificateIdentity& caller) const {
+  TRY_VOID(parts_.members.Require(caller.name));
+  if (!parts_.directory.IsRevoked(caller)) return {};
+  return Error{ErrorCode::kUnauthorized,
+               "the certificate of node '" + caller.name + "' was revoked meanwhile"};
+}
+
 Result<void> ReplicationService::RequirePull(const std::string& node,
                                              const std::string& repository) const {
   TRY(const auto permissions, parts_.members.Require(node));
@@ -49,10 +56,17 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::
     grpc::CallbackServerContext* context) {
   const auto caller = RequireMember(*context);
   if (!caller.has_value()) return rpc::RefuseStream<SyncStream>(context, caller.error());
-  auto serve = [this, node = caller->name](SyncStream& stream) -> net::awaitable<Result<void>> {
-    SyncSession::Parts parts{parts_.meta,  parts_.members, parts_.pool,
-                             parts_.nodes, parts_.clock,   parts_.log.With({{"node", node}}),
-                             parts_.epoch, parts_.policy};
+  auto serve = [this, caller = *caller](SyncStream& stream) -> net::awaitable<Result<void>> {
+    const std::string& node = caller.name;
+    SyncSession::Parts parts{.meta = parts_.meta,
+                             .members = parts_.members,
+                             .pool = parts_.pool,
+                             .nodes = parts_.nodes,
+                             .clock = parts_.clock,
+                             .log = parts_.log.With({{"node", node}}),
+                             .epoch = parts_.epoch,
+                             .policy = parts_.policy,
+                             .allowed = [this, &caller] { return RequireStays(caller); }};
     SyncSession session(std::move(parts), node, stream);
     co_return co_await session.Run();
   };
@@ -102,10 +116,7 @@ grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
     return rpc::RefuseStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
   }
   auto may_go_on = [this, caller = *caller, repository = request->repository()]() -> Result<void> {
-    if (parts_.directory.IsRevoked(caller)) {
-      return Error{ErrorCode::kUnauthorized, "the certificate of node '" + caller.name +
-                                                 "' was revoked while it read a blob"};
-    }
+    TRY_VOID(RequireStays(caller));
     return RequirePull(caller.name, repository);
   };
   return parts_.blobs.Start(context, request, caller->name, std::move(may_go_on));

@@ -55,6 +55,8 @@ class ReplicationService final : public v1::Replication::CallbackService {
  private:
   // The node that calls, by its certificate.
   Result<CertificateIdentity> RequireMember(const grpc::CallbackServerContext& context) const;
+  // For calls that last: whether who was let in may stay.
+  Result<void> RequireStays(const CertificateIdentity& caller) const;
   Result<void> RequirePull(const std::string& node, const std::string& repository) const;
 
   const Parts parts_;

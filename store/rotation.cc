@@ -1,7 +1,10 @@
 #include "store/rotation.h"
 
 #include <algorithm>
+#include <boost/json/object.hpp>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "registry/base/bytes.h"
 #include "registry/oci/digest.h"
@@ -29,6 +32,17 @@ Error UnderWay(const v1::RotationRow& row) {
                "the fleet's " + row.kind() +
                    " authority is being replaced already: 'outportctl ca rotate status' tells how "
                    "far that is"};
+}
+
+// A request that was sent again, or by two, takes one step and no more.
+Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::string& from) {
+  if (!row.has_value()) return NoRotation();
+  if (row->phase() == from) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "the rotation is in the phase '" + row->phase() + "' and not in '" +
+                   from.substr(0, 64) +
+                   "' any more: somebody, or an earlier try of yours, took that step; see "
+                   "'outportctl ca rotate status'"};
 }
 
 std::string Hash(const std::string& pem) {
@@ -69,6 +83,13 @@ Result<AuthorityStanding> Rotation::StandingAt(const Row& row) const {
 
 Result<void> Rotation::Show(const AuthorityStanding& standing) const {
   parts_.authorities.Set(standing);
+  TRY(const std::vector<std::string> trusted, pki::Split(standing.trusted));
+  std::set<std::string> issuers;
+  for (const std::string& authority : trusted) {
+    TRY(std::string key_id, IssuerKeyId(authority));
+    issuers.insert(std::move(key_id));
+  }
+  parts_.follower.directory().SetIssuers(std::move(issuers));
   return WriteFleetFiles(parts_.pki, standing, parts_.clock.Wall());
 }
 
@@ -81,8 +102,7 @@ Result<void> Rotation::Recover() {
   MutexLock lock(changing_);
   TRY(Row row, Read());
   if (row.has_value() && row->phase() == kRetirePhase) {
-    TRY_VOID(PromoteNext(parts_.files, parts_.pki));
-    TRY_VOID(Enter(row, std::nullopt, "", Actor::Store()));
+    TRY_VOID(Finish(*row, Actor::Store()));
     row.reset();
   }
   if (!row.has_value()) TRY_VOID(RemoveNext(parts_.files, parts_.pki));
@@ -95,8 +115,19 @@ Result<void> Rotation::Recover() {
   return Show(standing);
 }
 
+Result<void> Rotation::Finish(const v1::RotationRow& row, const Actor& by) {
+  TRY_VOID(PromoteNext(parts_.files, parts_.pki));
+  TRY(const pki::Authority current, Current());
+  TRY(const std::string issuer, IssuerKeyId(current.issuing.certificate));
+  if (issuer == row.new_issuer_key_id()) return Enter(row, std::nullopt, "", by);
+  return Error{ErrorCode::kFailedPrecondition,
+               parts_.pki.native() +
+                   " holds another authority than the metadata says was made the current one: "
+                   "restore both from one backup"};
+}
+
 Result<void> Rotation::Enter(const Row& before, const Row& row, const std::string& refused,
-                             const Actor& by) {
+                             const Actor& by, bool forced) {
   TRY(const AuthorityStanding standing, StandingAt(row));
   v1::Change trust;
   *trust.mutable_trust() = standing.ToRow();
@@ -118,7 +149,12 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
           EnterRevocation(transaction, all, ToUnixMillis(parts_.clock.Wall()), by.name));
       static_cast<void>(ignored);
     }
-    auditor.Add(transaction, "ca.rotate", "authority", RowJson(before), RowJson(row));
+    boost::json::value after = RowJson(row);
+    if (forced) {
+      if (after.is_null()) after = boost::json::object();
+      after.as_object()["forced"] = true;
+    }
+    auditor.Add(transaction, "ca.rotate", "authority", RowJson(before), after);
     return {};
   };
   TRY(const LogPosition position, Transact(parts_.meta, enter));
@@ -170,39 +206,47 @@ Result<v1::Rotation> Rotation::Start(const v1::StartRotationRequest& request, co
   return Describe(row);
 }
 
-Result<v1::Rotation> Rotation::Advance(bool force, const Administrator& by) {
+Result<v1::Rotation> Rotation::Advance(const v1::AdvanceRotationRequest& request,
+                                       const Administrator& by) {
   MutexLock lock(changing_);
   TRY(const Row row, Read());
-  if (!row.has_value()) return NoRotation();
+  TRY_VOID(CheckPhase(row, request.from_phase()));
   v1::RotationRow next = *row;
   if (row->phase() == kTrustPhase) {
-    TRY_VOID(CheckStep(*row, "", force, by));
+    TRY_VOID(CheckStep(*row, "", request.force(), by));
     next.set_phase(kCertificatesPhase);
-    TRY_VOID(Enter(row, next, "", by.actor));
+    TRY_VOID(Enter(row, next, "", by.actor, request.force()));
     return Describe(next);
   }
-  TRY_VOID(CheckStep(*row, RefusedByAdvance(*row), force, by));
-  next.set_phase(kRetirePhase);
-  TRY_VOID(Enter(row, next, RefusedByAdvance(*row), by.actor));
-  TRY_VOID(PromoteNext(parts_.files, parts_.pki));
-  TRY_VOID(Enter(next, std::nullopt, "", by.actor));
+  if (row->phase() == kCertificatesPhase) {
+    TRY_VOID(CheckStep(*row, RefusedByAdvance(*row), request.force(), by));
+    next.set_phase(kRetirePhase);
+    TRY_VOID(Enter(row, next, RefusedByAdvance(*row), by.actor, request.force()));
+  }
+  TRY_VOID(Finish(next, by.actor));
   return Describe(std::nullopt);
 }
 
-Result<v1::Rotation> Rotation::Undo(bool force, const Administrator& by) {
+Result<v1::Rotation> Rotation::Undo(const v1::UndoRotationRequest& request,
+                                    const Administrator& by) {
   MutexLock lock(changing_);
   TRY(const Row row, Read());
-  if (!row.has_value()) return NoRotation();
+  TRY_VOID(CheckPhase(row, request.from_phase()));
+  if (row->phase() == kRetirePhase) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the last step was begun, and is not undone any more: 'outportctl ca rotate "
+                 "continue' finishes it"};
+  }
   if (row->phase() == kCertificatesPhase) {
     v1::RotationRow previous = *row;
     previous.set_phase(kTrustPhase);
-    TRY_VOID(Enter(row, previous, "", by.actor));
+    TRY_VOID(Enter(row, previous, "", by.actor, request.force()));
     return Describe(previous);
   }
   TRY(const bool issued, HasIssued(RefusedByUndo(*row)));
   const std::string refused = issued ? RefusedByUndo(*row) : "";
-  if (issued) TRY_VOID(CheckStep(*row, refused, force, by));
-  TRY_VOID(Enter(row, std::nullopt, refused, by.actor));
+  if (issued) TRY_VOID(CheckStep(*row, refused, request.force(), by));
+  TRY_VOID(Enter(row, std::nullopt, refused, by.actor, request.force()));
   TRY_VOID(RemoveNext(parts_.files, parts_.pki));
   return Describe(std::nullopt);
 }
@@ -245,6 +289,8 @@ Result<void> Rotation::CheckStep(const v1::RotationRow& row, const std::string& 
 
 Result<v1::Rotation> Rotation::Describe(const Row& row) const {
   v1::Rotation rotation;
+  TRY(const LogPosition head, parts_.meta.Head());
+  rotation.set_sequence(head.sequence);
   if (!row.has_value()) return rotation;
   rotation.set_kind(row->kind());
   rotation.set_phase(row->phase());
@@ -268,25 +314,39 @@ Result<v1::Rotation> Rotation::Describe(const Row& row) const {
     more = rows.size() == range.limit;
   }
   const bool forward = row->phase() == kCertificatesPhase;
-  TRY_VOID(FillCertificates(forward ? RefusedByAdvance(*row) : RefusedByUndo(*row), rotation));
+  const std::string& goes = forward ? RefusedByAdvance(*row) : RefusedByUndo(*row);
+  const std::string& stays = forward ? RefusedByUndo(*row) : RefusedByAdvance(*row);
+  TRY_VOID(FillCertificates(goes, stays, rotation));
   return rotation;
 }
 
-Result<void> Rotation::FillCertificates(const std::string& issuer, v1::Rotation& rotation) const {
+Result<void> Rotation::FillCertificates(const std::string& issuer, const std::string& other,
+                                        v1::Rotation& rotation) const {
+  // "client/desktop": who has another certificate is not shut out.
+  std::set<std::string> served;
+  const auto holder = [](const v1::CertificateRow& row) { return row.role() + "/" + row.name(); };
+  const auto serve = [&](const v1::CertificateRow& row) { served.insert(holder(row)); };
+  TRY_VOID(ForEachValid(other, serve));
+  const auto fill = [&](const v1::CertificateRow& row) {
+    if (served.contains(holder(row))) return;
+    rotation.set_certificates_left(rotation.certificates_left() + 1);
+    if (rotation.certificates_size() < kShownCertificates) *rotation.add_certificates() = row;
+  };
+  return ForEachValid(issuer, fill);
+}
+
+Result<void> Rotation::ForEachValid(
+    const std::string& issuer, const std::function<void(const v1::CertificateRow&)>& see) const {
   const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
   ScanRange range{.prefix = keys::Certificate(issuer, ""), .limit = kPage};
   for (bool more = true; more;) {
     TRY(const std::vector<KeyValue> rows, parts_.meta.Scan(range));
     for (const KeyValue& pair : rows) {
       range.after = pair.key;
-      TRY(auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
+      TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
       if (row.role() == ToString(Role::kNode) || row.not_after_ms() <= now_ms) continue;
       TRY(const bool revoked, HasRow(parts_.meta, keys::Revocation(issuer, row.serial())));
-      if (revoked) continue;
-      rotation.set_certificates_left(rotation.certificates_left() + 1);
-      if (rotation.certificates_size() < kShownCertificates) {
-        *rotation.add_certificates() = std::move(row);
-      }
+      if (!revoked) see(row);
     }
     more = rows.size() == range.limit;
   }

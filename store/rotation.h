@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -50,8 +51,8 @@ class Rotation {
   Result<v1::PrepareRotationResponse> Prepare();
   // kInvalidArgument: certificates that do not belong together. Others as authority.proto says.
   Result<v1::Rotation> Start(const v1::StartRotationRequest& request, const Actor& by);
-  Result<v1::Rotation> Advance(bool force, const Administrator& by);
-  Result<v1::Rotation> Undo(bool force, const Administrator& by);
+  Result<v1::Rotation> Advance(const v1::AdvanceRotationRequest& request, const Administrator& by);
+  Result<v1::Rotation> Undo(const v1::UndoRotationRequest& request, const Administrator& by);
 
  private:
   using Row = std::optional<v1::RotationRow>;
@@ -59,12 +60,19 @@ class Rotation {
   Result<pki::Authority> Current() const;
   Result<AuthorityStanding> StandingAt(const Row& row) const;
   // Enters `row` (nullopt: the rotation is over), what it makes nodes trust, and that all which
-  // `refused` issued is refused; then brings everything there.
-  Result<void> Enter(const Row& before, const Row& row, const std::string& refused,
-                     const Actor& by);
+  // `refused` issued is refused; then brings everything there. `forced` is for the audit log.
+  Result<void> Enter(const Row& before, const Row& row, const std::string& refused, const Actor& by,
+                     bool forced = false);
+  // The last step, once it is entered.
+  Result<void> Finish(const v1::RotationRow& row, const Actor& by);
   Result<void> Show(const AuthorityStanding& standing) const;
   Result<v1::Rotation> Describe(const Row& row) const;
-  Result<void> FillCertificates(const std::string& issuer, v1::Rotation& rotation) const;
+  // Those of `issuer` whose holders have none of `other` yet.
+  Result<void> FillCertificates(const std::string& issuer, const std::string& other,
+                                v1::Rotation& rotation) const;
+  // Certificates of clients and administrators that are good still.
+  Result<void> ForEachValid(const std::string& issuer,
+                            const std::function<void(const v1::CertificateRow&)>& see) const;
   // Whether the step away from `row` may be taken, after which `refused` (empty: nobody) is
   // refused.
   Result<void> CheckStep(const v1::RotationRow& row, const std::string& refused, bool force,

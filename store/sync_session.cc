@@ -122,6 +122,7 @@ net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message)
       changed_.Notify();
       break;
     case v1::NodeMessage::kPing: {
+      CO_TRY_VOID(parts_.allowed());
       parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()), message.ping());
       CO_TRY(const LogPosition head, parts_.meta.Head());
       v1::StoreMessage answer;
@@ -145,7 +146,8 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
     co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
   }
   if (closed_) co_return Result<void>();
-  // Read when the stream is in the directory: whoever changes them now cuts it.
+  // Asked when the stream is in the directory: whoever changes it now cuts the stream.
+  CO_TRY_VOID(parts_.allowed());
   CO_TRY(const auto permissions, parts_.members.Require(node_));
   const NodeScope scope(*permissions);
   CO_TRY(const std::optional<LogPosition> applied, co_await FindApplied(scope));
@@ -170,6 +172,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   while (!closed_) {
     const uint64_t seen = parts_.meta.HeadChanged().Version();
     CO_TRY(const LogPosition now, parts_.meta.Head());
+    CO_TRY_VOID(parts_.allowed());
     if (now.sequence > reader.sequence()) {
       CO_TRY_VOID(co_await SendBatch(reader));
     } else {
@@ -205,6 +208,7 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
     if (steady_clock::now() > deadline) {
       co_return Error{ErrorCode::kDeadlineExceeded, "sending a snapshot: the node is too slow"};
     }
+    CO_TRY_VOID(parts_.allowed());
     v1::StoreMessage message;
     CO_TRY(*message.mutable_snapshot(), co_await Blocking(parts_.pool, read));
     last = message.snapshot().last();
@@ -215,8 +219,8 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
 
 net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader) {
   auto read = [&reader] { return reader.Next(); };
-  CO_TRY(std::vector<v1::StoreMessage> messages, co_await BlockingUnderWay(parts_.pool, read));
-  for (v1::StoreMessage& message : messages) co_await Push(std::move(message));
+  CO_TRY(v1::StoreMessage message, co_await BlockingUnderWay(parts_.pool, read));
+  co_await Push(std::move(message));
   co_return Result<void>();
 }
 

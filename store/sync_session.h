@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ class SyncSession {
     Log log;
     std::string epoch;
     v1::FreshnessPolicy policy;
+    // Whether the node may (still) be told: asked before anything is, so it must not block.
+    std::function<Result<void>()> allowed;
   };
   // `stream` lives until Run() returns.
   SyncSession(Parts parts, std::string node, SyncStream& stream);

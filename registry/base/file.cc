@@ -266,6 +266,16 @@ Result<std::string> ReadSecretFile(const fs::path& path, uint64_t limit_bytes) {
   return ReadWholeFile(path, limit_bytes);
 }
 
+Result<void> CheckPrivateFolder(const fs::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               path.native() +
+                   " is open to others than its owner, who could have exchanged the keys in it; "
+                   "chmod 700 " +
+                   path.native() + ", and look at what is in it if others could log in here"};
+}
+
 Result<void> CheckReplaceable(const fs::path& path) {
   PosixFileSystem files;
   std::error_code ignored;

@@ -91,6 +91,9 @@ Result<std::string> ReadWholeFile(const std::filesystem::path& path,
 Result<std::string> ReadSecretFile(const std::filesystem::path& path,
                                    uint64_t limit_bytes = 1 << 20);
 
+// kFailedPrecondition, with the mend, if others than its owner may look into the folder.
+Result<void> CheckPrivateFolder(const std::filesystem::path& path);
+
 // Whether ReplaceFile() could work at `path`, found by making its temporary and removing it: for
 // those who must not fail after they have done something that cannot be undone. kFailedPrecondition
 // names the file and the cause.

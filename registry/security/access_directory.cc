@@ -13,6 +13,9 @@ std::shared_ptr<const User> AccessDirectory::Find(std::string_view name) const {
 
 bool AccessDirectory::IsRevoked(const CertificateIdentity& certificate) const {
   MutexLock lock(mutex_);
+  // Of no name: none was shown, and none need be.
+  const bool of_fleet = !certificate.name.empty() && !certificate.name.starts_with(kForeign);
+  if (!issuers_.empty() && of_fleet && !issuers_.contains(certificate.issuer_key_id)) return true;
   if (revoked_.empty()) return false;
   return revoked_.contains({certificate.issuer_key_id, certificate.serial}) ||
          revoked_.contains({certificate.issuer_key_id, std::string(kAllSerials)});
@@ -88,6 +91,14 @@ void AccessDirectory::Revoke(CertificateId certificate) {
   {
     MutexLock lock(mutex_);
     revoked_.insert(std::move(certificate));
+  }
+  changed_.Notify();
+}
+
+void AccessDirectory::SetIssuers(std::set<std::string> issuers) {
+  {
+    MutexLock lock(mutex_);
+    issuers_ = std::move(issuers);
   }
   changed_.Notify();
 }

@@ -39,6 +39,8 @@ class AccessDirectory {
   };
 
   std::shared_ptr<const User> Find(std::string_view name) const;  // nullptr if there is none
+  // Or of an issuer that is none of the fleet's (any more), where these are known. Those of foreign
+  // authorities are refused by their own lists.
   bool IsRevoked(const CertificateIdentity& certificate) const;
   // What counts for `user` (nullptr: nobody logged in) who shows a certificate of that name (empty:
   // none that may add anything).
@@ -49,6 +51,8 @@ class AccessDirectory {
   // Replaces what the subject, no user, is granted; nothing: it has no grants any more.
   void SetGrants(const Subject& subject, std::vector<Grant> grants);
   void Revoke(CertificateId certificate);
+  // At the store: the key ids of the CAs that certificates of the fleet are issued by.
+  void SetIssuers(std::set<std::string> issuers);
   // At a node: what it may itself, which bounds everybody's rights from now on.
   void SetNode(NodePermissions permissions);
   void ReplaceAll(Contents contents);
@@ -66,6 +70,7 @@ class AccessDirectory {
   std::unordered_map<std::string, std::shared_ptr<const User>> users_ OUTPORT_GUARDED_BY(mutex_);
   std::map<Subject, Grants> grants_ OUTPORT_GUARDED_BY(mutex_);
   std::set<CertificateId> revoked_ OUTPORT_GUARDED_BY(mutex_);
+  std::set<std::string> issuers_ OUTPORT_GUARDED_BY(mutex_);  // empty: they are not known here
   std::shared_ptr<const NodePermissions> node_ OUTPORT_GUARDED_BY(mutex_);  // shared with rights
   Notifier changed_;
 };

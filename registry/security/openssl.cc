@@ -194,7 +194,11 @@ Result<CertificateIdentity> IdentityOf(X509* certificate) {
     return Error{ErrorCode::kCertificateInvalid, identity.error().message};
   }
   TRY_VOID(DescribeIssue(certificate, *identity));
-  return identity;
+  // It is refused by this when its issuer is. OpenSSL has checked that it is the key which signed
+  // it, if it is there at all.
+  if (!identity->issuer_key_id.empty()) return identity;
+  return Error{ErrorCode::kCertificateInvalid,
+               "the certificate does not say by its authority key identifier who issued it"};
 }
 
 }  // namespace outport::openssl

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "registry/base/result.h"
+#include "registry/base/secret.h"
 #include "registry/security/identity.h"
 
 // The fleet's private certificate authority. Its own keys are ECDSA P-256. Everything is PEM text;
@@ -14,7 +16,15 @@ namespace outport::pki {
 
 struct KeyPair {
   std::string certificate;  // PEM
-  std::string private_key;  // PEM (PKCS#8)
+  std::string private_key;  // PEM (PKCS#8); wiped with it
+
+  KeyPair(std::string certificate_in = {}, std::string private_key_in = {})
+      : certificate(std::move(certificate_in)), private_key(std::move(private_key_in)) {}
+  KeyPair(const KeyPair&) = default;
+  KeyPair(KeyPair&&) = default;
+  KeyPair& operator=(const KeyPair&) = default;
+  KeyPair& operator=(KeyPair&&) = default;
+  ~KeyPair() { Wipe(private_key); }
 };
 
 // The certificates of the fleet's authority: leaf certificates are signed by `issuing`, which

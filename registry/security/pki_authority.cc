@@ -105,7 +105,7 @@ Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request
 
 Result<Authority> CreateAuthority(const std::string& domain) {
   TRY(KeyPair root, CreateRoot(domain));
-  KeyPair issuing{.certificate = {}, .private_key = CreatePrivateKey()};
+  KeyPair issuing("", CreatePrivateKey());
   TRY(const std::string request, CreateRequest(issuing.private_key));
   TRY(issuing.certificate, IssueAuthority(root, request, domain));
   return Authority{domain, std::move(root), std::move(issuing)};

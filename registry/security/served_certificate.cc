@@ -77,6 +77,11 @@ std::chrono::system_clock::time_point ServedCertificate::not_after() const {
   return current_.not_after;
 }
 
+std::string ServedCertificate::fleet() const {
+  MutexLock lock(mutex_);
+  return current_.options.trust.fleet;
+}
+
 std::optional<std::string> ServedCertificate::WhyKept() const {
   MutexLock lock(mutex_);
   return kept_;

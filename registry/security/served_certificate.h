@@ -59,6 +59,8 @@ class ServedCertificate {
 
   std::shared_ptr<ServerTlsContext> tls() const;
   std::chrono::system_clock::time_point not_after() const;
+  // The fleet's authorities (PEM) that it trusts: those in use, whatever the files say.
+  std::string fleet() const;
   // Why the files are not followed, if so.
   std::optional<std::string> WhyKept() const;
   // Why it is of no use any more: it expired.

@@ -232,5 +232,34 @@ TEST_F(ReplicaTest, LargeGarbageGoesInSteps) {
   EXPECT_EQ(RowsInGenerations(), 1u);
 }
 
+// Users apply before rows do: a snapshot that is not finished leaves those of one scope beside the
+// rows of another, and no store may take that for what it sent.
+TEST_F(ReplicaTest, ASnapshotThatIsNotFinishedLeavesNoScopeThatAStoreKnows) {
+  v1::Change repository;
+  repository.mutable_repository()->set_repository("r");
+  const auto welcome = [](const char* pattern) {
+    v1::StoreMessage::Welcome told;
+    told.add_permissions()->add_actions("pull");
+    told.mutable_permissions(0)->set_pattern(pattern);
+    return told;
+  };
+  ASSERT_TRUE(replica_->SetTerms(welcome("r/**")));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(5, true, {UserNamed("anna"), repository})));
+  EXPECT_EQ(replica_->scope(), Names{"r/**"});
+
+  ASSERT_TRUE(replica_->SetTerms(welcome("**")));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(9, false, {UserNamed("berta"), repository})));
+  EXPECT_NE(users_.Find("berta"), nullptr);
+  for (const bool restarted : {false, true}) {
+    if (restarted) Open();
+    replica_->AbandonSnapshot();
+    EXPECT_EQ(replica_->scope(), (Names{"r/**", ""})) << restarted;
+    EXPECT_EQ(replica_->position().sequence(), 5u);
+  }
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(9, false, {UserNamed("berta"), repository})));
+  ASSERT_TRUE(replica_->ApplySnapshot(Part(9, true, {Tag("t")})));
+  EXPECT_EQ(replica_->scope(), Names{"**"});
+}
+
 }  // namespace
 }  // namespace outport::node

@@ -33,6 +33,15 @@ v1::Change GrantsOf(const std::string& subject, const std::vector<std::string>& 
   return change;
 }
 
+v1::Change Revoked(const std::string& serial, const std::string& name, const std::string& by) {
+  v1::Change change;
+  change.mutable_revoked()->set_issuer_key_id("issuer");
+  change.mutable_revoked()->set_serial(serial);
+  change.mutable_revoked()->set_name(name);
+  change.mutable_revoked()->set_revoked_by(by);
+  return change;
+}
+
 class ScopeTest : public FleetTest {
  protected:
   void Allow(const std::vector<std::string>& grants) { store_->AddNode("eu-west", grants); }
@@ -81,9 +90,10 @@ TEST_F(ScopeTest, I6ALimitedNodeIsToldOfNothingElse) {
                    UserWith("dora", {}, {"others"}), GrantsOf("group:ops", {"pull:team/x"}),
                    GrantsOf("group:others", {"pull:library/x"}),
                    GrantsOf("anonymous", {"pull:library/y", "pull:team/y"})});
+  store_->Publish({Revoked("1", "laptop-of-gerd", "the-admin")});
   const auto node = JoinWith({"pull:team/**"});
   EXPECT_EQ(node->Snapshots(), 1);
-  for (const char* text : {"library", "secret", "berta", "dora", "others"}) {
+  for (const char* text : {"library", "secret", "berta", "dora", "others", "gerd", "the-admin"}) {
     EXPECT_THAT(KeysWith(*node, text), IsEmpty()) << text;
   }
   EXPECT_THAT(GrantsAt(*node, "anna"), ElementsAre("pull:team/**"));
@@ -95,10 +105,17 @@ TEST_F(ScopeTest, I6ALimitedNodeIsToldOfNothingElse) {
   store_->PublishTag(kApp, "secret-2", DigestOf("x"));
   store_->PublishTag(kTeam, "v1", DigestOf("x"));
   store_->Publish({UserWith("berta", {"pull:library/z"}), UserWith("emil", {"pull:library/**"}),
-                   UserWith("frida", {"pull:**"}), GrantsOf("group:others", {"pull:library/q"})});
+                   UserWith("frida", {"pull:**"}), GrantsOf("group:others", {"pull:library/q"}),
+                   Revoked("2", "laptop-of-gerd", "the-admin")});
   ASSERT_TRUE(HasCaughtUp(*node)) << "what is left out advances it, too";
   EXPECT_GT(node->sequence(), before);
-  for (const char* text : {"library", "secret", "berta", "emil", "others"}) {
+  for (const char* serial : {"1", "2"}) {
+    CertificateIdentity laptop;
+    laptop.issuer_key_id = "issuer";
+    laptop.serial = serial;
+    EXPECT_TRUE(node->users.IsRevoked(laptop));
+  }
+  for (const char* text : {"library", "secret", "berta", "emil", "others", "gerd", "the-admin"}) {
     EXPECT_THAT(KeysWith(*node, text), IsEmpty()) << text;
   }
   EXPECT_THAT(node->ListTags(kTeam)->items, ElementsAre("v1"));
@@ -125,6 +142,35 @@ TEST_F(ScopeTest, GroupsBringTheirMembersAndTakeThemAlong) {
   ASSERT_TRUE(HasCaughtUp(*node));
   EXPECT_EQ(node->users.Find("carl"), nullptr) << "it left the group";
   EXPECT_EQ(node->Snapshots(), 1);
+}
+
+// All in one batch, and each of them with all of its members.
+TEST_F(ScopeTest, ManyGroupsMayChangeAtOnce) {
+  std::vector<v1::Change> users;
+  std::vector<v1::Change> groups;
+  for (int i = 0; i < 300; ++i) {
+    users.push_back(UserWith("user-" + std::to_string(i), {}, {"g" + std::to_string(i % 20)}));
+    groups.push_back(GrantsOf("group:g" + std::to_string(i % 20), {"pull:team/**"}));
+  }
+  store_->Publish(users);
+  const auto node = JoinWith({"pull:team/**"});
+  EXPECT_EQ(node->users.Find("user-0"), nullptr);
+  store_->Publish(groups);
+  ASSERT_TRUE(HasCaughtUp(*node));
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_NE(node->users.Find("user-" + std::to_string(i)), nullptr) << i;
+  }
+}
+
+// A node whose certificate is refused meanwhile is told nothing more.
+TEST_F(ScopeTest, I6AStreamEndsWithTheCertificateThatItBeganWith) {
+  const auto node = JoinNode();
+  const auto identity = *pki::Inspect(identity_.certificate_chain);
+  store_->users.Revoke({identity.issuer_key_id, identity.serial});
+  EXPECT_TRUE(Eventually([&] { return !node->IsConnected(); }));
+  const uint64_t before = node->sequence();
+  store_->PublishTag(kApp, "secret", DigestOf("x"));
+  EXPECT_FALSE(Eventually([&] { return node->sequence() > before; }, 1s));
 }
 
 // More members than one batch holds; and a node that is away when their group changes.

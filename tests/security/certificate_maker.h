@@ -27,6 +27,7 @@ struct Wanted {
   bool authority = false;
   std::chrono::seconds from{-3600};  // from now
   std::chrono::seconds until{3600};
+  const char* issuer_key = "keyid";  // the authority key identifier; nullptr: none
 };
 
 inline openssl::KeyPtr MakeKey(const std::string& kind) {
@@ -60,7 +61,7 @@ inline Made Make(const Wanted& wanted, const Made* issuer = nullptr) {
   add(NID_basic_constraints, wanted.authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
   if (wanted.authority) add(NID_key_usage, "critical,keyCertSign,cRLSign");
   add(NID_subject_key_identifier, "hash");
-  add(NID_authority_key_identifier, "keyid");
+  add(NID_authority_key_identifier, wanted.issuer_key);
   if (!wanted.authority) add(NID_ext_key_usage, wanted.usage);
   add(NID_subject_alt_name, wanted.names);
   EVP_PKEY* signing = issuer == nullptr ? made.key.get() : issuer->key.get();

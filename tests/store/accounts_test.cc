@@ -1,5 +1,7 @@
 #include "store/accounts.h"
 
+#include <set>
+
 #include "tests/store/fleet_fixture.h"
 
 namespace outport::store {
@@ -107,6 +109,30 @@ TEST_F(AccountsTest, IssuedCertificatesAreRemembered) {
   ASSERT_EQ(last_page.certificates.size(), 1u);
   EXPECT_TRUE(last_page.next.empty());
   EXPECT_NE(first_page.certificates[0].row().name(), last_page.certificates[0].row().name());
+}
+
+TEST_F(AccountsTest, CertificatesThatEndedLongAgoAreForgotten) {
+  const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
+  const auto issue = [&](const std::string& name, uint32_t days) {
+    return accounts_.certificates.Issue(Role::kClient, name, request, days, kAdmin)->row;
+  };
+  const auto names = [&] {
+    std::set<std::string> listed;
+    for (const auto& one : accounts_.certificates.List("", 10)->certificates) {
+      listed.insert(one.row().name());
+    }
+    return listed;
+  };
+  issue("short", 10);
+  issue("long", 365);
+  const auto revoked = issue("revoked", 10);
+  ASSERT_TRUE(accounts_.certificates.Revoke(revoked.serial(), {"another", "1"}, kAdmin));
+  clock_.Advance(std::chrono::days(99));
+  EXPECT_EQ(*accounts_.certificates.ForgetExpired(), 0u);
+  clock_.Advance(std::chrono::days(2));
+  EXPECT_EQ(*accounts_.certificates.ForgetExpired(), 1u);
+  EXPECT_EQ(names(), (std::set<std::string>{"long", "revoked"}));
+  EXPECT_EQ(*accounts_.certificates.ForgetExpired(), 0u);
 }
 
 TEST_F(AccountsTest, CertificatesAreForClientsAndAdministratorsOnly) {

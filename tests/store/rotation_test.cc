@@ -26,6 +26,19 @@ class RotationTest : public FleetFixture {
     request.set_kind(kind);
     return rotation_.Start(request, kAdmin);
   }
+  // From where it is.
+  Result<v1::Rotation> Advance(bool force, const Administrator& by) {
+    v1::AdvanceRotationRequest request;
+    request.set_force(force);
+    request.set_from_phase(rotation_.Get()->phase());
+    return rotation_.Advance(request, by);
+  }
+  Result<v1::Rotation> Undo(bool force, const Administrator& by) {
+    v1::UndoRotationRequest request;
+    request.set_force(force);
+    request.set_from_phase(rotation_.Get()->phase());
+    return rotation_.Undo(request, by);
+  }
   // A node that belongs to the fleet, and what it says of itself.
   void AddNode(const std::string& name) {
     const auto transaction = meta_->Begin();
@@ -86,18 +99,18 @@ TEST_F(RotationTest, AnIssuingCaIsReplacedStepByStep) {
   EXPECT_EQ(started->phase(), "trust");
   EXPECT_EQ(started->next_root(), "");
   EXPECT_EQ(IssuerOf(IssueTo("meanwhile")), IssuerOf(before));
-  ASSERT_TRUE(rotation_.Advance(false, By()).has_value());
+  ASSERT_TRUE(Advance(false, By()).has_value());
   const auto after = IssueTo("after");
   EXPECT_NE(IssuerOf(after), IssuerOf(before));
   EXPECT_TRUE(Accepts(before.authorities, after.chain));
   EXPECT_FALSE(IsRevoked(before)) << "both are good";
 
-  const auto refused = rotation_.Advance(false, By());
+  const auto refused = Advance(false, By());
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.error().message.contains("2 certificates")) << refused.error().message;
-  const auto own = rotation_.Advance(true, By(IssuerOf(before)));
+  const auto own = Advance(true, By(IssuerOf(before)));
   ASSERT_FALSE(own.has_value()) << "nobody shuts himself out";
-  ASSERT_TRUE(rotation_.Advance(true, By()).has_value());
+  ASSERT_TRUE(Advance(true, By()).has_value());
   EXPECT_TRUE(IsRevoked(before));
   EXPECT_FALSE(IsRevoked(after));
   EXPECT_TRUE(accounts_.certificates.Find(before.row.serial())->has_revocation());
@@ -105,7 +118,7 @@ TEST_F(RotationTest, AnIssuingCaIsReplacedStepByStep) {
   EXPECT_FALSE(std::filesystem::exists(pki() / "next"));
   Restart();
   EXPECT_EQ(IssuerOf(IssueTo("later")), IssuerOf(after));
-  EXPECT_FALSE(rotation_.Advance(false, By()).has_value()) << "none is under way";
+  EXPECT_FALSE(Advance(false, By()).has_value()) << "none is under way";
 }
 
 TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
@@ -113,7 +126,7 @@ TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
   ASSERT_TRUE(Start("root").has_value());
   const auto meanwhile = IssueTo("meanwhile");
   EXPECT_EQ(pki::Split(meanwhile.authorities)->size(), 2u) << "clients learn of the next root";
-  ASSERT_TRUE(rotation_.Advance(false, By()).has_value());
+  ASSERT_TRUE(Advance(false, By()).has_value());
   const auto after = IssueTo("after");
   const std::string new_root = pki::Split(after.authorities)->front();
   ASSERT_NE(new_root, before.authorities);
@@ -121,7 +134,7 @@ TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
   const std::string server = *ReadWholeFile(pki() / "server.crt");
   EXPECT_TRUE(server.contains(before.authorities)) << "tokens that pin the older root are good";
   EXPECT_TRUE(server.contains(new_root));
-  ASSERT_TRUE(rotation_.Advance(true, By()).has_value());
+  ASSERT_TRUE(Advance(true, By()).has_value());
   const auto last = IssueTo("last");
   EXPECT_TRUE(Accepts(new_root, last.chain));
   EXPECT_FALSE(Accepts(before.authorities, last.chain));
@@ -134,19 +147,64 @@ TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
   AddNode("us");
   ASSERT_TRUE(Start("issuing").has_value());
   Ping("eu");
-  const auto refused = rotation_.Advance(false, By());
+  const auto refused = Advance(false, By());
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.error().message.contains("their part yet: us;")) << refused.error().message;
   Ping("us");
-  ASSERT_TRUE(rotation_.Advance(false, By()).has_value());
+  ASSERT_TRUE(Advance(false, By()).has_value());
   const auto status = rotation_.Get();
   for (const auto& node : status->nodes()) EXPECT_FALSE(node.done()) << "another phase";
   Ping("eu");
   nodes_.Leave("us", tickets_["us"]);
-  const auto away = rotation_.Advance(false, By());
+  const auto away = Advance(false, By());
   ASSERT_FALSE(away.has_value());
   EXPECT_TRUE(away.error().message.contains("us (away)")) << away.error().message;
-  EXPECT_TRUE(rotation_.Advance(true, By()).has_value());
+  EXPECT_TRUE(Advance(true, By()).has_value());
+}
+
+// Its answer was lost, and it is sent again; or two administrators have the same thought.
+TEST_F(RotationTest, AStepIsTakenOnce) {
+  ASSERT_TRUE(Start("issuing").has_value());
+  v1::AdvanceRotationRequest request;
+  request.set_force(true);
+  request.set_from_phase("trust");
+  ASSERT_TRUE(rotation_.Advance(request, By()).has_value());
+  const auto again = rotation_.Advance(request, By());
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_EQ(rotation_.Get()->phase(), "certificates");
+}
+
+TEST_F(RotationTest, WhoHasANewCertificateIsNotShutOut) {
+  IssueTo("anna");
+  IssueTo("berta");
+  ASSERT_TRUE(Start("issuing").has_value());
+  ASSERT_TRUE(Advance(false, By()).has_value());
+  EXPECT_EQ(rotation_.Get()->certificates_left(), 2u);
+  IssueTo("anna");
+  EXPECT_EQ(rotation_.Get()->certificates_left(), 1u);
+  EXPECT_EQ(rotation_.Get()->certificates(0).name(), "berta");
+  IssueTo("berta");
+  EXPECT_TRUE(Advance(false, By()).has_value());
+}
+
+// A certificate that the older root's key vouches for by another CA than the fleet's.
+TEST_F(RotationTest, I6OnlyIssuersOfTheFleetCount) {
+  const pki::KeyPair root(*ReadWholeFile(pki() / "root.crt"), *ReadSecretFile(pki() / "root.key"));
+  pki::Authority forged = files_.authority;
+  forged.issuing.private_key = pki::CreatePrivateKey();
+  forged.issuing.certificate =
+      *pki::IssueAuthority(root, *pki::CreateRequest(forged.issuing.private_key), "outport");
+  const auto call = [&](const pki::Authority& authority) {
+    const auto stub = v1::Admin::NewStub(
+        rpc::Dial(address_, IdentityFrom(authority, Role::kAdmin, "admin"), true));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    v1::GetStatusResponse response;
+    return stub->GetStatus(&context, {}, &response).error_code();
+  };
+  EXPECT_EQ(call(files_.authority), grpc::OK);
+  EXPECT_EQ(call(forged), grpc::UNAUTHENTICATED);
 }
 
 TEST_F(RotationTest, EveryPhaseButTheLastIsUndone) {
@@ -155,17 +213,17 @@ TEST_F(RotationTest, EveryPhaseButTheLastIsUndone) {
     SCOPED_TRACE(kind);
     ASSERT_TRUE(Start(kind).has_value());
     EXPECT_FALSE(Start(kind).has_value()) << "one at a time";
-    ASSERT_TRUE(rotation_.Undo(false, By()).has_value());
+    ASSERT_TRUE(Undo(false, By()).has_value());
     EXPECT_EQ(rotation_.Get()->kind(), "");
 
     ASSERT_TRUE(Start(kind).has_value());
-    ASSERT_TRUE(rotation_.Advance(false, By()).has_value());
+    ASSERT_TRUE(Advance(false, By()).has_value());
     const auto next = IssueTo("next");
-    EXPECT_EQ(rotation_.Undo(false, By())->phase(), "trust");
+    EXPECT_EQ(Undo(false, By())->phase(), "trust");
     EXPECT_EQ(IssuerOf(IssueTo("again")), IssuerOf(before));
-    const auto refused = rotation_.Undo(false, By());
+    const auto refused = Undo(false, By());
     ASSERT_FALSE(refused.has_value()) << "what the next one issued would be refused";
-    ASSERT_TRUE(rotation_.Undo(true, By()).has_value());
+    ASSERT_TRUE(Undo(true, By()).has_value());
     EXPECT_TRUE(IsRevoked(next));
     EXPECT_FALSE(IsRevoked(before));
     EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), accounts_.authorities.Now()->trusted);
@@ -182,7 +240,7 @@ TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
     Restart();
     EXPECT_EQ(accounts_.authorities.Now()->trusted, trusted);
     EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), trusted);
-    ASSERT_TRUE(rotation_.Advance(false, By()).has_value());
+    ASSERT_TRUE(Advance(false, By()).has_value());
     const std::string issuer = IssuerOf(IssueTo("next"));
     Restart();
     EXPECT_EQ(IssuerOf(IssueTo("next-again")), issuer);
@@ -197,7 +255,8 @@ TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
     ASSERT_TRUE(
         ReplaceFile(pki() / "issuing.key", *ReadSecretFile(pki() / "next/issuing.key"), 0600));
     EXPECT_FALSE(LoadAuthorityFiles(pki(), "outport").has_value()) << "half of it";
-    ASSERT_TRUE(PromoteNext(disk_, pki()).has_value());
+    EXPECT_FALSE(Undo(true, By()).has_value()) << "it is not undone any more";
+    ASSERT_TRUE(Advance(false, By()).has_value()) << "it is finished where it was cut off";
     Restart();
     EXPECT_EQ(IssuerOf(IssueTo("after")), issuer);
     EXPECT_EQ(rotation_.Get()->kind(), "");
@@ -231,8 +290,8 @@ TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
       << "not for the key that the store made";
   const auto started = rotation_.Start(request, kAdmin);
   ASSERT_TRUE(started.has_value()) << started.error().message;
-  ASSERT_TRUE(rotation_.Advance(false, By()).has_value());
-  ASSERT_TRUE(rotation_.Advance(true, By()).has_value());
+  ASSERT_TRUE(Advance(false, By()).has_value());
+  ASSERT_TRUE(Advance(true, By()).has_value());
   EXPECT_EQ(*ReadWholeFile(pki() / "root.crt"), next.certificate);
   EXPECT_FALSE(std::filesystem::exists(pki() / "root.key"));
 }
