@@ -1,0 +1,40 @@
+"""A node that cannot know any more whose access was taken away."""
+
+import re
+
+import pytest
+
+from processes import wait_for
+
+AGE = 5  # seconds, the least
+
+
+@pytest.mark.parametrize("beyond", ["refuse", "serve"])
+def test_i6_beyond_the_revocation_age_the_policy_decides(new_fleet, beyond):
+    fleet = new_fleet()
+    store = fleet.store
+    store.stop()
+    text, count = re.subn(r"(?m)^access: .*$", f"access: {{max_revocation_age: {AGE}s, beyond_it: {beyond}}}",
+                          store.config.read_text())
+    assert count == 1, text
+    store.config.write_text(text)
+    store.start()
+    node = fleet.add_node("eu-west")
+    store.client().push_image("team/app", "v1", b"layer")
+    client = node.client()
+    path = "/v2/team/app/tags/list"
+    wait_for("the tag to be there", lambda: client.get(path).status == 200)
+    store.kill()
+    wait_for("the node to be cut off", lambda: node.metric("outport_node_sync_connected") == 0)
+    assert client.get(path).status == 200, "it goes on for a while"
+    wait_for("the node's knowledge to be old",
+             lambda: node.metric("outport_node_staleness_seconds") > AGE + 1)
+    answer = client.get(path)
+    if beyond == "serve":
+        assert answer.status == 200
+    else:
+        assert answer.status == 503 and b"cannot know whose access was taken away" in answer.body
+        assert answer.headers["Retry-After"]
+        assert node.operations("/readyz")[0] == 503
+    store.start()
+    wait_for("the node to be back", lambda: client.get(path).status == 200)
