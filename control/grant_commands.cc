@@ -107,6 +107,7 @@ struct ExplainAccess {
   std::string certificate;
   std::string repository;
   std::string action = "pull";
+  std::string node;  // empty: the store
 };
 
 Result<void> Explain(const Invocation& invocation, const ExplainAccess& options) {
@@ -116,6 +117,7 @@ Result<void> Explain(const Invocation& invocation, const ExplainAccess& options)
   request.set_certificate(options.certificate);
   request.set_repository(options.repository);
   request.set_action(options.action);
+  request.set_node(options.node);
   v1::ExplainResponse response;
   TRY_VOID(client.Call(&Access::Explain, request, response, "explaining access"));
   boost::json::object document = {{"allowed", response.allowed()}};
@@ -181,6 +183,8 @@ void AddGrantCommands(CLI::App& app, Invocation& invocation) {
   explain->add_option("--user", explained->user, "who logs in (default: nobody)");
   explain->add_option("--certificate", explained->certificate,
                       "the name in the client certificate");
+  explain->add_option("--node", explained->node,
+                      "at which node, if it is limited (default: at the store)");
   explain->add_option("--repository", explained->repository)->required();
   explain->add_option("--action", explained->action, "pull, push or delete")
       ->check(CLI::IsMember({"pull", "push", "delete"}))

@@ -183,7 +183,8 @@ void AddIssueCommand(CLI::App& family, Invocation& invocation) {
                    "wants it")
       ->allow_extra_args(false);
   issue->add_option("--out", issued->out, "where the files go [./certs.d]");
-  issue->add_option("--days", issued->days, "how long it is valid (the store's default is 365)");
+  issue->add_option("--days", issued->days, "how long it is valid (the store's default is 365)")
+      ->check(CLI::Range(1, 1825));
   issue
       ->add_option("--role", issued->role,
                    "client, or admin: then --out becomes a profile of outportctl")

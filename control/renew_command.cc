@@ -8,6 +8,7 @@
 #include "outport/v1/access.grpc.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
+#include "registry/security/access_directory.h"
 #include "registry/security/pki.h"
 
 namespace outport::control {
@@ -74,6 +75,32 @@ Result<v1::IssueCertificateResponse> RenewOne(StoreClient& client, const RenewCe
   return response;
 }
 
+// Somebody took it away: a renewal would give it back. (Not so where its whole issuer was
+// replaced.)
+Result<void> RefuseRevoked(StoreClient& client, const std::string& serial, const Held& held) {
+  v1::GetCertificateRequest request;
+  request.set_serial(serial);
+  v1::CertificateInfo found;
+  const Result<void> known = client.Call(&v1::Admin::Stub::GetCertificate, request, found,
+                                         "looking at the certificate of '" + held.name + "'");
+  if (!known.has_value() && known.error().code != ErrorCode::kNotFound) return known;
+  if (!found.has_revocation() || found.revocation().serial() == kAllSerials) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "the certificate of '" + held.name + "' (serial " + serial +
+                   ") was revoked, and is not renewed: 'outportctl cert issue " + held.name +
+                   "' makes another one, with another key"};
+}
+
+// Before anything is done: nobody revokes the certificate that he asks with.
+Result<void> RefuseOwn(const StoreClient& client, const std::map<std::string, Held>& all) {
+  TRY(const CertificateIdentity own, pki::Inspect(client.profile().identity.certificate_chain));
+  if (!all.contains(own.serial)) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "--revoke-old: this is the certificate that you ask with; renew it without that, "
+               "then revoke the older one: 'outportctl cert revoke " +
+                   own.serial + "'"};
+}
+
 Result<void> RevokeOld(StoreClient& client, const std::string& serial) {
   v1::RevokeCertificateRequest request;
   request.set_serial(serial);
@@ -87,6 +114,8 @@ Result<void> Renew(const Invocation& invocation, const RenewCertificates& option
   TRY(const auto all, Read(folders));
   TRY(StoreClient client, invocation.Connect());
   Table table({"name", "role", "not_after", "serial", "replaces", "folders"});
+  if (options.revoke_old) TRY_VOID(RefuseOwn(client, all));
+  for (const auto& [serial, held] : all) TRY_VOID(RefuseRevoked(client, serial, held));
   for (const auto& [serial, held] : all) {
     TRY(const v1::IssueCertificateResponse issued, RenewOne(client, options, held));
     if (options.revoke_old) TRY_VOID(RevokeOld(client, serial));

@@ -233,6 +233,9 @@ Readiness NodeDaemon::Ready() const {
   front.Tell(readiness);
   if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));
   if (auto useless = renewal.WhyUseless()) readiness.warnings.push_back(*std::move(useless));
+  if (auto refused = sync.WhyRefused(); refused.has_value() && !sync.IsConnected()) {
+    readiness.reasons.push_back("the store refuses this node: " + *std::move(refused));
+  }
   const auto age = freshness.Staleness();
   const v1::FreshnessPolicy policy = replica->policy();
   if (const Result<void> standing = CheckStanding(policy, age); !standing.has_value()) {

@@ -170,6 +170,7 @@ milliseconds Renewal::Look() {
   const bool server_due = DueOf(server->life) <= now || replaced(*server);
   if (DueOf(identity->life) > now && !other && !server_due) {
     in_vain_ = 0;
+    renewed_at_.reset();
     return Bounded(std::min(DueOf(identity->life), DueOf(server->life)) - now);
   }
   if (renewed_at_.has_value() && steady_clock::now() < *renewed_at_ + retry) {
@@ -177,9 +178,9 @@ milliseconds Renewal::Look() {
                  : "what the store issued just now is old already by this machine's clock, " +
                        FormatTime(now) + ": set the clock",
            identity->life);
-    ++in_vain_;
-    return retry;
+    return Bounded(*renewed_at_ + retry - steady_clock::now());
   }
+  if (renewed_at_.has_value()) ++in_vain_;
   const Result<void> done = Renew(server_due);
   if (!done.has_value()) {
     Failed(done.error().message, identity->life);

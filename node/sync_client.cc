@@ -55,6 +55,11 @@ bool SyncClient::IsStopping() const {
   return stopping_;
 }
 
+std::optional<std::string> SyncClient::WhyRefused() const {
+  MutexLock lock(mutex_);
+  return refused_;
+}
+
 bool SyncClient::IsConnected() const {
   MutexLock lock(mutex_);
   return connection_ != nullptr && connection_->IsAlive();
@@ -93,6 +98,12 @@ net::awaitable<void> SyncClient::RunOnce() {
   {
     MutexLock lock(mutex_);
     connection_ = nullptr;
+    const bool refused = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
+    if (refused) {
+      refused_ = why.message;
+    } else if (connection->welcomed()) {
+      refused_.reset();
+    }
   }
   co_await KeepProof();
   // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.

@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "node/store_channel.h"
@@ -39,6 +41,9 @@ class SyncClient {
   void Stop();
   // Ends the stream; another is begun over what the channel is then. Any thread.
   void BeginAnew();
+  // Why the store refuses this node, whatever it asks: it was removed, or its certificate is no
+  // good.
+  std::optional<std::string> WhyRefused() const;
   // The store was heard in the last seconds.
   bool IsConnected() const;
 
@@ -66,6 +71,7 @@ class SyncClient {
 
   mutable Mutex mutex_;
   bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
+  std::optional<std::string> refused_ OUTPORT_GUARDED_BY(mutex_);
   // Shared with those who ask or cancel while it ends.
   std::shared_ptr<SyncConnection> connection_ OUTPORT_GUARDED_BY(mutex_);
 };

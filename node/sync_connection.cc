@@ -118,6 +118,8 @@ net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welco
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(set)));
   in_snapshot_ = welcome.snapshot_follows();
+  // The store may have been started anew, and know nothing of this node.
+  if (!in_snapshot_) to_acknowledge_ = parts_.replica.position().sequence();
   welcomed_ = true;
   alive_ = true;
   co_return Result<void>();

@@ -114,6 +114,15 @@ grpc::ServerUnaryReactor* AccessService::Explain(grpc::CallbackServerContext* co
   return ServeAdministrator(Gate(), context, response, serve);
 }
 
+Result<std::string> AccessService::WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
+                                                const std::string& user) const {
+  if (user.empty()) return std::string();
+  TRY(const bool known, parts_.accounts.members.IsToldOf(node, user));
+  if (known) return std::string();
+  return "node '" + row.name() + "' is not told of user '" + user + "': it has " +
+         ToString(node.grants()) + ", and no grant of the user or its groups is within that";
+}
+
 // In the order in which a request would be refused.
 Result<v1::ExplainResponse> AccessService::Explained(const v1::ExplainRequest& request) const {
   TRY(const Action action, ParseAction(request.action()));
@@ -132,7 +141,14 @@ Result<v1::ExplainResponse> AccessService::Explained(const v1::ExplainRequest& r
       return answer;
     }
   }
-  const Rights rights = directory.RightsOf(user, request.certificate());
+  Rights rights = directory.RightsOf(user, request.certificate());
+  if (!request.node().empty()) {
+    TRY(const v1::NodeRow row, parts_.accounts.members.Find(request.node()));
+    const auto node = std::make_shared<const NodePermissions>(PermissionsOf(row));
+    TRY(*answer.mutable_reason(), WhyUnknownAt(*node, row, request.user()));
+    if (!answer.reason().empty()) return answer;
+    rights = rights.Within(node);
+  }
   const std::optional<Rights::Rule> rule = rights.Find(action, repository);
   if (!rule.has_value()) {
     answer.set_reason(RequireGrant(rights, action, repository).error().message);

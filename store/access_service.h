@@ -49,6 +49,9 @@ class AccessService final : public v1::Access::CallbackService {
   AdministratorsGate Gate() const {
     return {parts_.domain, parts_.accounts.follower.directory(), parts_.pool};
   }
+  // Why a node does not know the user; empty: it does.
+  Result<std::string> WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
+                                   const std::string& user) const;
   Result<v1::ExplainResponse> Explained(const v1::ExplainRequest& request) const;
 
   const Parts parts_;

@@ -5,6 +5,7 @@
 
 #include "registry/rpc/access_records.h"
 #include "registry/storage/keys.h"
+#include "store/node_scope.h"
 #include "store/rows.h"
 
 namespace outport::store {
@@ -67,6 +68,12 @@ Result<v1::NodeRow> Members::Find(const std::string& node) const {
   TRY(auto row, ReadRow<v1::NodeRow>(parts_.meta, keys::Node(node)));
   if (!row.has_value()) return NoSuchNode(node);
   return *std::move(row);
+}
+
+Result<bool> Members::IsToldOf(const NodePermissions& node, const std::string& user) const {
+  TRY(const auto row, ReadRow<v1::UserRow>(parts_.meta, keys::User(user)));
+  if (!row.has_value()) return Error{ErrorCode::kNotFound, "there is no user '" + user + "'"};
+  return NodeScope(node).Knows(*row, parts_.meta);
 }
 
 Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Grant>& allow,

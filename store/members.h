@@ -39,6 +39,9 @@ class Members {
   // kNotFound.
   Result<v1::NodeRow> Find(const std::string& node) const;
 
+  // Whether a node with these permissions knows the user. kNotFound.
+  Result<bool> IsToldOf(const NodePermissions& node, const std::string& user) const;
+
   // Replaces what the node may do; the directory has followed when this returns, and its stream is
   // the caller's to cut: it begins anew with what it may be told of. kNotFound, kInvalidArgument.
   Result<v1::NodeRow> Allow(const std::string& node, const std::vector<Grant>& allow,

@@ -157,7 +157,14 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
     auditor.Add(transaction, "ca.rotate", "authority", RowJson(before), after);
     return {};
   };
-  TRY(const LogPosition position, Transact(parts_.meta, enter));
+  // First: a node that hears of it comes for certificates at once.
+  const auto issued_before = parts_.authorities.Now();
+  parts_.authorities.Set(standing);
+  const Result<LogPosition> position = Transact(parts_.meta, enter);
+  if (!position.has_value()) {
+    parts_.authorities.Set(*issued_before);
+    return position.error();
+  }
   if (!refused.empty()) {
     TRY_VOID(parts_.follower.Follow(keys::Revocation(refused, std::string(kAllSerials))));
   }
@@ -165,7 +172,7 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
                   {{"kind", row.has_value() ? row->kind() : ""},
                    {"phase", row.has_value() ? row->phase() : "none"},
                    {"by", by.name},
-                   {"sequence", position.sequence}});
+                   {"sequence", position->sequence}});
   return Show(standing);
 }
 

@@ -185,3 +185,22 @@ def test_a_key_that_others_may_read_is_refused(new_fleet, what):
     key.chmod(0o640)
     done = run(fleet.store.command[0], "check", "--config", fleet.store.config, check=False)
     assert done.returncode == 1 and str(key) in done.stderr and "chmod 600" in done.stderr
+
+
+def test_a_revoked_certificate_is_not_given_back_by_a_renewal(fleet, tmp_path):
+    fleet.control("cert", "issue", "stolen", "--out", tmp_path / "stolen")
+    serial = run("openssl", "x509", "-in", tmp_path / "stolen/client.cert", "-noout", "-serial").stdout.strip()
+    fleet.control("cert", "revoke", serial.split("=")[1].lower())
+    refused = fleet.control("cert", "renew", tmp_path / "stolen", check=False)
+    assert refused.returncode == 1 and "was revoked, and is not renewed" in refused.stderr
+    refused = fleet.control("cert", "renew", fleet.admin, "--revoke-old", check=False)
+    assert refused.returncode == 1 and "this is the certificate that you ask with" in refused.stderr
+    assert fleet.control("cert", "issue", "x", "--days", "0", "--out", tmp_path / "x", check=False).returncode == 2
+
+
+def test_a_restarted_store_learns_how_far_its_nodes_are(fleet):
+    fleet.store.stop()
+    fleet.store.start()
+    head = fleet.control_json("status")["head_sequence"]
+    told = fleet.control("wait", "--sequence", str(head)).stdout
+    assert "eu-west" in told and "us-east" in told, told

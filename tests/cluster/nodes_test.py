@@ -81,6 +81,7 @@ def test_i6_a_removed_node_is_out_until_it_is_invited_again(new_fleet):
     assert "change the passwords that it knew: demo, second" in done.stderr
     assert fleet.control_json("node", "list") == []
     wait_for("the node to be cut off", lambda: node.metric("outport_node_sync_connected") == 0)
+    assert node.operations("/readyz")[0] == 503 and "the store refuses this node" in node.operations("/readyz")[1]
     fleet.store.client().push_image("team/news", "secret", b"not for the removed")
     assert node.client().get("/v2/team/news/manifests/secret").status == 503
     assert fleet.control("node", "remove", "eu-west", check=False).returncode == 1
@@ -132,6 +133,13 @@ def test_i6_a_limited_node_serves_and_relays_what_it_may_and_nothing_else(new_fl
     assert pushed.status == 403 and b"may not push in 'team/app'" in pushed.body
 
     assert shows(fleet, "cn")["allow"] == ["pull:team/**"]
+    for user, repository, action, why in (("outsider", "other/app", "pull", "is not told of user 'outsider'"),
+                                          ("demo", "other/app", "pull", "node 'cn' may not pull in 'other/app'"),
+                                          ("insider", "team/app", "push", "node 'cn' may not push in 'team/app'"),
+                                          ("insider", "team/app", "pull", "allowed: user:insider has the grant")):
+        told = fleet.control("grant", "explain", "--user", user, "--repository", repository, "--action", action,
+                             "--node", "cn").stdout
+        assert why in told, told
     said = fleet.control("node", "set", "cn", "--allow", "pull,push:other/**").stdout
     assert said == "node 'cn' may pull,push:other/**\n"
     wait_for("the node to have other users", lambda: node.client("outsider").get("/v2/").status == 200)

@@ -61,7 +61,9 @@ def test_only_ciphers_with_forward_secrecy_and_authentication(scan, port):
 def test_no_renegotiation_and_no_compression(scan, port):
     told = scan(port, "-tls1_2", stdin="R\nQ\n")
     assert "RENEGOTIATING" in told
-    assert "no renegotiation" in told or "write:errno" in told or "unexpected eof" in told, told
+    # The last: what the server sent before it saw the request came in the middle of it.
+    refusals = ("no renegotiation", "write:errno", "unexpected eof", "unexpected record")
+    assert any(refusal in told for refusal in refusals), told
     assert "Compression: NONE" in told
 
 
