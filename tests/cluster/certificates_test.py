@@ -202,5 +202,5 @@ def test_a_restarted_store_learns_how_far_its_nodes_are(fleet):
     fleet.store.stop()
     fleet.store.start()
     head = fleet.control_json("status")["head_sequence"]
-    told = fleet.control("wait", "--sequence", str(head)).stdout
+    told = fleet.control("wait", "--sequence", str(head), "eu-west", "us-east", "--timeout", "20s").stdout
     assert "eu-west" in told and "us-east" in told, told
