@@ -4,15 +4,10 @@
 
 #include "registry/rpc/access_records.h"
 #include "registry/storage/keys.h"
+#include "store/each_row.h"
 #include "store/rows.h"
 
 namespace outport::store {
-namespace {
-
-constexpr size_t kPage = 1000;
-
-}  // namespace
-
 Error NoMember(const std::string& node) {
   return Error{ErrorCode::kDenied,
                "node '" + node +
@@ -25,17 +20,11 @@ NodePermissions PermissionsOf(const v1::NodeRow& row) {
 }
 
 Result<void> MemberDirectory::Load() {
-  ScanRange range{.prefix = std::string(keys::kNodes), .limit = kPage};
-  for (bool more = true; more;) {
-    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
-    for (const KeyValue& pair : rows) {
-      TRY(const auto row, ParseRow<v1::NodeRow>(pair.key, pair.value));
-      Set(row.name(), std::make_shared<const NodePermissions>(PermissionsOf(row)));
-      range.after = pair.key;
-    }
-    more = rows.size() == range.limit;
-  }
-  return {};
+  auto set = [this](const v1::NodeRow& row) -> Result<void> {
+    Set(row.name(), std::make_shared<const NodePermissions>(PermissionsOf(row)));
+    return {};
+  };
+  return ForEachRow<v1::NodeRow>(meta_, keys::kNodes, set);
 }
 
 Result<void> MemberDirectory::Follow(const std::string& node) {

@@ -2,15 +2,10 @@
 
 #include "registry/storage/keys.h"
 #include "store/certificates.h"
+#include "store/each_row.h"
 #include "store/rows.h"
 
 namespace outport::store {
-namespace {
-
-constexpr size_t kRowsAtOnce = 1000;
-
-}  // namespace
-
 Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, const v1::NodeRow& node,
                                            NodePurpose purpose, std::string_view request,
                                            const NodeLifetimes& lifetimes,
@@ -35,19 +30,15 @@ Result<std::vector<std::string>> RevokeNodesCertificates(const MetaStore& meta,
                                                          const std::string& node, int64_t now_ms,
                                                          const std::string& by) {
   std::vector<std::string> revoked;
-  ScanRange next{std::string(keys::kCertificates), "", kRowsAtOnce};
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, meta.Scan(next));
-    for (const KeyValue& pair : rows) {
-      TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
-      if (row.role() != ToString(Role::kNode) || row.name() != node) continue;
-      if (row.not_after_ms() <= now_ms) continue;
-      TRY(const bool entered, EnterRevocation(transaction, row, now_ms, by));
-      if (entered) revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
-    }
-    if (rows.size() < kRowsAtOnce) return revoked;
-    next.after = rows.back().key;
-  }
+  auto revoke = [&](const v1::CertificateRow& row) -> Result<void> {
+    if (row.role() != ToString(Role::kNode) || row.name() != node) return {};
+    if (row.not_after_ms() <= now_ms) return {};
+    TRY(const bool entered, EnterRevocation(transaction, row, now_ms, by));
+    if (entered) revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
+    return {};
+  };
+  TRY_VOID(ForEachRow<v1::CertificateRow>(meta, keys::kCertificates, revoke));
+  return revoked;
 }
 
 }  // namespace outport::store

@@ -11,6 +11,7 @@
 #include "registry/storage/keys.h"
 #include "store/authority_files.h"
 #include "store/certificates.h"
+#include "store/each_row.h"
 #include "store/fleet_files.h"
 #include "store/next_authority.h"
 #include "store/rows.h"
@@ -18,7 +19,6 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kPage = 1000;
 constexpr int kShownCertificates = 20;
 constexpr size_t kNamedNodes = 10;
 
@@ -110,7 +110,7 @@ Result<void> Rotation::Recover() {
   TRY(const auto told, ReadRow<v1::TrustRow>(parts_.meta, keys::kTrust));
   const std::string trust = standing.ToRow().SerializeAsString();
   if (told.has_value() && told->SerializeAsString() != trust) {
-    TRY_VOID(Enter(row, row, "", Actor::Store()));
+    return Enter(row, row, "", Actor::Store());
   }
   return Show(standing);
 }
@@ -307,19 +307,15 @@ Result<v1::Rotation> Rotation::Describe(const Row& row) const {
   if (!next.cross.empty()) rotation.set_next_root(next.authority.root.certificate);
   rotation.set_next_issuing(next.authority.issuing.certificate);
   const auto standing = parts_.authorities.Now();
-  ScanRange range{.prefix = std::string(keys::kNodes), .limit = kPage};
-  for (bool more = true; more;) {
-    TRY(const std::vector<KeyValue> rows, parts_.meta.Scan(range));
-    for (const KeyValue& pair : rows) {
-      range.after = pair.key;
-      v1::Rotation::Node& node = *rotation.add_nodes();
-      node.set_name(std::string(keys::After(pair.key, keys::kNodes)));
-      const auto presence = parts_.nodes.Find(node.name());
-      node.set_connected(presence.has_value() && presence->connected);
-      node.set_done(presence.has_value() && IsDone(*presence, *standing));
-    }
-    more = rows.size() == range.limit;
-  }
+  auto add = [&](const v1::NodeRow& node_row) -> Result<void> {
+    v1::Rotation::Node& node = *rotation.add_nodes();
+    node.set_name(node_row.name());
+    const auto presence = parts_.nodes.Find(node.name());
+    node.set_connected(presence.has_value() && presence->connected);
+    node.set_done(presence.has_value() && IsDone(*presence, *standing));
+    return {};
+  };
+  TRY_VOID(ForEachRow<v1::NodeRow>(parts_.meta, keys::kNodes, add));
   const bool forward = row->phase() == kCertificatesPhase;
   const std::string& goes = forward ? RefusedByAdvance(*row) : RefusedByUndo(*row);
   const std::string& stays = forward ? RefusedByUndo(*row) : RefusedByAdvance(*row);
@@ -345,19 +341,13 @@ Result<void> Rotation::FillCertificates(const std::string& issuer, const std::st
 Result<void> Rotation::ForEachValid(
     const std::string& issuer, const std::function<void(const v1::CertificateRow&)>& see) const {
   const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
-  ScanRange range{.prefix = keys::Certificate(issuer, ""), .limit = kPage};
-  for (bool more = true; more;) {
-    TRY(const std::vector<KeyValue> rows, parts_.meta.Scan(range));
-    for (const KeyValue& pair : rows) {
-      range.after = pair.key;
-      TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
-      if (row.role() == ToString(Role::kNode) || row.not_after_ms() <= now_ms) continue;
-      TRY(const bool revoked, HasRow(parts_.meta, keys::Revocation(issuer, row.serial())));
-      if (!revoked) see(row);
-    }
-    more = rows.size() == range.limit;
-  }
-  return {};
+  auto look = [&](const v1::CertificateRow& row) -> Result<void> {
+    if (row.role() == ToString(Role::kNode) || row.not_after_ms() <= now_ms) return {};
+    TRY(const bool revoked, HasRow(parts_.meta, keys::Revocation(issuer, row.serial())));
+    if (!revoked) see(row);
+    return {};
+  };
+  return ForEachRow<v1::CertificateRow>(parts_.meta, keys::Certificate(issuer, ""), look);
 }
 
 }  // namespace outport::store
