@@ -25,7 +25,9 @@ class Secret {
     std::swap(text_, other.text_);  // what was here is wiped with `other`
     return *this;
   }
-  ~Secret() { ::explicit_bzero(text_.data(), text_.size()); }
+  ~Secret() {
+    if (!text_.empty()) ::explicit_bzero(text_.data(), text_.size());
+  }
 
   std::string_view text() const { return {text_.data(), text_.size()}; }
 
