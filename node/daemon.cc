@@ -11,12 +11,11 @@
 #include "node/mirror.h"
 #include "node/renewal.h"
 #include "node/sync_client.h"
-#include "registry/base/bytes.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_front.h"
-#include "registry/oci/digest.h"
+#include "registry/security/pki.h"
 #include "registry/storage/disk_blob_store.h"
 #include "registry/storage/rocks_meta_store.h"
 
@@ -215,8 +214,7 @@ Result<void> NodeDaemon::Stop() {
 // What the store is told of: all but what it sees itself.
 void NodeDaemon::Tell(v1::NodeMessage::Ping& ping) const {
   renewal.Tell(ping);
-  const std::string trusted = front.certificate().fleet();
-  ping.set_authorities(Digest::Of(DigestAlgorithm::kSha256, AsBytes(trusted)).ToString());
+  ping.set_authorities(pki::BundleHash(front.certificate().fleet()));
   Readiness readiness;
   front.Tell(readiness);
   if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));

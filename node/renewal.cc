@@ -9,9 +9,7 @@
 #include <vector>
 
 #include "outport/v1/enrollment.grpc.pb.h"
-#include "registry/base/bytes.h"
 #include "registry/base/file.h"
-#include "registry/oci/digest.h"
 #include "registry/rpc/status.h"
 #include "registry/security/pki.h"
 
@@ -57,10 +55,9 @@ Renewal::Renewal(Parts parts)
 Result<Renewal::Certificate> Renewal::Read(const std::filesystem::path& certificate) const {
   TRY(const std::string pem, ReadWholeFile(certificate));
   TRY(const pki::Description description, pki::Describe(pem));
-  TRY(const std::vector<std::string> certificates, pki::Split(pem));
-  Certificate read{.life = {description.not_before, description.not_after}, .chain = {}};
-  for (size_t i = 1; i < certificates.size(); ++i) read.chain += certificates[i];
-  return read;
+  TRY(std::string chain, pki::Behind(pem));
+  return Certificate{.life = {description.not_before, description.not_after},
+                     .chain = std::move(chain)};
 }
 
 void Renewal::Take(const v1::TrustRow& trust) {
@@ -90,7 +87,7 @@ void Renewal::Learn(const Certificate& identity, const Certificate& server) {
   identity_ = identity.life;
   chains_.clear();
   for (const Certificate* shown : {&identity, &server}) {
-    chains_.push_back(Digest::Of(DigestAlgorithm::kSha256, AsBytes(shown->chain)).ToString());
+    chains_.push_back(pki::BundleHash(shown->chain));
   }
 }
 

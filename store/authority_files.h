@@ -16,9 +16,6 @@ struct AuthorityFiles {
   pki::Authority authority;  // without the root's key: it is for signing issuing CAs only
   std::string server_chain;  // PEM: leaf, issuing CA, root
   std::string server_key;
-
-  // Whom fleet trusts while no authority is replaced: root and issuing CA.
-  std::string Trusted() const { return authority.root.certificate + authority.issuing.certificate; }
 };
 
 // Makes the fleet's authority and the store's server certificate for `host_names` (DNS names and IP

@@ -22,21 +22,13 @@ Result<void> WriteIfOther(const fs::path& path, const std::string& content) {
   return ReplaceFile(path, content, kPublicMode);
 }
 
-// What stands behind the leaf.
-Result<std::string> TailOf(const std::string& chain) {
-  TRY(const std::vector<std::string> certificates, pki::Split(chain));
-  std::string tail;
-  for (size_t i = 1; i < certificates.size(); ++i) tail += certificates[i];
-  return tail;
-}
-
 // The roots, too: a machine that joins looks for the one whose fingerprint it was told.
 std::string Tail(const AuthorityStanding& standing) { return standing.chain + standing.roots; }
 
 Result<bool> IsDue(const std::string& chain, const AuthorityStanding& standing,
                    std::chrono::system_clock::time_point now) {
-  TRY(const std::string tail, TailOf(chain));
-  if (tail != Tail(standing)) return true;
+  TRY(const std::string behind, pki::Behind(chain));
+  if (behind != Tail(standing)) return true;
   TRY(const pki::Description leaf, pki::Describe(chain));
   return now >= leaf.not_before + (leaf.not_after - leaf.not_before) / kRenewAtShare;
 }

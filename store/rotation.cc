@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "registry/base/bytes.h"
-#include "registry/oci/digest.h"
 #include "registry/storage/keys.h"
 #include "store/authority_files.h"
 #include "store/certificates.h"
@@ -45,17 +43,12 @@ Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::st
                    "'outportctl ca rotate status'"};
 }
 
-std::string Hash(const std::string& pem) {
-  return Digest::Of(DigestAlgorithm::kSha256, AsBytes(pem)).ToString();
-}
-
 // Whether the node trusts whom it is to trust, and shows what it is to show.
 bool IsDone(const NodeDirectory::Presence& presence, const AuthorityStanding& standing) {
-  return presence.connected && presence.authorities == Hash(standing.trusted) &&
+  return presence.connected && presence.authorities == pki::BundleHash(standing.trusted) &&
          !presence.chains.empty() &&
-         std::ranges::all_of(presence.chains, [chain = Hash(standing.chain)](const auto& shown) {
-           return shown == chain;
-         });
+         std::ranges::all_of(presence.chains, [chain = pki::BundleHash(standing.chain)](
+                                                  const auto& shown) { return shown == chain; });
 }
 
 // What the next step refuses, and what the step back.

@@ -66,14 +66,6 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address,
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
-std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity) {
-  KeepLibrary();
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
-  tls.pem_root_certs = identity.authorities;
-  tls.pem_key_cert_pairs.push_back({identity.private_key, identity.certificate_chain});
-  return grpc::SslServerCredentials(tls);
-}
-
 std::shared_ptr<grpc::ServerCredentials> FollowFilesAtServer(const TlsFiles& files) {
   grpc::experimental::TlsServerCredentialsOptions tls(Watch(files));
   tls.watch_root_certs();

@@ -17,7 +17,7 @@ namespace outport::rpc {
 // The largest message either side accepts: a manifest, or a chunk of a blob, and room around it.
 inline constexpr int kMaxMessageBytes = 6 << 20;
 
-// Keeps gRPC's library up until the process ends; Dial and FleetServerCredentials do it themselves.
+// Keeps gRPC's library up until the process ends; Dial and FollowFilesAtServer do it themselves.
 // Left alone it shuts down whenever its last object goes, which takes up to ten seconds.
 void KeepLibrary();
 
@@ -47,11 +47,8 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
 
 // For the fleet's port: asks callers for a certificate and verifies the one that comes; callers
 // without one are let through to the methods, each of which checks its caller with RequireRole
-// (enrolment alone does not).
-std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(const TlsIdentity& identity);
-
-// The same, from files that are read again when they change: connections that come later are shown
-// what stands there then, and judged by it.
+// (enrolment alone does not). The files are read again when they change: connections that come
+// later are shown what stands there then, and judged by it.
 std::shared_ptr<grpc::ServerCredentials> FollowFilesAtServer(const TlsFiles& files);
 
 // Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, or with one that

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstdlib>
 
+#include "registry/base/bytes.h"
+#include "registry/oci/digest.h"
 #include "registry/security/certificate_draft.h"
 #include "registry/security/openssl.h"
 
@@ -191,6 +193,17 @@ Result<std::vector<std::string>> Split(std::string_view pem) {
   std::vector<std::string> each;
   for (const auto& certificate : certificates) each.push_back(openssl::ToPem(certificate.get()));
   return each;
+}
+
+Result<std::string> Behind(std::string_view pem) {
+  TRY(const std::vector<std::string> certificates, Split(pem));
+  std::string behind;
+  for (size_t i = 1; i < certificates.size(); ++i) behind += certificates[i];
+  return behind;
+}
+
+std::string BundleHash(std::string_view pem) {
+  return Digest::Of(DigestAlgorithm::kSha256, AsBytes(pem)).hex();
 }
 
 Result<std::string> Fingerprint(std::string_view pem) {

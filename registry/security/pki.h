@@ -101,6 +101,12 @@ Result<std::vector<std::string>> HostNames(std::string_view certificate);
 // Each certificate of `pem` by itself, as PEM.
 Result<std::vector<std::string>> Split(std::string_view pem);
 
+// All but the first certificate of `pem`: what stands behind the leaf of a chain, as PEM.
+Result<std::string> Behind(std::string_view pem);
+
+// Lowercase hex SHA-256 of `pem` as it stands, by which nodes tell what they trust and show.
+std::string BundleHash(std::string_view pem);
+
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);
 

@@ -10,6 +10,7 @@
 #include "store/audit_file.h"
 #include "tests/store/audit_rows.h"
 #include "tests/store/fleet_fixture.h"
+#include "tests/support/fleet_credentials.h"
 
 namespace outport::control {
 namespace {
@@ -47,7 +48,8 @@ class AuditCommandsTest : public store::AccountsFixture {
     int port = 0;
     builder.AddListeningPort(
         "127.0.0.1:0",
-        rpc::FleetServerCredentials({files_.server_chain, files_.server_key, files_.Trusted()}),
+        rpc::FleetServerCredentials(
+            {files_.server_chain, files_.server_key, store::StandingOf(files_.authority).trusted}),
         &port);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();

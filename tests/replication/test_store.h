@@ -23,6 +23,7 @@
 #include "store/replication_service.h"
 #include "store/store_registry.h"
 #include "tests/replication/loop.h"
+#include "tests/support/fleet_credentials.h"
 
 namespace outport {
 

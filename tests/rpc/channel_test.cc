@@ -10,6 +10,7 @@
 #include "registry/rpc/unary.h"
 #include "registry/security/pki.h"
 #include "tests/rpc/replication_fixture.h"
+#include "tests/support/fleet_credentials.h"
 
 namespace outport::rpc {
 namespace {

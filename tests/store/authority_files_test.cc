@@ -31,7 +31,8 @@ TEST_F(AuthorityFilesTest, WhatWasMadeIsLoaded) {
   EXPECT_EQ(loaded->server_chain, created_.server_chain);
   EXPECT_EQ(loaded->server_key, created_.server_key);
   EXPECT_EQ(loaded->authority.domain, "outport");
-  EXPECT_EQ(loaded->Trusted(), created_.Trusted());
+  EXPECT_EQ(loaded->authority.root.certificate, created_.authority.root.certificate);
+  EXPECT_EQ(loaded->authority.issuing.certificate, created_.authority.issuing.certificate);
   EXPECT_TRUE(loaded->authority.root.private_key.empty()) << "it only signs issuing CAs";
   EXPECT_EQ(pki::Inspect(loaded->server_chain)->role, Role::kStore);
 }

@@ -21,6 +21,7 @@
 #include "store/authority_files.h"
 #include "store/authority_service.h"
 #include "store/enrollment_service.h"
+#include "tests/support/fleet_credentials.h"
 #include "tests/support/shifted_clock.h"
 
 namespace outport::store {
@@ -80,10 +81,10 @@ class FleetFixture : public AccountsFixture {
   FleetFixture() {
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(
-        "127.0.0.1:0",
-        rpc::FleetServerCredentials({files_.server_chain, files_.server_key, files_.Trusted()}),
-        &port);
+    builder.AddListeningPort("127.0.0.1:0",
+                             rpc::FleetServerCredentials({files_.server_chain, files_.server_key,
+                                                          StandingOf(files_.authority).trusted}),
+                             &port);
     builder.RegisterService(&admin_);
     builder.RegisterService(&access_);
     builder.RegisterService(&enrollment_);

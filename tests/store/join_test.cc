@@ -28,7 +28,7 @@ TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
   EXPECT_EQ(joined->node, "eu");
   const fs::path pki = data_ / "pki";
   EXPECT_EQ(pki::Inspect(Read(pki / "identity.crt"))->name, "eu");
-  EXPECT_EQ(Read(pki / "authorities.crt"), files_.Trusted());
+  EXPECT_EQ(Read(pki / "authorities.crt"), store::StandingOf(files_.authority).trusted);
   for (const char* key : {"identity.key", "server.key"}) {
     EXPECT_TRUE(ReadSecretFile(pki / key).has_value()) << key;
   }

@@ -49,9 +49,7 @@ class RotationTest : public FleetFixture {
     tickets_[name] = nodes_.Enter(name, "192.0.2.1", [](const Error&) {});
   }
   void Ping(const std::string& name) {
-    const auto hash = [](const std::string& pem) {
-      return Digest::Of(DigestAlgorithm::kSha256, AsBytes(pem)).ToString();
-    };
+    const auto hash = [](const std::string& pem) { return pki::BundleHash(pem); };
     const auto standing = accounts_.authorities.Now();
     v1::NodeMessage::Ping ping;
     ping.set_authorities(hash(standing->trusted));
