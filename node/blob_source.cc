@@ -15,6 +15,19 @@
 namespace outport::node {
 namespace {
 
+// The connection that a stream is on.
+struct Line {
+  std::shared_ptr<StoreChannel> channel;
+  std::shared_ptr<StoreChannel::Stubs> store;
+
+  // Where the node has another certificate by now, the older one's end says nothing of the node.
+  Error Judge(Error error) const {
+    if (error.code != ErrorCode::kUnauthorized || channel->Now() == store) return error;
+    error.code = ErrorCode::kUnavailable;
+    return error;
+  }
+};
+
 // What the chunks of one stream must be.
 class ChunkCheck {
  public:
@@ -89,9 +102,8 @@ Error ForClient(Error error) {
 }
 
 struct BlobStream::Call {
-  Call(ChunkCheck c, std::shared_ptr<StoreChannel::Stubs> s)
-      : store(std::move(s)), check(std::move(c)) {}
-  const std::shared_ptr<StoreChannel::Stubs> store;
+  Call(ChunkCheck c, Line l) : line(std::move(l)), check(std::move(c)) {}
+  const Line line;
   grpc::ClientContext context;
   std::unique_ptr<grpc::ClientReader<v1::BlobChunk>> reader;
   v1::BlobChunk chunk;
@@ -113,15 +125,14 @@ Result<Bytes> BlobStream::Next() {
   if (call_->check.complete()) return Bytes();
   if (!call_->ended && call_->reader->Read(&call_->chunk)) return call_->check.Accept(call_->chunk);
   if (std::exchange(call_->ended, true)) return call_->check.Broken(grpc::Status::OK);
-  return call_->check.Broken(call_->reader->Finish());
+  return call_->line.Judge(call_->check.Broken(call_->reader->Finish()));
 }
 
 struct BlobChannel::Call {
   template <class Begin>
-  Call(ChunkCheck c, std::shared_ptr<StoreChannel::Stubs> s, Begin begin,
-       const std::string& request_id)
-      : store(std::move(s)), check(std::move(c)), reader(begin, request_id) {}
-  const std::shared_ptr<StoreChannel::Stubs> store;
+  Call(ChunkCheck c, Line l, Begin begin, const std::string& request_id)
+      : line(std::move(l)), check(std::move(c)), reader(begin, request_id) {}
+  const Line line;
   ChunkCheck check;
   rpc::StreamReader<v1::BlobChunk> reader;
 };
@@ -133,7 +144,7 @@ net::awaitable<Result<Bytes>> BlobChannel::Next(std::chrono::milliseconds limit)
   if (call_->check.complete()) co_return Bytes();
   const v1::BlobChunk* chunk = co_await call_->reader.Read(limit);
   if (chunk != nullptr) co_return call_->check.Accept(*chunk);
-  co_return call_->check.Broken(co_await call_->reader.End());
+  co_return call_->line.Judge(call_->check.Broken(co_await call_->reader.End()));
 }
 
 BlobSource::BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channels,
@@ -141,28 +152,30 @@ BlobSource::BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channel
     : channels_(channels), metrics_(metrics), stream_lifetime_(stream_lifetime) {}
 BlobSource::~BlobSource() = default;
 
-std::shared_ptr<StoreChannel::Stubs> BlobSource::NextStubs() {
-  return channels_[next_++ % channels_.size()]->Now();
+const std::shared_ptr<StoreChannel>& BlobSource::NextChannel() {
+  return channels_[next_++ % channels_.size()];
 }
 
 std::unique_ptr<BlobStream> BlobSource::Read(const BlobRequest& request, uint64_t offset) {
-  auto call =
-      std::make_unique<BlobStream::Call>(ChunkCheck(request, offset, metrics_), NextStubs());
+  const auto& channel = NextChannel();
+  auto call = std::make_unique<BlobStream::Call>(ChunkCheck(request, offset, metrics_),
+                                                 Line{channel, channel->Now()});
   call->context.set_deadline(std::chrono::system_clock::now() + stream_lifetime_);
   if (!request.request_id.empty()) {
     call->context.AddMetadata(rpc::kRequestIdKey, request.request_id);
   }
-  call->reader = call->store->replication.ReadBlob(&call->context, ToMessage(request, offset));
+  call->reader = call->line.store->replication.ReadBlob(&call->context, ToMessage(request, offset));
   return std::make_unique<BlobStream>(std::move(call));
 }
 
 std::unique_ptr<BlobChannel> BlobSource::Subscribe(const BlobRequest& request, uint64_t offset) {
-  const auto store = NextStubs();
+  const auto& channel = NextChannel();
+  const Line line{channel, channel->Now()};
   const v1::ReadBlobRequest message = ToMessage(request, offset);
-  auto begin = [&store, &message](grpc::ClientContext* context, auto* reactor) {
-    store->replication.async()->ReadBlob(context, &message, reactor);
+  auto begin = [&line, &message](grpc::ClientContext* context, auto* reactor) {
+    line.store->replication.async()->ReadBlob(context, &message, reactor);
   };
-  auto call = std::make_unique<BlobChannel::Call>(ChunkCheck(request, offset, metrics_), store,
+  auto call = std::make_unique<BlobChannel::Call>(ChunkCheck(request, offset, metrics_), line,
                                                   begin, request.request_id);
   return std::make_unique<BlobChannel>(std::move(call));
 }

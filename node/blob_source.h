@@ -35,8 +35,8 @@ Error ForClient(Error error);
 
 // One ReadBlob call, read by one thread that it blocks. Chunks come in order, each a checksum block
 // and checked. Errors: the store's own, kCorrupt where the store's blob has another size,
-// kUnavailable for a stream that broke, ended early, or brought a damaged chunk: worth another try
-// from where it broke.
+// kUnavailable for a stream that broke, ended early, brought a damaged chunk, or began before the
+// node's certificate was renewed and is refused since: worth another try from where it broke.
 class BlobStream {
  public:
   struct Call;
@@ -79,7 +79,7 @@ class BlobSource {
   std::unique_ptr<BlobChannel> Subscribe(const BlobRequest& request, uint64_t offset);
 
  private:
-  std::shared_ptr<StoreChannel::Stubs> NextStubs();
+  const std::shared_ptr<StoreChannel>& NextChannel();
 
   const std::vector<std::shared_ptr<StoreChannel>> channels_;
   const FetchMetrics& metrics_;

@@ -117,6 +117,29 @@ TEST_F(BlobFetchTest, AStoreThatRestartsIsNotNoticed) {
   ExpectWhole(reader.get(), blob);
 }
 
+// The authority that issued its first certificate may be gone before a large blob is here.
+TEST_F(BlobFetchTest, AStreamOfACertificateThatWasRenewedSinceIsResumed) {
+  const TestBlob blob = Stored(14, 8 * kMiB);
+  const Error revoked{ErrorCode::kUnauthorized, "the caller's certificate was revoked"};
+  store_.Play({.times = 1, .cut_at = 4 * kMiB, .cut_with = revoked, .hold_at = 4 * kMiB});
+  auto reader = StartReading(blob);
+  ASSERT_TRUE(store_.AwaitHeld());
+  channel_->Use(Connect());
+  store_.Release();
+  ExpectWhole(reader.get(), blob);
+  EXPECT_EQ(store_.streams(), 2);
+}
+
+TEST_F(BlobFetchTest, ANodeThatIsRefusedDoesNotAskAgain) {
+  const TestBlob blob = Stored(15, 8 * kMiB);
+  const Error revoked{ErrorCode::kUnauthorized, "the caller's certificate was revoked"};
+  store_.Play({.cut_at = 4 * kMiB, .cut_with = revoked});
+  const ReadOutcome outcome = ReadWhole(blob);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_NE(outcome.error->message.find("was revoked"), std::string::npos);
+  EXPECT_EQ(store_.streams(), 1);
+}
+
 TEST_F(BlobFetchTest, ASilentStreamIsCutAndResumed) {
   limits_.fetch.stall_limit = 100ms;
   const TestBlob blob = Stored(12, 4 * kMiB);

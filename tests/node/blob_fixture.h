@@ -84,13 +84,16 @@ class BlobFixture : public testing::Test {
     server_.reset();
   }
 
+  std::shared_ptr<grpc::Channel> Connect() const {
+    return grpc::CreateChannel("127.0.0.1:" + std::to_string(port_),
+                               grpc::InsecureChannelCredentials());
+  }
+
   // The cache, opened at first use.
   BlobCache& Cache() {
     if (cache_ == nullptr) {
-      const std::string address = "127.0.0.1:" + std::to_string(port_);
-      const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-      source_ = std::make_unique<BlobSource>(std::vector{std::make_shared<StoreChannel>(channel)},
-                                             counted_);
+      channel_ = std::make_shared<StoreChannel>(Connect());
+      source_ = std::make_unique<BlobSource>(std::vector{channel_}, counted_);
       BlobStore& blobs = blob_store_ != nullptr ? *blob_store_ : *blobs_;
       cache_ = std::make_unique<BlobCache>(links_, *source_, meta_, blobs, disk_, counted_,
                                            Log::Nowhere(), limits_, boot_id_);
@@ -200,6 +203,7 @@ class BlobFixture : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   CacheLimits limits_;
   std::string boot_id_ = BootId();
+  std::shared_ptr<StoreChannel> channel_;  // shared with the source
   std::unique_ptr<BlobSource> source_;
   std::unique_ptr<BlobCache> cache_;
   const Caller caller_{};

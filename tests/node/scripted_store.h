@@ -23,6 +23,7 @@ class ScriptedStore final : public v1::Replication::Service {
   struct Script {
     int times = 1 << 30;                            // how many streams it holds for
     std::optional<uint64_t> cut_at = std::nullopt;  // the stream breaks before this byte
+    Error cut_with = {ErrorCode::kUnavailable, "cut by the test"};
     std::optional<uint64_t> flip_at =
         std::nullopt;  // this byte is changed after its checksum was computed
     std::optional<TestBlob> instead =
@@ -76,10 +77,10 @@ class ScriptedStore final : public v1::Replication::Service {
     for (uint64_t at = request->offset(); at < content.size_bytes(); at += kChecksumBlockBytes) {
       const uint64_t size = std::min(kChecksumBlockBytes, content.size_bytes() - at);
       auto within = [&](uint64_t byte) { return byte >= at && byte < at + size; };
-      if (script.cut_at.has_value() && within(*script.cut_at)) {
-        return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut by the test");
-      }
       if (script.hold_at.has_value() && within(*script.hold_at)) Hold(*context);
+      if (script.cut_at.has_value() && within(*script.cut_at)) {
+        return rpc::ToStatus(script.cut_with);
+      }
       v1::BlobChunk chunk;
       chunk.set_data(content.Content(at, size));
       chunk.set_crc32c(Crc32c(AsBytes(chunk.data())));
