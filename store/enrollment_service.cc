@@ -1,5 +1,6 @@
 #include "store/enrollment_service.h"
 
+#include "registry/base/address.h"
 #include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
 #include "store/administrator.h"
@@ -46,7 +47,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
                                                     v1::EnrollResponse* response) {
   // Without the port: a new connection brings no new tokens.
   const std::string from = AddressOfPeer(context->peer());
-  const bool admitted = limit_.Admit(from);
+  const bool admitted = limit_.Admit(NetworkOf(from));
   (admitted ? admitted_ : refused_).Increment();
   if (!admitted) return rpc::Refuse(context, TooMany());
   auto serve = [this, request, from]() -> Result<v1::EnrollResponse> {

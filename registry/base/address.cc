@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace outport {
+
+namespace ip = boost::asio::ip;
 
 Result<HostPort> ParseHostPort(const std::string& text) {
   const size_t colon = text.rfind(':');
@@ -29,6 +32,21 @@ bool IsIpAddress(const std::string& host) {
   const std::string v6 = host.substr(0, host.find('%'));  // fe80::1%eth0
   return ::inet_pton(AF_INET, host.c_str(), &numeric) == 1 ||
          ::inet_pton(AF_INET6, v6.c_str(), &numeric) == 1;
+}
+
+ip::address NetworkOf(const ip::address& address) {
+  if (!address.is_v6()) return address;
+  const ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6);
+  ip::address_v6::bytes_type bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), 0);
+  return ip::address_v6(bytes);
+}
+
+std::string NetworkOf(const std::string& address) {
+  boost::system::error_code none;
+  const ip::address parsed = ip::make_address(address, none);
+  return none ? address : NetworkOf(parsed).to_string();
 }
 
 bool Overlap(const HostPort& a, const HostPort& b) {

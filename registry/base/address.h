@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <string>
 
@@ -18,6 +19,12 @@ Result<HostPort> ParseHostPort(const std::string& text);
 
 // Whether `host` is an IP address, which one can listen on without asking a name server.
 bool IsIpAddress(const std::string& host);
+
+// What peers are counted by: a network of 64 bits of IPv6, in which one customer has addresses
+// without end; and an IPv4 client of an IPv6 socket by the address that it knows itself. A text
+// that is no address stays as it is.
+boost::asio::ip::address NetworkOf(const boost::asio::ip::address& address);
+std::string NetworkOf(const std::string& address);
 
 // Whether one socket listening on each cannot be had: the same port, and the same address or one
 // that stands for all. Port 0 is never the same.

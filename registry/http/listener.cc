@@ -27,16 +27,9 @@ Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
                                                 "address, as in 0.0.0.0:5000 or [::]:5000"};
 }
 
-// What places are counted by: one customer's network of IPv6 has addresses without end.
 net::ip::address PeerOf(const tcp::socket& socket) {
   boost::system::error_code gone;
-  const net::ip::address address = socket.remote_endpoint(gone).address();
-  if (gone || !address.is_v6()) return address;
-  net::ip::address_v6 v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return net::ip::make_address_v4(net::ip::v4_mapped, v6);
-  net::ip::address_v6::bytes_type bytes = v6.to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), 0);
-  return net::ip::address_v6(bytes);
+  return NetworkOf(socket.remote_endpoint(gone).address());
 }
 
 // Out of file descriptors or memory: accepting again at once would only spin.

@@ -46,5 +46,15 @@ TEST(Address, ThePortThatWasPickedIsTold) {
   EXPECT_EQ(WithPort("[::]:0", 40001), "[::]:40001");
 }
 
+TEST(Address, PeersAreCountedByTheNetworkThatIsTheirs) {
+  EXPECT_EQ(NetworkOf("10.1.2.3"), "10.1.2.3");
+  EXPECT_EQ(NetworkOf("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+  EXPECT_EQ(NetworkOf("2001:db8:1:2:ffff::1"), NetworkOf("2001:db8:1:2:3:4:5:6"));
+  EXPECT_NE(NetworkOf("2001:db8:1:3::1"), NetworkOf("2001:db8:1:2::1"));
+  EXPECT_EQ(NetworkOf("::ffff:10.1.2.3"), "10.1.2.3");
+  EXPECT_EQ(NetworkOf("fe80::1%lo"), "fe80::");
+  EXPECT_EQ(NetworkOf("unix:/run/socket"), "unix:/run/socket");
+}
+
 }  // namespace
 }  // namespace outport
