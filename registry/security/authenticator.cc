@@ -101,6 +101,7 @@ struct Authenticator::State {
       auto look = [&]() -> Result<Outcome> {
         // Unknown users cost the same work, and never come in.
         const bool right = VerifyPassword(secret.text(), asked.hash) && asked.known;
+        if (!right) SpendRest(secret.text(), asked.hash);
         return right ? Outcome::kRight : Outcome::kWrong;
       };
       const Result<Outcome> outcome = Guarded(look);

@@ -74,6 +74,9 @@ std::string_view NameOfFormat(std::string_view hash) {
   return hash.starts_with("$2") ? "damaged bcrypt" : "no known format";
 }
 
+// Of a bcrypt hash.
+int CostOf(std::string_view hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
+
 }  // namespace
 
 Result<std::string> HashPassword(std::string_view password, int cost) {
@@ -109,13 +112,24 @@ bool VerifyPassword(std::string_view password, const std::string& hash) {
   return CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
 }
 
+void SpendRest(std::string_view password, const std::string& hash) {
+  if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return;
+  const Workspace workspace;
+  const SecretText text(password);
+  // The work doubles with each cost: 2^5 + 2^5 + 2^6 + ... + 2^9 is 2^10.
+  for (int cost = CostOf(hash); cost < kDefaultBcryptCost; ++cost) {
+    const std::string setting = "$2b$0" + std::to_string(cost) + "$kuewjqBXq8oBhpxDIR9o4.";
+    crypt_r(text.c_str(), setting.c_str(), workspace.data.get());
+  }
+}
+
 Result<void> CheckPasswordHash(std::string_view hash) {
   if (!IsBcrypt(hash)) {
     return Error{ErrorCode::kInvalidArgument,
                  "the password hash is " + std::string(NameOfFormat(hash)) +
                      "; only bcrypt is accepted ($2a$, $2b$, $2y$: htpasswd -B)"};
   }
-  const int cost = (hash[4] - '0') * 10 + (hash[5] - '0');
+  const int cost = CostOf(hash);
   if (cost < kLeastCost || cost > kMostCost) {
     return Error{ErrorCode::kInvalidArgument, "the password hash is bcrypt of cost " +
                                                   std::to_string(cost) + "; 4 to 15 is accepted"};

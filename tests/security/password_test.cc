@@ -1,6 +1,9 @@
 #include "registry/security/password.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
+
+#include <functional>
 
 namespace outport {
 namespace {
@@ -43,6 +46,32 @@ struct Case {
   const char* hash;
   const char* named;
 };
+
+// Processor time, which what else runs does not add to.
+double SecondsOf(const std::function<void()>& work) {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const double begin = now();
+  work();
+  return now() - begin;
+}
+
+TEST(Password, AWrongOneForACheapHashCostsAsMuchWorkAsAnother) {
+  const std::string usual = *HashPassword("secret", kDefaultBcryptCost);
+  const double whole = SecondsOf([&] { EXPECT_FALSE(VerifyPassword("wrong", usual)); });
+  for (const int cost : {4, 7, 9}) {
+    const std::string cheap = *HashPassword("secret", cost);
+    const double took = SecondsOf([&] {
+      EXPECT_FALSE(VerifyPassword("wrong", cheap));
+      SpendRest("wrong", cheap);
+    });
+    EXPECT_NEAR(took / whole, 1, 0.4) << "cost " << cost;
+  }
+  EXPECT_LT(SecondsOf([&] { SpendRest("wrong", usual); }), whole / 4);
+}
 
 TEST(PasswordHash, OfOtherFormatsIsRefusedByName) {
   constexpr Case kCases[] = {
