@@ -59,6 +59,37 @@ def shown(engine, node, certificate, key):
         shutil.move(away, folder)
 
 
+def issue_expired(fleet, name, folder):
+    """A client's certificate of the fleet's own authority whose day was in January 2026."""
+    run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-subj", f"/CN={name}", "-keyout", folder / "late.key", "-out", folder / "late.csr")
+    (folder / "index").touch()
+    (folder / "ca.cnf").write_text(f"""
+[ca]
+default_ca = fleet
+[fleet]
+database = {folder}/index
+new_certs_dir = {folder}
+default_md = sha256
+policy = names
+rand_serial = yes
+x509_extensions = client
+[names]
+commonName = supplied
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+authorityKeyIdentifier = keyid
+subjectAltName = URI:spiffe://outport/client/{name}
+""")
+    pki = fleet.store.data / "pki"
+    run("openssl", "ca", "-batch", "-notext", "-config", folder / "ca.cnf", "-cert", pki / "issuing.crt",
+        "-keyfile", pki / "issuing.key", "-in", folder / "late.csr", "-out", folder / "late.crt",
+        "-startdate", "20260101000000Z", "-enddate", "20260102000000Z")
+    return folder / "late.crt", folder / "late.key"
+
+
 @contextlib.contextmanager
 def user(engine, fleet, node, name, *options):
     """Somebody else is logged in at the node."""
@@ -85,6 +116,8 @@ def test_certificates(engine, docker_fleet, node, tmp_path):
         "-subj", "/CN=stranger", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
     with shown(engine, node, tmp_path / "crt", tmp_path / "key"):
         documented(refused(engine, "pull", image(node)), "it is of an unknown authority, not of this fleet")
+    with shown(engine, node, *issue_expired(docker_fleet, "laptop", tmp_path)):
+        documented(refused(engine, "pull", image(node)), "it has expired")
 
 
 def test_users(engine, docker_fleet, node):
@@ -96,6 +129,10 @@ def test_users(engine, docker_fleet, node):
         docker_fleet.control("user", "set", "bound", "--only-from", "ci-*")
         wait_for("the node to know", lambda: "ci-" in refused(engine, "pull", image(node)))
         documented(refused(engine, "pull", image(node)), "may come in only with a client certificate named")
+    with user(engine, docker_fleet, node, "brief", "--allow", "pull"):
+        docker_fleet.control("user", "set", "brief", "--expires", "1s")
+        wait_for("its end", lambda: engine.docker("pull", image(node), check=False).returncode != 0)
+        documented(refused(engine, "pull", image(node)), "expired at")
     with user(engine, docker_fleet, node, "reader", "--allow", "pull:team/other"):
         documented(refused(engine, "pull", image(node)), "denied")
         assert "user 'reader' has no grant to pull in 'team/base'" in refused(engine, "pull", image(node))
@@ -129,3 +166,21 @@ def test_guesses(engine, docker_fleet):
     else:
         raise AssertionError(said[-1])
     documented("429" if "429" in said[-1] else "", "429")
+
+
+def test_a_node_that_is_cut_off(engine, docker_fleet, node):
+    store = docker_fleet.store
+    store.stop()
+    text, count = re.subn(r"(?m)^access: .*$", "access: {max_revocation_age: 5s}", store.config.read_text())
+    assert count == 1, text
+    store.config.write_text(text)
+    store.start()
+    wait_for("the node to follow", lambda: node.metric("outport_node_sync_connected") == 1)
+    engine.docker("pull", image(node))
+    store.stop()
+    try:
+        wait_for("its knowledge to be old", lambda: node.metric("outport_node_staleness_seconds") > 6)
+        documented(refused(engine, "pull", image(node)),
+                   "received unexpected HTTP status: 503 Service Unavailable")
+    finally:
+        store.start()
