@@ -17,6 +17,8 @@ constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLongestBackoff{3000};
 // A stream that lived this long worked: the next one is begun at once.
 constexpr std::chrono::seconds kSettled{10};
+// From one stream's beginning to the next one's, where that is wanted at once.
+constexpr milliseconds kAnewAfter{200};
 constexpr std::chrono::seconds kMeasureInterval{1};
 constexpr std::chrono::minutes kSweepInterval{60};
 
@@ -67,8 +69,9 @@ bool SyncClient::IsConnected() const {
 
 net::awaitable<void> SyncClient::Run() {
   while (!IsStopping()) {
+    std::optional<milliseconds> pause;
     try {
-      co_await RunOnce();
+      pause = co_await RunOnce();
     } catch (const std::exception& exception) {
       ++failures_;
       parts_.log.Error("following the store ended with an exception",
@@ -76,11 +79,11 @@ net::awaitable<void> SyncClient::Run() {
     }
     const uint64_t seen = stopped_.Version();
     if (IsStopping()) break;
-    co_await stopped_.WaitPast(seen, steady_clock::now() + Backoff());
+    co_await stopped_.WaitPast(seen, steady_clock::now() + pause.value_or(Backoff()));
   }
 }
 
-net::awaitable<void> SyncClient::RunOnce() {
+net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   // Our backoff decides when to try, not the channel's own.
   grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Now()->channel.get());
   metrics_.connections.Increment();
@@ -106,10 +109,16 @@ net::awaitable<void> SyncClient::RunOnce() {
     }
   }
   co_await KeepProof();
+  if (connection->took_snapshot()) want_snapshot_ = false;
+  // The store has other terms for this node, or the node another certificate: no failure.
+  if (connection->welcomed() && why.code == ErrorCode::kCancelled) {
+    parts_.log.Info("the stream begins anew", {{"cause", why.message}});
+    const auto lived = steady_clock::now() - begun;
+    co_return std::chrono::ceil<milliseconds>(std::max(kAnewAfter - lived, lived.zero()));
+  }
   // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
   const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
   failures_ = settled ? 0 : failures_ + 1;
-  if (connection->took_snapshot()) want_snapshot_ = false;
   if (why.code == ErrorCode::kCorrupt) {
     want_snapshot_ = true;
     metrics_.divergences.Increment();
@@ -120,6 +129,7 @@ net::awaitable<void> SyncClient::RunOnce() {
     parts_.log.Warning("not following the store",
                        {{"cause", why.message}, {"attempts", failures_}});
   }
+  co_return std::nullopt;
 }
 
 // So that a node which starts while the store is away knows its age.

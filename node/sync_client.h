@@ -49,7 +49,8 @@ class SyncClient {
 
  private:
   net::awaitable<void> Run();
-  net::awaitable<void> RunOnce();
+  // How long to wait before the next; nullopt: the longer, the more failed.
+  net::awaitable<std::optional<std::chrono::milliseconds>> RunOnce();
   net::awaitable<void> KeepProof();
   net::awaitable<void> Sweep();
   net::awaitable<void> RemoveGarbage();

@@ -82,7 +82,7 @@ void NodeDirectory::Cut(const std::string& node) {
   MutexLock lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end() || !found->second.cut) return;
-  found->second.cut(Error{ErrorCode::kUnavailable, "the store cut this node's stream"});
+  found->second.cut(Error{ErrorCode::kCancelled, "the store has other terms for this node now"});
 }
 
 void NodeDirectory::CutAll() {

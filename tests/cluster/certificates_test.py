@@ -120,6 +120,26 @@ def test_a_renewed_certificate_is_the_same_holders_and_fits_its_key(fleet, tmp_p
     assert status_with(fleet, folders[0]) == 200
 
 
+def test_renew_finds_what_stands_in_a_folder_and_below_it(fleet, tmp_path):
+    certs = tmp_path / "certs.d"
+    fleet.control("cert", "issue", "renew-base", "--out", certs)
+    fleet.control("cert", "issue", "renew-below", "--out", certs, "--for", "registry.example.com:5000")
+    assert sorted(row["name"] for row in fleet.control_json("cert", "renew", certs)) == ["renew-base", "renew-below"]
+
+
+def test_a_certificate_whose_key_is_elsewhere_is_renewed_with_a_request_of_that_key(fleet, tmp_path):
+    key, request, folder = tmp_path / "key", tmp_path / "csr", tmp_path / "elsewhere"
+    run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-keyout", key, "-out", request, "-subj", "/CN=any")
+    fleet.control("cert", "issue", "elsewhere", "--csr", request, "--out", folder)
+    before = (folder / "client.cert").read_text()
+    refused = fleet.control("cert", "renew", folder, check=False)
+    assert refused.returncode == 1
+    assert f"'outportctl cert issue elsewhere --csr FILE --out {folder}'" in refused.stderr
+    fleet.control("cert", "issue", "elsewhere", "--csr", request, "--out", folder)
+    assert (folder / "client.cert").read_text() != before
+
+
 def test_an_administrators_profile_is_renewed(fleet, tmp_path):
     profile = tmp_path / "bob"
     fleet.control("cert", "issue", "bob", "--role", "admin", "--days", "10", "--out", profile)

@@ -4,12 +4,14 @@ import contextlib
 import json
 import shutil
 import ssl
+import time
 
 import pytest
 
 from client import RegistryClient, Requests
+from connections import open_connection, seconds_until_cut
 from fleet import PASSWORD
-from processes import run, wait_for
+from processes import PATIENCE, run, wait_for
 
 
 def rotate(fleet, *words, check=True):
@@ -99,8 +101,11 @@ def test_an_issuing_ca_is_replaced_without_a_pause(fleet):
     assert refused.returncode == 1 and "your own certificate" in refused.stderr
     renew_all(fleet)
     assert status(fleet)["certificates_left"] == 0
+    open_still = {member.name: open_connection(fleet, member, before, "demo") for member in fleet.members()}
+    began = time.monotonic()
     done = rotate(fleet, "continue")
     assert "confirmed by eu-west, us-east" in done.stdout
+    assert max(seconds_until_cut(open_still, began).values()) < 1 * PATIENCE
     works(fleet, fleet.certificates, "done")
     assert status(fleet)["phase"] == ""
     listed = {row["serial"]: row["state"] for row in fleet.control_json("cert", "list")}

@@ -149,19 +149,32 @@ TEST_F(AccessCommandsTest, WaitNamesWhoHasNotConfirmed) {
     };
     ASSERT_TRUE(store::Transact(*meta_, put).has_value());
   }
-  for (const auto& [name, sequence] : {std::pair{"eu", 7}, {"us", 6}}) {
+  AddUser("ann");
+  AddUser("bob");
+  const uint64_t head = meta_->Head()->sequence;
+  for (const auto& [name, sequence] : {std::pair{"eu", head}, {"us", head - 1}}) {
     const uint64_t ticket = nodes_.Enter(name, "127.0.0.1", [](const Error&) {});
     nodes_.Acknowledged(name, ticket, sequence);
   }
-  const Outcome behind = Control({"wait", "--sequence", "7", "--timeout", "100ms"});
+  const auto wait = [&](uint64_t sequence, const std::string& node) {
+    return Control({"wait", "--sequence", std::to_string(sequence), "--timeout", "60ms", node});
+  };
+  const Outcome behind =
+      Control({"wait", "--sequence", std::to_string(head), "--timeout", "100ms"});
   EXPECT_EQ(behind.status, 1);
-  EXPECT_NE(behind.err.find("have not confirmed yet: us"), std::string::npos) << behind.err;
+  EXPECT_NE(behind.err.find("have not confirmed yet: us; ask again with 'outportctl wait "
+                            "--sequence " +
+                            std::to_string(head) + "'"),
+            std::string::npos)
+      << behind.err;
   EXPECT_NE(behind.err.find("not connected, so they will know when they are: ap"),
             std::string::npos);
-  EXPECT_EQ(Control({"wait", "--sequence", "7", "eu"}).status, 0);
-  EXPECT_EQ(Control({"wait", "--sequence", "7", "--timeout", "60ms", "ap"}).status, 1)
-      << "who is asked for by name must confirm";
-  ExpectOneLine(Control({"wait", "--sequence", "7", "no-such"}), "there is no node 'no-such'");
+  EXPECT_EQ(wait(head, "eu").status, 0);
+  const Outcome away = wait(head, "ap");
+  EXPECT_EQ(away.status, 1) << "who is asked for by name must confirm";
+  EXPECT_NE(away.out.find("confirmed by no node yet"), std::string::npos) << away.out;
+  ExpectOneLine(wait(head, "no-such"), "there is no node 'no-such'");
+  ExpectOneLine(wait(head + 1, "eu"), "the store's last is " + std::to_string(head));
 }
 
 TEST_F(AccessCommandsTest, UsersAreExportedAndImported) {
@@ -171,6 +184,8 @@ TEST_F(AccessCommandsTest, UsersAreExportedAndImported) {
   ASSERT_EQ(Control({"user", "export", "--out", file}).status, 0);
   EXPECT_TRUE(ReadSecretFile(file).has_value()) << "others cannot read it";
   EXPECT_EQ(Control({"user", "export"}).out, *ReadWholeFile(file));
+  ExpectOneLine(Control({"user", "export", "--out", file}), "users is there already");
+  EXPECT_EQ(Control({"user", "export", "--out", file, "--replace"}).status, 0);
   ASSERT_EQ(Control({"user", "remove", "ann"}).status, 0);
   const json::value done = Json({"user", "import", file, "--allow", "pull:team/**"});
   EXPECT_EQ(done.at("added").as_int64(), 1);
@@ -198,7 +213,12 @@ TEST_F(AccessCommandsTest, AnImportIsWholeOrNothing) {
   EXPECT_EQ(import(ann + bob, {"--update"}).status, 0);
   EXPECT_TRUE(Knows("bob", "b"));
   EXPECT_TRUE(Knows("ann", "a"));
-  ExpectOneLine(Control({"user", "import", file}), "may do nothing unless");
+  EXPECT_EQ(import(ann, {"--update"}).status, 0);
+  EXPECT_EQ(Control({"user", "import", file, "--update"}).status, 0) << "none of it is new";
+  ASSERT_EQ(Control({"user", "remove", "ann"}).status, 0);
+  ExpectOneLine(Control({"user", "import", file, "--update"}),
+                "user 'ann' is new, and may do nothing unless");
+  EXPECT_EQ(directory_.Find("ann"), nullptr);
   ExpectOneLine(Control({"user", "import", file + "x", "--allow", "pull"}), "usersx");
 }
 

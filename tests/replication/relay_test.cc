@@ -198,7 +198,8 @@ TEST_F(RelayTest, I3AMovedTagIsSeenAtOnceByANodeThatIsBehind) {
     ASSERT_TRUE(node->ReadBlob(kApp, DigestOf(blob)));
   }
   ASSERT_TRUE(node->Get(kApp, "latest"));
-  EXPECT_TRUE(node->Stat(kApp, digest.ToString()));
+  const auto by_digest = node->Stat(kApp, digest.ToString());
+  EXPECT_TRUE(by_digest) << by_digest.error().message;
   EXPECT_THAT(node->ListTags(kApp)->items, testing::ElementsAre("latest"));
   store_->Stop();
   EXPECT_EQ(node->Stat(kApp, "latest")->digest, digest) << "the replica's older answer came back";

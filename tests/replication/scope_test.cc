@@ -144,6 +144,18 @@ TEST_F(ScopeTest, GroupsBringTheirMembersAndTakeThemAlong) {
   EXPECT_EQ(node->Snapshots(), 1);
 }
 
+// However often.
+TEST_F(ScopeTest, I6WhatANodeMayDoIsInForceThereInASecond) {
+  store_->Publish({UserWith("anna", {"pull:**"})});
+  const auto node = JoinWith({"pull:team/**"});
+  for (int i = 0; i < 10; ++i) {
+    const bool may = i % 2 == 1;
+    Allow({may ? "pull:team/**" : "pull:library/**"});
+    EXPECT_TRUE(Eventually([&] { return MayPull(*node, "anna", kTeam).has_value() == may; }, 1s))
+        << "change " << i;
+  }
+}
+
 // All in one batch, and each of them with all of its members.
 TEST_F(ScopeTest, ManyGroupsMayChangeAtOnce) {
   std::vector<v1::Change> users;
