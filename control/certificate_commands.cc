@@ -126,7 +126,7 @@ void AddCertificateCommands(CLI::App& app, Invocation& invocation) {
                                           "  outportctl cert list --expiring 30d");
   list->add_option("--name", listed->name, "only holders of such a name; * is any run");
   list->add_option("--role", listed->role, "only of that role")
-      ->check(CLI::IsMember({"client", "admin", "node", "store"}));
+      ->check(CLI::IsMember({"client", "admin", "node"}));
   list->add_option("--state", listed->state, "only such")
       ->check(CLI::IsMember({"valid", "expired", "revoked"}));
   list->add_option("--expiring", listed->expiring, "only valid ones that end within that time");

@@ -52,7 +52,8 @@ Result<std::vector<CertificateFolder>> FindCertificateFolders(const fs::path& pa
   };
   look(path);
   std::error_code failure;
-  if (found.empty()) {
+  const bool is_profile = std::ranges::any_of(found, &CertificateFolder::administrators);
+  if (!is_profile) {
     std::vector<fs::path> folders;
     for (fs::directory_iterator it(path, failure), end; !failure && it != end;
          it.increment(failure)) {

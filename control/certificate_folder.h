@@ -29,8 +29,8 @@ struct CertificateFolder {
                      const std::string& authorities_pem) const;
 };
 
-// `path` itself, if a certificate stands there, else the folders in it where one does. kNotFound if
-// there is none.
+// Where certificates stand: `path` itself and the folders in it; a profile is looked at alone.
+// kNotFound if there is none.
 Result<std::vector<CertificateFolder>> FindCertificateFolders(const std::filesystem::path& path);
 
 }  // namespace outport::control

@@ -231,15 +231,15 @@ void AddSet(CLI::App& family, Invocation& invocation) {
 }  // namespace
 
 Table MakeNodeTable() {
-  return Table(
-      {"name", "connected", "sequence", "last_ping", "address", "version", "hosts", "joined"});
+  return Table({"name", "connected", "sequence", "last_ping", "address", "version", "hosts",
+                "allow", "joined"});
 }
 
 void AddNode(Table& table, const v1::NodeInfo& node) {
   table.Add({boost::json::value(node.name()), boost::json::value(node.connected()),
              boost::json::value(node.acknowledged_sequence()),
              boost::json::value(ToTime(node.last_ping_ms())), boost::json::value(node.address()),
-             boost::json::value(node.version()), Texts(node.host_names()),
+             boost::json::value(node.version()), Texts(node.host_names()), Allowed(node),
              boost::json::value(ToTime(node.joined_ms()))});
 }
 

@@ -35,6 +35,16 @@ uint32_t DaysOf(const pki::Description& certificate) {
   return static_cast<uint32_t>(std::chrono::floor<std::chrono::days>(life).count());
 }
 
+Result<std::string> ReadKey(const CertificateFolder& folder, const std::string& name) {
+  auto key = ReadSecretFile(folder.key());
+  if (key.has_value() || key.error().code != ErrorCode::kNotFound) return key;
+  return Error{ErrorCode::kNotFound, folder.key().native() +
+                                         " is not here, so the key was made elsewhere: 'outportctl "
+                                         "cert issue " +
+                                         name + " --csr FILE --out " + folder.path.native() +
+                                         "' with a request of that key renews the certificate"};
+}
+
 // By serial number: what one `cert issue` wrote to several folders is one certificate.
 Result<std::map<std::string, Held>> Read(const std::vector<CertificateFolder>& folders) {
   std::map<std::string, Held> all;
@@ -50,7 +60,7 @@ Result<std::map<std::string, Held>> Read(const std::vector<CertificateFolder>& f
       held.name = identity->name;
       held.role = std::string(ToString(identity->role));
       held.days = DaysOf(description);
-      TRY(held.key, ReadSecretFile(folder.key()));
+      TRY(held.key, ReadKey(folder, held.name));
     }
     held.folders.push_back(folder);
   }

@@ -20,23 +20,29 @@ boost::json::array Names(const std::vector<std::string>& names) {
   return boost::json::array(names.begin(), names.end());
 }
 
+std::string ConfirmedBy(const Confirmation& nodes) {
+  if (!nodes.confirmed.empty()) return "; confirmed by " + Join(nodes.confirmed);
+  return nodes.behind.empty() ? "; no node is connected" : "; confirmed by no node yet";
+}
+
 // An error if a connected node has not confirmed; a word on those that are not connected.
+// `document` has the sequence.
 Result<void> TellOfNodes(const Invocation& invocation, boost::json::object document,
                          const std::string& text, const Confirmation& nodes) {
+  const auto sequence = document.at("sequence").to_number<uint64_t>();
   document["confirmed"] = Names(nodes.confirmed);
   document["behind"] = Names(nodes.behind);
   document["not_connected"] = Names(nodes.away);
-  invocation.Print(document,
-                   text + (nodes.confirmed.empty() ? "; no node is connected"
-                                                   : "; confirmed by " + Join(nodes.confirmed)));
+  invocation.Print(document, text + ConfirmedBy(nodes));
   if (!nodes.away.empty() && !invocation.json()) {
     invocation.streams.err << "not connected, so they will know when they are: " << Join(nodes.away)
                            << " (access.max_revocation_age says what they do meanwhile)\n";
   }
   if (nodes.behind.empty()) return {};
-  return Error{ErrorCode::kDeadlineExceeded,
-               "it is in force at the store, but these nodes have not confirmed yet: " +
-                   Join(nodes.behind) + "; ask again with 'outportctl wait --sequence'"};
+  return Error{
+      ErrorCode::kDeadlineExceeded,
+      "it is in force at the store, but these nodes have not confirmed yet: " + Join(nodes.behind) +
+          "; ask again with 'outportctl wait --sequence " + std::to_string(sequence) + "'"};
 }
 
 Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& options) {
@@ -68,9 +74,21 @@ struct Wait {
   std::string timeout = "10s";
 };
 
+// A node that waits for what the store does not have would wait for ever.
+Result<void> CheckSequence(StoreClient& client, uint64_t sequence) {
+  v1::GetStatusResponse status;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest(), status,
+                       "asking for the store's last change"));
+  if (sequence <= status.head_sequence()) return {};
+  return Error{ErrorCode::kInvalidArgument, "there is no change " + std::to_string(sequence) +
+                                                ": the store's last is " +
+                                                std::to_string(status.head_sequence())};
+}
+
 Result<void> WaitForNodes(const Invocation& invocation, const Wait& options) {
   TRY(const std::chrono::milliseconds timeout, ParseDuration(options.timeout));
   TRY(StoreClient client, invocation.Connect());
+  TRY_VOID(CheckSequence(client, options.sequence));
   TRY(const Confirmation nodes, AwaitNodes(client, options.sequence, options.nodes, timeout));
   const std::string change = "change " + std::to_string(options.sequence);
   boost::json::object document;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <memory>
@@ -20,7 +21,8 @@ using std::chrono::steady_clock;
 using Stub = v1::Authorities::Stub;
 
 constexpr unsigned kSecretMode = 0600;
-constexpr milliseconds kPoll{500};
+constexpr milliseconds kLeastPause{500};
+constexpr milliseconds kMostPause{5000};
 
 struct Rotate {
   std::string kind;
@@ -90,9 +92,13 @@ std::string ToText(const v1::Rotation& rotation) {
 // Until every node has done its part, or the patience is over. Shows how far it is then.
 Result<void> Await(const Invocation& invocation, StoreClient& client, v1::Rotation rotation,
                    milliseconds patience) {
-  const auto deadline = steady_clock::now() + patience;
-  while (!Missing(rotation).empty() && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(kPoll);
+  const auto begin = steady_clock::now();
+  const auto deadline = begin + patience;
+  for (auto now = begin; !Missing(rotation).empty() && now < deadline; now = steady_clock::now()) {
+    // The store looks through all certificates for an answer: ever less often.
+    const auto pause =
+        std::clamp<steady_clock::duration>((now - begin) / 4, kLeastPause, kMostPause);
+    std::this_thread::sleep_for(std::min(pause, deadline - now));
     TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
                          "asking how far the rotation is"));
   }
@@ -140,7 +146,12 @@ Result<void> SignHere(StoreClient& client, const Rotate& options,
                        "preparing the next issuing CA"));
   const pki::KeyPair root{authorities.root(), root_key};
   const auto by_root = pki::IssueAuthority(root, prepared.request(), prepared.domain());
-  if (!by_root.has_value()) return Error(by_root.error()).Within(options.root_key);
+  if (!by_root.has_value()) {
+    TRY(const pki::Description described, pki::Describe(root.certificate));
+    return Error(by_root.error())
+        .Within(options.root_key + ", as the key of '" + described.subject + "' (SHA-256 " +
+                described.fingerprint + ")");
+  }
   if (options.kind == "issuing") {
     request.set_issuing_certificate(*by_root);
     return {};
@@ -171,6 +182,16 @@ Result<void> CheckStart(const Rotate& options) {
   return Error(possible.error()).Within("--new-root-key");
 }
 
+// The answer may be lost where the request was not, so the only copy of a root's key stays.
+Error NoStart(const Rotate& options, Error why) {
+  if (!options.new_root_key.empty()) {
+    why.message += "; " + options.new_root_key +
+                   " was written, and is the next root's key if 'outportctl ca rotate status' says "
+                   "that its rotation has begun: else remove it";
+  }
+  return why;
+}
+
 Result<void> Start(const Invocation& invocation, const Rotate& options) {
   TRY(const milliseconds patience, ParseDuration(options.wait));
   TRY_VOID(CheckStart(options));
@@ -179,8 +200,9 @@ Result<void> Start(const Invocation& invocation, const Rotate& options) {
   request.set_kind(options.kind);
   if (!options.root_key.empty()) TRY_VOID(SignHere(client, options, request));
   v1::Rotation rotation;
-  TRY_VOID(client.Call(&Stub::StartRotation, request, rotation,
-                       "replacing the " + options.kind + " authority"));
+  const Result<void> started = client.Call(&Stub::StartRotation, request, rotation,
+                                           "replacing the " + options.kind + " authority");
+  if (!started.has_value()) return NoStart(options, started.error());
   return Await(invocation, client, std::move(rotation), patience);
 }
 

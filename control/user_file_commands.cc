@@ -24,8 +24,24 @@ Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
   return users;
 }
 
-Result<void> Export(const Invocation& invocation, const std::string& file) {
-  if (!file.empty()) TRY_VOID(CheckReplaceable(file));
+struct ExportUsers {
+  std::string file;  // empty: print
+  bool replace = false;
+};
+
+Result<void> CheckPlace(const ExportUsers& options) {
+  if (options.file.empty()) return {};
+  std::error_code ignored;
+  if (!options.replace && std::filesystem::exists(options.file, ignored)) {
+    return Error{ErrorCode::kAlreadyExists,
+                 options.file + " is there already; choose another --out, or say --replace"};
+  }
+  return CheckReplaceable(options.file);
+}
+
+Result<void> Export(const Invocation& invocation, const ExportUsers& options) {
+  TRY_VOID(CheckPlace(options));
+  const std::string& file = options.file;
   TRY(StoreClient client, invocation.Connect());
   TRY(const std::vector<HtpasswdUser> users, ReadUsers(client));
   std::string text;
@@ -62,10 +78,23 @@ Result<v1::AddUserRequest> ToTemplate(const ImportUsers& options) {
   for (const std::string& text : options.groups) {
     TRY(*request.add_groups(), ParseSubjectName(text));
   }
-  if (!options.allow.empty() || !options.groups.empty()) return request;
-  return Error{ErrorCode::kInvalidArgument,
-               "users may do nothing unless you say so: --allow pull[:PATTERN], or --group of a "
-               "group with grants"};
+  return request;
+}
+
+// Before anything is imported.
+Result<void> CheckUser(const ImportUsers& options, const HtpasswdUser& user,
+                       const std::string* present) {
+  if (present == nullptr && options.allow.empty() && options.groups.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "user '" + user.name +
+                     "' is new, and may do nothing unless you say so: --allow pull[:PATTERN], or "
+                     "--group of a group with grants; nothing was imported"};
+  }
+  if (options.update || present == nullptr || *present == user.password_hash) return {};
+  return Error{ErrorCode::kAlreadyExists,
+               "user '" + user.name +
+                   "' is there with another password, so nothing was imported; "
+                   "--update gives users that are there the file's passwords"};
 }
 
 Result<void> ImportOne(StoreClient& client, const HtpasswdUser& user, const v1::AddUserRequest& as,
@@ -103,19 +132,14 @@ Result<void> Import(const Invocation& invocation, const ImportUsers& options) {
   TRY(const std::vector<HtpasswdUser> present, ReadUsers(client));
   std::map<std::string, std::string> hashes;
   for (const HtpasswdUser& user : present) hashes.emplace(user.name, user.password_hash);
-  for (const HtpasswdUser& user : *users) {
+  const auto hash_of = [&hashes](const HtpasswdUser& user) -> const std::string* {
     const auto found = hashes.find(user.name);
-    if (options.update || found == hashes.end() || found->second == user.password_hash) continue;
-    return Error{ErrorCode::kAlreadyExists,
-                 "user '" + user.name +
-                     "' is there with another password, so nothing was imported; "
-                     "--update gives users that are there the file's passwords"};
-  }
+    return found == hashes.end() ? nullptr : &found->second;
+  };
+  for (const HtpasswdUser& user : *users) TRY_VOID(CheckUser(options, user, hash_of(user)));
   Imported done;
   for (const HtpasswdUser& user : *users) {
-    const auto found = hashes.find(user.name);
-    const std::string* hash = found == hashes.end() ? nullptr : &found->second;
-    const Result<void> imported = ImportOne(client, user, as, hash, done);
+    const Result<void> imported = ImportOne(client, user, as, hash_of(user), done);
     if (imported.has_value()) continue;
     return Error{imported.error().code, imported.error().message + "; " +
                                             std::to_string(done.added + done.updated) +
@@ -150,12 +174,14 @@ void AddUserFileCommands(CLI::App& family, Invocation& invocation) {
     invocation.chosen = [&invocation, imported] { return Import(invocation, *imported); };
   });
 
-  auto file = std::make_shared<std::string>();  // shared with the callback
+  auto options = std::make_shared<ExportUsers>();  // shared with the callback
   CLI::App* exported = family.add_subcommand(
       "export", "Write names and password hashes as an htpasswd file. Keep it as secret as those.");
-  exported->add_option("--out", *file, "new file, which only its owner can read (default: print)");
-  exported->callback([&invocation, file] {
-    invocation.chosen = [&invocation, file] { return Export(invocation, *file); };
+  exported->add_option("--out", options->file,
+                       "new file, which only its owner can read (default: print)");
+  exported->add_flag("--replace", options->replace, "the file that is there");
+  exported->callback([&invocation, options] {
+    invocation.chosen = [&invocation, options] { return Export(invocation, *options); };
   });
 }
 

@@ -39,7 +39,7 @@ Result<void> CheckInvitation(const std::optional<v1::InvitationRow>& row, const 
   }
   if (row->expires_ms() <= now_ms) return Denied("the invitation has expired", row->node());
   if (!row->used_by_key().empty() && row->used_by_key() != keys) {
-    return Denied("the invitation has been used, by another key", row->node());
+    return Denied("the invitation has been used, by another key", row->node() + " --replace");
   }
   return {};
 }
