@@ -59,6 +59,7 @@ def test_certificates_renew_themselves_and_run_out_where_they_cannot(brief, tmp_
     assert brief.store.client().get("/v2/team/news/manifests/through").headers[
         "Docker-Content-Digest"] == pushed
     assert [text for text in eu.warnings() if "could not be renewed" in text] == []
+    wait_for("the other's to end", lambda: is_over(us.data / "pki/identity.crt"), seconds=90)
     us.spawn()
     told = wait_for("the node that was away to say so", lambda: us.healthy() and [
         text for text in us.warnings() if "expired at" in text])
