@@ -111,7 +111,7 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   co_await KeepProof();
   if (connection->took_snapshot()) want_snapshot_ = false;
   // The store has other terms for this node, or the node another certificate: no failure.
-  if (connection->welcomed() && why.code == ErrorCode::kCancelled) {
+  if (connection->welcomed() && why.code == ErrorCode::kCancelled && !IsStopping()) {
     parts_.log.Info("the stream begins anew", {{"cause", why.message}});
     const auto lived = steady_clock::now() - begun;
     co_return std::chrono::ceil<milliseconds>(std::max(kAnewAfter - lived, lived.zero()));
