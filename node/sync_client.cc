@@ -110,15 +110,16 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   }
   co_await KeepProof();
   if (connection->took_snapshot()) want_snapshot_ = false;
+  // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
+  const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
+  if (settled) failures_ = 0;
   // The store has other terms for this node, or the node another certificate: no failure.
   if (connection->welcomed() && why.code == ErrorCode::kCancelled && !IsStopping()) {
     parts_.log.Info("the stream begins anew", {{"cause", why.message}});
     const auto lived = steady_clock::now() - begun;
     co_return std::chrono::ceil<milliseconds>(std::max(kAnewAfter - lived, lived.zero()));
   }
-  // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
-  const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
-  failures_ = settled ? 0 : failures_ + 1;
+  if (!settled) ++failures_;
   if (why.code == ErrorCode::kCorrupt) {
     want_snapshot_ = true;
     metrics_.divergences.Increment();
