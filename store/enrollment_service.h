@@ -39,7 +39,7 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
   NodeDirectory& nodes_;
   BlockingPool& pool_;
   const std::string domain_;
-  RateLimit limit_;     // of Enroll, by address
+  RateLimit limit_;     // of Enroll, by network (NetworkOf)
   RateLimit renewals_;  // by node
   prometheus::Counter& admitted_;
   prometheus::Counter& refused_;

@@ -93,12 +93,6 @@ std::vector<Row> RowsOfTheFleet(const World& world) {
        fleet,
        nullptr,
        "no holder of the fleet"},
-      {"of the fleet, not saying by which key",
-       {.common_name = "x", .names = kDesktop, .issuer_key = nullptr},
-       fleet,
-       fleet,
-       nullptr,
-       "authority key identifier"},
       {"a node's",
        {.common_name = "x", .names = "URI:spiffe://outport/node/eu-west"},
        fleet,
@@ -111,6 +105,25 @@ std::vector<Row> RowsOfTheFleet(const World& world) {
        fleet,
        nullptr,
        "role 'admin'"},
+  };
+}
+
+// Those that the refusal of an issuer would not find.
+std::vector<Row> RowsOfUnclearIssuers(const World& world) {
+  const Made* fleet = &world.fleet_issuing;
+  return {
+      {"of the fleet, not saying by which key",
+       {.common_name = "x", .names = kDesktop, .issuer_key = nullptr},
+       fleet,
+       fleet,
+       nullptr,
+       "authority key identifier"},
+      {"of the fleet, naming its issuer otherwise",
+       {.common_name = "x", .names = kDesktop, .issuer_key = "issuer:always"},
+       fleet,
+       fleet,
+       nullptr,
+       "authority key identifier"},
   };
 }
 
@@ -176,7 +189,9 @@ TEST(ClientTrust, I6NamesWhomACertificateIsOfOrSaysWhyItCountsNot) {
                                           .lists = MakeList(world.root, {})});
   ASSERT_TRUE(trust.has_value()) << trust.error().message;
   std::vector<Row> rows = RowsOfTheFleet(world);
-  for (const Row& row : RowsOfOthers(world)) rows.push_back(row);
+  for (const auto& more : {RowsOfUnclearIssuers(world), RowsOfOthers(world)}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
     const std::string judged = Judged(*trust, Make(row.wanted, row.issuer), row.sent);

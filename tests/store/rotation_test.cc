@@ -2,7 +2,6 @@
 
 #include <grpcpp/client_context.h>
 
-#include "registry/oci/digest.h"
 #include "registry/security/client_trust.h"
 #include "registry/security/openssl.h"
 #include "registry/storage/keys.h"
@@ -49,11 +48,10 @@ class RotationTest : public FleetFixture {
     tickets_[name] = nodes_.Enter(name, "192.0.2.1", [](const Error&) {});
   }
   void Ping(const std::string& name) {
-    const auto hash = [](const std::string& pem) { return pki::BundleHash(pem); };
     const auto standing = accounts_.authorities.Now();
     v1::NodeMessage::Ping ping;
-    ping.set_authorities(hash(standing->trusted));
-    for (int i = 0; i < 2; ++i) ping.add_chains(hash(standing->chain));
+    ping.set_authorities(pki::BundleHash(standing->trusted));
+    for (int i = 0; i < 2; ++i) ping.add_chains(pki::BundleHash(standing->chain));
     nodes_.Pinged(name, tickets_[name], 1, ping);
   }
   Certificates::Issued IssueTo(const std::string& name) {
