@@ -32,7 +32,7 @@ os.environ["OUTPORT_BIN"] = str(OPTIONS.bin.resolve())
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from client import RegistryClient  # noqa: E402
-from connections import open_connection, seconds_until_cut  # noqa: E402
+from connections import cut_by, open_connection  # noqa: E402
 from fleet import PASSWORD, Fleet  # noqa: E402
 from processes import wait_for  # noqa: E402
 
@@ -43,9 +43,7 @@ def cut(fleet, certificates, user, *command):
     """Seconds until the store's and each node's connection ended."""
     connections = {member.name: open_connection(fleet, member, certificates, user)
                    for member in fleet.members()}
-    began = time.monotonic()
-    fleet.control(*command)
-    took = seconds_until_cut(connections, began)
+    _, took = cut_by(connections, lambda: fleet.control(*command))
     for connection in connections.values():
         connection.close()
     return list(took.values())

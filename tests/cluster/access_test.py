@@ -1,9 +1,7 @@
 """Access that is taken away, on open connections of a real fleet."""
 
-import time
-
 from client import RegistryClient
-from connections import open_connection, seconds_until_cut
+from connections import cut_by, open_connection
 from fleet import PASSWORD
 from processes import PATIENCE
 
@@ -17,9 +15,7 @@ def measure(fleet, prepare, take_away):
         certificates, user, subject = prepare(number)
         connections = {member.name: open_connection(fleet, member, certificates, user)
                        for member in fleet.members()}
-        began = time.monotonic()
-        take_away(subject)
-        took = seconds_until_cut(connections, began)
+        _, took = cut_by(connections, lambda: take_away(subject))  # noqa: B023
         worst = max(worst, *took.values())
         for connection in connections.values():
             connection.close()

@@ -2,15 +2,16 @@
 
 import select
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from client import RegistryClient
 from fleet import PASSWORD
 from processes import PATIENCE
 
 
-def open_connection(fleet, member, certificates, user, password=PASSWORD):
+def open_connection(fleet, member, certificates, user):
     """A connection on which a request was answered, kept alive."""
-    client = RegistryClient(fleet.host, member.registry_port, certificates, user, password)
+    client = RegistryClient(fleet.host, member.registry_port, certificates, user, PASSWORD)
     connection = client.connect()
     connection.request("GET", "/v2/", headers=client.headers())
     answer = connection.getresponse()
@@ -19,8 +20,16 @@ def open_connection(fleet, member, certificates, user, password=PASSWORD):
     return connection
 
 
-def seconds_until_cut(connections, began):
-    """For each connection: how long after `began` the other side ended it."""
+def cut_by(connections, act):
+    """What `act()` gives, and for each connection how long after its beginning the other side ended it."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(_watch, connections, began)  # an act takes its time, too
+        done = act()
+        return done, watching.result()
+
+
+def _watch(connections, began):
     waiting, took = {connection.sock: name for name, connection in connections.items()}, {}
     while waiting:
         left = began + 10 * PATIENCE - time.monotonic()
