@@ -11,6 +11,19 @@ Error NotLoggedIn() {
                "no user name and password were sent: log in first (docker login)"};
 }
 
+// The sender's user as it is now; nullptr if it has none. The error says why it may not stay.
+Result<std::shared_ptr<const User>> UserNow(Gate gate, const Sender& sender,
+                                            std::string_view certificate) {
+  if (sender.user == nullptr) return std::shared_ptr<const User>();
+  std::shared_ptr<const User> now = gate.directory.Find(sender.user->name);
+  if (now == nullptr || now->password_hash != sender.user->password_hash) {
+    return Error{ErrorCode::kUnauthorized,
+                 "user '" + sender.user->name + "' was removed, or has another password now"};
+  }
+  TRY_VOID(CheckMayEnter(*now, certificate, gate.clock.Wall()));
+  return now;
+}
+
 }  // namespace
 
 std::string Sender::Name() const {
@@ -19,6 +32,16 @@ std::string Sender::Name() const {
     if (source.subject.kind == SubjectKind::kCertificate) return ToString(source.subject);
   }
   return {};
+}
+
+Result<void> CheckCertificate(Gate gate, const CertificateIdentity& identity) {
+  const bool expired = identity.not_after <= gate.clock.Wall();
+  if (!expired && !gate.directory.IsRevoked(identity)) return {};
+  const std::string why = expired ? "has expired" : "was revoked";
+  return Error{ErrorCode::kCertificateInvalid,
+               "The SSL certificate is not accepted: it " + why +
+                   "; ask an administrator for a new one (outportctl cert issue " + identity.name +
+                   ")"};
 }
 
 net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::string origin,
@@ -39,13 +62,14 @@ net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::st
 }
 
 Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate) {
-  if (sender.user == nullptr) return {};
-  const std::shared_ptr<const User> now = gate.directory.Find(sender.user->name);
-  if (now == nullptr || now->password_hash != sender.user->password_hash) {
-    return Error{ErrorCode::kUnauthorized,
-                 "user '" + sender.user->name + "' was removed, or has another password now"};
-  }
-  return CheckMayEnter(*now, certificate, gate.clock.Wall());
+  TRY_VOID(UserNow(gate, sender, certificate));
+  return {};
+}
+
+Result<void> CheckMayGoOn(Gate gate, const Sender& sender, std::string_view certificate,
+                          const Route& route, Method method) {
+  TRY(const std::shared_ptr<const User> user, UserNow(gate, sender, certificate));
+  return Authorize(gate.directory.RightsOf(user, certificate), route, method);
 }
 
 Result<void> Authorize(const Rights& rights, const Route& route, Method method) {

@@ -31,6 +31,10 @@ struct Gate {
   const Clock& clock;
 };
 
+// Whether a client with this certificate may come in and stay: kCertificateInvalid once it has
+// ended or was revoked.
+Result<void> CheckCertificate(Gate gate, const CertificateIdentity& identity);
+
 // Without an Authorization field (or with one that names no user): what the certificate's name and
 // anybody are granted; kUnauthorized if that is nothing. Else the user's name and password are
 // checked: kUnauthorized, kTooManyRequests, kDenied, as Authenticator and CheckMayEnter say.
@@ -40,6 +44,10 @@ net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::st
 
 // Whether who was let in may stay: its user is as it was then, and may still enter.
 Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate);
+
+// The same, and whether its rights, as they are now, still allow what it was let in for.
+Result<void> CheckMayGoOn(Gate gate, const Sender& sender, std::string_view certificate,
+                          const Route& route, Method method);
 
 // Whether the sender may do what `route` and `method` ask for: kDenied, naming user, action and
 // repository. A ping is for users: clients learn by it whether to send a password. Lists are for

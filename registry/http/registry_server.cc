@@ -9,6 +9,7 @@
 namespace outport {
 namespace {
 
+// What time alone takes away (a user's end, a certificate's, a node's standing) is seen this late.
 constexpr std::chrono::seconds kWatchPatience{1};
 
 }  // namespace
@@ -62,13 +63,13 @@ class RegistryServer::Body {
   }
 
  private:
-  // However many changes come at once, the connections are asked once for all of them.
+  // However many changes come at once, the connections are asked once for all of them; and where
+  // none come, they are asked for what time takes away.
   net::awaitable<void> Watch() {
     uint64_t seen = parts_.directory.Changed().Version();
     while (!stopping_) {
       const auto deadline = std::chrono::steady_clock::now() + kWatchPatience;
       co_await parts_.directory.Changed().WaitPast(seen, deadline);
-      if (seen == parts_.directory.Changed().Version()) continue;
       seen = parts_.directory.Changed().Version();
       listener_.RecheckAll();
     }

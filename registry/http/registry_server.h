@@ -34,7 +34,8 @@ struct HttpLimits {
 
 // The registry API over HTTPS (HTTP/1.1): the same code at the store and at a node, over another
 // Registry. Access: a client certificate, then a user's password, then a grant. When
-// the directory changes, open connections and requests under way are looked at again, and cut.
+// the directory changes, and each second, since time takes access away, too, open connections and
+// requests under way are looked at again, and cut where they would not be let in now.
 class RegistryServer {
  public:
   struct Options {
@@ -51,8 +52,9 @@ class RegistryServer {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    // Asked before each request is let in: an error is its answer. For a node that cannot know who
-    // was shut out meanwhile.
+    // Asked before each request is let in, where an error is its answer, and each second while it
+    // is under way, where an error cuts it. For a node that cannot know who was shut out meanwhile.
+    // From the executor's threads.
     std::function<Result<void>()> standing = [] { return Result<void>(); };
   };
   RegistryServer(Options options, Parts parts);

@@ -44,6 +44,7 @@ Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
       connection_(stream, shared.limits),
       address_(stream.PeerAddress()),
       identity_(Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"}) {
+  RefuseRevoked(stream_.tls(), shared_.gate.directory);
   lifeline_.SetRecheck([this] { Recheck(); });
 }
 
@@ -122,25 +123,18 @@ void Session::Identify() {
 
 Result<void> Session::CheckCertificate() const {
   if (!identity_.has_value()) return identity_.error();
-  const bool expired = identity_->not_after <= shared_.gate.clock.Wall();
-  if (!expired && !shared_.gate.directory.IsRevoked(*identity_)) return {};
-  const std::string why = expired ? "has expired" : "was revoked";
-  return Error{ErrorCode::kCertificateInvalid,
-               "The SSL certificate is not accepted: it " + why +
-                   "; ask an administrator for a new one (outportctl cert issue " +
-                   identity_->name + ")"};
+  return http::CheckCertificate(shared_.gate, *identity_);
 }
 
 Result<void> Session::CheckAgain() const {
   TRY_VOID(CheckCertificate());
   if (!sender_.has_value()) return {};
-  TRY_VOID(CheckMayStay(shared_.gate, *sender_, identity_->name));
-  if (current_ == nullptr || !current_->route.has_value()) return {};
-  const AccessDirectory& directory = shared_.gate.directory;
-  const std::shared_ptr<const User> user =
-      sender_->user == nullptr ? nullptr : directory.Find(sender_->user->name);
-  return Authorize(directory.RightsOf(user, identity_->name), *current_->route,
-                   current_->head.method);
+  if (current_ == nullptr || !current_->route.has_value()) {
+    return CheckMayStay(shared_.gate, *sender_, identity_->name);
+  }
+  TRY_VOID(shared_.standing());
+  return CheckMayGoOn(shared_.gate, *sender_, identity_->name, *current_->route,
+                      current_->head.method);
 }
 
 // On the connection's strand, between two steps of Run().

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "registry/security/access_directory.h"
 #include "registry/security/openssl.h"
 
 namespace outport {
@@ -15,6 +16,24 @@ constexpr char kGroups[] = "X25519:P-256:P-384";
 constexpr int kMaxChainBytes = 32 << 10;
 constexpr unsigned char kSessionContext[] = "outport";
 
+// Where a connection keeps what RefuseRevoked() gave it.
+int DirectoryIndex() {
+  static const int kIndex = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return kIndex;
+}
+
+bool IsRevoked(X509_STORE_CTX* peer, const ClientTrust& trust) {
+  const auto* connection = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(peer, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* directory =
+      static_cast<const AccessDirectory*>(SSL_get_ex_data(connection, DirectoryIndex()));
+  if (directory == nullptr) return false;
+  const Result<CertificateIdentity> identity =
+      trust.Judge(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
+                  std::chrono::system_clock::now());
+  return identity.has_value() && directory->IsRevoked(*identity);
+}
+
 // What Judge() has to say is said in the answer: a refusal in the handshake would tell the client
 // nothing. So nothing is verified here unless that is asked for; only the key is proved.
 int VerifyPeer(X509_STORE_CTX* peer, void* context) {
@@ -23,6 +42,7 @@ int VerifyPeer(X509_STORE_CTX* peer, void* context) {
   if (trust.auth() == ClientAuth::kStrict) {
     refusal = trust.Verify(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
                            std::chrono::system_clock::now());
+    if (refusal == X509_V_OK && IsRevoked(peer, trust)) refusal = X509_V_ERR_CERT_REVOKED;
   }
   X509_STORE_CTX_set_error(peer, refusal);  // for HandshakeRefusal
   return refusal == X509_V_OK ? 1 : 0;
@@ -104,6 +124,11 @@ Result<CertificateIdentity> ServerTlsContext::PeerIdentity(
   if (leaf != nullptr) return trust_.Judge(leaf, SSL_get_peer_cert_chain(connection), now);
   if (trust_.auth() == ClientAuth::kOptional) return CertificateIdentity{};
   return Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"};
+}
+
+void RefuseRevoked(ssl_st* connection, const AccessDirectory& directory) {
+  // OpenSSL keeps what it is given without a const; IsRevoked() gives it its const back.
+  SSL_set_ex_data(connection, DirectoryIndex(), const_cast<AccessDirectory*>(&directory));
 }
 
 std::string HandshakeRefusal(ssl_st* connection) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "registry/base/result.h"
+#include "registry/base/secret.h"
 #include "registry/security/client_trust.h"
 
 struct ssl_st;
@@ -14,11 +15,15 @@ struct ssl_ctx_st;
 
 namespace outport {
 
+class AccessDirectory;
+
 // What a TLS server shows and whom it trusts; PEM.
 struct ServerTlsOptions {
   std::string certificate_chain = {};
   std::string private_key = {};
   ClientTrustOptions trust = {};
+
+  ~ServerTlsOptions() { Wipe(private_key); }
   bool operator==(const ServerTlsOptions&) const = default;
 };
 
@@ -49,6 +54,10 @@ class ServerTlsContext {
   ssl_ctx_st* context_;
   const ClientTrust trust_;  // the handshakes of context_ use it
 };
+
+// Lets the handshake of `connection`, where it is strict, refuse certificates that `directory`
+// knows to be revoked, too. Before the handshake; the directory outlives it.
+void RefuseRevoked(ssl_st* connection, const AccessDirectory& directory);
 
 // Why a handshake refused the certificate that the client sent; empty if it did not.
 std::string HandshakeRefusal(ssl_st* connection);

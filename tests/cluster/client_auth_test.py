@@ -50,6 +50,20 @@ def test_i6_strict_refuses_in_the_handshake(site):
     assert "unknown authority" in site.node.log_text()
 
 
+def test_i6_strict_refuses_a_revoked_certificate_in_the_handshake(site, tmp_path):
+    site.node.set_registry(client_auth="strict")
+    serial = site.control_json("cert", "issue", "lost", "--out", tmp_path / "lost")["serial"]
+    lost = RegistryClient(site.host, site.node.registry_port, tmp_path / "lost", "demo", PASSWORD)
+    assert lost.get("/v2/").status == 200
+    site.control("cert", "revoke", serial, "--wait")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        lost.get("/v2/")
+    wait_for("the reason in the log", lambda: "it was revoked" in site.node.log_text())
+    refused = [line for line in site.node.log_text().splitlines() if "it was revoked" in line]
+    assert "refused in the handshake" in refused[-1]
+    assert site.node.client().get("/v2/").status == 200
+
+
 def test_i6_optional_takes_none_and_refuses_a_bad_one(site):
     site.control("user", "add", "bound", "--allow", "pull", "--only-from", "desk*",
                  stdin=PASSWORD + "\n")

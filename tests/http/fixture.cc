@@ -8,8 +8,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
-ClientIdentity IssueTo(const pki::Authority& authority, pki::LeafOptions options) {
-  options.lifetime = std::chrono::hours(1);
+ClientIdentity IssueTo(const pki::Authority& authority, pki::LeafOptions options,
+                       std::chrono::seconds lifetime = std::chrono::hours(1)) {
+  options.lifetime = lifetime;
   const std::string key = pki::CreatePrivateKey();
   const auto leaf = *pki::Issue(authority, *pki::CreateRequest(key), options);
   return {leaf.certificate + authority.issuing.certificate, key};
@@ -33,6 +34,10 @@ const TestFleet& TestFleet::Get() {
   return kFleet;
 }
 
+ClientIdentity TestFleet::ShortLived(std::chrono::seconds lifetime) const {
+  return IssueTo(authority, {.name = "desktop"}, lifetime);
+}
+
 std::string TestRequest::Text() const {
   std::string text = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n";
   if (!user.empty()) {
@@ -50,7 +55,8 @@ TestServer::TestServer(HttpLimits limits, std::function<Result<void>()> standing
   directory_.Set({"carol", *HashPassword("singer", 4), {}});
   const TestFleet& fleet = TestFleet::Get();
   auto tls = *ServerTlsContext::Create(
-      {fleet.server.chain + fleet.authority.root.certificate, fleet.server.key,
+      {fleet.server.chain + fleet.authority.root.certificate,
+       fleet.server.key,
        {.fleet = fleet.authority.root.certificate + fleet.authority.issuing.certificate}});
   server_ = std::make_unique<RegistryServer>(
       RegistryServer::Options{.listen = "127.0.0.1:0", .limits = limits},

@@ -25,6 +25,8 @@ using testing_support::MemoryRegistry;
 struct TestFleet {
   TestFleet();
   static const TestFleet& Get();
+  // Another certificate of desktop's.
+  ClientIdentity ShortLived(std::chrono::seconds lifetime) const;
 
   pki::Authority authority;
   ClientIdentity server;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "registry/security/password.h"
 #include "tests/http/fixture.h"
 
@@ -25,9 +27,10 @@ constexpr size_t kLargeBytes = 32 << 20;
 // A connection on which a download is under way, as far as its first bytes.
 class Download {
  public:
-  Download(TestServer& server, const std::string& user)
+  Download(TestServer& server, const std::string& user,
+           const ClientIdentity& identity = TestFleet::Get().desktop)
       : digest_(server.registry().AddBlob("team/app", std::string(kLargeBytes, 'x'))),
-        client_(server.Connect()) {
+        client_(TestClient::Tls(server.port(), &identity)) {
     client_.Send(
         TestRequest{.target = "/v2/team/app/blobs/" + digest_.ToString(), .user = user}.Text());
     EXPECT_TRUE(Eventually([&] { return server.registry().BlobReads() > 0; }));
@@ -137,6 +140,33 @@ TEST(Recall, I6ADownloadEndsWithWhatAllowedIt) {
   }
 }
 
+// Nothing changes in the directory from here on.
+constexpr std::chrono::seconds kSoon{3};
+
+TEST(Recall, I6ADownloadEndsWhenTheCertificateRunsOut) {
+  TestServer server;
+  const ClientIdentity soon = TestFleet::Get().ShortLived(kSoon);
+  Download download(server, "alice:wonder", soon);
+  Download lasting(server, "alice:wonder");
+  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_FALSE(download.Finish().complete);
+  EXPECT_TRUE(lasting.Finish().complete);
+  EXPECT_EQ(Recalled(server), 1);
+}
+
+TEST(Recall, I6ADownloadEndsWhenTheUserExpires) {
+  TestServer server;
+  User alice = Changed(server, "alice");
+  alice.expires = std::chrono::system_clock::now() + kSoon;
+  server.directory().Set(alice);
+  Download download(server, "alice:wonder");
+  Download lasting(server, "bob:builder");
+  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_FALSE(download.Finish().complete);
+  EXPECT_TRUE(lasting.Finish().complete);
+  EXPECT_EQ(Recalled(server), 1);
+}
+
 TEST(Recall, WhatOthersLoseEndsNothing) {
   TestServer server;
   Download download(server, "bob:builder");
@@ -204,6 +234,22 @@ TEST(CertificateGrants, NeedNoPassword) {
       server.Call({.method = "POST", .target = "/v2/team/app/blobs/uploads/", .user = ""});
   EXPECT_EQ(push.status, 403);
   EXPECT_NE(push.body.find("certificate 'desktop' has no grant to push"), std::string::npos);
+}
+
+// It may not go on with what it could not begin now; whoever waits is told with the next request.
+TEST(Standing, EndsWhatIsUnderWay) {
+  std::atomic<bool> known = true;
+  TestServer server({}, [&]() -> Result<void> {
+    if (known) return {};
+    return Error{ErrorCode::kUnavailable, "who was shut out is not known"};
+  });
+  TestClient waiting = server.Connect();
+  ASSERT_EQ(waiting.Exchange(Ping()).status, 200);
+  Download download(server, "alice:wonder");
+  known = false;
+  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_FALSE(download.Finish().complete);
+  EXPECT_EQ(waiting.Exchange(Ping()).status, 503);
 }
 
 TEST(Standing, WhyNobodyMayComeInIsTold) {
