@@ -28,6 +28,7 @@ struct Rotate {
   std::string kind;
   std::string root_key;      // empty: the store has it
   std::string new_root_key;  // where the next root's key goes, if it is made here
+  std::string key_type;      // empty: as it is
   bool force = false;
   std::string wait = "60s";
 };
@@ -141,9 +142,10 @@ Result<void> SignHere(StoreClient& client, const Rotate& options,
   v1::GetAuthoritiesResponse authorities;
   TRY_VOID(client.Call(&v1::Admin::Stub::GetAuthorities, v1::GetAuthoritiesRequest(), authorities,
                        "asking for the root"));
+  v1::PrepareRotationRequest prepare;
+  prepare.set_key_type(options.key_type);
   v1::PrepareRotationResponse prepared;
-  TRY_VOID(client.Call(&Stub::PrepareRotation, v1::PrepareRotationRequest(), prepared,
-                       "preparing the next issuing CA"));
+  TRY_VOID(client.Call(&Stub::PrepareRotation, prepare, prepared, "preparing the next issuing CA"));
   const pki::KeyPair root{authorities.root(), root_key};
   const auto by_root = pki::IssueAuthority(root, prepared.request(), prepared.domain());
   if (!by_root.has_value()) {
@@ -156,7 +158,8 @@ Result<void> SignHere(StoreClient& client, const Rotate& options,
     request.set_issuing_certificate(*by_root);
     return {};
   }
-  TRY(const pki::KeyPair next, pki::CreateRoot(prepared.domain()));
+  TRY(const pki::KeyType type, pki::TypeOfNext(options.key_type, root.certificate));
+  TRY(const pki::KeyPair next, pki::CreateRoot(prepared.domain(), type));
   TRY(*request.mutable_issuing_certificate(),
       pki::IssueAuthority(next, prepared.request(), prepared.domain()));
   request.set_cross_certificate(*by_root);
@@ -166,7 +169,14 @@ Result<void> SignHere(StoreClient& client, const Rotate& options,
 }
 
 Result<void> CheckStart(const Rotate& options) {
-  if (options.kind == "issuing" || options.root_key.empty()) return {};
+  if (!options.key_type.empty()) TRY_VOID(pki::ParseKeyType(options.key_type));
+  if (options.kind == "issuing") return {};
+  if (options.root_key.empty()) {
+    if (options.new_root_key.empty()) return {};
+    return Error{ErrorCode::kInvalidArgument,
+                 "--new-root-key goes with --root-key: without that the store signs, and makes and "
+                 "keeps the next root's key itself (DATA/pki/root.key)"};
+  }
   if (options.new_root_key.empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  "with --root-key the next root's key is made here, too: name a new file for it "
@@ -198,6 +208,7 @@ Result<void> Start(const Invocation& invocation, const Rotate& options) {
   TRY(StoreClient client, invocation.Connect());
   v1::StartRotationRequest request;
   request.set_kind(options.kind);
+  request.set_key_type(options.key_type);
   if (!options.root_key.empty()) TRY_VOID(SignHere(client, options, request));
   v1::Rotation rotation;
   const Result<void> started = client.Call(&Stub::StartRotation, request, rotation,
@@ -258,6 +269,8 @@ void AddStart(CLI::App& rotate, Invocation& invocation, const std::string& kind,
     command->add_option("--new-root-key", options->new_root_key,
                         "with --root-key: new file for the next root's key");
   }
+  command->add_option("--key-type", options->key_type,
+                      "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 (default: as it is now)");
   AddWait(command, options);
   command->callback([&invocation, options] {
     invocation.chosen = [&invocation, options] { return Start(invocation, *options); };

@@ -115,10 +115,10 @@ Result<void> CheckConfig(const JoinOptions& options, const fs::path& config,
 }
 
 // What an earlier attempt left, or a new key that is on the disk before anybody hears of it.
-Result<std::string> KeepKey(const fs::path& path) {
+Result<std::string> KeepKey(const fs::path& path, pki::KeyType type) {
   Result<std::string> kept = ReadSecretFile(path);
   if (kept.has_value() || kept.error().code != ErrorCode::kNotFound) return kept;
-  std::string key = pki::CreatePrivateKey();
+  std::string key = pki::CreatePrivateKey(type);
   TRY_VOID(ReplaceFile(path, key, kSecretMode));
   return key;
 }
@@ -186,6 +186,7 @@ Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
 
 Result<Joined> Join(const JoinOptions& options) {
   TRY(const InvitationToken token, InvitationToken::Decode(options.token));
+  TRY(const pki::KeyType key_type, pki::ParseKeyType(options.key_type));
   const fs::path config =
       options.config_out.empty() ? options.data / "node.yml" : options.config_out;
   const std::string content = MakeConfig(options, token);
@@ -201,8 +202,8 @@ Result<Joined> Join(const JoinOptions& options) {
 
   TRY(const std::string root, FetchRoot(token, options.timeout));
   Keys keys;
-  TRY(keys.identity, KeepKey(folder / "identity.key"));
-  TRY(keys.server, KeepKey(folder / "server.key"));
+  TRY(keys.identity, KeepKey(folder / "identity.key", key_type));
+  TRY(keys.server, KeepKey(folder / "server.key", key_type));
   TRY(const v1::EnrollResponse answer, Enroll(token, keys, root, options.timeout));
   TRY_VOID(CheckAnswer(token, keys, answer));
 

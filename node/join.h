@@ -13,7 +13,8 @@ struct JoinOptions {
   std::string token;  // of `outportctl node invite`
   std::string registry_listen = "0.0.0.0:5000";
   std::string operations_listen = "127.0.0.1:5002";
-  std::filesystem::path config_out;  // empty: DATA/node.yml
+  std::filesystem::path config_out;     // empty: DATA/node.yml
+  std::string key_type = "ecdsa-p256";  // of keys that are not there yet; pki::ParseKeyType()
   // This folder's node joins its fleet again, under the name that it has: its certificates ran out,
   // or it was removed. Keys, configuration and what it has fetched stay.
   bool replace = false;

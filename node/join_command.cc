@@ -71,6 +71,10 @@ void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen) {
   join->add_flag("--replace", options->join.replace,
                  "the node in this folder joins again, with a token for its name ('outportctl node "
                  "invite NAME --replace'): keys, configuration and fetched blobs stay");
+  join->add_option("--key-type", options->join.key_type,
+                   "of the node's two keys, where they are not there yet: ecdsa-p256, ecdsa-p384, "
+                   "rsa-2048, rsa-4096")
+      ->capture_default_str();
   join->add_option("--registry-listen", options->join.registry_listen,
                    "address:port of the registry's HTTPS")
       ->capture_default_str();

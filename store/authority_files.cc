@@ -27,7 +27,8 @@ Result<std::string> ReadKey(const fs::path& path) { return Found(path, ReadSecre
 
 Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& folder,
                                             const std::string& domain,
-                                            const std::vector<std::string>& host_names) {
+                                            const std::vector<std::string>& host_names,
+                                            pki::KeyType type) {
   std::error_code ignored;
   for (const char* name : {"root.crt", "issuing.crt", "root.key", "issuing.key"}) {
     if (fs::exists(folder / name, ignored)) {
@@ -37,9 +38,9 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
                        "choose another --data, or remove the folder if nothing uses it"};
     }
   }
-  TRY(pki::Authority authority, pki::CreateAuthority(domain));
+  TRY(pki::Authority authority, pki::CreateAuthority(domain, type));
   TRY_VOID(files.CreateDirectories(folder));
-  const std::string server_key = pki::CreatePrivateKey();
+  const std::string server_key = pki::CreatePrivateKey(type);
   const AuthorityStanding standing = StandingOf(authority);
   TRY_VOID(ReplaceFile(folder / "server.key", server_key, kSecretMode));
   TRY_VOID(WriteServerCertificate(folder, standing, server_key, host_names));

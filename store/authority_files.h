@@ -6,6 +6,7 @@
 
 #include "registry/base/file.h"
 #include "registry/base/result.h"
+#include "registry/base/secret.h"
 #include "registry/security/pki.h"
 
 namespace outport::store {
@@ -16,13 +17,17 @@ struct AuthorityFiles {
   pki::Authority authority;  // without the root's key: it is for signing issuing CAs only
   std::string server_chain;  // PEM: leaf, issuing CA, root
   std::string server_key;
+
+  ~AuthorityFiles() { Wipe(server_key); }
 };
 
 // Makes the fleet's authority and the store's server certificate for `host_names` (DNS names and IP
-// addresses). kAlreadyExists, naming the file, if there is an authority in `folder`. Blocks.
+// addresses), with keys of `type`. kAlreadyExists, naming the file, if there is an authority in
+// `folder`. Blocks.
 Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const std::filesystem::path& folder,
                                             const std::string& domain,
-                                            const std::vector<std::string>& host_names);
+                                            const std::vector<std::string>& host_names,
+                                            pki::KeyType type = pki::KeyType::kEcdsaP256);
 
 // kFailedPrecondition names a file that is missing and what to do, or a key that others than its
 // owner may read, or says why certificates of this issuing CA would be good for nothing. The first

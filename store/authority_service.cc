@@ -10,9 +10,9 @@ grpc::ServerUnaryReactor* AuthorityService::GetRotation(grpc::CallbackServerCont
 }
 
 grpc::ServerUnaryReactor* AuthorityService::PrepareRotation(
-    grpc::CallbackServerContext* context, const v1::PrepareRotationRequest* /*request*/,
+    grpc::CallbackServerContext* context, const v1::PrepareRotationRequest* request,
     v1::PrepareRotationResponse* response) {
-  auto serve = [this](const Administrator&) { return parts_.rotation.Prepare(); };
+  auto serve = [this, request](const Administrator&) { return parts_.rotation.Prepare(*request); };
   return ServeAdministrator(Gate(), context, response, serve);
 }
 

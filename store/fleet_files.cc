@@ -54,7 +54,8 @@ Result<void> ReplaceLostServerKey(const fs::path& pki, const AuthorityStanding& 
   if (fs::exists(pki / "server.key", ignored)) return {};
   TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
   TRY(const std::vector<std::string> hosts, pki::HostNames(chain));
-  const std::string key = pki::CreatePrivateKey();
+  TRY(const pki::KeyType type, pki::KeyTypeOf(chain));
+  const std::string key = pki::CreatePrivateKey(type);
   TRY_VOID(WriteServerCertificate(pki, standing, key, hosts));
   return ReplaceFile(pki / "server.key", key, kSecretMode);
 }

@@ -91,13 +91,14 @@ Result<void> RequireNew(const InitOptions& options) {
 
 Result<void> Make(const InitOptions& options, FileSystem& files) {
   const Config& config = options.config;
+  TRY(const pki::KeyType key_type, pki::ParseKeyType(options.key_type));
   const SystemClock clock;
   const Log log = Log::ToStandardError(LogLevel::kWarning);
   TRY_VOID(files.CreateDirectories(config.PkiFolder()));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(const auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
-  TRY(AuthorityFiles authority,
-      CreateAuthorityFiles(files, config.PkiFolder(), options.domain, options.host_names));
+  TRY(AuthorityFiles authority, CreateAuthorityFiles(files, config.PkiFolder(), options.domain,
+                                                     options.host_names, key_type));
   TRY(const std::unique_ptr<MetaStore> meta,
       OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   v1::StoreRow store;

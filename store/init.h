@@ -13,6 +13,7 @@ struct InitOptions {
   Config config;  // fleet_address may be empty: the first name, the fleet port
   std::vector<std::string> host_names;  // of the server certificate: DNS names, IP addresses
   std::string domain = "outport";
+  std::string key_type = "ecdsa-p256";  // of the authorities and the server; pki::ParseKeyType()
   std::string admin_name = "admin";
   std::filesystem::path admin_folder;  // empty: DATA/admin
   std::filesystem::path config_file;   // empty: DATA/store.yml

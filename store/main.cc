@@ -62,6 +62,10 @@ void AddInit(CLI::App& app, InitOptions& options, std::string& data) {
       ->required();
   init->add_option("--domain", options.domain, "The fleet's name inside its certificates")
       ->capture_default_str();
+  init->add_option("--key-type", options.key_type,
+                   "Of the authorities' and the server's keys: ecdsa-p256, ecdsa-p384, rsa-2048, "
+                   "rsa-4096")
+      ->capture_default_str();
   Config& config = options.config;
   init->add_option("--registry-listen", config.registry.listen,
                    "address:port for docker and others")

@@ -62,7 +62,7 @@ Result<void> Take(const fs::path& folder, const pki::Authority& current,
 }
 
 Result<void> Sign(FileSystem& files, const fs::path& pki, const pki::Authority& current,
-                  const std::string& kind) {
+                  const v1::StartRotationRequest& asked) {
   auto root_key = ReadSecretFile(pki / "root.key");
   if (!root_key.has_value()) {
     if (root_key.error().code != ErrorCode::kNotFound) return root_key.error();
@@ -71,14 +71,15 @@ Result<void> Sign(FileSystem& files, const fs::path& pki, const pki::Authority& 
                  "the file that it is in with --root-key"};
   }
   const pki::KeyPair root{current.root.certificate, *std::move(root_key)};
-  TRY(const std::string key, MakeNextKey(files, pki));
+  TRY(const std::string key, MakeNextKey(files, pki, current, asked.key_type()));
   TRY(const std::string request, pki::CreateRequest(key));
   const fs::path folder = pki / kNext;
-  if (kind == "issuing") {
+  if (asked.kind() == "issuing") {
     TRY(const std::string issuing, pki::IssueAuthority(root, request, current.domain));
     return WriteParts(folder, root.certificate, issuing, "");
   }
-  TRY(const pki::KeyPair next, pki::CreateRoot(current.domain));
+  TRY(const pki::KeyType type, pki::TypeOfNext(asked.key_type(), root.certificate));
+  TRY(const pki::KeyPair next, pki::CreateRoot(current.domain, type));
   TRY(const std::string issuing, pki::IssueAuthority(next, request, current.domain));
   TRY(const std::string cross, pki::IssueAuthority(root, request, current.domain));
   TRY_VOID(ReplaceFile(folder / "root.key", next.private_key, kSecretMode));
@@ -108,10 +109,12 @@ Result<NextAuthority> NextAuthority::Load(const fs::path& pki, const std::string
   return next;
 }
 
-Result<std::string> MakeNextKey(FileSystem& files, const fs::path& pki) {
+Result<std::string> MakeNextKey(FileSystem& files, const fs::path& pki,
+                                const pki::Authority& current, const std::string& type) {
+  TRY(const pki::KeyType next, pki::TypeOfNext(type, current.issuing.certificate));
   TRY_VOID(RemoveNext(files, pki));
   TRY_VOID(files.CreateDirectories(pki / kNext));
-  std::string key = pki::CreatePrivateKey();
+  std::string key = pki::CreatePrivateKey(next);
   TRY_VOID(ReplaceFile(pki / kNext / "issuing.key", key, kSecretMode));
   return key;
 }
@@ -123,7 +126,7 @@ Result<void> MakeNext(FileSystem& files, const fs::path& pki, const pki::Authori
                  "'" + request.kind().substr(0, 64) +
                      "' is no authority that can be replaced: issuing, or root"};
   }
-  if (request.issuing_certificate().empty()) return Sign(files, pki, current, request.kind());
+  if (request.issuing_certificate().empty()) return Sign(files, pki, current, request);
   return Take(pki / kNext, current, request);
 }
 

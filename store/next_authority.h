@@ -23,8 +23,10 @@ struct NextAuthority {
   static Result<NextAuthority> Load(const std::filesystem::path& pki, const std::string& domain);
 };
 
-// A new key for the next issuing CA, in place of what there was; returns it.
-Result<std::string> MakeNextKey(FileSystem& files, const std::filesystem::path& pki);
+// A new key for the next issuing CA, in place of what there was; returns it. `type`: as
+// pki::ParseKeyType() takes it; empty: that of the current one.
+Result<std::string> MakeNextKey(FileSystem& files, const std::filesystem::path& pki,
+                                const pki::Authority& current, const std::string& type);
 // Makes the rest: of what the request brings, for the key that is there, or else with the root's
 // key in DATA/pki. kInvalidArgument: what was brought does not belong together, or to that key;
 // kFailedPrecondition: the root's key is not there.

@@ -175,11 +175,12 @@ Result<v1::Rotation> Rotation::Get() const {
   return Describe(row);
 }
 
-Result<v1::PrepareRotationResponse> Rotation::Prepare() {
+Result<v1::PrepareRotationResponse> Rotation::Prepare(const v1::PrepareRotationRequest& request) {
   MutexLock lock(changing_);
   TRY(const Row row, Read());
   if (row.has_value()) return UnderWay(*row);
-  TRY(const std::string key, MakeNextKey(parts_.files, parts_.pki));
+  TRY(const pki::Authority current, Current());
+  TRY(const std::string key, MakeNextKey(parts_.files, parts_.pki, current, request.key_type()));
   v1::PrepareRotationResponse response;
   TRY(*response.mutable_request(), pki::CreateRequest(key));
   response.set_domain(parts_.domain);

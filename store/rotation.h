@@ -48,7 +48,7 @@ class Rotation {
   Result<void> KeepServerCertificate();
 
   Result<v1::Rotation> Get() const;
-  Result<v1::PrepareRotationResponse> Prepare();
+  Result<v1::PrepareRotationResponse> Prepare(const v1::PrepareRotationRequest& request);
   // kInvalidArgument: certificates that do not belong together. Others as authority.proto says.
   Result<v1::Rotation> Start(const v1::StartRotationRequest& request, const Actor& by);
   Result<v1::Rotation> Advance(const v1::AdvanceRotationRequest& request, const Administrator& by);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "registry/base/result.h"
+#include "registry/base/secret.h"
 #include "registry/security/access_directory.h"
 #include "registry/security/identity.h"
 
@@ -26,6 +27,8 @@ struct TlsIdentity {
   std::string certificate_chain;  // leaf first; empty: none is shown (enrolment)
   std::string private_key;
   std::string authorities;  // the fleet's own: no public authority is trusted here
+
+  ~TlsIdentity() { Wipe(private_key); }
 };
 
 // The same in files, which are read again when they change: what a node shows when it connects is

@@ -10,8 +10,8 @@
 #include "registry/base/secret.h"
 #include "registry/security/identity.h"
 
-// The fleet's private certificate authority. Its own keys are ECDSA P-256. Everything is PEM text;
-// nothing here touches files. Not for the hot path; does not block.
+// The fleet's private certificate authority. Everything is PEM text; nothing here touches files.
+// Not for the hot path; does not block.
 namespace outport::pki {
 
 struct KeyPair {
@@ -35,19 +35,24 @@ struct Authority {
   KeyPair issuing;
 };
 
-// A new two-tier authority: a root of 20 years, an issuing CA of 5.
-Result<Authority> CreateAuthority(const std::string& domain);
-// Its parts: a root alone; and the certificate of an issuing CA for the key of `request` (PKCS#10,
-// PEM), which ends with its root at the latest.
-Result<KeyPair> CreateRoot(const std::string& domain);
-Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request,
-                                   const std::string& domain);
-
 enum class KeyType { kEcdsaP256, kEcdsaP384, kRsa2048, kRsa4096 };
 // "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-4096".
 Result<KeyType> ParseKeyType(std::string_view text);
+// Of the key in the first certificate of `pem`. What has a size between is of the stronger type.
+Result<KeyType> KeyTypeOf(std::string_view pem);
+// What ParseKeyType() says of `text`; where that is empty, the type of the certificate's key, which
+// the new one replaces.
+Result<KeyType> TypeOfNext(std::string_view text, std::string_view pem);
 
 std::string CreatePrivateKey(KeyType type = KeyType::kEcdsaP256);
+
+// A new two-tier authority: a root of 20 years, an issuing CA of 5.
+Result<Authority> CreateAuthority(const std::string& domain, KeyType type = KeyType::kEcdsaP256);
+// Its parts: a root alone; and the certificate of an issuing CA for the key of `request` (PKCS#10,
+// PEM), which ends with its root at the latest.
+Result<KeyPair> CreateRoot(const std::string& domain, KeyType type = KeyType::kEcdsaP256);
+Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request,
+                                   const std::string& domain);
 
 // A PKCS#10 request that proves possession of the key. The subject in it is ignored by Issue().
 Result<std::string> CreateRequest(std::string_view private_key);

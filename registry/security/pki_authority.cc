@@ -85,12 +85,12 @@ Result<Issuer> LoadIssuer(const KeyPair& pair, const std::string& what) {
   return issuer;
 }
 
-Result<KeyPair> CreateRoot(const std::string& domain) {
+Result<KeyPair> CreateRoot(const std::string& domain, KeyType type) {
   if (!ParseSpiffeId(ToSpiffeId(domain, Role::kStore, "store")).has_value()) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + domain + "' is no domain: a-z, 0-9, '.', '_' and '-'"};
   }
-  TRY(const KeyPtr key, openssl::ReadPrivateKey(CreatePrivateKey()));
+  TRY(const KeyPtr key, openssl::ReadPrivateKey(CreatePrivateKey(type)));
   TRY(const CertificatePtr root, MakeCa(domain, key.get(), nullptr, key.get()));
   return KeyPair{openssl::ToPem(root.get()), openssl::ToPem(key.get())};
 }
@@ -103,9 +103,9 @@ Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request
   return openssl::ToPem(issuing.get());
 }
 
-Result<Authority> CreateAuthority(const std::string& domain) {
-  TRY(KeyPair root, CreateRoot(domain));
-  KeyPair issuing("", CreatePrivateKey());
+Result<Authority> CreateAuthority(const std::string& domain, KeyType type) {
+  TRY(KeyPair root, CreateRoot(domain, type));
+  KeyPair issuing("", CreatePrivateKey(type));
   TRY(const std::string request, CreateRequest(issuing.private_key));
   TRY(issuing.certificate, IssueAuthority(root, request, domain));
   return Authority{domain, std::move(root), std::move(issuing)};

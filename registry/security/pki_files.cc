@@ -68,6 +68,19 @@ Result<KeyType> ParseKeyType(std::string_view text) {
                    "' is no type of key; choose ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096"};
 }
 
+Result<KeyType> KeyTypeOf(std::string_view pem) {
+  TRY(const auto certificates, openssl::ReadCertificates(pem));
+  EVP_PKEY* const key = X509_get0_pubkey(certificates.front().get());
+  TRY_VOID(openssl::CheckKeyStrength(key));
+  const int bits = EVP_PKEY_get_bits(key);
+  if (EVP_PKEY_is_a(key, "RSA") == 1) return bits > 2048 ? KeyType::kRsa4096 : KeyType::kRsa2048;
+  return bits > 256 ? KeyType::kEcdsaP384 : KeyType::kEcdsaP256;
+}
+
+Result<KeyType> TypeOfNext(std::string_view text, std::string_view pem) {
+  return text.empty() ? KeyTypeOf(pem) : ParseKeyType(text);
+}
+
 std::string CreatePrivateKey(KeyType type) {
   const KeyPtr key = MakeKey(type);
   if (key == nullptr) std::abort();  // no randomness or no memory: nothing after it would be safe

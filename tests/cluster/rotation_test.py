@@ -125,7 +125,10 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
     refused = rotate(fleet, "root", check=False)
     assert refused.returncode == 1 and "--root-key" in refused.stderr
 
-    rotate(fleet, "root", "--root-key", root_key, "--new-root-key", new_root_key)
+    refused = rotate(fleet, "root", "--new-root-key", new_root_key, check=False)
+    assert refused.returncode == 1 and "--new-root-key goes with --root-key" in refused.stderr
+
+    rotate(fleet, "root", "--root-key", root_key, "--new-root-key", new_root_key, "--key-type", "rsa-2048")
     kill_and_start(fleet)
     works(fleet, before, "trusted")
     rotate(fleet, "continue")
@@ -158,7 +161,12 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
         assert answer.status == 400, f"its own certificate is of the older root: {answer}"
         (before / "ca.crt").write_text(old_root)
     assert oct(new_root_key.stat().st_mode & 0o777) == "0o600"
+    shown = fleet.control("ca", "show").stdout
+    assert shown.count("RSA 2048") == 2, shown
     assert not (fleet.store.data / "pki/root.key").exists()
+    refused = rotate(fleet, "root", "--root-key", root_key, "--new-root-key", tmp_path / "none", check=False)
+    assert refused.returncode == 1 and "as the key of" in refused.stderr
+    assert "none was written" not in refused.stderr and not (tmp_path / "none").exists()
     rotate(fleet, "issuing", "--root-key", new_root_key)
     works(fleet, fleet.certificates, "next")
 

@@ -125,6 +125,21 @@ TEST(Pki, RefusesBadNames) {
   EXPECT_FALSE(pki::CreateAuthority("not a domain").has_value());
 }
 
+TEST(Pki, TheTypeOfAKeyStays) {
+  using pki::KeyType;
+  for (const KeyType type :
+       {KeyType::kEcdsaP256, KeyType::kEcdsaP384, KeyType::kRsa2048, KeyType::kRsa4096}) {
+    const auto leaf = pki::Issue(TestAuthority(), RequestOf(pki::CreatePrivateKey(type)),
+                                 {.name = "a", .lifetime = hours(1)});
+    ASSERT_TRUE(leaf.has_value()) << leaf.error().message;
+    EXPECT_EQ(*pki::KeyTypeOf(leaf->certificate), type);
+    EXPECT_EQ(*pki::TypeOfNext("", leaf->certificate), type);
+    EXPECT_EQ(*pki::TypeOfNext("rsa-4096", leaf->certificate), KeyType::kRsa4096);
+  }
+  EXPECT_FALSE(pki::TypeOfNext("dsa", TestAuthority().root.certificate).has_value());
+  EXPECT_FALSE(pki::TypeOfNext("", "nonsense").has_value());
+}
+
 TEST(Pki, HostNamesCanBeCheckedBefore) {
   EXPECT_TRUE(pki::CheckHostNames({"registry.example.com", "10.0.0.1"}).has_value());
   const auto result = pki::CheckHostNames({"registry.example.com", "a b"});

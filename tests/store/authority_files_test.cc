@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "store/fleet_files.h"
 #include "tests/store/fleet_fixture.h"
 
 namespace outport::store {
@@ -53,6 +54,30 @@ TEST_F(AuthorityFilesTest, AKeyThatOthersMayReadIsRefused) {
     EXPECT_NE(loaded.error().message.find("chmod 600 " + (pki_ / key).native()), std::string::npos);
     ::chmod((pki_ / key).c_str(), 0600);
   }
+}
+
+TEST_F(AuthorityFilesTest, AFolderThatOthersMayEnterIsRefused) {
+  ::chmod(pki_.c_str(), 0750);
+  const auto loaded = LoadAuthorityFiles(pki_, "outport");
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(loaded.error().message.find("chmod 700 " + pki_.native()), std::string::npos)
+      << loaded.error().message;
+}
+
+TEST_F(AuthorityFilesTest, KeysAreOfTheTypeThatIsAskedFor) {
+  const fs::path other = folder_.path() / "rsa";
+  const auto made =
+      CreateAuthorityFiles(disk_, other, "outport", {"localhost"}, pki::KeyType::kRsa2048);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  for (const char* file : {"root.crt", "issuing.crt", "server.crt"}) {
+    EXPECT_EQ(pki::Describe(*ReadWholeFile(other / file))->key, "RSA 2048") << file;
+    EXPECT_EQ(pki::Describe(*ReadWholeFile(pki_ / file))->key, "ECDSA P-256") << file;
+  }
+  // A key of the server's that was lost is made anew, of the same type.
+  fs::remove(other / "server.key");
+  ASSERT_TRUE(ReplaceLostServerKey(other, StandingOf(made->authority)).has_value());
+  EXPECT_EQ(pki::Describe(*ReadWholeFile(other / "server.crt"))->key, "RSA 2048");
 }
 
 TEST_F(AuthorityFilesTest, AMissingPartIsNamed) {

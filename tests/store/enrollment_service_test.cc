@@ -1,7 +1,9 @@
 #include "store/enrollment_service.h"
 
 #include <grpcpp/client_context.h>
+#include <openssl/x509v3.h>
 
+#include "registry/security/openssl.h"
 #include "tests/store/fleet_fixture.h"
 
 namespace outport::store {
@@ -69,6 +71,40 @@ TEST_F(EnrollmentServiceTest, TheNodeIsLetInAsANodeAndNothingElse) {
   EXPECT_EQ(code_of(response_.identity_certificate(), identity_key_), grpc::PERMISSION_DENIED);
   // The server certificate is not for dialling: the handshake refuses it.
   EXPECT_EQ(code_of(response_.server_certificate(), server_key_), grpc::UNAVAILABLE);
+}
+
+// A request that says by every means that it is another node's, as a stolen token's user might.
+std::string RequestOfAnother(const std::string& pem) {
+  const auto key = *openssl::ReadPrivateKey(pem);
+  const openssl::RequestPtr request(X509_REQ_new());
+  X509_REQ_set_pubkey(request.get(), key.get());
+  X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), "CN", MBSTRING_UTF8,
+                             reinterpret_cast<const unsigned char*>("us"), -1, -1, 0);
+  STACK_OF(X509_EXTENSION)* extensions = sk_X509_EXTENSION_new_null();
+  sk_X509_EXTENSION_push(extensions,
+                         X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name,
+                                             "URI:spiffe://outport/node/us,DNS:us.example.com"));
+  X509_REQ_add_extensions(request.get(), extensions);
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  X509_REQ_sign(request.get(), key.get(), EVP_sha256());
+  const openssl::BioPtr text = openssl::Writer();
+  PEM_write_bio_X509_REQ(text.get(), request.get());
+  return openssl::Written(text.get());
+}
+
+TEST_F(EnrollmentServiceTest, I6TheNameIsTheInvitationsAndNotTheRequests) {
+  v1::EnrollRequest request;
+  request.set_secret(Invite("eu").secret);
+  request.set_identity_request(RequestOfAnother(identity_key_));
+  request.set_server_request(RequestOfAnother(server_key_));
+  const auto status = Enroll(request);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  for (const std::string& pem :
+       {response_.identity_certificate(), response_.server_certificate()}) {
+    EXPECT_EQ(pki::Inspect(pem)->name, "eu");
+    EXPECT_EQ(pki::Describe(pem)->subject, "CN=eu");
+    EXPECT_FALSE(pki::CheckHost(pem, "us.example.com").has_value());
+  }
 }
 
 TEST_F(EnrollmentServiceTest, TheSameKeysMayRetry) {

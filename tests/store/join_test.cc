@@ -1,5 +1,6 @@
 #include "node/join.h"
 
+#include "node/credentials.h"
 #include "tests/store/fleet_fixture.h"
 
 namespace outport::node {
@@ -33,6 +34,31 @@ TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
     EXPECT_TRUE(ReadSecretFile(pki / key).has_value()) << key;
   }
   EXPECT_NE(Read(data_ / "node.yml").find("store: \"" + address_ + "\""), std::string::npos);
+}
+
+TEST_F(JoinTest, ItsKeysAreOfTheTypeThatIsAskedFor) {
+  JoinOptions options = Options(Invite("eu"));
+  options.key_type = "rsa-1024";
+  EXPECT_NE(Join(options).error().message.find("'rsa-1024' is no type of key"), std::string::npos);
+  options.key_type = "rsa-2048";
+  const auto joined = Join(options);
+  ASSERT_TRUE(joined.has_value()) << joined.error().message;
+  for (const char* certificate : {"identity.crt", "server.crt"}) {
+    EXPECT_EQ(pki::Describe(Read(data_ / "pki" / certificate))->key, "RSA 2048") << certificate;
+  }
+}
+
+// Whoever could enter it could have exchanged the keys.
+TEST_F(JoinTest, AFolderOfKeysThatOthersMayEnterIsRefused) {
+  ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
+  ASSERT_TRUE(LoadCredentials(data_).has_value());
+  fs::permissions(data_ / "pki", fs::perms::owner_all | fs::perms::group_exec);
+  const auto refused = LoadCredentials(data_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("chmod 700 " + (data_ / "pki").native()),
+            std::string::npos)
+      << refused.error().message;
 }
 
 TEST_F(JoinTest, RefusesAFolderThatHasJoined) {

@@ -260,6 +260,36 @@ TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
   }
 }
 
+// And stays of that type, until another one is asked for.
+TEST_F(RotationTest, TheNextKeysAreOfTheTypeThatIsAskedFor) {
+  const auto type_of = [&](const char* file) {
+    return pki::Describe(*ReadWholeFile(pki() / file))->key;
+  };
+  v1::StartRotationRequest request;
+  request.set_kind("root");
+  request.set_key_type("rsa-2000");
+  EXPECT_EQ(rotation_.Start(request, kAdmin).error().code, ErrorCode::kInvalidArgument);
+  request.set_key_type("rsa-2048");
+  for (const char* type : {"rsa-2048", ""}) {
+    request.set_key_type(type);
+    const auto started = rotation_.Start(request, kAdmin);
+    ASSERT_TRUE(started.has_value()) << started.error().message;
+    ASSERT_TRUE(Advance(false, By()).has_value());
+    const auto issued = IssueTo("client");
+    ASSERT_TRUE(Advance(true, By()).has_value());
+    EXPECT_TRUE(Accepts(issued.authorities, issued.chain));
+    EXPECT_EQ(type_of("root.crt"), "RSA 2048");
+    EXPECT_EQ(type_of("issuing.crt"), "RSA 2048");
+  }
+  request.set_kind("issuing");
+  request.set_key_type("ecdsa-p384");
+  ASSERT_TRUE(rotation_.Start(request, kAdmin).has_value());
+  ASSERT_TRUE(Advance(false, By()).has_value());
+  ASSERT_TRUE(Advance(true, By()).has_value());
+  EXPECT_EQ(type_of("root.crt"), "RSA 2048");
+  EXPECT_EQ(type_of("issuing.crt"), "ECDSA P-384");
+}
+
 // As outportctl does with --root-key: the store signs nothing.
 TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
   const pki::KeyPair root{*ReadWholeFile(pki() / "root.crt"), *ReadSecretFile(pki() / "root.key")};
@@ -270,7 +300,7 @@ TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
 
   v1::StartRotationRequest request;
   request.set_kind("root");
-  const auto prepared = rotation_.Prepare();
+  const auto prepared = rotation_.Prepare({});
   EXPECT_FALSE(prepared->root_key_here());
   const auto next = *pki::CreateRoot("outport");
   request.set_root_certificate(next.certificate);
