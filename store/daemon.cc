@@ -22,6 +22,7 @@
 #include "store/fleet_files.h"
 #include "store/fleet_server.h"
 #include "store/htpasswd_users.h"
+#include "store/policy.h"
 #include "store/rows.h"
 #include "store/store_registry.h"
 
@@ -37,17 +38,6 @@ constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::days kRenewalNotice{30};
 constexpr std::chrono::minutes kCertificatePeriod{10};
 constexpr std::chrono::hours kForgetPeriod{24};
-
-v1::FreshnessPolicy PolicyOf(const Config& config) {
-  const Config::Freshness& freshness = config.freshness;
-  v1::FreshnessPolicy policy;
-  policy.set_max_staleness_ms(freshness.max_staleness.count());
-  policy.set_stale_if_error_ms(freshness.stale_if_error.count());
-  policy.set_serve_stale(freshness.serve_stale);
-  policy.set_max_revocation_age_ms(config.access.max_revocation_age.count());
-  policy.set_serve_beyond_revocation_age(config.access.serve_beyond_it);
-  return policy;
-}
 
 Error NotInitialised(const std::filesystem::path& data) {
   return Error{ErrorCode::kFailedPrecondition, "the data folder " + data.native() +
@@ -243,7 +233,7 @@ FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
   const std::string& epoch = opened.store.epoch();
   return FleetServer::Parts{
       .replication = {*opened.meta, directory, accounts.member_directory, read_blob, fleet_pool,
-                      tasks, nodes, clock, metrics, log, epoch, domain, PolicyOf(config)},
+                      tasks, nodes, clock, metrics, log, epoch, domain, FreshnessPolicyOf(config)},
       .push = {accounts.member_directory, registry, directory, authenticator, clock, tasks, metrics,
                log, epoch, domain},
       .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
@@ -261,6 +251,7 @@ Result<void> StoreDaemon::Start() {
   TRY_VOID(uploads.Load());
   TRY_VOID(accounts.Load());
   TRY_VOID(rotation.Recover());
+  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));
   if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
     return Error(opens.error()).Within("audit.file");
   }

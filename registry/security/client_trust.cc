@@ -164,6 +164,13 @@ Result<ClientAuth> ParseClientAuth(std::string_view text) {
                "'" + std::string(text) + "' must be require, strict, optional or off"};
 }
 
+std::string_view ToString(ClientAuth auth) {
+  for (const auto& [name, mode] : kModes) {
+    if (mode == auth) return name;
+  }
+  std::unreachable();
+}
+
 ClientTrust::ClientTrust(ClientAuth auth, std::unique_ptr<const Authorities> authorities)
     : auth_(auth), authorities_(std::move(authorities)) {}
 ClientTrust::ClientTrust(ClientTrust&& other) noexcept = default;

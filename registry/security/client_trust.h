@@ -23,6 +23,7 @@ enum class ClientAuth {
   kOff,       // none is asked for
 };
 Result<ClientAuth> ParseClientAuth(std::string_view text);  // "require"
+std::string_view ToString(ClientAuth auth);
 
 struct ClientTrustOptions {
   ClientAuth auth = ClientAuth::kRequire;

@@ -38,6 +38,7 @@
 //   store                                      [StoreRow]     the store's epoch and name
 //   trust                                      [TrustRow]     since authorities were replaced first
 //   rotation                                   [RotationRow]  while they are being replaced
+//   policy                                     [PolicyRow]    what the audit log said of it last
 //   replica                                    [ReplicaRow]   a node's applied position
 //   cached/<digest>                            [CachedRow]    a node's copy of a blob
 //
@@ -72,6 +73,7 @@ inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
 inline constexpr std::string_view kTrust = "trust";
 inline constexpr std::string_view kRotation = "rotation";
+inline constexpr std::string_view kPolicy = "policy";
 inline constexpr std::string_view kAuditFile = "audit-file";
 
 // Prefixes of scans.

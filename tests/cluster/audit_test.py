@@ -70,6 +70,69 @@ def test_who_did_what_from_where(fleet):
     assert actions.count("node.invite") == actions.count("node.enroll") == 2
 
 
+# What an administrator says (with a line of standard input), and the entry that comes of it.
+CHANGES = [
+    ("user add carol --allow pull --group builders", "user.add", "user/carol"),
+    ("user passwd carol", "user.passwd", "user/carol"),
+    ("user disable carol", "user.disable", "user/carol"),
+    ("user enable carol", "user.enable", "user/carol"),
+    ("user set carol --expires 30d --only-from desk*", "user.change", "user/carol"),
+    ("grant add user:carol push:team/**", "grant.add", "user/carol"),
+    ("grant add group:builders pull,push:team/**", "grant.add", "grant/group:builders"),
+    ("grant remove group:builders pull,push:team/**", "grant.remove", "grant/group:builders"),
+    ("user remove carol", "user.remove", "user/carol"),
+    ("cert issue carol --out {folder}", "certificate.issue", "certificate/client/carol"),
+    ("cert revoke {serial}", "certificate.revoke", "certificate/client/carol"),
+    ("node invite us-east --host 127.0.0.1", "node.invite", "node/us-east"),
+    ("node set eu-west --allow pull:team/**", "node.set", "node/eu-west"),
+    ("node remove eu-west", "node.remove", "node/eu-west"),
+    ("ca rotate issuing", "ca.rotate", "authority"),
+]
+PASSWORD = "a long password of hers"
+
+
+def test_every_change_by_an_administrator_leaves_its_entry(new_fleet, tmp_path):
+    fleet = new_fleet("eu-west")
+    serial = ""
+    for line, action, subject in CHANGES:
+        before = entries(fleet)[-1]["sequence"]
+        done = fleet.control("-o", "json", *line.format(folder=tmp_path, serial=serial).split(),
+                             stdin=PASSWORD + "\n")
+        if action == "certificate.issue":
+            serial = json.loads(done.stdout)["serial"]
+        told = [entry["record"] for entry in entries(fleet) if entry["sequence"] > before]
+        assert [(one["action"], one["object"]) for one in told] == [(action, subject)], line
+        assert told[0]["actor"]["kind"] == "administrator" and told[0]["actor"]["name"] == "admin"
+        # A password's hash is left out, so a new one changes nothing to see.
+        assert (told[0]["before"] == told[0]["after"]) == (action == "user.passwd"), line
+    text = fleet.control("audit", "list", "--limit", "10000", "-o", "json").stdout
+    assert PASSWORD not in text and "$2" not in text
+    assert "sound" in fleet.control("audit", "verify").stdout
+
+
+def test_what_the_store_does_by_itself_leaves_its_entry(new_fleet):
+    """A node renews, and somebody edits store.yml."""
+    fleet = new_fleet("eu-west")
+    fleet.control("ca", "rotate", "issuing")
+    fleet.control("ca", "rotate", "continue")
+    renewed = wait_for("the node to renew", lambda: entries(fleet, "--action", "node.renew"))
+    assert renewed[0]["record"]["object"] == "node/eu-west"
+    assert renewed[0]["record"]["actor"]["kind"] == "node"
+
+    (first,) = entries(fleet, "--action", "policy")
+    assert first["record"]["before"] is None
+    assert first["record"]["after"]["client_auth"] == "require"
+    fleet.store.stop()
+    fleet.store.start()
+    assert len(entries(fleet, "--action", "policy")) == 1, "nothing is another"
+    fleet.store.set_registry(client_auth="optional")
+    (_, second) = entries(fleet, "--action", "policy")
+    assert second["record"]["action"] == "policy.set"
+    assert second["record"]["before"] == first["record"]["after"]
+    assert second["record"]["after"] == {**first["record"]["after"], "client_auth": "optional"}
+    assert second["record"]["actor"]["kind"] == "store"
+
+
 def test_the_file_can_be_checked_alone(fleet):
     fleet.store.client().push_image("team/filed", "v1", b"filed")
     wait_for_file(fleet)
