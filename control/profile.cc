@@ -52,6 +52,7 @@ Result<Profile> ReadFiles(const std::filesystem::path& folder) {
   TRY_VOID(settings.Finish());
   TRY(profile.identity.authorities, ReadWholeFile(folder / "ca.crt"));
   TRY(profile.identity.certificate_chain, ReadWholeFile(folder / "admin.crt"));
+  TRY_VOID(CheckPrivateFolder(folder));
   TRY(profile.identity.private_key, ReadSecretFile(folder / "admin.key"));
   return profile;
 }

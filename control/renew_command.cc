@@ -25,9 +25,17 @@ struct RenewCertificates {
 struct Held {
   std::string name;
   std::string role;
-  std::string key;
+  std::string key;  // empty: there will be a new one
+  pki::KeyType key_type = pki::KeyType::kEcdsaP256;
   uint32_t days = 0;
   std::vector<CertificateFolder> folders;
+};
+
+// What is renewed, by serial number: what one `cert issue` wrote to several folders is one
+// certificate. And why the others are not.
+struct Found {
+  std::map<std::string, Held> all;
+  std::vector<Error> left;
 };
 
 uint32_t DaysOf(const pki::Description& certificate) {
@@ -35,41 +43,53 @@ uint32_t DaysOf(const pki::Description& certificate) {
   return static_cast<uint32_t>(std::chrono::floor<std::chrono::days>(life).count());
 }
 
-Result<std::string> ReadKey(const CertificateFolder& folder, const std::string& name) {
+Result<std::string> ReadKey(const CertificateFolder& folder, const Held& held) {
   auto key = ReadSecretFile(folder.key());
   if (key.has_value() || key.error().code != ErrorCode::kNotFound) return key;
-  return Error{ErrorCode::kNotFound, folder.key().native() +
-                                         " is not here, so the key was made elsewhere: 'outportctl "
-                                         "cert issue " +
-                                         name + " --csr FILE --out " + folder.path.native() +
-                                         "' with a request of that key renews the certificate"};
+  const std::string role = folder.administrators ? " --role admin" : "";
+  return Error{ErrorCode::kNotFound,
+               folder.key().native() +
+                   " is not here, so the key was made elsewhere: 'outportctl cert issue " +
+                   held.name + role + " --days " + std::to_string(held.days) +
+                   " --csr FILE --out " + folder.path.native() +
+                   "' with a request of that key renews the certificate"};
 }
 
-// By serial number: what one `cert issue` wrote to several folders is one certificate.
-Result<std::map<std::string, Held>> Read(const std::vector<CertificateFolder>& folders) {
-  std::map<std::string, Held> all;
-  for (const CertificateFolder& folder : folders) {
-    TRY(const std::string pem, ReadWholeFile(folder.certificate()));
-    const auto identity = pki::Inspect(pem);
-    if (!identity.has_value()) {
-      return Error(identity.error()).Within(folder.certificate().native());
-    }
-    Held& held = all[identity->serial];
-    if (held.folders.empty()) {
-      TRY(const pki::Description description, pki::Describe(pem));
-      held.name = identity->name;
-      held.role = std::string(ToString(identity->role));
-      held.days = DaysOf(description);
-      TRY(held.key, ReadKey(folder, held.name));
-    }
-    held.folders.push_back(folder);
+Result<void> ReadInto(Found& found, const CertificateFolder& folder, bool new_key) {
+  TRY(const std::string pem, ReadWholeFile(folder.certificate()));
+  const auto identity = pki::Inspect(pem);
+  if (!identity.has_value()) return Error(identity.error()).Within(folder.certificate().native());
+  const auto known = found.all.find(identity->serial);
+  if (known != found.all.end()) {
+    known->second.folders.push_back(folder);
+    return {};
   }
-  return all;
+  TRY(const pki::Description description, pki::Describe(pem));
+  Held held{.name = identity->name,
+            .role = std::string(ToString(identity->role)),
+            .key = {},
+            .days = DaysOf(description),
+            .folders = {folder}};
+  TRY(held.key_type, pki::KeyTypeOf(pem));
+  if (!new_key) {
+    TRY(held.key, ReadKey(folder, held));
+  }
+  found.all.emplace(identity->serial, std::move(held));
+  return {};
+}
+
+Found Read(const std::vector<CertificateFolder>& folders, bool new_key) {
+  Found found;
+  for (const CertificateFolder& folder : folders) {
+    const Result<void> read = ReadInto(found, folder, new_key);
+    if (!read.has_value()) found.left.push_back(read.error());
+  }
+  return found;
 }
 
 Result<v1::IssueCertificateResponse> RenewOne(StoreClient& client, const RenewCertificates& options,
                                               const Held& held) {
-  const std::string key = options.new_key ? pki::CreatePrivateKey() : held.key;
+  const std::string key = options.new_key ? pki::CreatePrivateKey(held.key_type) : held.key;
   v1::IssueCertificateRequest request;
   request.set_name(held.name);
   request.set_role(held.role);
@@ -119,25 +139,42 @@ Result<void> RevokeOld(StoreClient& client, const std::string& serial) {
                      "revoking the certificate " + serial);
 }
 
+Result<void> RenewInto(Table& table, StoreClient& client, const RenewCertificates& options,
+                       const std::string& serial, const Held& held) {
+  TRY_VOID(RefuseRevoked(client, serial, held));
+  TRY(const v1::IssueCertificateResponse issued, RenewOne(client, options, held));
+  boost::json::array places;
+  for (const CertificateFolder& folder : held.folders) places.emplace_back(folder.path.native());
+  table.Add({boost::json::value(held.name), boost::json::value(held.role),
+             boost::json::value(ToTime(issued.row().not_after_ms())),
+             boost::json::value(issued.row().serial()), boost::json::value(serial),
+             boost::json::value(places)});
+  return options.revoke_old ? RevokeOld(client, serial) : Result<void>();
+}
+
+Error NotAll(const std::vector<Error>& left, bool others) {
+  std::string text = others ? "the others were renewed, but not these: " : "";
+  for (size_t i = 0; i < left.size(); ++i) text += (i == 0 ? "" : "; ") + left[i].message;
+  return Error{left.front().code, text};
+}
+
+// One that cannot be renewed keeps none of the others from it.
 Result<void> Renew(const Invocation& invocation, const RenewCertificates& options) {
   TRY(const auto folders, FindCertificateFolders(options.path));
-  TRY(const auto all, Read(folders));
+  Found found = Read(folders, options.new_key);
+  if (found.all.empty()) return NotAll(found.left, false);
   TRY(StoreClient client, invocation.Connect());
+  if (options.revoke_old) TRY_VOID(RefuseOwn(client, found.all));
   Table table({"name", "role", "not_after", "serial", "replaces", "folders"});
-  if (options.revoke_old) TRY_VOID(RefuseOwn(client, all));
-  for (const auto& [serial, held] : all) TRY_VOID(RefuseRevoked(client, serial, held));
-  for (const auto& [serial, held] : all) {
-    TRY(const v1::IssueCertificateResponse issued, RenewOne(client, options, held));
-    if (options.revoke_old) TRY_VOID(RevokeOld(client, serial));
-    boost::json::array places;
-    for (const CertificateFolder& folder : held.folders) places.emplace_back(folder.path.native());
-    table.Add({boost::json::value(held.name), boost::json::value(held.role),
-               boost::json::value(ToTime(issued.row().not_after_ms())),
-               boost::json::value(issued.row().serial()), boost::json::value(serial),
-               boost::json::value(places)});
+  for (const auto& [serial, held] : found.all) {
+    const Result<void> renewed = RenewInto(table, client, options, serial, held);
+    if (renewed.has_value()) continue;
+    found.left.push_back(renewed.error());
+    if (renewed.error().code == ErrorCode::kUnavailable) break;  // the next would only wait
   }
-  invocation.Print(table);
-  return {};
+  if (found.left.empty() || !table.empty()) invocation.Print(table);
+  if (found.left.empty()) return {};
+  return NotAll(found.left, !table.empty());
 }
 
 }  // namespace
@@ -155,7 +192,8 @@ void AddRenewCommand(CLI::App& family, Invocation& invocation) {
       "  outportctl cert renew ~/.config/outport              # the profile itself");
   renew
       ->add_option("FOLDER", renewed->path,
-                   "where 'cert issue' wrote, with a folder for each registry or without")
+                   "where 'cert issue' wrote: what stands in the folder itself, and in the folders "
+                   "in it")
       ->capture_default_str();
   renew->add_option("--days", renewed->days, "how long it is valid (as long as the one before)");
   renew->add_flag("--new-key", renewed->new_key, "make a new private key");

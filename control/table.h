@@ -17,6 +17,7 @@ class Table {
   // REQUIRES: as many cells as columns. A string, number or boolean, or an array of strings.
   void Add(std::vector<boost::json::value> cells);
 
+  bool empty() const { return rows_.empty(); }
   std::string ToText() const;
   boost::json::array ToJson() const;
 

@@ -177,9 +177,10 @@ void AddUserFileCommands(CLI::App& family, Invocation& invocation) {
   auto options = std::make_shared<ExportUsers>();  // shared with the callback
   CLI::App* exported = family.add_subcommand(
       "export", "Write names and password hashes as an htpasswd file. Keep it as secret as those.");
-  exported->add_option("--out", options->file,
-                       "new file, which only its owner can read (default: print)");
-  exported->add_flag("--replace", options->replace, "the file that is there");
+  CLI::Option* out =
+      exported->add_option("--out", options->file,
+                           "new file, which only its owner can read (default: print)");
+  exported->add_flag("--replace", options->replace, "the file that is there")->needs(out);
   exported->callback([&invocation, options] {
     invocation.chosen = [&invocation, options] { return Export(invocation, *options); };
   });

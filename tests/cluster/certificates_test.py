@@ -127,6 +127,26 @@ def test_renew_finds_what_stands_in_a_folder_and_below_it(fleet, tmp_path):
     assert sorted(row["name"] for row in fleet.control_json("cert", "renew", certs)) == ["renew-base", "renew-below"]
 
 
+def test_one_that_cannot_be_renewed_keeps_no_other_from_it(fleet, tmp_path):
+    certs = tmp_path / "certs.d"
+    for name in ("renew-good", "renew-broken", "renew-keyless"):
+        fleet.control("cert", "issue", name, "--out", certs / name, "--key-type", "ecdsa-p384")
+    (certs / "renew-broken" / "client.cert").write_text("no certificate")
+    (certs / "renew-keyless" / "client.key").unlink()
+    before = (certs / "renew-good" / "client.cert").read_text()
+    done = fleet.control("cert", "renew", certs, check=False)
+    assert done.returncode == 1
+    assert "the others were renewed, but not these:" in done.stderr
+    assert f"{certs}/renew-broken/client.cert" in done.stderr
+    assert f"outportctl cert issue renew-keyless --days 365 --csr FILE --out {certs}/renew-keyless" in done.stderr
+    assert "renew-good" in done.stdout
+    assert (certs / "renew-good" / "client.cert").read_text() != before
+    # A new key needs no older one, and is of the same type.
+    fleet.control("cert", "renew", certs / "renew-keyless", "--new-key")
+    text = run("openssl", "x509", "-in", certs / "renew-keyless" / "client.cert", "-noout", "-text").stdout
+    assert "secp384r1" in text
+
+
 def test_a_certificate_whose_key_is_elsewhere_is_renewed_with_a_request_of_that_key(fleet, tmp_path):
     key, request, folder = tmp_path / "key", tmp_path / "csr", tmp_path / "elsewhere"
     run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -135,7 +155,7 @@ def test_a_certificate_whose_key_is_elsewhere_is_renewed_with_a_request_of_that_
     before = (folder / "client.cert").read_text()
     refused = fleet.control("cert", "renew", folder, check=False)
     assert refused.returncode == 1
-    assert f"'outportctl cert issue elsewhere --csr FILE --out {folder}'" in refused.stderr
+    assert f"'outportctl cert issue elsewhere --days 365 --csr FILE --out {folder}'" in refused.stderr
     fleet.control("cert", "issue", "elsewhere", "--csr", request, "--out", folder)
     assert (folder / "client.cert").read_text() != before
 

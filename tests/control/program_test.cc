@@ -167,6 +167,10 @@ TEST_F(ProgramTest, ABadProfileIsNamedWithTheMend) {
   ASSERT_TRUE(ReplaceFile(profile_ / "admin.key", key).has_value());
   ::chmod((profile_ / "admin.key").c_str(), 0644);
   ExpectOneLine(Control({"user", "list"}), "chmod 600");
+  ::chmod((profile_ / "admin.key").c_str(), 0600);
+  ::chmod(profile_.c_str(), 0755);
+  ExpectOneLine(Control({"user", "list"}), "chmod 700 " + profile_.native());
+  ::chmod(profile_.c_str(), 0700);
 }
 
 TEST_F(ProgramTest, AWrongCommandLineIsUsage) {
