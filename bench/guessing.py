@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What a flood of wrong passwords from one address does to everybody else.
 
-Starts a store of its own and asks it, from one address, as a user who is known and as users who log in for
+Starts a store of its own, or a node beside it, and asks it, from one address, as a user who is known and as users who log in for
 the first time; quiet, and then while processes at another address send wrong passwords on connections that
 stay open, each a new one, as fast as they are answered. Prints p50 and p99 and their ratios. Needs a build:
 
-    bench/guessing.py [--seconds 20] [--guessers 4] [--bin build/release/bin]
+    bench/guessing.py [--at store|node] [--seconds 20] [--guessers 4] [--bin build/release/bin]
 
 The guessers run at the lowest priority, since they would not take their share of the store's processors from
 elsewhere.
@@ -28,6 +28,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--guessers", type=int, default=4)
+    parser.add_argument("--at", choices=("store", "node"), default="store", help="who is guessed at")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "release" / "bin")
     return parser.parse_args()
 
@@ -100,7 +101,11 @@ def main():
         for phase in PHASES:
             for number in range(LOGINS):
                 fleet.control("user", "add", f"{phase}-{number}", "--allow", "pull", stdin=PASSWORD + "\n")
-        arguments = (fleet.host, fleet.store.registry_port, fleet.certificates)
+        member = fleet.store
+        if OPTIONS.at == "node":
+            member = fleet.add_node("eu-west")
+            fleet.settle()
+        arguments = (fleet.host, member.registry_port, fleet.certificates)
         quiet = measure(arguments, "quiet")
         answered = multiprocessing.Value("L", 0)
         guessers = [multiprocessing.Process(target=guess, args=(arguments, number, answered), daemon=True)
@@ -113,7 +118,7 @@ def main():
         for guesser in guessers:
             guesser.terminate()
             guesser.join()
-        verified = fleet.store.metric("outport_credential_verifications_total")
+        verified = member.metric("outport_credential_verifications_total")
         fleet.stop()
     print(f"{rate:.0f} wrong passwords a second came; {verified:.0f} verifications in all")
     print(f"{'ms':<14}{'quiet p50':>11}{'p99':>9}{'flood p50':>11}{'p99':>9}{'p99 ratio':>11}")

@@ -9,6 +9,7 @@ permission when the next request on an open connection is refused, or that is cu
 """
 
 import argparse
+import http.client
 import os
 import pathlib
 import statistics
@@ -24,7 +25,10 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "release" / "bin")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("--rounds: at least 2")
+    return options
 
 
 OPTIONS = parse()
@@ -81,7 +85,7 @@ def refused(fleet, members, name, *command):
                 answer = connection.getresponse()
                 answer.read()
                 status = answer.status
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 status = None  # cut
         if status in (403, None):
             took.append(time.monotonic() - began)

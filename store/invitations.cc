@@ -18,11 +18,12 @@ constexpr std::chrono::days kRemembered{7};
 constexpr size_t kMaxInvitations = 1000;
 constexpr size_t kSecretBytes = 32;
 
-Error Denied(const std::string& what, const std::string& node = "NAME") {
+Error Denied(const std::string& what, const std::string& node = "NAME",
+             const std::string& option = {}) {
   return Error{ErrorCode::kDenied, what +
                                        "; ask an administrator for a new one: outportctl node "
                                        "invite " +
-                                       node};
+                                       node + " --host HOST" + option};
 }
 
 // What the invitation binds to: both keys, so that neither can be exchanged in a retry.
@@ -39,7 +40,7 @@ Result<void> CheckInvitation(const std::optional<v1::InvitationRow>& row, const 
   }
   if (row->expires_ms() <= now_ms) return Denied("the invitation has expired", row->node());
   if (!row->used_by_key().empty() && row->used_by_key() != keys) {
-    return Denied("the invitation has been used, by another key", row->node() + " --replace");
+    return Denied("the invitation has been used, by another key", row->node(), " --replace");
   }
   return {};
 }
@@ -149,7 +150,7 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
     if (before.has_value() && first_use) {
       if (!invitation->replace()) {
         return Denied("another machine has joined as node '" + node.name() + "' meanwhile",
-                      node.name() + " --replace");
+                      node.name(), " --replace");
       }
       TRY(revoked, RevokeNodesCertificates(parts_.meta, transaction, node.name(), now_ms,
                                            invitation->invited_by()));

@@ -124,9 +124,10 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
 
 Result<void> PushService::RequireStays(const Admitted& admitted, Action action) const {
   if (parts_.directory.IsRevoked(admitted.node)) {
-    return Error{ErrorCode::kUnavailable, "the store takes no writes from node '" +
-                                              admitted.node.name +
-                                              "' any more: its certificate was revoked"};
+    return Error{ErrorCode::kUnavailable,
+                 "the store takes no writes from node '" + admitted.node.name +
+                     "' on this connection any more: the certificate that it began with was "
+                     "revoked, or its authority replaced; push again"};
   }
   TRY(const auto member, parts_.members.Require(admitted.node.name));
   const auto now = parts_.directory.Find(admitted.caller.user);

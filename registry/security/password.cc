@@ -116,6 +116,7 @@ void SpendRest(std::string_view password, const std::string& hash) {
   if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return;
   const Workspace workspace;
   const SecretText text(password);
+  static_assert(kDefaultBcryptCost <= 10, "the settings below have one digit");
   // The work doubles with each cost: 2^5 + 2^5 + 2^6 + ... + 2^9 is 2^10.
   for (int cost = CostOf(hash); cost < kDefaultBcryptCost; ++cost) {
     const std::string setting = "$2b$0" + std::to_string(cost) + "$kuewjqBXq8oBhpxDIR9o4.";

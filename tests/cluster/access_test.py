@@ -1,9 +1,11 @@
 """Access that is taken away, on open connections of a real fleet."""
 
+import re
+
 from client import RegistryClient
 from connections import cut_by, open_connection
 from fleet import PASSWORD
-from processes import PATIENCE
+from processes import PATIENCE, run, wait_for
 
 ROUNDS = 10
 
@@ -22,12 +24,6 @@ def measure(fleet, prepare, take_away):
     return worst
 
 
-def wait_until_known(fleet, user):
-    """Until every node has heard of the user."""
-    sequence = fleet.control_json("user", "enable", user)["sequence"]
-    fleet.control("wait", "--sequence", str(sequence))
-
-
 def test_i6_a_revoked_certificate_is_cut_everywhere_in_a_second(fleet):
     def prepare(number):
         folder = fleet.folder / f"laptop{number}"
@@ -37,7 +33,7 @@ def test_i6_a_revoked_certificate_is_cut_everywhere_in_a_second(fleet):
     def take_away(serial):
         fleet.control("cert", "revoke", serial)
 
-    wait_until_known(fleet, "demo")
+    fleet.settle()
     assert measure(fleet, prepare, take_away) < 1 * PATIENCE
     # Whoever comes again is told why.
     gone = RegistryClient(fleet.host, fleet.nodes["eu-west"].registry_port,
@@ -51,7 +47,7 @@ def test_i6_a_disabled_user_is_cut_everywhere_in_a_second(fleet):
     def prepare(number):
         user = f"guest{number}"
         fleet.control("user", "add", user, "--allow", "pull", stdin=PASSWORD + "\n")
-        wait_until_known(fleet, user)
+        fleet.settle()
         return fleet.certificates, user, user
 
     def take_away(user):
@@ -61,6 +57,62 @@ def test_i6_a_disabled_user_is_cut_everywhere_in_a_second(fleet):
     refused = fleet.nodes["us-east"].client("guest0").call("GET", "/v2/")
     assert refused.status == 401
     assert "user 'guest0' is disabled" in refused.message()
+
+
+def test_a_users_end_cuts_its_connections_by_itself(fleet):
+    """Nothing happens at that moment but that it comes."""
+    fleet.control("user", "add", "brief", "--allow", "pull", "--expires", f"{4 * PATIENCE}s",
+                  stdin=PASSWORD + "\n")
+    fleet.settle()
+    connections = {member.name: open_connection(fleet, member, fleet.certificates, "brief")
+                   for member in fleet.members()}
+    cut_by(connections, lambda: None)
+    refused = fleet.nodes["us-east"].client("brief").call("GET", "/v2/")
+    assert refused.status == 401 and "user 'brief' expired at" in refused.message()
+
+
+def test_users_of_an_htpasswd_file_come_and_go_with_their_lines(new_fleet, tmp_path):
+    """As `htpasswd -B` edits it, while store and node run."""
+    fleet = new_fleet("eu-west")
+    file = tmp_path / "registry.htpasswd"
+    run("htpasswd", "-cbB", file, "filed", PASSWORD)
+    fleet.store.stop()
+    text, count = re.subn(r"(?m)^access: .*$", f"access: {{htpasswd_file: {file}}}",
+                          fleet.store.config.read_text())
+    assert count == 1, text
+    fleet.store.config.write_text(text)
+    fleet.store.start()
+    fleet.control("grant", "add", "group:htpasswd", "pull,push:team/**")
+    members = [fleet.store, *fleet.nodes.values()]
+
+    def listed(*users):
+        """Until these are the file's users, everywhere. (Trying passwords meanwhile would be guessing.)"""
+        wait_for(f"{users} to be listed", lambda: [
+            row["name"] for row in fleet.control_json("user", "list") if row["name"] != "demo"] == list(users))
+        fleet.settle()
+
+    def all_answer(user, password, status):
+        assert [member.client(user, password).get("/v2/").status for member in members] == [status] * 2
+
+    listed("filed")
+    all_answer("filed", PASSWORD, 200)
+    digest = fleet.nodes["eu-west"].client("filed").push_image("team/app", "v1", b"filed")
+    answer = fleet.store.client("filed").get("/v2/team/app/manifests/v1")
+    assert (answer.status, answer.headers["Docker-Content-Digest"]) == (200, digest)
+    run("htpasswd", "-bB", file, "filed", "another one")
+    run("htpasswd", "-bB", file, "second", PASSWORD)
+    listed("filed", "second")
+    all_answer("filed", "another one", 200)
+    all_answer("filed", PASSWORD, 401)
+    all_answer("second", PASSWORD, 200)
+    connections = {member.name: open_connection(fleet, member, fleet.certificates, "second")
+                   for member in members}
+    cut_by(connections, lambda: run("htpasswd", "-D", file, "second"))
+    listed("filed")
+    all_answer("second", PASSWORD, 401)
+    all_answer("filed", "another one", 200)
+    refused = fleet.control("user", "passwd", "filed", stdin=PASSWORD + "\n", check=False)
+    assert refused.returncode == 1 and f"stand in {file}" in refused.stderr
 
 
 def test_what_is_revoked_stays_so_over_restarts(fleet):

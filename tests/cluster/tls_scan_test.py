@@ -58,6 +58,16 @@ def test_only_ciphers_with_forward_secrecy_and_authentication(scan, port):
 
 
 @pytest.mark.parametrize("port", PORTS)
+def test_the_suites_of_tls_1_3(scan, port):
+    """Those that encrypt and authenticate with whole tags; not CCM with short ones."""
+    suites = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256",
+              "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
+    agreed = [suite for suite in suites
+              if cipher_of(scan(port, "-tls1_3", "-ciphersuites", suite)) == suite]
+    assert agreed == list(suites[:3])
+
+
+@pytest.mark.parametrize("port", PORTS)
 def test_no_renegotiation_and_no_compression(scan, port):
     told = scan(port, "-tls1_2", stdin="R\nQ\n")
     assert "RENEGOTIATING" in told
@@ -67,7 +77,7 @@ def test_no_renegotiation_and_no_compression(scan, port):
     assert "Compression: NONE" in told
 
 
-@pytest.mark.parametrize("port", ("store", "node"))
+@pytest.mark.parametrize("port", ("store", "node"))  # the fleet's asks anew with every call
 @pytest.mark.parametrize("version", ("-tls1_2", "-tls1_3"))
 def test_i6_no_session_is_resumed(scan, port, version):
     """So that none can outlive the revocation of its certificate."""

@@ -11,6 +11,7 @@ import pytest
 from fleet import PASSWORD
 from namespaces import HOST_NAME, reason_to_skip
 from processes import run, wait_for
+from public_authority import PublicAuthority
 
 REASON = reason_to_skip()
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
@@ -59,17 +60,26 @@ def shown(engine, node, certificate, key):
         shutil.move(away, folder)
 
 
-def issue_expired(fleet, name, folder):
-    """A client's certificate of the fleet's own authority whose day was in January 2026."""
-    run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-        "-subj", f"/CN={name}", "-keyout", folder / "late.key", "-out", folder / "late.csr")
-    (folder / "index").touch()
-    (folder / "ca.cnf").write_text(f"""
+class Forge:
+    """Certificates of the fleet's own authority that it would not issue itself."""
+
+    def __init__(self, fleet, folder):
+        self.pki, self.folder = fleet.store.data / "pki", folder
+        (folder / "index").touch()
+
+    def issue(self, kind, start="20260101000000Z", end="20990101000000Z", usage="clientAuth",
+              key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+        """(certificate, key): files."""
+        path = self.folder / kind
+        run("openssl", "req", "-new", "-newkey", *key, "-nodes", "-subj", f"/CN={kind}", "-keyout",
+            f"{path}.key", "-out", f"{path}.csr")
+        config = self.folder / f"{kind}.cnf"
+        config.write_text(f"""
 [ca]
 default_ca = fleet
 [fleet]
-database = {folder}/index
-new_certs_dir = {folder}
+database = {self.folder}/index
+new_certs_dir = {self.folder}
 default_md = sha256
 policy = names
 rand_serial = yes
@@ -79,15 +89,14 @@ commonName = supplied
 [client]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
-extendedKeyUsage = clientAuth
+extendedKeyUsage = {usage}
 authorityKeyIdentifier = keyid
-subjectAltName = URI:spiffe://outport/client/{name}
+subjectAltName = URI:spiffe://outport/client/laptop
 """)
-    pki = fleet.store.data / "pki"
-    run("openssl", "ca", "-batch", "-notext", "-config", folder / "ca.cnf", "-cert", pki / "issuing.crt",
-        "-keyfile", pki / "issuing.key", "-in", folder / "late.csr", "-out", folder / "late.crt",
-        "-startdate", "20260101000000Z", "-enddate", "20260102000000Z")
-    return folder / "late.crt", folder / "late.key"
+        run("openssl", "ca", "-batch", "-notext", "-config", config, "-cert", self.pki / "issuing.crt",
+            "-keyfile", self.pki / "issuing.key", "-in", f"{path}.csr", "-out", f"{path}.crt",
+            "-startdate", start, "-enddate", end)
+        return f"{path}.crt", f"{path}.key"
 
 
 @contextlib.contextmanager
@@ -116,8 +125,73 @@ def test_certificates(engine, docker_fleet, node, tmp_path):
         "-subj", "/CN=stranger", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
     with shown(engine, node, tmp_path / "crt", tmp_path / "key"):
         documented(refused(engine, "pull", image(node)), "it is of an unknown authority, not of this fleet")
-    with shown(engine, node, *issue_expired(docker_fleet, "laptop", tmp_path)):
-        documented(refused(engine, "pull", image(node)), "it has expired")
+
+
+def test_certificates_that_no_fleet_would_issue(engine, docker_fleet, node, tmp_path):
+    forge = Forge(docker_fleet, tmp_path)
+    with shown(engine, node, *forge.issue("good")):
+        engine.docker("pull", image(node))
+    for made, text in [
+        (forge.issue("late", end="20260102000000Z"), "it has expired"),
+        (forge.issue("early", start="20980101000000Z"), "it is not yet valid"),
+        (forge.issue("server", usage="serverAuth"), "it is not for clients"),
+        (forge.issue("weak", key=("rsa:1024",)), "is too weak"),
+    ]:
+        with shown(engine, node, *made):
+            documented(refused(engine, "pull", image(node)), text)
+
+
+def test_the_registrys_own_certificate(engine, docker_fleet, node):
+    """Refused by docker, before it says anything to the registry."""
+    folder = engine.certificates / node.at(HOST_NAME)
+    known = (folder / "ca.crt").read_text()
+    try:
+        (folder / "ca.crt").unlink()
+        documented(refused(engine, "pull", image(node)), "certificate signed by unknown authority")
+    finally:
+        (folder / "ca.crt").write_text(known)
+    hosts = engine.etc / "hosts"
+    hosts.write_text(hosts.read_text() + f"{docker_fleet.host} other.outport.test\n")
+    shutil.copytree(folder, engine.certificates / node.at("other.outport.test"))
+    said = wait_for("the name to be known", lambda: [
+        text for text in [refused(engine, "pull", f"{node.at('other.outport.test')}/team/base:1")]
+        if "lookup" not in text])[0]
+    documented(said, "certificate is valid for")
+    assert "not other.outport.test" in said
+
+
+def test_strict(engine, docker_fleet, node):
+    node.set_registry(client_auth="strict")
+    try:
+        engine.docker("pull", image(node))
+        folder = engine.certificates / node.at(HOST_NAME)
+        kept = {name: (folder / name).read_text() for name in ("client.cert", "client.key")}
+        for name in kept:
+            (folder / name).unlink()
+        said = refused(engine, "pull", image(node))
+        for name, text in kept.items():
+            (folder / name).write_text(text)
+        documented(said, "remote error: tls: ")
+    finally:
+        node.set_registry()
+
+
+def test_another_authoritys_list_that_is_outdated(engine, docker_fleet, node, tmp_path):
+    others = PublicAuthority(tmp_path / "others")
+    client, crl = others.issue_client("build-1"), tmp_path / "crl.pem"
+    others.write_list(crl)
+    node.set_registry(client_authorities=others.certificate, client_crls=crl)
+    try:
+        with shown(engine, node, client / "client.cert", client / "client.key"):
+            engine.docker("pull", image(node))
+            others.write_list(crl, days=1 / 86400)
+            wait_for("the list to be out of date", lambda: any("out of date" in text for text in node.warnings()))
+            documented(refused(engine, "pull", image(node)), "the revocation list of its authority is out of date")
+            others.write_list(crl, client / "client.cert")
+            wait_for("the newer list", lambda: not node.warnings())
+            documented(refused(engine, "pull", image(node)), "it was revoked by its authority")
+    finally:
+        node.set_registry()
 
 
 def test_users(engine, docker_fleet, node):

@@ -275,5 +275,28 @@ TEST_F(BlobFetchTest, ARangeFarAheadGetsAStreamOfItsOwn) {
   EXPECT_EQ(counted_.passed_ahead.Value(), 1);
 }
 
+// As a fetch does.
+TEST_F(BlobFetchTest, SuchAStreamIsResumedWithTheNextCertificateToo) {
+  const TestBlob blob = Stored(20, 64 * kMiB);
+  store_.Play({.times = 1, .hold_at = 2 * kMiB});
+  const auto body = Open(blob.digest());
+  ASSERT_TRUE(store_.AwaitHeld());
+  const Error revoked{ErrorCode::kUnauthorized, "the caller's certificate was revoked"};
+  store_.Play({.times = 1, .cut_at = 61 * kMiB, .cut_with = revoked});
+  auto read = [&]() -> net::awaitable<std::string> {
+    std::string got;
+    while (got.size() < 2 * kMiB) {
+      const Result<Bytes> bytes = co_await (*body)->Read(60 * kMiB + got.size(), kMiB);
+      if (!bytes.has_value()) co_return bytes.error().message;
+      if (got.empty()) channel_->Use(Connect());  // renewed while the stream is under way
+      got += AsText(*bytes);
+    }
+    co_return got.substr(0, 2 * kMiB);
+  };
+  const std::string got = RunToEnd(read);
+  EXPECT_TRUE(got == blob.Content(60 * kMiB, 2 * kMiB)) << got.substr(0, 200);
+  EXPECT_EQ(store_.streams(), 3);
+}
+
 }  // namespace
 }  // namespace outport::node

@@ -75,7 +75,7 @@ TEST_F(MirrorTest, I3NeverGoesBackwards) {
   store_->PublishTag(kApp, "latest", newer.digest);
   clock_.Advance(3s);
   ASSERT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
-  node->PullWhole(kApp, newer);
+  node->PullAndKeep(kApp, newer);
   store_->Stop();
   clock_.Advance(10s);
   const auto manifest = node->Get(kApp, "latest");
@@ -124,7 +124,7 @@ TEST_F(MirrorTest, I4NodeThatNeverSawTheStoreKnowsNothing) {
 
 TEST_F(MirrorTest, I11ServesWhatItHoldsWhileTheStoreIsAway) {
   const auto node = JoinNode();
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   StopStore(*node);
   clock_.Advance(1h);
   const auto manifest = node->Get(kApp, "latest");
@@ -143,7 +143,7 @@ TEST_F(MirrorTest, I11ServesWhatItHoldsWhileTheStoreIsAway) {
 
 TEST_F(MirrorTest, I11AlsoAfterARestart) {
   auto node = JoinNode();
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   node.reset();
   store_->Stop();
   clock_.Advance(1min);
@@ -157,7 +157,7 @@ TEST_F(MirrorTest, I11AlsoAfterARestart) {
 
 TEST_F(MirrorTest, I3TooOldIsNotServed) {
   const auto node = JoinNode();
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   StopStore(*node);
   clock_.Advance(25h);
   EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
@@ -169,7 +169,7 @@ TEST_F(MirrorTest, I3RefusesWhereThePolicySaysSo) {
   store_->policy.set_serve_stale(false);
   store_->Start();
   const auto node = JoinNode();
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   StopStore(*node);
   clock_.Advance(3s);
   EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
@@ -192,7 +192,7 @@ TEST_F(MirrorTest, I11IndexNeedsOneWholePlatform) {
   const auto node = JoinNode();
   ASSERT_TRUE(node->Get(kApp, index.ToString()));
   ASSERT_TRUE(node->Get(kApp, unpulled.ToString()));
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   StopStore(*node);
   EXPECT_TRUE(node->Get(kApp, index.ToString()));
   EXPECT_EQ(CodeOf(node->Get(kApp, unpulled.ToString())), ErrorCode::kUnavailable);
@@ -236,7 +236,7 @@ TEST_F(MirrorTest, I3ListWaitsForTheStoresHead) {
 
 TEST_F(MirrorTest, I3NeverGoesBackwardsOverARestart) {
   auto node = JoinNode();
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   node->StopSync();
   const TestStore::Image newer = store_->PublishImage(kApp, "two");
   store_->PublishTag(kApp, "latest", newer.digest);
@@ -251,10 +251,14 @@ TEST_F(MirrorTest, I3NeverGoesBackwardsOverARestart) {
 
   store_->Start();
   ASSERT_TRUE(Eventually([&] { return node->Follows(*store_); }));
-  EXPECT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
-  node->PullWhole(kApp, newer);
+  const auto back = node->Stat(kApp, "latest");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->digest, newer.digest);
+  node->PullAndKeep(kApp, newer);
   StopStore(*node);
-  EXPECT_EQ(node->Stat(kApp, "latest")->digest, newer.digest);
+  const auto alone = node->Stat(kApp, "latest");
+  ASSERT_TRUE(alone) << alone.error().message;
+  EXPECT_EQ(alone->digest, newer.digest);
 }
 
 TEST_F(MirrorTest, I3ListsShowWhatWasShownOfSingleTags) {
@@ -312,7 +316,7 @@ TEST_F(MirrorTest, AChangeThatNobodyKnowsIsUnavailable) {
 TEST_F(MirrorTest, I6BlobOfAnotherRepositoryIsNotServed) {
   store_->PublishRepository("other/app");
   const auto node = JoinNode();
-  node->PullWhole(kApp, image_);
+  node->PullAndKeep(kApp, image_);
   EXPECT_EQ(CodeOf(node->ReadBlob("other/app", image_.blobs[0])), ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(node->Get("other/app", image_.digest.ToString())), ErrorCode::kManifestUnknown);
 }

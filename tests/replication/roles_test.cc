@@ -1,4 +1,6 @@
+#include <grpc/grpc_security.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -138,6 +140,7 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
     std::optional<grpc::StatusCode> code;  // nullopt: the method's own
     grpc::StatusCode Method::* of_method = nullptr;
   };
+  const auto now = std::chrono::system_clock::now();
   const Caller kCallers[] = {
       {"nobody", Nobody(), grpc::UNAUTHENTICATED},
       {"a client", authority_.Issue(Role::kClient, "eu-west"), grpc::PERMISSION_DENIED},
@@ -145,6 +148,10 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
       {"the store", authority_.Issue(Role::kStore, "eu-west"), grpc::PERMISSION_DENIED},
       {"a node that was removed", authority_.Issue(Role::kNode, "gone"), std::nullopt,
        &Method::to_removed},
+      {"a node whose certificate has expired",
+       authority_.IssueBetween(Role::kNode, "eu-west", now - 48h, now - 1h), grpc::UNAVAILABLE},
+      {"a node whose certificate is not yet valid",
+       authority_.IssueBetween(Role::kNode, "eu-west", now + 1h, now + 48h), grpc::UNAVAILABLE},
       {"another fleet's node", TestAuthority().Issue(Role::kNode, "eu-west"), grpc::UNAVAILABLE},
       {"a node", identity_, std::nullopt, &Method::to_node},
   };
@@ -163,6 +170,71 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
           << caller.name << " " << method.name << ": " << status.error_message();
     }
   }
+}
+
+// The handshake has taken it; its connection has no say beyond its end.
+TEST_F(RolesTest, I6AConnectionDoesNotOutliveItsCertificate) {
+  const auto channel =
+      rpc::Dial(store_->address(), authority_.Issue(Role::kNode, "eu-west", 4s), true);
+  const auto stub = v1::Replication::NewStub(channel);
+  const TestStore::Image image = store_->PublishImage(kApp, "first");
+  v1::ResolveRequest request;
+  request.set_repository(kApp);
+  request.set_reference("first");
+  const auto resolve = [&] {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + 20s);
+    v1::ResolveResponse response;
+    return stub->Resolve(&context, request, &response);
+  };
+  const grpc::Status good = resolve();
+  ASSERT_TRUE(good.ok()) << good.error_message();
+  grpc::Status status;
+  EXPECT_TRUE(Eventually([&] {
+    status = resolve();
+    return !status.ok();
+  }));
+  EXPECT_EQ(status.error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_NE(status.error_message().find("has expired; another one is needed"), std::string::npos)
+      << status.error_message();
+}
+
+// gRPC's servers hand out tickets, and what they resume is not verified again: so every call asks
+// whether its certificate still counts.
+TEST_F(RolesTest, I6AResumedSessionIsNoWayAroundARevocation) {
+  grpc_ssl_session_cache* const sessions = grpc_ssl_session_cache_create_lru(4);
+  const grpc_arg cache = grpc_ssl_session_cache_create_channel_arg(sessions);
+  const TestStore::Image image = store_->PublishImage(kApp, "first");
+  v1::ResolveRequest request;
+  request.set_repository(kApp);
+  request.set_reference("first");
+  bool resumed = false;
+  const auto resolve = [&] {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetPointerWithVtable(cache.key, cache.value.pointer.p, cache.value.pointer.vtable);
+    const grpc::SslCredentialsOptions shown{identity_.authorities, identity_.private_key,
+                                            identity_.certificate_chain};
+    const auto stub = v1::Replication::NewStub(
+        grpc::CreateCustomChannel(store_->address(), grpc::SslCredentials(shown), arguments));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + 20s);
+    v1::ResolveResponse response;
+    const grpc::Status status = stub->Resolve(&context, request, &response);
+    const auto reused =
+        context.auth_context()->FindPropertyValues(GRPC_SSL_SESSION_REUSED_PROPERTY);
+    resumed = !reused.empty() && reused.front() == "true";
+    return status;
+  };
+  ASSERT_TRUE(resolve().ok());
+  const grpc::Status again = resolve();
+  ASSERT_TRUE(again.ok()) << again.error_message();
+  EXPECT_TRUE(resumed) << "else this shows nothing";
+  const CertificateIdentity identity = *pki::Inspect(identity_.certificate_chain);
+  store_->users.Revoke({identity.issuer_key_id, identity.serial});
+  EXPECT_EQ(resolve().error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_TRUE(resumed) << "else this shows nothing";
+  grpc_ssl_session_cache_destroy(sessions);
 }
 
 }  // namespace

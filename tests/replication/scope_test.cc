@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/replication/test_node.h"
+#include "tests/support/sanitizer.h"
 
 namespace outport {
 namespace {
@@ -144,6 +145,9 @@ TEST_F(ScopeTest, GroupsBringTheirMembersAndTakeThemAlong) {
   EXPECT_EQ(node->Snapshots(), 1);
 }
 
+// A sanitizer's build is no measure.
+constexpr std::chrono::seconds kOneSecond{testing_support::kSanitized ? 10 : 1};
+
 // However often.
 TEST_F(ScopeTest, I6WhatANodeMayDoIsInForceThereInASecond) {
   store_->Publish({UserWith("anna", {"pull:**"})});
@@ -151,7 +155,8 @@ TEST_F(ScopeTest, I6WhatANodeMayDoIsInForceThereInASecond) {
   for (int i = 0; i < 10; ++i) {
     const bool may = i % 2 == 1;
     Allow({may ? "pull:team/**" : "pull:library/**"});
-    EXPECT_TRUE(Eventually([&] { return MayPull(*node, "anna", kTeam).has_value() == may; }, 1s))
+    EXPECT_TRUE(
+        Eventually([&] { return MayPull(*node, "anna", kTeam).has_value() == may; }, kOneSecond))
         << "change " << i;
   }
 }

@@ -148,8 +148,8 @@ TEST_F(SyncTest, BytesOfADeletedManifestGo) {
   const TestStore::Image kept = store_->PublishImage(kApp, "kept");
   const TestStore::Image gone = store_->PublishImage(kApp, "gone");
   auto node = JoinNode();
-  node->PullWhole(kApp, kept);
-  node->PullWhole(kApp, gone);
+  node->PullAndKeep(kApp, kept);
+  node->PullAndKeep(kApp, gone);
   v1::Change change;
   change.mutable_manifest_deleted()->set_repository(kApp);
   change.mutable_manifest_deleted()->set_digest(gone.digest.ToString());
@@ -194,7 +194,7 @@ TEST_F(SyncTest, I9NodeThatLostItsFolderComesBackTheSame) {
   const TestStore::Image image = store_->PublishImage(kApp, "first");
   store_->PublishTag(kApp, "latest", image.digest);
   auto node = JoinNode();
-  node->PullWhole(kApp, image);
+  node->PullAndKeep(kApp, image);
   node.reset();
   std::filesystem::remove_all(folder_ / "node");
 

@@ -143,6 +143,15 @@ class TestNode {
     EXPECT_TRUE(Get(repository, image.digest.ToString()));
     for (const Digest& blob : image.blobs) EXPECT_TRUE(ReadBlob(repository, blob));
   }
+  // The same, until the copies are entered: that is after their reader has had the last byte.
+  void PullAndKeep(const std::string& repository, const TestStore::Image& image) {
+    PullWhole(repository, image);
+    for (const Digest& blob : image.blobs) EXPECT_TRUE(Eventually([&] { return IsCached(blob); }));
+  }
+  bool IsCached(const Digest& digest) {
+    const auto row = meta_->Get(keys::Cached(digest));
+    return row.has_value() && row->has_value();
+  }
   Registry& registry() { return mirror_.registry(); }
   const node::ReplicaRows& rows() const { return rows_; }
   MetaStore& meta() { return *meta_; }

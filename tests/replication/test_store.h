@@ -14,6 +14,7 @@
 #include "registry/oci/manifest.h"
 #include "registry/rpc/access_records.h"
 #include "registry/rpc/channel.h"
+#include "registry/security/openssl.h"
 #include "registry/security/password.h"
 #include "registry/security/pki.h"
 #include "registry/storage/disk_blob_store.h"
@@ -30,17 +31,33 @@ namespace outport {
 // A private authority and what it issues.
 class TestAuthority {
  public:
-  rpc::TlsIdentity Issue(Role role, const std::string& name) const {
+  rpc::TlsIdentity Issue(Role role, const std::string& name,
+                         std::chrono::seconds lifetime = std::chrono::hours(1)) const {
     const std::string key = pki::CreatePrivateKey();
     const pki::LeafOptions options{.role = role,
                                    .name = name,
                                    .host_names = {"127.0.0.1"},
                                    .server = role == Role::kStore,
                                    .client = true,
-                                   .lifetime = std::chrono::hours(1)};
+                                   .lifetime = lifetime};
     const std::string leaf = pki::Issue(authority_, *pki::CreateRequest(key), options)->certificate;
     return {leaf + authority_.issuing.certificate, key,
             authority_.root.certificate + authority_.issuing.certificate};
+  }
+  // The same, good between two times, which pki::Issue() would not make.
+  rpc::TlsIdentity IssueBetween(Role role, const std::string& name,
+                                std::chrono::system_clock::time_point from,
+                                std::chrono::system_clock::time_point until) const {
+    using std::chrono::system_clock;
+    rpc::TlsIdentity identity = Issue(role, name);
+    const auto chain = *openssl::ReadCertificates(identity.certificate_chain);
+    X509* leaf = chain.front().get();
+    ASN1_TIME_set(X509_getm_notBefore(leaf), system_clock::to_time_t(from));
+    ASN1_TIME_set(X509_getm_notAfter(leaf), system_clock::to_time_t(until));
+    const auto key = *openssl::ReadPrivateKey(authority_.issuing.private_key);
+    EXPECT_GT(X509_sign(leaf, key.get(), EVP_sha256()), 0);
+    identity.certificate_chain = openssl::ToPem(leaf) + authority_.issuing.certificate;
+    return identity;
   }
 
  private:

@@ -104,6 +104,21 @@ TEST_F(AuthenticatorTest, RightIsTheUserAndWrongIsUnauthorized) {
   }
 }
 
+// Else whose hash is cheap could be told from who does not exist, by the time. The least of a few:
+// what else runs only adds to it.
+TEST_F(AuthenticatorTest, AWrongPasswordTakesAsLongForACheapHashAsForNobody) {
+  const auto least = [&](const std::string& name) {
+    auto took = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 3; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      EXPECT_FALSE(Ask(name, "wrong" + std::to_string(i), name).has_value());
+      took = std::min(took, std::chrono::steady_clock::now() - begin);
+    }
+    return std::chrono::duration<double>(took).count();
+  };
+  EXPECT_GT(least("ci") / least("nobody"), 0.5) << "a hash of cost 4 alone is a 64th";
+}
+
 TEST_F(AuthenticatorTest, UnknownUsersCostAVerificationToo) {
   EXPECT_FALSE(Ask("nobody", "right").has_value());
   EXPECT_EQ(Verifications(), 1);

@@ -131,6 +131,10 @@ class Fleet:
     def control_json(self, *words):
         return json.loads(self.control("-o", "json", *words).stdout)
 
+    def settle(self):
+        """Until every node has applied what the store knows now."""
+        self.control("wait", "--sequence", str(self.control_json("status")["head_sequence"]))
+
     def invite(self, name, *more):
         hosts = [f"--host={host}" for host in self.names]
         return self.control("node", "invite", name, *hosts, *more).stdout.strip()
