@@ -4,6 +4,7 @@
 
 #include "registry/base/file.h"
 #include "registry/base/repeat.h"
+#include "registry/security/authenticator.h"
 
 namespace outport::store {
 namespace {
@@ -48,6 +49,11 @@ Result<HtpasswdUsers::Rows> HtpasswdUsers::ReadRows() const {
 Result<void> HtpasswdUsers::Bring(const Rows& rows, const HtpasswdUser& user) {
   if (rows.own.contains(user.name)) {
     parts_.log.Warning("a line of the htpasswd file does not count: the fleet has a user so named",
+                       {{"file", parts_.file.native()}, {"user", user.name}});
+    return {};
+  }
+  if (user.name == kAnybody) {
+    parts_.log.Warning("a line of the htpasswd file does not count: its name stands for anybody",
                        {{"file", parts_.file.native()}, {"user", user.name}});
     return {};
   }

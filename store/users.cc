@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "registry/rpc/access_records.h"
+#include "registry/security/authenticator.h"
 #include "registry/security/password.h"
 #include "registry/storage/keys.h"
 #include "store/rows.h"
@@ -41,6 +42,11 @@ Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
 // What may stand in a user's row.
 Result<void> Check(const v1::UserRow& row) {
   TRY_VOID(ParseSubjectName(row.name()));
+  if (row.name() == kAnybody) {
+    return BadUser(row,
+                   "is who comes without a password: 'outportctl grant add anonymous' says what "
+                   "anybody may do; choose another name");
+  }
   TRY_VOID(CheckPasswordHash(row.password_hash()));
   if (row.grants().size() > kMaxGrants) return BadUser(row, "may have 100 grants of its own");
   for (const v1::Grant& record : row.grants()) {

@@ -18,6 +18,7 @@ struct Sender {
   std::shared_ptr<const User> user;        // nullptr: no password came; shared with the directory
   std::shared_ptr<const Secret> password;  // that proved it; shared with the request
   Rights rights;
+  bool as_anybody = false;  // it said so (kAnybody)
 
   // Names the sender in logs and to the store: the user, "certificate:NAME" where that alone gives
   // rights, empty for anybody.
@@ -35,10 +36,11 @@ struct Gate {
 // ended or was revoked.
 Result<void> CheckCertificate(Gate gate, const CertificateIdentity& identity);
 
-// Without an Authorization field (or with one that names no user): what the certificate's name and
-// anybody are granted; kUnauthorized if that is nothing. Else the user's name and password are
-// checked: kUnauthorized, kTooManyRequests, kDenied, as Authenticator and CheckMayEnter say.
-// `certificate`: the name in the client's. `origin`: what its attempts are counted by.
+// Without an Authorization field (or with one that names no user, or kAnybody): what the
+// certificate's name and anybody are granted; kUnauthorized if that is nothing. Else the user's
+// name and password are checked: kUnauthorized, kTooManyRequests, kDenied, as Authenticator and
+// CheckMayEnter say. `certificate`: the name in the client's. `origin`: what its attempts are
+// counted by.
 net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::string origin,
                                      const RequestHead& head);
 

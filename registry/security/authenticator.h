@@ -57,5 +57,8 @@ Result<Credentials> ParseBasicAuthorization(std::string_view header);
 // No field, or one with neither name nor password ("Basic Og=="): some clients that have no login
 // send that.
 bool NamesNobody(std::string_view header);
+// The user name, with any password, by which a client comes in as anybody. Docker's engine pulls
+// nothing without a login where a registry takes passwords; no user has this name.
+inline constexpr std::string_view kAnybody = "anonymous";
 
 }  // namespace outport

@@ -194,6 +194,24 @@ def test_another_authoritys_list_that_is_outdated(engine, docker_fleet, node, tm
         node.set_registry()
 
 
+def test_anybody_pulls_what_is_granted_to_anybody(engine, docker_fleet, node):
+    engine.docker("logout", node.at(HOST_NAME))
+    try:
+        documented(refused(engine, "pull", image(node)), "no basic auth credentials")
+        docker_fleet.control("grant", "add", "anonymous", "pull:team/**")
+        docker_fleet.settle()
+        said = engine.login(node.at(HOST_NAME), "anonymous", "any", check=False)
+        assert said.returncode == 0, said.stderr
+        engine.docker("pull", image(node))
+        engine.docker("tag", "base:1", image(node, "team/theirs:1"))
+        refused(engine, "push", image(node, "team/theirs:1"))
+        docker_fleet.control("grant", "remove", "anonymous", "pull:team/**")
+        docker_fleet.settle()
+        documented(refused(engine, "pull", image(node)), "nothing is granted to anybody here")
+    finally:
+        engine.login(node.at(HOST_NAME), "demo", PASSWORD)
+
+
 def test_users(engine, docker_fleet, node):
     with user(engine, docker_fleet, node, "gone", "--allow", "pull"):
         docker_fleet.control("user", "disable", "gone")

@@ -223,6 +223,27 @@ TEST(Anonymous, PullsWhatAnybodyMay) {
   EXPECT_EQ(server.Call({.target = pull.target, .user = "carol:wrong"}).status, 401);
 }
 
+// Docker's engine pulls nothing without a login where the ping is answered 401.
+TEST(Anonymous, HasANameForWhoCannotComeWithout) {
+  TestServer server;
+  const std::string digest = server.registry().AddBlob("public/app", "layer").ToString();
+  const TestResponse nothing = server.Call({.user = "anonymous:any"});
+  EXPECT_EQ(nothing.status, 401);
+  EXPECT_NE(nothing.body.find("nothing is granted to anybody here"), std::string::npos);
+  server.directory().SetGrants({SubjectKind::kAnonymous, {}}, {*ParseGrant("pull:public/**")});
+  EXPECT_EQ(server.Call({.user = "anonymous:any"}).status, 200);
+  EXPECT_EQ(server.Call({.user = "anonymous:other"}).status, 200);
+  EXPECT_EQ(server.Call({.user = ""}).status, 401) << "it asks whether to send a password";
+  const std::string blob = "/v2/public/app/blobs/" + digest;
+  EXPECT_EQ(server.Call({.target = blob, .user = "anonymous:any"}).body, "layer");
+  EXPECT_EQ(server
+                .Call({.method = "POST",
+                       .target = "/v2/public/app/blobs/uploads/",
+                       .user = "anonymous:any"})
+                .status,
+            401);
+}
+
 TEST(CertificateGrants, NeedNoPassword) {
   TestServer server;
   const std::string digest = server.registry().AddBlob("team/app", "layer").ToString();

@@ -61,7 +61,8 @@ TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
   bad_grant.mutable_grants(0)->set_pattern("/");
   v1::UserRow bad_action = UserNamed("a");
   bad_action.mutable_grants(0)->set_actions(0, "rule");
-  for (const v1::UserRow& row : {weak, no_grant, bad_grant, bad_action, UserNamed("A/")}) {
+  for (const v1::UserRow& row :
+       {weak, no_grant, bad_grant, bad_action, UserNamed("A/"), UserNamed("anonymous")}) {
     const auto added = accounts_.users.Add(row, kAdmin);
     ASSERT_FALSE(added.has_value());
     EXPECT_EQ(added.error().code, ErrorCode::kInvalidArgument) << added.error().message;

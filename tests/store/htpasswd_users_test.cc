@@ -72,6 +72,13 @@ TEST_F(HtpasswdUsersTest, TheFleetsOwnUsersCount) {
   EXPECT_EQ(directory_.Find("bob"), nullptr);
 }
 
+TEST_F(HtpasswdUsersTest, NobodyIsCalledAsAnybodyIs) {
+  Write("anonymous:" + one_ + "\nbob:" + one_ + "\n");
+  ASSERT_TRUE(users_.Follow().has_value());
+  EXPECT_EQ(directory_.Find("anonymous"), nullptr);
+  EXPECT_TRUE(Enters("bob", "one"));
+}
+
 TEST_F(HtpasswdUsersTest, AFileThatCannotBeReadChangesNothing) {
   Write("ann:" + one_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
