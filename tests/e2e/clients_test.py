@@ -224,3 +224,22 @@ def test_containerd_says_what_is_not_there(fleet, clients, containerd, tmp_path)
     refused = containerd.ctr("images", "pull", "--hosts-dir", tmp_path, "--user", f"{USER}:{PASSWORD}",
                              f"{node.at()}/library/absent:1", check=False)
     assert refused.returncode != 0 and "StatusNotFound" in refused.stderr, refused.stderr
+
+
+def test_what_is_granted_to_anybody_needs_no_login(fleet, clients, containerd, layout, tmp_path):
+    """Nor a name: docker alone needs one, and its own tests have that."""
+    store, node = fleet.store, fleet.nodes["eu-west"]
+    clients.skopeo("copy", "--authfile", clients.auth, "--dest-cert-dir", clients.certificates / store.at(),
+                   f"oci:{layout}:1", f"docker://{store.at()}/public/app:1")
+    digest = clients.digest(store, "public/app:1")
+    nobody = ["--cert-dir", clients.certificates / node.at(), "--authfile", tmp_path / "none.json"]
+    (tmp_path / "none.json").write_text("{}")
+    refused = clients.skopeo("inspect", *nobody, f"docker://{node.at()}/public/app:1", check=False)
+    assert refused.returncode != 0 and "no user name and password were sent" in refused.stderr, refused.stderr
+    fleet.control("grant", "add", "anonymous", "pull:public/**")
+    fleet.settle()
+    said = clients.skopeo("inspect", *nobody, f"docker://{node.at()}/public/app:1").stdout
+    assert json.loads(said)["Digest"] == digest
+    clients.containers("podman", "pull", *nobody, f"{node.at()}/public/app:1")
+    hosts(clients, tmp_path, node.at(), node)
+    containerd.ctr("images", "pull", "--snapshotter", "native", "--hosts-dir", tmp_path, f"{node.at()}/public/app:1")
