@@ -196,6 +196,7 @@ TEST_F(RelayTest, I3AMovedTagIsSeenAtOnceByANodeThatIsBehind) {
   EXPECT_GE(node->Count("outport_node_relayed_writes_ahead_total"), 1);
   for (const char* blob : {"config", "layer"}) {
     ASSERT_TRUE(node->ReadBlob(kApp, DigestOf(blob)));
+    ASSERT_TRUE(Eventually([&] { return node->IsCached(DigestOf(blob)); }));
   }
   ASSERT_TRUE(node->Get(kApp, "latest"));
   const auto by_digest = node->Stat(kApp, digest.ToString());
