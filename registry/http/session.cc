@@ -75,6 +75,8 @@ net::awaitable<void> Session::Run() {
     co_return;
   }
   Identify();
+  // Who is out already is told so, and not cut meanwhile.
+  if (Result<void> counts = CheckCertificate(); !counts.has_value()) identity_ = counts.error();
   if (identity_.has_value() && !identity_->name.empty()) lifeline_.Recognise();
   for (;;) {
     const auto head = co_await NextHead();
@@ -139,10 +141,11 @@ Result<void> Session::CheckAgain() const {
 
 // On the connection's strand, between two steps of Run().
 void Session::Recheck() {
-  if (!identity_.has_value()) return;  // nothing is given to whoever it is
+  if (recalled_ || !identity_.has_value()) return;  // nothing is given to whoever it is
   if (judge_ != shared_.tls.load()) Identify();
   const Result<void> stays = CheckAgain();
   if (stays.has_value()) return;
+  recalled_ = true;
   shared_.metrics.RecordRecall();
   shared_.log.Info("a connection is cut, since access was taken away",
                    {{"address", address_},

@@ -72,6 +72,7 @@ class Session {
   Result<CertificateIdentity> identity_;
   std::optional<Sender> sender_;       // of the last request that was let in
   const Exchange* current_ = nullptr;  // under way
+  bool recalled_ = false;              // cut, since access was taken away
   uint64_t received_before_ = 0;       // bytes of the stream that earlier requests account for
   uint64_t sent_before_ = 0;
 };

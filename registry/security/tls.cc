@@ -22,6 +22,9 @@ int DirectoryIndex() {
   return kIndex;
 }
 
+// The client is told "bad certificate". (X509_V_ERR_CERT_REVOKED is what an authority's list says.)
+constexpr int kRevokedByFleet = X509_V_ERR_CERT_REJECTED;
+
 bool IsRevoked(X509_STORE_CTX* peer, const ClientTrust& trust) {
   const auto* connection = static_cast<const SSL*>(
       X509_STORE_CTX_get_ex_data(peer, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -42,7 +45,7 @@ int VerifyPeer(X509_STORE_CTX* peer, void* context) {
   if (trust.auth() == ClientAuth::kStrict) {
     refusal = trust.Verify(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
                            std::chrono::system_clock::now());
-    if (refusal == X509_V_OK && IsRevoked(peer, trust)) refusal = X509_V_ERR_CERT_REVOKED;
+    if (refusal == X509_V_OK && IsRevoked(peer, trust)) refusal = kRevokedByFleet;
   }
   X509_STORE_CTX_set_error(peer, refusal);  // for HandshakeRefusal
   return refusal == X509_V_OK ? 1 : 0;
@@ -133,6 +136,9 @@ void RefuseRevoked(ssl_st* connection, const AccessDirectory& directory) {
 
 std::string HandshakeRefusal(ssl_st* connection) {
   const auto code = static_cast<int>(SSL_get_verify_result(connection));
+  if (code == kRevokedByFleet) {
+    return "it was revoked; ask an administrator for a new one (outportctl cert issue)";
+  }
   return code == X509_V_OK ? std::string() : ClientTrust::Explain(code);
 }
 

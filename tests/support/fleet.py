@@ -132,8 +132,8 @@ class Fleet:
         return json.loads(self.control("-o", "json", *words).stdout)
 
     def settle(self):
-        """Until every node has applied what the store knows now."""
-        self.control("wait", "--sequence", str(self.control_json("status")["head_sequence"]))
+        """Until every node, connected or not, has applied what the store knows now."""
+        self.control("wait", "--sequence", str(self.control_json("status")["head_sequence"]), *self.nodes)
 
     def invite(self, name, *more):
         hosts = [f"--host={host}" for host in self.names]
