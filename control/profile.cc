@@ -1,5 +1,7 @@
 #include "control/profile.h"
 
+#include <sys/stat.h>
+
 #include <chrono>
 
 #include "registry/base/clock.h"
@@ -24,6 +26,21 @@ Error WithMend(Error error, const std::filesystem::path& folder) {
 
 Error InFile(Error error, const std::filesystem::path& file) {
   return std::move(error).Within(file.native());
+}
+
+// Others may look into it, since the key is its owner's alone (and a mounted secret's folder is
+// open to all, with the sticky bit): who can exchange what is in it would be trusted instead of the
+// fleet.
+Result<void> CheckFolder(const std::filesystem::path& folder) {
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0) return {};
+  const bool open = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  if (!open || (status.st_mode & S_ISVTX) != 0) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               folder.native() +
+                   " may be written by others than its owner, who could have exchanged what is in "
+                   "it; chmod go-w " +
+                   folder.native() + ", and look at what is in it if others could log in here"};
 }
 
 // What gRPC would only say in riddles.
@@ -52,7 +69,7 @@ Result<Profile> ReadFiles(const std::filesystem::path& folder) {
   TRY_VOID(settings.Finish());
   TRY(profile.identity.authorities, ReadWholeFile(folder / "ca.crt"));
   TRY(profile.identity.certificate_chain, ReadWholeFile(folder / "admin.crt"));
-  TRY_VOID(CheckPrivateFolder(folder));
+  TRY_VOID(CheckFolder(folder));
   TRY(profile.identity.private_key, ReadSecretFile(folder / "admin.key"));
   return profile;
 }

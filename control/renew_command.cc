@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <map>
 #include <ostream>
+#include <set>
 
 #include "control/certificate_folder.h"
 #include "control/invocation.h"
@@ -36,6 +37,7 @@ struct Held {
 struct Found {
   std::map<std::string, Held> all;
   std::vector<Error> left;
+  std::set<std::string> partly;  // serial numbers of which a folder is left
 };
 
 uint32_t DaysOf(const pki::Description& certificate) {
@@ -72,7 +74,12 @@ Result<void> ReadInto(Found& found, const CertificateFolder& folder, bool new_ke
             .folders = {folder}};
   TRY(held.key_type, pki::KeyTypeOf(pem));
   if (!new_key) {
-    TRY(held.key, ReadKey(folder, held));
+    auto key = ReadKey(folder, held);
+    if (!key.has_value()) {
+      found.partly.insert(identity->serial);
+      return key.error();
+    }
+    held.key = *std::move(key);
   }
   found.all.emplace(identity->serial, std::move(held));
   return {};
@@ -131,16 +138,25 @@ Result<void> RefuseOwn(const StoreClient& client, const std::map<std::string, He
                    own.serial + "'"};
 }
 
-Result<void> RevokeOld(StoreClient& client, const std::string& serial) {
+Result<void> RevokeOld(StoreClient& client, const std::string& serial, const Held& held,
+                       bool partly) {
+  const std::string what = "'" + held.name + "' was renewed, but the older certificate (serial " +
+                           serial + ") not revoked";
+  if (partly) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 what + ": it still stands in a folder that was left"};
+  }
   v1::RevokeCertificateRequest request;
   request.set_serial(serial);
   v1::RevokeCertificateResponse response;
-  return client.Call(&v1::Access::Stub::RevokeCertificate, request, response,
-                     "revoking the certificate " + serial);
+  const Result<void> revoked = client.Call(&v1::Access::Stub::RevokeCertificate, request, response,
+                                           "revoking the certificate " + serial);
+  if (revoked.has_value()) return {};
+  return Error(revoked.error()).Within(what);
 }
 
 Result<void> RenewInto(Table& table, StoreClient& client, const RenewCertificates& options,
-                       const std::string& serial, const Held& held) {
+                       const std::string& serial, const Held& held, bool partly) {
   TRY_VOID(RefuseRevoked(client, serial, held));
   TRY(const v1::IssueCertificateResponse issued, RenewOne(client, options, held));
   boost::json::array places;
@@ -149,13 +165,13 @@ Result<void> RenewInto(Table& table, StoreClient& client, const RenewCertificate
              boost::json::value(ToTime(issued.row().not_after_ms())),
              boost::json::value(issued.row().serial()), boost::json::value(serial),
              boost::json::value(places)});
-  return options.revoke_old ? RevokeOld(client, serial) : Result<void>();
+  return options.revoke_old ? RevokeOld(client, serial, held, partly) : Result<void>();
 }
 
 Error NotAll(const std::vector<Error>& left, bool others) {
-  std::string text = others ? "the others were renewed, but not these: " : "";
+  std::string text = others ? "what the table shows was renewed, but not all was done: " : "";
   for (size_t i = 0; i < left.size(); ++i) text += (i == 0 ? "" : "; ") + left[i].message;
-  return Error{left.front().code, text};
+  return Error{left.back().code, text};
 }
 
 // One that cannot be renewed keeps none of the others from it.
@@ -166,11 +182,17 @@ Result<void> Renew(const Invocation& invocation, const RenewCertificates& option
   TRY(StoreClient client, invocation.Connect());
   if (options.revoke_old) TRY_VOID(RefuseOwn(client, found.all));
   Table table({"name", "role", "not_after", "serial", "replaces", "folders"});
+  bool away = false;  // the next would only wait for the store
   for (const auto& [serial, held] : found.all) {
-    const Result<void> renewed = RenewInto(table, client, options, serial, held);
+    if (away) {
+      found.left.push_back({ErrorCode::kUnavailable, "'" + held.name + "' was not tried any more"});
+      continue;
+    }
+    const Result<void> renewed =
+        RenewInto(table, client, options, serial, held, found.partly.contains(serial));
     if (renewed.has_value()) continue;
     found.left.push_back(renewed.error());
-    if (renewed.error().code == ErrorCode::kUnavailable) break;  // the next would only wait
+    away = renewed.error().code == ErrorCode::kUnavailable;
   }
   if (found.left.empty() || !table.empty()) invocation.Print(table);
   if (found.left.empty()) return {};

@@ -136,11 +136,17 @@ def test_one_that_cannot_be_renewed_keeps_no_other_from_it(fleet, tmp_path):
     before = (certs / "renew-good" / "client.cert").read_text()
     done = fleet.control("cert", "renew", certs, check=False)
     assert done.returncode == 1
-    assert "the others were renewed, but not these:" in done.stderr
+    assert "was renewed, but not all was done:" in done.stderr
     assert f"{certs}/renew-broken/client.cert" in done.stderr
     assert f"outportctl cert issue renew-keyless --days 365 --csr FILE --out {certs}/renew-keyless" in done.stderr
     assert "renew-good" in done.stdout
     assert (certs / "renew-good" / "client.cert").read_text() != before
+    # What still stands somewhere is not revoked.
+    fleet.control("cert", "issue", "renew-twice", "--out", tmp_path / "twice", "--for", "a:1", "--for", "b:1")
+    (tmp_path / "twice" / "a:1" / "client.key").unlink()
+    done = fleet.control("cert", "renew", tmp_path / "twice", "--revoke-old", check=False)
+    assert done.returncode == 1 and "it still stands in a folder that was left" in done.stderr
+    assert shown(fleet, str(tmp_path / "twice" / "a:1" / "client.cert"))["state"] == "valid"
     # A new key needs no older one, and is of the same type.
     fleet.control("cert", "renew", certs / "renew-keyless", "--new-key")
     text = run("openssl", "x509", "-in", certs / "renew-keyless" / "client.cert", "-noout", "-text").stdout

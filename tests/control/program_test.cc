@@ -168,9 +168,12 @@ TEST_F(ProgramTest, ABadProfileIsNamedWithTheMend) {
   ::chmod((profile_ / "admin.key").c_str(), 0644);
   ExpectOneLine(Control({"user", "list"}), "chmod 600");
   ::chmod((profile_ / "admin.key").c_str(), 0600);
-  ::chmod(profile_.c_str(), 0755);
-  ExpectOneLine(Control({"user", "list"}), "chmod 700 " + profile_.native());
-  ::chmod(profile_.c_str(), 0700);
+  ::chmod(profile_.c_str(), 0770);
+  ExpectOneLine(Control({"user", "list"}), "chmod go-w " + profile_.native());
+  for (const mode_t mode : {01777, 0755, 0700}) {
+    ::chmod(profile_.c_str(), mode);
+    EXPECT_EQ(Control({"user", "list"}).status, 0) << mode;
+  }
 }
 
 TEST_F(ProgramTest, AWrongCommandLineIsUsage) {
