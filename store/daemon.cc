@@ -251,7 +251,6 @@ Result<void> StoreDaemon::Start() {
   TRY_VOID(uploads.Load());
   TRY_VOID(accounts.Load());
   TRY_VOID(rotation.Recover());
-  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));
   if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
     return Error(opens.error()).Within("audit.file");
   }
@@ -264,6 +263,7 @@ Result<void> StoreDaemon::Start() {
                             .private_key = config.PkiFolder() / "server.key",
                             .authorities = config.PkiFolder() / kTrustedFile};
   TRY_VOID(NameKey(fleet.Start(config.fleet_listen, shown), "fleet.listen"));
+  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // nothing is in its way any more
   log.Info("listening", {{"registry", front.address()},
                          {"plain", front.plain_address()},
                          {"fleet", fleet.address()},

@@ -68,7 +68,7 @@ class Forge:
         (folder / "index").touch()
 
     def issue(self, kind, start="20260101000000Z", end="20990101000000Z", usage="clientAuth",
-              key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+              holder="URI:spiffe://outport/client/laptop", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
         """(certificate, key): files."""
         path = self.folder / kind
         run("openssl", "req", "-new", "-newkey", *key, "-nodes", "-subj", f"/CN={kind}", "-keyout",
@@ -91,7 +91,7 @@ basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = {usage}
 authorityKeyIdentifier = keyid
-subjectAltName = URI:spiffe://outport/client/laptop
+subjectAltName = {holder}
 """)
         run("openssl", "ca", "-batch", "-notext", "-config", config, "-cert", self.pki / "issuing.crt",
             "-keyfile", self.pki / "issuing.key", "-in", f"{path}.csr", "-out", f"{path}.crt",
@@ -136,6 +136,7 @@ def test_certificates_that_no_fleet_would_issue(engine, docker_fleet, node, tmp_
         (forge.issue("early", start="20980101000000Z"), "it is not yet valid"),
         (forge.issue("server", usage="serverAuth"), "it is not for clients"),
         (forge.issue("weak", key=("rsa:1024",)), "is too weak"),
+        (forge.issue("nameless", holder="DNS:laptop"), "the certificate names no holder of the fleet"),
     ]:
         with shown(engine, node, *made):
             documented(refused(engine, "pull", image(node)), text)
@@ -162,17 +163,16 @@ def test_the_registrys_own_certificate(engine, docker_fleet, node):
 
 def test_strict(engine, docker_fleet, node):
     node.set_registry(client_auth="strict")
+    folder = engine.certificates / node.at(HOST_NAME)
+    kept = {name: (folder / name).read_text() for name in ("client.cert", "client.key")}
     try:
         engine.docker("pull", image(node))
-        folder = engine.certificates / node.at(HOST_NAME)
-        kept = {name: (folder / name).read_text() for name in ("client.cert", "client.key")}
         for name in kept:
             (folder / name).unlink()
-        said = refused(engine, "pull", image(node))
+        documented(refused(engine, "pull", image(node)), "remote error: tls: ")
+    finally:
         for name, text in kept.items():
             (folder / name).write_text(text)
-        documented(said, "remote error: tls: ")
-    finally:
         node.set_registry()
 
 

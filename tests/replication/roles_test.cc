@@ -174,10 +174,10 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
 
 // The handshake has taken it; its connection has no say beyond its end.
 TEST_F(RolesTest, I6AConnectionDoesNotOutliveItsCertificate) {
-  const auto channel =
-      rpc::Dial(store_->address(), authority_.Issue(Role::kNode, "eu-west", 4s), true);
-  const auto stub = v1::Replication::NewStub(channel);
   const TestStore::Image image = store_->PublishImage(kApp, "first");
+  const auto channel =
+      rpc::Dial(store_->address(), authority_.Issue(Role::kNode, "eu-west", 8s), true);
+  const auto stub = v1::Replication::NewStub(channel);
   v1::ResolveRequest request;
   request.set_repository(kApp);
   request.set_reference("first");
@@ -202,8 +202,9 @@ TEST_F(RolesTest, I6AConnectionDoesNotOutliveItsCertificate) {
 // gRPC's servers hand out tickets, and what they resume is not verified again: so every call asks
 // whether its certificate still counts.
 TEST_F(RolesTest, I6AResumedSessionIsNoWayAroundARevocation) {
-  grpc_ssl_session_cache* const sessions = grpc_ssl_session_cache_create_lru(4);
-  const grpc_arg cache = grpc_ssl_session_cache_create_channel_arg(sessions);
+  const std::unique_ptr<grpc_ssl_session_cache, decltype(&grpc_ssl_session_cache_destroy)> sessions(
+      grpc_ssl_session_cache_create_lru(4), grpc_ssl_session_cache_destroy);
+  const grpc_arg cache = grpc_ssl_session_cache_create_channel_arg(sessions.get());
   const TestStore::Image image = store_->PublishImage(kApp, "first");
   v1::ResolveRequest request;
   request.set_repository(kApp);
@@ -234,7 +235,6 @@ TEST_F(RolesTest, I6AResumedSessionIsNoWayAroundARevocation) {
   store_->users.Revoke({identity.issuer_key_id, identity.serial});
   EXPECT_EQ(resolve().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_TRUE(resumed) << "else this shows nothing";
-  grpc_ssl_session_cache_destroy(sessions);
 }
 
 }  // namespace

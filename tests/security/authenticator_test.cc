@@ -9,6 +9,7 @@
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <latch>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -107,16 +108,16 @@ TEST_F(AuthenticatorTest, RightIsTheUserAndWrongIsUnauthorized) {
 // Else whose hash is cheap could be told from who does not exist, by the time. The least of a few:
 // what else runs only adds to it.
 TEST_F(AuthenticatorTest, AWrongPasswordTakesAsLongForACheapHashAsForNobody) {
-  const auto least = [&](const std::string& name) {
-    auto took = std::chrono::steady_clock::duration::max();
-    for (int i = 0; i < 3; ++i) {
+  std::map<std::string, double> least;
+  for (int i = 0; i < 4; ++i) {
+    for (const char* name : {"ci", "nobody"}) {
       const auto begin = std::chrono::steady_clock::now();
       EXPECT_FALSE(Ask(name, "wrong" + std::to_string(i), name).has_value());
-      took = std::min(took, std::chrono::steady_clock::now() - begin);
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+      least[name] = i == 0 ? took.count() : std::min(least[name], took.count());
     }
-    return std::chrono::duration<double>(took).count();
-  };
-  EXPECT_GT(least("ci") / least("nobody"), 0.5) << "a hash of cost 4 alone is a 64th";
+  }
+  EXPECT_GT(least["ci"] / least["nobody"], 0.3) << "a hash of cost 4 alone is a 64th";
 }
 
 TEST_F(AuthenticatorTest, UnknownUsersCostAVerificationToo) {
