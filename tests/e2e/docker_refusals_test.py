@@ -212,6 +212,20 @@ def test_anybody_pulls_what_is_granted_to_anybody(engine, docker_fleet, node):
         engine.login(node.at(HOST_NAME), "demo", PASSWORD)
 
 
+def test_a_certificate_that_has_grants_is_not_asked_for_a_login(engine, docker_fleet, node):
+    engine.docker("tag", "base:1", image(node, "team/mine:1"))
+    engine.docker("push", image(node, "team/mine:1"))
+    docker_fleet.control("grant", "add", "certificate:docker", "pull:team/**")
+    docker_fleet.settle()
+    try:
+        engine.docker("pull", image(node))
+        documented(refused(engine, "push", image(node, "team/mine:1")).replace("'docker'", "'NAME'"),
+                   "certificate 'NAME' has no grant to")
+    finally:
+        docker_fleet.control("grant", "remove", "certificate:docker", "pull:team/**")
+        docker_fleet.settle()
+
+
 def test_users(engine, docker_fleet, node):
     with user(engine, docker_fleet, node, "gone", "--allow", "pull"):
         docker_fleet.control("user", "disable", "gone")
