@@ -142,15 +142,19 @@ TEST(Recall, I6ADownloadEndsWithWhatAllowedIt) {
   }
 }
 
+void ExpectCutAlone(TestServer& server, Download& cut, Download& other) {
+  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_FALSE(cut.Finish().complete);
+  EXPECT_TRUE(other.Finish().complete);
+  EXPECT_EQ(Recalled(server), 1);
+}
+
 TEST(Recall, I6ADownloadEndsWhenTheCertificateRunsOut) {
   TestServer server;
   Download lasting(server, "alice:wonder");
   const ClientIdentity soon = TestFleet::Get().ShortLived(std::chrono::seconds(6));
   Download download(server, "alice:wonder", soon);
-  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
-  EXPECT_FALSE(download.Finish().complete);
-  EXPECT_TRUE(lasting.Finish().complete);
-  EXPECT_EQ(Recalled(server), 1);
+  ExpectCutAlone(server, download, lasting);
 }
 
 TEST(Recall, I6ADownloadEndsWhenTheUserExpires) {
@@ -160,10 +164,7 @@ TEST(Recall, I6ADownloadEndsWhenTheUserExpires) {
   User alice = Changed(server, "alice");
   alice.expires = std::chrono::system_clock::now() + std::chrono::seconds(3);
   server.directory().Set(alice);  // the last change there is
-  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
-  EXPECT_FALSE(download.Finish().complete);
-  EXPECT_TRUE(lasting.Finish().complete);
-  EXPECT_EQ(Recalled(server), 1);
+  ExpectCutAlone(server, download, lasting);
 }
 
 TEST(Recall, WhatOthersLoseEndsNothing) {
