@@ -194,7 +194,7 @@ Result<void> CheckStart(const Rotate& options) {
 
 // The answer may be lost where the request was not, so the only copy of a root's key stays.
 Error NoStart(const Rotate& options, Error why) {
-  if (!options.root_key.empty() && !options.new_root_key.empty()) {
+  if (!options.new_root_key.empty()) {
     why.message += "; " + options.new_root_key +
                    " was written, and is the next root's key if 'outportctl ca rotate status' says "
                    "that its rotation has begun: else remove it";

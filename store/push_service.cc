@@ -130,13 +130,8 @@ Result<void> PushService::RequireStays(const Admitted& admitted, Action action) 
                      "revoked, or its authority replaced; push again"};
   }
   TRY(const auto member, parts_.members.Require(admitted.node.name));
-  const auto now = parts_.directory.Find(admitted.caller.user);
-  if (now == nullptr || admitted.user == nullptr ||
-      now->password_hash != admitted.user->password_hash) {
-    return Error{ErrorCode::kUnauthorized,
-                 "user '" + admitted.caller.user + "' was removed, or has another password now"};
-  }
-  TRY_VOID(CheckMayEnter(*now, admitted.caller.certificate, parts_.clock.Wall()));
+  TRY(const auto now, UserNow(parts_.directory, admitted.caller.user, admitted.user.get(),
+                              admitted.caller.certificate, parts_.clock.Wall()));
   return RequireGrant(parts_.directory.RightsOf(now, {}).Within(member), action,
                       admitted.repository);
 }

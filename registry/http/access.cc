@@ -17,16 +17,11 @@ Error NothingForAnybody() {
 }
 
 // The sender's user as it is now; nullptr if it has none. The error says why it may not stay.
-Result<std::shared_ptr<const User>> UserNow(Gate gate, const Sender& sender,
-                                            std::string_view certificate) {
+Result<std::shared_ptr<const User>> UserOf(Gate gate, const Sender& sender,
+                                           std::string_view certificate) {
   if (sender.user == nullptr) return std::shared_ptr<const User>();
-  std::shared_ptr<const User> now = gate.directory.Find(sender.user->name);
-  if (now == nullptr || now->password_hash != sender.user->password_hash) {
-    return Error{ErrorCode::kUnauthorized,
-                 "user '" + sender.user->name + "' was removed, or has another password now"};
-  }
-  TRY_VOID(CheckMayEnter(*now, certificate, gate.clock.Wall()));
-  return now;
+  return UserNow(gate.directory, sender.user->name, sender.user.get(), certificate,
+                 gate.clock.Wall());
 }
 
 }  // namespace
@@ -71,13 +66,13 @@ net::awaitable<Result<Sender>> Enter(Gate gate, std::string certificate, std::st
 }
 
 Result<void> CheckMayStay(Gate gate, const Sender& sender, std::string_view certificate) {
-  TRY_VOID(UserNow(gate, sender, certificate));
+  TRY_VOID(UserOf(gate, sender, certificate));
   return {};
 }
 
 Result<void> CheckMayGoOn(Gate gate, const Sender& sender, std::string_view certificate,
                           const Route& route, Method method) {
-  TRY(const std::shared_ptr<const User> user, UserNow(gate, sender, certificate));
+  TRY(const std::shared_ptr<const User> user, UserOf(gate, sender, certificate));
   if (route.noun == Noun::kPing && sender.as_anybody) return {};
   return Authorize(gate.directory.RightsOf(user, certificate), route, method);
 }

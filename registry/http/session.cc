@@ -134,7 +134,6 @@ Result<void> Session::CheckAgain() const {
   if (current_ == nullptr || !current_->route.has_value()) {
     return CheckMayStay(shared_.gate, *sender_, identity_->name);
   }
-  TRY_VOID(shared_.standing());
   return CheckMayGoOn(shared_.gate, *sender_, identity_->name, *current_->route,
                       current_->head.method);
 }
@@ -143,7 +142,9 @@ Result<void> Session::CheckAgain() const {
 void Session::Recheck() {
   if (recalled_ || !identity_.has_value()) return;  // nothing is given to whoever it is
   if (judge_ != shared_.tls.load()) Identify();
-  const Result<void> stays = CheckAgain();
+  Result<void> stays = CheckAgain();
+  const bool under_way = current_ != nullptr && current_->route.has_value();
+  if (stays.has_value() && under_way) stays = shared_.standing();
   if (stays.has_value()) return;
   recalled_ = true;
   shared_.metrics.RecordRecall();

@@ -216,6 +216,18 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   co_return user;
 }
 
+Result<std::shared_ptr<const User>> UserNow(const AccessDirectory& users, const std::string& name,
+                                            const User* verified, std::string_view certificate,
+                                            std::chrono::system_clock::time_point now) {
+  std::shared_ptr<const User> user = users.Find(name);
+  if (user == nullptr || verified == nullptr || user->password_hash != verified->password_hash) {
+    return Error{ErrorCode::kUnauthorized,
+                 "user '" + name + "' was removed, or has another password now"};
+  }
+  TRY_VOID(CheckMayEnter(*user, certificate, now));
+  return user;
+}
+
 bool NamesNobody(std::string_view header) {
   return header.empty() || header == "Basic Og==" || header == "basic Og==";
 }

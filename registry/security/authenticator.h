@@ -48,6 +48,13 @@ class Authenticator {
   std::shared_ptr<State> state_;  // shared with the verifications under way on the pool
 };
 
+// The user `name` as it is now, which Authenticate() let in as `verified`: kUnauthorized if it was
+// removed since (nullptr: before it was looked up), or has another password; then what
+// CheckMayEnter() says of it.
+Result<std::shared_ptr<const User>> UserNow(const AccessDirectory& users, const std::string& name,
+                                            const User* verified, std::string_view certificate,
+                                            std::chrono::system_clock::time_point now);
+
 // "Basic <base64 of name:password>" (RFC 7617); kUnauthorized for anything else.
 struct Credentials {
   std::string name;

@@ -231,11 +231,15 @@ Result<CertificateIdentity> ClientTrust::Judge(X509* leaf, STACK_OF(X509) * sent
   return HolderOf(leaf, of_fleet);
 }
 
-int ClientTrust::Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now) const {
+int ClientTrust::Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
+                        CertificateIdentity* holder) const {
   bool of_fleet = false;
   const int code = VerifyChain(leaf, sent, now, of_fleet);
   if (code != X509_V_OK) return code;
-  return HolderOf(leaf, of_fleet).has_value() ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION;
+  Result<CertificateIdentity> identity = HolderOf(leaf, of_fleet);
+  if (!identity.has_value()) return X509_V_ERR_APPLICATION_VERIFICATION;
+  if (holder != nullptr) *holder = *std::move(identity);
+  return X509_V_OK;
 }
 
 std::string ClientTrust::Explain(int code) {

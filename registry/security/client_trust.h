@@ -56,9 +56,11 @@ class ClientTrust {
   // or null. Both stay the caller's.
   Result<CertificateIdentity> Judge(x509_st* leaf, stack_st_X509* sent,
                                     std::chrono::system_clock::time_point now) const;
-  // The same as a code of OpenSSL, for a handshake: X509_V_OK, what is wrong with the chain, or
-  // X509_V_ERR_APPLICATION_VERIFICATION where the chain is good and the certificate is not.
-  int Verify(x509_st* leaf, stack_st_X509* sent, std::chrono::system_clock::time_point now) const;
+  // The same as a code of OpenSSL, for a handshake: X509_V_OK, and the holder if that is asked for;
+  // what is wrong with the chain; or X509_V_ERR_APPLICATION_VERIFICATION where the chain is good
+  // and the certificate is not.
+  int Verify(x509_st* leaf, stack_st_X509* sent, std::chrono::system_clock::time_point now,
+             CertificateIdentity* holder = nullptr) const;
   static std::string Explain(int code);
 
  private:

@@ -25,16 +25,12 @@ int DirectoryIndex() {
 // The client is told "bad certificate". (X509_V_ERR_CERT_REVOKED is what an authority's list says.)
 constexpr int kRevokedByFleet = X509_V_ERR_CERT_REJECTED;
 
-bool IsRevoked(X509_STORE_CTX* peer, const ClientTrust& trust) {
+bool IsRevoked(X509_STORE_CTX* peer, const CertificateIdentity& holder) {
   const auto* connection = static_cast<const SSL*>(
       X509_STORE_CTX_get_ex_data(peer, SSL_get_ex_data_X509_STORE_CTX_idx()));
   const auto* directory =
       static_cast<const AccessDirectory*>(SSL_get_ex_data(connection, DirectoryIndex()));
-  if (directory == nullptr) return false;
-  const Result<CertificateIdentity> identity =
-      trust.Judge(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
-                  std::chrono::system_clock::now());
-  return identity.has_value() && directory->IsRevoked(*identity);
+  return directory != nullptr && directory->IsRevoked(holder);
 }
 
 // What Judge() has to say is said in the answer: a refusal in the handshake would tell the client
@@ -43,9 +39,10 @@ int VerifyPeer(X509_STORE_CTX* peer, void* context) {
   const ClientTrust& trust = static_cast<const ServerTlsContext*>(context)->trust();
   int refusal = X509_V_OK;
   if (trust.auth() == ClientAuth::kStrict) {
+    CertificateIdentity holder;
     refusal = trust.Verify(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
-                           std::chrono::system_clock::now());
-    if (refusal == X509_V_OK && IsRevoked(peer, trust)) refusal = kRevokedByFleet;
+                           std::chrono::system_clock::now(), &holder);
+    if (refusal == X509_V_OK && IsRevoked(peer, holder)) refusal = kRevokedByFleet;
   }
   X509_STORE_CTX_set_error(peer, refusal);  // for HandshakeRefusal
   return refusal == X509_V_OK ? 1 : 0;
