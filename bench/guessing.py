@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What a flood of wrong passwords from one address does to everybody else.
 
-Starts a store of its own, or a node beside it, and asks it, from one address, as a user who is known and as users who log in for
-the first time; quiet, and then while processes at another address send wrong passwords on connections that
-stay open, each a new one, as fast as they are answered. Prints p50 and p99 and their ratios. Needs a build:
+Starts a store of its own, or a node beside it, and asks it, from one address, as a user who is known and as
+users who log in for the first time; quiet, and then while processes at another address send wrong passwords on
+connections that stay open, each a new one, as fast as they are answered. Prints p50 and p99 and their ratios.
+Needs a build:
 
     bench/guessing.py [--at store|node] [--seconds 20] [--guessers 4] [--bin build/release/bin]
 

@@ -1,7 +1,5 @@
 """Access that is taken away, on open connections of a real fleet."""
 
-import re
-
 from client import RegistryClient
 from connections import cut_by, open_connection
 from fleet import PASSWORD
@@ -76,12 +74,7 @@ def test_users_of_an_htpasswd_file_come_and_go_with_their_lines(new_fleet, tmp_p
     fleet = new_fleet("eu-west")
     file = tmp_path / "registry.htpasswd"
     run("htpasswd", "-cbB", file, "filed", PASSWORD)
-    fleet.store.stop()
-    text, count = re.subn(r"(?m)^access: .*$", f"access: {{htpasswd_file: {file}}}",
-                          fleet.store.config.read_text())
-    assert count == 1, text
-    fleet.store.config.write_text(text)
-    fleet.store.start()
+    fleet.store.set_section("access", htpasswd_file=file)
     fleet.control("grant", "add", "group:htpasswd", "pull,push:team/**")
     members = [fleet.store, *fleet.nodes.values()]
 

@@ -276,11 +276,7 @@ def test_guesses(engine, docker_fleet):
 
 def test_a_node_that_is_cut_off(engine, docker_fleet, node):
     store = docker_fleet.store
-    store.stop()
-    text, count = re.subn(r"(?m)^access: .*$", "access: {max_revocation_age: 5s}", store.config.read_text())
-    assert count == 1, text
-    store.config.write_text(text)
-    store.start()
+    store.set_section("access", max_revocation_age="5s")
     wait_for("the node to follow", lambda: engine.docker("pull", image(node), check=False).returncode == 0)
     store.stop()
     try:

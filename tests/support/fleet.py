@@ -77,9 +77,13 @@ class Member(Daemon):
 
     def set_registry(self, **keys):
         """Starts, again if need be, with these keys beside `listen` in the section `registry`."""
+        self.set_section("registry", listen=self.at(), **keys)
+
+    def set_section(self, name, **keys):
+        """Starts, again if need be, with these keys alone in that section of its configuration."""
         self.stop()
-        section = json.dumps({"listen": self.at(), **keys}, default=str)
-        text, count = re.subn(r"(?m)^registry: .*$", f"registry: {section}", self.config.read_text())
+        line = f"{name}: {json.dumps(keys, default=str)}"
+        text, count = re.subn(rf"(?m)^{name}: .*$", line, self.config.read_text())
         assert count == 1, text
         self.config.write_text(text)
         self.start()
