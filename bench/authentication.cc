@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "registry/base/base64.h"
 #include "registry/http/access.h"
-#include "registry/security/base64.h"
-#include "registry/security/password.h"
+#include "registry/security/password/password.h"
 
 namespace outport {
 namespace {

@@ -11,10 +11,10 @@
 #include <fstream>
 #include <string>
 
-#include "registry/storage/keys.h"
-#include "registry/storage/rocks_meta_store.h"
-#include "store/catalog.h"
-#include "store/rows.h"
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
+#include "store/content/catalog.h"
 
 namespace outport::store {
 namespace {

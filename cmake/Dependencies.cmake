@@ -14,12 +14,15 @@ find_library(CRYPT_LIBRARY crypt REQUIRED)
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # ccache can look behind a precompiled header only where neither its time nor its macros count.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 add_library(outport_options INTERFACE)
 target_compile_options(outport_options INTERFACE
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Wthread-safety -Werror)
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Wthread-safety -Werror -pthread
+  -Xclang -fno-pch-timestamp)
 target_include_directories(outport_options INTERFACE ${CMAKE_SOURCE_DIR})
 
 add_library(outport_asio INTERFACE)

@@ -5,6 +5,7 @@ function(outport_floor name)
   add_library(${name} STATIC ${FLOOR_SOURCES})
   target_link_libraries(${name} PUBLIC ${FLOOR_LINKS} PRIVATE outport_options)
   target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
+  outport_use_precompiled(${name})
 endfunction()
 
 # outport_program(NAME SOURCES main.cc LINKS target ...): an executable.
@@ -12,10 +13,12 @@ function(outport_program name)
   cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE ${PROGRAM_LINKS} outport_options)
+  target_compile_options(${name} PRIVATE -fPIC)  # as the precompiled headers, not -fPIE
+  outport_use_precompiled(${name})
 endfunction()
 
 # outport_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS label ...] [TIMEOUT seconds]):
-# a GoogleTest program that ctest runs whole.
+# a GoogleTest program. Each of its tests is a row of ctest: NAME/Suite.Test. TIMEOUT is for one row.
 function(outport_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
@@ -23,7 +26,9 @@ function(outport_test name)
   endif()
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} outport_options GTest::gmock GTest::gtest_main)
+  target_compile_options(${name} PRIVATE -fPIC)  # as the precompiled headers, not -fPIE
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+  outport_use_precompiled(${name})
+  gtest_discover_tests(${name} TEST_PREFIX ${name}/ DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
 endfunction()

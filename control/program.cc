@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 
+#include "control/commands/commands.h"
 #include "registry/base/command_line.h"
 
 namespace outport::control {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "control/invocation.h"
+#include "control/console/invocation.h"
 
 namespace outport::control {
 

@@ -7,17 +7,17 @@
 #include <vector>
 
 #include "node/access_standing.h"
-#include "node/credentials.h"
+#include "node/membership/credentials.h"
+#include "node/membership/renewal.h"
 #include "node/mirror.h"
-#include "node/renewal.h"
-#include "node/sync_client.h"
+#include "node/replica/sync_client.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_front.h"
-#include "registry/security/pki.h"
-#include "registry/storage/disk_blob_store.h"
-#include "registry/storage/rocks_meta_store.h"
+#include "registry/security/pki/pki.h"
+#include "registry/storage/disk/disk_blob_store.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
 
 namespace outport::node {
 namespace {

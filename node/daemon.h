@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "node/config.h"
+#include "node/membership/config.h"
 #include "registry/base/process.h"
 #include "registry/base/result.h"
 

@@ -4,9 +4,9 @@
 #include <functional>
 #include <string>
 
-#include "node/config.h"
 #include "node/daemon.h"
-#include "node/join_command.h"
+#include "node/membership/config.h"
+#include "node/membership/join_command.h"
 #include "registry/base/command_line.h"
 #include "registry/base/process.h"
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "node/links.h"
+#include "node/blobs/links.h"
 #include "node/mirror_registry.h"
-#include "node/store_channel.h"
+#include "node/upstream/store_channel.h"
 
 namespace outport::node {
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "node/blob_cache.h"
-#include "node/mirror_catalog.h"
-#include "node/mirror_manifests.h"
-#include "node/relayed_writes.h"
+#include "node/blobs/blob_cache.h"
+#include "node/manifests/mirror_catalog.h"
+#include "node/manifests/mirror_manifests.h"
+#include "node/relay/relayed_writes.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {

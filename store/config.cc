@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "registry/base/settings.h"
-#include "registry/security/identity.h"
+#include "registry/security/pki/identity.h"
 
 namespace outport::store {
 namespace {

@@ -6,13 +6,13 @@
 
 #include "registry/base/result.h"
 #include "registry/rpc/channel.h"
-#include "store/access_service.h"
-#include "store/admin_service.h"
-#include "store/audit_service.h"
-#include "store/authority_service.h"
-#include "store/enrollment_service.h"
-#include "store/push_service.h"
-#include "store/replication_service.h"
+#include "store/admin/access_service.h"
+#include "store/admin/admin_service.h"
+#include "store/admin/audit_service.h"
+#include "store/admin/authority_service.h"
+#include "store/admin/enrollment_service.h"
+#include "store/relay/push_service.h"
+#include "store/replication/replication_service.h"
 
 namespace grpc {
 class Server;

@@ -8,14 +8,14 @@
 #include "registry/base/bytes.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
-#include "registry/security/access_directory.h"
-#include "registry/storage/disk_blob_store.h"
-#include "registry/storage/rocks_meta_store.h"
-#include "store/access_follower.h"
-#include "store/admin_profile.h"
-#include "store/authority_files.h"
-#include "store/certificates.h"
-#include "store/rows.h"
+#include "registry/records/rows.h"
+#include "registry/security/grants/access_directory.h"
+#include "registry/storage/disk/disk_blob_store.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
+#include "store/access/access_follower.h"
+#include "store/authority/admin_profile.h"
+#include "store/authority/authority_files.h"
+#include "store/authority/certificates.h"
 
 namespace outport::store {
 namespace {

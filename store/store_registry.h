@@ -7,8 +7,8 @@
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/service/registry.h"
-#include "store/content.h"
-#include "store/uploads.h"
+#include "store/content/repository_content.h"
+#include "store/uploads/uploads.h"
 
 namespace outport::store {
 

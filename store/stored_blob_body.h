@@ -4,7 +4,7 @@
 
 #include "registry/base/blocking_pool.h"
 #include "registry/service/registry.h"
-#include "store/blobs.h"
+#include "store/content/blobs.h"
 
 namespace prometheus {
 class Counter;

@@ -6,10 +6,10 @@
 
 #include "registry/base/clock.h"
 #include "registry/base/secret.h"
-#include "registry/http/request_head.h"
-#include "registry/http/route.h"
-#include "registry/security/access_directory.h"
-#include "registry/security/authenticator.h"
+#include "registry/http/api/route.h"
+#include "registry/http/connection/request_head.h"
+#include "registry/security/grants/access_directory.h"
+#include "registry/security/password/authenticator.h"
 
 namespace outport::http {
 

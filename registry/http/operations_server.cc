@@ -4,7 +4,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "registry/http/plain_connections.h"
+#include "registry/http/connection/plain_connections.h"
 
 namespace outport {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "registry/base/file.h"
-#include "registry/http/plain_connections.h"
+#include "registry/http/connection/plain_connections.h"
 
 namespace outport {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "registry/base/settings.h"
-#include "registry/security/served_certificate.h"
+#include "registry/security/tls/served_certificate.h"
 
 namespace outport {
 

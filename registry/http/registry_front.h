@@ -8,7 +8,7 @@
 #include "registry/http/plain_server.h"
 #include "registry/http/registry_config.h"
 #include "registry/http/registry_server.h"
-#include "registry/security/served_certificate.h"
+#include "registry/security/tls/served_certificate.h"
 
 namespace outport {
 

@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "registry/http/listener.h"
+#include "registry/http/connection/listener.h"
 #include "registry/http/request_metrics.h"
 #include "registry/http/session.h"
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "registry/base/metrics.h"
-#include "registry/http/route.h"
+#include "registry/http/api/route.h"
 
 namespace outport::http {
 

@@ -1,6 +1,6 @@
 #include "registry/http/session.h"
 
-#include "registry/http/handlers.h"
+#include "registry/http/api/handlers.h"
 
 namespace outport::http {
 namespace {

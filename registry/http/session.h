@@ -7,12 +7,12 @@
 #include <string>
 
 #include "registry/http/access.h"
-#include "registry/http/byte_budget.h"
-#include "registry/http/connection.h"
-#include "registry/http/lifeline.h"
+#include "registry/http/api/byte_budget.h"
+#include "registry/http/api/route.h"
+#include "registry/http/connection/connection.h"
+#include "registry/http/connection/lifeline.h"
+#include "registry/http/connection/response.h"
 #include "registry/http/request_metrics.h"
-#include "registry/http/response.h"
-#include "registry/http/route.h"
 #include "registry/service/registry.h"
 
 namespace outport::http {

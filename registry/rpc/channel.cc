@@ -8,7 +8,7 @@
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
-#include "registry/security/pki.h"
+#include "registry/security/pki/pki.h"
 
 namespace outport::rpc {
 namespace {

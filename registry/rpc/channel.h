@@ -10,8 +10,8 @@
 
 #include "registry/base/result.h"
 #include "registry/base/secret.h"
-#include "registry/security/access_directory.h"
-#include "registry/security/identity.h"
+#include "registry/security/grants/access_directory.h"
+#include "registry/security/pki/identity.h"
 
 namespace outport::rpc {
 

@@ -25,9 +25,10 @@ namespace net = boost::asio;
 // Who asks, for logs, audit and the store behind a node. Access was decided before.
 struct Caller {
   std::string user;
-  // Carried to the store by a node's writes; never logged. Null: none came. Shared with the session.
+  // Carried to the store by a node's writes; never logged. Null: none came. Shared with the
+  // session.
   std::shared_ptr<const Secret> password = nullptr;
-  std::string certificate;    // the name in the client certificate
+  std::string certificate;  // the name in the client certificate
   std::string address;
   std::string node = {};   // that relayed it, at the store
   std::string request_id;  // crosses from node to store

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "registry/oci/name.h"
-#include "registry/security/rights.h"
+#include "registry/security/grants/rights.h"
 
 namespace outport {
 

@@ -1,7 +1,7 @@
 #include <boost/json/parse.hpp>
 
-#include "registry/storage/keys.h"
-#include "store/rows.h"
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
 #include "tests/control/program_fixture.h"
 
 namespace outport::control {

@@ -4,12 +4,12 @@
 #include <fstream>
 #include <sstream>
 
+#include "control/console/store_client.h"
 #include "control/program.h"
-#include "control/store_client.h"
 #include "registry/storage/meta_log.h"
-#include "store/audit_file.h"
-#include "tests/store/audit_rows.h"
-#include "tests/store/fleet_fixture.h"
+#include "store/audit/audit_file.h"
+#include "tests/store/audit/audit_rows.h"
+#include "tests/store/fleet/fleet_fixture.h"
 #include "tests/support/fleet_credentials.h"
 
 namespace outport::control {

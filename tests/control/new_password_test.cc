@@ -1,4 +1,4 @@
-#include "control/new_password.h"
+#include "control/console/new_password.h"
 
 #include <gtest/gtest.h>
 #include <pty.h>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "control/program.h"
-#include "tests/store/fleet_fixture.h"
+#include "tests/store/fleet/fleet_fixture.h"
 
 namespace outport::control {
 

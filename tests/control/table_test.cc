@@ -1,4 +1,4 @@
-#include "control/table.h"
+#include "control/console/table.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 #include <optional>
 
-#include "registry/security/authenticator.h"
-#include "registry/security/base64.h"
-#include "registry/security/grant.h"
-#include "registry/security/htpasswd.h"
-#include "registry/security/invitation.h"
-#include "registry/security/password.h"
+#include "registry/base/base64.h"
+#include "registry/security/grants/grant.h"
+#include "registry/security/password/authenticator.h"
+#include "registry/security/password/htpasswd.h"
+#include "registry/security/password/password.h"
+#include "registry/security/pki/invitation.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace outport;

@@ -1,9 +1,9 @@
 #include <boost/json/parse.hpp>
 
 #include "registry/http/access.h"
-#include "registry/http/conditions.h"
-#include "registry/http/paging.h"
-#include "registry/http/response.h"
+#include "registry/http/api/conditions.h"
+#include "registry/http/api/paging.h"
+#include "registry/http/connection/response.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace outport;

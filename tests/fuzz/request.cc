@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <string>
 
-#include "registry/http/chunk_decoder.h"
-#include "registry/http/request_head.h"
+#include "registry/http/connection/chunk_decoder.h"
+#include "registry/http/connection/request_head.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace outport;

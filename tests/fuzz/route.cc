@@ -1,6 +1,6 @@
-#include "registry/http/route.h"
+#include "registry/http/api/route.h"
 
-#include "registry/http/url.h"
+#include "registry/http/connection/url.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace outport;

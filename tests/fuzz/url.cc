@@ -1,4 +1,4 @@
-#include "registry/http/url.h"
+#include "registry/http/connection/url.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 #include "tests/http/fixture.h"
 
-#include "registry/security/base64.h"
-#include "registry/security/password.h"
+#include "registry/base/base64.h"
+#include "registry/security/password/password.h"
 
 namespace outport::http {
 namespace {

@@ -12,8 +12,8 @@
 
 #include "registry/base/clock.h"
 #include "registry/http/registry_server.h"
-#include "registry/security/access_directory.h"
-#include "registry/security/pki.h"
+#include "registry/security/grants/access_directory.h"
+#include "registry/security/pki/pki.h"
 #include "tests/http/client.h"
 #include "tests/support/memory_registry.h"
 

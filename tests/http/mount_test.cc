@@ -1,4 +1,4 @@
-#include "registry/security/password.h"
+#include "registry/security/password/password.h"
 #include "tests/http/fixture.h"
 
 namespace outport::http {

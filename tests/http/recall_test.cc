@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "registry/security/password.h"
+#include "registry/security/password/password.h"
 #include "tests/http/fixture.h"
 
 namespace outport::http {

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "node/replica.h"
+#include "node/replica/replica.h"
 #include "tests/replication/test_node.h"
 #include "tests/support/fault_disk.h"
 

@@ -19,7 +19,7 @@
 
 #include "registry/base/bytes.h"
 #include "registry/base/clock.h"
-#include "registry/storage/rocks_meta_store.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
 
 namespace outport {
 

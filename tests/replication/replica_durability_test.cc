@@ -1,9 +1,9 @@
 #include <vector>
 
-#include "node/change_rows.h"
-#include "node/replica.h"
-#include "node/replica_rows.h"
-#include "registry/storage/rocks_meta_store.h"
+#include "node/replica/change_rows.h"
+#include "node/replica/replica.h"
+#include "node/replica/replica_rows.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
 #include "tests/storage/durability.h"
 
 namespace outport::node {

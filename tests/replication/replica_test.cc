@@ -1,12 +1,12 @@
-#include "node/replica.h"
+#include "node/replica/replica.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "node/change_rows.h"
-#include "node/replica_rows.h"
-#include "registry/storage/keys.h"
+#include "node/replica/change_rows.h"
+#include "node/replica/replica_rows.h"
+#include "registry/records/keys.h"
 #include "tests/replication/loop.h"
 
 namespace outport::node {

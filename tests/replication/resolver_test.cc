@@ -1,11 +1,11 @@
-#include "node/resolver.h"
+#include "node/freshness/resolver.h"
 
 #include <gtest/gtest.h>
 
 #include <boost/asio/use_future.hpp>
 
-#include "node/change_rows.h"
-#include "node/manifest_locator.h"
+#include "node/manifests/manifest_locator.h"
+#include "node/replica/change_rows.h"
 #include "tests/replication/asked_store.h"
 #include "tests/replication/loop.h"
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "node/mirror.h"
-#include "node/sync_client.h"
-#include "registry/storage/disk_blob_store.h"
+#include "node/replica/sync_client.h"
+#include "registry/storage/disk/disk_blob_store.h"
 #include "tests/replication/test_store.h"
 
 namespace outport {

@@ -8,7 +8,7 @@
 #include <boost/asio/write.hpp>
 
 #include "registry/rpc/unary.h"
-#include "registry/security/pki.h"
+#include "registry/security/pki/pki.h"
 #include "tests/rpc/replication_fixture.h"
 #include "tests/support/fleet_credentials.h"
 

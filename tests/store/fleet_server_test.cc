@@ -6,9 +6,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <latch>
 
-#include "registry/storage/disk_blob_store.h"
-#include "tests/store/fleet_fixture.h"
-#include "tests/store/io_thread.h"
+#include "registry/storage/disk/disk_blob_store.h"
+#include "tests/store/fleet/fleet_fixture.h"
+#include "tests/support/io_thread.h"
 #include "tests/support/memory_registry.h"
 
 namespace outport::store {

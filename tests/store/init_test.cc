@@ -2,10 +2,10 @@
 
 #include <sys/stat.h>
 
-#include "store/authority_files.h"
+#include "registry/records/rows.h"
+#include "store/authority/authority_files.h"
 #include "store/daemon.h"
-#include "store/rows.h"
-#include "tests/store/content_fixture.h"
+#include "tests/store/content/content_fixture.h"
 
 namespace outport::store {
 namespace {

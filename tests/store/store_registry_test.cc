@@ -3,9 +3,9 @@
 #include <fstream>
 
 #include "store/stored_blob_body.h"
-#include "tests/store/content_fixture.h"
-#include "tests/store/io_thread.h"
+#include "tests/store/content/content_fixture.h"
 #include "tests/support/full_pool.h"
+#include "tests/support/io_thread.h"
 
 namespace outport::store {
 namespace {

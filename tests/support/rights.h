@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "registry/security/rights.h"
+#include "registry/security/grants/rights.h"
 
 namespace outport {
 

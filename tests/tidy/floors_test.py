@@ -1,7 +1,10 @@
-"""Keeps the tree in its floors: includes go one way, every source is built, files stay small."""
+"""Keeps the tree in order: includes and links follow the arrows, every source is built, files stay
+small."""
 
+import os
 import pathlib
 import re
+import subprocess
 
 import pytest
 
@@ -9,33 +12,63 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 60
 
-# A floor may include itself and what stands behind it. Siblings do not see each other.
-BASE = ["registry/base"]
-OCI = BASE + ["registry/oci"]
-STORAGE = OCI + ["registry/storage"]
-SECURITY = OCI + ["registry/security"]
-SERVICE = sorted({*STORAGE, *SECURITY, "registry/service"})
-HTTP = SERVICE + ["registry/http"]
-RPC = SERVICE + ["registry/rpc"]
-MAY_INCLUDE = {
-    "registry/base": BASE,
-    "registry/oci": OCI,
-    "registry/storage": STORAGE,
-    "registry/security": SECURITY,
-    "registry/service": SERVICE,
-    "registry/http": HTTP,
-    "registry/rpc": RPC,
-    "store": sorted({*HTTP, *RPC, "store"}),
-    "node": sorted({*HTTP, *RPC, "node"}),
-    "control": SECURITY + ["registry/rpc", "control"],
+# The arrows between folders. A folder may include itself, the folders named here, and what those
+# may include. Its CMake target links exactly the targets of the folders named here.
+ARROWS = {
+    "registry/base": [],
+    "registry/oci": ["registry/base"],
+    "registry/storage": ["registry/oci"],
+    "registry/storage/disk": ["registry/storage"],
+    "registry/storage/rocks": ["registry/storage"],
+    "registry/security/pki": ["registry/oci"],
+    "registry/security/grants": ["registry/security/pki"],
+    "registry/security/password": ["registry/security/grants"],
+    "registry/security/tls": ["registry/security/grants"],
+    "registry/records": ["registry/storage", "registry/security/grants"],
+    "registry/service": ["registry/security/grants"],
+    "registry/http/connection": ["registry/service", "registry/security/tls"],
+    "registry/http/api": ["registry/http/connection"],
+    "registry/http": ["registry/http/api", "registry/security/password"],
+    "registry/rpc": ["registry/security/grants"],
+    "store/audit": ["registry/records", "registry/service"],
+    "store/content": ["store/audit"],
+    "store/uploads": ["store/content"],
+    "store/access": ["store/audit", "registry/security/password"],
+    "store/authority": ["store/access"],
+    "store/fleet": ["store/authority"],
+    "store/admin": ["store/fleet", "registry/rpc"],
+    "store/replication": ["store/content", "store/fleet", "registry/rpc"],
+    "store/relay": ["store/fleet", "registry/http/api", "registry/rpc"],
+    "store": ["store/uploads", "store/admin", "store/replication", "store/relay", "registry/http",
+              "registry/storage/disk", "registry/storage/rocks"],
+    "node/upstream": ["registry/base"],
+    "node/membership": ["node/upstream", "registry/http", "registry/rpc"],
+    "node/replica": ["node/upstream", "registry/records", "registry/service", "registry/rpc"],
+    "node/freshness": ["node/replica"],
+    "node/blobs": ["node/freshness"],
+    "node/manifests": ["node/blobs"],
+    "node/relay": ["node/freshness"],
+    "node": ["node/membership", "node/manifests", "node/relay", "registry/storage/disk",
+             "registry/storage/rocks"],
+    "control/console": ["registry/rpc"],
+    "control/commands": ["control/console", "registry/records", "registry/security/password"],
+    "control": ["control/commands"],
 }
-# Libraries that are dear to compile, or that only one kind of floor may know.
-LIBRARY_FLOORS = {
-    r"boost/beast": ["registry/http"],
-    r"grpcpp/|grpc/|.*\.grpc\.pb\.h": ["registry/rpc", "store", "node", "control"],
-    r"rocksdb/": ["registry/storage"],
-    r"yaml-cpp/": ["registry/base"],
-    r"spdlog/": ["registry/base"],
+
+
+def may_include(folder):
+    seen = {folder}
+    for below in ARROWS[folder]:
+        seen |= may_include(below)
+    return seen
+
+
+# Libraries that are slow to compile, or that only some folders may know (a regular expression).
+LIBRARY_FOLDERS = {
+    r"boost/beast": r"registry/http(/.*)?",
+    r"grpcpp/|grpc/|.*\.grpc\.pb\.h": r"registry/rpc|store(/.*)?|node(/.*)?|control(/.*)?",
+    r"rocksdb/": r"registry/storage/rocks",
+    r"yaml-cpp/|spdlog/": r"registry/base",
 }
 NEVER = {
     r"\b(TODO|FIXME|XXX)\b": "finish it, or say in docs/ what is missing",
@@ -47,11 +80,10 @@ NEVER = {
 INCLUDE = re.compile(r'^\s*#include\s+[<"]([^>"]+)[>"]')
 
 
-def floor_of(path):
-    for floor in MAY_INCLUDE:
-        if path == floor or path.startswith(floor + "/"):
-            return floor
-    return None
+def folder_of(path):
+    """The folder of ARROWS that holds a source; None: another part of the tree."""
+    folder = str(pathlib.PurePath(path).parent)
+    return folder if folder.split("/")[0] in ("registry", "store", "node", "control") else None
 
 
 def sources(*folders):
@@ -71,27 +103,55 @@ def where(path, number):
     return f"{path.relative_to(ROOT)}:{number}"
 
 
-@pytest.mark.parametrize("floor", MAY_INCLUDE)
-def test_includes_go_one_way(floor):
-    problems = []
-    for path in sources(floor):
+@pytest.mark.parametrize("folder", ARROWS)
+def test_includes_follow_the_arrows(folder):
+    problems, allowed = [], may_include(folder)
+    for path in sources(folder):
+        if path.parent != ROOT / folder:
+            continue
         for number, target in includes(path):
             if target.startswith("tests/"):
                 problems.append(f"{where(path, number)}: a program includes a test: {target}")
-            below = floor_of(target)
-            if below and below not in MAY_INCLUDE[floor]:
-                problems.append(f"{where(path, number)}: {floor} must not see {below} ({target})")
+            below = folder_of(target)
+            if below and below not in allowed:
+                problems.append(f"{where(path, number)}: {folder} must not include {target}")
     assert not problems, "\n" + "\n".join(problems)
+
+
+def target_of(folder):
+    return "outport_" + folder.removeprefix("registry/").replace("/", "_")
+
+
+@pytest.mark.parametrize("folder", ARROWS)
+def test_targets_link_what_the_arrows_say(folder):
+    text = (ROOT / folder / "CMakeLists.txt").read_text()
+    floors = re.findall(r"outport_floor\((\w+)\s+SOURCES.*?LINKS([^)]*)\)", text, re.S)
+    assert [name for name, _ in floors] == [target_of(folder)]
+    links = {word for word in floors[0][1].split() if word in map(target_of, ARROWS)}
+    assert links == set(map(target_of, ARROWS[folder]))
+
+
+def test_every_folder_has_arrows():
+    folders = {folder_of(str(path.relative_to(ROOT)))
+               for path in sources("registry", "store", "node", "control")}
+    assert folders == set(ARROWS)
+
+
+def test_outportctl_links_no_storage_engine():
+    program = pathlib.Path(os.environ["OUTPORT_BIN"]) / "outportctl"
+    libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    assert "libgrpc" in libraries  # ldd has seen what it should
+    assert "rocksdb" not in libraries
 
 
 def test_libraries_stay_on_their_floors():
     problems = []
-    for path in sources(*MAY_INCLUDE):
-        floor = floor_of(str(path.relative_to(ROOT)))
+    for path in sources("registry", "store", "node", "control"):
+        folder = folder_of(str(path.relative_to(ROOT)))
         for number, target in includes(path):
-            for library, floors in LIBRARY_FLOORS.items():
-                if re.match(library, target) and floor not in floors:
-                    problems.append(f"{where(path, number)}: {target} belongs to {', '.join(floors)}")
+            for library, folders in LIBRARY_FOLDERS.items():
+                if re.match(library, target) and not re.fullmatch(folders, folder):
+                    problems.append(f"{where(path, number)}: {target} belongs to {folders}")
     assert not problems, "\n" + "\n".join(problems)
 
 
@@ -241,6 +301,9 @@ def test_the_rules_can_fail(tmp_path):
     wrong.write_text('#include "registry/http/server.h"\n#include <vector>\n')
     seen = [target for _, target in includes(wrong)]
     assert seen == ["registry/http/server.h", "vector"]
-    assert floor_of(seen[0]) == "registry/http"
-    assert "registry/http" not in MAY_INCLUDE["registry/storage"]
-    assert "registry/storage" not in MAY_INCLUDE["registry/security"]
+    assert folder_of(seen[0]) == "registry/http"
+    assert folder_of(seen[1]) is None
+    assert "registry/http" not in may_include("registry/storage")
+    assert "registry/storage" not in may_include("registry/security/tls")
+    assert not any("registry/storage/rocks" in may_include(room)
+                   for room in ARROWS if room.startswith(("control", "registry/records")))

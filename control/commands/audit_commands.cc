@@ -1,0 +1,200 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <ctime>
+#include <ostream>
+
+#include "control/commands/audit_chain.h"
+#include "control/commands/commands.h"
+#include "control/console/invocation.h"
+#include "outport/v1/audit.grpc.pb.h"
+#include "registry/base/bytes.h"
+#include "registry/base/clock.h"
+#include "registry/base/settings.h"
+
+namespace outport::control {
+namespace {
+
+using Entries = google::protobuf::RepeatedPtrField<v1::AuditEntry>;
+
+struct ListAudit {
+  std::string since;
+  std::string until;
+  std::string actor;
+  std::string action;
+  uint32_t limit = 100;
+};
+
+// "2h" is that long ago; else a day or a time, in UTC. 0 for "".
+Result<int64_t> ParseTime(const std::string& option, const std::string& text) {
+  if (text.empty()) return 0;
+  const auto ago = ParseDuration(text);
+  if (ago.has_value()) return ToUnixMillis(std::chrono::system_clock::now() - *ago);
+  for (const char* format : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"}) {
+    std::tm time{};
+    const char* end = ::strptime(text.c_str(), format, &time);
+    if (end != nullptr && *end == '\0') return int64_t{1000} * ::timegm(&time);
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               option + " '" + text +
+                   "' is no time; write how long ago (90m, 24h, 7d), a day (2026-11-27) or a time "
+                   "in UTC (2026-11-27T15:00:00Z)"};
+}
+
+std::string TextAt(const boost::json::value& row, const char* where) {
+  boost::system::error_code ignored;
+  const boost::json::value* found = row.find_pointer(where, ignored);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : "";
+}
+
+void AddRow(Table& table, const v1::AuditEntry& entry) {
+  boost::system::error_code error;
+  const boost::json::value row = boost::json::parse(entry.record(), error);
+  const auto change = [&row](const char* where) {
+    boost::system::error_code ignored;
+    const boost::json::value* found = row.find_pointer(where, ignored);
+    return found == nullptr || found->is_null() ? "" : boost::json::serialize(*found);
+  };
+  std::string from = TextAt(row, "/actor/address");
+  const std::string node = TextAt(row, "/actor/node");
+  if (!node.empty()) from += " via " + node;
+  table.Add({boost::json::value(entry.sequence()),
+             boost::json::value(error ? "(damaged)" : TextAt(row, "/time")),
+             boost::json::value(TextAt(row, "/actor/name")), boost::json::value(from),
+             boost::json::value(TextAt(row, "/action")), boost::json::value(TextAt(row, "/object")),
+             boost::json::value(change("/before")), boost::json::value(change("/after"))});
+}
+
+// As in the store's file, without the hash of the entry before: a list may have gaps.
+void PrintLine(std::ostream& out, const v1::AuditEntry& entry) {
+  out << "{\"sequence\":" << entry.sequence() << ",\"hash\":\"" << ToHex(AsBytes(entry.hash()))
+      << "\",\"record\":" << entry.record() << "}\n";
+}
+
+Result<Entries> Search(StoreClient& client, const ListAudit& options) {
+  v1::SearchAuditRequest request;
+  request.set_actor(options.actor);
+  request.set_action(options.action);
+  TRY(const int64_t since, ParseTime("--since", options.since));
+  TRY(const int64_t until, ParseTime("--until", options.until));
+  request.set_since_ms(since);
+  request.set_until_ms(until);
+  Entries found;
+  while (static_cast<uint32_t>(found.size()) < options.limit) {
+    request.set_limit(options.limit - static_cast<uint32_t>(found.size()));
+    v1::SearchAuditResponse response;
+    TRY_VOID(
+        client.Call(&v1::Audit::Stub::SearchAudit, request, response, "searching the audit log"));
+    found.MergeFrom(response.entries());
+    if (response.next() == 0) break;
+    request.set_before(response.next());
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
+Result<void> List(const Invocation& invocation, const ListAudit& options) {
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const Entries found, Search(client, options));
+  if (invocation.json()) {
+    for (const v1::AuditEntry& entry : found) PrintLine(invocation.streams.out, entry);
+    return {};
+  }
+  Table table({"sequence", "time", "actor", "from", "action", "object", "before", "after"});
+  for (const v1::AuditEntry& entry : found) AddRow(table, entry);
+  invocation.Print(table);
+  return {};
+}
+
+// Reads all of the log; what the store trimmed is where the chain begins.
+Result<void> CheckLog(StoreClient& client, AuditChain& chain) {
+  for (;;) {
+    v1::ReadAuditRequest request;
+    request.set_from(chain.last() + 1);
+    v1::ReadAuditResponse response;
+    TRY_VOID(client.Call(&v1::Audit::Stub::ReadAudit, request, response, "reading the audit log"));
+    const v1::AuditPoint& trimmed = response.trimmed();
+    if (trimmed.sequence() > chain.last()) chain.StartBehind(trimmed.sequence(), trimmed.hash());
+    for (const v1::AuditEntry& entry : response.entries()) {
+      TRY_VOID(chain.Add(entry.sequence(), entry.hash(), entry.record()));
+    }
+    if (response.entries_size() > 0) continue;
+    const bool whole = chain.last() == response.head().sequence() &&
+                       (chain.count() == 0 || chain.hash() == response.head().hash());
+    if (whole) return {};
+    return Error{ErrorCode::kCorrupt,
+                 "the audit log is broken at its end: it should end with entry " +
+                     std::to_string(response.head().sequence()) + ", and ends with entry " +
+                     std::to_string(chain.last())};
+  }
+}
+
+Result<void> Verify(const Invocation& invocation, const std::vector<std::string>& files) {
+  AuditChain chain;
+  Result<void> checked;
+  if (files.empty()) {
+    TRY(StoreClient client, invocation.Connect());
+    checked = CheckLog(client, chain);
+  }
+  for (const std::string& file : files) {
+    if (checked.has_value()) checked = AddFile(chain, file);
+  }
+  if (!checked.has_value()) {
+    Error error = checked.error();
+    if (error.code == ErrorCode::kCorrupt) error.message += "; " + chain.Sound();
+    return error;
+  }
+  const std::string hash = ToHex(AsBytes(chain.hash()));
+  const boost::json::value document = {
+      {"entries", chain.count()}, {"first", chain.first()}, {"last", chain.last()}, {"hash", hash}};
+  invocation.Print(document, std::to_string(chain.count()) + " entries, " +
+                                 std::to_string(chain.first()) + " to " +
+                                 std::to_string(chain.last()) +
+                                 ", are sound; the last one's hash is " + hash);
+  return {};
+}
+
+void AddList(CLI::App& family, Invocation& invocation) {
+  auto options = std::make_shared<ListAudit>();  // shared with the callback
+  CLI::App* list =
+      family.add_subcommand("list",
+                            "List who changed what, the newest last.\n"
+                            "  outportctl audit list --since 24h --action user\n"
+                            "  outportctl audit list --actor ci --limit 10000 -o json");
+  list->add_option("--since", options->since,
+                   "from then on: how long ago (24h), a day, or a time in UTC");
+  list->add_option("--until", options->until, "before then");
+  list->add_option("--actor", options->actor, "only what this user, node or administrator did");
+  list->add_option("--action", options->action, "only this: user.add, or user for all of a kind");
+  list->add_option("--limit", options->limit, "at most so many, the newest")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  list->callback([&invocation, options] {
+    invocation.chosen = [&invocation, options] { return List(invocation, *options); };
+  });
+}
+
+}  // namespace
+
+void AddAuditCommands(CLI::App& app, Invocation& invocation) {
+  CLI::App* family =
+      app.add_subcommand("audit", "Who changed what, from where")->require_subcommand(1);
+  AddList(*family, invocation);
+  auto files = std::make_shared<std::vector<std::string>>();  // shared with the callback
+  CLI::App* verify = family->add_subcommand(
+      "verify",
+      "Recompute the chain of hashes: an entry that was changed or removed is named.\n"
+      "  outportctl audit verify\n"
+      "  outportctl audit verify --file audit.jsonl.1 --file audit.jsonl");
+  verify
+      ->add_option("--file", *files, "check the store's file instead, again for more, oldest first")
+      ->allow_extra_args(false);
+  verify->callback([&invocation, files] {
+    invocation.chosen = [&invocation, files] { return Verify(invocation, *files); };
+  });
+}
+
+}  // namespace outport::control

@@ -1,0 +1,156 @@
+#include <CLI/CLI.hpp>
+#include <boost/json/object.hpp>
+#include <optional>
+#include <ostream>
+
+#include "control/commands/commands.h"
+#include "control/console/invocation.h"
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/security/grants/grant.h"
+#include "registry/security/pki/pki.h"
+
+namespace outport::control {
+namespace {
+
+struct ListCertificates {
+  std::string name;   // a glob; empty: any
+  std::string role;   // empty: any
+  std::string state;  // empty: any
+  std::string expiring;
+};
+
+int64_t NowMs() { return ToUnixMillis(SystemClock().Wall()); }
+
+std::string StateOf(const v1::CertificateInfo& certificate) {
+  if (certificate.has_revocation()) return "revoked";
+  return certificate.row().not_after_ms() <= NowMs() ? "expired" : "valid";
+}
+
+// What --name, --role, --state and --expiring ask for.
+class Filter {
+ public:
+  static Result<Filter> Make(const ListCertificates& options) {
+    Filter filter(options);
+    if (options.expiring.empty()) return filter;
+    TRY(const std::chrono::milliseconds within, ParseDuration(options.expiring));
+    filter.before_ms_ = NowMs() + within.count();
+    return filter;
+  }
+  bool Wants(const v1::CertificateInfo& one) const {
+    const v1::CertificateRow& row = one.row();
+    const std::string state = StateOf(one);
+    if (before_ms_.has_value() && (state != "valid" || row.not_after_ms() > *before_ms_)) {
+      return false;
+    }
+    return (options_.name.empty() || MatchesName(options_.name, row.name())) &&
+           (options_.role.empty() || options_.role == row.role()) &&
+           (options_.state.empty() || options_.state == state);
+  }
+
+ private:
+  explicit Filter(const ListCertificates& options) : options_(options) {}
+  const ListCertificates& options_;
+  std::optional<int64_t> before_ms_;
+};
+
+Result<void> List(const Invocation& invocation, const ListCertificates& options) {
+  TRY(const Filter filter, Filter::Make(options));
+  TRY(StoreClient client, invocation.Connect());
+  Table table({"name", "role", "state", "issued", "not_after", "issued_by", "serial"});
+  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
+    v1::ListCertificatesRequest request;
+    *request.mutable_page() = page;
+    v1::ListCertificatesResponse response;
+    TRY_VOID(client.Call(&v1::Admin::Stub::ListCertificates, request, response,
+                         "listing the certificates"));
+    for (const v1::CertificateInfo& one : response.certificates()) {
+      if (!filter.Wants(one)) continue;
+      const v1::CertificateRow& row = one.row();
+      table.Add({boost::json::value(row.name()), boost::json::value(row.role()),
+                 boost::json::value(StateOf(one)), boost::json::value(ToTime(row.issued_ms())),
+                 boost::json::value(ToTime(row.not_after_ms())),
+                 boost::json::value(row.issued_by()), boost::json::value(row.serial())});
+    }
+    next = response.next();
+    return {};
+  };
+  TRY_VOID(ForEachPage(one_page));
+  invocation.Print(table);
+  return {};
+}
+
+// A serial number, or that of the certificate in a file.
+Result<std::string> SerialOf(const std::string& text) {
+  if (!text.contains('/') && !text.contains('.')) return text;
+  TRY(const std::string pem, ReadWholeFile(text));
+  auto identity = pki::Inspect(pem);
+  if (!identity.has_value()) return std::move(identity).error().Within(text);
+  return std::move(identity->serial);
+}
+
+Result<void> Show(const Invocation& invocation, const std::string& which) {
+  TRY(const std::string serial, SerialOf(which));
+  TRY(StoreClient client, invocation.Connect());
+  v1::GetCertificateRequest request;
+  request.set_serial(serial);
+  v1::CertificateInfo found;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetCertificate, request, found, "showing a certificate"));
+  const v1::CertificateRow& row = found.row();
+  boost::json::object document = {{"name", row.name()},
+                                  {"role", row.role()},
+                                  {"state", StateOf(found)},
+                                  {"issued", ToTime(row.issued_ms())},
+                                  {"not_after", ToTime(row.not_after_ms())},
+                                  {"issued_by", row.issued_by()},
+                                  {"serial", row.serial()},
+                                  {"issuer_key_id", row.issuer_key_id()}};
+  if (found.has_revocation()) {
+    document["revoked"] = ToTime(found.revocation().revoked_ms());
+    document["revoked_by"] = found.revocation().revoked_by();
+  }
+  invocation.PrintFields(document);
+  return {};
+}
+
+}  // namespace
+
+void AddCertificateCommands(CLI::App& app, Invocation& invocation) {
+  CLI::App* family = app.add_subcommand("cert", "Certificates of clients and administrators")
+                         ->require_subcommand(1);
+  AddIssueCommand(*family, invocation);
+
+  auto listed = std::make_shared<ListCertificates>();  // shared with the callback
+  CLI::App* list = family->add_subcommand("list",
+                                          "List the certificates that were issued.\n"
+                                          "  outportctl cert list --name 'ci-*' --state valid\n"
+                                          "  outportctl cert list --expiring 30d");
+  list->add_option("--name", listed->name, "only holders of such a name; * is any run");
+  list->add_option("--role", listed->role, "only of that role")
+      ->check(CLI::IsMember({"client", "admin", "node"}));
+  list->add_option("--state", listed->state, "only such")
+      ->check(CLI::IsMember({"valid", "expired", "revoked"}));
+  list->add_option("--expiring", listed->expiring, "only valid ones that end within that time");
+  list->callback([&invocation, listed] {
+    invocation.chosen = [&invocation, listed] { return List(invocation, *listed); };
+  });
+
+  auto shown = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* show = family->add_subcommand(
+      "show",
+      "Show one certificate: whose it is, since when, until when, and whether it was revoked.\n"
+      "  outportctl cert show 4f1a22c0\n"
+      "  outportctl cert show ./certs.d/store.example.com:5000/client.cert");
+  show->add_option("SERIAL", *shown, "its first 8 digits are enough; or a file with it")
+      ->required();
+  show->callback([&invocation, shown] {
+    invocation.chosen = [&invocation, shown] { return Show(invocation, *shown); };
+  });
+
+  AddRenewCommand(*family, invocation);
+  AddRevokeCommand(*family, invocation);
+  AddInstallCommand(*family, invocation);
+}
+
+}  // namespace outport::control

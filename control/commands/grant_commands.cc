@@ -1,0 +1,199 @@
+#include <CLI/CLI.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <map>
+
+#include "control/commands/commands.h"
+#include "control/commands/user_options.h"
+#include "control/commands/user_pages.h"
+#include "control/console/invocation.h"
+#include "outport/v1/access.grpc.pb.h"
+
+namespace outport::control {
+namespace {
+
+using Access = v1::Access::Stub;
+
+struct ChangeGrant {
+  std::string subject;
+  std::string grant;
+};
+
+constexpr const char* kSubjectHelp = "user:NAME, group:NAME, certificate:NAME or anonymous";
+
+Result<v1::GrantRequest> ToRequest(const ChangeGrant& options) {
+  TRY(const Subject subject, ParseSubject(options.subject));
+  v1::GrantRequest request;
+  request.set_subject(ToString(subject));
+  TRY(*request.mutable_grant(), ParseGrantOption(options.grant, subject.kind));
+  return request;
+}
+
+Result<void> Change(const Invocation& invocation, const ChangeGrant& options, bool add) {
+  TRY(const v1::GrantRequest request, ToRequest(options));
+  TRY(StoreClient client, invocation.Connect());
+  v1::ChangedResponse response;
+  TRY_VOID(client.Call(add ? &Access::AddGrant : &Access::RemoveGrant, request, response,
+                       "changing what " + request.subject() + " may do"));
+  const std::string grant = Shown(request.grant());
+  const boost::json::value document = {
+      {"subject", request.subject()}, {"grant", grant}, {"sequence", response.sequence()}};
+  invocation.Print(document,
+                   request.subject() + (add ? " has" : " has no more") + " the grant " + grant);
+  return {};
+}
+
+using OneGrant = std::function<void(const std::string& subject, const v1::Grant& grant)>;
+
+Result<void> ForEachGrantRow(StoreClient& client,
+                             const std::function<void(const v1::GrantRow&)>& see) {
+  return ForEachPage([&](const v1::PageOf& page, std::string& next) -> Result<void> {
+    v1::ListGrantsRequest request;
+    *request.mutable_page() = page;
+    v1::ListGrantsResponse response;
+    TRY_VOID(client.Call(&Access::ListGrants, request, response, "listing the grants"));
+    for (const v1::GrantRow& row : response.grants()) see(row);
+    next = response.next();
+    return {};
+  });
+}
+
+Result<void> List(const Invocation& invocation, const std::string& only) {
+  if (!only.empty()) TRY_VOID(ParseSubject(only));
+  TRY(StoreClient client, invocation.Connect());
+  Table table({"subject", "actions", "pattern"});
+  const auto add = [&](const std::string& subject, const v1::Grant& grant) {
+    if (!only.empty() && subject != only) return;
+    boost::json::array actions(grant.actions().begin(), grant.actions().end());
+    table.Add({boost::json::value(subject), actions, boost::json::value(grant.pattern())});
+  };
+  TRY_VOID(ForEachGrantRow(client, [&](const v1::GrantRow& row) {
+    for (const v1::Grant& grant : row.grants()) add(row.subject(), grant);
+  }));
+  TRY_VOID(ForEachUser(client, {}, [&](const v1::UserInfo& user) {
+    const std::string subject = ToString(Subject{SubjectKind::kUser, user.name()});
+    for (const v1::Grant& grant : user.grants()) add(subject, grant);
+  }));
+  invocation.Print(table);
+  return {};
+}
+
+struct Group {
+  boost::json::array members;
+  boost::json::array grants;
+};
+
+Result<void> ListGroups(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  std::map<std::string, Group> groups;
+  TRY_VOID(ForEachUser(client, {}, [&](const v1::UserInfo& user) {
+    for (const std::string& group : user.groups()) groups[group].members.emplace_back(user.name());
+  }));
+  TRY_VOID(ForEachGrantRow(client, [&](const v1::GrantRow& row) {
+    const auto subject = ParseSubject(row.subject());
+    if (!subject.has_value() || subject->kind != SubjectKind::kGroup) return;
+    for (const v1::Grant& grant : row.grants()) {
+      groups[subject->name].grants.emplace_back(Shown(grant));
+    }
+  }));
+  Table table({"group", "members", "allow"});
+  for (auto& [name, group] : groups) {
+    table.Add({boost::json::value(name), std::move(group.members), std::move(group.grants)});
+  }
+  invocation.Print(table);
+  return {};
+}
+
+struct ExplainAccess {
+  std::string user;
+  std::string certificate;
+  std::string repository;
+  std::string action = "pull";
+  std::string node;  // empty: the store
+};
+
+Result<void> Explain(const Invocation& invocation, const ExplainAccess& options) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::ExplainRequest request;
+  request.set_user(options.user);
+  request.set_certificate(options.certificate);
+  request.set_repository(options.repository);
+  request.set_action(options.action);
+  request.set_node(options.node);
+  v1::ExplainResponse response;
+  TRY_VOID(client.Call(&Access::Explain, request, response, "explaining access"));
+  boost::json::object document = {{"allowed", response.allowed()}};
+  std::string text = "refused: " + response.reason();
+  if (response.allowed()) {
+    document["subject"] = response.subject();
+    document["grant"] = Shown(response.grant());
+    text = "allowed: " + response.subject() + " has the grant " + Shown(response.grant());
+  } else {
+    document["reason"] = response.reason();
+  }
+  invocation.Print(document, text);
+  return {};
+}
+
+void AddChangeCommand(CLI::App& family, Invocation& invocation, bool add) {
+  auto changed = std::make_shared<ChangeGrant>();  // shared with the callback
+  CLI::App* command = family.add_subcommand(
+      add ? "add" : "remove",
+      add ? "Let a user, a group, whoever has a certificate of that name, or anybody do something\n"
+            "  outportctl grant add group:builders pull,push:team/**\n"
+            "  outportctl grant add anonymous pull:public/**"
+          : "Take a grant away, as 'grant list' shows it; it is gone everywhere within a second");
+  command->add_option("SUBJECT", changed->subject, kSubjectHelp)->required();
+  command
+      ->add_option("GRANT", changed->grant,
+                   "ACTIONS[:PATTERN]: actions of pull,push,delete; in a pattern * is one level "
+                   "and ** any depth (default **)")
+      ->required();
+  command->callback([&invocation, changed, add] {
+    invocation.chosen = [&invocation, changed, add] { return Change(invocation, *changed, add); };
+  });
+}
+
+}  // namespace
+
+void AddGroupsCommand(CLI::App& family, Invocation& invocation) {
+  CLI::App* groups = family.add_subcommand(
+      "groups",
+      "List the groups: who is in them ('user set --group') and what they may do ('grant add')");
+  groups->callback(
+      [&invocation] { invocation.chosen = [&invocation] { return ListGroups(invocation); }; });
+}
+
+void AddGrantCommands(CLI::App& app, Invocation& invocation) {
+  CLI::App* family =
+      app.add_subcommand("grant", "Who may do what in which repositories")->require_subcommand(1);
+  AddChangeCommand(*family, invocation, true);
+  AddChangeCommand(*family, invocation, false);
+
+  auto subject = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* list = family->add_subcommand("list", "List all grants, or those of one subject");
+  list->add_option("SUBJECT", *subject, kSubjectHelp);
+  list->callback([&invocation, subject] {
+    invocation.chosen = [&invocation, subject] { return List(invocation, *subject); };
+  });
+
+  auto explained = std::make_shared<ExplainAccess>();  // shared with the callback
+  CLI::App* explain = family->add_subcommand(
+      "explain",
+      "Say which grant allows something, or why nothing does\n"
+      "  outportctl grant explain --user ci --repository team/app --action push");
+  explain->add_option("--user", explained->user, "who logs in (default: nobody)");
+  explain->add_option("--certificate", explained->certificate,
+                      "the name in the client certificate");
+  explain->add_option("--node", explained->node,
+                      "at which node, if it is limited (default: at the store)");
+  explain->add_option("--repository", explained->repository)->required();
+  explain->add_option("--action", explained->action, "pull, push or delete")
+      ->check(CLI::IsMember({"pull", "push", "delete"}))
+      ->capture_default_str();
+  explain->callback([&invocation, explained] {
+    invocation.chosen = [&invocation, explained] { return Explain(invocation, *explained); };
+  });
+}
+
+}  // namespace outport::control

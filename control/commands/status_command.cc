@@ -1,0 +1,85 @@
+#include <CLI/CLI.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <ostream>
+#include <vector>
+
+#include "control/commands/commands.h"
+#include "control/commands/node_table.h"
+#include "control/console/invocation.h"
+
+namespace outport::control {
+namespace {
+
+constexpr uint64_t kMebibyte = 1 << 20;
+
+struct Warning {
+  std::string of;  // "store", or a node
+  std::string text;
+};
+
+std::vector<Warning> WarningsOf(const v1::GetStatusResponse& status) {
+  std::vector<Warning> warnings;
+  for (const std::string& text : status.warnings()) warnings.push_back({"store", text});
+  for (const v1::NodeInfo& node : status.nodes()) {
+    for (const std::string& text : node.warnings()) warnings.push_back({node.name(), text});
+  }
+  return warnings;
+}
+
+boost::json::array ToJson(const std::vector<Warning>& warnings) {
+  boost::json::array array;
+  for (const Warning& warning : warnings) {
+    array.push_back({{"of", warning.of}, {"warning", warning.text}});
+  }
+  return array;
+}
+
+Result<void> ShowStatus(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::GetStatusResponse status;
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest(), status,
+                       "asking for the status"));
+  Table nodes = MakeNodeTable();
+  for (const v1::NodeInfo& node : status.nodes()) AddNode(nodes, node);
+  const std::vector<Warning> warnings = WarningsOf(status);
+  const boost::json::value document = {
+      {"store", client.profile().store},
+      {"version", status.version()},
+      {"epoch", status.epoch()},
+      {"head_sequence", status.head_sequence()},
+      {"started", ToTime(status.started_ms())},
+      {"free_bytes", status.free_bytes()},
+      {"server_certificate_not_after", ToTime(status.server_certificate_not_after_ms())},
+      {"nodes", nodes.ToJson()},
+      {"warnings", ToJson(warnings)}};
+  std::string text;
+  const auto line = [&text](std::string name, const std::string& value) {
+    name.resize(14, ' ');
+    text += name + value + "\n";
+  };
+  line("store", client.profile().store);
+  line("version", status.version());
+  line("epoch", status.epoch());
+  line("head", std::to_string(status.head_sequence()));
+  line("started", ToTime(status.started_ms()));
+  line("free", std::to_string(status.free_bytes() / kMebibyte) + " MiB");
+  line("certificate", "valid until " + ToTime(status.server_certificate_not_after_ms()));
+  text += "\n" + nodes.ToText();
+  for (const Warning& warning : warnings) {
+    text += "\nwarning: " + warning.of + ": " + warning.text;
+  }
+  invocation.Print(document, text);
+  return {};
+}
+
+}  // namespace
+
+void AddStatusCommand(CLI::App& app, Invocation& invocation) {
+  CLI::App* status =
+      app.add_subcommand("status", "The store, and how far each node has followed it");
+  status->callback(
+      [&invocation] { invocation.chosen = [&invocation] { return ShowStatus(invocation); }; });
+}
+
+}  // namespace outport::control

@@ -1,0 +1,147 @@
+#include <CLI/CLI.hpp>
+#include <boost/json/object.hpp>
+#include <ostream>
+
+#include "control/commands/commands.h"
+#include "control/commands/user_options.h"
+#include "control/console/invocation.h"
+#include "outport/v1/access.grpc.pb.h"
+#include "registry/security/pki/identity.h"
+
+namespace outport::control {
+namespace {
+
+using Access = v1::Access::Stub;
+
+Result<uint64_t> Update(StoreClient& client, const v1::UpdateUserRequest& request) {
+  v1::ChangedResponse response;
+  TRY_VOID(client.Call(&Access::UpdateUser, request, response,
+                       "changing user '" + request.name() + "'"));
+  return response.sequence();
+}
+
+Result<void> UpdateAndTell(const Invocation& invocation, const v1::UpdateUserRequest& request,
+                           const std::string& what) {
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const uint64_t sequence, Update(client, request));
+  const boost::json::value document = {{"name", request.name()}, {"sequence", sequence}};
+  invocation.Print(document, "user '" + request.name() + "' " + what);
+  return {};
+}
+
+struct ChangePassword {
+  std::string name;
+  PasswordOptions password;
+};
+
+Result<void> Passwd(const Invocation& invocation, const ChangePassword& options) {
+  v1::UpdateUserRequest request;
+  TRY(*request.mutable_name(), ParseSubjectName(options.name));
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const NewPassword password, MakePassword(invocation, options.password));
+  request.set_password_hash(password.hash);
+  TRY(const uint64_t sequence, Update(client, request));
+  PrintWithPassword(invocation, {{"name", request.name()}, {"sequence", sequence}},
+                    "user '" + request.name() + "' has the new password", password);
+  return {};
+}
+
+Result<void> SetDisabled(const Invocation& invocation, const std::string& name, bool disabled) {
+  v1::UpdateUserRequest request;
+  request.set_name(name);
+  request.set_disabled(disabled);
+  return UpdateAndTell(invocation, request, disabled ? "disabled" : "enabled");
+}
+
+struct SetUser {
+  std::string name;
+  std::string expires;
+  std::vector<std::string> groups;
+  bool no_groups = false;
+  std::vector<std::string> only_from;
+  bool from_anywhere = false;
+};
+
+Result<void> Set(const Invocation& invocation, const SetUser& options) {
+  v1::UpdateUserRequest request;
+  request.set_name(options.name);
+  if (!options.expires.empty()) {
+    TRY(const int64_t expires_ms, ParseExpiry(options.expires));
+    request.set_expires_ms(expires_ms);
+  }
+  if (options.no_groups || !options.groups.empty()) {
+    *request.mutable_groups()->mutable_names() = {options.groups.begin(), options.groups.end()};
+  }
+  if (options.from_anywhere || !options.only_from.empty()) {
+    *request.mutable_only_from()->mutable_names() = {options.only_from.begin(),
+                                                     options.only_from.end()};
+  }
+  return UpdateAndTell(invocation, request, "changed");
+}
+
+void AddSwitch(CLI::App& family, Invocation& invocation, bool disabled) {
+  auto name = std::make_shared<std::string>();  // shared with the callback
+  CLI::App* command = family.add_subcommand(
+      disabled ? "disable" : "enable",
+      disabled ? "Refuse a user everywhere within a second, and cut its connections"
+               : "Let a user in again that was disabled");
+  command->add_option("NAME", *name)->required();
+  command->callback([&invocation, name, disabled] {
+    invocation.chosen = [&invocation, name, disabled] {
+      return SetDisabled(invocation, *name, disabled);
+    };
+  });
+}
+
+void AddSetCommand(CLI::App& family, Invocation& invocation) {
+  auto set = std::make_shared<SetUser>();  // shared with the callback
+  CLI::App* command = family.add_subcommand(
+      "set",
+      "Change a user's groups, end, or the certificates it may come with. What is not named "
+      "stays.\n"
+      "  outportctl user set ci --group builders --group ops --expires 2027-01-31\n"
+      "  outportctl user set ci --no-groups --from-anywhere --expires never");
+  command->add_option("NAME", set->name)->required();
+  CLI::Option* groups =
+      command->add_option("--group", set->groups, "all its groups: again for each")
+          ->allow_extra_args(false);
+  CLI::Option* no_groups = command->add_flag("--no-groups", set->no_groups, "it is in no group");
+  CLI::Option* only_from =
+      command
+          ->add_option("--only-from", set->only_from,
+                       "all names of client certificates it may come with: again for each")
+          ->allow_extra_args(false);
+  CLI::Option* anywhere =
+      command->add_flag("--from-anywhere", set->from_anywhere, "it may come with any certificate");
+  CLI::Option* expires = command->add_option("--expires", set->expires, "90d, 2027-01-31 or never");
+  groups->excludes(no_groups);
+  only_from->excludes(anywhere);
+  command->callback([=, &invocation] {
+    if (groups->empty() && no_groups->empty() && only_from->empty() && anywhere->empty() &&
+        expires->empty()) {
+      throw CLI::RequiredError(
+          "one of --group, --no-groups, --only-from, --from-anywhere, --expires");
+    }
+    invocation.chosen = [&invocation, set] { return Set(invocation, *set); };
+  });
+}
+
+}  // namespace
+
+void AddUserChangeCommands(CLI::App& family, Invocation& invocation) {
+  auto changed = std::make_shared<ChangePassword>();  // shared with the callback
+  CLI::App* passwd = family.add_subcommand(
+      "passwd",
+      "Give a user another password: asked for, or the first line of standard input.\n"
+      "The old one is refused everywhere within a second.");
+  passwd->add_option("NAME", changed->name)->required();
+  AddPasswordOptions(*passwd, changed->password);
+  passwd->callback([&invocation, changed] {
+    invocation.chosen = [&invocation, changed] { return Passwd(invocation, *changed); };
+  });
+  AddSwitch(family, invocation, false);
+  AddSwitch(family, invocation, true);
+  AddSetCommand(family, invocation);
+}
+
+}  // namespace outport::control

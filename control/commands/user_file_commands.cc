@@ -1,0 +1,190 @@
+#include <CLI/CLI.hpp>
+#include <boost/json/object.hpp>
+#include <ostream>
+#include <set>
+
+#include "control/commands/commands.h"
+#include "control/commands/user_options.h"
+#include "control/commands/user_pages.h"
+#include "control/console/invocation.h"
+#include "outport/v1/access.grpc.pb.h"
+#include "registry/base/file.h"
+#include "registry/security/password/htpasswd.h"
+
+namespace outport::control {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = 16 << 20;
+
+// All users with their hashes.
+Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
+  std::vector<HtpasswdUser> users;
+  auto add = [&users](const v1::UserInfo& user) {
+    users.push_back({user.name(), user.password_hash()});
+  };
+  TRY_VOID(ForEachUser(client, {.with_password_hashes = true}, add));
+  return users;
+}
+
+struct ExportUsers {
+  std::string file;  // empty: print
+  bool replace = false;
+};
+
+Result<void> CheckPlace(const ExportUsers& options) {
+  if (options.file.empty()) return {};
+  std::error_code ignored;
+  if (!options.replace && std::filesystem::exists(options.file, ignored)) {
+    return Error{ErrorCode::kAlreadyExists,
+                 options.file + " is there already; choose another --out, or say --replace"};
+  }
+  return CheckReplaceable(options.file);
+}
+
+Result<void> Export(const Invocation& invocation, const ExportUsers& options) {
+  TRY_VOID(CheckPlace(options));
+  const std::string& file = options.file;
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const std::vector<HtpasswdUser> users, ReadUsers(client));
+  std::string text;
+  for (const HtpasswdUser& user : users) text += FormatHtpasswd(user);
+  if (file.empty()) {
+    invocation.streams.out << text;
+    return {};
+  }
+  TRY_VOID(ReplaceFile(file, text, 0600));
+  const boost::json::value document = {{"file", file}, {"users", users.size()}};
+  invocation.Print(document, std::to_string(users.size()) + " users written to " + file);
+  return {};
+}
+
+struct ImportUsers {
+  std::string file;
+  std::vector<std::string> allow;
+  std::vector<std::string> groups;
+  bool update = false;
+};
+
+struct Imported {
+  size_t added = 0;
+  size_t updated = 0;
+  size_t unchanged = 0;
+};
+
+// What every user of the file gets.
+Result<v1::AddUserRequest> ToTemplate(const ImportUsers& options) {
+  v1::AddUserRequest request;
+  for (const std::string& text : options.allow) {
+    TRY(*request.add_grants(), ParseGrantOption(text, SubjectKind::kUser));
+  }
+  for (const std::string& text : options.groups) {
+    TRY(*request.add_groups(), ParseSubjectName(text));
+  }
+  return request;
+}
+
+// Before anything is imported.
+Result<void> CheckUser(const ImportUsers& options, const HtpasswdUser& user,
+                       const std::string* present) {
+  if (present == nullptr && options.allow.empty() && options.groups.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "user '" + user.name +
+                     "' is new, and may do nothing unless you say so: --allow pull[:PATTERN], or "
+                     "--group of a group with grants; nothing was imported"};
+  }
+  if (options.update || present == nullptr || *present == user.password_hash) return {};
+  return Error{ErrorCode::kAlreadyExists,
+               "user '" + user.name +
+                   "' is there with another password, so nothing was imported; "
+                   "--update gives users that are there the file's passwords"};
+}
+
+Result<void> ImportOne(StoreClient& client, const HtpasswdUser& user, const v1::AddUserRequest& as,
+                       const std::string* present, Imported& done) {
+  if (present != nullptr && *present == user.password_hash) {
+    ++done.unchanged;
+    return {};
+  }
+  if (present != nullptr) {
+    v1::UpdateUserRequest request;
+    request.set_name(user.name);
+    request.set_password_hash(user.password_hash);
+    v1::ChangedResponse response;
+    TRY_VOID(client.Call(&v1::Access::Stub::UpdateUser, request, response,
+                         "changing user '" + user.name + "'"));
+    ++done.updated;
+    return {};
+  }
+  v1::AddUserRequest request = as;
+  request.set_name(user.name);
+  request.set_password_hash(user.password_hash);
+  v1::AddUserResponse response;
+  TRY_VOID(
+      client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user '" + user.name + "'"));
+  ++done.added;
+  return {};
+}
+
+Result<void> Import(const Invocation& invocation, const ImportUsers& options) {
+  TRY(const v1::AddUserRequest as, ToTemplate(options));
+  TRY(const std::string text, ReadWholeFile(options.file, kMaxFileBytes));
+  const auto users = ParseHtpasswd(text);
+  if (!users.has_value()) return Error(users.error()).Within(options.file);
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const std::vector<HtpasswdUser> present, ReadUsers(client));
+  std::map<std::string, std::string> hashes;
+  for (const HtpasswdUser& user : present) hashes.emplace(user.name, user.password_hash);
+  const auto hash_of = [&hashes](const HtpasswdUser& user) -> const std::string* {
+    const auto found = hashes.find(user.name);
+    return found == hashes.end() ? nullptr : &found->second;
+  };
+  for (const HtpasswdUser& user : *users) TRY_VOID(CheckUser(options, user, hash_of(user)));
+  Imported done;
+  for (const HtpasswdUser& user : *users) {
+    const Result<void> imported = ImportOne(client, user, as, hash_of(user), done);
+    if (imported.has_value()) continue;
+    return Error{imported.error().code, imported.error().message + "; " +
+                                            std::to_string(done.added + done.updated) +
+                                            " users before it were imported: run it again"};
+  }
+  const boost::json::value document = {
+      {"added", done.added}, {"updated", done.updated}, {"unchanged", done.unchanged}};
+  invocation.Print(document, std::to_string(done.added) + " users added, " +
+                                 std::to_string(done.updated) + " given another password, " +
+                                 std::to_string(done.unchanged) + " left as they were");
+  return {};
+}
+
+}  // namespace
+
+void AddUserFileCommands(CLI::App& family, Invocation& invocation) {
+  auto imported = std::make_shared<ImportUsers>();  // shared with the callback
+  CLI::App* import = family.add_subcommand(
+      "import",
+      "Add the users of an htpasswd file (bcrypt alone: htpasswd -B) with their passwords.\n"
+      "  outportctl user import /etc/nginx/registry.htpasswd --allow pull,push");
+  import->add_option("FILE", imported->file)->required();
+  import
+      ->add_option("--allow", imported->allow,
+                   "ACTIONS[:PATTERN] that each new user gets; again for more")
+      ->allow_extra_args(false);
+  import->add_option("--group", imported->groups, "that each new user is in; again for more")
+      ->allow_extra_args(false);
+  import->add_flag("--update", imported->update,
+                   "give users that are there already the file's passwords (and nothing else)");
+  import->callback([&invocation, imported] {
+    invocation.chosen = [&invocation, imported] { return Import(invocation, *imported); };
+  });
+
+  auto options = std::make_shared<ExportUsers>();  // shared with the callback
+  CLI::App* exported = family.add_subcommand(
+      "export", "Write names and password hashes as an htpasswd file. Keep it as secret as those.");
+  CLI::Option* out = exported->add_option(
+      "--out", options->file, "new file, which only its owner can read (default: print)");
+  exported->add_flag("--replace", options->replace, "the file that is there")->needs(out);
+  exported->callback([&invocation, options] {
+    invocation.chosen = [&invocation, options] { return Export(invocation, *options); };
+  });
+}
+
+}  // namespace outport::control

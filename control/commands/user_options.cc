@@ -1,0 +1,89 @@
+#include "control/commands/user_options.h"
+
+#include <openssl/crypto.h>
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <ctime>
+#include <ostream>
+
+#include "control/console/new_password.h"
+#include "registry/base/clock.h"
+#include "registry/base/settings.h"
+#include "registry/security/password/password.h"
+
+namespace outport::control {
+namespace {
+
+constexpr int kLeastCost = 8;  // a password of less is soon guessed from its hash
+constexpr int kMostCost = 15;
+
+}  // namespace
+
+void AddPasswordOptions(CLI::App& command, PasswordOptions& options) {
+  command.add_flag("--generate", options.generate,
+                   "make a strong password and print it, once, instead of asking for one");
+  command
+      .add_option("--cost", options.cost,
+                  "of the bcrypt hash: one more doubles the work for each who checks or guesses it")
+      ->check(CLI::Range(kLeastCost, kMostCost))
+      ->capture_default_str();
+}
+
+Result<NewPassword> MakePassword(const Invocation& invocation, const PasswordOptions& options) {
+  NewPassword made;
+  std::string password;
+  if (options.generate) {
+    password = made.generated = GeneratePassword();
+  } else {
+    TRY(password, ReadNewPassword(invocation.streams.input, invocation.streams.err));
+  }
+  Result<std::string> hash = HashPassword(password, options.cost);
+  OPENSSL_cleanse(password.data(), password.size());
+  if (!hash.has_value()) return std::move(hash).error();
+  made.hash = *std::move(hash);
+  return made;
+}
+
+void PrintWithPassword(const Invocation& invocation, boost::json::object document,
+                       const std::string& text, const NewPassword& password) {
+  if (password.generated.empty()) return invocation.Print(document, text);
+  document["password"] = password.generated;
+  invocation.Print(document, password.generated);
+  if (invocation.json()) return;
+  invocation.streams.err << text << "; its password is shown this once\n";
+}
+
+Result<int64_t> ParseExpiry(const std::string& text) {
+  if (text == "never") return int64_t{0};
+  const auto now = std::chrono::system_clock::now();
+  std::tm date{};
+  const char* end = ::strptime(text.c_str(), "%Y-%m-%d", &date);
+  if (end != nullptr && *end == '\0') {
+    const auto until =
+        std::chrono::system_clock::from_time_t(::timegm(&date)) + std::chrono::days(1);
+    if (until > now) return ToUnixMillis(until);
+    return Error{ErrorCode::kInvalidArgument, "'" + text + "' is in the past"};
+  }
+  const auto life = ParseDuration(text);
+  if (life.has_value() && life->count() > 0) return ToUnixMillis(now + *life);
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + text + "' is no end: write 90d, 2027-01-31 or never"};
+}
+
+Result<v1::Grant> ParseGrantOption(const std::string& text, SubjectKind kind) {
+  TRY(const Grant grant, ParseGrant(text));
+  TRY_VOID(CheckGrant(grant, kind));
+  v1::Grant record;
+  for (const Action action : grant.actions) record.add_actions(std::string(ToString(action)));
+  record.set_pattern(grant.pattern);
+  return record;
+}
+
+std::string Shown(const v1::Grant& grant) {
+  std::string text;
+  for (const std::string& action : grant.actions()) text += (text.empty() ? "" : ",") + action;
+  return text + ":" + grant.pattern();
+}
+
+}  // namespace outport::control

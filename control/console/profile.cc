@@ -1,0 +1,98 @@
+#include "control/console/profile.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/security/pki/pki.h"
+
+namespace outport::control {
+namespace {
+
+constexpr unsigned kSecretMode = 0600;
+constexpr unsigned kPublicMode = 0644;
+
+Error WithMend(Error error, const std::filesystem::path& folder) {
+  if (error.code != ErrorCode::kNotFound) return error;
+  return Error{ErrorCode::kFailedPrecondition,
+               error.message +
+                   "; a profile is made by 'outport-store init' (DATA/admin); name its "
+                   "folder with --profile DIR or OUTPORT_PROFILE (now: " +
+                   folder.native() + ")"};
+}
+
+Error InFile(Error error, const std::filesystem::path& file) {
+  return std::move(error).Within(file.native());
+}
+
+// Others may look into it, since the key is its owner's alone (and a mounted secret's folder is
+// open to all, with the sticky bit): who can exchange what is in it would be trusted instead of the
+// fleet.
+Result<void> CheckFolder(const std::filesystem::path& folder) {
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0) return {};
+  const bool open = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  if (!open || (status.st_mode & S_ISVTX) != 0) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               folder.native() +
+                   " may be written by others than its owner, who could have exchanged what is in "
+                   "it; chmod go-w " +
+                   folder.native() + ", and look at what is in it if others could log in here"};
+}
+
+// What gRPC would only say in riddles.
+Result<void> CheckIdentity(const Profile& profile) {
+  const std::filesystem::path certificate = profile.folder / "admin.crt";
+  const auto pair =
+      pki::CheckKeyPair(profile.identity.certificate_chain, profile.identity.private_key);
+  if (!pair.has_value()) return InFile(pair.error(), certificate.native() + " and admin.key");
+  const auto root = pki::Fingerprint(profile.identity.authorities);
+  if (!root.has_value()) return InFile(root.error(), profile.folder / "ca.crt");
+  const auto not_after = pki::NotAfter(profile.identity.certificate_chain);
+  if (!not_after.has_value()) return InFile(not_after.error(), certificate);
+  if (*not_after > std::chrono::system_clock::now()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               certificate.native() + " has expired on " + FormatTime(*not_after) +
+                   "; ask another administrator for a new one: outportctl cert issue NAME --role "
+                   "admin"};
+}
+
+Result<Profile> ReadFiles(const std::filesystem::path& folder) {
+  Profile profile;
+  profile.folder = folder;
+  TRY(const std::string text, ReadWholeFile(folder / "outportctl.yml"));
+  TRY(Settings settings, Settings::Parse(text, (folder / "outportctl.yml").native()));
+  profile.store = settings.RequiredString("store");
+  TRY_VOID(settings.Finish());
+  TRY(profile.identity.authorities, ReadWholeFile(folder / "ca.crt"));
+  TRY(profile.identity.certificate_chain, ReadWholeFile(folder / "admin.crt"));
+  TRY_VOID(CheckFolder(folder));
+  TRY(profile.identity.private_key, ReadSecretFile(folder / "admin.key"));
+  return profile;
+}
+
+}  // namespace
+
+Result<Profile> Profile::Load(const std::filesystem::path& folder) {
+  Result<Profile> profile = ReadFiles(folder);
+  if (!profile.has_value()) return WithMend(std::move(profile).error(), folder);
+  const Result<void> valid = CheckIdentity(*profile);
+  if (!valid.has_value()) return valid.error();
+  return profile;
+}
+
+Result<void> Profile::Save() const {
+  PosixFileSystem files;
+  TRY_VOID(files.CreateDirectories(folder));
+  if (!identity.private_key.empty()) {
+    TRY_VOID(ReplaceFile(folder / "admin.key", identity.private_key, kSecretMode));
+  }
+  TRY_VOID(ReplaceFile(folder / "admin.crt", identity.certificate_chain, kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "ca.crt", identity.authorities, kPublicMode));
+  return ReplaceFile(folder / "outportctl.yml", "store: \"" + store + "\"\n", kPublicMode);
+}
+
+}  // namespace outport::control

@@ -1,0 +1,114 @@
+#include "node/blobs/blob_bodies.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outport::node {
+namespace {
+
+// Puts a copy aside whose bytes are bad, so that the next request fetches it again.
+net::awaitable<void> Condemn(BodyContext& context, Digest digest, std::string object, Error why) {
+  context.metrics.corrupt_copy.Increment();
+  auto condemn = [&cached = context.cached, digest, object, why] {
+    cached.Condemn(digest, object, why);
+    return Result<void>();
+  };
+  // If the pool has no room, the next reader finds the bad block again.
+  const Result<void> posted = co_await Blocking(context.disk, condemn);
+  static_cast<void>(posted);
+}
+
+}  // namespace
+
+CachedBody::CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy)
+    : context_(context), info_{digest, copy.location.size_bytes}, copy_(std::move(copy)) {}
+
+net::awaitable<Result<Bytes>> CachedBody::Read(uint64_t offset, uint64_t at_most) {
+  if (block_.At(offset).empty()) {
+    const Result<void> loaded =
+        co_await block_.Load(copy_.reader, context_.disk, offset, info_.size_bytes);
+    if (!loaded.has_value()) {
+      if (loaded.error().code == ErrorCode::kCorrupt) {
+        co_await Condemn(context_, info_.digest, copy_.location.object, loaded.error());
+      }
+      co_return loaded.error();
+    }
+  }
+  const Bytes held = block_.At(offset);
+  co_return held.first(std::min(held.size(), at_most));
+}
+
+FetchBody::FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch)
+    : context_(context),
+      fetch_(std::move(fetch)),
+      info_{(*fetch_)->request().digest, (*fetch_)->request().size_bytes} {}
+
+net::awaitable<Result<void>> FetchBody::Prefetch() {
+  const Result<uint64_t> released = co_await (*fetch_)->WaitReleased(0);
+  if (released.has_value()) {
+    released_ = *released;
+    co_return Result<void>();
+  }
+  if (released.error().code != ErrorCode::kNoSpace) co_return released.error();
+  CO_TRY_VOID(co_await PassThrough(0));
+  co_return co_await passing_->Prefetch();
+}
+
+net::awaitable<Result<Bytes>> FetchBody::Read(uint64_t offset, uint64_t at_most) {
+  if (offset != position_) in_order_ = false;
+  if (passing_ == nullptr && (offset >= released_ || block_.At(offset).empty())) {
+    CO_TRY_VOID(co_await Load(offset));
+  }
+  if (passing_ != nullptr) co_return co_await passing_->Read(offset, at_most);
+  const Bytes held = block_.At(offset);
+  const uint64_t size = std::min({held.size(), released_ - offset, at_most});
+  position_ = offset + size;
+  co_return held.first(size);
+}
+
+net::awaitable<Result<void>> FetchBody::Load(uint64_t offset) {
+  BlobFetch& fetch = **fetch_;
+  if (offset > fetch.Watermark() + context_.far_ahead_bytes) {
+    PassAhead(offset);
+    if (passing_ != nullptr) co_return Result<void>();
+  }
+  const Result<uint64_t> released = co_await fetch.WaitReleased(offset);
+  if (!released.has_value()) {
+    if (released.error().code != ErrorCode::kNoSpace) co_return released.error();
+    co_return co_await PassThrough(offset);
+  }
+  released_ = *released;
+  if (!block_.At(offset).empty()) co_return Result<void>();
+  const std::shared_ptr<const BlobWriter> written = fetch.Written();
+  if (written == nullptr) co_return co_await Load(offset);  // it failed meanwhile: look why
+  const Result<void> loaded =
+      co_await block_.Load(written, context_.disk, offset, info_.size_bytes);
+  if (!loaded.has_value() && loaded.error().code == ErrorCode::kCorrupt) {
+    const std::string object = fetch.object();
+    if (!object.empty()) co_await Condemn(context_, info_.digest, object, loaded.error());
+    fetch.Cancel(loaded.error());
+  }
+  co_return loaded;
+}
+
+net::awaitable<Result<void>> FetchBody::PassThrough(uint64_t offset) {
+  CO_TRY(Passage passage, Passage::Take(context_.passages, context_.passages_limit));
+  context_.metrics.passed_no_space.Increment();
+  const uint64_t begin = in_order_ ? 0 : offset;
+  passing_ = std::make_unique<PassingBody>((*fetch_)->request(), begin, context_.source,
+                                           context_.metrics, std::move(passage), context_.passing);
+  // The whole was asked for, so its digest must be checked: what the reader has is hashed again.
+  if (in_order_ && offset > 0) co_return co_await passing_->SkipTo(offset);
+  co_return Result<void>();
+}
+
+// With no passage free, the reader waits for the fetch to get there.
+void FetchBody::PassAhead(uint64_t offset) {
+  Result<Passage> passage = Passage::Take(context_.passages, context_.passages_limit);
+  if (!passage.has_value()) return;
+  context_.metrics.passed_ahead.Increment();
+  passing_ = std::make_unique<PassingBody>((*fetch_)->request(), offset, context_.source,
+                                           context_.metrics, *std::move(passage), context_.passing);
+}
+
+}  // namespace outport::node

@@ -1,0 +1,173 @@
+#include "node/blobs/blob_cache.h"
+
+#include <utility>
+#include <vector>
+
+namespace outport::node {
+
+using std::chrono::steady_clock;
+
+BlobCache::BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, BlobStore& blobs,
+                     BlockingPool& disk, const FetchMetrics& metrics, const Log& log,
+                     CacheLimits limits, std::string boot_id)
+    : links_(links),
+      source_(source),
+      disk_(disk),
+      metrics_(metrics),
+      log_(log),
+      limits_(limits),
+      cached_(meta, blobs, limits.headroom_bytes, std::move(boot_id), log),
+      bodies_{
+          source, cached_, disk, metrics, limits.passing, limits.passages, limits.far_ahead_bytes},
+      sync_pool_("blobsync", 1, limits.sync_queue, log),
+      fetch_pool_("fetch", limits.fetch_threads, limits.fetch_queue, log) {}
+
+BlobCache::~BlobCache() { Stop(); }
+
+void BlobCache::Stop() {
+  std::vector<std::shared_ptr<BlobFetch>> running;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [digest, fetch] : fetches_) running.push_back(fetch);
+  }
+  const Error stopping{ErrorCode::kUnavailable, "this node is stopping; try another one"};
+  for (const auto& fetch : running) fetch->Cancel(stopping);
+  fetch_pool_.Stop();
+  sync_pool_.Stop();
+}
+
+net::awaitable<Result<BlobInfo>> BlobCache::Stat(const Caller& caller,
+                                                 const RepositoryName& repository,
+                                                 const Digest& digest) {
+  co_return co_await links_.Require(caller, repository, digest);
+}
+
+net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const Digest& digest) {
+  CO_TRY(const BlobInfo info, co_await links_.Require(caller, repository, digest));
+  const BlobRequest request{repository, digest, info.size_bytes, caller.request_id};
+  constexpr int kLooks = 5;
+  for (int look = 0; look < kLooks; ++look) {
+    const uint64_t seen = FetchesEnded();
+    if (auto running = JoinRunning(digest)) co_return co_await OpenFetch(std::move(running));
+    auto find = [this, digest] { return cached_.Find(digest); };
+    CO_TRY(std::optional<CachedCopy> copy, co_await Blocking(disk_, find));
+    if (copy.has_value()) {
+      if (!copy->trusted) {
+        CO_TRY(const bool trusted, co_await Trust(digest, *copy));
+        if (!trusted) continue;
+      }
+      metrics_.hits.Increment();
+      co_return std::make_unique<CachedBody>(bodies_, digest, *std::move(copy));
+    }
+    CO_TRY(std::unique_ptr<FetchHold> fetch,
+           JoinOrBegin(request, look + 1 < kLooks ? std::optional(seen) : std::nullopt));
+    if (fetch != nullptr) co_return co_await OpenFetch(std::move(fetch));
+  }
+  co_return Error{ErrorCode::kUnavailable,
+                  "the copy of " + digest.ToString() + " changes too often; try again shortly"};
+}
+
+net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold> fetch) {
+  auto body = std::make_unique<FetchBody>(bodies_, std::move(fetch));
+  CO_TRY_VOID(co_await body->Prefetch());
+  co_return body;
+}
+
+net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
+  bool mine = false;
+  {
+    MutexLock lock(mutex_);
+    mine = verifying_.insert(digest).second;
+  }
+  if (!mine) co_return co_await WaitVerified(digest);
+  // On the pool to its end, whatever becomes of this coroutine.
+  auto verify = [this, digest, copy = std::move(copy)] {
+    auto hash = [&] { return cached_.Verify(digest, copy); };
+    Result<void> verified = Guarded(hash);
+    EndVerifying(digest);
+    return verified;
+  };
+  const Result<void> verified = co_await Blocking(fetch_pool_, verify);
+  if (verified.has_value()) co_return true;
+  if (verified.error().code == ErrorCode::kTooManyRequests) EndVerifying(digest);  // it never ran
+  if (verified.error().code != ErrorCode::kCorrupt) co_return verified.error();
+  metrics_.corrupt_copy.Increment();
+  co_return false;
+}
+
+net::awaitable<Result<bool>> BlobCache::WaitVerified(Digest digest) {
+  const auto deadline = steady_clock::now() + limits_.verify_deadline;
+  for (;;) {
+    // The verifications of other copies end, too.
+    const uint64_t seen = verified_.Version();
+    {
+      MutexLock lock(mutex_);
+      if (!verifying_.contains(digest)) co_return false;
+    }
+    if (!co_await verified_.WaitPast(seen, deadline)) break;
+  }
+  co_return Error{ErrorCode::kUnavailable, "verifying the copy of " + digest.ToString() +
+                                               " after an unclean stop takes too long"};
+}
+
+void BlobCache::EndVerifying(const Digest& digest) {
+  {
+    MutexLock lock(mutex_);
+    verifying_.erase(digest);
+  }
+  verified_.Notify();
+}
+
+uint64_t BlobCache::FetchesEnded() {
+  MutexLock lock(mutex_);
+  return fetches_ended_;
+}
+
+std::unique_ptr<FetchHold> BlobCache::JoinRunning(const Digest& digest) {
+  MutexLock lock(mutex_);
+  const auto found = fetches_.find(digest);
+  return found == fetches_.end() ? nullptr : FetchHold::Take(found->second);
+}
+
+Result<std::unique_ptr<FetchHold>> BlobCache::JoinOrBegin(const BlobRequest& request,
+                                                          std::optional<uint64_t> seen) {
+  MutexLock lock(mutex_);
+  const auto found = fetches_.find(request.digest);
+  if (found != fetches_.end()) {
+    if (auto running = FetchHold::Take(found->second)) return running;
+  }
+  if (seen.has_value() && fetches_ended_ != *seen) return std::unique_ptr<FetchHold>();
+  auto fetch =
+      std::make_shared<BlobFetch>(request, source_, cached_, metrics_, limits_.fetch, log_);
+  std::unique_ptr<FetchHold> hold = FetchHold::Take(fetch);
+  if (!fetch_pool_.Post([this, fetch] { Run(fetch); })) return fetch_pool_.Refusal();
+  metrics_.started.Increment();
+  metrics_.running.Increment();
+  fetches_.insert_or_assign(request.digest, fetch);
+  return hold;
+}
+
+void BlobCache::Run(const std::shared_ptr<BlobFetch>& fetch) {
+  const Digest& digest = fetch->request().digest;
+  const bool fetched = fetch->Run();
+  metrics_.running.Decrement();
+  {
+    MutexLock lock(mutex_);
+    ++fetches_ended_;
+    const auto found = fetches_.find(digest);
+    if (found != fetches_.end() && found->second == fetch) fetches_.erase(found);
+  }
+  if (!fetched) return;
+  auto sync = [this, digest, object = fetch->object()] {
+    const Result<void> synced = cached_.MakeDurable(digest, object);
+    if (synced.has_value()) return;
+    log_.Warning("a cached blob cannot be synced; it is verified after an unclean stop",
+                 {{"digest", digest.ToString()}, {"cause", synced.error().message}});
+  };
+  // One that finds no room stays as it is, and is verified after an unclean stop.
+  static_cast<void>(sync_pool_.Post(std::move(sync)));
+}
+
+}  // namespace outport::node

@@ -1,0 +1,287 @@
+#include "node/blobs/blob_fetch.h"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <random>
+#include <utility>
+
+#include "registry/base/blocking_pool.h"
+
+namespace outport::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Some part of `pause`, so that many nodes do not come back at once.
+milliseconds Jittered(milliseconds pause) {
+  std::random_device random;
+  return pause / 2 + milliseconds(random() % (pause.count() / 2 + 1));
+}
+
+// Counts a reader as waiting while it lives.
+class Waiting {
+ public:
+  explicit Waiting(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
+  ~Waiting() { gauge_.Decrement(); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  prometheus::Gauge& gauge_;
+};
+
+}  // namespace
+
+BlobFetch::BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cached,
+                     const FetchMetrics& metrics, FetchLimits limits, Log log)
+    : request_(std::move(request)),
+      source_(source),
+      cached_(cached),
+      metrics_(metrics),
+      limits_(limits),
+      log_(log.With({{"digest", request_.digest.ToString()},
+                     {"repository", request_.repository.ToString()},
+                     {"request_id", request_.request_id}})),
+      advanced_(steady_clock::now()),
+      stream_alive_(advanced_) {}
+
+// Shows readers the stream that is read from, while it lives.
+class BlobFetch::StreamInUse {
+ public:
+  StreamInUse(BlobFetch& fetch, BlobStream& stream) : fetch_(fetch), usable_(fetch.Use(&stream)) {}
+  ~StreamInUse() { fetch_.Use(nullptr); }
+  StreamInUse(const StreamInUse&) = delete;
+  StreamInUse& operator=(const StreamInUse&) = delete;
+  // False if the fetch was cancelled meanwhile.
+  bool usable() const { return usable_; }
+
+ private:
+  BlobFetch& fetch_;
+  const bool usable_;
+};
+
+bool BlobFetch::Run() {
+  auto fetch = [this] { return Fetch(); };
+  const Result<void> fetched = Guarded(fetch);
+  if (fetched.has_value()) {
+    metrics_.finished.Increment();
+    return true;
+  }
+  const ErrorCode code = fetched.error().code;
+  (code == ErrorCode::kCancelled ? metrics_.given_up : metrics_.failed).Increment();
+  if (code == ErrorCode::kCorrupt) metrics_.corrupt_digest.Increment();
+  if (code != ErrorCode::kCancelled) {
+    log_.Warning("a fetch failed", {{"cause", fetched.error().message}});
+  }
+  {
+    MutexLock lock(mutex_);
+    failure_ = fetched.error();
+    writer_.reset();
+  }
+  changed_.Notify();
+  return false;
+}
+
+Result<void> BlobFetch::Fetch() {
+  if (auto why = Cancelled()) return *std::move(why);
+  TRY(std::shared_ptr<BlobWriter> writer, cached_.Begin(request_.digest, request_.size_bytes));
+  {
+    MutexLock lock(mutex_);
+    writer_ = writer;
+  }
+  TRY_VOID(ReceiveAll(*writer));
+  return Publish(*writer);
+}
+
+Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
+  milliseconds pause = limits_.first_pause;
+  auto give_up = steady_clock::now() + limits_.first_byte_deadline;
+  while (Watermark() < request_.size_bytes) {
+    const uint64_t before = Watermark();
+    Error why;
+    const StreamEnd end = Receive(writer, why);
+    if (end == StreamEnd::kComplete) break;
+    if (auto cancelled = Cancelled()) return *std::move(cancelled);
+    if (end == StreamEnd::kFailed || !MayRetry(why)) return ForClient(std::move(why));
+    if (Watermark() > before) {
+      pause = limits_.first_pause;
+      give_up = steady_clock::now() + limits_.progress_deadline;
+    }
+    const milliseconds wait = Jittered(pause);
+    if (steady_clock::now() + wait > give_up) {
+      return Error{ErrorCode::kUnavailable, "fetching " + request_.digest.ToString() +
+                                                " from the store was given up: " + why.message};
+    }
+    log_.Info("a blob stream broke and will be resumed",
+              {{"at", Watermark()}, {"cause", why.message}});
+    if (!Pause(wait)) return *Cancelled();
+    pause = std::min(pause * 2, limits_.last_pause);
+    metrics_.resumed.Increment();
+  }
+  return Result<void>();
+}
+
+// The watermark is always at a block's boundary here, or at the end: no byte comes twice.
+BlobFetch::StreamEnd BlobFetch::Receive(BlobWriter& writer, Error& why) {
+  const std::unique_ptr<BlobStream> stream = source_.Read(request_, Watermark());
+  const StreamInUse use(*this, *stream);
+  StreamEnd end = StreamEnd::kBroken;
+  while (use.usable()) {
+    const Result<Bytes> chunk = stream->Next();
+    if (!chunk.has_value()) {
+      why = chunk.error();
+      break;
+    }
+    if (chunk->empty()) {
+      end = StreamEnd::kComplete;
+      break;
+    }
+    const Result<void> written = writer.Append(*chunk);
+    if (!written.has_value()) {
+      why = written.error();
+      end = StreamEnd::kFailed;
+      break;
+    }
+    Advance(chunk->size());
+  }
+  return end;
+}
+
+bool BlobFetch::Use(BlobStream* stream) {
+  MutexLock lock(mutex_);
+  stream_ = stream;
+  stream_alive_ = steady_clock::now();
+  return !cancel_.has_value();
+}
+
+bool BlobFetch::Pause(milliseconds pause) {
+  const auto until = steady_clock::now() + pause;
+  MutexLock lock(mutex_);
+  while (!cancel_.has_value()) {
+    if (!cancelled_.WaitUntil(mutex_, until)) return !cancel_.has_value();
+  }
+  return false;
+}
+
+void BlobFetch::Advance(size_t bytes) {
+  metrics_.bytes.Increment(static_cast<double>(bytes));
+  {
+    MutexLock lock(mutex_);
+    watermark_ += bytes;
+    advanced_ = stream_alive_ = steady_clock::now();
+  }
+  changed_.Notify();
+}
+
+// The tail goes out once the copy is verified; a row that cannot be written costs only the copy.
+Result<void> BlobFetch::Publish(BlobWriter& writer) {
+  TRY(const BlobLocation location, cached_.Commit(request_.digest, writer));
+  {
+    MutexLock lock(mutex_);
+    verified_ = true;
+    object_ = location.object;
+  }
+  changed_.Notify();
+  const Result<void> entered = cached_.Enter(request_.digest, location);
+  if (!entered.has_value()) {
+    log_.Warning("a fetched blob cannot be entered", {{"cause", entered.error().message}});
+  }
+  return Result<void>();
+}
+
+std::string BlobFetch::object() const {
+  MutexLock lock(mutex_);
+  return object_;
+}
+
+std::optional<Error> BlobFetch::Cancelled() const {
+  MutexLock lock(mutex_);
+  return cancel_;
+}
+
+bool BlobFetch::Join() {
+  MutexLock lock(mutex_);
+  if (failure_.has_value() || cancel_.has_value()) return false;
+  ++readers_;
+  return true;
+}
+
+void BlobFetch::Leave() {
+  MutexLock lock(mutex_);
+  if (--readers_ > 0 || watermark_ * 4 > request_.size_bytes) return;
+  CancelLocked(Error{ErrorCode::kCancelled, "nobody waits for the blob any more"});
+}
+
+void BlobFetch::Cancel(const Error& why) {
+  MutexLock lock(mutex_);
+  CancelLocked(why);
+}
+
+void BlobFetch::CancelLocked(const Error& why) {
+  if (verified_ || cancel_.has_value()) return;
+  cancel_ = why;
+  if (stream_ != nullptr) stream_->Cancel();
+  cancelled_.NotifyAll();
+}
+
+void BlobFetch::CutStalledStream() {
+  MutexLock lock(mutex_);
+  const auto now = steady_clock::now();
+  if (now - stream_alive_ < limits_.stall_limit) return;
+  stream_alive_ = now;
+  if (stream_ != nullptr) stream_->Cancel();
+}
+
+uint64_t BlobFetch::Released() const {
+  if (verified_) return request_.size_bytes;
+  const uint64_t tail = std::min(request_.size_bytes, kTailBytes);
+  return std::min(watermark_, request_.size_bytes - tail);
+}
+
+uint64_t BlobFetch::Watermark() const {
+  MutexLock lock(mutex_);
+  return watermark_;
+}
+
+std::shared_ptr<const BlobWriter> BlobFetch::Written() const {
+  MutexLock lock(mutex_);
+  return writer_;
+}
+
+net::awaitable<Result<uint64_t>> BlobFetch::WaitReleased(uint64_t offset) {
+  std::optional<Waiting> waiting;
+  for (;;) {
+    const uint64_t seen = changed_.Version();
+    Time give_up;
+    Time look_again;
+    {
+      MutexLock lock(mutex_);
+      if (failure_.has_value()) co_return *failure_;
+      if (verified_ || Released() > offset) co_return Released();
+      give_up = advanced_ + limits_.progress_deadline;
+      look_again = std::min(give_up, stream_alive_ + limits_.stall_limit);
+    }
+    if (steady_clock::now() >= give_up) {
+      co_return Error{ErrorCode::kUnavailable, "fetching " + request_.digest.ToString() +
+                                                   " from the store makes no progress"};
+    }
+    if (!waiting.has_value()) waiting.emplace(metrics_.waiting_readers);
+    const bool changed = co_await changed_.WaitPast(seen, look_again);
+    // A connection that is cut does not throw, and its later waits are not ended.
+    const auto state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) {
+      co_return Error{ErrorCode::kCancelled, "the reader of the blob was cut off"};
+    }
+    if (!changed) CutStalledStream();
+  }
+}
+
+std::unique_ptr<FetchHold> FetchHold::Take(std::shared_ptr<BlobFetch> fetch) {
+  if (!fetch->Join()) return nullptr;
+  return std::make_unique<FetchHold>(std::move(fetch));
+}
+
+FetchHold::~FetchHold() { fetch_->Leave(); }
+
+}  // namespace outport::node

@@ -1,0 +1,196 @@
+#include "node/blobs/cached_blobs.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/records/keys.h"
+
+namespace outport::node {
+namespace {
+
+using Durability = MetaTransaction::Durability;
+
+Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::string>>& value) {
+  if (!value.has_value()) return value.error();
+  if (!value->has_value()) return std::optional<v1::CachedRow>();
+  v1::CachedRow row;
+  // A row that cannot be read is as good as none: the copy is fetched again.
+  if (!row.ParseFromString(**value)) return std::optional<v1::CachedRow>();
+  return std::optional(std::move(row));
+}
+
+}  // namespace
+
+Result<void> RequireHeadroom(BlobStore& blobs, uint64_t headroom_bytes, uint64_t needed_bytes) {
+  TRY(const uint64_t free_bytes, blobs.FreeBytes());
+  if (free_bytes >= headroom_bytes && free_bytes - headroom_bytes >= needed_bytes) return {};
+  return Error{ErrorCode::kNoSpace, "this node's disk is full: " + std::to_string(needed_bytes) +
+                                        " bytes are needed, " + std::to_string(free_bytes) +
+                                        " are free, and " + std::to_string(headroom_bytes) +
+                                        " of them are kept back (disk.headroom)"};
+}
+
+CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_bytes,
+                         std::string boot_id, Log log)
+    : meta_(meta),
+      blobs_(blobs),
+      headroom_bytes_(headroom_bytes),
+      boot_id_(std::move(boot_id)),
+      log_(std::move(log)) {}
+
+Result<void> CachedBlobs::Recover() {
+  TRY_VOID(blobs_.DiscardUncommitted({}));
+  for (;;) {
+    TRY(const std::vector<KeyValue> intents,
+        meta_.Scan({.prefix = std::string(keys::kIntents), .after = {}, .limit = 1000}));
+    if (intents.empty()) return Result<void>();
+    for (const KeyValue& intent : intents) TRY_VOID(SettleIntent(intent));
+  }
+}
+
+// A commit that the process did not outlive: the object stays only if its row was written.
+Result<void> CachedBlobs::SettleIntent(const KeyValue& intent) {
+  const std::string object(keys::After(intent.key, keys::kIntents));
+  v1::IntentRow row;
+  bool entered = false;
+  if (row.ParseFromString(intent.value)) {
+    TRY(const Digest digest, Digest::Parse(row.digest()));
+    TRY(const auto cached, ParseRow(meta_.Get(keys::Cached(digest))));
+    entered = cached.has_value() && cached->object() == object;
+  }
+  if (!entered) TRY_VOID(blobs_.Remove(object));
+  const auto transaction = meta_.Begin();
+  TRY_VOID(transaction->Delete(intent.key));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  return Result<void>();
+}
+
+Result<bool> CachedBlobs::Contains(const Digest& digest) const {
+  TRY(const auto row, meta_.Get(keys::Cached(digest)));
+  return row.has_value();
+}
+
+Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
+  TRY(const auto row, ParseRow(meta_.Get(keys::Cached(digest))));
+  if (!row.has_value()) return std::optional<CachedCopy>();
+  CachedCopy copy;
+  copy.location = {
+      row->object(), row->size_bytes(), {row->checksums().begin(), row->checksums().end()}};
+  copy.trusted = row->durable() || row->boot_id() == boot_id_;
+  Result<std::unique_ptr<BlobReader>> reader = blobs_.Open(copy.location);
+  if (reader.has_value()) {
+    copy.reader = std::move(*reader);
+    return std::optional(std::move(copy));
+  }
+  const ErrorCode code = reader.error().code;
+  if (code != ErrorCode::kBlobUnknown && code != ErrorCode::kCorrupt) return reader.error();
+  Condemn(digest, copy.location.object, reader.error());
+  return std::optional<CachedCopy>();
+}
+
+Result<std::unique_ptr<BlobWriter>> CachedBlobs::Begin(const Digest& digest, uint64_t size_bytes) {
+  if (const auto why = meta_.WhyReadOnly()) return Error{ErrorCode::kNoSpace, why->message};
+  TRY_VOID(RequireHeadroom(blobs_, headroom_bytes_, size_bytes));
+  TRY(std::unique_ptr<BlobWriter> writer, blobs_.Create(digest));
+  TRY_VOID(writer->Expect(size_bytes));
+  return writer;
+}
+
+Result<BlobLocation> CachedBlobs::Commit(const Digest& digest, BlobWriter& writer) {
+  v1::IntentRow row;
+  row.set_digest(digest.ToString());
+  const auto transaction = meta_.Begin();
+  TRY_VOID(transaction->Put(keys::Intent(writer.object()), row.SerializeAsString()));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  Result<BlobLocation> location = writer.Commit(digest, BlobWriter::SyncWhen::kLater);
+  if (location.has_value()) return location;
+  Abandon(writer.object());
+  if (location.error().code != ErrorCode::kDigestInvalid) return location.error();
+  return Error{ErrorCode::kCorrupt, "the bytes that the store sent as " + digest.ToString() +
+                                        " are something else; they are discarded"};
+}
+
+Result<void> CachedBlobs::Enter(const Digest& digest, const BlobLocation& location) {
+  v1::CachedRow row;
+  row.set_size_bytes(location.size_bytes);
+  row.set_object(location.object);
+  row.mutable_checksums()->Add(location.checksums.begin(), location.checksums.end());
+  row.set_boot_id(boot_id_);
+  const auto transaction = meta_.Begin();
+  TRY(const auto before, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
+  TRY_VOID(transaction->Put(keys::Cached(digest), row.SerializeAsString()));
+  TRY_VOID(transaction->Delete(keys::Intent(location.object)));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  if (before.has_value() && before->object() != location.object) {
+    return blobs_.Remove(before->object());
+  }
+  return Result<void>();
+}
+
+void CachedBlobs::Abandon(const std::string& object) {
+  const auto transaction = meta_.Begin();
+  if (!transaction->Delete(keys::Intent(object)).has_value()) return;  // settled at the next start
+  const auto done = transaction->Commit(Durability::kBuffered);
+  if (!done.has_value()) log_.Warning("an intent stays", {{"cause", done.error().message}});
+}
+
+Result<void> CachedBlobs::MakeDurable(const Digest& digest, const std::string& object) {
+  TRY_VOID(blobs_.Sync(object));
+  return SetDurable(digest, object);
+}
+
+Result<void> CachedBlobs::SetDurable(const Digest& digest, const std::string& object) {
+  const auto transaction = meta_.Begin();
+  TRY(auto row, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
+  if (!row.has_value() || row->object() != object) return Result<void>();  // replaced meanwhile
+  row->set_durable(true);
+  TRY_VOID(transaction->Put(keys::Cached(digest), row->SerializeAsString()));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  return Result<void>();
+}
+
+Result<void> CachedBlobs::Verify(const Digest& digest, const CachedCopy& copy) {
+  Hasher hasher(digest.algorithm());
+  std::vector<std::byte> block(kChecksumBlockBytes);
+  for (uint64_t offset = 0; offset < copy.location.size_bytes; offset += kChecksumBlockBytes) {
+    const uint64_t size = std::min(kChecksumBlockBytes, copy.location.size_bytes - offset);
+    const MutableBytes buffer(block.data(), size);
+    const Result<size_t> read = copy.reader->Read(offset, buffer);
+    if (!read.has_value()) {
+      if (read.error().code == ErrorCode::kCorrupt) {
+        Condemn(digest, copy.location.object, read.error());
+      }
+      return read.error();
+    }
+    hasher.Update(buffer);
+  }
+  if (hasher.Current() == digest) return SetDurable(digest, copy.location.object);
+  const Error why{ErrorCode::kCorrupt, "the cached copy of " + digest.ToString() +
+                                           ", not synced before the machine stopped, holds "
+                                           "something else"};
+  Condemn(digest, copy.location.object, why);
+  return why;
+}
+
+void CachedBlobs::Condemn(const Digest& digest, const std::string& object, const Error& why) {
+  log_.Warning("a cached blob is quarantined and will be fetched again",
+               {{"digest", digest.ToString()}, {"object", object}, {"cause", why.message}});
+  for (const Result<void>& result : {DropRow(digest, object), blobs_.Quarantine(object)}) {
+    if (result.has_value() || result.error().code == ErrorCode::kBlobUnknown) continue;
+    log_.Error("a bad cached blob cannot be put aside",
+               {{"digest", digest.ToString()}, {"cause", result.error().message}});
+  }
+}
+
+Result<void> CachedBlobs::DropRow(const Digest& digest, const std::string& object) {
+  const auto transaction = meta_.Begin();
+  TRY(const auto row, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
+  if (!row.has_value() || row->object() != object) return Result<void>();
+  TRY_VOID(transaction->Delete(keys::Cached(digest)));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  return Result<void>();
+}
+
+}  // namespace outport::node

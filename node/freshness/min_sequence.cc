@@ -1,0 +1,39 @@
+#include "node/freshness/min_sequence.h"
+
+#include <utility>
+
+namespace outport::node {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPatience{1000};
+
+}  // namespace
+
+net::awaitable<bool> WaitUntilApplied(Replica& replica, std::string epoch, uint64_t sequence,
+                                      steady_clock::time_point deadline) {
+  for (;;) {
+    const uint64_t seen = replica.Moved().Version();
+    const v1::Position applied = replica.position();
+    const bool same_log = epoch.empty() || applied.epoch() == epoch;
+    if (same_log && applied.sequence() >= sequence) co_return true;
+    if (!co_await replica.Moved().WaitPast(seen, deadline)) co_return false;
+  }
+}
+
+net::awaitable<bool> RowsMayAnswer(Replica& replica, const Caller& caller) {
+  if (caller.min_sequence == 0) co_return true;
+  co_return co_await WaitUntilApplied(replica, "", caller.min_sequence,
+                                      steady_clock::now() + kPatience);
+}
+
+Result<void> RequireMinSequence(const Caller& caller, const v1::Position& head) {
+  if (head.sequence() >= caller.min_sequence) return {};
+  return Error{ErrorCode::kUnavailable,
+               "an answer that knows change " + std::to_string(caller.min_sequence) +
+                   " (Outport-Min-Sequence) cannot be had: this one ends at change " +
+                   std::to_string(head.sequence())};
+}
+
+}  // namespace outport::node

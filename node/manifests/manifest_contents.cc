@@ -1,0 +1,103 @@
+#include "node/manifests/manifest_contents.h"
+
+#include <utility>
+
+#include "node/blobs/cached_blobs.h"
+#include "node/upstream/store_stubs.h"
+#include "registry/oci/manifest.h"
+#include "registry/records/keys.h"
+#include "registry/rpc/unary.h"
+
+namespace outport::node {
+namespace {
+
+constexpr std::chrono::milliseconds kDeadline{10000};  // up to 4 MiB
+constexpr size_t kFetchesUnderWay = 64;
+
+bool IsOf(const Digest& digest, const std::string& content) {
+  return Digest::Of(digest.algorithm(), AsBytes(content)) == digest;
+}
+
+}  // namespace
+
+ManifestContents::ManifestContents(Parts parts)
+    : parts_(std::move(parts)),
+      flights_(parts_.tasks, "manifests from the store", kFetchesUnderWay, 2 * kDeadline),
+      fetched_(parts_.metrics.Counter("outport_node_manifests_fetched_total",
+                                      "Manifests fetched from the store.")),
+      damaged_(parts_.metrics.Counter("outport_node_manifests_damaged_total",
+                                      "Manifests whose bytes were not their digest's.")) {}
+
+net::awaitable<Result<ManifestContents::Content>> ManifestContents::Get(
+    const std::string& request_id, const RepositoryName& repository, const Digest& digest) {
+  auto find = [this, digest] { return FindLocal(digest); };
+  CO_TRY(std::optional<std::string> local, co_await Blocking(parts_.pool, std::move(find)));
+  if (local.has_value()) co_return std::make_shared<const std::string>(*std::move(local));
+  const SingleFlight<Content>::Work work = [this, request_id, repository, digest] {
+    return Fetch(request_id, repository, digest);
+  };
+  auto landing = co_await flights_.Join(repository.ToString() + '@' + digest.ToString(), work);
+  co_return std::move(landing.result);
+}
+
+Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& digest) {
+  TRY(auto content, parts_.meta.Get(keys::Content(digest)));
+  if (!content.has_value() || IsOf(digest, *content)) return content;
+  damaged_.Increment();
+  parts_.log.Error("a manifest is damaged on disk", {{"digest", digest.ToString()}});
+  const auto transaction = parts_.meta.Begin();
+  TRY_VOID(transaction->Delete(keys::Content(digest)));
+  TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));
+  static_cast<void>(ignored);
+  return std::optional<std::string>();
+}
+
+net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::string request_id,
+                                                                          RepositoryName repository,
+                                                                          Digest digest) {
+  // Again: an earlier flight may have landed since the caller looked.
+  auto find = [this, digest] { return FindLocal(digest); };
+  CO_TRY(std::optional<std::string> local, co_await Blocking(parts_.pool, std::move(find)));
+  if (local.has_value()) co_return std::make_shared<const std::string>(*std::move(local));
+  const std::string operation =
+      "fetching manifest " + digest.ToString() + " of " + repository.ToString() + " from the store";
+  v1::GetManifestRequest request;
+  request.set_repository(repository.ToString());
+  request.set_digest(digest.ToString());
+  rpc::CallOptions options{
+      .operation = operation, .timeout = kDeadline, .request_id = std::move(request_id)};
+  auto invoke = [store = parts_.channel->Now()](auto... arguments) {
+    store->replication.async()->GetManifest(arguments...);
+  };
+  auto response = co_await rpc::Call<v1::GetManifestResponse>(invoke, request, std::move(options));
+  if (!response.has_value()) {
+    if (response.error().code == ErrorCode::kManifestUnknown) co_return response.error();
+    co_return Error{ErrorCode::kUnavailable, std::move(response).error().message};
+  }
+  auto content = std::make_shared<const std::string>(std::move(*response->mutable_content()));
+  if (content->size() > kMaxManifestBytes || !IsOf(digest, *content)) {
+    damaged_.Increment();
+    co_return Error{ErrorCode::kUnavailable, operation + ": the bytes are not the digest's"};
+  }
+  fetched_.Increment();
+  // A pull does not fail because the node cannot keep what it has read.
+  auto keep = [this, digest, content] { return Keep(digest, *content); };
+  const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
+  if (!kept.has_value()) {
+    parts_.log.Warning("a manifest was not kept",
+                       {{"digest", digest.ToString()}, {"cause", kept.error().message}});
+  }
+  co_return content;
+}
+
+// Buffered: what a power cut takes is fetched again, and every reading is checked.
+Result<void> ManifestContents::Keep(const Digest& digest, const std::string& content) {
+  TRY_VOID(RequireHeadroom(parts_.blobs, parts_.headroom_bytes, content.size()));
+  const auto transaction = parts_.meta.Begin();
+  TRY_VOID(transaction->Put(keys::Content(digest), content));
+  TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));
+  static_cast<void>(ignored);
+  return {};
+}
+
+}  // namespace outport::node

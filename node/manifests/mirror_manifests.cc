@@ -1,0 +1,48 @@
+#include "node/manifests/mirror_manifests.h"
+
+#include <utility>
+
+namespace outport::node {
+
+net::awaitable<Result<StoredManifest>> MirrorManifests::Load(const Caller& caller,
+                                                             const RepositoryName& repository,
+                                                             const LocatedManifest& located) {
+  const Digest digest = located.info.digest;
+  CO_TRY(const ManifestContents::Content content,
+         co_await parts_.contents.Get(caller.request_id, repository, digest));
+  if (located.store_away) {
+    auto check = [this, repository, media_type = located.info.media_type, content] {
+      return parts_.completeness.IsWhole(repository, media_type, *content);
+    };
+    CO_TRY(const bool whole, co_await Blocking(parts_.pool, std::move(check)));
+    if (!whole) {
+      co_return Error{ErrorCode::kUnavailable,
+                      "pulling " + repository.ToString() + "@" + digest.ToString() +
+                          ": the store cannot be reached, and this node does not hold every blob "
+                          "of it; try again later"};
+    }
+  }
+  co_return StoredManifest{located.info, *content};
+}
+
+net::awaitable<Result<StoredManifest>> MirrorManifests::Get(const Caller& caller,
+                                                            const RepositoryName& repository,
+                                                            const Reference& reference) {
+  CO_TRY(const LocatedManifest located,
+         co_await parts_.locator.Locate(caller, repository, reference));
+  co_return co_await Load(caller, repository, located);
+}
+
+net::awaitable<Result<ManifestInfo>> MirrorManifests::Stat(const Caller& caller,
+                                                           const RepositoryName& repository,
+                                                           const Reference& reference) {
+  CO_TRY(LocatedManifest located, co_await parts_.locator.Locate(caller, repository, reference));
+  // A HEAD must not promise what the GET behind it would refuse.
+  if (located.store_away) {
+    CO_TRY(StoredManifest manifest, co_await Load(caller, repository, located));
+    co_return std::move(manifest.info);
+  }
+  co_return std::move(located.info);
+}
+
+}  // namespace outport::node

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "node/manifests/completeness.h"
+#include "node/manifests/manifest_contents.h"
+#include "node/manifests/manifest_locator.h"
+
+namespace outport::node {
+
+// Manifests as a node serves them: located by the rules of freshness, their bytes from here or the
+// store. While the store is away, only those that a client can pull whole. Never waits for blobs.
+// Callable from any strand.
+class MirrorManifests {
+ public:
+  struct Parts {
+    ManifestLocator& locator;
+    ManifestContents& contents;
+    const Completeness& completeness;
+    BlockingPool& pool;
+  };
+  explicit MirrorManifests(Parts parts) : parts_(parts) {}
+
+  net::awaitable<Result<StoredManifest>> Get(const Caller& caller, const RepositoryName& repository,
+                                             const Reference& reference);
+  net::awaitable<Result<ManifestInfo>> Stat(const Caller& caller, const RepositoryName& repository,
+                                            const Reference& reference);
+
+ private:
+  net::awaitable<Result<StoredManifest>> Load(const Caller& caller,
+                                              const RepositoryName& repository,
+                                              const LocatedManifest& located);
+
+  const Parts parts_;
+};
+
+}  // namespace outport::node

@@ -1,0 +1,217 @@
+#include "node/membership/join.h"
+
+#include <grpcpp/client_context.h>
+
+#include "node/membership/config.h"
+#include "node/membership/credentials.h"
+#include "outport/v1/enrollment.grpc.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/base/settings.h"
+#include "registry/rpc/channel.h"
+#include "registry/rpc/status.h"
+#include "registry/security/pki/invitation.h"
+#include "registry/security/pki/pki.h"
+#include "registry/security/tls/tls.h"
+
+namespace outport::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned kSecretMode = 0600;
+constexpr unsigned kPublicMode = 0644;
+
+struct Keys {
+  std::string identity;
+  std::string server;
+};
+
+bool Exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// A double-quoted YAML scalar.
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string MakeConfig(const JoinOptions& options, const InvitationToken& token) {
+  return "# Node '" + token.node + "' of the fleet of " + token.store_address + ".\n" +
+         "data: " + Quoted(fs::absolute(options.data).lexically_normal().native()) + "\n" +
+         "store: " + Quoted(token.store_address) + "\n" +
+         "registry: {listen: " + Quoted(options.registry_listen) + "}\n" +
+         "operations: {listen: " + Quoted(options.operations_listen) + "}\n" +
+         "log: {level: info}\n";
+}
+
+// Whether the root that the token pins is among the certificates.
+Result<bool> HasRoot(const std::string& authorities, const InvitationToken& token) {
+  TRY(const std::vector<std::string> certificates, pki::Split(authorities));
+  for (const std::string& certificate : certificates) {
+    TRY(const std::string fingerprint, pki::Fingerprint(certificate));
+    if (fingerprint == token.root_fingerprint) return true;
+  }
+  return false;
+}
+
+// Whether the folder, which has joined a fleet, may do so again with this token.
+Result<void> CheckReplaces(const JoinOptions& options, const InvitationToken& token) {
+  TRY(const Credentials credentials, LoadCredentials(options.data));
+  TRY(const bool same, HasRoot(credentials.identity.authorities, token));
+  if (same && credentials.name == token.node) return {};
+  return Error{ErrorCode::kAlreadyExists, options.data.native() + " is node '" + credentials.name +
+                                              "' of a fleet, and the token is for node '" +
+                                              token.node + (same ? "'" : "' of another fleet") +
+                                              "; join with another --data"};
+}
+
+Result<void> CheckNotJoined(const JoinOptions& options, const InvitationToken& token,
+                            const fs::path& config, const std::string& content) {
+  const fs::path certificate = options.data / "pki" / "identity.crt";
+  if (Exists(certificate)) {
+    if (options.replace) return CheckReplaces(options, token);
+    const auto pem = ReadWholeFile(certificate);
+    const auto identity = pem.has_value() ? pki::Inspect(*pem) : pem.error();
+    const std::string name = identity.has_value() ? " as '" + identity->name + "'" : "";
+    return Error{ErrorCode::kAlreadyExists,
+                 options.data.native() + " has joined a fleet already" + name +
+                     "; start it with 'outport-node serve', join again with --replace if its "
+                     "certificates are no good any more, or join with another --data"};
+  }
+  const auto present = ReadWholeFile(config);
+  if (present.has_value() ? *present == content : present.error().code == ErrorCode::kNotFound) {
+    return {};
+  }
+  return Error{ErrorCode::kAlreadyExists,
+               config.native() +
+                   " is there already and says something else; remove it, or write "
+                   "to another file with --config-out"};
+}
+
+// What would fail after the token is used is found before: it is good once.
+Result<void> CheckConfig(const JoinOptions& options, const fs::path& config,
+                         const std::string& content) {
+  const auto valid = ParseConfig(content, config.filename());
+  if (!valid.has_value()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "these options would make a configuration that is not valid, so the token was not "
+                 "used: " +
+                     valid.error().message};
+  }
+  const fs::path folder = fs::absolute(config).lexically_normal().parent_path();
+  const fs::path data = fs::absolute(options.data).lexically_normal();
+  if (folder / "" == data / "") return {};  // which may not be there yet
+  const Result<void> possible = CheckReplaceable(config);
+  if (possible.has_value()) return {};
+  return Error{possible.error().code,
+               possible.error().message + "; make its folder, or choose another --config-out"};
+}
+
+// What an earlier attempt left, or a new key that is on the disk before anybody hears of it.
+Result<std::string> KeepKey(const fs::path& path, pki::KeyType type) {
+  Result<std::string> kept = ReadSecretFile(path);
+  if (kept.has_value() || kept.error().code != ErrorCode::kNotFound) return kept;
+  std::string key = pki::CreatePrivateKey(type);
+  TRY_VOID(ReplaceFile(path, key, kSecretMode));
+  return key;
+}
+
+// Told before gRPC would say the same in OpenSSL's words.
+Result<void> CheckClock(const std::string& leaf) {
+  TRY(const pki::Description shown, pki::Describe(leaf));
+  const auto now = std::chrono::system_clock::now();
+  if (shown.not_before <= now && now < shown.not_after) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "the store's certificate is good from " + FormatTime(shown.not_before) + " to " +
+                   FormatTime(shown.not_after) + ", and this machine's clock says " +
+                   FormatTime(now) + ": set the clock that is wrong; the token was not used"};
+}
+
+// The fleet's root, taken from a connection that nobody vouches for: the fingerprint does.
+Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::milliseconds timeout) {
+  TRY(const std::vector<std::string> chain, FetchServerChain(token.store_address, timeout));
+  for (const std::string& certificate : chain) {
+    TRY(const std::string fingerprint, pki::Fingerprint(certificate));
+    if (fingerprint != token.root_fingerprint) continue;
+    TRY_VOID(CheckClock(chain.front()));
+    return certificate;
+  }
+  return Error{ErrorCode::kDenied,
+               "the server at " + token.store_address +
+                   " is not of the fleet that this token is for (no certificate of its chain has "
+                   "the root's fingerprint); or its root was replaced since, or somebody stands "
+                   "between. Nothing was sent to it: "
+                   "check the address, and ask for a new token"};
+}
+
+Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys,
+                                  const std::string& root, std::chrono::milliseconds timeout) {
+  v1::EnrollRequest request;
+  request.set_secret(token.secret);
+  TRY(*request.mutable_identity_request(), pki::CreateRequest(keys.identity));
+  TRY(*request.mutable_server_request(), pki::CreateRequest(keys.server));
+  const auto stub = v1::Enrollment::NewStub(rpc::Dial(token.store_address, {"", "", root}));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  v1::EnrollResponse response;
+  const grpc::Status status = stub->Enroll(&context, request, &response);
+  if (!status.ok()) return rpc::FromStatus(status, "joining at " + token.store_address);
+  return response;
+}
+
+// What came must work with our keys and be what the token promised; else nothing is written.
+Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
+                         const v1::EnrollResponse& answer) {
+  TRY(const CertificateIdentity identity, pki::Inspect(answer.identity_certificate()));
+  TRY(const bool same, HasRoot(answer.authorities(), token));
+  if (identity.role != Role::kNode || identity.name != token.node || !same) {
+    return Error{ErrorCode::kCorrupt,
+                 "the store's certificates are not for node '" + token.node + "' of its fleet"};
+  }
+  TRY(const auto server,
+      ServerTlsContext::Create(
+          {answer.server_certificate(), keys.server, {.fleet = answer.authorities()}}));
+  TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), keys.identity));
+  return {};
+}
+
+}  // namespace
+
+Result<Joined> Join(const JoinOptions& options) {
+  TRY(const InvitationToken token, InvitationToken::Decode(options.token));
+  TRY(const pki::KeyType key_type, pki::ParseKeyType(options.key_type));
+  const fs::path config =
+      options.config_out.empty() ? options.data / "node.yml" : options.config_out;
+  const std::string content = MakeConfig(options, token);
+  TRY_VOID(CheckConfig(options, config, content));
+  PosixFileSystem files;
+  const fs::path folder = options.data / "pki";
+  const Result<void> made = files.CreateDirectories(folder);
+  if (!made.has_value()) {
+    return Error{made.error().code, made.error().message + "; choose another --data"};
+  }
+  TRY(const FolderLock lock, FolderLock::Take(options.data));
+  TRY_VOID(CheckNotJoined(options, token, config, content));
+
+  TRY(const std::string root, FetchRoot(token, options.timeout));
+  Keys keys;
+  TRY(keys.identity, KeepKey(folder / "identity.key", key_type));
+  TRY(keys.server, KeepKey(folder / "server.key", key_type));
+  TRY(const v1::EnrollResponse answer, Enroll(token, keys, root, options.timeout));
+  TRY_VOID(CheckAnswer(token, keys, answer));
+
+  TRY_VOID(ReplaceFile(folder / "authorities.crt", answer.authorities(), kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "server.crt", answer.server_certificate(), kPublicMode));
+  if (!options.replace || !Exists(config)) TRY_VOID(ReplaceFile(config, content, kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "identity.crt", answer.identity_certificate(), kPublicMode));
+  return Joined{token.node, token.store_address, config};
+}
+
+}  // namespace outport::node

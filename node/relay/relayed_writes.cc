@@ -1,0 +1,288 @@
+#include "node/relay/relayed_writes.h"
+
+#include <utility>
+
+#include "node/freshness/min_sequence.h"
+#include "node/relay/relayed_upload.h"
+#include "node/upstream/store_stubs.h"
+#include "registry/oci/manifest.h"
+#include "registry/rpc/unary.h"
+
+namespace outport::node {
+namespace {
+
+constexpr std::chrono::milliseconds kCallDeadline{40000};  // a password's check may have to queue
+constexpr size_t kWidePart = 1 << 20;
+constexpr size_t kNarrowPart = 128 << 10;
+
+prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
+  return metrics.Counter("outport_node_relayed_writes_total",
+                         "Writes that were relayed to the store, by result.", {{"result", result}});
+}
+
+v1::Sender SenderOf(const Caller& caller) {
+  v1::Sender sender;
+  sender.set_user(caller.user);
+  if (caller.password != nullptr) sender.set_password(std::string(caller.password->text()));
+  sender.set_certificate(caller.certificate);
+  sender.set_address(caller.address);
+  return sender;
+}
+
+// What every request begins with.
+template <class Request>
+Request RequestOf(const Caller& caller, const RepositoryName& repository) {
+  Request request;
+  *request.mutable_sender() = SenderOf(caller);
+  request.set_repository(repository.ToString());
+  return request;
+}
+
+v1::UploadPart::Header HeaderOf(const Caller& caller, const RepositoryName& repository,
+                                const std::string& id, const std::optional<ByteRange>& range,
+                                const ByteSource& body) {
+  v1::UploadPart::Header header;
+  *header.mutable_session() = RequestOf<v1::UploadSession>(caller, repository);
+  header.mutable_session()->set_id(id);
+  if (range.has_value()) {
+    header.mutable_range()->set_offset(range->offset);
+    header.mutable_range()->set_size_bytes(range->size);
+  }
+  if (body.length().has_value()) header.set_length(*body.length());
+  return header;
+}
+
+Result<PushedBlob> FromMessage(const v1::PushedBlob& message) {
+  TRY(const Digest digest, Digest::Parse(message.digest()));
+  return PushedBlob{{digest, message.size_bytes()}, message.position().sequence()};
+}
+
+}  // namespace
+
+// Room for one body, and how large its parts may be.
+class RelayedWrites::Place {
+ public:
+  explicit Place(RelayedWrites& writes) : writes_(writes), rank_(writes.bodies_++) {
+    writes_.open_.Increment();
+  }
+  ~Place() {
+    --writes_.bodies_;
+    writes_.open_.Decrement();
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  bool taken() const { return rank_ < writes_.parts_.limits.bodies; }
+  size_t part_bytes() const { return rank_ < writes_.parts_.limits.wide ? kWidePart : kNarrowPart; }
+
+ private:
+  RelayedWrites& writes_;
+  const size_t rank_;
+};
+
+RelayedWrites::RelayedWrites(Parts parts)
+    : parts_(std::move(parts)),
+      done_(Count(parts_.metrics, "done")),
+      refused_(Count(parts_.metrics, "refused")),
+      failed_(Count(parts_.metrics, "failed")),
+      sent_bytes_(parts_.metrics.Counter("outport_node_relayed_bytes_total",
+                                         "Bytes of blobs that were relayed to the store.")),
+      behind_(parts_.metrics.Counter(
+          "outport_node_relayed_writes_ahead_total",
+          "Writes that were answered before this node's rows had followed.")),
+      open_(parts_.metrics.Gauge("outport_node_relayed_uploads",
+                                 "Bodies on their way to the store.")) {}
+
+template <class Response>
+Result<Response> RelayedWrites::Record(Result<Response> response) {
+  const bool lost = !response.has_value() && response.error().code == ErrorCode::kUnavailable;
+  (response.has_value() ? done_ : lost ? failed_ : refused_).Increment();
+  return response;
+}
+
+template <class Response, class Request, class Method>
+net::awaitable<Result<Response>> RelayedWrites::Call(const Caller& caller, Method method,
+                                                     Request request) {
+  rpc::CallOptions options{.operation = "writing at the store",
+                           .timeout = kCallDeadline,
+                           .request_id = caller.request_id};
+  auto invoke = [store = parts_.channel->Now(), method](auto... arguments) {
+    method(*store->push.async(), arguments...);
+  };
+  Result<Response> response =
+      co_await rpc::Call<Response>(std::move(invoke), std::move(request), std::move(options));
+  if constexpr (requires { response->refusal(); }) {
+    if (response.has_value() && response->has_refusal()) {
+      response = rpc::FromRefusal(response->refusal());
+    }
+  }
+  co_return Record(std::move(response));
+}
+
+net::awaitable<bool> RelayedWrites::Settle(v1::Position position,
+                                           std::vector<v1::ResolveRequest> questions,
+                                           v1::ResolveResponse answer,
+                                           std::chrono::nanoseconds asked) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto deadline = parts_.store_is_connected() ? now + parts_.limits.catch_up : now;
+  const bool level =
+      co_await WaitUntilApplied(parts_.replica, position.epoch(), position.sequence(), deadline);
+  if (level) co_return true;
+  behind_.Increment();
+  answer.set_repository_known(true);
+  *answer.mutable_head() = std::move(position);
+  for (v1::ResolveRequest& question : questions) {
+    co_await parts_.resolver.Learn(std::move(question), answer, asked);
+  }
+  co_return false;
+}
+
+net::awaitable<Result<PushedManifest>> RelayedWrites::PutManifest(
+    const Caller& caller, const RepositoryName& repository, const Reference& reference,
+    const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
+  const auto asked = parts_.clock.SinceBoot();
+  v1::ResolveResponse now;
+  now.set_found(true);
+  now.set_size_bytes(body.size());
+  // The store says whether it is a manifest.
+  const Result<Manifest> manifest = Manifest::Parse(body, content_type);
+  if (manifest.has_value()) now.set_media_type(manifest->media_type);
+
+  auto request = RequestOf<v1::PutManifestRequest>(caller, repository);
+  request.set_reference(ToString(reference));
+  request.set_content_type(content_type);
+  for (const Tag& tag : tags) request.add_tags(tag.ToString());
+  request.set_content(std::move(body));
+  auto method = [](auto& stub, auto... arguments) { stub.PutManifest(arguments...); };
+  CO_TRY(const v1::PutManifestResponse response,
+         co_await Call<v1::PutManifestResponse>(caller, method, std::move(request)));
+  CO_TRY(const Digest digest, Digest::Parse(response.digest()));
+  PushedManifest pushed{digest, std::nullopt, response.position().sequence()};
+  if (!response.subject().empty()) {
+    CO_TRY(pushed.subject, Digest::Parse(response.subject()));
+  }
+  now.set_digest(response.digest());
+  std::vector<v1::ResolveRequest> questions{AskReference(repository, digest),
+                                            AskReference(repository, reference)};
+  for (const Tag& tag : tags) questions.push_back(AskReference(repository, tag));
+  co_await Settle(response.position(), std::move(questions), std::move(now), asked);
+  co_return pushed;
+}
+
+net::awaitable<Result<Deleted>> RelayedWrites::DeleteManifest(const Caller& caller,
+                                                              const RepositoryName& repository,
+                                                              const Reference& reference) {
+  const auto asked = parts_.clock.SinceBoot();
+  auto request = RequestOf<v1::DeleteManifestRequest>(caller, repository);
+  request.set_reference(ToString(reference));
+  auto method = [](auto& stub, auto... arguments) { stub.DeleteManifest(arguments...); };
+  CO_TRY(const v1::DeleteResponse response,
+         co_await Call<v1::DeleteResponse>(caller, method, std::move(request)));
+  std::vector<v1::ResolveRequest> questions{AskReference(repository, reference)};
+  const bool level = co_await Settle(response.position(), std::move(questions), {}, asked);
+  // Which tags went with a digest is not known here: until the replica knows, the store is asked.
+  if (!level && std::holds_alternative<Digest>(reference)) {
+    parts_.resolver.Distrust(response.position());
+  }
+  co_return Deleted{response.position().sequence()};
+}
+
+net::awaitable<Result<Deleted>> RelayedWrites::DeleteBlob(const Caller& caller,
+                                                          const RepositoryName& repository,
+                                                          const Digest& digest) {
+  const auto asked = parts_.clock.SinceBoot();
+  auto request = RequestOf<v1::DeleteBlobRequest>(caller, repository);
+  request.set_digest(digest.ToString());
+  auto method = [](auto& stub, auto... arguments) { stub.DeleteBlob(arguments...); };
+  CO_TRY(const v1::DeleteResponse response,
+         co_await Call<v1::DeleteResponse>(caller, method, std::move(request)));
+  std::vector<v1::ResolveRequest> questions{AskBlob(repository, digest)};
+  co_await Settle(response.position(), std::move(questions), {}, asked);
+  co_return Deleted{response.position().sequence()};
+}
+
+net::awaitable<Result<PushedBlob>> RelayedWrites::MountBlob(
+    const Caller& caller, const RepositoryName& repository, const Digest& digest,
+    const std::optional<RepositoryName>& from) {
+  auto request = RequestOf<v1::MountBlobRequest>(caller, repository);
+  request.set_digest(digest.ToString());
+  if (from.has_value()) request.set_from(from->ToString());
+  auto method = [](auto& stub, auto... arguments) { stub.MountBlob(arguments...); };
+  CO_TRY(const v1::PushedBlob response,
+         co_await Call<v1::PushedBlob>(caller, method, std::move(request)));
+  co_return FromMessage(response);
+}
+
+net::awaitable<Result<UploadStatus>> RelayedWrites::StartUpload(const Caller& caller,
+                                                                const RepositoryName& repository,
+                                                                DigestAlgorithm algorithm) {
+  auto request = RequestOf<v1::StartUploadRequest>(caller, repository);
+  request.set_algorithm(std::string(Digest::Of(algorithm, {}).algorithm_name()));
+  auto method = [](auto& stub, auto... arguments) { stub.StartUpload(arguments...); };
+  CO_TRY(const v1::UploadStatus response,
+         co_await Call<v1::UploadStatus>(caller, method, std::move(request)));
+  co_return UploadStatus{response.id(), response.size_bytes()};
+}
+
+net::awaitable<Result<UploadStatus>> RelayedWrites::StatUpload(const Caller& caller,
+                                                               const RepositoryName& repository,
+                                                               const std::string& id) {
+  auto request = RequestOf<v1::UploadSession>(caller, repository);
+  request.set_id(id);
+  auto method = [](auto& stub, auto... arguments) { stub.StatUpload(arguments...); };
+  CO_TRY(const v1::UploadStatus response,
+         co_await Call<v1::UploadStatus>(caller, method, std::move(request)));
+  co_return UploadStatus{response.id(), response.size_bytes()};
+}
+
+net::awaitable<Result<void>> RelayedWrites::CancelUpload(const Caller& caller,
+                                                         const RepositoryName& repository,
+                                                         const std::string& id) {
+  auto request = RequestOf<v1::UploadSession>(caller, repository);
+  request.set_id(id);
+  auto method = [](auto& stub, auto... arguments) { stub.CancelUpload(arguments...); };
+  CO_TRY(const v1::CancelUploadResponse response,
+         co_await Call<v1::CancelUploadResponse>(caller, method, std::move(request)));
+  static_cast<void>(response);
+  co_return Result<void>();
+}
+
+net::awaitable<Result<v1::UploadAnswer>> RelayedWrites::Upload(const Caller& caller,
+                                                               v1::UploadPart::Header header,
+                                                               ByteSource& body) {
+  const Place place(*this);
+  if (!place.taken()) {
+    refused_.Increment();
+    co_return Error{ErrorCode::kTooManyRequests,
+                    "too many uploads are under way at this node; try again shortly"};
+  }
+  const size_t turn = next_channel_++;
+  RelayedUpload upload({.channel = parts_.body_channels[turn % parts_.body_channels.size()],
+                        .sent_bytes = sent_bytes_,
+                        .request_id = caller.request_id,
+                        .part_bytes = place.part_bytes(),
+                        .wait_for_connection = parts_.store_is_connected()},
+                       body);
+  co_return Record(co_await upload.Run(std::move(header)));
+}
+
+net::awaitable<Result<UploadStatus>> RelayedWrites::AppendUpload(const Caller& caller,
+                                                                 const RepositoryName& repository,
+                                                                 const std::string& id,
+                                                                 std::optional<ByteRange> range,
+                                                                 ByteSource& body) {
+  auto header = HeaderOf(caller, repository, id, range, body);
+  CO_TRY(const v1::UploadAnswer answer, co_await Upload(caller, std::move(header), body));
+  co_return UploadStatus{answer.appended().id(), answer.appended().size_bytes()};
+}
+
+net::awaitable<Result<PushedBlob>> RelayedWrites::FinishUpload(
+    const Caller& caller, const RepositoryName& repository, const std::string& id,
+    std::optional<ByteRange> range, const Digest& digest, ByteSource& body) {
+  auto header = HeaderOf(caller, repository, id, range, body);
+  header.set_digest(digest.ToString());
+  CO_TRY(const v1::UploadAnswer answer, co_await Upload(caller, std::move(header), body));
+  co_return FromMessage(answer.pushed());
+}
+
+}  // namespace outport::node

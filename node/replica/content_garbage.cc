@@ -1,0 +1,69 @@
+#include "node/replica/content_garbage.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "node/replica/replica.h"
+#include "registry/records/keys.h"
+
+namespace outport::node {
+namespace {
+
+constexpr std::string_view kContents = "content/";
+constexpr size_t kStep = 1000;
+constexpr size_t kRound = 2000;
+
+}  // namespace
+
+Result<bool> ContentGarbage::Collect() {
+  candidates_.clear();
+  looked_at_.clear();
+  looked_at_all_ = false;
+  while (candidates_.size() < kRound) {
+    // Bytes are large and keys are small: few at a time.
+    const ScanRange range{.prefix = std::string(kContents), .after = collected_, .limit = 4};
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
+    for (const KeyValue& row : rows) candidates_.emplace(keys::After(row.key, kContents));
+    collected_ = rows.empty() ? "" : rows.back().key;
+    if (rows.size() < range.limit) break;
+  }
+  return !candidates_.empty();
+}
+
+Result<bool> ContentGarbage::Step(uint64_t generation) {
+  if (generation != generation_) {
+    generation_ = generation;
+    looked_at_.clear();
+    looked_at_all_ = false;
+  }
+  if (candidates_.empty()) return false;
+  TRY_VOID(looked_at_all_ ? Remove() : StrikeOut());
+  return true;
+}
+
+Result<void> ContentGarbage::StrikeOut() {
+  const ScanRange range{.prefix = GenerationPrefix(generation_) + std::string(keys::kManifests),
+                        .after = looked_at_,
+                        .limit = kStep};
+  TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
+  for (const KeyValue& row : rows) {
+    candidates_.erase(row.key.substr(row.key.rfind(keys::kSeparator) + 1));
+  }
+  if (rows.size() < range.limit) looked_at_all_ = true;
+  if (!rows.empty()) looked_at_ = rows.back().key;
+  return {};
+}
+
+Result<void> ContentGarbage::Remove() {
+  const auto transaction = meta_.Begin();
+  const auto end =
+      std::next(candidates_.begin(), static_cast<ptrdiff_t>(std::min(kStep, candidates_.size())));
+  for (auto at = candidates_.begin(); at != end; ++at) {
+    TRY_VOID(transaction->Delete(std::string(kContents) + *at));
+  }
+  TRY_VOID(transaction->Commit(MetaTransaction::Durability::kBuffered));
+  candidates_.erase(candidates_.begin(), end);
+  return {};
+}
+
+}  // namespace outport::node

@@ -1,0 +1,221 @@
+#include "node/replica/sync_client.h"
+
+#include "node/upstream/store_stubs.h"
+
+#include <grpcpp/impl/codegen/client_context.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace outport::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kFirstBackoff{100};
+constexpr milliseconds kLongestBackoff{3000};
+// A stream that lived this long worked: the next one is begun at once.
+constexpr std::chrono::seconds kSettled{10};
+// From one stream's beginning to the next one's, where that is wanted at once.
+constexpr milliseconds kAnewAfter{200};
+constexpr std::chrono::seconds kMeasureInterval{1};
+constexpr std::chrono::minutes kSweepInterval{60};
+
+}  // namespace
+
+SyncClient::SyncClient(Parts parts)
+    : parts_(std::move(parts)), metrics_(parts_.metrics), random_(std::random_device()()) {
+  const v1::Position applied = parts_.replica.position();
+  parts_.freshness.Applied(applied.epoch(), applied.sequence());
+  metrics_.applied_sequence.Set(static_cast<double>(applied.sequence()));
+}
+
+void SyncClient::Start() {
+  parts_.tasks.Spawn([this] { return Run(); });
+  parts_.tasks.Spawn([this] { return Sweep(); });
+  parts_.tasks.Spawn([this] { return Measure(); });
+}
+
+void SyncClient::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    if (connection_ != nullptr) connection_->Cancel();
+  }
+  stopped_.Notify();
+  parts_.replica.LeftBehind().Notify();
+}
+
+void SyncClient::BeginAnew() {
+  MutexLock lock(mutex_);
+  if (connection_ != nullptr) connection_->Cancel();
+}
+
+bool SyncClient::IsStopping() const {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+std::optional<std::string> SyncClient::WhyRefused() const {
+  MutexLock lock(mutex_);
+  return refused_;
+}
+
+bool SyncClient::IsConnected() const {
+  MutexLock lock(mutex_);
+  return connection_ != nullptr && connection_->IsAlive();
+}
+
+net::awaitable<void> SyncClient::Run() {
+  while (!IsStopping()) {
+    std::optional<milliseconds> pause;
+    try {
+      pause = co_await RunOnce();
+    } catch (const std::exception& exception) {
+      ++failures_;
+      parts_.log.Error("following the store ended with an exception",
+                       {{"cause", exception.what()}});
+    }
+    const uint64_t seen = stopped_.Version();
+    if (IsStopping()) break;
+    co_await stopped_.WaitPast(seen, steady_clock::now() + pause.value_or(Backoff()));
+  }
+}
+
+net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
+  // Our backoff decides when to try, not the channel's own.
+  grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Now()->channel.get());
+  metrics_.connections.Increment();
+  SyncConnection::Parts parts{parts_.channel, parts_.replica,   parts_.freshness, parts_.pool,
+                              parts_.clock,   metrics_,         parts_.log,       parts_.version,
+                              parts_.tell,    parts_.take_trust};
+  auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
+  {
+    MutexLock lock(mutex_);
+    connection_ = connection;
+    if (stopping_) connection->Cancel();
+  }
+  const auto begun = steady_clock::now();
+  const Error why = co_await connection->Run();
+  {
+    MutexLock lock(mutex_);
+    connection_ = nullptr;
+    const bool refused = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
+    if (refused) {
+      refused_ = why.message;
+    } else if (connection->welcomed()) {
+      refused_.reset();
+    }
+  }
+  co_await KeepProof();
+  if (connection->took_snapshot()) want_snapshot_ = false;
+  // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
+  const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
+  if (settled) failures_ = 0;
+  // The store has other terms for this node, or the node another certificate: no failure.
+  if (connection->welcomed() && why.code == ErrorCode::kCancelled && !IsStopping()) {
+    parts_.log.Info("the stream begins anew", {{"cause", why.message}});
+    const auto lived = steady_clock::now() - begun;
+    co_return std::chrono::ceil<milliseconds>(std::max(kAnewAfter - lived, lived.zero()));
+  }
+  if (!settled) ++failures_;
+  if (why.code == ErrorCode::kCorrupt) {
+    want_snapshot_ = true;
+    metrics_.divergences.Increment();
+  }
+  // The first failure is told, then ever fewer of them.
+  const bool telling = std::has_single_bit(static_cast<unsigned>(failures_)) || failures_ == 0;
+  if (telling && !IsStopping()) {
+    parts_.log.Warning("not following the store",
+                       {{"cause", why.message}, {"attempts", failures_}});
+  }
+  co_return std::nullopt;
+}
+
+// So that a node which starts while the store is away knows its age.
+net::awaitable<void> SyncClient::KeepProof() {
+  const int64_t proven_ms = parts_.freshness.ProvenMillis();
+  if (proven_ms == 0) co_return;
+  auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
+  const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
+  if (!kept.has_value()) {
+    parts_.log.Warning("the replica's age was not kept", {{"cause", kept.error().message}});
+  }
+}
+
+milliseconds SyncClient::Backoff() {
+  const milliseconds most =
+      std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(failures_, 8)));
+  std::uniform_int_distribution<int64_t> jitter(0, most.count());
+  return milliseconds(jitter(random_));
+}
+
+net::awaitable<void> SyncClient::Sweep() {
+  for (;;) {
+    const uint64_t seen = parts_.replica.LeftBehind().Version();
+    co_await RemoveGarbage();
+    co_await RemoveContents();
+    if (IsStopping()) break;
+    co_await parts_.replica.LeftBehind().WaitPast(seen, steady_clock::now() + kSweepInterval);
+  }
+}
+
+// On the pool's one thread, step by step: what the stream brings is applied between the steps.
+net::awaitable<void> SyncClient::RemoveGarbage() {
+  auto remove = [&replica = parts_.replica] { return replica.RemoveGarbage(); };
+  while (!IsStopping()) {
+    const Result<bool> more = co_await Blocking(parts_.pool, remove);
+    if (!more.has_value()) {
+      parts_.log.Warning("rows of an older snapshot were not removed",
+                         {{"cause", more.error().message}});
+    }
+    if (!more.value_or(false)) break;
+  }
+}
+
+net::awaitable<bool> SyncClient::ProveAnew() {
+  const auto since = parts_.clock.SinceBoot();
+  for (;;) {
+    const uint64_t seen = stopped_.Version();
+    if (IsStopping()) co_return false;
+    const auto age = parts_.freshness.Staleness();
+    if (age.has_value() && parts_.clock.SinceBoot() - *age >= since) co_return true;
+    co_await stopped_.WaitPast(seen, steady_clock::now() + kMeasureInterval);
+  }
+}
+
+// While the store is away nothing goes: what is here may be needed, and cannot be fetched again.
+net::awaitable<void> SyncClient::RemoveContents() {
+  auto collect = [&replica = parts_.replica] { return replica.CollectContents(); };
+  auto remove = [&replica = parts_.replica] { return replica.RemoveContents(); };
+  Result<bool> more = co_await Blocking(parts_.pool, collect);
+  while (more.value_or(false)) {
+    if (!co_await ProveAnew()) co_return;
+    while (more.value_or(false)) {
+      if (IsStopping()) co_return;
+      more = co_await Blocking(parts_.pool, remove);
+    }
+    if (more.has_value()) more = co_await Blocking(parts_.pool, collect);
+  }
+  if (!more.has_value()) {
+    parts_.log.Warning("manifests that are not needed any more were not removed",
+                       {{"cause", more.error().message}});
+  }
+}
+
+net::awaitable<void> SyncClient::Measure() {
+  for (;;) {
+    const uint64_t seen = stopped_.Version();
+    const auto age = parts_.freshness.Staleness();
+    metrics_.staleness_seconds.Set(age.has_value() ? std::chrono::duration<double>(*age).count()
+                                                   : -1);
+    metrics_.connected.Set(IsConnected() ? 1 : 0);
+    if (IsStopping()) break;
+    co_await stopped_.WaitPast(seen, steady_clock::now() + kMeasureInterval);
+  }
+}
+
+}  // namespace outport::node

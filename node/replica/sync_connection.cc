@@ -1,0 +1,237 @@
+#include "node/replica/sync_connection.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <utility>
+
+#include "node/upstream/store_stubs.h"
+#include "registry/records/access_records.h"
+
+namespace outport::node {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPingInterval{500};
+constexpr std::chrono::seconds kSilence{3};          // pongs come twice a second
+constexpr std::chrono::seconds kWelcomeSilence{10};  // a connection is made first
+constexpr std::chrono::seconds kWhileBusy{60};
+constexpr std::chrono::seconds kProofInterval{5};
+
+Error Diverged() {
+  return Error{ErrorCode::kCorrupt,
+               "the replica's history is not the store's: the hashes differ at the same sequence"};
+}
+
+}  // namespace
+
+SyncMetrics::SyncMetrics(Metrics& metrics)
+    : applied_sequence(metrics.Gauge("outport_node_applied_sequence",
+                                     "The store's change that was applied last.")),
+      connected(metrics.Gauge("outport_node_sync_connected", "1 while the store is heard.")),
+      staleness_seconds(metrics.Gauge("outport_node_staleness_seconds",
+                                      "The replica's age, at most; -1 if it is unknown.")),
+      connections(metrics.Counter("outport_node_sync_connections_total",
+                                  "Attempts to follow the store's change log.")),
+      snapshots(metrics.Counter("outport_node_snapshots_total", "Snapshots that were applied.")),
+      divergences(metrics.Counter("outport_node_divergences_total",
+                                  "Times that the replica's history was not the store's.")) {}
+
+SyncConnection::SyncConnection(Parts parts, bool want_snapshot)
+    : parts_(std::move(parts)),
+      want_snapshot_(want_snapshot),
+      store_(parts_.channel->Now()),
+      stream_([this](grpc::ClientContext* context, auto* reactor) {
+        store_->replication.async()->Sync(context, reactor);
+      }) {}
+
+net::awaitable<Error> SyncConnection::Run() {
+  using net::experimental::awaitable_operators::operator&&;
+  heard_ = steady_clock::now();
+  proof_kept_ = heard_ - kProofInterval;  // the first proof is kept at once
+  co_await (Part(Read()) && Part(Write()) && Part(Watch()));
+  const grpc::Status status = co_await stream_.Close();
+  if (failure_.has_value()) co_return *failure_;
+  if (status.ok()) co_return Error{ErrorCode::kUnavailable, "the store ended the stream"};
+  co_return rpc::FromStatus(status, "following the store's change log");
+}
+
+void SyncConnection::Cancel() { stream_.Cancel(); }
+
+net::awaitable<void> SyncConnection::Part(net::awaitable<Result<void>> work) {
+  std::optional<Error> why;
+  try {
+    Result<void> done = co_await std::move(work);
+    if (!done.has_value()) why = std::move(done).error();
+  } catch (const std::exception& exception) {
+    why = Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+  }
+  Close(std::move(why));
+}
+
+void SyncConnection::Close(std::optional<Error> why) {
+  if (closed_) return;
+  closed_ = true;
+  alive_ = false;
+  // Where the store has ended the stream, its status says why.
+  if (why.has_value()) stream_.Cancel();
+  failure_ = std::move(why);
+  changed_.Notify();
+}
+
+net::awaitable<Result<void>> SyncConnection::Read() {
+  v1::StoreMessage message;
+  while (!closed_ && co_await stream_.Read(message)) {
+    busy_ = true;
+    const Result<void> taken = co_await Take(std::move(message));
+    busy_ = false;
+    heard_ = steady_clock::now();
+    CO_TRY_VOID(taken);
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncConnection::Take(v1::StoreMessage message) {
+  switch (message.kind_case()) {
+    case v1::StoreMessage::kWelcome:
+      co_return co_await TakeWelcome(std::move(*message.mutable_welcome()));
+    case v1::StoreMessage::kBatch:
+      co_return co_await TakeBatch(std::move(*message.mutable_batch()));
+    case v1::StoreMessage::kSnapshot:
+      co_return co_await TakeSnapshot(std::move(*message.mutable_snapshot()));
+    case v1::StoreMessage::kPong:
+      co_return co_await TakePong(std::move(*message.mutable_pong()));
+    case v1::StoreMessage::KIND_NOT_SET:
+      break;
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welcome welcome) {
+  parts_.log.Info("the store welcomed this node",
+                  {{"head", welcome.head().sequence()},
+                   {"applied", parts_.replica.position().sequence()},
+                   {"snapshot", welcome.snapshot_follows()},
+                   {"permissions", ToString(rpc::ToGrants(welcome.permissions()))}});
+  // What an earlier stream left unfinished is no part of what comes on this one.
+  auto set = [&replica = parts_.replica, welcome] {
+    replica.AbandonSnapshot();
+    return replica.SetTerms(welcome);
+  };
+  CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(set)));
+  in_snapshot_ = welcome.snapshot_follows();
+  // The store may have been started anew, and know nothing of this node.
+  if (!in_snapshot_) to_acknowledge_ = parts_.replica.position().sequence();
+  welcomed_ = true;
+  alive_ = true;
+  co_return Result<void>();
+}
+
+void SyncConnection::TakeTrust(const v1::Change& change) const {
+  if (change.has_trust()) parts_.take_trust(change.trust());
+}
+
+net::awaitable<Result<void>> SyncConnection::TakeBatch(v1::StoreMessage::Batch batch) {
+  auto apply = [this, batch = std::move(batch)] {
+    for (const v1::Change& change : batch.changes()) TakeTrust(change);
+    return parts_.replica.Apply(batch);
+  };
+  CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
+  Applied();
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::SnapshotPart part) {
+  if (!in_snapshot_) {
+    co_return Error{ErrorCode::kFailedPrecondition,
+                    "the store sent a part of a snapshot that it had not announced"};
+  }
+  const bool last = part.last();
+  auto apply = [this, part = std::move(part)] {
+    for (const v1::Change& row : part.rows()) TakeTrust(row);
+    return parts_.replica.ApplySnapshot(part);
+  };
+  CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
+  if (last) {
+    in_snapshot_ = false;
+    took_snapshot_ = true;
+    parts_.metrics.snapshots.Increment();
+    Applied();
+    parts_.log.Info("a snapshot was applied", {{"sequence", parts_.replica.position().sequence()}});
+  }
+  co_return Result<void>();
+}
+
+void SyncConnection::Applied() {
+  const v1::Position applied = parts_.replica.position();
+  parts_.freshness.Applied(applied.epoch(), applied.sequence());
+  parts_.metrics.applied_sequence.Set(static_cast<double>(applied.sequence()));
+  to_acknowledge_ = applied.sequence();
+  changed_.Notify();
+  const bool written = parts_.replica.followed().sequence() == applied.sequence();
+  if (!written && !std::exchange(told_unwritten_, true)) {
+    parts_.log.Error(
+        "the metadata takes no changes any more: this node's rows stay as they are, and only its "
+        "users follow the store; look at the disk, then restart the node",
+        {{"applied", applied.sequence()}});
+  }
+}
+
+net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pong) {
+  // While a snapshot comes, the older generation is of another history: no pong speaks for it.
+  if (!welcomed_ || in_snapshot_) co_return Result<void>();
+  const v1::Position applied = parts_.replica.followed();
+  const v1::Position& head = pong.head();
+  if (head.epoch() != applied.epoch()) {
+    co_return Error{ErrorCode::kUnavailable, "the store began another history; connecting again"};
+  }
+  if (head.sequence() == applied.sequence() && head.hash() != applied.hash()) co_return Diverged();
+  parts_.freshness.Ponged(std::chrono::nanoseconds(pong.sent_ns()), head.epoch(), head.sequence());
+  const int64_t proven_ms = parts_.freshness.ProvenMillis();
+  if (proven_ms == 0 || steady_clock::now() < proof_kept_ + kProofInterval) {
+    co_return Result<void>();
+  }
+  proof_kept_ = steady_clock::now();
+  auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
+  co_return co_await Blocking(parts_.pool, std::move(keep));
+}
+
+net::awaitable<Result<void>> SyncConnection::Write() {
+  v1::NodeMessage message;
+  if (!want_snapshot_) *message.mutable_hello()->mutable_applied() = parts_.replica.followed();
+  message.mutable_hello()->set_version(parts_.version);
+  for (std::string& pattern : parts_.replica.scope()) {
+    message.mutable_hello()->add_scope(std::move(pattern));
+  }
+  bool sent = co_await stream_.Write(message);
+  auto next_ping = steady_clock::now();
+  while (sent && !closed_) {
+    const uint64_t seen = changed_.Version();
+    message.Clear();
+    if (to_acknowledge_.has_value()) {
+      message.mutable_acknowledge()->set_sequence(*std::exchange(to_acknowledge_, std::nullopt));
+    } else if (steady_clock::now() >= next_ping) {
+      message.mutable_ping()->set_sent_ns(parts_.clock.SinceBoot().count());
+      parts_.tell(*message.mutable_ping());
+      next_ping = steady_clock::now() + kPingInterval;
+    } else {
+      co_await changed_.WaitPast(seen, next_ping);
+      continue;
+    }
+    sent = co_await stream_.Write(message);
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncConnection::Watch() {
+  while (!closed_) {
+    const uint64_t seen = changed_.Version();
+    const auto patience = busy_ ? kWhileBusy : welcomed_ ? kSilence : kWelcomeSilence;
+    if (steady_clock::now() >= heard_ + patience) {
+      co_return Error{ErrorCode::kUnavailable, "nothing came from the store for too long"};
+    }
+    co_await changed_.WaitPast(seen, std::min(heard_ + patience, steady_clock::now() + kSilence));
+  }
+  co_return Result<void>();
+}
+
+}  // namespace outport::node

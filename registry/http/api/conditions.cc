@@ -1,0 +1,48 @@
+#include "registry/http/api/conditions.h"
+
+#include <algorithm>
+
+namespace outport::http {
+namespace {
+
+std::string_view Trim(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view Unquote(std::string_view tag) {
+  if (tag.size() < 2 || !tag.starts_with('"') || !tag.ends_with('"')) return tag;
+  return tag.substr(1, tag.size() - 2);
+}
+
+}  // namespace
+
+std::string EntityTag(const Digest& digest) { return '"' + digest.ToString() + '"'; }
+
+bool NoneMatchNames(std::string_view if_none_match, const Digest& digest) {
+  const std::string wanted = digest.ToString();
+  while (!if_none_match.empty()) {
+    const std::string_view entry = if_none_match.substr(0, if_none_match.find(','));
+    if_none_match.remove_prefix(std::min(if_none_match.size(), entry.size() + 1));
+    std::string_view tag = Trim(entry);
+    if (tag == "*") return true;
+    if (tag.starts_with("W/")) tag.remove_prefix(2);
+    if (Unquote(tag) == wanted) return true;
+  }
+  return false;
+}
+
+bool RangeApplies(std::string_view if_range, const Digest& digest) {
+  return if_range.empty() || Unquote(Trim(if_range)) == digest.ToString();
+}
+
+void SetStaleness(Response& response, const std::optional<Staleness>& stale) {
+  if (!stale.has_value()) return;
+  const std::string age = std::to_string(stale->age.count());
+  response.Set("Age", age);
+  response.Set("Warning",
+               "299 - \"the store cannot be reached; this answer is " + age + " seconds old\"");
+}
+
+}  // namespace outport::http

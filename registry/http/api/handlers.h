@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+
+#include "registry/http/api/byte_budget.h"
+#include "registry/http/api/route.h"
+#include "registry/http/connection/request_body.h"
+#include "registry/http/connection/response.h"
+#include "registry/security/grants/rights.h"
+#include "registry/service/registry.h"
+
+namespace outport::http {
+
+// A request whose sender is known and may do what it asks. Lives until it was answered.
+struct Request {
+  const RequestHead& head;
+  const Route& route;
+  const Caller& caller;
+  const Rights& rights;
+  RequestBody& body;
+  ByteBudget& manifest_bytes;  // of whole manifests in memory, held until the answer was sent
+
+  const RepositoryName& repository() const { return *route.repository; }
+};
+
+// One function a route: it answers by `response`, or returns the error to be answered with. An
+// error after the answer has begun cuts the connection. One file a noun.
+using Handler = net::awaitable<Result<void>> (*)(Registry& registry, const Request& request,
+                                                 Response& response);
+
+net::awaitable<Result<void>> GetPing(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> GetCatalog(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> GetTags(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> GetManifest(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> PutManifest(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> DeleteManifest(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> GetReferrers(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> GetBlob(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> DeleteBlob(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> StartUpload(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> GetUpload(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> AppendUpload(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> FinishUpload(Registry&, const Request&, Response&);
+net::awaitable<Result<void>> CancelUpload(Registry&, const Request&, Response&);
+
+// What answers `method` on `noun`. REQUIRES: Allows(noun, method).
+Handler FindHandler(Noun noun, Method method);
+
+}  // namespace outport::http

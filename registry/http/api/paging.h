@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "registry/http/api/route.h"
+#include "registry/service/registry.h"
+
+namespace outport::http {
+
+// The page that a request's n and last ask for: at most kMaxPage items, also without n. `limit` is
+// 0 only for "n=0". kPaginationInvalid where n is no number.
+Result<PageRequest> ParsePage(const Route& route);
+
+// The Link to the page behind `last` (RFC 8288): `</path?last=…&n=…>; rel="next"`; with the filter
+// of referrers unless `artifact_type` is empty.
+std::string FormatNextLink(std::string_view path, std::string_view last, size_t limit,
+                           std::string_view artifact_type = {});
+
+}  // namespace outport::http

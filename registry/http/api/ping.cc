@@ -1,0 +1,10 @@
+#include "registry/http/api/handlers.h"
+
+namespace outport::http {
+
+// GET /v2/: the registry is here, and the caller is known to it ("docker login").
+net::awaitable<Result<void>> GetPing(Registry&, const Request&, Response& response) {
+  co_return co_await response.SendText(200, "application/json", "{}");
+}
+
+}  // namespace outport::http

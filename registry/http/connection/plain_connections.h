@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "registry/http/connection/listener.h"
+#include "registry/http/connection/response.h"
+
+namespace outport::http {
+
+// HTTP without TLS: connections, and on each one request after the other. For what needs no secret.
+// Safe for all threads.
+class PlainConnections {
+ public:
+  // Answers one request; both outlive the coroutine. An error ends the connection.
+  using Answer = std::function<net::awaitable<Result<void>>(const RequestHead&, Response&)>;
+
+  PlainConnections(net::any_io_executor executor, Listener::Options options,
+                   const HttpLimits& limits, Metrics& metrics, const Log& log, Answer answer);
+
+  Listener& listener() { return listener_; }
+
+ private:
+  net::awaitable<void> Serve(net::ip::tcp::socket socket, Lifeline& lifeline);
+
+  const HttpLimits limits_;
+  const Answer answer_;
+  Listener listener_;  // last: its connections use the others
+};
+
+}  // namespace outport::http

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/records/rows.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// Calls `see(row)`, which returns a Result<void>, for every row whose key begins with `prefix`, in
+// the order of keys: page by page, so that a long list is never whole in memory. Blocks.
+template <class Row, class See>
+Result<void> ForEachRow(const MetaView& meta, std::string_view prefix, See see) {
+  constexpr size_t kPage = 1000;
+  ScanRange range{.prefix = std::string(prefix), .limit = kPage};
+  for (bool more = true; more;) {
+    TRY(const std::vector<KeyValue> rows, meta.Scan(range));
+    for (const KeyValue& pair : rows) {
+      TRY(const Row row, ParseRow<Row>(pair.key, pair.value));
+      TRY_VOID(see(row));
+      range.after = pair.key;
+    }
+    more = rows.size() == range.limit;
+  }
+  return {};
+}
+
+}  // namespace outport::store

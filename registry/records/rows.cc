@@ -1,0 +1,13 @@
+#include "registry/records/rows.h"
+
+#include <algorithm>
+
+namespace outport::store {
+
+std::string Printable(std::string_view key) {
+  std::string text(key);
+  std::replace(text.begin(), text.end(), keys::kSeparator, ' ');
+  return text;
+}
+
+}  // namespace outport::store

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/result.h"
+#include "registry/records/keys.h"
+#include "registry/storage/meta_store.h"
+
+// Rows of the MetaStore as messages of record.proto.
+namespace outport::store {
+
+// `key` for people: its NULs as spaces.
+std::string Printable(std::string_view key);
+
+template <class Row>
+Result<Row> ParseRow(std::string_view key, std::string_view value) {
+  Row row;
+  if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+    return Error{ErrorCode::kCorrupt, "the row '" + Printable(key) + "' cannot be read"};
+  }
+  return row;
+}
+
+// The row at `key` of a MetaView or a MetaTransaction, if there is one; kCorrupt names the key.
+template <class Row, class Source>
+Result<std::optional<Row>> ReadRow(Source& source, std::string_view key) {
+  TRY(const std::optional<std::string> value, source.Get(key));
+  if (!value.has_value()) return std::optional<Row>();
+  TRY(Row row, ParseRow<Row>(key, *value));
+  return std::optional<Row>(std::move(row));
+}
+
+// The same, and locks the key until the transaction ends.
+template <class Row>
+Result<std::optional<Row>> LockRow(MetaTransaction& transaction, std::string_view key) {
+  TRY(const std::optional<std::string> value, transaction.GetForUpdate(key));
+  if (!value.has_value()) return std::optional<Row>();
+  TRY(Row row, ParseRow<Row>(key, *value));
+  return std::optional<Row>(std::move(row));
+}
+
+template <class Row>
+Result<void> WriteRow(MetaTransaction& transaction, std::string_view key, const Row& row) {
+  return transaction.Put(key, row.SerializeAsString());
+}
+
+// Whether the key is there, for rows without a value too.
+template <class Source>
+Result<bool> HasRow(Source& source, std::string_view key) {
+  TRY(const std::optional<std::string> value, source.Get(key));
+  return value.has_value();
+}
+
+inline void AppendChange(MetaTransaction& transaction, const v1::Change& change) {
+  transaction.Append(change.SerializeAsString());
+}
+
+// Runs `body(transaction)`, which returns a Result<void>, and commits it synced; again, a few
+// times, where a lock was not to be had in time. `body` may therefore run several times. Returns
+// the position of its last change, or the log's head.
+template <class Body>
+Result<LogPosition> Transact(MetaStore& meta, Body body) {
+  constexpr int kAttempts = 3;
+  for (int attempt = 1;; ++attempt) {
+    const std::unique_ptr<MetaTransaction> transaction = meta.Begin();
+    Result<void> done = body(*transaction);
+    Result<LogPosition> position =
+        done.has_value() ? transaction->Commit() : Result<LogPosition>(std::move(done).error());
+    const bool contended =
+        !position.has_value() && position.error().code == ErrorCode::kDeadlineExceeded;
+    if (!contended || attempt == kAttempts) return position;
+  }
+}
+
+}  // namespace outport::store

@@ -1,0 +1,82 @@
+#include "registry/security/grants/pattern.h"
+
+#include <bitset>
+#include <vector>
+
+namespace outport {
+namespace {
+
+// Which beginnings of the pattern match what was read so far: bit i stands for the first i bytes.
+using Matched = std::bitset<kMaxPatternBytes + 1>;
+
+// A run of stars may match nothing: what matches before it matches behind it.
+void SkipStars(std::string_view pattern, Matched& matched) {
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (matched[i] && pattern[i] == '*') matched.set(i + 1);
+  }
+}
+
+bool IsDeep(std::string_view pattern, size_t star) {
+  return (star + 1 < pattern.size() && pattern[star + 1] == '*') ||
+         (star > 0 && pattern[star - 1] == '*');
+}
+
+// Whether the star at `at` may stand for `c` among other characters.
+bool StarTakes(std::string_view pattern, size_t at, char c) {
+  return pattern[at] == '*' && (c != '/' || IsDeep(pattern, at));
+}
+
+}  // namespace
+
+// Follows all ways through the pattern at once, so that no pattern takes longer than its length
+// times the name's.
+bool MatchesPattern(std::string_view pattern, std::string_view repository) {
+  if (pattern == kEverything) return true;
+  const size_t literal = pattern.find('*');
+  if (literal == std::string_view::npos) return pattern == repository;
+  if (pattern.size() > kMaxPatternBytes || !repository.starts_with(pattern.substr(0, literal))) {
+    return false;
+  }
+  Matched matched;
+  matched.set(literal);
+  SkipStars(pattern, matched);
+  for (const char c : repository.substr(literal)) {
+    Matched next;
+    for (size_t i = literal; i < pattern.size(); ++i) {
+      if (!matched[i]) continue;
+      if (StarTakes(pattern, i, c)) {
+        next.set(i);
+      } else if (pattern[i] == c) {
+        next.set(i + 1);
+      }
+    }
+    SkipStars(pattern, next);
+    if (next.none()) return false;
+    matched = next;
+  }
+  return matched[pattern.size()];
+}
+
+// From each pair of beginnings that some text matches to the next ones: a star may end, or stand
+// for what the other pattern has next. What two stars stand for together needs no step of its own.
+bool PatternsMeet(std::string_view one, std::string_view other) {
+  if (one.size() > kMaxPatternBytes || other.size() > kMaxPatternBytes) return false;
+  std::vector<Matched> meet(one.size() + 1);
+  meet[0].set(0);
+  for (size_t i = 0; i <= one.size(); ++i) {
+    for (size_t j = 0; j <= other.size(); ++j) {
+      if (!meet[i][j]) continue;
+      const bool more = i < one.size();
+      const bool others_more = j < other.size();
+      if (more && one[i] == '*') meet[i + 1].set(j);
+      if (others_more && other[j] == '*') meet[i].set(j + 1);
+      if (!more || !others_more) continue;
+      if (one[i] != '*' && one[i] == other[j]) meet[i + 1].set(j + 1);
+      if (other[j] != '*' && StarTakes(one, i, other[j])) meet[i].set(j + 1);
+      if (one[i] != '*' && StarTakes(other, j, one[i])) meet[i + 1].set(j);
+    }
+  }
+  return meet[one.size()][other.size()];
+}
+
+}  // namespace outport

@@ -1,0 +1,44 @@
+#include "registry/security/password/attempt_limiter.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace outport {
+namespace {
+
+using std::chrono::seconds;
+
+}  // namespace
+
+void AttemptLimiter::Debt::Add(double free, Time now) {
+  const std::chrono::duration<double> passed = now - at;
+  amount = std::max(0.0, amount - passed / kForgiven) + 1;
+  at = now;
+  if (amount <= free) return;
+  const double pause = std::min(std::exp2(amount - free - 1), double{kLongestPause.count()});
+  paused_until = now + std::chrono::duration_cast<Time>(std::chrono::duration<double>(pause));
+}
+
+seconds AttemptLimiter::Pause(const Attempt& attempt, Time now) {
+  Time until{0};
+  if (const Debt* known = known_.Find(Key(attempt))) {
+    until = known->paused_until;
+  } else {
+    if (const Debt* origin = origins_.Find(attempt.origin)) until = origin->paused_until;
+    if (const Debt* user = users_.Find(attempt.user)) until = std::max(until, user->paused_until);
+  }
+  return until <= now ? seconds(0) : std::chrono::ceil<seconds>(until - now);
+}
+
+void AttemptLimiter::Failed(const Attempt& attempt, Time now) {
+  if (Debt* known = known_.Find(Key(attempt))) {
+    known->Add(kFreeOfOrigin, now);
+    return;
+  }
+  origins_.At(attempt.origin).Add(kFreeOfOrigin, now);
+  users_.At(attempt.user).Add(kFreeOfUser, now);
+}
+
+void AttemptLimiter::Succeeded(const Attempt& attempt) { known_.At(Key(attempt)) = Debt{}; }
+
+}  // namespace outport

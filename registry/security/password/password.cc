@@ -1,0 +1,141 @@
+#include "registry/security/password/password.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+
+namespace outport {
+namespace {
+
+constexpr int kLeastCost = 4;
+constexpr int kMostCost = 15;  // 1.5 s a verification: beyond it one login would starve the others
+constexpr size_t kBcryptBytes = 60;
+
+struct Format {
+  std::string_view prefix;
+  std::string_view name;
+};
+constexpr std::array kRefused = {
+    Format{"$apr1$", "Apache's MD5 ($apr1$)"}, Format{"{SHA}", "unsalted SHA-1 ({SHA})"},
+    Format{"{SSHA}", "salted SHA-1 ({SSHA})"}, Format{"$1$", "MD5-crypt ($1$)"},
+    Format{"$5$", "SHA-256-crypt ($5$)"},      Format{"$6$", "SHA-512-crypt ($6$)"},
+    Format{"$2x$", "broken bcrypt ($2x$)"},    Format{"$y$", "yescrypt ($y$)"},
+    Format{"$argon2", "Argon2 ($argon2)"},
+};
+
+// What crypt_r works in: 32 KiB that hold the password and its key schedule.
+struct Workspace {
+  Workspace() : data(std::make_unique<crypt_data>()) {}
+  ~Workspace() { OPENSSL_cleanse(data.get(), sizeof(crypt_data)); }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  std::unique_ptr<crypt_data> data;
+};
+
+// crypt_r wants a terminated string.
+class SecretText {
+ public:
+  explicit SecretText(std::string_view text) : text_(text) {}
+  ~SecretText() { OPENSSL_cleanse(text_.data(), text_.size()); }
+  SecretText(const SecretText&) = delete;
+  SecretText& operator=(const SecretText&) = delete;
+  const char* c_str() const { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+bool IsAcceptable(std::string_view password) {
+  return !password.empty() && password.size() <= kMaxPasswordBytes &&
+         password.find('\0') == std::string_view::npos;
+}
+
+bool IsBcryptAlphabet(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '/';
+}
+
+bool IsBcrypt(std::string_view hash) {
+  return hash.size() == kBcryptBytes && hash.starts_with("$2") &&
+         (hash[2] == 'a' || hash[2] == 'b' || hash[2] == 'y') && hash[3] == '$' && hash[4] >= '0' &&
+         hash[4] <= '9' && hash[5] >= '0' && hash[5] <= '9' && hash[6] == '$' &&
+         std::ranges::all_of(hash.substr(7), IsBcryptAlphabet);
+}
+
+std::string_view NameOfFormat(std::string_view hash) {
+  for (const Format& format : kRefused) {
+    if (hash.starts_with(format.prefix)) return format.name;
+  }
+  if (hash.size() == 13 && std::ranges::all_of(hash, IsBcryptAlphabet)) return "DES crypt";
+  return hash.starts_with("$2") ? "damaged bcrypt" : "no known format";
+}
+
+// Of a bcrypt hash.
+int CostOf(std::string_view hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
+
+}  // namespace
+
+Result<std::string> HashPassword(std::string_view password, int cost) {
+  if (!IsAcceptable(password)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 password.empty() ? "the password is empty"
+                                  : "the password is longer than 72 bytes, or has a zero byte in "
+                                    "it: bcrypt would ignore a part of it"};
+  }
+  if (cost < kLeastCost || cost > kMostCost) {
+    return Error{ErrorCode::kInvalidArgument, "the cost of bcrypt must be 4 to 15"};
+  }
+  std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> salt{};
+  if (crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost), nullptr, 0, salt.data(),
+                       static_cast<int>(salt.size())) == nullptr) {
+    return ErrnoError(errno, "making a salt for", "a password");
+  }
+  const Workspace workspace;
+  const SecretText text(password);
+  const char* hash = crypt_r(text.c_str(), salt.data(), workspace.data.get());
+  if (hash == nullptr || !IsBcrypt(hash)) {
+    return Error{ErrorCode::kInternal, "hashing a password: libcrypt does not do bcrypt"};
+  }
+  return std::string(hash);
+}
+
+bool VerifyPassword(std::string_view password, const std::string& hash) {
+  if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return false;
+  const Workspace workspace;
+  const SecretText text(password);
+  const char* made = crypt_r(text.c_str(), hash.c_str(), workspace.data.get());
+  if (made == nullptr || std::string_view(made).size() != hash.size()) return false;
+  return CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
+}
+
+void SpendRest(std::string_view password, const std::string& hash) {
+  if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return;
+  const Workspace workspace;
+  const SecretText text(password);
+  static_assert(kDefaultBcryptCost <= 10, "the settings below have one digit");
+  // The work doubles with each cost: 2^5 + 2^5 + 2^6 + ... + 2^9 is 2^10.
+  for (int cost = CostOf(hash); cost < kDefaultBcryptCost; ++cost) {
+    const std::string setting = "$2b$0" + std::to_string(cost) + "$kuewjqBXq8oBhpxDIR9o4.";
+    crypt_r(text.c_str(), setting.c_str(), workspace.data.get());
+  }
+}
+
+Result<void> CheckPasswordHash(std::string_view hash) {
+  if (!IsBcrypt(hash)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the password hash is " + std::string(NameOfFormat(hash)) +
+                     "; only bcrypt is accepted ($2a$, $2b$, $2y$: htpasswd -B)"};
+  }
+  const int cost = CostOf(hash);
+  if (cost < kLeastCost || cost > kMostCost) {
+    return Error{ErrorCode::kInvalidArgument, "the password hash is bcrypt of cost " +
+                                                  std::to_string(cost) + "; 4 to 15 is accepted"};
+  }
+  return {};
+}
+
+}  // namespace outport

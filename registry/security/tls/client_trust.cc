@@ -1,0 +1,276 @@
+#include "registry/security/tls/client_trust.h"
+
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "registry/security/pki/openssl.h"
+
+namespace outport {
+namespace {
+
+using openssl::LibraryError;
+using std::chrono::system_clock;
+
+constexpr int kMaxChainDepth = 3;
+constexpr int kSecurityLevel = 2;           // of OpenSSL: at least 112 bits, no SHA-1
+constexpr size_t kMaxCommonNameBytes = 64;  // ub-common-name, RFC 5280 appendix A
+
+using StorePtr = std::unique_ptr<X509_STORE, openssl::Deleter<X509_STORE_free>>;
+using ChainPtr = std::unique_ptr<X509_STORE_CTX, openssl::Deleter<X509_STORE_CTX_free>>;
+
+constexpr std::array<std::pair<std::string_view, ClientAuth>, 4> kModes = {
+    {{"require", ClientAuth::kRequire},
+     {"strict", ClientAuth::kStrict},
+     {"optional", ClientAuth::kOptional},
+     {"off", ClientAuth::kOff}}};
+
+Error Refusal(std::string_view why) {
+  return Error{ErrorCode::kCertificateInvalid,
+               "The SSL certificate is not accepted: " + std::string(why)};
+}
+
+Result<std::vector<openssl::CertificatePtr>> AddAuthorities(X509_STORE* store,
+                                                            const std::string& pem) {
+  TRY(auto certificates, openssl::ReadCertificates(pem));
+  for (const auto& certificate : certificates) {
+    if (X509_check_ca(certificate.get()) == 0) {
+      return Error{ErrorCode::kInvalidArgument, "one of them is no CA certificate"};
+    }
+    if (X509_STORE_add_cert(store, certificate.get()) != 1) {
+      return LibraryError("adding one", ErrorCode::kInvalidArgument);
+    }
+  }
+  return certificates;
+}
+
+// A list that none of the authorities issued would never be looked at, and shut nobody out.
+Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificatePtr>& authorities) {
+  for (const auto& authority : authorities) {
+    if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority.get())) != 0) {
+      continue;
+    }
+    const bool good = X509_CRL_verify(list, X509_get0_pubkey(authority.get())) == 1;
+    ERR_clear_error();
+    if (good) return {};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "one of them is issued by none of registry.client_authorities; add the certificate "
+               "of who issued it there"};
+}
+
+std::string Foreign(X509* leaf) {
+  std::array<char, kMaxCommonNameBytes + 2> text{};
+  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName,
+                                             text.data(), static_cast<int>(text.size()));
+  const std::string_view name(text.data(), static_cast<size_t>(std::max(size, 0)));
+  const auto plain = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (name.empty() || name.size() > kMaxCommonNameBytes || !std::ranges::all_of(name, plain)) {
+    return {};
+  }
+  return std::string(kForeign).append(name);
+}
+
+// Absent usages would mean "any"; the fleet's are always there.
+Result<CertificateIdentity> HolderInFleet(X509* leaf) {
+  if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) {
+    return Refusal(ClientTrust::Explain(X509_V_ERR_INVALID_PURPOSE));
+  }
+  auto identity = openssl::IdentityOf(leaf);
+  if (!identity.has_value()) return Refusal(identity.error().message);
+  if (identity->role != Role::kClient) {
+    return Refusal("it is of the role '" + std::string(ToString(identity->role)) +
+                   "'; the registry takes 'client' (outportctl cert issue " + identity->name + ")");
+  }
+  return identity;
+}
+
+Result<CertificateIdentity> HolderElsewhere(X509* leaf) {
+  CertificateIdentity identity;
+  identity.name = Foreign(leaf);
+  if (identity.name.empty()) {
+    return Refusal("its common name must be 1 to 64 visible ASCII characters without spaces");
+  }
+  TRY_VOID(openssl::DescribeIssue(leaf, identity));
+  return identity;
+}
+
+Result<CertificateIdentity> HolderOf(X509* leaf, bool of_fleet) {
+  if (const Result<void> strong = openssl::CheckKeyStrength(X509_get0_pubkey(leaf));
+      !strong.has_value()) {
+    return Refusal(strong.error().message);
+  }
+  return of_fleet ? HolderInFleet(leaf) : HolderElsewhere(leaf);
+}
+
+}  // namespace
+
+struct ClientTrust::Authorities {
+  StorePtr store{X509_STORE_new()};
+  std::vector<openssl::CertificatePtr> fleet;
+  std::vector<openssl::ListPtr> lists;
+
+  bool IsOfFleet(const X509* certificate) const {
+    return std::ranges::any_of(
+        fleet, [certificate](const auto& own) { return X509_cmp(own.get(), certificate) == 0; });
+  }
+  bool HasListFor(const X509* certificate) const {
+    return std::ranges::any_of(lists, [certificate](const auto& list) {
+      return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_issuer_name(certificate)) == 0;
+    });
+  }
+  // A code of OpenSSL's; `of_fleet` becomes true if an authority of the fleet vouches for it.
+  int Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now, unsigned long flags,
+             bool& of_fleet) const {
+    const ChainPtr chain(X509_STORE_CTX_new());
+    if (chain == nullptr || X509_STORE_CTX_init(chain.get(), store.get(), leaf, sent) != 1 ||
+        X509_STORE_CTX_set_default(chain.get(), "ssl_client") != 1) {
+      ERR_clear_error();
+      return X509_V_ERR_OUT_OF_MEM;
+    }
+    X509_STORE_CTX_set_time(chain.get(), 0, system_clock::to_time_t(now));
+    X509_STORE_CTX_set_flags(chain.get(), flags);
+    // Only read through: PassOver takes it as const again.
+    X509_STORE_CTX_set_app_data(chain.get(), const_cast<Authorities*>(this));
+    X509_STORE_CTX_set_verify_cb(chain.get(), PassOver);
+    const bool good = X509_verify_cert(chain.get()) == 1;
+    ERR_clear_error();
+    if (!good) return X509_STORE_CTX_get_error(chain.get());
+    const STACK_OF(X509)* verified = X509_STORE_CTX_get0_chain(chain.get());
+    for (int i = 0; i < sk_X509_num(verified); ++i) {
+      of_fleet = of_fleet || IsOfFleet(sk_X509_value(verified, i));
+    }
+    return X509_V_OK;
+  }
+  // OpenSSL asks for a list of every authority as soon as it is to look at any. The fleet has none,
+  // and a foreign one need not have one.
+  static int PassOver(int good, X509_STORE_CTX* chain) {
+    if (good == 1) return 1;
+    const auto* self = static_cast<const Authorities*>(X509_STORE_CTX_get_app_data(chain));
+    const X509* certificate = X509_STORE_CTX_get_current_cert(chain);
+    const bool no_list = X509_STORE_CTX_get_error(chain) == X509_V_ERR_UNABLE_TO_GET_CRL;
+    return no_list && certificate != nullptr && !self->HasListFor(certificate) ? 1 : 0;
+  }
+};
+
+Result<ClientAuth> ParseClientAuth(std::string_view text) {
+  for (const auto& [name, mode] : kModes) {
+    if (name == text) return mode;
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + std::string(text) + "' must be require, strict, optional or off"};
+}
+
+std::string_view ToString(ClientAuth auth) {
+  for (const auto& [name, mode] : kModes) {
+    if (mode == auth) return name;
+  }
+  std::unreachable();
+}
+
+ClientTrust::ClientTrust(ClientAuth auth, std::unique_ptr<const Authorities> authorities)
+    : auth_(auth), authorities_(std::move(authorities)) {}
+ClientTrust::ClientTrust(ClientTrust&& other) noexcept = default;
+ClientTrust::~ClientTrust() = default;
+
+Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
+  auto authorities = std::make_unique<Authorities>();
+  X509_STORE* store = authorities->store.get();
+  auto fleet = AddAuthorities(store, options.fleet);
+  if (!fleet.has_value()) return std::move(fleet).error().Within("the authorities of clients");
+  authorities->fleet = *std::move(fleet);
+  std::vector<openssl::CertificatePtr> foreign;
+  if (!options.foreign.empty()) {
+    auto added = AddAuthorities(store, options.foreign);
+    if (!added.has_value()) return std::move(added).error().Within("registry.client_authorities");
+    foreign = *std::move(added);
+  }
+  std::optional<system_clock::time_point> end;
+  if (!options.lists.empty()) {
+    auto lists = openssl::ReadRevocationLists(options.lists);
+    if (!lists.has_value()) return std::move(lists).error().Within("registry.client_crls");
+    for (const auto& list : *lists) {
+      if (auto issued = CheckIssued(list.get(), foreign); !issued.has_value()) {
+        return std::move(issued).error().Within("registry.client_crls");
+      }
+      const auto due = openssl::NextUpdateOf(list.get());
+      if (due.has_value()) end = end.has_value() ? std::min(*end, *due) : *due;
+      if (X509_STORE_add_crl(store, list.get()) != 1) return LibraryError("registry.client_crls");
+    }
+    authorities->lists = *std::move(lists);
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  }
+  X509_STORE_set_depth(store, kMaxChainDepth);
+  X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store), kSecurityLevel);
+  ERR_clear_error();
+  ClientTrust trust(options.auth, std::move(authorities));
+  trust.lists_end_ = end;
+  return trust;
+}
+
+// An intermediate that is trusted need not come with its root. Only where the root is not there:
+// whether the intermediate itself was revoked can be known by the root alone.
+int ClientTrust::VerifyChain(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
+                             bool& of_fleet) const {
+  int code = authorities_->Verify(leaf, sent, now, 0, of_fleet);
+  if (code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+      code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY) {
+    code = authorities_->Verify(leaf, sent, now, X509_V_FLAG_PARTIAL_CHAIN, of_fleet);
+  }
+  return code;
+}
+
+Result<CertificateIdentity> ClientTrust::Judge(X509* leaf, STACK_OF(X509) * sent,
+                                               system_clock::time_point now) const {
+  bool of_fleet = false;
+  const int code = VerifyChain(leaf, sent, now, of_fleet);
+  if (code != X509_V_OK) return Refusal(Explain(code));
+  return HolderOf(leaf, of_fleet);
+}
+
+int ClientTrust::Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
+                        CertificateIdentity* holder) const {
+  bool of_fleet = false;
+  const int code = VerifyChain(leaf, sent, now, of_fleet);
+  if (code != X509_V_OK) return code;
+  Result<CertificateIdentity> identity = HolderOf(leaf, of_fleet);
+  if (!identity.has_value()) return X509_V_ERR_APPLICATION_VERIFICATION;
+  if (holder != nullptr) *holder = *std::move(identity);
+  return X509_V_OK;
+}
+
+std::string ClientTrust::Explain(int code) {
+  switch (code) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "it has expired; ask an administrator for a new one (outportctl cert issue)";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "it is not yet valid; check the clocks of both machines";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return "it is of an unknown authority, not of this fleet";
+    case X509_V_ERR_INVALID_PURPOSE:
+      return "it is not for clients (extended key usage)";
+    case X509_V_ERR_CERT_REVOKED:
+      return "it was revoked by its authority";
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+      return "the revocation list of its authority is out of date; an administrator must renew "
+             "registry.client_crls";
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+      return "its key or its signature, or that of its authority, is too weak; RSA takes 2048 bits "
+             "and SHA-256";
+    case X509_V_ERR_APPLICATION_VERIFICATION:
+      return "it is no client's (role, name or key)";
+    default:
+      return X509_verify_cert_error_string(code);
+  }
+}
+
+}  // namespace outport

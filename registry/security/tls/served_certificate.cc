@@ -1,0 +1,183 @@
+#include "registry/security/tls/served_certificate.h"
+
+#include <utility>
+
+#include "registry/base/file.h"
+#include "registry/base/repeat.h"
+#include "registry/security/pki/pki.h"
+
+namespace outport {
+namespace {
+
+constexpr std::chrono::seconds kPeriod{2};
+constexpr std::chrono::days kNotice{7};
+
+Result<std::string> ReadIfNamed(const std::filesystem::path& path) {
+  if (path.empty()) return std::string();
+  return ReadWholeFile(path);
+}
+
+Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
+  TRY(into.certificate_chain, ReadWholeFile(files.certificate));
+  TRY(into.private_key, ReadSecretFile(files.key));
+  if (!files.fleet.empty()) {
+    TRY(into.trust.fleet, ReadWholeFile(files.fleet));
+  }
+  TRY(into.trust.foreign, ReadIfNamed(files.client_authorities));
+  TRY(into.trust.lists, ReadIfNamed(files.client_crls));
+  return {};
+}
+
+Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions options) {
+  auto not_after = pki::NotAfter(options.certificate_chain);
+  if (!not_after.has_value()) {
+    return std::move(not_after).error().Within(files.certificate.native());
+  }
+  // What is wrong with them is told without the names of the other files.
+  TRY_VOID(ClientTrust::Create(options.trust));
+  auto tls = ServerTlsContext::Create(options);
+  if (!tls.has_value()) {
+    return std::move(tls).error().Within("the server certificate " + files.certificate.native() +
+                                         " and its key " + files.key.native());
+  }
+  return LoadedCertificate{std::move(options), *std::move(tls), *not_after};
+}
+
+}  // namespace
+
+Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown) {
+  TRY_VOID(ReadFiles(files, shown));
+  return Make(files, std::move(shown));
+}
+
+ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
+    : parts_(std::move(parts)),
+      expiry_(
+          parts_.metrics.Gauge("outport_server_certificate_not_after_seconds",
+                               "When the registry's server certificate expires, in Unix time.")),
+      kept_gauge_(parts_.metrics.Gauge(
+          "outport_server_certificate_kept",
+          "1 while the files of the server certificate are no good and the older one is shown.")),
+      reloads_(parts_.metrics.Counter("outport_server_certificate_reloads_total",
+                                      "Times that a new server certificate was taken into use.")),
+      failures_(parts_.metrics.Counter("outport_server_certificate_failures_total",
+                                       "Times that the files of the server certificate became no "
+                                       "good.")),
+      current_(std::move(first)) {
+  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(not_after())));
+}
+
+std::shared_ptr<ServerTlsContext> ServedCertificate::tls() const {
+  MutexLock lock(mutex_);
+  return current_.tls;
+}
+
+std::chrono::system_clock::time_point ServedCertificate::not_after() const {
+  MutexLock lock(mutex_);
+  return current_.not_after;
+}
+
+std::string ServedCertificate::fleet() const {
+  MutexLock lock(mutex_);
+  return current_.options.trust.fleet;
+}
+
+std::optional<std::string> ServedCertificate::WhyKept() const {
+  MutexLock lock(mutex_);
+  return kept_;
+}
+
+std::optional<std::string> ServedCertificate::WhyUseless() const {
+  const auto ends = not_after();
+  if (parts_.clock.Wall() < ends) return std::nullopt;
+  return "the server certificate expired at " + FormatTime(ends);
+}
+
+std::vector<std::string> ServedCertificate::Warnings() const {
+  std::vector<std::string> warnings;
+  const auto ends = not_after();
+  const auto now = parts_.clock.Wall();
+  if (now < ends && ends - now < kNotice) {
+    warnings.push_back("the server certificate expires at " + FormatTime(ends));
+  }
+  if (const auto kept = WhyKept()) {
+    warnings.push_back("the server certificate and whom it trusts stay as they were: " + *kept);
+  }
+  const auto lists_end = tls()->trust().lists_end();
+  if (lists_end.has_value() && *lists_end <= now) {
+    warnings.push_back("registry.client_crls: a list is out of date since " +
+                       FormatTime(*lists_end) + ": certificates of its authority are refused");
+  }
+  return warnings;
+}
+
+bool ServedCertificate::Look() {
+  ServerTlsOptions shown;
+  {
+    MutexLock lock(mutex_);
+    shown = current_.options;
+  }
+  ServerTlsOptions options = shown;
+  const Result<void> read = ReadFiles(parts_.files, options);
+  if (read.has_value() && options == shown) {
+    Settle();
+    return false;
+  }
+  Result<LoadedCertificate> loaded =
+      read.has_value() ? Make(parts_.files, std::move(options)) : read.error();
+  if (loaded.has_value() && loaded->not_after <= parts_.clock.Wall()) {
+    const std::string ended = FormatTime(loaded->not_after);
+    loaded = Error{ErrorCode::kFailedPrecondition,
+                   parts_.files.certificate.native() + ": it expired at " + ended};
+  }
+  if (!loaded.has_value()) {
+    if (suspect_ == loaded.error().message) Keep(loaded.error());
+    suspect_ = loaded.error().message;
+    return false;
+  }
+  Take(*std::move(loaded));
+  return true;
+}
+
+// The files are what is shown.
+void ServedCertificate::Settle() {
+  suspect_.reset();
+  kept_gauge_.Set(0);
+  MutexLock lock(mutex_);
+  kept_.reset();
+}
+
+void ServedCertificate::Take(LoadedCertificate loaded) {
+  const auto tls = loaded.tls;
+  const auto ends = loaded.not_after;
+  {
+    MutexLock lock(mutex_);
+    current_ = std::move(loaded);
+  }
+  Settle();
+  reloads_.Increment();
+  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(ends)));
+  parts_.use(tls);
+  parts_.log.Info("new files of the server certificate, or of whom it trusts, are in use",
+                  {{"file", parts_.files.certificate.native()}, {"not_after", FormatTime(ends)}});
+}
+
+void ServedCertificate::Keep(const Error& why) {
+  {
+    MutexLock lock(mutex_);
+    if (kept_ == why.message) return;
+    kept_ = why.message;
+  }
+  kept_gauge_.Set(1);
+  failures_.Increment();
+  parts_.log.Error(
+      "the server certificate and whom it trusts stay as they were, since the files are no good",
+      {{"cause", why.message}, {"not_after", FormatTime(not_after())}});
+}
+
+net::awaitable<void> ServedCertificate::FollowUntilCancelled() {
+  auto look = [this] { Look(); };
+  co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(look));
+}
+
+}  // namespace outport

@@ -1,0 +1,77 @@
+#include "registry/storage/disk/disk_blob_folder.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace outport {
+namespace {
+
+constexpr size_t kFanOut = 2;  // hexadecimal digits
+constexpr size_t kMaxUploadName = 64;
+
+bool IsObjectName(std::string_view object) {
+  for (const std::string_view algorithm : {"sha256/", "sha512/"}) {
+    if (!object.starts_with(algorithm)) continue;
+    object.remove_prefix(algorithm.size());
+    return object.size() > kFanOut && object[kFanOut] == '/' &&
+           !object.substr(kFanOut + 1).contains('/') && !object.contains("..");
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string DiskBlobFolder::NewObject(const Digest& digest, const std::string& serial) {
+  return std::string(digest.algorithm_name()) + "/" + digest.hex().substr(0, kFanOut) + "/" +
+         digest.hex() + "." + serial;
+}
+
+Result<std::filesystem::path> DiskBlobFolder::PathOf(const std::string& object) const {
+  if (!IsObjectName(object)) {
+    return Error{ErrorCode::kCorrupt, "\"" + object + "\" is not the name of a blob object"};
+  }
+  return blobs_ / object;
+}
+
+Result<std::filesystem::path> DiskBlobFolder::PendingPathOf(const std::string& name) const {
+  const bool plain = std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+  if (!plain || name.empty() || name.size() > kMaxUploadName) {
+    return Error{ErrorCode::kInvalidArgument, "\"" + name + "\" is not the name of an upload"};
+  }
+  return pending_ / name;
+}
+
+std::filesystem::path DiskBlobFolder::QuarantineOf(const std::string& object) const {
+  std::string name = object;
+  std::ranges::replace(name, '/', '_');
+  return quarantine_ / name;
+}
+
+Result<void> DiskBlobFolder::Prepare() {
+  for (const auto& folder : {blobs_ / "sha256", blobs_ / "sha512", pending_, quarantine_}) {
+    TRY_VOID(files_.CreateDirectories(folder));
+  }
+  // Again, for one that was made by a process that died before it had synced it. (The root is
+  // synced for whatever is made in it last; of that, nothing was acknowledged yet.)
+  return files_.SyncDirectory(blobs_);
+}
+
+Result<void> DiskBlobFolder::PrepareParent(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  {
+    MutexLock lock(mutex_);
+    if (durable_.contains(folder)) return {};
+  }
+  TRY_VOID(files_.CreateDirectories(folder));
+  // A folder that was there may have been made a moment ago, by another thread that has not synced
+  // it yet, or by a process that died before it did.
+  TRY_VOID(files_.SyncDirectory(folder.parent_path()));
+  MutexLock lock(mutex_);
+  durable_.insert(folder);
+  return {};
+}
+
+}  // namespace outport

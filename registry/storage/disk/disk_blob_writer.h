@@ -1,0 +1,82 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "registry/base/file.h"
+#include "registry/base/mutex.h"
+#include "registry/oci/digest.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/checksums.h"
+#include "registry/storage/disk/disk_blob_folder.h"
+
+namespace outport {
+
+// Writes one blob to a file in the pending folder, hashing and checksumming what it appends, and
+// moves it to its place. `folder` outlives it.
+class DiskBlobWriter final : public BlobWriter {
+ public:
+  // `digest`: the name it will be committed under.
+  static Result<std::unique_ptr<BlobWriter>> Start(DiskBlobFolder& folder, const Digest& digest);
+  // An upload, new, and what an earlier writer left of one.
+  static Result<std::unique_ptr<BlobWriter>> Start(DiskBlobFolder& folder,
+                                                   DigestAlgorithm algorithm,
+                                                   const std::string& name);
+  static Result<std::unique_ptr<BlobWriter>> Resume(DiskBlobFolder& folder,
+                                                    DigestAlgorithm algorithm,
+                                                    const std::string& name, uint64_t size_bytes);
+  ~DiskBlobWriter() override;
+
+  uint64_t size_bytes() const override;
+  Result<void> Expect(uint64_t size_bytes) override;
+  Result<void> Append(Bytes bytes) override;
+  Result<void> Checkpoint() override;
+  Result<uint64_t> Reread(uint64_t at_most) override;
+  Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override;
+  Result<size_t> ReadCached(uint64_t offset, MutableBytes buffer) const override;
+  Digest Current(DigestAlgorithm algorithm) override;
+  const std::string& object() const override;
+  Result<BlobLocation> Commit(const Digest& expected, SyncWhen sync) override;
+
+ private:
+  enum class Kind { kBlob, kUpload };  // whether the digest is known at the start
+  enum class State { kWriting, kFailed, kCommitted };
+  struct Readable {
+    size_t size = 0;
+    std::vector<uint32_t> checksums;  // of those blocks
+  };
+
+  DiskBlobWriter(DiskBlobFolder& folder, Kind kind, DigestAlgorithm algorithm, std::string serial,
+                 const std::filesystem::path& path, std::unique_ptr<File> file);
+  Result<void> Write(Bytes bytes);
+  // Counts bytes that are in the file, up to `end`.
+  void Take(Bytes bytes, uint64_t end);
+  Result<Digest> Rehash(DigestAlgorithm algorithm) const;
+  Result<void> Publish(const std::filesystem::path& target, SyncWhen sync);
+  Result<Readable> FindReadable(uint64_t offset, size_t buffer_size) const;
+  void Discard();
+
+  DiskBlobFolder& folder_;
+  const Kind kind_;
+  const DigestAlgorithm algorithm_;
+  const std::string serial_;  // an upload's name
+  const std::string label_;   // names it in errors
+  const std::unique_ptr<File> file_;
+  std::filesystem::path path_;  // where the file is now
+  State state_ = State::kWriting;
+  uint64_t to_reread_ = 0;        // bytes that Resume() found
+  bool name_is_durable_ = false;  // synced in the pending folder
+  Hasher hasher_;
+  uint64_t written_back_ = 0;   // up to where write-back was started
+  mutable std::string object_;  // what object() returned last
+
+  // What a reader beside the writer needs.
+  mutable Mutex mutex_;
+  uint64_t size_bytes_ OUTPORT_GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> whole_size_ OUTPORT_GUARDED_BY(mutex_);  // expected, or committed
+  BlockChecksums checksums_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+}  // namespace outport

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <rocksdb/utilities/transaction.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "registry/storage/meta_store.h"
+#include "registry/storage/rocks/commit_queue.h"
+
+namespace outport {
+
+// Locks and own writes are RocksDB's; the commit is ours, through the queue.
+class RocksTransaction final : public MetaTransaction {
+ public:
+  RocksTransaction(std::unique_ptr<rocksdb::Transaction> transaction, CommitQueue& queue)
+      : transaction_(std::move(transaction)), queue_(queue) {}
+
+  Result<std::optional<std::string>> Get(std::string_view key) override;
+  Result<std::optional<std::string>> GetForUpdate(std::string_view key) override;
+  Result<std::vector<KeyValue>> Scan(const ScanRange& range) override;
+  Result<void> Put(std::string_view key, std::string_view value) override;
+  Result<void> Delete(std::string_view key) override;
+  void Append(std::string record) override { records_.changes.push_back(std::move(record)); }
+  void Audit(std::string record) override { records_.audit.push_back(std::move(record)); }
+  Result<LogPosition> Commit(Durability durability) override;
+
+ private:
+  std::unique_ptr<rocksdb::Transaction> transaction_;  // nullptr once committed
+  CommitQueue& queue_;
+  LogRecords records_;
+};
+
+}  // namespace outport

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/storage/meta_store.h"
+#include "store/access/access_follower.h"
+#include "store/access/users.h"
+#include "store/audit/auditor.h"
+
+namespace outport::store {
+
+// Who may do what: the grants of users (in their rows), groups, certificates' names and anybody.
+// The directory has followed when a change returns. Safe for several threads; blocks.
+class Grants {
+ public:
+  // What it borrows outlives it.
+  Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Clock& clock, Log log);
+
+  // kInvalidArgument (a grant that means nothing for the subject, more than 100), kAlreadyExists,
+  // kNotFound (an unknown user). Returns the change's sequence. `by` is for the audit log.
+  Result<uint64_t> Add(const Subject& subject, const Grant& grant, const Actor& by);
+  // Takes away exactly this grant; kNotFound says which ones there are.
+  Result<uint64_t> Remove(const Subject& subject, const Grant& grant, const Actor& by);
+
+  struct Page {
+    std::vector<v1::GrantRow> rows;
+    bool more = false;
+  };
+  // Those of subjects that are no users, after the subject `after` in byte order, at most `limit`.
+  Result<Page> List(const std::string& after, size_t limit) const;
+
+ private:
+  using Edit = std::function<Result<void>(google::protobuf::RepeatedPtrField<v1::Grant>& grants)>;
+  Result<uint64_t> Change(const Subject& subject, const Edit& edit, const std::string& action,
+                          const Actor& by);
+
+  MetaStore& meta_;
+  Users& users_;
+  AccessFollower& follower_;
+  const Clock& clock_;
+  const Log log_;
+};
+
+}  // namespace outport::store

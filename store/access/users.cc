@@ -1,0 +1,168 @@
+#include "store/access/users.h"
+
+#include <algorithm>
+
+#include "registry/records/access_records.h"
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
+#include "registry/security/password/authenticator.h"
+#include "registry/security/password/password.h"
+
+namespace outport::store {
+namespace {
+
+constexpr int kMaxGrants = 100;
+constexpr int kMaxGroups = 100;
+constexpr int kMaxGlobs = 20;
+constexpr size_t kMaxGlobBytes = 64;
+
+Error UnknownUser(const std::string& name) {
+  return Error{ErrorCode::kNotFound, "there is no user '" + name.substr(0, 128) +
+                                         "'; 'outportctl user list' shows those there are"};
+}
+
+Error BadUser(const v1::UserRow& row, const std::string& why) {
+  return Error{ErrorCode::kInvalidArgument, "user '" + row.name() + "' " + why};
+}
+
+Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
+  const bool foreign = glob.starts_with(kForeign);
+  const std::string_view name = std::string_view(glob).substr(foreign ? kForeign.size() : 0);
+  const auto fits = [foreign](char c) {
+    if (foreign) return c > 0x20 && c < 0x7f;
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-*").contains(c);
+  };
+  if (!name.empty() && name.size() <= kMaxGlobBytes && std::ranges::all_of(name, fits)) return {};
+  return BadUser(row, "cannot be bound to '" + glob.substr(0, 128) +
+                          "': names of certificates have a-z 0-9 . _ - and here * for any run of "
+                          "them, at most 64; 'foreign:' before them is for those of "
+                          "registry.client_authorities");
+}
+
+// What may stand in a user's row.
+Result<void> Check(const v1::UserRow& row) {
+  TRY_VOID(ParseSubjectName(row.name()));
+  if (row.name() == kAnybody) {
+    return BadUser(row,
+                   "is who comes without a password: 'outportctl grant add anonymous' says what "
+                   "anybody may do; choose another name");
+  }
+  TRY_VOID(CheckPasswordHash(row.password_hash()));
+  if (row.grants().size() > kMaxGrants) return BadUser(row, "may have 100 grants of its own");
+  for (const v1::Grant& record : row.grants()) {
+    TRY(const Grant grant, rpc::ParseRecord(record));
+    TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
+  }
+  if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in 100 groups");
+  for (const std::string& group : row.groups()) TRY_VOID(ParseSubjectName(group));
+  if (row.only_from().size() > kMaxGlobs) return BadUser(row, "may be bound to 20 names");
+  for (const std::string& glob : row.only_from()) TRY_VOID(CheckGlob(row, glob));
+  return {};
+}
+
+}  // namespace
+
+Result<void> RequireOwn(const v1::UserRow& row) {
+  if (row.source().empty()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "user '" + row.name() + "' and its password stand in " + row.source() +
+                   ", which the store follows: change it there ('outportctl user disable' works "
+                   "here)"};
+}
+
+Users::Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log)
+    : meta_(meta), follower_(follower), clock_(clock), log_(std::move(log)) {}
+
+Result<uint64_t> Users::Committed(const std::string& name, const LogPosition& position,
+                                  const std::string& action, const Actor& by) {
+  TRY_VOID(follower_.Follow(keys::User(name)));
+  log_.Info("user changed",
+            {{"action", action}, {"user", name}, {"by", by.name}, {"sequence", position.sequence}});
+  return position.sequence;
+}
+
+Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
+  TRY_VOID(Check(row));
+  if (row.grants().empty() && row.groups().empty()) {
+    return BadUser(row,
+                   "needs 1 to 100 grants (--allow pull,push[:PATTERN]), or a group (--group)");
+  }
+  const std::string& name = row.name();
+  v1::UserRow entered = row;
+  entered.set_created_ms(ToUnixMillis(clock_.Wall()));
+  v1::Change change;
+  *change.mutable_user_set() = entered;
+  const Auditor auditor(by, clock_);
+  auto enter = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto present, LockRow<v1::UserRow>(transaction, keys::User(name)));
+    if (present.has_value()) {
+      return Error{ErrorCode::kAlreadyExists,
+                   "there is a user '" + name +
+                       "' already; 'outportctl user passwd' and 'outportctl grant' change it, and "
+                       "'outportctl user remove' removes it"};
+    }
+    TRY_VOID(WriteRow(transaction, keys::User(name), entered));
+    auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(entered));
+    AppendChange(transaction, change);
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, enter));
+  return Committed(name, position, "user.add", by);
+}
+
+Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const std::string& action,
+                               const Actor& by) {
+  if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
+  const Auditor auditor(by, clock_);
+  auto update = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(auto row, LockRow<v1::UserRow>(transaction, keys::User(name)));
+    if (!row.has_value()) return UnknownUser(name);
+    const boost::json::value before = RowJson(*row);
+    TRY_VOID(edit(*row));
+    TRY_VOID(Check(*row));
+    TRY_VOID(WriteRow(transaction, keys::User(name), *row));
+    auditor.Add(transaction, action, "user/" + name, before, RowJson(*row));
+    v1::Change change;
+    *change.mutable_user_set() = *row;
+    AppendChange(transaction, change);
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, update));
+  return Committed(name, position, action, by);
+}
+
+Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
+  if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
+  v1::Change change;
+  change.mutable_user_deleted()->set_name(name);
+  const Auditor auditor(by, clock_);
+  auto remove = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
+    if (!present.has_value()) return UnknownUser(name);
+    const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
+    if (before.has_value() && by.kind != Actor::Store().kind) TRY_VOID(RequireOwn(*before));
+    TRY_VOID(transaction.Delete(keys::User(name)));
+    auditor.Add(transaction, "user.remove", "user/" + name,
+                before.has_value() ? RowJson(*before) : nullptr, nullptr);
+    AppendChange(transaction, change);
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, remove));
+  return Committed(name, position, "user.remove", by);
+}
+
+Result<Users::Page> Users::List(const std::string& after, size_t limit) const {
+  const ScanRange range{std::string(keys::kUsers), after.empty() ? "" : keys::User(after),
+                        limit + 1};
+  TRY(const std::vector<KeyValue> found, meta_.Scan(range));
+  Page page;
+  for (const KeyValue& pair : found) {
+    page.more = page.rows.size() == limit;
+    if (page.more) break;
+    TRY(v1::UserRow row, ParseRow<v1::UserRow>(pair.key, pair.value));
+    page.rows.push_back(std::move(row));
+  }
+  return page;
+}
+
+}  // namespace outport::store

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/storage/meta_store.h"
+#include "store/access/access_follower.h"
+#include "store/audit/auditor.h"
+
+namespace outport::store {
+
+// kFailedPrecondition, with what to do, for a user that follows an htpasswd file.
+Result<void> RequireOwn(const v1::UserRow& row);
+
+// The users' rows. The directory that answers from memory has followed when a change returns. Safe
+// for several threads; blocks.
+class Users {
+ public:
+  Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log);
+
+  using Edit = std::function<Result<void>(v1::UserRow& row)>;
+
+  // kAlreadyExists, kInvalidArgument (a bad name, grant or hash). Returns the change's sequence.
+  // `by` is for the audit log: the administrator.
+  Result<uint64_t> Add(const v1::UserRow& row, const Actor& by);
+  // Makes the row what `edit` makes of it. kNotFound; kInvalidArgument, as for Add. `action` is for
+  // the audit log: "user.disable".
+  Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
+                          const Actor& by);
+  // kNotFound; kFailedPrecondition for a user of the htpasswd file, unless the store does it.
+  Result<uint64_t> Remove(const std::string& name, const Actor& by);
+
+  struct Page {
+    std::vector<v1::UserRow> rows;
+    bool more = false;
+  };
+  // Names after `after` in byte order, at most `limit` (at least 1).
+  Result<Page> List(const std::string& after, size_t limit) const;
+
+ private:
+  Result<uint64_t> Committed(const std::string& name, const LogPosition& position,
+                             const std::string& action, const Actor& by);
+
+  MetaStore& meta_;
+  AccessFollower& follower_;
+  const Clock& clock_;
+  const Log log_;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "outport/v1/admin.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/file.h"
+#include "registry/storage/meta_store.h"
+#include "store/admin/admin_gate.h"
+#include "store/fleet/accounts.h"
+#include "store/fleet/node_directory.h"
+
+namespace outport::store {
+
+// What administrators ask of the store (admin.proto). Every method checks that its caller shows an
+// administrator's certificate. Safe for gRPC's threads: what blocks runs on the pool.
+class AdminService final : public v1::Admin::CallbackService {
+ public:
+  // What it borrows outlives the server.
+  struct Parts {
+    Accounts& accounts;
+    MetaStore& meta;
+    NodeDirectory& nodes;
+    BlockingPool& pool;
+    FileSystem& files;
+    std::string domain;
+    std::string epoch;
+    std::string version;
+    std::filesystem::path data;
+    int64_t started_ms = 0;
+    std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
+  };
+  explicit AdminService(Parts parts);
+  ~AdminService() override;
+
+  grpc::ServerUnaryReactor* AddUser(grpc::CallbackServerContext* context,
+                                    const v1::AddUserRequest* request,
+                                    v1::AddUserResponse* response) override;
+  grpc::ServerUnaryReactor* ListUsers(grpc::CallbackServerContext* context,
+                                      const v1::ListUsersRequest* request,
+                                      v1::ListUsersResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveUser(grpc::CallbackServerContext* context,
+                                       const v1::RemoveUserRequest* request,
+                                       v1::RemoveUserResponse* response) override;
+  grpc::ServerUnaryReactor* IssueCertificate(grpc::CallbackServerContext* context,
+                                             const v1::IssueCertificateRequest* request,
+                                             v1::IssueCertificateResponse* response) override;
+  grpc::ServerUnaryReactor* ListCertificates(grpc::CallbackServerContext* context,
+                                             const v1::ListCertificatesRequest* request,
+                                             v1::ListCertificatesResponse* response) override;
+  grpc::ServerUnaryReactor* GetCertificate(grpc::CallbackServerContext* context,
+                                           const v1::GetCertificateRequest* request,
+                                           v1::CertificateInfo* response) override;
+  grpc::ServerUnaryReactor* GetAuthorities(grpc::CallbackServerContext* context,
+                                           const v1::GetAuthoritiesRequest* request,
+                                           v1::GetAuthoritiesResponse* response) override;
+  grpc::ServerUnaryReactor* InviteNode(grpc::CallbackServerContext* context,
+                                       const v1::InviteNodeRequest* request,
+                                       v1::InviteNodeResponse* response) override;
+  grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
+                                    const v1::GetNodeRequest* request,
+                                    v1::NodeInfo* response) override;
+  grpc::ServerUnaryReactor* SetNode(grpc::CallbackServerContext* context,
+                                    const v1::SetNodeRequest* request,
+                                    v1::SetNodeResponse* response) override;
+  grpc::ServerUnaryReactor* ListNodes(grpc::CallbackServerContext* context,
+                                      const v1::ListNodesRequest* request,
+                                      v1::ListNodesResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveNode(grpc::CallbackServerContext* context,
+                                       const v1::RemoveNodeRequest* request,
+                                       v1::RemoveNodeResponse* response) override;
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
+                                      const v1::GetStatusRequest* request,
+                                      v1::GetStatusResponse* response) override;
+
+ private:
+  AdministratorsGate Gate() const {
+    return {parts_.domain, parts_.accounts.follower.directory(), parts_.pool};
+  }
+  v1::NodeInfo Describe(const v1::NodeRow& row) const;
+  Result<v1::GetStatusResponse> Status() const;
+
+  const Parts parts_;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+
+#include "outport/v1/audit.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/result.h"
+#include "registry/security/grants/access_directory.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// The audit log for administrators (audit.proto): it searches, and it hands out the chain for them
+// to check. Safe for gRPC's threads: what blocks runs on the pool.
+class AuditService final : public v1::Audit::CallbackService {
+ public:
+  // What it borrows outlives the server.
+  struct Parts {
+    MetaStore& meta;
+    const AccessDirectory& directory;
+    BlockingPool& pool;
+    std::string domain;
+  };
+  explicit AuditService(Parts parts);
+  ~AuditService() override;
+
+  grpc::ServerUnaryReactor* SearchAudit(grpc::CallbackServerContext* context,
+                                        const v1::SearchAuditRequest* request,
+                                        v1::SearchAuditResponse* response) override;
+  grpc::ServerUnaryReactor* ReadAudit(grpc::CallbackServerContext* context,
+                                      const v1::ReadAuditRequest* request,
+                                      v1::ReadAuditResponse* response) override;
+
+ private:
+  Result<v1::SearchAuditResponse> Search(const v1::SearchAuditRequest& request) const;
+  Result<v1::ReadAuditResponse> Read(const v1::ReadAuditRequest& request) const;
+
+  const Parts parts_;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "outport/v1/authority.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/security/grants/access_directory.h"
+#include "store/admin/admin_gate.h"
+#include "store/fleet/rotation.h"
+
+namespace outport::store {
+
+// How administrators replace the fleet's authorities (authority.proto). Every method checks that
+// its caller shows an administrator's certificate. Safe for gRPC's threads: what blocks runs on the
+// pool.
+class AuthorityService final : public v1::Authorities::CallbackService {
+ public:
+  // What it borrows outlives the server.
+  struct Parts {
+    Rotation& rotation;
+    const AccessDirectory& directory;
+    BlockingPool& pool;
+    std::string domain;
+  };
+  explicit AuthorityService(Parts parts) : parts_(std::move(parts)) {}
+
+  grpc::ServerUnaryReactor* GetRotation(grpc::CallbackServerContext* context,
+                                        const v1::GetRotationRequest* request,
+                                        v1::Rotation* response) override;
+  grpc::ServerUnaryReactor* PrepareRotation(grpc::CallbackServerContext* context,
+                                            const v1::PrepareRotationRequest* request,
+                                            v1::PrepareRotationResponse* response) override;
+  grpc::ServerUnaryReactor* StartRotation(grpc::CallbackServerContext* context,
+                                          const v1::StartRotationRequest* request,
+                                          v1::Rotation* response) override;
+  grpc::ServerUnaryReactor* AdvanceRotation(grpc::CallbackServerContext* context,
+                                            const v1::AdvanceRotationRequest* request,
+                                            v1::Rotation* response) override;
+  grpc::ServerUnaryReactor* UndoRotation(grpc::CallbackServerContext* context,
+                                         const v1::UndoRotationRequest* request,
+                                         v1::Rotation* response) override;
+
+ private:
+  AdministratorsGate Gate() const { return {parts_.domain, parts_.directory, parts_.pool}; }
+
+  const Parts parts_;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,79 @@
+#include "store/admin/enrollment_service.h"
+
+#include "registry/base/address.h"
+#include "registry/rpc/channel.h"
+#include "registry/rpc/unary.h"
+#include "store/admin/admin_gate.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kMaxSecretBytes = 256;
+
+// A node tries a few times; a guesser of 256 random bits gains nothing, but costs work.
+constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2},
+                                        .all = {.burst = 50, .per_second = 5},
+                                        .addresses = 1024};
+
+// Strangers cannot use this one up.
+constexpr RateLimit::Options kRenewalLimits = {.each = {.burst = 10, .per_second = 0.2},
+                                               .all = {.burst = 1000, .per_second = 100},
+                                               .addresses = 10'000};
+
+Error TooMany() {
+  return Error{ErrorCode::kTooManyRequests,
+               "too many attempts to get certificates; wait a minute and try again"};
+}
+
+}  // namespace
+
+EnrollmentService::EnrollmentService(const Parts& parts)
+    : accounts_(parts.accounts),
+      nodes_(parts.nodes),
+      pool_(parts.pool),
+      domain_(parts.domain),
+      limit_(parts.clock, kLimits),
+      renewals_(parts.clock, kRenewalLimits),
+      admitted_(parts.metrics.Counter("outport_enrollments_total",
+                                      "Attempts of nodes to join the fleet.",
+                                      {{"result", "considered"}})),
+      refused_(parts.metrics.Counter("outport_enrollments_total",
+                                     "Attempts of nodes to join the fleet.",
+                                     {{"result", "rate_limited"}})) {}
+EnrollmentService::~EnrollmentService() = default;
+
+grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
+                                                    const v1::EnrollRequest* request,
+                                                    v1::EnrollResponse* response) {
+  // Without the port: a new connection brings no new tokens.
+  const std::string from = AddressOfPeer(context->peer());
+  const bool admitted = limit_.Admit(NetworkOf(from));
+  (admitted ? admitted_ : refused_).Increment();
+  if (!admitted) return rpc::Refuse(context, TooMany());
+  auto serve = [this, request, from]() -> Result<v1::EnrollResponse> {
+    if (request->secret().size() > kMaxSecretBytes) {
+      return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};
+    }
+    TRY(v1::EnrollResponse answer, accounts_.invitations.Enroll(*request, from));
+    nodes_.Cut(answer.node());  // of the machine whose place it took, if it did
+    return answer;
+  };
+  return rpc::ServeBlocking(context, pool_, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* context,
+                                                   const v1::RenewRequest* request,
+                                                   v1::EnrollResponse* response) {
+  const auto caller =
+      rpc::RequireRole(*context, domain_, Role::kNode, accounts_.follower.directory());
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  const std::string from = AddressOfPeer(context->peer());
+  // Each leaves rows behind: a node that asks all the time is not let.
+  if (!renewals_.Admit(caller->name)) return rpc::Refuse(context, TooMany());
+  auto serve = [this, request, node = caller->name, from] {
+    return accounts_.members.Renew(node, *request, from);
+  };
+  return rpc::ServeBlocking(context, pool_, response, std::move(serve));
+}
+
+}  // namespace outport::store

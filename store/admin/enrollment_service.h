@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+
+#include "outport/v1/enrollment.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/metrics.h"
+#include "store/admin/rate_limit.h"
+#include "store/fleet/accounts.h"
+#include "store/fleet/node_directory.h"
+
+namespace outport::store {
+
+// How a node gets its certificates (enrollment.proto). Enroll is the only method that callers
+// without a certificate reach, so it is limited per address and in all. Safe for gRPC's threads.
+class EnrollmentService final : public v1::Enrollment::CallbackService {
+ public:
+  struct Parts {
+    Accounts& accounts;
+    NodeDirectory& nodes;
+    BlockingPool& pool;
+    const Clock& clock;
+    Metrics& metrics;
+    std::string domain;
+  };
+  explicit EnrollmentService(const Parts& parts);
+  ~EnrollmentService() override;
+
+  grpc::ServerUnaryReactor* Enroll(grpc::CallbackServerContext* context,
+                                   const v1::EnrollRequest* request,
+                                   v1::EnrollResponse* response) override;
+  grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
+                                  const v1::RenewRequest* request,
+                                  v1::EnrollResponse* response) override;
+
+ private:
+  Accounts& accounts_;
+  NodeDirectory& nodes_;
+  BlockingPool& pool_;
+  const std::string domain_;
+  RateLimit limit_;     // of Enroll, by network (NetworkOf)
+  RateLimit renewals_;  // by node
+  prometheus::Counter& admitted_;
+  prometheus::Counter& refused_;
+};
+
+}  // namespace outport::store

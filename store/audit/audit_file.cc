@@ -1,0 +1,216 @@
+#include "store/audit/audit_file.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "registry/base/bytes.h"
+#include "registry/base/repeat.h"
+#include "registry/records/rows.h"
+#include "registry/storage/meta_log.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kPage = 1000;
+constexpr size_t kPageBytes = 1 << 20;
+constexpr int kPagesAtOnce = 20;
+constexpr std::chrono::milliseconds kPeriod{250};
+
+std::string LineOf(const LogPosition& previous, const LogRecord& entry) {
+  return "{\"sequence\":" + std::to_string(entry.position.sequence) + ",\"previous\":\"" +
+         ToHex(previous.hash) + "\",\"hash\":\"" + ToHex(entry.position.hash) +
+         "\",\"record\":" + entry.record + "}\n";
+}
+
+LogPosition FromPoint(const v1::AuditPoint& point) {
+  LogPosition position{.sequence = point.sequence(), .hash = {}};
+  const Bytes hash = AsBytes(point.hash());
+  if (hash.size() == position.hash.size()) std::ranges::copy(hash, position.hash.begin());
+  return position;
+}
+
+void ToPoint(const LogPosition& position, v1::AuditPoint& point) {
+  point.set_sequence(position.sequence);
+  point.set_hash(std::string(AsText(position.hash)));
+}
+
+}  // namespace
+
+AuditFile::AuditFile(Parts parts)
+    : parts_(std::move(parts)),
+      syslog_(parts_.syslog),
+      sequence_(parts_.metrics.Gauge("outport_store_audit_exported_sequence",
+                                     "The last entry of the audit log that its file has.")),
+      failures_(parts_.metrics.Counter("outport_store_audit_file_failures_total",
+                                       "Attempts to write the file of the audit log that failed.")),
+      syslog_lost_(parts_.metrics.Counter("outport_store_audit_syslog_lost_total",
+                                          "Entries of the audit log that syslog did not take.")) {}
+
+Result<void> AuditFile::Open() {
+  TRY(const auto row, ReadRow<v1::AuditFileRow>(parts_.meta, keys::kAuditFile));
+  if (row.has_value()) {
+    exported_ = FromPoint(row->exported());
+    trimmed_ = FromPoint(row->trimmed());
+  }
+  TRY_VOID(parts_.files.CreateDirectories(parts_.path.parent_path()));
+  return OpenFile();
+}
+
+Result<void> AuditFile::OpenFile() {
+  if (file_ != nullptr) return {};
+  auto opened = parts_.files.OpenForWrite(parts_.path);
+  if (!opened.has_value() && opened.error().code == ErrorCode::kNotFound) {
+    opened = parts_.files.Create(parts_.path);
+    if (opened.has_value()) TRY_VOID(parts_.files.SyncDirectory(parts_.path.parent_path()));
+  }
+  if (!opened.has_value()) return opened.error();
+  file_ = *std::move(opened);
+  TRY(size_bytes_, file_->Size());
+  return CutBrokenLine();
+}
+
+Result<void> AuditFile::CutBrokenLine() {
+  std::array<std::byte, 4096> block;
+  uint64_t end = size_bytes_;
+  while (end > 0) {
+    const uint64_t begin = end - std::min<uint64_t>(end, block.size());
+    TRY(const size_t read, file_->ReadAt(begin, std::span(block).first(end - begin)));
+    const size_t newline = AsText(Bytes(block).first(read)).rfind('\n');
+    if (newline != std::string_view::npos) {
+      end = begin + newline + 1;
+      break;
+    }
+    end = begin;
+  }
+  if (end == size_bytes_) return {};
+  size_bytes_ = end;
+  return file_->Truncate(end);
+}
+
+Result<void> AuditFile::Rotate() {
+  const auto numbered = [this](int64_t number) -> std::filesystem::path {
+    return parts_.path.native() + (number == 0 ? "" : "." + std::to_string(number));
+  };
+  file_.reset();
+  for (int64_t number = parts_.keep; number > 0; --number) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(numbered(number - 1), ignored)) continue;
+    TRY_VOID(parts_.files.Rename(numbered(number - 1), numbered(number)));
+  }
+  // There are more where `keep` was larger once.
+  for (int64_t number = parts_.keep + 1;; ++number) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(numbered(number), ignored)) break;
+    TRY_VOID(parts_.files.Remove(numbered(number)));
+  }
+  return OpenFile();
+}
+
+// A file whose write or sync failed is opened anew, without the lines that will come again.
+Result<void> AuditFile::Append(const std::string& lines) {
+  TRY_VOID(OpenFile());
+  if (size_bytes_ > 0 && size_bytes_ + lines.size() > parts_.max_size_bytes) TRY_VOID(Rotate());
+  Result<void> written = file_->WriteAt(size_bytes_, AsBytes(lines));
+  if (written.has_value()) written = file_->Sync();
+  if (!written.has_value()) {
+    [[maybe_unused]] const Result<void> best_effort = file_->Truncate(size_bytes_);
+    file_.reset();
+    return written;
+  }
+  size_bytes_ += lines.size();
+  return {};
+}
+
+Result<void> AuditFile::WriteState(MetaTransaction& transaction, const LogPosition& trimmed) const {
+  v1::AuditFileRow row;
+  ToPoint(exported_, *row.mutable_exported());
+  ToPoint(trimmed, *row.mutable_trimmed());
+  return WriteRow(transaction, keys::kAuditFile, row);
+}
+
+void AuditFile::SendToSyslog(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    const Result<void> sent = syslog_.Send(std::string_view(line).substr(0, line.size() - 1));
+    if (sent.has_value()) {
+      syslog_failing_.reset();
+      continue;
+    }
+    syslog_lost_.Increment();
+    if (syslog_failing_ == sent.error().message) continue;
+    syslog_failing_ = sent.error().message;
+    parts_.log.Warning("audit entries do not reach syslog", {{"cause", *syslog_failing_}});
+  }
+}
+
+// True if there was anything.
+Result<bool> AuditFile::ExportPage() {
+  TRY(const auto entries, parts_.meta.ReadAudit(exported_.sequence + 1, kPage, kPageBytes));
+  if (entries.empty()) return false;
+  std::vector<std::string> lines;
+  std::string text;
+  LogPosition position = exported_;
+  for (const LogRecord& entry : entries) {
+    text += lines.emplace_back(LineOf(position, entry));
+    position = entry.position;
+  }
+  TRY_VOID(Append(text));
+  SendToSyslog(lines);
+  exported_ = position;
+  const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  TRY_VOID(WriteState(*transaction, trimmed_));
+  TRY_VOID(transaction->Commit(MetaTransaction::Durability::kBuffered));
+  sequence_.Set(static_cast<double>(exported_.sequence));
+  return true;
+}
+
+// True if something went.
+Result<bool> AuditFile::Trim() {
+  TRY(const LogPosition head, parts_.meta.AuditHead());
+  if (head.sequence <= parts_.keep_rows) return false;
+  const uint64_t last = std::min(exported_.sequence, head.sequence - parts_.keep_rows);
+  if (last <= trimmed_.sequence) return false;
+  const size_t limit = std::min<uint64_t>(kPage, last - trimmed_.sequence);
+  TRY(const auto entries, parts_.meta.ReadAudit(trimmed_.sequence + 1, limit, kPageBytes));
+  if (entries.empty()) return false;
+  const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  for (const LogRecord& entry : entries) {
+    TRY_VOID(transaction->Delete(kAuditLog.Key(entry.position.sequence)));
+  }
+  TRY_VOID(WriteState(*transaction, entries.back().position));
+  TRY_VOID(transaction->Commit());
+  trimmed_ = entries.back().position;
+  return true;
+}
+
+Result<void> AuditFile::Export() {
+  bool more = true;
+  for (int page = 0; more && page < kPagesAtOnce; ++page) {
+    TRY(more, ExportPage());
+  }
+  more = true;
+  for (int page = 0; more && page < kPagesAtOnce; ++page) {
+    TRY(more, Trim());
+  }
+  return {};
+}
+
+void AuditFile::Note(const Result<void>& exported) {
+  if (exported.has_value()) {
+    if (failing_.has_value()) parts_.log.Info("the audit file is written again");
+    failing_.reset();
+    return;
+  }
+  failures_.Increment();
+  if (failing_ == exported.error().message) return;
+  failing_ = exported.error().message;
+  parts_.log.Error("the audit file cannot be written; its entries wait in the metadata",
+                   {{"file", parts_.path.native()}, {"cause", *failing_}});
+}
+
+net::awaitable<void> AuditFile::FollowUntilCancelled() {
+  auto follow = [this] { Note(Export()); };
+  co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(follow));
+}
+
+}  // namespace outport::store

@@ -1,0 +1,71 @@
+#include "store/audit/syslog.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace outport::store {
+namespace {
+
+constexpr int kPriority = (10 << 3) | 6;  // LOG_AUTHPRIV, LOG_INFO
+
+Error Lost(int error_number, const std::string& socket) {
+  return Error{ErrorCode::kUnavailable,
+               "sending to the syslog at " + socket + ": " + std::strerror(error_number) +
+                   "; start a syslog daemon, or set audit.syslog to false"};
+}
+
+// "<86>Nov 27 16:30:00 outport-store[4711]: " (RFC 3164, as syslog(3) writes it).
+std::string Header() {
+  std::array<char, 32> time{};
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  std::strftime(time.data(), time.size(), "%b %e %H:%M:%S", &local);
+  return "<" + std::to_string(kPriority) + ">" + time.data() + " outport-store[" +
+         std::to_string(::getpid()) + "]: ";
+}
+
+}  // namespace
+
+Syslog::~Syslog() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<void> Syslog::Connect() {
+  if (fd_ >= 0) return {};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_.size() >= sizeof(address.sun_path)) return Lost(ENAMETOOLONG, socket_);
+  std::memcpy(address.sun_path, socket_.data(), socket_.size());
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return Lost(errno, socket_);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    const int error_number = errno;
+    ::close(fd);
+    return Lost(error_number, socket_);
+  }
+  fd_ = fd;
+  return {};
+}
+
+Result<void> Syslog::Send(std::string_view line) {
+  if (socket_.empty()) return {};
+  const std::string message = Header() + std::string(line);
+  for (const bool again : {true, false}) {  // a daemon that was restarted has another socket
+    TRY_VOID(Connect());
+    if (::send(fd_, message.data(), message.size(), MSG_NOSIGNAL) >= 0) return {};
+    const int error_number = errno;
+    ::close(fd_);
+    fd_ = -1;
+    if (!again) return Lost(error_number, socket_);
+  }
+  return {};
+}
+
+}  // namespace outport::store

@@ -1,0 +1,82 @@
+#include "store/authority/authority_files.h"
+
+#include "store/authority/authorities.h"
+#include "store/authority/fleet_files.h"
+
+namespace outport::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned kSecretMode = 0600;
+constexpr unsigned kPublicMode = 0644;
+
+// Says what to do about a part that is missing.
+Result<std::string> Found(const fs::path& path, Result<std::string> text) {
+  if (text.has_value() || text.error().code != ErrorCode::kNotFound) return text;
+  return Error{ErrorCode::kFailedPrecondition,
+               path.native() +
+                   " is not there; 'outport-store init' makes it, or restore it from "
+                   "your backup"};
+}
+
+Result<std::string> ReadPart(const fs::path& path) { return Found(path, ReadWholeFile(path)); }
+Result<std::string> ReadKey(const fs::path& path) { return Found(path, ReadSecretFile(path)); }
+
+}  // namespace
+
+Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& folder,
+                                            const std::string& domain,
+                                            const std::vector<std::string>& host_names,
+                                            pki::KeyType type) {
+  std::error_code ignored;
+  for (const char* name : {"root.crt", "issuing.crt", "root.key", "issuing.key"}) {
+    if (fs::exists(folder / name, ignored)) {
+      return Error{ErrorCode::kAlreadyExists,
+                   (folder / name).native() +
+                       " is there already: this folder has an authority; "
+                       "choose another --data, or remove the folder if nothing uses it"};
+    }
+  }
+  TRY(pki::Authority authority, pki::CreateAuthority(domain, type));
+  TRY_VOID(files.CreateDirectories(folder));
+  const std::string server_key = pki::CreatePrivateKey(type);
+  const AuthorityStanding standing = StandingOf(authority);
+  TRY_VOID(ReplaceFile(folder / "server.key", server_key, kSecretMode));
+  TRY_VOID(WriteServerCertificate(folder, standing, server_key, host_names));
+  TRY_VOID(WriteFleetFiles(folder, standing, std::chrono::system_clock::now()));
+  TRY_VOID(ReplaceFile(folder / "issuing.key", authority.issuing.private_key, kSecretMode));
+  TRY_VOID(ReplaceFile(folder / "issuing.crt", authority.issuing.certificate, kPublicMode));
+  TRY_VOID(ReplaceFile(folder / "root.key", authority.root.private_key, kSecretMode));
+  TRY_VOID(ReplaceFile(folder / "root.crt", authority.root.certificate, kPublicMode));
+  return LoadAuthorityFiles(folder, domain);
+}
+
+Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& domain) {
+  TRY_VOID(CheckPrivateFolder(folder));
+  pki::Authority authority{.domain = domain, .root = {}, .issuing = {}};
+  TRY(authority.root.certificate, ReadPart(folder / "root.crt"));
+  TRY(authority.issuing.certificate, ReadPart(folder / "issuing.crt"));
+  TRY(authority.issuing.private_key, ReadKey(folder / "issuing.key"));
+  // The root's key may live elsewhere; where it lies here, it must lie as safely.
+  std::error_code ignored;
+  if (fs::exists(folder / "root.key", ignored)) {
+    TRY_VOID(ReadKey(folder / "root.key"));
+  }
+  const Result<void> good = pki::CheckAuthority(authority);
+  if (good.has_value()) return authority;
+  return Error{ErrorCode::kFailedPrecondition,
+               "the fleet's authority in " + folder.native() +
+                   " is broken: " + good.error().message +
+                   "; restore root.crt, issuing.crt and issuing.key from your backup"};
+}
+
+Result<AuthorityFiles> LoadAuthorityFiles(const fs::path& folder, const std::string& domain) {
+  AuthorityFiles loaded;
+  TRY(loaded.authority, LoadAuthority(folder, domain));
+  TRY(loaded.server_chain, ReadPart(folder / "server.crt"));
+  TRY(loaded.server_key, ReadKey(folder / "server.key"));
+  return loaded;
+}
+
+}  // namespace outport::store

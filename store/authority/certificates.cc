@@ -1,0 +1,214 @@
+#include "store/authority/certificates.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kLeastSerialDigits = 8;
+constexpr size_t kForgottenAtOnce = 1000;
+
+}  // namespace
+
+v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
+                         int64_t now_ms, const std::string& issued_by) {
+  v1::CertificateRow row;
+  row.set_role(std::string(ToString(options.role)));
+  row.set_name(options.name);
+  row.set_serial(issued.serial);
+  row.set_issuer_key_id(issued.issuer_key_id);
+  row.set_issued_ms(now_ms);
+  row.set_not_after_ms(ToUnixMillis(issued.not_after));
+  row.set_issued_by(issued_by);
+  return row;
+}
+
+Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
+                             int64_t now_ms, const std::string& by) {
+  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+  TRY(const auto present, transaction.GetForUpdate(key));
+  if (present.has_value()) return false;
+  v1::Change change;
+  v1::RevocationRow& revocation = *change.mutable_revoked();
+  revocation.set_issuer_key_id(row.issuer_key_id());
+  revocation.set_serial(row.serial());
+  revocation.set_role(row.role());
+  revocation.set_name(row.name());
+  revocation.set_revoked_ms(now_ms);
+  revocation.set_not_after_ms(row.not_after_ms());
+  revocation.set_revoked_by(by);
+  TRY_VOID(WriteRow(transaction, key, revocation));
+  AppendChange(transaction, change);
+  return true;
+}
+
+Certificates::Certificates(MetaStore& meta, const Authorities& authorities,
+                           AccessFollower& follower, const Clock& clock, Log log)
+    : meta_(meta),
+      authorities_(authorities),
+      follower_(follower),
+      clock_(clock),
+      log_(std::move(log)) {}
+
+Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& name,
+                                                 std::string_view request, uint32_t days,
+                                                 const Actor& by) {
+  if (role != Role::kClient && role != Role::kAdmin) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "certificates are issued to clients and administrators; a node gets its own by "
+                 "joining (outportctl node invite)"};
+  }
+  if (days > kMaxCertificateDays) {
+    return Error{ErrorCode::kInvalidArgument, "a certificate lasts at most 1825 days (5 years)"};
+  }
+  pki::LeafOptions options;
+  options.role = role;
+  options.name = name;
+  options.lifetime = std::chrono::days(days == 0 ? kDefaultCertificateDays : days);
+  const auto standing = authorities_.Now();
+  TRY(const pki::IssuedCertificate issued, pki::Issue(standing->signer, request, options));
+  const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
+  const Auditor auditor(by, clock_);
+  auto enter = [&](MetaTransaction& transaction) {
+    auditor.Add(transaction, "certificate.issue", "certificate/" + row.role() + "/" + row.name(),
+                nullptr, RowJson(row));
+    return WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial), row);
+  };
+  // The row first: no certificate leaves that could not be found again to be revoked.
+  TRY_VOID(Transact(meta_, enter));
+  log_.Info("certificate issued",
+            {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
+  return Issued{issued.certificate + standing->chain, standing->roots, row};
+}
+
+// Issuers are few: a look at each one's certificates that begin so, then on to the next issuer.
+Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial) const {
+  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (serial.size() < kLeastSerialDigits || !std::ranges::all_of(serial, hex)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + serial.substr(0, 64) +
+                     "' is no serial number: at least its first 8 digits are needed, 0-9 and a-f, "
+                     "as 'outportctl cert list' shows them"};
+  }
+  std::optional<v1::CertificateRow> found;
+  ScanRange next{.prefix = std::string(keys::kCertificates), .limit = 1};
+  for (;;) {
+    TRY(const std::vector<KeyValue> first, meta_.Scan(next));
+    if (first.empty()) break;
+    const std::string issuer = first.front().key.substr(0, first.front().key.rfind('/') + 1);
+    TRY(const std::vector<KeyValue> rows, meta_.Scan({.prefix = issuer + serial, .limit = 2}));
+    for (const KeyValue& row : rows) {
+      if (found.has_value()) {
+        return Error{
+            ErrorCode::kInvalidArgument,
+            "several certificates' serial numbers begin with '" + serial + "': give more digits"};
+      }
+      TRY(found, ParseRow<v1::CertificateRow>(row.key, row.value));
+    }
+    next.after = issuer + '\xff';
+  }
+  if (found.has_value()) return *found;
+  return Error{ErrorCode::kNotFound, "there is no certificate whose serial number begins with '" +
+                                         serial +
+                                         "'; 'outportctl cert list' shows those there are"};
+}
+
+Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
+                                                   const CertificateId& own, const Actor& by) {
+  TRY(v1::CertificateRow row, FindBySerial(serial));
+  if (CertificateId{row.issuer_key_id(), row.serial()} == own) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "this is the certificate that you ask with; another administrator can revoke it"};
+  }
+  const Auditor auditor(by, clock_);
+  auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const bool entered,
+        EnterRevocation(transaction, row, ToUnixMillis(clock_.Wall()), by.name));
+    if (!entered) return {};
+    auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
+                RowJson(row), nullptr);
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, revoke));
+  TRY_VOID(follower_.Follow(keys::Revocation(row.issuer_key_id(), row.serial())));
+  log_.Info("certificate revoked", {{"name", row.name()},
+                                    {"role", row.role()},
+                                    {"serial", row.serial()},
+                                    {"by", by.name},
+                                    {"sequence", position.sequence}});
+  return Revoked{position.sequence, std::move(row)};
+}
+
+Result<v1::CertificateInfo> Certificates::Describe(v1::CertificateRow row) const {
+  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+  v1::CertificateInfo info;
+  *info.mutable_row() = std::move(row);
+  const std::string all = keys::Revocation(info.row().issuer_key_id(), kAllSerials);
+  TRY(auto revocation, ReadRow<v1::RevocationRow>(meta_, key));
+  if (!revocation.has_value()) {
+    TRY(revocation, ReadRow<v1::RevocationRow>(meta_, all));
+  }
+  if (revocation.has_value()) *info.mutable_revocation() = *std::move(revocation);
+  return info;
+}
+
+Result<v1::CertificateInfo> Certificates::Find(const std::string& serial) const {
+  TRY(v1::CertificateRow row, FindBySerial(serial));
+  return Describe(std::move(row));
+}
+
+Result<size_t> Certificates::ForgetExpired() {
+  const int64_t before_ms = ToUnixMillis(clock_.Wall() - kRememberedDays);
+  ScanRange next{.prefix = std::string(keys::kCertificates), .limit = kForgottenAtOnce};
+  size_t forgotten = 0;
+  for (bool more = true; more;) {
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(next));
+    more = rows.size() == next.limit;
+    size_t count = 0;
+    auto forget = [&](MetaTransaction& transaction) -> Result<void> {
+      count = 0;
+      for (const KeyValue& pair : rows) {
+        TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
+        if (row.not_after_ms() >= before_ms) continue;
+        TRY(const bool revoked,
+            HasRow(transaction, keys::Revocation(row.issuer_key_id(), row.serial())));
+        if (revoked) continue;
+        TRY_VOID(transaction.Delete(pair.key));
+        ++count;
+      }
+      return {};
+    };
+    if (!rows.empty()) {
+      TRY_VOID(Transact(meta_, forget));
+      next.after = rows.back().key;
+    }
+    forgotten += count;
+  }
+  if (forgotten > 0)
+    log_.Info("certificates that ended long ago forgotten", {{"count", forgotten}});
+  return forgotten;
+}
+
+Result<Certificates::Page> Certificates::List(const std::string& after, size_t limit) const {
+  const std::string prefix(keys::kCertificates);
+  const ScanRange range{prefix, after.empty() ? "" : prefix + after, limit + 1};
+  TRY(const std::vector<KeyValue> found, meta_.Scan(range));
+  Page page;
+  for (const KeyValue& pair : found) {
+    if (page.certificates.size() == limit) {
+      const v1::CertificateRow& last = page.certificates.back().row();
+      page.next = last.issuer_key_id() + "/" + last.serial();
+      break;
+    }
+    TRY(v1::CertificateRow row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
+    TRY(v1::CertificateInfo info, Describe(std::move(row)));
+    page.certificates.push_back(std::move(info));
+  }
+  return page;
+}
+
+}  // namespace outport::store

@@ -1,0 +1,74 @@
+#include "store/authority/fleet_files.h"
+
+#include <string>
+#include <vector>
+
+#include "registry/base/file.h"
+#include "registry/security/pki/pki.h"
+
+namespace outport::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned kSecretMode = 0600;
+constexpr unsigned kPublicMode = 0644;
+constexpr std::chrono::days kServerLifetime{365};
+constexpr int kRenewAtShare = 3;  // of its life
+
+Result<void> WriteIfOther(const fs::path& path, const std::string& content) {
+  const auto present = ReadWholeFile(path);
+  if (present.has_value() && *present == content) return {};
+  return ReplaceFile(path, content, kPublicMode);
+}
+
+// The roots, too: a machine that joins looks for the one whose fingerprint it was told.
+std::string Tail(const AuthorityStanding& standing) { return standing.chain + standing.roots; }
+
+Result<bool> IsDue(const std::string& chain, const AuthorityStanding& standing,
+                   std::chrono::system_clock::time_point now) {
+  TRY(const std::string behind, pki::Behind(chain));
+  if (behind != Tail(standing)) return true;
+  TRY(const pki::Description leaf, pki::Describe(chain));
+  return now >= leaf.not_before + (leaf.not_after - leaf.not_before) / kRenewAtShare;
+}
+
+}  // namespace
+
+Result<void> WriteServerCertificate(const fs::path& pki, const AuthorityStanding& standing,
+                                    const std::string& private_key,
+                                    const std::vector<std::string>& host_names) {
+  TRY(const std::string request, pki::CreateRequest(private_key));
+  const pki::LeafOptions options{.role = Role::kStore,
+                                 .name = "store",
+                                 .host_names = host_names,
+                                 .server = true,
+                                 .client = false,
+                                 .lifetime = kServerLifetime};
+  TRY(const pki::IssuedCertificate issued, pki::Issue(standing.signer, request, options));
+  return ReplaceFile(pki / "server.crt", issued.certificate + Tail(standing), kPublicMode);
+}
+
+Result<void> ReplaceLostServerKey(const fs::path& pki, const AuthorityStanding& standing) {
+  std::error_code ignored;
+  if (fs::exists(pki / "server.key", ignored)) return {};
+  TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
+  TRY(const std::vector<std::string> hosts, pki::HostNames(chain));
+  TRY(const pki::KeyType type, pki::KeyTypeOf(chain));
+  const std::string key = pki::CreatePrivateKey(type);
+  TRY_VOID(WriteServerCertificate(pki, standing, key, hosts));
+  return ReplaceFile(pki / "server.key", key, kSecretMode);
+}
+
+Result<void> WriteFleetFiles(const fs::path& pki, const AuthorityStanding& standing,
+                             std::chrono::system_clock::time_point now) {
+  TRY_VOID(WriteIfOther(pki / kTrustedFile, standing.trusted));
+  TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
+  TRY(const bool due, IsDue(chain, standing, now));
+  if (!due) return {};
+  TRY(const std::vector<std::string> hosts, pki::HostNames(chain));
+  TRY(const std::string key, ReadSecretFile(pki / "server.key"));
+  return WriteServerCertificate(pki, standing, key, hosts);
+}
+
+}  // namespace outport::store

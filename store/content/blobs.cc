@@ -1,0 +1,253 @@
+#include "store/content/blobs.h"
+
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "store/content/repositories.h"
+
+namespace outport::store {
+namespace {
+
+BlobLocation LocationOf(const v1::BlobRow& row) {
+  return BlobLocation{.object = row.object(),
+                      .size_bytes = row.size_bytes(),
+                      .checksums = {row.checksums().begin(), row.checksums().end()}};
+}
+
+// A blob enters condemned, under a lease: a manifest that names it clears that.
+v1::BlobRow NewBlobRow(const BlobLocation& location, int64_t now_ms) {
+  v1::BlobRow row;
+  row.set_size_bytes(location.size_bytes);
+  row.set_object(location.object);
+  row.mutable_checksums()->Assign(location.checksums.begin(), location.checksums.end());
+  row.set_state(v1::BLOB_STATE_CONDEMNED);
+  row.set_condemned_ms(now_ms);
+  row.set_lease_until_ms(now_ms + kBlobLease.count());
+  return row;
+}
+
+bool RenewLease(v1::BlobRow& row, int64_t now_ms) {
+  if (row.lease_until_ms() - now_ms >= kBlobLease.count() / 2) return false;
+  row.set_lease_until_ms(now_ms + kBlobLease.count());
+  return true;
+}
+
+Error Unknown(const RepositoryName& repository, const Digest& digest, const std::string& why) {
+  return Error{ErrorCode::kBlobUnknown,
+               "blob " + digest.ToString() + " in " + repository.ToString() + ": " + why,
+               {digest.ToString()}};
+}
+
+}  // namespace
+
+bool TouchBlob(v1::BlobRow& row, int64_t now_ms) {
+  bool changed = RenewLease(row, now_ms);
+  if (row.state() != v1::BLOB_STATE_LIVE) {
+    row.set_state(v1::BLOB_STATE_LIVE);
+    row.set_condemned_ms(0);
+    changed = true;
+  }
+  return changed;
+}
+
+bool IsUsable(const v1::BlobRow& row) {
+  return row.state() != v1::BLOB_STATE_DELETING && !row.object().empty();
+}
+
+Blobs::Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log,
+             uint64_t headroom_bytes)
+    : meta_(meta),
+      bytes_(bytes),
+      clock_(clock),
+      log_(std::move(log)),
+      headroom_bytes_(headroom_bytes) {}
+
+Result<void> Blobs::RequireSpace(uint64_t needed_bytes) const {
+  TRY(const uint64_t free_bytes, bytes_.FreeBytes());
+  if (free_bytes >= headroom_bytes_ && free_bytes - headroom_bytes_ >= needed_bytes) return {};
+  return Error{ErrorCode::kNoSpace,
+               "the store's disk is full: " + std::to_string(needed_bytes) + " bytes are needed, " +
+                   std::to_string(free_bytes) + " are free, and " +
+                   std::to_string(headroom_bytes_) +
+                   " of them are kept back; ask the store's operator for space"};
+}
+
+Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {
+  TRY(const bool linked, HasRow(meta_, keys::Link(repository, digest)));
+  if (!linked) {
+    TRY_VOID(RequireRepository(meta_, repository));
+    return Unknown(repository, digest, "the repository has no such blob");
+  }
+  TRY(const auto row, ReadRow<v1::BlobRow>(meta_, keys::Blob(digest)));
+  if (!row.has_value() || !IsUsable(*row)) {
+    return Unknown(repository, digest,
+                   "its bytes are not here any more (they failed a check, or are being deleted); "
+                   "push it again");
+  }
+  return Located{{digest, row->size_bytes()}, LocationOf(*row)};
+}
+
+Result<BlobInfo> Blobs::Stat(const RepositoryName& repository, const Digest& digest) const {
+  TRY(Located blob, Locate(repository, digest));
+  return std::move(blob.info);
+}
+
+Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest& digest) {
+  TRY(Located blob, Locate(repository, digest));
+  Result<std::unique_ptr<BlobReader>> reader = bytes_.Open(blob.location);
+  if (reader.has_value()) return Opened{std::move(blob), *std::move(reader)};
+  const ErrorCode code = reader.error().code;
+  if (code == ErrorCode::kBlobUnknown || code == ErrorCode::kCorrupt) {
+    TRY_VOID(Quarantine(digest, blob.location.object));
+    return Unknown(
+        repository, digest,
+        "its bytes are gone from the disk (" + reader.error().message + "); push it again");
+  }
+  return std::move(reader).error();
+}
+
+// Whether the digest's bytes are here, so that they need not be stored again. The object of a row
+// that leads to none is told.
+Result<bool> Blobs::HasUsableCopy(const Digest& digest, std::string& unusable_object) const {
+  TRY(const auto row, ReadRow<v1::BlobRow>(meta_, keys::Blob(digest)));
+  if (!row.has_value() || !IsUsable(*row)) return false;
+  if (bytes_.Open(LocationOf(*row)).has_value()) return true;
+  unusable_object = row->object();
+  return false;
+}
+
+Result<bool> Blobs::HasBytes(const Digest& digest) const {
+  std::string unusable_object;
+  return HasUsableCopy(digest, unusable_object);
+}
+
+Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,
+                                 const Digest& digest, const Actor& by,
+                                 const std::string& upload_row) {
+  const Auditor auditor(by, clock_);
+  Committing committing{.auditor = auditor, .upload_row = upload_row};
+  TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
+  if (here && writer.Current(digest.algorithm()) == digest) {
+    Result<PushedBlob> linked = Link(repository, digest, committing);
+    // Unknown: the collector was quicker. Then these bytes are the blob's.
+    if (linked.has_value() || linked.error().code != ErrorCode::kBlobUnknown) return linked;
+  }
+
+  const std::string object = writer.object();
+  v1::IntentRow intent;
+  intent.set_digest(digest.ToString());
+  auto intend = [&](MetaTransaction& transaction) {
+    return WriteRow(transaction, keys::Intent(object), intent);
+  };
+  TRY_VOID(Transact(meta_, intend));
+  Result<BlobLocation> location = writer.Commit(digest);
+  if (!location.has_value()) {
+    TRY_VOID(Forget(object));
+    return std::move(location).error();
+  }
+  committing.fresh = &*location;
+  Result<PushedBlob> pushed = Link(repository, digest, committing);
+  std::string left_over = std::move(committing.left_over);
+  if (!pushed.has_value()) {
+    // A write that failed may be on the disk all the same, with a row that names the object. None
+    // has failed so if the metadata still takes changes; else the next start settles the intent.
+    const bool unnamed = Transact(meta_, intend).has_value();
+    left_over = unnamed ? object : "";
+  }
+  if (!left_over.empty()) Discard(left_over);
+  return pushed;
+}
+
+// Removes an object that no row names. It may have an intent: then start-up tries again.
+void Blobs::Discard(const std::string& object) {
+  Result<void> removed = bytes_.Remove(object);
+  if (removed.has_value()) removed = Forget(object);
+  if (!removed.has_value()) {
+    log_.Warning("object not removed", {{"object", object}, {"cause", removed.error().message}});
+  }
+}
+
+// The transaction of a commit.
+Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
+                               Committing& committing) {
+  const int64_t now_ms = ToUnixMillis(clock_.Wall());
+  const std::string key = keys::Blob(digest);
+  const BlobLocation* const fresh = committing.fresh;
+  uint64_t size_bytes = 0;
+  auto link = [&](MetaTransaction& transaction) -> Result<void> {
+    committing.left_over.clear();
+    TRY(auto row, LockRow<v1::BlobRow>(transaction, key));
+    const bool keep =
+        row.has_value() && IsUsable(*row) && row->object() != committing.unusable_object;
+    if (!keep && fresh == nullptr) return Unknown(repository, digest, "it was just deleted");
+    if (keep) {
+      if (RenewLease(*row, now_ms)) TRY_VOID(WriteRow(transaction, key, *row));
+      if (fresh != nullptr) committing.left_over = fresh->object;
+    } else {
+      if (row.has_value()) committing.left_over = row->object();
+      row = NewBlobRow(*fresh, now_ms);
+      TRY_VOID(WriteRow(transaction, key, *row));
+      TRY_VOID(transaction.Delete(keys::Intent(fresh->object)));
+    }
+    size_bytes = row->size_bytes();
+    TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms, committing.auditor,
+                       "blob.push"));
+    if (committing.upload_row.empty()) return {};
+    return transaction.Delete(committing.upload_row);
+  };
+  TRY(const LogPosition position, Transact(meta_, link));
+  return PushedBlob{{digest, size_bytes}, position.sequence};
+}
+
+Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object) {
+  bool mine = false;
+  const Auditor auditor(Actor::Store(), clock_);
+  auto put_aside = [&](MetaTransaction& transaction) -> Result<void> {
+    mine = false;
+    TRY(auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(digest)));
+    if (!row.has_value() || object.empty() || row->object() != object) return {};
+    mine = true;
+    row->clear_object();
+    auditor.Add(transaction, "blob.quarantine", digest.ToString(), {{"object", object}}, nullptr);
+    TRY_VOID(WriteRow(transaction, keys::Blob(digest), *row));
+    v1::IntentRow intent;  // so that the object is found if we end before it is aside
+    intent.set_digest(digest.ToString());
+    return WriteRow(transaction, keys::Intent(object), intent);
+  };
+  TRY_VOID(Transact(meta_, put_aside));
+  if (!mine) return {};
+  log_.Error("blob put aside", {{"digest", digest.ToString()}, {"object", object}});
+  if (const Result<void> moved = bytes_.Quarantine(object); !moved.has_value()) {
+    log_.Warning("object not put aside", {{"object", object}, {"cause", moved.error().message}});
+  }
+  return Forget(object);
+}
+
+// Nobody waits for it to be on the disk: an intent that comes back after a power cut is settled.
+Result<void> Blobs::Forget(const std::string& object) {
+  const std::unique_ptr<MetaTransaction> transaction = meta_.Begin();
+  TRY_VOID(transaction->Delete(keys::Intent(object)));
+  TRY_VOID(transaction->Commit(MetaTransaction::Durability::kBuffered));
+  return {};
+}
+
+Result<size_t> Blobs::SettleIntents() {
+  constexpr size_t kBatch = 256;
+  size_t settled = 0;
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows,
+        meta_.Scan({.prefix = std::string(keys::kIntents), .after = {}, .limit = kBatch}));
+    if (rows.empty()) return settled;
+    for (const KeyValue& intent : rows) {
+      const std::string object(keys::After(intent.key, keys::kIntents));
+      TRY(const v1::IntentRow row, ParseRow<v1::IntentRow>(intent.key, intent.value));
+      TRY(const Digest digest, Digest::Parse(row.digest()));
+      TRY(const auto blob, ReadRow<v1::BlobRow>(meta_, keys::Blob(digest)));
+      if (!blob.has_value() || blob->object() != object) TRY_VOID(bytes_.Remove(object));
+      TRY_VOID(Forget(object));
+      ++settled;
+    }
+  }
+}
+
+}  // namespace outport::store

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/service/registry.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+#include "store/audit/auditor.h"
+
+namespace outport::store {
+
+// How long a blob that was just pushed, or named by a push, is safe from the collector.
+inline constexpr std::chrono::milliseconds kBlobLease = std::chrono::hours(1);
+
+// Clears a condemnation and begins a lease, or renews one of which less than half is left. False if
+// the row is good as it is.
+bool TouchBlob(v1::BlobRow& row, int64_t now_ms);
+
+// Whether the row names bytes that can be served: not one that is being deleted, nor one whose
+// bytes were put aside.
+bool IsUsable(const v1::BlobRow& row);
+
+// Blobs as repositories see them: who may see which blob, and where its bytes are. Safe for several
+// threads; every method blocks.
+//
+// A commit is: intent row (synced) -> sync file -> rename -> sync directory -> one synced
+// transaction with the blob, its links and the change. The intent must be on the disk before the
+// rename can be: it is the only thing by which start-up finds an object that no blob row names.
+class Blobs {
+ public:
+  Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log, uint64_t headroom_bytes);
+
+  struct Located {
+    BlobInfo info;
+    BlobLocation location;
+  };
+  struct Opened {
+    Located blob;
+    std::unique_ptr<BlobReader> reader;
+  };
+  // kBlobUnknown where the digest is not linked in the repository, or its bytes were put aside;
+  // kNameUnknown where there is no such repository.
+  Result<BlobInfo> Stat(const RepositoryName& repository, const Digest& digest) const;
+  Result<Located> Locate(const RepositoryName& repository, const Digest& digest) const;
+  Result<Opened> Open(const RepositoryName& repository, const Digest& digest);
+
+  // Whether the blob's bytes are on the disk, wherever it is linked.
+  Result<bool> HasBytes(const Digest& digest) const;
+
+  // Commits what `writer` holds as `digest` and links it in the repository, which is made if it is
+  // new. Bytes that are here already are linked, not stored again. kDigestInvalid if the bytes hash
+  // otherwise. Durable. The writer can only be destroyed afterwards. `upload_row`, if it is a key,
+  // goes with the commit.
+  Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
+                            const Digest& digest, const Actor& by,
+                            const std::string& upload_row = {});
+
+  // Puts an object aside whose bytes are not what they were. The blob is unknown from then on, so
+  // that a push brings it back. What is already aside is left alone.
+  Result<void> Quarantine(const Digest& digest, const std::string& object);
+
+  // Undoes the commits that an earlier process did not finish; returns how many. At start, before
+  // anything else.
+  Result<size_t> SettleIntents();
+
+  // kNoSpace, with the figures, unless `needed_bytes` leave the headroom free that deletes and the
+  // metadata need.
+  Result<void> RequireSpace(uint64_t needed_bytes) const;
+
+ private:
+  Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
+  // What a commit has found and made before its transaction.
+  struct Committing {
+    const Auditor& auditor;
+    const std::string& upload_row;
+    std::string unusable_object = {};     // the object of a row that leads to no bytes
+    const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: one is here already
+    std::string left_over = {};           // set to the object to remove afterwards
+  };
+  Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
+                          Committing& committing);
+  void Discard(const std::string& object);
+  Result<void> Forget(const std::string& object);
+
+  MetaStore& meta_;
+  BlobStore& bytes_;
+  const Clock& clock_;
+  const Log log_;
+  const uint64_t headroom_bytes_;
+};
+
+}  // namespace outport::store

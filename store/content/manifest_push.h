@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/manifest.h"
+#include "registry/oci/name.h"
+#include "registry/storage/meta_store.h"
+#include "store/audit/auditor.h"
+
+namespace outport::store {
+
+// The digests of descriptors, each once, in byte order of their text: as their keys are locked.
+std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors);
+
+// A manifest on its way into a repository: what it is, and the transaction that puts it there. What
+// it borrows lives until Run() returns.
+class ManifestPush {
+ public:
+  struct Parts {
+    const RepositoryName& repository;
+    const Manifest& manifest;
+    const Digest& digest;
+    const std::vector<Tag>& tags;  // to be set; in byte order, each once
+    const std::string& body;
+    int64_t now_ms = 0;
+    const Auditor& auditor;
+  };
+  explicit ManifestPush(const Parts& parts) : parts_(parts) {}
+
+  // Writes rows and changes; kManifestBlobUnknown with the digests that are missing. May run
+  // several times.
+  Result<void> Run(MetaTransaction& transaction) const;
+
+ private:
+  Result<void> LockBlobs(MetaTransaction& transaction, std::vector<std::string>& missing) const;
+  Result<void> LockManifests(MetaTransaction& transaction, std::vector<std::string>& missing,
+                             std::optional<v1::ManifestRow>& own) const;
+  Result<void> WriteContent(MetaTransaction& transaction) const;
+  Result<void> WriteManifest(MetaTransaction& transaction,
+                             const std::optional<v1::ManifestRow>& before,
+                             std::vector<v1::Change>& changes) const;
+  Result<void> WriteReferrer(MetaTransaction& transaction, std::vector<v1::Change>& changes) const;
+  Result<void> WriteTag(MetaTransaction& transaction, const Tag& tag,
+                        std::vector<v1::Change>& changes) const;
+
+  const Parts parts_;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,124 @@
+#include "store/content/manifests.h"
+
+#include <set>
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "store/content/manifest_push.h"
+#include "store/content/manifest_removal.h"
+#include "store/content/repositories.h"
+
+namespace outport::store {
+namespace {
+
+// The reference's tag, if it is one, and `others`.
+std::vector<Tag> SortedTags(const Reference& reference, const std::vector<Tag>& others) {
+  std::set<Tag> tags(others.begin(), others.end());
+  if (const Tag* tag = std::get_if<Tag>(&reference)) tags.insert(*tag);
+  return {tags.begin(), tags.end()};
+}
+
+}  // namespace
+
+Result<ManifestInfo> Manifests::Stat(const RepositoryName& repository,
+                                     const Reference& reference) const {
+  if (const Tag* tag = std::get_if<Tag>(&reference)) {
+    TRY(const auto row, ReadRow<v1::TagRow>(meta_, keys::TagOf(repository, *tag)));
+    if (row.has_value()) {
+      TRY(Digest digest, Digest::Parse(row->digest()));
+      return ManifestInfo{std::move(digest), row->media_type(), row->size_bytes()};
+    }
+  } else {
+    const Digest& digest = std::get<Digest>(reference);
+    TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
+    if (row.has_value()) return ManifestInfo{digest, row->media_type(), row->size_bytes()};
+  }
+  TRY_VOID(RequireRepository(meta_, repository));
+  return UnknownManifest(repository, reference);
+}
+
+Result<StoredManifest> Manifests::Get(const RepositoryName& repository,
+                                      const Reference& reference) const {
+  TRY(ManifestInfo info, Stat(repository, reference));
+  TRY(std::optional<std::string> body, meta_.Get(keys::Content(info.digest)));
+  if (!body.has_value()) return UnknownManifest(repository, reference);  // just deleted
+  if (Digest::Of(info.digest.algorithm(), AsBytes(*body)) != info.digest) {
+    return Error{ErrorCode::kCorrupt, "the stored bytes of manifest " + info.digest.ToString() +
+                                          " do not have that digest; push it again"};
+  }
+  return StoredManifest{std::move(info), *std::move(body)};
+}
+
+Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Reference& reference,
+                                      const std::string& content_type, const std::vector<Tag>& tags,
+                                      const std::string& body, const Actor& by) {
+  TRY(const Manifest manifest, Manifest::Parse(body, content_type));
+  const Digest* wanted = std::get_if<Digest>(&reference);
+  const DigestAlgorithm algorithm =
+      wanted != nullptr ? wanted->algorithm() : DigestAlgorithm::kSha256;
+  const Digest digest = Digest::Of(algorithm, AsBytes(body));
+  if (wanted != nullptr && *wanted != digest) {
+    return Error{ErrorCode::kDigestInvalid,
+                 "the manifest was sent as " + wanted->ToString() + " but is " + digest.ToString(),
+                 {wanted->ToString()}};
+  }
+  const std::vector<Tag> sorted = SortedTags(reference, tags);
+  const Auditor auditor(by, clock_);
+  const ManifestPush push({.repository = repository,
+                           .manifest = manifest,
+                           .digest = digest,
+                           .tags = sorted,
+                           .body = body,
+                           .now_ms = ToUnixMillis(clock_.Wall()),
+                           .auditor = auditor});
+  auto run = [&push](MetaTransaction& transaction) { return push.Run(transaction); };
+  TRY(const LogPosition position, Transact(meta_, run));
+  std::optional<Digest> subject;
+  if (manifest.subject.has_value()) subject = manifest.subject->digest;
+  return PushedManifest{digest, std::move(subject), position.sequence};
+}
+
+Result<Deleted> Manifests::Delete(const RepositoryName& repository, const Reference& reference,
+                                  const Actor& by) {
+  const Auditor auditor(by, clock_);
+  Result<Deleted> deleted = std::holds_alternative<Tag>(reference)
+                                ? DeleteTag(repository, std::get<Tag>(reference), auditor)
+                                : DeleteDigest(repository, std::get<Digest>(reference), auditor);
+  if (deleted.has_value() || deleted.error().code != ErrorCode::kManifestUnknown) return deleted;
+  TRY_VOID(RequireRepository(meta_, repository));
+  return deleted;
+}
+
+Result<Deleted> Manifests::DeleteTag(const RepositoryName& repository, const Tag& tag,
+                                     const Auditor& auditor) {
+  auto remove = [&](MetaTransaction& transaction) {
+    return RemoveTag(transaction, repository, tag, auditor);
+  };
+  TRY(const LogPosition position, Transact(meta_, remove));
+  return Deleted{position.sequence};
+}
+
+Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const Digest& digest,
+                                        const Auditor& auditor) {
+  TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
+  if (!row.has_value()) return UnknownManifest(repository, digest);
+  // Damaged bytes do not tell what they refer to; references that stay then count no longer, since
+  // their manifest is gone. Others cannot change: they have this digest.
+  ManifestRemoval::Parts parts{
+      .repository = repository, .digest = digest, .blobs = {}, .manifests = {}, .auditor = auditor};
+  TRY(const std::optional<std::string> body, meta_.Get(keys::Content(digest)));
+  if (body.has_value() && Digest::Of(digest.algorithm(), AsBytes(*body)) == digest) {
+    TRY(Manifest manifest, Manifest::Parse(*body, row->media_type()));
+    parts.blobs = std::move(manifest.blobs);
+    parts.manifests = std::move(manifest.manifests);
+  }
+  const ManifestRemoval removal(std::move(parts));
+  LogPosition position;
+  for (bool done = false; !done;) {
+    auto run = [&](MetaTransaction& transaction) { return removal.Run(transaction, done); };
+    TRY(position, Transact(meta_, run));
+  }
+  return Deleted{position.sequence};
+}
+
+}  // namespace outport::store

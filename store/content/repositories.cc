@@ -1,0 +1,52 @@
+#include "store/content/repositories.h"
+
+#include "registry/records/rows.h"
+
+namespace outport::store {
+
+Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repository) {
+  TRY(const bool known, HasRow(meta, keys::Repository(repository)));
+  if (known) return {};
+  return Error{ErrorCode::kNameUnknown,
+               "there is no repository '" + repository.ToString() + "'; a push creates it"};
+}
+
+Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
+                              int64_t now_ms, const Auditor& auditor) {
+  const std::string key = keys::Repository(repository);
+  // Without a lock first: nearly always it is there, and pushes need not wait for each other.
+  TRY(const bool known, HasRow(transaction, key));
+  if (known) return {};
+  TRY(const auto locked, transaction.GetForUpdate(key));
+  if (locked.has_value()) return {};
+  v1::Change change;
+  change.mutable_repository()->set_repository(repository.ToString());
+  change.mutable_repository()->mutable_row()->set_created_ms(now_ms);
+  TRY_VOID(WriteRow(transaction, key, change.repository().row()));
+  AppendChange(transaction, change);
+  auditor.Add(transaction, "repository.create", repository.ToString(), nullptr,
+              RowJson(change.repository().row()));
+  return {};
+}
+
+Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
+                       const Digest& digest, uint64_t size_bytes, int64_t now_ms,
+                       const Auditor& auditor, std::string_view action) {
+  const std::string key = keys::Link(repository, digest);
+  TRY(const bool linked, HasRow(transaction, key));
+  if (linked) return {};
+  v1::Change change;
+  v1::Change::BlobLinked& link = *change.mutable_link();
+  link.set_repository(repository.ToString());
+  link.set_digest(digest.ToString());
+  link.mutable_row()->set_size_bytes(size_bytes);
+  TRY_VOID(WriteRow(transaction, key, link.row()));
+  TRY_VOID(transaction.Put(keys::Linked(digest, repository), {}));
+  TRY_VOID(EnsureRepository(transaction, repository, now_ms, auditor));
+  AppendChange(transaction, change);
+  auditor.Add(transaction, action, repository.ToString() + "@" + digest.ToString(), nullptr,
+              RowJson(link.row()));
+  return {};
+}
+
+}  // namespace outport::store

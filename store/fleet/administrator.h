@@ -1,0 +1,14 @@
+#pragma once
+
+#include "registry/security/grants/access_directory.h"
+#include "store/audit/auditor.h"
+
+namespace outport::store {
+
+// An authenticated administrator: the name for the audit log, and the client certificate in use.
+struct Administrator {
+  Actor actor;
+  CertificateId certificate;
+};
+
+}  // namespace outport::store

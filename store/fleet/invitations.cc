@@ -1,0 +1,203 @@
+#include "store/fleet/invitations.h"
+
+#include <utility>
+
+#include "registry/base/bytes.h"
+#include "registry/records/access_records.h"
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
+#include "registry/security/pki/invitation.h"
+
+namespace outport::store {
+namespace {
+
+constexpr std::chrono::hours kDefaultLifetime{1};
+constexpr std::chrono::days kMaxLifetime{7};
+// How long an expired invitation is remembered, so that it can be told from a wrong one.
+constexpr std::chrono::days kRemembered{7};
+constexpr size_t kMaxInvitations = 1000;
+constexpr size_t kSecretBytes = 32;
+
+Error Denied(const std::string& what, const std::string& node = "NAME",
+             const std::string& option = {}) {
+  return Error{ErrorCode::kDenied, what +
+                                       "; ask an administrator for a new one: outportctl node "
+                                       "invite " +
+                                       node + " --host HOST" + option};
+}
+
+// What the invitation binds to: both keys, so that neither can be exchanged in a retry.
+Result<std::string> KeysOf(const v1::EnrollRequest& request) {
+  TRY(const std::string identity, pki::KeyFingerprint(request.identity_request()));
+  TRY(const std::string server, pki::KeyFingerprint(request.server_request()));
+  return identity + "+" + server;
+}
+
+Result<void> CheckInvitation(const std::optional<v1::InvitationRow>& row, const std::string& keys,
+                             int64_t now_ms) {
+  if (!row.has_value()) {
+    return Denied("no invitation has this token, or one that was made later took its place");
+  }
+  if (row->expires_ms() <= now_ms) return Denied("the invitation has expired", row->node());
+  if (!row->used_by_key().empty() && row->used_by_key() != keys) {
+    return Denied("the invitation has been used, by another key", row->node(), " --replace");
+  }
+  return {};
+}
+
+// Those of `node`, and those that nobody needs to be told of any more.
+Result<void> ForgetOthers(MetaTransaction& transaction, const std::string& node, int64_t now_ms) {
+  const int64_t remembered_ms = std::chrono::milliseconds(kRemembered).count();
+  TRY(const auto rows, transaction.Scan({std::string(keys::kInvitations), "", kMaxInvitations}));
+  size_t left = 0;
+  for (const KeyValue& pair : rows) {
+    TRY(const auto row, ParseRow<v1::InvitationRow>(pair.key, pair.value));
+    if (row.node() == node || row.expires_ms() + remembered_ms <= now_ms) {
+      TRY_VOID(transaction.Delete(pair.key));
+    } else {
+      ++left;
+    }
+  }
+  if (left < kMaxInvitations) return {};
+  return Error{ErrorCode::kTooManyRequests,
+               "1000 invitations were made in the last week; wait until the oldest are forgotten"};
+}
+
+Result<void> CheckGuest(const Invitations::Guest& guest) {
+  TRY_VOID(ParseSubjectName(guest.node));
+  if (guest.host_names.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "node '" + guest.node +
+                     "' needs a host name or an address that clients reach it by: "
+                     "--host HOST_OR_IP"};
+  }
+  TRY_VOID(pki::CheckHostNames(guest.host_names));
+  TRY_VOID(CheckNodeGrants(guest.allow));
+  if (guest.lifetime.count() >= 0 && guest.lifetime <= kMaxLifetime) return {};
+  return Error{ErrorCode::kInvalidArgument, "an invitation lasts at most 7 days"};
+}
+
+v1::InvitationRow ToRow(const Invitations::Guest& guest, const std::string& by, int64_t now_ms) {
+  const auto lifetime = guest.lifetime.count() == 0 ? kDefaultLifetime : guest.lifetime;
+  v1::InvitationRow row;
+  row.set_node(guest.node);
+  row.mutable_host_names()->Assign(guest.host_names.begin(), guest.host_names.end());
+  row.set_expires_ms(now_ms + lifetime.count());
+  row.set_invited_by(by);
+  row.set_replace(guest.taken == Invitations::TakenName::kReplace);
+  for (const Grant& grant : guest.allow) *row.add_allow() = rpc::ToRecord(grant);
+  return row;
+}
+
+// The row of the node that enrols. A key that retries is given what it was given before, however
+// that was changed meanwhile.
+v1::NodeRow ToNode(const v1::InvitationRow& invitation, const std::optional<v1::NodeRow>& before,
+                   bool first_use, int64_t now_ms) {
+  v1::NodeRow node;
+  node.set_name(invitation.node());
+  *node.mutable_host_names() = invitation.host_names();
+  node.set_joined_ms(now_ms);
+  const bool keep = before.has_value() && (!first_use || invitation.allow().empty());
+  *node.mutable_allow() = keep ? before->allow() : invitation.allow();
+  return node;
+}
+
+}  // namespace
+
+Result<Invitations::Invitation> Invitations::Invite(const Guest& guest, const Actor& by) {
+  TRY_VOID(CheckGuest(guest));
+  const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
+  const auto standing = parts_.authorities.Now();
+  TRY(const std::string root, pki::Fingerprint(standing->signer.root.certificate));
+  const InvitationToken token{parts_.fleet_address, root, guest.node, RandomHex(kSecretBytes)};
+  const v1::InvitationRow row = ToRow(guest, by.name, now_ms);
+  const Auditor auditor(by, parts_.clock);
+  auto enter = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto present, LockRow<v1::NodeRow>(transaction, keys::Node(guest.node)));
+    if (present.has_value() && guest.taken == TakenName::kRefuse) {
+      return Error{ErrorCode::kAlreadyExists,
+                   "node '" + guest.node +
+                       "' is in the fleet already; --replace invites a machine to take its place: "
+                       "the certificates of the one that has it are refused from then on"};
+    }
+    TRY_VOID(ForgetOthers(transaction, guest.node, now_ms));
+    auditor.Add(transaction, "node.invite", "node/" + guest.node, nullptr, RowJson(row));
+    return WriteRow(transaction, keys::Invitation(HashInvitationSecret(token.secret)), row);
+  };
+  TRY_VOID(Transact(parts_.meta, enter));
+  parts_.log.Info("node invited",
+                  {{"node", guest.node}, {"by", by.name}, {"expires_ms", row.expires_ms()}});
+  return Invitation{token.Encode(), row.expires_ms()};
+}
+
+Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
+                                               const std::string& from) {
+  // Found by the hash of the secret: how long that takes tells nothing about the secret.
+  const std::string key = keys::Invitation(HashInvitationSecret(request.secret()));
+  const auto standing = parts_.authorities.Now();
+  v1::EnrollResponse response;
+  std::vector<std::string> revoked;
+  auto enroll = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(auto invitation, LockRow<v1::InvitationRow>(transaction, key));
+    const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
+    if (!invitation.has_value()) return CheckInvitation(invitation, "", now_ms);
+    TRY(const std::string used_by, KeysOf(request));
+    TRY_VOID(CheckInvitation(invitation, used_by, now_ms));
+    const bool first_use = invitation->used_by_key().empty();
+    TRY(const auto before, LockRow<v1::NodeRow>(transaction, keys::Node(invitation->node())));
+    const v1::NodeRow node = ToNode(*invitation, before, first_use, now_ms);
+    revoked.clear();
+    if (before.has_value() && first_use) {
+      if (!invitation->replace()) {
+        return Denied("another machine has joined as node '" + node.name() + "' meanwhile",
+                      node.name(), " --replace");
+      }
+      TRY(revoked, RevokeNodesCertificates(parts_.meta, transaction, node.name(), now_ms,
+                                           invitation->invited_by()));
+    }
+    const std::string issued_by = "invitation of " + invitation->invited_by();
+    TRY(const auto identity,
+        IssueToNode(standing->signer, node, NodePurpose::kIdentity, request.identity_request(),
+                    parts_.lifetimes, transaction, now_ms, issued_by));
+    TRY(const auto server,
+        IssueToNode(standing->signer, node, NodePurpose::kServer, request.server_request(),
+                    parts_.lifetimes, transaction, now_ms, issued_by));
+    invitation->set_used_by_key(used_by);
+    TRY_VOID(WriteRow(transaction, key, *invitation));
+    response.set_node(invitation->node());
+    response.set_identity_certificate(identity.certificate + standing->chain);
+    response.set_server_certificate(server.certificate + standing->chain);
+    const Auditor auditor(Actor::Node(node.name(), from), parts_.clock);
+    boost::json::value after = RowJson(node);
+    after.as_object()["serials"] = {identity.serial, server.serial};
+    auditor.Add(transaction, "node.enroll", "node/" + node.name(), RowJson(before), after);
+    return WriteRow(transaction, keys::Node(node.name()), node);
+  };
+  const Result<LogPosition> done = Transact(parts_.meta, enroll);
+  if (!done.has_value()) {
+    parts_.log.Warning("enrolment refused", {{"from", from}, {"cause", done.error().message}});
+    return done.error();
+  }
+  TRY_VOID(parts_.directory.Follow(response.node()));
+  for (const std::string& revocation : revoked) TRY_VOID(parts_.follower.Follow(revocation));
+  response.set_domain(standing->signer.domain);
+  response.set_authorities(standing->trusted);
+  parts_.log.Info("node joined", {{"node", response.node()}, {"from", from}});
+  return response;
+}
+
+Result<Invitations::NodePage> Invitations::ListNodes(const std::string& after, size_t limit) const {
+  const ScanRange range{std::string(keys::kNodes), after.empty() ? "" : keys::Node(after),
+                        limit + 1};
+  TRY(const std::vector<KeyValue> found, parts_.meta.Scan(range));
+  NodePage page;
+  for (const KeyValue& pair : found) {
+    page.more = page.rows.size() == limit;
+    if (page.more) break;
+    TRY(v1::NodeRow row, ParseRow<v1::NodeRow>(pair.key, pair.value));
+    page.rows.push_back(std::move(row));
+  }
+  return page;
+}
+
+}  // namespace outport::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/mutex.h"
+#include "registry/base/result.h"
+#include "registry/security/grants/node_permissions.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// Which nodes belong to the fleet, and what each may do: in memory, where each of their calls asks.
+// Follows the rows node/<name>. Safe for all threads.
+class MemberDirectory {
+ public:
+  explicit MemberDirectory(const MetaStore& meta) : meta_(meta) {}  // outlives it
+
+  // Fills it from the rows. Called once, at start. Blocks.
+  Result<void> Load();
+  // After a commit that changed the node's row: learns what the row says now. If that cannot be
+  // known, the node counts as gone. Blocks.
+  Result<void> Follow(const std::string& node);
+
+  // kDenied, with what to do, unless the node belongs to the fleet. Does not block.
+  Result<std::shared_ptr<const NodePermissions>> Require(const std::string& node) const;
+
+ private:
+  void Set(const std::string& node, std::shared_ptr<const NodePermissions> permissions);
+
+  const MetaStore& meta_;
+  Mutex following_;  // orders what is read of a row with what is kept of it
+  mutable Mutex mutex_;
+  // Shared with the calls under way.
+  std::map<std::string, std::shared_ptr<const NodePermissions>> members_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+// What is told to a node that does not belong to the fleet (any more): kDenied, with what to do.
+Error NoMember(const std::string& node);
+
+NodePermissions PermissionsOf(const v1::NodeRow& row);
+
+}  // namespace outport::store

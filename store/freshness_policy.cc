@@ -1,0 +1,49 @@
+#include "store/freshness_policy.h"
+
+#include "registry/records/rows.h"
+#include "store/audit/auditor.h"
+
+namespace outport::store {
+
+v1::FreshnessPolicy FreshnessPolicyOf(const Config& config) {
+  const Config::Freshness& freshness = config.freshness;
+  v1::FreshnessPolicy policy;
+  policy.set_max_staleness_ms(freshness.max_staleness.count());
+  policy.set_stale_if_error_ms(freshness.stale_if_error.count());
+  policy.set_serve_stale(freshness.serve_stale);
+  policy.set_max_revocation_age_ms(config.access.max_revocation_age.count());
+  policy.set_serve_beyond_revocation_age(config.access.serve_beyond_it);
+  return policy;
+}
+
+v1::PolicyRow PolicyOf(const Config& config) {
+  v1::PolicyRow policy;
+  *policy.mutable_freshness() = FreshnessPolicyOf(config);
+  policy.set_client_auth(std::string(ToString(config.registry.client_auth)));
+  policy.set_client_authorities(config.registry.client_authorities.native());
+  policy.set_client_crls(config.registry.client_crls.native());
+  policy.set_htpasswd_file(config.access.htpasswd_file.native());
+  policy.set_htpasswd_group(config.access.htpasswd_group);
+  policy.set_node_identity_life_ms(config.nodes.identity_life.count());
+  policy.set_node_server_life_ms(config.nodes.server_life.count());
+  policy.set_audit_file(config.AuditFile().native());
+  policy.set_audit_max_size_bytes(config.audit.max_size_bytes);
+  policy.set_audit_keep(config.audit.keep);
+  policy.set_audit_keep_rows(config.audit.keep_rows);
+  policy.set_audit_syslog(config.audit.syslog);
+  return policy;
+}
+
+Result<void> RecordPolicy(MetaStore& meta, const v1::PolicyRow& policy, const Clock& clock) {
+  const Auditor auditor(Actor::Store(), clock);
+  auto record = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto before, LockRow<v1::PolicyRow>(transaction, keys::kPolicy));
+    if (before.has_value() && before->SerializeAsString() == policy.SerializeAsString()) return {};
+    auditor.Add(transaction, "policy.set", "policy", RowJson(before), RowJson(policy));
+    return WriteRow(transaction, keys::kPolicy, policy);
+  };
+  TRY_VOID(Transact(meta, record));
+  return {};
+}
+
+}  // namespace outport::store

@@ -1,0 +1,381 @@
+#include "store/relay/push_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "registry/http/api/route.h"
+#include "registry/rpc/channel.h"
+#include "registry/rpc/unary.h"
+#include "store/relay/relayed_body.h"
+
+namespace outport::store {
+namespace {
+
+using http::Method;
+using http::Noun;
+using http::RequiredAction;
+
+prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
+  return metrics.Counter("outport_store_relayed_writes_total",
+                         "Writes that nodes relayed for their clients, by result.",
+                         {{"result", result}});
+}
+
+v1::PushedBlob ToMessage(const PushedBlob& blob, v1::Position position) {
+  v1::PushedBlob message;
+  message.set_digest(blob.info.digest.ToString());
+  message.set_size_bytes(blob.info.size_bytes);
+  *message.mutable_position() = std::move(position);
+  return message;
+}
+
+v1::UploadStatus ToMessage(const UploadStatus& status) {
+  v1::UploadStatus message;
+  message.set_id(status.id);
+  message.set_size_bytes(status.size_bytes);
+  return message;
+}
+
+std::optional<ByteRange> RangeOf(const v1::UploadPart::Header& header) {
+  if (!header.has_range()) return std::nullopt;
+  return ByteRange{header.range().offset(), header.range().size_bytes()};
+}
+
+Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
+  std::vector<Tag> tags;
+  for (const std::string& text : request.tags()) {
+    TRY(Tag tag, Tag::Parse(text));
+    tags.push_back(std::move(tag));
+  }
+  return tags;
+}
+
+}  // namespace
+
+struct PushService::Admitted {
+  CertificateIdentity node;
+  std::shared_ptr<const User> user;
+  Rights rights;
+  Caller caller;
+  RepositoryName repository;
+  NodePlaces::Place place;
+};
+
+PushService::PushService(Parts parts)
+    : parts_(std::move(parts)),
+      done_(Count(parts_.metrics, "done")),
+      refused_(Count(parts_.metrics, "refused")),
+      calls_("writes", parts_.limits.calls_per_node,
+             parts_.metrics.Gauge("outport_store_relayed_calls", "Writes of nodes under way.")),
+      uploads_("uploads", parts_.limits.uploads_per_node,
+               parts_.metrics.Gauge("outport_store_relayed_uploads",
+                                    "Bodies that nodes relay under way.")) {}
+PushService::~PushService() = default;
+
+// That the node itself may not relay is no fault of its client, who may find another: unavailable.
+net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& context,
+                                                                 const v1::Sender& sender,
+                                                                 const std::string& repository_text,
+                                                                 Action action,
+                                                                 NodePlaces& places) {
+  CO_TRY(const CertificateIdentity node,
+         rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
+  const auto member = parts_.members.Require(node.name);
+  const std::string request_id = rpc::RequestIdOf(context);
+  if (!member.has_value()) {
+    parts_.log.Warning("a write is not taken from who relays it",
+                       {{"request_id", request_id}, {"cause", member.error().message}});
+    co_return Error{ErrorCode::kUnavailable,
+                    "the store takes no writes from this node: " + member.error().message};
+  }
+  CO_TRY(NodePlaces::Place place, places.Take(node.name));
+  Result<RepositoryName> repository = RepositoryName::Parse(repository_text);
+  Result<Rights> rights = co_await RightsOf(node.name, sender);
+  Result<void> allowed;
+  if (!rights.has_value()) {
+    allowed = rights.error();
+  } else if (!repository.has_value()) {
+    allowed = repository.error();
+  } else {
+    rights = rights->Within(*member);
+    allowed = RequireGrant(*rights, action, *repository);
+  }
+  if (!allowed.has_value()) {
+    refused_.Increment();
+    parts_.log.Info("a relayed write is refused", {{"request_id", request_id},
+                                                   {"node", node.name},
+                                                   {"user", sender.user()},
+                                                   {"repository", repository_text},
+                                                   {"cause", allowed.error().message}});
+    co_return allowed.error();
+  }
+  Caller caller{.user = sender.user(),
+                .certificate = sender.certificate(),
+                .address = sender.address(),
+                .node = node.name,
+                .request_id = request_id};
+  co_return Admitted{node,
+                     parts_.directory.Find(sender.user()),
+                     *std::move(rights),
+                     std::move(caller),
+                     *std::move(repository),
+                     std::move(place)};
+}
+
+Result<void> PushService::RequireStays(const Admitted& admitted, Action action) const {
+  if (parts_.directory.IsRevoked(admitted.node)) {
+    return Error{ErrorCode::kUnavailable,
+                 "the store takes no writes from node '" + admitted.node.name +
+                     "' on this connection any more: the certificate that it began with was "
+                     "revoked, or its authority replaced; push again"};
+  }
+  TRY(const auto member, parts_.members.Require(admitted.node.name));
+  TRY(const auto now, UserNow(parts_.directory, admitted.caller.user, admitted.user.get(),
+                              admitted.caller.certificate, parts_.clock.Wall()));
+  return RequireGrant(parts_.directory.RightsOf(now, {}).Within(member), action,
+                      admitted.repository);
+}
+
+net::awaitable<Result<Rights>> PushService::RightsOf(const std::string& node,
+                                                     const v1::Sender& sender) {
+  if (sender.password().empty()) {
+    co_return Error{ErrorCode::kUnauthorized,
+                    "to write through a node a user and a password are needed: the store takes no "
+                    "node's word for a certificate"};
+  }
+  CO_TRY(const auto user, co_await parts_.authenticator.Authenticate("node " + node, sender.user(),
+                                                                     sender.password()));
+  CO_TRY_VOID(CheckMayEnter(*user, sender.certificate(), parts_.clock.Wall()));
+  co_return parts_.directory.RightsOf(user, {});
+}
+
+template <class T>
+Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result<T> outcome) {
+  (outcome.has_value() ? done_ : refused_).Increment();
+  const Log log = parts_.log.With({{"request_id", admitted.caller.request_id},
+                                   {"node", admitted.node.name},
+                                   {"user", admitted.caller.user},
+                                   {"certificate", admitted.caller.certificate},
+                                   {"address", admitted.caller.address},
+                                   {"repository", admitted.repository.ToString()},
+                                   {"verb", verb}});
+  if (outcome.has_value()) {
+    log.Info("write relayed by a node");
+  } else if (outcome.error().code == ErrorCode::kInternal) {
+    log.Error("a relayed write failed", {{"cause", outcome.error().message}});
+  } else {
+    log.Info("write relayed by a node", {{"cause", outcome.error().message}});
+  }
+  return outcome;
+}
+
+v1::Position PushService::PositionAt(uint64_t sequence) const {
+  v1::Position position;
+  position.set_epoch(parts_.epoch);
+  position.set_sequence(sequence);
+  return position;
+}
+
+net::awaitable<Result<v1::PutManifestResponse>> PushService::Put(
+    const Context& context, const v1::PutManifestRequest& request) {
+  const Action action = RequiredAction(Noun::kManifest, Method::kPut);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  CO_TRY(const Reference reference, ParseReference(request.reference()));
+  CO_TRY(const std::vector<Tag> tags, ParseTags(request));
+  auto put = co_await parts_.registry.PutManifest(admitted.caller, admitted.repository, reference,
+                                                  request.content_type(), tags, request.content());
+  CO_TRY(const PushedManifest pushed, Record(admitted, "put manifest", std::move(put)));
+  v1::PutManifestResponse response;
+  response.set_digest(pushed.digest.ToString());
+  if (pushed.subject.has_value()) response.set_subject(pushed.subject->ToString());
+  *response.mutable_position() = PositionAt(pushed.sequence);
+  co_return response;
+}
+
+net::awaitable<Result<v1::DeleteResponse>> PushService::Delete(
+    const Context& context, const v1::DeleteManifestRequest& request) {
+  const Action action = RequiredAction(Noun::kManifest, Method::kDelete);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  CO_TRY(const Reference reference, ParseReference(request.reference()));
+  auto deletion =
+      co_await parts_.registry.DeleteManifest(admitted.caller, admitted.repository, reference);
+  CO_TRY(const Deleted deleted, Record(admitted, "delete manifest", std::move(deletion)));
+  v1::DeleteResponse response;
+  *response.mutable_position() = PositionAt(deleted.sequence);
+  co_return response;
+}
+
+net::awaitable<Result<v1::DeleteResponse>> PushService::Delete(
+    const Context& context, const v1::DeleteBlobRequest& request) {
+  const Action action = RequiredAction(Noun::kBlob, Method::kDelete);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  CO_TRY(const Digest digest, Digest::Parse(request.digest()));
+  auto deletion = co_await parts_.registry.DeleteBlob(admitted.caller, admitted.repository, digest);
+  CO_TRY(const Deleted deleted, Record(admitted, "delete blob", std::move(deletion)));
+  v1::DeleteResponse response;
+  *response.mutable_position() = PositionAt(deleted.sequence);
+  co_return response;
+}
+
+net::awaitable<Result<v1::PushedBlob>> PushService::Mount(const Context& context,
+                                                          const v1::MountBlobRequest& request) {
+  const Action action = RequiredAction(Noun::kUploads, Method::kPost);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  CO_TRY(const Digest digest, Digest::Parse(request.digest()));
+  std::optional<RepositoryName> from;
+  if (!request.from().empty()) {
+    CO_TRY(from, RepositoryName::Parse(request.from()));
+  }
+  const Visible visible = VisibleTo(admitted.rights);
+  auto mount = co_await parts_.registry.MountBlob(admitted.caller, admitted.repository, digest,
+                                                  from, visible);
+  CO_TRY(const PushedBlob blob, Record(admitted, "mount blob", std::move(mount)));
+  co_return ToMessage(blob, PositionAt(blob.sequence));
+}
+
+net::awaitable<Result<v1::UploadStatus>> PushService::Start(const Context& context,
+                                                            const v1::StartUploadRequest& request) {
+  const Action action = RequiredAction(Noun::kUploads, Method::kPost);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  CO_TRY(const DigestAlgorithm algorithm, ParseDigestAlgorithm(request.algorithm()));
+  auto start =
+      co_await parts_.registry.StartUpload(admitted.caller, admitted.repository, algorithm);
+  CO_TRY(const UploadStatus status, Record(admitted, "start upload", std::move(start)));
+  co_return ToMessage(status);
+}
+
+net::awaitable<Result<v1::UploadStatus>> PushService::Stat(const Context& context,
+                                                           const v1::UploadSession& request) {
+  const Action action = RequiredAction(Noun::kUpload, Method::kGet);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  CO_TRY(const UploadStatus status,
+         co_await parts_.registry.StatUpload(admitted.caller, admitted.repository, request.id()));
+  co_return ToMessage(status);
+}
+
+net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
+    const Context& context, const v1::UploadSession& request) {
+  const Action action = RequiredAction(Noun::kUpload, Method::kDelete);
+  CO_TRY(const Admitted admitted,
+         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+  auto cancel =
+      co_await parts_.registry.CancelUpload(admitted.caller, admitted.repository, request.id());
+  CO_TRY_VOID(Record(admitted, "cancel upload", std::move(cancel)));
+  co_return v1::CancelUploadResponse();
+}
+
+net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
+  const auto limit = parts_.limits.progress_deadline;
+  // Before anything is waited for.
+  CO_TRY_VOID(rpc::RequireRole(stream.context(), parts_.domain, Role::kNode, parts_.directory));
+  v1::UploadPart part;
+  if (!co_await stream.Read(part, limit) || !part.has_header()) {
+    co_return Error{ErrorCode::kInvalidArgument, "an upload begins with its header"};
+  }
+  const v1::UploadPart::Header header = std::move(*part.mutable_header());
+  const v1::UploadSession& session = header.session();
+  const Action action = RequiredAction(Noun::kUpload, Method::kPatch);
+  CO_TRY(const Admitted admitted, co_await Admit(stream.context(), session.sender(),
+                                                 session.repository(), action, uploads_));
+  std::optional<uint64_t> length;
+  if (header.has_length()) length = header.length();
+  RelayedBody body(stream, length, limit, bodies_,
+                   [this, &admitted, action] { return RequireStays(admitted, action); });
+  const char* verb = header.digest().empty() ? "append upload" : "finish upload";
+  auto stored = co_await Store(admitted, header, body);
+  CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));
+  if (!co_await stream.Write(answer, limit)) {
+    co_return Error{ErrorCode::kCancelled, "the node left, or took no answer for too long"};
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<v1::UploadAnswer>> PushService::Store(const Admitted& admitted,
+                                                            const v1::UploadPart::Header& header,
+                                                            ByteSource& body) {
+  v1::UploadAnswer answer;
+  const std::string& id = header.session().id();
+  if (header.digest().empty()) {
+    CO_TRY(const UploadStatus status,
+           co_await parts_.registry.AppendUpload(admitted.caller, admitted.repository, id,
+                                                 RangeOf(header), body));
+    *answer.mutable_appended() = ToMessage(status);
+  } else {
+    CO_TRY(const Digest digest, Digest::Parse(header.digest()));
+    CO_TRY(const PushedBlob blob,
+           co_await parts_.registry.FinishUpload(admitted.caller, admitted.repository, id,
+                                                 RangeOf(header), digest, body));
+    *answer.mutable_pushed() = ToMessage(blob, PositionAt(blob.sequence));
+  }
+  co_return answer;
+}
+
+grpc::ServerUnaryReactor* PushService::PutManifest(Context* context,
+                                                   const v1::PutManifestRequest* request,
+                                                   v1::PutManifestResponse* response) {
+  auto serve = [this, context, request]() -> net::awaitable<Result<v1::PutManifestResponse>> {
+    Result<v1::PutManifestResponse> answer = co_await Put(*context, *request);
+    if (!answer.has_value()) {
+      v1::PutManifestResponse refusal;
+      *refusal.mutable_refusal() = rpc::ToRefusal(answer.error());
+      co_return refusal;
+    }
+    co_return answer;
+  };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* PushService::DeleteManifest(Context* context,
+                                                      const v1::DeleteManifestRequest* request,
+                                                      v1::DeleteResponse* response) {
+  auto serve = [this, context, request] { return Delete(*context, *request); };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* PushService::DeleteBlob(Context* context,
+                                                  const v1::DeleteBlobRequest* request,
+                                                  v1::DeleteResponse* response) {
+  auto serve = [this, context, request] { return Delete(*context, *request); };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* PushService::MountBlob(Context* context,
+                                                 const v1::MountBlobRequest* request,
+                                                 v1::PushedBlob* response) {
+  auto serve = [this, context, request] { return Mount(*context, *request); };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* PushService::StartUpload(Context* context,
+                                                   const v1::StartUploadRequest* request,
+                                                   v1::UploadStatus* response) {
+  auto serve = [this, context, request] { return Start(*context, *request); };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* PushService::StatUpload(Context* context,
+                                                  const v1::UploadSession* request,
+                                                  v1::UploadStatus* response) {
+  auto serve = [this, context, request] { return Stat(*context, *request); };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* PushService::CancelUpload(Context* context,
+                                                    const v1::UploadSession* request,
+                                                    v1::CancelUploadResponse* response) {
+  auto serve = [this, context, request] { return Cancel(*context, *request); };
+  return rpc::ServeTask(context, parts_.tasks, response, std::move(serve));
+}
+
+grpc::ServerBidiReactor<v1::UploadPart, v1::UploadAnswer>* PushService::Upload(Context* context) {
+  auto serve = [this](UploadStream& stream) { return Receive(stream); };
+  return rpc::ServeStream<UploadStream>(context, parts_.tasks, std::move(serve));
+}
+
+}  // namespace outport::store

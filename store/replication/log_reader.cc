@@ -1,0 +1,106 @@
+#include "store/replication/log_reader.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "registry/base/bytes.h"
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kChangesInBatch = 512;
+// Small enough that pongs between them come in time over a slow line.
+constexpr size_t kBytesInBatch = 64 << 10;
+constexpr std::string_view kGroup = "group:";
+
+// A batch with nothing in it.
+v1::StoreMessage::Batch& Begin(const LogPosition& from, const LogPosition& to,
+                               v1::StoreMessage& message) {
+  v1::StoreMessage::Batch& batch = *message.mutable_batch();
+  batch.set_from(from.sequence);
+  batch.set_to(to.sequence);
+  batch.set_hash(std::string(AsText(to.hash)));
+  return batch;
+}
+
+}  // namespace
+
+Result<bool> HasPoint(const MetaStore& meta, const std::string& epoch, const v1::Position& point) {
+  if (point.epoch() != epoch) return false;
+  if (point.sequence() == 0) return AsText(LogPosition().hash) == point.hash();
+  TRY(const auto records, meta.ReadLog(point.sequence(), 1, 1));
+  return !records.empty() && records.front().position.sequence == point.sequence() &&
+         AsText(records.front().position.hash) == point.hash();
+}
+
+Result<LogReader::Prepared> LogReader::Read() const {
+  TRY(const auto records, meta_.ReadLog(at_.sequence + 1, kChangesInBatch, kBytesInBatch));
+  if (records.empty() || records.front().position.sequence != at_.sequence + 1) {
+    return Error{ErrorCode::kCorrupt, "reading the change log: record " +
+                                          std::to_string(at_.sequence + 1) + " is missing"};
+  }
+  Prepared prepared{.message = {}, .to = records.back().position, .groups = {}, .after = {}};
+  v1::StoreMessage::Batch& batch = Begin(at_, prepared.to, prepared.message);
+  batch.set_partial(!scope_.everything());
+  for (const LogRecord& record : records) {
+    v1::Change change;
+    if (!change.ParseFromString(record.record)) {
+      return Error{ErrorCode::kCorrupt, "reading the change log: record " +
+                                            std::to_string(record.position.sequence) +
+                                            " does not parse"};
+    }
+    if (change.has_grants_set() && !scope_.everything() &&
+        change.grants_set().subject().starts_with(kGroup)) {
+      prepared.groups.insert(change.grants_set().subject().substr(kGroup.size()));
+    }
+    TRY(auto told, scope_.Cut(std::move(change), meta_));
+    if (told.has_value()) *batch.add_changes() = *std::move(told);
+  }
+  return prepared;
+}
+
+// With the grants of a group, its members come into the scope, or leave it. They are told first: a
+// node that has the group's change has theirs.
+Result<v1::StoreMessage> LogReader::Next() {
+  if (!prepared_.has_value()) {
+    TRY(prepared_, Read());
+  }
+  while (!prepared_->groups.empty()) {
+    TRY(v1::StoreMessage members, NextMembers(*prepared_));
+    if (!members.batch().changes().empty()) return members;
+  }
+  at_ = prepared_->to;
+  v1::StoreMessage message = std::move(prepared_->message);
+  prepared_.reset();
+  return message;
+}
+
+Result<v1::StoreMessage> LogReader::NextMembers(Prepared& prepared) const {
+  const std::string& group = *prepared.groups.begin();
+  v1::StoreMessage message;
+  v1::StoreMessage::Batch& batch = Begin(at_, at_, message);
+  batch.set_partial(true);
+  TRY(const std::vector<KeyValue> rows, meta_.Scan({.prefix = std::string(keys::kUsers),
+                                                    .after = prepared.after,
+                                                    .limit = kChangesInBatch,
+                                                    .limit_bytes = kBytesInBatch}));
+  for (const KeyValue& pair : rows) {
+    v1::Change member;
+    TRY(*member.mutable_user_set(), ParseRow<v1::UserRow>(pair.key, pair.value));
+    prepared.after = pair.key;
+    const auto& groups = member.user_set().groups();
+    if (std::ranges::find(groups, group) == groups.end()) continue;
+    TRY(auto told, scope_.Cut(std::move(member), meta_));
+    if (told.has_value()) *batch.add_changes() = *std::move(told);
+  }
+  if (rows.empty()) {
+    prepared.groups.erase(prepared.groups.begin());
+    prepared.after.clear();
+  }
+  return message;
+}
+
+}  // namespace outport::store

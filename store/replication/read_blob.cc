@@ -1,0 +1,140 @@
+#include "store/replication/read_blob.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+#include "registry/rpc/channel.h"
+
+namespace outport::store {
+
+struct ReadBlob::OpenBlob {
+  Digest digest;
+  BlobLocation location;
+  std::unique_ptr<BlobReader> reader;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
+                   ReadBlobLimits limits)
+    : blobs_(blobs),
+      disk_(disk),
+      tasks_(tasks),
+      log_(std::move(log)),
+      limits_(limits),
+      started_(metrics.Counter("outport_store_blob_streams_started_total",
+                               "ReadBlob streams begun by nodes.")),
+      refused_(metrics.Counter("outport_store_blob_streams_refused_total",
+                               "ReadBlob streams refused: the node has too many open.")),
+      corrupt_(metrics.Counter("outport_store_corrupt_blobs_total",
+                               "Reads of blobs that failed their checksum.")),
+      sent_bytes_(
+          metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
+      places_("blob streams", limits.streams_per_node,
+              metrics.Gauge("outport_store_blob_streams", "ReadBlob streams open now.")) {}
+
+grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
+                                                         const v1::ReadBlobRequest* request,
+                                                         std::string node, Allowed allowed) {
+  auto serve = [this, request = *request, request_id = rpc::RequestIdOf(*context),
+                node = std::move(node), allowed = std::move(allowed)](Stream& stream) {
+    return Serve(stream, request, request_id, node, allowed);
+  };
+  return rpc::ServeStream<Stream>(context, tasks_, std::move(serve));
+}
+
+net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobRequest& request,
+                                             const std::string& request_id, const std::string& node,
+                                             const Allowed& allowed) {
+  started_.Increment();
+  CO_TRY_VOID(allowed());
+  auto open = [this, &request] { return Open(request); };
+  CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
+  const Result<NodePlaces::Place> place = places_.Take(node);
+  if (!place.has_value()) {
+    refused_.Increment();
+    co_return place.error();
+  }
+  Result<void> sent = co_await Send(stream, blob, allowed);
+  log_.Info("blob read by a node", {{"request_id", request_id},
+                                    {"node", node},
+                                    {"digest", request.digest()},
+                                    {"offset", request.offset()},
+                                    {"outcome", sent.has_value() ? "sent" : sent.error().message}});
+  if (!sent.has_value() && sent.error().code == ErrorCode::kCorrupt) {
+    co_await PutAside(blob, sent.error());
+  }
+  co_return sent;
+}
+
+net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) {
+  corrupt_.Increment();
+  log_.Error("a blob is not what it was, and is put aside",
+             {{"digest", blob.digest.ToString()}, {"cause", why.message}});
+  auto quarantine = [this, digest = blob.digest, object = blob.location.object] {
+    return blobs_.Quarantine(digest, object);
+  };
+  const Result<void> aside = co_await BlockingUnderWay(disk_, quarantine);
+  if (!aside.has_value()) {
+    log_.Error("a bad blob cannot be put aside", {{"cause", aside.error().message}});
+  }
+}
+
+net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob,
+                                            const Allowed& allowed) {
+  v1::BlobChunk chunk;
+  chunk.set_total_bytes(blob.reader->size_bytes());
+  uint64_t offset = blob.begin;
+  do {
+    CO_TRY_VOID(allowed());
+    const size_t size = std::min(kChecksumBlockBytes, blob.end - offset);
+    const size_t block = std::min(kChecksumBlockBytes, blob.reader->size_bytes() - offset);
+    std::string& data = *chunk.mutable_data();
+    data.resize(block);
+    if (block > 0) {
+      const MutableBytes buffer = std::as_writable_bytes(std::span(data));
+      CO_TRY(size_t read, blob.reader->ReadCached(offset, buffer));
+      if (read < block) {
+        auto from_disk = [&blob, offset, buffer] { return blob.reader->Read(offset, buffer); };
+        CO_TRY(read, co_await BlockingUnderWay(disk_, from_disk));
+      }
+      if (read != block) {
+        co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};
+      }
+      chunk.set_crc32c(blob.location.checksums[offset / kChecksumBlockBytes]);
+    }
+    if (!co_await stream.Write(chunk, limits_.progress_deadline)) {
+      co_return Error{ErrorCode::kCancelled, "the node left, or took no chunk for too long"};
+    }
+    sent_bytes_.Increment(static_cast<double>(block));
+    chunk.clear_total_bytes();
+    offset += size;
+  } while (offset < blob.end);
+  co_return Result<void>();
+}
+
+Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request) {
+  TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
+  TRY(const Digest digest, Digest::Parse(request.digest()));
+  TRY(Blobs::Opened opened, blobs_.Open(repository, digest));
+  const uint64_t size = opened.blob.info.size_bytes;
+  if (request.offset() % kChecksumBlockBytes != 0 || request.offset() > size) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "reading " + digest.ToString() + " from " + std::to_string(request.offset()) +
+                     ": an offset is a multiple of 262144, and within the blob's " +
+                     std::to_string(size) + " bytes"};
+  }
+  const uint64_t rest = size - request.offset();
+  const uint64_t length = request.length() == 0 ? rest : std::min(request.length(), rest);
+  const uint64_t blocks = (size + kChecksumBlockBytes - 1) / kChecksumBlockBytes;
+  if (opened.blob.location.checksums.size() != blocks) {
+    return Error{ErrorCode::kCorrupt, "the row of blob " + digest.ToString() + " lacks checksums"};
+  }
+  return OpenBlob{digest, std::move(opened.blob.location), std::move(opened.reader),
+                  request.offset(), request.offset() + length};
+}
+
+}  // namespace outport::store

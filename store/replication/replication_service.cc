@@ -1,0 +1,125 @@
+#include "store/replication/replication_service.h"
+
+#include <utility>
+
+#include "registry/rpc/channel.h"
+#include "registry/rpc/stream.h"
+#include "registry/rpc/unary.h"
+#include "store/replication/resolve.h"
+#include "store/replication/sync_session.h"
+
+namespace outport::store {
+namespace {
+
+std::string AskedFor(const v1::ResolveRequest& request) {
+  switch (request.what_case()) {
+    case v1::ResolveRequest::kReference:
+      return request.reference();
+    case v1::ResolveRequest::kBlob:
+      return request.blob();
+    case v1::ResolveRequest::kHead:
+      return "head";
+    case v1::ResolveRequest::WHAT_NOT_SET:
+      break;
+  }
+  return "nothing";
+}
+
+}  // namespace
+
+ReplicationService::ReplicationService(Parts parts) : parts_(std::move(parts)) {}
+ReplicationService::~ReplicationService() = default;
+
+Result<CertificateIdentity> ReplicationService::RequireMember(
+    const grpc::CallbackServerContext& context) const {
+  TRY(CertificateIdentity identity,
+      rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
+  TRY_VOID(parts_.members.Require(identity.name));
+  return identity;
+}
+
+Result<void> ReplicationService::RequireStays(const CertificateIdentity& caller) const {
+  TRY_VOID(parts_.members.Require(caller.name));
+  if (!parts_.directory.IsRevoked(caller)) return {};
+  return Error{ErrorCode::kUnauthorized,
+               "the certificate of node '" + caller.name + "' was revoked meanwhile"};
+}
+
+Result<void> ReplicationService::RequirePull(const std::string& node,
+                                             const std::string& repository) const {
+  TRY(const auto permissions, parts_.members.Require(node));
+  TRY(const RepositoryName name, RepositoryName::Parse(repository));
+  return permissions->Require(Action::kPull, name);
+}
+
+grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
+    grpc::CallbackServerContext* context) {
+  const auto caller = RequireMember(*context);
+  if (!caller.has_value()) return rpc::RefuseStream<SyncStream>(context, caller.error());
+  auto serve = [this, caller = *caller](SyncStream& stream) -> net::awaitable<Result<void>> {
+    const std::string& node = caller.name;
+    SyncSession::Parts parts{.meta = parts_.meta,
+                             .members = parts_.members,
+                             .pool = parts_.pool,
+                             .nodes = parts_.nodes,
+                             .clock = parts_.clock,
+                             .log = parts_.log.With({{"node", node}}),
+                             .epoch = parts_.epoch,
+                             .policy = parts_.policy,
+                             .allowed = [this, &caller] { return RequireStays(caller); }};
+    SyncSession session(std::move(parts), node, stream);
+    co_return co_await session.Run();
+  };
+  return rpc::ServeStream<SyncStream>(context, parts_.tasks, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContext* context,
+                                                      const v1::ResolveRequest* request,
+                                                      v1::ResolveResponse* response) {
+  const auto caller = RequireMember(*context);
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
+    if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
+    TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.epoch, *request));
+    parts_.log.Info("resolved for a node", {{"request_id", rpc::RequestIdOf(*context)},
+                                            {"node", node},
+                                            {"repository", request->repository()},
+                                            {"reference", AskedFor(*request)},
+                                            {"found", answer.found()}});
+    return answer;
+  };
+  return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
+}
+
+grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerContext* context,
+                                                          const v1::GetManifestRequest* request,
+                                                          v1::GetManifestResponse* response) {
+  const auto caller = RequireMember(*context);
+  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  auto serve = [this, context, request, node = caller->name]() -> Result<v1::GetManifestResponse> {
+    TRY_VOID(RequirePull(node, request->repository()));
+    TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));
+    parts_.log.Info("manifest read by a node", {{"request_id", rpc::RequestIdOf(*context)},
+                                                {"node", node},
+                                                {"repository", request->repository()},
+                                                {"digest", request->digest()},
+                                                {"size_bytes", answer.content().size()}});
+    return answer;
+  };
+  return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
+}
+
+grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
+    grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request) {
+  const auto caller = RequireMember(*context);
+  if (!caller.has_value()) {
+    return rpc::RefuseStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
+  }
+  auto may_go_on = [this, caller = *caller, repository = request->repository()]() -> Result<void> {
+    TRY_VOID(RequireStays(caller));
+    return RequirePull(caller.name, repository);
+  };
+  return parts_.blobs.Start(context, request, caller->name, std::move(may_go_on));
+}
+
+}  // namespace outport::store

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <string>
+
+#include "outport/v1/replication.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
+#include "registry/base/task_group.h"
+#include "registry/security/grants/access_directory.h"
+#include "registry/storage/meta_store.h"
+#include "store/fleet/member_directory.h"
+#include "store/fleet/node_directory.h"
+#include "store/replication/read_blob.h"
+
+namespace outport::store {
+
+// What nodes ask of the store (replication.proto). Every method first checks that the caller shows
+// a node's certificate, that the node still belongs to the fleet, and that it may pull from the
+// repository: others are refused before anything is queued for them. Safe for gRPC's threads: what
+// blocks runs on the pool, streams are coroutines of `tasks`.
+class ReplicationService final : public v1::Replication::CallbackService {
+ public:
+  // What it borrows outlives it; the server is shut down before `tasks` is drained.
+  struct Parts {
+    MetaStore& meta;
+    const AccessDirectory& directory;
+    const MemberDirectory& members;
+    store::ReadBlob& blobs;
+    BlockingPool& pool;
+    TaskGroup& tasks;
+    NodeDirectory& nodes;
+    const Clock& clock;
+    Metrics& metrics;
+    Log log;
+    std::string epoch;   // the store's, from its StoreRow
+    std::string domain;  // of the fleet's certificates
+    v1::FreshnessPolicy policy;
+  };
+  explicit ReplicationService(Parts parts);
+  ~ReplicationService() override;
+
+  grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* Sync(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
+                                    const v1::ResolveRequest* request,
+                                    v1::ResolveResponse* response) override;
+  grpc::ServerUnaryReactor* GetManifest(grpc::CallbackServerContext* context,
+                                        const v1::GetManifestRequest* request,
+                                        v1::GetManifestResponse* response) override;
+  grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob(grpc::CallbackServerContext* context,
+                                                    const v1::ReadBlobRequest* request) override;
+
+ private:
+  // The node that calls, by its certificate.
+  Result<CertificateIdentity> RequireMember(const grpc::CallbackServerContext& context) const;
+  // For calls that last: whether who was let in may stay.
+  Result<void> RequireStays(const CertificateIdentity& caller) const;
+  Result<void> RequirePull(const std::string& node, const std::string& repository) const;
+
+  const Parts parts_;
+};
+
+}  // namespace outport::store

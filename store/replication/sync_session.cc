@@ -1,0 +1,286 @@
+#include "store/replication/sync_session.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <utility>
+
+#include "registry/base/bytes.h"
+#include "registry/records/access_records.h"
+#include "store/replication/log_reader.h"
+#include "store/replication/resolve.h"
+#include "store/replication/snapshot_reader.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr size_t kOutboundLimit = 2;
+// A node pings twice a second: one that says and takes nothing for this long is gone.
+constexpr std::chrono::seconds kSilence{30};
+// What a node that is to go has for the message under way.
+constexpr std::chrono::seconds kLastWrite{1};
+// Waits end by notification; this only bounds them.
+constexpr std::chrono::seconds kWait{60};
+// A view holds back RocksDB's compaction: a node too slow for this starts again.
+constexpr std::chrono::minutes kSnapshotLimit{15};
+
+// Takes the stream out of the directory before the stream is gone, however the session ends.
+class Leaving {
+ public:
+  Leaving(NodeDirectory& nodes, const std::string& node, uint64_t ticket)
+      : nodes_(nodes), node_(node), ticket_(ticket) {}
+  ~Leaving() { nodes_.Leave(node_, ticket_); }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  NodeDirectory& nodes_;
+  const std::string& node_;
+  const uint64_t ticket_;
+};
+
+// An older replica names none: it has everything.
+bool HasRowsOf(const v1::NodeMessage::Hello& hello, const NodeScope& scope) {
+  const std::vector<std::string> patterns(hello.scope().begin(), hello.scope().end());
+  return patterns.empty() ? scope.everything() : patterns == scope.patterns();
+}
+
+}  // namespace
+
+SyncSession::SyncSession(Parts parts, std::string node, SyncStream& stream)
+    : parts_(std::move(parts)), node_(std::move(node)), stream_(stream) {}
+
+net::awaitable<Result<void>> SyncSession::Run() {
+  using net::experimental::awaitable_operators::operator&&;
+  heard_ = steady_clock::now();
+  ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this](const Error& why) {
+    {
+      MutexLock lock(mutex_);
+      cut_ = why;
+    }
+    changed_.Notify();
+  });
+  parts_.log.Info("a node connected", {{"address", stream_.context().peer()}});
+  co_await (Part(Listen()) && Conduct());
+  if (failure_.has_value()) {
+    parts_.log.Warning("a node's stream was ended", {{"cause", failure_->message}});
+    co_return *failure_;
+  }
+  parts_.log.Info("a node disconnected");
+  co_return Result<void>();
+}
+
+// All but the listening, which lasts until the node leaves or is told the end.
+net::awaitable<void> SyncSession::Conduct() {
+  using net::experimental::awaitable_operators::operator&&;
+  {
+    const Leaving leaving(parts_.nodes, node_, ticket_);
+    co_await (Part(FollowLog()) && Part(Write()) && Part(Watch()));
+  }
+  stream_.End(failure_.has_value() ? rpc::ToStatus(*failure_) : grpc::Status::OK);
+}
+
+net::awaitable<void> SyncSession::Part(net::awaitable<Result<void>> work) {
+  std::optional<Error> why;
+  try {
+    Result<void> done = co_await std::move(work);
+    if (!done.has_value()) why = std::move(done).error();
+  } catch (const std::exception& exception) {
+    why = Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+  }
+  Close(std::move(why));
+}
+
+void SyncSession::Close(std::optional<Error> why) {
+  if (closed_) return;
+  closed_ = true;
+  failure_ = std::move(why);
+  changed_.Notify();
+}
+
+std::optional<Error> SyncSession::WhyCut() {
+  MutexLock lock(mutex_);
+  return cut_;
+}
+
+net::awaitable<Result<void>> SyncSession::Listen() {
+  v1::NodeMessage message;
+  while (co_await stream_.Read(message)) {
+    heard_ = steady_clock::now();
+    if (closed_) continue;
+    CO_TRY_VOID(co_await Answer(message));
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message) {
+  switch (message.kind_case()) {
+    case v1::NodeMessage::kHello:
+      if (hello_.has_value()) break;
+      parts_.nodes.Introduced(node_, ticket_, message.hello().version());
+      hello_ = message.hello();
+      changed_.Notify();
+      break;
+    case v1::NodeMessage::kPing: {
+      CO_TRY_VOID(parts_.allowed());
+      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()), message.ping());
+      CO_TRY(const LogPosition head, parts_.meta.Head());
+      v1::StoreMessage answer;
+      answer.mutable_pong()->set_sent_ns(message.ping().sent_ns());
+      *answer.mutable_pong()->mutable_head() = ToPosition(parts_.epoch, head);
+      co_await Push(std::move(answer));
+      break;
+    }
+    case v1::NodeMessage::kAcknowledge:
+      parts_.nodes.Acknowledged(node_, ticket_, message.acknowledge().sequence());
+      break;
+    case v1::NodeMessage::KIND_NOT_SET:
+      break;
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncSession::FollowLog() {
+  while (!hello_.has_value() && !closed_) {
+    const uint64_t seen = changed_.Version();
+    co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
+  }
+  if (closed_) co_return Result<void>();
+  // Asked when the stream is in the directory: whoever changes it now cuts the stream.
+  CO_TRY_VOID(parts_.allowed());
+  CO_TRY(const auto permissions, parts_.members.Require(node_));
+  const NodeScope scope(*permissions);
+  CO_TRY(const std::optional<LogPosition> applied, co_await FindApplied(scope));
+  CO_TRY(const LogPosition head, parts_.meta.Head());
+  v1::StoreMessage message;
+  v1::StoreMessage::Welcome& welcome = *message.mutable_welcome();
+  *welcome.mutable_head() = ToPosition(parts_.epoch, head);
+  welcome.set_snapshot_follows(!applied.has_value());
+  *welcome.mutable_policy() = parts_.policy;
+  for (const Grant& grant : permissions->grants()) {
+    *welcome.add_permissions() = rpc::ToRecord(grant);
+  }
+  if (!co_await Push(std::move(message))) co_return Result<void>();
+  parts_.log.Info(applied.has_value() ? "a node follows the change log" : "a node gets a snapshot",
+                  {{"sequence", hello_->applied().sequence()}, {"head", head.sequence}});
+
+  LogPosition from = applied.value_or(LogPosition());
+  if (!applied.has_value()) {
+    CO_TRY(from, co_await SendSnapshot(scope));
+  }
+  LogReader reader(parts_.meta, scope, from);
+  while (!closed_) {
+    const uint64_t seen = parts_.meta.HeadChanged().Version();
+    CO_TRY(const LogPosition now, parts_.meta.Head());
+    CO_TRY_VOID(parts_.allowed());
+    if (now.sequence > reader.sequence()) {
+      CO_TRY_VOID(co_await SendBatch(reader));
+    } else {
+      co_await WaitForHead(seen);
+    }
+  }
+  co_return Result<void>();
+}
+
+// Where the node's replica stands; nullopt if it cannot be led on from there.
+net::awaitable<Result<std::optional<LogPosition>>> SyncSession::FindApplied(
+    const NodeScope& scope) {
+  const v1::Position& applied = hello_->applied();
+  if (!HasRowsOf(*hello_, scope)) co_return std::nullopt;
+  auto look = [&meta = parts_.meta, epoch = parts_.epoch, applied] {
+    return HasPoint(meta, epoch, applied);
+  };
+  CO_TRY(const bool known, co_await Blocking(parts_.pool, look));
+  if (!known) co_return std::nullopt;
+  LogPosition position{.sequence = applied.sequence()};
+  std::ranges::copy(AsBytes(applied.hash()), position.hash.begin());
+  co_return position;
+}
+
+net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& scope) {
+  const auto deadline = steady_clock::now() + kSnapshotLimit;
+  auto open = [&meta = parts_.meta, epoch = parts_.epoch, scope] {
+    return SnapshotReader::Open(meta, epoch, scope);
+  };
+  CO_TRY(const std::shared_ptr<SnapshotReader> reader, co_await Blocking(parts_.pool, open));
+  auto read = [reader] { return reader->Next(); };
+  for (bool last = false; !last;) {
+    if (steady_clock::now() > deadline) {
+      co_return Error{ErrorCode::kDeadlineExceeded, "sending a snapshot: the node is too slow"};
+    }
+    CO_TRY_VOID(parts_.allowed());
+    v1::StoreMessage message;
+    CO_TRY(*message.mutable_snapshot(), co_await Blocking(parts_.pool, read));
+    last = message.snapshot().last();
+    if (!co_await Push(std::move(message))) break;
+  }
+  co_return reader->position();
+}
+
+net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader) {
+  auto read = [&reader] { return reader.Next(); };
+  CO_TRY(v1::StoreMessage message, co_await BlockingUnderWay(parts_.pool, read));
+  co_await Push(std::move(message));
+  co_return Result<void>();
+}
+
+net::awaitable<void> SyncSession::WaitForHead(uint64_t seen) {
+  using net::experimental::awaitable_operators::operator||;
+  const auto deadline = steady_clock::now() + kWait;
+  const uint64_t own = changed_.Version();
+  co_await (parts_.meta.HeadChanged().WaitPast(seen, deadline) || changed_.WaitPast(own, deadline));
+}
+
+net::awaitable<bool> SyncSession::Push(v1::StoreMessage message) {
+  while (!closed_ && outbound_.size() >= kOutboundLimit) {
+    const uint64_t seen = changed_.Version();
+    co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
+  }
+  if (closed_) co_return false;
+  outbound_.push_back(std::move(message));
+  changed_.Notify();
+  co_return true;
+}
+
+net::awaitable<Result<void>> SyncSession::Write() {
+  while (!closed_) {
+    const uint64_t seen = changed_.Version();
+    if (outbound_.empty()) {
+      co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
+      continue;
+    }
+    const v1::StoreMessage message = std::move(outbound_.front());
+    outbound_.pop_front();
+    changed_.Notify();
+    writing_ = true;
+    const bool written = co_await stream_.Write(message);
+    writing_ = false;
+    changed_.Notify();
+    if (!written) break;
+    heard_ = steady_clock::now();  // what it takes shows, too, that it lives
+  }
+  co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncSession::Watch() {
+  std::optional<Error> why;
+  while (!closed_) {
+    const uint64_t seen = changed_.Version();
+    why = WhyCut();
+    if (!why.has_value() && steady_clock::now() >= heard_ + kSilence) {
+      why = Error{ErrorCode::kDeadlineExceeded, "nothing came from this node for too long"};
+    }
+    if (why.has_value()) Close(why);
+    co_await changed_.WaitPast(seen, heard_ + kSilence);
+  }
+  // The end is told behind what is being written; a node that does not take that is cut off.
+  const auto deadline = steady_clock::now() + kLastWrite;
+  while (writing_) {
+    const uint64_t seen = changed_.Version();
+    if (steady_clock::now() >= deadline) stream_.Cancel();
+    co_await changed_.WaitPast(seen, std::max(deadline, steady_clock::now() + kLastWrite));
+  }
+  co_return Result<void>();
+}
+
+}  // namespace outport::store

@@ -1,0 +1,182 @@
+#include "store/uploads/upload_sessions.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outport::store {
+namespace {
+
+Error Busy(const std::string& id) {
+  return Error{ErrorCode::kTooManyRequests,
+               "another request is working on the upload session '" + id + "'"};
+}
+
+}  // namespace
+
+UploadSessions::Work::~Work() {
+  if (claim_ != nullptr) claim_->table_.EndWork(claim_->session());
+}
+
+Result<UploadSessions::Work> UploadSessions::Begin(ClaimPtr claim) {
+  UploadSession& session = claim->session();
+  MutexLock lock(claim->table_.mutex_);
+  if (session.holder != claim->number_) return Busy(session.id);
+  ++session.works;
+  return Work(std::move(claim));
+}
+
+void UploadSessions::EndWork(UploadSession& session) {
+  MutexLock lock(mutex_);
+  --session.works;
+}
+
+void UploadSessions::AwaitClient(UploadSession& session, uint64_t number, bool waiting) {
+  MutexLock lock(mutex_);
+  if (session.holder != number) return;
+  session.awaits_client_since.reset();
+  if (waiting) session.awaits_client_since = clock_.SinceBoot();
+}
+
+Result<UploadSessions::Session> UploadSessions::Add(Session session) {
+  MutexLock lock(mutex_);
+  Session reclaimed;
+  if (sessions_.size() >= limits_.sessions) {
+    reclaimed = Reclaim();
+    if (reclaimed == nullptr) {
+      return Error{ErrorCode::kTooManyRequests,
+                   "all " + std::to_string(limits_.sessions) +
+                       " upload sessions are open; try again when some have finished"};
+    }
+  }
+  const std::string id = session->id;
+  sessions_.emplace(id, std::move(session));
+  return reclaimed;
+}
+
+UploadSessions::Session UploadSessions::Reclaim() {
+  auto idlest = sessions_.end();
+  for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+    if (it->second->holder != 0) continue;
+    if (idlest == sessions_.end() || it->second->last_used < idlest->second->last_used) idlest = it;
+  }
+  if (idlest == sessions_.end()) return nullptr;
+  if (clock_.SinceBoot() - idlest->second->last_used < limits_.reclaimable) return nullptr;
+  Session session = std::move(idlest->second);
+  sessions_.erase(idlest);
+  return session;
+}
+
+Result<UploadSessions::Session> UploadSessions::Find(const std::string& id,
+                                                     const RepositoryName& repository,
+                                                     const std::string& user) const {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second->repository != repository ||
+      found->second->user != user) {
+    return Error{ErrorCode::kBlobUploadUnknown,
+                 "there is no upload session '" + id + "' of yours in " + repository.ToString() +
+                     "; it is finished, was cancelled or has expired: begin the upload again"};
+  }
+  return found->second;
+}
+
+UploadSessions::ClaimPtr UploadSessions::Take(const Session& session) {
+  const bool takes_over = session->holder != 0;
+  session->holder = ++claims_;
+  session->awaits_client_since.reset();
+  return std::make_shared<Claim>(*this, session, session->holder, takes_over);
+}
+
+Result<UploadSessions::Attempt> UploadSessions::Try(const std::string& id,
+                                                    const RepositoryName& repository,
+                                                    const std::string& user) {
+  MutexLock lock(mutex_);
+  TRY(const Session session, Find(id, repository, user));
+  if (session->holder == 0) return Attempt{.claim = Take(session)};
+  std::chrono::nanoseconds left = limits_.stalled;
+  if (session->works == 0 && session->awaits_client_since.has_value()) {
+    left -= clock_.SinceBoot() - *session->awaits_client_since;
+    if (left <= std::chrono::nanoseconds(0)) return Attempt{.claim = Take(session)};
+  }
+  return Attempt{.busy = session, .seen = session->released.Version(), .look_again = left};
+}
+
+net::awaitable<Result<UploadSessions::ClaimPtr>> UploadSessions::Await(std::string id,
+                                                                       RepositoryName repository,
+                                                                       std::string user) {
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + limits_.patience;
+  for (;;) {
+    CO_TRY(Attempt attempt, Try(id, repository, user));
+    if (attempt.claim != nullptr) co_return std::move(attempt.claim);
+    const auto now = steady_clock::now();
+    if (now >= deadline) co_return Busy(id);
+    const auto look_again =
+        now + std::max<steady_clock::duration>(attempt.look_again, std::chrono::milliseconds(1));
+    co_await attempt.busy->released.WaitPast(attempt.seen, std::min(deadline, look_again));
+  }
+}
+
+UploadSessions::ClaimPtr UploadSessions::TakeIdle(const Session& session) {
+  MutexLock lock(mutex_);
+  const bool here = sessions_.contains(session->id);
+  return here && session->holder == 0 ? Take(session) : nullptr;
+}
+
+Result<uint64_t> UploadSessions::Size(const std::string& id, const RepositoryName& repository,
+                                      const std::string& user) const {
+  MutexLock lock(mutex_);
+  TRY(const Session session, Find(id, repository, user));
+  return session->size_bytes.load();
+}
+
+void UploadSessions::Release(UploadSession& session, uint64_t number) {
+  {
+    MutexLock lock(mutex_);
+    if (session.holder != number) return;
+    session.holder = 0;
+    session.awaits_client_since.reset();
+    session.last_used = clock_.SinceBoot();
+  }
+  session.released.Notify();
+}
+
+void UploadSessions::Remove(const UploadSession& session) {
+  MutexLock lock(mutex_);
+  sessions_.erase(session.id);
+}
+
+std::vector<UploadSessions::Session> UploadSessions::Expire() {
+  std::vector<Session> expired;
+  MutexLock lock(mutex_);
+  const std::chrono::nanoseconds now = clock_.SinceBoot();
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    if (it->second->holder != 0 || now - it->second->last_used < limits_.idle) {
+      ++it;
+      continue;
+    }
+    expired.push_back(std::move(it->second));
+    it = sessions_.erase(it);
+  }
+  return expired;
+}
+
+std::vector<UploadSessions::Session> UploadSessions::Unsafe(std::chrono::nanoseconds idle) const {
+  std::vector<Session> found;
+  MutexLock lock(mutex_);
+  const std::chrono::nanoseconds now = clock_.SinceBoot();
+  for (const auto& [id, session] : sessions_) {
+    if (session->holder != 0 || session->writer == nullptr) continue;
+    const bool unsafe = session->size_bytes.load() > session->safe_bytes.load();
+    if (unsafe && now - session->last_used >= idle) {
+      found.push_back(session);
+    }
+  }
+  return found;
+}
+
+size_t UploadSessions::Count() const {
+  MutexLock lock(mutex_);
+  return sessions_.size();
+}
+
+}  // namespace outport::store

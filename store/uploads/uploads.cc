@@ -1,0 +1,263 @@
+#include "store/uploads/uploads.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "registry/base/repeat.h"
+#include "registry/records/keys.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kIdBytes = 16;
+constexpr uint64_t kRereadBytes = 64 << 20;  // in one turn on the pool
+
+}  // namespace
+
+// A session's bytes on their way back into a writer.
+struct Uploads::Reopening {
+  std::unique_ptr<BlobWriter> writer;
+  uint64_t left = 0;
+};
+
+Uploads::Uploads(Parts parts)
+    : parts_(std::move(parts)),
+      sessions_(parts_.clock, parts_.limits.sessions),
+      stored_(parts_.meta, parts_.bytes, parts_.clock, parts_.boot_id, parts_.log),
+      open_(parts_.metrics.Gauge("outport_store_uploads_open", "Upload sessions that are open.")),
+      received_bytes_(parts_.metrics.Counter("outport_store_upload_bytes_total",
+                                             "Bytes of blobs received from clients.")),
+      expired_(parts_.metrics.Counter("outport_store_uploads_expired_total",
+                                      "Upload sessions discarded because nobody used them.")),
+      resumed_(parts_.metrics.Counter("outport_store_uploads_resumed_total",
+                                      "Upload sessions continued after a restart.")),
+      lost_(parts_.metrics.Counter(
+          "outport_store_uploads_lost_total",
+          "Upload sessions that could not be continued after a restart: their bytes were gone.")),
+      taken_over_(parts_.metrics.Counter(
+          "outport_store_uploads_taken_over_total",
+          "Requests that took an upload session over from a connection that was silent.")) {}
+
+Result<void> Uploads::Load() {
+  TRY(const StoredUploads::Loaded loaded, stored_.Load(parts_.limits.sessions));
+  for (const UploadSessions::Session& session : loaded.sessions) {
+    TRY(const UploadSessions::Session none, sessions_.Add(session));
+  }
+  lost_.Increment(static_cast<double>(loaded.lost));
+  expired_.Increment(static_cast<double>(loaded.expired));
+  CountSessions();
+  if (loaded.sessions.size() + loaded.lost + loaded.expired > 0) {
+    parts_.log.Info(
+        "upload sessions taken up",
+        {{"open", loaded.sessions.size()}, {"lost", loaded.lost}, {"expired", loaded.expired}});
+  }
+  return {};
+}
+
+net::awaitable<Result<UploadStatus>> Uploads::Start(std::string user, RepositoryName repository,
+                                                    DigestAlgorithm algorithm) {
+  auto session =
+      std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository), std::move(user),
+                                      algorithm, ToUnixMillis(parts_.clock.Wall()));
+  auto start = [this, session]() -> Result<void> {
+    TRY_VOID(parts_.blobs.RequireSpace(0));
+    TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
+    Result<void> entered = stored_.Enter(*session);
+    session->last_used = parts_.clock.SinceBoot();
+    Result<UploadSessions::Session> reclaimed =
+        entered.has_value() ? sessions_.Add(session)
+                            : Result<UploadSessions::Session>(entered.error());
+    if (!reclaimed.has_value()) {
+      stored_.Forget(*session);
+      return reclaimed.error();
+    }
+    if (*reclaimed != nullptr) stored_.Forget(**reclaimed);
+    return {};
+  };
+  CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(start)));
+  CountSessions();
+  co_return UploadStatus{session->id, 0};
+}
+
+Result<UploadStatus> Uploads::Stat(const std::string& user, const RepositoryName& repository,
+                                   const std::string& id) const {
+  TRY(const uint64_t size, sessions_.Size(id, repository, user));
+  return UploadStatus{id, size};
+}
+
+net::awaitable<Result<Uploads::ClaimPtr>> Uploads::Take(std::string user, RepositoryName repository,
+                                                        std::string id) {
+  CO_TRY(ClaimPtr claim,
+         co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
+  if (claim->took_over()) taken_over_.Increment();
+  CO_TRY_VOID(co_await Reopen(claim));
+  co_return claim;
+}
+
+// Reads the bytes of a session that an earlier process received, or whose last write failed: its
+// hash and its checksums begin anew.
+net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
+  UploadSession& session = claim->session();
+  if (session.writer != nullptr) co_return Result<void>();
+  const auto reopening = std::make_shared<Reopening>();
+  auto open = [this, claim, reopening]() -> Result<void> {
+    const UploadSession& opened = claim->session();
+    reopening->left = opened.size_bytes.load();
+    TRY(reopening->writer, parts_.bytes.Resume(opened.algorithm, opened.id, reopening->left));
+    return {};
+  };
+  Result<void> read = co_await Blocking(parts_.disk, std::move(open));
+  while (read.has_value() && reopening->left > 0) {
+    auto reread = [reopening]() -> Result<void> {
+      TRY(reopening->left, reopening->writer->Reread(kRereadBytes));
+      return {};
+    };
+    read = co_await Blocking(parts_.disk, std::move(reread));
+  }
+  const bool lost = !read.has_value() && (read.error().code == ErrorCode::kNotFound ||
+                                          read.error().code == ErrorCode::kCorrupt);
+  if (!read.has_value() && !lost) co_return read;
+  auto enter = [this, claim, reopening, lost]() -> Result<void> {
+    UploadSession& opened = claim->session();
+    if (lost) {
+      Discard(opened);
+      return {};
+    }
+    TRY_VOID(stored_.Enter(opened));
+    opened.writer = std::move(reopening->writer);
+    return {};
+  };
+  CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(enter)));
+  if (!lost) {
+    resumed_.Increment();
+    co_return Result<void>();
+  }
+  lost_.Increment();
+  parts_.log.Warning("upload session lost",
+                     {{"upload", session.id}, {"cause", read.error().message}});
+  co_return Error{ErrorCode::kBlobUploadUnknown, "the bytes of the upload session '" + session.id +
+                                                     "' are gone: begin the upload again"};
+}
+
+net::awaitable<Result<UploadStatus>> Uploads::Append(std::string user, RepositoryName repository,
+                                                     std::string id, std::optional<ByteRange> range,
+                                                     ByteSource& body) {
+  CO_TRY(const ClaimPtr claim, co_await Take(std::move(user), std::move(repository), id));
+  const Result<void> received = co_await Receive(claim, range, body);
+  const Result<void> settled = co_await Settle(claim, !received.has_value());
+  CO_TRY_VOID(received);
+  CO_TRY_VOID(settled);
+  co_return UploadStatus{std::move(id), claim->session().size_bytes.load()};
+}
+
+net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repository,
+                                                   std::string id, std::optional<ByteRange> range,
+                                                   Digest digest, ByteSource& body) {
+  CO_TRY(ClaimPtr claim, co_await Take(by.name, std::move(repository), std::move(id)));
+  const Result<void> received = co_await Receive(claim, range, body);
+  if (!received.has_value()) {
+    const Result<void> settled = co_await Settle(std::move(claim), true);
+    static_cast<void>(settled);  // the client learns of what came first
+    co_return received.error();
+  }
+  CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
+  // From here on the session is over, whatever comes of it: a client that tried again, with its
+  // last chunk, would append that twice.
+  sessions_.Remove(work.session());
+  auto commit = [this, work = std::move(work), digest, by = std::move(by)]() -> Result<PushedBlob> {
+    UploadSession& session = work.session();
+    Result<PushedBlob> pushed = parts_.blobs.Commit(session.repository, *session.writer, digest, by,
+                                                    keys::Upload(session.id));
+    session.writer.reset();
+    if (pushed.has_value()) {
+      // They are left where the blob was here already; else the next start discards them.
+      [[maybe_unused]] const Result<void> best_effort = parts_.bytes.Discard(session.id);
+    } else {
+      stored_.Forget(session);
+    }
+    return pushed;
+  };
+  Result<PushedBlob> pushed = co_await BlockingUnderWay(parts_.disk, std::move(commit));
+  CountSessions();
+  co_return pushed;
+}
+
+net::awaitable<Result<void>> Uploads::Cancel(std::string user, RepositoryName repository,
+                                             std::string id) {
+  CO_TRY(ClaimPtr claim,
+         co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
+  auto cancel = [this, claim = std::move(claim)]() -> Result<void> {
+    Discard(claim->session());
+    return {};
+  };
+  co_return co_await Blocking(parts_.disk, std::move(cancel));
+}
+
+void Uploads::Discard(UploadSession& session) {
+  sessions_.Remove(session);
+  stored_.Forget(session);
+  CountSessions();
+}
+
+net::awaitable<Result<void>> Uploads::Settle(ClaimPtr claim, bool cut) {
+  const UploadSession& session = claim->session();
+  const bool save = session.size_bytes - session.safe_bytes >= parts_.limits.unsafe_bytes;
+  if (!save && !cut) co_return Result<void>();
+  CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
+  auto settle = [this, work = std::move(work), cut, save]() -> Result<void> {
+    UploadSession& settled = work.session();
+    if (settled.writer == nullptr) return {};
+    if (cut) TRY_VOID(settled.writer->Expect(settled.size_bytes.load()));
+    return save ? Save(settled) : Result<void>();
+  };
+  // A client that was refused now would append again what it has appended. One that was cut is
+  // gone.
+  const auto admission = cut ? BlockingPool::Admission::kNew : BlockingPool::Admission::kUnderWay;
+  co_return co_await Blocking(parts_.disk, std::move(settle), admission);
+}
+
+// A file whose sync failed is not used again.
+Result<void> Uploads::Save(UploadSession& session) {
+  const uint64_t size_bytes = session.size_bytes.load();
+  Result<void> synced = session.writer->Checkpoint();
+  if (!synced.has_value()) {
+    Discard(session);
+    return synced;
+  }
+  return stored_.NoteSafe(session, size_bytes);
+}
+
+void Uploads::SaveUnsafe(std::chrono::nanoseconds idle,
+                         std::chrono::steady_clock::time_point deadline) {
+  for (const UploadSessions::Session& session : sessions_.Unsafe(idle)) {
+    if (std::chrono::steady_clock::now() >= deadline) return;
+    const ClaimPtr claim = sessions_.TakeIdle(session);
+    if (claim == nullptr || session->writer == nullptr) continue;
+    const Result<void> saved = Save(*session);
+    if (!saved.has_value()) {
+      parts_.log.Warning("upload session not saved",
+                         {{"upload", session->id}, {"cause", saved.error().message}});
+    }
+  }
+}
+
+size_t Uploads::Expire() {
+  const std::vector<UploadSessions::Session> expired = sessions_.Expire();
+  for (const UploadSessions::Session& session : expired) stored_.Forget(*session);
+  expired_.Increment(static_cast<double>(expired.size()));
+  CountSessions();
+  return expired.size();
+}
+
+net::awaitable<void> Uploads::ExpireUntilCancelled() {
+  constexpr std::chrono::seconds kLongest{20};
+  const auto period =
+      std::clamp(parts_.limits.sessions.idle / 4, std::chrono::seconds(1), kLongest);
+  auto sweep = [this, period] {
+    SaveUnsafe(parts_.limits.settled, std::chrono::steady_clock::now() + period);
+    Expire();
+  };
+  co_await RepeatBlockingUntilCancelled(period, parts_.disk, std::move(sweep));
+}
+
+}  // namespace outport::store

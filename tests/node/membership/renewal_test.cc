@@ -1,0 +1,70 @@
+#include "node/membership/renewal.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "registry/base/file.h"
+#include "registry/security/pki/pki.h"
+
+namespace outport::node {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::duration;
+using std::chrono::milliseconds;
+
+// What a node holds that has joined just now.
+class RenewalTest : public testing::Test {
+ protected:
+  RenewalTest() {
+    std::string pattern = (fs::temp_directory_path() / "outport-XXXXXX").native();
+    pki_ = ::mkdtemp(pattern.data());
+    const pki::Authority authority = *pki::CreateAuthority("outport");
+    const pki::LeafOptions options{
+        .role = Role::kNode, .name = "eu-west", .lifetime = std::chrono::hours(1)};
+    const auto issued =
+        *pki::Issue(authority, *pki::CreateRequest(pki::CreatePrivateKey()), options);
+    for (const char* file : {"identity.crt", "server.crt"}) {
+      EXPECT_TRUE(ReplaceFile(pki_ / file, issued.certificate + authority.issuing.certificate, 0644)
+                      .has_value());
+    }
+    life_ = *pki::Describe(issued.certificate);
+  }
+  ~RenewalTest() override {
+    std::error_code ignored;
+    fs::remove_all(pki_, ignored);
+  }
+
+  fs::path pki_;
+  pki::Description life_;
+};
+
+// The nodes of a fleet that started together do not come together: each renews when a third of its
+// certificate's life is over, and up to a twentieth of it later.
+TEST_F(RenewalTest, TheNodesOfAFleetComeOneAfterTheOther) {
+  constexpr int kNodes = 200;
+  const SystemClock clock;
+  BlockingPool pool("renewal", 1, 10);
+  std::set<milliseconds> pauses;
+  const duration<double> whole = life_.not_after - life_.not_before;
+  for (int i = 0; i < kNodes; ++i) {
+    Metrics metrics;
+    Renewal renewal({nullptr, [] {}, pki_, "eu-west", pool, clock, metrics, Log::Nowhere()});
+    const auto before = clock.Wall();
+    const milliseconds pause = renewal.Look();
+    const duration<double> least = life_.not_before + whole / 3 - clock.Wall();
+    const duration<double> most = life_.not_before + whole / 3 + whole / 20 - before;
+    EXPECT_GE(pause, least - std::chrono::seconds(1));  // dates are whole seconds
+    EXPECT_LE(pause, most + std::chrono::seconds(1));
+    pauses.insert(std::chrono::floor<std::chrono::seconds>(pause));
+  }
+  const duration<double> spread = *pauses.rbegin() - *pauses.begin();
+  EXPECT_GT(spread, whole / 40) << "half of what they are to be spread over";
+  EXPECT_GT(pauses.size(), 20u);
+  pool.Stop();
+}
+
+}  // namespace
+}  // namespace outport::node

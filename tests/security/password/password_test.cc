@@ -1,0 +1,103 @@
+#include "registry/security/password/password.h"
+
+#include <gtest/gtest.h>
+#include <time.h>
+
+#include <functional>
+
+namespace outport {
+namespace {
+
+constexpr int kFast = 4;
+
+TEST(Password, IsRightOrWrong) {
+  const auto hash = HashPassword("correct horse", kFast);
+  ASSERT_TRUE(hash.has_value()) << hash.error().message;
+  EXPECT_TRUE(hash->starts_with("$2b$04$"));
+  EXPECT_TRUE(VerifyPassword("correct horse", *hash));
+  EXPECT_FALSE(VerifyPassword("correct hors", *hash));
+  EXPECT_FALSE(VerifyPassword("", *hash));
+}
+
+TEST(Password, HasItsOwnSalt) {
+  EXPECT_NE(*HashPassword("the same", kFast), *HashPassword("the same", kFast));
+}
+
+TEST(Password, TakesWhatHtpasswdMakes) {
+  // htpasswd -nbB -C 5 u secret
+  const std::string hash = "$2y$05$n0MMMBN1iNfJzeGWFNNsPebH0s7QhYZQY7I3JNKDMciPGK9bnXxcW";
+  EXPECT_TRUE(CheckPasswordHash(hash).has_value());
+  EXPECT_TRUE(VerifyPassword("secret", hash));
+}
+
+TEST(Password, IsRefusedWhenBcryptWouldIgnoreAPart) {
+  for (const std::string& password :
+       {std::string(), std::string(73, 'a'), std::string("a\0b", 3)}) {
+    const auto hash = HashPassword(password, kFast);
+    ASSERT_FALSE(hash.has_value());
+    EXPECT_EQ(hash.error().code, ErrorCode::kInvalidArgument);
+  }
+  EXPECT_TRUE(HashPassword(std::string(72, 'a'), kFast).has_value());
+  const std::string hash = *HashPassword(std::string(72, 'a'), kFast);
+  EXPECT_FALSE(VerifyPassword(std::string(73, 'a'), hash));
+}
+
+struct Case {
+  const char* hash;
+  const char* named;
+};
+
+// Processor time, which what else runs does not add to.
+double SecondsOf(const std::function<void()>& work) {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const double begin = now();
+  work();
+  return now() - begin;
+}
+
+TEST(Password, AWrongOneForACheapHashCostsAsMuchWorkAsAnother) {
+  const std::string usual = *HashPassword("secret", kDefaultBcryptCost);
+  const double whole = SecondsOf([&] { EXPECT_FALSE(VerifyPassword("wrong", usual)); });
+  for (const int cost : {4, 7, 9}) {
+    const std::string cheap = *HashPassword("secret", cost);
+    const double took = SecondsOf([&] {
+      EXPECT_FALSE(VerifyPassword("wrong", cheap));
+      SpendRest("wrong", cheap);
+    });
+    // Neither a cheap hash alone (at most a half of it) nor twice the work.
+    EXPECT_GT(took / whole, 0.6) << "cost " << cost;
+    EXPECT_LT(took / whole, 1.8) << "cost " << cost;
+  }
+  EXPECT_LT(SecondsOf([&] { SpendRest("wrong", usual); }), whole / 4);
+}
+
+TEST(PasswordHash, OfOtherFormatsIsRefusedByName) {
+  constexpr Case kCases[] = {
+      {"$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb", "$apr1$"},
+      {"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "{SHA}"},
+      {"rqXexS6ZhobKA", "DES crypt"},
+      {"$1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb", "MD5-crypt"},
+      {"$6$aaaa$bbbb", "SHA-512-crypt"},
+      {"$y$j9T$aaaa$bbbb", "yescrypt"},
+      {"$2x$10$abcdefghijklmnopqrstuuRh0z3ZL3nMqPbFlnu6o7DqYxTjI5pJq", "$2x$"},
+      {"$2b$10$tooshort", "damaged bcrypt"},
+      {"$2b$31$abcdefghijklmnopqrstuuRh0z3ZL3nMqPbFlnu6o7DqYxTjI5pJq", "cost 31"},
+      {"plain", "no known format"},
+      {"", "no known format"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.hash);
+    const auto result = CheckPasswordHash(c.hash);
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(result.error().message.find(c.named), std::string::npos) << result.error().message;
+    EXPECT_FALSE(VerifyPassword("plain", c.hash));
+  }
+}
+
+}  // namespace
+}  // namespace outport

@@ -1,0 +1,175 @@
+#include "registry/security/tls/served_certificate.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "registry/security/pki/pki.h"
+#include "tests/support/shifted_clock.h"
+#include "tests/support/temporary_folder.h"
+
+namespace outport {
+namespace {
+
+using std::chrono::hours;
+namespace fs = std::filesystem;
+
+struct Pair {
+  std::string chain;
+  std::string key;
+};
+
+class ServedCertificateTest : public testing::Test {
+ protected:
+  ServedCertificateTest() { Write(Issue(hours(24 * 30))); }
+
+  static const pki::Authority& Fleet() {
+    static const pki::Authority kFleet = *pki::CreateAuthority("outport");
+    return kFleet;
+  }
+  static Pair Issue(std::chrono::seconds lifetime) {
+    const std::string key = pki::CreatePrivateKey();
+    const auto leaf = *pki::Issue(Fleet(), *pki::CreateRequest(key),
+                                  {.role = Role::kStore,
+                                   .name = "store",
+                                   .host_names = {"localhost"},
+                                   .server = true,
+                                   .client = false,
+                                   .lifetime = lifetime});
+    return {leaf.certificate + Fleet().issuing.certificate, key};
+  }
+  static void WriteFile(const fs::path& path, const std::string& text) {
+    std::ofstream(path) << text;
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  void Write(const Pair& pair) const {
+    WriteFile(files_.certificate, pair.chain);
+    WriteFile(files_.key, pair.key);
+  }
+  ServerTlsOptions Trust() const { return {.trust = {.fleet = Fleet().root.certificate}}; }
+  // Whether the two looks after which it is believed changed nothing, and warned of `reason`.
+  void ExpectKept(const std::string& reason) {
+    const auto shown = served_->tls();
+    EXPECT_FALSE(served_->Look());
+    EXPECT_FALSE(served_->WhyKept().has_value()) << "the other file may be about to change";
+    EXPECT_FALSE(served_->Look());
+    ASSERT_TRUE(served_->WhyKept().has_value());
+    EXPECT_NE(served_->WhyKept()->find(reason), std::string::npos) << *served_->WhyKept();
+    ASSERT_EQ(served_->Warnings().size(), 1U);
+    EXPECT_FALSE(served_->WhyUseless().has_value());
+    EXPECT_EQ(served_->tls(), shown);
+    EXPECT_EQ(used_, 0);
+  }
+  void Load() {
+    auto loaded = LoadCertificate(files_, Trust());
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+    served_ = std::make_unique<ServedCertificate>(
+        ServedCertificate::Parts{.pool = pool_,
+                                 .clock = clock_,
+                                 .metrics = metrics_,
+                                 .log = Log::Nowhere(),
+                                 .files = files_,
+                                 .use = [this](const auto&) { ++used_; }},
+        *std::move(loaded));
+  }
+
+  TemporaryFolder folder_;
+  CertificateFiles files_{folder_.path() / "server.crt", folder_.path() / "server.key"};
+  BlockingPool pool_{"test", 1, 10};
+  ShiftedClock clock_;
+  Metrics metrics_;
+  int used_ = 0;
+  std::unique_ptr<ServedCertificate> served_;
+};
+
+TEST_F(ServedCertificateTest, ANewPairIsTaken) {
+  Load();
+  EXPECT_FALSE(served_->Look());
+  const auto before = served_->tls();
+  const auto ends = served_->not_after();
+  Write(Issue(hours(24 * 60)));
+  EXPECT_TRUE(served_->Look());
+  EXPECT_NE(served_->tls(), before);
+  EXPECT_GT(served_->not_after(), ends);
+  EXPECT_EQ(used_, 1);
+  EXPECT_FALSE(served_->Look());
+  EXPECT_TRUE(served_->Warnings().empty());
+}
+
+TEST_F(ServedCertificateTest, ASymbolicLinkThatIsReplacedIsFollowed) {
+  const fs::path live = folder_.path() / "live";
+  const CertificateFiles first{folder_.path() / "crt1", folder_.path() / "key1"};
+  const CertificateFiles second{folder_.path() / "crt2", folder_.path() / "key2"};
+  for (const CertificateFiles& pair : {first, second}) {
+    const Pair issued = Issue(hours(24 * 30));
+    WriteFile(pair.certificate, issued.chain);
+    WriteFile(pair.key, issued.key);
+  }
+  files_ = {folder_.path() / "link.crt", folder_.path() / "link.key"};
+  fs::create_symlink(first.certificate, files_.certificate);
+  fs::create_symlink(first.key, files_.key);
+  Load();
+  fs::remove(files_.certificate);
+  fs::create_symlink(second.certificate, files_.certificate);
+  EXPECT_FALSE(served_->Look()) << "half of the pair";
+  EXPECT_TRUE(served_->Warnings().empty());
+  fs::remove(files_.key);
+  fs::create_symlink(second.key, files_.key);
+  EXPECT_TRUE(served_->Look());
+}
+
+TEST_F(ServedCertificateTest, ABrokenFileKeepsTheOldCertificateAndSaysSo) {
+  struct Case {
+    const char* what;
+    std::function<void()> break_it;
+    std::string reason;
+  };
+  const Case kCases[] = {
+      {"no certificate", [&] { fs::remove(files_.certificate); }, "server.crt"},
+      {"no key", [&] { fs::remove(files_.key); }, "server.key"},
+      {"no PEM", [&] { WriteFile(files_.certificate, "hello"); }, "server.crt"},
+      {"cut short", [&] { WriteFile(files_.certificate, Issue(hours(1)).chain.substr(0, 200)); },
+       "server.crt"},
+      {"of two pairs", [&] { WriteFile(files_.key, Issue(hours(1)).key); },
+       "the server's private key does not belong to its certificate"},
+      {"expired",
+       [&] {
+         Write(Issue(hours(1)));
+         clock_.Advance(hours(2));
+       },
+       "it expired at"},
+      {"a key for all to read",
+       [&] { fs::permissions(files_.key, fs::perms::others_read, fs::perm_options::add); },
+       "chmod 600"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.what);
+    const Pair good = Issue(hours(24 * 30));
+    fs::remove(files_.certificate);
+    fs::remove(files_.key);
+    Write(good);
+    Load();
+    c.break_it();
+    ExpectKept(c.reason);
+    Write(good);
+    EXPECT_FALSE(served_->Look());
+    EXPECT_TRUE(served_->Warnings().empty()) << "it is mended";
+  }
+}
+
+TEST_F(ServedCertificateTest, TellsWhenItEnds) {
+  Write(Issue(hours(24 * 6)));
+  Load();
+  ASSERT_EQ(served_->Warnings().size(), 1U);
+  EXPECT_NE(served_->Warnings()[0].find("expires at"), std::string::npos);
+  clock_.Advance(hours(24 * 7));
+  EXPECT_TRUE(served_->Warnings().empty());
+  ASSERT_TRUE(served_->WhyUseless().has_value());
+  EXPECT_NE(served_->WhyUseless()->find("expired at"), std::string::npos);
+  Write(Issue(hours(24 * 30)));
+  EXPECT_TRUE(served_->Look());
+  EXPECT_FALSE(served_->WhyUseless().has_value());
+}
+
+}  // namespace
+}  // namespace outport

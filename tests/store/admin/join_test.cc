@@ -1,0 +1,152 @@
+#include "node/membership/join.h"
+
+#include "node/membership/credentials.h"
+#include "tests/store/fleet/fleet_fixture.h"
+
+namespace outport::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A node's machine that joins the store of the fixture.
+class JoinTest : public store::FleetFixture {
+ protected:
+  JoinOptions Options(const InvitationToken& token) const {
+    JoinOptions options;
+    options.data = data_;
+    options.token = token.Encode();
+    return options;
+  }
+  std::string Read(const fs::path& path) const { return ReadWholeFile(path).value_or(""); }
+
+  store::TemporaryFolder machine_;
+  fs::path data_ = machine_.path() / "node";
+};
+
+TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
+  const auto joined = Join(Options(Invite("eu")));
+  ASSERT_TRUE(joined.has_value()) << joined.error().message;
+  EXPECT_EQ(joined->node, "eu");
+  const fs::path pki = data_ / "pki";
+  EXPECT_EQ(pki::Inspect(Read(pki / "identity.crt"))->name, "eu");
+  EXPECT_EQ(Read(pki / "authorities.crt"), store::StandingOf(files_.authority).trusted);
+  for (const char* key : {"identity.key", "server.key"}) {
+    EXPECT_TRUE(ReadSecretFile(pki / key).has_value()) << key;
+  }
+  EXPECT_NE(Read(data_ / "node.yml").find("store: \"" + address_ + "\""), std::string::npos);
+}
+
+TEST_F(JoinTest, ItsKeysAreOfTheTypeThatIsAskedFor) {
+  JoinOptions options = Options(Invite("eu"));
+  options.key_type = "rsa-1024";
+  EXPECT_NE(Join(options).error().message.find("'rsa-1024' is no type of key"), std::string::npos);
+  options.key_type = "rsa-2048";
+  const auto joined = Join(options);
+  ASSERT_TRUE(joined.has_value()) << joined.error().message;
+  for (const char* certificate : {"identity.crt", "server.crt"}) {
+    EXPECT_EQ(pki::Describe(Read(data_ / "pki" / certificate))->key, "RSA 2048") << certificate;
+  }
+}
+
+// Whoever could enter it could have exchanged the keys.
+TEST_F(JoinTest, AFolderOfKeysThatOthersMayEnterIsRefused) {
+  ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
+  ASSERT_TRUE(LoadCredentials(data_).has_value());
+  fs::permissions(data_ / "pki", fs::perms::owner_all | fs::perms::group_exec);
+  const auto refused = LoadCredentials(data_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("chmod 700 " + (data_ / "pki").native()),
+            std::string::npos)
+      << refused.error().message;
+}
+
+TEST_F(JoinTest, RefusesAFolderThatHasJoined) {
+  ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
+  const std::string before = Read(data_ / "pki" / "identity.crt");
+  const auto again = Join(Options(Invite("us")));
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_NE(again.error().message.find("as 'eu'"), std::string::npos) << again.error().message;
+  EXPECT_EQ(Read(data_ / "pki" / "identity.crt"), before);
+}
+
+TEST_F(JoinTest, ARetryAfterACrashUsesTheSameKeysAndToken) {
+  const InvitationToken token = Invite("eu");
+  ASSERT_TRUE(Join(Options(token)).has_value());
+  const std::string key = Read(data_ / "pki" / "identity.key");
+  // As if the machine had died before the last file was there.
+  fs::remove(data_ / "pki" / "identity.crt");
+  const auto again = Join(Options(token));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(Read(data_ / "pki" / "identity.key"), key);
+}
+
+TEST_F(JoinTest, AnotherMachineCannotUseTheTokenAgain) {
+  const InvitationToken token = Invite("eu");
+  ASSERT_TRUE(Join(Options(token)).has_value());
+  JoinOptions thief = Options(token);
+  thief.data = machine_.path() / "thief";
+  const auto joined = Join(thief);
+  ASSERT_FALSE(joined.has_value());
+  EXPECT_EQ(joined.error().code, ErrorCode::kDenied);
+  EXPECT_NE(joined.error().message.find("has been used"), std::string::npos);
+  EXPECT_FALSE(fs::exists(thief.data / "pki" / "identity.crt"));
+}
+
+TEST_F(JoinTest, I6SendsNothingToAStoreThatTheTokenDoesNotName) {
+  InvitationToken token = Invite("eu");
+  token.root_fingerprint = std::string(64, '0');
+  const auto joined = Join(Options(token));
+  ASSERT_FALSE(joined.has_value());
+  EXPECT_EQ(joined.error().code, ErrorCode::kDenied);
+  EXPECT_NE(joined.error().message.find("not of the fleet"), std::string::npos);
+  // The token was not used up: its true owner still gets in.
+  token.root_fingerprint = *pki::Fingerprint(files_.authority.root.certificate);
+  EXPECT_TRUE(Join(Options(token)).has_value());
+}
+
+TEST_F(JoinTest, AnUnreachableStoreIsNamed) {
+  InvitationToken token = Invite("eu");
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_.reset();
+  const auto joined = Join(Options(token));
+  ASSERT_FALSE(joined.has_value());
+  EXPECT_EQ(joined.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(joined.error().message.find(address_), std::string::npos) << joined.error().message;
+}
+
+TEST_F(JoinTest, WhatServeWouldRefuseCostsNoToken) {
+  const InvitationToken token = Invite("eu");
+  const auto refused = [&](const JoinOptions& options, const std::string& said) {
+    const auto joined = Join(options);
+    ASSERT_FALSE(joined.has_value()) << said;
+    EXPECT_NE(joined.error().message.find(said), std::string::npos) << joined.error().message;
+    EXPECT_FALSE(fs::exists(data_)) << "nothing was made";
+  };
+  JoinOptions options = Options(token);
+  options.registry_listen = "localhost:5000";
+  refused(options, "'registry.listen'");
+  options = Options(token);
+  options.operations_listen = options.registry_listen;
+  refused(options, "is taken by");
+  options = Options(token);
+  options.config_out = "/nonexistent/x.yml";
+  refused(options, "another --config-out");
+
+  options = Options(token);
+  options.data = machine_.path() / "another";
+  EXPECT_TRUE(Join(options).has_value()) << "from another machine: the token is as good as new";
+}
+
+TEST_F(JoinTest, AnotherConfigurationIsNotOverwritten) {
+  fs::create_directories(data_);
+  ASSERT_TRUE(ReplaceFile(data_ / "node.yml", "data: elsewhere\n").has_value());
+  const auto joined = Join(Options(Invite("eu")));
+  ASSERT_FALSE(joined.has_value());
+  EXPECT_EQ(joined.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(Read(data_ / "node.yml"), "data: elsewhere\n");
+}
+
+}  // namespace
+}  // namespace outport::node

@@ -1,0 +1,173 @@
+#include "store/content/blobs.h"
+
+#include <fstream>
+
+#include "registry/records/rows.h"
+#include "tests/store/content/content_fixture.h"
+
+namespace outport::store {
+namespace {
+
+class BlobsTest : public testing::Test {
+ protected:
+  v1::BlobRow Row(const Digest& digest) {
+    const auto row = ReadRow<v1::BlobRow>(*store_.meta, keys::Blob(digest));
+    EXPECT_TRUE(row.has_value() && row->has_value());
+    return row->value_or(v1::BlobRow());
+  }
+  size_t Intents() {
+    return store_.meta->Scan({.prefix = std::string(keys::kIntents), .after = {}})->size();
+  }
+  // Changes a byte of every object on the disk.
+  void Rot() {
+    for (const auto& path : store_.Files("blobs")) {
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      const char first = static_cast<char>(file.get());
+      file.seekp(0);
+      file.put(static_cast<char>(first ^ 1));
+    }
+  }
+
+  TestContent store_;
+};
+
+TEST_F(BlobsTest, WhatWasPushedComesBack) {
+  const auto pushed = store_.PushBlob("team/app", "hello");
+  ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
+  EXPECT_EQ(pushed->info.size_bytes, 5u);
+  EXPECT_EQ(pushed->sequence, store_.Head());
+  EXPECT_EQ(*store_.PullBlob("team/app", Sha256("hello")), "hello");
+  store_.Reopen();
+  EXPECT_EQ(*store_.PullBlob("team/app", Sha256("hello")), "hello");
+  EXPECT_EQ(Intents(), 0u);
+}
+
+TEST_F(BlobsTest, EmptyBlobAndSha512) {
+  ASSERT_TRUE(store_.PushBlob("a", "").has_value());
+  EXPECT_EQ(*store_.PullBlob("a", Sha256("")), "");
+  const Digest sha512 = Digest::Of(DigestAlgorithm::kSha512, AsBytes("hello"));
+  ASSERT_TRUE(store_.PushBlobAs("a", "hello", sha512).has_value());
+  EXPECT_EQ(*store_.PullBlob("a", sha512), "hello");
+}
+
+TEST_F(BlobsTest, IsSeenOnlyInItsRepository) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("b"), Sha256("hello"))),
+            ErrorCode::kNameUnknown);
+  ASSERT_TRUE(store_.PushBlob("b", "other").has_value());
+  EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("b"), Sha256("hello"))),
+            ErrorCode::kBlobUnknown);
+}
+
+TEST_F(BlobsTest, AWrongDigestIsRefusedAndLeavesNothing) {
+  EXPECT_EQ(CodeOf(store_.PushBlobAs("a", "hello", Sha256("other"))), ErrorCode::kDigestInvalid);
+  EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("a"), Sha256("other"))),
+            ErrorCode::kNameUnknown);
+  EXPECT_EQ(store_.Head(), 0u);
+  EXPECT_EQ(Intents(), 0u);
+  EXPECT_TRUE(store_.Files("blobs").empty());
+  EXPECT_TRUE(store_.Files("uploads").empty());
+}
+
+TEST_F(BlobsTest, AWrongDigestOfBytesThatAreHereIsRefused) {
+  ASSERT_TRUE(store_.PushBlob("a", "here").has_value());
+  EXPECT_EQ(CodeOf(store_.PushBlobAs("b", "hello", Sha256("here"))), ErrorCode::kDigestInvalid);
+  EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("b"), Sha256("here"))), ErrorCode::kNameUnknown);
+}
+
+TEST_F(BlobsTest, EqualBytesAreStoredOnce) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
+  EXPECT_TRUE(store_.Files("uploads").empty());
+  EXPECT_EQ(*store_.PullBlob("b", Sha256("hello")), "hello");
+}
+
+TEST_F(BlobsTest, PushingAgainChangesNothing) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  const uint64_t head = store_.Head();
+  const auto again = store_.PushBlob("a", "hello");
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->sequence, head);
+  EXPECT_EQ(store_.Head(), head);
+}
+
+TEST_F(BlobsTest, EntersCondemnedUnderALeaseAndAManifestClearsIt) {
+  ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
+  const v1::BlobRow entered = Row(Sha256("config"));
+  EXPECT_EQ(entered.state(), v1::BLOB_STATE_CONDEMNED);
+  EXPECT_EQ(entered.condemned_ms(), ToUnixMillis(store_.clock.Wall()));
+  EXPECT_EQ(entered.lease_until_ms(), entered.condemned_ms() + kBlobLease.count());
+  ASSERT_TRUE(store_.PushManifest("a", "v1", ImageManifest({"config"})).has_value());
+  EXPECT_EQ(Row(Sha256("config")).state(), v1::BLOB_STATE_LIVE);
+}
+
+TEST_F(BlobsTest, ALeaseIsRenewedOnlyWhenLessThanHalfIsLeft) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  const int64_t first = Row(Sha256("hello")).lease_until_ms();
+  store_.clock.Advance(kBlobLease / 4);
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  EXPECT_EQ(Row(Sha256("hello")).lease_until_ms(), first);
+  store_.clock.Advance(kBlobLease / 2);
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  EXPECT_GT(Row(Sha256("hello")).lease_until_ms(), first);
+}
+
+TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  Rot();
+  EXPECT_EQ(CodeOf(store_.PullBlob("a", Sha256("hello"))), ErrorCode::kCorrupt);
+  ASSERT_TRUE(
+      store_.content->blobs.Quarantine(Sha256("hello"), Row(Sha256("hello")).object()).has_value());
+  EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("a"), Sha256("hello"))),
+            ErrorCode::kBlobUnknown);
+  EXPECT_EQ(CodeOf(store_.PushManifest("a", "v1", ImageManifest({"hello"}))),
+            ErrorCode::kManifestBlobUnknown);
+  EXPECT_EQ(store_.Files("quarantine").size(), 1u);
+  EXPECT_EQ(Intents(), 0u);
+
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
+}
+
+TEST_F(BlobsTest, BytesThatAreGoneAreUnknownAndAPushHealsThem) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
+  ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());  // before anybody noticed
+  EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
+  for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
+  EXPECT_EQ(CodeOf(store_.PullBlob("a", Sha256("hello"))), ErrorCode::kBlobUnknown);
+  EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("a"), Sha256("hello"))),
+            ErrorCode::kBlobUnknown);
+}
+
+TEST_F(BlobsTest, StartUpRemovesTheObjectOfAnUnfinishedCommit) {
+  ASSERT_TRUE(store_.PushBlob("a", "kept").has_value());
+  const std::string kept = Row(Sha256("kept")).object();
+  const auto writer = store_.bytes->Create(DigestAlgorithm::kSha256, "u1");
+  ASSERT_TRUE((*writer)->Append(AsBytes("lost")).has_value());
+  const auto lost = (*writer)->Commit(Sha256("lost"));
+  ASSERT_TRUE(lost.has_value());
+  const auto transaction = store_.meta->Begin();
+  for (const auto& [object, text] : {std::pair(lost->object, "lost"), std::pair(kept, "kept")}) {
+    v1::IntentRow intent;
+    intent.set_digest(Sha256(text).ToString());
+    ASSERT_TRUE(WriteRow(*transaction, keys::Intent(object), intent).has_value());
+  }
+  ASSERT_TRUE(transaction->Commit().has_value());
+  EXPECT_EQ(store_.Files("blobs").size(), 2u);
+  store_.Reopen();
+  EXPECT_EQ(Intents(), 0u);
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
+  EXPECT_EQ(*store_.PullBlob("a", Sha256("kept")), "kept");
+}
+
+TEST_F(BlobsTest, AFullDiskIsToldWithItsFigures) {
+  const Content tight(*store_.meta, *store_.bytes, store_.clock, Log::Nowhere(), UINT64_MAX);
+  const auto refused = tight.blobs.RequireSpace(1000);
+  ASSERT_EQ(CodeOf(refused), ErrorCode::kNoSpace);
+  EXPECT_NE(refused.error().message.find("1000 bytes are needed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace outport::store

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "registry/base/file.h"
+#include "registry/storage/disk/disk_blob_store.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
+#include "store/content/repository_content.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/temporary_folder.h"
+
+namespace outport::store {
+
+inline RepositoryName Repo(const std::string& name) { return *RepositoryName::Parse(name); }
+inline Reference Ref(const std::string& text) { return *ParseReference(text); }
+inline Digest Sha256(const std::string& text) {
+  return Digest::Of(DigestAlgorithm::kSha256, AsBytes(text));
+}
+
+// An image manifest over blobs of these contents: the first is the config.
+std::string ImageManifest(const std::vector<std::string>& blobs, const std::string& extra = "");
+// An index over these manifests.
+std::string IndexManifest(const std::vector<std::string>& manifests);
+
+// What stands in a manifest that refers to another one; for ImageManifest's `extra`.
+std::string SubjectJson(const Digest& subject);
+// Who does it all.
+inline const Actor kAnn{.kind = "user", .name = "ann", .certificate = "desktop"};
+inline const Visible kEverywhere = [](const RepositoryName&) { return true; };
+
+// Every file under a folder.
+std::vector<std::filesystem::path> FilesUnder(const std::filesystem::path& folder);
+
+// The store's content over RocksDB and a disk, with the verbs of a test.
+class TestContent {
+ public:
+  // In a folder of its own, open.
+  TestContent();
+  // In `root`, on another disk than the machine's; closed.
+  TestContent(std::filesystem::path root, FileSystem& files, rocksdb::Env* env);
+
+  // Opens what is on the disk, as a new process would.
+  Result<void> Open();
+  void Close();
+  void Reopen();
+
+  // What a push of one blob does, in one piece.
+  Result<PushedBlob> PushBlob(const std::string& repository, const std::string& bytes);
+  Result<PushedBlob> PushBlobAs(const std::string& repository, const std::string& bytes,
+                                const Digest& digest);
+  Result<PushedManifest> PushManifest(const std::string& repository, const std::string& reference,
+                                      const std::string& body);
+  // An image of these blobs, pushed whole.
+  Result<PushedManifest> PushImage(const std::string& repository, const std::string& tag,
+                                   const std::vector<std::string>& blobs);
+
+  // The manifest under its sha256 digest, with these tags.
+  Result<PushedManifest> PushTagged(const std::string& repository, const std::string& body,
+                                    const std::vector<std::string>& tags);
+  Result<Deleted> DeleteManifest(const std::string& repository, const std::string& reference);
+  Result<Deleted> DeleteBlob(const std::string& repository, const std::string& bytes);
+  // `from` may be empty: any repository.
+  Result<PushedBlob> Mount(const std::string& repository, const std::string& bytes,
+                           const std::string& from, const Visible& visible = kEverywhere);
+  // The digests that refer to `subject`, in one page.
+  std::vector<Digest> Referrers(const std::string& repository, const Digest& subject);
+
+  // All of a blob, as a client would get it.
+  Result<std::string> PullBlob(const std::string& repository, const Digest& digest);
+  Result<StoredManifest> PullManifest(const std::string& repository, const std::string& reference);
+
+  uint64_t Head() const { return meta->Head()->sequence; }
+
+  std::vector<std::filesystem::path> Files(const std::string& folder) const {
+    return FilesUnder(root / folder);
+  }
+
+ private:
+  const std::unique_ptr<TemporaryFolder> folder_;
+  PosixFileSystem real_files_;
+  FileSystem& files_;
+  rocksdb::Env* const env_;
+
+ public:
+  const std::filesystem::path root;
+  bool keep_uploads = false;  // Open() leaves open uploads to the test
+  ManualClock clock;
+  std::unique_ptr<MetaStore> meta;
+  std::unique_ptr<DiskBlobStore> bytes;
+  std::unique_ptr<Content> content;
+};
+
+// The code of a failure, for comparisons; kInternal with a test failure if it is none.
+template <class T>
+ErrorCode CodeOf(const Result<T>& result) {
+  EXPECT_FALSE(result.has_value());
+  return result.has_value() ? ErrorCode::kInternal : result.error().code;
+}
+
+}  // namespace outport::store

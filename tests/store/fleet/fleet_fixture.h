@@ -1,0 +1,144 @@
+#pragma once
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "registry/rpc/channel.h"
+#include "registry/security/password/password.h"
+#include "registry/security/pki/invitation.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
+#include "store/admin/access_service.h"
+#include "store/admin/admin_service.h"
+#include "store/admin/audit_service.h"
+#include "store/admin/authority_service.h"
+#include "store/admin/enrollment_service.h"
+#include "store/authority/admin_profile.h"
+#include "store/authority/authority_files.h"
+#include "store/fleet/accounts.h"
+#include "tests/support/fleet_credentials.h"
+#include "tests/support/shifted_clock.h"
+
+namespace outport::store {
+
+inline const Actor kAdmin = Actor::Administrator("admin");
+
+// A folder that is gone with the test.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "outport-XXXXXX").native();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The accounts of a store over a database in a temporary folder.
+class AccountsFixture : public testing::Test {
+ protected:
+  AccountsFixture()
+      : files_(*CreateAuthorityFiles(disk_, folder_.path() / "pki", "outport",
+                                     {"localhost", "127.0.0.1"})),
+        meta_(*OpenRocksMetaStore({folder_.path() / "meta"}, Log::Nowhere())) {}
+
+  Accounts::Parts PartsOfAccounts() {
+    return {*meta_, directory_, clock_, Log::Nowhere(), files_.authority, "127.0.0.1:5001"};
+  }
+  static v1::UserRow UserNamed(const std::string& name, const std::string& password = "secret") {
+    v1::UserRow row;
+    row.set_name(name);
+    row.set_password_hash(*HashPassword(password, 4));
+    v1::Grant& grant = *row.add_grants();
+    grant.add_actions("pull");
+    grant.set_pattern("**");
+    return row;
+  }
+
+  TemporaryFolder folder_;
+  PosixFileSystem disk_;
+  AuthorityFiles files_;
+  std::unique_ptr<MetaStore> meta_;
+  AccessDirectory directory_;
+  ShiftedClock clock_;
+  Accounts accounts_{PartsOfAccounts()};
+};
+
+// The same behind a real fleet port on loopback, with mutual TLS.
+class FleetFixture : public AccountsFixture {
+ protected:
+  FleetFixture() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0",
+                             rpc::FleetServerCredentials({files_.server_chain, files_.server_key,
+                                                          StandingOf(files_.authority).trusted}),
+                             &port);
+    builder.RegisterService(&admin_);
+    builder.RegisterService(&access_);
+    builder.RegisterService(&enrollment_);
+    builder.RegisterService(&audit_);
+    builder.RegisterService(&authority_);
+    server_ = builder.BuildAndStart();
+    address_ = "127.0.0.1:" + std::to_string(port);
+  }
+  ~FleetFixture() override {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  // A certificate of the fleet for a new key, and what trusts it.
+  rpc::TlsIdentity IdentityOf(Role role, const std::string& name) {
+    return IdentityFrom(files_.authority, role, name);
+  }
+  rpc::TlsIdentity IdentityFrom(const pki::Authority& authority, Role role,
+                                const std::string& name) {
+    const std::string key = pki::CreatePrivateKey();
+    const pki::LeafOptions options{.role = role, .name = name, .lifetime = std::chrono::hours(1)};
+    const auto leaf = *pki::Issue(authority, *pki::CreateRequest(key), options);
+    return {leaf.certificate + authority.issuing.certificate, key,
+            files_.authority.root.certificate};
+  }
+  rpc::TlsIdentity Nobody() { return {"", "", files_.authority.root.certificate}; }
+
+  // An invitation's token, with the address at which the test's store listens.
+  InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {},
+                         Invitations::TakenName taken = Invitations::TakenName::kRefuse,
+                         std::vector<Grant> allow = {}) {
+    const auto invitation = *accounts_.invitations.Invite({.node = node,
+                                                           .host_names = {"127.0.0.1"},
+                                                           .lifetime = lifetime,
+                                                           .taken = taken,
+                                                           .allow = std::move(allow)},
+                                                          kAdmin);
+    InvitationToken token = *InvitationToken::Decode(invitation.token);
+    token.store_address = address_;
+    return token;
+  }
+
+  BlockingPool pool_{"admin", 2, 100};
+  NodeDirectory nodes_;
+  Metrics metrics_;
+  AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
+                       folder_.path(), 1000}};
+  AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
+  EnrollmentService enrollment_{{accounts_, nodes_, pool_, clock_, metrics_, "outport"}};
+  AuditService audit_{{*meta_, directory_, pool_, "outport"}};
+  Rotation rotation_{{*meta_, accounts_.authorities, accounts_.follower, nodes_, disk_, clock_,
+                      Log::Nowhere(), folder_.path() / "pki", "outport"}};
+  AuthorityService authority_{{rotation_, directory_, pool_, "outport"}};
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace outport::store

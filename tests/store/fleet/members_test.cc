@@ -1,0 +1,126 @@
+#include "store/fleet/members.h"
+
+#include <grpcpp/client_context.h>
+
+#include "tests/store/fleet/fleet_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using Taken = Invitations::TakenName;
+
+class MembersTest : public FleetFixture {
+ protected:
+  // A machine that has joined, and what it dials the store with.
+  struct Machine {
+    std::string identity_key = pki::CreatePrivateKey();
+    std::string server_key = pki::CreatePrivateKey();
+    std::string chain;
+  };
+  Result<v1::EnrollResponse> Enroll(const Machine& machine, const std::string& secret) {
+    v1::EnrollRequest request;
+    request.set_secret(secret);
+    request.set_identity_request(*pki::CreateRequest(machine.identity_key));
+    request.set_server_request(*pki::CreateRequest(machine.server_key));
+    return accounts_.invitations.Enroll(request, "192.0.2.1");
+  }
+  Machine Join(const std::string& node, Taken taken = Taken::kRefuse) {
+    Machine machine;
+    const auto answer = Enroll(machine, Invite(node, {}, taken).secret);
+    EXPECT_TRUE(answer.has_value()) << answer.error().message;
+    if (answer.has_value()) machine.chain = answer->identity_certificate();
+    return machine;
+  }
+  bool IsRevoked(const std::string& chain) { return directory_.IsRevoked(*pki::Inspect(chain)); }
+
+  grpc::Status Renew(const rpc::TlsIdentity& identity, v1::EnrollResponse& response,
+                     const std::string& server_request = "") {
+    v1::RenewRequest request;
+    request.set_identity_request(*pki::CreateRequest(pki::CreatePrivateKey()));
+    request.set_server_request(server_request);
+    const auto stub = v1::Enrollment::NewStub(rpc::Dial(address_, identity, true));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    return stub->Renew(&context, request, &response);
+  }
+  rpc::TlsIdentity IdentityOf(const Machine& machine) {
+    return {machine.chain, machine.identity_key, files_.authority.root.certificate};
+  }
+  using FleetFixture::IdentityOf;
+};
+
+TEST_F(MembersTest, ANodeRenewsItsOwnCertificatesUnderItsNames) {
+  const Machine eu = Join("eu");
+  v1::EnrollResponse answer;
+  const auto status = Renew(IdentityOf(eu), answer, *pki::CreateRequest(eu.server_key));
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(answer.node(), "eu");
+  const auto renewed = *pki::Inspect(answer.identity_certificate());
+  EXPECT_EQ(renewed.name, "eu");
+  EXPECT_NE(renewed.serial, pki::Inspect(eu.chain)->serial);
+  EXPECT_TRUE(pki::CheckHost(answer.server_certificate(), "127.0.0.1").has_value());
+  EXPECT_FALSE(IsRevoked(eu.chain)) << "the older one is good until its end";
+  ASSERT_TRUE(Renew(IdentityOf(eu), answer).ok());
+  EXPECT_EQ(answer.server_certificate(), "") << "none was asked for";
+}
+
+TEST_F(MembersTest, I6OnlyNodesOfTheFleetRenew) {
+  v1::EnrollResponse answer;
+  EXPECT_EQ(Renew(Nobody(), answer).error_code(), grpc::UNAUTHENTICATED);
+  for (const Role role : {Role::kClient, Role::kAdmin, Role::kStore}) {
+    EXPECT_EQ(Renew(IdentityOf(role, "eu"), answer).error_code(), grpc::PERMISSION_DENIED);
+  }
+  EXPECT_EQ(Renew(IdentityOf(Role::kNode, "eu"), answer).error_code(), grpc::PERMISSION_DENIED)
+      << "it never joined";
+  const Machine eu = Join("eu");
+  ASSERT_TRUE(accounts_.members.Remove("eu", kAdmin).has_value());
+  EXPECT_EQ(Renew(IdentityOf(eu), answer).error_code(), grpc::UNAUTHENTICATED) << "revoked";
+  EXPECT_EQ(answer.identity_certificate(), "");
+}
+
+TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
+  const Machine eu = Join("eu");
+  const Machine us = Join("us");
+  const InvitationToken pending = Invite("eu", {}, Taken::kReplace);
+  const auto sequence = accounts_.members.Remove("eu", kAdmin);
+  ASSERT_TRUE(sequence.has_value()) << sequence.error().message;
+  EXPECT_EQ(*sequence, meta_->Head()->sequence);
+  EXPECT_TRUE(IsRevoked(eu.chain));
+  EXPECT_FALSE(IsRevoked(us.chain));
+  EXPECT_EQ(accounts_.invitations.ListNodes("", 10)->rows.size(), 1u);
+  EXPECT_EQ(Enroll(Machine(), pending.secret).error().code, ErrorCode::kDenied)
+      << "its invitations are void";
+  for (const auto& one : accounts_.certificates.List("", 10)->certificates) {
+    EXPECT_EQ(one.has_revocation(), one.row().name() == "eu") << one.row().name();
+  }
+  const auto again = accounts_.members.Remove("eu", kAdmin);
+  EXPECT_EQ(again.error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(IsRevoked(Join("eu").chain)) << "the name is free again";
+}
+
+TEST_F(MembersTest, ATakenNameIsGivenAwayOnlyWhenThatIsSaid) {
+  const InvitationToken early = Invite("eu");
+  const Machine first = Join("eu");
+  const auto refused = accounts_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_TRUE(refused.error().message.contains("--replace")) << refused.error().message;
+  const auto late = Enroll(Machine(), early.secret);
+  ASSERT_FALSE(late.has_value()) << "a later invitation took its place";
+  EXPECT_EQ(late.error().code, ErrorCode::kDenied);
+  EXPECT_FALSE(IsRevoked(first.chain));
+
+  const InvitationToken token = Invite("eu", {}, Taken::kReplace);
+  EXPECT_FALSE(IsRevoked(first.chain)) << "it serves until the other one has joined";
+  Machine second;
+  const auto joined = Enroll(second, token.secret);
+  ASSERT_TRUE(joined.has_value()) << joined.error().message;
+  EXPECT_TRUE(IsRevoked(first.chain));
+  const auto retried = Enroll(second, token.secret);
+  ASSERT_TRUE(retried.has_value()) << "the answer may have been lost";
+  EXPECT_FALSE(IsRevoked(joined->identity_certificate()));
+  EXPECT_FALSE(IsRevoked(retried->identity_certificate()));
+}
+
+}  // namespace
+}  // namespace outport::store

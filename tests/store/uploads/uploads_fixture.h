@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstring>
+#include <functional>
+#include <future>
+#include <optional>
+#include <string>
+
+#include "store/uploads/uploads.h"
+#include "tests/store/content/content_fixture.h"
+#include "tests/support/io_thread.h"
+
+namespace outport::store {
+
+// A body that arrives in pieces, and may end in an error or wait for the test in between.
+class ScriptedBody final : public ByteSource {
+ public:
+  static constexpr std::chrono::seconds kPatience{30};
+  static constexpr auto kReady = std::future_status::ready;
+
+  explicit ScriptedBody(std::string content, std::optional<uint64_t> length = std::nullopt)
+      : content_(std::move(content)), length_(length) {}
+
+  ScriptedBody& InPiecesOf(size_t size) {
+    piece_ = size;
+    return *this;
+  }
+  ScriptedBody& CutAtTheEnd() {
+    cut_ = true;
+    return *this;
+  }
+  // The body stops before its end until Release().
+  ScriptedBody& HeldAtTheEnd() {
+    held_ = true;
+    return *this;
+  }
+  void Release() { released_.Notify(); }
+  // Runs when all but the end has been read.
+  ScriptedBody& BeforeTheEnd(std::function<void()> hook) {
+    hook_ = std::move(hook);
+    return *this;
+  }
+  // Until the reader waits there.
+  void AwaitHold() { EXPECT_TRUE(held_back_.get_future().wait_for(kPatience) == kReady); }
+  size_t reads() const { return reads_; }
+
+  std::optional<uint64_t> length() const override { return length_; }
+  net::awaitable<Result<size_t>> Read(MutableBytes buffer) override {
+    ++reads_;
+    const size_t size = std::min({buffer.size(), piece_, content_.size() - offset_});
+    std::memcpy(buffer.data(), content_.data() + offset_, size);
+    offset_ += size;
+    if (size > 0) co_return size;
+    if (hook_ != nullptr) std::exchange(hook_, nullptr)();
+    if (held_) {
+      held_back_.set_value();
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      co_await released_.WaitPast(0, deadline);
+    }
+    if (cut_) co_return Error{ErrorCode::kCancelled, "the client left"};
+    co_return size_t{0};
+  }
+
+ private:
+  const std::string content_;
+  const std::optional<uint64_t> length_;
+  size_t offset_ = 0;
+  size_t piece_ = SIZE_MAX;
+  size_t reads_ = 0;
+  bool cut_ = false;
+  bool held_ = false;
+  Notifier released_;
+  std::function<void()> hook_;
+  std::promise<void> held_back_;
+};
+
+class UploadsTest : public testing::Test {
+ protected:
+  UploadsTest() {
+    store_.keep_uploads = true;
+    Configure({});
+  }
+  ~UploadsTest() override { io_.Stop(); }
+
+  void Configure(UploadLimits limits) {
+    limits_ = limits;
+    uploads_.emplace(Uploads::Parts{.meta = *store_.meta,
+                                    .bytes = *store_.bytes,
+                                    .blobs = store_.content->blobs,
+                                    .disk = io_.pool(),
+                                    .clock = store_.clock,
+                                    .metrics = metrics_,
+                                    .log = Log::Nowhere(),
+                                    .boot_id = boot_id_,
+                                    .limits = limits});
+  }
+  // The process ends without a word, and another one starts.
+  void Restart() {
+    uploads_.reset();
+    store_.Reopen();
+    Configure(limits_);
+    const Result<void> loaded = uploads_->Load();
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  }
+  // The same, under another boot of the kernel.
+  void Reboot() {
+    boot_id_ += "'";
+    Restart();
+  }
+  double Metric(const std::string& name) { return metrics_.Counter(name, "").Value(); }
+
+  template <class T>
+  T Await(net::awaitable<T> work) {
+    return io_.Await(std::move(work));
+  }
+  std::string Start(const std::string& user = "ann", const std::string& repository = "a",
+                    DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
+    const auto started = Await(uploads_->Start(user, Repo(repository), algorithm));
+    EXPECT_TRUE(started.has_value());
+    return started.has_value() ? started->id : "";
+  }
+  Result<UploadStatus> Append(const std::string& id, ScriptedBody body,
+                              std::optional<ByteRange> range = std::nullopt) {
+    return AppendFrom(id, body, range);
+  }
+  Result<UploadStatus> AppendFrom(const std::string& id, ScriptedBody& body,
+                                  std::optional<ByteRange> range = std::nullopt) {
+    return Await(uploads_->Append("ann", Repo("a"), id, range, body));
+  }
+  Result<PushedBlob> Finish(const std::string& id, const Digest& digest, ScriptedBody body) {
+    return Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, digest, body));
+  }
+  uint64_t Received(const std::string& id) {
+    const auto status = uploads_->Stat("ann", Repo("a"), id);
+    EXPECT_TRUE(status.has_value());
+    return status.has_value() ? status->size_bytes : 0;
+  }
+  ErrorCode StatCode(const std::string& id, const std::string& user = "ann",
+                     const std::string& repository = "a") {
+    return CodeOf(uploads_->Stat(user, Repo(repository), id));
+  }
+
+  TestContent store_;
+  std::string boot_id_ = "boot";
+  UploadLimits limits_;
+  Metrics metrics_;
+  std::optional<Uploads> uploads_;
+  IoThread io_;
+};
+
+}  // namespace outport::store

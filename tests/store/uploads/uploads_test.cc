@@ -1,0 +1,270 @@
+#include <atomic>
+
+#include "tests/store/uploads/uploads_fixture.h"
+#include "tests/support/full_pool.h"
+
+namespace outport::store {
+namespace {
+
+TEST_F(UploadsTest, ABodyInOnePieceBecomesABlob) {
+  const std::string id = Start();
+  const auto pushed = Finish(id, Sha256("hello"), ScriptedBody("hello", 5));
+  ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
+  EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
+  EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
+  EXPECT_TRUE(store_.Files("uploads").empty());
+}
+
+TEST_F(UploadsTest, LargeBodiesOfOddPiecesArriveWhole) {
+  std::string content;
+  for (int i = 0; content.size() < (5 << 20) + 12345; ++i) content += std::to_string(i);
+  for (const size_t piece : {size_t{7777}, size_t{1} << 20, SIZE_MAX}) {
+    for (const bool announced : {true, false}) {
+      SCOPED_TRACE(piece);
+      const std::string id = Start();
+      ScriptedBody body(content,
+                        announced ? std::optional<uint64_t>(content.size()) : std::nullopt);
+      body.InPiecesOf(piece);
+      const auto appended = AppendFrom(id, body);
+      ASSERT_TRUE(appended.has_value()) << appended.error().message;
+      EXPECT_EQ(appended->size_bytes, content.size());
+      const auto pushed = Finish(id, Sha256(content), ScriptedBody("", 0));
+      ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
+      EXPECT_EQ(*store_.PullBlob("a", Sha256(content)), content);
+    }
+  }
+}
+
+TEST_F(UploadsTest, ChunksMustFollowEachOther) {
+  const std::string id = Start();
+  EXPECT_EQ(Append(id, ScriptedBody("hello", 5), ByteRange{0, 5})->size_bytes, 5u);
+  for (const ByteRange wrong : {ByteRange{0, 5}, ByteRange{4, 5}, ByteRange{6, 5}}) {
+    ScriptedBody body("world", 5);
+    EXPECT_EQ(CodeOf(AppendFrom(id, body, wrong)), ErrorCode::kRangeInvalid);
+    EXPECT_EQ(body.reads(), 0u);
+  }
+  EXPECT_EQ(Received(id), 5u);
+  EXPECT_EQ(Append(id, ScriptedBody("world", 5), ByteRange{5, 5})->size_bytes, 10u);
+  EXPECT_TRUE(Finish(id, Sha256("helloworld"), ScriptedBody("", 0)).has_value());
+}
+
+TEST_F(UploadsTest, AChunkMustBeAsLongAsItSays) {
+  const std::string id = Start();
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello", 5), ByteRange{0, 4})), ErrorCode::kSizeInvalid);
+  EXPECT_EQ(Received(id), 0u);
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello"), ByteRange{0, 4})), ErrorCode::kSizeInvalid);
+  EXPECT_EQ(Received(id), 4u);  // what was announced
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("o"), ByteRange{4, 2})), ErrorCode::kSizeInvalid);
+  EXPECT_EQ(Received(id), 5u);
+  EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
+}
+
+TEST_F(UploadsTest, ACutBodyKeepsWhatArrived) {
+  const std::string id = Start();
+  ScriptedBody body("hello", 100);
+  body.CutAtTheEnd();
+  EXPECT_EQ(CodeOf(AppendFrom(id, body)), ErrorCode::kCancelled);
+  EXPECT_EQ(Received(id), 5u);
+  ScriptedBody cut_finish(" wo", 6);
+  cut_finish.CutAtTheEnd();
+  EXPECT_EQ(CodeOf(Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256("hello world"),
+                                          cut_finish))),
+            ErrorCode::kCancelled);
+  EXPECT_EQ(Received(id), 8u);
+  EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("rld", 3)).has_value());
+}
+
+TEST_F(UploadsTest, AMismatchEndsTheSession) {
+  const std::string id = Start();
+  EXPECT_EQ(CodeOf(Finish(id, Sha256("other"), ScriptedBody("hello", 5))),
+            ErrorCode::kDigestInvalid);
+  EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
+  EXPECT_TRUE(store_.Files("uploads").empty());
+  EXPECT_TRUE(store_.Files("blobs").empty());
+}
+
+TEST_F(UploadsTest, ASessionIsOfItsUserAndRepository) {
+  const std::string id = Start();
+  EXPECT_EQ(StatCode(id, "bob"), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(StatCode(id, "ann", "b"), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(StatCode("no-such-id"), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(CodeOf(Await(uploads_->Cancel("bob", Repo("a"), id))), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(Received(id), 0u);
+}
+
+TEST_F(UploadsTest, OneRequestWorksOnASessionAtATime) {
+  Configure({.sessions = {.patience = std::chrono::milliseconds(0)}});
+  const std::string id = Start();
+  ScriptedBody slow("hello");
+  slow.HeldAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
+  slow.AwaitHold();
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("", 0))), ErrorCode::kTooManyRequests);
+  EXPECT_EQ(CodeOf(Await(uploads_->Cancel("ann", Repo("a"), id))), ErrorCode::kTooManyRequests);
+  slow.Release();
+  EXPECT_EQ(first.get()->size_bytes, 5u);
+  EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
+}
+
+// The connection of the first request is gone, and the store has yet to notice.
+TEST_F(UploadsTest, ARequestWaitsForOneThatEnds) {
+  const std::string id = Start();
+  ScriptedBody slow("hello");
+  slow.HeldAtTheEnd().CutAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
+  slow.AwaitHold();
+  ScriptedBody rest(" world", 6);
+  auto second = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, rest));
+  slow.Release();
+  EXPECT_EQ(CodeOf(first.get()), ErrorCode::kCancelled);
+  EXPECT_EQ(second.get()->size_bytes, 11u);
+  EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
+}
+
+TEST_F(UploadsTest, ASilentClientLosesItsSessionToAnotherRequest) {
+  Configure({.sessions = {.patience = std::chrono::milliseconds(0)}});
+  const std::string id = Start();
+  ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
+  ScriptedBody silent(" lost");
+  silent.HeldAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, silent));
+  silent.AwaitHold();
+  store_.clock.Advance(std::chrono::milliseconds(1999));
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("", 0))), ErrorCode::kTooManyRequests);
+  store_.clock.Advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(Received(id), 5u);
+  EXPECT_EQ(Append(id, ScriptedBody(" world", 6), ByteRange{5, 6})->size_bytes, 11u);
+  silent.Release();
+  EXPECT_EQ(CodeOf(first.get()), ErrorCode::kTooManyRequests);
+  EXPECT_EQ(Received(id), 11u);
+  EXPECT_EQ(Metric("outport_store_uploads_taken_over_total"), 1.0);
+  EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
+}
+
+TEST_F(UploadsTest, AnotherUserTakesNothingOver) {
+  const std::string id = Start();
+  ScriptedBody silent("hello");
+  silent.HeldAtTheEnd();
+  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, silent));
+  silent.AwaitHold();
+  store_.clock.Advance(std::chrono::hours(1));
+  ScriptedBody other("x");
+  EXPECT_EQ(CodeOf(Await(uploads_->Append("bob", Repo("a"), id, std::nullopt, other))),
+            ErrorCode::kBlobUploadUnknown);
+  silent.Release();
+  EXPECT_TRUE(first.get().has_value());
+}
+
+TEST_F(UploadsTest, ACancelledSessionIsGone) {
+  const std::string id = Start();
+  ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
+  ASSERT_TRUE(Await(uploads_->Cancel("ann", Repo("a"), id)).has_value());
+  EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
+  EXPECT_TRUE(store_.Files("uploads").empty());
+}
+
+TEST_F(UploadsTest, IdleSessionsExpireAndBusyOnesDoNot) {
+  const std::string idle = Start();
+  ASSERT_TRUE(Append(idle, ScriptedBody("hello")).has_value());
+  const std::string used = Start();
+  store_.clock.Advance(std::chrono::hours(167));
+  EXPECT_EQ(uploads_->Expire(), 0u);
+  ASSERT_TRUE(Append(used, ScriptedBody("hello")).has_value());
+  store_.clock.Advance(std::chrono::hours(1));
+  EXPECT_EQ(uploads_->Expire(), 1u);
+  EXPECT_EQ(StatCode(idle), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(Received(used), 5u);
+  EXPECT_EQ(store_.Files("uploads").size(), 1u);
+}
+
+TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
+  Configure({.sessions = {.sessions = 2}});
+  const std::string first = Start();
+  store_.clock.Advance(std::chrono::minutes(50));
+  const std::string second = Start();
+  EXPECT_EQ(CodeOf(Await(uploads_->Start("ann", Repo("a"), DigestAlgorithm::kSha256))),
+            ErrorCode::kTooManyRequests);
+  store_.clock.Advance(std::chrono::minutes(10));
+  const std::string third = Start();
+  EXPECT_EQ(StatCode(first), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(Received(second), 0u);
+  EXPECT_EQ(Received(third), 0u);
+}
+
+// A finish that was refused after its body had been appended would, tried again, append it twice.
+// One body ends with a buffer, so that only the commit is left; of the other one, bytes too.
+TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
+  for (const size_t size : {size_t{1} << 20, (size_t{1} << 20) + 5}) {
+    SCOPED_TRACE(size);
+    const std::string content(size, 'x');
+    const std::string id = Start();
+    std::optional<FullPool> full;
+    std::atomic<bool> filled = false;
+    ScriptedBody body(content);
+    body.BeforeTheEnd([&] {
+      full.emplace(io_.pool(), IoThread::kPoolThreads);
+      filled = true;
+    });
+    auto finishing =
+        io_.Start(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256(content), body));
+    const auto refused = [&] {
+      return finishing.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    };
+    // It is refused at once, or waits: enough turns of its thread to get there.
+    while (!filled && !refused()) io_.Turn();
+    for (int i = 0; i < 50; ++i) io_.Turn();
+    EXPECT_FALSE(refused());
+    full.reset();
+    const auto pushed = finishing.get();
+    ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
+    EXPECT_EQ(*store_.PullBlob("a", Sha256(content)), content);
+  }
+}
+
+// The same of a chunk, whose bytes are synced before it is answered.
+TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
+  Configure({.unsafe_bytes = 1});
+  const std::string content(size_t{1} << 20, 'x');
+  const std::string id = Start();
+  std::optional<FullPool> full;
+  std::atomic<bool> filled = false;
+  ScriptedBody body(content);
+  body.BeforeTheEnd([&] {
+    full.emplace(io_.pool(), IoThread::kPoolThreads);
+    filled = true;
+  });
+  auto appending = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, body));
+  while (!filled && appending.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    io_.Turn();
+  }
+  for (int i = 0; i < 50; ++i) io_.Turn();
+  full.reset();
+  const auto appended = appending.get();
+  ASSERT_TRUE(appended.has_value()) << appended.error().message;
+  EXPECT_EQ(Received(id), content.size());
+}
+
+TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
+  const std::string id = Start();
+  FullPool full(io_.pool(), IoThread::kPoolThreads);
+  ScriptedBody body("hello", 5);
+  EXPECT_EQ(
+      CodeOf(Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256("hello"), body))),
+      ErrorCode::kTooManyRequests);
+  EXPECT_EQ(body.reads(), 0u);
+  EXPECT_EQ(Received(id), 0u);
+  full.Release();
+  auto nothing = []() -> Result<void> { return {}; };
+  ASSERT_TRUE(Await(BlockingUnderWay(io_.pool(), nothing)).has_value());  // behind all of the rest
+  EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
+}
+
+TEST_F(UploadsTest, BodiesBeyondTheLimitAreRefused) {
+  Configure({.receiving = 0});
+  const std::string id = Start();
+  EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello", 5))), ErrorCode::kTooManyRequests);
+  EXPECT_TRUE(Append(id, ScriptedBody("", 0)).has_value());
+}
+
+}  // namespace
+}  // namespace outport::store
