@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Outport on one machine: a store and two nodes, and a real image that goes to the store and comes
-# back through both nodes.
+# Runs a store and two nodes on one machine. Pushes a real image to the store and pulls it through
+# both nodes.
 #
 #   examples/quickstart.sh                 build, start, push, pull, compare
-#   examples/quickstart.sh --address A     the same, reachable at this machine's address A too, so
-#                                          that docker can use it
-#   examples/quickstart.sh --down          stop what it started
-#   examples/quickstart.sh --clean         stop, and remove the folder with its data
-#   --data DIR                             where all data goes (./outport-demo in the project)
+#   examples/quickstart.sh --address A     the same for docker: listen on all addresses, with
+#                                          certificates for this machine's address A
+#   examples/quickstart.sh --down          stop the store and the nodes
+#   examples/quickstart.sh --clean         stop them, and remove the data folder
+#   --data DIR                             the data folder (outport-demo in the project)
 #
-# Run it again and it reuses what is there. It needs root or sudo only to install packages.
+# A second run reuses the data folder. The script needs root or sudo only to install packages.
 set -euo pipefail
 
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -32,8 +32,8 @@ address=
 action=up
 while (($#)); do
   case $1 in
-    --address) address=${2:?--address wants an address of this machine} && shift ;;
-    --data) data=$(realpath -m "${2:?--data wants a folder}") && shift ;;
+    --address) address=${2:?--address needs an address of this machine} && shift ;;
+    --data) data=$(realpath -m "${2:?--data needs a folder}") && shift ;;
     --down) action=down ;;
     --clean) action=clean ;;
     -h | --help) usage && exit 0 ;;
@@ -46,13 +46,13 @@ while (($#)); do
   shift
 done
 
-# --- starting and stopping --------------------------------------------------------------------------
+# --- start and stop ---------------------------------------------------------------------------------
 
 config_of() { if [[ $1 == store ]]; then echo "$data/store/store.yml"; else echo "$data/$1/node.yml"; fi; }
 program_of() { if [[ $1 == store ]]; then echo "$BIN/outport-store"; else echo "$BIN/outport-node"; fi; }
 
-# The process that we started as $1, if it still runs. Its program and its configuration must be
-# ours, so that a number which went to another process is left alone.
+# Prints the pid of the running daemon $1; fails if it does not run. The system can give the pid to
+# another process, so the program and the configuration must match too.
 running() {
   local pid program
   pid=$(cat "$data/run/$1.pid" 2>/dev/null) || return 1
@@ -80,27 +80,27 @@ stop() {
   fail "$1 (process $pid) did not stop within 30 seconds; its log is $data/log/$1.log"
 }
 
-# Starts $1, or keeps it if it runs the program as it is built now.
+# Starts daemon $1. Keeps a running one, unless its program was built again since.
 start() {
   local name=$1 log=$data/log/$1.log program config pid
   program=$(program_of "$name")
   config=$(config_of "$name")
   if pid=$(running "$name"); then
     if [[ $(readlink "/proc/$pid/exe") == "$program" ]]; then
-      note "$name runs already (process $pid)"
+      note "$name is already running (process $pid)"
       return 0
     fi
-    note "$name runs an older build: starting it again"
+    note "$name runs an older build: restarting it"
     stop "$name"
   fi
-  "$program" check --config "$config" >/dev/null || fail "$config is not valid, see above"
+  "$program" check --config "$config" >/dev/null || fail "$config is invalid; the reason is above"
   setsid "$program" serve --config "$config" </dev/null >>"$log" 2>&1 &
   pid=$!
   echo "$pid" >"$data/run/$name.pid"
   for _ in {1..300}; do
     if ! kill -0 "$pid" 2>/dev/null; then
       tail -n 3 "$log" >&2
-      fail "$name did not start; the reason stands above"
+      fail "$name did not start; its last log lines are above"
     fi
     if curl -fsS -o /dev/null "http://127.0.0.1:${OPERATIONS_PORT[$name]}/readyz" 2>/dev/null &&
       sleep 0.2 && kill -0 "$pid" 2>/dev/null; then
@@ -115,7 +115,7 @@ start() {
 
 if [[ $action != up ]]; then
   [[ -e $data ]] || exit 0
-  [[ -e $data/.outport-demo ]] || fail "$data was not made by this script: left as it is"
+  [[ -e $data/.outport-demo ]] || fail "this script did not make $data; nothing was changed"
   for name in us-east eu-west store; do stop "$name"; done
   if [[ $action == clean ]]; then
     rm -rf -- "$data"
@@ -124,14 +124,14 @@ if [[ $action != up ]]; then
   exit 0
 fi
 
-# --- the packages, the folder, the programs ---------------------------------------------------------
+# --- packages, data folder, programs ----------------------------------------------------------------
 
-# --clean removes the folder whole, so it must be ours from the beginning.
+# --clean removes the whole folder, so refuse a folder with other files in it.
 if [[ -d $data && ! -e $data/.outport-demo && -n $(ls -A "$data") ]]; then
-  fail "$data holds something else, and --clean would remove it: name a new folder with --data"
+  fail "$data holds other files, which --clean would remove; name a new folder with --data"
 fi
 
-say "Installing what the project needs (Debian packages)"
+say "Installing Debian packages"
 "$PROJECT/tests/install.sh"
 
 mkdir -p "$data"/{run,log}
@@ -140,12 +140,12 @@ chmod 700 "$data"
 if [[ -e $data/address ]]; then
   made_for=$(<"$data/address")
   if [[ -n $address && $address != "$made_for" ]]; then
-    fail "the demo in $data was made for ${made_for:-loopback alone}: its certificates do not name $address. Run $0 --clean, then again with --address $address"
+    fail "the demo in $data was made for ${made_for:-loopback only}: its certificates do not name $address. Run $0 --clean, then run it with --address $address"
   fi
   address=$made_for
 else
   if [[ -n $address ]] && ! ip -o address show | awk '{print $4}' | cut -d / -f 1 | grep -qxF "$address"; then
-    fail "$address is no address of this machine; 'ip -brief address' lists them"
+    fail "$address is not an address of this machine; 'ip -brief address' lists them"
   fi
   echo "$address" >"$data/address"
 fi
@@ -167,11 +167,11 @@ cd "$PROJECT"
 export CCACHE_BASEDIR=$PROJECT CCACHE_NOHASHDIR=1
 cmake --preset release >"$data/log/cmake.log" 2>&1 || {
   tail -n 20 "$data/log/cmake.log" >&2
-  fail "configuring failed; the whole log is $data/log/cmake.log"
+  fail "cmake failed; its log is $data/log/cmake.log"
 }
 cmake --build --preset release --target outport-store outport-node outportctl
 
-# --- the store, its first administrator, the nodes --------------------------------------------------
+# --- store, first administrator, nodes --------------------------------------------------------------
 
 say "Store: data in $data/store"
 if [[ -e $data/admin/.made ]]; then
@@ -203,7 +203,7 @@ for node in "${NODES[@]}"; do
   start "$node"
 done
 
-# --- a client certificate and a user ----------------------------------------------------------------
+# --- client certificate and user --------------------------------------------------------------------
 
 say "A client certificate and a user"
 if [[ -e $data/certs.d/.made ]]; then
@@ -222,16 +222,16 @@ if outportctl -o json user list | jq -e --arg name "$USER_NAME" 'any(.. | object
 else
   outportctl user add "$USER_NAME" --allow pull,push <"$data/password"
 fi
-# What skopeo logs in with. The password is never on a command line.
+# skopeo's login file. The password never appears on a command line.
 (umask 077 && jq -n --rawfile password "$data/password" --arg user "$USER_NAME" \
   '{auths: ([$ARGS.positional[] | {(.): {auth: ($user + ":" + ($password | rtrimstr("\n")) | @base64)}}] | add)}' \
   --args "${registries[@]}" >"$data/auth.json")
 
-# --- a real image, there and back -------------------------------------------------------------------
+# --- push and pull a real image ---------------------------------------------------------------------
 
-say "An image: busybox, made with umoci"
+say "Building an image: busybox, with umoci"
 if [[ -e $data/image/.made ]]; then
-  note "made already: $data/image"
+  note "already built: $data/image"
 else
   rm -rf "$data/image" "$data/rootfs"
   mkdir -p "$data/rootfs"
@@ -242,7 +242,7 @@ else
   umoci insert --rootless --image "$data/image:1" "$data/rootfs" /bin
   umoci config --image "$data/image:1" --config.cmd /bin/sh
   touch "$data/image/.made"
-  note "made: $data/image"
+  note "built: $data/image"
 fi
 
 skopeo_copy() { skopeo --insecure-policy copy --quiet --authfile "$data/auth.json" "$@"; }
@@ -262,10 +262,10 @@ for node in "${NODES[@]}"; do
   mkdir -p "$data/pulled"
   skopeo_copy --src-cert-dir "$data/certs.d/$node_at" "docker://$node_at/$IMAGE" "dir:$got"
   pulled=sha256:$(digest_of "$got/manifest.json")
-  [[ $pulled == "$pushed" ]] || fail "$node answered $pulled, pushed was $pushed"
+  [[ $pulled == "$pushed" ]] || fail "$node returned manifest $pulled; the pushed one is $pushed"
   for digest in $(jq -r '.config.digest, .layers[].digest' "$got/manifest.json"); do
     hex=${digest#sha256:}
-    cmp "$got/$hex" "$data/image/blobs/sha256/$hex" || fail "$node answered other bytes for $digest"
+    cmp "$got/$hex" "$data/image/blobs/sha256/$hex" || fail "$node returned different bytes for $digest"
     note "$digest: the same bytes"
   done
   note "$node_at/$IMAGE is $pulled: the same"
@@ -274,9 +274,9 @@ done
 say "The fleet"
 outportctl status
 
-# --- what to do next --------------------------------------------------------------------------------
+# --- next steps -------------------------------------------------------------------------------------
 
-say "What runs now"
+say "Running now"
 for name in store "${NODES[@]}"; do
   for host in "${hosts[@]}"; do note "$name: https://$host:${REGISTRY_PORT[$name]}"; done
   note "$name: metrics at http://127.0.0.1:${OPERATIONS_PORT[$name]}/metrics, log $data/log/$name.log"
@@ -288,7 +288,7 @@ if [[ -n $address ]]; then
   store_at=$address:${REGISTRY_PORT[store]}
   node_at=$address:${REGISTRY_PORT[eu-west]}
   say "With docker on this machine, as root (or with sudo)"
-  # Installing docker did not start it (tests/install.sh); starting one that runs does nothing.
+  # tests/install.sh installs docker without starting it. Starting a running docker does nothing.
   start_docker="service docker start"
   [[ ! -d /run/systemd/system ]] || start_docker="systemctl start docker"
   cat <<STEPS
@@ -309,9 +309,9 @@ else
    skopeo copy --authfile $data/auth.json --dest-cert-dir $data/certs.d/$store_at oci:$data/image:1 docker://$store_at/demo/mine:1
    skopeo copy --authfile $data/auth.json --src-cert-dir $data/certs.d/$node_at docker://$node_at/demo/mine:1 dir:$data/mine
 STEPS
-  note "docker sends no client certificate to 127.0.0.0/8: for docker, --clean and run this with --address and an address of this machine."
+  note "docker sends no client certificate to 127.0.0.0/8. To use docker, run --clean, then run this with --address and an address of this machine."
 fi
 
-say "To end it"
+say "To stop"
 note "stop:      $0 --down"
-note "clean up:  $0 --clean"
+note "remove:    $0 --clean"
