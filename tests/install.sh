@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the project needs from Debian's packages: what it builds with and, unless
-# --build-only is given, what its tests run. Safe to run again: it installs only what is missing.
+# Installs the Debian packages that the project needs to build and to run its tests. --build-only
+# leaves out the packages of the tests. Installs only missing packages, so a second run is safe.
 set -euo pipefail
 
 readonly BUILD=(
@@ -50,7 +50,7 @@ if ((EUID != 0)); then
 fi
 
 echo "installing ${#missing[@]} packages: ${missing[*]}"
-# Services that packages bring (docker's engine) must not start: the tests start their own.
+# Keep installed services (docker's engine) from starting: the tests start their own.
 policy=/usr/sbin/policy-rc.d
 made_policy=
 if [[ ! -e $policy ]]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tests/run.sh [release|debug|asan|tsan]: installs what is missing, builds, and runs the tests.
-# release (the default) and debug run everything; asan and tsan run the unit, http and cluster
-# tests under a sanitizer. The last line counts what ctest counted: "N passed, N failed".
+# tests/run.sh [release|debug|asan|tsan]: installs missing packages, builds, and runs the tests.
+# release (the default) and debug run every test. asan and tsan run the tests without the labels
+# e2e, crash and tidy, under a sanitizer. The last line is ctest's count: "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ started=$SECONDS
 stage=installing
 results=build/$preset/ctest.xml
 
-# Reads ctest's own result file, so that the numbers are its numbers.
+# Reads ctest's result file, so the counts are those of ctest.
 summary() {
   /usr/bin/python3 - "$results" <<'PYTHON'
 import collections
@@ -38,7 +38,7 @@ for case in suite.iter("testcase"):
         print(f"failed: {case.get('name')}")
     elif case.get("status") == "notrun":
         print(f"skipped: {case.get('name')}")
-    reasons = collections.Counter()  # pytest's, of the tests in this one
+    reasons = collections.Counter()  # pytest's reasons, for the tests in this file
     for told in re.finditer(r"^SKIPPED \[(\d+)\] \S+ (.+)$", case.findtext("system-out", ""), re.M):
         reasons[told.group(2)] += int(told.group(1))
     for reason, tests in reasons.items():
@@ -61,7 +61,7 @@ finish() {
   local closing
   closing=$(summary)
   echo "$closing"
-  # No test at all is no success.
+  # A run without a passed test fails.
   [[ ${closing##*$'\n'} == 0\ passed* ]] && status=1
   exit "$status"
 }

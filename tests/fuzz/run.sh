@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tests/fuzz/run.sh [seconds] [fuzzer ...]: builds the fuzzers and runs each, one after the other,
-# for 60 seconds unless told otherwise. What they learn stays in build/fuzz/corpus; an input that
-# breaks something is written to build/fuzz/found. Exit code 1 if there is one.
+# tests/fuzz/run.sh [seconds] [fuzzer ...]: builds the fuzzers and runs one after the other, 60
+# seconds each by default. Keeps new corpus inputs in build/fuzz/corpus and failing inputs in
+# build/fuzz/found. Exit code 1 if a fuzzer fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
