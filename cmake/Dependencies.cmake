@@ -1,5 +1,6 @@
-# Everything the project links, all from Debian 12. Protobuf comes before gRPC and in module mode:
-# Debian ships no Protobuf CMake configuration, and gRPC's needs the target that the module makes.
+# All libraries that the project links, from Debian 12. Find Protobuf before gRPC, and in module
+# mode: Debian has no CMake configuration for Protobuf, and gRPC's needs a target that the module
+# defines.
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)

@@ -1,5 +1,5 @@
-# outport_floor(NAME SOURCES a.cc ... LINKS target ...): the static library of one floor. What a floor
-# links is what it may include; tests/tidy checks the includes.
+# outport_floor(NAME SOURCES a.cc ... LINKS target ...): the static library of one folder. A folder may
+# include only what it links, directly or through another; tests/tidy checks includes and links.
 function(outport_floor name)
   cmake_parse_arguments(FLOOR "" "" "SOURCES;LINKS" ${ARGN})
   add_library(${name} STATIC ${FLOOR_SOURCES})

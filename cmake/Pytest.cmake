@@ -1,6 +1,6 @@
-# outport_pytest(NAME FILE a_test.py LABELS label ... [TIMEOUT seconds]): a file of pytest tests that
-# ctest runs whole and alone on the machine. Exit code 77: every test in it was skipped
-# (tests/conftest.py).
+# outport_pytest(NAME FILE a_test.py LABELS label ... [TIMEOUT seconds]): a file of pytest tests. ctest
+# runs it as one test, with no other test beside it. Exit code 77 means that pytest skipped every
+# test in the file (tests/conftest.py).
 function(outport_pytest name)
   cmake_parse_arguments(TEST "" "FILE;TIMEOUT" "LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
