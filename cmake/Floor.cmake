@@ -17,6 +17,16 @@ function(outport_program name)
   outport_use_precompiled(${name})
 endfunction()
 
+# outport_list_test(KIND NAME FILE ...): writes down which files a test is in, for
+# tests/support/select_tests.py, in the file tests.txt of the build folder.
+function(outport_list_test kind name)
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  set(files ${ARGN})
+  list(TRANSFORM files PREPEND ${folder}/)
+  list(JOIN files "|" files)
+  set_property(GLOBAL APPEND PROPERTY OUTPORT_TESTS "${kind}|${name}|${files}\n")
+endfunction()
+
 # outport_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS label ...] [TIMEOUT seconds]):
 # a GoogleTest program. Each of its tests is a row of ctest: NAME/Suite.Test. TIMEOUT is for one row.
 function(outport_test name)
@@ -30,5 +40,7 @@ function(outport_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   outport_use_precompiled(${name})
   gtest_discover_tests(${name} TEST_PREFIX ${name}/ DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+    PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "unit;${TEST_LABELS}")
+  outport_list_test(gtest ${name} ${TEST_SOURCES})
+  add_dependencies(unit_tests ${name})
 endfunction()

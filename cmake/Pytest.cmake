@@ -13,4 +13,5 @@ function(outport_pytest name)
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}" SKIP_RETURN_CODE 77 RUN_SERIAL TRUE
     ENVIRONMENT "OUTPORT_BIN=${CMAKE_BINARY_DIR}/bin;PYTHONDONTWRITEBYTECODE=1")
+  outport_list_test(pytest ${name} ${TEST_FILE})
 endfunction()

@@ -1,21 +1,53 @@
 #!/usr/bin/env bash
-# tests/run.sh [release|debug|asan|tsan]: installs missing packages, builds, and runs the tests.
-# release (the default) and debug run every test. asan and tsan run the tests without the labels
-# e2e, crash and tidy, under a sanitizer. The last line is ctest's count: "N passed, N failed".
+# tests/run.sh [PRESET] [--quick] [NAME ...]: installs missing packages, builds, and
+# runs the tests. The last line is ctest's count: "N passed, N failed".
+#
+#   tests/run.sh                   every test, optimised (the preset release)
+#   tests/run.sh --quick           what to run before a commit: the unit tests, the tidy tests and
+#                                  one fleet; under three minutes once everything is built
+#   tests/run.sh pattern_test.cc   the tests of a file
+#   tests/run.sh Pattern           the tests whose name matches: Suite, Suite.Test, a ctest name
+#   tests/run.sh tests/store       the tests of a folder
+#   tests/run.sh asan              the preset asan or tsan: all but e2e, crash and tidy tests, under
+#                                  a sanitizer
+#   tests/run.sh asan --quick      the unit tests alone, under a sanitizer
+#   tests/run.sh debug             like release, for a debugger and without precompiled headers
+#
+# With a NAME it builds only what these tests need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-preset=${1:-release}
-case $preset in
-  release | debug) chosen=() ;;
-  asan | tsan) chosen=(--label-exclude 'e2e|crash|tidy') ;;
-  -h | --help)
-    sed -n '2,4s/^# //p' "$0"
-    exit 0
+usage() { sed -n '2,/^$/{/^#/s/^# \{0,1\}//p;}' "$0" | sed '/^set /,$d'; }
+
+preset=release
+quick=
+names=()
+for word in "$@"; do
+  case $word in
+    release | debug | asan | tsan) preset=$word ;;
+    --quick) quick=yes ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    -*)
+      echo "run.sh: unknown option '$word'; see tests/run.sh --help" >&2
+      exit 2
+      ;;
+    *) names+=("$word") ;;
+  esac
+done
+chosen=()
+targets=()
+case $preset$quick in
+  asan | tsan) chosen=(--label-exclude '^(e2e|crash|tidy)$') ;;
+  *sanyes)
+    chosen=(--label-regex '^(unit|fuzz)$' --label-exclude '^slow$')
+    targets=(unit_tests)
     ;;
-  *)
-    echo "run.sh: unknown preset '$preset'; it takes release, debug, asan or tsan" >&2
-    exit 2
+  *yes)
+    chosen=(--label-regex '^(unit|fuzz|tidy|quick)$' --label-exclude '^slow$')
+    targets=(unit_tests outport-store outport-node outportctl)
     ;;
 esac
 
@@ -76,7 +108,12 @@ cmake --preset "$preset" >"${TMPDIR:-/tmp}/outport-cmake.$$" 2>&1 || {
   exit 1
 }
 rm -f "${TMPDIR:-/tmp}/outport-cmake.$$"
-cmake --build --preset "$preset"
+if ((${#names[@]})); then
+  selection=$(/usr/bin/python3 tests/support/select_tests.py "build/$preset" "${names[@]}")
+  read -ra targets <<<"${selection%%$'\n'*}"
+  chosen+=(--tests-regex "${selection#*$'\n'}")
+fi
+cmake --build --preset "$preset" ${targets[@]:+--target "${targets[@]}"}
 
 stage=testing
 rm -f "$results"
