@@ -35,19 +35,22 @@ set(fleet_headers
   <grpcpp/server_context.h> <grpcpp/support/async_stream.h> <grpcpp/support/async_unary_call.h>
   <grpcpp/support/client_callback.h> <grpcpp/support/server_callback.h>
   <grpcpp/support/sync_stream.h> <grpcpp/impl/codegen/service_type.h>)
+# The messages that most sources of store and node read. A change of a .proto compiles all again.
+set(proto_headers <outport/v1/record.pb.h> <outport/v1/replication.pb.h>)
 
 if(OUTPORT_PRECOMPILED_HEADERS)
   outport_precompiled(outport_headers_base LINKS outport_asio Boost::json
     HEADERS ${standard_headers} ${asio_headers})
-  outport_precompiled(outport_headers_fleet LINKS outport_asio Boost::json gRPC::grpc++
-    HEADERS ${standard_headers} ${asio_headers} ${fleet_headers})
+  outport_precompiled(outport_headers_fleet LINKS outport_asio Boost::json outport_proto_fleet
+    HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} ${proto_headers})
   outport_precompiled(outport_headers_control
-    LINKS outport_asio Boost::json gRPC::grpc++ CLI11::CLI11
-    HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} <CLI/CLI.hpp>)
+    LINKS outport_asio Boost::json outport_proto_fleet CLI11::CLI11
+    HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} ${proto_headers} <CLI/CLI.hpp>)
   if(BUILD_TESTING)
     outport_precompiled(outport_headers_test
-      LINKS outport_asio Boost::json gRPC::grpc++ GTest::gmock GTest::gtest
-      HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} <gmock/gmock.h> <gtest/gtest.h>)
+      LINKS outport_asio Boost::json outport_proto_fleet GTest::gmock GTest::gtest
+      HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} ${proto_headers}
+        <gmock/gmock.h> <gtest/gtest.h>)
   endif()
 endif()
 set(OUTPORT_HEADERS outport_headers_base)

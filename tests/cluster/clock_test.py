@@ -58,7 +58,8 @@ def test_a_node_far_ahead_serves_and_says_that_its_clock_is_wrong(fleet):
     assert node.metric("outport_node_renewals_total", result="renewed") == 1, "it does not renew on and on"
     answer = node.client().get("/v2/team/app/manifests/v1")
     assert answer.headers["Docker-Content-Digest"] == digest, "it follows the store, whose clock is right"
-    assert "set the clock" in json.dumps(fleet.control_json("status")["warnings"])
+    wait_for("status to show the node's warning",
+             lambda: "set the clock" in json.dumps(fleet.control_json("status")["warnings"]))
 
 
 def test_a_machine_far_behind_is_told_why_it_cannot_join(fleet):
