@@ -13,7 +13,6 @@ function(outport_program name)
   cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE ${PROGRAM_LINKS} outport_options)
-  target_compile_options(${name} PRIVATE -fPIC)  # as the precompiled headers, not -fPIE
   outport_use_precompiled(${name})
 endfunction()
 
@@ -36,7 +35,6 @@ function(outport_test name)
   endif()
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINKS} outport_options GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE -fPIC)  # as the precompiled headers, not -fPIE
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   outport_use_precompiled(${name})
   gtest_discover_tests(${name} TEST_PREFIX ${name}/ DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60

@@ -5,16 +5,18 @@ option(OUTPORT_PRECOMPILED_HEADERS "Use precompiled headers" ON)
 # outport_precompiled(NAME LINKS target ... HEADERS <header> ...): a set of precompiled headers.
 function(outport_precompiled name)
   cmake_parse_arguments(SET "" "" "LINKS;HEADERS" ${ARGN})
-  file(WRITE ${CMAKE_BINARY_DIR}/headers/${name}.cc "")
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/headers/${name}.cc CONTENT "")  # only if it is missing
   add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/headers/${name}.cc)
   target_link_libraries(${name} PRIVATE ${SET_LINKS} outport_options)
   target_include_directories(${name} SYSTEM PRIVATE ${CMAKE_BINARY_DIR}/proto)
   target_precompile_headers(${name} PRIVATE ${SET_HEADERS})
 endfunction()
 
-# outport_use_precompiled(TARGET): compiles it with the set that OUTPORT_HEADERS names.
+# outport_use_precompiled(TARGET): compiles it with the set that OUTPORT_HEADERS names. A program is
+# compiled as the set was, with -fPIC, and not with the -fPIE of its own.
 function(outport_use_precompiled target)
   if(OUTPORT_PRECOMPILED_HEADERS)
+    target_compile_options(${target} PRIVATE -fPIC)
     target_precompile_headers(${target} REUSE_FROM ${OUTPORT_HEADERS})
   endif()
 endfunction()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/run.sh [PRESET] [--quick] [NAME ...]: installs missing packages, builds, and
-# runs the tests. The last line is ctest's count: "N passed, N failed".
+# tests/run.sh [PRESET] [--quick] [NAME ...]: installs missing packages, builds, and runs the tests.
+# The last line is ctest's count: "N passed, N failed".
 #
 #   tests/run.sh                   every test, optimised (the preset release)
 #   tests/run.sh --quick           what to run before a commit: the unit tests, the tidy tests and
@@ -17,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,/^$/{/^#/s/^# \{0,1\}//p;}' "$0" | sed '/^set /,$d'; }
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; }
 
 preset=release
 quick=
