@@ -166,7 +166,7 @@ struct StoreDaemon final : Daemon {
   Figures figures;
   AuditFile audit_file;
   HtpasswdUsers htpasswd_users;
-  NodeDirectory nodes;
+  ConnectedNodes nodes;
   Rotation rotation;
   ReadBlob read_blob;
   FleetServer fleet;

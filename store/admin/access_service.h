@@ -7,7 +7,7 @@
 #include "registry/base/clock.h"
 #include "store/admin/admin_gate.h"
 #include "store/fleet/accounts.h"
-#include "store/fleet/node_directory.h"
+#include "store/fleet/connected_nodes.h"
 
 namespace outport::store {
 
@@ -18,7 +18,7 @@ class AccessService final : public v1::Access::CallbackService {
   // What it borrows outlives the server.
   struct Parts {
     Accounts& accounts;
-    NodeDirectory& nodes;
+    ConnectedNodes& nodes;
     BlockingPool& pool;
     const Clock& clock;
     std::string domain;

@@ -12,7 +12,7 @@
 #include "registry/storage/meta_store.h"
 #include "store/admin/admin_gate.h"
 #include "store/fleet/accounts.h"
-#include "store/fleet/node_directory.h"
+#include "store/fleet/connected_nodes.h"
 
 namespace outport::store {
 
@@ -24,7 +24,7 @@ class AdminService final : public v1::Admin::CallbackService {
   struct Parts {
     Accounts& accounts;
     MetaStore& meta;
-    NodeDirectory& nodes;
+    ConnectedNodes& nodes;
     BlockingPool& pool;
     FileSystem& files;
     std::string domain;

@@ -8,7 +8,7 @@
 #include "registry/base/metrics.h"
 #include "store/admin/rate_limit.h"
 #include "store/fleet/accounts.h"
-#include "store/fleet/node_directory.h"
+#include "store/fleet/connected_nodes.h"
 
 namespace outport::store {
 
@@ -18,7 +18,7 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
  public:
   struct Parts {
     Accounts& accounts;
-    NodeDirectory& nodes;
+    ConnectedNodes& nodes;
     BlockingPool& pool;
     const Clock& clock;
     Metrics& metrics;
@@ -36,7 +36,7 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
 
  private:
   Accounts& accounts_;
-  NodeDirectory& nodes_;
+  ConnectedNodes& nodes_;
   BlockingPool& pool_;
   const std::string domain_;
   RateLimit limit_;     // of Enroll, by network (NetworkOf)

@@ -44,7 +44,7 @@ Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::st
 }
 
 // Whether the node trusts whom it is to trust, and shows what it is to show.
-bool IsDone(const NodeDirectory::Presence& presence, const AuthorityStanding& standing) {
+bool IsDone(const ConnectedNodes::Presence& presence, const AuthorityStanding& standing) {
   return presence.connected && presence.authorities == pki::BundleHash(standing.trusted) &&
          !presence.chains.empty() &&
          std::ranges::all_of(presence.chains, [chain = pki::BundleHash(standing.chain)](

@@ -16,7 +16,7 @@
 #include "store/access/access_follower.h"
 #include "store/authority/authorities.h"
 #include "store/fleet/administrator.h"
-#include "store/fleet/node_directory.h"
+#include "store/fleet/connected_nodes.h"
 
 namespace outport::store {
 
@@ -31,7 +31,7 @@ class Rotation {
     MetaStore& meta;
     Authorities& authorities;
     AccessFollower& follower;
-    const NodeDirectory& nodes;
+    const ConnectedNodes& nodes;
     FileSystem& files;
     const Clock& clock;
     Log log;

@@ -10,8 +10,8 @@
 #include "registry/base/task_group.h"
 #include "registry/security/grants/access_directory.h"
 #include "registry/storage/meta_store.h"
+#include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
-#include "store/fleet/node_directory.h"
 #include "store/replication/read_blob.h"
 
 namespace outport::store {
@@ -30,7 +30,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
     store::ReadBlob& blobs;
     BlockingPool& pool;
     TaskGroup& tasks;
-    NodeDirectory& nodes;
+    ConnectedNodes& nodes;
     const Clock& clock;
     Metrics& metrics;
     Log log;

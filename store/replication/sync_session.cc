@@ -27,14 +27,14 @@ constexpr std::chrono::minutes kSnapshotLimit{15};
 // Takes the stream out of the directory before the stream is gone, however the session ends.
 class Leaving {
  public:
-  Leaving(NodeDirectory& nodes, const std::string& node, uint64_t ticket)
+  Leaving(ConnectedNodes& nodes, const std::string& node, uint64_t ticket)
       : nodes_(nodes), node_(node), ticket_(ticket) {}
   ~Leaving() { nodes_.Leave(node_, ticket_); }
   Leaving(const Leaving&) = delete;
   Leaving& operator=(const Leaving&) = delete;
 
  private:
-  NodeDirectory& nodes_;
+  ConnectedNodes& nodes_;
   const std::string& node_;
   const uint64_t ticket_;
 };

@@ -14,8 +14,8 @@
 #include "registry/base/notifier.h"
 #include "registry/rpc/stream.h"
 #include "registry/storage/meta_store.h"
+#include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
-#include "store/fleet/node_directory.h"
 #include "store/fleet/node_scope.h"
 #include "store/replication/log_reader.h"
 
@@ -34,7 +34,7 @@ class SyncSession {
     MetaStore& meta;
     const MemberDirectory& members;
     BlockingPool& pool;
-    NodeDirectory& nodes;
+    ConnectedNodes& nodes;
     const Clock& clock;
     Log log;
     std::string epoch;

@@ -238,7 +238,7 @@ class TestStore {
   MetaStore& meta() { return *meta_; }
 
   v1::FreshnessPolicy policy;  // read by Start()
-  store::NodeDirectory nodes;
+  store::ConnectedNodes nodes;
   AccessDirectory users;
   Metrics metrics;
 

@@ -100,7 +100,7 @@ class FleetServerTest : public AccountsFixture {
   BlockingPool pool_{"fleet", 1, 1};
   TaskGroup tasks_{io_.executor(), Log::Nowhere()};
   Metrics metrics_;
-  NodeDirectory nodes_;
+  ConnectedNodes nodes_;
   std::unique_ptr<DiskBlobStore> bytes_ =
       *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
   Blobs blobs_{*meta_, *bytes_, clock_, Log::Nowhere(), 0};

@@ -127,7 +127,7 @@ class FleetFixture : public AccountsFixture {
   }
 
   BlockingPool pool_{"admin", 2, 100};
-  NodeDirectory nodes_;
+  ConnectedNodes nodes_;
   Metrics metrics_;
   AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
                        folder_.path(), 1000}};

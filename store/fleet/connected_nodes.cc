@@ -1,4 +1,4 @@
-#include "store/fleet/node_directory.h"
+#include "store/fleet/connected_nodes.h"
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +26,7 @@ std::vector<std::string> Bounded(const google::protobuf::RepeatedPtrField<std::s
 
 }  // namespace
 
-uint64_t NodeDirectory::Enter(const std::string& node, const std::string& address, Cutter cut) {
+uint64_t ConnectedNodes::Enter(const std::string& node, const std::string& address, Cutter cut) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[node];
   // Under the lock: the older stream cannot leave, and die, before it is cut.
@@ -43,19 +43,19 @@ uint64_t NodeDirectory::Enter(const std::string& node, const std::string& addres
   return entry.ticket;
 }
 
-NodeDirectory::Entry* NodeDirectory::FindStream(const std::string& node, uint64_t ticket) {
+ConnectedNodes::Entry* ConnectedNodes::FindStream(const std::string& node, uint64_t ticket) {
   const auto found = entries_.find(node);
   return found != entries_.end() && found->second.ticket == ticket ? &found->second : nullptr;
 }
 
-void NodeDirectory::Introduced(const std::string& node, uint64_t ticket,
-                               const std::string& version) {
+void ConnectedNodes::Introduced(const std::string& node, uint64_t ticket,
+                                const std::string& version) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) entry->presence.version = version;
 }
 
-void NodeDirectory::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
-                           const v1::NodeMessage::Ping& ping) {
+void ConnectedNodes::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
+                            const v1::NodeMessage::Ping& ping) {
   MutexLock lock(mutex_);
   Entry* entry = FindStream(node, ticket);
   if (entry == nullptr) return;
@@ -65,12 +65,12 @@ void NodeDirectory::Pinged(const std::string& node, uint64_t ticket, int64_t now
   entry->presence.chains = Bounded(ping.chains());
 }
 
-void NodeDirectory::Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence) {
+void ConnectedNodes::Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) entry->presence.acknowledged_sequence = sequence;
 }
 
-void NodeDirectory::Leave(const std::string& node, uint64_t ticket) {
+void ConnectedNodes::Leave(const std::string& node, uint64_t ticket) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) {
     entry->cut = nullptr;
@@ -78,14 +78,14 @@ void NodeDirectory::Leave(const std::string& node, uint64_t ticket) {
   }
 }
 
-void NodeDirectory::Cut(const std::string& node) {
+void ConnectedNodes::Cut(const std::string& node) {
   MutexLock lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end() || !found->second.cut) return;
   found->second.cut(Error{ErrorCode::kCancelled, "the store has other terms for this node now"});
 }
 
-void NodeDirectory::CutAll() {
+void ConnectedNodes::CutAll() {
   const Error stopping{ErrorCode::kUnavailable, "the store is stopping"};
   MutexLock lock(mutex_);
   for (const auto& [node, entry] : entries_) {
@@ -93,7 +93,7 @@ void NodeDirectory::CutAll() {
   }
 }
 
-std::optional<NodeDirectory::Presence> NodeDirectory::Find(const std::string& node) const {
+std::optional<ConnectedNodes::Presence> ConnectedNodes::Find(const std::string& node) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end()) return std::nullopt;

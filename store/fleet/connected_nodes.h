@@ -15,7 +15,7 @@ namespace outport::store {
 
 // Which nodes hold a Sync stream, and what they last said on it: in memory, since the store
 // started. (The nodes of the fleet are rows, node/<name>.) Safe for all threads; does not block.
-class NodeDirectory {
+class ConnectedNodes {
  public:
   struct Presence {
     bool connected = false;
