@@ -119,7 +119,7 @@ def main():
         for guesser in guessers:
             guesser.terminate()
             guesser.join()
-        verified = member.metric("outport_credential_verifications_total")
+        verified = member.metric("outport_auth_verifications_total")
         fleet.stop()
     print(f"{rate:.0f} wrong passwords a second came; {verified:.0f} verifications in all")
     print(f"{'ms':<14}{'quiet p50':>11}{'p99':>9}{'flood p50':>11}{'p99':>9}{'p99 ratio':>11}")

@@ -171,7 +171,7 @@ def one_run(bench, folder, turn):
         bench.pull("pull", store, pulled)
     if wanted("node, cold"):
         bench.pull("node, cold", node, pulled)
-        wait_for("the fetch to end", lambda: node.metric("outport_node_fetches") == 0)
+        wait_for("the fetch to end", lambda: node.metric("outport_node_fetches_in_progress") == 0)
         bench.pull("node, warm", node, pulled)
 
 

@@ -10,9 +10,10 @@ Figures::Figures(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Me
     : meta_(meta),
       bytes_(bytes),
       disk_(disk),
-      sequence_(metrics.Gauge("outport_store_sequence", "The last record of the change log.")),
-      free_bytes_(metrics.Gauge("outport_store_free_bytes",
-                                "Free bytes of the file system that holds the blobs.")) {}
+      sequence_(metrics.Gauge("outport_store_sequence",
+                              "Sequence of the last record of the change log.")),
+      free_bytes_(metrics.Gauge("outport_store_disk_free_bytes",
+                                "Free bytes on the file system of the blobs.")) {}
 
 net::awaitable<void> Figures::FollowUntilCancelled() {
   auto refresh = [this] { return Refresh(); };

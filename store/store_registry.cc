@@ -24,7 +24,7 @@ StoreRegistry::StoreRegistry(Parts parts)
                                                "Manifests put by clients.")),
       deleted_(parts_.metrics.Counter("outport_store_deletions_total",
                                       "Tags, manifests and links of blobs deleted by clients.")),
-      corrupt_(parts_.metrics.Counter("outport_store_corrupt_blobs_total",
+      corrupt_(parts_.metrics.Counter("outport_store_blobs_corrupt_total",
                                       "Reads of blobs that failed their checksum.")) {}
 
 // A store that was restored from a backup may be behind what its clients have seen.

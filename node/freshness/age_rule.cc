@@ -6,8 +6,8 @@ namespace {
 using std::chrono::milliseconds;
 
 prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
-  return metrics.Counter("outport_node_answers_without_store_total",
-                         "Answers while the store could not be asked, by what became of them.",
+  return metrics.Counter("outport_node_store_unreachable_answers_total",
+                         "Requests handled while the store was unreachable, by result.",
                          {{"result", result}});
 }
 
@@ -22,7 +22,7 @@ AgeRule::AgeRule(const Replica& replica, const Freshness& freshness, Metrics& me
     : replica_(replica),
       freshness_(freshness),
       stale_(Count(metrics, "stale")),
-      refused_(Count(metrics, "refused")) {}
+      refused_(Count(metrics, "rejected")) {}
 
 bool AgeRule::IsFresh(std::chrono::nanoseconds age) const {
   return age <= milliseconds(replica_.policy().max_staleness_ms());

@@ -27,7 +27,7 @@ std::string KeyOf(const v1::ResolveRequest& request) {
 }
 
 prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
-  return metrics.Counter("outport_node_resolves_total", "Questions to the store, by result.",
+  return metrics.Counter("outport_node_resolves_total", "Resolve calls to the store, by result.",
                          {{"result", result}});
 }
 

@@ -25,8 +25,8 @@ ManifestContents::ManifestContents(Parts parts)
       flights_(parts_.tasks, "manifests from the store", kFetchesUnderWay, 2 * kDeadline),
       fetched_(parts_.metrics.Counter("outport_node_manifests_fetched_total",
                                       "Manifests fetched from the store.")),
-      damaged_(parts_.metrics.Counter("outport_node_manifests_damaged_total",
-                                      "Manifests whose bytes were not their digest's.")) {}
+      damaged_(parts_.metrics.Counter("outport_node_manifests_corrupt_total",
+                                      "Manifests whose bytes did not match their digest.")) {}
 
 net::awaitable<Result<ManifestContents::Content>> ManifestContents::Get(
     const std::string& request_id, const RepositoryName& repository, const Digest& digest) {

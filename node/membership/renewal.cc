@@ -44,13 +44,13 @@ milliseconds Bounded(std::chrono::nanoseconds pause) {
 Renewal::Renewal(Parts parts)
     : parts_(std::move(parts)),
       jitter_(DrawJitter()),
-      expiry_(parts_.metrics.Gauge("outport_node_identity_not_after_seconds",
-                                   "When the node's own certificate expires, in Unix time.")),
-      renewed_(parts_.metrics.Counter("outport_node_renewals_total",
-                                      "Renewals of the node's certificates.",
-                                      {{"result", "renewed"}})),
-      failed_(parts_.metrics.Counter("outport_node_renewals_total",
-                                     "Renewals of the node's certificates.",
+      expiry_(parts_.metrics.Gauge("outport_node_identity_expiry_timestamp_seconds",
+                                   "Expiry of the node's identity certificate, in Unix time.")),
+      renewed_(parts_.metrics.Counter("outport_node_certificate_renewals_total",
+                                      "Attempts to renew the node's certificates, by result.",
+                                      {{"result", "succeeded"}})),
+      failed_(parts_.metrics.Counter("outport_node_certificate_renewals_total",
+                                     "Attempts to renew the node's certificates, by result.",
                                      {{"result", "failed"}})) {}
 
 Result<Renewal::Certificate> Renewal::Read(const std::filesystem::path& certificate) const {

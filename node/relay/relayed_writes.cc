@@ -17,7 +17,7 @@ constexpr size_t kNarrowPart = 128 << 10;
 
 prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
   return metrics.Counter("outport_node_relayed_writes_total",
-                         "Writes that were relayed to the store, by result.", {{"result", result}});
+                         "Writes relayed to the store, by result.", {{"result", result}});
 }
 
 v1::Sender SenderOf(const Caller& caller) {
@@ -82,16 +82,16 @@ class RelayedWrites::Place {
 
 RelayedWrites::RelayedWrites(Parts parts)
     : parts_(std::move(parts)),
-      done_(Count(parts_.metrics, "done")),
-      refused_(Count(parts_.metrics, "refused")),
+      done_(Count(parts_.metrics, "succeeded")),
+      refused_(Count(parts_.metrics, "rejected")),
       failed_(Count(parts_.metrics, "failed")),
       sent_bytes_(parts_.metrics.Counter("outport_node_relayed_bytes_total",
-                                         "Bytes of blobs that were relayed to the store.")),
+                                         "Bytes of blobs relayed to the store.")),
       behind_(parts_.metrics.Counter(
-          "outport_node_relayed_writes_ahead_total",
-          "Writes that were answered before this node's rows had followed.")),
-      open_(parts_.metrics.Gauge("outport_node_relayed_uploads",
-                                 "Bodies on their way to the store.")) {}
+          "outport_node_relayed_writes_unapplied_total",
+          "Relayed writes answered before this node had applied their changes.")),
+      open_(parts_.metrics.Gauge("outport_node_relayed_uploads_in_progress",
+                                 "Upload bodies being relayed to the store.")) {}
 
 template <class Response>
 Result<Response> RelayedWrites::Record(Result<Response> response) {

@@ -25,16 +25,17 @@ Error Diverged() {
 }  // namespace
 
 SyncMetrics::SyncMetrics(Metrics& metrics)
-    : applied_sequence(metrics.Gauge("outport_node_applied_sequence",
-                                     "The store's change that was applied last.")),
-      connected(metrics.Gauge("outport_node_sync_connected", "1 while the store is heard.")),
+    : applied_sequence(
+          metrics.Gauge("outport_node_applied_sequence", "Sequence of the last applied change.")),
+      connected(metrics.Gauge("outport_node_sync_connected",
+                              "1 while the sync stream from the store is connected.")),
       staleness_seconds(metrics.Gauge("outport_node_staleness_seconds",
-                                      "The replica's age, at most; -1 if it is unknown.")),
-      connections(metrics.Counter("outport_node_sync_connections_total",
-                                  "Attempts to follow the store's change log.")),
-      snapshots(metrics.Counter("outport_node_snapshots_total", "Snapshots that were applied.")),
-      divergences(metrics.Counter("outport_node_divergences_total",
-                                  "Times that the replica's history was not the store's.")) {}
+                                      "Upper bound of the replica's age; -1 if unknown.")),
+      connections(metrics.Counter("outport_node_sync_attempts_total",
+                                  "Attempts to connect a sync stream to the store.")),
+      snapshots(metrics.Counter("outport_node_snapshots_applied_total", "Snapshots applied.")),
+      divergences(metrics.Counter("outport_node_replica_divergences_total",
+                                  "Times the replica's history diverged from the store's.")) {}
 
 SyncConnection::SyncConnection(Parts parts, bool want_snapshot)
     : parts_(std::move(parts)),
@@ -111,7 +112,7 @@ net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welco
                   {{"head", welcome.head().sequence()},
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()},
-                   {"permissions", ToString(rpc::ToGrants(welcome.permissions()))}});
+                   {"permissions", ToString(ToGrants(welcome.permissions()))}});
   // What an earlier stream left unfinished is no part of what comes on this one.
   auto set = [&replica = parts_.replica, welcome] {
     replica.AbandonSnapshot();

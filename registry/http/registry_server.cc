@@ -23,7 +23,7 @@ class RegistryServer::Body {
         log_(parts_.log.With({{"server", "registry"}})),
         metrics_(parts_.metrics),
         manifest_bytes_(options_.limits.manifest_bytes, parts_.metrics,
-                        "outport_http_manifest_bytes", "manifests that are pushed and pulled"),
+                        "outport_http_manifest_memory", "manifests that are pushed and pulled"),
         shared_{.limits = options_.limits,
                 .registry = parts_.registry,
                 .gate = {parts_.directory, parts_.authenticator, parts_.clock},

@@ -29,10 +29,10 @@ RequestMetrics::RequestMetrics(Metrics& metrics)
                                   "Bytes sent to registry clients, TLS included.")),
       handshake_failures_(metrics.Counter("outport_http_handshake_failures_total",
                                           "Connections whose TLS handshake failed.")),
-      cut_(metrics.Counter("outport_http_cut_responses_total",
-                           "Responses that were cut because their body could not be finished.")),
-      recalled_(metrics.Counter("outport_http_recalled_connections_total",
-                                "Open connections that were cut because access was taken away.")) {}
+      cut_(metrics.Counter("outport_http_responses_truncated_total",
+                           "Responses truncated because their body could not be completed.")),
+      recalled_(metrics.Counter("outport_http_connections_revoked_total",
+                                "Open connections cut because access was revoked.")) {}
 
 void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
                             std::chrono::steady_clock::duration took) {
@@ -51,8 +51,8 @@ void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
   counter.load()->Increment();
   auto& histogram = durations_[route];
   if (histogram.load() == nullptr) {
-    histogram = &metrics_.Histogram("outport_http_request_seconds",
-                                    "From a request's header to its last byte sent.",
+    histogram = &metrics_.Histogram("outport_http_request_duration_seconds",
+                                    "Time from the request head to the last byte of the response.",
                                     {{"route", RouteName(noun)}}, DurationBounds());
   }
   histogram.load()->Observe(std::chrono::duration<double>(took).count());

@@ -25,9 +25,9 @@ Result<std::vector<HtpasswdUser>> ReadHtpasswdFile(const std::filesystem::path& 
 
 HtpasswdUsers::HtpasswdUsers(Parts parts)
     : parts_(std::move(parts)),
-      failures_(parts_.metrics.Counter("outport_htpasswd_failures_total",
-                                       "Times that the htpasswd file could not be followed.")),
-      users_(parts_.metrics.Gauge("outport_htpasswd_users", "Users of the htpasswd file.")) {}
+      failures_(parts_.metrics.Counter("outport_htpasswd_reload_failures_total",
+                                       "Failed reloads of the htpasswd file.")),
+      users_(parts_.metrics.Gauge("outport_htpasswd_users", "Users in the htpasswd file.")) {}
 
 Result<HtpasswdUsers::Rows> HtpasswdUsers::ReadRows() const {
   Rows rows;

@@ -28,17 +28,17 @@ Error TooMany() {
 }  // namespace
 
 EnrollmentService::EnrollmentService(const Parts& parts)
-    : accounts_(parts.accounts),
+    : fleet_(parts..fleet),
       nodes_(parts.nodes),
       pool_(parts.pool),
       domain_(parts.domain),
       limit_(parts.clock, kLimits),
       renewals_(parts.clock, kRenewalLimits),
-      admitted_(parts.metrics.Counter("outport_enrollments_total",
-                                      "Attempts of nodes to join the fleet.",
-                                      {{"result", "considered"}})),
-      refused_(parts.metrics.Counter("outport_enrollments_total",
-                                     "Attempts of nodes to join the fleet.",
+      admitted_(parts.metrics.Counter("outport_store_enrollment_attempts_total",
+                                      "Attempts of nodes to join the fleet, by result.",
+                                      {{"result", "processed"}})),
+      refused_(parts.metrics.Counter("outport_store_enrollment_attempts_total",
+                                     "Attempts of nodes to join the fleet, by result.",
                                      {{"result", "rate_limited"}})) {}
 EnrollmentService::~EnrollmentService() = default;
 
@@ -54,7 +54,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
     if (request->secret().size() > kMaxSecretBytes) {
       return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};
     }
-    TRY(v1::EnrollResponse answer, accounts_.invitations.Enroll(*request, from));
+    TRY(v1::EnrollResponse answer, fleet_.invitations.Enroll(*request, from));
     nodes_.Cut(answer.node());  // of the machine whose place it took, if it did
     return answer;
   };
@@ -65,13 +65,13 @@ grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* 
                                                    const v1::RenewRequest* request,
                                                    v1::EnrollResponse* response) {
   const auto caller =
-      rpc::RequireRole(*context, domain_, Role::kNode, accounts_.follower.directory());
+      rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
   // Each leaves rows behind: a node that asks all the time is not let.
   if (!renewals_.Admit(caller->name)) return rpc::Refuse(context, TooMany());
   auto serve = [this, request, node = caller->name, from] {
-    return accounts_.members.Renew(node, *request, from);
+    return fleet_.members.Renew(node, *request, from);
   };
   return rpc::ServeBlocking(context, pool_, response, std::move(serve));
 }

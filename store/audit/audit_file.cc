@@ -41,11 +41,11 @@ AuditFile::AuditFile(Parts parts)
     : parts_(std::move(parts)),
       syslog_(parts_.syslog),
       sequence_(parts_.metrics.Gauge("outport_store_audit_exported_sequence",
-                                     "The last entry of the audit log that its file has.")),
-      failures_(parts_.metrics.Counter("outport_store_audit_file_failures_total",
-                                       "Attempts to write the file of the audit log that failed.")),
-      syslog_lost_(parts_.metrics.Counter("outport_store_audit_syslog_lost_total",
-                                          "Entries of the audit log that syslog did not take.")) {}
+                                     "Sequence of the last audit entry written to the file.")),
+      failures_(parts_.metrics.Counter("outport_store_audit_file_write_failures_total",
+                                       "Failed writes of the audit file.")),
+      syslog_lost_(parts_.metrics.Counter("outport_store_audit_syslog_dropped_total",
+                                          "Audit entries that syslog did not accept.")) {}
 
 Result<void> AuditFile::Open() {
   TRY(const auto row, ReadRow<v1::AuditFileRow>(parts_.meta, keys::kAuditFile));

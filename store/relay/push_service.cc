@@ -17,8 +17,7 @@ using http::RequiredAction;
 
 prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
   return metrics.Counter("outport_store_relayed_writes_total",
-                         "Writes that nodes relayed for their clients, by result.",
-                         {{"result", result}});
+                         "Writes relayed by nodes, by result.", {{"result", result}});
 }
 
 v1::PushedBlob ToMessage(const PushedBlob& blob, v1::Position position) {
@@ -63,13 +62,14 @@ struct PushService::Admitted {
 
 PushService::PushService(Parts parts)
     : parts_(std::move(parts)),
-      done_(Count(parts_.metrics, "done")),
-      refused_(Count(parts_.metrics, "refused")),
+      done_(Count(parts_.metrics, "succeeded")),
+      refused_(Count(parts_.metrics, "rejected")),
       calls_("writes", parts_.limits.calls_per_node,
-             parts_.metrics.Gauge("outport_store_relayed_calls", "Writes of nodes under way.")),
+             parts_.metrics.Gauge("outport_store_relayed_writes_in_progress",
+                                  "Relayed writes in progress.")),
       uploads_("uploads", parts_.limits.uploads_per_node,
-               parts_.metrics.Gauge("outport_store_relayed_uploads",
-                                    "Bodies that nodes relay under way.")) {}
+               parts_.metrics.Gauge("outport_store_relayed_uploads_in_progress",
+                                    "Relayed upload bodies in progress.")) {}
 PushService::~PushService() = default;
 
 // That the node itself may not relay is no fault of its client, who may find another: unavailable.

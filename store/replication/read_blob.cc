@@ -25,16 +25,16 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
       tasks_(tasks),
       log_(std::move(log)),
       limits_(limits),
-      started_(metrics.Counter("outport_store_blob_streams_started_total",
-                               "ReadBlob streams begun by nodes.")),
-      refused_(metrics.Counter("outport_store_blob_streams_refused_total",
-                               "ReadBlob streams refused: the node has too many open.")),
-      corrupt_(metrics.Counter("outport_store_corrupt_blobs_total",
+      started_(
+          metrics.Counter("outport_store_blob_streams_started_total", "ReadBlob streams started.")),
+      refused_(metrics.Counter("outport_store_blob_streams_rejected_total",
+                               "ReadBlob streams rejected because the node has too many open.")),
+      corrupt_(metrics.Counter("outport_store_blobs_corrupt_total",
                                "Reads of blobs that failed their checksum.")),
       sent_bytes_(
           metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
       places_("blob streams", limits.streams_per_node,
-              metrics.Gauge("outport_store_blob_streams", "ReadBlob streams open now.")) {}
+              metrics.Gauge("outport_store_blob_streams_open", "ReadBlob streams open.")) {}
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
                                                          const v1::ReadBlobRequest* request,

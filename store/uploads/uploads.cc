@@ -24,19 +24,19 @@ Uploads::Uploads(Parts parts)
     : parts_(std::move(parts)),
       sessions_(parts_.clock, parts_.limits.sessions),
       stored_(parts_.meta, parts_.bytes, parts_.clock, parts_.boot_id, parts_.log),
-      open_(parts_.metrics.Gauge("outport_store_uploads_open", "Upload sessions that are open.")),
+      open_(parts_.metrics.Gauge("outport_store_uploads_open", "Open upload sessions.")),
       received_bytes_(parts_.metrics.Counter("outport_store_upload_bytes_total",
                                              "Bytes of blobs received from clients.")),
-      expired_(parts_.metrics.Counter("outport_store_uploads_expired_total",
-                                      "Upload sessions discarded because nobody used them.")),
-      resumed_(parts_.metrics.Counter("outport_store_uploads_resumed_total",
-                                      "Upload sessions continued after a restart.")),
-      lost_(parts_.metrics.Counter(
-          "outport_store_uploads_lost_total",
-          "Upload sessions that could not be continued after a restart: their bytes were gone.")),
-      taken_over_(parts_.metrics.Counter(
-          "outport_store_uploads_taken_over_total",
-          "Requests that took an upload session over from a connection that was silent.")) {}
+      expired_(
+          parts_.metrics.Counter("outport_store_uploads_expired_total",
+                                 "Upload sessions removed because they were idle for too long.")),
+      resumed_(parts_.metrics.Counter("outport_store_uploads_recovered_total",
+                                      "Upload sessions recovered after a restart.")),
+      lost_(parts_.metrics.Counter("outport_store_uploads_unrecoverable_total",
+                                   "Upload sessions whose bytes were missing after a restart.")),
+      taken_over_(parts_.metrics.Counter("outport_store_uploads_reconnected_total",
+                                         "Upload sessions continued by a new request while their "
+                                         "previous connection was silent.")) {}
 
 Result<void> Uploads::Load() {
   TRY(const StoredUploads::Loaded loaded, stored_.Load(parts_.limits.sessions));

@@ -80,7 +80,7 @@ def test_i6_a_removed_user_is_out_although_the_disk_is_full(new_fleet, small_dis
     assert answer.status == 200 and digest_of(answer.body) == manifest
     assert node.client().get(
         f"/v2/app/blobs/{answer.json()['layers'][0]['digest']}").status == 200
-    assert node.metric("outport_node_sync_connections_total") <= 2
+    assert node.metric("outport_node_sync_attempts_total") <= 2
 
     filler.unlink()
     assert node.stop() == 0
@@ -123,7 +123,7 @@ def test_i8_manifests_that_stall_take_little_memory(fleet):
         store.client().push_image("app", "usual")
         assert store.client().get("/v2/app/manifests/usual").status == 200
     wait_for("the bytes to be given back",
-             lambda: store.metric("outport_http_manifest_bytes") == 0)
+             lambda: store.metric("outport_http_manifest_memory_bytes") == 0)
 
 
 def test_connections_that_only_stand_there_shut_nobody_out(fleet):
@@ -132,4 +132,4 @@ def test_connections_that_only_stand_there_shut_nobody_out(fleet):
         for _ in range(600):
             stack.enter_context(socket.create_connection((fleet.host, store.registry_port)))
         assert store.client().get("/v2/").status == 200
-        assert store.metric("outport_http_displaced_connections_total", server="registry") >= 100
+        assert store.metric("outport_http_connections_evicted_total", server="registry") >= 100

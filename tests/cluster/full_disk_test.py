@@ -43,10 +43,10 @@ def test_a_blob_that_has_no_room_passes_through(node_on_a_small_disk):
     for turn in (1, 2):
         answer = node.client().get(f"/v2/team/app/blobs/{digest_of(large)}")
         assert answer.status == 200 and answer.body == large, answer.status
-        assert node.metric("outport_node_blob_passthroughs_total", reason="no_space") == turn
+        assert node.metric("outport_node_blob_pass_throughs_total", reason="no_space") == turn
     # It goes on caching what has room.
     for _ in range(2):
         answer = node.client().get(f"/v2/team/app/blobs/{digest_of(small)}")
         assert answer.status == 200 and answer.body == small, answer.status
-    assert node.metric("outport_node_blob_hits_total") == 1
+    assert node.metric("outport_node_blob_cache_hits_total") == 1
     assert node.ready()

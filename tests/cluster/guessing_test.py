@@ -30,4 +30,4 @@ def test_i6_guesses_are_slowed_down_and_nobody_else_is(fleet, which):
     assert client("127.0.0.2", f"stranger-{which}").get("/v2/").status == 429
     assert client("127.0.0.3", f"stranger-{which}").get("/v2/").status == 200
     assert client("127.0.0.3", "demo").get("/v2/").status == 200, "ten guesses shut no user out"
-    assert member.metric("outport_credentials_refused_total", reason="too many wrong") >= 2
+    assert member.metric("outport_auth_failures_total", reason="rate_limited") >= 2

@@ -198,5 +198,5 @@ def test_request_ids_and_names_cross_with_a_write(fleet, west):
     assert '"user":"demo"' in lines[0] and '"certificate":"desktop"' in lines[0]
     for member in fleet.members():
         assert west.client().password not in member.log_text()
-    assert west.metric("outport_node_relayed_writes_total", result="done") > 0
-    assert fleet.store.metric("outport_store_relayed_writes_total", result="done") > 0
+    assert west.metric("outport_node_relayed_writes_total", result="succeeded") > 0
+    assert fleet.store.metric("outport_store_relayed_writes_total", result="succeeded") > 0

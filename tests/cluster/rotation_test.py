@@ -138,7 +138,7 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
         rotate(fleet, "undo", "--wait", "20s")
         rotate(fleet, "continue", "--wait", "20s")
     for node in fleet.nodes.values():
-        assert node.metric("outport_node_renewals_total", result="failed") == 0, node.log_tail(40)
+        assert node.metric("outport_node_certificate_renewals_total", result="failed") == 0, node.log_tail(40)
     late = fleet.new_node("late")
     fleet.join(late, early)
     fleet.nodes["late"] = late.start()

@@ -68,7 +68,7 @@ def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
     for member in site.members():
         warnings = wait_for("a warning", lambda: member.warnings(ready=True))  # noqa: B023
         assert "the server's private key does not belong to its certificate" in warnings[0]
-        assert member.metric("outport_server_certificate_kept") == 1
+        assert member.metric("outport_server_certificate_reload_failed") == 1
         assert client_of(site, member).get("/v2/").status == 200
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
         assert "the server certificate and whom it trusts stay as they were" in member.log_text()

@@ -106,7 +106,7 @@ def test_a_silent_connection_does_not_lock_the_client_out(fleet):
     client = fleet.store.client()
     data = os.urandom(4 * MIB)
     location = client.start_upload("uploads/silent")
-    taken_over = fleet.store.metric("outport_store_uploads_taken_over_total")
+    taken_over = fleet.store.metric("outport_store_uploads_reconnected_total")
     silent = begin_patch(client, location, data[:2 * MIB + 5], len(data))
     at = 2 * MIB  # the rest fills no buffer of the store
     wait_for("most of the body", lambda: stands_at(client, location) == at)
@@ -114,7 +114,7 @@ def test_a_silent_connection_does_not_lock_the_client_out(fleet):
     answer = patch(client, location, data[at:], at)
     assert answer.status == 202, answer
     assert time.monotonic() - begun < 8 * PATIENCE
-    assert fleet.store.metric("outport_store_uploads_taken_over_total") == taken_over + 1
+    assert fleet.store.metric("outport_store_uploads_reconnected_total") == taken_over + 1
     # What the first one still sends does no harm.
     silent.send(data[2 * MIB + 5:])
     silent.close()

@@ -216,8 +216,8 @@ def test_kill_9_in_the_middle_of_a_chunk(new_fleet):
     assert client.finish_upload(location, digest_of(data)).status == 201
     assert client.get(f"/v2/crash/session/blobs/{digest_of(data)}").body == data
     assert client.get(location).status == 404
-    assert fleet.store.metric("outport_store_uploads_resumed_total") >= 1
-    assert fleet.store.metric("outport_store_uploads_lost_total") == 0
+    assert fleet.store.metric("outport_store_uploads_recovered_total") >= 1
+    assert fleet.store.metric("outport_store_uploads_unrecoverable_total") == 0
     assert not [*fleet.store.data.glob("uploads/*")]
 
 

@@ -246,7 +246,7 @@ TEST(RegistryConnection, AReaderThatStopsIsCut) {
   TestClient client = server.Connect();
   client.Send(TestRequest{.target = BlobTarget(digest)}.Text());
   EXPECT_TRUE(Eventually([&] {
-    return server.metrics().Render().find("outport_http_cut_responses_total 1") !=
+    return server.metrics().Render().find("outport_http_responses_truncated_total 1") !=
            std::string::npos;
   }));
   EXPECT_FALSE(client.Receive().complete);

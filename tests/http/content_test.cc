@@ -217,7 +217,7 @@ TEST(RegistryHttp, CountsItsRequests) {
   for (const char* line :
        {"outport_http_requests_total{method=\"GET\",route=\"ping\",status=\"2xx\"} 1",
         "outport_http_requests_total{method=\"GET\",route=\"none\",status=\"4xx\"} 1",
-        "outport_http_request_seconds_count{route=\"ping\"} 1"}) {
+        "outport_http_request_duration_seconds_count{route=\"ping\"} 1"}) {
     // Counted once the answer was sent.
     EXPECT_TRUE(Eventually([&] {
       return server.metrics().Render().find(line) != std::string::npos;

@@ -22,14 +22,15 @@ class RegistryCrowd : public testing::Test {
   }
   double Refused() {
     return server_.metrics()
-        .Counter("outport_http_refused_connections_total",
-                 "Connections closed at once because too many were open.", {{"server", "registry"}})
+        .Counter("outport_http_connections_rejected_total",
+                 "Connections closed at accept because no slot was free.", {{"server", "registry"}})
         .Value();
   }
   double Displaced() {
     return server_.metrics()
-        .Counter("outport_http_displaced_connections_total",
-                 "Connections of strangers that made place for new ones.", {{"server", "registry"}})
+        .Counter("outport_http_connections_evicted_total",
+                 "Unauthenticated connections evicted to free a slot for a new connection.",
+                 {{"server", "registry"}})
         .Value();
   }
 

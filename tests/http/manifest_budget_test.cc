@@ -21,15 +21,15 @@ std::string PushHead(uint64_t size) {
 
 double HeldBytes(TestServer& server) {
   return server.metrics()
-      .Gauge("outport_http_manifest_bytes",
+      .Gauge("outport_http_manifest_memory_bytes",
              "Bytes in memory of manifests that are pushed and pulled.")
       .Value();
 }
 
 double Refusals(TestServer& server) {
   return server.metrics()
-      .Counter("outport_http_manifest_bytes_refusals_total",
-               "Requests refused because too many bytes were in memory of manifests that are "
+      .Counter("outport_http_manifest_memory_rejections_total",
+               "Requests rejected because too many bytes were in memory of manifests that are "
                "pushed and pulled.")
       .Value();
 }

@@ -44,7 +44,7 @@ class Download {
 };
 
 double Recalled(TestServer& server) {
-  return server.metrics().Counter("outport_http_recalled_connections_total", "").Value();
+  return server.metrics().Counter("outport_http_connections_revoked_total", "").Value();
 }
 
 TEST(Recall, I6ARevokedCertificateIsRefused) {

@@ -54,7 +54,7 @@ TEST_F(FullDiskTest, I6UserThatIsRemovedIsGoneWhereNothingCanBeWritten) {
     EXPECT_TRUE(Eventually([&] { return node->users.Find("berta") == nullptr; }, 1s));
   }
   EXPECT_TRUE(node->IsConnected());
-  EXPECT_EQ(node->Count("outport_node_sync_connections_total"), 1);
+  EXPECT_EQ(node->Count("outport_node_sync_attempts_total"), 1);
 }
 
 // The write that fails may be any: of a proof of freshness, or of the store's policy. The stream

@@ -207,7 +207,7 @@ TEST_F(MirrorTest, I1DamagedManifestIsFetchedAgain) {
   const auto manifest = node->Get(kApp, "latest");
   ASSERT_TRUE(manifest);
   EXPECT_EQ(DigestOf(manifest->body), image_.digest);
-  EXPECT_EQ(node->Count("outport_node_manifests_damaged_total"), 1);
+  EXPECT_EQ(node->Count("outport_node_manifests_corrupt_total"), 1);
 }
 
 TEST_F(MirrorTest, ListsInPages) {

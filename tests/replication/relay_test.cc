@@ -184,7 +184,7 @@ TEST_F(RelayTest, WhatIsPushedThroughANodeIsSeenThere) {
   ASSERT_TRUE(manifest) << manifest.error().message;
   EXPECT_EQ(manifest->info.digest, digest);
   EXPECT_EQ(*node->ReadBlob(kApp, DigestOf(LargeContent(3'000'000))), LargeContent(3'000'000));
-  EXPECT_EQ(node->Count("outport_node_relayed_writes_ahead_total"), 0);
+  EXPECT_EQ(node->Count("outport_node_relayed_writes_unapplied_total"), 0);
   EXPECT_GE(node->sequence(), store_->Head().sequence) << "the answer waited for the replica";
 }
 
@@ -193,7 +193,7 @@ TEST_F(RelayTest, I3AMovedTagIsSeenAtOnceByANodeThatIsBehind) {
   node->StopSync();  // the replica stays where it is
   const Digest digest = Push(node->registry(), "latest", {"config", "layer"});
   EXPECT_EQ(node->Stat(kApp, "latest")->digest, digest);
-  EXPECT_GE(node->Count("outport_node_relayed_writes_ahead_total"), 1);
+  EXPECT_GE(node->Count("outport_node_relayed_writes_unapplied_total"), 1);
   for (const char* blob : {"config", "layer"}) {
     ASSERT_TRUE(node->ReadBlob(kApp, DigestOf(blob)));
     ASSERT_TRUE(Eventually([&] { return node->IsCached(DigestOf(blob)); }));
@@ -220,7 +220,7 @@ TEST_F(RelayTest, WhatIsDeletedThroughANodeIsGoneThere) {
   EXPECT_EQ(CodeOf(Delete(node->registry(), "a")), ErrorCode::kManifestUnknown);
   ASSERT_TRUE(DeleteBlob(node->registry(), DigestOf("layer")));
   EXPECT_EQ(CodeOf(node->ReadBlob(kApp, DigestOf("layer"))), ErrorCode::kBlobUnknown);
-  EXPECT_EQ(node->Count("outport_node_relayed_writes_ahead_total"), 0);
+  EXPECT_EQ(node->Count("outport_node_relayed_writes_unapplied_total"), 0);
 }
 
 TEST_F(RelayTest, I3WhatIsDeletedThroughANodeThatIsBehindDoesNotComeBack) {

@@ -137,11 +137,11 @@ TEST_F(SyncTest, OlderGenerationGoesWhileTheStreamGoesOn) {
   store_ = std::move(other);
   store_->Start();
   ASSERT_TRUE(Eventually([&] { return node->Follows(*store_); }));
-  const double streams = node->Count("outport_node_sync_connections_total");
+  const double streams = node->Count("outport_node_sync_attempts_total");
   auto rows = [&] { return node->meta().Scan({.prefix = "g/", .after = "", .limit = 10})->size(); };
   EXPECT_TRUE(Eventually([&] { return rows() == 1; }));
   EXPECT_TRUE(node->IsConnected());
-  EXPECT_EQ(node->Count("outport_node_sync_connections_total"), streams);
+  EXPECT_EQ(node->Count("outport_node_sync_attempts_total"), streams);
 }
 
 TEST_F(SyncTest, BytesOfADeletedManifestGo) {
@@ -185,7 +185,7 @@ TEST_F(SyncTest, I10CutStreamsAreResumed) {
   writer.join();
   EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
   EXPECT_TRUE(Eventually([&] { return node->Snapshots() == 1; })) << node->Snapshots();
-  EXPECT_GT(node->Count("outport_node_sync_connections_total"), 1);
+  EXPECT_GT(node->Count("outport_node_sync_attempts_total"), 1);
   ExpectSameRows(*node);
 }
 
@@ -329,8 +329,8 @@ TEST_F(SyncTest, TwoMachinesOfOneNameDoNotRace) {
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_TRUE(Eventually(
       [&] {
-        return first->Count("outport_node_sync_connections_total") +
-                   second.Count("outport_node_sync_connections_total") >=
+        return first->Count("outport_node_sync_attempts_total") +
+                   second.Count("outport_node_sync_attempts_total") >=
                16;
       },
       60s));
@@ -382,7 +382,7 @@ TEST_F(AccessTest, NodeThatWasRemovedIsToldHowToComeBack) {
   EXPECT_THAT(error.message, testing::HasSubstr("outportctl node invite"));
   TestNode node(loop_, authority_.Issue(Role::kNode, "removed"), folder_ / "removed",
                 store_->address(), clock_);
-  EXPECT_TRUE(Eventually([&] { return node.Count("outport_node_sync_connections_total") > 2; }));
+  EXPECT_TRUE(Eventually([&] { return node.Count("outport_node_sync_attempts_total") > 2; }));
   EXPECT_FALSE(node.IsConnected());
   EXPECT_EQ(node.sequence(), 0u);
 }

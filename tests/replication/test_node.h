@@ -78,7 +78,7 @@ class TestNode {
   double Count(const std::string& name, const Metrics::Labels& labels = {}) {
     return metrics.Counter(name, "", labels).Value();
   }
-  double Snapshots() { return Count("outport_node_snapshots_total"); }
+  double Snapshots() { return Count("outport_node_snapshots_applied_total"); }
   double Resolves() {
     return Count("outport_node_resolves_total", {{"result", "found"}}) +
            Count("outport_node_resolves_total", {{"result", "absent"}}) +

@@ -125,7 +125,7 @@ TEST_F(StoreRegistryTest, I1RottenBytesNeverLeave) {
   // The blob is unknown from then on, and a push brings it back.
   EXPECT_EQ(CodeOf(Open(content)), ErrorCode::kBlobUnknown);
   EXPECT_EQ(store_.Files("quarantine").size(), 1u);
-  EXPECT_NE(metrics_.Render().find("outport_store_corrupt_blobs_total 1"), std::string::npos);
+  EXPECT_NE(metrics_.Render().find("outport_store_blobs_corrupt_total 1"), std::string::npos);
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const auto healed = Open(content);
   ASSERT_TRUE(healed.has_value());

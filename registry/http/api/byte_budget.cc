@@ -10,10 +10,10 @@ constexpr uint64_t kSmallBytes = 256 << 10;
 ByteBudget::ByteBudget(uint64_t limit_bytes, Metrics& metrics, const std::string& name,
                        const std::string& what)
     : limit_bytes_(limit_bytes),
-      held_bytes_(metrics.Gauge(name, "Bytes in memory of " + what + ".")),
+      held_bytes_(metrics.Gauge(name + "_bytes", "Bytes in memory of " + what + ".")),
       refusals_(metrics.Counter(
-          name + "_refusals_total",
-          "Requests refused because too many bytes were in memory of " + what + ".")) {}
+          name + "_rejections_total",
+          "Requests rejected because too many bytes were in memory of " + what + ".")) {}
 
 bool ByteBudget::Take(uint64_t bytes, uint64_t most_bytes) {
   uint64_t held = held_.load();

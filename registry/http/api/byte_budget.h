@@ -12,7 +12,7 @@ namespace outport::http {
 // few large ones that stall refuse nobody what is usual. Safe for all threads.
 class ByteBudget {
  public:
-  // The metrics are "<name>" for what is held now and "<name>_refusals_total".
+  // Exports the metrics "<name>_bytes" (bytes in use) and "<name>_rejections_total".
   ByteBudget(uint64_t limit_bytes, Metrics& metrics, const std::string& name,
              const std::string& what);
 

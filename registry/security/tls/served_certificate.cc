@@ -52,17 +52,15 @@ Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerT
 
 ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
     : parts_(std::move(parts)),
-      expiry_(
-          parts_.metrics.Gauge("outport_server_certificate_not_after_seconds",
-                               "When the registry's server certificate expires, in Unix time.")),
+      expiry_(parts_.metrics.Gauge("outport_server_certificate_expiry_timestamp_seconds",
+                                   "Expiry of the registry's server certificate, in Unix time.")),
       kept_gauge_(parts_.metrics.Gauge(
-          "outport_server_certificate_kept",
-          "1 while the files of the server certificate are no good and the older one is shown.")),
+          "outport_server_certificate_reload_failed",
+          "1 while the new certificate files are invalid and the previous certificate is served.")),
       reloads_(parts_.metrics.Counter("outport_server_certificate_reloads_total",
-                                      "Times that a new server certificate was taken into use.")),
-      failures_(parts_.metrics.Counter("outport_server_certificate_failures_total",
-                                       "Times that the files of the server certificate became no "
-                                       "good.")),
+                                      "Successful reloads of the server certificate.")),
+      failures_(parts_.metrics.Counter("outport_server_certificate_reload_failures_total",
+                                       "Failed reloads of the server certificate.")),
       current_(std::move(first)) {
   expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(not_after())));
 }

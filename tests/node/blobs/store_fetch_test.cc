@@ -181,7 +181,7 @@ TEST_F(StoreFetchTest, I1ARottenBlobOfTheStoreReachesNoReader) {
   EXPECT_TRUE(AwaitNoFetch());
   EXPECT_FALSE(IsCached(blob));
   EXPECT_EQ(FilesUnder("store/quarantine").size(), 1u);
-  EXPECT_THAT(metrics_.Render(), testing::HasSubstr("outport_store_corrupt_blobs_total 1"));
+  EXPECT_THAT(metrics_.Render(), testing::HasSubstr("outport_store_blobs_corrupt_total 1"));
 }
 
 // The bytes of memory that the process holds.

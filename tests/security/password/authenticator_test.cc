@@ -71,9 +71,9 @@ class AuthenticatorTest : public testing::Test {
   bool IsRight(const std::string& password) { return Ask("ci", password).has_value(); }
 
   double Verifications() {
-    return metrics_.Counter("outport_credential_verifications_total", "").Value();
+    return metrics_.Counter("outport_auth_verifications_total", "").Value();
   }
-  double Hits() { return metrics_.Counter("outport_credentials_remembered_total", "").Value(); }
+  double Hits() { return metrics_.Counter("outport_auth_cache_hits_total", "").Value(); }
 
   net::io_context context_;  // outlives the pool, whose thread may hold an executor of it
   AccessDirectory users_;

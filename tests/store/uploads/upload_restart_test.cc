@@ -27,8 +27,8 @@ TEST_F(UploadRestartTest, ASessionGoesOnAfterAKill) {
   Restart();
   ASSERT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
   EXPECT_EQ(*store_.PullBlob("a", Sha256("hello world")), "hello world");
-  EXPECT_EQ(Metric("outport_store_uploads_resumed_total"), 2.0);
-  EXPECT_EQ(Metric("outport_store_uploads_lost_total"), 0.0);
+  EXPECT_EQ(Metric("outport_store_uploads_recovered_total"), 2.0);
+  EXPECT_EQ(Metric("outport_store_uploads_unrecoverable_total"), 0.0);
 }
 
 // A request that is killed in its middle: what was written counts, answered or not.
@@ -119,12 +119,12 @@ TEST_F(UploadRestartTest, ASessionWithoutItsBytesIsUnknown) {
   Restart();
   EXPECT_EQ(StatCode(gone), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(StatCode(cut), ErrorCode::kBlobUploadUnknown);
-  EXPECT_EQ(Metric("outport_store_uploads_lost_total"), 2.0);
+  EXPECT_EQ(Metric("outport_store_uploads_unrecoverable_total"), 2.0);
   EXPECT_EQ(Received(gone_later), 5u);
   std::filesystem::remove(FileOf(gone_later));
   EXPECT_EQ(CodeOf(Append(gone_later, ScriptedBody("x"))), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(StatCode(gone_later), ErrorCode::kBlobUploadUnknown);
-  EXPECT_EQ(Metric("outport_store_uploads_lost_total"), 3.0);
+  EXPECT_EQ(Metric("outport_store_uploads_unrecoverable_total"), 3.0);
   EXPECT_EQ(Rows(), 0u);
   EXPECT_TRUE(store_.Files("uploads").empty());
 }

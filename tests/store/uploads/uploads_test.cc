@@ -137,7 +137,7 @@ TEST_F(UploadsTest, ASilentClientLosesItsSessionToAnotherRequest) {
   silent.Release();
   EXPECT_EQ(CodeOf(first.get()), ErrorCode::kTooManyRequests);
   EXPECT_EQ(Received(id), 11u);
-  EXPECT_EQ(Metric("outport_store_uploads_taken_over_total"), 1.0);
+  EXPECT_EQ(Metric("outport_store_uploads_reconnected_total"), 1.0);
   EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
 }
 
