@@ -38,32 +38,18 @@ CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_by
       blobs_(blobs),
       headroom_bytes_(headroom_bytes),
       boot_id_(std::move(boot_id)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      intents_(meta, blobs, Durability::kBuffered) {}
 
+// A commit that the process did not finish keeps its object only if its row was written.
 Result<void> CachedBlobs::Recover() {
   TRY_VOID(blobs_.DiscardUncommitted({}));
-  for (;;) {
-    TRY(const std::vector<KeyValue> intents,
-        meta_.Scan({.prefix = std::string(keys::kIntents), .after = {}, .limit = 1000}));
-    if (intents.empty()) return Result<void>();
-    for (const KeyValue& intent : intents) TRY_VOID(SettleIntent(intent));
-  }
-}
-
-// A commit that the process did not outlive: the object stays only if its row was written.
-Result<void> CachedBlobs::SettleIntent(const KeyValue& intent) {
-  const std::string object(keys::After(intent.key, keys::kIntents));
-  v1::IntentRow row;
-  bool entered = false;
-  if (row.ParseFromString(intent.value)) {
-    TRY(const Digest digest, Digest::Parse(row.digest()));
-    TRY(const auto cached, ParseRow(meta_.Get(keys::Cached(digest))));
-    entered = cached.has_value() && cached->object() == object;
-  }
-  if (!entered) TRY_VOID(blobs_.Remove(object));
-  const auto transaction = meta_.Begin();
-  TRY_VOID(transaction->Delete(intent.key));
-  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  TRY_VOID(intents_.Settle(
+      [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
+        if (!digest.has_value()) return false;  // the copy is fetched again
+        TRY(const auto cached, ParseRow(meta_.Get(keys::Cached(*digest))));
+        return cached.has_value() && cached->object() == object;
+      }));
   return Result<void>();
 }
 
@@ -99,11 +85,7 @@ Result<std::unique_ptr<BlobWriter>> CachedBlobs::Begin(const Digest& digest, uin
 }
 
 Result<BlobLocation> CachedBlobs::Commit(const Digest& digest, BlobWriter& writer) {
-  v1::IntentRow row;
-  row.set_digest(digest.ToString());
-  const auto transaction = meta_.Begin();
-  TRY_VOID(transaction->Put(keys::Intent(writer.object()), row.SerializeAsString()));
-  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  TRY_VOID(intents_.Record(writer.object(), digest));
   Result<BlobLocation> location = writer.Commit(digest, BlobWriter::SyncWhen::kLater);
   if (location.has_value()) return location;
   Abandon(writer.object());
@@ -121,7 +103,7 @@ Result<void> CachedBlobs::Enter(const Digest& digest, const BlobLocation& locati
   const auto transaction = meta_.Begin();
   TRY(const auto before, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
   TRY_VOID(transaction->Put(keys::Cached(digest), row.SerializeAsString()));
-  TRY_VOID(transaction->Delete(keys::Intent(location.object)));
+  TRY_VOID(IntentLedger::Complete(*transaction, location.object));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   if (before.has_value() && before->object() != location.object) {
     return blobs_.Remove(before->object());
@@ -130,10 +112,10 @@ Result<void> CachedBlobs::Enter(const Digest& digest, const BlobLocation& locati
 }
 
 void CachedBlobs::Abandon(const std::string& object) {
-  const auto transaction = meta_.Begin();
-  if (!transaction->Delete(keys::Intent(object)).has_value()) return;  // settled at the next start
-  const auto done = transaction->Commit(Durability::kBuffered);
-  if (!done.has_value()) log_.Warning("an intent stays", {{"cause", done.error().message}});
+  const Result<void> forgotten = intents_.Forget(object);  // if it fails, the next start settles it
+  if (!forgotten.has_value()) {
+    log_.Warning("intent not deleted", {{"object", object}, {"error", forgotten.error().message}});
+  }
 }
 
 Result<void> CachedBlobs::MakeDurable(const Digest& digest, const std::string& object) {

@@ -7,6 +7,7 @@
 #include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
+#include "registry/records/intent_ledger.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 
@@ -61,13 +62,13 @@ class CachedBlobs {
   // Deletes the row if it still names `object`.
   Result<void> DropRow(const Digest& digest, const std::string& object);
   Result<void> SetDurable(const Digest& digest, const std::string& object);
-  Result<void> SettleIntent(const KeyValue& intent);
 
   MetaStore& meta_;
   BlobStore& blobs_;
   const uint64_t headroom_bytes_;
   const std::string boot_id_;
   const Log log_;
+  IntentLedger intents_;
 };
 
 }  // namespace outport::node

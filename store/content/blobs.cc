@@ -60,7 +60,8 @@ Blobs::Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log,
       bytes_(bytes),
       clock_(clock),
       log_(std::move(log)),
-      headroom_bytes_(headroom_bytes) {}
+      headroom_bytes_(headroom_bytes),
+      intents_(meta, bytes, MetaTransaction::Durability::kSynced) {}
 
 Result<void> Blobs::RequireSpace(uint64_t needed_bytes) const {
   TRY(const uint64_t free_bytes, bytes_.FreeBytes());
@@ -134,15 +135,10 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   }
 
   const std::string object = writer.object();
-  v1::IntentRow intent;
-  intent.set_digest(digest.ToString());
-  auto intend = [&](MetaTransaction& transaction) {
-    return WriteRow(transaction, keys::Intent(object), intent);
-  };
-  TRY_VOID(Transact(meta_, intend));
+  TRY_VOID(intents_.Record(object, digest));
   Result<BlobLocation> location = writer.Commit(digest);
   if (!location.has_value()) {
-    TRY_VOID(Forget(object));
+    TRY_VOID(intents_.Forget(object));
     return std::move(location).error();
   }
   committing.fresh = &*location;
@@ -151,7 +147,7 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   if (!pushed.has_value()) {
     // A write that failed may be on the disk all the same, with a row that names the object. None
     // has failed so if the metadata still takes changes; else the next start settles the intent.
-    const bool unnamed = Transact(meta_, intend).has_value();
+    const bool unnamed = intents_.Record(object, digest).has_value();
     left_over = unnamed ? object : "";
   }
   if (!left_over.empty()) Discard(left_over);
@@ -161,7 +157,7 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
 // Removes an object that no row names. It may have an intent: then start-up tries again.
 void Blobs::Discard(const std::string& object) {
   Result<void> removed = bytes_.Remove(object);
-  if (removed.has_value()) removed = Forget(object);
+  if (removed.has_value()) removed = intents_.Forget(object);
   if (!removed.has_value()) {
     log_.Warning("object not removed", {{"object", object}, {"cause", removed.error().message}});
   }
@@ -187,7 +183,7 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
       if (row.has_value()) committing.left_over = row->object();
       row = NewBlobRow(*fresh, now_ms);
       TRY_VOID(WriteRow(transaction, key, *row));
-      TRY_VOID(transaction.Delete(keys::Intent(fresh->object)));
+      TRY_VOID(IntentLedger::Complete(transaction, fresh->object));
     }
     size_bytes = row->size_bytes();
     TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms, committing.auditor,
@@ -210,9 +206,8 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object) 
     row->clear_object();
     auditor.Add(transaction, "blob.quarantine", digest.ToString(), {{"object", object}}, nullptr);
     TRY_VOID(WriteRow(transaction, keys::Blob(digest), *row));
-    v1::IntentRow intent;  // so that the object is found if we end before it is aside
-    intent.set_digest(digest.ToString());
-    return WriteRow(transaction, keys::Intent(object), intent);
+    // A start finds the object if the process ends before it is in quarantine.
+    return IntentLedger::Record(transaction, object, digest);
   };
   TRY_VOID(Transact(meta_, put_aside));
   if (!mine) return {};
@@ -220,34 +215,16 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object) 
   if (const Result<void> moved = bytes_.Quarantine(object); !moved.has_value()) {
     log_.Warning("object not put aside", {{"object", object}, {"cause", moved.error().message}});
   }
-  return Forget(object);
-}
-
-// Nobody waits for it to be on the disk: an intent that comes back after a power cut is settled.
-Result<void> Blobs::Forget(const std::string& object) {
-  const std::unique_ptr<MetaTransaction> transaction = meta_.Begin();
-  TRY_VOID(transaction->Delete(keys::Intent(object)));
-  TRY_VOID(transaction->Commit(MetaTransaction::Durability::kBuffered));
-  return {};
+  return intents_.Forget(object);
 }
 
 Result<size_t> Blobs::SettleIntents() {
-  constexpr size_t kBatch = 256;
-  size_t settled = 0;
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows,
-        meta_.Scan({.prefix = std::string(keys::kIntents), .after = {}, .limit = kBatch}));
-    if (rows.empty()) return settled;
-    for (const KeyValue& intent : rows) {
-      const std::string object(keys::After(intent.key, keys::kIntents));
-      TRY(const v1::IntentRow row, ParseRow<v1::IntentRow>(intent.key, intent.value));
-      TRY(const Digest digest, Digest::Parse(row.digest()));
-      TRY(const auto blob, ReadRow<v1::BlobRow>(meta_, keys::Blob(digest)));
-      if (!blob.has_value() || blob->object() != object) TRY_VOID(bytes_.Remove(object));
-      TRY_VOID(Forget(object));
-      ++settled;
-    }
-  }
+  return intents_.Settle(
+      [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
+        TRY_VOID(digest);
+        TRY(const auto blob, ReadRow<v1::BlobRow>(meta_, keys::Blob(*digest)));
+        return blob.has_value() && blob->object() == object;
+      });
 }
 
 }  // namespace outport::store

@@ -9,6 +9,7 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/records/intent_ledger.h"
 #include "registry/service/registry.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
@@ -87,13 +88,13 @@ class Blobs {
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
                           Committing& committing);
   void Discard(const std::string& object);
-  Result<void> Forget(const std::string& object);
 
   MetaStore& meta_;
   BlobStore& bytes_;
   const Clock& clock_;
   const Log log_;
   const uint64_t headroom_bytes_;
+  IntentLedger intents_;
 };
 
 }  // namespace outport::store
