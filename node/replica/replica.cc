@@ -81,7 +81,7 @@ Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, AccessDirectory&
 }
 
 Result<void> Replica::LoadAccess() {
-  TRY(AccessDirectory::Contents contents, rpc::ReadAccess(meta_));
+  TRY(AccessDirectory::Contents contents, ReadAccess(meta_));
   directory_.ReplaceAll(std::move(contents));
   return {};
 }
@@ -169,7 +169,7 @@ std::vector<std::string> Replica::scope() const {
 }
 
 void Replica::Permit(const v1::ReplicaRow& row) {
-  NodePermissions permissions("this node", rpc::ToGrants(row.permissions()));
+  NodePermissions permissions("this node", ToGrants(row.permissions()));
   if (!row.scope().empty()) permissions.Hold({row.scope().begin(), row.scope().end()});
   directory_.SetNode(std::move(permissions));
 }
@@ -214,7 +214,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
   row.set_sequence(batch.to());
   row.set_hash(batch.hash());
   TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
-  for (const v1::Change& change : batch.changes()) rpc::Apply(change, directory_);
+  for (const v1::Change& change : batch.changes()) ApplyAccessChange(change, directory_);
   return CommitOrFollow(*transaction, row);
 }
 
@@ -235,9 +235,9 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   const bool access_was_done = shadow_->access_done;
   const auto transaction = meta_.Begin();
   for (const v1::Change& change : part.rows()) {
-    if (rpc::IsAboutAccess(change)) {
+    if (IsAccessChange(change)) {
       // At once, as far as it shuts out; what it replaces is known only when all of it is here.
-      if (change.has_revoked()) rpc::Apply(change, directory_);
+      if (change.has_revoked()) ApplyAccessChange(change, directory_);
       shadow_->access.push_back(change);
       continue;
     }
@@ -252,7 +252,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     row.set_sequence(part.position().sequence());
     row.set_hash(part.position().hash());
     row.set_generation(shadow_->generation);
-    const auto scope = NodePermissions("", rpc::ToGrants(row.permissions())).Scope();
+    const auto scope = NodePermissions("", ToGrants(row.permissions())).Scope();
     row.mutable_scope()->Assign(scope.begin(), scope.end());
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
@@ -265,7 +265,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   }
   if (shadow_->access_done && !access_was_done) {
     AccessDirectory::Contents contents;
-    for (const v1::Change& change : shadow_->access) rpc::Apply(change, contents);
+    for (const v1::Change& change : shadow_->access) ApplyAccessChange(change, contents);
     directory_.ReplaceAll(std::move(contents));
     shadow_->access.clear();
   }
@@ -287,7 +287,7 @@ Result<void> Replica::ReplaceAccess(MetaTransaction& transaction) {
     kept.insert(row->key);
     TRY_VOID(Write(transaction, shadow_->generation, *row));
   }
-  for (const std::string_view prefix : rpc::kAccessRows) {
+  for (const std::string_view prefix : kAccessRows) {
     ScanRange range{.prefix = std::string(prefix), .limit = kAccessPage};
     for (bool more = true; more;) {
       TRY(const std::vector<KeyValue> rows, transaction.Scan(range));

@@ -4,16 +4,16 @@
 
 #include "registry/base/clock.h"
 
-namespace outport::rpc {
+namespace outport {
 
-v1::Grant ToRecord(const Grant& grant) {
+v1::Grant ToGrantRecord(const Grant& grant) {
   v1::Grant record;
   for (const Action action : grant.actions) record.add_actions(std::string(ToString(action)));
   record.set_pattern(grant.pattern);
   return record;
 }
 
-Result<Grant> ParseRecord(const v1::Grant& record) {
+Result<Grant> ParseGrantRecord(const v1::Grant& record) {
   std::string text;
   for (const std::string& action : record.actions()) text += (text.empty() ? "" : ",") + action;
   return ParseGrant(text + ":" + record.pattern());
@@ -47,7 +47,7 @@ User ToUser(const v1::UserRow& row) {
   return user;
 }
 
-Result<v1::Change> ToChange(std::string_view key, const std::optional<std::string>& value) {
+Result<v1::Change> ToAccessChange(std::string_view key, const std::optional<std::string>& value) {
   v1::Change change;
   bool readable = true;
   if (key.starts_with(keys::kRevocations)) {
@@ -73,8 +73,8 @@ Result<AccessDirectory::Contents> ReadAccess(const MetaView& meta) {
     for (bool more = true; more;) {
       TRY(const std::vector<KeyValue> rows, meta.Scan(range));
       for (const KeyValue& row : rows) {
-        TRY(const v1::Change change, ToChange(row.key, row.value));
-        Apply(change, contents);
+        TRY(const v1::Change change, ToAccessChange(row.key, row.value));
+        ApplyAccessChange(change, contents);
         range.after = row.key;
       }
       more = rows.size() == range.limit;
@@ -83,12 +83,12 @@ Result<AccessDirectory::Contents> ReadAccess(const MetaView& meta) {
   return contents;
 }
 
-bool IsAboutAccess(const v1::Change& change) {
+bool IsAccessChange(const v1::Change& change) {
   return change.has_user_set() || change.has_user_deleted() || change.has_grants_set() ||
          change.has_revoked();
 }
 
-void Apply(const v1::Change& change, AccessDirectory& directory) {
+void ApplyAccessChange(const v1::Change& change, AccessDirectory& directory) {
   if (change.has_user_set()) directory.Set(ToUser(change.user_set()));
   if (change.has_user_deleted()) directory.Remove(change.user_deleted().name());
   if (change.has_grants_set()) {
@@ -101,7 +101,7 @@ void Apply(const v1::Change& change, AccessDirectory& directory) {
   }
 }
 
-void Apply(const v1::Change& change, AccessDirectory::Contents& contents) {
+void ApplyAccessChange(const v1::Change& change, AccessDirectory::Contents& contents) {
   if (change.has_user_set()) contents.users.push_back(ToUser(change.user_set()));
   if (change.has_grants_set()) {
     const auto subject = ParseSubject(change.grants_set().subject());
@@ -113,4 +113,4 @@ void Apply(const v1::Change& change, AccessDirectory::Contents& contents) {
   }
 }
 
-}  // namespace outport::rpc
+}  // namespace outport

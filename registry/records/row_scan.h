@@ -7,7 +7,7 @@
 #include "registry/records/rows.h"
 #include "registry/storage/meta_store.h"
 
-namespace outport::store {
+namespace outport {
 
 // Calls `see(row)`, which returns a Result<void>, for every row whose key begins with `prefix`, in
 // the order of keys: page by page, so that a long list is never whole in memory. Blocks.
@@ -27,4 +27,4 @@ Result<void> ForEachRow(const MetaView& meta, std::string_view prefix, See see) 
   return {};
 }
 
-}  // namespace outport::store
+}  // namespace outport

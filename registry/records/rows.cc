@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace outport::store {
+namespace outport {
 
 std::string Printable(std::string_view key) {
   std::string text(key);
@@ -10,4 +10,4 @@ std::string Printable(std::string_view key) {
   return text;
 }
 
-}  // namespace outport::store
+}  // namespace outport

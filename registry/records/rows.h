@@ -11,7 +11,7 @@
 #include "registry/storage/meta_store.h"
 
 // Rows of the MetaStore as messages of record.proto.
-namespace outport::store {
+namespace outport {
 
 // `key` for people: its NULs as spaces.
 std::string Printable(std::string_view key);
@@ -76,4 +76,4 @@ Result<LogPosition> Transact(MetaStore& meta, Body body) {
   }
 }
 
-}  // namespace outport::store
+}  // namespace outport

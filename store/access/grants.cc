@@ -14,8 +14,8 @@ constexpr int kMaxGrants = 100;
 using Records = google::protobuf::RepeatedPtrField<v1::Grant>;
 
 auto FindGrant(Records& records, const Grant& grant) {
-  return std::ranges::find_if(
-      records, [&](const v1::Grant& record) { return rpc::ToGrant(record) == grant; });
+  return std::ranges::find_if(records,
+                              [&](const v1::Grant& record) { return ToGrant(record) == grant; });
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const A
                        " has 100 grants, and may have no more: use wider patterns, "
                        "or a group"};
     }
-    *records.Add() = rpc::ToRecord(grant);
+    *records.Add() = ToGrantRecord(grant);
     return {};
   };
   return Change(subject, add, "grant.add", by);
@@ -82,7 +82,7 @@ Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, cons
     const auto found = FindGrant(records, grant);
     if (found == records.end()) {
       return Error{ErrorCode::kNotFound, ToString(subject) + " has no grant " + ToString(grant) +
-                                             "; it has: " + ToString(rpc::ToGrants(records))};
+                                             "; it has: " + ToString(ToGrants(records))};
     }
     records.erase(found);
     return {};

@@ -36,7 +36,7 @@ Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
   return BadUser(row, "cannot be bound to '" + glob.substr(0, 128) +
                           "': names of certificates have a-z 0-9 . _ - and here * for any run of "
                           "them, at most 64; 'foreign:' before them is for those of "
-                          "registry.client_authorities");
+                          "registry.client_ca");
 }
 
 // What may stand in a user's row.
@@ -50,7 +50,7 @@ Result<void> Check(const v1::UserRow& row) {
   TRY_VOID(CheckPasswordHash(row.password_hash()));
   if (row.grants().size() > kMaxGrants) return BadUser(row, "may have 100 grants of its own");
   for (const v1::Grant& record : row.grants()) {
-    TRY(const Grant grant, rpc::ParseRecord(record));
+    TRY(const Grant grant, ParseGrantRecord(record));
     TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
   }
   if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in 100 groups");

@@ -158,7 +158,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   welcome.set_snapshot_follows(!applied.has_value());
   *welcome.mutable_policy() = parts_.policy;
   for (const Grant& grant : permissions->grants()) {
-    *welcome.add_permissions() = rpc::ToRecord(grant);
+    *welcome.add_permissions() = ToGrantRecord(grant);
   }
   if (!co_await Push(std::move(message))) co_return Result<void>();
   parts_.log.Info(applied.has_value() ? "a node follows the change log" : "a node gets a snapshot",

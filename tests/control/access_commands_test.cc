@@ -145,9 +145,9 @@ TEST_F(AccessCommandsTest, WaitNamesWhoHasNotConfirmed) {
     v1::NodeRow row;
     row.set_name(name);
     auto put = [&](MetaTransaction& transaction) {
-      return store::WriteRow(transaction, keys::Node(name), row);
+      return WriteRow(transaction, keys::Node(name), row);
     };
-    ASSERT_TRUE(store::Transact(*meta_, put).has_value());
+    ASSERT_TRUE(Transact(*meta_, put).has_value());
   }
   AddUser("ann");
   AddUser("bob");

@@ -19,7 +19,7 @@ v1::Change UserWith(const std::string& name, const std::vector<std::string>& gra
   v1::Change change;
   change.mutable_user_set()->set_name(name);
   for (const std::string& grant : grants) {
-    *change.mutable_user_set()->add_grants() = rpc::ToRecord(*ParseGrant(grant));
+    *change.mutable_user_set()->add_grants() = ToGrantRecord(*ParseGrant(grant));
   }
   change.mutable_user_set()->mutable_groups()->Assign(groups.begin(), groups.end());
   return change;
@@ -29,7 +29,7 @@ v1::Change GrantsOf(const std::string& subject, const std::vector<std::string>& 
   v1::Change change;
   change.mutable_grants_set()->set_subject(subject);
   for (const std::string& grant : grants) {
-    *change.mutable_grants_set()->add_grants() = rpc::ToRecord(*ParseGrant(grant));
+    *change.mutable_grants_set()->add_grants() = ToGrantRecord(*ParseGrant(grant));
   }
   return change;
 }

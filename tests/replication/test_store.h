@@ -127,7 +127,7 @@ class TestStore {
   void AddNode(const std::string& name, const std::vector<std::string>& allow = {}) {
     v1::NodeRow row;
     row.set_name(name);
-    for (const std::string& grant : allow) *row.add_allow() = rpc::ToRecord(*ParseGrant(grant));
+    for (const std::string& grant : allow) *row.add_allow() = ToGrantRecord(*ParseGrant(grant));
     const auto transaction = meta_->Begin();
     ASSERT_TRUE(transaction->Put(keys::Node(name), row.SerializeAsString()));
     ASSERT_TRUE(transaction->Commit());
