@@ -30,6 +30,7 @@ struct Settings::Document {
     HostPort address;
   };
   std::vector<Listener> listeners;
+  std::map<std::string, std::string> renamed;  // old path to new path
 
   static int LineOf(const YAML::Node& node) {
     return std::max(node.Mark().line + 1, 1);  // an empty file has no mark
@@ -261,6 +262,10 @@ Settings Settings::Section(std::string_view key) {
   return Settings(document_, std::make_unique<Node>(mapping));
 }
 
+void Settings::Renamed(std::string_view old_key, std::string_view new_key) {
+  document_->renamed.insert_or_assign(node_->Path(old_key), node_->Path(new_key));
+}
+
 std::string Settings::Where(std::string_view key) const {
   const YAML::Node node = node_->Find(key);
   return document_->Place(IsPresent(node) ? node : node_->mapping->node) + "'" + node_->Path(key) +
@@ -284,10 +289,15 @@ Result<void> Settings::Finish() {
                        "'" + mapping->path + key + "' stands here again; keep one of the two");
       }
       if (mapping->known.contains(key)) continue;
+      const std::string unknown = "unknown key '" + mapping->path + key + "'";
+      if (const auto now = document_->renamed.find(mapping->path + key);
+          now != document_->renamed.end()) {
+        document_->Add(entry.first, unknown + ": it is now '" + now->second + "'");
+        continue;
+      }
       std::string known;
       for (const std::string& name : mapping->known) known += (known.empty() ? "" : ", ") + name;
-      document_->Add(entry.first,
-                     "unknown key '" + mapping->path + key + "'; known here: " + known);
+      document_->Add(entry.first, unknown + "; known here: " + known);
     }
   }
   if (document_->problems.empty()) return {};

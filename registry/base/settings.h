@@ -51,6 +51,11 @@ class Settings {
   // A mapping; an absent one reads as empty.
   Settings Section(std::string_view key);
 
+  // Declares that `old_key` of this section is now called `new_key`. A file that still has
+  // `old_key` is refused; the problem names the new key. Both may be paths below this section:
+  // "freshness.max_age".
+  void Renamed(std::string_view old_key, std::string_view new_key);
+
   // "FILE:LINE: 'KEY'", for a problem with the value that is found later.
   std::string Where(std::string_view key) const;
 

@@ -74,6 +74,25 @@ TEST(Settings, SaysWhatIsWrongAndWhere) {
   }
 }
 
+TEST(Settings, RefusesARenamedKeyAndNamesTheNewOne) {
+  const auto problems = [](const std::string& text) {
+    auto settings = Settings::Parse(text, "node.yml");
+    settings->Renamed("cache.keep", "storage.headroom");
+    Settings freshness = settings->Section("freshness");
+    freshness.Renamed("when_away", "on_store_unreachable");
+    EXPECT_EQ(freshness.String("on_store_unreachable", "serve"), "serve") << "no old value is used";
+    settings->Section("cache");
+    const auto finished = settings->Finish();
+    return finished.has_value() ? "" : finished.error().message;
+  };
+  EXPECT_EQ(problems("cache: {}"), "");
+  EXPECT_EQ(problems("cache: {}\nfreshness:\n  when_away: refuse"),
+            "node.yml:3: unknown key 'freshness.when_away': it is now "
+            "'freshness.on_store_unreachable'");
+  EXPECT_EQ(problems("cache:\n  keep: 1GiB"),
+            "node.yml:2: unknown key 'cache.keep': it is now 'storage.headroom'");
+}
+
 TEST(Settings, BadYamlIsToldWithItsLine) {
   const std::string problem = Problems("data: /d\nregistry: {a: [1, 2\n");
   EXPECT_TRUE(problem.starts_with("store.yml:")) << problem;
