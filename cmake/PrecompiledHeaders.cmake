@@ -45,9 +45,6 @@ if(OUTPORT_PRECOMPILED_HEADERS)
     HEADERS ${standard_headers} ${asio_headers})
   outport_precompiled(outport_headers_fleet LINKS outport_asio Boost::json outport_proto_fleet
     HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} ${proto_headers})
-  outport_precompiled(outport_headers_control
-    LINKS outport_asio Boost::json outport_proto_fleet CLI11::CLI11
-    HEADERS ${standard_headers} ${asio_headers} ${fleet_headers} ${proto_headers} <CLI/CLI.hpp>)
   if(BUILD_TESTING)
     outport_precompiled(outport_headers_test
       LINKS outport_asio Boost::json outport_proto_fleet GTest::gmock GTest::gtest

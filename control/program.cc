@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "registry/base/command_line.h"
 
 namespace outport::control {
@@ -36,14 +37,15 @@ int Run(int argc, const char* const* argv, Streams streams) {
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   app.require_subcommand(1);
-  AddUserCommands(app, invocation);
-  AddGrantCommands(app, invocation);
-  AddCertificateCommands(app, invocation);
-  AddAuthorityCommands(app, invocation);
-  AddNodeCommands(app, invocation);
-  AddAuditCommands(app, invocation);
-  AddStatusCommand(app, invocation);
-  AddWaitCommand(app, invocation);
+  const Command root(app, invocation);
+  AddUserCommands(root);
+  AddGrantCommands(root);
+  AddCertificateCommands(root);
+  AddAuthorityCommands(root);
+  AddNodeCommands(root);
+  AddAuditCommands(root);
+  AddStatusCommand(root);
+  AddWaitCommand(root);
   LetOptionsFallThrough(app);
   try {
     app.parse(argc, argv);

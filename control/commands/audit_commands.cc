@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -9,6 +8,7 @@
 
 #include "control/commands/audit_chain.h"
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/audit.grpc.pb.h"
 #include "registry/base/bytes.h"
@@ -157,44 +157,38 @@ Result<void> Verify(const Invocation& invocation, const std::vector<std::string>
   return {};
 }
 
-void AddList(CLI::App& family, Invocation& invocation) {
+void AddList(const Command& family) {
   auto options = std::make_shared<ListAudit>();  // shared with the callback
-  CLI::App* list =
-      family.add_subcommand("list",
-                            "List who changed what, the newest last.\n"
-                            "  outportctl audit list --since 24h --action user\n"
-                            "  outportctl audit list --actor ci --limit 10000 -o json");
-  list->add_option("--since", options->since,
-                   "from then on: how long ago (24h), a day, or a time in UTC");
-  list->add_option("--until", options->until, "before then");
-  list->add_option("--actor", options->actor, "only what this user, node or administrator did");
-  list->add_option("--action", options->action, "only this: user.add, or user for all of a kind");
-  list->add_option("--limit", options->limit, "at most so many, the newest")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  list->callback([&invocation, options] {
-    invocation.chosen = [&invocation, options] { return List(invocation, *options); };
-  });
+  const Command list =
+      family.AddCommand("list",
+                        "List who changed what, the newest last.\n"
+                        "  outportctl audit list --since 24h --action user\n"
+                        "  outportctl audit list --actor ci --limit 10000 -o json");
+  list.AddOption("--since", options->since,
+                 "from then on: how long ago (24h), a day, or a time in UTC");
+  list.AddOption("--until", options->until, "before then");
+  list.AddOption("--actor", options->actor, "only what this user, node or administrator did");
+  list.AddOption("--action", options->action, "only this: user.add, or user for all of a kind");
+  list.AddOption("--limit", options->limit, "at most so many, the newest")
+      .Between(1, 1000000)
+      .ShowDefault();
+  list.Run(options, List);
 }
 
 }  // namespace
 
-void AddAuditCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family =
-      app.add_subcommand("audit", "Who changed what, from where")->require_subcommand(1);
-  AddList(*family, invocation);
+void AddAuditCommands(const Command& app) {
+  const Command family = app.AddFamily("audit", "Who changed what, from where");
+  AddList(family);
   auto files = std::make_shared<std::vector<std::string>>();  // shared with the callback
-  CLI::App* verify = family->add_subcommand(
+  const Command verify = family.AddCommand(
       "verify",
       "Recompute the chain of hashes: an entry that was changed or removed is named.\n"
       "  outportctl audit verify\n"
       "  outportctl audit verify --file audit.jsonl.1 --file audit.jsonl");
-  verify
-      ->add_option("--file", *files, "check the store's file instead, again for more, oldest first")
-      ->allow_extra_args(false);
-  verify->callback([&invocation, files] {
-    invocation.chosen = [&invocation, files] { return Verify(invocation, *files); };
-  });
+  verify.AddOption("--file", *files,
+                   "check the store's file instead, again for more, oldest first");
+  verify.Run(files, Verify);
 }
 
 }  // namespace outport::control

@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <ostream>
 
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/authority.grpc.pb.h"
 #include "registry/base/clock.h"
@@ -45,13 +45,12 @@ Result<void> Show(const Invocation& invocation) {
 
 }  // namespace
 
-void AddAuthorityCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family =
-      app.add_subcommand("ca", "The fleet's certificate authorities")->require_subcommand(1);
-  CLI::App* show = family->add_subcommand(
+void AddAuthorityCommands(const Command& app) {
+  const Command family = app.AddFamily("ca", "The fleet's certificate authorities");
+  const Command show = family.AddCommand(
       "show", "Show the root, which every token and ca.crt pins, and the CA that issues.");
-  show->callback([&invocation] { invocation.chosen = [&invocation] { return Show(invocation); }; });
-  AddRotateCommand(*family, invocation);
+  show.Run(Show);
+  AddRotateCommand(family);
 }
 
 }  // namespace outport::control

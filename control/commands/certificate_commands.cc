@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <optional>
 #include <ostream>
 
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
@@ -116,41 +116,33 @@ Result<void> Show(const Invocation& invocation, const std::string& which) {
 
 }  // namespace
 
-void AddCertificateCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family = app.add_subcommand("cert", "Certificates of clients and administrators")
-                         ->require_subcommand(1);
-  AddIssueCommand(*family, invocation);
+void AddCertificateCommands(const Command& app) {
+  const Command family = app.AddFamily("cert", "Certificates of clients and administrators");
+  AddIssueCommand(family);
 
   auto listed = std::make_shared<ListCertificates>();  // shared with the callback
-  CLI::App* list = family->add_subcommand("list",
-                                          "List the certificates that were issued.\n"
-                                          "  outportctl cert list --name 'ci-*' --state valid\n"
-                                          "  outportctl cert list --expiring 30d");
-  list->add_option("--name", listed->name, "only holders of such a name; * is any run");
-  list->add_option("--role", listed->role, "only of that role")
-      ->check(CLI::IsMember({"client", "admin", "node"}));
-  list->add_option("--state", listed->state, "only such")
-      ->check(CLI::IsMember({"valid", "expired", "revoked"}));
-  list->add_option("--expiring", listed->expiring, "only valid ones that end within that time");
-  list->callback([&invocation, listed] {
-    invocation.chosen = [&invocation, listed] { return List(invocation, *listed); };
-  });
+  const Command list = family.AddCommand("list",
+                                         "List the certificates that were issued.\n"
+                                         "  outportctl cert list --name 'ci-*' --state valid\n"
+                                         "  outportctl cert list --expiring 30d");
+  list.AddOption("--name", listed->name, "only holders of such a name; * is any run");
+  list.AddOption("--role", listed->role, "only of that role").OneOf({"client", "admin", "node"});
+  list.AddOption("--state", listed->state, "only such").OneOf({"valid", "expired", "revoked"});
+  list.AddOption("--expiring", listed->expiring, "only valid ones that end within that time");
+  list.Run(listed, List);
 
   auto shown = std::make_shared<std::string>();  // shared with the callback
-  CLI::App* show = family->add_subcommand(
+  const Command show = family.AddCommand(
       "show",
       "Show one certificate: whose it is, since when, until when, and whether it was revoked.\n"
       "  outportctl cert show 4f1a22c0\n"
       "  outportctl cert show ./certs.d/store.example.com:5000/client.cert");
-  show->add_option("SERIAL", *shown, "its first 8 digits are enough; or a file with it")
-      ->required();
-  show->callback([&invocation, shown] {
-    invocation.chosen = [&invocation, shown] { return Show(invocation, *shown); };
-  });
+  show.AddOption("SERIAL", *shown, "its first 8 digits are enough; or a file with it").Required();
+  show.Run(shown, Show);
 
-  AddRenewCommand(*family, invocation);
-  AddRevokeCommand(*family, invocation);
-  AddInstallCommand(*family, invocation);
+  AddRenewCommand(family);
+  AddRevokeCommand(family);
+  AddInstallCommand(family);
 }
 
 }  // namespace outport::control

@@ -1,29 +1,25 @@
 #pragma once
 
-namespace CLI {
-class App;
-}
-
 namespace outport::control {
 
-struct Invocation;
+class Command;
 
-// Each adds a family of commands to `app`. `app` and `invocation` outlive the run.
-void AddUserCommands(CLI::App& app, Invocation& invocation);
-void AddGrantCommands(CLI::App& app, Invocation& invocation);
-void AddCertificateCommands(CLI::App& app, Invocation& invocation);
-void AddAuthorityCommands(CLI::App& app, Invocation& invocation);
-void AddWaitCommand(CLI::App& app, Invocation& invocation);
-void AddNodeCommands(CLI::App& app, Invocation& invocation);
-void AddAuditCommands(CLI::App& app, Invocation& invocation);
-void AddStatusCommand(CLI::App& app, Invocation& invocation);
+// Each adds a family of commands to `app`. `app` is the program.
+void AddUserCommands(const Command& app);
+void AddGrantCommands(const Command& app);
+void AddCertificateCommands(const Command& app);
+void AddAuthorityCommands(const Command& app);
+void AddWaitCommand(const Command& app);
+void AddNodeCommands(const Command& app);
+void AddAuditCommands(const Command& app);
+void AddStatusCommand(const Command& app);
 
 // Each adds one command to a family.
-void AddGroupsCommand(CLI::App& family, Invocation& invocation);
-void AddInstallCommand(CLI::App& family, Invocation& invocation);
-void AddIssueCommand(CLI::App& family, Invocation& invocation);
-void AddRenewCommand(CLI::App& family, Invocation& invocation);
-void AddRevokeCommand(CLI::App& family, Invocation& invocation);
-void AddRotateCommand(CLI::App& family, Invocation& invocation);
+void AddGroupsCommand(const Command& family);
+void AddInstallCommand(const Command& family);
+void AddIssueCommand(const Command& family);
+void AddRenewCommand(const Command& family);
+void AddRevokeCommand(const Command& family);
+void AddRotateCommand(const Command& family);
 
 }  // namespace outport::control

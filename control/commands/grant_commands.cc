@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <map>
@@ -6,6 +5,7 @@
 #include "control/commands/commands.h"
 #include "control/commands/user_options.h"
 #include "control/commands/user_pages.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/access.grpc.pb.h"
 
@@ -135,65 +135,57 @@ Result<void> Explain(const Invocation& invocation, const ExplainAccess& options)
   return {};
 }
 
-void AddChangeCommand(CLI::App& family, Invocation& invocation, bool add) {
+void AddChangeCommand(const Command& family, bool add) {
   auto changed = std::make_shared<ChangeGrant>();  // shared with the callback
-  CLI::App* command = family.add_subcommand(
+  Command command = family.AddCommand(
       add ? "add" : "remove",
       add ? "Let a user, a group, whoever has a certificate of that name, or anybody do something\n"
             "  outportctl grant add group:builders pull,push:team/**\n"
             "  outportctl grant add anonymous pull:public/**"
           : "Take a grant away, as 'grant list' shows it; it is gone everywhere within a second");
-  command->add_option("SUBJECT", changed->subject, kSubjectHelp)->required();
+  command.AddOption("SUBJECT", changed->subject, kSubjectHelp).Required();
   command
-      ->add_option("GRANT", changed->grant,
-                   "ACTIONS[:PATTERN]: actions of pull,push,delete; in a pattern * is one level "
-                   "and ** any depth (default **)")
-      ->required();
-  command->callback([&invocation, changed, add] {
-    invocation.chosen = [&invocation, changed, add] { return Change(invocation, *changed, add); };
-  });
+      .AddOption("GRANT", changed->grant,
+                 "ACTIONS[:PATTERN]: actions of pull,push,delete; in a pattern * is one level "
+                 "and ** any depth (default **)")
+      .Required();
+  command.Run(
+      [changed, add](const Invocation& invocation) { return Change(invocation, *changed, add); });
 }
 
 }  // namespace
 
-void AddGroupsCommand(CLI::App& family, Invocation& invocation) {
-  CLI::App* groups = family.add_subcommand(
+void AddGroupsCommand(const Command& family) {
+  const Command groups = family.AddCommand(
       "groups",
       "List the groups: who is in them ('user set --group') and what they may do ('grant add')");
-  groups->callback(
-      [&invocation] { invocation.chosen = [&invocation] { return ListGroups(invocation); }; });
+  groups.Run(ListGroups);
 }
 
-void AddGrantCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family =
-      app.add_subcommand("grant", "Who may do what in which repositories")->require_subcommand(1);
-  AddChangeCommand(*family, invocation, true);
-  AddChangeCommand(*family, invocation, false);
+void AddGrantCommands(const Command& app) {
+  const Command family = app.AddFamily("grant", "Who may do what in which repositories");
+  AddChangeCommand(family, true);
+  AddChangeCommand(family, false);
 
   auto subject = std::make_shared<std::string>();  // shared with the callback
-  CLI::App* list = family->add_subcommand("list", "List all grants, or those of one subject");
-  list->add_option("SUBJECT", *subject, kSubjectHelp);
-  list->callback([&invocation, subject] {
-    invocation.chosen = [&invocation, subject] { return List(invocation, *subject); };
-  });
+  const Command list = family.AddCommand("list", "List all grants, or those of one subject");
+  list.AddOption("SUBJECT", *subject, kSubjectHelp);
+  list.Run(subject, List);
 
   auto explained = std::make_shared<ExplainAccess>();  // shared with the callback
-  CLI::App* explain = family->add_subcommand(
-      "explain",
-      "Say which grant allows something, or why nothing does\n"
-      "  outportctl grant explain --user ci --repository team/app --action push");
-  explain->add_option("--user", explained->user, "who logs in (default: nobody)");
-  explain->add_option("--certificate", explained->certificate,
-                      "the name in the client certificate");
-  explain->add_option("--node", explained->node,
-                      "at which node, if it is limited (default: at the store)");
-  explain->add_option("--repository", explained->repository)->required();
-  explain->add_option("--action", explained->action, "pull, push or delete")
-      ->check(CLI::IsMember({"pull", "push", "delete"}))
-      ->capture_default_str();
-  explain->callback([&invocation, explained] {
-    invocation.chosen = [&invocation, explained] { return Explain(invocation, *explained); };
-  });
+  const Command explain =
+      family.AddCommand("explain",
+                        "Say which grant allows something, or why nothing does\n"
+                        "  outportctl grant explain --user ci --repository team/app --action push");
+  explain.AddOption("--user", explained->user, "who logs in (default: nobody)");
+  explain.AddOption("--certificate", explained->certificate, "the name in the client certificate");
+  explain.AddOption("--node", explained->node,
+                    "at which node, if it is limited (default: at the store)");
+  explain.AddOption("--repository", explained->repository, "the repository").Required();
+  explain.AddOption("--action", explained->action, "pull, push or delete")
+      .OneOf({"pull", "push", "delete"})
+      .ShowDefault();
+  explain.Run(explained, Explain);
 }
 
 }  // namespace outport::control

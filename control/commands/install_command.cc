@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
 
 #include "control/commands/certificate_folder.h"
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "registry/base/file.h"
 
@@ -107,9 +107,9 @@ Result<void> Install(const Invocation& invocation, const InstallCertificates& op
 
 }  // namespace
 
-void AddInstallCommand(CLI::App& family, Invocation& invocation) {
+void AddInstallCommand(const Command& family) {
   auto installed = std::make_shared<InstallCertificates>();  // shared with the callback
-  CLI::App* install = family.add_subcommand(
+  const Command install = family.AddCommand(
       "install",
       "Put certificates where this machine's container engine looks for them. Needs root for the\n"
       "engine's own folder, and no store.\n"
@@ -117,18 +117,16 @@ void AddInstallCommand(CLI::App& family, Invocation& invocation) {
       "  outportctl cert install ./certs.d --engine containerd\n"
       "  outportctl cert install ./certs.d --engine docker-desktop   # prints what to run");
   install
-      ->add_option("FOLDER", installed->from,
-                   "where 'cert issue --for' wrote: a folder HOST:PORT, or one of such folders")
-      ->capture_default_str();
-  install->add_option("--engine", installed->engine, "docker, containerd or docker-desktop")
-      ->check(CLI::IsMember({"docker", "containerd", "docker-desktop"}))
-      ->capture_default_str();
-  install->add_option("--into", installed->folder,
-                      "another folder than /etc/docker/certs.d or /etc/containerd/certs.d");
-  install->add_flag("--replace", installed->replace, "replace other keys and configurations");
-  install->callback([&invocation, installed] {
-    invocation.chosen = [&invocation, installed] { return Install(invocation, *installed); };
-  });
+      .AddOption("FOLDER", installed->from,
+                 "where 'cert issue --for' wrote: a folder HOST:PORT, or one of such folders")
+      .ShowDefault();
+  install.AddOption("--engine", installed->engine, "docker, containerd or docker-desktop")
+      .OneOf({"docker", "containerd", "docker-desktop"})
+      .ShowDefault();
+  install.AddOption("--into", installed->folder,
+                    "another folder than /etc/docker/certs.d or /etc/containerd/certs.d");
+  install.AddFlag("--replace", installed->replace, "replace other keys and configurations");
+  install.Run(installed, Install);
 }
 
 }  // namespace outport::control

@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
 
 #include "control/commands/certificate_folder.h"
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "control/console/new_password.h"
 #include "registry/base/file.h"
@@ -169,46 +169,41 @@ Result<void> Issue(const Invocation& invocation, const IssueCertificate& options
 
 }  // namespace
 
-void AddIssueCommand(CLI::App& family, Invocation& invocation) {
+void AddIssueCommand(const Command& family) {
   auto issued = std::make_shared<IssueCertificate>();  // shared with the callback
-  CLI::App* issue = family.add_subcommand(
+  const Command issue = family.AddCommand(
       "issue",
       "Issue a certificate. The key is made here and stays here.\n"
       "  outportctl cert issue desktop --for store.example.com:5000 --out /etc/docker/certs.d\n"
       "  outportctl cert issue anna --pkcs12 anna.p12         # for a keychain; asks for a "
       "password\n"
       "  outportctl cert issue ci --csr ci.csr --out ./ci     # the key was made elsewhere");
-  issue->add_option("NAME", issued->name, "of the machine or person that will hold it")->required();
+  issue.AddOption("NAME", issued->name, "of the machine or person that will hold it").Required();
+  issue.AddOption("--for", issued->registries,
+                  "HOST:PORT of a registry, again for more: each gets its folder, as docker "
+                  "wants it");
+  issue.AddOption("--out", issued->out, "where the files go [./certs.d]");
+  issue.AddOption("--days", issued->days, "how long it is valid (the store's default is 365)")
+      .Between(1, 1825);
   issue
-      ->add_option("--for", issued->registries,
-                   "HOST:PORT of a registry, again for more: each gets its folder, as docker "
-                   "wants it")
-      ->allow_extra_args(false);
-  issue->add_option("--out", issued->out, "where the files go [./certs.d]");
-  issue->add_option("--days", issued->days, "how long it is valid (the store's default is 365)")
-      ->check(CLI::Range(1, 1825));
-  issue
-      ->add_option("--role", issued->role,
-                   "client, or admin: then --out becomes a profile of outportctl")
-      ->check(CLI::IsMember({"client", "admin"}))
-      ->capture_default_str();
-  CLI::Option* key_type =
-      issue
-          ->add_option("--key-type", issued->key_type, "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096")
-          ->capture_default_str();
-  CLI::Option* csr = issue->add_option("--csr", issued->csr,
-                                       "a PKCS#10 request (PEM) for a key that stays where it is; "
-                                       "names in it do not count");
-  CLI::Option* pkcs12 = issue->add_option(
+      .AddOption("--role", issued->role,
+                 "client, or admin: then --out becomes a profile of outportctl")
+      .OneOf({"client", "admin"})
+      .ShowDefault();
+  const Option key_type =
+      issue.AddOption("--key-type", issued->key_type, "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096")
+          .ShowDefault();
+  const Option csr = issue.AddOption("--csr", issued->csr,
+                                     "a PKCS#10 request (PEM) for a key that stays where it is; "
+                                     "names in it do not count");
+  const Option pkcs12 = issue.AddOption(
       "--pkcs12", issued->pkcs12,
       "write key and certificate to this PKCS#12 file, and to folders only if --for or --out says "
       "so; its password is asked for, or the first line of standard input");
-  csr->excludes(key_type)->excludes(pkcs12);
-  issue->add_flag("--replace", issued->replace,
-                  "replace the private key that stands in the folder; without it that is refused");
-  issue->callback([&invocation, issued] {
-    invocation.chosen = [&invocation, issued] { return Issue(invocation, *issued); };
-  });
+  csr.Excludes(key_type).Excludes(pkcs12);
+  issue.AddFlag("--replace", issued->replace,
+                "replace the private key that stands in the folder; without it that is refused");
+  issue.Run(issued, Issue);
 }
 
 }  // namespace outport::control

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
 
@@ -7,6 +6,7 @@
 #include "control/commands/node_table.h"
 #include "control/commands/user_options.h"
 #include "control/commands/user_pages.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
@@ -26,16 +26,15 @@ struct InviteNode {
   std::vector<std::string> allow;
 };
 
-// What a node may do, as it is told to CLI11 and to the store.
-CLI::Option* AddAllow(CLI::App* command, std::vector<std::string>& allow,
-                      const std::string& otherwise) {
-  return command
-      ->add_option("--allow", allow,
-                   "what the node may do, whoever asks it, again for more: pull:PATTERN or "
-                   "pull,push:PATTERN. It is told of no other repositories, nor of users without "
-                   "a grant in them" +
-                       otherwise)
-      ->allow_extra_args(false);
+// What a node may do, as an option and as the store wants it.
+Option AddAllow(const Command& command, std::vector<std::string>& allow,
+                const std::string& otherwise) {
+  return command.AddOption(
+      "--allow", allow,
+      "what the node may do, whoever asks it, again for more: pull:PATTERN or "
+      "pull,push:PATTERN. It is told of no other repositories, nor of users without "
+      "a grant in them" +
+          otherwise);
 }
 
 Result<void> ParseAllow(const std::vector<std::string>& texts,
@@ -44,7 +43,7 @@ Result<void> ParseAllow(const std::vector<std::string>& texts,
     TRY(const Grant grant, ParseGrant(text));
     const Result<void> checked = CheckNodeGrant(grant);
     if (!checked.has_value()) return Error(checked.error()).Within("--allow");
-    *allow.Add() = rpc::ToRecord(grant);
+    *allow.Add() = ToGrantRecord(grant);
   }
   return {};
 }
@@ -188,46 +187,40 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
   return {};
 }
 
-void AddInvite(CLI::App& family, Invocation& invocation) {
+void AddInvite(const Command& family) {
   auto invited = std::make_shared<InviteNode>();  // shared with the callback
-  CLI::App* invite = family.add_subcommand(
-      "invite",
-      "Make a one-time token with which a machine joins as a node.\n"
-      "  outportctl node invite eu-west --host eu-west.example.com --out token");
-  invite->add_option("NAME", invited->name, "of the node: a-z, 0-9, '.', '_' and '-'")->required();
+  const Command invite =
+      family.AddCommand("invite",
+                        "Make a one-time token with which a machine joins as a node.\n"
+                        "  outportctl node invite eu-west --host eu-west.example.com --out token");
+  invite.AddOption("NAME", invited->name, "of the node: a-z, 0-9, '.', '_' and '-'").Required();
   invite
-      ->add_option("--host", invited->hosts,
-                   "name or address that clients reach the node by, again for more: its server "
-                   "certificate is for these")
-      ->required()
-      ->allow_extra_args(false);
-  invite->add_option("--lifetime", invited->lifetime, "how long the token is good, at most 7d")
-      ->capture_default_str();
-  invite->add_option("--out", invited->out,
-                     "new file for the token, which only its owner can read (default: print it)");
-  invite->add_flag(
-      "--replace", invited->replace,
-      "the machine takes the place of the node that has the name: its certificates are "
-      "refused from the moment this one has joined");
-  invite->callback([&invocation, invited] {
-    invocation.chosen = [&invocation, invited] { return Invite(invocation, *invited); };
-  });
+      .AddOption("--host", invited->hosts,
+                 "name or address that clients reach the node by, again for more: its server "
+                 "certificate is for these")
+      .Required();
+  invite.AddOption("--lifetime", invited->lifetime, "how long the token is good, at most 7d")
+      .ShowDefault();
+  invite.AddOption("--out", invited->out,
+                   "new file for the token, which only its owner can read (default: print it)");
+  invite.AddFlag("--replace", invited->replace,
+                 "the machine takes the place of the node that has the name: its certificates are "
+                 "refused from the moment this one has joined");
+  invite.Run(invited, Invite);
 
   AddAllow(invite, invited->allow, " (default: everything; with --replace what the node has)");
 }
 
-void AddSet(CLI::App& family, Invocation& invocation) {
+void AddSet(const Command& family) {
   auto changed = std::make_shared<SetNode>();  // shared with the callback
-  CLI::App* set = family.add_subcommand(
+  const Command set = family.AddCommand(
       "set",
       "Change what a node may do. In force at the store at once; the node is given what it may\n"
       "be told of now, and drops the rows and users that it may not.\n"
       "  outportctl node set eu-west --allow 'pull,push:team/**' --allow 'pull:library/*'");
-  set->add_option("NAME", changed->name)->required();
-  AddAllow(set, changed->allow, "")->required();
-  set->callback([&invocation, changed] {
-    invocation.chosen = [&invocation, changed] { return Set(invocation, *changed); };
-  });
+  set.AddOption("NAME", changed->name, "the node").Required();
+  AddAllow(set, changed->allow, "").Required();
+  set.Run(changed, Set);
 }
 
 }  // namespace
@@ -245,31 +238,27 @@ void AddNode(Table& table, const v1::NodeInfo& node) {
              boost::json::value(ToTime(node.joined_ms()))});
 }
 
-void AddNodeCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family = app.add_subcommand("node", "The fleet's nodes")->require_subcommand(1);
+void AddNodeCommands(const Command& app) {
+  const Command family = app.AddFamily("node", "The fleet's nodes");
 
-  AddInvite(*family, invocation);
-  CLI::App* list = family->add_subcommand("list", "List the nodes, and how far each has followed");
-  list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
+  AddInvite(family);
+  const Command list = family.AddCommand("list", "List the nodes, and how far each has followed");
+  list.Run(List);
 
   auto shown = std::make_shared<std::string>();  // shared with the callback
-  CLI::App* show = family->add_subcommand("show", "Show one node: what it may do, and how it is");
-  show->add_option("NAME", *shown)->required();
-  show->callback([&invocation, shown] {
-    invocation.chosen = [&invocation, shown] { return Show(invocation, *shown); };
-  });
+  const Command show = family.AddCommand("show", "Show one node: what it may do, and how it is");
+  show.AddOption("NAME", *shown, "the node").Required();
+  show.Run(shown, Show);
 
-  AddSet(*family, invocation);
+  AddSet(family);
   auto removed = std::make_shared<std::string>();  // shared with the callback
-  CLI::App* remove =
-      family->add_subcommand("remove",
-                             "Take a node out of the fleet: its certificates are refused, its "
-                             "streams end, its invitations\n"
-                             "are void. Lists the users whose passwords it has seen hashes of.");
-  remove->add_option("NAME", *removed)->required();
-  remove->callback([&invocation, removed] {
-    invocation.chosen = [&invocation, removed] { return Remove(invocation, *removed); };
-  });
+  const Command remove =
+      family.AddCommand("remove",
+                        "Take a node out of the fleet: its certificates are refused, its "
+                        "streams end, its invitations\n"
+                        "are void. Lists the users whose passwords it has seen hashes of.");
+  remove.AddOption("NAME", *removed, "the node").Required();
+  remove.Run(removed, Remove);
 }
 
 }  // namespace outport::control

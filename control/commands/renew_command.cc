@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <map>
@@ -7,6 +6,7 @@
 
 #include "control/commands/certificate_folder.h"
 #include "control/commands/commands.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/access.grpc.pb.h"
 #include "registry/base/clock.h"
@@ -203,9 +203,9 @@ Result<void> Renew(const Invocation& invocation, const RenewCertificates& option
 
 }  // namespace
 
-void AddRenewCommand(CLI::App& family, Invocation& invocation) {
+void AddRenewCommand(const Command& family) {
   auto renewed = std::make_shared<RenewCertificates>();  // shared with the callback
-  CLI::App* renew = family.add_subcommand(
+  const Command renew = family.AddCommand(
       "renew",
       "Renew the certificates in a folder: for the same holder and as long as before. The key "
       "stays,\n"
@@ -215,17 +215,15 @@ void AddRenewCommand(CLI::App& family, Invocation& invocation) {
       "  outportctl cert renew ./certs.d\n"
       "  outportctl cert renew ~/.config/outport              # the profile itself");
   renew
-      ->add_option("FOLDER", renewed->path,
-                   "where 'cert issue' wrote: what stands in the folder itself, and in the folders "
-                   "in it")
-      ->capture_default_str();
-  renew->add_option("--days", renewed->days, "how long it is valid (as long as the one before)");
-  renew->add_flag("--new-key", renewed->new_key, "make a new private key");
-  renew->add_flag("--revoke-old", renewed->revoke_old,
-                  "revoke the older one: other places that hold it lose their access");
-  renew->callback([&invocation, renewed] {
-    invocation.chosen = [&invocation, renewed] { return Renew(invocation, *renewed); };
-  });
+      .AddOption("FOLDER", renewed->path,
+                 "where 'cert issue' wrote: what stands in the folder itself, and in the folders "
+                 "in it")
+      .ShowDefault();
+  renew.AddOption("--days", renewed->days, "how long it is valid (as long as the one before)");
+  renew.AddFlag("--new-key", renewed->new_key, "make a new private key");
+  renew.AddFlag("--revoke-old", renewed->revoke_old,
+                "revoke the older one: other places that hold it lose their access");
+  renew.Run(renewed, Renew);
 }
 
 }  // namespace outport::control

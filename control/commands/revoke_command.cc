@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
 
 #include "control/commands/commands.h"
 #include "control/commands/confirmation.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/access.grpc.pb.h"
 #include "registry/base/settings.h"
@@ -100,37 +100,33 @@ Result<void> WaitForNodes(const Invocation& invocation, const Wait& options) {
 
 }  // namespace
 
-void AddRevokeCommand(CLI::App& family, Invocation& invocation) {
+void AddRevokeCommand(const Command& family) {
   auto revoked = std::make_shared<RevokeCertificate>();  // shared with the callback
-  CLI::App* revoke = family.add_subcommand(
+  const Command revoke = family.AddCommand(
       "revoke",
       "Refuse a certificate everywhere within a second, and cut its connections.\n"
       "  outportctl cert revoke 4f1a22c09b --wait");
   revoke
-      ->add_option("SERIAL", revoked->serial,
-                   "as 'cert list' shows it; its first 8 digits are enough")
-      ->required();
-  revoke->add_flag("--wait", revoked->wait,
-                   "return when every connected node has confirmed, and name those that have not");
-  revoke->add_option("--timeout", revoked->timeout, "of --wait")->capture_default_str();
-  revoke->callback([&invocation, revoked] {
-    invocation.chosen = [&invocation, revoked] { return Revoke(invocation, *revoked); };
-  });
+      .AddOption("SERIAL", revoked->serial,
+                 "as 'cert list' shows it; its first 8 digits are enough")
+      .Required();
+  revoke.AddFlag("--wait", revoked->wait,
+                 "return when every connected node has confirmed, and name those that have not");
+  revoke.AddOption("--timeout", revoked->timeout, "of --wait").ShowDefault();
+  revoke.Run(revoked, Revoke);
 }
 
-void AddWaitCommand(CLI::App& app, Invocation& invocation) {
+void AddWaitCommand(const Command& app) {
   auto wait = std::make_shared<Wait>();  // shared with the callback
-  CLI::App* command = app.add_subcommand(
+  Command command = app.AddCommand(
       "wait",
       "Wait until nodes have applied a change of the store: the sequence that a command of\n"
       "outportctl tells with -o json, or that a push is answered with (Outport-Sequence).\n"
       "  outportctl wait --sequence 1042 eu-west");
-  command->add_option("--sequence", wait->sequence)->required();
-  command->add_option("NODE", wait->nodes, "which nodes (default: all that are connected)");
-  command->add_option("--timeout", wait->timeout)->capture_default_str();
-  command->callback([&invocation, wait] {
-    invocation.chosen = [&invocation, wait] { return WaitForNodes(invocation, *wait); };
-  });
+  command.AddOption("--sequence", wait->sequence, "the change to wait for").Required();
+  command.AddOption("NODE", wait->nodes, "which nodes (default: all that are connected)");
+  command.AddOption("--timeout", wait->timeout, "how long to wait").ShowDefault();
+  command.Run(wait, WaitForNodes);
 }
 
 }  // namespace outport::control

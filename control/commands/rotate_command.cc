@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -8,6 +7,7 @@
 
 #include "control/commands/commands.h"
 #include "control/commands/confirmation.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/authority.grpc.pb.h"
 #include "registry/base/file.h"
@@ -254,68 +254,59 @@ Result<void> Undo(const Invocation& invocation, const Rotate& options) {
                   "the rotation is undone: the older authority stays, the next one is gone");
 }
 
-void AddWait(CLI::App* command, const std::shared_ptr<Rotate>& options) {
-  command->add_option("--wait", options->wait, "how long to wait for the nodes to do their part")
-      ->capture_default_str();
+void AddWait(const Command& command, const std::shared_ptr<Rotate>& options) {
+  command.AddOption("--wait", options->wait, "how long to wait for the nodes to do their part")
+      .ShowDefault();
 }
 
-void AddStart(CLI::App& rotate, Invocation& invocation, const std::string& kind,
-              const std::string& help) {
+void AddStart(const Command& rotate, const std::string& kind, const std::string& help) {
   auto options = std::make_shared<Rotate>();  // shared with the callback
   options->kind = kind;
-  CLI::App* command = rotate.add_subcommand(kind, help);
-  command->add_option("--root-key", options->root_key,
-                      "file with the root's key, if the store does not have it: the next CA is "
-                      "signed here, the key does not leave this machine");
+  Command command = rotate.AddCommand(kind, help);
+  command.AddOption("--root-key", options->root_key,
+                    "file with the root's key, if the store does not have it: the next CA is "
+                    "signed here, the key does not leave this machine");
   if (kind == "root") {
-    command->add_option("--new-root-key", options->new_root_key,
-                        "with --root-key: new file for the next root's key");
+    command.AddOption("--new-root-key", options->new_root_key,
+                      "with --root-key: new file for the next root's key");
   }
-  command->add_option("--key-type", options->key_type,
-                      "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 (default: as it is now)");
+  command.AddOption("--key-type", options->key_type,
+                    "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 (default: as it is now)");
   AddWait(command, options);
-  command->callback([&invocation, options] {
-    invocation.chosen = [&invocation, options] { return Start(invocation, *options); };
-  });
+  command.Run(options, Start);
 }
 
-void AddStep(CLI::App& rotate, Invocation& invocation, const char* name, const std::string& help,
+void AddStep(const Command& rotate, const char* name, const std::string& help,
              const std::string& forced, Result<void> (*step)(const Invocation&, const Rotate&)) {
   auto options = std::make_shared<Rotate>();  // shared with the callback
-  CLI::App* command = rotate.add_subcommand(name, help);
-  command->add_flag("--force", options->force, forced);
+  Command command = rotate.AddCommand(name, help);
+  command.AddFlag("--force", options->force, forced);
   AddWait(command, options);
-  command->callback([&invocation, options, step] {
-    invocation.chosen = [&invocation, options, step] { return step(invocation, *options); };
-  });
+  command.Run(options, step);
 }
 
 }  // namespace
 
-void AddRotateCommand(CLI::App& family, Invocation& invocation) {
-  CLI::App* rotate =
-      family
-          .add_subcommand(
-              "rotate",
-              "Replace the CA that issues, or the root and with it that, in two phases "
-              "and a last step:\n"
-              "  outportctl ca rotate issuing     the next one is trusted everywhere\n"
-              "  outportctl ca rotate continue    it issues; store and nodes renew\n"
-              "  outportctl ca rotate continue    what the older one issued is refused\n"
-              "Until the last step 'undo' goes back by one. Clients' certificates are "
-              "renewed by\n'outportctl cert renew' where they are, before it.")
-          ->require_subcommand(1);
-  AddStart(*rotate, invocation, "issuing", "Begin to replace the issuing CA; the root stays");
-  AddStart(*rotate, invocation, "root",
+void AddRotateCommand(const Command& family) {
+  const Command rotate =
+      family.AddFamily("rotate",
+                       "Replace the CA that issues, or the root and with it that, in two phases "
+                       "and a last step:\n"
+                       "  outportctl ca rotate issuing     the next one is trusted everywhere\n"
+                       "  outportctl ca rotate continue    it issues; store and nodes renew\n"
+                       "  outportctl ca rotate continue    what the older one issued is refused\n"
+                       "Until the last step 'undo' goes back by one. Clients' certificates are "
+                       "renewed by\n'outportctl cert renew' where they are, before it.");
+  AddStart(rotate, "issuing", "Begin to replace the issuing CA; the root stays");
+  AddStart(rotate, "root",
            "Begin to replace the root, and the issuing CA with it. Clients need the new ca.crt, "
            "which\n'cert renew' and 'cert issue' give from then on, before the last step");
-  CLI::App* status = rotate->add_subcommand("status", "Show how far a rotation is");
-  status->callback(
-      [&invocation] { invocation.chosen = [&invocation] { return Status(invocation); }; });
-  AddStep(*rotate, invocation, "continue", "Go on to the next phase, or take the last step",
+  const Command status = rotate.AddCommand("status", "Show how far a rotation is");
+  status.Run(Status);
+  AddStep(rotate, "continue", "Go on to the next phase, or take the last step",
           "although nodes or certificates are left behind; they are refused after the last step",
           Continue);
-  AddStep(*rotate, invocation, "undo", "Go back by one phase",
+  AddStep(rotate, "undo", "Go back by one phase",
           "although nodes or certificates of the next authority are refused then", Undo);
 }
 

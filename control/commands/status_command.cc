@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
@@ -6,6 +5,7 @@
 
 #include "control/commands/commands.h"
 #include "control/commands/node_table.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 
 namespace outport::control {
@@ -75,11 +75,10 @@ Result<void> ShowStatus(const Invocation& invocation) {
 
 }  // namespace
 
-void AddStatusCommand(CLI::App& app, Invocation& invocation) {
-  CLI::App* status =
-      app.add_subcommand("status", "The store, and how far each node has followed it");
-  status->callback(
-      [&invocation] { invocation.chosen = [&invocation] { return ShowStatus(invocation); }; });
+void AddStatusCommand(const Command& app) {
+  const Command status =
+      app.AddCommand("status", "The store, and how far each node has followed it");
+  status.Run(ShowStatus);
 }
 
 }  // namespace outport::control

@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
 
 #include "control/commands/commands.h"
 #include "control/commands/user_options.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/access.grpc.pb.h"
 #include "registry/security/pki/identity.h"
@@ -79,69 +79,56 @@ Result<void> Set(const Invocation& invocation, const SetUser& options) {
   return UpdateAndTell(invocation, request, "changed");
 }
 
-void AddSwitch(CLI::App& family, Invocation& invocation, bool disabled) {
+void AddSwitch(const Command& family, bool disabled) {
   auto name = std::make_shared<std::string>();  // shared with the callback
-  CLI::App* command = family.add_subcommand(
+  Command command = family.AddCommand(
       disabled ? "disable" : "enable",
       disabled ? "Refuse a user everywhere within a second, and cut its connections"
                : "Let a user in again that was disabled");
-  command->add_option("NAME", *name)->required();
-  command->callback([&invocation, name, disabled] {
-    invocation.chosen = [&invocation, name, disabled] {
-      return SetDisabled(invocation, *name, disabled);
-    };
+  command.AddOption("NAME", *name, "the user").Required();
+  command.Run([name, disabled](const Invocation& invocation) {
+    return SetDisabled(invocation, *name, disabled);
   });
 }
 
-void AddSetCommand(CLI::App& family, Invocation& invocation) {
+void AddSetCommand(const Command& family) {
   auto set = std::make_shared<SetUser>();  // shared with the callback
-  CLI::App* command = family.add_subcommand(
+  Command command = family.AddCommand(
       "set",
       "Change a user's groups, end, or the certificates it may come with. What is not named "
       "stays.\n"
       "  outportctl user set ci --group builders --group ops --expires 2027-01-31\n"
       "  outportctl user set ci --no-groups --from-anywhere --expires never");
-  command->add_option("NAME", set->name)->required();
-  CLI::Option* groups =
-      command->add_option("--group", set->groups, "all its groups: again for each")
-          ->allow_extra_args(false);
-  CLI::Option* no_groups = command->add_flag("--no-groups", set->no_groups, "it is in no group");
-  CLI::Option* only_from =
-      command
-          ->add_option("--only-from", set->only_from,
-                       "all names of client certificates it may come with: again for each")
-          ->allow_extra_args(false);
-  CLI::Option* anywhere =
-      command->add_flag("--from-anywhere", set->from_anywhere, "it may come with any certificate");
-  CLI::Option* expires = command->add_option("--expires", set->expires, "90d, 2027-01-31 or never");
-  groups->excludes(no_groups);
-  only_from->excludes(anywhere);
-  command->callback([=, &invocation] {
-    if (groups->empty() && no_groups->empty() && only_from->empty() && anywhere->empty() &&
-        expires->empty()) {
-      throw CLI::RequiredError(
-          "one of --group, --no-groups, --only-from, --from-anywhere, --expires");
-    }
-    invocation.chosen = [&invocation, set] { return Set(invocation, *set); };
-  });
+  command.AddOption("NAME", set->name, "the user").Required();
+  const Option groups = command.AddOption("--group", set->groups, "all its groups: again for each");
+  const Option no_groups = command.AddFlag("--no-groups", set->no_groups, "it is in no group");
+  const Option only_from =
+      command.AddOption("--only-from", set->only_from,
+                        "all names of client certificates it may come with: again for each");
+  const Option anywhere =
+      command.AddFlag("--from-anywhere", set->from_anywhere, "it may come with any certificate");
+  const Option expires = command.AddOption("--expires", set->expires, "90d, 2027-01-31 or never");
+  groups.Excludes(no_groups);
+  only_from.Excludes(anywhere);
+  command.RequireOneOf({groups, no_groups, only_from, anywhere, expires},
+                       "one of --group, --no-groups, --only-from, --from-anywhere, --expires");
+  command.Run(set, Set);
 }
 
 }  // namespace
 
-void AddUserChangeCommands(CLI::App& family, Invocation& invocation) {
+void AddUserChangeCommands(const Command& family) {
   auto changed = std::make_shared<ChangePassword>();  // shared with the callback
-  CLI::App* passwd = family.add_subcommand(
+  const Command passwd = family.AddCommand(
       "passwd",
       "Give a user another password: asked for, or the first line of standard input.\n"
       "The old one is refused everywhere within a second.");
-  passwd->add_option("NAME", changed->name)->required();
-  AddPasswordOptions(*passwd, changed->password);
-  passwd->callback([&invocation, changed] {
-    invocation.chosen = [&invocation, changed] { return Passwd(invocation, *changed); };
-  });
-  AddSwitch(family, invocation, false);
-  AddSwitch(family, invocation, true);
-  AddSetCommand(family, invocation);
+  passwd.AddOption("NAME", changed->name, "the user").Required();
+  AddPasswordOptions(passwd, changed->password);
+  passwd.Run(changed, Passwd);
+  AddSwitch(family, false);
+  AddSwitch(family, true);
+  AddSetCommand(family);
 }
 
 }  // namespace outport::control

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
@@ -6,6 +5,7 @@
 #include "control/commands/commands.h"
 #include "control/commands/user_options.h"
 #include "control/commands/user_pages.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "registry/base/clock.h"
 #include "registry/security/pki/identity.h"
@@ -92,54 +92,47 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
   return {};
 }
 
-void AddAddCommand(CLI::App& family, Invocation& invocation) {
-  auto added = std::make_shared<AddUser>();  // shared with the callback, which CLI11 copies
-  CLI::App* add = family.add_subcommand(
+void AddAddCommand(const Command& family) {
+  auto added = std::make_shared<AddUser>();  // shared with the callback
+  Command add = family.AddCommand(
       "add",
       "Add a user. The password is asked for, or read from the first line of standard input.\n"
       "  outportctl user add ci --allow pull,push:team/** --allow pull:library/*\n"
       "  outportctl user add deploy --allow pull --generate --expires 90d --only-from 'ci-*'");
-  add->add_option("NAME", added->name, "a-z, 0-9, '.', '_' and '-'")->required();
-  add->add_option("--allow", added->allow,
-                  "ACTIONS[:PATTERN], again for more: actions of pull,push,delete; in a pattern * "
-                  "is one level and ** any depth (default **)")
-      ->allow_extra_args(false);
-  add->add_option("--group", added->groups, "has the grants of that group, too; again for more")
-      ->allow_extra_args(false);
-  add->add_option("--only-from", added->only_from,
-                  "lets the user in only with a client certificate of such a name; * is any run of "
-                  "characters; again for more")
-      ->allow_extra_args(false);
-  add->add_option("--expires", added->expires, "90d, 2027-01-31 or never")->capture_default_str();
-  AddPasswordOptions(*add, added->password);
-  add->callback([&invocation, added] {
-    if (added->allow.empty() && added->groups.empty()) {
-      throw CLI::RequiredError("--allow ACTIONS[:PATTERN], or --group of a group with grants,");
-    }
-    invocation.chosen = [&invocation, added] { return Add(invocation, *added); };
-  });
+  add.AddOption("NAME", added->name, "a-z, 0-9, '.', '_' and '-'").Required();
+  const Option allow = add.AddOption(
+      "--allow", added->allow,
+      "ACTIONS[:PATTERN], again for more: actions of pull,push,delete; in a pattern * "
+      "is one level and ** any depth (default **)");
+  const Option group =
+      add.AddOption("--group", added->groups, "has the grants of that group, too; again for more");
+  add.AddOption("--only-from", added->only_from,
+                "lets the user in only with a client certificate of such a name; * is any run of "
+                "characters; again for more");
+  add.AddOption("--expires", added->expires, "90d, 2027-01-31 or never").ShowDefault();
+  AddPasswordOptions(add, added->password);
+  add.RequireOneOf({allow, group}, "--allow ACTIONS[:PATTERN], or --group of a group with grants,");
+  add.Run(added, Add);
 }
 
 }  // namespace
 
-void AddUserCommands(CLI::App& app, Invocation& invocation) {
-  CLI::App* family = app.add_subcommand("user", "Who may pull and push")->require_subcommand(1);
-  AddAddCommand(*family, invocation);
+void AddUserCommands(const Command& app) {
+  const Command family = app.AddFamily("user", "Who may pull and push");
+  AddAddCommand(family);
 
-  CLI::App* list = family->add_subcommand("list", "List the users and what they may do");
-  list->callback([&invocation] { invocation.chosen = [&invocation] { return List(invocation); }; });
+  const Command list = family.AddCommand("list", "List the users and what they may do");
+  list.Run(List);
 
   auto removed = std::make_shared<std::string>();  // shared with the callback
-  CLI::App* remove =
-      family->add_subcommand("remove", "Remove a user; it is refused everywhere within a second");
-  remove->add_option("NAME", *removed)->required();
-  remove->callback([&invocation, removed] {
-    invocation.chosen = [&invocation, removed] { return Remove(invocation, *removed); };
-  });
+  const Command remove =
+      family.AddCommand("remove", "Remove a user; it is refused everywhere within a second");
+  remove.AddOption("NAME", *removed, "the user").Required();
+  remove.Run(removed, Remove);
 
-  AddUserChangeCommands(*family, invocation);
-  AddUserFileCommands(*family, invocation);
-  AddGroupsCommand(*family, invocation);
+  AddUserChangeCommands(family);
+  AddUserFileCommands(family);
+  AddGroupsCommand(family);
 }
 
 }  // namespace outport::control

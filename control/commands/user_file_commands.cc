@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <ostream>
 #include <set>
@@ -6,6 +5,7 @@
 #include "control/commands/commands.h"
 #include "control/commands/user_options.h"
 #include "control/commands/user_pages.h"
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/access.grpc.pb.h"
 #include "registry/base/file.h"
@@ -157,34 +157,27 @@ Result<void> Import(const Invocation& invocation, const ImportUsers& options) {
 
 }  // namespace
 
-void AddUserFileCommands(CLI::App& family, Invocation& invocation) {
+void AddUserFileCommands(const Command& family) {
   auto imported = std::make_shared<ImportUsers>();  // shared with the callback
-  CLI::App* import = family.add_subcommand(
+  const Command import = family.AddCommand(
       "import",
       "Add the users of an htpasswd file (bcrypt alone: htpasswd -B) with their passwords.\n"
       "  outportctl user import /etc/nginx/registry.htpasswd --allow pull,push");
-  import->add_option("FILE", imported->file)->required();
-  import
-      ->add_option("--allow", imported->allow,
-                   "ACTIONS[:PATTERN] that each new user gets; again for more")
-      ->allow_extra_args(false);
-  import->add_option("--group", imported->groups, "that each new user is in; again for more")
-      ->allow_extra_args(false);
-  import->add_flag("--update", imported->update,
-                   "give users that are there already the file's passwords (and nothing else)");
-  import->callback([&invocation, imported] {
-    invocation.chosen = [&invocation, imported] { return Import(invocation, *imported); };
-  });
+  import.AddOption("FILE", imported->file, "the htpasswd file").Required();
+  import.AddOption("--allow", imported->allow,
+                   "ACTIONS[:PATTERN] that each new user gets; again for more");
+  import.AddOption("--group", imported->groups, "that each new user is in; again for more");
+  import.AddFlag("--update", imported->update,
+                 "give users that are there already the file's passwords (and nothing else)");
+  import.Run(imported, Import);
 
   auto options = std::make_shared<ExportUsers>();  // shared with the callback
-  CLI::App* exported = family.add_subcommand(
+  const Command exported = family.AddCommand(
       "export", "Write names and password hashes as an htpasswd file. Keep it as secret as those.");
-  CLI::Option* out = exported->add_option(
-      "--out", options->file, "new file, which only its owner can read (default: print)");
-  exported->add_flag("--replace", options->replace, "the file that is there")->needs(out);
-  exported->callback([&invocation, options] {
-    invocation.chosen = [&invocation, options] { return Export(invocation, *options); };
-  });
+  const Option out = exported.AddOption("--out", options->file,
+                                        "new file, which only its owner can read (default: print)");
+  exported.AddFlag("--replace", options->replace, "the file that is there").Needs(out);
+  exported.Run(options, Export);
 }
 
 }  // namespace outport::control

@@ -1,7 +1,6 @@
 #include "control/commands/user_options.h"
 
 #include <openssl/crypto.h>
-#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <ctime>
@@ -20,14 +19,14 @@ constexpr int kMostCost = 15;
 
 }  // namespace
 
-void AddPasswordOptions(CLI::App& command, PasswordOptions& options) {
-  command.add_flag("--generate", options.generate,
-                   "make a strong password and print it, once, instead of asking for one");
+void AddPasswordOptions(const Command& command, PasswordOptions& options) {
+  command.AddFlag("--generate", options.generate,
+                  "make a strong password and print it, once, instead of asking for one");
   command
-      .add_option("--cost", options.cost,
-                  "of the bcrypt hash: one more doubles the work for each who checks or guesses it")
-      ->check(CLI::Range(kLeastCost, kMostCost))
-      ->capture_default_str();
+      .AddOption("--cost", options.cost,
+                 "of the bcrypt hash: one more doubles the work for each who checks or guesses it")
+      .Between(kLeastCost, kMostCost)
+      .ShowDefault();
 }
 
 Result<NewPassword> MakePassword(const Invocation& invocation, const PasswordOptions& options) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <string>
 #include <vector>
 
+#include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/record.pb.h"
 #include "registry/base/result.h"
@@ -18,7 +18,7 @@ struct PasswordOptions {
   bool generate = false;
   int cost = 10;
 };
-void AddPasswordOptions(CLI::App& command, PasswordOptions& options);
+void AddPasswordOptions(const Command& command, PasswordOptions& options);
 
 struct NewPassword {
   std::string hash;
@@ -40,7 +40,7 @@ Result<v1::Grant> ParseGrantOption(const std::string& text, SubjectKind kind);
 std::string Shown(const v1::Grant& grant);  // "pull,push:team/**"
 
 // The parts of `user` that stand in files of their own.
-void AddUserChangeCommands(CLI::App& family, Invocation& invocation);
-void AddUserFileCommands(CLI::App& family, Invocation& invocation);
+void AddUserChangeCommands(const Command& family);
+void AddUserFileCommands(const Command& family);
 
 }  // namespace outport::control
