@@ -1,9 +1,8 @@
 #pragma once
 
-#include <memory>
-
 #include "registry/base/blocking_pool.h"
 #include "registry/service/registry.h"
+#include "registry/storage/block_buffer.h"
 #include "store/content/blobs.h"
 
 namespace prometheus {
@@ -12,9 +11,9 @@ class Counter;
 
 namespace outport::store {
 
-// A blob on its way to a client: one checksum block in memory at a time. What the page cache holds
-// is read on the caller's thread, the rest on the pool. Bytes that fail their checksum never leave:
-// the object is put aside and the body ends with kCorrupt.
+// The body of a stored blob, for a client: one checksum block in memory at a time. The caller's
+// thread reads from the page cache, the pool from the disk. Bytes that fail their checksum never
+// leave: the body quarantines the object and ends with kCorrupt.
 class StoredBlobBody final : public BlobBody {
  public:
   struct Parts {
@@ -24,16 +23,16 @@ class StoredBlobBody final : public BlobBody {
   };
   StoredBlobBody(Parts parts, Blobs::Opened opened);
 
-  const BlobInfo& info() const override { return opened_->blob.info; }
+  const BlobInfo& info() const override { return opened_.blob.info; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
 
  private:
-  struct Block;
-  net::awaitable<Result<void>> Load(uint64_t block_offset);
+  // Quarantines the blob if `error` is kCorrupt. Returns the error for the reader.
+  net::awaitable<Error> Failed(Error error);
 
   const Parts parts_;
-  const std::shared_ptr<Blobs::Opened> opened_;  // shared with a read on the pool
-  std::shared_ptr<Block> block_;                 // the same
+  const Blobs::Opened opened_;
+  BlockBuffer block_;
 };
 
 }  // namespace outport::store

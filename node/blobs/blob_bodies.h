@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "node/blobs/blob_fetch.h"
-#include "node/blobs/block_buffer.h"
 #include "node/blobs/cached_blobs.h"
 #include "node/blobs/passing_body.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/service/registry.h"
+#include "registry/storage/block_buffer.h"
 
 namespace outport::node {
 

@@ -6,6 +6,7 @@
 
 #include "outport/v1/record.pb.h"
 #include "registry/records/keys.h"
+#include "registry/storage/free_space.h"
 
 namespace outport::node {
 namespace {
@@ -22,15 +23,6 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
 }
 
 }  // namespace
-
-Result<void> RequireHeadroom(BlobStore& blobs, uint64_t headroom_bytes, uint64_t needed_bytes) {
-  TRY(const uint64_t free_bytes, blobs.FreeBytes());
-  if (free_bytes >= headroom_bytes && free_bytes - headroom_bytes >= needed_bytes) return {};
-  return Error{ErrorCode::kNoSpace, "this node's disk is full: " + std::to_string(needed_bytes) +
-                                        " bytes are needed, " + std::to_string(free_bytes) +
-                                        " are free, and " + std::to_string(headroom_bytes) +
-                                        " of them are kept back (disk.headroom)"};
-}
 
 CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_bytes,
                          std::string boot_id, Log log)
@@ -78,7 +70,7 @@ Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
 
 Result<std::unique_ptr<BlobWriter>> CachedBlobs::Begin(const Digest& digest, uint64_t size_bytes) {
   if (const auto why = meta_.WhyReadOnly()) return Error{ErrorCode::kNoSpace, why->message};
-  TRY_VOID(RequireHeadroom(blobs_, headroom_bytes_, size_bytes));
+  TRY_VOID(RequireFreeSpace(blobs_, "this node's disk", headroom_bytes_, size_bytes));
   TRY(std::unique_ptr<BlobWriter> writer, blobs_.Create(digest));
   TRY_VOID(writer->Expect(size_bytes));
   return writer;

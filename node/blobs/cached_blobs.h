@@ -22,9 +22,6 @@ struct CachedCopy {
   bool trusted = false;
 };
 
-// kNoSpace if less than the headroom would be left of the disk behind `needed_bytes` more. Blocks.
-Result<void> RequireHeadroom(BlobStore& blobs, uint64_t headroom_bytes, uint64_t needed_bytes);
-
 // The node's copies of blobs: their objects in a BlobStore and their rows (cached/<digest>).
 // Written without a sync in the way of a request; MakeDurable() follows in the background. Safe for
 // several threads; every method blocks.

@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "node/blobs/cached_blobs.h"
 #include "node/upstream/store_stubs.h"
 #include "registry/oci/manifest.h"
 #include "registry/records/keys.h"
 #include "registry/rpc/unary.h"
+#include "registry/storage/free_space.h"
 
 namespace outport::node {
 namespace {
@@ -92,7 +92,8 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
 
 // Buffered: what a power cut takes is fetched again, and every reading is checked.
 Result<void> ManifestContents::Keep(const Digest& digest, const std::string& content) {
-  TRY_VOID(RequireHeadroom(parts_.blobs, parts_.headroom_bytes, content.size()));
+  TRY_VOID(
+      RequireFreeSpace(parts_.blobs, "this node's disk", parts_.headroom_bytes, content.size()));
   const auto transaction = parts_.meta.Begin();
   TRY_VOID(transaction->Put(keys::Content(digest), content));
   TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));

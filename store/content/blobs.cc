@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "registry/records/rows.h"
+#include "registry/storage/free_space.h"
 #include "store/content/repositories.h"
 
 namespace outport::store {
@@ -63,14 +64,8 @@ Blobs::Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log,
       headroom_bytes_(headroom_bytes),
       intents_(meta, bytes, MetaTransaction::Durability::kSynced) {}
 
-Result<void> Blobs::RequireSpace(uint64_t needed_bytes) const {
-  TRY(const uint64_t free_bytes, bytes_.FreeBytes());
-  if (free_bytes >= headroom_bytes_ && free_bytes - headroom_bytes_ >= needed_bytes) return {};
-  return Error{ErrorCode::kNoSpace,
-               "the store's disk is full: " + std::to_string(needed_bytes) + " bytes are needed, " +
-                   std::to_string(free_bytes) + " are free, and " +
-                   std::to_string(headroom_bytes_) +
-                   " of them are kept back; ask the store's operator for space"};
+Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes) const {
+  return outport::RequireFreeSpace(bytes_, "the store's disk", headroom_bytes_, needed_bytes);
 }
 
 Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {

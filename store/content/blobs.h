@@ -44,7 +44,7 @@ class Blobs {
   };
   struct Opened {
     Located blob;
-    std::unique_ptr<BlobReader> reader;
+    std::shared_ptr<const BlobReader> reader;  // shared with reads on a pool
   };
   // kBlobUnknown where the digest is not linked in the repository, or its bytes were put aside;
   // kNameUnknown where there is no such repository.
@@ -73,7 +73,7 @@ class Blobs {
 
   // kNoSpace, with the figures, unless `needed_bytes` leave the headroom free that deletes and the
   // metadata need.
-  Result<void> RequireSpace(uint64_t needed_bytes) const;
+  Result<void> RequireFreeSpace(uint64_t needed_bytes) const;
 
  private:
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;

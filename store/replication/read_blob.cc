@@ -7,13 +7,14 @@
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 #include "registry/rpc/channel.h"
+#include "registry/storage/block_buffer.h"
 
 namespace outport::store {
 
 struct ReadBlob::OpenBlob {
   Digest digest;
   BlobLocation location;
-  std::unique_ptr<BlobReader> reader;
+  std::shared_ptr<const BlobReader> reader;  // shared with a read on the pool
   uint64_t begin = 0;
   uint64_t end = 0;
 };
@@ -85,7 +86,9 @@ net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) 
 
 net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob,
                                             const Allowed& allowed) {
-  v1::BlobChunk chunk;
+  // Shared with a read on the pool.
+  const auto shared = std::make_shared<v1::BlobChunk>();
+  v1::BlobChunk& chunk = *shared;
   chunk.set_total_bytes(blob.reader->size_bytes());
   uint64_t offset = blob.begin;
   do {
@@ -96,14 +99,7 @@ net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob
     data.resize(block);
     if (block > 0) {
       const MutableBytes buffer = std::as_writable_bytes(std::span(data));
-      CO_TRY(size_t read, blob.reader->ReadCached(offset, buffer));
-      if (read < block) {
-        auto from_disk = [&blob, offset, buffer] { return blob.reader->Read(offset, buffer); };
-        CO_TRY(read, co_await BlockingUnderWay(disk_, from_disk));
-      }
-      if (read != block) {
-        co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};
-      }
+      CO_TRY_VOID(co_await ReadBlock(blob.reader, disk_, offset, buffer, shared));
       chunk.set_crc32c(blob.location.checksums[offset / kChecksumBlockBytes]);
     }
     if (!co_await stream.Write(chunk, limits_.progress_deadline)) {

@@ -122,7 +122,7 @@ net::awaitable<Result<void>> Uploads::Receive(ClaimPtr claim, std::optional<Byte
                     "too many uploads are under way; try again shortly"};
   }
   auto reserve = [this, claim, length]() -> Result<void> {
-    TRY_VOID(parts_.blobs.RequireSpace(length.value_or(0)));
+    TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0)));
     if (!length.has_value()) return {};
     BlobWriter& writer = *claim->session().writer;
     return writer.Expect(writer.size_bytes() + *length);
@@ -174,7 +174,7 @@ net::awaitable<Result<void>> Uploads::Copy(ClaimPtr claim, std::optional<ByteRan
 
 // A writer that failed cannot go on; the session can: it is read again up to what it received.
 Result<void> Uploads::AppendTo(UploadSession& session, Bytes bytes) {
-  TRY_VOID(parts_.blobs.RequireSpace(bytes.size()));
+  TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size()));
   Result<void> appended = session.writer->Append(bytes);
   if (!appended.has_value()) {
     session.writer.reset();

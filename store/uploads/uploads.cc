@@ -60,7 +60,7 @@ net::awaitable<Result<UploadStatus>> Uploads::Start(std::string user, Repository
       std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository), std::move(user),
                                       algorithm, ToUnixMillis(parts_.clock.Wall()));
   auto start = [this, session]() -> Result<void> {
-    TRY_VOID(parts_.blobs.RequireSpace(0));
+    TRY_VOID(parts_.blobs.RequireFreeSpace(0));
     TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
     Result<void> entered = stored_.Enter(*session);
     session->last_used = parts_.clock.SinceBoot();

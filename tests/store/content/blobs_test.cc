@@ -164,7 +164,7 @@ TEST_F(BlobsTest, StartUpRemovesTheObjectOfAnUnfinishedCommit) {
 
 TEST_F(BlobsTest, AFullDiskIsToldWithItsFigures) {
   const Content tight(*store_.meta, *store_.bytes, store_.clock, Log::Nowhere(), UINT64_MAX);
-  const auto refused = tight.blobs.RequireSpace(1000);
+  const auto refused = tight.blobs.RequireFreeSpace(1000);
   ASSERT_EQ(CodeOf(refused), ErrorCode::kNoSpace);
   EXPECT_NE(refused.error().message.find("1000 bytes are needed"), std::string::npos);
 }

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <vector>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/base/bytes.h"
+#include "registry/base/result.h"
+#include "registry/storage/blob_store.h"
+
+namespace outport {
+
+// Reads one whole checksum block that begins at `begin` into `block`: from the page cache, or else
+// on the pool. `Source` is a BlobReader or a BlobWriter. A read on the pool shares `source` and
+// `memory`, which owns the bytes of `block`: it may outlive the coroutine that awaits it.
+// kCorrupt if the block fails its checksum or is shorter.
+template <class Source>
+net::awaitable<Result<void>> ReadBlock(std::shared_ptr<const Source> source, BlockingPool& disk,
+                                       uint64_t begin, MutableBytes block,
+                                       std::shared_ptr<void> memory) {
+  CO_TRY(size_t read, source->ReadCached(begin, block));
+  if (read < block.size()) {
+    auto from_disk = [source = std::move(source), memory = std::move(memory), begin, block] {
+      return source->Read(begin, block);
+    };
+    CO_TRY(read, co_await BlockingUnderWay(disk, std::move(from_disk)));
+  }
+  if (read != block.size()) {
+    co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};
+  }
+  co_return Result<void>();
+}
+
+// Holds one checksum block of a blob in memory, for a reader of the blob. For one coroutine at a
+// time.
+class BlockBuffer {
+ public:
+  // Returns the held bytes from `offset` on. Empty if another block holds `offset`.
+  Bytes At(uint64_t offset) const {
+    if (offset < begin_ || offset >= begin_ + size_) return {};
+    return Bytes(*memory_).subspan(offset - begin_, begin_ + size_ - offset);
+  }
+
+  // Fills the buffer with the block that holds `offset`. `total`: the size of the blob. Errors as
+  // ReadBlock's; the buffer is empty after one.
+  template <class Source>
+  net::awaitable<Result<void>> Load(std::shared_ptr<const Source> source, BlockingPool& disk,
+                                    uint64_t offset, uint64_t total) {
+    size_ = 0;
+    begin_ = offset / kChecksumBlockBytes * kChecksumBlockBytes;
+    const uint64_t size = std::min(kChecksumBlockBytes, total - begin_);
+    if (memory_ == nullptr) memory_ = std::make_shared<std::vector<std::byte>>(size);
+    memory_->resize(size);
+    CO_TRY_VOID(co_await ReadBlock(std::move(source), disk, begin_, *memory_, memory_));
+    size_ = size;
+    co_return Result<void>();
+  }
+
+ private:
+  std::shared_ptr<std::vector<std::byte>> memory_;  // shared with a read on the pool
+  uint64_t begin_ = 0;
+  uint64_t size_ = 0;
+};
+
+}  // namespace outport
