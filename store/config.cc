@@ -9,65 +9,74 @@ namespace outport::store {
 namespace {
 
 constexpr int64_t kMaxUploadSessions = 100000;
-constexpr std::chrono::seconds kLeastRevocationAge{5};
-constexpr std::chrono::minutes kLeastCertificateLife{1};
-constexpr std::chrono::days kMostCertificateLife{365};
-constexpr uint64_t kLeastAuditFileBytes = 64 << 10;
+constexpr std::chrono::seconds kMinRevocationAge{5};
+constexpr std::chrono::minutes kMinCertificateLifetime{1};
+constexpr std::chrono::days kMaxCertificateLifetime{365};
+constexpr uint64_t kMinAuditFileBytes = 64 << 10;
 constexpr int64_t kMaxAuditFiles = 1000;
-constexpr int64_t kLeastAuditRows = 1000;
-constexpr int64_t kMaxAuditRows = 100'000'000;
+constexpr int64_t kMinAuditEntries = 1000;
+constexpr int64_t kMaxAuditEntries = 100'000'000;
 
 Config::Freshness ReadFreshness(Settings section) {
   Config::Freshness freshness;
+  section.Renamed("when_store_is_away", "on_store_unreachable");
   freshness.max_staleness = section.Duration("max_staleness", freshness.max_staleness);
   freshness.stale_if_error = section.Duration("stale_if_error", freshness.stale_if_error);
   if (freshness.stale_if_error < freshness.max_staleness) {
     section.Complain("stale_if_error", "must not be shorter than max_staleness");
   }
-  const std::string away =
-      section.Choice("when_store_is_away", {"serve_stale", "refuse"}, "serve_stale");
-  freshness.serve_stale = away == "serve_stale";
+  const std::string unreachable =
+      section.Choice("on_store_unreachable", {"serve_stale", "refuse"}, "serve_stale");
+  freshness.serve_stale = unreachable == "serve_stale";
   return freshness;
 }
 
 Config::Access ReadAccess(Settings section) {
   Config::Access access;
+  section.Renamed("beyond_it", "on_expired_revocations");
   access.max_revocation_age = section.Duration("max_revocation_age", access.max_revocation_age);
-  if (access.max_revocation_age < kLeastRevocationAge) {
+  if (access.max_revocation_age < kMinRevocationAge) {
     section.Complain("max_revocation_age", "must be at least 5s: a node's stream may break");
   }
-  const std::string beyond = section.Choice("beyond_it", {"refuse", "serve"}, "refuse");
-  access.serve_beyond_it = beyond == "serve";
+  const std::string expired =
+      section.Choice("on_expired_revocations", {"refuse", "serve"}, "refuse");
+  access.serve_on_expired_revocations = expired == "serve";
   access.htpasswd_file = section.AbsolutePath("htpasswd_file", "/etc/outport/htpasswd");
   access.htpasswd_group = section.String("htpasswd_group", access.htpasswd_group);
   if (!ParseSubjectName(access.htpasswd_group).has_value()) {
-    section.Complain("htpasswd_group", "is no group's name: a-z, 0-9, '.', '_' and '-'");
+    section.Complain("htpasswd_group", "is not a valid group name; use a-z, 0-9, '.', '_' and '-'");
   }
   return access;
 }
 
 Config::Audit ReadAudit(Settings section) {
   Config::Audit audit;
+  section.Renamed("keep", "max_files");
+  section.Renamed("keep_rows", "max_entries");
   audit.file = section.AbsolutePath("file", "/var/log/outport/audit.jsonl");
   audit.max_size_bytes = section.Size("max_size", audit.max_size_bytes);
-  if (audit.max_size_bytes < kLeastAuditFileBytes) {
+  if (audit.max_size_bytes < kMinAuditFileBytes) {
     section.Complain("max_size", "must be at least 64KiB");
   }
-  audit.keep = section.Integer("keep", audit.keep, 1, kMaxAuditFiles);
-  audit.keep_rows = section.Integer("keep_rows", audit.keep_rows, kLeastAuditRows, kMaxAuditRows);
+  audit.max_files = section.Integer("max_files", audit.max_files, 1, kMaxAuditFiles);
+  audit.max_entries =
+      section.Integer("max_entries", audit.max_entries, kMinAuditEntries, kMaxAuditEntries);
   audit.syslog = section.Bool("syslog", audit.syslog);
   return audit;
 }
 
+void ReadLifetime(Settings& section, const char* key, std::chrono::milliseconds& lifetime) {
+  lifetime = section.Duration(key, lifetime);
+  if (lifetime >= kMinCertificateLifetime && lifetime <= kMaxCertificateLifetime) return;
+  section.Complain(key, "must be from 1m to 365d");
+}
+
 Config::Nodes ReadNodes(Settings section) {
   Config::Nodes nodes;
-  nodes.identity_life = section.Duration("identity_life", nodes.identity_life);
-  nodes.server_life = section.Duration("server_life", nodes.server_life);
-  for (const auto& [key, life] :
-       {std::pair("identity_life", nodes.identity_life), {"server_life", nodes.server_life}}) {
-    if (life >= kLeastCertificateLife && life <= kMostCertificateLife) continue;
-    section.Complain(key, "must be from 1m to 365d");
-  }
+  section.Renamed("identity_life", "identity_certificate_lifetime");
+  section.Renamed("server_life", "server_certificate_lifetime");
+  ReadLifetime(section, "identity_certificate_lifetime", nodes.identity_certificate_lifetime);
+  ReadLifetime(section, "server_certificate_lifetime", nodes.server_certificate_lifetime);
   return nodes;
 }
 
@@ -89,11 +98,13 @@ Result<Config> ReadConfig(Settings settings) {
   config.audit = ReadAudit(settings.Section("audit"));
   config.nodes = ReadNodes(settings.Section("nodes"));
   Settings uploads = settings.Section("uploads");
-  config.upload_sessions = static_cast<size_t>(uploads.Integer(
-      "sessions", static_cast<int64_t>(config.upload_sessions), 1, kMaxUploadSessions));
-  config.upload_idle = uploads.Duration("idle", config.upload_idle);
-  if (config.upload_idle < std::chrono::minutes(1)) {
-    uploads.Complain("idle", "must be at least 1m");
+  uploads.Renamed("sessions", "max_sessions");
+  uploads.Renamed("idle", "idle_timeout");
+  config.max_upload_sessions = static_cast<size_t>(uploads.Integer(
+      "max_sessions", static_cast<int64_t>(config.max_upload_sessions), 1, kMaxUploadSessions));
+  config.upload_idle_timeout = uploads.Duration("idle_timeout", config.upload_idle_timeout);
+  if (config.upload_idle_timeout < std::chrono::minutes(1)) {
+    uploads.Complain("idle_timeout", "must be at least 1m");
   }
   config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
   TRY_VOID(settings.Finish());
@@ -129,14 +140,13 @@ std::string FormatConfig(const Config& config) {
          quoted(config.operations_listen) +
          "}\n"
          "log: {level: info}\n"
-         "# How old a node's answer may be, and what nodes do while the store is away: serve_stale "
-         "or refuse.\n"
-         "freshness: {max_staleness: 2s, stale_if_error: 24h, when_store_is_away: serve_stale}\n"
-         "# How long nodes let clients in without knowing whose access was taken away, and what "
-         "they "
-         "do beyond it: refuse or serve.\n"
-         "access: {max_revocation_age: 24h, beyond_it: refuse}\n"
-         "# Pushes are refused when less than this is free.\n"
+         "# How old a node's answer may be, and what nodes do while the store is unreachable: "
+         "serve_stale or refuse.\n"
+         "freshness: {max_staleness: 2s, stale_if_error: 24h, on_store_unreachable: serve_stale}\n"
+         "# How long nodes serve without news of revocations, and what they do after that: "
+         "refuse or serve.\n"
+         "access: {max_revocation_age: 24h, on_expired_revocations: refuse}\n"
+         "# The store rejects pushes when less than this is free.\n"
          "disk: {headroom: 512MiB}\n";
 }
 

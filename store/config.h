@@ -16,22 +16,22 @@ struct Config {
   RegistryConfig registry;
   std::string fleet_listen = "0.0.0.0:5001";
   std::string fleet_address;                          // host:port that invitations carry
-  std::string fleet_address_place = "fleet.address";  // where that stands, for a problem with it
+  std::string fleet_address_place = "fleet.address";  // its place in the file, for messages
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
 
   struct Freshness {
     std::chrono::milliseconds max_staleness{std::chrono::seconds(2)};
     std::chrono::milliseconds stale_if_error{std::chrono::hours(24)};
-    bool serve_stale = true;  // else nodes refuse while the store is away
+    bool serve_stale = true;  // false: nodes answer 503 while the store is unreachable
   };
   Freshness freshness;
 
   struct Access {
-    // How long a node lets clients in without knowing whose access was taken away.
+    // How long a node admits clients without news of revocations.
     std::chrono::milliseconds max_revocation_age{std::chrono::hours(24)};
-    bool serve_beyond_it = false;         // else nodes refuse everybody then
-    std::filesystem::path htpasswd_file;  // its users count beside the fleet's; empty: none
+    bool serve_on_expired_revocations = false;  // false: nodes answer 503 after that
+    std::filesystem::path htpasswd_file;        // users in addition to the fleet's; empty: none
     std::string htpasswd_group = "htpasswd";
   };
   Access access;
@@ -39,22 +39,22 @@ struct Config {
   struct Audit {
     std::filesystem::path file;  // empty: DATA/audit/audit.jsonl
     uint64_t max_size_bytes = 64 << 20;
-    int64_t keep = 10;            // older files beside it
-    int64_t keep_rows = 1000000;  // in the metadata, of those that the file has
+    int64_t max_files = 10;         // rotated files, besides the current one
+    int64_t max_entries = 1000000;  // kept in the metadata after their export to the file
     bool syslog = false;
   };
   Audit audit;
 
-  // How long a node's certificates last; it renews each at a third of its life.
+  // Lifetimes of a node's certificates. The node renews each after a third of its lifetime.
   struct Nodes {
-    std::chrono::milliseconds identity_life{std::chrono::days(7)};
-    std::chrono::milliseconds server_life{std::chrono::days(90)};
+    std::chrono::milliseconds identity_certificate_lifetime{std::chrono::days(7)};
+    std::chrono::milliseconds server_certificate_lifetime{std::chrono::days(90)};
   };
   Nodes nodes;
 
-  size_t upload_sessions = 1000;
-  std::chrono::milliseconds upload_idle{std::chrono::hours(168)};
-  uint64_t headroom_bytes = 512 << 20;  // of the disk, kept free of pushes
+  size_t max_upload_sessions = 1000;
+  std::chrono::milliseconds upload_idle_timeout{std::chrono::hours(168)};
+  uint64_t headroom_bytes = 512 << 20;  // free disk space below which the store rejects pushes
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path AuditFile() const {
@@ -67,7 +67,7 @@ struct Config {
 Result<Config> LoadConfig(const std::string& path);
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name);
 
-// The file that LoadConfig reads, with comments for those who will edit it.
+// Returns the text of a configuration file with comments; LoadConfig() reads it.
 std::string FormatConfig(const Config& config);
 
 }  // namespace outport::store

@@ -12,7 +12,7 @@ v1::FreshnessPolicy FreshnessPolicyOf(const Config& config) {
   policy.set_stale_if_error_ms(freshness.stale_if_error.count());
   policy.set_serve_stale(freshness.serve_stale);
   policy.set_max_revocation_age_ms(config.access.max_revocation_age.count());
-  policy.set_serve_beyond_revocation_age(config.access.serve_beyond_it);
+  policy.set_serve_beyond_revocation_age(config.access.serve_on_expired_revocations);
   return policy;
 }
 
@@ -20,16 +20,17 @@ v1::PolicyRow PolicyOf(const Config& config) {
   v1::PolicyRow policy;
   *policy.mutable_freshness() = FreshnessPolicyOf(config);
   policy.set_client_auth(std::string(ToString(config.registry.client_auth)));
-  policy.set_client_authorities(config.registry.client_authorities.native());
-  policy.set_client_crls(config.registry.client_crls.native());
+  policy.set_client_ca(config.registry.client_ca.native());
+  policy.set_client_crl(config.registry.client_crl.native());
   policy.set_htpasswd_file(config.access.htpasswd_file.native());
   policy.set_htpasswd_group(config.access.htpasswd_group);
-  policy.set_node_identity_life_ms(config.nodes.identity_life.count());
-  policy.set_node_server_life_ms(config.nodes.server_life.count());
+  policy.set_node_identity_certificate_lifetime_ms(
+      config.nodes.identity_certificate_lifetime.count());
+  policy.set_node_server_certificate_lifetime_ms(config.nodes.server_certificate_lifetime.count());
   policy.set_audit_file(config.AuditFile().native());
   policy.set_audit_max_size_bytes(config.audit.max_size_bytes);
-  policy.set_audit_keep(config.audit.keep);
-  policy.set_audit_keep_rows(config.audit.keep_rows);
+  policy.set_audit_max_files(config.audit.max_files);
+  policy.set_audit_max_entries(config.audit.max_entries);
   policy.set_audit_syslog(config.audit.syslog);
   return policy;
 }

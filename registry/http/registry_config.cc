@@ -6,23 +6,25 @@ namespace {
 constexpr int64_t kMaxPort = 65535;
 
 void ReadClientTrust(Settings& section, RegistryConfig& config) {
+  section.Renamed("client_authorities", "client_ca");
+  section.Renamed("client_crls", "client_crl");
   const Result<ClientAuth> auth = ParseClientAuth(section.String("client_auth", "require"));
   if (auth.has_value()) {
     config.client_auth = *auth;
   } else {
     section.Complain("client_auth", auth.error().message);
   }
-  config.client_authorities =
-      section.AbsolutePath("client_authorities", "/etc/outport/tls/client-ca.pem");
-  config.client_crls = section.AbsolutePath("client_crls", "/etc/outport/tls/client-crl.pem");
-  if (config.client_auth == ClientAuth::kOff && !config.client_authorities.empty()) {
-    section.Complain("client_authorities",
-                     "means nothing while registry.client_auth is off: remove one of them");
+  config.client_ca = section.AbsolutePath("client_ca", "/etc/outport/tls/client-ca.pem");
+  config.client_crl = section.AbsolutePath("client_crl", "/etc/outport/tls/client-crl.pem");
+  if (config.client_auth == ClientAuth::kOff && !config.client_ca.empty()) {
+    section.Complain("client_ca",
+                     "has no effect while registry.client_auth is off; remove one of them");
   }
-  if (config.client_authorities.empty() && !config.client_crls.empty()) {
-    section.Complain("client_crls",
-                     "needs registry.client_authorities, whose lists they are; the fleet's own "
-                     "certificates are revoked by 'outportctl cert revoke'");
+  if (config.client_ca.empty() && !config.client_crl.empty()) {
+    section.Complain(
+        "client_crl",
+        "needs registry.client_ca, the CA of these lists; to revoke a certificate of the "
+        "fleet, use 'outportctl cert revoke'");
   }
 }
 
@@ -33,8 +35,8 @@ CertificateFiles RegistryConfig::Files(const std::filesystem::path& pki, const c
   return {.certificate = fleets ? pki / "server.crt" : certificate,
           .key = fleets ? pki / "server.key" : key,
           .fleet = pki / fleet,
-          .client_authorities = client_authorities,
-          .client_crls = client_crls};
+          .client_ca = client_ca,
+          .client_crl = client_crl};
 }
 
 Result<LoadedCertificate> RegistryConfig::Load(const CertificateFiles& files) const {
@@ -49,16 +51,18 @@ RegistryConfig ReadRegistryConfig(Settings& section) {
   config.key = section.AbsolutePath("key", "/etc/outport/tls/privkey.pem");
   if (config.certificate.empty() != config.key.empty()) {
     section.Complain(config.key.empty() ? "certificate" : "key",
-                     "needs the other one, too: registry.certificate and registry.key name a pair");
+                     "needs the other file of the pair; set registry.certificate and registry.key");
   }
-  config.plain_listen = section.Listen("plain_listen", "");
+  section.Renamed("plain_listen", "http_listen");
+  config.http_listen = section.Listen("http_listen", "");
   config.acme_webroot = section.AbsolutePath("acme_webroot", "/var/lib/outport/acme");
   config.redirect_port = section.Integer("redirect_port", config.redirect_port, 0, kMaxPort);
-  if (config.plain_listen.empty() && !config.acme_webroot.empty()) {
-    section.Complain("acme_webroot", "needs registry.plain_listen, the port that serves it");
+  if (config.http_listen.empty() && !config.acme_webroot.empty()) {
+    section.Complain("acme_webroot",
+                     "needs registry.http_listen, the port that serves this folder");
   }
-  if (config.plain_listen.empty() && config.redirect_port != 0) {
-    section.Complain("redirect_port", "needs registry.plain_listen, the port that redirects");
+  if (config.http_listen.empty() && config.redirect_port != 0) {
+    section.Complain("redirect_port", "needs registry.http_listen, the port that redirects");
   }
   return config;
 }

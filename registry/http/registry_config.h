@@ -9,27 +9,27 @@
 
 namespace outport {
 
-// The section `registry` of store.yml and node.yml, as far as the two are the same.
+// The keys of the section `registry` that store.yml and node.yml share.
 struct RegistryConfig {
   std::string listen = "0.0.0.0:5000";
-  std::filesystem::path certificate;  // both or none: then the fleet's, in DATA/pki
+  std::filesystem::path certificate;  // with `key`; empty: the fleet's, in DATA/pki
   std::filesystem::path key;
-  std::string plain_listen;            // empty: there is no plain port
-  std::filesystem::path acme_webroot;  // empty: no challenges are answered
+  std::string http_listen;             // plain HTTP; empty: none
+  std::filesystem::path acme_webroot;  // empty: answers no ACME challenges
   int64_t redirect_port = 0;           // 0: the port of `listen`
 
   ClientAuth client_auth = ClientAuth::kRequire;
-  std::filesystem::path client_authorities;  // empty: the fleet's alone
-  std::filesystem::path client_crls;         // empty: none
+  std::filesystem::path client_ca;   // CAs besides the fleet's; empty: none
+  std::filesystem::path client_crl;  // empty: none
 
-  // Where what the registry shows stands, and whom it trusts: those of the file `fleet` in `pki`,
-  // and who else is named here.
+  // Returns the paths of the server certificate, its key and the trust bundles. `fleet` names the
+  // fleet's trust bundle in the folder `pki`.
   CertificateFiles Files(const std::filesystem::path& pki, const char* fleet) const;
-  // Both, read. The error names the file. Blocks.
+  // Reads these files. The error names the file. Blocks.
   Result<LoadedCertificate> Load(const CertificateFiles& files) const;
 };
 
-// Problems are left to Settings::Finish().
+// Settings::Finish() reports the problems.
 RegistryConfig ReadRegistryConfig(Settings& section);
 
 }  // namespace outport

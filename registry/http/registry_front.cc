@@ -26,16 +26,15 @@ RegistryFront::RegistryFront(const RegistryConfig& config, CertificateFiles file
                    std::move(certificate)),
       server_({.listen = config.listen}, WithTls(parts.server, certificate_)),
       following_(parts.server.executor, parts.server.log) {
-  if (config.plain_listen.empty()) return;
-  plain_.emplace(
-      parts.server.executor,
-      PlainServer::Options{.listen = config.plain_listen, .webroot = config.acme_webroot},
-      parts.pool, parts.server.metrics, parts.server.log);
+  if (config.http_listen.empty()) return;
+  plain_.emplace(parts.server.executor,
+                 PlainServer::Options{.listen = config.http_listen, .webroot = config.acme_webroot},
+                 parts.pool, parts.server.metrics, parts.server.log);
 }
 
 Result<void> RegistryFront::Listen() {
   TRY_VOID(NameKey(server_.Listen(), "registry.listen"));
-  if (plain_.has_value()) TRY_VOID(NameKey(plain_->Listen(), "registry.plain_listen"));
+  if (plain_.has_value()) TRY_VOID(NameKey(plain_->Listen(), "registry.http_listen"));
   return {};
 }
 

@@ -5,7 +5,7 @@
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
-#include "registry/security/password/authenticator.h"
+#include "registry/security/grants/user.h"
 #include "registry/security/password/password.h"
 
 namespace outport::store {
@@ -42,7 +42,7 @@ Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
 // What may stand in a user's row.
 Result<void> Check(const v1::UserRow& row) {
   TRY_VOID(ParseSubjectName(row.name()));
-  if (row.name() == kAnybody) {
+  if (row.name() == kAnonymousUser) {
     return BadUser(row,
                    "is who comes without a password: 'outportctl grant add anonymous' says what "
                    "anybody may do; choose another name");

@@ -93,13 +93,13 @@ Result<void> AuditFile::Rotate() {
     return parts_.path.native() + (number == 0 ? "" : "." + std::to_string(number));
   };
   file_.reset();
-  for (int64_t number = parts_.keep; number > 0; --number) {
+  for (int64_t number = parts_.max_files; number > 0; --number) {
     std::error_code ignored;
     if (!std::filesystem::exists(numbered(number - 1), ignored)) continue;
     TRY_VOID(parts_.files.Rename(numbered(number - 1), numbered(number)));
   }
-  // There are more where `keep` was larger once.
-  for (int64_t number = parts_.keep + 1;; ++number) {
+  // There are more where `max_files` was larger once.
+  for (int64_t number = parts_.max_files + 1;; ++number) {
     std::error_code ignored;
     if (!std::filesystem::exists(numbered(number), ignored)) break;
     TRY_VOID(parts_.files.Remove(numbered(number)));
@@ -167,8 +167,8 @@ Result<bool> AuditFile::ExportPage() {
 // True if something went.
 Result<bool> AuditFile::Trim() {
   TRY(const LogPosition head, parts_.meta.AuditHead());
-  if (head.sequence <= parts_.keep_rows) return false;
-  const uint64_t last = std::min(exported_.sequence, head.sequence - parts_.keep_rows);
+  if (head.sequence <= parts_.max_entries) return false;
+  const uint64_t last = std::min(exported_.sequence, head.sequence - parts_.max_entries);
   if (last <= trimmed_.sequence) return false;
   const size_t limit = std::min<uint64_t>(kPage, last - trimmed_.sequence);
   TRY(const auto entries, parts_.meta.ReadAudit(trimmed_.sequence + 1, limit, kPageBytes));

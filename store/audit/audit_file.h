@@ -25,7 +25,7 @@ namespace outport::store {
 // file can be checked alone. It follows the log: a row says how far it got, and moves once the
 // lines are synced, so no entry is left out; after a crash some may come twice. A file that would
 // grow beyond its size is renamed to NAME.1, NAME.1 to NAME.2, and so on. Entries that the file has
-// are trimmed from the log when there are more than `keep_rows`.
+// are trimmed from the log when there are more than `max_entries`.
 //
 // While the file cannot be written, entries stay in the log, and it tries again. Lines for which no
 // syslog daemon is there are counted and lost to syslog; the file has them. Open() and Export() for
@@ -40,8 +40,8 @@ class AuditFile {
     Log log;
     std::filesystem::path path;
     uint64_t max_size_bytes = 64 << 20;
-    int64_t keep = 10;
-    uint64_t keep_rows = 1000000;
+    int64_t max_files = 10;
+    uint64_t max_entries = 1000000;
     std::string syslog;  // the daemon's socket; empty: none
   };
   explicit AuditFile(Parts parts);

@@ -165,7 +165,7 @@ def test_files_are_rotated_by_size(new_fleet):
     fleet = new_fleet()
     assert fleet.store.stop() == 0
     with fleet.store.config.open("a") as config:
-        config.write("\naudit: {max_size: 64KiB, keep: 3}\n")
+        config.write("\naudit: {max_size: 64KiB, max_files: 3}\n")
     fleet.store.start()
     client = fleet.store.client()
     older = audit_file(fleet).with_name("audit.jsonl.1")

@@ -53,7 +53,7 @@ def test_yaml_that_is_none_is_named_with_its_line(quiet_fleet, tmp_path):
 @pytest.mark.parametrize("text, wanted", [
     ("log: {level: loud}", "loud"),
     ("freshness: {max_staleness: soon}", "soon"),
-    ("freshness: {when_store_is_away: pray}", "pray"),
+    ("freshness: {on_store_unreachable: pray}", "pray"),
 ])
 def test_a_wrong_value_is_named(quiet_fleet, tmp_path, text, wanted):
     key = text.split(":")[0]

@@ -90,7 +90,7 @@ def test_i6_another_authoritys_clients_come_in_until_its_list_names_them(site, t
     site.others.write_list(crl)
     site.control("user", "add", "build", "--allow", "pull", "--only-from", "foreign:build-*",
                  stdin=PASSWORD + "\n")
-    site.node.set_registry(client_authorities=site.others.certificate, client_crls=crl)
+    site.node.set_registry(client_ca=site.others.certificate, client_crl=crl)
     first, second = client_of(site, "build-1", "build"), client_of(site, "build-2", "build")
     other = client_of(site, "laptop", "build").get("/v2/")
     assert other.status == 403 and "this one is 'foreign:laptop'" in other.message()
@@ -110,13 +110,13 @@ def test_i6_another_authoritys_clients_come_in_until_its_list_names_them(site, t
 def test_i12_an_outdated_or_broken_list_is_told(site, tmp_path):
     crl = tmp_path / "crl.pem"
     site.others.write_list(crl)
-    site.node.set_registry(client_authorities=site.others.certificate, client_crls=crl)
+    site.node.set_registry(client_ca=site.others.certificate, client_crl=crl)
     client = client_of(site, "build-1")
     assert client.get("/v2/").status == 200 and site.node.warnings() == []
     good = crl.read_text()
     crl.write_text(good[:100])
     warned = wait_for("a warning", lambda: site.node.warnings())
-    assert "registry.client_crls: there is no revocation list in the PEM text" in warned[0]
+    assert "registry.client_crl: there is no revocation list in the PEM text" in warned[0]
     assert client.get("/v2/").status == 200, "the list that was good still counts"
     site.others.write_list(crl, days=1 / 86400)
     warned = wait_for("the list to be out of date", lambda: [

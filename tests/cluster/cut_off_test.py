@@ -11,7 +11,7 @@ AGE = 5  # seconds, the least
 def test_i6_beyond_the_revocation_age_the_policy_decides(new_fleet, beyond):
     fleet = new_fleet()
     store = fleet.store
-    store.set_section("access", max_revocation_age=f"{AGE}s", beyond_it=beyond)
+    store.set_section("access", max_revocation_age=f"{AGE}s", on_expired_revocations=beyond)
     node = fleet.add_node("eu-west")
     store.client().push_image("team/app", "v1", b"layer")
     client = node.client()

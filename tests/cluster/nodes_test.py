@@ -35,7 +35,7 @@ def make_brief(new_fleet):
     fleet = new_fleet()
     fleet.store.stop()
     with fleet.store.config.open("a") as config:
-        config.write("nodes: {identity_life: 1m, server_life: 1m}\n")
+        config.write("nodes: {identity_certificate_lifetime: 1m, server_certificate_lifetime: 1m}\n")
     fleet.store.start()
     for name in ("eu-west", "us-east"):
         fleet.add_node(name)

@@ -36,7 +36,7 @@ def make_site(new_fleet, tmp_path):
     for member in fleet.members():
         member.plain_port = free_port()
         member.set_registry(certificate=fleet.live.certificate, key=fleet.live.key,
-                            plain_listen=f"127.0.0.1:{member.plain_port}")
+                            http_listen=f"127.0.0.1:{member.plain_port}")
     fleet.trusting = fleet.certificates_trusting(fleet.public.certificate.read_text())
     return fleet
 

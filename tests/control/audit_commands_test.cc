@@ -35,7 +35,7 @@ Outcome RunControl(const fs::path& profile, std::vector<std::string> words) {
 }
 
 // A store whose audit log can be changed behind its back.
-class AuditCommandsTest : public store::AccountsFixture {
+class AuditCommandsTest : public store::FleetFixture {
  protected:
   AuditCommandsTest() { Serve(); }
   ~AuditCommandsTest() override { server_->Shutdown(std::chrono::system_clock::now()); }
@@ -55,8 +55,7 @@ class AuditCommandsTest : public store::AccountsFixture {
     server_ = builder.BuildAndStart();
     profile_ = folder_.path() / ("admin" + std::to_string(port));
     EXPECT_TRUE(store::CreateAdminProfile(disk_, profile_, "admin",
-                                          "127.0.0.1:" + std::to_string(port),
-                                          accounts_.certificates)
+                                          "127.0.0.1:" + std::to_string(port), fleet_.certificates)
                     .has_value());
   }
   void Record(int count, const std::string& user = "ci") {
@@ -199,8 +198,8 @@ TEST_F(AuditCommandsTest, ATrimmedLogAndItsFilesAreChecked) {
                          .log = Log::Nowhere(),
                          .path = path,
                          .max_size_bytes = 1,
-                         .keep = 5,
-                         .keep_rows = 10,
+                         .max_files = 5,
+                         .max_entries = 10,
                          .syslog = ""});
   ASSERT_TRUE(file.Open().has_value());
   ASSERT_TRUE(file.Export().has_value());

@@ -95,7 +95,7 @@ def test_certbot_gets_and_renews_without_a_restart_or_a_lost_request(new_fleet, 
     member = next(one for one in fleet.members() if one.name == which)
     webroot, plain_port = tmp_path / "webroot", free_port()
     webroot.mkdir()
-    plain = {"plain_listen": f"127.0.0.1:{plain_port}", "acme_webroot": webroot}
+    plain = {"http_listen": f"127.0.0.1:{plain_port}", "acme_webroot": webroot}
     member.set_registry(**plain)
     with Acme(tmp_path, plain_port) as acme:
         acme.obtain(webroot)

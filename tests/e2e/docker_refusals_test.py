@@ -180,7 +180,7 @@ def test_another_authoritys_list_that_is_outdated(engine, docker_fleet, node, tm
     others = PublicAuthority(tmp_path / "others")
     client, crl = others.issue_client("build-1"), tmp_path / "crl.pem"
     others.write_list(crl)
-    node.set_registry(client_authorities=others.certificate, client_crls=crl)
+    node.set_registry(client_ca=others.certificate, client_crl=crl)
     try:
         with shown(engine, node, client / "client.cert", client / "client.key"):
             engine.docker("pull", image(node))

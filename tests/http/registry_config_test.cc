@@ -18,9 +18,9 @@ TEST(RegistryConfig, SaysNothingByItself) {
   const auto config = Read("");
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->listen, "0.0.0.0:5000");
-  EXPECT_EQ(config->plain_listen, "");
+  EXPECT_EQ(config->http_listen, "");
   EXPECT_EQ(config->client_auth, ClientAuth::kRequire);
-  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_authorities, "");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_ca, "");
   EXPECT_EQ(config->Files("/d/pki", "trusted.crt").certificate, "/d/pki/server.crt");
   EXPECT_EQ(config->Files("/d/pki", "trusted.crt").key, "/d/pki/server.key");
   EXPECT_EQ(config->Files("/d/pki", "trusted.crt").fleet, "/d/pki/trusted.crt");
@@ -29,18 +29,18 @@ TEST(RegistryConfig, SaysNothingByItself) {
 TEST(RegistryConfig, ReadsEveryKey) {
   const auto config = Read(
       "listen: \"0.0.0.0:443\", certificate: /t/fullchain.pem, key: /t/privkey.pem, "
-      "plain_listen: \"0.0.0.0:80\", acme_webroot: /w, redirect_port: 8443, "
-      "client_auth: optional, client_authorities: /t/ca.pem, client_crls: /t/crl.pem");
+      "http_listen: \"0.0.0.0:80\", acme_webroot: /w, redirect_port: 8443, "
+      "client_auth: optional, client_ca: /t/ca.pem, client_crl: /t/crl.pem");
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->listen, "0.0.0.0:443");
   EXPECT_EQ(config->Files("/d/pki", "trusted.crt").certificate, "/t/fullchain.pem");
   EXPECT_EQ(config->Files("/d/pki", "trusted.crt").key, "/t/privkey.pem");
-  EXPECT_EQ(config->plain_listen, "0.0.0.0:80");
+  EXPECT_EQ(config->http_listen, "0.0.0.0:80");
   EXPECT_EQ(config->acme_webroot, "/w");
   EXPECT_EQ(config->redirect_port, 8443);
   EXPECT_EQ(config->client_auth, ClientAuth::kOptional);
-  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_authorities, "/t/ca.pem");
-  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_crls, "/t/crl.pem");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_ca, "/t/ca.pem");
+  EXPECT_EQ(config->Files("/d/pki", "trusted.crt").client_crl, "/t/crl.pem");
 }
 
 TEST(RegistryConfig, I12SaysWhatIsWrong) {
@@ -49,18 +49,18 @@ TEST(RegistryConfig, I12SaysWhatIsWrong) {
     const char* problem;
   };
   constexpr Case kCases[] = {
-      {"certificate: /t/c.pem", "registry.certificate and registry.key name a pair"},
-      {"key: /t/k.pem", "registry.certificate and registry.key name a pair"},
+      {"certificate: /t/c.pem", "set registry.certificate and registry.key"},
+      {"key: /t/k.pem", "set registry.certificate and registry.key"},
       {"certificate: c.pem, key: /t/k.pem", "'registry.certificate': must be an absolute path"},
       {"client_auth: maybe", "'maybe' must be require, strict, optional or off"},
-      {"client_auth: \"off\", client_authorities: /t/ca.pem", "means nothing while"},
-      {"client_crls: /t/crl.pem", "needs registry.client_authorities"},
-      {"client_authorities: ca.pem", "'registry.client_authorities': must be an absolute path"},
-      {"acme_webroot: /w", "needs registry.plain_listen"},
-      {"redirect_port: 443", "needs registry.plain_listen"},
-      {"plain_listen: \"0.0.0.0:5000\"", "is taken by 'registry.listen'"},
-      {"plain_listen: \"example.com:80\"", "names a host"},
-      {"plain_listen: \"0.0.0.0:80\", redirect_port: 70000", "redirect_port"},
+      {"client_auth: \"off\", client_ca: /t/ca.pem", "has no effect while"},
+      {"client_crl: /t/crl.pem", "needs registry.client_ca, the CA of these lists"},
+      {"client_ca: ca.pem", "'registry.client_ca': must be an absolute path"},
+      {"acme_webroot: /w", "needs registry.http_listen"},
+      {"redirect_port: 443", "needs registry.http_listen"},
+      {"http_listen: \"0.0.0.0:5000\"", "is taken by 'registry.listen'"},
+      {"http_listen: \"example.com:80\"", "names a host"},
+      {"http_listen: \"0.0.0.0:80\", redirect_port: 70000", "redirect_port"},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.section);

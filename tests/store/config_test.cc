@@ -27,19 +27,19 @@ TEST(StoreConfig, EveryProblemHasItsLine) {
       "fleet: {listen: 5001, address: \"store:5001\"}\n"
       "registy: {listen: \"0.0.0.0:5000\"}\n"
       "freshness: {max_staleness: 2s, stale_if_error: 1s}\n"
-      "uploads: {idle: 5s, sessions: 0}\n"
+      "uploads: {idle_timeout: 5s, max_sessions: 0}\n"
       "disk: {headroom: lots}\n"
-      "audit: {file: audit.jsonl, max_size: 1KiB, keep: 0, keep_rows: 999, syslog: often}\n";
+      "audit: {file: audit.jsonl, max_size: 1KiB, max_files: 0, max_entries: 999, syslog: often}\n";
   const auto read = ParseConfig(kBad, "store.yml");
   ASSERT_FALSE(read.has_value());
   EXPECT_EQ(read.error().code, ErrorCode::kInvalidArgument);
   for (const char* part :
        {"store.yml:2: 'fleet.listen': '5001' is not an address",
         "store.yml:3: unknown key 'registy'", "store.yml:4: 'freshness.stale_if_error'",
-        "store.yml:5: 'uploads.idle'", "store.yml:5: 'uploads.sessions'",
+        "store.yml:5: 'uploads.idle_timeout'", "store.yml:5: 'uploads.max_sessions'",
         "store.yml:6: 'disk.headroom'", "store.yml:7: 'audit.file'",
-        "store.yml:7: 'audit.max_size'", "store.yml:7: 'audit.keep'",
-        "store.yml:7: 'audit.keep_rows'", "store.yml:7: 'audit.syslog'"}) {
+        "store.yml:7: 'audit.max_size'", "store.yml:7: 'audit.max_files'",
+        "store.yml:7: 'audit.max_entries'", "store.yml:7: 'audit.syslog'"}) {
     EXPECT_NE(read.error().message.find(part), std::string::npos) << part << "\n"
                                                                   << read.error().message;
   }
@@ -49,14 +49,41 @@ TEST(StoreConfig, TheAuditLogIsAFileOfTheDataFolderUnlessToldOtherwise) {
   const std::string least = "data: /d\nfleet: {address: \"store:5001\"}\n";
   EXPECT_EQ(ParseConfig(least, "store.yml")->AuditFile(), "/d/audit/audit.jsonl");
   const auto other = ParseConfig(
-      least + "audit: {file: /log/a, max_size: 1MiB, keep: 3, keep_rows: 5000, syslog: true}\n",
+      least +
+          "audit: {file: /log/a, max_size: 1MiB, max_files: 3, max_entries: 5000, syslog: true}\n",
       "store.yml");
   ASSERT_TRUE(other.has_value()) << other.error().message;
   EXPECT_EQ(other->AuditFile(), "/log/a");
   EXPECT_EQ(other->audit.max_size_bytes, 1u << 20);
-  EXPECT_EQ(other->audit.keep, 3);
-  EXPECT_EQ(other->audit.keep_rows, 5000);
+  EXPECT_EQ(other->audit.max_files, 3);
+  EXPECT_EQ(other->audit.max_entries, 5000);
   EXPECT_TRUE(other->audit.syslog);
+}
+
+TEST(StoreConfig, NamesTheNewKeyForARenamedOne) {
+  const auto read = ParseConfig(
+      "data: /d\nfleet: {address: \"store:5001\"}\n"
+      "registry: {plain_listen: \"0.0.0.0:80\", client_authorities: /a, client_crls: /b}\n"
+      "freshness: {when_store_is_away: refuse}\naccess: {beyond_it: serve}\n"
+      "nodes: {identity_life: 1d, server_life: 1d}\nuploads: {sessions: 1, idle: 1h}\n"
+      "audit: {keep: 1, keep_rows: 1000}\n",
+      "store.yml");
+  ASSERT_FALSE(read.has_value());
+  for (const char* part :
+       {"store.yml:3: unknown key 'registry.plain_listen': it is now 'registry.http_listen'",
+        "'registry.client_authorities': it is now 'registry.client_ca'",
+        "'registry.client_crls': it is now 'registry.client_crl'",
+        "'freshness.when_store_is_away': it is now 'freshness.on_store_unreachable'",
+        "'access.beyond_it': it is now 'access.on_expired_revocations'",
+        "'nodes.identity_life': it is now 'nodes.identity_certificate_lifetime'",
+        "'nodes.server_life': it is now 'nodes.server_certificate_lifetime'",
+        "'uploads.sessions': it is now 'uploads.max_sessions'",
+        "'uploads.idle': it is now 'uploads.idle_timeout'",
+        "'audit.keep': it is now 'audit.max_files'",
+        "'audit.keep_rows': it is now 'audit.max_entries'"}) {
+    EXPECT_NE(read.error().message.find(part), std::string::npos) << part << "\n"
+                                                                  << read.error().message;
+  }
 }
 
 TEST(StoreConfig, TheDataFolderAndTheFleetAddressAreRequired) {

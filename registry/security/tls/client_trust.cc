@@ -58,7 +58,7 @@ Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificateP
     if (good) return {};
   }
   return Error{ErrorCode::kInvalidArgument,
-               "one of them is issued by none of registry.client_authorities; add the certificate "
+               "one of them is issued by none of registry.client_ca; add the certificate "
                "of who issued it there"};
 }
 
@@ -185,20 +185,20 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
   std::vector<openssl::CertificatePtr> foreign;
   if (!options.foreign.empty()) {
     auto added = AddAuthorities(store, options.foreign);
-    if (!added.has_value()) return std::move(added).error().Within("registry.client_authorities");
+    if (!added.has_value()) return std::move(added).error().Within("registry.client_ca");
     foreign = *std::move(added);
   }
   std::optional<system_clock::time_point> end;
   if (!options.lists.empty()) {
     auto lists = openssl::ReadRevocationLists(options.lists);
-    if (!lists.has_value()) return std::move(lists).error().Within("registry.client_crls");
+    if (!lists.has_value()) return std::move(lists).error().Within("registry.client_crl");
     for (const auto& list : *lists) {
       if (auto issued = CheckIssued(list.get(), foreign); !issued.has_value()) {
-        return std::move(issued).error().Within("registry.client_crls");
+        return std::move(issued).error().Within("registry.client_crl");
       }
       const auto due = openssl::NextUpdateOf(list.get());
       if (due.has_value()) end = end.has_value() ? std::min(*end, *due) : *due;
-      if (X509_STORE_add_crl(store, list.get()) != 1) return LibraryError("registry.client_crls");
+      if (X509_STORE_add_crl(store, list.get()) != 1) return LibraryError("registry.client_crl");
     }
     authorities->lists = *std::move(lists);
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
@@ -260,7 +260,7 @@ std::string ClientTrust::Explain(int code) {
       return "it was revoked by its authority";
     case X509_V_ERR_CRL_HAS_EXPIRED:
       return "the revocation list of its authority is out of date; an administrator must renew "
-             "registry.client_crls";
+             "registry.client_crl";
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL:
     case X509_V_ERR_CA_MD_TOO_WEAK:

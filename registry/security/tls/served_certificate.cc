@@ -23,8 +23,8 @@ Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
   if (!files.fleet.empty()) {
     TRY(into.trust.fleet, ReadWholeFile(files.fleet));
   }
-  TRY(into.trust.foreign, ReadIfNamed(files.client_authorities));
-  TRY(into.trust.lists, ReadIfNamed(files.client_crls));
+  TRY(into.trust.foreign, ReadIfNamed(files.client_ca));
+  TRY(into.trust.lists, ReadIfNamed(files.client_crl));
   return {};
 }
 
@@ -103,7 +103,7 @@ std::vector<std::string> ServedCertificate::Warnings() const {
   }
   const auto lists_end = tls()->trust().lists_end();
   if (lists_end.has_value() && *lists_end <= now) {
-    warnings.push_back("registry.client_crls: a list is out of date since " +
+    warnings.push_back("registry.client_crl: a list is out of date since " +
                        FormatTime(*lists_end) + ": certificates of its authority are refused");
   }
   return warnings;

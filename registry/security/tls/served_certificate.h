@@ -22,10 +22,10 @@ namespace outport {
 // it trusts; PEM.
 struct CertificateFiles {
   std::filesystem::path certificate;
-  std::filesystem::path key;                      // only its owner may read it
-  std::filesystem::path fleet = {};               // the fleet's authorities; empty: as it was told
-  std::filesystem::path client_authorities = {};  // empty: there are none
-  std::filesystem::path client_crls = {};         // empty: there are none
+  std::filesystem::path key;              // only its owner may read it
+  std::filesystem::path fleet = {};       // the fleet's authorities; empty: as it was told
+  std::filesystem::path client_ca = {};   // empty: there are none
+  std::filesystem::path client_crl = {};  // empty: there are none
 };
 
 // What stood in the files, and is good to be shown.

@@ -260,12 +260,12 @@ TEST(ClientTrust, NamesWhatIsWrongWithItsFiles) {
   const std::string root = world.root.pem();
   EXPECT_EQ(why(world.Options()), "");
   EXPECT_TRUE(why({.fleet = ""}).contains("there is no certificate"));
-  EXPECT_TRUE(why({.fleet = own, .foreign = "x"}).starts_with("registry.client_authorities: "));
+  EXPECT_TRUE(why({.fleet = own, .foreign = "x"}).starts_with("registry.client_ca: "));
   EXPECT_TRUE(why({.fleet = own, .foreign = leaf.pem()}).contains("no CA certificate"));
   EXPECT_TRUE(why({.fleet = own, .foreign = root, .lists = "x"})
-                  .contains("registry.client_crls: there is no revocation list"));
+                  .contains("registry.client_crl: there is no revocation list"));
   EXPECT_TRUE(why({.fleet = own, .foreign = root, .lists = MakeList(world.stranger, {})})
-                  .contains("issued by none of registry.client_authorities"));
+                  .contains("issued by none of registry.client_ca"));
 }
 
 }  // namespace

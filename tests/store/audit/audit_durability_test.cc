@@ -64,8 +64,8 @@ class AuditCase final : public DurabilityCase {
                                                           .log = Log::Nowhere(),
                                                           .path = root / "audit" / "audit.jsonl",
                                                           .max_size_bytes = 1000,
-                                                          .keep = 100,
-                                                          .keep_rows = 2,
+                                                          .max_files = 100,
+                                                          .max_entries = 2,
                                                           .syslog = ""});
       opened = file->Open().has_value();
     }

@@ -27,8 +27,8 @@ class AuditFileTest : public testing::Test {
                                                          .log = Log::Nowhere(),
                                                          .path = path_,
                                                          .max_size_bytes = max_size_bytes_,
-                                                         .keep = 2,
-                                                         .keep_rows = keep_rows_,
+                                                         .max_files = 2,
+                                                         .max_entries = max_entries_,
                                                          .syslog = syslog_});
     const auto opened = file_->Open();
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
@@ -71,7 +71,7 @@ class AuditFileTest : public testing::Test {
   std::unique_ptr<MetaStore> meta_ =
       *OpenRocksMetaStore({.folder = folder_.path() / "meta"}, Log::Nowhere());
   uint64_t max_size_bytes_ = 1 << 20;
-  uint64_t keep_rows_ = 1000;
+  uint64_t max_entries_ = 1000;
   std::string syslog_;
   std::unique_ptr<AuditFile> file_;
 };
@@ -132,7 +132,7 @@ TEST_F(AuditFileTest, AFileThatIsFullMakesPlace) {
 }
 
 TEST_F(AuditFileTest, RowsThatTheFileHasAreTrimmedBeyondTheBound) {
-  keep_rows_ = 10;
+  max_entries_ = 10;
   Start();
   Record(25);
   Export();
@@ -148,7 +148,7 @@ TEST_F(AuditFileTest, RowsThatTheFileHasAreTrimmedBeyondTheBound) {
 }
 
 TEST_F(AuditFileTest, WhileTheFileCannotBeWrittenNothingIsLost) {
-  keep_rows_ = 1;
+  max_entries_ = 1;
   max_size_bytes_ = 1;
   Start();
   Record(1);
