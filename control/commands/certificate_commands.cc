@@ -59,24 +59,17 @@ Result<void> List(const Invocation& invocation, const ListCertificates& options)
   TRY(const Filter filter, Filter::Make(options));
   TRY(StoreClient client, invocation.Connect());
   Table table({"name", "role", "state", "issued", "not_after", "issued_by", "serial"});
-  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListCertificatesRequest request;
-    *request.mutable_page() = page;
-    v1::ListCertificatesResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListCertificates, request, response,
-                         "listing the certificates"));
-    for (const v1::CertificateInfo& one : response.certificates()) {
-      if (!filter.Wants(one)) continue;
-      const v1::CertificateRow& row = one.row();
-      table.Add({boost::json::value(row.name()), boost::json::value(row.role()),
-                 boost::json::value(StateOf(one)), boost::json::value(ToTime(row.issued_ms())),
-                 boost::json::value(ToTime(row.not_after_ms())),
-                 boost::json::value(row.issued_by()), boost::json::value(row.serial())});
-    }
-    next = response.next();
-    return {};
+  const auto add = [&](const v1::CertificateInfo& one) {
+    if (!filter.Wants(one)) return;
+    const v1::CertificateRow& row = one.row();
+    table.Add({boost::json::value(row.name()), boost::json::value(row.role()),
+               boost::json::value(StateOf(one)), boost::json::value(ToTime(row.issued_ms())),
+               boost::json::value(ToTime(row.not_after_ms())), boost::json::value(row.issued_by()),
+               boost::json::value(row.serial())});
   };
-  TRY_VOID(ForEachPage(one_page));
+  TRY_VOID(client.ForEachRow(&v1::Admin::Stub::ListCertificates, v1::ListCertificatesRequest(),
+                             &v1::ListCertificatesResponse::certificates,
+                             "listing the certificates", add));
   invocation.Print(table);
   return {};
 }

@@ -19,16 +19,8 @@ Result<Confirmation> Ask(StoreClient& client, uint64_t sequence,
     const bool away = !confirmed && !node.connected() && names.empty();
     (confirmed ? now.confirmed : away ? now.away : now.behind).push_back(node.name());
   };
-  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListNodesRequest request;
-    *request.mutable_page() = page;
-    v1::ListNodesResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListNodes, request, response, "listing the nodes"));
-    for (const v1::NodeInfo& node : response.nodes()) see(node);
-    next = response.next();
-    return {};
-  };
-  TRY_VOID(ForEachPage(one_page));
+  TRY_VOID(client.ForEachRow(&v1::Admin::Stub::ListNodes, v1::ListNodesRequest(),
+                             &v1::ListNodesResponse::nodes, "listing the nodes", see));
   return now;
 }
 

@@ -3,8 +3,8 @@
 #include <map>
 
 #include "control/commands/commands.h"
+#include "control/commands/user_list.h"
 #include "control/commands/user_options.h"
-#include "control/commands/user_pages.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "outport/v1/access.grpc.pb.h"
@@ -43,19 +43,10 @@ Result<void> Change(const Invocation& invocation, const ChangeGrant& options, bo
   return {};
 }
 
-using OneGrant = std::function<void(const std::string& subject, const v1::Grant& grant)>;
-
-Result<void> ForEachGrantRow(StoreClient& client,
-                             const std::function<void(const v1::GrantRow&)>& see) {
-  return ForEachPage([&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListGrantsRequest request;
-    *request.mutable_page() = page;
-    v1::ListGrantsResponse response;
-    TRY_VOID(client.Call(&Access::ListGrants, request, response, "listing the grants"));
-    for (const v1::GrantRow& row : response.grants()) see(row);
-    next = response.next();
-    return {};
-  });
+template <class See>
+Result<void> ForEachGrantRow(StoreClient& client, See see) {
+  return client.ForEachRow(&Access::ListGrants, v1::ListGrantsRequest(),
+                           &v1::ListGrantsResponse::grants, "listing the grants", see);
 }
 
 Result<void> List(const Invocation& invocation, const std::string& only) {

@@ -4,8 +4,8 @@
 #include "control/commands/commands.h"
 #include "control/commands/confirmation.h"
 #include "control/commands/node_table.h"
+#include "control/commands/user_list.h"
 #include "control/commands/user_options.h"
-#include "control/commands/user_pages.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "registry/base/file.h"
@@ -100,16 +100,9 @@ Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
 Result<void> List(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   Table table = MakeNodeTable();
-  auto one_page = [&](const v1::PageOf& page, std::string& next) -> Result<void> {
-    v1::ListNodesRequest request;
-    *request.mutable_page() = page;
-    v1::ListNodesResponse response;
-    TRY_VOID(client.Call(&v1::Admin::Stub::ListNodes, request, response, "listing the nodes"));
-    for (const v1::NodeInfo& node : response.nodes()) AddNode(table, node);
-    next = response.next();
-    return {};
-  };
-  TRY_VOID(ForEachPage(one_page));
+  const auto add = [&table](const v1::NodeInfo& node) { AddNode(table, node); };
+  TRY_VOID(client.ForEachRow(&v1::Admin::Stub::ListNodes, v1::ListNodesRequest(),
+                             &v1::ListNodesResponse::nodes, "listing the nodes", add));
   invocation.Print(table);
   return {};
 }

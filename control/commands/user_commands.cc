@@ -3,8 +3,8 @@
 #include <chrono>
 
 #include "control/commands/commands.h"
+#include "control/commands/user_list.h"
 #include "control/commands/user_options.h"
-#include "control/commands/user_pages.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "registry/base/clock.h"

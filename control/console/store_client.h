@@ -5,7 +5,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "control/console/profile.h"
 #include "outport/v1/admin.grpc.pb.h"
@@ -33,6 +32,23 @@ class StoreClient {
     return Explain(status, operation);
   }
 
+  // Calls `see(row)` for every row of a list, which the store answers page by page:
+  // client.ForEachRow(&v1::Admin::Stub::ListNodes, request, &v1::ListNodesResponse::nodes,
+  //                   "listing the nodes", see).
+  template <class Stub, class Request, class Response, class Rows, class See>
+  Result<void> ForEachRow(grpc::Status (Stub::*list)(grpc::ClientContext*, const Request&,
+                                                     Response*),
+                          Request request, const Rows& (Response::*rows)() const,
+                          const std::string& operation, See see) {
+    for (;;) {
+      Response response;
+      TRY_VOID(Call(list, request, response, operation));
+      for (const auto& row : (response.*rows)()) see(row);
+      if (response.next().empty()) return {};
+      request.mutable_page()->set_after(response.next());
+    }
+  }
+
   const Profile& profile() const { return profile_; }
 
  private:
@@ -43,17 +59,5 @@ class StoreClient {
   std::shared_ptr<grpc::Channel> channel_;  // shared with the stubs
   std::string request_id_;                  // of this run, for the audit log
 };
-
-// Calls `one_page(page, next)` until the last page has come.
-template <class OnePage>
-Result<void> ForEachPage(OnePage one_page) {
-  v1::PageOf page;
-  for (;;) {
-    std::string next;
-    TRY_VOID(one_page(std::as_const(page), next));
-    if (next.empty()) return {};
-    page.set_after(next);
-  }
-}
 
 }  // namespace outport::control
