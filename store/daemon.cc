@@ -88,16 +88,18 @@ Result<AuthorityFiles> OpenAuthority(const Config& config, const std::string& do
 }
 
 NodeLifetimes LifetimesOf(const Config& config) {
-  return {.identity = std::chrono::floor<std::chrono::seconds>(config.nodes.identity_life),
-          .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_life)};
+  return {
+      .identity =
+          std::chrono::floor<std::chrono::seconds>(config.nodes.identity_certificate_lifetime),
+      .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_certificate_lifetime)};
 }
 
 // A node renews at a third of its certificate's life: a quarter and a quarter later no connection
 // of the older one is left.
 FleetLimits LimitsOf(const Config& config) {
   FleetLimits limits;
-  limits.age = std::min(limits.age, config.nodes.identity_life / 4);
-  limits.age_grace = std::min(limits.age_grace, config.nodes.identity_life / 4);
+  limits.age = std::min(limits.age, config.nodes.identity_certificate_lifetime / 4);
+  limits.age_grace = std::min(limits.age_grace, config.nodes.identity_certificate_lifetime / 4);
   return limits;
 }
 
@@ -140,7 +142,7 @@ struct StoreDaemon final : Daemon {
   void KeepCertificate();
   void ForgetExpired();
   Result<void> LearnCertificatesEnd();
-  FleetServer::Parts FleetParts(std::string version);
+  FleetServer::Parts FleetServerParts(std::string version);
 
   const Config config;
   const Log log;
@@ -158,7 +160,7 @@ struct StoreDaemon final : Daemon {
   TaskGroup tasks;
 
   AccessDirectory directory;
-  Accounts accounts;
+  Fleet fleet;
   Authenticator authenticator;
   Content content;
   Uploads uploads;
@@ -166,10 +168,9 @@ struct StoreDaemon final : Daemon {
   Figures figures;
   AuditFile audit_file;
   HtpasswdUsers htpasswd_users;
-  ConnectedNodes nodes;
   Rotation rotation;
   ReadBlob read_blob;
-  FleetServer fleet;
+  FleetServer fleet_server;
   RegistryFront front;
   OperationsServer operations;
   std::atomic<bool> stopping = false;
@@ -185,8 +186,13 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
           pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
       io(log),
       tasks(io.executor(), log),
-      accounts(Accounts::Parts{*opened.meta, directory, clock, log, opened.authority.authority,
-                               config.fleet_address, LifetimesOf(config)}),
+      fleet({.meta = *opened.meta,
+             .directory = directory,
+             .clock = clock,
+             .log = log,
+             .authority = opened.authority.authority,
+             .fleet_address = config.fleet_address,
+             .lifetimes = LifetimesOf(config)}),
       authenticator(directory, passwords, clock, metrics, {}),
       content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
       uploads({.meta = *opened.meta,
@@ -197,10 +203,11 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                .metrics = metrics,
                .log = log,
                .boot_id = BootId(),
-               .limits = {.sessions = {.sessions = config.upload_sessions,
+               .limits = {.sessions = {.sessions = config.max_upload_sessions,
                                        .idle = std::chrono::duration_cast<std::chrono::seconds>(
-                                           config.upload_idle)}}}),
-      registry({content, uploads, disk, metrics, log}),
+                                           config.upload_idle_timeout)}}}),
+      registry(
+          {.content = content, .uploads = uploads, .disk = disk, .metrics = metrics, .log = log}),
       figures(*opened.meta, *opened.blobs, disk, metrics),
       audit_file({.meta = *opened.meta,
                   .files = *files,
@@ -209,47 +216,93 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                   .log = log,
                   .path = config.AuditFile(),
                   .max_size_bytes = config.audit.max_size_bytes,
-                  .keep = config.audit.keep,
-                  .keep_rows = static_cast<uint64_t>(config.audit.keep_rows),
+                  .max_files = config.audit.max_files,
+                  .max_entries = static_cast<uint64_t>(config.audit.max_entries),
                   .syslog = config.audit.syslog ? kSyslogSocket : ""}),
-      htpasswd_users({.users = accounts.users,
+      htpasswd_users({.users = fleet.users,
                       .pool = disk,
                       .metrics = metrics,
                       .log = log,
                       .file = config.access.htpasswd_file,
                       .group = config.access.htpasswd_group}),
-      rotation({*opened.meta, accounts.authorities, accounts.follower, nodes, *files, clock, log,
-                config.PkiFolder(), opened.store.domain()}),
+      rotation({.meta = *opened.meta,
+                .authorities = fleet.authorities,
+                .follower = fleet.follower,
+                .nodes = fleet.connected_nodes,
+                .files = *files,
+                .clock = clock,
+                .log = log,
+                .pki = config.PkiFolder(),
+                .domain = opened.store.domain()}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
-      fleet(FleetParts(std::move(version))),
+      fleet_server(FleetServerParts(std::move(version))),
       front(config.registry, FilesShown(config), std::move(opened.certificate),
-            {{io.executor(), nullptr, registry, directory, authenticator, clock, metrics, log},
-             disk}),
+            {.server = {.executor = io.executor(),
+                        .tls = nullptr,
+                        .registry = registry,
+                        .directory = directory,
+                        .authenticator = authenticator,
+                        .clock = clock,
+                        .metrics = metrics,
+                        .log = log},
+             .pool = disk}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
-FleetServer::Parts StoreDaemon::FleetParts(std::string version) {
-  const std::string& domain = opened.store.domain();
-  const std::string& epoch = opened.store.epoch();
+FleetServer::Parts StoreDaemon::FleetServerParts(std::string version) {
+  const StoreIdentity identity{.epoch = opened.store.epoch(), .domain = opened.store.domain()};
   return FleetServer::Parts{
-      .replication = {*opened.meta, directory, accounts.member_directory, read_blob, fleet_pool,
-                      tasks, nodes, clock, metrics, log, epoch, domain, FreshnessPolicyOf(config)},
-      .push = {accounts.member_directory, registry, directory, authenticator, clock, tasks, metrics,
-               log, epoch, domain},
-      .admin = {accounts, *opened.meta, nodes, fleet_pool, *files, domain, epoch,
-                std::move(version), config.data, ToUnixMillis(clock.Wall()),
-                [this] { return Warnings(); }},
-      .access = {accounts, nodes, fleet_pool, clock, domain},
-      .enrollment = {accounts, nodes, fleet_pool, clock, metrics, domain},
-      .audit = {*opened.meta, directory, fleet_pool, domain},
-      .authority = {rotation, directory, fleet_pool, domain},
+      .replication = {.meta = *opened.meta,
+                      .directory = directory,
+                      .members = fleet.member_directory,
+                      .blobs = read_blob,
+                      .pool = fleet_pool,
+                      .tasks = tasks,
+                      .nodes = fleet.connected_nodes,
+                      .clock = clock,
+                      .metrics = metrics,
+                      .log = log,
+                      .identity = identity,
+                      .policy = FreshnessPolicyOf(config)},
+      .push = {.members = fleet.member_directory,
+               .registry = registry,
+               .directory = directory,
+               .authenticator = authenticator,
+               .clock = clock,
+               .tasks = tasks,
+               .metrics = metrics,
+               .log = log,
+               .identity = identity},
+      .admin = {.fleet = fleet,
+                .meta = *opened.meta,
+                .pool = fleet_pool,
+                .files = *files,
+                .identity = identity,
+                .version = std::move(version),
+                .data = config.data,
+                .started_ms = ToUnixMillis(clock.Wall()),
+                .warnings = [this] { return Warnings(); }},
+      .access = {.fleet = fleet, .pool = fleet_pool, .clock = clock, .domain = identity.domain},
+      .enrollment = {.fleet = fleet,
+                     .pool = fleet_pool,
+                     .clock = clock,
+                     .metrics = metrics,
+                     .domain = identity.domain},
+      .audit = {.meta = *opened.meta,
+                .directory = directory,
+                .pool = fleet_pool,
+                .domain = identity.domain},
+      .authority = {.rotation = rotation,
+                    .directory = directory,
+                    .pool = fleet_pool,
+                    .domain = identity.domain},
       .limits = LimitsOf(config)};
 }
 
 Result<void> StoreDaemon::Start() {
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(uploads.Load());
-  TRY_VOID(accounts.Load());
+  TRY_VOID(fleet.Load());
   TRY_VOID(rotation.Recover());
   if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
     return Error(opens.error()).Within("audit.file");
@@ -262,11 +315,11 @@ Result<void> StoreDaemon::Start() {
   const rpc::TlsFiles shown{.certificate_chain = config.PkiFolder() / "server.crt",
                             .private_key = config.PkiFolder() / "server.key",
                             .authorities = config.PkiFolder() / kTrustedFile};
-  TRY_VOID(NameKey(fleet.Start(config.fleet_listen, shown), "fleet.listen"));
+  TRY_VOID(NameKey(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
   TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // nothing is in its way any more
   log.Info("listening", {{"registry", front.address()},
                          {"plain", front.plain_address()},
-                         {"fleet", fleet.address()},
+                         {"fleet", fleet_server.address()},
                          {"operations", operations.address()},
                          {"data", config.data.native()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
@@ -301,8 +354,8 @@ Result<void> StoreDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
   front.Stop(deadline);
-  nodes.CutAll();  // their streams have no end of their own
-  fleet.Stop(std::chrono::system_clock::now() + kLastWait);
+  fleet.connected_nodes.CutAll();  // their streams have no end of their own
+  fleet_server.Stop(std::chrono::system_clock::now() + kLastWait);
   tasks.Cancel();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
     return TasksLeft(tasks.Count());
@@ -316,7 +369,7 @@ Result<void> StoreDaemon::Stop() {
 }
 
 void StoreDaemon::ForgetExpired() {
-  const Result<size_t> forgotten = accounts.certificates.ForgetExpired();
+  const Result<size_t> forgotten = fleet.certificates.ForgetExpired();
   if (forgotten.has_value()) return;
   log.Warning("certificates that ended were not forgotten", {{"cause", forgotten.error().message}});
 }

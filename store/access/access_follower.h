@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
+#include "outport/v1/record.pb.h"
 #include "registry/base/mutex.h"
 #include "registry/security/grants/access_directory.h"
 #include "registry/storage/meta_store.h"
@@ -12,9 +15,12 @@ namespace outport::store {
 // several threads; blocks.
 class AccessFollower {
  public:
-  // Both outlive it.
-  AccessFollower(MetaStore& meta, AccessDirectory& directory)
-      : meta_(meta), directory_(directory) {}
+  // Called with a revocation as soon as the directory refuses its certificate. Must not block.
+  using RevocationListener = std::function<void(const v1::RevocationRow& revocation)>;
+
+  // `meta` and `directory` outlive it.
+  AccessFollower(MetaStore& meta, AccessDirectory& directory, RevocationListener on_revoked = {})
+      : meta_(meta), directory_(directory), on_revoked_(std::move(on_revoked)) {}
 
   // Fills the directory from the rows. Called once, at start.
   Result<void> Load();
@@ -28,6 +34,7 @@ class AccessFollower {
  private:
   MetaStore& meta_;
   AccessDirectory& directory_;
+  const RevocationListener on_revoked_;
   Mutex following_;  // orders what is read of a row with what is told the directory
 };
 

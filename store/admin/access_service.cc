@@ -17,7 +17,7 @@ struct Asked {
 
 Result<Asked> ParseAsked(const v1::GrantRequest& request) {
   TRY(Subject subject, ParseSubject(request.subject()));
-  TRY(Grant grant, rpc::ParseRecord(request.grant()));
+  TRY(Grant grant, ParseGrantRecord(request.grant()));
   return Asked{std::move(subject), std::move(grant)};
 }
 
@@ -64,7 +64,7 @@ grpc::ServerUnaryReactor* AccessService::UpdateUser(grpc::CallbackServerContext*
       return {};
     };
     TRY(const uint64_t sequence,
-        parts_.accounts.users.Update(request->name(), edit, NameOf(*request), by.actor));
+        parts_.fleet.users.Update(request->name(), edit, NameOf(*request), by.actor));
     return Changed(sequence);
   };
   return ServeAdministrator(Gate(), context, response, serve);
@@ -75,7 +75,7 @@ grpc::ServerUnaryReactor* AccessService::AddGrant(grpc::CallbackServerContext* c
                                                   v1::ChangedResponse* response) {
   auto serve = [this, request](const Administrator& by) -> Result<v1::ChangedResponse> {
     TRY(const Asked asked, ParseAsked(*request));
-    TRY(const uint64_t sequence, parts_.accounts.grants.Add(asked.subject, asked.grant, by.actor));
+    TRY(const uint64_t sequence, parts_.fleet.grants.Add(asked.subject, asked.grant, by.actor));
     return Changed(sequence);
   };
   return ServeAdministrator(Gate(), context, response, serve);
@@ -86,8 +86,7 @@ grpc::ServerUnaryReactor* AccessService::RemoveGrant(grpc::CallbackServerContext
                                                      v1::ChangedResponse* response) {
   auto serve = [this, request](const Administrator& by) -> Result<v1::ChangedResponse> {
     TRY(const Asked asked, ParseAsked(*request));
-    TRY(const uint64_t sequence,
-        parts_.accounts.grants.Remove(asked.subject, asked.grant, by.actor));
+    TRY(const uint64_t sequence, parts_.fleet.grants.Remove(asked.subject, asked.grant, by.actor));
     return Changed(sequence);
   };
   return ServeAdministrator(Gate(), context, response, serve);
@@ -98,7 +97,7 @@ grpc::ServerUnaryReactor* AccessService::ListGrants(grpc::CallbackServerContext*
                                                     v1::ListGrantsResponse* response) {
   auto serve = [this, request](const Administrator&) -> Result<v1::ListGrantsResponse> {
     const v1::PageOf& asked = request->page();
-    TRY(const Grants::Page page, parts_.accounts.grants.List(asked.after(), LimitOf(asked)));
+    TRY(const Grants::Page page, parts_.fleet.grants.List(asked.after(), LimitOf(asked)));
     v1::ListGrantsResponse answer;
     for (const v1::GrantRow& row : page.rows) *answer.add_grants() = row;
     if (page.more) answer.set_next(page.rows.back().subject());
@@ -117,7 +116,7 @@ grpc::ServerUnaryReactor* AccessService::Explain(grpc::CallbackServerContext* co
 Result<std::string> AccessService::WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
                                                 const std::string& user) const {
   if (user.empty()) return std::string();
-  TRY(const bool known, parts_.accounts.members.IsToldOf(node, user));
+  TRY(const bool known, parts_.fleet.members.IsToldOf(node, user));
   if (known) return std::string();
   return "node '" + row.name() + "' is not told of user '" + user + "': it has " +
          ToString(node.grants()) + ", and no grant of the user or its groups is within that";
@@ -127,7 +126,7 @@ Result<std::string> AccessService::WhyUnknownAt(const NodePermissions& node, con
 Result<v1::ExplainResponse> AccessService::Explained(const v1::ExplainRequest& request) const {
   TRY(const Action action, ParseAction(request.action()));
   TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
-  const AccessDirectory& directory = parts_.accounts.follower.directory();
+  const AccessDirectory& directory = parts_.fleet.follower.directory();
   const auto user = request.user().empty() ? nullptr : directory.Find(request.user());
   v1::ExplainResponse answer;
   if (!request.user().empty() && user == nullptr) {
@@ -143,7 +142,7 @@ Result<v1::ExplainResponse> AccessService::Explained(const v1::ExplainRequest& r
   }
   Rights rights = directory.RightsOf(user, request.certificate());
   if (!request.node().empty()) {
-    TRY(const v1::NodeRow row, parts_.accounts.members.Find(request.node()));
+    TRY(const v1::NodeRow row, parts_.fleet.members.Find(request.node()));
     const auto node = std::make_shared<const NodePermissions>(PermissionsOf(row));
     TRY(*answer.mutable_reason(), WhyUnknownAt(*node, row, request.user()));
     if (!answer.reason().empty()) return answer;
@@ -156,7 +155,7 @@ Result<v1::ExplainResponse> AccessService::Explained(const v1::ExplainRequest& r
   }
   answer.set_allowed(true);
   answer.set_subject(ToString(rule->subject));
-  *answer.mutable_grant() = rpc::ToRecord(rule->grant);
+  *answer.mutable_grant() = ToGrantRecord(rule->grant);
   return answer;
 }
 
@@ -165,9 +164,7 @@ grpc::ServerUnaryReactor* AccessService::RevokeCertificate(
     v1::RevokeCertificateResponse* response) {
   auto serve = [this, request](const Administrator& by) -> Result<v1::RevokeCertificateResponse> {
     TRY(const Certificates::Revoked revoked,
-        parts_.accounts.certificates.Revoke(request->serial(), by.certificate, by.actor));
-    // Its calls are refused from here on; its stream is no call that ends by itself.
-    if (revoked.row.role() == ToString(Role::kNode)) parts_.nodes.Cut(revoked.row.name());
+        parts_.fleet.certificates.Revoke(request->serial(), by.certificate, by.actor));
     v1::RevokeCertificateResponse answer;
     answer.set_sequence(revoked.sequence);
     *answer.mutable_certificate() = revoked.row;

@@ -6,8 +6,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "store/admin/admin_gate.h"
-#include "store/fleet/accounts.h"
-#include "store/fleet/connected_nodes.h"
+#include "store/fleet/fleet.h"
 
 namespace outport::store {
 
@@ -17,8 +16,7 @@ class AccessService final : public v1::Access::CallbackService {
  public:
   // What it borrows outlives the server.
   struct Parts {
-    Accounts& accounts;
-    ConnectedNodes& nodes;
+    Fleet& fleet;
     BlockingPool& pool;
     const Clock& clock;
     std::string domain;
@@ -47,7 +45,7 @@ class AccessService final : public v1::Access::CallbackService {
 
  private:
   AdministratorsGate Gate() const {
-    return {parts_.domain, parts_.accounts.follower.directory(), parts_.pool};
+    return {parts_.domain, parts_.fleet.follower.directory(), parts_.pool};
   }
   // Why a node does not know the user; empty: it does.
   Result<std::string> WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,

@@ -13,7 +13,7 @@ Result<std::vector<Grant>> ParseRecords(
     const google::protobuf::RepeatedPtrField<v1::Grant>& records) {
   std::vector<Grant> grants;
   for (const v1::Grant& record : records) {
-    TRY(Grant grant, rpc::ParseRecord(record));
+    TRY(Grant grant, ParseGrantRecord(record));
     grants.push_back(std::move(grant));
   }
   return grants;
@@ -33,7 +33,7 @@ grpc::ServerUnaryReactor* AdminService::InviteNode(grpc::CallbackServerContext* 
         .taken =
             request->replace() ? Invitations::TakenName::kReplace : Invitations::TakenName::kRefuse,
         .allow = allow};
-    TRY(const auto invitation, parts_.accounts.invitations.Invite(guest, caller.actor));
+    TRY(const auto invitation, parts_.fleet.invitations.Invite(guest, caller.actor));
     v1::InviteNodeResponse answer;
     answer.set_token(invitation.token);
     answer.set_expires_ms(invitation.expires_ms);
@@ -46,7 +46,7 @@ grpc::ServerUnaryReactor* AdminService::GetNode(grpc::CallbackServerContext* con
                                                 const v1::GetNodeRequest* request,
                                                 v1::NodeInfo* response) {
   auto serve = [this, request](const Administrator&) -> Result<v1::NodeInfo> {
-    TRY(const v1::NodeRow row, parts_.accounts.members.Find(request->name()));
+    TRY(const v1::NodeRow row, parts_.fleet.members.Find(request->name()));
     return Describe(row);
   };
   return ServeAdministrator(Gate(), context, response, serve);
@@ -57,8 +57,7 @@ grpc::ServerUnaryReactor* AdminService::SetNode(grpc::CallbackServerContext* con
                                                 v1::SetNodeResponse* response) {
   auto serve = [this, request](const Administrator& caller) -> Result<v1::SetNodeResponse> {
     TRY(const std::vector<Grant> allow, ParseRecords(request->allow()));
-    TRY(const v1::NodeRow row, parts_.accounts.members.Allow(request->name(), allow, caller.actor));
-    parts_.nodes.Cut(row.name());
+    TRY(const v1::NodeRow row, parts_.fleet.members.Allow(request->name(), allow, caller.actor));
     v1::SetNodeResponse answer;
     *answer.mutable_node() = Describe(row);
     return answer;
@@ -72,7 +71,7 @@ grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* c
   auto serve = [this, request](const Administrator&) -> Result<v1::ListNodesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Invitations::NodePage page,
-        parts_.accounts.invitations.ListNodes(asked.after(), LimitOf(asked)));
+        parts_.fleet.invitations.ListNodes(asked.after(), LimitOf(asked)));
     v1::ListNodesResponse answer;
     for (const v1::NodeRow& row : page.rows) *answer.add_nodes() = Describe(row);
     if (page.more) answer.set_next(page.rows.back().name());
@@ -86,8 +85,7 @@ grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* 
                                                    v1::RemoveNodeResponse* response) {
   auto serve = [this, request](const Administrator& caller) -> Result<v1::RemoveNodeResponse> {
     v1::RemoveNodeResponse answer;
-    TRY(const uint64_t sequence, parts_.accounts.members.Remove(request->name(), caller.actor));
-    parts_.nodes.Cut(request->name());
+    TRY(const uint64_t sequence, parts_.fleet.members.Remove(request->name(), caller.actor));
     answer.set_sequence(sequence);
     return answer;
   };
@@ -100,9 +98,9 @@ v1::NodeInfo AdminService::Describe(const v1::NodeRow& row) const {
   *info.mutable_host_names() = row.host_names();
   info.set_joined_ms(row.joined_ms());
   for (const Grant& grant : PermissionsOf(row).grants()) {
-    *info.add_allow() = rpc::ToRecord(grant);
+    *info.add_allow() = ToGrantRecord(grant);
   }
-  const auto presence = parts_.nodes.Find(row.name());
+  const auto presence = parts_.fleet.connected_nodes.Find(row.name());
   if (!presence.has_value()) return info;
   info.set_connected(presence->connected);
   info.set_acknowledged_sequence(presence->acknowledged_sequence);

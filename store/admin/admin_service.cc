@@ -41,7 +41,7 @@ grpc::ServerUnaryReactor* AdminService::AddUser(grpc::CallbackServerContext* con
     *row.mutable_only_from() = request->only_from();
     row.set_disabled(request->disabled());
     v1::AddUserResponse answer;
-    TRY(const uint64_t sequence, parts_.accounts.users.Add(row, caller.actor));
+    TRY(const uint64_t sequence, parts_.fleet.users.Add(row, caller.actor));
     answer.set_sequence(sequence);
     return answer;
   };
@@ -55,10 +55,10 @@ grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* c
     const v1::PageOf& asked = request->page();
     std::optional<NodeScope> scope;
     if (!request->for_node().empty()) {
-      TRY(const v1::NodeRow node, parts_.accounts.members.Find(request->for_node()));
+      TRY(const v1::NodeRow node, parts_.fleet.members.Find(request->for_node()));
       scope.emplace(PermissionsOf(node));
     }
-    TRY(const Users::Page page, parts_.accounts.users.List(asked.after(), LimitOf(asked)));
+    TRY(const Users::Page page, parts_.fleet.users.List(asked.after(), LimitOf(asked)));
     v1::ListUsersResponse answer;
     for (const v1::UserRow& row : page.rows) {
       if (scope.has_value()) {
@@ -78,7 +78,7 @@ grpc::ServerUnaryReactor* AdminService::RemoveUser(grpc::CallbackServerContext* 
                                                    v1::RemoveUserResponse* response) {
   auto serve = [this, request](const Administrator& caller) -> Result<v1::RemoveUserResponse> {
     v1::RemoveUserResponse answer;
-    TRY(const uint64_t sequence, parts_.accounts.users.Remove(request->name(), caller.actor));
+    TRY(const uint64_t sequence, parts_.fleet.users.Remove(request->name(), caller.actor));
     answer.set_sequence(sequence);
     return answer;
   };
@@ -92,8 +92,8 @@ grpc::ServerUnaryReactor* AdminService::IssueCertificate(grpc::CallbackServerCon
                 request](const Administrator& caller) -> Result<v1::IssueCertificateResponse> {
     TRY(const Role role, ParseRole(request->role()));
     TRY(const Certificates::Issued issued,
-        parts_.accounts.certificates.Issue(role, request->name(), request->request(),
-                                           request->days(), caller.actor));
+        parts_.fleet.certificates.Issue(role, request->name(), request->request(), request->days(),
+                                        caller.actor));
     v1::IssueCertificateResponse answer;
     answer.set_certificate(issued.chain);
     answer.set_authorities(issued.authorities);
@@ -109,7 +109,7 @@ grpc::ServerUnaryReactor* AdminService::ListCertificates(grpc::CallbackServerCon
   auto serve = [this, request](const Administrator&) -> Result<v1::ListCertificatesResponse> {
     const v1::PageOf& asked = request->page();
     TRY(const Certificates::Page page,
-        parts_.accounts.certificates.List(asked.after(), LimitOf(asked)));
+        parts_.fleet.certificates.List(asked.after(), LimitOf(asked)));
     v1::ListCertificatesResponse answer;
     for (const v1::CertificateInfo& one : page.certificates) *answer.add_certificates() = one;
     answer.set_next(page.next);
@@ -122,7 +122,7 @@ grpc::ServerUnaryReactor* AdminService::GetCertificate(grpc::CallbackServerConte
                                                        const v1::GetCertificateRequest* request,
                                                        v1::CertificateInfo* response) {
   auto serve = [this, request](const Administrator&) -> Result<v1::CertificateInfo> {
-    return parts_.accounts.certificates.Find(request->serial());
+    return parts_.fleet.certificates.Find(request->serial());
   };
   return ServeAdministrator(Gate(), context, response, serve);
 }
@@ -132,7 +132,7 @@ grpc::ServerUnaryReactor* AdminService::GetAuthorities(grpc::CallbackServerConte
                                                        v1::GetAuthoritiesResponse* response) {
   auto serve = [this](const Administrator&) -> Result<v1::GetAuthoritiesResponse> {
     v1::GetAuthoritiesResponse answer;
-    const auto standing = parts_.accounts.authorities.Now();
+    const auto standing = parts_.fleet.authorities.Now();
     answer.set_root(standing->signer.root.certificate);
     answer.set_issuing(standing->signer.issuing.certificate);
     std::error_code ignored;
@@ -154,13 +154,13 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* c
 Result<v1::GetStatusResponse> AdminService::Status() const {
   v1::GetStatusResponse answer;
   answer.set_version(parts_.version);
-  answer.set_epoch(parts_.epoch);
+  answer.set_epoch(parts_.identity.epoch);
   answer.set_started_ms(parts_.started_ms);
   TRY(const LogPosition head, parts_.meta.Head());
   answer.set_head_sequence(head.sequence);
   TRY(const uint64_t free_bytes, parts_.files.FreeBytes(parts_.data));
   answer.set_free_bytes(free_bytes);
-  TRY(const Invitations::NodePage page, parts_.accounts.invitations.ListNodes("", kMaxPageOfRows));
+  TRY(const Invitations::NodePage page, parts_.fleet.invitations.ListNodes("", kMaxPageOfRows));
   for (const v1::NodeRow& row : page.rows) *answer.add_nodes() = Describe(row);
   TRY(const std::string chain, ReadWholeFile(parts_.data / "pki" / "server.crt"));
   TRY(const CertificateIdentity server, pki::Inspect(chain));

@@ -11,8 +11,8 @@
 #include "registry/base/file.h"
 #include "registry/storage/meta_store.h"
 #include "store/admin/admin_gate.h"
-#include "store/fleet/accounts.h"
-#include "store/fleet/connected_nodes.h"
+#include "store/fleet/fleet.h"
+#include "store/fleet/store_identity.h"
 
 namespace outport::store {
 
@@ -22,13 +22,11 @@ class AdminService final : public v1::Admin::CallbackService {
  public:
   // What it borrows outlives the server.
   struct Parts {
-    Accounts& accounts;
+    Fleet& fleet;
     MetaStore& meta;
-    ConnectedNodes& nodes;
     BlockingPool& pool;
     FileSystem& files;
-    std::string domain;
-    std::string epoch;
+    StoreIdentity identity;
     std::string version;
     std::filesystem::path data;
     int64_t started_ms = 0;
@@ -79,7 +77,7 @@ class AdminService final : public v1::Admin::CallbackService {
 
  private:
   AdministratorsGate Gate() const {
-    return {parts_.domain, parts_.accounts.follower.directory(), parts_.pool};
+    return {parts_.identity.domain, parts_.fleet.follower.directory(), parts_.pool};
   }
   v1::NodeInfo Describe(const v1::NodeRow& row) const;
   Result<v1::GetStatusResponse> Status() const;

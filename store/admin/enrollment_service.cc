@@ -28,8 +28,7 @@ Error TooMany() {
 }  // namespace
 
 EnrollmentService::EnrollmentService(const Parts& parts)
-    : fleet_(parts..fleet),
-      nodes_(parts.nodes),
+    : fleet_(parts.fleet),
       pool_(parts.pool),
       domain_(parts.domain),
       limit_(parts.clock, kLimits),
@@ -54,9 +53,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
     if (request->secret().size() > kMaxSecretBytes) {
       return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};
     }
-    TRY(v1::EnrollResponse answer, fleet_.invitations.Enroll(*request, from));
-    nodes_.Cut(answer.node());  // of the machine whose place it took, if it did
-    return answer;
+    return fleet_.invitations.Enroll(*request, from);
   };
   return rpc::ServeBlocking(context, pool_, response, std::move(serve));
 }
@@ -64,8 +61,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* context,
                                                    const v1::RenewRequest* request,
                                                    v1::EnrollResponse* response) {
-  const auto caller =
-      rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
+  const auto caller = rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
   // Each leaves rows behind: a node that asks all the time is not let.

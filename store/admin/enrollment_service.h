@@ -7,8 +7,7 @@
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
 #include "store/admin/rate_limit.h"
-#include "store/fleet/accounts.h"
-#include "store/fleet/connected_nodes.h"
+#include "store/fleet/fleet.h"
 
 namespace outport::store {
 
@@ -17,8 +16,7 @@ namespace outport::store {
 class EnrollmentService final : public v1::Enrollment::CallbackService {
  public:
   struct Parts {
-    Accounts& accounts;
-    ConnectedNodes& nodes;
+    Fleet& fleet;
     BlockingPool& pool;
     const Clock& clock;
     Metrics& metrics;
@@ -35,8 +33,7 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
                                   v1::EnrollResponse* response) override;
 
  private:
-  Accounts& accounts_;
-  ConnectedNodes& nodes_;
+  Fleet& fleet_;
   BlockingPool& pool_;
   const std::string domain_;
   RateLimit limit_;     // of Enroll, by network (NetworkOf)

@@ -85,7 +85,7 @@ v1::InvitationRow ToRow(const Invitations::Guest& guest, const std::string& by, 
   row.set_expires_ms(now_ms + lifetime.count());
   row.set_invited_by(by);
   row.set_replace(guest.taken == Invitations::TakenName::kReplace);
-  for (const Grant& grant : guest.allow) *row.add_allow() = rpc::ToRecord(grant);
+  for (const Grant& grant : guest.allow) *row.add_allow() = ToGrantRecord(grant);
   return row;
 }
 
@@ -106,12 +106,12 @@ v1::NodeRow ToNode(const v1::InvitationRow& invitation, const std::optional<v1::
 
 Result<Invitations::Invitation> Invitations::Invite(const Guest& guest, const Actor& by) {
   TRY_VOID(CheckGuest(guest));
-  const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
-  const auto standing = parts_.authorities.Now();
+  const int64_t now_ms = ToUnixMillis(rows_.clock.Wall());
+  const auto standing = rows_.authorities.Now();
   TRY(const std::string root, pki::Fingerprint(standing->signer.root.certificate));
-  const InvitationToken token{parts_.fleet_address, root, guest.node, RandomHex(kSecretBytes)};
+  const InvitationToken token{fleet_address_, root, guest.node, RandomHex(kSecretBytes)};
   const v1::InvitationRow row = ToRow(guest, by.name, now_ms);
-  const Auditor auditor(by, parts_.clock);
+  const Auditor auditor(by, rows_.clock);
   auto enter = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::NodeRow>(transaction, keys::Node(guest.node)));
     if (present.has_value() && guest.taken == TakenName::kRefuse) {
@@ -124,9 +124,9 @@ Result<Invitations::Invitation> Invitations::Invite(const Guest& guest, const Ac
     auditor.Add(transaction, "node.invite", "node/" + guest.node, nullptr, RowJson(row));
     return WriteRow(transaction, keys::Invitation(HashInvitationSecret(token.secret)), row);
   };
-  TRY_VOID(Transact(parts_.meta, enter));
-  parts_.log.Info("node invited",
-                  {{"node", guest.node}, {"by", by.name}, {"expires_ms", row.expires_ms()}});
+  TRY_VOID(Transact(rows_.meta, enter));
+  rows_.log.Info("node invited",
+                 {{"node", guest.node}, {"by", by.name}, {"expires_ms", row.expires_ms()}});
   return Invitation{token.Encode(), row.expires_ms()};
 }
 
@@ -134,12 +134,12 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
                                                const std::string& from) {
   // Found by the hash of the secret: how long that takes tells nothing about the secret.
   const std::string key = keys::Invitation(HashInvitationSecret(request.secret()));
-  const auto standing = parts_.authorities.Now();
+  const auto standing = rows_.authorities.Now();
   v1::EnrollResponse response;
   std::vector<std::string> revoked;
   auto enroll = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto invitation, LockRow<v1::InvitationRow>(transaction, key));
-    const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
+    const int64_t now_ms = ToUnixMillis(rows_.clock.Wall());
     if (!invitation.has_value()) return CheckInvitation(invitation, "", now_ms);
     TRY(const std::string used_by, KeysOf(request));
     TRY_VOID(CheckInvitation(invitation, used_by, now_ms));
@@ -152,44 +152,43 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
         return Denied("another machine has joined as node '" + node.name() + "' meanwhile",
                       node.name(), " --replace");
       }
-      TRY(revoked, RevokeNodesCertificates(parts_.meta, transaction, node.name(), now_ms,
+      TRY(revoked, RevokeNodesCertificates(rows_.meta, transaction, node.name(), now_ms,
                                            invitation->invited_by()));
     }
     const std::string issued_by = "invitation of " + invitation->invited_by();
     TRY(const auto identity,
         IssueToNode(standing->signer, node, NodePurpose::kIdentity, request.identity_request(),
-                    parts_.lifetimes, transaction, now_ms, issued_by));
+                    rows_.lifetimes, transaction, now_ms, issued_by));
     TRY(const auto server,
         IssueToNode(standing->signer, node, NodePurpose::kServer, request.server_request(),
-                    parts_.lifetimes, transaction, now_ms, issued_by));
+                    rows_.lifetimes, transaction, now_ms, issued_by));
     invitation->set_used_by_key(used_by);
     TRY_VOID(WriteRow(transaction, key, *invitation));
     response.set_node(invitation->node());
     response.set_identity_certificate(identity.certificate + standing->chain);
     response.set_server_certificate(server.certificate + standing->chain);
-    const Auditor auditor(Actor::Node(node.name(), from), parts_.clock);
+    const Auditor auditor(Actor::Node(node.name(), from), rows_.clock);
     boost::json::value after = RowJson(node);
     after.as_object()["serials"] = {identity.serial, server.serial};
     auditor.Add(transaction, "node.enroll", "node/" + node.name(), RowJson(before), after);
     return WriteRow(transaction, keys::Node(node.name()), node);
   };
-  const Result<LogPosition> done = Transact(parts_.meta, enroll);
+  const Result<LogPosition> done = Transact(rows_.meta, enroll);
   if (!done.has_value()) {
-    parts_.log.Warning("enrolment refused", {{"from", from}, {"cause", done.error().message}});
+    rows_.log.Warning("enrolment refused", {{"from", from}, {"cause", done.error().message}});
     return done.error();
   }
-  TRY_VOID(parts_.directory.Follow(response.node()));
-  for (const std::string& revocation : revoked) TRY_VOID(parts_.follower.Follow(revocation));
+  TRY_VOID(rows_.Follow(response.node(), revoked));
   response.set_domain(standing->signer.domain);
   response.set_authorities(standing->trusted);
-  parts_.log.Info("node joined", {{"node", response.node()}, {"from", from}});
+  rows_.log.Info("node joined", {{"node", response.node()}, {"from", from}});
   return response;
 }
 
 Result<Invitations::NodePage> Invitations::ListNodes(const std::string& after, size_t limit) const {
   const ScanRange range{std::string(keys::kNodes), after.empty() ? "" : keys::Node(after),
                         limit + 1};
-  TRY(const std::vector<KeyValue> found, parts_.meta.Scan(range));
+  TRY(const std::vector<KeyValue> found, rows_.meta.Scan(range));
   NodePage page;
   for (const KeyValue& pair : found) {
     page.more = page.rows.size() == limit;

@@ -7,16 +7,10 @@
 
 #include "outport/v1/enrollment.pb.h"
 #include "outport/v1/record.pb.h"
-#include "registry/base/clock.h"
-#include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/security/grants/grant.h"
-#include "registry/storage/meta_store.h"
-#include "store/access/access_follower.h"
 #include "store/audit/auditor.h"
-#include "store/authority/authorities.h"
-#include "store/authority/node_certificates.h"
-#include "store/fleet/member_directory.h"
+#include "store/fleet/fleet_rows.h"
 
 namespace outport::store {
 
@@ -24,18 +18,9 @@ namespace outport::store {
 // row says that it belongs. Safe for several threads; blocks.
 class Invitations {
  public:
-  // What it borrows outlives it.
-  struct Parts {
-    MetaStore& meta;
-    const Authorities& authorities;
-    AccessFollower& follower;
-    MemberDirectory& directory;
-    NodeLifetimes lifetimes;
-    std::string fleet_address;  // host:port that the tokens carry
-    const Clock& clock;
-    Log log;
-  };
-  explicit Invitations(Parts parts) : parts_(std::move(parts)) {}
+  // Tokens carry `fleet_address`, the host:port that nodes dial.
+  Invitations(FleetRows rows, std::string fleet_address)
+      : rows_(std::move(rows)), fleet_address_(std::move(fleet_address)) {}
 
   struct Invitation {
     std::string token;
@@ -56,8 +41,9 @@ class Invitations {
   Result<Invitation> Invite(const Guest& guest, const Actor& by);
 
   // Trades a token's secret for certificates. kDenied, with what to do, if no invitation has it, if
-  // it has expired, or if other keys have used it. Whose place the node takes has its certificates
-  // refused when this returns. `from`: the caller's address, for the logs.
+  // it has expired, or if other keys have used it. If the node replaces another one, the
+  // certificates of the replaced node are revoked and its stream is cut. `from`: the caller's
+  // address, for the logs.
   Result<v1::EnrollResponse> Enroll(const v1::EnrollRequest& request, const std::string& from);
 
   struct NodePage {
@@ -67,7 +53,8 @@ class Invitations {
   Result<NodePage> ListNodes(const std::string& after, size_t limit) const;
 
  private:
-  const Parts parts_;
+  const FleetRows rows_;
+  const std::string fleet_address_;
 };
 
 }  // namespace outport::store

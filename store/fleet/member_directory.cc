@@ -16,7 +16,7 @@ Error NoMember(const std::string& node) {
 }
 
 NodePermissions PermissionsOf(const v1::NodeRow& row) {
-  return NodePermissions("node '" + row.name() + "'", rpc::ToGrants(row.allow()));
+  return NodePermissions("node '" + row.name() + "'", ToGrants(row.allow()));
 }
 
 Result<void> MemberDirectory::Load() {
@@ -35,6 +35,7 @@ Result<void> MemberDirectory::Follow(const std::string& node) {
     permissions = std::make_shared<const NodePermissions>(PermissionsOf(**row));
   }
   Set(node, std::move(permissions));
+  connected_.Cut(node);
   if (!row.has_value()) return row.error();
   return {};
 }

@@ -9,6 +9,7 @@
 #include "registry/base/result.h"
 #include "registry/security/grants/node_permissions.h"
 #include "registry/storage/meta_store.h"
+#include "store/fleet/connected_nodes.h"
 
 namespace outport::store {
 
@@ -16,12 +17,15 @@ namespace outport::store {
 // Follows the rows node/<name>. Safe for all threads.
 class MemberDirectory {
  public:
-  explicit MemberDirectory(const MetaStore& meta) : meta_(meta) {}  // outlives it
+  // Both outlive it.
+  MemberDirectory(const MetaStore& meta, ConnectedNodes& connected)
+      : meta_(meta), connected_(connected) {}
 
   // Fills it from the rows. Called once, at start. Blocks.
   Result<void> Load();
-  // After a commit that changed the node's row: learns what the row says now. If that cannot be
-  // known, the node counts as gone. Blocks.
+  // After a commit that changed the node's row: reads what the row says now, and cuts the node's
+  // stream, which began with what the row said before. If the row cannot be read, the node counts
+  // as removed. Blocks.
   Result<void> Follow(const std::string& node);
 
   // kDenied, with what to do, unless the node belongs to the fleet. Does not block.
@@ -31,6 +35,7 @@ class MemberDirectory {
   void Set(const std::string& node, std::shared_ptr<const NodePermissions> permissions);
 
   const MetaStore& meta_;
+  ConnectedNodes& connected_;
   Mutex following_;  // orders what is read of a row with what is kept of it
   mutable Mutex mutex_;
   // Shared with the calls under way.

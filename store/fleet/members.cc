@@ -31,17 +31,17 @@ Result<void> ForgetInvitations(MetaTransaction& transaction, const std::string& 
 
 Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::RenewRequest& request,
                                           const std::string& from) {
-  const auto standing = parts_.authorities.Now();
-  const Auditor auditor(Actor::Node(node, from), parts_.clock);
+  const auto standing = rows_.authorities.Now();
+  const Auditor auditor(Actor::Node(node, from), rows_.clock);
   v1::EnrollResponse response;
   auto renew = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, keys::Node(node)));
     if (!row.has_value()) return NoMember(node);
-    const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
+    const int64_t now_ms = ToUnixMillis(rows_.clock.Wall());
     response.Clear();
     boost::json::array serials;
     const auto issue = [&](NodePurpose purpose, const std::string& csr) -> Result<std::string> {
-      TRY(const auto issued, IssueToNode(standing->signer, *row, purpose, csr, parts_.lifetimes,
+      TRY(const auto issued, IssueToNode(standing->signer, *row, purpose, csr, rows_.lifetimes,
                                          transaction, now_ms, "renewal"));
       serials.emplace_back(issued.serial);
       return issued.certificate + standing->chain;
@@ -56,24 +56,24 @@ Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::Ren
                 boost::json::object{{"serials", serials}});
     return {};
   };
-  TRY_VOID(Transact(parts_.meta, renew));
+  TRY_VOID(Transact(rows_.meta, renew));
   response.set_node(node);
   response.set_domain(standing->signer.domain);
   response.set_authorities(standing->trusted);
-  parts_.log.Info("node's certificates renewed", {{"node", node}, {"from", from}});
+  rows_.log.Info("node's certificates renewed", {{"node", node}, {"from", from}});
   return response;
 }
 
 Result<v1::NodeRow> Members::Find(const std::string& node) const {
-  TRY(auto row, ReadRow<v1::NodeRow>(parts_.meta, keys::Node(node)));
+  TRY(auto row, ReadRow<v1::NodeRow>(rows_.meta, keys::Node(node)));
   if (!row.has_value()) return NoSuchNode(node);
   return *std::move(row);
 }
 
 Result<bool> Members::IsToldOf(const NodePermissions& node, const std::string& user) const {
-  TRY(const auto row, ReadRow<v1::UserRow>(parts_.meta, keys::User(user)));
+  TRY(const auto row, ReadRow<v1::UserRow>(rows_.meta, keys::User(user)));
   if (!row.has_value()) return Error{ErrorCode::kNotFound, "there is no user '" + user + "'"};
-  return NodeScope(node).Knows(*row, parts_.meta);
+  return NodeScope(node).Knows(*row, rows_.meta);
 }
 
 Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Grant>& allow,
@@ -84,40 +84,39 @@ Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Gr
                  "fleet with 'outportctl node remove'"};
   }
   TRY_VOID(CheckNodeGrants(allow));
-  const Auditor auditor(by, parts_.clock);
+  const Auditor auditor(by, rows_.clock);
   v1::NodeRow changed;
   auto change = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, keys::Node(node)));
     if (!row.has_value()) return NoSuchNode(node);
     changed = *row;
     changed.clear_allow();
-    for (const Grant& grant : allow) *changed.add_allow() = rpc::ToRecord(grant);
+    for (const Grant& grant : allow) *changed.add_allow() = ToGrantRecord(grant);
     auditor.Add(transaction, "node.set", "node/" + node, RowJson(*row), RowJson(changed));
     return WriteRow(transaction, keys::Node(node), changed);
   };
-  TRY_VOID(Transact(parts_.meta, change));
-  TRY_VOID(parts_.directory.Follow(node));
-  parts_.log.Info("node's permissions changed", {{"node", node}, {"by", by.name}});
+  TRY_VOID(Transact(rows_.meta, change));
+  TRY_VOID(rows_.Follow(node, {}));
+  rows_.log.Info("node's permissions changed", {{"node", node}, {"by", by.name}});
   return changed;
 }
 
 Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
-  const Auditor auditor(by, parts_.clock);
+  const Auditor auditor(by, rows_.clock);
   std::vector<std::string> revoked;
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     const std::string key = keys::Node(node);
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, key));
     if (!row.has_value()) return NoSuchNode(node);
     TRY_VOID(ForgetInvitations(transaction, node));
-    TRY(revoked, RevokeNodesCertificates(parts_.meta, transaction, node,
-                                         ToUnixMillis(parts_.clock.Wall()), by.name));
+    TRY(revoked, RevokeNodesCertificates(rows_.meta, transaction, node,
+                                         ToUnixMillis(rows_.clock.Wall()), by.name));
     auditor.Add(transaction, "node.remove", "node/" + node, RowJson(*row), nullptr);
     return transaction.Delete(key);
   };
-  TRY(const LogPosition position, Transact(parts_.meta, remove));
-  TRY_VOID(parts_.directory.Follow(node));
-  for (const std::string& key : revoked) TRY_VOID(parts_.follower.Follow(key));
-  parts_.log.Info("node removed", {{"node", node}, {"by", by.name}});
+  TRY(const LogPosition position, Transact(rows_.meta, remove));
+  TRY_VOID(rows_.Follow(node, revoked));
+  rows_.log.Info("node removed", {{"node", node}, {"by", by.name}});
   return position.sequence;
 }
 

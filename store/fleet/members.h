@@ -1,18 +1,15 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "outport/v1/enrollment.pb.h"
-#include "registry/base/clock.h"
-#include "registry/base/log.h"
 #include "registry/base/result.h"
-#include "registry/storage/meta_store.h"
-#include "store/access/access_follower.h"
+#include "registry/security/grants/grant.h"
+#include "registry/security/grants/node_permissions.h"
 #include "store/audit/auditor.h"
-#include "store/authority/authorities.h"
-#include "store/authority/node_certificates.h"
-#include "store/fleet/member_directory.h"
+#include "store/fleet/fleet_rows.h"
 
 namespace outport::store {
 
@@ -20,16 +17,7 @@ namespace outport::store {
 // threads; blocks.
 class Members {
  public:
-  struct Parts {
-    MetaStore& meta;
-    const Authorities& authorities;
-    AccessFollower& follower;
-    MemberDirectory& directory;
-    NodeLifetimes lifetimes;
-    const Clock& clock;
-    Log log;
-  };
-  explicit Members(Parts parts) : parts_(std::move(parts)) {}
+  explicit Members(FleetRows rows) : rows_(std::move(rows)) {}
 
   // Other certificates for a node, for the keys of the requests. kDenied unless it belongs to the
   // fleet. `from`: the caller's address, for the audit log.
@@ -42,18 +30,17 @@ class Members {
   // Whether a node with these permissions knows the user. kNotFound.
   Result<bool> IsToldOf(const NodePermissions& node, const std::string& user) const;
 
-  // Replaces what the node may do; the directory has followed when this returns, and its stream is
-  // the caller's to cut: it begins anew with what it may be told of. kNotFound, kInvalidArgument.
+  // Replaces what the node may do, and cuts its stream: the node connects again and receives the
+  // rows of its new scope. kNotFound, kInvalidArgument.
   Result<v1::NodeRow> Allow(const std::string& node, const std::vector<Grant>& allow,
                             const Actor& by);
 
-  // Takes a node out of the fleet: its certificates are refused, its invitations are void; the
-  // directory has followed when this returns. Its stream is the caller's to cut. Returns the
-  // sequence of the last change. kNotFound.
+  // Removes a node from the fleet: revokes its certificates, deletes its invitations and cuts its
+  // stream. Returns the sequence of the last change. kNotFound.
   Result<uint64_t> Remove(const std::string& node, const Actor& by);
 
  private:
-  const Parts parts_;
+  const FleetRows rows_;
 };
 
 }  // namespace outport::store

@@ -33,7 +33,7 @@ ReplicationService::~ReplicationService() = default;
 Result<CertificateIdentity> ReplicationService::RequireMember(
     const grpc::CallbackServerContext& context) const {
   TRY(CertificateIdentity identity,
-      rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
+      rpc::RequireRole(context, parts_.identity.domain, Role::kNode, parts_.directory));
   TRY_VOID(parts_.members.Require(identity.name));
   return identity;
 }
@@ -64,7 +64,7 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::
                              .nodes = parts_.nodes,
                              .clock = parts_.clock,
                              .log = parts_.log.With({{"node", node}}),
-                             .epoch = parts_.epoch,
+                             .epoch = parts_.identity.epoch,
                              .policy = parts_.policy,
                              .allowed = [this, &caller] { return RequireStays(caller); }};
     SyncSession session(std::move(parts), node, stream);
@@ -80,7 +80,7 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
   if (!caller.has_value()) return rpc::Refuse(context, caller.error());
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
     if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
-    TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.epoch, *request));
+    TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.identity.epoch, *request));
     parts_.log.Info("resolved for a node", {{"request_id", rpc::RequestIdOf(*context)},
                                             {"node", node},
                                             {"repository", request->repository()},

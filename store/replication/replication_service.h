@@ -12,6 +12,7 @@
 #include "registry/storage/meta_store.h"
 #include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
+#include "store/fleet/store_identity.h"
 #include "store/replication/read_blob.h"
 
 namespace outport::store {
@@ -34,8 +35,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    std::string epoch;   // the store's, from its StoreRow
-    std::string domain;  // of the fleet's certificates
+    StoreIdentity identity;
     v1::FreshnessPolicy policy;
   };
   explicit ReplicationService(Parts parts);

@@ -20,11 +20,11 @@ struct Outcome {
 };
 
 // outportctl against a store of its own.
-class ProgramTest : public store::FleetFixture {
+class ProgramTest : public store::FleetServerFixture {
  protected:
   ProgramTest() {
     EXPECT_TRUE(
-        CreateAdminProfile(disk_, profile_, "admin", address_, accounts_.certificates).has_value());
+        CreateAdminProfile(disk_, profile_, "admin", address_, fleet_.certificates).has_value());
   }
   Outcome RunWith(std::vector<std::string> words, const std::string& input = "") {
     words.insert(words.begin(), "outportctl");

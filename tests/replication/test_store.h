@@ -95,16 +95,33 @@ class TestStore {
     tasks_ = std::make_unique<TaskGroup>(loop_.executor(), Log::Nowhere());
     read_blob_ =
         std::make_unique<store::ReadBlob>(content_.blobs, pool_, *tasks_, metrics, Log::Nowhere());
-    service_ = std::make_unique<store::ReplicationService>(store::ReplicationService::Parts{
-        *meta_, users, members_, *read_blob_, pool_, *tasks_, nodes, clock_, metrics,
-        Log::Nowhere(), epoch_, "outport", policy});
+    service_ = std::make_unique<store::ReplicationService>(
+        store::ReplicationService::Parts{.meta = *meta_,
+                                         .directory = users,
+                                         .members = members_,
+                                         .blobs = *read_blob_,
+                                         .pool = pool_,
+                                         .tasks = *tasks_,
+                                         .nodes = nodes,
+                                         .clock = clock_,
+                                         .metrics = metrics,
+                                         .log = Log::Nowhere(),
+                                         .identity = Identity(),
+                                         .policy = policy});
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
                              rpc::FleetServerCredentials(identity_), &port_);
     builder.RegisterService(service_.get());
     push_ = std::make_unique<store::PushService>(
-        store::PushService::Parts{members_, registry_, users, authenticator_, clock_, *tasks_,
-                                  metrics, Log::Nowhere(), epoch_, "outport"});
+        store::PushService::Parts{.members = members_,
+                                  .registry = registry_,
+                                  .directory = users,
+                                  .authenticator = authenticator_,
+                                  .clock = clock_,
+                                  .tasks = *tasks_,
+                                  .metrics = metrics,
+                                  .log = Log::Nowhere(),
+                                  .identity = Identity()});
     builder.RegisterService(push_.get());
     builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
     builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
@@ -132,7 +149,6 @@ class TestStore {
     ASSERT_TRUE(transaction->Put(keys::Node(name), row.SerializeAsString()));
     ASSERT_TRUE(transaction->Commit());
     ASSERT_TRUE(members_.Follow(name));
-    nodes.Cut(name);
   }
   void Publish(const std::vector<v1::Change>& changes) {
     const auto transaction = meta_->Begin();
@@ -243,6 +259,8 @@ class TestStore {
   Metrics metrics;
 
  private:
+  store::StoreIdentity Identity() const { return {.epoch = epoch_, .domain = "outport"}; }
+
   Loop& loop_;
   const rpc::TlsIdentity identity_;
   const std::string epoch_;
@@ -250,7 +268,7 @@ class TestStore {
   PosixFileSystem files_;
   SystemClock clock_;
   std::unique_ptr<MetaStore> meta_;
-  store::MemberDirectory members_{*meta_};
+  store::MemberDirectory members_{*meta_, nodes};
   std::unique_ptr<DiskBlobStore> blobs_;
   store::Content content_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
   BlockingPool pool_{"store", 4, 1000};
@@ -264,7 +282,11 @@ class TestStore {
                            .metrics = metrics,
                            .log = Log::Nowhere(),
                            .boot_id = "boot"}};
-  store::StoreRegistry registry_{{content_, uploads_, pool_, metrics, Log::Nowhere()}};
+  store::StoreRegistry registry_{{.content = content_,
+                                  .uploads = uploads_,
+                                  .disk = pool_,
+                                  .metrics = metrics,
+                                  .log = Log::Nowhere()}};
   std::unique_ptr<TaskGroup> tasks_;
   std::unique_ptr<store::ReadBlob> read_blob_;
   std::unique_ptr<store::ReplicationService> service_;

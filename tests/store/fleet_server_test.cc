@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // The whole fleet's port over a data folder; its pool has one thread and room for one more.
-class FleetServerTest : public AccountsFixture {
+class FleetServerTest : public FleetFixture {
  protected:
   ~FleetServerTest() override {
     if (server_ != nullptr) server_->Stop(std::chrono::system_clock::now() + 1s);
@@ -25,27 +25,47 @@ class FleetServerTest : public AccountsFixture {
   }
   void Start(FleetLimits limits = {}) {
     server_ = std::make_unique<FleetServer>(FleetServer::Parts{
-        .replication = {*meta_,
-                        directory_,
-                        accounts_.member_directory,
-                        read_blob_,
-                        pool_,
-                        tasks_,
-                        nodes_,
-                        clock_,
-                        metrics_,
-                        Log::Nowhere(),
-                        "epoch1",
-                        "outport",
-                        {}},
-        .push = {accounts_.member_directory, registry_, directory_, authenticator_, clock_, tasks_,
-                 metrics_, Log::Nowhere(), "epoch1", "outport"},
-        .admin = {accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
-                  folder_.path(), 1000},
-        .access = {accounts_, nodes_, pool_, clock_, "outport"},
-        .enrollment = {accounts_, nodes_, pool_, clock_, metrics_, "outport"},
-        .audit = {*meta_, directory_, pool_, "outport"},
-        .authority = {rotation_, directory_, pool_, "outport"},
+        .replication = {.meta = *meta_,
+                        .directory = directory_,
+                        .members = fleet_.member_directory,
+                        .blobs = read_blob_,
+                        .pool = pool_,
+                        .tasks = tasks_,
+                        .nodes = fleet_.connected_nodes,
+                        .clock = clock_,
+                        .metrics = metrics_,
+                        .log = Log::Nowhere(),
+                        .identity = identity_,
+                        .policy = {}},
+        .push = {.members = fleet_.member_directory,
+                 .registry = registry_,
+                 .directory = directory_,
+                 .authenticator = authenticator_,
+                 .clock = clock_,
+                 .tasks = tasks_,
+                 .metrics = metrics_,
+                 .log = Log::Nowhere(),
+                 .identity = identity_},
+        .admin = {.fleet = fleet_,
+                  .meta = *meta_,
+                  .pool = pool_,
+                  .files = disk_,
+                  .identity = identity_,
+                  .version = "1.2.3",
+                  .data = folder_.path(),
+                  .started_ms = 1000},
+        .access = {.fleet = fleet_, .pool = pool_, .clock = clock_, .domain = identity_.domain},
+        .enrollment = {.fleet = fleet_,
+                       .pool = pool_,
+                       .clock = clock_,
+                       .metrics = metrics_,
+                       .domain = identity_.domain},
+        .audit =
+            {.meta = *meta_, .directory = directory_, .pool = pool_, .domain = identity_.domain},
+        .authority = {.rotation = rotation_,
+                      .directory = directory_,
+                      .pool = pool_,
+                      .domain = identity_.domain},
         .limits = limits});
     const std::filesystem::path pki = folder_.path() / "pki";
     ASSERT_TRUE(
@@ -96,19 +116,26 @@ class FleetServerTest : public AccountsFixture {
     return v1::Enrollment::NewStub(DialAsNobody())->Enroll(&context, {}, &response);
   }
 
+  const StoreIdentity identity_{.epoch = "epoch1", .domain = "outport"};
   IoThread io_;
   BlockingPool pool_{"fleet", 1, 1};
   TaskGroup tasks_{io_.executor(), Log::Nowhere()};
   Metrics metrics_;
-  ConnectedNodes nodes_;
   std::unique_ptr<DiskBlobStore> bytes_ =
       *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
   Blobs blobs_{*meta_, *bytes_, clock_, Log::Nowhere(), 0};
   store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
   testing_support::MemoryRegistry registry_;
   Authenticator authenticator_{directory_, pool_, clock_, metrics_, {}};
-  Rotation rotation_{{*meta_, accounts_.authorities, accounts_.follower, nodes_, disk_, clock_,
-                      Log::Nowhere(), folder_.path() / "pki", "outport"}};
+  Rotation rotation_{{.meta = *meta_,
+                      .authorities = fleet_.authorities,
+                      .follower = fleet_.follower,
+                      .nodes = fleet_.connected_nodes,
+                      .files = disk_,
+                      .clock = clock_,
+                      .log = Log::Nowhere(),
+                      .pki = folder_.path() / "pki",
+                      .domain = identity_.domain}};
   std::unique_ptr<FleetServer> server_;
 };
 

@@ -5,11 +5,11 @@
 namespace outport::store {
 namespace {
 
-class HtpasswdUsersTest : public AccountsFixture {
+class HtpasswdUsersTest : public FleetFixture {
  protected:
   void Write(const std::string& text) { ASSERT_TRUE(ReplaceFile(file_, text, 0600).has_value()); }
   HtpasswdUsers Users(const std::filesystem::path& file) {
-    return HtpasswdUsers({.users = accounts_.users,
+    return HtpasswdUsers({.users = fleet_.users,
                           .pool = pool_,
                           .metrics = metrics_,
                           .log = Log::Nowhere(),
@@ -51,17 +51,17 @@ TEST_F(HtpasswdUsersTest, WhatAnAdministratorSetStays) {
     row.set_disabled(true);
     return {};
   };
-  ASSERT_TRUE(accounts_.users.Update("ann", disable, "user.disable", kAdmin).has_value());
+  ASSERT_TRUE(fleet_.users.Update("ann", disable, "user.disable", kAdmin).has_value());
   Write("ann:" + two_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
   EXPECT_TRUE(directory_.Find("ann")->disabled);
-  const auto removed = accounts_.users.Remove("ann", kAdmin);
+  const auto removed = fleet_.users.Remove("ann", kAdmin);
   ASSERT_FALSE(removed.has_value()) << "it would come again";
   EXPECT_NE(removed.error().message.find(file_.native()), std::string::npos);
 }
 
 TEST_F(HtpasswdUsersTest, TheFleetsOwnUsersCount) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ann", "own"), kAdmin).has_value());
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ann", "own"), kAdmin).has_value());
   Write("ann:" + one_ + "\nbob:" + one_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
   EXPECT_TRUE(Enters("ann", "own"));

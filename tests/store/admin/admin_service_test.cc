@@ -7,7 +7,7 @@
 namespace outport::store {
 namespace {
 
-class AdminServiceTest : public FleetFixture {
+class AdminServiceTest : public FleetServerFixture {
  protected:
   template <class Request, class Response>
   grpc::Status Call(const rpc::TlsIdentity& caller,
@@ -79,7 +79,7 @@ TEST_F(AdminServiceTest, I6OnlyAdministratorsAdminister) {
           << caller.name << " " << method.name << ": " << status.error_message();
     }
   }
-  EXPECT_TRUE(accounts_.users.List("", 10)->rows.empty());
+  EXPECT_TRUE(fleet_.users.List("", 10)->rows.empty());
 }
 
 TEST_F(AdminServiceTest, UsersAreAddedListedAndRemoved) {
@@ -110,7 +110,7 @@ TEST_F(AdminServiceTest, UsersAreAddedListedAndRemoved) {
 
 TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
   for (const char* name : {"a", "b", "c", "d", "e"}) {
-    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), kAdmin).has_value());
+    ASSERT_TRUE(fleet_.users.Add(UserNamed(name), kAdmin).has_value());
   }
   std::string seen;
   v1::ListUsersRequest request;
@@ -125,12 +125,12 @@ TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
 }
 
 TEST_F(AdminServiceTest, StatusTellsOfStoreAndNodes) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::EnrollRequest enroll;
   enroll.set_secret(Invite("eu").secret);
   enroll.set_identity_request(*pki::CreateRequest(pki::CreatePrivateKey()));
   enroll.set_server_request(*pki::CreateRequest(pki::CreatePrivateKey()));
-  ASSERT_TRUE(accounts_.invitations.Enroll(enroll, "test").has_value());
+  ASSERT_TRUE(fleet_.invitations.Enroll(enroll, "test").has_value());
   const uint64_t ticket = nodes_.Enter("eu", "10.0.0.1", [](const Error&) {});
   nodes_.Acknowledged("eu", ticket, 1);
 

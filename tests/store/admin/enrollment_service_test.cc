@@ -9,7 +9,7 @@
 namespace outport::store {
 namespace {
 
-class EnrollmentServiceTest : public FleetFixture {
+class EnrollmentServiceTest : public FleetServerFixture {
  protected:
   grpc::Status Enroll(const std::string& secret) {
     v1::EnrollRequest request;
@@ -53,9 +53,9 @@ TEST_F(EnrollmentServiceTest, ATokenBringsANodeIntoTheFleet) {
   EXPECT_EQ(identity.name, "eu");
   EXPECT_EQ(*pki::Fingerprint(response_.authorities()),
             *pki::Fingerprint(files_.authority.root.certificate));
-  ASSERT_EQ(accounts_.invitations.ListNodes("", 10)->rows.size(), 1u);
-  EXPECT_EQ(accounts_.invitations.ListNodes("", 10)->rows[0].name(), "eu");
-  EXPECT_EQ(accounts_.certificates.List("", 10)->certificates.size(), 2u);
+  ASSERT_EQ(fleet_.invitations.ListNodes("", 10)->rows.size(), 1u);
+  EXPECT_EQ(fleet_.invitations.ListNodes("", 10)->rows[0].name(), "eu");
+  EXPECT_EQ(fleet_.certificates.List("", 10)->certificates.size(), 2u);
 }
 
 TEST_F(EnrollmentServiceTest, TheNodeIsLetInAsANodeAndNothingElse) {

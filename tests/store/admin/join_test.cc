@@ -9,7 +9,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A node's machine that joins the store of the fixture.
-class JoinTest : public store::FleetFixture {
+class JoinTest : public store::FleetServerFixture {
  protected:
   JoinOptions Options(const InvitationToken& token) const {
     JoinOptions options;

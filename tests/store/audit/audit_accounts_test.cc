@@ -7,7 +7,7 @@
 namespace outport::store {
 namespace {
 
-class AuditAccountsTest : public AccountsFixture {
+class AuditAccountsTest : public FleetFixture {
  protected:
   boost::json::value Last() { return AuditRows(*meta_, meta_->AuditHead()->sequence - 1).back(); }
 
@@ -26,7 +26,7 @@ class AuditAccountsTest : public AccountsFixture {
 
 TEST_F(AuditAccountsTest, AUserComesAndGoesWithARowAndWithoutItsHash) {
   const v1::UserRow user = UserNamed("ci");
-  ASSERT_TRUE(accounts_.users.Add(user, ops_).has_value());
+  ASSERT_TRUE(fleet_.users.Add(user, ops_).has_value());
   EXPECT_EQ(TextAt(Last(), "/actor/kind"), "administrator");
   EXPECT_EQ(TextAt(Last(), "/actor/name"), "ops");
   EXPECT_EQ(TextAt(Last(), "/actor/address"), "10.0.0.9");
@@ -35,7 +35,7 @@ TEST_F(AuditAccountsTest, AUserComesAndGoesWithARowAndWithoutItsHash) {
   EXPECT_EQ(TextAt(Last(), "/after/name"), "ci");
   EXPECT_EQ(TextAt(Last(), "/after/grants/0/pattern"), "**");
   EXPECT_EQ(TextAt(Last(), "/after/grants/0/actions/0"), "pull");
-  ASSERT_TRUE(accounts_.users.Remove("ci", ops_).has_value());
+  ASSERT_TRUE(fleet_.users.Remove("ci", ops_).has_value());
   EXPECT_EQ(TextAt(Last(), "/before/name"), "ci");
   EXPECT_TRUE(Last().at("after").is_null());
   EXPECT_EQ(AuditSummary(*meta_), "user.add user/ci\nuser.remove user/ci\n");
@@ -43,16 +43,16 @@ TEST_F(AuditAccountsTest, AUserComesAndGoesWithARowAndWithoutItsHash) {
 }
 
 TEST_F(AuditAccountsTest, WhatIsRefusedLeavesNoRow) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), ops_).has_value());
-  EXPECT_FALSE(accounts_.users.Add(UserNamed("ci"), ops_).has_value());
-  EXPECT_FALSE(accounts_.users.Remove("nobody", ops_).has_value());
-  EXPECT_FALSE(accounts_.certificates.Issue(Role::kClient, "a", "no request", 0, ops_).has_value());
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), ops_).has_value());
+  EXPECT_FALSE(fleet_.users.Add(UserNamed("ci"), ops_).has_value());
+  EXPECT_FALSE(fleet_.users.Remove("nobody", ops_).has_value());
+  EXPECT_FALSE(fleet_.certificates.Issue(Role::kClient, "a", "no request", 0, ops_).has_value());
   EXPECT_EQ(meta_->AuditHead()->sequence, 1u);
 }
 
 TEST_F(AuditAccountsTest, AnIssuedCertificateLeavesARow) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
-  const auto issued = accounts_.certificates.Issue(Role::kClient, "desktop", request, 30, ops_);
+  const auto issued = fleet_.certificates.Issue(Role::kClient, "desktop", request, 30, ops_);
   ASSERT_TRUE(issued.has_value());
   EXPECT_EQ(AuditSummary(*meta_), "certificate.issue certificate/client/desktop\n");
   EXPECT_EQ(TextAt(Last(), "/after/serial"), issued->row.serial());
@@ -60,13 +60,13 @@ TEST_F(AuditAccountsTest, AnIssuedCertificateLeavesARow) {
 }
 
 TEST_F(AuditAccountsTest, ANodeIsInvitedAndEnrolledWithARowEachAndWithoutItsToken) {
-  const auto invitation = *accounts_.invitations.Invite({.node = "eu", .host_names = {"a"}}, ops_);
+  const auto invitation = *fleet_.invitations.Invite({.node = "eu", .host_names = {"a"}}, ops_);
   const InvitationToken token = *InvitationToken::Decode(invitation.token);
   v1::EnrollRequest request;
   request.set_secret(token.secret);
   request.set_identity_request(*pki::CreateRequest(pki::CreatePrivateKey()));
   request.set_server_request(*pki::CreateRequest(pki::CreatePrivateKey()));
-  ASSERT_TRUE(accounts_.invitations.Enroll(request, "10.0.0.3").has_value());
+  ASSERT_TRUE(fleet_.invitations.Enroll(request, "10.0.0.3").has_value());
   EXPECT_EQ(AuditSummary(*meta_), "node.invite node/eu\nnode.enroll node/eu\n");
   EXPECT_EQ(TextAt(Last(), "/actor/kind"), "node");
   EXPECT_EQ(TextAt(Last(), "/actor/address"), "10.0.0.3");
@@ -74,7 +74,7 @@ TEST_F(AuditAccountsTest, ANodeIsInvitedAndEnrolledWithARowEachAndWithoutItsToke
   ExpectNowhere({token.secret, HashInvitationSecret(token.secret), "PRIVATE KEY"});
 
   request.set_secret("wrong");
-  EXPECT_FALSE(accounts_.invitations.Enroll(request, "10.0.0.3").has_value());
+  EXPECT_FALSE(fleet_.invitations.Enroll(request, "10.0.0.3").has_value());
   EXPECT_EQ(meta_->AuditHead()->sequence, 2u);
 }
 

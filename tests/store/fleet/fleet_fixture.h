@@ -20,7 +20,7 @@
 #include "store/admin/enrollment_service.h"
 #include "store/authority/admin_profile.h"
 #include "store/authority/authority_files.h"
-#include "store/fleet/accounts.h"
+#include "store/fleet/fleet.h"
 #include "tests/support/fleet_credentials.h"
 #include "tests/support/shifted_clock.h"
 
@@ -45,16 +45,21 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// The accounts of a store over a database in a temporary folder.
-class AccountsFixture : public testing::Test {
+// A fleet over a database in a temporary folder.
+class FleetFixture : public testing::Test {
  protected:
-  AccountsFixture()
+  FleetFixture()
       : files_(*CreateAuthorityFiles(disk_, folder_.path() / "pki", "outport",
                                      {"localhost", "127.0.0.1"})),
         meta_(*OpenRocksMetaStore({folder_.path() / "meta"}, Log::Nowhere())) {}
 
-  Accounts::Parts PartsOfAccounts() {
-    return {*meta_, directory_, clock_, Log::Nowhere(), files_.authority, "127.0.0.1:5001"};
+  Fleet::Parts FleetParts() {
+    return {.meta = *meta_,
+            .directory = directory_,
+            .clock = clock_,
+            .log = Log::Nowhere(),
+            .authority = files_.authority,
+            .fleet_address = "127.0.0.1:5001"};
   }
   static v1::UserRow UserNamed(const std::string& name, const std::string& password = "secret") {
     v1::UserRow row;
@@ -72,13 +77,13 @@ class AccountsFixture : public testing::Test {
   std::unique_ptr<MetaStore> meta_;
   AccessDirectory directory_;
   ShiftedClock clock_;
-  Accounts accounts_{PartsOfAccounts()};
+  Fleet fleet_{FleetParts()};
 };
 
 // The same behind a real fleet port on loopback, with mutual TLS.
-class FleetFixture : public AccountsFixture {
+class FleetServerFixture : public FleetFixture {
  protected:
-  FleetFixture() {
+  FleetServerFixture() {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0",
@@ -93,7 +98,7 @@ class FleetFixture : public AccountsFixture {
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }
-  ~FleetFixture() override {
+  ~FleetServerFixture() override {
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
@@ -115,28 +120,44 @@ class FleetFixture : public AccountsFixture {
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {},
                          Invitations::TakenName taken = Invitations::TakenName::kRefuse,
                          std::vector<Grant> allow = {}) {
-    const auto invitation = *accounts_.invitations.Invite({.node = node,
-                                                           .host_names = {"127.0.0.1"},
-                                                           .lifetime = lifetime,
-                                                           .taken = taken,
-                                                           .allow = std::move(allow)},
-                                                          kAdmin);
+    const auto invitation = *fleet_.invitations.Invite({.node = node,
+                                                        .host_names = {"127.0.0.1"},
+                                                        .lifetime = lifetime,
+                                                        .taken = taken,
+                                                        .allow = std::move(allow)},
+                                                       kAdmin);
     InvitationToken token = *InvitationToken::Decode(invitation.token);
     token.store_address = address_;
     return token;
   }
 
   BlockingPool pool_{"admin", 2, 100};
-  ConnectedNodes nodes_;
+  ConnectedNodes& nodes_ = fleet_.connected_nodes;
   Metrics metrics_;
-  AdminService admin_{{accounts_, *meta_, nodes_, pool_, disk_, "outport", "epoch1", "1.2.3",
-                       folder_.path(), 1000}};
-  AccessService access_{{accounts_, nodes_, pool_, clock_, "outport"}};
-  EnrollmentService enrollment_{{accounts_, nodes_, pool_, clock_, metrics_, "outport"}};
-  AuditService audit_{{*meta_, directory_, pool_, "outport"}};
-  Rotation rotation_{{*meta_, accounts_.authorities, accounts_.follower, nodes_, disk_, clock_,
-                      Log::Nowhere(), folder_.path() / "pki", "outport"}};
-  AuthorityService authority_{{rotation_, directory_, pool_, "outport"}};
+  AdminService admin_{{.fleet = fleet_,
+                       .meta = *meta_,
+                       .pool = pool_,
+                       .files = disk_,
+                       .identity = {.epoch = "epoch1", .domain = "outport"},
+                       .version = "1.2.3",
+                       .data = folder_.path(),
+                       .started_ms = 1000}};
+  AccessService access_{{.fleet = fleet_, .pool = pool_, .clock = clock_, .domain = "outport"}};
+  EnrollmentService enrollment_{
+      {.fleet = fleet_, .pool = pool_, .clock = clock_, .metrics = metrics_, .domain = "outport"}};
+  AuditService audit_{
+      {.meta = *meta_, .directory = directory_, .pool = pool_, .domain = "outport"}};
+  Rotation rotation_{{.meta = *meta_,
+                      .authorities = fleet_.authorities,
+                      .follower = fleet_.follower,
+                      .nodes = nodes_,
+                      .files = disk_,
+                      .clock = clock_,
+                      .log = Log::Nowhere(),
+                      .pki = folder_.path() / "pki",
+                      .domain = "outport"}};
+  AuthorityService authority_{
+      {.rotation = rotation_, .directory = directory_, .pool = pool_, .domain = "outport"}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

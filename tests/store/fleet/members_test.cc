@@ -2,6 +2,8 @@
 
 #include <grpcpp/client_context.h>
 
+#include <map>
+
 #include "tests/store/fleet/fleet_fixture.h"
 
 namespace outport::store {
@@ -9,7 +11,7 @@ namespace {
 
 using Taken = Invitations::TakenName;
 
-class MembersTest : public FleetFixture {
+class MembersTest : public FleetServerFixture {
  protected:
   // A machine that has joined, and what it dials the store with.
   struct Machine {
@@ -22,7 +24,7 @@ class MembersTest : public FleetFixture {
     request.set_secret(secret);
     request.set_identity_request(*pki::CreateRequest(machine.identity_key));
     request.set_server_request(*pki::CreateRequest(machine.server_key));
-    return accounts_.invitations.Enroll(request, "192.0.2.1");
+    return fleet_.invitations.Enroll(request, "192.0.2.1");
   }
   Machine Join(const std::string& node, Taken taken = Taken::kRefuse) {
     Machine machine;
@@ -43,11 +45,60 @@ class MembersTest : public FleetFixture {
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     return stub->Renew(&context, request, &response);
   }
+  // Holds the node's stream, and counts how often it is cut.
+  void Connect(const std::string& node) {
+    nodes_.Enter(node, "192.0.2.1", [this, node](const Error&) { ++cuts_[node]; });
+  }
+  int CutsOf(const std::string& node) { return cuts_[node]; }
   rpc::TlsIdentity IdentityOf(const Machine& machine) {
     return {machine.chain, machine.identity_key, files_.authority.root.certificate};
   }
-  using FleetFixture::IdentityOf;
+  using FleetServerFixture::IdentityOf;
+
+ private:
+  std::map<std::string, int> cuts_;
 };
+
+TEST_F(MembersTest, I6RemovingANodeCutsItsStream) {
+  Join("eu");
+  Join("us");
+  Connect("eu");
+  Connect("us");
+  ASSERT_TRUE(fleet_.members.Remove("eu", kAdmin));
+  EXPECT_GE(CutsOf("eu"), 1);
+  EXPECT_EQ(CutsOf("us"), 0);
+}
+
+TEST_F(MembersTest, I6NewPermissionsCutTheNodesStream) {
+  Join("eu");
+  Connect("eu");
+  ASSERT_TRUE(fleet_.members.Allow("eu", {*ParseGrant("pull:library/**")}, kAdmin));
+  EXPECT_EQ(CutsOf("eu"), 1);
+  EXPECT_FALSE(fleet_.members.Allow("eu", {}, kAdmin));
+  EXPECT_EQ(CutsOf("eu"), 1) << "nothing changed";
+}
+
+TEST_F(MembersTest, I6RevokingANodesCertificateCutsItsStream) {
+  const Machine eu = Join("eu");
+  Connect("eu");
+  const CertificateId own{"another", "1"};
+  const std::string serial = pki::Inspect(eu.chain)->serial;
+  ASSERT_TRUE(fleet_.certificates.Revoke(serial, own, kAdmin));
+  EXPECT_EQ(CutsOf("eu"), 1);
+  const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
+  const auto client = fleet_.certificates.Issue(Role::kClient, "eu", request, 0, kAdmin);
+  ASSERT_TRUE(fleet_.certificates.Revoke(client->row.serial(), own, kAdmin));
+  EXPECT_EQ(CutsOf("eu"), 1) << "a client of that name is not the node";
+}
+
+TEST_F(MembersTest, I6AMachineThatReplacesANodeCutsItsStream) {
+  Join("eu");
+  Connect("eu");
+  Invite("eu", {}, Taken::kReplace);
+  EXPECT_EQ(CutsOf("eu"), 0);
+  Join("eu", Taken::kReplace);
+  EXPECT_GE(CutsOf("eu"), 1);
+}
 
 TEST_F(MembersTest, ANodeRenewsItsOwnCertificatesUnderItsNames) {
   const Machine eu = Join("eu");
@@ -73,7 +124,7 @@ TEST_F(MembersTest, I6OnlyNodesOfTheFleetRenew) {
   EXPECT_EQ(Renew(IdentityOf(Role::kNode, "eu"), answer).error_code(), grpc::PERMISSION_DENIED)
       << "it never joined";
   const Machine eu = Join("eu");
-  ASSERT_TRUE(accounts_.members.Remove("eu", kAdmin).has_value());
+  ASSERT_TRUE(fleet_.members.Remove("eu", kAdmin).has_value());
   EXPECT_EQ(Renew(IdentityOf(eu), answer).error_code(), grpc::UNAUTHENTICATED) << "revoked";
   EXPECT_EQ(answer.identity_certificate(), "");
 }
@@ -82,18 +133,18 @@ TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
   const Machine eu = Join("eu");
   const Machine us = Join("us");
   const InvitationToken pending = Invite("eu", {}, Taken::kReplace);
-  const auto sequence = accounts_.members.Remove("eu", kAdmin);
+  const auto sequence = fleet_.members.Remove("eu", kAdmin);
   ASSERT_TRUE(sequence.has_value()) << sequence.error().message;
   EXPECT_EQ(*sequence, meta_->Head()->sequence);
   EXPECT_TRUE(IsRevoked(eu.chain));
   EXPECT_FALSE(IsRevoked(us.chain));
-  EXPECT_EQ(accounts_.invitations.ListNodes("", 10)->rows.size(), 1u);
+  EXPECT_EQ(fleet_.invitations.ListNodes("", 10)->rows.size(), 1u);
   EXPECT_EQ(Enroll(Machine(), pending.secret).error().code, ErrorCode::kDenied)
       << "its invitations are void";
-  for (const auto& one : accounts_.certificates.List("", 10)->certificates) {
+  for (const auto& one : fleet_.certificates.List("", 10)->certificates) {
     EXPECT_EQ(one.has_revocation(), one.row().name() == "eu") << one.row().name();
   }
-  const auto again = accounts_.members.Remove("eu", kAdmin);
+  const auto again = fleet_.members.Remove("eu", kAdmin);
   EXPECT_EQ(again.error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(IsRevoked(Join("eu").chain)) << "the name is free again";
 }
@@ -101,7 +152,7 @@ TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
 TEST_F(MembersTest, ATakenNameIsGivenAwayOnlyWhenThatIsSaid) {
   const InvitationToken early = Invite("eu");
   const Machine first = Join("eu");
-  const auto refused = accounts_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);
+  const auto refused = fleet_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
   EXPECT_TRUE(refused.error().message.contains("--replace")) << refused.error().message;

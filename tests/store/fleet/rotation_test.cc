@@ -12,10 +12,10 @@
 namespace outport::store {
 namespace {
 
-class RotationTest : public FleetFixture {
+class RotationTest : public FleetServerFixture {
  protected:
   RotationTest() {
-    EXPECT_TRUE(accounts_.Load());
+    EXPECT_TRUE(fleet_.Load());
     EXPECT_TRUE(rotation_.Recover());
   }
   std::filesystem::path pki() const { return folder_.path() / "pki"; }
@@ -48,7 +48,7 @@ class RotationTest : public FleetFixture {
     tickets_[name] = nodes_.Enter(name, "192.0.2.1", [](const Error&) {});
   }
   void Ping(const std::string& name) {
-    const auto standing = accounts_.authorities.Now();
+    const auto standing = fleet_.authorities.Now();
     v1::NodeMessage::Ping ping;
     ping.set_authorities(pki::BundleHash(standing->trusted));
     for (int i = 0; i < 2; ++i) ping.add_chains(pki::BundleHash(standing->chain));
@@ -56,7 +56,7 @@ class RotationTest : public FleetFixture {
   }
   Certificates::Issued IssueTo(const std::string& name) {
     const std::string key = pki::CreatePrivateKey();
-    return *accounts_.certificates.Issue(Role::kClient, name, *pki::CreateRequest(key), 0, kAdmin);
+    return *fleet_.certificates.Issue(Role::kClient, name, *pki::CreateRequest(key), 0, kAdmin);
   }
   static std::string IssuerOf(const Certificates::Issued& issued) {
     return issued.row.issuer_key_id();
@@ -80,7 +80,7 @@ class RotationTest : public FleetFixture {
   }
   // The store starts again: what it holds in memory is gone.
   void Restart() {
-    accounts_.authorities.Set(StandingOf(LoadAuthorityFiles(pki(), "outport")->authority));
+    fleet_.authorities.Set(StandingOf(LoadAuthorityFiles(pki(), "outport")->authority));
     const auto recovered = rotation_.Recover();
     ASSERT_TRUE(recovered.has_value()) << recovered.error().message;
   }
@@ -109,7 +109,7 @@ TEST_F(RotationTest, AnIssuingCaIsReplacedStepByStep) {
   ASSERT_TRUE(Advance(true, By()).has_value());
   EXPECT_TRUE(IsRevoked(before));
   EXPECT_FALSE(IsRevoked(after));
-  EXPECT_TRUE(accounts_.certificates.Find(before.row.serial())->has_revocation());
+  EXPECT_TRUE(fleet_.certificates.Find(before.row.serial())->has_revocation());
   EXPECT_EQ(rotation_.Get()->kind(), "");
   EXPECT_FALSE(std::filesystem::exists(pki() / "next"));
   Restart();
@@ -134,7 +134,7 @@ TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
   const auto last = IssueTo("last");
   EXPECT_TRUE(Accepts(new_root, last.chain));
   EXPECT_FALSE(Accepts(before.authorities, last.chain));
-  EXPECT_FALSE(accounts_.authorities.Now()->trusted.contains(before.authorities));
+  EXPECT_FALSE(fleet_.authorities.Now()->trusted.contains(before.authorities));
   EXPECT_TRUE(pki::CheckKeyPair(new_root, *ReadSecretFile(pki() / "root.key")).has_value());
 }
 
@@ -222,7 +222,7 @@ TEST_F(RotationTest, EveryPhaseButTheLastIsUndone) {
     ASSERT_TRUE(Undo(true, By()).has_value());
     EXPECT_TRUE(IsRevoked(next));
     EXPECT_FALSE(IsRevoked(before));
-    EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), accounts_.authorities.Now()->trusted);
+    EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), fleet_.authorities.Now()->trusted);
   }
 }
 
@@ -230,11 +230,11 @@ TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
   for (const char* kind : {"issuing", "root"}) {
     SCOPED_TRACE(kind);
     ASSERT_TRUE(Start(kind).has_value());
-    const std::string trusted = accounts_.authorities.Now()->trusted;
+    const std::string trusted = fleet_.authorities.Now()->trusted;
     // The files of the fleet's port had not been written yet.
     ASSERT_TRUE(ReplaceFile(pki() / "trusted.crt", "old", 0644));
     Restart();
-    EXPECT_EQ(accounts_.authorities.Now()->trusted, trusted);
+    EXPECT_EQ(fleet_.authorities.Now()->trusted, trusted);
     EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), trusted);
     ASSERT_TRUE(Advance(false, By()).has_value());
     const std::string issuer = IssuerOf(IssueTo("next"));
@@ -338,10 +338,10 @@ TEST_F(RotationTest, TheServersCertificateIsRenewedAtAThirdOfItsLife) {
 
 TEST_F(RotationTest, AServersKeyThatWasPutAwayIsReplaced) {
   const std::string stolen = *ReadSecretFile(pki() / "server.key");
-  ASSERT_TRUE(ReplaceLostServerKey(pki(), *accounts_.authorities.Now()).has_value());
+  ASSERT_TRUE(ReplaceLostServerKey(pki(), *fleet_.authorities.Now()).has_value());
   EXPECT_EQ(*ReadSecretFile(pki() / "server.key"), stolen) << "it is there";
   std::filesystem::remove(pki() / "server.key");
-  ASSERT_TRUE(ReplaceLostServerKey(pki(), *accounts_.authorities.Now()).has_value());
+  ASSERT_TRUE(ReplaceLostServerKey(pki(), *fleet_.authorities.Now()).has_value());
   const std::string key = *ReadSecretFile(pki() / "server.key");
   EXPECT_NE(key, stolen);
   const std::string chain = *ReadWholeFile(pki() / "server.crt");

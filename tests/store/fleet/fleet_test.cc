@@ -1,4 +1,4 @@
-#include "store/fleet/accounts.h"
+#include "store/fleet/fleet.h"
 
 #include <set>
 
@@ -9,7 +9,7 @@ namespace {
 
 using std::chrono::hours;
 
-class AccountsTest : public AccountsFixture {
+class FleetTest : public FleetFixture {
  protected:
   std::vector<v1::Change> Changes() {
     std::vector<v1::Change> changes;
@@ -20,19 +20,19 @@ class AccountsTest : public AccountsFixture {
   }
 };
 
-TEST_F(AccountsTest, AUserIsKnownWhenAddReturnsAndForgottenWhenRemoveReturns) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
+TEST_F(FleetTest, AUserIsKnownWhenAddReturnsAndForgottenWhenRemoveReturns) {
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
   ASSERT_NE(directory_.Find("ci"), nullptr);
   const Rights rights = directory_.RightsOf(directory_.Find("ci"), {});
   EXPECT_TRUE(rights.Allows(Action::kPull, *RepositoryName::Parse("a/b")));
   EXPECT_FALSE(rights.Allows(Action::kPush, *RepositoryName::Parse("a/b")));
-  ASSERT_TRUE(accounts_.users.Remove("ci", kAdmin).has_value());
+  ASSERT_TRUE(fleet_.users.Remove("ci", kAdmin).has_value());
   EXPECT_EQ(directory_.Find("ci"), nullptr);
 }
 
-TEST_F(AccountsTest, I10EveryChangeOfAUserStandsInTheLog) {
-  EXPECT_EQ(*accounts_.users.Add(UserNamed("ci"), kAdmin), 1u);
-  EXPECT_EQ(*accounts_.users.Remove("ci", kAdmin), 2u);
+TEST_F(FleetTest, I10EveryChangeOfAUserStandsInTheLog) {
+  EXPECT_EQ(*fleet_.users.Add(UserNamed("ci"), kAdmin), 1u);
+  EXPECT_EQ(*fleet_.users.Remove("ci", kAdmin), 2u);
   const auto changes = Changes();
   ASSERT_EQ(changes.size(), 2u);
   EXPECT_EQ(changes[0].user_set().name(), "ci");
@@ -41,18 +41,18 @@ TEST_F(AccountsTest, I10EveryChangeOfAUserStandsInTheLog) {
   EXPECT_EQ(changes[1].user_deleted().name(), "ci");
 }
 
-TEST_F(AccountsTest, UsersSurviveARestart) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ops"), kAdmin).has_value());
+TEST_F(FleetTest, UsersSurviveARestart) {
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ops"), kAdmin).has_value());
   directory_.ReplaceAll({});
-  Accounts restarted(PartsOfAccounts());
+  Fleet restarted(FleetParts());
   ASSERT_TRUE(restarted.follower.Load().has_value());
   EXPECT_NE(directory_.Find("ci"), nullptr);
   EXPECT_NE(directory_.Find("ops"), nullptr);
 }
 
-TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
-  ASSERT_TRUE(accounts_.users.Add(UserNamed("ci"), kAdmin).has_value());
+TEST_F(FleetTest, BadUsersAreRefusedAndChangeNothing) {
+  ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::UserRow weak = UserNamed("a");
   weak.set_password_hash("$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb");
   v1::UserRow no_grant = UserNamed("a");
@@ -63,63 +63,63 @@ TEST_F(AccountsTest, BadUsersAreRefusedAndChangeNothing) {
   bad_action.mutable_grants(0)->set_actions(0, "rule");
   for (const v1::UserRow& row :
        {weak, no_grant, bad_grant, bad_action, UserNamed("A/"), UserNamed("anonymous")}) {
-    const auto added = accounts_.users.Add(row, kAdmin);
+    const auto added = fleet_.users.Add(row, kAdmin);
     ASSERT_FALSE(added.has_value());
     EXPECT_EQ(added.error().code, ErrorCode::kInvalidArgument) << added.error().message;
   }
-  const auto again = accounts_.users.Add(UserNamed("ci", "other"), kAdmin);
+  const auto again = fleet_.users.Add(UserNamed("ci", "other"), kAdmin);
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
   EXPECT_TRUE(VerifyPassword("secret", directory_.Find("ci")->password_hash));
-  const auto absent = accounts_.users.Remove("nobody", kAdmin);
+  const auto absent = fleet_.users.Remove("nobody", kAdmin);
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
   EXPECT_EQ(Changes().size(), 1u);
 }
 
-TEST_F(AccountsTest, ListsGoInPages) {
+TEST_F(FleetTest, ListsGoInPages) {
   for (const char* name : {"c", "a", "b"}) {
-    ASSERT_TRUE(accounts_.users.Add(UserNamed(name), kAdmin).has_value());
+    ASSERT_TRUE(fleet_.users.Add(UserNamed(name), kAdmin).has_value());
   }
-  const auto first = *accounts_.users.List("", 2);
+  const auto first = *fleet_.users.List("", 2);
   ASSERT_EQ(first.rows.size(), 2u);
   EXPECT_EQ(first.rows[0].name(), "a");
   EXPECT_TRUE(first.more);
-  const auto last = *accounts_.users.List("b", 2);
+  const auto last = *fleet_.users.List("b", 2);
   ASSERT_EQ(last.rows.size(), 1u);
   EXPECT_EQ(last.rows[0].name(), "c");
   EXPECT_FALSE(last.more);
 }
 
-TEST_F(AccountsTest, IssuedCertificatesAreRemembered) {
+TEST_F(FleetTest, IssuedCertificatesAreRemembered) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
-  const auto issued = accounts_.certificates.Issue(Role::kClient, "desktop", request, 30, kAdmin);
+  const auto issued = fleet_.certificates.Issue(Role::kClient, "desktop", request, 30, kAdmin);
   ASSERT_TRUE(issued.has_value()) << issued.error().message;
   EXPECT_EQ(pki::Inspect(issued->chain)->name, "desktop");
   EXPECT_EQ(issued->authorities, files_.authority.root.certificate);
   const auto days = std::chrono::duration_cast<hours>(*pki::NotAfter(issued->chain) -
                                                       std::chrono::system_clock::now());
   EXPECT_NEAR(static_cast<double>(days.count()), 30 * 24, 2);
-  const auto second = accounts_.certificates.Issue(Role::kAdmin, "ops", request, 0, kAdmin);
+  const auto second = fleet_.certificates.Issue(Role::kAdmin, "ops", request, 0, kAdmin);
   ASSERT_TRUE(second.has_value());
 
-  const auto first_page = *accounts_.certificates.List("", 1);
+  const auto first_page = *fleet_.certificates.List("", 1);
   ASSERT_EQ(first_page.certificates.size(), 1u);
   ASSERT_FALSE(first_page.next.empty());
-  const auto last_page = *accounts_.certificates.List(first_page.next, 1);
+  const auto last_page = *fleet_.certificates.List(first_page.next, 1);
   ASSERT_EQ(last_page.certificates.size(), 1u);
   EXPECT_TRUE(last_page.next.empty());
   EXPECT_NE(first_page.certificates[0].row().name(), last_page.certificates[0].row().name());
 }
 
-TEST_F(AccountsTest, CertificatesThatEndedLongAgoAreForgotten) {
+TEST_F(FleetTest, CertificatesThatEndedLongAgoAreForgotten) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
   const auto issue = [&](const std::string& name, uint32_t days) {
-    return accounts_.certificates.Issue(Role::kClient, name, request, days, kAdmin)->row;
+    return fleet_.certificates.Issue(Role::kClient, name, request, days, kAdmin)->row;
   };
   const auto names = [&] {
     std::set<std::string> listed;
-    for (const auto& one : accounts_.certificates.List("", 10)->certificates) {
+    for (const auto& one : fleet_.certificates.List("", 10)->certificates) {
       listed.insert(one.row().name());
     }
     return listed;
@@ -127,26 +127,26 @@ TEST_F(AccountsTest, CertificatesThatEndedLongAgoAreForgotten) {
   issue("short", 10);
   issue("long", 365);
   const auto revoked = issue("revoked", 10);
-  ASSERT_TRUE(accounts_.certificates.Revoke(revoked.serial(), {"another", "1"}, kAdmin));
+  ASSERT_TRUE(fleet_.certificates.Revoke(revoked.serial(), {"another", "1"}, kAdmin));
   clock_.Advance(std::chrono::days(99));
-  EXPECT_EQ(*accounts_.certificates.ForgetExpired(), 0u);
+  EXPECT_EQ(*fleet_.certificates.ForgetExpired(), 0u);
   clock_.Advance(std::chrono::days(2));
-  EXPECT_EQ(*accounts_.certificates.ForgetExpired(), 1u);
+  EXPECT_EQ(*fleet_.certificates.ForgetExpired(), 1u);
   EXPECT_EQ(names(), (std::set<std::string>{"long", "revoked"}));
-  EXPECT_EQ(*accounts_.certificates.ForgetExpired(), 0u);
+  EXPECT_EQ(*fleet_.certificates.ForgetExpired(), 0u);
 }
 
-TEST_F(AccountsTest, CertificatesAreForClientsAndAdministratorsOnly) {
+TEST_F(FleetTest, CertificatesAreForClientsAndAdministratorsOnly) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
   for (const Role role : {Role::kNode, Role::kStore}) {
-    EXPECT_FALSE(accounts_.certificates.Issue(role, "a", request, 0, kAdmin).has_value());
+    EXPECT_FALSE(fleet_.certificates.Issue(role, "a", request, 0, kAdmin).has_value());
   }
-  EXPECT_FALSE(accounts_.certificates.Issue(Role::kClient, "a", request, 1826, kAdmin).has_value());
-  EXPECT_TRUE(accounts_.certificates.List("", 10)->certificates.empty());
+  EXPECT_FALSE(fleet_.certificates.Issue(Role::kClient, "a", request, 1826, kAdmin).has_value());
+  EXPECT_TRUE(fleet_.certificates.List("", 10)->certificates.empty());
 }
 
-TEST_F(AccountsTest, BadInvitationsAreRefused) {
-  auto& invitations = accounts_.invitations;
+TEST_F(FleetTest, BadInvitationsAreRefused) {
+  auto& invitations = fleet_.invitations;
   EXPECT_FALSE(invitations.Invite({.node = "EU", .host_names = {"a"}}, kAdmin).has_value());
   EXPECT_FALSE(invitations.Invite({.node = "eu", .host_names = {}}, kAdmin).has_value());
   EXPECT_FALSE(invitations.Invite({.node = "eu", .host_names = {"a b"}}, kAdmin).has_value());
@@ -160,9 +160,8 @@ TEST_F(AccountsTest, BadInvitationsAreRefused) {
   EXPECT_TRUE(invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin).has_value());
 }
 
-TEST_F(AccountsTest, TheSecretOfAnInvitationIsNotStored) {
-  const auto invitation =
-      *accounts_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);
+TEST_F(FleetTest, TheSecretOfAnInvitationIsNotStored) {
+  const auto invitation = *fleet_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);
   const std::string secret = InvitationToken::Decode(invitation.token)->secret;
   const auto rows = *meta_->Scan({"", "", 100});
   EXPECT_FALSE(rows.empty());
@@ -172,19 +171,19 @@ TEST_F(AccountsTest, TheSecretOfAnInvitationIsNotStored) {
   }
 }
 
-TEST_F(AccountsTest, InvitationsAreForgottenAWeekAfterTheyExpired) {
-  ASSERT_TRUE(accounts_.invitations
-                  .Invite({.node = "eu", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
-                  .has_value());
+TEST_F(FleetTest, InvitationsAreForgottenAWeekAfterTheyExpired) {
+  ASSERT_TRUE(
+      fleet_.invitations.Invite({.node = "eu", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
+          .has_value());
   clock_.Advance(hours(24 * 7));
-  ASSERT_TRUE(accounts_.invitations
-                  .Invite({.node = "us", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
-                  .has_value());
+  ASSERT_TRUE(
+      fleet_.invitations.Invite({.node = "us", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
+          .has_value());
   EXPECT_EQ(meta_->Scan({"invitation/", "", 10})->size(), 2u);
   clock_.Advance(hours(2));
-  ASSERT_TRUE(accounts_.invitations
-                  .Invite({.node = "ap", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
-                  .has_value());
+  ASSERT_TRUE(
+      fleet_.invitations.Invite({.node = "ap", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
+          .has_value());
   EXPECT_EQ(meta_->Scan({"invitation/", "", 10})->size(), 2u);
 }
 

@@ -1,0 +1,31 @@
+#include "store/fleet/fleet.h"
+
+namespace outport::store {
+
+Fleet::Fleet(const Parts& parts)
+    : authorities(StandingOf(parts.authority)),
+      follower(parts.meta, parts.directory,
+               [this](const v1::RevocationRow& row) {
+                 // Its calls are refused from here on; its stream does not end by itself.
+                 if (row.role() == ToString(Role::kNode)) connected_nodes.Cut(row.name());
+               }),
+      member_directory(parts.meta, connected_nodes),
+      users(parts.meta, follower, parts.clock, parts.log),
+      grants(parts.meta, users, follower, parts.clock, parts.log),
+      certificates(parts.meta, authorities, follower, parts.clock, parts.log),
+      rows{.meta = parts.meta,
+           .authorities = authorities,
+           .follower = follower,
+           .directory = member_directory,
+           .lifetimes = parts.lifetimes,
+           .clock = parts.clock,
+           .log = parts.log},
+      invitations(rows, parts.fleet_address),
+      members(rows) {}
+
+Result<void> Fleet::Load() {
+  TRY_VOID(follower.Load());
+  return member_directory.Load();
+}
+
+}  // namespace outport::store
