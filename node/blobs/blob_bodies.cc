@@ -1,6 +1,7 @@
 #include "node/blobs/blob_bodies.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace outport::node {
@@ -92,23 +93,27 @@ net::awaitable<Result<void>> FetchBody::Load(uint64_t offset) {
 }
 
 net::awaitable<Result<void>> FetchBody::PassThrough(uint64_t offset) {
-  CO_TRY(Passage passage, Passage::Take(context_.passages, context_.passages_limit));
+  std::optional<Slots::Slot> slot = context_.passing_slots.Acquire();
+  if (!slot.has_value()) {
+    co_return Error{ErrorCode::kTooManyRequests,
+                    "too many blobs are passed through from the store; retry shortly"};
+  }
   context_.metrics.passed_no_space.Increment();
   const uint64_t begin = in_order_ ? 0 : offset;
   passing_ = std::make_unique<PassingBody>((*fetch_)->request(), begin, context_.source,
-                                           context_.metrics, std::move(passage), context_.passing);
+                                           context_.metrics, *std::move(slot), context_.passing);
   // The whole was asked for, so its digest must be checked: what the reader has is hashed again.
   if (in_order_ && offset > 0) co_return co_await passing_->SkipTo(offset);
   co_return Result<void>();
 }
 
-// With no passage free, the reader waits for the fetch to get there.
+// If no slot is free, the reader waits for the fetch to get there.
 void FetchBody::PassAhead(uint64_t offset) {
-  Result<Passage> passage = Passage::Take(context_.passages, context_.passages_limit);
-  if (!passage.has_value()) return;
+  std::optional<Slots::Slot> slot = context_.passing_slots.Acquire();
+  if (!slot.has_value()) return;
   context_.metrics.passed_ahead.Increment();
   passing_ = std::make_unique<PassingBody>((*fetch_)->request(), offset, context_.source,
-                                           context_.metrics, *std::move(passage), context_.passing);
+                                           context_.metrics, *std::move(slot), context_.passing);
 }
 
 }  // namespace outport::node

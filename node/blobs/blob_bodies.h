@@ -1,12 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 
 #include "node/blobs/blob_fetch.h"
 #include "node/blobs/cached_blobs.h"
 #include "node/blobs/passing_body.h"
 #include "registry/base/blocking_pool.h"
+#include "registry/base/slots.h"
 #include "registry/service/registry.h"
 #include "registry/storage/block_buffer.h"
 
@@ -19,9 +19,8 @@ struct BodyContext {
   BlockingPool& disk;
   const FetchMetrics& metrics;
   PassingLimits passing;
-  size_t passages_limit = 0;
   uint64_t far_ahead_bytes = 0;  // a reader this far before the watermark gets a stream of its own
-  std::atomic<size_t> passages = 0;  // taken
+  Slots passing_slots;           // of bodies that pass through
 };
 
 // The body of a cached copy. A block that fails its checksum ends it, and condemns the copy.

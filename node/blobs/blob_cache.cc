@@ -17,8 +17,13 @@ BlobCache::BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, Blob
       log_(log),
       limits_(limits),
       cached_(meta, blobs, limits.headroom_bytes, std::move(boot_id), log),
-      bodies_{
-          source, cached_, disk, metrics, limits.passing, limits.passages, limits.far_ahead_bytes},
+      bodies_{.source = source,
+              .cached = cached_,
+              .disk = disk,
+              .metrics = metrics,
+              .passing = limits.passing,
+              .far_ahead_bytes = limits.far_ahead_bytes,
+              .passing_slots = Slots(limits.passing_bodies)},
       sync_pool_("blobsync", 1, limits.sync_queue, log),
       fetch_pool_("fetch", limits.fetch_threads, limits.fetch_queue, log) {}
 

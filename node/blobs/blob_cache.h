@@ -26,7 +26,7 @@ struct CacheLimits {
   size_t fetch_threads = 8;  // fetches that run at once, each on a stream of its own
   size_t fetch_queue = 256;
   size_t sync_queue = 1024;
-  size_t passages = 64;  // streams for one reader alone
+  size_t passing_bodies = 64;  // streams for one reader alone
   uint64_t far_ahead_bytes = 16 << 20;
   uint64_t headroom_bytes = 0;  // of the disk: what would leave less is passed through
   std::chrono::milliseconds verify_deadline{120000};

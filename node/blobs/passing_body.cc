@@ -12,26 +12,13 @@
 
 namespace outport::node {
 
-Result<Passage> Passage::Take(std::atomic<size_t>& taken, size_t limit) {
-  if (taken.fetch_add(1) < limit) return Passage(taken);
-  taken.fetch_sub(1);
-  return Error{ErrorCode::kTooManyRequests,
-               "too many blobs are passed through from the store just now; try again shortly"};
-}
-
-Passage::Passage(Passage&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
-
-Passage::~Passage() {
-  if (taken_ != nullptr) taken_->fetch_sub(1);
-}
-
 PassingBody::PassingBody(BlobRequest request, uint64_t offset, BlobSource& source,
-                         const FetchMetrics& metrics, Passage passage, PassingLimits limits)
+                         const FetchMetrics& metrics, Slots::Slot slot, PassingLimits limits)
     : request_(std::move(request)),
       info_{request_.digest, request_.size_bytes},
       source_(source),
       metrics_(metrics),
-      passage_(std::move(passage)),
+      slot_(std::move(slot)),
       limits_(limits),
       hasher_(request_.digest.algorithm()) {
   Restart(offset);

@@ -1,30 +1,16 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>
 #include <vector>
 
 #include "node/blobs/blob_source.h"
+#include "registry/base/slots.h"
 #include "registry/oci/digest.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {
-
-// One of a bounded number of places for blobs that pass through.
-class Passage {
- public:
-  // kTooManyRequests if all `limit` are taken. `taken` outlives the passage.
-  static Result<Passage> Take(std::atomic<size_t>& taken, size_t limit);
-  Passage(Passage&& other) noexcept;
-  Passage& operator=(Passage&&) = delete;
-  ~Passage();
-
- private:
-  explicit Passage(std::atomic<size_t>& taken) : taken_(&taken) {}
-  std::atomic<size_t>* taken_;
-};
 
 struct PassingLimits {
   std::chrono::milliseconds chunk_deadline{30000};
@@ -39,7 +25,7 @@ class PassingBody final : public BlobBody {
  public:
   // Begins at `offset`. What is passed by reference outlives the body.
   PassingBody(BlobRequest request, uint64_t offset, BlobSource& source, const FetchMetrics& metrics,
-              Passage passage, PassingLimits limits);
+              Slots::Slot slot, PassingLimits limits);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
@@ -64,7 +50,7 @@ class PassingBody final : public BlobBody {
   const BlobInfo info_;
   BlobSource& source_;
   const FetchMetrics& metrics_;
-  const Passage passage_;
+  const Slots::Slot slot_;
   const PassingLimits limits_;
   std::unique_ptr<BlobChannel> channel_;
   std::deque<Chunk> chunks_;  // the last two received

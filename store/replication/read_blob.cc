@@ -34,8 +34,8 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
                                "Reads of blobs that failed their checksum.")),
       sent_bytes_(
           metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
-      places_("blob streams", limits.streams_per_node,
-              metrics.Gauge("outport_store_blob_streams_open", "ReadBlob streams open.")) {}
+      slots_("blob streams", limits.streams_per_node,
+             metrics.Gauge("outport_store_blob_streams_open", "ReadBlob streams open.")) {}
 
 grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob::Start(grpc::CallbackServerContext* context,
                                                          const v1::ReadBlobRequest* request,
@@ -54,10 +54,10 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
   CO_TRY_VOID(allowed());
   auto open = [this, &request] { return Open(request); };
   CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
-  const Result<NodePlaces::Place> place = places_.Take(node);
-  if (!place.has_value()) {
+  const Result<Slots::Slot> slot = slots_.Acquire(node);
+  if (!slot.has_value()) {
     refused_.Increment();
-    co_return place.error();
+    co_return slot.error();
   }
   Result<void> sent = co_await Send(stream, blob, allowed);
   log_.Info("blob read by a node", {{"request_id", request_id},

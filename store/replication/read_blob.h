@@ -13,7 +13,7 @@
 #include "registry/rpc/stream.h"
 #include "registry/storage/blob_store.h"
 #include "store/content/blobs.h"
-#include "store/fleet/node_admission.h"
+#include "store/fleet/node_slots.h"
 
 namespace outport::store {
 
@@ -62,7 +62,7 @@ class ReadBlob {
   prometheus::Counter& refused_;
   prometheus::Counter& corrupt_;
   prometheus::Counter& sent_bytes_;
-  NodePlaces places_;
+  NodeSlots slots_;
 };
 
 }  // namespace outport::store

@@ -342,7 +342,7 @@ TEST_F(DiskFull, I1OtherContentNeverPassesWhole) {
 TEST_F(DiskFull, PassagesAreBounded) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;
-  limits_.passages = 2;
+  limits_.passing_bodies = 2;
   const TestBlob blob = Stored(23, kMiB);
   auto one = Open(blob.digest());
   const auto two = Open(blob.digest());

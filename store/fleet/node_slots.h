@@ -1,0 +1,32 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "registry/base/metrics.h"
+#include "registry/base/mutex.h"
+#include "registry/base/result.h"
+#include "registry/base/slots.h"
+
+namespace outport::store {
+
+// Limits the calls of one kind that each node has in progress. Safe for all threads; never blocks.
+// Outlives its slots.
+class NodeSlots {
+ public:
+  // `what` names the calls in errors: "blob streams". `in_use` counts the calls of all nodes.
+  NodeSlots(std::string what, size_t slots_per_node, prometheus::Gauge& in_use)
+      : what_(std::move(what)), slots_per_node_(slots_per_node), in_use_(in_use) {}
+
+  // kTooManyRequests if the node holds all of its slots. REQUIRES: `node` names a member.
+  Result<Slots::Slot> Acquire(const std::string& node);
+
+ private:
+  const std::string what_;
+  const size_t slots_per_node_;
+  prometheus::Gauge& in_use_;
+  Mutex mutex_;
+  std::map<std::string, Slots> nodes_ OUTPORT_GUARDED_BY(mutex_);  // as many as there are members
+};
+
+}  // namespace outport::store
