@@ -26,8 +26,8 @@ constexpr seconds kCallDeadline{10};
 constexpr seconds kLeastPause{1};
 constexpr std::chrono::hours kMostPause{1};
 constexpr double kMostJitter = 0.05;
-constexpr int kTriesInALife = 60;  // while renewals fail
-constexpr seconds kReplacedRetry{10};
+constexpr int kTriesPerLifetime = 60;  // while renewals fail
+constexpr seconds kRotationRetry{10};
 
 double DrawJitter() {
   std::random_device source;
@@ -49,27 +49,32 @@ Renewal::Renewal(Parts parts)
       renewed_(parts_.metrics.Counter("outport_node_certificate_renewals_total",
                                       "Attempts to renew the node's certificates, by result.",
                                       {{"result", "succeeded"}})),
-      failed_(parts_.metrics.Counter("outport_node_certificate_renewals_total",
-                                     "Attempts to renew the node's certificates, by result.",
-                                     {{"result", "failed"}})) {}
+      renewal_failure_(
+          {.log = parts_.log,
+           .failed = "certificate renewal failed",
+           .level = LogLevel::kWarning,
+           .failures = &parts_.metrics.Counter(
+               "outport_node_certificate_renewals_total",
+               "Attempts to renew the node's certificates, by result.", {{"result", "failed"}})}),
+      trust_write_failure_({.log = parts_.log, .failed = "trust bundle write failed"}) {}
 
 Result<Renewal::Certificate> Renewal::Read(const std::filesystem::path& certificate) const {
   TRY(const std::string pem, ReadWholeFile(certificate));
   TRY(const pki::Description description, pki::Describe(pem));
   TRY(std::string chain, pki::Behind(pem));
-  return Certificate{.life = {description.not_before, description.not_after},
+  return Certificate{.lifetime = {description.not_before, description.not_after},
                      .chain = std::move(chain)};
 }
 
-void Renewal::Take(const v1::TrustRow& trust) {
+void Renewal::SetTrust(const v1::TrustRow& trust) {
   {
     MutexLock lock(mutex_);
     trust_ = trust;
   }
-  taken_.Notify();
+  trust_changed_.Notify();
 }
 
-Result<void> Renewal::WriteTrust() const {
+Result<void> Renewal::WriteTrustBundle() const {
   std::optional<v1::TrustRow> trust;
   {
     MutexLock lock(mutex_);
@@ -79,27 +84,33 @@ Result<void> Renewal::WriteTrust() const {
   const auto present = ReadWholeFile(file);
   if (!trust.has_value() || (present.has_value() && *present == trust->authorities())) return {};
   TRY_VOID(ReplaceFile(file, trust->authorities(), kPublicMode));
-  parts_.log.Info("the fleet trusts other authorities now", {{"file", file.native()}});
+  parts_.log.Info("trust bundle updated", {{"file", file.native()}});
   return {};
 }
 
-void Renewal::Learn(const Certificate& identity, const Certificate& server) {
+void Renewal::Record(const Certificate& identity, const Certificate& server) {
+  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(identity.lifetime.end)));
   MutexLock lock(mutex_);
-  identity_ = identity.life;
+  identity_ = identity.lifetime;
   chains_.clear();
   for (const Certificate* shown : {&identity, &server}) {
     chains_.push_back(pki::BundleHash(shown->chain));
   }
 }
 
-void Renewal::Tell(v1::NodeMessage::Ping& ping) const {
+std::string Renewal::CurrentIssuerChain() const {
+  MutexLock lock(mutex_);
+  return trust_.has_value() ? trust_->chain() : std::string();
+}
+
+void Renewal::AddTo(v1::NodeMessage::Ping& ping) const {
   MutexLock lock(mutex_);
   ping.mutable_chains()->Assign(chains_.begin(), chains_.end());
 }
 
-Renewal::Time Renewal::DueOf(const Life& life) const {
-  const std::chrono::duration<double> after = life.whole() * (1.0 / 3 + jitter_);
-  return life.begin + std::chrono::floor<seconds>(after);
+Renewal::Time Renewal::DueAt(const Lifetime& lifetime) const {
+  const std::chrono::duration<double> after = lifetime.length() * (1.0 / 3 + jitter_);
+  return lifetime.begin + std::chrono::floor<seconds>(after);
 }
 
 Result<void> Renewal::Renew(bool server_too) {
@@ -117,7 +128,7 @@ Result<void> Renewal::Renew(bool server_too) {
   const auto store = parts_.channel->Now();
   const grpc::Status status = store->enrollment.Renew(&context, request, &answer);
   if (!status.ok()) return rpc::FromStatus(status, "renewing the node's certificates");
-  // What does not fit stays out of the files.
+  // A certificate that does not match its key must not reach the files.
   TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), identity_key));
   if (server_too) {
     TRY_VOID(pki::CheckKeyPair(answer.server_certificate(), server_key));
@@ -128,113 +139,110 @@ Result<void> Renewal::Renew(bool server_too) {
   return {};
 }
 
-// Sooner than the end asks for where others wait for it: authorities are being replaced. Ever later
-// where what comes is not what was wanted.
-milliseconds Renewal::RetryAfter(const Life& life) const {
-  const auto usual = life.whole() / kTriesInALife;
+// A CA rotation waits for this node, so retry soon during one; back off while the store issues
+// certificates that do not help.
+milliseconds Renewal::RetryAfter(const Lifetime& lifetime) const {
+  const auto usual = lifetime.length() / kTriesPerLifetime;
   MutexLock lock(mutex_);
   if (!trust_.has_value()) return Bounded(usual);
-  return Bounded(std::min<seconds>(usual, kReplacedRetry * (1 << std::min(in_vain_, 10))));
+  return Bounded(std::min<seconds>(usual, kRotationRetry * (1 << std::min(fruitless_, 10))));
 }
 
-milliseconds Renewal::Look() {
-  const Result<void> written = WriteTrust();
+milliseconds Renewal::Check() {
+  const Result<void> written = WriteTrustBundle();
   const Result<Certificate> identity = Read(parts_.pki / "identity.crt");
   const Result<Certificate> server = Read(parts_.pki / "server.crt");
   if (!identity.has_value() || !server.has_value()) {
-    const Error& why = identity.has_value() ? server.error() : identity.error();
-    parts_.log.Error("the node's certificates cannot be read", {{"cause", why.message}});
+    const Error& error = identity.has_value() ? server.error() : identity.error();
+    parts_.log.Error("node certificates unreadable", {{"error", error.message}});
     return Bounded(kMostPause);
   }
-  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(identity->life.end)));
-  Learn(*identity, *server);
-  std::string chain;
-  {
-    MutexLock lock(mutex_);
-    unwritten_ = written.has_value() ? std::string() : written.error().message;
-    if (trust_.has_value()) chain = trust_->chain();
-  }
-  const milliseconds retry = RetryAfter(identity->life);
-  if (!written.has_value()) {
-    parts_.log.Error("whom the fleet trusts now was not written",
-                     {{"cause", written.error().message}});
-    return retry;
-  }
-  const Time now = parts_.clock.Wall();
-  const auto replaced = [&chain](const Certificate& one) {
-    return !chain.empty() && one.chain != chain;
+  trust_write_failure_.Record(written);
+  Record(*identity, *server);
+  if (!written.has_value()) return RetryAfter(identity->lifetime);
+  const Due due = FindDue(*identity, *server);
+  if (due.identity) return RenewDue(due, identity->lifetime);
+  fruitless_ = 0;
+  renewed_at_.reset();
+  return Bounded(std::min(DueAt(identity->lifetime), DueAt(server->lifetime)) -
+                 parts_.clock.Wall());
+}
+
+// The identity is renewed with the server's certificate: one call brings both.
+Renewal::Due Renewal::FindDue(const Certificate& identity, const Certificate& server) const {
+  const std::string issuer = CurrentIssuerChain();
+  const auto outdated = [&issuer](const Certificate& one) {
+    return !issuer.empty() && one.chain != issuer;
   };
-  const bool other = replaced(*identity) || replaced(*server);
-  const bool server_due = DueOf(server->life) <= now || replaced(*server);
-  if (DueOf(identity->life) > now && !other && !server_due) {
-    in_vain_ = 0;
-    renewed_at_.reset();
-    return Bounded(std::min(DueOf(identity->life), DueOf(server->life)) - now);
-  }
+  const Time now = parts_.clock.Wall();
+  Due due;
+  due.new_issuer = outdated(identity) || outdated(server);
+  due.server = DueAt(server.lifetime) <= now || outdated(server);
+  due.identity = DueAt(identity.lifetime) <= now || due.new_issuer || due.server;
+  return due;
+}
+
+milliseconds Renewal::RenewDue(const Due& due, const Lifetime& identity) {
+  const milliseconds retry = RetryAfter(identity);
   if (renewed_at_.has_value() && steady_clock::now() < *renewed_at_ + retry) {
-    Failed(other ? "what the store issued just now chains to another authority than it said"
-                 : "what the store issued just now is old already by this machine's clock, " +
-                       FormatTime(now) + ": set the clock",
-           identity->life);
+    RecordFailure(identity, due.new_issuer
+                                ? "the new certificate chains to another authority than the store "
+                                  "announced"
+                                : "the new certificate is already due for renewal by this "
+                                  "machine's clock, " +
+                                      FormatTime(parts_.clock.Wall()) + "; set the clock");
     return Bounded(*renewed_at_ + retry - steady_clock::now());
   }
-  if (renewed_at_.has_value()) ++in_vain_;
-  const Result<void> done = Renew(server_due);
-  if (!done.has_value()) {
-    Failed(done.error().message, identity->life);
+  if (renewed_at_.has_value()) ++fruitless_;
+  const Result<void> renewed = Renew(due.server);
+  if (!renewed.has_value()) {
+    RecordFailure(identity, renewed.error().message);
     return retry;
   }
   renewed_at_ = steady_clock::now();
-  {
-    MutexLock lock(mutex_);
-    failure_.clear();
-  }
+  renewal_failure_.Record({});
   renewed_.Increment();
-  parts_.log.Info("the node's certificates are renewed", {{"server_too", server_due}});
-  return Bounded(kLeastPause);  // then it looks at what came
+  parts_.log.Info("node certificates renewed", {{"server_certificate", due.server}});
+  return Bounded(kLeastPause);  // then check what came
 }
 
-void Renewal::Failed(const std::string& why, const Life& identity) {
-  {
-    MutexLock lock(mutex_);
-    failure_ = why;
-  }
-  failed_.Increment();
-  parts_.log.Warning("the node's certificates could not be renewed",
-                     {{"cause", why}, {"not_after", FormatTime(identity.end)}});
+void Renewal::RecordFailure(const Lifetime& identity, const std::string& why) {
+  renewal_failure_.Record(Error{ErrorCode::kUnavailable, why},
+                          {{"not_after", FormatTime(identity.end)}});
 }
 
 net::awaitable<void> Renewal::FollowUntilCancelled() {
   co_await net::this_coro::throw_if_cancelled(false);
   for (;;) {
-    const uint64_t seen = taken_.Version();
-    auto look = [this]() -> Result<milliseconds> { return Look(); };
-    const Result<milliseconds> pause = co_await Blocking(parts_.pool, std::move(look));
+    const uint64_t seen = trust_changed_.Version();
+    auto check = [this]() -> Result<milliseconds> { return Check(); };
+    const Result<milliseconds> pause = co_await Blocking(parts_.pool, std::move(check));
     auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
-    co_await taken_.WaitPast(seen, steady_clock::now() + pause.value_or(kLeastPause));
+    co_await trust_changed_.WaitPast(seen, steady_clock::now() + pause.value_or(kLeastPause));
     state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
   }
 }
 
-std::optional<std::string> Renewal::WhyUseless() const {
+std::optional<std::string> Renewal::WhyExpired() const {
   MutexLock lock(mutex_);
   if (!identity_.has_value() || parts_.clock.Wall() < identity_->end) return std::nullopt;
   return "this node's certificate expired at " + FormatTime(identity_->end) +
-         ", so the store takes no call of it: ask for 'outportctl node invite " + parts_.node +
-         " --replace', and join again with 'outport-node join --replace'";
+         " and the store rejects its calls; run 'outportctl node invite " + parts_.node +
+         " --replace', then 'outport-node join --replace' here";
 }
 
 std::optional<std::string> Renewal::Warning() const {
-  MutexLock lock(mutex_);
-  if (!unwritten_.empty()) {
-    return "whom the fleet trusts now could not be written, so this node trusts others: " +
-           unwritten_;
+  if (const auto unwritten = trust_write_failure_.Reason()) {
+    return "the new trust bundle could not be written, so this node still uses the previous one: " +
+           *unwritten;
   }
-  if (failure_.empty() || !identity_.has_value()) return std::nullopt;
+  const auto failure = renewal_failure_.Reason();
+  MutexLock lock(mutex_);
+  if (!failure.has_value() || !identity_.has_value()) return std::nullopt;
   return "this node's certificate expires at " + FormatTime(identity_->end) +
-         " and could not be renewed: " + failure_;
+         " and could not be renewed: " + *failure;
 }
 
 }  // namespace outport::node

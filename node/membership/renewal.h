@@ -17,24 +17,25 @@
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
+#include "registry/base/repeated_failure.h"
 #include "registry/base/result.h"
 
 namespace outport::node {
 
-// Keeps what stands in DATA/pki: renews the node's certificates at the store, each after a third of
-// its life and a jitter, so that the nodes of a fleet do not come at once; and follows whom the
-// fleet trusts, as its authorities are replaced: then the certificates are renewed as soon as they
-// chain to another authority than the one that issues. The keys stay: each renewal replaces one
-// file, and whoever reads certificate and key finds a pair. Safe for all threads.
+// Keeps the files in DATA/pki up to date. It renews the node's certificates at the store, each
+// after a third of its lifetime and a jitter, so that the nodes of a fleet do not renew at once.
+// During a CA rotation it writes the new trust bundle, and renews certificates that do not chain to
+// the current issuing CA. The keys stay: a renewal replaces one file, so that a reader always finds
+// a certificate that matches its key. Safe for all threads.
 class Renewal {
  public:
-  // What it borrows outlives it.
+  // The referenced objects outlive the Renewal.
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
-    // Called when the identity was renewed: connections are to begin anew. On the pool.
+    // Called on the pool after the identity was renewed, to reconnect with it.
     std::function<void()> renewed;
     std::filesystem::path pki;  // DATA/pki
-    std::string node;           // its name
+    std::string node;           // the node's name
     BlockingPool& pool;
     const Clock& clock;
     Metrics& metrics;
@@ -42,58 +43,69 @@ class Renewal {
   };
   explicit Renewal(Parts parts);
 
-  // What the store says of the fleet's authorities: Look() brings the files there, at once and
-  // until it works. Does not block.
-  void Take(const v1::TrustRow& trust);
-  // Adds to a ping what this node's certificates chain to.
-  void Tell(v1::NodeMessage::Ping& ping) const;
+  // Sets the fleet's current authorities, as the store sent them. The next Check() updates the
+  // files, and retries until that works. Does not block.
+  void SetTrust(const v1::TrustRow& trust);
+  // Adds the hashes of the chains of this node's certificates to a ping.
+  void AddTo(v1::NodeMessage::Ping& ping) const;
 
-  // Renews what is due; returns how long until the next look. Blocks; one call at a time.
-  std::chrono::milliseconds Look();
+  // Writes the trust bundle and renews the certificates that are due. Returns the time until the
+  // next check. Blocks; for one thread at a time.
+  std::chrono::milliseconds Check();
+  // Checks whenever a check is due or the authorities changed.
   net::awaitable<void> FollowUntilCancelled();
 
-  // Why the store takes no call of this node any more, and what to do: the identity has expired.
-  std::optional<std::string> WhyUseless() const;
-  // That it will, if nothing changes: renewals have failed for too long.
+  // Set if the identity has expired: the store rejects all calls of this node. Says what to do.
+  std::optional<std::string> WhyExpired() const;
+  // Set if the last renewal, or the last write of the trust bundle, failed.
   std::optional<std::string> Warning() const;
 
  private:
   using Time = std::chrono::system_clock::time_point;
-  struct Life {
+  struct Lifetime {
     Time begin;
     Time end;
-    std::chrono::seconds whole() const {
+    std::chrono::seconds length() const {
       return std::chrono::floor<std::chrono::seconds>(end - begin);
     }
   };
   struct Certificate {
-    Life life;
-    std::string chain;  // what stands behind it
+    Lifetime lifetime;
+    std::string chain;  // the certificates of the authorities, PEM
+  };
+  struct Due {
+    bool identity = false;  // something is due
+    bool server = false;
+    bool new_issuer = false;  // a certificate does not chain to the current issuing CA
   };
   Result<Certificate> Read(const std::filesystem::path& certificate) const;
-  void Learn(const Certificate& identity, const Certificate& server);
-  std::chrono::milliseconds RetryAfter(const Life& life) const;
-  // Writes whom the fleet trusts, if that is not in the file.
-  Result<void> WriteTrust() const;
-  void Failed(const std::string& why, const Life& identity);
-  Time DueOf(const Life& life) const;
+  // Writes the trust bundle if the file does not hold it yet.
+  Result<void> WriteTrustBundle() const;
+  // Publishes the state of the files to the gauge and to the other threads.
+  void Record(const Certificate& identity, const Certificate& server);
+  std::string CurrentIssuerChain() const;  // "" if it is unknown
+  Time DueAt(const Lifetime& lifetime) const;
+  Due FindDue(const Certificate& identity, const Certificate& server) const;
+  // Returns the time until the next check.
+  std::chrono::milliseconds RenewDue(const Due& due, const Lifetime& identity);
   Result<void> Renew(bool server_too);
+  void RecordFailure(const Lifetime& identity, const std::string& why);
+  std::chrono::milliseconds RetryAfter(const Lifetime& lifetime) const;
 
   const Parts parts_;
-  const double jitter_;  // a share of life, drawn once
-  // Of Look().
+  const double jitter_;  // a fraction of the lifetime, drawn once
+  // Only Check() uses these two.
   std::optional<std::chrono::steady_clock::time_point> renewed_at_;
-  int in_vain_ = 0;  // renewals, one after the other, that did not bring what was wanted
+  int fruitless_ = 0;  // consecutive renewals after which a certificate was still due
   prometheus::Gauge& expiry_;
   prometheus::Counter& renewed_;
-  prometheus::Counter& failed_;
+  RepeatedFailure renewal_failure_;
+  RepeatedFailure trust_write_failure_;  // of the trust bundle into its file
   mutable Mutex mutex_;
-  std::optional<Life> identity_ OUTPORT_GUARDED_BY(mutex_);
-  std::string failure_ OUTPORT_GUARDED_BY(mutex_);  // of the last attempt; empty: none
-  std::optional<v1::TrustRow> trust_ OUTPORT_GUARDED_BY(mutex_);  // as the store said last
-  std::string unwritten_ OUTPORT_GUARDED_BY(mutex_);  // why whom it trusts is not in the file
-  std::vector<std::string> chains_ OUTPORT_GUARDED_BY(mutex_);  // hashes, as Tell() tells
-  Notifier taken_;
+  std::optional<Lifetime> identity_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<v1::TrustRow> trust_ OUTPORT_GUARDED_BY(mutex_);  // as the store sent it last
+  std::vector<std::string> chains_ OUTPORT_GUARDED_BY(mutex_);    // hashes, for AddTo()
+  Notifier trust_changed_;
 };
 
 }  // namespace outport::node

@@ -59,10 +59,10 @@ class Log {
   void Error(std::string_view event, Fields fields = {}) const {
     Write(LogLevel::kError, event, fields);
   }
+  void Write(LogLevel level, std::string_view event, Fields fields = {}) const;
 
  private:
   explicit Log(std::shared_ptr<spdlog::logger> sink) : sink_(std::move(sink)) {}
-  void Write(LogLevel level, std::string_view event, Fields fields) const;
 
   std::shared_ptr<spdlog::logger> sink_;  // shared by every Log made from the same one
   std::string context_;                   // the fields of With(), as JSON members: ,"a":"b"

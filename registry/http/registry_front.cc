@@ -22,7 +22,7 @@ RegistryFront::RegistryFront(const RegistryConfig& config, CertificateFiles file
                     .metrics = parts.server.metrics,
                     .log = parts.server.log,
                     .files = std::move(files),
-                    .use = [this](auto tls) { server_.UseTls(std::move(tls)); }},
+                    .on_reload = [this](auto tls) { server_.UseTls(std::move(tls)); }},
                    std::move(certificate)),
       server_({.listen = config.listen}, WithTls(parts.server, certificate_)),
       following_(parts.server.executor, parts.server.log) {
@@ -54,7 +54,7 @@ void RegistryFront::Stop(std::chrono::steady_clock::time_point deadline) {
 }
 
 void RegistryFront::Tell(Readiness& readiness) const {
-  if (auto useless = certificate_.WhyUseless()) readiness.reasons.push_back(*std::move(useless));
+  if (auto useless = certificate_.WhyExpired()) readiness.reasons.push_back(*std::move(useless));
   for (std::string& warning : certificate_.Warnings()) {
     readiness.warnings.push_back(std::move(warning));
   }

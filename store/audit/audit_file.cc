@@ -42,10 +42,18 @@ AuditFile::AuditFile(Parts parts)
       syslog_(parts_.syslog),
       sequence_(parts_.metrics.Gauge("outport_store_audit_exported_sequence",
                                      "Sequence of the last audit entry written to the file.")),
-      failures_(parts_.metrics.Counter("outport_store_audit_file_write_failures_total",
-                                       "Failed writes of the audit file.")),
-      syslog_lost_(parts_.metrics.Counter("outport_store_audit_syslog_dropped_total",
-                                          "Audit entries that syslog did not accept.")) {}
+      export_failure_(
+          {.log = parts_.log.With({{"path", parts_.path.native()}}),
+           .failed = "audit file write failed: entries stay in the metadata",
+           .recovered = "audit file write recovered",
+           .failures = &parts_.metrics.Counter("outport_store_audit_file_write_failures_total",
+                                               "Failed writes of the audit file.")}),
+      syslog_failure_(
+          {.log = parts_.log,
+           .failed = "audit entries not sent to syslog",
+           .level = LogLevel::kWarning,
+           .failures = &parts_.metrics.Counter("outport_store_audit_syslog_dropped_total",
+                                               "Audit entries that syslog did not accept.")}) {}
 
 Result<void> AuditFile::Open() {
   TRY(const auto row, ReadRow<v1::AuditFileRow>(parts_.meta, keys::kAuditFile));
@@ -131,15 +139,7 @@ Result<void> AuditFile::WriteState(MetaTransaction& transaction, const LogPositi
 
 void AuditFile::SendToSyslog(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
-    const Result<void> sent = syslog_.Send(std::string_view(line).substr(0, line.size() - 1));
-    if (sent.has_value()) {
-      syslog_failing_.reset();
-      continue;
-    }
-    syslog_lost_.Increment();
-    if (syslog_failing_ == sent.error().message) continue;
-    syslog_failing_ = sent.error().message;
-    parts_.log.Warning("audit entries do not reach syslog", {{"cause", *syslog_failing_}});
+    syslog_failure_.Record(syslog_.Send(std::string_view(line).substr(0, line.size() - 1)));
   }
 }
 
@@ -195,21 +195,8 @@ Result<void> AuditFile::Export() {
   return {};
 }
 
-void AuditFile::Note(const Result<void>& exported) {
-  if (exported.has_value()) {
-    if (failing_.has_value()) parts_.log.Info("the audit file is written again");
-    failing_.reset();
-    return;
-  }
-  failures_.Increment();
-  if (failing_ == exported.error().message) return;
-  failing_ = exported.error().message;
-  parts_.log.Error("the audit file cannot be written; its entries wait in the metadata",
-                   {{"file", parts_.path.native()}, {"cause", *failing_}});
-}
-
 net::awaitable<void> AuditFile::FollowUntilCancelled() {
-  auto follow = [this] { Note(Export()); };
+  auto follow = [this] { export_failure_.Record(Export()); };
   co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(follow));
 }
 

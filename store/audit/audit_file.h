@@ -3,7 +3,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "registry/base/file.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
+#include "registry/base/repeated_failure.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/syslog.h"
 
@@ -63,7 +63,6 @@ class AuditFile {
   Result<bool> Trim();
   Result<void> WriteState(MetaTransaction& transaction, const LogPosition& trimmed) const;
   void SendToSyslog(const std::vector<std::string>& lines);
-  void Note(const Result<void>& exported);
 
   const Parts parts_;
   Syslog syslog_;
@@ -71,11 +70,9 @@ class AuditFile {
   uint64_t size_bytes_ = 0;
   LogPosition exported_;
   LogPosition trimmed_;
-  std::optional<std::string> failing_;  // why, as it was logged
-  std::optional<std::string> syslog_failing_;
   prometheus::Gauge& sequence_;
-  prometheus::Counter& failures_;
-  prometheus::Counter& syslog_lost_;
+  RepeatedFailure export_failure_;
+  RepeatedFailure syslog_failure_;
 };
 
 }  // namespace outport::store

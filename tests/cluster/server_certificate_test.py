@@ -71,7 +71,7 @@ def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
         assert member.metric("outport_server_certificate_reload_failed") == 1
         assert client_of(site, member).get("/v2/").status == 200
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
-        assert "the server certificate and whom it trusts stay as they were" in member.log_text()
+        assert "server certificate reload failed: previous files stay in use" in member.log_text()
         wait_for("the status to tell", lambda: any(
             told["of"] == member.name and "does not belong to its certificate" in told["warning"]  # noqa: B023
             for told in site.control_json("status")["warnings"]))

@@ -54,13 +54,15 @@ ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
     : parts_(std::move(parts)),
       expiry_(parts_.metrics.Gauge("outport_server_certificate_expiry_timestamp_seconds",
                                    "Expiry of the registry's server certificate, in Unix time.")),
-      kept_gauge_(parts_.metrics.Gauge(
-          "outport_server_certificate_reload_failed",
-          "1 while the new certificate files are invalid and the previous certificate is served.")),
       reloads_(parts_.metrics.Counter("outport_server_certificate_reloads_total",
                                       "Successful reloads of the server certificate.")),
       failures_(parts_.metrics.Counter("outport_server_certificate_reload_failures_total",
                                        "Failed reloads of the server certificate.")),
+      failure_({.log = parts_.log,
+                .failed = "server certificate reload failed: previous files stay in use",
+                .failing = &parts_.metrics.Gauge("outport_server_certificate_reload_failed",
+                                                 "1 while the new certificate files are invalid "
+                                                 "and the previous certificate is served.")}),
       current_(std::move(first)) {
   expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(not_after())));
 }
@@ -80,12 +82,9 @@ std::string ServedCertificate::fleet() const {
   return current_.options.trust.fleet;
 }
 
-std::optional<std::string> ServedCertificate::WhyKept() const {
-  MutexLock lock(mutex_);
-  return kept_;
-}
+std::optional<std::string> ServedCertificate::WhyNotReloaded() const { return failure_.Reason(); }
 
-std::optional<std::string> ServedCertificate::WhyUseless() const {
+std::optional<std::string> ServedCertificate::WhyExpired() const {
   const auto ends = not_after();
   if (parts_.clock.Wall() < ends) return std::nullopt;
   return "the server certificate expired at " + FormatTime(ends);
@@ -98,8 +97,9 @@ std::vector<std::string> ServedCertificate::Warnings() const {
   if (now < ends && ends - now < kNotice) {
     warnings.push_back("the server certificate expires at " + FormatTime(ends));
   }
-  if (const auto kept = WhyKept()) {
-    warnings.push_back("the server certificate and whom it trusts stay as they were: " + *kept);
+  if (const auto kept = WhyNotReloaded()) {
+    warnings.push_back("server certificate reload failed, the previous files stay in use: " +
+                       *kept);
   }
   const auto lists_end = tls()->trust().lists_end();
   if (lists_end.has_value() && *lists_end <= now) {
@@ -109,7 +109,7 @@ std::vector<std::string> ServedCertificate::Warnings() const {
   return warnings;
 }
 
-bool ServedCertificate::Look() {
+bool ServedCertificate::Reload() {
   ServerTlsOptions shown;
   {
     MutexLock lock(mutex_);
@@ -118,7 +118,8 @@ bool ServedCertificate::Look() {
   ServerTlsOptions options = shown;
   const Result<void> read = ReadFiles(parts_.files, options);
   if (read.has_value() && options == shown) {
-    Settle();
+    suspect_.reset();
+    failure_.Record({});
     return false;
   }
   Result<LoadedCertificate> loaded =
@@ -129,53 +130,36 @@ bool ServedCertificate::Look() {
                    parts_.files.certificate.native() + ": it expired at " + ended};
   }
   if (!loaded.has_value()) {
-    if (suspect_ == loaded.error().message) Keep(loaded.error());
+    if (suspect_ == loaded.error().message &&
+        failure_.Record(loaded.error(), {{"not_after", FormatTime(not_after())}})) {
+      failures_.Increment();
+    }
     suspect_ = loaded.error().message;
     return false;
   }
-  Take(*std::move(loaded));
+  Use(*std::move(loaded));
   return true;
 }
 
-// The files are what is shown.
-void ServedCertificate::Settle() {
-  suspect_.reset();
-  kept_gauge_.Set(0);
-  MutexLock lock(mutex_);
-  kept_.reset();
-}
-
-void ServedCertificate::Take(LoadedCertificate loaded) {
+void ServedCertificate::Use(LoadedCertificate loaded) {
   const auto tls = loaded.tls;
   const auto ends = loaded.not_after;
   {
     MutexLock lock(mutex_);
     current_ = std::move(loaded);
   }
-  Settle();
+  suspect_.reset();
+  failure_.Record({});
   reloads_.Increment();
   expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(ends)));
-  parts_.use(tls);
-  parts_.log.Info("new files of the server certificate, or of whom it trusts, are in use",
-                  {{"file", parts_.files.certificate.native()}, {"not_after", FormatTime(ends)}});
-}
-
-void ServedCertificate::Keep(const Error& why) {
-  {
-    MutexLock lock(mutex_);
-    if (kept_ == why.message) return;
-    kept_ = why.message;
-  }
-  kept_gauge_.Set(1);
-  failures_.Increment();
-  parts_.log.Error(
-      "the server certificate and whom it trusts stay as they were, since the files are no good",
-      {{"cause", why.message}, {"not_after", FormatTime(not_after())}});
+  parts_.on_reload(tls);
+  parts_.log.Info("server certificate and trust bundle reloaded",
+                  {{"path", parts_.files.certificate.native()}, {"not_after", FormatTime(ends)}});
 }
 
 net::awaitable<void> ServedCertificate::FollowUntilCancelled() {
-  auto look = [this] { Look(); };
-  co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(look));
+  auto reload = [this] { Reload(); };
+  co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(reload));
 }
 
 }  // namespace outport

@@ -14,6 +14,7 @@
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
+#include "registry/base/repeated_failure.h"
 #include "registry/security/tls/tls.h"
 
 namespace outport {
@@ -45,7 +46,7 @@ Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerT
 // two files do not change at once, not before they were found so twice. Safe for all threads.
 class ServedCertificate {
  public:
-  using Use = std::function<void(std::shared_ptr<ServerTlsContext>)>;
+  using OnReload = std::function<void(std::shared_ptr<ServerTlsContext>)>;
   // What it borrows outlives it.
   struct Parts {
     BlockingPool& pool;
@@ -53,7 +54,7 @@ class ServedCertificate {
     Metrics& metrics;
     Log log;
     CertificateFiles files;
-    Use use;  // what new connections are to be shown from now on
+    OnReload on_reload;  // called with the context for new connections
   };
   ServedCertificate(Parts parts, LoadedCertificate first);
 
@@ -62,31 +63,28 @@ class ServedCertificate {
   // The fleet's authorities (PEM) that it trusts: those in use, whatever the files say.
   std::string fleet() const;
   // Why the files are not followed, if so.
-  std::optional<std::string> WhyKept() const;
+  std::optional<std::string> WhyNotReloaded() const;
   // Why it is of no use any more: it expired.
-  std::optional<std::string> WhyUseless() const;
+  std::optional<std::string> WhyExpired() const;
   // What an administrator should look at while all still works: it expires soon, or is kept since
   // the files are no good, or a revocation list is out of date.
   std::vector<std::string> Warnings() const;
 
   // Looks at the files once; true if a new certificate is in use. Blocks; one call at a time.
-  bool Look();
+  bool Reload();
   net::awaitable<void> FollowUntilCancelled();
 
  private:
-  void Settle();
-  void Take(LoadedCertificate loaded);
-  void Keep(const Error& why);
+  void Use(LoadedCertificate loaded);
 
   const Parts parts_;
   prometheus::Gauge& expiry_;
-  prometheus::Gauge& kept_gauge_;
   prometheus::Counter& reloads_;
   prometheus::Counter& failures_;
-  std::optional<std::string> suspect_;  // of Look(): what was wrong at the last look
+  RepeatedFailure failure_;
+  std::optional<std::string> suspect_;  // of Reload(): what was wrong at the last look
   mutable Mutex mutex_;
   LoadedCertificate current_ OUTPORT_GUARDED_BY(mutex_);
-  std::optional<std::string> kept_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport

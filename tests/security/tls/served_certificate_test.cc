@@ -50,13 +50,14 @@ class ServedCertificateTest : public testing::Test {
   // Whether the two looks after which it is believed changed nothing, and warned of `reason`.
   void ExpectKept(const std::string& reason) {
     const auto shown = served_->tls();
-    EXPECT_FALSE(served_->Look());
-    EXPECT_FALSE(served_->WhyKept().has_value()) << "the other file may be about to change";
-    EXPECT_FALSE(served_->Look());
-    ASSERT_TRUE(served_->WhyKept().has_value());
-    EXPECT_NE(served_->WhyKept()->find(reason), std::string::npos) << *served_->WhyKept();
+    EXPECT_FALSE(served_->Reload());
+    EXPECT_FALSE(served_->WhyNotReloaded().has_value()) << "the other file may be about to change";
+    EXPECT_FALSE(served_->Reload());
+    ASSERT_TRUE(served_->WhyNotReloaded().has_value());
+    EXPECT_NE(served_->WhyNotReloaded()->find(reason), std::string::npos)
+        << *served_->WhyNotReloaded();
     ASSERT_EQ(served_->Warnings().size(), 1U);
-    EXPECT_FALSE(served_->WhyUseless().has_value());
+    EXPECT_FALSE(served_->WhyExpired().has_value());
     EXPECT_EQ(served_->tls(), shown);
     EXPECT_EQ(used_, 0);
   }
@@ -69,7 +70,7 @@ class ServedCertificateTest : public testing::Test {
                                  .metrics = metrics_,
                                  .log = Log::Nowhere(),
                                  .files = files_,
-                                 .use = [this](const auto&) { ++used_; }},
+                                 .on_reload = [this](const auto&) { ++used_; }},
         *std::move(loaded));
   }
 
@@ -84,15 +85,15 @@ class ServedCertificateTest : public testing::Test {
 
 TEST_F(ServedCertificateTest, ANewPairIsTaken) {
   Load();
-  EXPECT_FALSE(served_->Look());
+  EXPECT_FALSE(served_->Reload());
   const auto before = served_->tls();
   const auto ends = served_->not_after();
   Write(Issue(hours(24 * 60)));
-  EXPECT_TRUE(served_->Look());
+  EXPECT_TRUE(served_->Reload());
   EXPECT_NE(served_->tls(), before);
   EXPECT_GT(served_->not_after(), ends);
   EXPECT_EQ(used_, 1);
-  EXPECT_FALSE(served_->Look());
+  EXPECT_FALSE(served_->Reload());
   EXPECT_TRUE(served_->Warnings().empty());
 }
 
@@ -111,11 +112,11 @@ TEST_F(ServedCertificateTest, ASymbolicLinkThatIsReplacedIsFollowed) {
   Load();
   fs::remove(files_.certificate);
   fs::create_symlink(second.certificate, files_.certificate);
-  EXPECT_FALSE(served_->Look()) << "half of the pair";
+  EXPECT_FALSE(served_->Reload()) << "half of the pair";
   EXPECT_TRUE(served_->Warnings().empty());
   fs::remove(files_.key);
   fs::create_symlink(second.key, files_.key);
-  EXPECT_TRUE(served_->Look());
+  EXPECT_TRUE(served_->Reload());
 }
 
 TEST_F(ServedCertificateTest, ABrokenFileKeepsTheOldCertificateAndSaysSo) {
@@ -152,7 +153,7 @@ TEST_F(ServedCertificateTest, ABrokenFileKeepsTheOldCertificateAndSaysSo) {
     c.break_it();
     ExpectKept(c.reason);
     Write(good);
-    EXPECT_FALSE(served_->Look());
+    EXPECT_FALSE(served_->Reload());
     EXPECT_TRUE(served_->Warnings().empty()) << "it is mended";
   }
 }
@@ -164,11 +165,11 @@ TEST_F(ServedCertificateTest, TellsWhenItEnds) {
   EXPECT_NE(served_->Warnings()[0].find("expires at"), std::string::npos);
   clock_.Advance(hours(24 * 7));
   EXPECT_TRUE(served_->Warnings().empty());
-  ASSERT_TRUE(served_->WhyUseless().has_value());
-  EXPECT_NE(served_->WhyUseless()->find("expired at"), std::string::npos);
+  ASSERT_TRUE(served_->WhyExpired().has_value());
+  EXPECT_NE(served_->WhyExpired()->find("expired at"), std::string::npos);
   Write(Issue(hours(24 * 30)));
-  EXPECT_TRUE(served_->Look());
-  EXPECT_FALSE(served_->WhyUseless().has_value());
+  EXPECT_TRUE(served_->Reload());
+  EXPECT_FALSE(served_->WhyExpired().has_value());
 }
 
 }  // namespace
