@@ -163,13 +163,13 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
 net::awaitable<Result<UploadStatus>> StoreRegistry::StartUpload(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 DigestAlgorithm algorithm) {
-  co_return co_await parts_.uploads.Start(caller.user, repository, algorithm);
+  co_return co_await parts_.uploads.Start(Actor::Of(caller), repository, algorithm);
 }
 
 net::awaitable<Result<UploadStatus>> StoreRegistry::StatUpload(const Caller& caller,
                                                                const RepositoryName& repository,
                                                                const std::string& id) {
-  co_return parts_.uploads.Stat(caller.user, repository, id);
+  co_return parts_.uploads.Stat(Actor::Of(caller), repository, id);
 }
 
 net::awaitable<Result<UploadStatus>> StoreRegistry::AppendUpload(const Caller& caller,
@@ -177,7 +177,7 @@ net::awaitable<Result<UploadStatus>> StoreRegistry::AppendUpload(const Caller& c
                                                                  const std::string& id,
                                                                  std::optional<ByteRange> range,
                                                                  ByteSource& body) {
-  co_return co_await parts_.uploads.Append(caller.user, repository, id, range, body);
+  co_return co_await parts_.uploads.Append(Actor::Of(caller), repository, id, range, body);
 }
 
 net::awaitable<Result<PushedBlob>> StoreRegistry::FinishUpload(
@@ -198,7 +198,7 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::FinishUpload(
 net::awaitable<Result<void>> StoreRegistry::CancelUpload(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const std::string& id) {
-  co_return co_await parts_.uploads.Cancel(caller.user, repository, id);
+  co_return co_await parts_.uploads.Cancel(Actor::Of(caller), repository, id);
 }
 
 net::awaitable<Result<Page>> StoreRegistry::ListTags(const Caller& caller,

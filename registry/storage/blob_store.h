@@ -48,6 +48,9 @@ class BlobWriter {
   virtual Result<void> Expect(uint64_t size_bytes) = 0;
   // After an error the writer can only be destroyed.
   virtual Result<void> Append(Bytes bytes) = 0;
+  // Append() copies nothing if the address of `bytes` is congruent to size_bytes() modulo this, and
+  // the end of `bytes` is a multiple of it.
+  virtual size_t alignment() const = 0;
   // What was appended so far survives a power cut from here on. REQUIRES: it has a name.
   virtual Result<void> Checkpoint() = 0;
   // Of a writer that Resume() gave: takes in at most `at_most` of the bytes that were there, and

@@ -118,10 +118,9 @@ Result<bool> Blobs::HasBytes(const Digest& digest) const {
 }
 
 Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,
-                                 const Digest& digest, const Actor& by,
-                                 const std::string& upload_row) {
+                                 const Digest& digest, const Actor& by, const AlsoWrite& also) {
   const Auditor auditor(by, clock_);
-  Committing committing{.auditor = auditor, .upload_row = upload_row};
+  Committing committing{.auditor = auditor, .also = also};
   TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
     Result<PushedBlob> linked = Link(repository, digest, committing);
@@ -183,8 +182,7 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
     size_bytes = row->size_bytes();
     TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms, committing.auditor,
                        "blob.push"));
-    if (committing.upload_row.empty()) return {};
-    return transaction.Delete(committing.upload_row);
+    return committing.also == nullptr ? Result<void>() : committing.also(transaction);
   };
   TRY(const LogPosition position, Transact(meta_, link));
   return PushedBlob{{digest, size_bytes}, position.sequence};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -57,11 +58,11 @@ class Blobs {
 
   // Commits what `writer` holds as `digest` and links it in the repository, which is made if it is
   // new. Bytes that are here already are linked, not stored again. kDigestInvalid if the bytes hash
-  // otherwise. Durable. The writer can only be destroyed afterwards. `upload_row`, if it is a key,
-  // goes with the commit.
+  // otherwise. Durable. The writer can only be destroyed afterwards. `also` adds the caller's
+  // own writes to the transaction; the transaction may run several times.
+  using AlsoWrite = std::function<Result<void>(MetaTransaction&)>;
   Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
-                            const Digest& digest, const Actor& by,
-                            const std::string& upload_row = {});
+                            const Digest& digest, const Actor& by, const AlsoWrite& also = {});
 
   // Puts an object aside whose bytes are not what they were. The blob is unknown from then on, so
   // that a push brings it back. What is already aside is left alone.
@@ -80,7 +81,7 @@ class Blobs {
   // What a commit has found and made before its transaction.
   struct Committing {
     const Auditor& auditor;
-    const std::string& upload_row;
+    const AlsoWrite& also;
     std::string unusable_object = {};     // the object of a row that leads to no bytes
     const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: one is here already
     std::string left_over = {};           // set to the object to remove afterwards

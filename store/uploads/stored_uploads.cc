@@ -55,6 +55,10 @@ void StoredUploads::Forget(UploadSession& session) {
   }
 }
 
+Result<void> StoredUploads::Complete(MetaTransaction& transaction, const UploadSession& session) {
+  return transaction.Delete(keys::Upload(session.id));
+}
+
 // The session that a row and its bytes make; kCorrupt, kNotFound if they make none.
 Result<UploadSessions::Session> StoredUploads::Restore(const std::string& id,
                                                        const v1::UploadRow& row) const {

@@ -34,8 +34,11 @@ class StoredUploads {
   // So many of the session's bytes survive a power cut from here on. REQUIRES: a checkpoint of
   // them.
   Result<void> NoteSafe(UploadSession& session, uint64_t safe_bytes);
-  // Row and bytes go, not synced: what comes back after a power cut expires. A failure is logged.
+  // Deletes the row and the bytes, without a sync: what comes back after a power cut expires. Logs
+  // a failure.
   void Forget(UploadSession& session);
+  // Deletes the row as part of the transaction that makes the session's bytes a blob.
+  static Result<void> Complete(MetaTransaction& transaction, const UploadSession& session);
 
   struct Loaded {
     std::vector<UploadSessions::Session> sessions;

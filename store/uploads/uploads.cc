@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "registry/base/repeat.h"
-#include "registry/records/keys.h"
 
 namespace outport::store {
 namespace {
@@ -24,9 +23,11 @@ Uploads::Uploads(Parts parts)
     : parts_(std::move(parts)),
       sessions_(parts_.clock, parts_.limits.sessions),
       stored_(parts_.meta, parts_.bytes, parts_.clock, parts_.boot_id, parts_.log),
+      bodies_({.blobs = parts_.blobs,
+               .disk = parts_.disk,
+               .metrics = parts_.metrics,
+               .limits = parts_.limits.bodies}),
       open_(parts_.metrics.Gauge("outport_store_uploads_open", "Open upload sessions.")),
-      received_bytes_(parts_.metrics.Counter("outport_store_upload_bytes_total",
-                                             "Bytes of blobs received from clients.")),
       expired_(
           parts_.metrics.Counter("outport_store_uploads_expired_total",
                                  "Upload sessions removed because they were idle for too long.")),
@@ -54,11 +55,11 @@ Result<void> Uploads::Load() {
   return {};
 }
 
-net::awaitable<Result<UploadStatus>> Uploads::Start(std::string user, RepositoryName repository,
+net::awaitable<Result<UploadStatus>> Uploads::Start(Actor by, RepositoryName repository,
                                                     DigestAlgorithm algorithm) {
-  auto session =
-      std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository), std::move(user),
-                                      algorithm, ToUnixMillis(parts_.clock.Wall()));
+  auto session = std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository),
+                                                 std::move(by.name), algorithm,
+                                                 ToUnixMillis(parts_.clock.Wall()));
   auto start = [this, session]() -> Result<void> {
     TRY_VOID(parts_.blobs.RequireFreeSpace(0));
     TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
@@ -79,14 +80,15 @@ net::awaitable<Result<UploadStatus>> Uploads::Start(std::string user, Repository
   co_return UploadStatus{session->id, 0};
 }
 
-Result<UploadStatus> Uploads::Stat(const std::string& user, const RepositoryName& repository,
+Result<UploadStatus> Uploads::Stat(const Actor& by, const RepositoryName& repository,
                                    const std::string& id) const {
-  TRY(const uint64_t size, sessions_.Size(id, repository, user));
+  TRY(const uint64_t size, sessions_.Size(id, repository, by.name));
   return UploadStatus{id, size};
 }
 
-net::awaitable<Result<Uploads::ClaimPtr>> Uploads::Take(std::string user, RepositoryName repository,
-                                                        std::string id) {
+net::awaitable<Result<Uploads::ClaimPtr>> Uploads::ClaimSession(std::string user,
+                                                                RepositoryName repository,
+                                                                std::string id) {
   CO_TRY(ClaimPtr claim,
          co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
   if (claim->took_over()) taken_over_.Increment();
@@ -139,11 +141,12 @@ net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
                                                      "' are gone: begin the upload again"};
 }
 
-net::awaitable<Result<UploadStatus>> Uploads::Append(std::string user, RepositoryName repository,
+net::awaitable<Result<UploadStatus>> Uploads::Append(Actor by, RepositoryName repository,
                                                      std::string id, std::optional<ByteRange> range,
                                                      ByteSource& body) {
-  CO_TRY(const ClaimPtr claim, co_await Take(std::move(user), std::move(repository), id));
-  const Result<void> received = co_await Receive(claim, range, body);
+  CO_TRY(const ClaimPtr claim,
+         co_await ClaimSession(std::move(by.name), std::move(repository), id));
+  const Result<void> received = co_await bodies_.Receive(claim, range, body);
   const Result<void> settled = co_await Settle(claim, !received.has_value());
   CO_TRY_VOID(received);
   CO_TRY_VOID(settled);
@@ -153,8 +156,8 @@ net::awaitable<Result<UploadStatus>> Uploads::Append(std::string user, Repositor
 net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repository,
                                                    std::string id, std::optional<ByteRange> range,
                                                    Digest digest, ByteSource& body) {
-  CO_TRY(ClaimPtr claim, co_await Take(by.name, std::move(repository), std::move(id)));
-  const Result<void> received = co_await Receive(claim, range, body);
+  CO_TRY(ClaimPtr claim, co_await ClaimSession(by.name, std::move(repository), std::move(id)));
+  const Result<void> received = co_await bodies_.Receive(claim, range, body);
   if (!received.has_value()) {
     const Result<void> settled = co_await Settle(std::move(claim), true);
     static_cast<void>(settled);  // the client learns of what came first
@@ -166,8 +169,11 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
   sessions_.Remove(work.session());
   auto commit = [this, work = std::move(work), digest, by = std::move(by)]() -> Result<PushedBlob> {
     UploadSession& session = work.session();
-    Result<PushedBlob> pushed = parts_.blobs.Commit(session.repository, *session.writer, digest, by,
-                                                    keys::Upload(session.id));
+    auto complete = [&session](MetaTransaction& transaction) {
+      return StoredUploads::Complete(transaction, session);
+    };
+    Result<PushedBlob> pushed =
+        parts_.blobs.Commit(session.repository, *session.writer, digest, by, complete);
     session.writer.reset();
     if (pushed.has_value()) {
       // They are left where the blob was here already; else the next start discards them.
@@ -182,10 +188,9 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
   co_return pushed;
 }
 
-net::awaitable<Result<void>> Uploads::Cancel(std::string user, RepositoryName repository,
-                                             std::string id) {
+net::awaitable<Result<void>> Uploads::Cancel(Actor by, RepositoryName repository, std::string id) {
   CO_TRY(ClaimPtr claim,
-         co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
+         co_await sessions_.Await(std::move(id), std::move(repository), std::move(by.name)));
   auto cancel = [this, claim = std::move(claim)]() -> Result<void> {
     Discard(claim->session());
     return {};

@@ -9,12 +9,12 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
-#include "registry/base/mutex.h"
 #include "registry/base/result.h"
 #include "registry/service/registry.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 #include "store/content/blobs.h"
+#include "store/uploads/body_receiver.h"
 #include "store/uploads/stored_uploads.h"
 #include "store/uploads/upload_sessions.h"
 
@@ -22,20 +22,16 @@ namespace outport::store {
 
 struct UploadLimits {
   UploadSessions::Limits sessions = {};
-  // Requests that receive a body at once. Each has two buffers: of 1 MiB for the first `wide` of
-  // them, of 128 KiB beyond, so that all of them together have a limit.
-  size_t receiving = 512;
-  size_t wide = 32;
+  BodyReceiver::Limits bodies = {};
   // A request that leaves more than this to a power cut syncs it before it is answered. Less is
   // synced once nobody worked on the session for `settled`.
   uint64_t unsafe_bytes = 8 << 20;
   std::chrono::seconds settled{10};
 };
 
-// Blob uploads: sessions, and bodies on their way into them. While one buffer of a body is hashed
-// and written on the pool, the other one fills from the connection. Sessions outlive the process
-// (StoredUploads). Callable from any strand; only what says so blocks. Outlived by what it borrows;
-// the pool is stopped before.
+// Blob uploads: sessions (UploadSessions), the bodies that they receive (BodyReceiver), and their
+// rows, by which sessions outlive the process (StoredUploads). Callable from any strand; only
+// methods that say so block. The parts outlive it; the pool is stopped before it is destroyed.
 class Uploads {
  public:
   struct Parts {
@@ -55,17 +51,16 @@ class Uploads {
   Result<void> Load();
 
   // As Registry's methods.
-  net::awaitable<Result<UploadStatus>> Start(std::string user, RepositoryName repository,
+  net::awaitable<Result<UploadStatus>> Start(Actor by, RepositoryName repository,
                                              DigestAlgorithm algorithm);
-  Result<UploadStatus> Stat(const std::string& user, const RepositoryName& repository,
+  Result<UploadStatus> Stat(const Actor& by, const RepositoryName& repository,
                             const std::string& id) const;
-  net::awaitable<Result<UploadStatus>> Append(std::string user, RepositoryName repository,
-                                              std::string id, std::optional<ByteRange> range,
-                                              ByteSource& body);
+  net::awaitable<Result<UploadStatus>> Append(Actor by, RepositoryName repository, std::string id,
+                                              std::optional<ByteRange> range, ByteSource& body);
   net::awaitable<Result<PushedBlob>> Finish(Actor by, RepositoryName repository, std::string id,
                                             std::optional<ByteRange> range, Digest digest,
                                             ByteSource& body);
-  net::awaitable<Result<void>> Cancel(std::string user, RepositoryName repository, std::string id);
+  net::awaitable<Result<void>> Cancel(Actor by, RepositoryName repository, std::string id);
 
   // Discards sessions that were idle for too long. Blocks.
   size_t Expire();
@@ -77,20 +72,12 @@ class Uploads {
  private:
   using ClaimPtr = UploadSessions::ClaimPtr;
   using Work = UploadSessions::Work;
-  class Place;
-  class Buffer;
   struct Reopening;
 
-  // The session for one request, with an open writer.
-  net::awaitable<Result<ClaimPtr>> Take(std::string user, RepositoryName repository,
-                                        std::string id);
+  // Claims the session for one request, and opens its writer.
+  net::awaitable<Result<ClaimPtr>> ClaimSession(std::string user, RepositoryName repository,
+                                                std::string id);
   net::awaitable<Result<void>> Reopen(ClaimPtr claim);
-  // The whole of a body into the claimed session: what arrived before an error stays.
-  net::awaitable<Result<void>> Receive(ClaimPtr claim, std::optional<ByteRange> range,
-                                       ByteSource& body);
-  net::awaitable<Result<void>> Copy(ClaimPtr claim, std::optional<ByteRange> range,
-                                    ByteSource& body, size_t buffer_bytes);
-  Result<void> AppendTo(UploadSession& session, Bytes bytes);
   // After a body, whole or cut.
   net::awaitable<Result<void>> Settle(ClaimPtr claim, bool cut);
   Result<void> Save(UploadSession& session);
@@ -101,10 +88,8 @@ class Uploads {
   const Parts parts_;
   UploadSessions sessions_;
   StoredUploads stored_;
-  Mutex mutex_;
-  size_t receiving_ OUTPORT_GUARDED_BY(mutex_) = 0;
+  BodyReceiver bodies_;
   prometheus::Gauge& open_;
-  prometheus::Counter& received_bytes_;
   prometheus::Counter& expired_;
   prometheus::Counter& resumed_;
   prometheus::Counter& lost_;

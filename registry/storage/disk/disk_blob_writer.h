@@ -32,6 +32,7 @@ class DiskBlobWriter final : public BlobWriter {
   uint64_t size_bytes() const override;
   Result<void> Expect(uint64_t size_bytes) override;
   Result<void> Append(Bytes bytes) override;
+  size_t alignment() const override { return kDirectBytes; }
   Result<void> Checkpoint() override;
   Result<uint64_t> Reread(uint64_t at_most) override;
   Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override;

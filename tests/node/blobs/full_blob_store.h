@@ -62,6 +62,7 @@ class FullBlobStore final : public BlobStore {
       if (below_->size_bytes() + bytes.size() > room_bytes_) return full_();
       return below_->Append(bytes);
     }
+    size_t alignment() const override { return below_->alignment(); }
     Result<void> Checkpoint() override { return below_->Checkpoint(); }
     Result<uint64_t> Reread(uint64_t at_most) override { return below_->Reread(at_most); }
     Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override {

@@ -35,19 +35,19 @@ class Store {
   const Result<void>& opened() const { return opened_; }
   TestContent& content() { return content_; }
   std::string Start() {
-    const auto started = io_.Await(uploads_->Start("ann", Repo("a"), DigestAlgorithm::kSha256));
+    const auto started = io_.Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256));
     return started.has_value() ? started->id : "";
   }
   Result<UploadStatus> Append(const std::string& id, const std::string& text) {
     ScriptedBody body(text, text.size());
-    return io_.Await(uploads_->Append("ann", Repo("a"), id, std::nullopt, body));
+    return io_.Await(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, body));
   }
   Result<PushedBlob> Finish(const std::string& id, const std::string& whole,
                             const std::string& rest = "") {
     ScriptedBody body(rest, rest.size());
     return io_.Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, Sha256(whole), body));
   }
-  Result<UploadStatus> Stat(const std::string& id) { return uploads_->Stat("ann", Repo("a"), id); }
+  Result<UploadStatus> Stat(const std::string& id) { return uploads_->Stat(kAnn, Repo("a"), id); }
 
  private:
   TestContent content_;

@@ -37,7 +37,7 @@ TEST_F(UploadRestartTest, ABodyThatWasUnderWayCounts) {
   const std::string content(3 << 20, 'z');
   ScriptedBody body(content, content.size());
   body.HeldAtTheEnd();
-  auto killed = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, body));
+  auto killed = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, body));
   body.AwaitHold();
   const uint64_t before = Received(id);
   EXPECT_GT(before, 0u);
@@ -89,7 +89,7 @@ TEST_F(UploadRestartTest, FinishedAndCancelledSessionsDoNotComeBack) {
   ASSERT_FALSE(Finish(wrong, Sha256("other"), ScriptedBody("hello", 5)).has_value());
   const std::string cancelled = Start();
   ASSERT_TRUE(Append(cancelled, ScriptedBody("hello")).has_value());
-  ASSERT_TRUE(Await(uploads_->Cancel("ann", Repo("a"), cancelled)).has_value());
+  ASSERT_TRUE(Await(uploads_->Cancel(kAnn, Repo("a"), cancelled)).has_value());
   EXPECT_EQ(Rows(), 0u);
   EXPECT_TRUE(store_.Files("uploads").empty());
   Restart();
@@ -160,7 +160,7 @@ TEST_F(UploadRestartTest, NoMoreSessionsAreTakenUpThanMayBeOpen) {
   Restart();
   EXPECT_EQ(Rows(), 2u);
   EXPECT_EQ(store_.Files("uploads").size(), 2u);
-  EXPECT_EQ(CodeOf(Await(uploads_->Start("ann", Repo("a"), DigestAlgorithm::kSha256))),
+  EXPECT_EQ(CodeOf(Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256))),
             ErrorCode::kTooManyRequests);
 }
 
@@ -180,7 +180,7 @@ TEST_F(UploadRestartTest, Sha512IsHashedOnTheWayAndAgainAfterARestart) {
       ScriptedBody first("hello", 5);
       ScriptedBody rest(" world", 6);
       const RepositoryName repo = Repo(repository);
-      ASSERT_TRUE(Await(uploads_->Append("ann", repo, id, std::nullopt, first)).has_value());
+      ASSERT_TRUE(Await(uploads_->Append(kAnn, repo, id, std::nullopt, first)).has_value());
       Restart();
       const auto pushed = Await(uploads_->Finish(kAnn, repo, id, std::nullopt, digest, rest));
       ASSERT_TRUE(pushed.has_value()) << pushed.error().message;

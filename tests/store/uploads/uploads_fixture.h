@@ -74,6 +74,8 @@ class ScriptedBody final : public ByteSource {
   std::promise<void> held_back_;
 };
 
+inline Actor UserNamed(std::string name) { return Actor{.kind = "user", .name = std::move(name)}; }
+
 class UploadsTest : public testing::Test {
  protected:
   UploadsTest() {
@@ -115,7 +117,7 @@ class UploadsTest : public testing::Test {
   }
   std::string Start(const std::string& user = "ann", const std::string& repository = "a",
                     DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
-    const auto started = Await(uploads_->Start(user, Repo(repository), algorithm));
+    const auto started = Await(uploads_->Start(UserNamed(user), Repo(repository), algorithm));
     EXPECT_TRUE(started.has_value());
     return started.has_value() ? started->id : "";
   }
@@ -125,19 +127,19 @@ class UploadsTest : public testing::Test {
   }
   Result<UploadStatus> AppendFrom(const std::string& id, ScriptedBody& body,
                                   std::optional<ByteRange> range = std::nullopt) {
-    return Await(uploads_->Append("ann", Repo("a"), id, range, body));
+    return Await(uploads_->Append(kAnn, Repo("a"), id, range, body));
   }
   Result<PushedBlob> Finish(const std::string& id, const Digest& digest, ScriptedBody body) {
     return Await(uploads_->Finish(kAnn, Repo("a"), id, std::nullopt, digest, body));
   }
   uint64_t Received(const std::string& id) {
-    const auto status = uploads_->Stat("ann", Repo("a"), id);
+    const auto status = uploads_->Stat(kAnn, Repo("a"), id);
     EXPECT_TRUE(status.has_value());
     return status.has_value() ? status->size_bytes : 0;
   }
   ErrorCode StatCode(const std::string& id, const std::string& user = "ann",
                      const std::string& repository = "a") {
-    return CodeOf(uploads_->Stat(user, Repo(repository), id));
+    return CodeOf(uploads_->Stat(UserNamed(user), Repo(repository), id));
   }
 
   TestContent store_;

@@ -88,7 +88,8 @@ TEST_F(UploadsTest, ASessionIsOfItsUserAndRepository) {
   EXPECT_EQ(StatCode(id, "bob"), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(StatCode(id, "ann", "b"), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(StatCode("no-such-id"), ErrorCode::kBlobUploadUnknown);
-  EXPECT_EQ(CodeOf(Await(uploads_->Cancel("bob", Repo("a"), id))), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(CodeOf(Await(uploads_->Cancel(UserNamed("bob"), Repo("a"), id))),
+            ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(Received(id), 0u);
 }
 
@@ -97,10 +98,10 @@ TEST_F(UploadsTest, OneRequestWorksOnASessionAtATime) {
   const std::string id = Start();
   ScriptedBody slow("hello");
   slow.HeldAtTheEnd();
-  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
+  auto first = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, slow));
   slow.AwaitHold();
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("", 0))), ErrorCode::kTooManyRequests);
-  EXPECT_EQ(CodeOf(Await(uploads_->Cancel("ann", Repo("a"), id))), ErrorCode::kTooManyRequests);
+  EXPECT_EQ(CodeOf(Await(uploads_->Cancel(kAnn, Repo("a"), id))), ErrorCode::kTooManyRequests);
   slow.Release();
   EXPECT_EQ(first.get()->size_bytes, 5u);
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
@@ -111,10 +112,10 @@ TEST_F(UploadsTest, ARequestWaitsForOneThatEnds) {
   const std::string id = Start();
   ScriptedBody slow("hello");
   slow.HeldAtTheEnd().CutAtTheEnd();
-  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, slow));
+  auto first = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, slow));
   slow.AwaitHold();
   ScriptedBody rest(" world", 6);
-  auto second = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, rest));
+  auto second = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, rest));
   slow.Release();
   EXPECT_EQ(CodeOf(first.get()), ErrorCode::kCancelled);
   EXPECT_EQ(second.get()->size_bytes, 11u);
@@ -127,7 +128,7 @@ TEST_F(UploadsTest, ASilentClientLosesItsSessionToAnotherRequest) {
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   ScriptedBody silent(" lost");
   silent.HeldAtTheEnd();
-  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, silent));
+  auto first = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, silent));
   silent.AwaitHold();
   store_.clock.Advance(std::chrono::milliseconds(1999));
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("", 0))), ErrorCode::kTooManyRequests);
@@ -145,11 +146,11 @@ TEST_F(UploadsTest, AnotherUserTakesNothingOver) {
   const std::string id = Start();
   ScriptedBody silent("hello");
   silent.HeldAtTheEnd();
-  auto first = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, silent));
+  auto first = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, silent));
   silent.AwaitHold();
   store_.clock.Advance(std::chrono::hours(1));
   ScriptedBody other("x");
-  EXPECT_EQ(CodeOf(Await(uploads_->Append("bob", Repo("a"), id, std::nullopt, other))),
+  EXPECT_EQ(CodeOf(Await(uploads_->Append(UserNamed("bob"), Repo("a"), id, std::nullopt, other))),
             ErrorCode::kBlobUploadUnknown);
   silent.Release();
   EXPECT_TRUE(first.get().has_value());
@@ -158,7 +159,7 @@ TEST_F(UploadsTest, AnotherUserTakesNothingOver) {
 TEST_F(UploadsTest, ACancelledSessionIsGone) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
-  ASSERT_TRUE(Await(uploads_->Cancel("ann", Repo("a"), id)).has_value());
+  ASSERT_TRUE(Await(uploads_->Cancel(kAnn, Repo("a"), id)).has_value());
   EXPECT_EQ(StatCode(id), ErrorCode::kBlobUploadUnknown);
   EXPECT_TRUE(store_.Files("uploads").empty());
 }
@@ -182,7 +183,7 @@ TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
   const std::string first = Start();
   store_.clock.Advance(std::chrono::minutes(50));
   const std::string second = Start();
-  EXPECT_EQ(CodeOf(Await(uploads_->Start("ann", Repo("a"), DigestAlgorithm::kSha256))),
+  EXPECT_EQ(CodeOf(Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256))),
             ErrorCode::kTooManyRequests);
   store_.clock.Advance(std::chrono::minutes(10));
   const std::string third = Start();
@@ -233,7 +234,7 @@ TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
     full.emplace(io_.pool(), IoThread::kPoolThreads);
     filled = true;
   });
-  auto appending = io_.Start(uploads_->Append("ann", Repo("a"), id, std::nullopt, body));
+  auto appending = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, body));
   while (!filled && appending.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
     io_.Turn();
   }
@@ -260,7 +261,7 @@ TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
 }
 
 TEST_F(UploadsTest, BodiesBeyondTheLimitAreRefused) {
-  Configure({.receiving = 0});
+  Configure({.bodies = {.bodies = 0}});
   const std::string id = Start();
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello", 5))), ErrorCode::kTooManyRequests);
   EXPECT_TRUE(Append(id, ScriptedBody("", 0)).has_value());

@@ -1,12 +1,12 @@
+#include "store/uploads/body_receiver.h"
+
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
-#include "registry/base/file.h"
 #include "store/uploads/started_work.h"
-#include "store/uploads/uploads.h"
 
-// How Uploads takes a body in.
 namespace outport::store {
 namespace {
 
@@ -58,48 +58,27 @@ net::awaitable<Filled> Fill(UploadSessions::Claim& claim, ByteSource& body, Muta
   co_return filled;
 }
 
+size_t BufferBytes(size_t most, const std::optional<uint64_t>& length) {
+  if (!length.has_value() || *length >= most) return most;
+  return static_cast<size_t>(*length) + 1;  // one more, to read the end of the body
+}
+
 }  // namespace
 
-// Room for one request to receive a body, and how large its buffers may be.
-class Uploads::Place {
+class BodyReceiver::Buffer {
  public:
-  explicit Place(Uploads& uploads) : uploads_(uploads) {
-    MutexLock lock(uploads_.mutex_);
-    rank_ = uploads_.receiving_++;
-  }
-  ~Place() {
-    MutexLock lock(uploads_.mutex_);
-    --uploads_.receiving_;
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
-  bool taken() const { return rank_ < uploads_.parts_.limits.receiving; }
-  size_t buffer_bytes(const std::optional<uint64_t>& length) const {
-    const size_t most = rank_ < uploads_.parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
-    if (!length.has_value() || *length >= most) return most;
-    return static_cast<size_t>(*length) + 1;  // for the end
-  }
-
- private:
-  Uploads& uploads_;
-  size_t rank_ = 0;
-};
-
-class Uploads::Buffer {
- public:
-  explicit Buffer(size_t size) : size_(size) {
-    size_t space = size + 3 * kDirectBytes;
+  Buffer(size_t size, size_t alignment) : size_(size), alignment_(alignment) {
+    size_t space = size + 3 * alignment;
     memory_ = std::make_unique_for_overwrite<std::byte[]>(space);
     void* aligned = memory_.get();
-    aligned_ = static_cast<std::byte*>(std::align(kDirectBytes, size, aligned, space));
+    aligned_ = static_cast<std::byte*>(std::align(alignment, size, aligned, space));
   }
 
-  // Room for what comes at `offset` of the blob: aligned as it is, so that it can go to the disk
-  // without a copy, and up to a page's end, so that what follows begins one.
+  // Returns the memory for the bytes at `offset` of the blob. It is aligned as the offset is, so
+  // that the writer need not copy, and ends at a multiple of the alignment.
   MutableBytes RoomAt(uint64_t offset) const {
-    const size_t begin = offset % kDirectBytes;
-    const size_t end = (begin + size_ + kDirectBytes - 1) / kDirectBytes * kDirectBytes;
+    const size_t begin = offset % alignment_;
+    const size_t end = (begin + size_ + alignment_ - 1) / alignment_ * alignment_;
     return {aligned_ + begin, end - begin};
   }
 
@@ -107,35 +86,46 @@ class Uploads::Buffer {
 
  private:
   const size_t size_;
+  const size_t alignment_;
   std::unique_ptr<std::byte[]> memory_;
-  std::byte* aligned_;  // in it, with two pages more than size_
+  std::byte* aligned_;  // in memory_, with room for size_ and two alignments
 };
 
-net::awaitable<Result<void>> Uploads::Receive(ClaimPtr claim, std::optional<ByteRange> range,
-                                              ByteSource& body) {
+BodyReceiver::BodyReceiver(Parts parts)
+    : parts_(parts),
+      slots_(parts_.limits.bodies),
+      received_bytes_(parts_.metrics.Counter("outport_store_upload_bytes_total",
+                                             "Bytes of blobs received from clients.")) {}
+
+net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr claim,
+                                                   std::optional<ByteRange> range,
+                                                   ByteSource& body) {
   const std::optional<uint64_t> length = body.length();
   CO_TRY_VOID(CheckRange(range, claim->session().size_bytes.load(), length));
   if (length == 0) co_return Result<void>();
-  const Place place(*this);
-  if (!place.taken()) {
-    co_return Error{ErrorCode::kTooManyRequests,
-                    "too many uploads are under way; try again shortly"};
+  const std::optional<Slots::Slot> slot = slots_.Acquire();
+  if (!slot.has_value()) {
+    co_return Error{ErrorCode::kTooManyRequests, "too many uploads are in progress; retry shortly"};
   }
-  auto reserve = [this, claim, length]() -> Result<void> {
-    TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0)));
-    if (!length.has_value()) return {};
-    BlobWriter& writer = *claim->session().writer;
-    return writer.Expect(writer.size_bytes() + *length);
-  };
-  CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(reserve)));
-  co_return co_await Copy(std::move(claim), range, body, place.buffer_bytes(length));
+  auto reserve = [this, claim, length] { return Reserve(claim->session(), length); };
+  CO_TRY(const size_t alignment, co_await Blocking(parts_.disk, std::move(reserve)));
+  const size_t most = slot->rank() < parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
+  co_return co_await Copy(std::move(claim), range, body, BufferBytes(most, length), alignment);
 }
 
-net::awaitable<Result<void>> Uploads::Copy(ClaimPtr claim, std::optional<ByteRange> range,
-                                           ByteSource& body, size_t buffer_bytes) {
-  // Shared with the pool, which may still write one when this coroutine is gone.
+Result<size_t> BodyReceiver::Reserve(UploadSession& session, std::optional<uint64_t> length) {
+  TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0)));
+  BlobWriter& writer = *session.writer;
+  if (length.has_value()) TRY_VOID(writer.Expect(writer.size_bytes() + *length));
+  return writer.alignment();
+}
+
+net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
+                                                std::optional<ByteRange> range, ByteSource& body,
+                                                size_t buffer_bytes, size_t alignment) {
+  // Shared with the pool, which may still write a buffer when this coroutine is destroyed.
   std::array<std::shared_ptr<Buffer>, 2> buffers;
-  for (auto& buffer : buffers) buffer = std::make_shared<Buffer>(buffer_bytes);
+  for (auto& buffer : buffers) buffer = std::make_shared<Buffer>(buffer_bytes, alignment);
   std::optional<StartedWork> appending;
   uint64_t left = range.has_value() ? range->size : UINT64_MAX;
   uint64_t offset = claim->session().size_bytes.load();
@@ -157,7 +147,7 @@ net::awaitable<Result<void>> Uploads::Copy(ClaimPtr claim, std::optional<ByteRan
     appending.reset();
     if (appended.has_value() && filled.size_bytes > 0) {
       buffer->filled = room.first(filled.size_bytes);
-      CO_TRY(Work work, UploadSessions::Begin(claim));
+      CO_TRY(UploadSessions::Work work, UploadSessions::Begin(claim));
       auto append = [this, work = std::move(work), buffer] {
         return AppendTo(work.session(), buffer->filled);
       };
@@ -172,8 +162,8 @@ net::awaitable<Result<void>> Uploads::Copy(ClaimPtr claim, std::optional<ByteRan
   co_return filled.error;
 }
 
-// A writer that failed cannot go on; the session can: it is read again up to what it received.
-Result<void> Uploads::AppendTo(UploadSession& session, Bytes bytes) {
+// A failed writer is dropped. The next request opens a new one, up to the bytes received so far.
+Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes) {
   TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size()));
   Result<void> appended = session.writer->Append(bytes);
   if (!appended.has_value()) {
