@@ -39,10 +39,10 @@ class RegistryServer {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    // Asked before each request is let in, where an error is its answer, and each second while it
-    // is under way, where an error cuts it. For a node that cannot know who was shut out meanwhile.
-    // From the executor's threads.
-    std::function<Result<void>()> standing = [] { return Result<void>(); };
+    // An error while this program cannot know the latest revocations (a node that has not heard
+    // from the store): new requests are answered with the error, requests in progress are cut
+    // within a second. Called by the executor's threads.
+    std::function<Result<void>()> revocations_known = [] { return Result<void>(); };
   };
   RegistryServer(Options options, Parts parts);
   ~RegistryServer();

@@ -1,5 +1,6 @@
 #include "registry/http/session.h"
 
+#include "registry/http/api/conditions.h"
 #include "registry/http/api/handlers.h"
 
 namespace outport::http {
@@ -12,6 +13,14 @@ constexpr size_t kLoggedPathBytes = 512;
 // The path alone: queries are the client's business, and may hold what logs must not.
 std::string_view LoggedPath(std::string_view target) {
   return target.substr(0, std::min(target.find('?'), kLoggedPathBytes));
+}
+
+Purpose PurposeOf(const Route& route, Method method) {
+  if (route.repository.has_value()) {
+    return RepositoryAccess{*route.repository, RequiredAction(route.noun, method)};
+  }
+  if (route.noun == Noun::kPing) return PingAccess{};
+  return CatalogAccess{};
 }
 
 }  // namespace
@@ -32,9 +41,9 @@ struct Session::Exchange {
   RequestBody body;
   Response response;
   const std::string id;
-  std::string user;            // whom the logs name
-  std::optional<Route> route;  // once it was let in
+  std::string user;  // Sender::name, for the log
   std::optional<Noun> noun;
+  std::optional<Admission> admission;  // from the moment when the request is admitted
 };
 
 Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
@@ -43,7 +52,7 @@ Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
       lifeline_(lifeline),
       connection_(stream, shared.limits),
       address_(stream.PeerAddress()),
-      identity_(Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"}) {
+      peer_(shared.gate.directory, shared.gate.clock, lifeline.peer().to_string()) {
   RefuseRevoked(stream_.tls(), shared_.gate.directory);
   lifeline_.SetRecheck([this] { Recheck(); });
 }
@@ -75,9 +84,10 @@ net::awaitable<void> Session::Run() {
     co_return;
   }
   Identify();
-  // Who is out already is told so, and not cut meanwhile.
-  if (Result<void> counts = CheckCertificate(); !counts.has_value()) identity_ = counts.error();
-  if (identity_.has_value() && !identity_->name.empty()) lifeline_.Recognise();
+  // If the certificate is already expired or revoked, answer the first request with the reason
+  // instead of dropping the connection.
+  if (const auto accepted = peer_.Check(); !accepted.has_value()) peer_.Identify(accepted.error());
+  if (!peer_.certificate().empty()) lifeline_.Recognise();
   for (;;) {
     const auto head = co_await NextHead();
     if (!head.has_value()) {
@@ -119,57 +129,48 @@ net::awaitable<Result<void>> Session::AnswerCaught(Exchange& exchange) {
 }
 
 void Session::Identify() {
-  judge_ = shared_.tls.load();
-  identity_ = judge_->PeerIdentity(stream_.tls(), shared_.gate.clock.Wall());
+  tls_ = shared_.tls.load();
+  peer_.Identify(tls_->PeerIdentity(stream_.tls(), shared_.gate.clock.Wall()));
 }
 
-Result<void> Session::CheckCertificate() const {
-  if (!identity_.has_value()) return identity_.error();
-  return http::CheckCertificate(shared_.gate, *identity_);
-}
-
-Result<void> Session::CheckAgain() const {
-  TRY_VOID(CheckCertificate());
-  if (!sender_.has_value()) return {};
-  if (current_ == nullptr || !current_->route.has_value()) {
-    return CheckMayStay(shared_.gate, *sender_, identity_->name);
-  }
-  return CheckMayGoOn(shared_.gate, *sender_, identity_->name, *current_->route,
-                      current_->head.method);
+Result<void> Session::CheckAccess() const {
+  if (current_ != nullptr && current_->admission.has_value()) return current_->admission->Recheck();
+  if (sender_.has_value()) return sender_->Recheck();
+  TRY_VOID(peer_.Check());
+  return {};
 }
 
 // On the connection's strand, between two steps of Run().
 void Session::Recheck() {
-  if (recalled_ || !identity_.has_value()) return;  // nothing is given to whoever it is
-  if (judge_ != shared_.tls.load()) Identify();
-  Result<void> stays = CheckAgain();
-  const bool under_way = current_ != nullptr && current_->route.has_value();
-  if (stays.has_value() && under_way) stays = shared_.standing();
-  if (stays.has_value()) return;
-  recalled_ = true;
+  // Without an accepted certificate every request is rejected: there is nothing to revoke.
+  if (revoked_ || !peer_.identity().has_value()) return;
+  if (tls_ != shared_.tls.load()) Identify();
+  const Result<void> access = CheckAccess();
+  if (access.has_value()) return;
+  revoked_ = true;
   shared_.metrics.RecordRecall();
   shared_.log.Info("a connection is cut, since access was taken away",
                    {{"address", address_},
-                    {"certificate", identity_.has_value() ? identity_->name : std::string()},
-                    {"user", sender_.has_value() ? sender_->Name() : std::string()},
-                    {"cause", stays.error().message}});
+                    {"certificate", peer_.certificate()},
+                    {"user", sender_.has_value() ? sender_->name : std::string()},
+                    {"cause", access.error().message}});
   stream_.Cut();
 }
 
-// Access comes first, in the order in which it is told: certificate, user, grant. Until the first
-// two are settled nothing of the request is looked at but its header.
+// Checks access first, in this order: certificate, user, grant. Parses the path only for a sender
+// that is authenticated.
 net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   const RequestHead& head = exchange.head;
   Response& response = exchange.response;
-  if (const Result<void> good = CheckCertificate(); !good.has_value()) {
-    response.CloseAfter();
-    co_return good.error();
+  Result<Sender> sender =
+      co_await Authenticate(shared_.gate, peer_, ParseAuthorization(head.authorization.text()));
+  if (!sender.has_value()) {
+    if (sender.error().code == ErrorCode::kCertificateInvalid) response.CloseAfter();
+    co_return sender.error();
   }
-  CO_TRY_VOID(shared_.standing());
-  CO_TRY(sender_,
-         co_await Enter(shared_.gate, identity_->name, lifeline_.peer().to_string(), head));
+  sender_ = *std::move(sender);
   if (sender_->user != nullptr) lifeline_.Recognise();
-  exchange.user = sender_->Name();
+  exchange.user = sender_->name;
   CO_TRY(const Route route, ParseRoute(head.target));
   exchange.noun = route.noun;
   if (!Allows(route.noun, head.method)) {
@@ -179,20 +180,18 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                                                  std::string(AllowedMethods(route.noun)) +
                                                  ", and not the method that was sent"};
   }
-  exchange.route = route;
-  // Once more what the directory says: it may have changed while the password was verified.
-  CO_TRY_VOID(CheckAgain());
+  CO_TRY(exchange.admission, Admit(*sender_, PurposeOf(route, head.method)));
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
   const Caller caller{.user = exchange.user,
                       .password = sender_->password,
-                      .certificate = identity_->name,
+                      .certificate = std::string(peer_.certificate()),
                       .address = address_,
                       .request_id = exchange.id,
                       .min_sequence = min_sequence};
   const Request request{.head = head,
                         .route = route,
                         .caller = caller,
-                        .rights = sender_->rights,
+                        .rights = exchange.admission->rights(),
                         .body = exchange.body,
                         .manifest_bytes = shared_.manifest_bytes};
   const Handler handler = FindHandler(route.noun, head.method);
@@ -204,8 +203,8 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
   std::optional<Error> error;
   if (!outcome.has_value()) error = outcome.error();
   if (error.has_value() && !response.begun()) {
-    if (error->code == ErrorCode::kUnauthorized) {
-      response.Set("WWW-Authenticate", "Basic realm=\"outport\"");
+    if (const auto challenge = ChallengeOf(*error); challenge.has_value()) {
+      response.Set("WWW-Authenticate", std::string(*challenge));
     }
     // The path takes the method, but not at this registry: a node's (RFC 9110 §15.5.6).
     if (error->code == ErrorCode::kUnsupported && exchange.noun.has_value() &&

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "registry/http/access.h"
+#include "registry/access/admission.h"
 #include "registry/http/api/byte_budget.h"
 #include "registry/http/api/route.h"
 #include "registry/http/connection/connection.h"
@@ -25,10 +25,8 @@ class Session {
   struct Shared {
     const HttpLimits& limits;
     Registry& registry;
-    Gate gate;
+    const Gate gate;
     const std::atomic<std::shared_ptr<ServerTlsContext>>& tls;  // as new connections get it
-    // Why nobody may come in now, if that is so.
-    const std::function<Result<void>()>& standing;
     RequestMetrics& metrics;
     ByteBudget& manifest_bytes;
     const Log& log;
@@ -51,12 +49,11 @@ class Session {
   // The answer to what was no request.
   net::awaitable<void> Refuse(const Error& error);
   net::awaitable<Result<void>> Answer(Exchange& exchange);
-  // Who the client's certificate says it is, by what is trusted now.
+  // Reads the client's certificate, by the authorities that are trusted now.
   void Identify();
-  Result<void> CheckCertificate() const;
-  // Whether whoever is connected may stay, and go on with what it does.
-  Result<void> CheckAgain() const;
-  // Cuts the connection if not.
+  // Re-authorises the request in progress or, between requests, the last sender.
+  Result<void> CheckAccess() const;
+  // Cuts the connection if access was revoked.
   void Recheck();
   net::awaitable<Result<void>> AnswerCaught(Exchange& exchange);
   net::awaitable<bool> Conclude(Exchange& exchange, Result<void> outcome);
@@ -67,12 +64,12 @@ class Session {
   Lifeline& lifeline_;
   Connection connection_;
   const std::string address_;
-  std::shared_ptr<ServerTlsContext> judge_;  // of identity_; shared with the server
-  // From the handshake on: who the client's certificate says it is, or why that does not count.
-  Result<CertificateIdentity> identity_;
-  std::optional<Sender> sender_;       // of the last request that was let in
-  const Exchange* current_ = nullptr;  // under way
-  bool recalled_ = false;              // cut, since access was taken away
+  // What verified the client's certificate; shared with the server.
+  std::shared_ptr<ServerTlsContext> tls_;
+  ClientPeer peer_;
+  std::optional<Sender> sender_;       // of the last request whose sender was authenticated
+  const Exchange* current_ = nullptr;  // in progress
+  bool revoked_ = false;               // cut, because access was revoked
   uint64_t received_before_ = 0;       // bytes of the stream that earlier requests account for
   uint64_t sent_before_ = 0;
 };

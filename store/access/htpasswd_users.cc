@@ -4,7 +4,7 @@
 
 #include "registry/base/file.h"
 #include "registry/base/repeat.h"
-#include "registry/security/password/authenticator.h"
+#include "registry/security/grants/user.h"
 
 namespace outport::store {
 namespace {
@@ -52,7 +52,7 @@ Result<void> HtpasswdUsers::Bring(const Rows& rows, const HtpasswdUser& user) {
                        {{"file", parts_.file.native()}, {"user", user.name}});
     return {};
   }
-  if (user.name == kAnybody) {
+  if (user.name == kAnonymousUser) {
     parts_.log.Warning("a line of the htpasswd file does not count: its name stands for anybody",
                        {{"file", parts_.file.native()}, {"user", user.name}});
     return {};

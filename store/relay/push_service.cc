@@ -3,17 +3,12 @@
 #include <utility>
 #include <vector>
 
-#include "registry/http/api/route.h"
 #include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
 #include "store/relay/relayed_body.h"
 
 namespace outport::store {
 namespace {
-
-using http::Method;
-using http::Noun;
-using http::RequiredAction;
 
 prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
   return metrics.Counter("outport_store_relayed_writes_total",
@@ -52,16 +47,18 @@ Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
 }  // namespace
 
 struct PushService::Admitted {
-  CertificateIdentity node;
-  std::shared_ptr<const User> user;
-  Rights rights;
+  std::unique_ptr<const RelayingNode> node;  // the admission refers to it
+  Admission admission;
   Caller caller;
   RepositoryName repository;
-  NodePlaces::Place place;
+  Slots::Slot slot;
 };
 
 PushService::PushService(Parts parts)
     : parts_(std::move(parts)),
+      gate_{.directory = parts_.directory,
+            .authenticator = parts_.authenticator,
+            .clock = parts_.clock},
       done_(Count(parts_.metrics, "succeeded")),
       refused_(Count(parts_.metrics, "rejected")),
       calls_("writes", parts_.limits.calls_per_node,
@@ -72,88 +69,70 @@ PushService::PushService(Parts parts)
                                     "Relayed upload bodies in progress.")) {}
 PushService::~PushService() = default;
 
-// That the node itself may not relay is no fault of its client, who may find another: unavailable.
 net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& context,
                                                                  const v1::Sender& sender,
+                                                                 const std::string& repository,
+                                                                 Action action, NodeSlots& slots) {
+  CO_TRY(CertificateIdentity node,
+         rpc::RequireRole(context, parts_.identity.domain, Role::kNode, parts_.directory));
+  co_return co_await Admit(std::move(node), rpc::RequestIdOf(context), sender, repository, action,
+                           slots);
+}
+
+net::awaitable<Result<PushService::Admitted>> PushService::Admit(CertificateIdentity identity,
+                                                                 std::string request_id,
+                                                                 const v1::Sender& sender,
                                                                  const std::string& repository_text,
-                                                                 Action action,
-                                                                 NodePlaces& places) {
-  CO_TRY(const CertificateIdentity node,
-         rpc::RequireRole(context, parts_.domain, Role::kNode, parts_.directory));
-  const auto member = parts_.members.Require(node.name);
-  const std::string request_id = rpc::RequestIdOf(context);
-  if (!member.has_value()) {
+                                                                 Action action, NodeSlots& slots) {
+  auto node = std::make_unique<const RelayingNode>(parts_.members, parts_.directory,
+                                                   std::move(identity), sender.certificate());
+  if (const auto accepted = node->Check(); !accepted.has_value()) {
     parts_.log.Warning("a write is not taken from who relays it",
-                       {{"request_id", request_id}, {"cause", member.error().message}});
-    co_return Error{ErrorCode::kUnavailable,
-                    "the store takes no writes from this node: " + member.error().message};
+                       {{"request_id", request_id}, {"cause", accepted.error().message}});
+    co_return accepted.error();
   }
-  CO_TRY(NodePlaces::Place place, places.Take(node.name));
+  CO_TRY(Slots::Slot slot, slots.Acquire(node->name()));
   Result<RepositoryName> repository = RepositoryName::Parse(repository_text);
-  Result<Rights> rights = co_await RightsOf(node.name, sender);
-  Result<void> allowed;
-  if (!rights.has_value()) {
-    allowed = rights.error();
-  } else if (!repository.has_value()) {
-    allowed = repository.error();
-  } else {
-    rights = rights->Within(*member);
-    allowed = RequireGrant(*rights, action, *repository);
-  }
-  if (!allowed.has_value()) {
+  Result<Admission> admission = co_await AdmitSender(*node, sender, repository, action);
+  if (!admission.has_value()) {
     refused_.Increment();
     parts_.log.Info("a relayed write is refused", {{"request_id", request_id},
-                                                   {"node", node.name},
+                                                   {"node", node->name()},
                                                    {"user", sender.user()},
                                                    {"repository", repository_text},
-                                                   {"cause", allowed.error().message}});
-    co_return allowed.error();
+                                                   {"cause", admission.error().message}});
+    co_return admission.error();
   }
   Caller caller{.user = sender.user(),
                 .certificate = sender.certificate(),
                 .address = sender.address(),
-                .node = node.name,
-                .request_id = request_id};
-  co_return Admitted{node,
-                     parts_.directory.Find(sender.user()),
-                     *std::move(rights),
-                     std::move(caller),
-                     *std::move(repository),
-                     std::move(place)};
+                .node = node->name(),
+                .request_id = std::move(request_id)};
+  co_return Admitted{.node = std::move(node),
+                     .admission = *std::move(admission),
+                     .caller = std::move(caller),
+                     .repository = *std::move(repository),
+                     .slot = std::move(slot)};
 }
 
-Result<void> PushService::RequireStays(const Admitted& admitted, Action action) const {
-  if (parts_.directory.IsRevoked(admitted.node)) {
-    return Error{ErrorCode::kUnavailable,
-                 "the store takes no writes from node '" + admitted.node.name +
-                     "' on this connection any more: the certificate that it began with was "
-                     "revoked, or its authority replaced; push again"};
+net::awaitable<Result<Admission>> PushService::AdmitSender(const RelayingNode& node,
+                                                           const v1::Sender& sender,
+                                                           const Result<RepositoryName>& repository,
+                                                           Action action) {
+  Result<Credentials> credentials = NoCredentials{};
+  if (!sender.password().empty()) {
+    credentials = PasswordCredentials{.user = sender.user(), .password = Secret(sender.password())};
   }
-  TRY(const auto member, parts_.members.Require(admitted.node.name));
-  TRY(const auto now, UserNow(parts_.directory, admitted.caller.user, admitted.user.get(),
-                              admitted.caller.certificate, parts_.clock.Wall()));
-  return RequireGrant(parts_.directory.RightsOf(now, {}).Within(member), action,
-                      admitted.repository);
-}
-
-net::awaitable<Result<Rights>> PushService::RightsOf(const std::string& node,
-                                                     const v1::Sender& sender) {
-  if (sender.password().empty()) {
-    co_return Error{ErrorCode::kUnauthorized,
-                    "to write through a node a user and a password are needed: the store takes no "
-                    "node's word for a certificate"};
-  }
-  CO_TRY(const auto user, co_await parts_.authenticator.Authenticate("node " + node, sender.user(),
-                                                                     sender.password()));
-  CO_TRY_VOID(CheckMayEnter(*user, sender.certificate(), parts_.clock.Wall()));
-  co_return parts_.directory.RightsOf(user, {});
+  CO_TRY(Sender user, co_await Authenticate(gate_, node, std::move(credentials)));
+  if (!repository.has_value()) co_return repository.error();
+  co_return outport::Admit(std::move(user), RepositoryAccess{*repository, action});
 }
 
 template <class T>
 Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result<T> outcome) {
   (outcome.has_value() ? done_ : refused_).Increment();
   const Log log = parts_.log.With({{"request_id", admitted.caller.request_id},
-                                   {"node", admitted.node.name},
+                                   {"node", admitted.node->name()},
                                    {"user", admitted.caller.user},
                                    {"certificate", admitted.caller.certificate},
                                    {"address", admitted.caller.address},
@@ -171,16 +150,15 @@ Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result
 
 v1::Position PushService::PositionAt(uint64_t sequence) const {
   v1::Position position;
-  position.set_epoch(parts_.epoch);
+  position.set_epoch(parts_.identity.epoch);
   position.set_sequence(sequence);
   return position;
 }
 
 net::awaitable<Result<v1::PutManifestResponse>> PushService::Put(
     const Context& context, const v1::PutManifestRequest& request) {
-  const Action action = RequiredAction(Noun::kManifest, Method::kPut);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kPush, calls_));
   CO_TRY(const Reference reference, ParseReference(request.reference()));
   CO_TRY(const std::vector<Tag> tags, ParseTags(request));
   auto put = co_await parts_.registry.PutManifest(admitted.caller, admitted.repository, reference,
@@ -195,9 +173,8 @@ net::awaitable<Result<v1::PutManifestResponse>> PushService::Put(
 
 net::awaitable<Result<v1::DeleteResponse>> PushService::Delete(
     const Context& context, const v1::DeleteManifestRequest& request) {
-  const Action action = RequiredAction(Noun::kManifest, Method::kDelete);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kDelete, calls_));
   CO_TRY(const Reference reference, ParseReference(request.reference()));
   auto deletion =
       co_await parts_.registry.DeleteManifest(admitted.caller, admitted.repository, reference);
@@ -209,9 +186,8 @@ net::awaitable<Result<v1::DeleteResponse>> PushService::Delete(
 
 net::awaitable<Result<v1::DeleteResponse>> PushService::Delete(
     const Context& context, const v1::DeleteBlobRequest& request) {
-  const Action action = RequiredAction(Noun::kBlob, Method::kDelete);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kDelete, calls_));
   CO_TRY(const Digest digest, Digest::Parse(request.digest()));
   auto deletion = co_await parts_.registry.DeleteBlob(admitted.caller, admitted.repository, digest);
   CO_TRY(const Deleted deleted, Record(admitted, "delete blob", std::move(deletion)));
@@ -222,15 +198,14 @@ net::awaitable<Result<v1::DeleteResponse>> PushService::Delete(
 
 net::awaitable<Result<v1::PushedBlob>> PushService::Mount(const Context& context,
                                                           const v1::MountBlobRequest& request) {
-  const Action action = RequiredAction(Noun::kUploads, Method::kPost);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kPush, calls_));
   CO_TRY(const Digest digest, Digest::Parse(request.digest()));
   std::optional<RepositoryName> from;
   if (!request.from().empty()) {
     CO_TRY(from, RepositoryName::Parse(request.from()));
   }
-  const Visible visible = VisibleTo(admitted.rights);
+  const Visible visible = VisibleTo(admitted.admission.rights());
   auto mount = co_await parts_.registry.MountBlob(admitted.caller, admitted.repository, digest,
                                                   from, visible);
   CO_TRY(const PushedBlob blob, Record(admitted, "mount blob", std::move(mount)));
@@ -239,9 +214,8 @@ net::awaitable<Result<v1::PushedBlob>> PushService::Mount(const Context& context
 
 net::awaitable<Result<v1::UploadStatus>> PushService::Start(const Context& context,
                                                             const v1::StartUploadRequest& request) {
-  const Action action = RequiredAction(Noun::kUploads, Method::kPost);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kPush, calls_));
   CO_TRY(const DigestAlgorithm algorithm, ParseDigestAlgorithm(request.algorithm()));
   auto start =
       co_await parts_.registry.StartUpload(admitted.caller, admitted.repository, algorithm);
@@ -251,9 +225,8 @@ net::awaitable<Result<v1::UploadStatus>> PushService::Start(const Context& conte
 
 net::awaitable<Result<v1::UploadStatus>> PushService::Stat(const Context& context,
                                                            const v1::UploadSession& request) {
-  const Action action = RequiredAction(Noun::kUpload, Method::kGet);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kPush, calls_));
   CO_TRY(const UploadStatus status,
          co_await parts_.registry.StatUpload(admitted.caller, admitted.repository, request.id()));
   co_return ToMessage(status);
@@ -261,9 +234,8 @@ net::awaitable<Result<v1::UploadStatus>> PushService::Stat(const Context& contex
 
 net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
     const Context& context, const v1::UploadSession& request) {
-  const Action action = RequiredAction(Noun::kUpload, Method::kDelete);
   CO_TRY(const Admitted admitted,
-         co_await Admit(context, request.sender(), request.repository(), action, calls_));
+         co_await Admit(context, request.sender(), request.repository(), Action::kPush, calls_));
   auto cancel =
       co_await parts_.registry.CancelUpload(admitted.caller, admitted.repository, request.id());
   CO_TRY_VOID(Record(admitted, "cancel upload", std::move(cancel)));
@@ -272,21 +244,22 @@ net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
 
 net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   const auto limit = parts_.limits.progress_deadline;
-  // Before anything is waited for.
-  CO_TRY_VOID(rpc::RequireRole(stream.context(), parts_.domain, Role::kNode, parts_.directory));
+  // Rejects a stranger before waiting for its header.
+  CO_TRY(CertificateIdentity node,
+         rpc::RequireRole(stream.context(), parts_.identity.domain, Role::kNode, parts_.directory));
   v1::UploadPart part;
   if (!co_await stream.Read(part, limit) || !part.has_header()) {
     co_return Error{ErrorCode::kInvalidArgument, "an upload begins with its header"};
   }
   const v1::UploadPart::Header header = std::move(*part.mutable_header());
   const v1::UploadSession& session = header.session();
-  const Action action = RequiredAction(Noun::kUpload, Method::kPatch);
-  CO_TRY(const Admitted admitted, co_await Admit(stream.context(), session.sender(),
-                                                 session.repository(), action, uploads_));
+  CO_TRY(const Admitted admitted,
+         co_await Admit(std::move(node), rpc::RequestIdOf(stream.context()), session.sender(),
+                        session.repository(), Action::kPush, uploads_));
   std::optional<uint64_t> length;
   if (header.has_length()) length = header.length();
   RelayedBody body(stream, length, limit, bodies_,
-                   [this, &admitted, action] { return RequireStays(admitted, action); });
+                   [&admitted] { return admitted.admission.Recheck(); });
   const char* verb = header.digest().empty() ? "append upload" : "finish upload";
   auto stored = co_await Store(admitted, header, body);
   CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));

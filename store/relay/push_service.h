@@ -6,14 +6,16 @@
 #include <string>
 
 #include "outport/v1/push.grpc.pb.h"
+#include "registry/access/admission.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/task_group.h"
 #include "registry/rpc/stream.h"
-#include "registry/security/password/authenticator.h"
 #include "registry/service/registry.h"
 #include "store/fleet/member_directory.h"
-#include "store/fleet/node_admission.h"
+#include "store/fleet/node_slots.h"
+#include "store/fleet/store_identity.h"
+#include "store/relay/relaying_node.h"
 
 namespace outport::store {
 
@@ -43,8 +45,7 @@ class PushService final : public v1::Push::CallbackService {
     TaskGroup& tasks;
     Metrics& metrics;
     Log log;
-    std::string epoch;   // the store's, from its StoreRow
-    std::string domain;  // of the fleet's certificates
+    StoreIdentity identity;
     PushLimits limits = {};
   };
   explicit PushService(Parts parts);
@@ -79,15 +80,19 @@ class PushService final : public v1::Push::CallbackService {
   using UploadStream = rpc::ServerStream<v1::UploadPart, v1::UploadAnswer>;
   struct Admitted;
 
-  // Who sends a write, and whether that one may.
+  // Admits a write: the node must be a member and have a free slot in `slots`, and the sender's
+  // user must have the right. kUnavailable if the node may not relay: that is not the fault of its
+  // client, who may use another node.
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
-                                         NodePlaces& places);
-  // For a write that lasts: whether node and sender may still do it.
-  Result<void> RequireStays(const Admitted& admitted, Action action) const;
-  // What the sender may do. Wrong passwords are counted by the node: its word for an address is
-  // none, and it has refused them itself before.
-  net::awaitable<Result<Rights>> RightsOf(const std::string& node, const v1::Sender& sender);
+                                         NodeSlots& slots);
+  // Does so for a node whose certificate is already checked.
+  net::awaitable<Result<Admitted>> Admit(CertificateIdentity identity, std::string request_id,
+                                         const v1::Sender& sender, const std::string& repository,
+                                         Action action, NodeSlots& slots);
+  net::awaitable<Result<Admission>> AdmitSender(const RelayingNode& node, const v1::Sender& sender,
+                                                const Result<RepositoryName>& repository,
+                                                Action action);
   net::awaitable<Result<v1::PutManifestResponse>> Put(const Context& context,
                                                       const v1::PutManifestRequest& request);
   net::awaitable<Result<v1::DeleteResponse>> Delete(const Context& context,
@@ -113,10 +118,11 @@ class PushService final : public v1::Push::CallbackService {
   Result<T> Record(const Admitted& admitted, const char* verb, Result<T> outcome);
 
   const Parts parts_;
+  const Gate gate_;
   prometheus::Counter& done_;
   prometheus::Counter& refused_;
-  NodePlaces calls_;
-  NodePlaces uploads_;
+  NodeSlots calls_;
+  NodeSlots uploads_;
   std::atomic<size_t> bodies_ = 0;
 };
 

@@ -1,8 +1,8 @@
 #include <optional>
 
+#include "registry/access/credentials.h"
 #include "registry/base/base64.h"
 #include "registry/security/grants/grant.h"
-#include "registry/security/password/authenticator.h"
 #include "registry/security/password/htpasswd.h"
 #include "registry/security/password/password.h"
 #include "registry/security/pki/invitation.h"
@@ -15,16 +15,21 @@ using fuzzing::Require;
 // No hash is worked out: an accepted one may take a second.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
-  const auto credentials = ParseBasicAuthorization(text);
+  const auto credentials = ParseAuthorization(text);
   if (credentials.has_value()) {
-    Require(!credentials->name.empty() && !credentials->name.contains(':'), "a name has no colon");
+    const auto* login = std::get_if<PasswordCredentials>(&*credentials);
+    Require(login == nullptr || (!login->user.empty() && !login->user.contains(':')),
+            "a name has no colon");
   } else {
     Require(credentials.error().code == ErrorCode::kUnauthorized, "no credentials, no entry");
   }
   // A name without control characters, and any such password, come back as they were.
   const std::string pair = "user:" + std::string(text);
-  const auto back = ParseBasicAuthorization("Basic " + EncodeBase64(pair, Base64::kStandard));
-  if (back.has_value()) Require(back->password.text() == text, "a password is read as it was sent");
+  const auto back = ParseAuthorization("Basic " + EncodeBase64(pair, Base64::kStandard));
+  if (back.has_value()) {
+    Require(std::get<PasswordCredentials>(*back).password.text() == text,
+            "a password is read as it was sent");
+  }
 
   for (const Base64 kind : {Base64::kStandard, Base64::kUrl}) {
     const std::optional<std::string> bytes = DecodeBase64(text, kind);

@@ -1,6 +1,5 @@
 #include <boost/json/parse.hpp>
 
-#include "registry/http/access.h"
 #include "registry/http/api/conditions.h"
 #include "registry/http/api/paging.h"
 #include "registry/http/connection/response.h"

@@ -48,7 +48,7 @@ std::string TestRequest::Text() const {
   return text + "\r\n" + body;
 }
 
-TestServer::TestServer(HttpLimits limits, std::function<Result<void>()> standing)
+TestServer::TestServer(HttpLimits limits, std::function<Result<void>()> revocations_known)
     : guard_(context_.get_executor()), authenticator_(directory_, pool_, clock_, metrics_, {}) {
   directory_.Set({"alice", *HashPassword("wonder", 4), {*ParseGrant("pull,push,delete")}});
   directory_.Set({"bob", *HashPassword("builder", 4), {*ParseGrant("pull:team/**")}});
@@ -68,7 +68,7 @@ TestServer::TestServer(HttpLimits limits, std::function<Result<void>()> standing
                             .clock = clock_,
                             .metrics = metrics_,
                             .log = Log::Nowhere(),
-                            .standing = std::move(standing)});
+                            .revocations_known = std::move(revocations_known)});
   for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { context_.run(); });
   EXPECT_TRUE(server_->Listen().has_value());
   server_->Start();

@@ -50,10 +50,10 @@ struct TestRequest {
 // pulls in team/**, carol is known and may do nothing.
 class TestServer {
  public:
-  // `standing`: as RegistryServer::Parts has it.
+  // `revocations_known`: as in RegistryServer::Parts.
   explicit TestServer(
       HttpLimits limits = {},
-      std::function<Result<void>()> standing = [] { return Result<void>(); });
+      std::function<Result<void>()> revocations_known = [] { return Result<void>(); });
   ~TestServer();
 
   TestClient Connect() const { return TestClient::Tls(port(), &TestFleet::Get().desktop); }

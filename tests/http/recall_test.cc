@@ -262,7 +262,7 @@ TEST(Standing, EndsWhatIsUnderWay) {
   std::atomic<bool> known = true;
   TestServer server({}, [&]() -> Result<void> {
     if (known) return {};
-    return Error{ErrorCode::kUnavailable, "who was shut out is not known"};
+    return Error{ErrorCode::kUnavailable, "the latest revocations are not known"};
   });
   TestClient waiting = server.Connect();
   ASSERT_EQ(waiting.Exchange(Ping()).status, 200);
@@ -274,12 +274,12 @@ TEST(Standing, EndsWhatIsUnderWay) {
 }
 
 TEST(Standing, WhyNobodyMayComeInIsTold) {
-  Result<void> standing = Error{ErrorCode::kUnavailable, "who was shut out is not known"};
-  TestServer server({}, [&] { return standing; });
+  Result<void> known = Error{ErrorCode::kUnavailable, "the latest revocations are not known"};
+  TestServer server({}, [&] { return known; });
   const TestResponse refused = server.Call({});
   EXPECT_EQ(refused.status, 503);
-  EXPECT_NE(refused.body.find("who was shut out is not known"), std::string::npos);
-  standing = {};
+  EXPECT_NE(refused.body.find("the latest revocations are not known"), std::string::npos);
+  known = {};
   EXPECT_EQ(server.Call({}).status, 200);
 }
 

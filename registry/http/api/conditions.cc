@@ -1,6 +1,7 @@
 #include "registry/http/api/conditions.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace outport::http {
 namespace {
@@ -35,6 +36,17 @@ bool NoneMatchNames(std::string_view if_none_match, const Digest& digest) {
 
 bool RangeApplies(std::string_view if_range, const Digest& digest) {
   return if_range.empty() || Unquote(Trim(if_range)) == digest.ToString();
+}
+
+Result<uint64_t> ParseMinSequence(const RequestHead& head) {
+  const std::string_view text = head.min_sequence;
+  if (text.empty()) return uint64_t{0};
+  uint64_t sequence = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), sequence);
+  if (failure == std::errc() && end == text.data() + text.size()) return sequence;
+  return Error{ErrorCode::kInvalidArgument,
+               "Outport-Min-Sequence: '" + std::string(text.substr(0, 64)) +
+                   "' is no number of a change; send what Outport-Sequence said"};
 }
 
 void SetStaleness(Response& response, const std::optional<Staleness>& stale) {

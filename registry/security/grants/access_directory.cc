@@ -58,6 +58,11 @@ Rights AccessDirectory::RightsOf(const std::shared_ptr<const User>& user,
   return Rights(std::move(who), !known, std::move(sources)).Within(std::move(node));
 }
 
+bool AccessDirectory::HasGrants(const Subject& subject) const {
+  MutexLock lock(mutex_);
+  return grants_.contains(subject);
+}
+
 void AccessDirectory::Set(User user) {
   auto shared = std::make_shared<const User>(std::move(user));
   {

@@ -45,6 +45,8 @@ class AccessDirectory {
   // What counts for `user` (nullptr: nobody logged in) who shows a certificate of that name (empty:
   // none that may add anything).
   Rights RightsOf(const std::shared_ptr<const User>& user, std::string_view certificate) const;
+  // Whether a subject that is no user has grants.
+  bool HasGrants(const Subject& subject) const;
 
   void Set(User user);
   void Remove(std::string_view name);

@@ -22,6 +22,10 @@ struct User {
   // Those that begin with kForeign stand for what other authorities name, the others for the fleet.
 };
 
+// The user name of a client that asks to be anonymous, with any password. Docker's engine pulls
+// nothing without a login from a registry that accepts passwords. No user has this name.
+inline constexpr std::string_view kAnonymousUser = "anonymous";
+
 // Whether who knows the user's password may come in by it, with a certificate of that name (empty:
 // none). kUnauthorized if the user is disabled or expired, kDenied if it has to come with another
 // certificate. For users whose password was right: the message tells.

@@ -8,7 +8,6 @@
 #include <map>
 #include <optional>
 
-#include "registry/base/base64.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/security/password/attempt_limiter.h"
@@ -26,7 +25,6 @@ const std::string& HashOfNobody() {
 }
 
 constexpr std::chrono::seconds kVerificationDeadline{30};
-constexpr size_t kMaxCredentialBytes = 4096;
 constexpr size_t kQueueOfOneOrigin = 32;
 constexpr size_t kCountedName = 64;  // longer names are no user's
 
@@ -217,43 +215,6 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
     co_return WrongCredentials();
   }
   co_return user;
-}
-
-Result<std::shared_ptr<const User>> UserNow(const AccessDirectory& users, const std::string& name,
-                                            const User* verified, std::string_view certificate,
-                                            std::chrono::system_clock::time_point now) {
-  std::shared_ptr<const User> user = users.Find(name);
-  if (user == nullptr || verified == nullptr || user->password_hash != verified->password_hash) {
-    return Error{ErrorCode::kUnauthorized,
-                 "user '" + name + "' was removed, or has another password now"};
-  }
-  TRY_VOID(CheckMayEnter(*user, certificate, now));
-  return user;
-}
-
-bool NamesNobody(std::string_view header) {
-  return header.empty() || header == "Basic Og==" || header == "basic Og==";
-}
-
-Result<Credentials> ParseBasicAuthorization(std::string_view header) {
-  const Error refused{ErrorCode::kUnauthorized,
-                      "a user name and a password are needed (HTTP Basic authentication)"};
-  constexpr std::string_view kScheme = "basic ";
-  if (header.size() <= kScheme.size() || header.size() > kMaxCredentialBytes) return refused;
-  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
-  if (!std::ranges::equal(header.substr(0, kScheme.size()), kScheme, same)) return refused;
-  header.remove_prefix(std::min(header.find_first_not_of(' ', kScheme.size()), header.size()));
-  auto decoded = DecodeBase64(header, Base64::kStandard);
-  if (!decoded.has_value()) return refused;
-  const Secret text(*decoded);
-  Wipe(*decoded);
-  const size_t colon = text.text().find(':');
-  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (colon == std::string_view::npos || colon == 0 || std::ranges::any_of(text.text(), control)) {
-    return refused;
-  }
-  return Credentials{std::string(text.text().substr(0, colon)),
-                     Secret(text.text().substr(colon + 1))};
 }
 
 }  // namespace outport

@@ -48,24 +48,4 @@ class Authenticator {
   std::shared_ptr<State> state_;  // shared with the verifications under way on the pool
 };
 
-// The user `name` as it is now, which Authenticate() let in as `verified`: kUnauthorized if it was
-// removed since (nullptr: before it was looked up), or has another password; then what
-// CheckMayEnter() says of it.
-Result<std::shared_ptr<const User>> UserNow(const AccessDirectory& users, const std::string& name,
-                                            const User* verified, std::string_view certificate,
-                                            std::chrono::system_clock::time_point now);
-
-// "Basic <base64 of name:password>" (RFC 7617); kUnauthorized for anything else.
-struct Credentials {
-  std::string name;
-  Secret password;
-};
-Result<Credentials> ParseBasicAuthorization(std::string_view header);
-// No field, or one with neither name nor password ("Basic Og=="): some clients that have no login
-// send that.
-bool NamesNobody(std::string_view header);
-// The user name, with any password, by which a client comes in as anybody. Docker's engine pulls
-// nothing without a login where a registry takes passwords; no user has this name.
-inline constexpr std::string_view kAnybody = "anonymous";
-
 }  // namespace outport

@@ -13,7 +13,6 @@
 #include <optional>
 #include <thread>
 
-#include "registry/base/base64.h"
 #include "registry/security/password/password.h"
 
 namespace outport {
@@ -275,45 +274,6 @@ TEST_F(AuthenticatorTest, AFloodFromOneAddressHoldsUpNobodyElse) {
   ASSERT_EQ(finished.size(), 33u) << "one address has 32 places";
   EXPECT_TRUE(std::find(finished.begin(), finished.begin() + 3, "other") != finished.begin() + 3)
       << "its turn is the second";
-}
-
-struct Header {
-  std::string text;
-  const char* name;  // nullptr: refused
-  const char* password;
-};
-
-TEST(BasicAuthorization, IsReadStrictly) {
-  const auto basic = [](std::string_view text) {
-    return "Basic " + EncodeBase64(text, Base64::kStandard);
-  };
-  const Header kCases[] = {
-      {basic("ci:secret"), "ci", "secret"},
-      {"bASIC  Y2k6c2VjcmV0", "ci", "secret"},
-      {basic("ci:a:b"), "ci", "a:b"},
-      {basic("ci:"), "ci", ""},
-      {basic(":secret"), nullptr, nullptr},
-      {basic("ci"), nullptr, nullptr},
-      {basic("ci:a\nb"), nullptr, nullptr},
-      {"Basic", nullptr, nullptr},
-      {"Basic ", nullptr, nullptr},
-      {"Basic    ", nullptr, nullptr},
-      {"Basic %%%%", nullptr, nullptr},
-      {"Bearer abc", nullptr, nullptr},
-      {"", nullptr, nullptr},
-      {basic(std::string(8000, 'a') + ":b"), nullptr, nullptr},
-  };
-  for (const Header& c : kCases) {
-    SCOPED_TRACE(c.text.substr(0, 60));
-    const auto credentials = ParseBasicAuthorization(c.text);
-    ASSERT_EQ(credentials.has_value(), c.name != nullptr);
-    if (!credentials.has_value()) {
-      EXPECT_EQ(credentials.error().code, ErrorCode::kUnauthorized);
-      continue;
-    }
-    EXPECT_EQ(credentials->name, c.name);
-    EXPECT_EQ(credentials->password.text(), c.password);
-  }
 }
 
 }  // namespace

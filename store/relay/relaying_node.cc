@@ -1,0 +1,28 @@
+#include "store/relay/relaying_node.h"
+
+#include <utility>
+
+namespace outport::store {
+
+RelayingNode::RelayingNode(const MemberDirectory& members, const AccessDirectory& directory,
+                           CertificateIdentity node, std::string client_certificate)
+    : members_(members),
+      directory_(directory),
+      node_(std::move(node)),
+      client_certificate_(std::move(client_certificate)),
+      origin_("node " + node_.name) {}
+
+Result<std::shared_ptr<const NodePermissions>> RelayingNode::Check() const {
+  if (directory_.IsRevoked(node_)) {
+    return Error{ErrorCode::kUnavailable,
+                 "the store takes no writes from node '" + node_.name +
+                     "' on this connection any more: the certificate that it began with was "
+                     "revoked, or its authority replaced; push again"};
+  }
+  auto permissions = members_.Require(node_.name);
+  if (permissions.has_value()) return permissions;
+  return Error{ErrorCode::kUnavailable,
+               "the store takes no writes from this node: " + permissions.error().message};
+}
+
+}  // namespace outport::store
