@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "node/access_standing.h"
 #include "node/membership/credentials.h"
 #include "node/membership/renewal.h"
 #include "node/mirror.h"
 #include "node/replica/sync_client.h"
+#include "node/revocation_age.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/settings.h"
 #include "registry/http/operations_server.h"
@@ -31,7 +31,7 @@ constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{12};  // longer than any call to the store
 constexpr std::chrono::seconds kCutWait{3};
 
-// What is opened before anything runs.
+// The data folder's contents, opened before anything runs.
 struct Opened {
   Credentials credentials;
   LoadedCertificate certificate;
@@ -40,20 +40,20 @@ struct Opened {
   std::unique_ptr<DiskBlobStore> blobs;
 };
 
-// What the node shows clients, and whom it trusts among them.
+// The files of the registry port: its certificate, and the authorities of clients' certificates.
 CertificateFiles FilesShown(const Config& config) {
   return config.registry.Files(config.PkiFolder(), "authorities.crt");
 }
 
-// What a channel shows the store: as it stands in the files when a connection begins.
-std::shared_ptr<grpc::ChannelCredentials> FollowIdentity(const std::filesystem::path& pki) {
+// The node's identity for dialling the store. Each new connection reads the files again.
+std::shared_ptr<grpc::ChannelCredentials> IdentityCredentials(const std::filesystem::path& pki) {
   return rpc::FollowFiles({.certificate_chain = pki / "identity.crt",
                            .private_key = pki / "identity.key",
                            .authorities = pki / "authorities.crt"});
 }
 
 std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
-  const auto credentials = FollowIdentity(config.PkiFolder());
+  const auto credentials = IdentityCredentials(config.PkiFolder());
   std::vector<std::shared_ptr<StoreChannel>> channels;
   for (size_t i = 0; i < 1 + kBlobConnections; ++i) {
     channels.push_back(std::make_shared<StoreChannel>(rpc::Dial(config.store, credentials, true)));
@@ -72,7 +72,7 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
                 std::move(blobs)};
 }
 
-// Members in the order of their dependence: what is above outlives what is below.
+// Members stand in the order of their dependence: each outlives those below it.
 struct NodeDaemon final : Daemon {
   NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
              std::unique_ptr<AccessDirectory> d, std::unique_ptr<Replica> r, std::string version);
@@ -81,9 +81,12 @@ struct NodeDaemon final : Daemon {
   void Run();
   Result<void> Stop() override;
   Readiness Ready() const;
-  void Tell(v1::NodeMessage::Ping& ping) const;
+  std::vector<std::string> Warnings() const;
+  // Why the node could not answer pulls if the store became unreachable now; nullopt: it could.
+  std::optional<std::string> WhyDependsOnStore() const;
+  void Describe(v1::NodeMessage::Ping& ping) const;
   Mirror::Parts MirrorParts();
-  void BeginAnew();
+  void Reconnect();
 
   const Config config;
   const Log log;
@@ -91,7 +94,7 @@ struct NodeDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
-  // Shared by the callers of the store; the first is for calls that are short.
+  // Shared with the callers of the store. The first is for short calls, the others carry blobs.
   const std::vector<std::shared_ptr<StoreChannel>> channels;
 
   IoThreads io;
@@ -126,19 +129,43 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       directory(std::move(d)),
       replica(std::move(r)),
       freshness(clock, replica->proven_ms()),
-      sync({channels.front(), *replica, freshness, sync_pool, tasks, clock, metrics, log,
-            std::move(version), [this](auto& ping) { Tell(ping); },
-            [this](const v1::TrustRow& trust) { renewal.Take(trust); }}),
+      sync({.channel = channels.front(),
+            .replica = *replica,
+            .freshness = freshness,
+            .pool = sync_pool,
+            .tasks = tasks,
+            .clock = clock,
+            .metrics = metrics,
+            .log = log,
+            .version = std::move(version),
+            .tell = [this](v1::NodeMessage::Ping& ping) { Describe(ping); },
+            .take_trust = [this](const v1::TrustRow& trust) { renewal.SetTrust(trust); }}),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
       front(config.registry, FilesShown(config), std::move(opened.certificate),
-            {{io.executor(), nullptr, mirror.registry(), *directory, authenticator, clock, metrics,
-              log, [this] { return CheckStanding(replica->policy(), freshness.Staleness()); }},
-             disk}),
+            {.server = {.executor = io.executor(),
+                        .tls = nullptr,
+                        .registry = mirror.registry(),
+                        .directory = *directory,
+                        .authenticator = authenticator,
+                        .clock = clock,
+                        .metrics = metrics,
+                        .log = log,
+                        .revocations_known =
+                            [this] {
+                              return CheckRevocationAge(replica->policy(), freshness.Staleness());
+                            }},
+             .pool = disk}),
       operations(
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log),
-      renewal({channels.front(), [this] { BeginAnew(); }, config.PkiFolder(),
-               opened.credentials.name, disk, clock, metrics, log}),
+      renewal({.channel = channels.front(),
+               .renewed = [this] { Reconnect(); },
+               .pki = config.PkiFolder(),
+               .node = opened.credentials.name,
+               .pool = disk,
+               .clock = clock,
+               .metrics = metrics,
+               .log = log}),
       renewing(io.executor(), log) {}
 
 Mirror::Parts NodeDaemon::MirrorParts() {
@@ -160,8 +187,8 @@ Mirror::Parts NodeDaemon::MirrorParts() {
                        .store_is_connected = [this] { return sync.IsConnected(); }};
 }
 
-void NodeDaemon::BeginAnew() {
-  const auto credentials = FollowIdentity(config.PkiFolder());
+void NodeDaemon::Reconnect() {
+  const auto credentials = IdentityCredentials(config.PkiFolder());
   for (const auto& channel : channels) channel->Use(rpc::Dial(config.store, credentials, true));
   sync.BeginAnew();
 }
@@ -176,13 +203,14 @@ Result<void> NodeDaemon::Start() {
                          {"operations", operations.address()},
                          {"store", config.store},
                          {"data", config.data.native()}});
+  for (const std::string& warning : front.certificate().Warnings()) log.Warning(warning);
   Run();
   return {};
 }
 
 void NodeDaemon::Run() {
   io.Start();
-  if (const auto trust = replica->Trust()) renewal.Take(*trust);
+  if (const auto trust = replica->Trust()) renewal.SetTrust(*trust);
   sync.Start();
   front.Start();
   operations.Start();
@@ -197,7 +225,7 @@ Result<void> NodeDaemon::Stop() {
   mirror.Stop();
   sync.Stop();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
-    log.Warning("tasks are cut off", {{"count", tasks.Count()}});
+    log.Warning("tasks cancelled", {{"count", tasks.Count()}});
     tasks.Cancel();
     if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kCutWait)) {
       return TasksLeft(tasks.Count());
@@ -211,51 +239,54 @@ Result<void> NodeDaemon::Stop() {
   return {};
 }
 
-// What the store is told of: all but what it sees itself.
-void NodeDaemon::Tell(v1::NodeMessage::Ping& ping) const {
-  renewal.Tell(ping);
+std::vector<std::string> NodeDaemon::Warnings() const {
+  std::vector<std::string> warnings = front.certificate().Warnings();
+  if (auto warning = renewal.Warning()) warnings.push_back(*std::move(warning));
+  return warnings;
+}
+
+// The store knows by itself whether this node is connected and whether its identity has expired.
+void NodeDaemon::Describe(v1::NodeMessage::Ping& ping) const {
+  renewal.AddTo(ping);
   ping.set_authorities(pki::BundleHash(front.certificate().fleet()));
-  Readiness readiness;
-  front.Tell(readiness);
-  if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));
-  std::ranges::move(readiness.reasons, std::back_inserter(readiness.warnings));
-  ping.mutable_warnings()->Assign(readiness.warnings.begin(), readiness.warnings.end());
+  for (std::string& warning : Warnings()) ping.add_warnings(std::move(warning));
+  if (auto expired = front.certificate().WhyExpired()) ping.add_warnings(*std::move(expired));
 }
 
 Readiness NodeDaemon::Ready() const {
-  Readiness readiness;
-  if (stopping) readiness.reasons.push_back("the node is stopping");
+  Readiness readiness{.reasons = {}, .warnings = Warnings()};
+  const auto not_ready = [&readiness](std::optional<std::string> reason) {
+    if (reason.has_value()) readiness.reasons.push_back(*std::move(reason));
+  };
+  if (stopping) not_ready("the node is stopping");
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
-    readiness.reasons.push_back("this node follows the store no longer: " + why->message);
+    not_ready("replication from the store has stopped: " + why->message);
   }
-  front.Tell(readiness);
-  if (auto warning = renewal.Warning()) readiness.warnings.push_back(*std::move(warning));
-  if (auto useless = renewal.WhyUseless()) readiness.warnings.push_back(*std::move(useless));
-  if (auto refused = sync.WhyRefused(); refused.has_value() && !sync.IsConnected()) {
-    readiness.reasons.push_back("the store refuses this node: " + *std::move(refused));
+  not_ready(front.certificate().WhyExpired());
+  if (auto expired = renewal.WhyExpired()) readiness.warnings.push_back(*std::move(expired));
+  if (auto rejected = sync.WhyRefused(); rejected.has_value() && !sync.IsConnected()) {
+    not_ready("the store rejects this node: " + *std::move(rejected));
   }
-  const auto age = freshness.Staleness();
-  const v1::FreshnessPolicy policy = replica->policy();
-  if (const Result<void> standing = CheckStanding(policy, age); !standing.has_value()) {
-    readiness.reasons.push_back(standing.error().message);
-  }
-  if (replica->position().epoch().empty()) {
-    readiness.reasons.push_back("this node has no snapshot of the store at " + config.store +
-                                " yet");
-  } else if (!age.has_value()) {
-    // Ready means that the node can go on alone from here.
-    readiness.reasons.push_back("how old this node's rows are is not known yet from the store at " +
-                                config.store);
-  } else if (sync.IsConnected()) {
-    return readiness;
-  } else if (!policy.serve_stale()) {
-    readiness.reasons.push_back("the store at " + config.store +
-                                " cannot be reached, and its policy is to refuse then");
-  } else if (*age > std::chrono::milliseconds(policy.stale_if_error_ms())) {
-    readiness.reasons.push_back("the store at " + config.store +
-                                " cannot be reached, and this node's rows are too old to serve");
-  }
+  const Result<void> known = CheckRevocationAge(replica->policy(), freshness.Staleness());
+  if (!known.has_value()) not_ready(known.error().message);
+  not_ready(WhyDependsOnStore());
   return readiness;
+}
+
+std::optional<std::string> NodeDaemon::WhyDependsOnStore() const {
+  const std::string store = "the store at " + config.store;
+  const auto staleness = freshness.Staleness();
+  if (replica->position().epoch().empty()) return "this node has no snapshot yet from " + store;
+  if (!staleness.has_value()) return "this node has no proof of freshness yet from " + store;
+  if (sync.IsConnected()) return std::nullopt;
+  const v1::FreshnessPolicy policy = replica->policy();
+  if (!policy.serve_stale()) {
+    return store + " is unreachable, and its policy forbids stale answers";
+  }
+  if (*staleness > std::chrono::milliseconds(policy.stale_if_error_ms())) {
+    return store + " is unreachable, and the replica is too old to answer";
+  }
+  return std::nullopt;
 }
 
 }  // namespace

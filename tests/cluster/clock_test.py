@@ -54,7 +54,7 @@ def test_a_node_far_ahead_serves_and_says_that_its_clock_is_wrong(fleet):
     wrong(node, "+8d")
     told = wait_for("the node to say so", lambda: node.healthy() and [
         text for text in node.warnings() if "set the clock" in text])
-    assert "old already by this machine's clock" in told[0]
+    assert "due for renewal by this machine's clock" in told[0]
     assert node.metric("outport_node_certificate_renewals_total", result="succeeded") == 1, "it does not renew on and on"
     answer = node.client().get("/v2/team/app/manifests/v1")
     assert answer.headers["Docker-Content-Digest"] == digest, "it follows the store, whose clock is right"

@@ -82,7 +82,7 @@ def test_i6_a_removed_node_is_out_until_it_is_invited_again(new_fleet):
     assert "change the passwords that it knew: demo, second" in done.stderr
     assert fleet.control_json("node", "list") == []
     wait_for("the node to be cut off", lambda: node.metric("outport_node_sync_connected") == 0)
-    assert node.operations("/readyz")[0] == 503 and "the store refuses this node" in node.operations("/readyz")[1]
+    assert node.operations("/readyz")[0] == 503 and "the store rejects this node" in node.operations("/readyz")[1]
     fleet.store.client().push_image("team/news", "secret", b"not for the removed")
     assert node.client().get("/v2/team/news/manifests/secret").status == 503
     assert fleet.control("node", "remove", "eu-west", check=False).returncode == 1

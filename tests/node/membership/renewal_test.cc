@@ -51,9 +51,16 @@ TEST_F(RenewalTest, TheNodesOfAFleetComeOneAfterTheOther) {
   const duration<double> whole = life_.not_after - life_.not_before;
   for (int i = 0; i < kNodes; ++i) {
     Metrics metrics;
-    Renewal renewal({nullptr, [] {}, pki_, "eu-west", pool, clock, metrics, Log::Nowhere()});
+    Renewal renewal({.channel = nullptr,
+                     .renewed = [] {},
+                     .pki = pki_,
+                     .node = "eu-west",
+                     .pool = pool,
+                     .clock = clock,
+                     .metrics = metrics,
+                     .log = Log::Nowhere()});
     const auto before = clock.Wall();
-    const milliseconds pause = renewal.Look();
+    const milliseconds pause = renewal.Check();
     const duration<double> least = life_.not_before + whole / 3 - clock.Wall();
     const duration<double> most = life_.not_before + whole / 3 + whole / 20 - before;
     EXPECT_GE(pause, least - std::chrono::seconds(1));  // dates are whole seconds
