@@ -19,10 +19,10 @@ HttpLimits Limits() {
 
 }  // namespace
 
-class OperationsServer::Body {
+class OperationsServer::Server {
  public:
-  Body(net::any_io_executor executor, std::string listen, Metrics& metrics,
-       std::function<Readiness()> readiness, const Log& log)
+  Server(net::any_io_executor executor, std::string listen, Metrics& metrics,
+         std::function<Readiness()> readiness, const Log& log)
       : metrics_(metrics),
         readiness_(std::move(readiness)),
         connections_(std::move(executor),
@@ -72,14 +72,16 @@ class OperationsServer::Body {
 
 OperationsServer::OperationsServer(net::any_io_executor executor, std::string listen,
                                    Metrics& metrics, std::function<Readiness()> readiness, Log log)
-    : body_(std::make_unique<Body>(std::move(executor), std::move(listen), metrics,
-                                   std::move(readiness), log)) {}
+    : server_(std::make_unique<Server>(std::move(executor), std::move(listen), metrics,
+                                       std::move(readiness), log)) {}
 OperationsServer::~OperationsServer() = default;
 
-Result<void> OperationsServer::Listen() { return body_->listener().Listen(); }
-uint16_t OperationsServer::port() const { return body_->listener().port(); }
-std::string OperationsServer::address() const { return body_->listener().address(); }
-void OperationsServer::Start() { body_->listener().Start(); }
-void OperationsServer::Stop(steady_clock::time_point deadline) { body_->listener().Stop(deadline); }
+Result<void> OperationsServer::Listen() { return server_->listener().Listen(); }
+uint16_t OperationsServer::port() const { return server_->listener().port(); }
+std::string OperationsServer::address() const { return server_->listener().address(); }
+void OperationsServer::Start() { server_->listener().Start(); }
+void OperationsServer::Stop(steady_clock::time_point deadline) {
+  server_->listener().Stop(deadline);
+}
 
 }  // namespace outport

@@ -37,8 +37,8 @@ class OperationsServer {
   void Stop(std::chrono::steady_clock::time_point deadline);
 
  private:
-  class Body;
-  std::unique_ptr<Body> body_;
+  class Server;
+  std::unique_ptr<Server> server_;
 };
 
 }  // namespace outport

@@ -47,10 +47,10 @@ std::string HostOf(std::string_view field) {
 
 }  // namespace
 
-class PlainServer::Body {
+class PlainServer::Server {
  public:
-  Body(net::any_io_executor executor, Options options, BlockingPool& pool, Metrics& metrics,
-       const Log& log)
+  Server(net::any_io_executor executor, Options options, BlockingPool& pool, Metrics& metrics,
+         const Log& log)
       : options_(std::move(options)),
         pool_(pool),
         connections_(std::move(executor),
@@ -114,15 +114,16 @@ class PlainServer::Body {
 
 PlainServer::PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool,
                          Metrics& metrics, const Log& log)
-    : body_(std::make_unique<Body>(std::move(executor), std::move(options), pool, metrics, log)) {}
+    : server_(
+          std::make_unique<Server>(std::move(executor), std::move(options), pool, metrics, log)) {}
 PlainServer::~PlainServer() = default;
 
-Result<void> PlainServer::Listen() { return body_->listener().Listen(); }
-uint16_t PlainServer::port() const { return body_->listener().port(); }
-std::string PlainServer::address() const { return body_->listener().address(); }
-void PlainServer::Start(uint16_t https_port) { body_->Start(https_port); }
+Result<void> PlainServer::Listen() { return server_->listener().Listen(); }
+uint16_t PlainServer::port() const { return server_->listener().port(); }
+std::string PlainServer::address() const { return server_->listener().address(); }
+void PlainServer::Start(uint16_t https_port) { server_->Start(https_port); }
 void PlainServer::Stop(std::chrono::steady_clock::time_point deadline) {
-  body_->listener().Stop(deadline);
+  server_->listener().Stop(deadline);
 }
 
 }  // namespace outport

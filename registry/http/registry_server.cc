@@ -14,9 +14,9 @@ constexpr std::chrono::seconds kWatchPatience{1};
 
 }  // namespace
 
-class RegistryServer::Body {
+class RegistryServer::Server {
  public:
-  Body(Options options, Parts parts)
+  Server(Options options, Parts parts)
       : options_(std::move(options)),
         parts_(std::move(parts)),
         tls_(parts_.tls),
@@ -40,11 +40,11 @@ class RegistryServer::Body {
                    .connections = options_.limits.connections,
                    .connections_of_one_address = options_.limits.connections_of_one_address},
                   parts_.metrics, parts_.log,
-                  [this](net::ip::tcp::socket socket, http::Lifeline& lifeline) {
-                    return Serve(std::move(socket), lifeline);
+                  [this](net::ip::tcp::socket socket, http::ConnectionSlot& slot) {
+                    return Serve(std::move(socket), slot);
                   }),
         watching_(parts_.executor, log_) {}
-  ~Body() { Stop(std::chrono::steady_clock::now()); }
+  ~Server() { Stop(std::chrono::steady_clock::now()); }
 
   http::Listener& listener() { return listener_; }
   void Start() {
@@ -77,10 +77,9 @@ class RegistryServer::Body {
     }
   }
 
-  net::awaitable<void> Serve(net::ip::tcp::socket socket, http::Lifeline& lifeline) {
-    http::Stream stream(std::move(socket), lifeline.strand(), tls_.load(),
-                        options_.limits.progress);
-    http::Session session(shared_, stream, lifeline);
+  net::awaitable<void> Serve(net::ip::tcp::socket socket, http::ConnectionSlot& slot) {
+    http::Stream stream(std::move(socket), slot.strand(), tls_.load(), options_.limits.progress);
+    http::Session session(shared_, stream, slot);
     co_await session.Run();
   }
 
@@ -97,16 +96,18 @@ class RegistryServer::Body {
 };
 
 RegistryServer::RegistryServer(Options options, Parts parts)
-    : body_(std::make_unique<Body>(std::move(options), std::move(parts))) {}
+    : server_(std::make_unique<Server>(std::move(options), std::move(parts))) {}
 RegistryServer::~RegistryServer() = default;
 
-Result<void> RegistryServer::Listen() { return body_->listener().Listen(); }
-uint16_t RegistryServer::port() const { return body_->listener().port(); }
-std::string RegistryServer::address() const { return body_->listener().address(); }
+Result<void> RegistryServer::Listen() { return server_->listener().Listen(); }
+uint16_t RegistryServer::port() const { return server_->listener().port(); }
+std::string RegistryServer::address() const { return server_->listener().address(); }
 void RegistryServer::UseTls(std::shared_ptr<ServerTlsContext> tls) {
-  body_->UseTls(std::move(tls));
+  server_->UseTls(std::move(tls));
 }
-void RegistryServer::Start() { body_->Start(); }
-void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) { body_->Stop(deadline); }
+void RegistryServer::Start() { server_->Start(); }
+void RegistryServer::Stop(std::chrono::steady_clock::time_point deadline) {
+  server_->Stop(deadline);
+}
 
 }  // namespace outport

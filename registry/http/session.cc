@@ -46,26 +46,26 @@ struct Session::Exchange {
   std::optional<Admission> admission;  // from the moment when the request is admitted
 };
 
-Session::Session(const Shared& shared, Stream& stream, Lifeline& lifeline)
+Session::Session(const Shared& shared, Stream& stream, ConnectionSlot& slot)
     : shared_(shared),
       stream_(stream),
-      lifeline_(lifeline),
+      slot_(slot),
       connection_(stream, shared.limits),
       address_(stream.PeerAddress()),
-      peer_(shared.gate.directory, shared.gate.clock, lifeline.peer().to_string()) {
+      peer_(shared.gate.directory, shared.gate.clock, slot.address().to_string()) {
   RefuseRevoked(stream_.tls(), shared_.gate.directory);
-  lifeline_.SetRecheck([this] { Recheck(); });
+  slot_.SetRecheck([this] { Recheck(); });
 }
 
-Session::~Session() { lifeline_.SetRecheck(nullptr); }
+Session::~Session() { slot_.SetRecheck(nullptr); }
 
 net::awaitable<Result<void>> Session::Handshake() {
-  const Lifeline::Idle idle(lifeline_, stream_);
+  const ConnectionSlot::Idle idle(slot_, stream_);
   co_return co_await stream_.Handshake(steady_clock::now() + shared_.limits.handshake);
 }
 
 net::awaitable<Result<std::optional<RequestHead>>> Session::NextHead() {
-  const Lifeline::Idle idle(lifeline_, stream_);
+  const ConnectionSlot::Idle idle(slot_, stream_);
   co_return co_await connection_.ReadHead();
 }
 
@@ -87,7 +87,7 @@ net::awaitable<void> Session::Run() {
   // If the certificate is already expired or revoked, answer the first request with the reason
   // instead of dropping the connection.
   if (const auto accepted = peer_.Check(); !accepted.has_value()) peer_.Identify(accepted.error());
-  if (!peer_.certificate().empty()) lifeline_.Recognise();
+  if (!peer_.certificate().empty()) slot_.MarkAuthenticated();
   for (;;) {
     const auto head = co_await NextHead();
     if (!head.has_value()) {
@@ -97,14 +97,14 @@ net::awaitable<void> Session::Run() {
     if (!head->has_value()) break;
     const bool another = co_await Serve(**head);
     if (!another) co_return;
-    if (lifeline_.stopping()) break;
+    if (slot_.stopping()) break;
   }
   co_await stream_.Close(/*linger=*/false);
 }
 
 net::awaitable<bool> Session::Serve(const RequestHead& head) {
   Exchange exchange(connection_, head);
-  if (lifeline_.stopping()) exchange.response.CloseAfter();
+  if (slot_.stopping()) exchange.response.CloseAfter();
   current_ = &exchange;
   Result<void> outcome = co_await AnswerCaught(exchange);
   current_ = nullptr;
@@ -169,7 +169,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
     co_return sender.error();
   }
   sender_ = *std::move(sender);
-  if (sender_->user != nullptr) lifeline_.Recognise();
+  if (sender_->user != nullptr) slot_.MarkAuthenticated();
   exchange.user = sender_->name;
   CO_TRY(const Route route, ParseRoute(head.target));
   exchange.noun = route.noun;
@@ -225,7 +225,7 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
   if (response.closes()) {
     // An early answer must not be overtaken by the reset that unread bytes cause: of a body, or of
     // requests that were sent behind the last one.
-    const bool linger = error.has_value() || !exchange.body.finished() || !lifeline_.stopping();
+    const bool linger = error.has_value() || !exchange.body.finished() || !slot_.stopping();
     co_await stream_.Close(linger);
     co_return false;
   }

@@ -10,7 +10,7 @@
 #include "registry/http/api/byte_budget.h"
 #include "registry/http/api/route.h"
 #include "registry/http/connection/connection.h"
-#include "registry/http/connection/lifeline.h"
+#include "registry/http/connection/connection_slot.h"
 #include "registry/http/connection/response.h"
 #include "registry/http/request_metrics.h"
 #include "registry/service/registry.h"
@@ -31,7 +31,7 @@ class Session {
     ByteBudget& manifest_bytes;
     const Log& log;
   };
-  Session(const Shared& shared, Stream& stream, Lifeline& lifeline);
+  Session(const Shared& shared, Stream& stream, ConnectionSlot& slot);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -61,7 +61,7 @@ class Session {
 
   const Shared& shared_;
   Stream& stream_;
-  Lifeline& lifeline_;
+  ConnectionSlot& slot_;
   Connection connection_;
   const std::string address_;
   // What verified the client's certificate; shared with the server.

@@ -8,7 +8,8 @@ namespace outport {
 
 // Every wait and every size of a registry connection.
 struct HttpLimits {
-  // Beyond them strangers make place, then new ones are closed at once; both are counted.
+  // At a limit, the oldest unauthenticated connection is evicted; if there is none, the new one is
+  // closed. Metrics count both.
   size_t connections = 2000;
   size_t connections_of_one_address = 500;
   size_t header_bytes = 32 << 10;      // beyond it 431

@@ -15,7 +15,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kAcceptPause{200};
 constexpr std::chrono::seconds kCutPatience{1};
 constexpr std::chrono::minutes kWarningInterval{1};
-constexpr size_t kLeavingConnections = 64;  // that are displaced and still end
+constexpr size_t kEvictedConnections = 64;  // that are evicted and not closed yet
 
 Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
   TRY(const HostPort parsed, ParseHostPort(listen));
@@ -27,7 +27,7 @@ Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
                                                 "address, as in 0.0.0.0:5000 or [::]:5000"};
 }
 
-net::ip::address PeerOf(const tcp::socket& socket) {
+net::ip::address ClientNetworkOf(const tcp::socket& socket) {
   boost::system::error_code gone;
   return NetworkOf(socket.remote_endpoint(gone).address());
 }
@@ -49,10 +49,10 @@ Listener::Listener(net::any_io_executor executor, Options options, Metrics& metr
       serve_(std::move(serve)),
       open_(metrics.Gauge("outport_http_connections_open", "Open connections.",
                           {{"server", options_.server}})),
-      refused_(metrics.Counter("outport_http_connections_rejected_total",
-                               "Connections closed at accept because no slot was free.",
-                               {{"server", options_.server}})),
-      displaced_(metrics.Counter(
+      rejected_(metrics.Counter("outport_http_connections_rejected_total",
+                                "Connections closed at accept because no slot was free.",
+                                {{"server", options_.server}})),
+      evicted_(metrics.Counter(
           "outport_http_connections_evicted_total",
           "Unauthenticated connections evicted to free a slot for a new connection.",
           {{"server", options_.server}})),
@@ -109,108 +109,107 @@ net::awaitable<void> Listener::AcceptLoop() {
 }
 
 void Listener::Admit(tcp::socket socket) {
-  const net::ip::address peer = PeerOf(socket);
-  if (!TakePlace(peer)) {
-    refused_.Increment();
-    WarnOfRefusal(peer);
+  const net::ip::address address = ClientNetworkOf(socket);
+  if (!AcquireSlot(address)) {
+    rejected_.Increment();
+    WarnOfRejection(address);
     return;
   }
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  connections_.Spawn([this, peer, accepted = std::move(socket)]() mutable {
-    return Run(std::move(accepted), peer);
+  connections_.Spawn([this, address, accepted = std::move(socket)]() mutable {
+    return Run(std::move(accepted), address);
   });
 }
 
-bool Listener::TakePlace(const net::ip::address& peer) {
-  if (connections_.Count() >= options_.connections + kLeavingConnections) return false;
+bool Listener::AcquireSlot(const net::ip::address& address) {
+  if (connections_.Count() >= options_.connections + kEvictedConnections) return false;
   MutexLock lock(mutex_);
-  const auto found = places_of_.find(peer);
-  const size_t of_peer = found == places_of_.end() ? 0 : found->second;
-  if (of_peer >= options_.connections_of_one_address) {
-    if (!DisplaceStranger(&peer)) return false;
-  } else if (places_ >= options_.connections) {
-    if (!DisplaceStranger(nullptr)) return false;
+  const auto found = taken_by_address_.find(address);
+  const size_t of_address = found == taken_by_address_.end() ? 0 : found->second;
+  if (of_address >= options_.connections_of_one_address) {
+    if (!EvictUnauthenticated(&address)) return false;
+  } else if (taken_ >= options_.connections) {
+    if (!EvictUnauthenticated(nullptr)) return false;
   }
-  ++places_;
-  ++places_of_[peer];
+  ++taken_;
+  ++taken_by_address_[address];
   return true;
 }
 
-void Listener::LeavePlace(const net::ip::address& peer) {
-  --places_;
-  const auto found = places_of_.find(peer);
-  if (--found->second == 0) places_of_.erase(found);
+void Listener::ReleaseSlot(const net::ip::address& address) {
+  --taken_;
+  const auto found = taken_by_address_.find(address);
+  if (--found->second == 0) taken_by_address_.erase(found);
 }
 
-// The oldest one, of `peer` if given.
-bool Listener::DisplaceStranger(const net::ip::address* peer) {
-  for (const auto& lifeline : lifelines_) {
-    if (peer != nullptr && lifeline->peer() != *peer) continue;
-    if (!lifeline->Displace()) continue;
-    LeavePlace(lifeline->peer());
-    displaced_.Increment();
+bool Listener::EvictUnauthenticated(const net::ip::address* address) {
+  for (const auto& slot : slots_) {
+    if (address != nullptr && slot->address() != *address) continue;
+    if (!slot->Evict()) continue;
+    ReleaseSlot(slot->address());
+    evicted_.Increment();
     return true;
   }
   return false;
 }
 
-void Listener::WarnOfRefusal(const net::ip::address& peer) {
+void Listener::WarnOfRejection(const net::ip::address& address) {
   const auto now = steady_clock::now();
   if (now < warned_ + kWarningInterval) return;
   warned_ = now;
   log_.Warning("connections are refused because too many are open",
-               {{"address", peer.to_string()},
+               {{"address", address.to_string()},
                 {"open", connections_.Count()},
                 {"limit", options_.connections},
                 {"limit_of_one_address", options_.connections_of_one_address}});
 }
 
-net::awaitable<void> Listener::Run(tcp::socket socket, net::ip::address peer) {
+net::awaitable<void> Listener::Run(tcp::socket socket, net::ip::address address) {
   co_await net::this_coro::throw_if_cancelled(false);
   const auto strand = co_await net::this_coro::executor;
-  const std::shared_ptr<Lifeline> lifeline = AddLifeline(strand, peer);
+  const std::shared_ptr<ConnectionSlot> slot = AddSlot(strand, address);
   open_.Increment();
   try {
-    co_await serve_(std::move(socket), *lifeline);
+    co_await serve_(std::move(socket), *slot);
   } catch (const std::exception& exception) {
     log_.Error("a connection ended with an exception", {{"cause", exception.what()}});
   }
   open_.Decrement();
-  RemoveLifeline(lifeline);
+  RemoveSlot(slot);
 }
 
-std::shared_ptr<Lifeline> Listener::AddLifeline(const net::any_io_executor& strand,
-                                                const net::ip::address& peer) {
+std::shared_ptr<ConnectionSlot> Listener::AddSlot(const net::any_io_executor& strand,
+                                                  const net::ip::address& address) {
   MutexLock lock(mutex_);
-  return lifelines_.emplace_back(std::make_shared<Lifeline>(strand, peer, stopping_));
+  return slots_.emplace_back(std::make_shared<ConnectionSlot>(strand, address, stopping_));
 }
 
-void Listener::RemoveLifeline(const std::shared_ptr<Lifeline>& lifeline) {
+void Listener::RemoveSlot(const std::shared_ptr<ConnectionSlot>& slot) {
   MutexLock lock(mutex_);
-  lifelines_.remove(lifeline);
-  if (!lifeline->displaced()) LeavePlace(lifeline->peer());
+  slots_.remove(slot);
+  if (!slot->evicted()) ReleaseSlot(slot->address());
 }
 
 void Listener::RecheckAll() {
   MutexLock lock(mutex_);
-  for (const auto& lifeline : lifelines_) lifeline->Recheck();
+  for (const auto& slot : slots_) slot->Recheck();
 }
 
-void Listener::StopLifelines() {
+void Listener::StopAll() {
   MutexLock lock(mutex_);
   stopping_ = true;
-  for (const auto& lifeline : lifelines_) lifeline->Stop();
+  for (const auto& slot : slots_) slot->Stop();
 }
 
 void Listener::Stop(steady_clock::time_point deadline) {
-  // First the door, so that nobody comes in behind the stop.
+  // Stop accepting first, so that no connection begins after StopAll().
   while (!accepting_.DrainBlocking(steady_clock::now())) {
     accepting_.Cancel();
     accepting_.DrainBlocking(steady_clock::now() + kCutPatience);
   }
   acceptor_.reset();
-  StopLifelines();
+  StopAll();
   connections_.DrainBlocking(deadline);
   while (connections_.Count() > 0) {
     log_.Warning("connections are cut", {{"count", connections_.Count()}});

@@ -14,14 +14,14 @@
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/task_group.h"
-#include "registry/http/connection/lifeline.h"
+#include "registry/http/connection/connection_slot.h"
 
 namespace outport::http {
 
-// Accepts connections, a bounded number at a time and from one address, each on a strand of its
-// own, and ends them again. Whoever has not proved who it is (Lifeline::Recognise) makes place for
-// the next one when there is none left, the oldest first: connections that only stand there shut
-// nobody out. Safe for all threads.
+// Accepts connections and serves each on a strand of its own. The number of connections is limited,
+// in total and for each address. At the limit, the oldest unauthenticated connection
+// (ConnectionSlot::MarkAuthenticated) is evicted for the new one; if there is none, the new one is
+// closed. Safe for all threads.
 class Listener {
  public:
   struct Options {
@@ -30,8 +30,8 @@ class Listener {
     size_t connections = 0;
     size_t connections_of_one_address = 0;  // an IPv6 network of 64 bits counts as one
   };
-  // Serves one connection until it ends. Its coroutine does not throw on cancellation: waits end.
-  using Serve = std::function<net::awaitable<void>(net::ip::tcp::socket, Lifeline&)>;
+  // Serves one connection until it ends. On cancellation, its awaits return early and do not throw.
+  using Serve = std::function<net::awaitable<void>(net::ip::tcp::socket, ConnectionSlot&)>;
 
   Listener(net::any_io_executor executor, Options options, Metrics& metrics, Log log, Serve serve);
   ~Listener();
@@ -41,42 +41,44 @@ class Listener {
   std::string address() const { return WithPort(options_.listen, port_); }
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
-  // Has every connection look again at whether it may stay.
+  // Has every connection re-authorised soon.
   void RecheckAll();
 
  private:
   net::awaitable<void> AcceptLoop();
   void Admit(net::ip::tcp::socket socket);
-  net::awaitable<void> Run(net::ip::tcp::socket socket, net::ip::address peer);
-  // Whether there is a place, or a stranger made one.
-  bool TakePlace(const net::ip::address& peer);
-  void LeavePlace(const net::ip::address& peer) OUTPORT_REQUIRES_LOCK(mutex_);
-  bool DisplaceStranger(const net::ip::address* peer) OUTPORT_REQUIRES_LOCK(mutex_);
-  void WarnOfRefusal(const net::ip::address& peer);
-  std::shared_ptr<Lifeline> AddLifeline(const net::any_io_executor& strand,
-                                        const net::ip::address& peer);
-  void RemoveLifeline(const std::shared_ptr<Lifeline>& lifeline);
-  void StopLifelines();
+  net::awaitable<void> Run(net::ip::tcp::socket socket, net::ip::address address);
+  // Takes a slot, if need be by an eviction. False: none is free.
+  bool AcquireSlot(const net::ip::address& address);
+  void ReleaseSlot(const net::ip::address& address) OUTPORT_REQUIRES_LOCK(mutex_);
+  // Evicts the oldest unauthenticated connection, of `address` unless that is null; false if there
+  // is none.
+  bool EvictUnauthenticated(const net::ip::address* address) OUTPORT_REQUIRES_LOCK(mutex_);
+  void WarnOfRejection(const net::ip::address& address);
+  std::shared_ptr<ConnectionSlot> AddSlot(const net::any_io_executor& strand,
+                                          const net::ip::address& address);
+  void RemoveSlot(const std::shared_ptr<ConnectionSlot>& slot);
+  void StopAll();
 
   const net::any_io_executor executor_;
   const Options options_;
   const Log log_;
   const Serve serve_;
   prometheus::Gauge& open_;
-  prometheus::Counter& refused_;
-  prometheus::Counter& displaced_;
+  prometheus::Counter& rejected_;
+  prometheus::Counter& evicted_;
   prometheus::Counter& accept_failures_;
   std::optional<net::ip::tcp::acceptor> acceptor_;  // on the accept loop's strand once started
   uint16_t port_ = 0;
   TaskGroup accepting_;
   TaskGroup connections_;
-  // Of the accept loop.
+  // When the last warning of a rejection was logged. Used by the accept loop only.
   std::chrono::steady_clock::time_point warned_ = std::chrono::steady_clock::time_point::min();
   Mutex mutex_;
-  size_t places_ OUTPORT_GUARDED_BY(mutex_) = 0;  // taken, without those who are leaving theirs
-  std::map<net::ip::address, size_t> places_of_ OUTPORT_GUARDED_BY(mutex_);  // by peer
+  size_t taken_ OUTPORT_GUARDED_BY(mutex_) = 0;  // slots in use, without evicted ones
+  std::map<net::ip::address, size_t> taken_by_address_ OUTPORT_GUARDED_BY(mutex_);
   // Shared with the connections.
-  std::list<std::shared_ptr<Lifeline>> lifelines_ OUTPORT_GUARDED_BY(mutex_);
+  std::list<std::shared_ptr<ConnectionSlot>> slots_ OUTPORT_GUARDED_BY(mutex_);
   bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
 };
 

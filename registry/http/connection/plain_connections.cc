@@ -6,8 +6,8 @@ namespace outport::http {
 namespace {
 
 net::awaitable<Result<std::optional<RequestHead>>> NextHead(Connection& connection,
-                                                            Lifeline& lifeline) {
-  const Lifeline::Idle idle(lifeline, connection.stream());
+                                                            ConnectionSlot& slot) {
+  const ConnectionSlot::Idle idle(slot, connection.stream());
   co_return co_await connection.ReadHead();
 }
 
@@ -28,15 +28,15 @@ PlainConnections::PlainConnections(net::any_io_executor executor, Listener::Opti
     : limits_(limits),
       answer_(std::move(answer)),
       listener_(std::move(executor), std::move(options), metrics, log,
-                [this](net::ip::tcp::socket socket, Lifeline& lifeline) {
-                  return Serve(std::move(socket), lifeline);
+                [this](net::ip::tcp::socket socket, ConnectionSlot& slot) {
+                  return Serve(std::move(socket), slot);
                 }) {}
 
-net::awaitable<void> PlainConnections::Serve(net::ip::tcp::socket socket, Lifeline& lifeline) {
-  Stream stream(std::move(socket), lifeline.strand(), nullptr, limits_.progress);
+net::awaitable<void> PlainConnections::Serve(net::ip::tcp::socket socket, ConnectionSlot& slot) {
+  Stream stream(std::move(socket), slot.strand(), nullptr, limits_.progress);
   Connection connection(stream, limits_);
   for (;;) {
-    const auto head = co_await NextHead(connection, lifeline);
+    const auto head = co_await NextHead(connection, slot);
     if (!head.has_value()) {
       co_await Refuse(connection, head.error());
       co_return;
@@ -44,7 +44,7 @@ net::awaitable<void> PlainConnections::Serve(net::ip::tcp::socket socket, Lifeli
     if (!head->has_value()) break;
     RequestBody body(connection, **head);
     Response response(stream, **head, body);
-    if (lifeline.stopping()) response.CloseAfter();
+    if (slot.stopping()) response.CloseAfter();
     const Result<void> sent = co_await answer_(**head, response);
     if (!sent.has_value() || response.closes()) break;
     const Result<void> drained = co_await body.Drain();

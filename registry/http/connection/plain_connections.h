@@ -21,7 +21,7 @@ class PlainConnections {
   Listener& listener() { return listener_; }
 
  private:
-  net::awaitable<void> Serve(net::ip::tcp::socket socket, Lifeline& lifeline);
+  net::awaitable<void> Serve(net::ip::tcp::socket socket, ConnectionSlot& slot);
 
   const HttpLimits limits_;
   const Answer answer_;
