@@ -61,10 +61,10 @@ net::awaitable<Result<std::string>> ReadManifest(RequestBody& body, ByteBudget& 
 
 // Puts a content into the budget before it is read. Its size is asked for only where `known` does
 // not tell it and the most that a manifest may have does not fit easily.
-net::awaitable<Result<void>> MakeRoom(Registry& registry, const Request& request,
-                                      const Reference& reference,
-                                      const std::optional<ManifestInfo>& known,
-                                      ByteBudget::Share& share) {
+net::awaitable<Result<void>> ReserveManifestMemory(Registry& registry, const Request& request,
+                                                   const Reference& reference,
+                                                   const std::optional<ManifestInfo>& known,
+                                                   ByteBudget::Share& share) {
   ByteBudget& budget = request.manifest_bytes;
   uint64_t size = kMaxManifestBytes;
   if (known.has_value()) {
@@ -125,7 +125,7 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
     }
   }
   ByteBudget::Share share(request.manifest_bytes);
-  CO_TRY_VOID(co_await MakeRoom(registry, request, reference, known, share));
+  CO_TRY_VOID(co_await ReserveManifestMemory(registry, request, reference, known, share));
   CO_TRY(const StoredManifest manifest,
          co_await registry.GetManifest(request.caller, request.repository(), reference));
   // A tag may have moved to a larger one meanwhile.
