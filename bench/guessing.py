@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a flood of wrong passwords from one address does to everybody else.
+"""The effect of a flood of wrong passwords from one address on all other clients.
 
 Starts a store of its own, or a node beside it, and asks it, from one address, as a user who is known and as
 users who log in for the first time; quiet, and then while processes at another address send wrong passwords on
@@ -45,11 +45,11 @@ LOGINS = 60  # users, each of whom logs in once a phase
 PHASES = ("quiet", "flood")
 
 
-OTHERS, GUESSERS = "127.0.0.2", "127.0.0.3"  # where they come from
+OTHERS, GUESSERS = "127.0.0.2", "127.0.0.3"  # their addresses
 
 
 def ask(client, connection):
-    """Seconds that a ping took."""
+    """The duration of a ping in seconds."""
     began = time.perf_counter()
     connection.request("GET", "/v2/", headers=client.headers())
     answer = connection.getresponse()
@@ -58,7 +58,7 @@ def ask(client, connection):
 
 
 def guess(arguments, number, answered):
-    os.nice(19)  # it would not take its processor from the store if it were elsewhere
+    os.nice(19)  # real guessers would not use the store's processors
     client = RegistryClient(*arguments, "demo", "", source=GUESSERS)
     connection, count = client.connect(), 0
     while True:

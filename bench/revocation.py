@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long what was taken away goes on, on open connections of a store and two nodes.
+"""How long revoked access still works, on open connections of a store and two nodes.
 
 Starts a fleet of its own. Each round takes something away with outportctl, whose own time counts: it begins
 before the command does. A certificate and a user are gone when a connection is cut; a grant and a node's
@@ -73,7 +73,7 @@ def answers(fleet, member, name):
 
 
 def refused(fleet, members, name, *command):
-    """Seconds until each member refused a request, of those that are sent one after the other."""
+    """Seconds until each member refused one of a series of requests."""
     took = []
 
     def ask(member):

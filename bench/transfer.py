@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast blobs move, and what that costs: push and pull, at the store and through a node, cold and warm.
+"""Throughput and CPU cost of blobs: push and pull, at the store and through a node, cold and warm.
 
 Starts a store and a node of its own in a network namespace of its own (reno instead of the machine's
 congestion control: BBR costs 2-4 times as much on loopback), moves one blob with curl, and prints a
@@ -61,13 +61,13 @@ class Namespace:
 
 
 def make_blob(path, size, turn):
-    """Random, and another one each turn: nothing that the store has already."""
+    """Random bytes, new in each run, so that the store does not have them."""
     piece = bytearray(os.urandom(4 << 20))
     with open(path, "wb") as file:
         for at in range(0, size, len(piece)):
             piece[:16] = at.to_bytes(8, "little") + turn.to_bytes(8, "little")
             file.write(piece[:size - at])
-    os.sync()  # its write-back is not to be measured
+    os.sync()  # do not measure the write-back
     return "sha256:" + run("sha256sum", path).stdout.split()[0]
 
 
@@ -79,7 +79,7 @@ def cpu_seconds(member):
 
 
 def evict(folder):
-    """Takes the files of a folder out of the page cache, as if they were of yesterday."""
+    """Removes the files of a folder from the page cache."""
     os.sync()
     for path in pathlib.Path(folder).rglob("*"):
         if path.is_file():
@@ -122,7 +122,7 @@ class Bench:
                     if line.lower().startswith("location:"))
 
     def push(self, name, member, path, digest, *options):
-        """As clients do: one PATCH with all of it, and a PUT."""
+        """Uploads as clients do: one PATCH with the whole blob, and a PUT."""
         url = f"https://{member.at()}{self.session(member)}"
 
         def work():

@@ -1,4 +1,4 @@
-"""Access that is taken away, on open connections of a real fleet."""
+"""Revoked access, on open connections of a real fleet."""
 
 from client import RegistryClient
 from connections import cut_by, open_connection
@@ -9,7 +9,7 @@ ROUNDS = 10
 
 
 def measure(fleet, prepare, take_away):
-    """The longest of some rounds, over the store and both nodes."""
+    """Returns the longest time of some rounds, over the store and both nodes."""
     worst = 0.0
     for number in range(ROUNDS):
         certificates, user, subject = prepare(number)
@@ -33,7 +33,7 @@ def test_i6_a_revoked_certificate_is_cut_everywhere_in_a_second(fleet):
 
     fleet.settle()
     assert measure(fleet, prepare, take_away) < 1 * PATIENCE
-    # Whoever comes again is told why.
+    # A new connection gets the reason.
     gone = RegistryClient(fleet.host, fleet.nodes["eu-west"].registry_port,
                           fleet.folder / "laptop0", "demo", PASSWORD)
     refused = gone.call("GET", "/v2/")
@@ -57,8 +57,8 @@ def test_i6_a_disabled_user_is_cut_everywhere_in_a_second(fleet):
     assert "user 'guest0' is disabled" in refused.message()
 
 
-def test_a_users_end_cuts_its_connections_by_itself(fleet):
-    """Nothing happens at that moment but that it comes."""
+def test_the_expiry_of_a_user_cuts_its_connections(fleet):
+    """No command runs at that moment: the user just expires."""
     fleet.control("user", "add", "brief", "--allow", "pull", stdin=PASSWORD + "\n")
     fleet.settle()
     connections = {member.name: open_connection(fleet, member, fleet.certificates, "brief")
@@ -69,7 +69,7 @@ def test_a_users_end_cuts_its_connections_by_itself(fleet):
     assert refused.status == 401 and "user 'brief' expired at" in refused.message()
 
 
-def test_users_of_an_htpasswd_file_come_and_go_with_their_lines(new_fleet, tmp_path):
+def test_users_of_an_htpasswd_file_follow_its_lines(new_fleet, tmp_path):
     """As `htpasswd -B` edits it, while store and node run."""
     fleet = new_fleet("eu-west")
     file = tmp_path / "registry.htpasswd"
@@ -108,7 +108,7 @@ def test_users_of_an_htpasswd_file_come_and_go_with_their_lines(new_fleet, tmp_p
     assert refused.returncode == 1 and f"stand in {file}" in refused.stderr
 
 
-def test_what_is_revoked_stays_so_over_restarts(fleet):
+def test_a_revocation_survives_restarts(fleet):
     folder = fleet.folder / "lost"
     issued = fleet.control_json("cert", "issue", "lost", "--out", folder)
     done = fleet.control_json("cert", "revoke", issued["serial"], "--wait")

@@ -1,4 +1,4 @@
-"""The audit log of a real fleet: who did what from where, in the log, in its file, over restarts."""
+"""The audit log of a real fleet: actors, actions and addresses, in the log and its file, across restarts."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def wait_for_file(fleet):
 
 
 def check_by_hand(text):
-    """As an auditor would who has nothing but the file."""
+    """Checks the hash chain with the file alone, as an auditor would."""
     previous = "00" * 32
     for number, line in enumerate(text, start=1):
         entry = json.loads(line)
@@ -70,7 +70,7 @@ def test_who_did_what_from_where(fleet):
     assert actions.count("node.invite") == actions.count("node.enroll") == 2
 
 
-# What an administrator says (with a line of standard input), and the entry that comes of it.
+# A command, its standard input, and the entry that it must leave.
 CHANGES = [
     ("user add carol --allow pull --group builders", "user.add", "user/carol"),
     ("user passwd carol", "user.passwd", "user/carol"),
@@ -103,7 +103,7 @@ def test_every_change_by_an_administrator_leaves_its_entry(new_fleet, tmp_path):
         told = [entry["record"] for entry in entries(fleet) if entry["sequence"] > before]
         assert [(one["action"], one["object"]) for one in told] == [(action, subject)], line
         assert told[0]["actor"]["kind"] == "administrator" and told[0]["actor"]["name"] == "admin"
-        # A password's hash is left out, so a new one changes nothing to see.
+        # An entry has no password hash, so a new password changes nothing in it.
         assert (told[0]["before"] == told[0]["after"]) == (action == "user.passwd"), line
     text = fleet.control("audit", "list", "--limit", "10000", "-o", "json").stdout
     assert PASSWORD not in text and "$2" not in text

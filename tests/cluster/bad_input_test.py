@@ -1,4 +1,4 @@
-"""What goes wrong in front of a person: one clear line, a non-zero exit, nothing lost."""
+"""Wrong input: one clear line, a non-zero exit code, and no loss."""
 
 import os
 import re
@@ -13,14 +13,14 @@ from processes import run, wait_for
 
 @pytest.fixture(scope="module")
 def quiet_fleet(tmp_path_factory):
-    """An initialised store that does not run, and a copy of its configuration to spoil."""
+    """An initialised store that does not run, and a copy of its configuration for the test to break."""
     fleet = Fleet(tmp_path_factory.mktemp("quiet"))
     fleet.init_store()
     return fleet
 
 
 def refusal(program, *words, stdin=None, exit_code=1, lines=1):
-    """Runs a program that must refuse; returns what it said."""
+    """Runs a program that must fail; returns its standard error."""
     done = run(program, *words, stdin=stdin, check=False, seconds=30)
     assert done.returncode == exit_code, (words, done)
     said = done.stderr.strip()
@@ -103,7 +103,7 @@ def test_a_broken_issuing_key_is_named(tmp_path):
         assert "issuing" in said and str(fleet.store.data) in said and "restore" in said
 
 
-def test_every_problem_of_a_file_is_told_at_once(quiet_fleet, tmp_path):
+def test_every_problem_of_a_file_is_reported_at_once(quiet_fleet, tmp_path):
     config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nfirst: 1\nsecond: 2\n")
     said = refusal(STORE, "check", "--config", config, lines=None)
     assert "first" in said and "second" in said
@@ -194,7 +194,7 @@ def test_a_wrong_token_is_refused(new_fleet):
         assert "outport-node: " in done.stderr and len(done.stderr.strip().splitlines()) == 1, done
         assert good not in done.stderr
         assert not node.config.exists()
-    # Nothing was lost by trying: the right one still works.
+    # The failed attempt had no effect: the valid token still works.
     fleet.nodes["eu-west"] = node = fleet.new_node("eu-west")
     fleet.join(node, good)
     node.start()
@@ -227,7 +227,7 @@ def test_a_used_token_is_refused(new_fleet):
 
 def test_an_expired_token_is_refused(new_fleet):
     fleet = new_fleet()
-    # It has run out before a program can start.
+    # The token expires before a program can start.
     done = fleet.join(fleet.new_node("eu-west"), fleet.invite("eu-west", "--lifetime", "1ms"),
                       check=False)
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done
@@ -235,12 +235,12 @@ def test_an_expired_token_is_refused(new_fleet):
 
 
 def test_a_token_of_another_fleet_is_refused(new_fleet):
-    """The store behind the address shows another root than the token names."""
+    """The store at the address has another root than the one that the token names."""
     fleet, other = new_fleet(), new_fleet()
     token = fleet.invite("eu-west")
     fleet.store.stop()
     other.store.stop()
-    # The other store takes the first one's place.
+    # The other store listens at the first one's address.
     config = other.store.config.read_text()
     other.store.config.write_text(config.replace(str(other.fleet_port), str(fleet.fleet_port)))
     other.store.start()
@@ -249,7 +249,7 @@ def test_a_token_of_another_fleet_is_refused(new_fleet):
     assert "not of the fleet that this token is for" in done.stderr, done
 
 
-def test_a_store_that_is_away_is_named(new_fleet):
+def test_an_unreachable_store_is_named(new_fleet):
     fleet = new_fleet()
     token = fleet.invite("eu-west")
     fleet.store.stop()
@@ -259,7 +259,7 @@ def test_a_store_that_is_away_is_named(new_fleet):
     assert done.returncode == 1 and f"127.0.0.1:{fleet.fleet_port}" in done.stderr, done
 
 
-def test_an_upload_that_is_cut_loses_nothing(new_fleet):
+def test_an_upload_with_a_lost_connection_loses_nothing(new_fleet):
     fleet = new_fleet()
     client = fleet.store.client()
     data = os.urandom(3_000_000)
@@ -284,7 +284,7 @@ def test_an_upload_that_is_cut_loses_nothing(new_fleet):
         answer = client.call("PATCH", location, body=data[start:], headers={
             "Content-Type": "application/octet-stream",
             "Content-Range": f"{start}-{len(data) - 1}"})
-        # Until the server has noticed that the first client left, more may arrive from it.
+        # More bytes may arrive from the first client until the server sees the end of its connection.
         assert answer.status in (202, 416, 429), answer
         return answer if answer.status == 202 else None
 
@@ -294,7 +294,7 @@ def test_an_upload_that_is_cut_loses_nothing(new_fleet):
 
 
 def test_passwords_do_not_pass_by_arguments(quiet_fleet):
-    """There is no option for one, so that none ends in a shell's history."""
+    """No option takes a password, so no password gets into a shell's history."""
     for words in (("user", "add", "x", "--allow", "pull", "--password", "hush"),
                   ("user", "add", "x", "--allow", "pull", "hush")):
         done = quiet_fleet.control(*words, check=False)

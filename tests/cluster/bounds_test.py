@@ -1,4 +1,4 @@
-"""What there is not enough of, at real processes: disk, memory, connections."""
+"""Limited resources at real processes: disk, memory, connections."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def small_disk(tmp_path):
 
 
 def fill(folder, leave=0):
-    """Fills the disk but for `leave` bytes."""
+    """Fills the disk except for `leave` bytes."""
     path = folder / "filler"
     with open(path, "ab", buffering=0) as file:
         with contextlib.suppress(OSError):
@@ -53,12 +53,12 @@ def test_a_node_whose_disk_is_small_passes_through(new_fleet, small_disk):
 
 
 def test_i6_a_removed_user_is_out_although_the_disk_is_full(new_fleet, small_disk):
-    """I6: and the node says that it is not whole, does not reconnect without end, and recovers."""
+    """I6: the node reports the failure, does not reconnect in a loop, and recovers."""
     fleet = new_fleet()
     node = fleet.new_node("eu-west")
     node.data.symlink_to(small_disk)
     fleet.join(node, fleet.invite("eu-west"))
-    fill(small_disk, leave=2 * MIB)  # too little for the log's file to take space in advance
+    fill(small_disk, leave=2 * MIB)  # too little for RocksDB to preallocate the file of its log
     fleet.nodes["eu-west"] = node.start()
     fleet.control("user", "add", "bob", "--allow", "pull", stdin="builder\n")
     bob = node.client("bob", "builder")
@@ -92,7 +92,7 @@ def test_i6_a_removed_user_is_out_although_the_disk_is_full(new_fleet, small_dis
 
 
 def begin_push(client, size):
-    """A push of a manifest of `size` bytes of which the last one does not come; None if refused."""
+    """Sends a manifest of `size` bytes without its last byte; None if the push is rejected."""
     connection = client.connect()
     connection.putrequest("PUT", "/v2/app/manifests/v1")
     for name, value in client.headers(
@@ -110,7 +110,7 @@ def begin_push(client, size):
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory is counted too")
 def test_i8_manifests_that_stall_take_little_memory(fleet):
-    """I8: a hundred pushes, each short of its last byte, and the store stays small and useful."""
+    """I8: a hundred pushes stall before their last byte; the store stays small and answers others."""
     store = fleet.store
     with contextlib.ExitStack() as stack:
         stalled = [begin_push(store.client(), LARGEST_MANIFEST) for _ in range(100)]
@@ -126,7 +126,7 @@ def test_i8_manifests_that_stall_take_little_memory(fleet):
              lambda: store.metric("outport_http_manifest_memory_bytes") == 0)
 
 
-def test_connections_that_only_stand_there_shut_nobody_out(fleet):
+def test_idle_connections_lock_nobody_out(fleet):
     store = fleet.store
     with contextlib.ExitStack() as stack:
         for _ in range(600):

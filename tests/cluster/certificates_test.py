@@ -1,4 +1,4 @@
-"""Certificates by outportctl: keys of every kind, requests from elsewhere, bundles, renewal, installation."""
+"""Certificates with outportctl: key types, certificate requests, bundles, renewal, installation."""
 
 import json
 import shutil
@@ -75,7 +75,7 @@ def test_a_pkcs12_bundle_holds_key_certificate_and_chain(fleet, tmp_path):
     assert again.returncode == 1 and "is there already" in again.stderr
 
 
-def test_show_and_list_tell_what_became_of_a_certificate(fleet, tmp_path):
+def test_show_and_list_report_the_state_of_a_certificate(fleet, tmp_path):
     for name, days in (("list-1", "2"), ("list-2", "300")):
         fleet.control("cert", "issue", name, "--days", days, "--out", tmp_path / name)
     one = shown(fleet, str(tmp_path / "list-1" / "client.cert"))
@@ -120,14 +120,14 @@ def test_a_renewed_certificate_is_the_same_holders_and_fits_its_key(fleet, tmp_p
     assert status_with(fleet, folders[0]) == 200
 
 
-def test_renew_finds_what_stands_in_a_folder_and_below_it(fleet, tmp_path):
+def test_renew_finds_certificates_in_a_folder_and_below_it(fleet, tmp_path):
     certs = tmp_path / "certs.d"
     fleet.control("cert", "issue", "renew-base", "--out", certs)
     fleet.control("cert", "issue", "renew-below", "--out", certs, "--for", "registry.example.com:5000")
     assert sorted(row["name"] for row in fleet.control_json("cert", "renew", certs)) == ["renew-base", "renew-below"]
 
 
-def test_one_that_cannot_be_renewed_keeps_no_other_from_it(fleet, tmp_path):
+def test_one_failed_renewal_does_not_stop_the_others(fleet, tmp_path):
     certs = tmp_path / "certs.d"
     for name in ("renew-good", "renew-broken", "renew-keyless"):
         fleet.control("cert", "issue", name, "--out", certs / name, "--key-type", "ecdsa-p384")
@@ -141,13 +141,13 @@ def test_one_that_cannot_be_renewed_keeps_no_other_from_it(fleet, tmp_path):
     assert f"outportctl cert issue renew-keyless --days 365 --csr FILE --out {certs}/renew-keyless" in done.stderr
     assert "renew-good" in done.stdout
     assert (certs / "renew-good" / "client.cert").read_text() != before
-    # What still stands somewhere is not revoked.
+    # Certificates that were not renewed are not revoked.
     fleet.control("cert", "issue", "renew-twice", "--out", tmp_path / "twice", "--for", "a:1", "--for", "b:1")
     (tmp_path / "twice" / "a:1" / "client.key").unlink()
     done = fleet.control("cert", "renew", tmp_path / "twice", "--revoke-old", check=False)
     assert done.returncode == 1 and "it still stands in a folder that was left" in done.stderr
     assert shown(fleet, str(tmp_path / "twice" / "a:1" / "client.cert"))["state"] == "valid"
-    # A new key needs no older one, and is of the same type.
+    # A new key does not need the older key, and has the same type.
     fleet.control("cert", "renew", certs / "renew-keyless", "--new-key")
     text = run("openssl", "x509", "-in", certs / "renew-keyless" / "client.cert", "-noout", "-text").stdout
     assert "secp384r1" in text

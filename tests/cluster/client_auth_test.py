@@ -1,4 +1,4 @@
-"""What a registry asks of its clients' certificates, each mode of it, and authorities of others."""
+"""The modes of registry.client_auth, and client certificates of another CA."""
 
 import shutil
 import ssl
@@ -12,7 +12,7 @@ from public_authority import PublicAuthority
 
 
 class Bare(RegistryClient):
-    """Shows no certificate."""
+    """Sends no certificate."""
 
     def connect(self, with_certificate=True):
         return super().connect(with_certificate=False)
@@ -20,7 +20,7 @@ class Bare(RegistryClient):
 
 @pytest.fixture(name="site")
 def make_site(new_fleet, tmp_path):
-    """A fleet, and clients whose certificates another authority issued."""
+    """A fleet, and clients with certificates of another CA."""
     fleet = new_fleet("eu-west")
     fleet.others = PublicAuthority(tmp_path / "others")
     fleet.node = fleet.nodes["eu-west"]
@@ -28,7 +28,7 @@ def make_site(new_fleet, tmp_path):
 
 
 def client_of(site, name, user="demo", kind=RegistryClient):
-    """One with a certificate of the other authority, of that common name."""
+    """A client with a certificate of the other CA, with that common name."""
     folder = site.others.folder / f"{name}.d"
     if not folder.exists():
         site.others.issue_client(name)
@@ -64,7 +64,7 @@ def test_i6_strict_refuses_a_revoked_certificate_in_the_handshake(site, tmp_path
     assert site.node.client().get("/v2/").status == 200
 
 
-def test_i6_optional_takes_none_and_refuses_a_bad_one(site):
+def test_i6_optional_accepts_no_certificate_and_refuses_an_invalid_one(site):
     site.control("user", "add", "bound", "--allow", "pull", "--only-from", "desk*",
                  stdin=PASSWORD + "\n")
     site.node.set_registry(client_auth="optional")
@@ -85,7 +85,7 @@ def test_i6_off_asks_for_no_certificate(site):
     assert client_of(site, "build-1").get("/v2/").status == 200, "what is not asked for is no reason"
 
 
-def test_i6_another_authoritys_clients_come_in_until_its_list_names_them(site, tmp_path):
+def test_i6_clients_of_another_ca_are_admitted_until_its_list_names_them(site, tmp_path):
     crl = tmp_path / "crl.pem"
     site.others.write_list(crl)
     site.control("user", "add", "build", "--allow", "pull", "--only-from", "foreign:build-*",
@@ -107,7 +107,7 @@ def test_i6_another_authoritys_clients_come_in_until_its_list_names_them(site, t
     assert site.node.client().get("/v2/").status == 200, "the fleet's own have no list"
 
 
-def test_i12_an_outdated_or_broken_list_is_told(site, tmp_path):
+def test_i12_an_expired_or_invalid_list_is_reported(site, tmp_path):
     crl = tmp_path / "crl.pem"
     site.others.write_list(crl)
     site.node.set_registry(client_ca=site.others.certificate, client_crl=crl)

@@ -1,4 +1,4 @@
-"""Machines whose clocks are wrong: by less than what certificates allow for, and by more."""
+"""Machines with wrong clocks, within and beyond the tolerance of certificates."""
 
 import glob
 import json
@@ -12,7 +12,7 @@ FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
 
 
 def at(shift):
-    """What stands before a command whose wall clock is to be wrong by `shift` ("-4m")."""
+    """The prefix of a command that runs with a wall clock shifted by `shift` ("-4m")."""
     return ["env", f"LD_PRELOAD={FAKETIME[0]}", f"FAKETIME={shift}", "DONT_FAKE_MONOTONIC=1"]
 
 
@@ -29,7 +29,7 @@ def make_fleet(new_fleet):
     return new_fleet("behind", "ahead")
 
 
-def test_a_few_minutes_are_nobodys_concern(fleet):
+def test_a_few_minutes_have_no_effect(fleet):
     behind, ahead = fleet.nodes["behind"], fleet.nodes["ahead"]
     for node, shift in ((behind, "-4m"), (ahead, "+4m")):
         wrong(node, shift)
@@ -41,7 +41,7 @@ def test_a_few_minutes_are_nobodys_concern(fleet):
                 wait_for("the tag to move", lambda: node.client().get(
                     f"/v2/team/app/manifests/{tag}").headers.get("Docker-Content-Digest") == digest)
     for node in (behind, ahead):
-        assert 0 <= node.metric("outport_node_staleness_seconds") < 2, "its age is not told by the wall clock"
+        assert 0 <= node.metric("outport_node_staleness_seconds") < 2, "the staleness must not depend on the wall clock"
         assert node.warnings() == []
     fleet.control("user", "add", "brief", "--allow", "pull", "--expires", "2m", stdin=PASSWORD + "\n")
     wait_for("the user to be known", lambda: behind.client("brief").get("/v2/").status == 200)
@@ -55,14 +55,14 @@ def test_a_node_far_ahead_serves_and_says_that_its_clock_is_wrong(fleet):
     told = wait_for("the node to say so", lambda: node.healthy() and [
         text for text in node.warnings() if "set the clock" in text])
     assert "due for renewal by this machine's clock" in told[0]
-    assert node.metric("outport_node_certificate_renewals_total", result="succeeded") == 1, "it does not renew on and on"
+    assert node.metric("outport_node_certificate_renewals_total", result="succeeded") == 1, "the node must renew once only"
     answer = node.client().get("/v2/team/app/manifests/v1")
     assert answer.headers["Docker-Content-Digest"] == digest, "it follows the store, whose clock is right"
     wait_for("status to show the node's warning",
              lambda: "set the clock" in json.dumps(fleet.control_json("status")["warnings"]))
 
 
-def test_a_machine_far_behind_is_told_why_it_cannot_join(fleet):
+def test_a_machine_far_behind_gets_the_reason_why_it_cannot_join(fleet):
     node = fleet.new_node("new")
     token = fleet.invite("new")
     prefix, fleet.prefix = fleet.prefix, at("-1h")

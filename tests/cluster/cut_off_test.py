@@ -1,4 +1,4 @@
-"""A node that cannot know any more whose access was taken away."""
+"""A node that has had no news of revocations for too long."""
 
 import pytest
 

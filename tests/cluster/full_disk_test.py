@@ -1,4 +1,4 @@
-"""What a full disk does to a node: nothing that a client could see."""
+"""A node with a full disk: clients notice nothing."""
 
 import os
 
@@ -32,7 +32,7 @@ def node_on_a_small_disk(new_fleet):
         run("umount", node.data)
 
 
-def test_a_blob_that_has_no_room_passes_through(node_on_a_small_disk):
+def test_a_blob_that_does_not_fit_passes_through(node_on_a_small_disk):
     node = node_on_a_small_disk
     store = node.fleet.store.client()
     small, large = os.urandom(MIB), os.urandom(64 * MIB)
@@ -44,7 +44,7 @@ def test_a_blob_that_has_no_room_passes_through(node_on_a_small_disk):
         answer = node.client().get(f"/v2/team/app/blobs/{digest_of(large)}")
         assert answer.status == 200 and answer.body == large, answer.status
         assert node.metric("outport_node_blob_pass_throughs_total", reason="no_space") == turn
-    # It goes on caching what has room.
+    # It still caches blobs that fit.
     for _ in range(2):
         answer = node.client().get(f"/v2/team/app/blobs/{digest_of(small)}")
         assert answer.status == 200 and answer.body == small, answer.status

@@ -1,4 +1,4 @@
-"""Those who guess passwords, and those who are there beside them."""
+"""Password guessing, and other clients meanwhile."""
 
 import pytest
 

@@ -66,7 +66,7 @@ def choose(chance):
 
 
 class Model:
-    """What the registry must hold after the changes so far."""
+    """The model: the content of the registry after the changes so far."""
 
     def __init__(self):
         self.tags = {r: {} for r in REPOSITORIES}
@@ -102,7 +102,7 @@ class Model:
 
 
 class Worker:
-    """One client: does what it drew, and notes what was acknowledged."""
+    """One client: performs its random operations and records the acknowledged ones."""
 
     def __init__(self, member, seed):
         self.client = member.client(USER, PASSWORD)
@@ -142,7 +142,7 @@ class Worker:
         if answer.status in (500, 502) or (answer.status == 503 and not answer.headers["Retry-After"]):
             raise AssertionError(f"{operation}: {answer.status} {answer.body}")
         if answer.status == 503:
-            self.unknown.append(operation)  # a node whose store went away while it was asked
+            self.unknown.append(operation)  # a node that lost its store during the request
             return False
         done = 202 if operation.kind in ("untag", "delete", "drop") else 201
         if answer.status == done:
@@ -168,14 +168,14 @@ def run_together(workers, meanwhile=lambda: None):
 
 
 def catch_up(model, workers, unknown=frozenset()):
-    """Applies what was acknowledged, in the log's order."""
+    """Applies the acknowledged operations in the order of the log."""
     happened = sorted((pair for worker in workers for pair in worker.acknowledged), key=lambda pair: pair[0])
     for _, operation in happened:
         model.apply(operation, unknown)
 
 
 class Unsettled(Exception):
-    """A node that has not found its store again, or is catching up between two answers."""
+    """Whether the node is not connected yet, or applies changes between two answers."""
 
 
 def ask(client, method, path):
@@ -186,7 +186,7 @@ def ask(client, method, path):
 
 
 def state(member):
-    """What one member answers about everything there could be."""
+    """The answers of one member about every possible tag, manifest and blob."""
     client = member.client(USER, PASSWORD)
     found = Model()
     for repository in REPOSITORIES:
@@ -223,7 +223,7 @@ def differences(model, found):
 
 
 def touched(operation):
-    """The keys that an operation of unknown end may have changed."""
+    """The keys that an operation with an unknown result may have changed."""
     kind, repository, subject, tag, _ = operation
     if kind in ("push", "mount", "drop"):
         return {("blobs", repository, subject)}

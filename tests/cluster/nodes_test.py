@@ -1,4 +1,4 @@
-"""Nodes that renew their certificates, run out of them, are removed and are replaced."""
+"""Nodes: renewal and expiry of certificates, removal, replacement."""
 
 import json
 
@@ -23,7 +23,7 @@ def rejoin(fleet, node, *more):
 
 
 def serves_news(fleet, node, tag):
-    """Whether a push at the store is seen at the node."""
+    """Whether a push at the store is visible at the node."""
     digest = fleet.store.client().push_image("team/news", tag, tag.encode())
     answer = node.client().get(f"/v2/team/news/manifests/{tag}")
     return answer.status == 200 and answer.headers["Docker-Content-Digest"] == digest
@@ -31,7 +31,7 @@ def serves_news(fleet, node, tag):
 
 @pytest.fixture(name="brief")
 def make_brief(new_fleet):
-    """A fleet whose nodes' certificates last a minute."""
+    """A fleet whose nodes have certificates with a lifetime of one minute."""
     fleet = new_fleet()
     fleet.store.stop()
     with fleet.store.config.open("a") as config:
@@ -42,7 +42,7 @@ def make_brief(new_fleet):
     return fleet
 
 
-def test_certificates_renew_themselves_and_run_out_where_they_cannot(brief, tmp_path):
+def test_nodes_renew_certificates_or_let_them_expire(brief, tmp_path):
     eu, us = brief.nodes["eu-west"], brief.nodes["us-east"]
     first = tmp_path / "first.crt"
     first.write_bytes((eu.data / "pki/identity.crt").read_bytes())
@@ -92,7 +92,7 @@ def test_i6_a_removed_node_is_out_until_it_is_invited_again(new_fleet):
     assert serves_news(fleet, node, "after")
 
 
-def test_i6_a_node_is_replaced_only_where_that_is_said(new_fleet):
+def test_i6_a_node_is_replaced_only_with_replace(new_fleet):
     fleet = new_fleet("eu-west")
     old = fleet.nodes["eu-west"]
     refused = fleet.control("node", "invite", "eu-west", "--host", fleet.host, check=False)
@@ -113,7 +113,7 @@ def shows(fleet, name):
     return fleet.control_json("node", "show", name)
 
 
-def test_i6_a_limited_node_serves_and_relays_what_it_may_and_nothing_else(new_fleet):
+def test_i6_a_limited_node_serves_and_relays_only_what_it_may(new_fleet):
     fleet = new_fleet()
     store = fleet.store.client()
     open_digest = store.push_image("team/app", "v1", b"open")
@@ -160,7 +160,7 @@ def test_i6_a_limited_node_serves_and_relays_what_it_may_and_nothing_else(new_fl
     assert "change the passwords that it knew: demo, outsider" in removed.stderr
 
 
-def test_a_machine_that_replaces_a_node_may_no_more_than_that_could(new_fleet):
+def test_a_replacement_keeps_the_permissions_of_the_node(new_fleet):
     fleet = new_fleet()
     node = fleet.new_node("cn")
     fleet.join(node, fleet.invite("cn", "--allow", "pull:team/**"))

@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def big_blob(folder, size):
-    """A file of `size` bytes that repeat nothing, and its digest."""
+    """A file of `size` random bytes, and its digest."""
     path, hasher = folder / f"blob-{size}", hashlib.sha256()
     with open(path, "wb") as file:
         for _ in range(size // MIB):
@@ -76,8 +76,8 @@ def reads(fleet):
     return fleet.store.metric("outport_store_blob_streams_started_total")
 
 
-def test_i11_a_node_serves_what_it_holds_while_the_store_is_unreachable(new_fleet):
-    """I11, and I4: what it cannot know is 503 with Retry-After, never 404."""
+def test_i11_a_node_serves_its_content_while_the_store_is_unreachable(new_fleet):
+    """I11, and I4: what the node cannot know gets 503 with Retry-After, never 404."""
     fleet = new_fleet("eu-west")
     node = fleet.nodes["eu-west"]
     layer, cold = os.urandom(400_000), os.urandom(400_000)
@@ -166,7 +166,7 @@ def test_i11_a_node_starts_and_serves_while_the_store_is_unreachable(new_fleet):
 
 
 def test_i9_a_node_that_lost_its_data_loses_nothing(new_fleet):
-    """I9: a node's folder is gone; it joins again and serves the same."""
+    """I9: a node lost its folder, joins again and serves the same content."""
     fleet = new_fleet("eu-west")
     layer = os.urandom(100_000)
     digest = fleet.store.client().push_image("team/app", "1", layer)
@@ -180,8 +180,8 @@ def test_i9_a_node_that_lost_its_data_loses_nothing(new_fleet):
     assert node.client().get(f"/v2/team/app/blobs/{digest_of(layer)}").body == layer
 
 
-def test_i2_what_was_acknowledged_is_there_after_a_restart(new_fleet):
-    """I2 (a process's part of it; tests/storage cuts the power)."""
+def test_i2_acknowledged_content_survives_a_restart(new_fleet):
+    """I2 with a killed process; tests/storage simulates power cuts."""
     fleet = new_fleet("eu-west")
     digest = fleet.store.client().push_image("team/app", "1", b"layer")
     fleet.store.kill()
@@ -191,7 +191,7 @@ def test_i2_what_was_acknowledged_is_there_after_a_restart(new_fleet):
 
 
 def test_i3_a_node_never_goes_back(new_fleet):
-    """I3: while a tag moves, what a node shows only moves forward."""
+    """I3: while a tag moves, the node's answers never go backwards."""
     fleet = new_fleet("eu-west")
     store, node = fleet.store.client(), fleet.nodes["eu-west"].client()
     order, seen, done = {}, [], threading.Event()

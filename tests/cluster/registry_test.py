@@ -22,7 +22,7 @@ def curl(member, *options, certificate=True, password=True, path="/v2/"):
     words = ["curl", "-sS", "-o", "-", "-w", "\n%{http_code}", "--cacert", certificates / "ca.crt"]
     if certificate:
         words += ["--cert", certificates / "client.cert", "--key", certificates / "client.key"]
-    # The password goes by curl's configuration on standard input, not by its arguments.
+    # curl reads the password from its configuration on standard input, not from its arguments.
     user = f'user = "{member.client().user}:{member.client().password}"\n' if password else ""
     done = run(*words, *options, "-K", "-", f"https://{member.at()}{path}", stdin=user)
     body, _, status = done.stdout.rpartition("\n")
@@ -49,9 +49,9 @@ def test_curl_without_a_password_is_refused_with_401(fleet):
         assert '"UNAUTHORIZED"' in body
 
 
-def test_curl_with_certificate_and_password_is_let_in(fleet):
+def test_curl_with_certificate_and_password_is_admitted(fleet):
     for member in everywhere(fleet):
-        # A node learns of a new user by the log: at once, but not before.
+        # A node learns of a new user from the change log, so wait for it.
         wait_for("the user to arrive", lambda m=member: curl(m)[0] == 200)
         status, body = curl(member, "-D", "-")
         assert status == 200
@@ -76,7 +76,7 @@ def test_a_user_without_a_grant_is_denied(fleet, image):
     assert (answer.status, answer.code()) == (403, "DENIED"), answer
 
 
-def test_what_was_pushed_comes_back_from_every_member(fleet, image):
+def test_pushed_content_comes_back_from_every_member(fleet, image):
     for member in everywhere(fleet):
         client = member.client()
         answer = client.get("/v2/team/app/manifests/1.0")
@@ -110,7 +110,7 @@ def test_a_moved_tag_is_seen_within_its_time(fleet):
         "/v2/team/moved/manifests/latest").headers["Docker-Content-Digest"] == second, 2.5)
 
 
-def test_what_is_nowhere_is_404_at_a_connected_node(fleet, image):
+def test_unknown_content_is_404_at_a_connected_node(fleet, image):
     absent = "sha256:" + "0" * 64
     for member in everywhere(fleet):
         client = member.client()

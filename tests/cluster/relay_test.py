@@ -1,4 +1,4 @@
-"""Writes at a node: the same answers as at the store, done by the store."""
+"""Relayed writes: a node gives the store's answers."""
 
 import os
 import threading
@@ -50,7 +50,7 @@ def test_a_moved_tag_is_seen_here_at_once_and_there_with_its_sequence(west, east
         assert there.body == manifest, f"turn {turn}"
 
 
-def test_a_session_goes_on_anywhere(fleet, west, east):
+def test_a_session_continues_at_any_member(fleet, west, east):
     data = os.urandom(3_000_000)
     location = west.client().start_upload("team/wander")
     answer = west.client().call("PATCH", location, body=data[:1_000_000], headers=OCTETS)
@@ -93,7 +93,7 @@ def test_refusals_are_the_stores(fleet, west):
     assert (answer.status, answer.code()) == (403, "DENIED"), answer
 
 
-def test_a_refused_upload_is_not_told_to_continue(west):
+def test_a_refused_upload_gets_no_100_continue(west):
     client = west.client()
     connection = client.connect()
     head = "".join(f"{name}: {value}\r\n" for name, value in client.headers({
@@ -148,7 +148,7 @@ def test_a_read_only_node_refuses_writes(new_fleet):
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
 def test_a_store_that_is_lost_in_the_middle_of_a_push(new_fleet, fault):
-    """503 with Retry-After, soon; and the push can be done when the store is back."""
+    """The client soon gets 503 with Retry-After, and can push when the store is back."""
     fleet = new_fleet("eu-west")
     node = fleet.nodes["eu-west"]
     client = node.client(timeout=120 * PATIENCE)
@@ -161,13 +161,13 @@ def test_a_store_that_is_lost_in_the_middle_of_a_push(new_fleet, fault):
                 half.set()
             yield os.urandom(100_000)
             if half.is_set():
-                threading.Event().wait(0.05)  # a slow client, so that the middle lasts
+                threading.Event().wait(0.05)  # a slow client, so that the store fails during the push
 
     def push():
         try:
             answers.append(client.call("PATCH", location, body=body(), headers=OCTETS | {
                 "Transfer-Encoding": "chunked"}))
-        except OSError as error:  # it was still sending when the answer came
+        except OSError as error:  # the answer came while the client was still sending
             answers.append(error)
 
     pushing = threading.Thread(target=push)

@@ -1,4 +1,4 @@
-"""The fleet's authorities are replaced, while clients and nodes go on."""
+"""Rotation of the fleet's CAs, while clients and nodes continue."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ def status(fleet):
 
 
 def kept(fleet):
-    """The client's certificate and the ca.crt as they are now."""
+    """The client's certificate and its ca.crt."""
     folder = fleet.folder / "before"
     shutil.copytree(fleet.certificates, folder)
     return folder
@@ -33,7 +33,7 @@ def client(fleet, member, certificates):
 
 
 def works(fleet, certificates, tag):
-    """A push at each member is seen at all of them."""
+    """Pushes at each member and pulls from all members."""
     for member in fleet.members():
         name = f"{tag}-{member.name}"
         digest = client(fleet, member, certificates).push_image("team/app", name, name.encode())
@@ -44,7 +44,7 @@ def works(fleet, certificates, tag):
 
 
 def issuer(path):
-    """The key id of who issued the first certificate in the file."""
+    """The key id of the issuer of the first certificate in the file."""
     text = run("openssl", "x509", "-in", path, "-noout", "-ext", "authorityKeyIdentifier").stdout
     return text.split()[-1]
 
@@ -68,7 +68,7 @@ def kill_and_start(fleet):
 
 
 def switch_issuing(fleet, before):
-    """Until the next one issues."""
+    """Waits until the next CA issues."""
     old = issuer(fleet.nodes["eu-west"].data / "pki/identity.crt")
     started = rotate(fleet, "issuing")
     assert "phase 1 of 2" in started.stdout and "all nodes have done their part" in started.stdout
@@ -134,7 +134,7 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
     rotate(fleet, "continue")
     kill_and_start(fleet)
     works(fleet, before, "switched")
-    for _ in range(3):  # a node that is told comes for certificates at once: they must be the right ones
+    for _ in range(3):  # a notified node renews at once: it must get certificates of the next CA
         rotate(fleet, "undo", "--wait", "20s")
         rotate(fleet, "continue", "--wait", "20s")
     for node in fleet.nodes.values():

@@ -1,4 +1,4 @@
-"""No secret in a log, a metric, an audit file, or in anything that others may read."""
+"""No secret in a log, a metric, an audit file, or any file that others may read."""
 
 import base64
 import stat
@@ -11,13 +11,13 @@ OTHER, WRONG = "another Secret 4711", "a wrong Secret 4712"
 
 
 def use_everything(fleet):
-    """A day in the life of a fleet; returns the secrets that it saw."""
+    """Typical work of a fleet; returns the secrets that it used."""
     node = fleet.nodes["eu-west"]
     generated = fleet.control("user", "add", "robot", "--allow", "pull", "--generate").stdout.split()[0]
     fleet.control("user", "passwd", "robot", stdin=OTHER + "\n")
     token = fleet.invite("us-east")
     fleet.join(fleet.new_node("us-east"), token)
-    fleet.join(fleet.new_node("us-west"), token, check=False)  # used, and for another
+    fleet.join(fleet.new_node("us-west"), token, check=False)  # a used token, for another name
     node.client().push_image("team/app", "1", b"layer")
     wait_for("the robot", lambda: node.client("robot", OTHER).get("/v2/").status == 200)
     for member in fleet.members():

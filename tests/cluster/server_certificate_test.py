@@ -1,4 +1,4 @@
-"""Server certificates from files: followed as they change, without a restart or a lost request."""
+"""Server certificates from files: reloaded when they change, without a restart or a lost request."""
 
 import os
 
@@ -11,7 +11,7 @@ from public_authority import PublicAuthority, as_shown, shown_certificate
 
 
 class Live:
-    """What certbot keeps: links to a certificate and its key, replaced one after the other."""
+    """The layout of certbot: links to a certificate and its key, replaced one after the other."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -27,7 +27,7 @@ class Live:
 
 @pytest.fixture(name="site")
 def make_site(new_fleet, tmp_path):
-    """A fleet whose store and node show certificates of a public authority, from live links."""
+    """A fleet whose store and node serve certificates of a public CA, from such links."""
     fleet = new_fleet("eu-west")
     fleet.public = PublicAuthority(tmp_path / "public")
     fleet.live = Live(tmp_path / "live")
@@ -62,7 +62,7 @@ def test_a_renewal_is_followed_without_a_lost_request(site):
         assert member.warnings(ready=True) == [], "half of a pair is nothing to complain of"
 
 
-def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
+def test_an_invalid_file_keeps_the_old_certificate_and_is_reported(site):
     other = site.public.issue("other", "IP:127.0.0.1")
     site.live.point_to(other[0], site.first[1])
     for member in site.members():
@@ -78,13 +78,13 @@ def test_a_broken_file_keeps_the_old_certificate_and_says_so(site):
         assert f"warning: {member.name}: " in site.control("status").stdout
     site.live.point_to(*other)
     for member in site.members():
-        wait_for("the mend", lambda: not member.warnings(ready=True))  # noqa: B023
+        wait_for("the fix", lambda: not member.warnings(ready=True))  # noqa: B023
     wait_for("the status to be quiet", lambda: site.control_json("status")["warnings"] == [])
     for member in site.members():
         assert shown_certificate(site.host, member.registry_port) == as_shown(other[0])
 
 
-def test_the_plain_port_sends_to_https(site):
+def test_the_http_port_redirects_to_https(site):
     for member in site.members():
         done = run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}",
                    f"http://127.0.0.1:{member.plain_port}/v2/")
@@ -95,7 +95,7 @@ def test_the_plain_port_sends_to_https(site):
         assert "UNAUTHORIZED" in followed.stdout
 
 
-def test_i12_bad_files_at_start_are_named(site):
+def test_i12_invalid_files_at_start_are_named(site):
     member = site.nodes["eu-west"]
     member.stop()
     (site.live.certificate).unlink()

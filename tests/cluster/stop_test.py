@@ -1,4 +1,4 @@
-"""SIGTERM: every daemon ends by itself, with exit code 0, and soon where nothing is under way."""
+"""SIGTERM: every daemon exits with code 0, and soon if no request is in progress."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ import pytest
 
 from processes import PATIENCE, wait_for
 
-SOON = 3 * PATIENCE  # it takes some 50 ms on a machine that does nothing else
+SOON = 3 * PATIENCE  # about 50 ms on an idle machine
 
 
 def connected(node):
@@ -15,7 +15,7 @@ def connected(node):
 
 
 def idle_clients(fleet, member):
-    """Connections of all kinds that wait; the caller keeps them open."""
+    """Idle connections of all kinds; the caller keeps them open."""
     client = member.client()
     kept = client.connect()
     kept.request("GET", "/v2/", headers=client.headers({}))

@@ -1,4 +1,4 @@
-"""The TLS of every port that a fleet opens to others, as openssl s_client sees it."""
+"""The TLS of every public port of a fleet, as openssl s_client sees it."""
 
 import re
 
@@ -30,7 +30,7 @@ def make_scan(fleet):
 
 
 def cipher_of(told):
-    """What was agreed on; '' if nothing was."""
+    """The negotiated parameters; '' if the handshake failed."""
     found = re.search(r"^(?:New|Reused), \S+, Cipher is (\S+)$", told, re.M)
     assert found, told
     return "" if found.group(1) == "(NONE)" else found.group(1)
@@ -42,7 +42,7 @@ def test_tls_1_2_and_1_3_alone(scan, port):
         told = scan(port, version)
         assert cipher_of(told) and "Verification: OK" in told, told
     for version in ("-tls1", "-tls1_1"):
-        # Without it openssl itself refuses to offer them.
+        # Without this option, openssl itself does not offer them.
         assert cipher_of(scan(port, version, "-cipher", "ALL:@SECLEVEL=0")) == "", version
 
 
@@ -59,7 +59,7 @@ def test_only_ciphers_with_forward_secrecy_and_authentication(scan, port):
 
 @pytest.mark.parametrize("port", PORTS)
 def test_the_suites_of_tls_1_3(scan, port):
-    """Those that encrypt and authenticate with whole tags; not CCM with short ones."""
+    """Suites with full authentication tags; not CCM with short tags."""
     suites = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256",
               "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256")
     agreed = [suite for suite in suites
@@ -71,16 +71,16 @@ def test_the_suites_of_tls_1_3(scan, port):
 def test_no_renegotiation_and_no_compression(scan, port):
     told = scan(port, "-tls1_2", stdin="R\nQ\n")
     assert "RENEGOTIATING" in told
-    # The last: what the server sent before it saw the request came in the middle of it.
+    # The last pattern: the server sent data before it saw the request to renegotiate.
     refusals = ("no renegotiation", "write:errno", "unexpected eof", "unexpected record")
     assert any(refusal in told for refusal in refusals), told
     assert "Compression: NONE" in told
 
 
-@pytest.mark.parametrize("port", ("store", "node"))  # the fleet's asks anew with every call
+@pytest.mark.parametrize("port", ("store", "node"))  # the fleet port checks the certificate with every call
 @pytest.mark.parametrize("version", ("-tls1_2", "-tls1_3"))
 def test_i6_no_session_is_resumed(scan, port, version):
-    """So that none can outlive the revocation of its certificate."""
+    """A resumed session could outlive the revocation of its certificate."""
     told = scan(port, version, "-reconnect")
     assert "Reused" not in told and "TLS session ticket:" not in told, told
     assert len(re.findall(r"^New, ", told, re.M)) >= 1

@@ -1,4 +1,4 @@
-"""Upload sessions over a real store: chunks out of order, connections that are lost, sha512."""
+"""Upload sessions at a real store: chunks out of order, lost connections, sha512."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ def patch(client, location, data, start=None):
 
 
 def begin_patch(client, location, data, length):
-    """A PATCH that stops after `data`, on a connection that stays open."""
+    """Sends a PATCH that stops after `data`, on a connection that stays open."""
     connection = client.connect()
     connection.putrequest("PATCH", location)
     for name, value in client.headers(OCTETS | {"Content-Length": str(length)}).items():
@@ -43,7 +43,7 @@ def stands_at(client, location):
 
 
 def test_a_refused_chunk_of_any_size_is_answered(fleet):
-    """The client may send all of it before it reads: the answer must arrive all the same."""
+    """The client may send the whole chunk before it reads: the answer must still arrive."""
     client = fleet.store.client()
     location = client.start_upload("uploads/order")
     data = os.urandom(12 * MIB)
@@ -65,7 +65,7 @@ def test_a_refused_chunk_of_any_size_is_answered(fleet):
     wrong = client.call("PATCH", location, body=b"abc",
                         headers=OCTETS | {"Content-Range": f"{MIB}-{MIB + 9}"})
     assert wrong.status == 400 and wrong.code() == "SIZE_INVALID", wrong
-    # The session is as it was, by an older Location too.
+    # The session is unchanged, also at an older Location.
     assert patch(client, location + "?_state=of-an-older-answer", data[MIB:], MIB).status == 202
     assert client.finish_upload(location, digest_of(data)).status == 201
     assert client.get(f"/v2/uploads/order/blobs/{digest_of(data)}").body == data
@@ -80,8 +80,8 @@ def test_a_chunked_refused_chunk_is_answered(fleet):
     assert client.finish_upload(location, digest_of(b"x"), b"x").status == 201
 
 
-def test_after_a_cut_the_client_goes_on_at_once(fleet):
-    """The store sees the connection end; the request that follows is not refused meanwhile."""
+def test_after_a_lost_connection_the_client_continues_at_once(fleet):
+    """The store sees the end of the connection; it must not reject the next request meanwhile."""
     client = fleet.store.client()
     data = os.urandom(6 * MIB)
     for orderly in (True, False):
@@ -93,7 +93,7 @@ def test_after_a_cut_the_client_goes_on_at_once(fleet):
                 connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                            struct.pack("ii", 1, 0))
             connection.close()
-            # No status in between: the first request is the one that must not be refused.
+            # No status request in between: the store must not reject the first request.
             answer = patch(client, location, b"")
             assert answer.status == 202, answer
         at = stands_at(client, location)
@@ -102,20 +102,20 @@ def test_after_a_cut_the_client_goes_on_at_once(fleet):
 
 
 def test_a_silent_connection_does_not_lock_the_client_out(fleet):
-    """The client's network is gone without a word, and it comes back by another way."""
+    """The client's network fails silently, and the client connects over another network."""
     client = fleet.store.client()
     data = os.urandom(4 * MIB)
     location = client.start_upload("uploads/silent")
     taken_over = fleet.store.metric("outport_store_uploads_reconnected_total")
     silent = begin_patch(client, location, data[:2 * MIB + 5], len(data))
-    at = 2 * MIB  # the rest fills no buffer of the store
+    at = 2 * MIB  # the rest does not fill a buffer of the store
     wait_for("most of the body", lambda: stands_at(client, location) == at)
     begun = time.monotonic()
     answer = patch(client, location, data[at:], at)
     assert answer.status == 202, answer
     assert time.monotonic() - begun < 8 * PATIENCE
     assert fleet.store.metric("outport_store_uploads_reconnected_total") == taken_over + 1
-    # What the first one still sends does no harm.
+    # Late bytes of the first connection have no effect.
     silent.send(data[2 * MIB + 5:])
     silent.close()
     assert client.finish_upload(location, digest_of(data)).status == 201

@@ -1,4 +1,4 @@
-"""Rows of the contract: who gets in, which paths there are, which methods they take."""
+"""Rows of the contract: access, paths, and the methods of each path."""
 
 import re
 

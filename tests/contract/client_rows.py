@@ -1,4 +1,4 @@
-"""Rows of the contract: what clients send, one after the other, in the shape in which they send it."""
+"""Rows of the contract: the request sequences of real clients."""
 
 import re
 
@@ -33,7 +33,7 @@ def oras_blob(data):
 
 
 def crane_blob(data):
-    """HEAD, POST with a mount that cannot be, a streamed PATCH, an empty PUT."""
+    """HEAD, POST with an impossible mount, a streamed PATCH, an empty PUT."""
     name = digest(data)
     return (head_blob(name, 404), Ask("POST", "/v2/{r}/blobs/uploads/?from=library%2Fbusybox&mount=sha256%3A" + name[7:]
                                       + "&origin=index.docker.io", 202, fields={**GGCR, "Content-Type": "application/json"}),

@@ -14,7 +14,7 @@ MANY = tuple(put(IMAGE, name) for name in reversed(NAMES))
 
 
 def tags(query, expected, more=None, status=200):
-    """A page of the tags: what it holds, and where it says that the next one is."""
+    """A page of tags: its content, and the link to the next page."""
     link = None if more is None else re.compile(
         r"</v2/c/[^?]+/tags/list\?" + more + r'>; rel="next"')
     return Ask("GET", TAGS + query, status, has={"Link": link, "Content-Type": JSON}, body=lambda world, answer:

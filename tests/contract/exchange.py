@@ -1,4 +1,4 @@
-"""What the rows of the contract are made of: requests and the answers that they must have.
+"""The parts of the contract's rows: requests and their required answers.
 
 A row is tried in a fresh repository. Its texts may name, in braces, what the row's world knows: {r},
 the repository; {other}, a second one; {location}, where the last answer pointed; {first}, where the
@@ -78,7 +78,7 @@ DIGESTS |= {name + "512": digest(data, "sha512") for name, data in CONTENTS.item
 
 @dataclasses.dataclass(frozen=True)
 class Ask:
-    """One request, and what its answer must be."""
+    """One request, and its required answer."""
     method: str
     target: str
     status: int
@@ -88,7 +88,7 @@ class Ask:
     # A header of the answer: its text, None if it must be absent, or a pattern as re.compile() makes.
     has: dict = dataclasses.field(default_factory=dict)
     body: object = None     # the answer's bytes, or a function of the world and the answer's JSON
-    user: object = "demo"   # who asks; None: nobody
+    user: object = "demo"   # the user; None: no password
     says: str = ""          # what the error's message must name
     chunked: bool = False   # the body is sent in chunks, without a length
 
@@ -97,7 +97,7 @@ class Ask:
 class Row:
     what: str
     asks: tuple
-    given: tuple = ()       # what is pushed to {r} before
+    given: tuple = ()       # pushed to {r} before the request
 
 
 def row(what, *asks, given=()):
@@ -105,7 +105,7 @@ def row(what, *asks, given=()):
 
 
 class World:
-    """What the texts of one row may name, and who answers."""
+    """The names that a row's texts may use, and the registry that answers."""
 
     def __init__(self, clients, repository):
         self.clients = clients  # by user; None: without a password
@@ -155,7 +155,7 @@ class World:
             assert answer.body == ask.body, told
 
     def give(self, name):
-        """Pushes what a row takes as given."""
+        """Pushes the content that a row needs."""
         data = CONTENTS[name]
         document = json.loads(data) if name not in ("blob", "config", "empty", "absent") else None
         if document is None:

@@ -26,7 +26,7 @@ numbers = itertools.count()
 
 
 class Connection:
-    """One user at one registry, on a connection that lives as long as the server lets it."""
+    """One user at one registry, on a connection that stays open until the server closes it."""
 
     def __init__(self, member, user, password):
         self.registry = member.client(user, password)

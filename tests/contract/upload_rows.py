@@ -29,12 +29,12 @@ def close(named=DIGESTS["blob"], status=201, code="", send=b"", target="{locatio
 
 
 def at(size):
-    """What every answer about a session tells: where it is, how it is called, how much it has."""
+    """The header fields of every answer about a session: its location, id and offset."""
     return {"Location": SESSION, "Docker-Upload-UUID": ID, "Range": f"0-{max(size, 1) - 1}", "Content-Length": "0"}
 
 
 def left_at(size):
-    """The same, where the answer has no length, or a body."""
+    """The same for an answer without a length, or with a body."""
     return {"Location": SESSION, "Docker-Upload-UUID": ID, "Range": f"0-{max(size, 1) - 1}"}
 
 

@@ -11,11 +11,11 @@ from processes import wait_for
 
 ROUNDS = 6
 MIB = 1 << 20
-CUT = (OSError, http.client.HTTPException)  # what a kill looks like; an answer of 500 is none
+CUT = (OSError, http.client.HTTPException)  # errors that a kill causes; a 500 response is not one
 
 
 class Pusher(threading.Thread):
-    """Pushes images until the store is gone; remembers what was acknowledged, and what was tried."""
+    """Pushes images until the store is killed; records acknowledged and attempted pushes."""
 
     def __init__(self, client, name):
         super().__init__()
@@ -23,7 +23,7 @@ class Pusher(threading.Thread):
         self.acknowledged = []  # (tag, manifest digest, layer digest)
         self.tried = []
         self.acknowledged_blobs = []
-        self.failure = None  # what the store answered wrongly before it was gone
+        self.failure = None  # a wrong answer of the store before the kill
 
     def run(self):
         turn = 0
@@ -82,7 +82,7 @@ def check(client, acknowledged, blobs, tried):
         assert digest_of(client.get(f"/v2/crash/app/blobs/{layer}").body) == layer
     for blob in blobs:
         assert client.call("HEAD", f"/v2/crash/app/blobs/{blob}").status == 200, blob
-    # What was under way is whole or absent.
+    # A push that was in progress is complete or absent.
     for tag, manifest, layer, size in tried:
         answer = client.get(f"/v2/crash/app/manifests/{tag}")
         assert answer.status in (200, 404), (tag, answer)
@@ -95,8 +95,8 @@ def check(client, acknowledged, blobs, tried):
             assert len(answer.body) == size and digest_of(answer.body) == layer
 
 
-def test_a_wrong_answer_is_no_cut():
-    """The test above can fail: a store that answers 500 is not taken for one that was killed."""
+def test_a_wrong_answer_is_not_a_kill():
+    """The test above can fail: it reports a store that answers 500."""
     class Wrong:
         def push_blob(self, repository, blob):
             raise AssertionError(f"500 for {len(blob)} bytes in {repository}")
@@ -128,7 +128,7 @@ def test_kill_9_of_a_node_in_the_middle_of_fetches(new_fleet):
         except CUT:
             pass
         connection.close()
-        # A body that broke off did not look whole, or was.
+        # A truncated body did not look complete.
         assert got == blob[:len(got)]
         cut += len(got) < len(blob)
         node.start()
@@ -143,7 +143,7 @@ def test_kill_9_of_a_node_in_the_middle_of_fetches(new_fleet):
 
 
 def test_kill_9_of_the_store_in_the_middle_of_a_fetch(new_fleet):
-    """The fetch goes on from where it was; the client's response stays open meanwhile."""
+    """The fetch resumes at its watermark; the client's response stays open."""
     fleet = new_fleet("eu-west")
     node, store = fleet.nodes["eu-west"], fleet.store
     client = node.client(timeout=60)
@@ -167,7 +167,7 @@ def test_kill_9_of_the_store_in_the_middle_of_a_fetch(new_fleet):
 
 
 def start_chunk(client, location, data, start, length):
-    """A PATCH of `length` bytes from `start`, of which only `data` is sent; returns its connection."""
+    """Begins a PATCH of `length` bytes from `start`, and sends only `data`; returns the connection."""
     connection = client.connect()
     connection.putrequest("PATCH", location)
     for name, value in client.headers({"Content-Length": str(length)}).items():
@@ -179,7 +179,7 @@ def start_chunk(client, location, data, start, length):
 
 
 def received(client, location):
-    """How far the session is, as its status tells."""
+    """The number of bytes that the session has, from its status."""
     answer = client.get(location)
     assert answer.status == 204, answer
     assert answer.headers["Location"] == location
@@ -189,7 +189,7 @@ def received(client, location):
 
 
 def test_kill_9_in_the_middle_of_a_chunk(new_fleet):
-    """An upload session survives: the client asks where it stands, goes on there, and finishes."""
+    """An upload session survives: the client requests its status, continues there, and finishes."""
     fleet = new_fleet()
     client = fleet.store.client()
     data = os.urandom(24 * MIB)
@@ -221,7 +221,7 @@ def test_kill_9_in_the_middle_of_a_chunk(new_fleet):
     assert not [*fleet.store.data.glob("uploads/*")]
 
 
-def test_an_upload_goes_on_after_an_orderly_restart(new_fleet):
+def test_an_upload_continues_after_a_clean_restart(new_fleet):
     fleet = new_fleet()
     client = fleet.store.client()
     location = client.start_upload("crash/session")

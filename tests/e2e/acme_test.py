@@ -1,4 +1,4 @@
-"""A node whose certificate certbot gets and renews from a real ACME server, by the plain port."""
+"""certbot gets and renews a node's certificate from a real ACME server, through the HTTP port."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ NAME = "registry.test"
 
 
 class Acme:
-    """Pebble, and the name server in front of which it looks up names."""
+    """Pebble, and the name server that it uses."""
 
     def __init__(self, folder, challenge_port):
         self.folder = folder
@@ -29,8 +29,8 @@ class Acme:
             "managementListenAddress": f"127.0.0.1:{self.management}",
             "certificate": str(certificate), "privateKey": str(key),
             "httpPort": challenge_port, "tlsPort": free_port()}}))
-        # No sleeps between checks, every order is checked anew, and no nonce is refused to try
-        # the client: certbot gives up when that hits it twice in a row.
+        # No sleeps between checks, no cached authorizations, and no rejected nonces: certbot gives
+        # up after two rejected nonces in a row.
         settings = ["env", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0", "PEBBLE_WFE_NONCEREJECT=0"]
         self.daemons = [
             Daemon("names", ["pebble-challtestsrv", "-dns01", f"127.0.0.1:{self.dns}",
@@ -79,7 +79,7 @@ class Acme:
 
 
 class NamedClient(RegistryClient):
-    """Asks for NAME on loopback."""
+    """Requests a certificate for NAME on loopback."""
 
     def connect(self, with_certificate=True):
         connection = self.connection(with_certificate)

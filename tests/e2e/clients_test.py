@@ -17,7 +17,7 @@ USER = "keeper"  # may delete
 
 
 class Clients:
-    """Real clients with stores of their own, logged in everywhere."""
+    """Real clients with local stores of their own, logged in at every member."""
 
     def __init__(self, fleet, folder):
         self.fleet, self.folder = fleet, folder
@@ -37,7 +37,7 @@ class Clients:
         return ["--cert-dir", self.certificates / at, "--authfile", self.auth]
 
     def containers(self, program, *words, stdin=None):
-        """podman or buildah, on images that nobody else sees."""
+        """Runs podman or buildah with an image store of its own."""
         home = self.folder / program
         home.mkdir(exist_ok=True)
         return run(program, "--root", home / "root", "--runroot", home / "run", "--storage-driver", "vfs", *words,
@@ -47,7 +47,7 @@ class Clients:
         return run("skopeo", "--policy", self.policy, *words, check=check)
 
     def digest(self, member, name):
-        """What a registry says that a tag is."""
+        """The digest that a registry reports for a tag."""
         said = self.skopeo("inspect", *self.options(member.at()), f"docker://{member.at()}/{name}").stdout
         return json.loads(said)["Digest"]
 
@@ -59,7 +59,7 @@ def clients(fleet, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """A root file system: Debian's static busybox and something to tell it by."""
+    """A root file system: Debian's static busybox and a marker file."""
     path = tmp_path_factory.mktemp("archive") / "base.tar"
     with tarfile.open(path, "w") as tar:
         tar.add("/bin/busybox", "bin/busybox")
@@ -81,7 +81,7 @@ def layout(clients, archive):
 
 
 def places(fleet):
-    """Where to push, and where else to pull from."""
+    """(member to push to, members to pull from)."""
     eu, us = fleet.nodes["eu-west"], fleet.nodes["us-east"]
     return ((fleet.store, eu), (eu, us), (us, fleet.store))
 
@@ -154,7 +154,7 @@ def test_clients_push_images_that_share_layers_at_once(fleet, clients, archive, 
 
 
 class Containerd(Daemon):
-    """A containerd of the test's own, asked by ctr."""
+    """A containerd of the test's own, used through ctr."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="outport-"))  # sockets must have short paths
@@ -190,7 +190,7 @@ def containerd():
 
 
 def hosts(clients, folder, name, member):
-    """Has containerd ask `member` for what is called `name`."""
+    """Makes containerd pull images named `name` from `member`."""
     certificates = clients.certificates / member.at()
     (folder / name).mkdir(parents=True)
     (folder / name / "hosts.toml").write_text(
@@ -218,7 +218,7 @@ def test_containerd_pulls_through_a_mirror_and_pushes(fleet, clients, containerd
         assert clients.digest(member, name) == clients.digest(store, "library/app:1")
 
 
-def test_containerd_says_what_is_not_there(fleet, clients, containerd, tmp_path):
+def test_containerd_reports_unknown_images(fleet, clients, containerd, tmp_path):
     node = fleet.nodes["us-east"]
     hosts(clients, tmp_path, node.at(), node)
     refused = containerd.ctr("images", "pull", "--hosts-dir", tmp_path, "--user", f"{USER}:{PASSWORD}",
@@ -226,8 +226,8 @@ def test_containerd_says_what_is_not_there(fleet, clients, containerd, tmp_path)
     assert refused.returncode != 0 and "StatusNotFound" in refused.stderr, refused.stderr
 
 
-def test_what_is_granted_to_anybody_needs_no_login(fleet, clients, containerd, layout, tmp_path):
-    """Nor a name: docker alone needs one, and its own tests have that."""
+def test_grants_of_anonymous_need_no_login(fleet, clients, containerd, layout, tmp_path):
+    """No user name either: only docker needs one, and its own tests cover that."""
     store, node = fleet.store, fleet.nodes["eu-west"]
     clients.skopeo("copy", "--authfile", clients.auth, "--dest-cert-dir", clients.certificates / store.at(),
                    f"oci:{layout}:1", f"docker://{store.at()}/public/app:1")

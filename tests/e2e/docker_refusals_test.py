@@ -1,5 +1,5 @@
-"""What a person who uses docker is told when something is refused: docs/troubleshooting.md has these
-texts."""
+"""The texts that docker shows when the registry refuses a request; docs/troubleshooting.md quotes
+them."""
 
 import contextlib
 import pathlib
@@ -47,7 +47,7 @@ def documented(said, phrase):
 
 @contextlib.contextmanager
 def shown(engine, node, certificate, key):
-    """Docker shows this certificate to the node."""
+    """Makes docker send this certificate to the node."""
     folder = engine.certificates / node.at(HOST_NAME)
     away = engine.folder / "kept"
     shutil.copytree(folder, away)
@@ -61,7 +61,7 @@ def shown(engine, node, certificate, key):
 
 
 class Forge:
-    """Certificates of the fleet's own authority that it would not issue itself."""
+    """Certificates of the fleet's own CA that Outport would not issue."""
 
     def __init__(self, fleet, folder):
         self.pki, self.folder = fleet.store.data / "pki", folder
@@ -101,7 +101,7 @@ subjectAltName = {holder}
 
 @contextlib.contextmanager
 def user(engine, fleet, node, name, *options):
-    """Somebody else is logged in at the node."""
+    """Logs another user in at the node."""
     fleet.control("user", "add", name, *options, stdin=PASSWORD + "\n")
     wait_for("the user to be known", lambda: engine.login(
         node.at(HOST_NAME), name, PASSWORD, check=False).returncode == 0)
@@ -143,7 +143,7 @@ def test_certificates_that_no_fleet_would_issue(engine, docker_fleet, node, tmp_
 
 
 def test_the_registrys_own_certificate(engine, docker_fleet, node):
-    """Refused by docker, before it says anything to the registry."""
+    """docker refuses it, before it sends a request."""
     folder = engine.certificates / node.at(HOST_NAME)
     known = (folder / "ca.crt").read_text()
     try:
@@ -176,7 +176,7 @@ def test_strict(engine, docker_fleet, node):
         node.set_registry()
 
 
-def test_another_authoritys_list_that_is_outdated(engine, docker_fleet, node, tmp_path):
+def test_an_expired_revocation_list_of_another_ca(engine, docker_fleet, node, tmp_path):
     others = PublicAuthority(tmp_path / "others")
     client, crl = others.issue_client("build-1"), tmp_path / "crl.pem"
     others.write_list(crl)
@@ -194,7 +194,7 @@ def test_another_authoritys_list_that_is_outdated(engine, docker_fleet, node, tm
         node.set_registry()
 
 
-def test_anybody_pulls_what_is_granted_to_anybody(engine, docker_fleet, node):
+def test_anonymous_pulls_with_its_grants(engine, docker_fleet, node):
     engine.docker("logout", node.at(HOST_NAME))
     try:
         documented(refused(engine, "pull", image(node)), "no basic auth credentials")

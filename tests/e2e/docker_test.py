@@ -57,7 +57,7 @@ def test_login_without_a_client_certificate_says_so(engine, docker_fleet):
         shutil.move(folder / name, away / name)
     try:
         refused = login(engine, docker_fleet.store, host=docker_fleet.host, check=False)
-        # docker login tells the status only; pull tells the reason.
+        # docker login shows only the status; docker pull shows the reason.
         assert refused.returncode != 0 and "400 Bad Request" in refused.stderr, refused.stderr
         refused = engine.docker("pull", f"{at}/team/base:1", check=False)
         assert refused.returncode != 0
@@ -128,7 +128,7 @@ def test_push_through_a_node_and_pull_from_everywhere(engine, docker_fleet, logg
         assert pull_again(engine, f"{member.at(HOST_NAME)}/team/through:1") == digest
 
 
-def test_what_is_not_there_is_said_to_be_unknown(engine, docker_fleet, logged_in):
+def test_unknown_images_are_reported_as_unknown(engine, docker_fleet, logged_in):
     for member in docker_fleet.members():
         refused = engine.docker("pull", f"{member.at(HOST_NAME)}/team/absent:1", check=False)
         assert refused.returncode != 0

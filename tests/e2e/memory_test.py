@@ -1,4 +1,4 @@
-"""The budgets of memory: a daemon is small when idle, and stays small while large blobs move."""
+"""Memory limits: a daemon is small when idle, and stays small while large blobs move."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ IDLE_MIB, BUSY_MIB = 60, 200
 
 @pytest.fixture(scope="module")
 def blob(tmp_path_factory):
-    """1 GiB that repeats nothing within any window that matters, and its digest."""
+    """A file of 1 GiB, and its digest."""
     path = tmp_path_factory.mktemp("blob") / "blob"
     piece = bytearray(os.urandom(16 << 20))
     with open(path, "wb") as file:
@@ -29,7 +29,7 @@ def blob(tmp_path_factory):
 
 
 def curl(member, *options):
-    """Starts a curl; the password goes by its standard input."""
+    """Starts curl; it reads the password from standard input."""
     certificates = member.fleet.certificates
     process = subprocess.Popen(
         ["curl", "-sS", "--fail-with-body", "--cacert", certificates / "ca.crt", "--cert",

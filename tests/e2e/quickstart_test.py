@@ -44,7 +44,7 @@ def pids(data):
 
 
 def alive(pid):
-    """A process that ended may stay in the list until its new parent has looked at it."""
+    """Whether the process runs; an ended process can stay a zombie until its parent reaps it."""
     try:
         return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def secrets_in_arguments(password):
     return found
 
 
-def test_twice_and_then_away(quickstart):
+def test_two_runs_then_clean(quickstart):
     first = quickstart().stdout
     digests = set(re.findall(r"demo/busybox:1 is (sha256:[0-9a-f]{64})", first))
     assert len(digests) == 1
@@ -98,7 +98,7 @@ def test_twice_and_then_away(quickstart):
 
 
 def test_with_an_address_docker_does_the_printed_steps(quickstart, network):
-    """The steps are taken from what the script prints, and run as they stand."""
+    """Runs the steps exactly as the script prints them."""
     said = quickstart("--address", network.fleet_address).stdout
     first = said.split("With docker on this machine")[1].splitlines()[1].strip()
     assert first in ("systemctl start docker", "service docker start")
@@ -109,7 +109,7 @@ def test_with_an_address_docker_does_the_printed_steps(quickstart, network):
     try:
         engine.start()
         for step in steps:
-            # The engine's /etc stands in the test's folder; everything else is as printed.
+            # The engine's /etc is in the test's folder; all other paths are as printed.
             here = step.replace("/etc/docker", str(engine.etc / "docker"))
             here = re.sub(r"^docker ", "/usr/bin/docker ", here)
             done = subprocess.run(
@@ -123,18 +123,18 @@ def test_with_an_address_docker_does_the_printed_steps(quickstart, network):
     assert refused.returncode == 1 and "--clean" in refused.stderr
 
 
-def test_it_leaves_alone_what_it_did_not_make(quickstart, tmp_path):
+def test_it_does_not_touch_files_of_others(quickstart, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "precious").write_text("keep")
-    for words in ((), ("--clean",)):  # starting in it would make it the script's to remove
+    for words in ((), ("--clean",)):  # a start in this folder would let the script remove it
         refused = run(QUICKSTART, "--data", folder, *words, check=False)
         assert refused.returncode == 1 and str(folder) in refused.stderr
     assert [path.name for path in folder.iterdir()] == ["precious"]
 
 
 def test_down_does_not_stop_a_process_of_others(quickstart):
-    """A number in a pid file that now belongs to somebody else."""
+    """The pid in a pid file now belongs to another process."""
     data = quickstart.data
     (data / "run").mkdir(parents=True)
     (data / ".outport-demo").touch()

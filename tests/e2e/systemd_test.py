@@ -1,4 +1,4 @@
-"""The units in examples/systemd: systemd takes them, and the daemons get along with their hardening.
+"""The units in examples/systemd: systemd accepts them, and the daemons run under their hardening.
 
 systemd itself does not run here: its tools read the units, and strace tells what the daemons ask of the
 system.
@@ -17,7 +17,7 @@ MOST_EXPOSED = 2.0  # of 10; systemd calls it "OK"
 
 
 def setting(program, key):
-    """The values of a key of a unit, one for each line."""
+    """The values of a key in a unit, one for each line."""
     text = (UNITS / f"{program}.service").read_text()
     return re.findall(rf"(?m)^{key}=(.*)$", text)
 
@@ -41,7 +41,7 @@ def test_the_unit_is_hardened(program):
     assert float(exposure.group(1)) <= MOST_EXPOSED, done.stdout
 
 
-def test_the_account_is_one_that_systemd_can_make(tmp_path):
+def test_systemd_can_create_the_account(tmp_path):
     (tmp_path / "etc").mkdir()
     run("systemd-sysusers", f"--root={tmp_path}", UNITS / "outport.conf")
     assert re.search(r"(?m)^outport:.*:/usr/sbin/nologin$", (tmp_path / "etc/passwd").read_text())
@@ -50,7 +50,7 @@ def test_the_account_is_one_that_systemd_can_make(tmp_path):
 
 
 def calls_of(name):
-    """The system calls in one of systemd's sets."""
+    """The system calls of one of systemd's sets."""
     calls = set()
     for line in run("systemd-analyze", "syscall-filter", "--no-pager", name).stdout.splitlines()[1:]:
         word = line.strip()
@@ -89,6 +89,6 @@ def test_the_daemons_make_no_call_that_their_units_forbid(new_fleet, tmp_path):
         assert member.stop() == 0
         made = set(re.findall(r"(?m)^\d+ +(\w+)\(", (tmp_path / member.name).read_text()))
         program = pathlib.Path(member.command[0]).name
-        # Those of strace's own beginning, before the daemon is there, are among them: execve.
+        # The trace includes the calls before the daemon's own code runs, such as execve.
         assert len(made) > 30
         assert sorted(made - allowed_calls(program)) == []

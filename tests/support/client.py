@@ -1,4 +1,4 @@
-"""A registry client for tests: HTTPS with a client certificate and a password, nothing hidden."""
+"""A registry client for tests: HTTPS with a client certificate and a password."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ class RegistryClient:
 
     def __init__(self, host, port, certificates, user=None, password=None, timeout=60, source=None):
         self.host, self.port, self.timeout = host, port, timeout
-        self.source = (source, 0) if source else None  # an address of this machine to come from
+        self.source = (source, 0) if source else None  # a local address to connect from
         self.certificates = certificates  # ca.crt, client.cert, client.key
         self.user, self.password = user, password
 

@@ -1,4 +1,4 @@
-"""Open connections from which access is taken away."""
+"""Open connections whose access is revoked."""
 
 import select
 import time
@@ -21,10 +21,10 @@ def open_connection(fleet, member, certificates, user):
 
 
 def cut_by(connections, act):
-    """What `act()` gives, and for each connection how long after its beginning the other side ended it."""
+    """The result of `act()`, and for each connection the time from the start of `act()` to its end."""
     began = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
-        watching = pool.submit(_watch, connections, began)  # an act takes its time, too
+        watching = pool.submit(_watch, connections, began)  # the time of act() counts
         done = act()
         return done, watching.result()
 

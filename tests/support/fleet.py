@@ -30,7 +30,7 @@ class Member(Daemon):
                          fleet.folder / f"{name}.log", fleet.prefix)
 
     def operations(self, path):
-        """(status, text) of the operations API; (0, reason) if nobody answers."""
+        """(status, text) of the operations API; (0, reason) if there is no answer."""
         if self.prefix:
             url = f"http://127.0.0.1:{self.operations_port}{path}"
             done = run("curl", "-sS", "-m", "5", "-w", "\n%{http_code}", url, prefix=self.prefix,
@@ -48,7 +48,7 @@ class Member(Daemon):
             connection.close()
 
     def metric(self, name, **labels):
-        """The sum of the samples of a metric that bear the labels."""
+        """The sum of the samples of a metric that have these labels."""
         total = 0.0
         for line in self.operations("/metrics")[1].splitlines():
             sample = re.fullmatch(r"([\w:]+)(?:\{(.*)\})? (\S+)(?: \d+)?", line)
@@ -65,7 +65,7 @@ class Member(Daemon):
         return self.operations("/readyz")[0] == 200
 
     def warnings(self, ready=False):
-        """What /readyz warns of; with `ready` it must say so, too."""
+        """The warnings in /readyz; with `ready` it must also answer 200."""
         status, text = self.operations("/readyz")
         assert status == 200 or not ready, text
         return json.loads(text)["warnings"]
@@ -76,11 +76,11 @@ class Member(Daemon):
         return self
 
     def set_registry(self, **keys):
-        """Starts, again if need be, with these keys beside `listen` in the section `registry`."""
+        """Restarts with these keys, besides `listen`, in the section `registry`."""
         self.set_section("registry", listen=self.at(), **keys)
 
     def set_section(self, name, **keys):
-        """Starts, again if need be, with these keys alone in that section of its configuration."""
+        """Restarts with exactly these keys in that section of its configuration."""
         self.stop()
         line = f"{name}: {json.dumps(keys, default=str)}"
         text, count = re.subn(rf"(?m)^{name}: .*$", line, self.config.read_text())
@@ -100,7 +100,7 @@ class Member(Daemon):
 
 
 class Fleet:
-    """Starts with a store, a user 'demo' and a client certificate; nodes join by add_node()."""
+    """A store, a user 'demo' and a client certificate; add_node() adds nodes."""
 
     def __init__(self, folder, host="127.0.0.1", names=(), prefix=(), ports=None):
         self.folder = pathlib.Path(folder)
@@ -136,7 +136,7 @@ class Fleet:
         return json.loads(self.control("-o", "json", *words).stdout)
 
     def settle(self):
-        """Until every node, connected or not, has applied what the store knows now."""
+        """Waits until every node, connected or not, has applied the store's head."""
         self.control("wait", "--sequence", str(self.control_json("status")["head_sequence"]), *self.nodes)
 
     def invite(self, name, *more):
@@ -169,7 +169,7 @@ class Fleet:
         return [self.store, *self.nodes.values()]
 
     def stop(self):
-        """Stops everything and says what went wrong on the way: a bad exit, a sanitizer's report."""
+        """Stops all members and reports failures: a non-zero exit code, a sanitizer report."""
         problems = []
         for member in reversed(self.members()):
             ran = member.process is not None

@@ -12,12 +12,12 @@ import tempfile
 
 from processes import Daemon, run, wait_for
 
-DOCKER = "/usr/bin/docker"  # Debian's: another may stand before it in PATH
+DOCKER = "/usr/bin/docker"  # Debian's: PATH may name another one first
 HOST_NAME = "registry.outport.test"
 
 
 def reason_to_skip():
-    """Why namespaces cannot be made here, or ''."""
+    """The reason why this machine cannot make namespaces, or ''."""
     if os.geteuid() != 0:
         return "making network namespaces needs root"
     name = f"outport-probe-{os.getpid()}"

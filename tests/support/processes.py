@@ -1,4 +1,4 @@
-"""Processes that a test starts: always its own, always stopped by number, never waited for without end."""
+"""Processes that a test starts. Each is stopped by its number; every wait has a deadline."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ PATIENCE = 4 if SANITIZED else 1
 
 
 def wait_for(what, condition, seconds=20.0):
-    """Polls until `condition` returns something true, and returns it. `what` may be a function."""
+    """Polls until `condition` returns a true value, and returns it. `what` may be a function."""
     deadline = time.monotonic() + seconds * PATIENCE
     while True:
         result = condition()
@@ -29,7 +29,7 @@ def wait_for(what, condition, seconds=20.0):
 
 
 def free_port():
-    """A port of loopback that nobody listens on, below those that the kernel gives to clients."""
+    """A free port of loopback, below the range that the kernel gives to clients."""
     for _ in range(200):
         port = random.randint(15000, 32000)
         with socket.socket() as probe:
@@ -43,7 +43,7 @@ def free_port():
 
 
 def run(*command, prefix=(), stdin=None, check=True, seconds=120, env=None, cwd=None):
-    """Runs a command to its end; with `check`, a failure shows what it said."""
+    """Runs a command to its end; with `check`, a failure shows its output."""
     words = [str(word) for word in (*prefix, *command)]
     done = subprocess.run(
         words, input=stdin, capture_output=True, text=True, errors="replace",
@@ -56,7 +56,7 @@ def run(*command, prefix=(), stdin=None, check=True, seconds=120, env=None, cwd=
 
 
 class Daemon:
-    """One daemon: `prefix` stands before its command (to enter a namespace)."""
+    """One daemon; `prefix` precedes its command, for example to enter a namespace."""
 
     def __init__(self, name, command, log, prefix=()):
         self.name = name
@@ -99,7 +99,7 @@ class Daemon:
             raise AssertionError(f"{self.name} did not stop on SIGTERM:\n{self.log_tail()}") from None
 
     def kill(self):
-        """kill -9, as a power cut is for a process."""
+        """kill -9: like a power cut for the process."""
         process, self.process = self.process, None
         process.kill()
         process.wait(10)

@@ -1,4 +1,4 @@
-"""A certificate authority that is not the fleet's, made with openssl: for certificates from files."""
+"""A CA outside the fleet, made with openssl, for certificates from files."""
 
 import ssl
 
@@ -6,7 +6,7 @@ from processes import run
 
 
 class PublicAuthority:
-    """`certificate` and `key`: of an authority that is there already, to sign in its name."""
+    """`certificate` and `key`: files of an existing CA that signs."""
 
     def __init__(self, folder, certificate=None, key=None):
         self.folder = folder
@@ -18,7 +18,7 @@ class PublicAuthority:
             "-keyout", self.key, "-out", self.certificate, "-days", "60", "-subj", "/CN=Public")
 
     def issue(self, name, subject_alternative_names, days=30, usage="serverAuth"):
-        """(certificate, key): files of a server's certificate, or with another usage a client's."""
+        """(certificate, key): files of a server certificate, or of another usage."""
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName={subject_alternative_names}\n"
@@ -31,7 +31,7 @@ class PublicAuthority:
         return certificate, key
 
     def issue_client(self, name):
-        """A folder as docker's certs.d wants it, without ca.crt."""
+        """A folder in the layout of docker's certs.d, without ca.crt."""
         certificate, key = self.issue(name, f"DNS:{name}", usage="clientAuth")
         folder = self.folder / f"{name}.d"
         folder.mkdir()
@@ -40,7 +40,7 @@ class PublicAuthority:
         return folder
 
     def write_list(self, path, *revoked, days=1):
-        """A revocation list (PEM) of these certificates, taking the place of what is there."""
+        """Writes a revocation list (PEM) of these certificates."""
         index, config = self.folder / "index.txt", self.folder / "ca.cnf"
         index.write_text("")
         config.write_text(f"[ca]\ndefault_ca=own\n[own]\ndatabase={index}\ndefault_md=sha256\n")
@@ -53,7 +53,7 @@ class PublicAuthority:
 
 
 def shown_certificate(host, port):
-    """The certificate that a TLS server shows, as PEM."""
+    """The certificate of a TLS server, as PEM."""
     return ssl.get_server_certificate((host, port), timeout=10)
 
 
