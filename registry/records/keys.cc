@@ -1,5 +1,7 @@
 #include "registry/records/keys.h"
 
+#include <array>
+#include <cstdio>
 #include <initializer_list>
 
 namespace outport::keys {
@@ -40,7 +42,7 @@ std::string ManifestOf(const RepositoryName& repository, const Digest& digest) {
   return Join(kManifests, {repository.ToString(), digest.ToString()});
 }
 
-std::string Content(const Digest& digest) { return Join("content/", {digest.ToString()}); }
+std::string Content(const Digest& digest) { return Join(kContents, {digest.ToString()}); }
 
 std::string Holder(const Digest& digest, const RepositoryName& repository) {
   return HoldersOf(digest) + repository.ToString();
@@ -83,6 +85,12 @@ std::string Revocation(std::string_view issuer_key_id, std::string_view serial) 
 std::string Node(std::string_view name) { return Join(kNodes, {name}); }
 std::string Invitation(std::string_view secret_hash) { return Join(kInvitations, {secret_hash}); }
 std::string Cached(const Digest& digest) { return Join(kCachedBlobs, {digest.ToString()}); }
+
+std::string GenerationPrefix(uint64_t generation) {
+  std::array<char, 17> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(generation));
+  return std::string(kGenerations) + hex.data() + '/';
+}
 
 std::string TagsOf(const RepositoryName& repository) {
   return Join(kTags, {repository.ToString(), ""});

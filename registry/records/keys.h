@@ -39,11 +39,21 @@
 //   trust                                      [TrustRow]     since authorities were replaced first
 //   rotation                                   [RotationRow]  while they are being replaced
 //   policy                                     [PolicyRow]    what the audit log said of it last
-//   replica                                    [ReplicaRow]   a node's applied position
-//   cached/<digest>                            [CachedRow]    a node's copy of a blob
 //
-// Repository names and tags hold no NUL and no '/' is special: a prefix ends with '/' or NUL, so no
-// name is a prefix of another's rows.
+// Only at a node:
+//
+//   g/<generation, 16 hex digits>/<key>        the rows of one generation of the replica, under
+//                                              the store's keys
+//   replica                                    [ReplicaRow]   the replica's position and terms
+//   shown                                      [HighWaterMarkRow] the high-water mark
+//   cached/<digest>                            [CachedRow]    a copy of a blob
+//
+// A node keeps the store's rows of repositories, tags, manifests, referrers and links in
+// generations; users, grants, revocations, trust, and the bytes of manifests (content/) stand
+// outside of them.
+//
+// Names of repositories and tags contain no NUL, and a prefix ends with '/' or NUL: so no name is a
+// prefix of another's rows.
 namespace outport::keys {
 
 inline constexpr char kSeparator = '\0';
@@ -71,6 +81,7 @@ std::string Invitation(std::string_view secret_hash);
 std::string Cached(const Digest& digest);
 inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
+inline constexpr std::string_view kHighWaterMark = "shown";
 inline constexpr std::string_view kTrust = "trust";
 inline constexpr std::string_view kRotation = "rotation";
 inline constexpr std::string_view kPolicy = "policy";
@@ -80,6 +91,7 @@ inline constexpr std::string_view kAuditFile = "audit-file";
 inline constexpr std::string_view kRepositories = "repository/";
 inline constexpr std::string_view kTags = "tag/";
 inline constexpr std::string_view kManifests = "manifest/";
+inline constexpr std::string_view kContents = "content/";
 inline constexpr std::string_view kLinks = "link/";
 inline constexpr std::string_view kReferrers = "referrer/";
 inline constexpr std::string_view kBlobs = "blob/";
@@ -92,6 +104,8 @@ inline constexpr std::string_view kRevocations = "revocation/";
 inline constexpr std::string_view kNodes = "node/";
 inline constexpr std::string_view kInvitations = "invitation/";
 inline constexpr std::string_view kCachedBlobs = "cached/";
+inline constexpr std::string_view kGenerations = "g/";
+std::string GenerationPrefix(uint64_t generation);                           // g/<generation>/
 std::string TagsOf(const RepositoryName& repository);                        // tag/<repo>\0
 std::string TagsOn(const RepositoryName& repository, const Digest& digest);  // tagged/…\0…\0
 std::string HoldersOf(const Digest& digest);                                 // holder/…\0

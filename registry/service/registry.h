@@ -16,6 +16,7 @@
 #include "registry/oci/digest.h"
 #include "registry/oci/manifest.h"
 #include "registry/oci/name.h"
+#include "registry/oci/referrer.h"
 #include "registry/service/visible.h"
 
 namespace outport {
@@ -112,15 +113,6 @@ struct Page {
   std::vector<std::string> items;
   bool more = false;  // items remain behind the last one
   std::optional<Staleness> stale = std::nullopt;
-};
-
-// A manifest whose subject is another one (OCI distribution-spec, "Listing Referrers").
-struct ReferrerInfo {
-  Digest digest;
-  std::string media_type;
-  uint64_t size_bytes = 0;
-  std::string artifact_type;  // empty: it has none
-  std::map<std::string, std::string> annotations;
 };
 
 struct ReferrersPage {

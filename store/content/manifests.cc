@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "registry/records/content_rows.h"
 #include "registry/records/rows.h"
 #include "store/content/manifest_push.h"
 #include "store/content/manifest_removal.h"
@@ -22,16 +23,10 @@ std::vector<Tag> SortedTags(const Reference& reference, const std::vector<Tag>& 
 
 Result<ManifestInfo> Manifests::Stat(const RepositoryName& repository,
                                      const Reference& reference) const {
-  if (const Tag* tag = std::get_if<Tag>(&reference)) {
-    TRY(const auto row, ReadRow<v1::TagRow>(meta_, keys::TagOf(repository, *tag)));
-    if (row.has_value()) {
-      TRY(Digest digest, Digest::Parse(row->digest()));
-      return ManifestInfo{std::move(digest), row->media_type(), row->size_bytes()};
-    }
-  } else {
-    const Digest& digest = std::get<Digest>(reference);
-    TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
-    if (row.has_value()) return ManifestInfo{digest, row->media_type(), row->size_bytes()};
+  TRY(ResolveAnswer answer, ContentRows(meta_).Resolve(AskManifest(repository, reference)));
+  if (answer.found()) {
+    ResolveAnswer::Content& found = *answer.content;
+    return ManifestInfo{std::move(found.digest), std::move(found.media_type), found.size_bytes};
   }
   TRY_VOID(RequireRepository(meta_, repository));
   return UnknownManifest(repository, reference);

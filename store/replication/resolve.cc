@@ -1,54 +1,35 @@
 #include "store/replication/resolve.h"
 
 #include "registry/oci/name.h"
+#include "registry/records/content_rows.h"
 #include "registry/records/keys.h"
 
 namespace outport::store {
 namespace {
 
-// The row at `key`, if there is one.
-template <class Row>
-Result<std::optional<Row>> Find(const MetaView& view, const std::string& key) {
-  TRY(const std::optional<std::string> value, view.Get(key));
-  if (!value.has_value()) return std::optional<Row>();
-  Row row;
-  if (!row.ParseFromString(*value)) {
-    return Error{ErrorCode::kCorrupt, "reading a row of the metadata: it does not parse"};
+Result<ResolveQuestion> FromMessage(const v1::ResolveRequest& request) {
+  TRY(RepositoryName repository, RepositoryName::Parse(request.repository()));
+  if (request.has_reference()) {
+    TRY(Reference reference, ParseReference(request.reference()));
+    return AskManifest(std::move(repository), std::move(reference));
   }
-  return std::optional<Row>(std::move(row));
+  if (request.has_blob()) {
+    TRY(Digest digest, Digest::Parse(request.blob()));
+    return AskBlob(std::move(repository), std::move(digest));
+  }
+  return Error{ErrorCode::kInvalidArgument, "resolving in repository '" + request.repository() +
+                                                "': the request names no manifest and no blob"};
 }
 
-Result<void> LookUpReference(const MetaView& view, const RepositoryName& repository,
-                             const std::string& text, v1::ResolveResponse& response) {
-  TRY(const Reference reference, ParseReference(text));
-  if (const Tag* tag = std::get_if<Tag>(&reference)) {
-    TRY(const auto row, Find<v1::TagRow>(view, keys::TagOf(repository, *tag)));
-    if (!row.has_value()) return {};
-    response.set_found(true);
-    response.set_digest(row->digest());
-    response.set_media_type(row->media_type());
-    response.set_size_bytes(row->size_bytes());
-    return {};
-  }
-  const Digest& digest = std::get<Digest>(reference);
-  TRY(const auto row, Find<v1::ManifestRow>(view, keys::ManifestOf(repository, digest)));
-  if (!row.has_value()) return {};
-  response.set_found(true);
-  response.set_digest(digest.ToString());
-  response.set_media_type(row->media_type());
-  response.set_size_bytes(row->size_bytes());
-  return {};
-}
-
-Result<void> LookUpBlob(const MetaView& view, const RepositoryName& repository,
-                        const std::string& text, v1::ResolveResponse& response) {
-  TRY(const Digest digest, Digest::Parse(text));
-  TRY(const auto row, Find<v1::LinkRow>(view, keys::Link(repository, digest)));
-  if (!row.has_value()) return {};
-  response.set_found(true);
-  response.set_digest(digest.ToString());
-  response.set_size_bytes(row->size_bytes());
-  return {};
+v1::ResolveResponse ToMessage(const ResolveAnswer& answer) {
+  v1::ResolveResponse response;
+  response.set_found(answer.found());
+  response.set_repository_known(answer.repository_known);
+  if (!answer.found()) return response;
+  response.set_digest(answer.content->digest.ToString());
+  response.set_media_type(answer.content->media_type);
+  response.set_size_bytes(answer.content->size_bytes);
+  return response;
 }
 
 }  // namespace
@@ -69,23 +50,12 @@ Result<v1::ResolveResponse> Resolve(MetaStore& meta, const std::string& epoch,
     *response.mutable_head() = ToPosition(epoch, head);
     return response;
   }
+  TRY(const ResolveQuestion question, FromMessage(request));
   const std::unique_ptr<MetaView> view = meta.Snapshot();
   TRY(const LogPosition head, view->Head());
+  TRY(const ResolveAnswer answer, ContentRows(*view).Resolve(question));
+  response = ToMessage(answer);
   *response.mutable_head() = ToPosition(epoch, head);
-  TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
-  TRY(const auto known, view->Get(keys::Repository(repository)));
-  response.set_repository_known(known.has_value());
-  switch (request.what_case()) {
-    case v1::ResolveRequest::kReference:
-      TRY_VOID(LookUpReference(*view, repository, request.reference(), response));
-      break;
-    case v1::ResolveRequest::kBlob:
-      TRY_VOID(LookUpBlob(*view, repository, request.blob(), response));
-      break;
-    default:
-      return Error{ErrorCode::kInvalidArgument,
-                   "resolving in " + request.repository() + ": the request asks for nothing"};
-  }
   return response;
 }
 
@@ -94,7 +64,7 @@ Result<v1::GetManifestResponse> ReadManifest(MetaStore& meta,
   TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
   TRY(const Digest digest, Digest::Parse(request.digest()));
   const std::unique_ptr<MetaView> view = meta.Snapshot();
-  TRY(const auto row, Find<v1::ManifestRow>(*view, keys::ManifestOf(repository, digest)));
+  TRY(const auto row, ContentRows(*view).FindManifest(repository, digest));
   if (!row.has_value()) {
     return Error{ErrorCode::kManifestUnknown,
                  "repository " + request.repository() + " has no manifest " + request.digest()};

@@ -44,6 +44,8 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::Node("eu-west"), "node/eu-west"},
       {keys::Invitation("h"), "invitation/h"},
       {keys::Cached(d1), "cached/" + d1_text},
+      {keys::GenerationPrefix(0x2b), "g/000000000000002b/"},
+      {std::string(keys::kHighWaterMark), "shown"},
       {keys::TagsOf(repository), "tag/a/b|"},
       {keys::TagsOn(repository, d1), "tagged/a/b|" + d1_text + "|"},
       {keys::HoldersOf(d1), "holder/" + d1_text + "|"},
