@@ -43,7 +43,7 @@ class Mirror {
  private:
   RelayedWrites::Parts WritesParts(const Parts& parts);
 
-  AgeRule age_;
+  StalenessRule staleness_rule_;
   ReplicaRows rows_;
   Resolver resolver_;
   Links links_;

@@ -2,21 +2,22 @@
 
 #include <utility>
 
-#include "node/freshness/min_sequence.h"
+#include "node/freshness/read_your_writes.h"
 
 namespace outport::node {
 
 net::awaitable<Result<BlobInfo>> Links::Require(const Caller& caller,
                                                 const RepositoryName& repository,
                                                 const Digest& digest) {
-  const v1::ResolveRequest request = AskBlob(repository, digest);
-  if (co_await RowsMayAnswer(replica_, caller)) {
-    CO_TRY(const Recalled known, co_await resolver_.Recall(request));
-    if (known.answer.found()) co_return BlobInfo{digest, known.answer.size_bytes()};
+  const ResolveQuestion question = AskBlob(repository, digest);
+  if (co_await WaitForCallersChange(replica_, caller)) {
+    CO_TRY(const LocalAnswer known, co_await resolver_.FindLocal(question));
+    if (known.answer.found()) co_return BlobInfo{digest, known.answer.content->size_bytes};
   }
-  CO_TRY(const Resolved resolved, co_await resolver_.ResolveFor(caller, request));
-  if (resolved.answer.found()) co_return BlobInfo{digest, resolved.answer.size_bytes()};
-  if (!resolved.answer.repository_known()) {
+  CO_TRY(const StoreAnswer resolved, co_await resolver_.ResolveFor(caller, question));
+  const ResolveAnswer& answer = resolved.answer;
+  if (answer.found()) co_return BlobInfo{digest, answer.content->size_bytes};
+  if (!answer.repository_known) {
     co_return Error{ErrorCode::kNameUnknown,
                     "repository " + repository.ToString() + " does not exist"};
   }

@@ -4,8 +4,8 @@ namespace outport::node {
 namespace {
 
 void Raise(std::optional<Mark>& newest, const Mark& mark) {
-  if (!newest.has_value() || newest->head.epoch() != mark.head.epoch() ||
-      newest->head.sequence() < mark.head.sequence()) {
+  if (!newest.has_value() || newest->position.epoch() != mark.position.epoch() ||
+      newest->position.sequence() < mark.position.sequence()) {
     newest = mark;
   }
 }
@@ -13,74 +13,93 @@ void Raise(std::optional<Mark>& newest, const Mark& mark) {
 }  // namespace
 
 bool HasPassed(const v1::Position& applied, const Mark& mark) {
-  if (applied.epoch() == mark.head.epoch()) return applied.sequence() >= mark.head.sequence();
-  // Neither the answer's history nor the one the replica had then: the store has begun another.
+  if (applied.epoch() == mark.position.epoch()) {
+    return applied.sequence() >= mark.position.sequence();
+  }
+  // The replica has left the epoch that it had when the answer came, and has not entered the
+  // answer's epoch: the store has begun a third one since.
   return applied.epoch() != mark.replica_epoch;
 }
 
-void Overlay::Put(const std::string& key, const Resolved& resolved, const v1::Position& applied) {
-  const Mark mark = MarkOf(resolved);
+void Overlay::RestoreMark(const Mark& mark) {
+  MutexLock lock(mutex_);
+  newest_ = newest_dropped_ = mark;
+}
+
+void Overlay::Put(const ResolveQuestion& question, const StoreAnswer& answer,
+                  const v1::Position& applied) {
+  const Mark mark = answer.mark();
   if (HasPassed(applied, mark)) return;
   MutexLock lock(mutex_);
-  const auto found = entries_.find(key);
-  if (found != entries_.end()) {
-    const v1::Position& kept = found->second.answer.head();
-    if (kept.epoch() == mark.head.epoch() && kept.sequence() > mark.head.sequence()) return;
+  const auto found = answers_.find(question);
+  if (found != answers_.end()) {
+    const v1::Position& kept = found->second.position;
+    if (kept.epoch() == mark.position.epoch() && kept.sequence() > mark.position.sequence()) return;
   }
-  if (found == entries_.end() && entries_.size() >= limit_) {
-    std::erase_if(entries_,
-                  [&](const auto& entry) { return HasPassed(applied, MarkOf(entry.second)); });
-    if (entries_.size() >= limit_) {
-      entries_.clear();
-      forgotten_ = newest_;
+  if (found == answers_.end() && answers_.size() >= limit_) {
+    std::erase_if(answers_,
+                  [&](const auto& entry) { return HasPassed(applied, entry.second.mark()); });
+    if (answers_.size() >= limit_) {
+      answers_.clear();
+      newest_dropped_ = newest_;
     }
   }
-  entries_.insert_or_assign(key, resolved);
+  answers_.insert_or_assign(question, answer);
   Raise(newest_, mark);
 }
 
-void Overlay::Distrust(const v1::Position& head, const v1::Position& applied) {
-  const Mark mark{head, applied.epoch()};
+void Overlay::DropOlder(const v1::Position& position, const v1::Position& applied) {
+  const Mark mark{position, applied.epoch()};
   if (HasPassed(applied, mark)) return;
   MutexLock lock(mutex_);
-  std::erase_if(entries_, [&](const auto& entry) {
-    const v1::Position& kept = entry.second.answer.head();
-    return kept.epoch() == head.epoch() && kept.sequence() < head.sequence();
+  std::erase_if(answers_, [&](const auto& entry) {
+    const v1::Position& kept = entry.second.position;
+    return kept.epoch() == position.epoch() && kept.sequence() < position.sequence();
   });
   Raise(newest_, mark);
-  Raise(forgotten_, mark);
+  Raise(newest_dropped_, mark);
 }
 
-std::optional<Resolved> Overlay::Find(const std::string& key, const v1::Position& applied) {
+std::optional<StoreAnswer> Overlay::Find(const ResolveQuestion& question,
+                                         const v1::Position& applied) {
   MutexLock lock(mutex_);
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) return std::nullopt;
-  if (HasPassed(applied, MarkOf(found->second))) {
-    entries_.erase(found);
+  const auto found = answers_.find(question);
+  if (found == answers_.end()) return std::nullopt;
+  if (HasPassed(applied, found->second.mark())) {
+    answers_.erase(found);
     return std::nullopt;
   }
   return found->second;
 }
 
-std::vector<std::pair<std::string, Resolved>> Overlay::FindAll(const std::string& prefix,
-                                                               const v1::Position& applied) const {
-  std::vector<std::pair<std::string, Resolved>> found;
+std::vector<std::pair<Tag, StoreAnswer>> Overlay::FindTags(const RepositoryName& repository,
+                                                           const v1::Position& applied) const {
+  std::vector<std::pair<Tag, StoreAnswer>> tags;
   MutexLock lock(mutex_);
-  for (auto at = entries_.lower_bound(prefix); at != entries_.end(); ++at) {
-    if (!at->first.starts_with(prefix)) break;
-    if (!HasPassed(applied, MarkOf(at->second))) found.push_back(*at);
+  const auto [begin, end] = answers_.equal_range(repository);
+  for (auto at = begin; at != end; ++at) {
+    const Tag* tag = std::get_if<Tag>(&at->first.reference);
+    if (tag != nullptr && !HasPassed(applied, at->second.mark())) {
+      tags.emplace_back(*tag, at->second);
+    }
   }
-  return found;
+  return tags;
 }
 
-void Overlay::Forgot(const Mark& mark) {
+std::set<RepositoryName> Overlay::FindRepositories(const v1::Position& applied) const {
+  std::set<RepositoryName> repositories;
   MutexLock lock(mutex_);
-  newest_ = forgotten_ = mark;
+  for (const auto& [question, answer] : answers_) {
+    if (answer.answer.repository_known && !HasPassed(applied, answer.mark())) {
+      repositories.insert(question.repository);
+    }
+  }
+  return repositories;
 }
 
 bool Overlay::IsComplete(const v1::Position& applied) const {
   MutexLock lock(mutex_);
-  return !forgotten_.has_value() || HasPassed(applied, *forgotten_);
+  return !newest_dropped_.has_value() || HasPassed(applied, *newest_dropped_);
 }
 
 bool Overlay::IsPassed(const v1::Position& applied) const {

@@ -4,65 +4,85 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "outport/v1/replication.pb.h"
 #include "registry/base/mutex.h"
+#include "registry/records/resolve.h"
 
 namespace outport::node {
 
-// What the store said of one key, and when it was asked (of Clock::SinceBoot).
-struct Resolved {
-  v1::ResolveResponse answer;
-  std::chrono::nanoseconds asked{0};
-  std::string replica_epoch = {};  // of the replica when the answer came
-};
-
-// How far the replica must have come to be no older than an answer.
+// How far the replica must have come to be no older than an answer of the store.
 struct Mark {
-  v1::Position head;
+  v1::Position position;      // of the answer
   std::string replica_epoch;  // of the replica when the answer came
 };
-inline Mark MarkOf(const Resolved& resolved) {
-  return {resolved.answer.head(), resolved.replica_epoch};
-}
-// Whether rows that stand at `applied` are no older than that.
+// Whether rows at `applied` are no older than the answer with this mark.
 bool HasPassed(const v1::Position& applied, const Mark& mark);
 
-// The store's answers that are newer than the replica, each kept until the replica has passed the
-// position of the answer: what this node once showed never goes backwards. Bounded: when it is full
-// the answers are forgotten together, and until the replica has passed them all it is not trusted
-// alone. Safe for all threads; does not block.
+// The store's answer to one question.
+struct StoreAnswer {
+  ResolveAnswer answer;
+  v1::Position position;              // the answer is the store's state at this position
+  std::chrono::nanoseconds asked{0};  // when the node asked, by Clock::SinceBoot
+  std::string replica_epoch = {};     // of the replica when the answer came
+
+  Mark mark() const { return {position, replica_epoch}; }
+};
+
+// The store's answers that are newer than the replica. The overlay keeps each answer until the
+// replica has passed the answer's position, so that this node's answers never go backwards.
+// The overlay is bounded. When it is full, it drops all answers. From then on it is incomplete, and
+// the replica alone cannot be trusted, until the replica has passed the newest dropped answer.
+// Safe for all threads; does not block.
 class Overlay {
  public:
   explicit Overlay(size_t limit = 10000) : limit_(limit) {}
 
-  // `applied`: where the replica stood when the answer came. An answer that the replica has passed,
-  // or that is older than the one that is kept, is left out.
-  void Put(const std::string& key, const Resolved& resolved, const v1::Position& applied);
-  // The answers that are older than `head` are forgotten, and until the replica has passed it, it
-  // is not trusted alone: what changed there is not known key by key.
-  void Distrust(const v1::Position& head, const v1::Position& applied);
-  std::optional<Resolved> Find(const std::string& key, const v1::Position& applied);
-  // Those whose keys begin with `prefix`, in byte order of the keys.
-  std::vector<std::pair<std::string, Resolved>> FindAll(const std::string& prefix,
-                                                        const v1::Position& applied) const;
-  // Before the first Put: answers up to this mark were shown, and are not kept.
-  void Forgot(const Mark& mark);
-  // False while answers that are not kept any more may be newer than the replica: a key that is not
-  // found here must be asked for.
+  // Before the first Put: an earlier process showed answers up to this mark, which are lost.
+  void RestoreMark(const Mark& mark);
+
+  // Keeps an answer, unless the replica at `applied` has passed it, or a newer answer to the same
+  // question is kept.
+  void Put(const ResolveQuestion& question, const StoreAnswer& answer, const v1::Position& applied);
+  // Drops the answers that are older than `position`. The overlay is incomplete until the replica
+  // has passed `position`: a change there may concern any question.
+  void DropOlder(const v1::Position& position, const v1::Position& applied);
+
+  // The answer, if one is kept that the replica at `applied` has not passed.
+  std::optional<StoreAnswer> Find(const ResolveQuestion& question, const v1::Position& applied);
+  // The answers about a repository's tags, by tag in byte order.
+  std::vector<std::pair<Tag, StoreAnswer>> FindTags(const RepositoryName& repository,
+                                                    const v1::Position& applied) const;
+  // The repositories that exist by these answers.
+  std::set<RepositoryName> FindRepositories(const v1::Position& applied) const;
+
+  // False while a dropped answer may be newer than the replica at `applied`.
   bool IsComplete(const v1::Position& applied) const;
-  // True when the replica has passed every answer.
+  // True when the replica at `applied` has passed every answer, kept or dropped.
   bool IsPassed(const v1::Position& applied) const;
 
  private:
+  // Orders by repository first, so that one repository's questions stand together.
+  struct Order {
+    using is_transparent = void;
+    bool operator()(const ResolveQuestion& a, const ResolveQuestion& b) const { return a < b; }
+    bool operator()(const ResolveQuestion& a, const RepositoryName& b) const {
+      return a.repository < b;
+    }
+    bool operator()(const RepositoryName& a, const ResolveQuestion& b) const {
+      return a < b.repository;
+    }
+  };
+
   const size_t limit_;
   mutable Mutex mutex_;
-  std::map<std::string, Resolved> entries_ OUTPORT_GUARDED_BY(mutex_);
-  std::optional<Mark> newest_ OUTPORT_GUARDED_BY(mutex_);     // of all answers ever kept
-  std::optional<Mark> forgotten_ OUTPORT_GUARDED_BY(mutex_);  // the newest that was given up
+  std::map<ResolveQuestion, StoreAnswer, Order> answers_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<Mark> newest_ OUTPORT_GUARDED_BY(mutex_);          // of all answers ever kept
+  std::optional<Mark> newest_dropped_ OUTPORT_GUARDED_BY(mutex_);  // of the dropped answers
 };
 
 }  // namespace outport::node

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "node/freshness/high_water_mark.h"
 #include "node/freshness/overlay.h"
-#include "node/freshness/shown_mark.h"
 #include "node/replica/replica_rows.h"
 #include "node/upstream/store_channel.h"
-#include "outport/v1/replication.grpc.pb.h"
+#include "outport/v1/replication.pb.h"
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
@@ -20,18 +20,19 @@
 
 namespace outport::node {
 
-// What the node knows of a key by itself.
-struct Recalled {
-  v1::ResolveResponse answer;
-  // When the store was asked for it; nullopt: the replica's rows say so.
+// The node's own answer: from the overlay, or else from the replica.
+struct LocalAnswer {
+  ResolveAnswer answer;
+  // When the node asked the store for this answer; nullopt: it comes from the replica's rows.
   std::optional<std::chrono::nanoseconds> asked;
-  // False: the rows may be behind what was shown of this key.
+  // False: the rows may be older than an answer that this node has shown.
   bool trusted = true;
 };
 
-// Asks the store what it says now: one question per key at a time, a second's deadline, and what
-// comes is laid over the replica. Of the store's answers and the replica's rows, the one whose
-// point of the log is the later speaks: what was shown never goes backwards. Safe for all strands.
+// Asks the store what a question's answer is now. Callers with the same question share one call,
+// which has a deadline of one second. The resolver keeps the answers in an overlay over the
+// replica. Of the store's answers and the replica's rows, the one at the later position wins, so
+// that this node's answers never go backwards. Safe for all strands.
 class Resolver {
  public:
   struct Parts {
@@ -47,52 +48,60 @@ class Resolver {
   };
   explicit Resolver(Parts parts);
 
-  // Before the first question: what an earlier process has shown. Blocks.
+  // Loads the high-water mark of an earlier process. Call it before the first question. Blocks.
   Result<void> Recover();
 
-  // The store's answer, or what the replica has come to know while it was on its way. One that says
-  // "not found", or is older than max_staleness, was asked for after this call began. kUnavailable
-  // if there is none, whatever the cause; kTooManyRequests beyond the limit.
-  net::awaitable<Result<Resolved>> Resolve(std::string request_id, v1::ResolveRequest request);
-  // The same for a caller whose answer must know a change: kUnavailable if the store's does not.
-  net::awaitable<Result<Resolved>> ResolveFor(const Caller& caller, v1::ResolveRequest request);
-  // What is known without asking: an earlier answer while it is newer than the replica, else the
-  // replica's rows.
-  net::awaitable<Result<Recalled>> Recall(v1::ResolveRequest request);
-  // The answers that are kept of a repository's tags, by tag, and the repositories that are known
-  // from kept answers; both in byte order. To be taken before the rows that they correct are read.
-  std::vector<std::pair<std::string, Resolved>> KeptTags(const RepositoryName& repository) const;
-  std::set<std::string> KeptRepositories() const;
-  // Lays over the replica what a write brought: the store's answer from the point on that stands in
-  // its head. `asked`: before the write began.
-  net::awaitable<void> Learn(v1::ResolveRequest question, v1::ResolveResponse answer,
-                             std::chrono::nanoseconds asked);
-  // Until the replica has passed that point the store is asked, but for what was learnt there.
-  void Distrust(const v1::Position& head) { overlay_.Distrust(head, parts_.replica.position()); }
-  // Whether the replica may answer for keys of which no answer is kept.
+  // The store's answer, or the replica's if the replica passed that answer meanwhile. An answer
+  // that says "not found", or that is older than max_staleness, was asked for after this call
+  // began. kUnavailable for every failure of the call; kTooManyRequests if too many questions are
+  // open.
+  net::awaitable<Result<StoreAnswer>> Resolve(std::string request_id, ResolveQuestion question);
+  // As Resolve(), but kUnavailable if the answer is older than the change that the caller knows of.
+  net::awaitable<Result<StoreAnswer>> ResolveFor(const Caller& caller, ResolveQuestion question);
+  // The position of the store now. Errors as Resolve().
+  net::awaitable<Result<v1::Position>> ResolveHead(std::string request_id);
+
+  // The answer without asking the store: from the overlay while it is newer than the replica,
+  // otherwise from the replica's rows.
+  net::awaitable<Result<LocalAnswer>> FindLocal(ResolveQuestion question);
+  // The overlay's answers about a repository's tags, and the repositories that exist by its
+  // answers; both in byte order. Read these before the rows that they correct.
+  std::vector<std::pair<Tag, StoreAnswer>> OverlayTags(const RepositoryName& repository) const;
+  std::set<RepositoryName> OverlayRepositories() const;
+
+  // Puts the result of a relayed write into the overlay: `answer` is the store's state at
+  // `position`, where the write committed. `asked`: a time before the write began.
+  net::awaitable<void> RecordWrite(ResolveQuestion question, ResolveAnswer answer,
+                                   v1::Position position, std::chrono::nanoseconds asked);
+  // Until the replica has passed `position`, the node asks the store, except for questions whose
+  // answers at `position` are recorded.
+  void DropOlder(const v1::Position& position) {
+    overlay_.DropOlder(position, parts_.replica.position());
+  }
+  // Whether the replica may answer questions that the overlay has no answer to.
   bool ReplicaIsTrusted() const { return overlay_.IsComplete(parts_.replica.position()); }
-  // Whether the replica has passed every answer that was kept.
+  // Whether the replica has passed every answer of the overlay.
   bool ReplicaHasPassed() const { return overlay_.IsPassed(parts_.replica.position()); }
 
  private:
-  net::awaitable<Result<Resolved>> Ask(std::string key, v1::ResolveRequest request,
-                                       std::string request_id);
-  // Makes an answer known to this node's later ones, in this process and the next.
-  net::awaitable<Result<void>> Keep(std::string key, Resolved resolved);
-  // Whether who joined a question under way may take what came of it.
-  bool MayShare(const Result<Resolved>& result) const;
+  net::awaitable<Result<v1::ResolveResponse>> Call(v1::ResolveRequest request, std::string what,
+                                                   std::string request_id);
+  net::awaitable<Result<StoreAnswer>> AskStore(ResolveQuestion question, std::string request_id);
+  net::awaitable<Result<StoreAnswer>> AskStoreForHead(std::string request_id);
+  // Keeps an answer for later ones: in the overlay, and by the high-water mark for later processes.
+  net::awaitable<Result<void>> Keep(ResolveQuestion question, StoreAnswer answer);
+  // Shares `work` among callers with this key.
+  net::awaitable<Result<StoreAnswer>> Share(std::string key, SingleFlight<StoreAnswer>::Work work);
+  // Whether a caller that joined a running call may use the call's result.
+  bool MayShare(const Result<StoreAnswer>& result) const;
 
   const Parts parts_;
   Overlay overlay_;
-  ShownMark shown_;
-  SingleFlight<Resolved> flights_;
+  HighWaterMark high_water_mark_;
+  SingleFlight<StoreAnswer> flights_;
   prometheus::Counter& found_;
   prometheus::Counter& absent_;
   prometheus::Counter& failed_;
 };
-
-v1::ResolveRequest AskReference(const RepositoryName& repository, const Reference& reference);
-v1::ResolveRequest AskBlob(const RepositoryName& repository, const Digest& digest);
-v1::ResolveRequest AskHead();
 
 }  // namespace outport::node

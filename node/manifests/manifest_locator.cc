@@ -2,18 +2,18 @@
 
 #include <utility>
 
-#include "node/freshness/min_sequence.h"
+#include "node/freshness/read_your_writes.h"
 
 namespace outport::node {
 namespace {
 
-Result<LocatedManifest> FromAnswer(const v1::ResolveResponse& answer,
-                                   const RepositoryName& repository, const Reference& reference) {
+Result<LocatedManifest> ToManifest(const ResolveAnswer& answer, const RepositoryName& repository,
+                                   const Reference& reference) {
   if (answer.found()) {
-    TRY(const Digest digest, Digest::Parse(answer.digest()));
-    return LocatedManifest{ManifestInfo{digest, answer.media_type(), answer.size_bytes()}};
+    const ResolveAnswer::Content& found = *answer.content;
+    return LocatedManifest{ManifestInfo{found.digest, found.media_type, found.size_bytes}};
   }
-  if (!answer.repository_known()) {
+  if (!answer.repository_known) {
     return Error{ErrorCode::kNameUnknown,
                  "repository " + repository.ToString() + " does not exist"};
   }
@@ -25,13 +25,18 @@ Result<LocatedManifest> FromAnswer(const v1::ResolveResponse& answer,
 
 ManifestLocator::ManifestLocator(Parts parts) : parts_(std::move(parts)) {}
 
+Local ManifestLocator::Known::local() const {
+  if (answer.found()) return Local::kFound;
+  return answer.repository_known ? Local::kAbsent : Local::kNoRepository;
+}
+
 net::awaitable<Result<LocatedManifest>> ManifestLocator::Locate(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 const Reference& reference) {
-  if (!co_await RowsMayAnswer(parts_.replica, caller)) {
-    const v1::ResolveRequest request = AskReference(repository, reference);
-    CO_TRY(const Resolved resolved, co_await parts_.resolver.ResolveFor(caller, request));
-    co_return FromAnswer(resolved.answer, repository, reference);
+  if (!co_await WaitForCallersChange(parts_.replica, caller)) {
+    CO_TRY(const StoreAnswer resolved,
+           co_await parts_.resolver.ResolveFor(caller, AskManifest(repository, reference)));
+    co_return ToManifest(resolved.answer, repository, reference);
   }
   if (const Tag* tag = std::get_if<Tag>(&reference)) {
     co_return co_await LocateTag(caller, repository, *tag);
@@ -39,13 +44,16 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::Locate(const Caller& ca
   co_return co_await LocateDigest(caller, repository, std::get<Digest>(reference));
 }
 
-net::awaitable<Result<ManifestLocator::Known>> ManifestLocator::Recall(v1::ResolveRequest request) {
-  const auto rows_age = parts_.age.ReplicaAge();  // before they are read: they are no older
-  CO_TRY(Recalled recalled, co_await parts_.resolver.Recall(std::move(request)));
-  Known known{std::move(recalled.answer), std::nullopt, !recalled.asked.has_value()};
-  if (recalled.asked.has_value()) {
-    known.age = parts_.clock.SinceBoot() - *recalled.asked;
-  } else if (recalled.trusted) {
+net::awaitable<Result<ManifestLocator::Known>> ManifestLocator::FindLocal(
+    ResolveQuestion question) {
+  const auto rows_age = parts_.rule.ReplicaAge();  // read before the rows, which are no older
+  CO_TRY(LocalAnswer found, co_await parts_.resolver.FindLocal(std::move(question)));
+  Known known{.answer = std::move(found.answer),
+              .age = std::nullopt,
+              .from_rows = !found.asked.has_value()};
+  if (found.asked.has_value()) {
+    known.age = parts_.clock.SinceBoot() - *found.asked;
+  } else if (found.trusted) {
     known.age = rows_age;
   }
   co_return known;
@@ -54,47 +62,43 @@ net::awaitable<Result<ManifestLocator::Known>> ManifestLocator::Recall(v1::Resol
 net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTag(const Caller& caller,
                                                                    const RepositoryName& repository,
                                                                    const Tag& tag) {
-  const v1::ResolveRequest request = AskReference(repository, tag);
-  CO_TRY(const Known known, co_await Recall(request));
-  if (known.answer.found() && known.age.has_value() && parts_.age.IsFresh(*known.age)) {
-    CO_TRY(LocatedManifest located, FromAnswer(known.answer, repository, tag));
-    located.store_away = known.of_rows && !parts_.store_is_connected();
+  const ResolveQuestion question = AskManifest(repository, tag);
+  CO_TRY(const Known known, co_await FindLocal(question));
+  if (parts_.rule.MayAnswer(RequestKind::kTag, known.local(), known.age)) {
+    CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, tag));
+    located.store_unreachable = known.from_rows && !parts_.store_is_connected();
     co_return located;
   }
-  const auto resolved = co_await parts_.resolver.Resolve(caller.request_id, request);
-  if (resolved.has_value()) co_return FromAnswer(resolved->answer, repository, tag);
+  const auto resolved = co_await parts_.resolver.Resolve(caller.request_id, question);
+  if (resolved.has_value()) co_return ToManifest(resolved->answer, repository, tag);
   if (resolved.error().code != ErrorCode::kUnavailable) co_return resolved.error();
-  co_return co_await LocateTagAlone(repository, tag);
+  co_return co_await LocateTagWithoutStore(repository, tag);
 }
 
-net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTagAlone(
+net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTagWithoutStore(
     const RepositoryName& repository, const Tag& tag) {
   const std::string what = "resolving " + repository.ToString() + ":" + tag.ToString();
-  // Again: others may have been shown newer since.
-  CO_TRY(const Known known, co_await Recall(AskReference(repository, tag)));
-  if (!known.answer.found()) {
-    co_return Error{ErrorCode::kUnavailable,
-                    what +
-                        ": this node does not know it, and the store cannot be asked now; try "
-                        "again later"};
-  }
-  CO_TRY(LocatedManifest located, FromAnswer(known.answer, repository, tag));
-  CO_TRY(located.info.stale, parts_.age.AdmitWithoutStore(known.age, what));
-  located.store_away = true;
+  // Look again: other callers may have seen newer answers since.
+  CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, tag)));
+  CO_TRY(const std::optional<Staleness> stale,
+         parts_.rule.AnswerWithoutStore(RequestKind::kTag, known.local(), known.age, what));
+  CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, tag));
+  located.info.stale = stale;
+  located.store_unreachable = true;
   co_return located;
 }
 
 net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateDigest(
     const Caller& caller, const RepositoryName& repository, const Digest& digest) {
-  const v1::ResolveRequest request = AskReference(repository, digest);
-  CO_TRY(const Recalled known, co_await parts_.resolver.Recall(request));
-  if (known.answer.found()) {
-    CO_TRY(LocatedManifest located, FromAnswer(known.answer, repository, digest));
-    located.store_away = !parts_.store_is_connected();
+  const ResolveQuestion question = AskManifest(repository, digest);
+  CO_TRY(const Known known, co_await FindLocal(question));
+  if (parts_.rule.MayAnswer(RequestKind::kDigest, known.local(), known.age)) {
+    CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, digest));
+    located.store_unreachable = !parts_.store_is_connected();
     co_return located;
   }
-  CO_TRY(const Resolved resolved, co_await parts_.resolver.Resolve(caller.request_id, request));
-  co_return FromAnswer(resolved.answer, repository, digest);
+  CO_TRY(const StoreAnswer resolved, co_await parts_.resolver.Resolve(caller.request_id, question));
+  co_return ToManifest(resolved.answer, repository, digest);
 }
 
 }  // namespace outport::node

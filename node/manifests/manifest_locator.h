@@ -3,28 +3,27 @@
 #include <functional>
 #include <optional>
 
-#include "node/freshness/age_rule.h"
 #include "node/freshness/resolver.h"
+#include "node/freshness/staleness_rule.h"
 #include "registry/base/clock.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {
 
-// Which manifest a reference means, and whether the node knew it alone.
+// The manifest that a reference names.
 struct LocatedManifest {
   ManifestInfo info;
-  // The store was not asked and seems away: blobs that are not here cannot be had.
-  bool store_away = false;
+  // The store was not asked and seems unreachable: blobs that the node lacks cannot be fetched.
+  bool store_unreachable = false;
 };
 
-// Finds manifests by tag or digest, by the rules of freshness: a tag from rows that are fresh, else
-// from the store, else, if the policy allows it, from rows that say how old they are. "There is no
-// such" is the store's to say. Callable from any strand.
+// Finds manifests by tag or digest, by the table in node/freshness/staleness_rule.cc. Callable from
+// any strand.
 class ManifestLocator {
  public:
   struct Parts {
     Replica& replica;
-    const AgeRule& age;
+    const StalenessRule& rule;
     Resolver& resolver;
     const Clock& clock;
     std::function<bool()> store_is_connected;  // from any thread; does not block
@@ -37,22 +36,24 @@ class ManifestLocator {
                                                  const Reference& reference);
 
  private:
-  // What the node knows by itself.
+  // The node's own answer.
   struct Known {
-    v1::ResolveResponse answer;
-    std::optional<std::chrono::nanoseconds> age;  // at most; nullopt: unknown
-    bool of_rows = false;                         // else an answer of the store
+    ResolveAnswer answer;
+    std::optional<std::chrono::nanoseconds> age;  // an upper bound; nullopt: unknown
+    bool from_rows = false;                       // false: from the overlay
+
+    Local local() const;
   };
 
   net::awaitable<Result<LocatedManifest>> LocateTag(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Tag& tag);
-  net::awaitable<Result<LocatedManifest>> LocateTagAlone(const RepositoryName& repository,
-                                                         const Tag& tag);
+  net::awaitable<Result<LocatedManifest>> LocateTagWithoutStore(const RepositoryName& repository,
+                                                                const Tag& tag);
   net::awaitable<Result<LocatedManifest>> LocateDigest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Digest& digest);
-  net::awaitable<Result<Known>> Recall(v1::ResolveRequest request);
+  net::awaitable<Result<Known>> FindLocal(ResolveQuestion question);
 
   const Parts parts_;
 };

@@ -3,7 +3,7 @@
 #include <set>
 #include <utility>
 
-#include "node/freshness/min_sequence.h"
+#include "node/freshness/read_your_writes.h"
 #include "registry/service/listing.h"
 
 namespace outport::node {
@@ -26,34 +26,35 @@ Page ToPage(std::vector<std::string> names, size_t limit, std::optional<Stalenes
 
 net::awaitable<Result<void>> MirrorCatalog::CatchUp(std::string request_id) {
   const auto deadline = steady_clock::now() + kCatchUpLimit;
-  CO_TRY(const Resolved resolved,
-         co_await parts_.resolver.Resolve(std::move(request_id), AskHead()));
-  const v1::Position& head = resolved.answer.head();
+  CO_TRY(const v1::Position head, co_await parts_.resolver.ResolveHead(std::move(request_id)));
   const bool applied =
       co_await WaitUntilApplied(parts_.replica, head.epoch(), head.sequence(), deadline);
   if (applied) co_return Result<void>();
   co_return Error{ErrorCode::kUnavailable, "listing: this node has not caught up with the store"};
 }
 
-net::awaitable<Result<MirrorCatalog::Settled>> MirrorCatalog::Settle(const Caller& caller) {
-  if (!co_await RowsMayAnswer(parts_.replica, caller)) {
-    CO_TRY_VOID(RequireMinSequence(caller, parts_.replica.position()));
+net::awaitable<Result<MirrorCatalog::Admission>> MirrorCatalog::Admit(RequestKind request,
+                                                                      const Caller& caller) {
+  if (!co_await WaitForCallersChange(parts_.replica, caller)) {
+    CO_TRY_VOID(RequireCallersChange(caller, parts_.replica.position()));
   }
-  if (parts_.age.IsReplicaFresh() && parts_.resolver.ReplicaHasPassed()) co_return Settled();
+  auto age = parts_.rule.ReplicaAge();
+  if (!parts_.resolver.ReplicaHasPassed()) age = std::nullopt;
+  if (parts_.rule.MayAnswer(request, Local::kFound, age)) co_return Admission();
   Result<void> caught_up = co_await CatchUp(caller.request_id);
-  if (caught_up.has_value()) co_return Settled{.level = true};
+  if (caught_up.has_value()) co_return Admission{.caught_up = true};
   if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
-  Settled settled{.away = std::move(caught_up).error()};
-  // Behind answers that are not kept, nothing tells how old the rows are to those who saw them.
-  const auto age = parts_.resolver.ReplicaIsTrusted() ? parts_.age.ReplicaAge() : std::nullopt;
-  CO_TRY(settled.stale, parts_.age.AdmitWithoutStore(age, "listing"));
-  co_return settled;
+  Admission admission{.unreachable = std::move(caught_up).error()};
+  // If the overlay dropped answers, the replica may be older than a list that this node has shown.
+  age = parts_.resolver.ReplicaIsTrusted() ? parts_.rule.ReplicaAge() : std::nullopt;
+  CO_TRY(admission.stale, parts_.rule.AnswerWithoutStore(request, Local::kFound, age, "listing"));
+  co_return admission;
 }
 
 net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryName repository,
                                                                     PageRequest page) {
-  const auto kept = parts_.resolver.KeptTags(repository);
-  // As many more as may turn out to be gone: the page is full though they are left out.
+  const auto kept = parts_.resolver.OverlayTags(repository);
+  // Each kept answer may remove a name: read that many more, so that the page is full.
   const size_t limit = page.limit + 1 + kept.size();
   auto list = [this, repository, after = page.last, limit] {
     return parts_.rows.ListTags(repository, after, limit);
@@ -61,11 +62,12 @@ net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryNa
   CO_TRY(const ReplicaRows::Tags rows, co_await Blocking(parts_.pool, std::move(list)));
   std::set<std::string> names(rows.names.begin(), rows.names.end());
   bool known = rows.repository_known;
-  for (const auto& [tag, resolved] : kept) {
-    if (HasPassed(rows.position, MarkOf(resolved))) continue;
-    known = known || resolved.answer.repository_known();
-    if (!resolved.answer.found()) names.erase(tag);
-    if (resolved.answer.found() && tag > page.last) names.insert(tag);
+  for (const auto& [tag, answer] : kept) {
+    if (HasPassed(rows.position, answer.mark())) continue;
+    known = known || answer.answer.repository_known;
+    const std::string& name = tag.ToString();
+    if (!answer.answer.found()) names.erase(name);
+    if (answer.answer.found() && name > page.last) names.insert(name);
   }
   co_return Tags{{names.begin(), names.end()}, known};
 }
@@ -73,34 +75,35 @@ net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryNa
 net::awaitable<Result<Page>> MirrorCatalog::ListTags(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const PageRequest& page) {
-  CO_TRY(Settled settled, co_await Settle(caller));
+  CO_TRY(Admission admission, co_await Admit(RequestKind::kTagList, caller));
   CO_TRY(Tags tags, co_await ReadTags(repository, page));
-  if (!tags.repository_known && !settled.level) {
-    // Only rows that were level with the store after this request came can say that.
+  if (!tags.repository_known && !admission.caught_up) {
+    // Only the store can say that the repository does not exist.
     CO_TRY_VOID(co_await CatchUp(caller.request_id));
-    settled.stale = std::nullopt;
+    admission.stale = std::nullopt;
     CO_TRY(tags, co_await ReadTags(repository, page));
   }
   if (!tags.repository_known) {
     co_return Error{ErrorCode::kNameUnknown,
                     "repository " + repository.ToString() + " does not exist"};
   }
-  co_return ToPage(std::move(tags.names), page.limit, settled.stale);
+  co_return ToPage(std::move(tags.names), page.limit, admission.stale);
 }
 
 net::awaitable<Result<Page>> MirrorCatalog::ListRepositories(const Caller& caller,
                                                              const PageRequest& page,
                                                              const Visible& visible) {
-  CO_TRY(const Settled settled, co_await Settle(caller));
-  auto list = [this, page, visible, kept = parts_.resolver.KeptRepositories()]() -> Result<Page> {
+  CO_TRY(const Admission admission, co_await Admit(RequestKind::kCatalog, caller));
+  auto list = [this, page, visible,
+               kept = parts_.resolver.OverlayRepositories()]() -> Result<Page> {
     const NameScan scan = [this](const std::string& prefix, const std::string& after,
                                  size_t limit) {
       return parts_.rows.ListRepositories(prefix, after, limit);
     };
     TRY(Page found, ListVisible(visible, page, scan));
     std::set<std::string> names(found.items.begin(), found.items.end());
-    for (const std::string& name : kept) {
-      TRY(const RepositoryName repository, RepositoryName::Parse(name));
+    for (const RepositoryName& repository : kept) {
+      const std::string& name = repository.ToString();
       if (name > page.last && visible(repository)) names.insert(name);
     }
     Page shown = ToPage({names.begin(), names.end()}, page.limit, std::nullopt);
@@ -108,7 +111,7 @@ net::awaitable<Result<Page>> MirrorCatalog::ListRepositories(const Caller& calle
     return shown;
   };
   CO_TRY(Page shown, co_await Blocking(parts_.pool, std::move(list)));
-  shown.stale = settled.stale;
+  shown.stale = admission.stale;
   co_return shown;
 }
 
@@ -117,7 +120,7 @@ net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller&
                                                                    const Digest& subject,
                                                                    const std::string& artifact_type,
                                                                    const PageRequest& page) {
-  CO_TRY(const Settled settled, co_await Settle(caller));
+  CO_TRY(const Admission admission, co_await Admit(RequestKind::kReferrers, caller));
   auto list = [this, repository, subject, artifact_type, page] {
     const ReferrerScan scan = [&](const std::string& after) {
       return parts_.rows.ListReferrers(repository, subject, after);
@@ -125,19 +128,23 @@ net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller&
     return PageOfReferrers(artifact_type, page, scan);
   };
   CO_TRY(ReferrersPage found, co_await Blocking(parts_.pool, list));
-  found.stale = settled.stale;
-  if (!found.items.empty() || !found.next.empty() || settled.level) co_return found;
-  // None: that is the store's to say, so that what was pushed a moment ago is found at every node.
-  if (!settled.away.has_value()) {
+  found.stale = admission.stale;
+  if (!found.items.empty() || !found.next.empty() || admission.caught_up) co_return found;
+  // There are none: ask the store, so that every node finds a referrer that was just pushed.
+  if (!admission.unreachable.has_value()) {
     Result<void> caught_up = co_await CatchUp(caller.request_id);
     if (caught_up.has_value()) co_return co_await Blocking(parts_.pool, list);
     if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
     co_return found;  // the rows are fresh
   }
-  // Old rows still tell of a repository that they know.
   const PageRequest no_tags{.last = "", .limit = 0};
   CO_TRY(const Tags tags, co_await ReadTags(repository, no_tags));
-  if (!tags.repository_known && settled.stale.has_value()) co_return *settled.away;
+  const Local local = tags.repository_known ? Local::kAbsent : Local::kNoRepository;
+  const Age age = admission.stale.has_value() ? Age::kStale : Age::kFresh;
+  if (Decide(RequestKind::kReferrers, local, age, StoreState::kUnreachable) ==
+      Decision::kUnavailable) {
+    co_return *admission.unreachable;
+  }
   co_return found;
 }
 

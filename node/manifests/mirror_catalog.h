@@ -3,23 +3,23 @@
 #include <optional>
 #include <string>
 
-#include "node/freshness/age_rule.h"
 #include "node/freshness/resolver.h"
+#include "node/freshness/staleness_rule.h"
 #include "node/replica/replica_rows.h"
 #include "registry/base/blocking_pool.h"
 
 namespace outport::node {
 
-// Lists of tags, repositories and referrers from the replica. Where it is not fresh, or behind an
-// answer that was shown, the store is asked for its head and the list waits until the replica has
-// passed it; if that cannot be, the policy decides. What was shown of single keys since counts in
-// either case. Callable from any strand.
+// Lists tags, repositories and referrers from the replica, by the table in
+// node/freshness/staleness_rule.cc. To ask the store, a list asks for the store's head and waits
+// until the replica has passed it. Answers of the overlay correct the list in each case. Callable
+// from any strand.
 class MirrorCatalog {
  public:
   struct Parts {
     Replica& replica;
     const ReplicaRows& rows;
-    const AgeRule& age;
+    const StalenessRule& rule;
     Resolver& resolver;
     BlockingPool& pool;
   };
@@ -36,20 +36,21 @@ class MirrorCatalog {
                                                       const PageRequest& page);
 
  private:
-  // What the replica's answer is then to be called.
-  struct Settled {
-    std::optional<Staleness> stale = std::nullopt;
-    bool level = false;                        // it has what the store had when this request came
-    std::optional<Error> away = std::nullopt;  // why the store could not be asked
+  // What the replica may say about one request.
+  struct Admission {
+    std::optional<Staleness> stale = std::nullopt;  // to be shown with the list
+    bool caught_up = false;  // it includes what the store had when this request came
+    std::optional<Error> unreachable = std::nullopt;  // why the node could not ask the store
   };
-  // Until the replica may answer.
-  net::awaitable<Result<Settled>> Settle(const Caller& caller);
+  // Waits until the replica may answer.
+  net::awaitable<Result<Admission>> Admit(RequestKind request, const Caller& caller);
   struct Tags {
-    std::vector<std::string> names;  // one more than the page takes, if there are more
+    std::vector<std::string> names;  // one more than fits on the page, if there are more
     bool repository_known = false;
   };
   net::awaitable<Result<Tags>> ReadTags(RepositoryName repository, PageRequest page);
-  // Until the replica has passed the head that the store has now; kUnavailable if that fails.
+  // Waits until the replica has passed the store's current head. kUnavailable if the store cannot
+  // be reached, or after one second.
   net::awaitable<Result<void>> CatchUp(std::string request_id);
 
   const Parts parts_;

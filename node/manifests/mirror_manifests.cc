@@ -10,7 +10,7 @@ net::awaitable<Result<StoredManifest>> MirrorManifests::Load(const Caller& calle
   const Digest digest = located.info.digest;
   CO_TRY(const ManifestContents::Content content,
          co_await parts_.contents.Get(caller.request_id, repository, digest));
-  if (located.store_away) {
+  if (located.store_unreachable) {
     auto check = [this, repository, media_type = located.info.media_type, content] {
       return parts_.completeness.IsWhole(repository, media_type, *content);
     };
@@ -38,7 +38,7 @@ net::awaitable<Result<ManifestInfo>> MirrorManifests::Stat(const Caller& caller,
                                                            const Reference& reference) {
   CO_TRY(LocatedManifest located, co_await parts_.locator.Locate(caller, repository, reference));
   // A HEAD must not promise what the GET behind it would refuse.
-  if (located.store_away) {
+  if (located.store_unreachable) {
     CO_TRY(StoredManifest manifest, co_await Load(caller, repository, located));
     co_return std::move(manifest.info);
   }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "node/freshness/min_sequence.h"
+#include "node/freshness/read_your_writes.h"
 #include "node/relay/relayed_upload.h"
 #include "node/upstream/store_stubs.h"
 #include "registry/oci/manifest.h"
@@ -59,27 +59,6 @@ Result<PushedBlob> FromMessage(const v1::PushedBlob& message) {
 
 }  // namespace
 
-// Room for one body, and how large its parts may be.
-class RelayedWrites::Place {
- public:
-  explicit Place(RelayedWrites& writes) : writes_(writes), rank_(writes.bodies_++) {
-    writes_.open_.Increment();
-  }
-  ~Place() {
-    --writes_.bodies_;
-    writes_.open_.Decrement();
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
-  bool taken() const { return rank_ < writes_.parts_.limits.bodies; }
-  size_t part_bytes() const { return rank_ < writes_.parts_.limits.wide ? kWidePart : kNarrowPart; }
-
- private:
-  RelayedWrites& writes_;
-  const size_t rank_;
-};
-
 RelayedWrites::RelayedWrites(Parts parts)
     : parts_(std::move(parts)),
       done_(Count(parts_.metrics, "succeeded")),
@@ -90,8 +69,9 @@ RelayedWrites::RelayedWrites(Parts parts)
       behind_(parts_.metrics.Counter(
           "outport_node_relayed_writes_unapplied_total",
           "Relayed writes answered before this node had applied their changes.")),
-      open_(parts_.metrics.Gauge("outport_node_relayed_uploads_in_progress",
-                                 "Upload bodies being relayed to the store.")) {}
+      bodies_(parts_.limits.bodies,
+              &parts_.metrics.Gauge("outport_node_relayed_uploads_in_progress",
+                                    "Upload bodies being relayed to the store.")) {}
 
 template <class Response>
 Result<Response> RelayedWrites::Record(Result<Response> response) {
@@ -120,19 +100,18 @@ net::awaitable<Result<Response>> RelayedWrites::Call(const Caller& caller, Metho
 }
 
 net::awaitable<bool> RelayedWrites::Settle(v1::Position position,
-                                           std::vector<v1::ResolveRequest> questions,
-                                           v1::ResolveResponse answer,
+                                           std::vector<ResolveQuestion> questions,
+                                           std::optional<ResolveAnswer::Content> content,
                                            std::chrono::nanoseconds asked) {
   const auto now = std::chrono::steady_clock::now();
   const auto deadline = parts_.store_is_connected() ? now + parts_.limits.catch_up : now;
-  const bool level =
+  const bool applied =
       co_await WaitUntilApplied(parts_.replica, position.epoch(), position.sequence(), deadline);
-  if (level) co_return true;
+  if (applied) co_return true;
   behind_.Increment();
-  answer.set_repository_known(true);
-  *answer.mutable_head() = std::move(position);
-  for (v1::ResolveRequest& question : questions) {
-    co_await parts_.resolver.Learn(std::move(question), answer, asked);
+  const ResolveAnswer answer{.content = std::move(content), .repository_known = true};
+  for (ResolveQuestion& question : questions) {
+    co_await parts_.resolver.RecordWrite(std::move(question), answer, position, asked);
   }
   co_return false;
 }
@@ -141,12 +120,9 @@ net::awaitable<Result<PushedManifest>> RelayedWrites::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
   const auto asked = parts_.clock.SinceBoot();
-  v1::ResolveResponse now;
-  now.set_found(true);
-  now.set_size_bytes(body.size());
-  // The store says whether it is a manifest.
+  const uint64_t size_bytes = body.size();
+  // The store decides whether the body is a valid manifest.
   const Result<Manifest> manifest = Manifest::Parse(body, content_type);
-  if (manifest.has_value()) now.set_media_type(manifest->media_type);
 
   auto request = RequestOf<v1::PutManifestRequest>(caller, repository);
   request.set_reference(ToString(reference));
@@ -161,11 +137,12 @@ net::awaitable<Result<PushedManifest>> RelayedWrites::PutManifest(
   if (!response.subject().empty()) {
     CO_TRY(pushed.subject, Digest::Parse(response.subject()));
   }
-  now.set_digest(response.digest());
-  std::vector<v1::ResolveRequest> questions{AskReference(repository, digest),
-                                            AskReference(repository, reference)};
-  for (const Tag& tag : tags) questions.push_back(AskReference(repository, tag));
-  co_await Settle(response.position(), std::move(questions), std::move(now), asked);
+  std::vector<ResolveQuestion> questions{AskManifest(repository, digest),
+                                         AskManifest(repository, reference)};
+  for (const Tag& tag : tags) questions.push_back(AskManifest(repository, tag));
+  const ResolveAnswer::Content content{digest, manifest.has_value() ? manifest->media_type : "",
+                                       size_bytes};
+  co_await Settle(response.position(), std::move(questions), content, asked);
   co_return pushed;
 }
 
@@ -178,11 +155,12 @@ net::awaitable<Result<Deleted>> RelayedWrites::DeleteManifest(const Caller& call
   auto method = [](auto& stub, auto... arguments) { stub.DeleteManifest(arguments...); };
   CO_TRY(const v1::DeleteResponse response,
          co_await Call<v1::DeleteResponse>(caller, method, std::move(request)));
-  std::vector<v1::ResolveRequest> questions{AskReference(repository, reference)};
-  const bool level = co_await Settle(response.position(), std::move(questions), {}, asked);
-  // Which tags went with a digest is not known here: until the replica knows, the store is asked.
-  if (!level && std::holds_alternative<Digest>(reference)) {
-    parts_.resolver.Distrust(response.position());
+  std::vector<ResolveQuestion> questions{AskManifest(repository, reference)};
+  const bool applied =
+      co_await Settle(response.position(), std::move(questions), std::nullopt, asked);
+  // The delete removed the digest's tags, too; only the replica will know which.
+  if (!applied && std::holds_alternative<Digest>(reference)) {
+    parts_.resolver.DropOlder(response.position());
   }
   co_return Deleted{response.position().sequence()};
 }
@@ -196,8 +174,8 @@ net::awaitable<Result<Deleted>> RelayedWrites::DeleteBlob(const Caller& caller,
   auto method = [](auto& stub, auto... arguments) { stub.DeleteBlob(arguments...); };
   CO_TRY(const v1::DeleteResponse response,
          co_await Call<v1::DeleteResponse>(caller, method, std::move(request)));
-  std::vector<v1::ResolveRequest> questions{AskBlob(repository, digest)};
-  co_await Settle(response.position(), std::move(questions), {}, asked);
+  std::vector<ResolveQuestion> questions{AskBlob(repository, digest)};
+  co_await Settle(response.position(), std::move(questions), std::nullopt, asked);
   co_return Deleted{response.position().sequence()};
 }
 
@@ -250,8 +228,8 @@ net::awaitable<Result<void>> RelayedWrites::CancelUpload(const Caller& caller,
 net::awaitable<Result<v1::UploadAnswer>> RelayedWrites::Upload(const Caller& caller,
                                                                v1::UploadPart::Header header,
                                                                ByteSource& body) {
-  const Place place(*this);
-  if (!place.taken()) {
+  const std::optional<Slots::Slot> slot = bodies_.Acquire();
+  if (!slot.has_value()) {
     refused_.Increment();
     co_return Error{ErrorCode::kTooManyRequests,
                     "too many uploads are under way at this node; try again shortly"};
@@ -260,7 +238,7 @@ net::awaitable<Result<v1::UploadAnswer>> RelayedWrites::Upload(const Caller& cal
   RelayedUpload upload({.channel = parts_.body_channels[turn % parts_.body_channels.size()],
                         .sent_bytes = sent_bytes_,
                         .request_id = caller.request_id,
-                        .part_bytes = place.part_bytes(),
+                        .part_bytes = slot->rank() < parts_.limits.wide ? kWidePart : kNarrowPart,
                         .wait_for_connection = parts_.store_is_connected()},
                        body);
   co_return Record(co_await upload.Run(std::move(header)));

@@ -10,6 +10,7 @@
 #include "outport/v1/push.grpc.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
+#include "registry/base/slots.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {
@@ -73,8 +74,6 @@ class RelayedWrites {
                                             const std::string& id);
 
  private:
-  class Place;
-
   // Counts what came of a write, and returns it.
   template <class Response>
   Result<Response> Record(Result<Response> response);
@@ -83,20 +82,21 @@ class RelayedWrites {
   net::awaitable<Result<Response>> Call(const Caller& caller, Method method, Request request);
   net::awaitable<Result<v1::UploadAnswer>> Upload(const Caller& caller,
                                                   v1::UploadPart::Header header, ByteSource& body);
-  // Waits a little until the replica has passed the change; if it does not, `answer` is laid over
-  // it for each of the questions ("found" is set where it is there now). Whether it has.
-  net::awaitable<bool> Settle(v1::Position position, std::vector<v1::ResolveRequest> questions,
-                              v1::ResolveResponse answer, std::chrono::nanoseconds asked);
+  // Waits until the replica has passed `position`, where a write committed; true if it has. After
+  // Limits::catch_up, puts `content` into the overlay as the answer to each question (nullopt: the
+  // write deleted it), and returns false. `asked`: a time before the write began.
+  net::awaitable<bool> Settle(v1::Position position, std::vector<ResolveQuestion> questions,
+                              std::optional<ResolveAnswer::Content> content,
+                              std::chrono::nanoseconds asked);
 
   const Parts parts_;
   std::atomic<size_t> next_channel_ = 0;
-  std::atomic<size_t> bodies_ = 0;
   prometheus::Counter& done_;
   prometheus::Counter& refused_;
   prometheus::Counter& failed_;
   prometheus::Counter& sent_bytes_;
   prometheus::Counter& behind_;
-  prometheus::Gauge& open_;
+  Slots bodies_;
 };
 
 }  // namespace outport::node

@@ -1,7 +1,5 @@
 #include "node/replica/change_rows.h"
 
-#include <openssl/evp.h>
-
 #include "registry/records/keys.h"
 
 namespace outport::node {
@@ -97,14 +95,6 @@ Result<std::optional<RowChange>> ToRowChange(const v1::Change& change) {
     return Error{ErrorCode::kCorrupt, "applying a change of the store: " + row.error().message};
   }
   return row;
-}
-
-std::string NextHash(const std::string& hash, const std::string& record) {
-  const std::string input = hash + record;
-  std::string output(32, '\0');
-  EVP_Digest(input.data(), input.size(), reinterpret_cast<unsigned char*>(output.data()), nullptr,
-             EVP_sha256(), nullptr);
-  return output;
 }
 
 }  // namespace outport::node

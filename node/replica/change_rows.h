@@ -20,7 +20,4 @@ struct RowChange {
 // nullopt for a kind that this version does not know. kCorrupt for a name or digest that is none.
 Result<std::optional<RowChange>> ToRowChange(const v1::Change& change);
 
-// The log's running hash after `record`: SHA-256 of the hash before it and the record.
-std::string NextHash(const std::string& hash, const std::string& record);
-
 }  // namespace outport::node

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "node/replica/replica.h"
 #include "registry/records/keys.h"
 
 namespace outport::node {
 namespace {
 
-constexpr std::string_view kContents = "content/";
 constexpr size_t kStep = 1000;
 constexpr size_t kRound = 2000;
 
@@ -21,9 +19,9 @@ Result<bool> ContentGarbage::Collect() {
   looked_at_all_ = false;
   while (candidates_.size() < kRound) {
     // Bytes are large and keys are small: few at a time.
-    const ScanRange range{.prefix = std::string(kContents), .after = collected_, .limit = 4};
+    const ScanRange range{.prefix = std::string(keys::kContents), .after = collected_, .limit = 4};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
-    for (const KeyValue& row : rows) candidates_.emplace(keys::After(row.key, kContents));
+    for (const KeyValue& row : rows) candidates_.emplace(keys::After(row.key, keys::kContents));
     collected_ = rows.empty() ? "" : rows.back().key;
     if (rows.size() < range.limit) break;
   }
@@ -42,9 +40,10 @@ Result<bool> ContentGarbage::Step(uint64_t generation) {
 }
 
 Result<void> ContentGarbage::StrikeOut() {
-  const ScanRange range{.prefix = GenerationPrefix(generation_) + std::string(keys::kManifests),
-                        .after = looked_at_,
-                        .limit = kStep};
+  const ScanRange range{
+      .prefix = keys::GenerationPrefix(generation_) + std::string(keys::kManifests),
+      .after = looked_at_,
+      .limit = kStep};
   TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
   for (const KeyValue& row : rows) {
     candidates_.erase(row.key.substr(row.key.rfind(keys::kSeparator) + 1));
@@ -59,7 +58,7 @@ Result<void> ContentGarbage::Remove() {
   const auto end =
       std::next(candidates_.begin(), static_cast<ptrdiff_t>(std::min(kStep, candidates_.size())));
   for (auto at = candidates_.begin(); at != end; ++at) {
-    TRY_VOID(transaction->Delete(std::string(kContents) + *at));
+    TRY_VOID(transaction->Delete(std::string(keys::kContents) + *at));
   }
   TRY_VOID(transaction->Commit(MetaTransaction::Durability::kBuffered));
   candidates_.erase(candidates_.begin(), end);

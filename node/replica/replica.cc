@@ -1,29 +1,24 @@
 #include "node/replica/replica.h"
 
-#include <array>
-#include <cstdio>
 #include <set>
 #include <utility>
 
 #include "node/replica/change_rows.h"
+#include "registry/base/bytes.h"
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
+#include "registry/records/rows.h"
+#include "registry/storage/meta_log.h"
 
 namespace outport::node {
 namespace {
 
-constexpr std::string_view kGenerations = "g/";
 constexpr size_t kGarbageStep = 1000;
 constexpr size_t kAccessPage = 1000;
 
-Error Unreadable(std::string_view key) {
-  return Error{ErrorCode::kCorrupt,
-               "reading the node's metadata: the row '" + std::string(key) + "' does not parse"};
-}
-
 Result<void> Write(MetaTransaction& transaction, uint64_t generation, const RowChange& change) {
   const std::string key =
-      change.in_generation ? GenerationPrefix(generation) + change.key : change.key;
+      change.in_generation ? keys::GenerationPrefix(generation) + change.key : change.key;
   return change.value.has_value() ? transaction.Put(key, *change.value) : transaction.Delete(key);
 }
 
@@ -39,11 +34,11 @@ Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::Replic
                  Applying(batch) + ": the replica stands at " + std::to_string(row.sequence())};
   }
   if (batch.partial()) return {};
-  std::string hash = row.hash();
+  std::optional<LogPosition> position = ToLogPosition(row.sequence(), row.hash());
   for (const v1::Change& change : batch.changes()) {
-    hash = NextHash(hash, change.SerializeAsString());
+    if (position.has_value()) position = NextPosition(*position, change.SerializeAsString());
   }
-  if (hash != batch.hash()) {
+  if (!position.has_value() || AsText(position->hash) != batch.hash()) {
     return Error{ErrorCode::kCorrupt,
                  Applying(batch) + ": their hash does not follow from the replica's"};
   }
@@ -51,13 +46,6 @@ Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::Replic
 }
 
 }  // namespace
-
-std::string GenerationPrefix(uint64_t generation) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "g/%016llx/",
-                static_cast<unsigned long long>(generation));
-  return text.data();
-}
 
 v1::Position PositionOf(const v1::ReplicaRow& row) {
   v1::Position position;
@@ -71,10 +59,9 @@ Replica::Replica(MetaStore& meta, AccessDirectory& directory, v1::ReplicaRow row
     : meta_(meta), directory_(directory), row_(std::move(row)), contents_(meta) {}
 
 Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, AccessDirectory& directory) {
-  v1::ReplicaRow row;
-  TRY(const auto value, meta.Get(keys::kReplica));
-  if (value.has_value() && !row.ParseFromString(*value)) return Unreadable(keys::kReplica);
-  std::unique_ptr<Replica> replica(new Replica(meta, directory, std::move(row)));
+  TRY(auto row, ReadRow<v1::ReplicaRow>(meta, keys::kReplica));
+  std::unique_ptr<Replica> replica(
+      new Replica(meta, directory, std::move(row).value_or(v1::ReplicaRow())));
   TRY_VOID(replica->LoadAccess());
   replica->Permit(replica->Row());
   return replica;
@@ -155,12 +142,7 @@ Result<bool> Replica::Keep(const v1::ReplicaRow& row, MetaTransaction::Durabilit
 }
 
 std::optional<v1::TrustRow> Replica::Trust() const {
-  const auto value = meta_.Get(keys::kTrust);
-  v1::TrustRow trust;
-  if (!value.has_value() || !value->has_value() || !trust.ParseFromString(**value)) {
-    return std::nullopt;
-  }
-  return trust;
+  return ReadRow<v1::TrustRow>(meta_, keys::kTrust).value_or(std::nullopt);
 }
 
 std::vector<std::string> Replica::scope() const {
@@ -170,8 +152,8 @@ std::vector<std::string> Replica::scope() const {
 
 void Replica::Permit(const v1::ReplicaRow& row) {
   NodePermissions permissions("this node", ToGrants(row.permissions()));
-  if (!row.scope().empty()) permissions.Hold({row.scope().begin(), row.scope().end()});
-  directory_.SetNode(std::move(permissions));
+  if (!row.scope().empty()) permissions.SetReplicated({row.scope().begin(), row.scope().end()});
+  directory_.SetNodePermissions(std::move(permissions));
 }
 
 Result<void> Replica::SetTerms(const v1::StoreMessage::Welcome& welcome) {
@@ -221,7 +203,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
 Result<uint64_t> Replica::FreeGeneration() const {
   // What an abandoned snapshot left may still be there.
   for (uint64_t generation = this->generation() + 1;; ++generation) {
-    const ScanRange range{.prefix = GenerationPrefix(generation), .after = "", .limit = 1};
+    const ScanRange range{.prefix = keys::GenerationPrefix(generation), .after = "", .limit = 1};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
     if (rows.empty()) return generation;
   }
@@ -309,9 +291,10 @@ void Replica::AbandonSnapshot() {
 }
 
 Result<bool> Replica::RemoveGarbage() {
-  const std::string serving = GenerationPrefix(generation());
-  const std::string shadow = shadow_.has_value() ? GenerationPrefix(shadow_->generation) : serving;
-  ScanRange range{.prefix = std::string(kGenerations), .after = "", .limit = kGarbageStep};
+  const std::string serving = keys::GenerationPrefix(generation());
+  const std::string shadow =
+      shadow_.has_value() ? keys::GenerationPrefix(shadow_->generation) : serving;
+  ScanRange range{.prefix = std::string(keys::kGenerations), .after = "", .limit = kGarbageStep};
   for (;;) {
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
     if (rows.empty()) return false;

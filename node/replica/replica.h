@@ -108,9 +108,6 @@ class Replica {
   ContentGarbage contents_;
 };
 
-// "g/<generation>/", what a generation's keys begin with.
-std::string GenerationPrefix(uint64_t generation);
-
 v1::Position PositionOf(const v1::ReplicaRow& row);
 
 }  // namespace outport::node

@@ -47,6 +47,13 @@ LogPosition NextPosition(const LogPosition& previous, std::string_view record) {
   return next;
 }
 
+std::optional<LogPosition> ToLogPosition(uint64_t sequence, std::string_view hash) {
+  if (hash.size() != kHashBytes) return std::nullopt;
+  LogPosition position{.sequence = sequence, .hash = {}};
+  SetHash(position, hash);
+  return position;
+}
+
 bool IsLogKey(std::string_view key) {
   for (const LogRows& log : {kChangeLog, kAuditLog}) {
     if (key == log.head || key.starts_with(log.prefix)) return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ struct LogRows {
 };
 inline constexpr LogRows kChangeLog{"change log", "change/", "head"};
 inline constexpr LogRows kAuditLog{"audit log", "audit/", "audit-head"};
+
+// The position with this hash, or nullopt if the hash does not have 32 bytes.
+std::optional<LogPosition> ToLogPosition(uint64_t sequence, std::string_view hash);
 
 std::string EncodeHead(const LogPosition& head);
 std::string EncodeRecord(const LogRecord& record);

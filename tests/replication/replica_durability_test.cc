@@ -4,6 +4,7 @@
 #include "node/replica/replica.h"
 #include "node/replica/replica_rows.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
+#include "tests/replication/change_hash.h"
 #include "tests/storage/durability.h"
 
 namespace outport::node {

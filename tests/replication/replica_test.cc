@@ -7,6 +7,7 @@
 #include "node/replica/change_rows.h"
 #include "node/replica/replica_rows.h"
 #include "registry/records/keys.h"
+#include "tests/replication/change_hash.h"
 #include "tests/replication/loop.h"
 
 namespace outport::node {

@@ -7,6 +7,7 @@
 #include "node/manifests/manifest_locator.h"
 #include "node/replica/change_rows.h"
 #include "tests/replication/asked_store.h"
+#include "tests/replication/change_hash.h"
 #include "tests/replication/loop.h"
 
 namespace outport::node {
@@ -96,12 +97,23 @@ class ResolverTest : public testing::Test {
   std::unique_ptr<Replica> replica_ = *Replica::Open(*meta_, users_);
   ReplicaRows rows_{*meta_};
   Freshness freshness_{clock_, 0};
-  AgeRule age_{*replica_, freshness_, metrics_};
+  StalenessRule rule_{*replica_, freshness_, metrics_};
   BlockingPool pool_{"node", 4, 1000};
   TaskGroup tasks_{loop_.executor(), Log::Nowhere()};
-  Resolver resolver_{{std::make_shared<StoreChannel>(store_.Dial()), *replica_, rows_, *meta_,
-                      pool_, tasks_, clock_, metrics_, Log::Nowhere()}};
-  ManifestLocator locator_{{*replica_, age_, resolver_, clock_, [] { return true; }}};
+  Resolver resolver_{{.channel = std::make_shared<StoreChannel>(store_.Dial()),
+                      .replica = *replica_,
+                      .rows = rows_,
+                      .meta = *meta_,
+                      .pool = pool_,
+                      .tasks = tasks_,
+                      .clock = clock_,
+                      .metrics = metrics_,
+                      .log = Log::Nowhere()}};
+  ManifestLocator locator_{{.replica = *replica_,
+                            .rule = rule_,
+                            .resolver = resolver_,
+                            .clock = clock_,
+                            .store_is_connected = [] { return true; }}};
 };
 
 TEST_F(ResolverTest, I3AnswerThatTheReplicaHasPassedYieldsToIt) {
@@ -150,10 +162,10 @@ TEST_F(ResolverTest, I3JoinedAnswerIsNoOlderThanAllowed) {
   // It waits for the question under way before the store's answer is released.
   const auto strand = net::make_strand(loop_.executor());
   auto join = [this]() -> net::awaitable<std::string> {
-    const v1::ResolveRequest request =
-        AskReference(*RepositoryName::Parse("r"), *ParseReference("a"));
-    const auto resolved = co_await resolver_.Resolve("r-2", request);
-    co_return resolved.has_value() ? resolved->answer.digest() : resolved.error().message;
+    const ResolveQuestion question = AskManifest(*RepositoryName::Parse("r"), *ParseReference("a"));
+    const auto resolved = co_await resolver_.Resolve("r-2", question);
+    co_return resolved.has_value() ? resolved->answer.content->digest.ToString()
+                                   : resolved.error().message;
   };
   auto joined = net::co_spawn(strand, join, net::use_future);
   net::post(strand, [this] { store_.Release(); });

@@ -22,7 +22,7 @@ class SyncTest : public FleetTest {
       SCOPED_TRACE(prefix);
       const uint64_t generation = GenerationOf(node);
       EXPECT_EQ(Rows(store_->meta(), "", prefix),
-                Rows(node.meta(), node::GenerationPrefix(generation), prefix));
+                Rows(node.meta(), keys::GenerationPrefix(generation), prefix));
     }
     EXPECT_EQ(Rows(store_->meta(), "", "user/"), Rows(node.meta(), "", "user/"));
   }

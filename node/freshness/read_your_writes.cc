@@ -1,4 +1,4 @@
-#include "node/freshness/min_sequence.h"
+#include "node/freshness/read_your_writes.h"
 
 #include <utility>
 
@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPatience{1000};
+constexpr std::chrono::milliseconds kWait{1000};
 
 }  // namespace
 
@@ -22,18 +22,18 @@ net::awaitable<bool> WaitUntilApplied(Replica& replica, std::string epoch, uint6
   }
 }
 
-net::awaitable<bool> RowsMayAnswer(Replica& replica, const Caller& caller) {
+net::awaitable<bool> WaitForCallersChange(Replica& replica, const Caller& caller) {
   if (caller.min_sequence == 0) co_return true;
   co_return co_await WaitUntilApplied(replica, "", caller.min_sequence,
-                                      steady_clock::now() + kPatience);
+                                      steady_clock::now() + kWait);
 }
 
-Result<void> RequireMinSequence(const Caller& caller, const v1::Position& head) {
-  if (head.sequence() >= caller.min_sequence) return {};
+Result<void> RequireCallersChange(const Caller& caller, const v1::Position& position) {
+  if (position.sequence() >= caller.min_sequence) return {};
   return Error{ErrorCode::kUnavailable,
-               "an answer that knows change " + std::to_string(caller.min_sequence) +
-                   " (Outport-Min-Sequence) cannot be had: this one ends at change " +
-                   std::to_string(head.sequence())};
+               "no answer includes change " + std::to_string(caller.min_sequence) +
+                   " (Outport-Min-Sequence): the newest one is at change " +
+                   std::to_string(position.sequence()) + "; try again later"};
 }
 
 }  // namespace outport::node

@@ -1,0 +1,117 @@
+#include "node/freshness/staleness_rule.h"
+
+#include <algorithm>
+#include <array>
+
+namespace outport::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+struct Rule {
+  RequestKind request;
+  std::optional<Local> local;  // nullopt: any
+  std::optional<Age> age;      // nullopt: any
+  Decision not_asked;
+  Decision unreachable;
+};
+
+constexpr auto kAny = std::nullopt;
+
+// The first rule that matches applies. A digest's content never changes, so its age is irrelevant.
+// Only the store can say that something does not exist.
+constexpr std::array kRules = {
+    // request, local, age, store not asked, store unreachable
+    Rule{RequestKind::kTag, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
+    Rule{RequestKind::kTag, Local::kFound, Age::kStale, Decision::kAskStore,
+         Decision::kAnswerStale},
+    Rule{RequestKind::kTag, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
+
+    Rule{RequestKind::kDigest, Local::kFound, kAny, Decision::kAnswer, Decision::kAnswer},
+    Rule{RequestKind::kDigest, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
+
+    Rule{RequestKind::kBlob, Local::kFound, kAny, Decision::kAnswer, Decision::kAnswer},
+    Rule{RequestKind::kBlob, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
+
+    Rule{RequestKind::kTagList, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
+    Rule{RequestKind::kTagList, Local::kFound, Age::kStale, Decision::kAskStore,
+         Decision::kAnswerStale},
+    Rule{RequestKind::kTagList, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
+
+    // The catalog is never absent: an empty list is an answer.
+    Rule{RequestKind::kCatalog, kAny, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
+    Rule{RequestKind::kCatalog, kAny, Age::kStale, Decision::kAskStore, Decision::kAnswerStale},
+    Rule{RequestKind::kCatalog, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
+
+    // No referrers: the node asks, so that every node finds a signature that was just pushed.
+    Rule{RequestKind::kReferrers, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
+    Rule{RequestKind::kReferrers, kAny, Age::kFresh, Decision::kAskStore, Decision::kAnswer},
+    Rule{RequestKind::kReferrers, Local::kNoRepository, Age::kStale, Decision::kAskStore,
+         Decision::kUnavailable},
+    Rule{RequestKind::kReferrers, kAny, Age::kStale, Decision::kAskStore, Decision::kAnswerStale},
+    Rule{RequestKind::kReferrers, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
+};
+
+prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
+  return metrics.Counter("outport_node_store_unreachable_answers_total",
+                         "Requests handled while the store was unreachable, by result.",
+                         {{"result", result}});
+}
+
+std::string WhyUnavailable(Local local, std::optional<nanoseconds> age) {
+  if (local != Local::kFound) return "this node does not have it";
+  if (!age.has_value()) return "the age of this node's copy is unknown";
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(*age);
+  return "this node's copy is " + std::to_string(seconds.count()) +
+         " seconds old, which the store's policy does not allow";
+}
+
+}  // namespace
+
+Age Classify(std::optional<nanoseconds> age, const v1::FreshnessPolicy& policy) {
+  if (!age.has_value()) return Age::kNever;
+  if (*age <= milliseconds(policy.max_staleness_ms())) return Age::kFresh;
+  const bool stale = policy.serve_stale() && *age <= milliseconds(policy.stale_if_error_ms());
+  return stale ? Age::kStale : Age::kNever;
+}
+
+Decision Decide(RequestKind request, Local local, Age age, StoreState store) {
+  const auto* rule = std::ranges::find_if(kRules, [&](const Rule& rule) {
+    return rule.request == request && rule.local.value_or(local) == local &&
+           rule.age.value_or(age) == age;
+  });
+  return store == StoreState::kNotAsked ? rule->not_asked : rule->unreachable;
+}
+
+StalenessRule::StalenessRule(const Replica& replica, const Freshness& freshness, Metrics& metrics)
+    : replica_(replica),
+      freshness_(freshness),
+      stale_(Count(metrics, "stale")),
+      refused_(Count(metrics, "refused")) {}
+
+bool StalenessRule::MayAnswer(RequestKind request, Local local,
+                              std::optional<nanoseconds> age) const {
+  const Age classified = Classify(age, replica_.policy());
+  return Decide(request, local, classified, StoreState::kNotAsked) == Decision::kAnswer;
+}
+
+Result<std::optional<Staleness>> StalenessRule::AnswerWithoutStore(RequestKind request, Local local,
+                                                                   std::optional<nanoseconds> age,
+                                                                   const std::string& what) const {
+  switch (Decide(request, local, Classify(age, replica_.policy()), StoreState::kUnreachable)) {
+    case Decision::kAnswer:
+      return std::optional<Staleness>();
+    case Decision::kAnswerStale:
+      stale_.Increment();
+      return std::optional(Staleness{std::chrono::ceil<std::chrono::seconds>(*age)});
+    case Decision::kAskStore:
+    case Decision::kUnavailable:
+      break;
+  }
+  if (local == Local::kFound) refused_.Increment();
+  return Error{ErrorCode::kUnavailable, what + ": the store is unreachable, and " +
+                                            WhyUnavailable(local, age) + "; try again later"};
+}
+
+}  // namespace outport::node
