@@ -1,5 +1,8 @@
+#include <gtest/gtest.h>
+
 #include "registry/oci/manifest.h"
 #include "tests/http/fixture.h"
+#include "tests/support/test_name.h"
 
 namespace outport::http {
 namespace {
@@ -41,6 +44,8 @@ struct Case {
   const char* fields = "";
   const char* body = "";
 };
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.method << ' ' << c.target; }
 
 void Fill(MemoryRegistry& registry) {
   registry.AddBlob("team/app", "foo");
@@ -188,8 +193,8 @@ constexpr Case kCases[] = {
     {"no manifest is deleted by a bad digest", "DELETE", "/v2/team/app/manifests/sha256:bad",
      kAlice, 400, "DIGEST_INVALID"},
     {"a grant for pull deletes no tag", "DELETE", "/v2/team/app/manifests/v1", kBob, 403, "DENIED"},
-    {"a push that wants to see nonsense", "GET", "/v2/team/app/manifests/v1", kAlice, 400,
-     "UNSUPPORTED", "Outport-Min-Sequence: 5x\r\n"},
+    {"a push with a sequence that is no number", "PUT", "/v2/team/app/manifests/v3", kAlice, 400,
+     "UNSUPPORTED", "Outport-Min-Sequence: 5x\r\n", kIndex},
     {"manifests are not posted", "POST", "/v2/team/app/manifests/v1", kAlice, 405, "UNSUPPORTED"},
     // Referrers.
     {"the referrers of nothing", "GET", kReferrers, kAlice, 200},
@@ -235,26 +240,24 @@ constexpr Case kCases[] = {
     {"the absolute form", "GET", "https://localhost/v2/", kAlice, 200},
 };
 
-TEST(RegistryHttp, AnswersRequests) {
+class RegistryHttpTest : public testing::TestWithParam<Case> {};
+
+TEST_P(RegistryHttpTest, Answers) {
+  const Case& c = GetParam();
   TestServer server;
-  for (const Case& c : kCases) {
-    SCOPED_TRACE(c.what);
-    Fill(server.registry());
-    const TestResponse response = server.Call({.method = c.method,
-                                               .target = c.target,
-                                               .user = c.user,
-                                               .fields = c.fields,
-                                               .body = c.body});
-    EXPECT_EQ(response.status, c.status) << response.body;
-    EXPECT_EQ(response.ErrorCode(), c.error_code) << response.body;
-    EXPECT_TRUE(response.complete);
-    EXPECT_EQ(response.Field("docker-distribution-api-version"), "registry/2.0");
-    EXPECT_EQ(response.Field("x-request-id").size(), 16u);
-    EXPECT_EQ(response.Field("www-authenticate"), c.status == 401 ? "Basic realm=\"outport\"" : "");
-    EXPECT_EQ(response.Field("allow").empty(), c.status != 405);
-    if (c.status >= 400) EXPECT_EQ(response.Field("content-type"), "application/json");
-  }
+  Fill(server.registry());
+  const TestResponse response = server.Call(
+      {.method = c.method, .target = c.target, .user = c.user, .fields = c.fields, .body = c.body});
+  EXPECT_EQ(response.status, c.status) << response.body;
+  EXPECT_EQ(response.ErrorCode(), c.error_code) << response.body;
+  EXPECT_TRUE(response.complete);
+  EXPECT_EQ(response.Field("docker-distribution-api-version"), "registry/2.0");
+  EXPECT_EQ(response.Field("x-request-id").size(), 16u);
+  EXPECT_EQ(response.Field("www-authenticate"), c.status == 401 ? "Basic realm=\"outport\"" : "");
+  EXPECT_EQ(response.Field("allow").empty(), c.status != 405);
+  if (c.status >= 400) EXPECT_EQ(response.Field("content-type"), "application/json");
 }
+INSTANTIATE_TEST_SUITE_P(Requests, RegistryHttpTest, testing::ValuesIn(kCases), kNameOfRow);
 
 }  // namespace
 }  // namespace outport::http

@@ -1,4 +1,5 @@
 #include "tests/http/fixture.h"
+#include "tests/support/test_name.h"
 
 namespace outport::http {
 namespace {
@@ -36,6 +37,8 @@ struct Case {
   std::vector<int> statuses;
   bool ends = false;  // the connection, behind the last answer
 };
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.what; }
 
 const Case kCases[] = {
     // One request behind the other.
@@ -145,29 +148,30 @@ const Case kCases[] = {
      {401, 200}},
 };
 
-TEST(Framing, EveryRequestHasItsAnswerOrTheConnectionEnds) {
+class FramingTest : public testing::TestWithParam<Case> {};
+
+TEST_P(FramingTest, EveryRequestHasItsAnswerOrTheConnectionEnds) {
+  const Case& c = GetParam();
   TestServer server;
-  for (const Case& c : kCases) {
-    SCOPED_TRACE(c.what);
-    TestClient client = server.Connect();
-    client.Send(c.text);
-    for (const int& status : c.statuses) {
-      const TestResponse response = client.Receive();
-      EXPECT_EQ(response.status, status) << response.body;
-      EXPECT_TRUE(response.complete);
-      if (status >= 400) {
-        EXPECT_FALSE(response.ErrorCode().empty()) << response.body;
-      }
-      const bool last = &status == &c.statuses.back();
-      EXPECT_EQ(response.Field("connection") == "close", c.ends && last);
+  TestClient client = server.Connect();
+  client.Send(c.text);
+  for (const int& status : c.statuses) {
+    const TestResponse response = client.Receive();
+    EXPECT_EQ(response.status, status) << response.body;
+    EXPECT_TRUE(response.complete);
+    if (status >= 400) {
+      EXPECT_FALSE(response.ErrorCode().empty()) << response.body;
     }
-    if (c.ends) {
-      EXPECT_TRUE(client.IsClosed()) << "another answer, or none of the end";
-    } else {
-      EXPECT_EQ(client.Exchange(kPing).status, 200);
-    }
+    const bool last = &status == &c.statuses.back();
+    EXPECT_EQ(response.Field("connection") == "close", c.ends && last);
+  }
+  if (c.ends) {
+    EXPECT_TRUE(client.IsClosed()) << "another answer, or none of the end";
+  } else {
+    EXPECT_EQ(client.Exchange(kPing).status, 200);
   }
 }
+INSTANTIATE_TEST_SUITE_P(Requests, FramingTest, testing::ValuesIn(kCases), kNameOfRow);
 
 TEST(Framing, ABodyThatEndsEarlyIsMalformed) {
   TestServer server;

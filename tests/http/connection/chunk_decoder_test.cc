@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/test_name.h"
+
 namespace outport::http {
 namespace {
 
@@ -44,6 +46,8 @@ struct Case {
   const char* rest = "";
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.what; }
+
 const Case kCases[] = {
     {"an empty body", "0\r\n\r\n", true, true, ""},
     {"one chunk", "3\r\nabc\r\n0\r\n\r\n", true, true, "abc"},
@@ -81,19 +85,21 @@ const Case kCases[] = {
     {"endless trailers", "0\r\nA: " + std::string(10000, 'a'), false},
 };
 
-TEST(ChunkDecoder, TakesTheFramingOut) {
-  for (const Case& c : kCases) {
-    for (const size_t step : {size_t{1}, size_t{2}, size_t{7}, c.text.size()}) {
-      SCOPED_TRACE(std::string(c.what) + ", in steps of " + std::to_string(step));
-      const Decoded decoded = Decode(c.text, step);
-      EXPECT_EQ(decoded.ok, c.ok);
-      if (!decoded.ok) continue;
-      EXPECT_EQ(decoded.finished, c.finished);
-      EXPECT_EQ(decoded.content, c.content);
-      EXPECT_EQ(decoded.rest, c.rest);
-    }
+class ChunkDecoderTest : public testing::TestWithParam<Case> {};
+
+TEST_P(ChunkDecoderTest, RemovesTheFraming) {
+  const Case& c = GetParam();
+  for (const size_t step : {size_t{1}, size_t{2}, size_t{7}, c.text.size()}) {
+    SCOPED_TRACE("in steps of " + std::to_string(step));
+    const Decoded decoded = Decode(c.text, step);
+    EXPECT_EQ(decoded.ok, c.ok);
+    if (!decoded.ok) continue;
+    EXPECT_EQ(decoded.finished, c.finished);
+    EXPECT_EQ(decoded.content, c.content);
+    EXPECT_EQ(decoded.rest, c.rest);
   }
 }
+INSTANTIATE_TEST_SUITE_P(Bodies, ChunkDecoderTest, testing::ValuesIn(kCases), kNameOfRow);
 
 TEST(ChunkDecoder, ExtensionsOfManyChunksAreLimitedTogether) {
   std::string text;
