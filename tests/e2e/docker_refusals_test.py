@@ -207,7 +207,7 @@ def test_anonymous_pulls_with_its_grants(engine, docker_fleet, node):
         refused(engine, "push", image(node, "team/theirs:1"))
         docker_fleet.control("grant", "remove", "anonymous", "pull:team/**")
         docker_fleet.settle()
-        documented(refused(engine, "pull", image(node)), "nothing is granted to anybody here")
+        documented(refused(engine, "pull", image(node)), "anonymous access is disabled")
     finally:
         engine.login(node.at(HOST_NAME), "demo", PASSWORD)
 

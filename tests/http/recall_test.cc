@@ -229,7 +229,7 @@ TEST(Anonymous, HasANameForWhoCannotComeWithout) {
   const std::string digest = server.registry().AddBlob("public/app", "layer").ToString();
   const TestResponse nothing = server.Call({.user = "anonymous:any"});
   EXPECT_EQ(nothing.status, 401);
-  EXPECT_NE(nothing.body.find("nothing is granted to anybody here"), std::string::npos);
+  EXPECT_NE(nothing.body.find("anonymous access is disabled"), std::string::npos);
   server.directory().SetGrants({SubjectKind::kAnonymous, {}}, {*ParseGrant("pull:public/**")});
   EXPECT_EQ(server.Call({.user = "anonymous:any"}).status, 200);
   EXPECT_EQ(server.Call({.user = "anonymous:other"}).status, 200);
