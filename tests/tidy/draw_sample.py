@@ -20,6 +20,7 @@ NO_COMMENT = re.compile(r"^(namespace\b.*|NOLINT.*|clang-format .*)?$")
 LOG_CALL = re.compile(r"\blog_?\s*\.\s*(?:Debug|Info|Warning|Error)\s*(\()")
 # Errors, and calls whose result is returned: many errors are completed by a function of their file.
 ERROR_CALL = re.compile(r"\bError\s*([{(])|\bComplain\s*(\()|\breturn\s+[\w:]+\s*(\()")
+REPEATED_FAILURE = re.compile(r'\.(?:failed|recovered) =\s*(?=")')
 OPEN, CLOSE = "([{", ")]}"
 
 
@@ -110,6 +111,15 @@ def messages(path, text):
                            "log, fields: " + (", ".join(fields) or "none") if is_log else "error")
 
 
+def repeated_failures(path, text):
+    """The log messages of a RepeatedFailure (registry/base/repeated_failure.h)."""
+    masked, strings = mask(text)
+    for found in REPEATED_FAILURE.finditer(masked):
+        end = found.end() + re.search(r"[,}]", masked[found.end():]).start()
+        yield Item(path, text.count("\n", 0, found.end()) + 1,
+                   literal(masked, strings, found.end(), end), "log, fields: error")
+
+
 def pieces_of(text):
     """(line, text, context) of the paragraphs, list items and cells of a Markdown page."""
     pieces, code = [], False
@@ -156,7 +166,8 @@ def gather(root):
     pages = list(files(root, ("README.md", "docs"), (".md",)))
     return {
         "comments": [item for path, text in code for item in comment_blocks(path, text)],
-        "messages": [item for path, text in code for item in messages(path, text)],
+        "messages": [item for path, text in code
+                     for find in (messages, repeated_failures) for item in find(path, text)],
         "docs": [item for path, text in pages for item in sentences(path, text)],
     }
 

@@ -54,6 +54,12 @@ def test_messages_of_logs_and_errors_are_found():
         (13, "the repository has no such blob", "error")]
 
 
+def test_messages_of_a_repeated_failure_are_found():
+    code = 'Failure f({.log = log,\n  .failed = "a write " "failed", .recovered = "a write worked"});'
+    assert found(sampler.repeated_failures("a.cc", code)) == [
+        (2, "a write failed", "log, fields: error"), (2, "a write worked", "log, fields: error")]
+
+
 def test_sentences_are_found_in_paragraphs_and_tables():
     assert found(sampler.sentences("a.md", PAGE)) == [
         (2, "One sentence here.", ""),
