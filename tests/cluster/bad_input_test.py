@@ -44,6 +44,12 @@ def test_an_unknown_key_is_named_with_its_line(quiet_fleet, tmp_path, verb):
     assert f"store.yml:{line}" in said and "registri" in said
 
 
+def test_a_renamed_key_names_the_new_key(quiet_fleet, tmp_path):
+    config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nuploads: {sessions: 10}\n")
+    said = refusal(STORE, "check", "--config", config)
+    assert "unknown key 'uploads.sessions': it is now 'uploads.max_sessions'" in said
+
+
 def test_yaml_that_is_none_is_named_with_its_line(quiet_fleet, tmp_path):
     config = spoiled(quiet_fleet, tmp_path, lambda text: text + "\nlog: {level: [info\n")
     said = refusal(STORE, "check", "--config", config)
