@@ -5,6 +5,7 @@
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 
 namespace outport::store {
 namespace {
@@ -90,18 +91,8 @@ Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, cons
   return Change(subject, remove, "grant.remove", by);
 }
 
-Result<Grants::Page> Grants::List(const std::string& after, size_t limit) const {
-  const ScanRange range{std::string(keys::kGrants), after.empty() ? "" : keys::GrantsOf(after),
-                        limit + 1};
-  TRY(const std::vector<KeyValue> found, meta_.Scan(range));
-  Page page;
-  for (const KeyValue& pair : found) {
-    page.more = page.rows.size() == limit;
-    if (page.more) break;
-    TRY(v1::GrantRow row, ParseRow<v1::GrantRow>(pair.key, pair.value));
-    page.rows.push_back(std::move(row));
-  }
-  return page;
+Result<RowPage<v1::GrantRow>> Grants::List(const std::string& after, size_t limit) const {
+  return ListRows<v1::GrantRow>(meta_, keys::kGrants, after, limit);
 }
 
 }  // namespace outport::store

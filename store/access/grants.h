@@ -7,6 +7,7 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/records/row_page.h"
 #include "registry/storage/meta_store.h"
 #include "store/access/access_follower.h"
 #include "store/access/users.h"
@@ -27,12 +28,9 @@ class Grants {
   // Takes away exactly this grant; kNotFound says which ones there are.
   Result<uint64_t> Remove(const Subject& subject, const Grant& grant, const Actor& by);
 
-  struct Page {
-    std::vector<v1::GrantRow> rows;
-    bool more = false;
-  };
-  // Those of subjects that are no users, after the subject `after` in byte order, at most `limit`.
-  Result<Page> List(const std::string& after, size_t limit) const;
+  // The grants of subjects that are not users, after the subject `after` in byte order, at most
+  // `limit`.
+  Result<RowPage<v1::GrantRow>> List(const std::string& after, size_t limit) const;
 
  private:
   using Edit = std::function<Result<void>(google::protobuf::RepeatedPtrField<v1::Grant>& grants)>;

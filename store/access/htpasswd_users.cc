@@ -25,24 +25,27 @@ Result<std::vector<HtpasswdUser>> ReadHtpasswdFile(const std::filesystem::path& 
 
 HtpasswdUsers::HtpasswdUsers(Parts parts)
     : parts_(std::move(parts)),
-      failures_(parts_.metrics.Counter("outport_htpasswd_reload_failures_total",
-                                       "Failed reloads of the htpasswd file.")),
+      failure_({.log = parts_.log.With({{"path", parts_.file.native()}}),
+                .failed = "htpasswd reload failed: previous users kept",
+                .failures = &parts_.metrics.Counter("outport_htpasswd_reload_failures_total",
+                                                    "Failed reloads of the htpasswd file.")}),
       users_(parts_.metrics.Gauge("outport_htpasswd_users", "Users in the htpasswd file.")) {}
 
 Result<HtpasswdUsers::Rows> HtpasswdUsers::ReadRows() const {
   Rows rows;
   std::string after;
   for (;;) {
-    TRY(Users::Page page, parts_.users.List(after, kPage));
+    TRY(RowPage<v1::UserRow> page, parts_.users.List(after, kPage));
     for (v1::UserRow& row : page.rows) {
-      after = row.name();
+      const std::string name = row.name();
       if (row.source().empty()) {
-        rows.own.insert(after);
+        rows.own.insert(name);
       } else {
-        rows.followed.emplace(after, std::move(row));
+        rows.followed.emplace(name, std::move(row));
       }
     }
-    if (!page.more) return rows;
+    if (!page.more()) return rows;
+    after = std::move(page.next);
   }
 }
 
@@ -96,20 +99,8 @@ Result<void> HtpasswdUsers::Follow() {
   return {};
 }
 
-void HtpasswdUsers::Note(const Result<void>& followed) {
-  if (followed.has_value()) {
-    failing_.reset();
-    return;
-  }
-  failures_.Increment();
-  if (failing_ == followed.error().message) return;
-  failing_ = followed.error().message;
-  parts_.log.Error("the htpasswd file is not followed; its users stay as they were",
-                   {{"file", parts_.file.native()}, {"cause", *failing_}});
-}
-
 net::awaitable<void> HtpasswdUsers::FollowUntilCancelled() {
-  auto follow = [this] { Note(Follow()); };
+  auto follow = [this] { failure_.Record(Follow()); };
   co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(follow));
 }
 

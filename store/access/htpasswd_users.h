@@ -10,6 +10,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
+#include "registry/base/repeated_failure.h"
 #include "registry/security/password/htpasswd.h"
 #include "store/access/users.h"
 
@@ -48,12 +49,10 @@ class HtpasswdUsers {
   };
   Result<Rows> ReadRows() const;
   Result<void> Bring(const Rows& rows, const HtpasswdUser& user);
-  void Note(const Result<void>& followed);
 
   const Parts parts_;
   std::optional<std::vector<HtpasswdUser>> followed_;  // what the file said
-  std::optional<std::string> failing_;
-  prometheus::Counter& failures_;
+  RepeatedFailure failure_;
   prometheus::Gauge& users_;
 };
 

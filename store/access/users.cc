@@ -7,6 +7,7 @@
 #include "registry/records/rows.h"
 #include "registry/security/grants/user.h"
 #include "registry/security/password/password.h"
+#include "store/audit/row_json.h"
 
 namespace outport::store {
 namespace {
@@ -151,18 +152,8 @@ Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   return Committed(name, position, "user.remove", by);
 }
 
-Result<Users::Page> Users::List(const std::string& after, size_t limit) const {
-  const ScanRange range{std::string(keys::kUsers), after.empty() ? "" : keys::User(after),
-                        limit + 1};
-  TRY(const std::vector<KeyValue> found, meta_.Scan(range));
-  Page page;
-  for (const KeyValue& pair : found) {
-    page.more = page.rows.size() == limit;
-    if (page.more) break;
-    TRY(v1::UserRow row, ParseRow<v1::UserRow>(pair.key, pair.value));
-    page.rows.push_back(std::move(row));
-  }
-  return page;
+Result<RowPage<v1::UserRow>> Users::List(const std::string& after, size_t limit) const {
+  return ListRows<v1::UserRow>(meta_, keys::kUsers, after, limit);
 }
 
 }  // namespace outport::store

@@ -8,6 +8,7 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/records/row_page.h"
 #include "registry/storage/meta_store.h"
 #include "store/access/access_follower.h"
 #include "store/audit/auditor.h"
@@ -35,12 +36,8 @@ class Users {
   // kNotFound; kFailedPrecondition for a user of the htpasswd file, unless the store does it.
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
-  struct Page {
-    std::vector<v1::UserRow> rows;
-    bool more = false;
-  };
   // Names after `after` in byte order, at most `limit` (at least 1).
-  Result<Page> List(const std::string& after, size_t limit) const;
+  Result<RowPage<v1::UserRow>> List(const std::string& after, size_t limit) const;
 
  private:
   Result<uint64_t> Committed(const std::string& name, const LogPosition& position,

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <string>
-
 #include "outport/v1/access.grpc.pb.h"
-#include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "store/admin/admin_gate.h"
+#include "store/admin/certificate_verbs.h"
+#include "store/admin/grant_verbs.h"
+#include "store/admin/user_verbs.h"
 #include "store/fleet/fleet.h"
 
 namespace outport::store {
@@ -16,10 +16,9 @@ class AccessService final : public v1::Access::CallbackService {
  public:
   // What it borrows outlives the server.
   struct Parts {
+    AdminGate gate;
     Fleet& fleet;
-    BlockingPool& pool;
     const Clock& clock;
-    std::string domain;
   };
   explicit AccessService(Parts parts);
   ~AccessService() override;
@@ -44,15 +43,10 @@ class AccessService final : public v1::Access::CallbackService {
                                               v1::RevokeCertificateResponse* response) override;
 
  private:
-  AdministratorsGate Gate() const {
-    return {parts_.domain, parts_.fleet.follower.directory(), parts_.pool};
-  }
-  // Why a node does not know the user; empty: it does.
-  Result<std::string> WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
-                                   const std::string& user) const;
-  Result<v1::ExplainResponse> Explained(const v1::ExplainRequest& request) const;
-
   const Parts parts_;
+  const UserVerbs users_;
+  const GrantVerbs grants_;
+  const CertificateVerbs certificates_;
 };
 
 }  // namespace outport::store

@@ -6,9 +6,7 @@
 
 namespace outport::store {
 
-Result<Administrator> RequireAdministrator(const grpc::ServerContextBase& context,
-                                           std::string_view domain,
-                                           const AccessDirectory& directory) {
+Result<Administrator> AdminGate::Admit(const grpc::ServerContextBase& context) const {
   TRY(CertificateIdentity caller, rpc::RequireRole(context, domain, Role::kAdmin, directory));
   return Administrator{
       Actor::Administrator(caller.name, AddressOfPeer(context.peer()), rpc::RequestIdOf(context)),

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "registry/base/blocking_pool.h"
@@ -14,31 +15,46 @@
 
 namespace outport::store {
 
-// kUnauthorized, kDenied unless the caller shows an administrator's certificate of `domain`, one
-// that was not revoked.
-Result<Administrator> RequireAdministrator(const grpc::ServerContextBase& context,
-                                           std::string_view domain,
-                                           const AccessDirectory& directory);
-
-// What a service for administrators needs to know them, and to serve them. All of it outlives them.
-struct AdministratorsGate {
-  const std::string& domain;
+// Admits administrators to a service, and serves their calls on a pool. `directory` and `pool`
+// outlive it. Safe for gRPC's threads.
+struct AdminGate {
+  std::string domain;  // of the fleet's certificates
   const AccessDirectory& directory;
   BlockingPool& pool;
+
+  // kUnauthorized, kDenied unless the caller shows an administrator's certificate of the domain
+  // that is not revoked. Does not block.
+  Result<Administrator> Admit(const grpc::ServerContextBase& context) const;
+
+  // Runs `serve(administrator)`, which returns a Result<Response>, on the pool. Ends the call of
+  // any other caller at once, before anything is queued for it.
+  template <class Response, class Function>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, Response* response,
+                                  Function serve) const {
+    Result<Administrator> by = Admit(*context);
+    if (!by.has_value()) return rpc::Refuse(context, by.error());
+    auto run = [by = *std::move(by), serve = std::move(serve)]() -> Result<Response> {
+      return serve(by);
+    };
+    return rpc::ServeBlocking(context, pool, response, std::move(run));
+  }
+
+  // The same for a method of `verbs`, which outlives the call:
+  // Result<Response> Verb(const Request&) const or Verb(const Request&, const Administrator&)
+  // const.
+  template <class Request, class Response, class Verbs, class Verb>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request* request,
+                                  Response* response, const Verbs& verbs, Verb verb) const {
+    auto serve = [request, &verbs, verb](const Administrator& by) -> Result<Response> {
+      if constexpr (std::is_invocable_v<Verb, const Verbs&, const Request&, const Administrator&>) {
+        return (verbs.*verb)(*request, by);
+      } else {
+        return (verbs.*verb)(*request);
+      }
+    };
+    return Serve(context, response, serve);
+  }
 };
-// Runs `serve(administrator)`, which returns a Result<Response>, on the pool; refuses other callers
-// before that.
-template <class Response, class Serve>
-grpc::ServerUnaryReactor* ServeAdministrator(const AdministratorsGate& gate,
-                                             grpc::CallbackServerContext* context,
-                                             Response* response, Serve serve) {
-  auto caller = RequireAdministrator(*context, gate.domain, gate.directory);
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
-  auto run = [caller = *std::move(caller), serve = std::move(serve)]() -> Result<Response> {
-    return serve(caller);
-  };
-  return rpc::ServeBlocking(context, gate.pool, response, std::move(run));
-}
 
 // The address in what gRPC says of a peer: "10.0.0.1" of "ipv4:10.0.0.1:4711", "::1" of
 // "ipv6:%5B::1%5D:4711".

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "outport/v1/admin.grpc.pb.h"
-#include "registry/base/blocking_pool.h"
-#include "registry/base/clock.h"
 #include "registry/base/file.h"
 #include "registry/storage/meta_store.h"
 #include "store/admin/admin_gate.h"
+#include "store/admin/certificate_verbs.h"
+#include "store/admin/node_verbs.h"
+#include "store/admin/user_verbs.h"
 #include "store/fleet/fleet.h"
-#include "store/fleet/store_identity.h"
 
 namespace outport::store {
 
@@ -22,11 +22,11 @@ class AdminService final : public v1::Admin::CallbackService {
  public:
   // What it borrows outlives the server.
   struct Parts {
+    AdminGate gate;
     Fleet& fleet;
     MetaStore& meta;
-    BlockingPool& pool;
     FileSystem& files;
-    StoreIdentity identity;
+    std::string epoch;
     std::string version;
     std::filesystem::path data;
     int64_t started_ms = 0;
@@ -76,13 +76,12 @@ class AdminService final : public v1::Admin::CallbackService {
                                       v1::GetStatusResponse* response) override;
 
  private:
-  AdministratorsGate Gate() const {
-    return {parts_.identity.domain, parts_.fleet.follower.directory(), parts_.pool};
-  }
-  v1::NodeInfo Describe(const v1::NodeRow& row) const;
   Result<v1::GetStatusResponse> Status() const;
 
   const Parts parts_;
+  const UserVerbs users_;
+  const CertificateVerbs certificates_;
+  const NodeVerbs nodes_;
 };
 
 }  // namespace outport::store

@@ -69,17 +69,15 @@ AuditService::~AuditService() = default;
 grpc::ServerUnaryReactor* AuditService::SearchAudit(grpc::CallbackServerContext* context,
                                                     const v1::SearchAuditRequest* request,
                                                     v1::SearchAuditResponse* response) {
-  const AdministratorsGate gate{parts_.domain, parts_.directory, parts_.pool};
-  return ServeAdministrator(gate, context, response,
-                            [this, request](const Administrator&) { return Search(*request); });
+  return parts_.gate.Serve(context, response,
+                           [this, request](const Administrator&) { return Search(*request); });
 }
 
 grpc::ServerUnaryReactor* AuditService::ReadAudit(grpc::CallbackServerContext* context,
                                                   const v1::ReadAuditRequest* request,
                                                   v1::ReadAuditResponse* response) {
-  const AdministratorsGate gate{parts_.domain, parts_.directory, parts_.pool};
-  return ServeAdministrator(gate, context, response,
-                            [this, request](const Administrator&) { return Read(*request); });
+  return parts_.gate.Serve(context, response,
+                           [this, request](const Administrator&) { return Read(*request); });
 }
 
 // Backwards in chunks: numbers are dense, so that a chunk is found without looking for it.

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <string>
-
 #include "outport/v1/audit.grpc.pb.h"
-#include "registry/base/blocking_pool.h"
 #include "registry/base/result.h"
-#include "registry/security/grants/access_directory.h"
 #include "registry/storage/meta_store.h"
+#include "store/admin/admin_gate.h"
 
 namespace outport::store {
 
@@ -16,10 +13,8 @@ class AuditService final : public v1::Audit::CallbackService {
  public:
   // What it borrows outlives the server.
   struct Parts {
+    AdminGate gate;
     MetaStore& meta;
-    const AccessDirectory& directory;
-    BlockingPool& pool;
-    std::string domain;
   };
   explicit AuditService(Parts parts);
   ~AuditService() override;

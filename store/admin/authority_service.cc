@@ -6,14 +6,14 @@ grpc::ServerUnaryReactor* AuthorityService::GetRotation(grpc::CallbackServerCont
                                                         const v1::GetRotationRequest* /*request*/,
                                                         v1::Rotation* response) {
   auto serve = [this](const Administrator&) { return parts_.rotation.Get(); };
-  return ServeAdministrator(Gate(), context, response, serve);
+  return parts_.gate.Serve(context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AuthorityService::PrepareRotation(
     grpc::CallbackServerContext* context, const v1::PrepareRotationRequest* request,
     v1::PrepareRotationResponse* response) {
   auto serve = [this, request](const Administrator&) { return parts_.rotation.Prepare(*request); };
-  return ServeAdministrator(Gate(), context, response, serve);
+  return parts_.gate.Serve(context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AuthorityService::StartRotation(grpc::CallbackServerContext* context,
@@ -22,7 +22,7 @@ grpc::ServerUnaryReactor* AuthorityService::StartRotation(grpc::CallbackServerCo
   auto serve = [this, request](const Administrator& by) {
     return parts_.rotation.Start(*request, by.actor);
   };
-  return ServeAdministrator(Gate(), context, response, serve);
+  return parts_.gate.Serve(context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AuthorityService::AdvanceRotation(
@@ -31,7 +31,7 @@ grpc::ServerUnaryReactor* AuthorityService::AdvanceRotation(
   auto serve = [this, request](const Administrator& by) {
     return parts_.rotation.Advance(*request, by);
   };
-  return ServeAdministrator(Gate(), context, response, serve);
+  return parts_.gate.Serve(context, response, serve);
 }
 
 grpc::ServerUnaryReactor* AuthorityService::UndoRotation(grpc::CallbackServerContext* context,
@@ -40,7 +40,7 @@ grpc::ServerUnaryReactor* AuthorityService::UndoRotation(grpc::CallbackServerCon
   auto serve = [this, request](const Administrator& by) {
     return parts_.rotation.Undo(*request, by);
   };
-  return ServeAdministrator(Gate(), context, response, serve);
+  return parts_.gate.Serve(context, response, serve);
 }
 
 }  // namespace outport::store

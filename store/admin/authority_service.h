@@ -1,10 +1,6 @@
 #pragma once
 
-#include <string>
-
 #include "outport/v1/authority.grpc.pb.h"
-#include "registry/base/blocking_pool.h"
-#include "registry/security/grants/access_directory.h"
 #include "store/admin/admin_gate.h"
 #include "store/fleet/rotation.h"
 
@@ -17,10 +13,8 @@ class AuthorityService final : public v1::Authorities::CallbackService {
  public:
   // What it borrows outlives the server.
   struct Parts {
+    AdminGate gate;
     Rotation& rotation;
-    const AccessDirectory& directory;
-    BlockingPool& pool;
-    std::string domain;
   };
   explicit AuthorityService(Parts parts) : parts_(std::move(parts)) {}
 
@@ -41,8 +35,6 @@ class AuthorityService final : public v1::Authorities::CallbackService {
                                          v1::Rotation* response) override;
 
  private:
-  AdministratorsGate Gate() const { return {parts_.domain, parts_.directory, parts_.pool}; }
-
   const Parts parts_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 
 namespace outport::store {
 namespace {
@@ -193,22 +194,16 @@ Result<size_t> Certificates::ForgetExpired() {
   return forgotten;
 }
 
-Result<Certificates::Page> Certificates::List(const std::string& after, size_t limit) const {
-  const std::string prefix(keys::kCertificates);
-  const ScanRange range{prefix, after.empty() ? "" : prefix + after, limit + 1};
-  TRY(const std::vector<KeyValue> found, meta_.Scan(range));
-  Page page;
-  for (const KeyValue& pair : found) {
-    if (page.certificates.size() == limit) {
-      const v1::CertificateRow& last = page.certificates.back().row();
-      page.next = last.issuer_key_id() + "/" + last.serial();
-      break;
-    }
-    TRY(v1::CertificateRow row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
+Result<RowPage<v1::CertificateInfo>> Certificates::List(const std::string& after,
+                                                        size_t limit) const {
+  TRY(RowPage<v1::CertificateRow> page,
+      ListRows<v1::CertificateRow>(meta_, keys::kCertificates, after, limit));
+  RowPage<v1::CertificateInfo> described{.rows = {}, .next = std::move(page.next)};
+  for (v1::CertificateRow& row : page.rows) {
     TRY(v1::CertificateInfo info, Describe(std::move(row)));
-    page.certificates.push_back(std::move(info));
+    described.rows.push_back(std::move(info));
   }
-  return page;
+  return described;
 }
 
 }  // namespace outport::store

@@ -10,6 +10,7 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/records/row_page.h"
 #include "registry/security/pki/pki.h"
 #include "registry/storage/meta_store.h"
 #include "store/access/access_follower.h"
@@ -63,12 +64,8 @@ class Certificates {
   // renewals make new ones all the time. Returns how many there were.
   Result<size_t> ForgetExpired();
 
-  struct Page {
-    std::vector<v1::CertificateInfo> certificates;
-    std::string next;  // empty on the last page
-  };
-  // After `after`, which is the `next` of the page before, or empty.
-  Result<Page> List(const std::string& after, size_t limit) const;
+  // Certificates after `after` (the `next` of the previous page, or empty), at most `limit`.
+  Result<RowPage<v1::CertificateInfo>> List(const std::string& after, size_t limit) const;
 
  private:
   Result<v1::CertificateRow> FindBySerial(const std::string& serial) const;

@@ -7,6 +7,7 @@
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
 #include "registry/security/pki/invitation.h"
+#include "store/audit/row_json.h"
 
 namespace outport::store {
 namespace {
@@ -183,20 +184,6 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
   response.set_authorities(standing->trusted);
   rows_.log.Info("node joined", {{"node", response.node()}, {"from", from}});
   return response;
-}
-
-Result<Invitations::NodePage> Invitations::ListNodes(const std::string& after, size_t limit) const {
-  const ScanRange range{std::string(keys::kNodes), after.empty() ? "" : keys::Node(after),
-                        limit + 1};
-  TRY(const std::vector<KeyValue> found, rows_.meta.Scan(range));
-  NodePage page;
-  for (const KeyValue& pair : found) {
-    page.more = page.rows.size() == limit;
-    if (page.more) break;
-    TRY(v1::NodeRow row, ParseRow<v1::NodeRow>(pair.key, pair.value));
-    page.rows.push_back(std::move(row));
-  }
-  return page;
 }
 
 }  // namespace outport::store

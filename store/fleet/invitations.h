@@ -46,12 +46,6 @@ class Invitations {
   // address, for the logs.
   Result<v1::EnrollResponse> Enroll(const v1::EnrollRequest& request, const std::string& from);
 
-  struct NodePage {
-    std::vector<v1::NodeRow> rows;
-    bool more = false;
-  };
-  Result<NodePage> ListNodes(const std::string& after, size_t limit) const;
-
  private:
   const FleetRows rows_;
   const std::string fleet_address_;

@@ -6,6 +6,7 @@
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 #include "store/fleet/node_scope.h"
 
 namespace outport::store {
@@ -68,6 +69,10 @@ Result<v1::NodeRow> Members::Find(const std::string& node) const {
   TRY(auto row, ReadRow<v1::NodeRow>(rows_.meta, keys::Node(node)));
   if (!row.has_value()) return NoSuchNode(node);
   return *std::move(row);
+}
+
+Result<RowPage<v1::NodeRow>> Members::List(const std::string& after, size_t limit) const {
+  return ListRows<v1::NodeRow>(rows_.meta, keys::kNodes, after, limit);
 }
 
 Result<bool> Members::IsToldOf(const NodePermissions& node, const std::string& user) const {

@@ -6,6 +6,7 @@
 
 #include "outport/v1/enrollment.pb.h"
 #include "registry/base/result.h"
+#include "registry/records/row_page.h"
 #include "registry/security/grants/grant.h"
 #include "registry/security/grants/node_permissions.h"
 #include "store/audit/auditor.h"
@@ -26,6 +27,9 @@ class Members {
 
   // kNotFound.
   Result<v1::NodeRow> Find(const std::string& node) const;
+
+  // The nodes after the name `after` in byte order, at most `limit`.
+  Result<RowPage<v1::NodeRow>> List(const std::string& after, size_t limit) const;
 
   // Whether a node with these permissions knows the user. kNotFound.
   Result<bool> IsToldOf(const NodePermissions& node, const std::string& user) const;

@@ -75,12 +75,12 @@ TEST_F(ProgramTest, APrivateKeyIsNotReplacedUnasked) {
                          : words.size() > 5    ? client / "store:5000" / "client.key"
                                                : client / "client.key";
     const std::string before = *ReadWholeFile(key);
-    const size_t issued = fleet_.certificates.List("", 100)->certificates.size();
+    const size_t issued = fleet_.certificates.List("", 100)->rows.size();
     const Outcome refused = Control(words);
     ExpectOneLine(refused, key.native());
     EXPECT_NE(refused.err.find("--replace"), std::string::npos) << refused.err;
     EXPECT_EQ(*ReadWholeFile(key), before);
-    EXPECT_EQ(fleet_.certificates.List("", 100)->certificates.size(), issued);
+    EXPECT_EQ(fleet_.certificates.List("", 100)->rows.size(), issued);
     std::vector<std::string> asked = words;
     asked.emplace_back("--replace");
     EXPECT_EQ(Control(asked).status, 0);
@@ -89,9 +89,9 @@ TEST_F(ProgramTest, APrivateKeyIsNotReplacedUnasked) {
 }
 
 TEST_F(ProgramTest, ACertificateThatHasNoPlaceIsNotIssued) {
-  const size_t issued = fleet_.certificates.List("", 100)->certificates.size();
+  const size_t issued = fleet_.certificates.List("", 100)->rows.size();
   ExpectOneLine(Control({"cert", "issue", "c1", "--out", "/proc/foo"}), "another --out");
-  EXPECT_EQ(fleet_.certificates.List("", 100)->certificates.size(), issued);
+  EXPECT_EQ(fleet_.certificates.List("", 100)->rows.size(), issued);
 }
 
 TEST_F(ProgramTest, AnInvitationGoesToANewFileOfItsOwner) {

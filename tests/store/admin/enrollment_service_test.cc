@@ -53,9 +53,9 @@ TEST_F(EnrollmentServiceTest, ATokenBringsANodeIntoTheFleet) {
   EXPECT_EQ(identity.name, "eu");
   EXPECT_EQ(*pki::Fingerprint(response_.authorities()),
             *pki::Fingerprint(files_.authority.root.certificate));
-  ASSERT_EQ(fleet_.invitations.ListNodes("", 10)->rows.size(), 1u);
-  EXPECT_EQ(fleet_.invitations.ListNodes("", 10)->rows[0].name(), "eu");
-  EXPECT_EQ(fleet_.certificates.List("", 10)->certificates.size(), 2u);
+  ASSERT_EQ(fleet_.members.List("", 10)->rows.size(), 1u);
+  EXPECT_EQ(fleet_.members.List("", 10)->rows[0].name(), "eu");
+  EXPECT_EQ(fleet_.certificates.List("", 10)->rows.size(), 2u);
 }
 
 TEST_F(EnrollmentServiceTest, TheNodeIsLetInAsANodeAndNothingElse) {

@@ -134,19 +134,19 @@ class FleetServerFixture : public FleetFixture {
   BlockingPool pool_{"admin", 2, 100};
   ConnectedNodes& nodes_ = fleet_.connected_nodes;
   Metrics metrics_;
-  AdminService admin_{{.fleet = fleet_,
+  const AdminGate gate_{.domain = "outport", .directory = directory_, .pool = pool_};
+  AdminService admin_{{.gate = gate_,
+                       .fleet = fleet_,
                        .meta = *meta_,
-                       .pool = pool_,
                        .files = disk_,
-                       .identity = {.epoch = "epoch1", .domain = "outport"},
+                       .epoch = "epoch1",
                        .version = "1.2.3",
                        .data = folder_.path(),
                        .started_ms = 1000}};
-  AccessService access_{{.fleet = fleet_, .pool = pool_, .clock = clock_, .domain = "outport"}};
+  AccessService access_{{.gate = gate_, .fleet = fleet_, .clock = clock_}};
   EnrollmentService enrollment_{
       {.fleet = fleet_, .pool = pool_, .clock = clock_, .metrics = metrics_, .domain = "outport"}};
-  AuditService audit_{
-      {.meta = *meta_, .directory = directory_, .pool = pool_, .domain = "outport"}};
+  AuditService audit_{{.gate = gate_, .meta = *meta_}};
   Rotation rotation_{{.meta = *meta_,
                       .authorities = fleet_.authorities,
                       .follower = fleet_.follower,
@@ -156,8 +156,7 @@ class FleetServerFixture : public FleetFixture {
                       .log = Log::Nowhere(),
                       .pki = folder_.path() / "pki",
                       .domain = "outport"}};
-  AuthorityService authority_{
-      {.rotation = rotation_, .directory = directory_, .pool = pool_, .domain = "outport"}};
+  AuthorityService authority_{{.gate = gate_, .rotation = rotation_}};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

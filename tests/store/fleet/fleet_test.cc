@@ -84,11 +84,11 @@ TEST_F(FleetTest, ListsGoInPages) {
   const auto first = *fleet_.users.List("", 2);
   ASSERT_EQ(first.rows.size(), 2u);
   EXPECT_EQ(first.rows[0].name(), "a");
-  EXPECT_TRUE(first.more);
+  EXPECT_TRUE(first.more());
   const auto last = *fleet_.users.List("b", 2);
   ASSERT_EQ(last.rows.size(), 1u);
   EXPECT_EQ(last.rows[0].name(), "c");
-  EXPECT_FALSE(last.more);
+  EXPECT_FALSE(last.more());
 }
 
 TEST_F(FleetTest, IssuedCertificatesAreRemembered) {
@@ -104,12 +104,12 @@ TEST_F(FleetTest, IssuedCertificatesAreRemembered) {
   ASSERT_TRUE(second.has_value());
 
   const auto first_page = *fleet_.certificates.List("", 1);
-  ASSERT_EQ(first_page.certificates.size(), 1u);
+  ASSERT_EQ(first_page.rows.size(), 1u);
   ASSERT_FALSE(first_page.next.empty());
   const auto last_page = *fleet_.certificates.List(first_page.next, 1);
-  ASSERT_EQ(last_page.certificates.size(), 1u);
+  ASSERT_EQ(last_page.rows.size(), 1u);
   EXPECT_TRUE(last_page.next.empty());
-  EXPECT_NE(first_page.certificates[0].row().name(), last_page.certificates[0].row().name());
+  EXPECT_NE(first_page.rows[0].row().name(), last_page.rows[0].row().name());
 }
 
 TEST_F(FleetTest, CertificatesThatEndedLongAgoAreForgotten) {
@@ -119,7 +119,7 @@ TEST_F(FleetTest, CertificatesThatEndedLongAgoAreForgotten) {
   };
   const auto names = [&] {
     std::set<std::string> listed;
-    for (const auto& one : fleet_.certificates.List("", 10)->certificates) {
+    for (const auto& one : fleet_.certificates.List("", 10)->rows) {
       listed.insert(one.row().name());
     }
     return listed;
@@ -142,7 +142,7 @@ TEST_F(FleetTest, CertificatesAreForClientsAndAdministratorsOnly) {
     EXPECT_FALSE(fleet_.certificates.Issue(role, "a", request, 0, kAdmin).has_value());
   }
   EXPECT_FALSE(fleet_.certificates.Issue(Role::kClient, "a", request, 1826, kAdmin).has_value());
-  EXPECT_TRUE(fleet_.certificates.List("", 10)->certificates.empty());
+  EXPECT_TRUE(fleet_.certificates.List("", 10)->rows.empty());
 }
 
 TEST_F(FleetTest, BadInvitationsAreRefused) {

@@ -138,10 +138,10 @@ TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
   EXPECT_EQ(*sequence, meta_->Head()->sequence);
   EXPECT_TRUE(IsRevoked(eu.chain));
   EXPECT_FALSE(IsRevoked(us.chain));
-  EXPECT_EQ(fleet_.invitations.ListNodes("", 10)->rows.size(), 1u);
+  EXPECT_EQ(fleet_.members.List("", 10)->rows.size(), 1u);
   EXPECT_EQ(Enroll(Machine(), pending.secret).error().code, ErrorCode::kDenied)
       << "its invitations are void";
-  for (const auto& one : fleet_.certificates.List("", 10)->certificates) {
+  for (const auto& one : fleet_.certificates.List("", 10)->rows) {
     EXPECT_EQ(one.has_revocation(), one.row().name() == "eu") << one.row().name();
   }
   const auto again = fleet_.members.Remove("eu", kAdmin);

@@ -1,0 +1,111 @@
+#include "store/admin/grant_verbs.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "registry/records/access_records.h"
+#include "store/admin/paging.h"
+
+namespace outport::store {
+namespace {
+
+struct Asked {
+  Subject subject;
+  Grant grant;
+};
+
+Result<Asked> ParseAsked(const v1::GrantRequest& request) {
+  TRY(Subject subject, ParseSubject(request.subject()));
+  TRY(Grant grant, ParseGrantRecord(request.grant()));
+  return Asked{std::move(subject), std::move(grant)};
+}
+
+Result<Action> ParseAction(std::string_view text) {
+  constexpr std::array kActions = {Action::kPull, Action::kPush, Action::kDelete};
+  const auto* found = std::ranges::find(kActions, text, [](Action a) { return ToString(a); });
+  if (found != kActions.end()) return *found;
+  return Error{ErrorCode::kInvalidArgument, "'" + std::string(text.substr(0, 64)) +
+                                                "' is no action: choose pull, push or delete"};
+}
+
+v1::ChangedResponse Changed(uint64_t sequence) {
+  v1::ChangedResponse response;
+  response.set_sequence(sequence);
+  return response;
+}
+
+}  // namespace
+
+Result<v1::ChangedResponse> GrantVerbs::Add(const v1::GrantRequest& request,
+                                            const Administrator& by) const {
+  TRY(const Asked asked, ParseAsked(request));
+  TRY(const uint64_t sequence, fleet_.grants.Add(asked.subject, asked.grant, by.actor));
+  return Changed(sequence);
+}
+
+Result<v1::ChangedResponse> GrantVerbs::Remove(const v1::GrantRequest& request,
+                                               const Administrator& by) const {
+  TRY(const Asked asked, ParseAsked(request));
+  TRY(const uint64_t sequence, fleet_.grants.Remove(asked.subject, asked.grant, by.actor));
+  return Changed(sequence);
+}
+
+Result<v1::ListGrantsResponse> GrantVerbs::List(const v1::ListGrantsRequest& request) const {
+  const v1::PageOf& asked = request.page();
+  TRY(const RowPage<v1::GrantRow> page, fleet_.grants.List(asked.after(), LimitOf(asked)));
+  v1::ListGrantsResponse response;
+  for (const v1::GrantRow& row : page.rows) *response.add_grants() = row;
+  response.set_next(page.next);
+  return response;
+}
+
+Result<std::string> GrantVerbs::WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
+                                             const std::string& user) const {
+  if (user.empty()) return std::string();
+  TRY(const bool known, fleet_.members.IsToldOf(node, user));
+  if (known) return std::string();
+  return "node '" + row.name() + "' is not told of user '" + user + "': it has " +
+         ToString(node.grants()) + ", and no grant of the user or its groups is within that";
+}
+
+// In the order in which a request would be refused.
+Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& request) const {
+  TRY(const Action action, ParseAction(request.action()));
+  TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
+  const AccessDirectory& directory = fleet_.follower.directory();
+  const auto user = request.user().empty() ? nullptr : directory.Find(request.user());
+  v1::ExplainResponse response;
+  if (!request.user().empty() && user == nullptr) {
+    response.set_reason("there is no user '" + request.user().substr(0, 128) + "'");
+    return response;
+  }
+  if (user != nullptr) {
+    const Result<void> enters = CheckMayEnter(*user, request.certificate(), clock_.Wall());
+    if (!enters.has_value()) {
+      response.set_reason(enters.error().message);
+      return response;
+    }
+  }
+  Rights rights = directory.RightsOf(user, request.certificate());
+  if (!request.node().empty()) {
+    TRY(const v1::NodeRow row, fleet_.members.Find(request.node()));
+    const auto node = std::make_shared<const NodePermissions>(PermissionsOf(row));
+    TRY(*response.mutable_reason(), WhyUnknownAt(*node, row, request.user()));
+    if (!response.reason().empty()) return response;
+    rights = rights.Within(node);
+  }
+  const std::optional<Rights::Rule> rule = rights.Find(action, repository);
+  if (!rule.has_value()) {
+    response.set_reason(RequireGrant(rights, action, repository).error().message);
+    return response;
+  }
+  response.set_allowed(true);
+  response.set_subject(ToString(rule->subject));
+  *response.mutable_grant() = ToGrantRecord(rule->grant);
+  return response;
+}
+
+}  // namespace outport::store
