@@ -1,10 +1,13 @@
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <string>
 
 #include "registry/base/result.h"
+
+namespace boost::asio::ip {
+class address;
+}
 
 namespace outport {
 

@@ -1,12 +1,18 @@
 #include "registry/base/notifier.h"
 
 #include <algorithm>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace outport {
+
+struct Notifier::Waiter {
+  net::steady_timer timer;  // expires at the waiter's deadline; cancelled to wake it
+};
 
 uint64_t Notifier::Version() const {
   MutexLock lock(mutex_);
@@ -14,32 +20,33 @@ uint64_t Notifier::Version() const {
 }
 
 void Notifier::Notify() {
-  std::vector<std::shared_ptr<net::steady_timer>> waiters;
+  std::vector<std::shared_ptr<Waiter>> waiters;
   {
     MutexLock lock(mutex_);
     ++version_;
     waiters.swap(waiters_);
   }
-  // Posted to the waiter's strand, so that it comes after the wait began. The timer goes along:
-  // once the waiter goes on, its context may end, and nothing of it may be held here then.
-  for (auto& timer : waiters) {
-    const auto executor = timer->get_executor();
-    net::post(executor, [timer = std::move(timer)] { timer->cancel(); });
+  // Posted to the waiter's strand, so that the wake-up comes after the wait has begun. The handler
+  // owns the waiter: once it runs, the context may end, and nothing here may refer to it then.
+  for (auto& waiter : waiters) {
+    const auto executor = waiter->timer.get_executor();
+    net::post(executor, [waiter = std::move(waiter)] { waiter->timer.cancel(); });
   }
 }
 
 net::awaitable<bool> Notifier::WaitPast(uint64_t seen,
                                         std::chrono::steady_clock::time_point deadline) {
-  auto timer = std::make_shared<net::steady_timer>(co_await net::this_coro::executor, deadline);
+  net::any_io_executor executor = co_await net::this_coro::executor;
+  auto waiter = std::make_shared<Waiter>(net::steady_timer(std::move(executor), deadline));
   {
     MutexLock lock(mutex_);
     if (version_ != seen) co_return true;
-    waiters_.push_back(timer);
+    waiters_.push_back(waiter);
   }
   boost::system::error_code ignored;
-  co_await timer->async_wait(net::redirect_error(net::use_awaitable, ignored));
+  co_await waiter->timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
   MutexLock lock(mutex_);
-  std::erase(waiters_, timer);
+  std::erase(waiters_, waiter);
   co_return version_ != seen;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -9,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "registry/base/blocking_pool.h"
+#include "registry/base/awaitable.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
@@ -18,6 +17,8 @@
 #include "registry/security/tls/tls.h"
 
 namespace outport {
+
+class BlockingPool;
 
 // Where a TLS server's certificate (leaf first, then what it chains to) and its key stand, and whom
 // it trusts; PEM.
@@ -72,7 +73,7 @@ class ServedCertificate {
 
   // Looks at the files once; true if a new certificate is in use. Blocks; one call at a time.
   bool Reload();
-  net::awaitable<void> FollowUntilCancelled();
+  Awaitable<void> FollowUntilCancelled();
 
  private:
   void Use(LoadedCertificate loaded);
