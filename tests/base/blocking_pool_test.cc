@@ -8,12 +8,12 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
-#include <latch>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "tests/support/full_pool.h"
+#include "tests/support/gate.h"
 
 namespace outport {
 namespace {
@@ -52,14 +52,14 @@ TEST_F(BlockingPoolTest, RunsWorkElsewhereAndResumesHere) {
 }
 
 TEST_F(BlockingPoolTest, AFullQueueRefusesAtOnce) {
-  std::latch started(1);
-  std::latch release(1);
+  Gate started;
+  Gate release;
   BlockingPool pool("test", 1, 1);
   ASSERT_TRUE(pool.Post([&] {
-    started.count_down();
-    release.wait();
+    started.Open();
+    release.Wait();
   }));
-  started.wait();
+  started.Wait();
   ASSERT_TRUE(pool.Post([] {})) << "one may wait";
   auto work = [&]() -> net::awaitable<Result<void>> {
     auto job = []() -> Result<void> { return {}; };
@@ -68,7 +68,7 @@ TEST_F(BlockingPoolTest, AFullQueueRefusesAtOnce) {
   const Result<void> refused = RunToEnd(work());
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
-  release.count_down();
+  release.Open();
 }
 
 TEST_F(BlockingPoolTest, WhatIsUnderWayWaitsItsTurnWhereWhatIsNewIsRefused) {

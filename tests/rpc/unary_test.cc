@@ -1,9 +1,9 @@
 #include "registry/rpc/unary.h"
 
-#include <latch>
 #include <vector>
 
 #include "tests/rpc/replication_fixture.h"
+#include "tests/support/gate.h"
 
 namespace outport::rpc {
 namespace {
@@ -75,11 +75,11 @@ TEST_F(UnaryTest, AServerThatIsAwayIsUnavailable) {
 
 TEST_F(UnaryTest, ACallEndsAtItsDeadline) {
   StartServer(service_);
-  // Shared with the pool, where a wait may still look at it when this test has ended.
-  const auto release = std::make_shared<std::latch>(1);
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(pool_.Post([release] { release->wait(); }));
+  // Shared with the pool: its threads may use the gate after this test has ended.
+  const auto release = std::make_shared<Gate>();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(pool_.Post([release] { release->Wait(); }));
   const auto answer = RunToEnd([&] { return Resolve("latest", 50ms); });
-  release->count_down();
+  release->Open();
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::kDeadlineExceeded);
 }

@@ -1,28 +1,28 @@
 #pragma once
 
-#include <latch>
+#include <gtest/gtest.h>
+
 #include <memory>
-#include <thread>
 
 #include "registry/base/blocking_pool.h"
+#include "tests/support/gate.h"
 
 namespace outport {
 
-// Keeps a pool at work and its queue full, for what is new, until Release(). The pool has as many
-// threads as it says.
+// Blocks all threads of a pool and fills its queue, so that it rejects new work until Release().
+// `threads` is the number of the pool's threads.
 class FullPool {
  public:
   FullPool(BlockingPool& pool, int threads) : state_(std::make_shared<State>(threads)) {
     for (int i = 0; i < threads; ++i) {
-      // What is queued before is done first, and may fill the queue meanwhile.
-      while (!pool.Post([state = state_] {
-        state->started.count_down();
-        state->released.wait();
-      })) {
-        std::this_thread::yield();
-      }
+      const auto block = [state = state_] {
+        state->started.Open();
+        state->released.Wait();
+      };
+      // Earlier work may still fill the queue.
+      EXPECT_TRUE(WaitUntil([&] { return pool.Post(block); })) << "the pool stays full";
     }
-    state_->started.wait();
+    state_->started.Wait();
     while (pool.Post([] {})) {
     }
   }
@@ -31,15 +31,15 @@ class FullPool {
   FullPool& operator=(const FullPool&) = delete;
 
   void Release() {
-    if (state_ != nullptr) state_->released.count_down();
+    if (state_ != nullptr) state_->released.Open();
     state_.reset();
   }
 
  private:
   struct State {
-    explicit State(int threads) : started(threads), released(1) {}
-    std::latch started;
-    std::latch released;
+    explicit State(int threads) : started(threads) {}
+    Gate started;
+    Gate released;
   };
   std::shared_ptr<State> state_;  // shared with the threads
 };
