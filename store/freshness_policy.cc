@@ -2,6 +2,7 @@
 
 #include "registry/records/rows.h"
 #include "store/audit/auditor.h"
+#include "store/audit/row_json.h"
 
 namespace outport::store {
 

@@ -13,6 +13,7 @@
 #include "registry/storage/disk/disk_blob_store.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
 #include "store/access/access_follower.h"
+#include "store/audit/row_json.h"
 #include "store/authority/admin_profile.h"
 #include "store/authority/authority_files.h"
 #include "store/authority/certificates.h"
@@ -130,7 +131,7 @@ Result<InitSummary> InitStore(InitOptions options) {
   if (!folder.has_value()) {
     return Error{folder.error().code, folder.error().message + "; choose another --data"};
   }
-  TRY(const FolderLock lock, FolderLock::Take(options.config.data));
+  TRY(const FolderLock lock, FolderLock::Acquire(options.config.data));
   TRY_VOID(RequireNew(options));  // now that nobody else is at it
   const bool had_admin = Exists(options.admin_folder);
   const Result<void> made = Make(options, files);

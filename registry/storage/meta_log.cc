@@ -61,8 +61,6 @@ bool IsLogKey(std::string_view key) {
   return false;
 }
 
-bool IsTrimmable(std::string_view key) { return key.starts_with(kAuditLog.prefix); }
-
 std::string LogRows::Key(uint64_t sequence) const {
   std::string key(prefix);
   AppendSequence(key, sequence);

@@ -17,6 +17,7 @@ struct LogRows {
   std::string_view name;  // for errors
   std::string_view prefix;
   std::string_view head;
+  bool is_trimmed = false;  // whether the oldest records may have been deleted
 
   std::string Key(uint64_t sequence) const;
   // kCorrupt if a row is not what the encoders write.
@@ -24,7 +25,7 @@ struct LogRows {
   Result<LogRecord> DecodeRecord(std::string_view key, std::string_view value) const;
 };
 inline constexpr LogRows kChangeLog{"change log", "change/", "head"};
-inline constexpr LogRows kAuditLog{"audit log", "audit/", "audit-head"};
+inline constexpr LogRows kAuditLog{"audit log", "audit/", "audit-head", true};
 
 // The position with this hash, or nullopt if the hash does not have 32 bytes.
 std::optional<LogPosition> ToLogPosition(uint64_t sequence, std::string_view hash);
@@ -34,7 +35,5 @@ std::string EncodeRecord(const LogRecord& record);
 
 // Whether the key is the logs' own: written by commits alone.
 bool IsLogKey(std::string_view key);
-// Whether a transaction may delete it all the same: a row of the audit log.
-bool IsTrimmable(std::string_view key);
 
 }  // namespace outport

@@ -82,6 +82,9 @@ class MetaTransaction {
   // Adds a record to the audit log, in the same way: numbered, chained and written by the commit,
   // with the writes or not at all.
   virtual void Audit(std::string record) = 0;
+  // Deletes the records `first` to `last` of the audit log. REQUIRES: they are its oldest records,
+  // and at least one record remains.
+  virtual Result<void> TrimAudit(uint64_t first, uint64_t last) = 0;
   enum class Durability {
     kSynced,    // survives a power cut when Commit returns
     kBuffered,  // survives the process, not a power cut; with records of a log it is kSynced

@@ -7,7 +7,6 @@
 #include "registry/base/bytes.h"
 #include "registry/base/repeat.h"
 #include "registry/records/rows.h"
-#include "registry/storage/meta_log.h"
 
 namespace outport::store {
 namespace {
@@ -174,9 +173,8 @@ Result<bool> AuditFile::Trim() {
   TRY(const auto entries, parts_.meta.ReadAudit(trimmed_.sequence + 1, limit, kPageBytes));
   if (entries.empty()) return false;
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
-  for (const LogRecord& entry : entries) {
-    TRY_VOID(transaction->Delete(kAuditLog.Key(entry.position.sequence)));
-  }
+  TRY_VOID(
+      transaction->TrimAudit(entries.front().position.sequence, entries.back().position.sequence));
   TRY_VOID(WriteState(*transaction, entries.back().position));
   TRY_VOID(transaction->Commit());
   trimmed_ = entries.back().position;

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <google/protobuf/message.h>
-
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
-#include <optional>
+#include <boost/json/fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "registry/base/clock.h"
 #include "registry/service/registry.h"
@@ -32,15 +29,6 @@ struct Actor {
   // A user of the registry.
   static Actor Of(const Caller& caller);
 };
-
-// `row` as JSON for the audit log. Left out: fields that are unset, and secrets, which are told by
-// their names (password, secret, token, private_key) and by being bytes.
-boost::json::value RowJson(const google::protobuf::Message& row);
-// null where there is no row.
-template <class Row>
-boost::json::value RowJson(const std::optional<Row>& row) {
-  return row.has_value() ? RowJson(*row) : boost::json::value();
-}
 
 // Writes rows of the audit log on behalf of one actor, each in the transaction that makes the
 // change:

@@ -4,6 +4,7 @@
 
 #include "registry/records/rows.h"
 #include "registry/storage/free_space.h"
+#include "store/audit/row_json.h"
 #include "store/content/repositories.h"
 
 namespace outport::store {

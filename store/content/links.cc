@@ -6,6 +6,7 @@
 
 #include "registry/records/rows.h"
 #include "registry/service/listing.h"
+#include "store/audit/row_json.h"
 #include "store/content/repositories.h"
 
 namespace outport::store {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 #include "store/content/blobs.h"
 #include "store/content/referrers.h"
 #include "store/content/repositories.h"

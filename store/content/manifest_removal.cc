@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 #include "store/content/manifest_push.h"
 
 namespace outport::store {

@@ -1,6 +1,7 @@
 #include "store/content/repositories.h"
 
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 
 namespace outport::store {
 

@@ -9,6 +9,7 @@
 #include "registry/records/keys.h"
 #include "registry/records/row_scan.h"
 #include "registry/records/rows.h"
+#include "store/audit/row_json.h"
 #include "store/authority/authority_files.h"
 #include "store/authority/certificates.h"
 #include "store/authority/fleet_files.h"

@@ -57,8 +57,16 @@ Result<void> RocksTransaction::Put(std::string_view key, std::string_view value)
 }
 
 Result<void> RocksTransaction::Delete(std::string_view key) {
-  assert(!IsLogKey(key) || IsTrimmable(key));
+  assert(!IsLogKey(key));
   return Outcome(transaction_->Delete(ToSlice(key)), "deleting", key);
+}
+
+Result<void> RocksTransaction::TrimAudit(uint64_t first, uint64_t last) {
+  for (uint64_t sequence = first; sequence <= last; ++sequence) {
+    const std::string key = kAuditLog.Key(sequence);
+    TRY_VOID(Outcome(transaction_->Delete(ToSlice(key)), "deleting", key));
+  }
+  return {};
 }
 
 Result<LogPosition> RocksTransaction::Commit(Durability durability) {

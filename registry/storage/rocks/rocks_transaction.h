@@ -24,6 +24,7 @@ class RocksTransaction final : public MetaTransaction {
   Result<void> Delete(std::string_view key) override;
   void Append(std::string record) override { records_.changes.push_back(std::move(record)); }
   void Audit(std::string record) override { records_.audit.push_back(std::move(record)); }
+  Result<void> TrimAudit(uint64_t first, uint64_t last) override;
   Result<LogPosition> Commit(Durability durability) override;
 
  private:

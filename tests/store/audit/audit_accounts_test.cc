@@ -1,6 +1,7 @@
 #include "outport/v1/push.pb.h"
 #include "registry/security/pki/invitation.h"
 #include "store/admin/admin_gate.h"
+#include "store/audit/row_json.h"
 #include "tests/store/audit/audit_rows.h"
 #include "tests/store/fleet/fleet_fixture.h"
 
