@@ -30,8 +30,6 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
           metrics.Counter("outport_store_blob_streams_started_total", "ReadBlob streams started.")),
       refused_(metrics.Counter("outport_store_blob_streams_rejected_total",
                                "ReadBlob streams rejected because the node has too many open.")),
-      corrupt_(metrics.Counter("outport_store_blobs_corrupt_total",
-                               "Reads of blobs that failed their checksum.")),
       sent_bytes_(
           metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
       slots_("blob streams", limits.streams_per_node,
@@ -52,13 +50,14 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
                                              const Allowed& allowed) {
   started_.Increment();
   CO_TRY_VOID(allowed());
-  auto open = [this, &request] { return Open(request); };
-  CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
+  // The slot comes first: it bounds the open files and the work of the disk pool, too.
   const Result<Slots::Slot> slot = slots_.Acquire(node);
   if (!slot.has_value()) {
     refused_.Increment();
     co_return slot.error();
   }
+  auto open = [this, &request] { return Open(request); };
+  CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
   Result<void> sent = co_await Send(stream, blob, allowed);
   log_.Info("blob read by a node", {{"request_id", request_id},
                                     {"node", node},
@@ -66,22 +65,9 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
                                     {"offset", request.offset()},
                                     {"outcome", sent.has_value() ? "sent" : sent.error().message}});
   if (!sent.has_value() && sent.error().code == ErrorCode::kCorrupt) {
-    co_await PutAside(blob, sent.error());
+    co_await blobs_.QuarantineCorrupt(disk_, blob.digest, blob.location.object, sent.error());
   }
   co_return sent;
-}
-
-net::awaitable<void> ReadBlob::PutAside(const OpenBlob& blob, const Error& why) {
-  corrupt_.Increment();
-  log_.Error("a blob is not what it was, and is put aside",
-             {{"digest", blob.digest.ToString()}, {"cause", why.message}});
-  auto quarantine = [this, digest = blob.digest, object = blob.location.object] {
-    return blobs_.Quarantine(digest, object);
-  };
-  const Result<void> aside = co_await BlockingUnderWay(disk_, quarantine);
-  if (!aside.has_value()) {
-    log_.Error("a bad blob cannot be put aside", {{"cause", aside.error().message}});
-  }
 }
 
 net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob,
