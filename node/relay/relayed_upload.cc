@@ -87,6 +87,7 @@ net::awaitable<void> RelayedUpload::Send(v1::UploadPart::Header header) {
   v1::UploadPart first;
   *first.mutable_header() = std::move(header);
   const bool begun = co_await stream_.Write(first, kConnect);
+  Wipe(*first.mutable_header()->mutable_session()->mutable_sender()->mutable_password());
   const bool has_body = body_.length() != 0;
   if (begun && has_body) {
     co_await AwaitGrant(1, kFirstAnswer);

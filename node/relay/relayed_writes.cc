@@ -1,5 +1,6 @@
 #include "node/relay/relayed_writes.h"
 
+#include <string_view>
 #include <utility>
 
 #include "node/freshness/read_your_writes.h"
@@ -23,7 +24,10 @@ prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
 v1::Sender SenderOf(const Caller& caller) {
   v1::Sender sender;
   sender.set_user(caller.user);
-  if (caller.password != nullptr) sender.set_password(std::string(caller.password->text()));
+  if (caller.password != nullptr) {
+    const std::string_view text = caller.password->text();
+    sender.set_password(text.data(), text.size());  // one copy: rpc::Call or RelayedUpload wipes it
+  }
   sender.set_certificate(caller.certificate);
   sender.set_address(caller.address);
   return sender;

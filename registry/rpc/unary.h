@@ -14,6 +14,7 @@
 #include <string>
 
 #include "registry/base/blocking_pool.h"
+#include "registry/base/secret.h"
 #include "registry/base/task_group.h"
 #include "registry/rpc/channel.h"
 #include "registry/rpc/status.h"
@@ -26,7 +27,16 @@ struct CallOptions {
   std::string request_id;  // sent along if not empty
 };
 
-// Makes a unary call through the callback API and resumes the caller on its own executor:
+// Wipes the password that a request of push.proto carries. gRPC's own buffers stay out of reach.
+template <class Request>
+void WipePassword(Request& request) {
+  if constexpr (requires { request.mutable_sender()->mutable_password(); }) {
+    if (request.has_sender()) Wipe(*request.mutable_sender()->mutable_password());
+  }
+}
+
+// Makes a unary call through the callback API and resumes the caller on its own executor. Wipes the
+// request's password when gRPC and the caller are done with it:
 //
 //   auto invoke = [&](auto... a) { stub.async()->Resolve(a...); };
 //   CO_TRY(auto response, co_await Call<v1::ResolveResponse>(invoke, request, options));
@@ -37,6 +47,8 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
     grpc::ClientContext context;
     Request request;
     Response response;
+
+    ~State() { WipePassword(request); }
   };
   auto state = std::make_shared<State>();
   state->request = std::move(request);
@@ -80,7 +92,7 @@ grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, Bl
     if (result.has_value()) *response = *std::move(result);
     reactor->Finish(result.has_value() ? grpc::Status::OK : ToStatus(result.error()));
   };
-  if (!pool.Post(std::move(run))) reactor->Finish(ToStatus(pool.Refusal()));
+  if (!pool.Post(std::move(run))) reactor->Finish(ToStatus(pool.Rejection()));
   return reactor;
 }
 
