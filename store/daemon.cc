@@ -7,23 +7,20 @@
 #include <utility>
 #include <vector>
 
-#include "registry/base/address.h"
 #include "registry/base/io_threads.h"
 #include "registry/base/repeat.h"
 #include "registry/base/settings.h"
 #include "registry/base/task_group.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_front.h"
-#include "registry/records/rows.h"
-#include "registry/storage/disk/disk_blob_store.h"
-#include "registry/storage/rocks/rocks_meta_store.h"
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
-#include "store/authority/authority_files.h"
 #include "store/authority/fleet_files.h"
-#include "store/disk_gauges.h"
+#include "store/fleet_certificate.h"
 #include "store/fleet_server.h"
 #include "store/freshness_policy.h"
+#include "store/open_store.h"
+#include "store/store_gauges.h"
 #include "store/store_registry.h"
 
 namespace outport::store {
@@ -35,57 +32,8 @@ constexpr size_t kWorkQueue = 4096;
 constexpr size_t kPasswordQueue = 256;
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
-constexpr std::chrono::days kRenewalNotice{30};
 constexpr std::chrono::minutes kCertificatePeriod{10};
 constexpr std::chrono::hours kForgetPeriod{24};
-
-Error NotInitialised(const std::filesystem::path& data) {
-  return Error{ErrorCode::kFailedPrecondition, "the data folder " + data.native() +
-                                                   " holds no store; 'outport-store init --data " +
-                                                   data.native() + " --name HOST' makes one"};
-}
-
-// Nodes dial the address that invitations carry, and accept no other name than that.
-Result<void> CheckFleetAddress(const Config& config, const std::string& server_chain) {
-  TRY(const HostPort address, ParseHostPort(config.fleet_address));
-  const Result<void> named = pki::CheckHost(server_chain, address.host);
-  if (named.has_value()) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               config.fleet_address_place + ": the store's certificate is not for '" +
-                   address.host +
-                   "', so nodes would refuse it; write one of its names ('openssl "
-                   "x509 -noout -ext subjectAltName -in " +
-                   (config.PkiFolder() / "server.crt").native() + "' shows them)"};
-}
-
-CertificateFiles FilesShown(const Config& config) {
-  return config.registry.Files(config.PkiFolder(), kTrustedFile);
-}
-
-// What the store shows clients, and whom it trusts among them.
-Result<LoadedCertificate> LoadShown(const Config& config, const AuthorityFiles& authority) {
-  TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
-  TRY_VOID(CheckFleetAddress(config, authority.server_chain));
-  return certificate;
-}
-
-// As the store left them: while they were replaced, perhaps.
-Result<AuthorityFiles> OpenAuthority(const Config& config, const std::string& domain,
-                                     const MetaStore& meta, FileSystem& files) {
-  const std::filesystem::path pki = config.PkiFolder();
-  TRY(const auto rotation, ReadRow<v1::RotationRow>(meta, keys::kRotation));
-  if (rotation.has_value() && rotation->phase() == kRetirePhase) {
-    TRY_VOID(PromoteNext(files, pki));
-  }
-  TRY(pki::Authority authority, LoadAuthority(pki, domain));
-  const AuthorityStanding standing = StandingOf(std::move(authority));
-  TRY_VOID(ReplaceLostServerKey(pki, standing));
-  std::error_code ignored;
-  if (!std::filesystem::exists(pki / kTrustedFile, ignored)) {
-    TRY_VOID(WriteFleetFiles(pki, standing, SystemClock().Wall()));
-  }
-  return LoadAuthorityFiles(pki, domain);
-}
 
 NodeLifetimes LifetimesOf(const Config& config) {
   return {
@@ -94,44 +42,9 @@ NodeLifetimes LifetimesOf(const Config& config) {
       .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_certificate_lifetime)};
 }
 
-// A node renews at a third of its certificate's life: a quarter and a quarter later no connection
-// of the older one is left.
-FleetLimits LimitsOf(const Config& config) {
-  FleetLimits limits;
-  limits.age = std::min(limits.age, config.nodes.identity_certificate_lifetime / 4);
-  limits.age_grace = std::min(limits.age_grace, config.nodes.identity_certificate_lifetime / 4);
-  return limits;
-}
-
-// What is opened before anything runs.
-struct Opened {
-  FolderLock lock;
-  std::unique_ptr<MetaStore> meta;
-  std::unique_ptr<DiskBlobStore> blobs;
-  v1::StoreRow store;
-  AuthorityFiles authority;
-  LoadedCertificate certificate;
-};
-
-Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(config.MetaFolder(), ignored)) {
-    return NotInitialised(config.data);
-  }
-  TRY(FolderLock lock, FolderLock::Take(config.data));
-  TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
-  TRY(auto store, ReadRow<v1::StoreRow>(*meta, keys::kStore));
-  if (!store.has_value()) return NotInitialised(config.data);
-  TRY(AuthorityFiles authority, OpenAuthority(config, store->domain(), *meta, files));
-  TRY(LoadedCertificate certificate, LoadShown(config, authority));
-  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
-  return Opened{std::move(lock),   std::move(meta),      std::move(blobs),
-                *std::move(store), std::move(authority), std::move(certificate)};
-}
-
 // Members in the order of their dependence: what is above outlives what is below.
 struct StoreDaemon final : Daemon {
-  StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
+  StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, OpenedStore o,
               std::string version);
 
   Result<void> Start();
@@ -139,9 +52,6 @@ struct StoreDaemon final : Daemon {
   Result<void> Stop() override;
   Readiness Ready() const;
   std::vector<std::string> Warnings() const;
-  void KeepCertificate();
-  void ForgetExpired();
-  Result<void> LearnCertificatesEnd();
   FleetServer::Parts FleetServerParts(std::string version);
 
   const Config config;
@@ -149,9 +59,7 @@ struct StoreDaemon final : Daemon {
   const std::unique_ptr<PosixFileSystem> files;
   const SystemClock clock;
   Metrics metrics;
-  Opened opened;
-  // Of what the fleet port shows; the registry's may be another.
-  std::atomic<std::chrono::system_clock::time_point> fleet_certificate_ends;
+  OpenedStore opened;
 
   IoThreads io;
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -165,10 +73,11 @@ struct StoreDaemon final : Daemon {
   Content content;
   Uploads uploads;
   StoreRegistry registry;
-  Figures figures;
+  StoreGauges gauges;
   AuditFile audit_file;
   HtpasswdUsers htpasswd_users;
   Rotation rotation;
+  FleetCertificate fleet_certificate;
   ReadBlob read_blob;
   FleetServer fleet_server;
   RegistryFront front;
@@ -177,13 +86,11 @@ struct StoreDaemon final : Daemon {
 };
 
 StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f,
-                         Opened o, std::string version)
+                         OpenedStore o, std::string version)
     : config(c),
       log(l),
       files(std::move(f)),
       opened(std::move(o)),
-      fleet_certificate_ends(
-          pki::NotAfter(opened.authority.server_chain).value_or(clock.Wall() + kRenewalNotice * 2)),
       io(log),
       tasks(io.executor(), log),
       fleet({.meta = *opened.meta,
@@ -194,7 +101,12 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
              .fleet_address = config.fleet_address,
              .lifetimes = LifetimesOf(config)}),
       authenticator(directory, passwords, clock, metrics, {}),
-      content(*opened.meta, *opened.blobs, clock, log, config.headroom_bytes),
+      content({.meta = *opened.meta,
+               .bytes = *opened.blobs,
+               .clock = clock,
+               .metrics = metrics,
+               .log = log,
+               .headroom_bytes = config.headroom_bytes}),
       uploads({.meta = *opened.meta,
                .bytes = *opened.blobs,
                .blobs = content.blobs,
@@ -208,7 +120,7 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                                            config.upload_idle_timeout)}}}),
       registry(
           {.content = content, .uploads = uploads, .disk = disk, .metrics = metrics, .log = log}),
-      figures(*opened.meta, *opened.blobs, disk, metrics),
+      gauges(*opened.meta, *opened.blobs, disk, metrics),
       audit_file({.meta = *opened.meta,
                   .files = *files,
                   .pool = disk,
@@ -233,10 +145,15 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
                 .clock = clock,
                 .log = log,
                 .pki = config.PkiFolder(),
-                .domain = opened.store.domain()}),
+                .domain = opened.identity.domain}),
+      fleet_certificate({.rotation = rotation,
+                         .clock = clock,
+                         .log = log,
+                         .pki = config.PkiFolder(),
+                         .chain = opened.authority.server_chain}),
       read_blob(content.blobs, fleet_pool, tasks, metrics, log),
       fleet_server(FleetServerParts(std::move(version))),
-      front(config.registry, FilesShown(config), std::move(opened.certificate),
+      front(config.registry, RegistryCertificateFiles(config), std::move(opened.certificate),
             {.server = {.executor = io.executor(),
                         .tls = nullptr,
                         .registry = registry,
@@ -250,47 +167,47 @@ StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFil
           io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
 
 FleetServer::Parts StoreDaemon::FleetServerParts(std::string version) {
-  const StoreIdentity identity{.epoch = opened.store.epoch(), .domain = opened.store.domain()};
+  const StoreIdentity& identity = opened.identity;
   const AdminGate gate{.domain = identity.domain, .directory = directory, .pool = fleet_pool};
-  return FleetServer::Parts{.replication = {.meta = *opened.meta,
-                                            .directory = directory,
-                                            .members = fleet.member_directory,
-                                            .blobs = read_blob,
-                                            .pool = fleet_pool,
-                                            .tasks = tasks,
-                                            .nodes = fleet.connected_nodes,
-                                            .clock = clock,
-                                            .metrics = metrics,
-                                            .log = log,
-                                            .identity = identity,
-                                            .policy = FreshnessPolicyOf(config)},
-                            .push = {.members = fleet.member_directory,
-                                     .registry = registry,
-                                     .directory = directory,
-                                     .authenticator = authenticator,
-                                     .clock = clock,
-                                     .tasks = tasks,
-                                     .metrics = metrics,
-                                     .log = log,
-                                     .identity = identity},
-                            .admin = {.gate = gate,
-                                      .fleet = fleet,
-                                      .meta = *opened.meta,
-                                      .files = *files,
-                                      .epoch = identity.epoch,
-                                      .version = std::move(version),
-                                      .data = config.data,
-                                      .started_ms = ToUnixMillis(clock.Wall()),
-                                      .warnings = [this] { return Warnings(); }},
-                            .access = {.gate = gate, .fleet = fleet, .clock = clock},
-                            .enrollment = {.fleet = fleet,
-                                           .pool = fleet_pool,
-                                           .clock = clock,
-                                           .metrics = metrics,
-                                           .domain = identity.domain},
-                            .audit = {.gate = gate, .meta = *opened.meta},
-                            .authority = {.gate = gate, .rotation = rotation},
-                            .limits = LimitsOf(config)};
+  return {.replication = {.meta = *opened.meta,
+                          .directory = directory,
+                          .members = fleet.member_directory,
+                          .blobs = read_blob,
+                          .pool = fleet_pool,
+                          .tasks = tasks,
+                          .nodes = fleet.connected_nodes,
+                          .clock = clock,
+                          .metrics = metrics,
+                          .log = log,
+                          .identity = identity,
+                          .policy = FreshnessPolicyOf(config)},
+          .push = {.members = fleet.member_directory,
+                   .registry = registry,
+                   .directory = directory,
+                   .authenticator = authenticator,
+                   .clock = clock,
+                   .tasks = tasks,
+                   .metrics = metrics,
+                   .log = log,
+                   .identity = identity},
+          .admin = {.gate = gate,
+                    .fleet = fleet,
+                    .meta = *opened.meta,
+                    .files = *files,
+                    .epoch = identity.epoch,
+                    .version = std::move(version),
+                    .data = config.data,
+                    .started_ms = ToUnixMillis(clock.Wall()),
+                    .warnings = [this] { return Warnings(); }},
+          .access = {.gate = gate, .fleet = fleet, .clock = clock},
+          .enrollment = {.fleet = fleet,
+                         .pool = fleet_pool,
+                         .clock = clock,
+                         .metrics = metrics,
+                         .domain = identity.domain},
+          .audit = {.gate = gate, .meta = *opened.meta},
+          .authority = {.gate = gate, .rotation = rotation},
+          .limits = LimitsFor(config.nodes.identity_certificate_lifetime)};
 }
 
 Result<void> StoreDaemon::Start() {
@@ -305,11 +222,11 @@ Result<void> StoreDaemon::Start() {
     return Error(follows.error()).Within("access.htpasswd_file");
   }
   TRY_VOID(front.Listen());
-  TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
+  TRY_VOID(NameKeyInError(operations.Listen(), "operations.listen"));
   const rpc::TlsFiles shown{.certificate_chain = config.PkiFolder() / "server.crt",
                             .private_key = config.PkiFolder() / "server.key",
                             .authorities = config.PkiFolder() / kTrustedFile};
-  TRY_VOID(NameKey(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
+  TRY_VOID(NameKeyInError(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
   TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // nothing is in its way any more
   log.Info("listening", {{"registry", front.address()},
                          {"plain", front.plain_address()},
@@ -325,15 +242,19 @@ Result<void> StoreDaemon::Start() {
 void StoreDaemon::Run() {
   io.Start();
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
-  tasks.Spawn([this] { return figures.FollowUntilCancelled(); });
+  tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   tasks.Spawn([this] {
-    return RepeatBlockingUntilCancelled(kCertificatePeriod, disk, [this] { KeepCertificate(); });
+    return RepeatBlockingUntilCancelled(kCertificatePeriod, disk,
+                                        [this] { fleet_certificate.Renew(); });
   });
   tasks.Spawn([this] {
-    // Not at once: a clock that is wrong when a machine starts is soon set right.
+    // Not at once: the clock may be wrong when a machine starts, and is corrected soon.
     return RepeatBlockingUntilCancelled(kForgetPeriod, disk, [this, first = true]() mutable {
-      if (!std::exchange(first, false)) ForgetExpired();
+      if (std::exchange(first, false)) return;
+      const Result<size_t> deleted = fleet.certificates.DeleteExpired();
+      if (deleted.has_value()) return;
+      log.Warning("deleting expired certificates failed", {{"error", deleted.error().message}});
     });
   });
   if (!config.access.htpasswd_file.empty()) {
@@ -362,25 +283,6 @@ Result<void> StoreDaemon::Stop() {
   return {};
 }
 
-void StoreDaemon::ForgetExpired() {
-  const Result<size_t> forgotten = fleet.certificates.ForgetExpired();
-  if (forgotten.has_value()) return;
-  log.Warning("certificates that ended were not forgotten", {{"cause", forgotten.error().message}});
-}
-
-void StoreDaemon::KeepCertificate() {
-  Result<void> kept = rotation.KeepServerCertificate();
-  if (kept.has_value()) kept = LearnCertificatesEnd();
-  if (kept.has_value()) return;
-  log.Error("the fleet port's certificate was not renewed", {{"cause", kept.error().message}});
-}
-
-Result<void> StoreDaemon::LearnCertificatesEnd() {
-  TRY(const std::string chain, ReadWholeFile(config.PkiFolder() / "server.crt"));
-  TRY(fleet_certificate_ends, pki::NotAfter(chain));
-  return {};
-}
-
 std::vector<std::string> StoreDaemon::Warnings() const {
   Readiness readiness = Ready();
   std::ranges::move(readiness.warnings, std::back_inserter(readiness.reasons));
@@ -393,14 +295,8 @@ Readiness StoreDaemon::Ready() const {
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
     readiness.reasons.push_back("pushes are refused: " + why->message);
   }
-  const auto ends = fleet_certificate_ends.load();
-  if (clock.Wall() >= ends) {
-    readiness.reasons.push_back("the fleet port's certificate expired at " + FormatTime(ends));
-  } else if (clock.Wall() >= ends - kRenewalNotice) {
-    readiness.warnings.push_back("the fleet port's certificate expires at " + FormatTime(ends) +
-                                 " and was not renewed: the log tells why");
-  }
-  front.Tell(readiness);
+  fleet_certificate.Report(readiness);
+  front.AddTo(readiness);
   return readiness;
 }
 
@@ -409,24 +305,11 @@ Readiness StoreDaemon::Ready() const {
 Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version) {
   const Log log = Log::ToStandardError(config.log_level);
   auto files = std::make_unique<PosixFileSystem>();
-  TRY(Opened opened, Open(config, *files, log));
+  TRY(OpenedStore opened, OpenStore(config, *files, log));
   auto daemon =
       std::make_unique<StoreDaemon>(config, log, std::move(files), std::move(opened), version);
   TRY_VOID(daemon->Start());
   return daemon;
-}
-
-Result<void> CheckStore(const Config& config) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(config.MetaFolder(), ignored)) {
-    return NotInitialised(config.data);
-  }
-  // The domain stands in the metadata, which a running store has open; no file depends on it.
-  TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
-  TRY(const LoadedCertificate certificate, LoadShown(config, authority));
-  const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
-  if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
-  return {};
 }
 
 }  // namespace outport::store

@@ -15,7 +15,4 @@ namespace outport::store {
 // error names the thing and the mend. Blocks.
 Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version);
 
-// What `serve` would find wrong, without taking the data folder or the ports.
-Result<void> CheckStore(const Config& config);
-
 }  // namespace outport::store

@@ -4,6 +4,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "registry/base/address.h"
@@ -31,6 +32,13 @@ void SetLimits(grpc::ServerBuilder& builder, const FleetLimits& limits) {
 }
 
 }  // namespace
+
+FleetLimits LimitsFor(std::chrono::milliseconds identity_lifetime) {
+  FleetLimits limits;
+  limits.age = std::min(limits.age, identity_lifetime / 4);
+  limits.age_grace = std::min(limits.age_grace, identity_lifetime / 4);
+  return limits;
+}
 
 FleetServer::FleetServer(Parts parts)
     : replication_(std::move(parts.replication)),

@@ -34,6 +34,10 @@ struct FleetLimits {
   std::chrono::milliseconds age_grace{3'600'000};
 };
 
+// The limits for a fleet whose nodes' identity certificates last `identity_lifetime`. A node renews
+// its certificate at a third of that: two quarters later no connection of the older one is left.
+FleetLimits LimitsFor(std::chrono::milliseconds identity_lifetime);
+
 // The fleet's port: gRPC over mutual TLS, for nodes and administrators.
 class FleetServer {
  public:

@@ -7,6 +7,7 @@
 #include "store/config.h"
 #include "store/daemon.h"
 #include "store/init.h"
+#include "store/open_store.h"
 
 namespace outport::store {
 namespace {

@@ -83,7 +83,7 @@ Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& reques
     return response;
   }
   if (user != nullptr) {
-    const Result<void> enters = CheckMayEnter(*user, request.certificate(), clock_.Wall());
+    const Result<void> enters = CheckMayLogIn(*user, request.certificate(), clock_.Wall());
     if (!enters.has_value()) {
       response.set_reason(enters.error().message);
       return response;
@@ -95,7 +95,7 @@ Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& reques
     const auto node = std::make_shared<const NodePermissions>(PermissionsOf(row));
     TRY(*response.mutable_reason(), WhyUnknownAt(*node, row, request.user()));
     if (!response.reason().empty()) return response;
-    rights = rights.Within(node);
+    rights = rights.LimitedTo(node);
   }
   const std::optional<Rights::Rule> rule = rights.Find(action, repository);
   if (!rule.has_value()) {

@@ -162,7 +162,7 @@ Result<v1::CertificateInfo> Certificates::Find(const std::string& serial) const 
   return Describe(std::move(row));
 }
 
-Result<size_t> Certificates::ForgetExpired() {
+Result<size_t> Certificates::DeleteExpired() {
   const int64_t before_ms = ToUnixMillis(clock_.Wall() - kRememberedDays);
   ScanRange next{.prefix = std::string(keys::kCertificates), .limit = kForgottenAtOnce};
   size_t forgotten = 0;

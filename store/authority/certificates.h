@@ -62,7 +62,7 @@ class Certificates {
 
   // Removes the rows of certificates that ended kRememberedDays ago, unless they were revoked:
   // renewals make new ones all the time. Returns how many there were.
-  Result<size_t> ForgetExpired();
+  Result<size_t> DeleteExpired();
 
   // Certificates after `after` (the `next` of the previous page, or empty), at most `limit`.
   Result<RowPage<v1::CertificateInfo>> List(const std::string& after, size_t limit) const;

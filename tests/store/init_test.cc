@@ -5,6 +5,7 @@
 #include "registry/records/rows.h"
 #include "store/authority/authority_files.h"
 #include "store/daemon.h"
+#include "store/open_store.h"
 #include "tests/store/content/content_fixture.h"
 
 namespace outport::store {
@@ -96,7 +97,7 @@ TEST_F(InitTest, WhatServeWouldRefuseIsNotMade) {
          o.config.registry.listen = "127.0.0.1:5000";
          o.config.operations_listen = "127.0.0.1:5000";
        },
-       "is taken by"},
+       "is already used by"},
       {"a name that is none", [](InitOptions& o) { o.host_names.emplace_back("bad name!"); },
        "--name: 'bad name!'"},
       {"a configuration without a folder",

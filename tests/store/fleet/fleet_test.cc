@@ -129,11 +129,11 @@ TEST_F(FleetTest, CertificatesThatEndedLongAgoAreForgotten) {
   const auto revoked = issue("revoked", 10);
   ASSERT_TRUE(fleet_.certificates.Revoke(revoked.serial(), {"another", "1"}, kAdmin));
   clock_.Advance(std::chrono::days(99));
-  EXPECT_EQ(*fleet_.certificates.ForgetExpired(), 0u);
+  EXPECT_EQ(*fleet_.certificates.DeleteExpired(), 0u);
   clock_.Advance(std::chrono::days(2));
-  EXPECT_EQ(*fleet_.certificates.ForgetExpired(), 1u);
+  EXPECT_EQ(*fleet_.certificates.DeleteExpired(), 1u);
   EXPECT_EQ(names(), (std::set<std::string>{"long", "revoked"}));
-  EXPECT_EQ(*fleet_.certificates.ForgetExpired(), 0u);
+  EXPECT_EQ(*fleet_.certificates.DeleteExpired(), 0u);
 }
 
 TEST_F(FleetTest, CertificatesAreForClientsAndAdministratorsOnly) {

@@ -11,9 +11,9 @@ namespace outport::store {
 
 // The gauges of what changes by itself: the log's head and the free disk. Outlived by what it
 // borrows.
-class Figures {
+class StoreGauges {
  public:
-  Figures(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Metrics& metrics);
+  StoreGauges(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Metrics& metrics);
 
   // Keeps the gauges up to date, a second old at most, until it is cancelled.
   net::awaitable<void> FollowUntilCancelled();

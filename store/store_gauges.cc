@@ -1,4 +1,4 @@
-#include "store/disk_gauges.h"
+#include "store/store_gauges.h"
 
 #include <utility>
 
@@ -6,7 +6,8 @@
 
 namespace outport::store {
 
-Figures::Figures(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Metrics& metrics)
+StoreGauges::StoreGauges(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk,
+                         Metrics& metrics)
     : meta_(meta),
       bytes_(bytes),
       disk_(disk),
@@ -15,12 +16,12 @@ Figures::Figures(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Me
       free_bytes_(metrics.Gauge("outport_store_disk_free_bytes",
                                 "Free bytes on the file system of the blobs.")) {}
 
-net::awaitable<void> Figures::FollowUntilCancelled() {
+net::awaitable<void> StoreGauges::FollowUntilCancelled() {
   auto refresh = [this] { return Refresh(); };
   co_await RepeatUntilCancelled(std::chrono::seconds(1), std::move(refresh));
 }
 
-net::awaitable<void> Figures::Refresh() {
+net::awaitable<void> StoreGauges::Refresh() {
   const Result<LogPosition> head = meta_.Head();
   if (head.has_value()) sequence_.Set(static_cast<double>(head->sequence));
   auto ask = [this] { return bytes_.FreeBytes(); };

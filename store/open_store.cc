@@ -1,0 +1,83 @@
+#include "store/open_store.h"
+
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "registry/base/address.h"
+#include "registry/records/rows.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
+#include "store/access/htpasswd_users.h"
+#include "store/authority/authority_recovery.h"
+#include "store/authority/fleet_files.h"
+
+namespace outport::store {
+namespace {
+
+Error NotInitialised(const std::filesystem::path& data) {
+  return Error{ErrorCode::kFailedPrecondition, "the data folder " + data.native() +
+                                                   " holds no store; 'outport-store init --data " +
+                                                   data.native() + " --name HOST' makes one"};
+}
+
+bool IsInitialised(const Config& config) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(config.MetaFolder(), ignored);
+}
+
+// Nodes dial the address in their invitation, and accept no certificate for another name.
+Result<void> CheckFleetAddress(const Config& config, const std::string& server_chain) {
+  TRY(const HostPort address, ParseHostPort(config.fleet_address));
+  const Result<void> named = pki::CheckHost(server_chain, address.host);
+  if (named.has_value()) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               config.fleet_address_place + ": the store's certificate is not for '" +
+                   address.host +
+                   "', so nodes would refuse it; write one of its names ('openssl "
+                   "x509 -noout -ext subjectAltName -in " +
+                   (config.PkiFolder() / "server.crt").native() + "' shows them)"};
+}
+
+Result<LoadedCertificate> LoadRegistryCertificate(const Config& config,
+                                                  const AuthorityFiles& authority) {
+  TRY(LoadedCertificate certificate, config.registry.Load(RegistryCertificateFiles(config)));
+  TRY_VOID(CheckFleetAddress(config, authority.server_chain));
+  return certificate;
+}
+
+}  // namespace
+
+CertificateFiles RegistryCertificateFiles(const Config& config) {
+  return config.registry.Files(config.PkiFolder(), kTrustedFile);
+}
+
+Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log) {
+  if (!IsInitialised(config)) return NotInitialised(config.data);
+  TRY(FolderLock lock, FolderLock::Acquire(config.data));
+  TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
+  TRY(const auto row, ReadRow<v1::StoreRow>(*meta, keys::kStore));
+  if (!row.has_value()) return NotInitialised(config.data);
+  StoreIdentity identity{.epoch = row->epoch(), .domain = row->domain()};
+  TRY(AuthorityFiles authority,
+      RecoverAuthorityFiles(files, config.PkiFolder(), identity.domain, *meta));
+  TRY(LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
+  TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
+  return OpenedStore{.lock = std::move(lock),
+                     .meta = std::move(meta),
+                     .blobs = std::move(blobs),
+                     .identity = std::move(identity),
+                     .authority = std::move(authority),
+                     .certificate = std::move(certificate)};
+}
+
+Result<void> CheckStore(const Config& config) {
+  if (!IsInitialised(config)) return NotInitialised(config.data);
+  // The domain stands in the metadata, which a running store has open; no file depends on it.
+  TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
+  TRY(const LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
+  const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
+  if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
+  return {};
+}
+
+}  // namespace outport::store

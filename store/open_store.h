@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+
+#include "registry/base/file.h"
+#include "registry/base/log.h"
+#include "registry/base/result.h"
+#include "registry/security/tls/served_certificate.h"
+#include "registry/storage/disk/disk_blob_store.h"
+#include "registry/storage/meta_store.h"
+#include "store/authority/authority_files.h"
+#include "store/config.h"
+#include "store/fleet/store_identity.h"
+
+namespace outport::store {
+
+// What a store opens before anything runs.
+struct OpenedStore {
+  FolderLock lock;
+  std::unique_ptr<MetaStore> meta;
+  std::unique_ptr<DiskBlobStore> blobs;
+  StoreIdentity identity;
+  AuthorityFiles authority;
+  LoadedCertificate certificate;  // of the registry port
+};
+
+// Locks and opens the data folder, and completes what an interrupted CA rotation left in it. The
+// error names the configuration key, the file or the folder, and says what to do. Blocks.
+Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log);
+
+// Reports what `serve` would find wrong, without locking the data folder or binding the ports.
+// Blocks.
+Result<void> CheckStore(const Config& config);
+
+// The certificate files of the registry port.
+CertificateFiles RegistryCertificateFiles(const Config& config);
+
+}  // namespace outport::store
