@@ -44,7 +44,7 @@ Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& dig
   TRY(auto content, parts_.meta.Get(keys::Content(digest)));
   if (!content.has_value() || IsOf(digest, *content)) return content;
   damaged_.Increment();
-  parts_.log.Error("a manifest is damaged on disk", {{"digest", digest.ToString()}});
+  parts_.log.Error("manifest corrupt on disk", {{"digest", digest.ToString()}});
   const auto transaction = parts_.meta.Begin();
   TRY_VOID(transaction->Delete(keys::Content(digest)));
   TRY(const LogPosition ignored, transaction->Commit(MetaTransaction::Durability::kBuffered));
@@ -77,15 +77,15 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   auto content = std::make_shared<const std::string>(std::move(*response->mutable_content()));
   if (content->size() > kMaxManifestBytes || !IsOf(digest, *content)) {
     damaged_.Increment();
-    co_return Error{ErrorCode::kUnavailable, operation + ": the bytes are not the digest's"};
+    co_return Error{ErrorCode::kUnavailable, operation + ": the bytes do not match the digest"};
   }
   fetched_.Increment();
   // A pull does not fail because the node cannot keep what it has read.
   auto keep = [this, digest, content] { return Keep(digest, *content); };
   const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
   if (!kept.has_value()) {
-    parts_.log.Warning("a manifest was not kept",
-                       {{"digest", digest.ToString()}, {"cause", kept.error().message}});
+    parts_.log.Warning("manifest not kept",
+                       {{"digest", digest.ToString()}, {"error", kept.error().message}});
   }
   co_return content;
 }

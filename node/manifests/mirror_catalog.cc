@@ -30,7 +30,8 @@ net::awaitable<Result<void>> MirrorCatalog::CatchUp(std::string request_id) {
   const bool applied =
       co_await WaitUntilApplied(parts_.replica, head.epoch(), head.sequence(), deadline);
   if (applied) co_return Result<void>();
-  co_return Error{ErrorCode::kUnavailable, "listing: this node has not caught up with the store"};
+  co_return Error{ErrorCode::kUnavailable,
+                  "listing: this node did not catch up with the store in time; try again"};
 }
 
 net::awaitable<Result<MirrorCatalog::Admission>> MirrorCatalog::Admit(RequestKind request,

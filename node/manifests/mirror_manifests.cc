@@ -18,8 +18,8 @@ net::awaitable<Result<StoredManifest>> MirrorManifests::Load(const Caller& calle
     if (!whole) {
       co_return Error{ErrorCode::kUnavailable,
                       "pulling " + repository.ToString() + "@" + digest.ToString() +
-                          ": the store cannot be reached, and this node does not hold every blob "
-                          "of it; try again later"};
+                          ": the store is unreachable, and this node does not hold every blob of "
+                          "the manifest; try again later"};
     }
   }
   co_return StoredManifest{located.info, *content};

@@ -47,10 +47,12 @@ net::awaitable<Result<v1::UploadAnswer>> RelayedUpload::Run(v1::UploadPart::Head
   if (cut_) co_return *body_error_;
   if (status.error_code() == grpc::StatusCode::CANCELLED) {
     co_return Error{ErrorCode::kUnavailable,
-                    "sending the upload to the store: it took too long; try again"};
+                    "relaying the upload to the store: deadline exceeded; retry"};
   }
-  if (!status.ok()) co_return rpc::FromStatus(status, "sending the upload to the store");
-  co_return Error{ErrorCode::kUnavailable, "the store ended the upload without an answer"};
+  if (!status.ok()) co_return rpc::FromStatus(status, "relaying the upload to the store");
+  co_return Error{
+      ErrorCode::kUnavailable,
+      "relaying the upload to the store: the store closed the stream without an answer; retry"};
 }
 
 net::awaitable<void> RelayedUpload::Listen() {

@@ -87,7 +87,7 @@ Result<Response> RelayedWrites::Record(Result<Response> response) {
 template <class Response, class Request, class Method>
 net::awaitable<Result<Response>> RelayedWrites::Call(const Caller& caller, Method method,
                                                      Request request) {
-  rpc::CallOptions options{.operation = "writing at the store",
+  rpc::CallOptions options{.operation = "relaying a write to the store",
                            .timeout = kCallDeadline,
                            .request_id = caller.request_id};
   auto invoke = [store = parts_.channel->Now(), method](auto... arguments) {
@@ -236,7 +236,7 @@ net::awaitable<Result<v1::UploadAnswer>> RelayedWrites::Upload(const Caller& cal
   if (!slot.has_value()) {
     refused_.Increment();
     co_return Error{ErrorCode::kTooManyRequests,
-                    "too many uploads are under way at this node; try again shortly"};
+                    "too many uploads are in progress at this node; retry shortly"};
   }
   const size_t turn = next_channel_++;
   RelayedUpload upload({.channel = parts_.body_channels[turn % parts_.body_channels.size()],

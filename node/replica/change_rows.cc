@@ -92,7 +92,7 @@ Result<std::optional<RowChange>> Convert(const v1::Change& change) {
 Result<std::optional<RowChange>> ToRowChange(const v1::Change& change) {
   Result<std::optional<RowChange>> row = Convert(change);
   if (!row.has_value()) {
-    return Error{ErrorCode::kCorrupt, "applying a change of the store: " + row.error().message};
+    return Error{ErrorCode::kCorrupt, "applying a change from the store: " + row.error().message};
   }
   return row;
 }

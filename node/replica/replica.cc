@@ -31,7 +31,7 @@ Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::Replic
   const bool whole = batch.to() - batch.from() == static_cast<uint64_t>(batch.changes_size());
   if (batch.from() != row.sequence() || batch.to() < batch.from() || (!whole && !batch.partial())) {
     return Error{ErrorCode::kFailedPrecondition,
-                 Applying(batch) + ": the replica stands at " + std::to_string(row.sequence())};
+                 Applying(batch) + ": the replica is at change " + std::to_string(row.sequence())};
   }
   if (batch.partial()) return {};
   std::optional<LogPosition> position = ToLogPosition(row.sequence(), row.hash());
@@ -39,8 +39,7 @@ Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::Replic
     if (position.has_value()) position = NextPosition(*position, change.SerializeAsString());
   }
   if (!position.has_value() || AsText(position->hash) != batch.hash()) {
-    return Error{ErrorCode::kCorrupt,
-                 Applying(batch) + ": their hash does not follow from the replica's"};
+    return Error{ErrorCode::kCorrupt, Applying(batch) + ": the hash of the changes does not match"};
   }
   return {};
 }

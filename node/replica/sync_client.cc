@@ -76,8 +76,7 @@ net::awaitable<void> SyncClient::Run() {
       pause = co_await RunOnce();
     } catch (const std::exception& exception) {
       ++failures_;
-      parts_.log.Error("following the store ended with an exception",
-                       {{"cause", exception.what()}});
+      parts_.log.Error("replication failed with an exception", {{"error", exception.what()}});
     }
     const uint64_t seen = stopped_.Version();
     if (IsStopping()) break;
@@ -89,9 +88,16 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   // Our backoff decides when to try, not the channel's own.
   grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Now()->channel.get());
   metrics_.connections.Increment();
-  SyncConnection::Parts parts{parts_.channel, parts_.replica,   parts_.freshness, parts_.pool,
-                              parts_.clock,   metrics_,         parts_.log,       parts_.version,
-                              parts_.tell,    parts_.take_trust};
+  SyncConnection::Parts parts{.channel = parts_.channel,
+                              .replica = parts_.replica,
+                              .freshness = parts_.freshness,
+                              .pool = parts_.pool,
+                              .clock = parts_.clock,
+                              .metrics = metrics_,
+                              .log = parts_.log,
+                              .version = parts_.version,
+                              .tell = parts_.tell,
+                              .take_trust = parts_.take_trust};
   auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
   {
     MutexLock lock(mutex_);
@@ -117,7 +123,7 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   if (settled) failures_ = 0;
   // The store has other terms for this node, or the node another certificate: no failure.
   if (connection->welcomed() && why.code == ErrorCode::kCancelled && !IsStopping()) {
-    parts_.log.Info("the stream begins anew", {{"cause", why.message}});
+    parts_.log.Info("sync stream restarted", {{"error", why.message}});
     const auto lived = steady_clock::now() - begun;
     co_return std::chrono::ceil<milliseconds>(std::max(kAnewAfter - lived, lived.zero()));
   }
@@ -129,8 +135,8 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   // The first failure is told, then ever fewer of them.
   const bool telling = std::has_single_bit(static_cast<unsigned>(failures_)) || failures_ == 0;
   if (telling && !IsStopping()) {
-    parts_.log.Warning("not following the store",
-                       {{"cause", why.message}, {"attempts", failures_}});
+    parts_.log.Warning("replication interrupted",
+                       {{"error", why.message}, {"attempts", failures_}});
   }
   co_return std::nullopt;
 }
@@ -142,7 +148,7 @@ net::awaitable<void> SyncClient::KeepProof() {
   auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
   const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
   if (!kept.has_value()) {
-    parts_.log.Warning("the replica's age was not kept", {{"cause", kept.error().message}});
+    parts_.log.Warning("proof of freshness not written", {{"error", kept.error().message}});
   }
 }
 
@@ -169,8 +175,8 @@ net::awaitable<void> SyncClient::RemoveGarbage() {
   while (!IsStopping()) {
     const Result<bool> more = co_await Blocking(parts_.pool, remove);
     if (!more.has_value()) {
-      parts_.log.Warning("rows of an older snapshot were not removed",
-                         {{"cause", more.error().message}});
+      parts_.log.Warning("rows of an old generation not removed",
+                         {{"error", more.error().message}});
     }
     if (!more.value_or(false)) break;
   }
@@ -201,8 +207,7 @@ net::awaitable<void> SyncClient::RemoveContents() {
     if (more.has_value()) more = co_await Blocking(parts_.pool, collect);
   }
   if (!more.has_value()) {
-    parts_.log.Warning("manifests that are not needed any more were not removed",
-                       {{"cause", more.error().message}});
+    parts_.log.Warning("unreferenced manifests not removed", {{"error", more.error().message}});
   }
 }
 

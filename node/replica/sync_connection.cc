@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kProofInterval{5};
 
 Error Diverged() {
   return Error{ErrorCode::kCorrupt,
-               "the replica's history is not the store's: the hashes differ at the same sequence"};
+               "the replica has diverged from the store: the hashes differ at the same sequence"};
 }
 
 }  // namespace
@@ -49,16 +49,16 @@ net::awaitable<Error> SyncConnection::Run() {
   using net::experimental::awaitable_operators::operator&&;
   heard_ = steady_clock::now();
   proof_kept_ = heard_ - kProofInterval;  // the first proof is kept at once
-  co_await (Part(Read()) && Part(Write()) && Part(Watch()));
+  co_await (RunPart(Read()) && RunPart(Write()) && RunPart(Watch()));
   const grpc::Status status = co_await stream_.Close();
   if (failure_.has_value()) co_return *failure_;
-  if (status.ok()) co_return Error{ErrorCode::kUnavailable, "the store ended the stream"};
-  co_return rpc::FromStatus(status, "following the store's change log");
+  if (status.ok()) co_return Error{ErrorCode::kUnavailable, "the store closed the stream"};
+  co_return rpc::FromStatus(status, "reading the store's change log");
 }
 
 void SyncConnection::Cancel() { stream_.Cancel(); }
 
-net::awaitable<void> SyncConnection::Part(net::awaitable<Result<void>> work) {
+net::awaitable<void> SyncConnection::RunPart(net::awaitable<Result<void>> work) {
   std::optional<Error> why;
   try {
     Result<void> done = co_await std::move(work);
@@ -108,7 +108,7 @@ net::awaitable<Result<void>> SyncConnection::Take(v1::StoreMessage message) {
 }
 
 net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welcome welcome) {
-  parts_.log.Info("the store welcomed this node",
+  parts_.log.Info("connected to the store",
                   {{"head", welcome.head().sequence()},
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()},
@@ -144,7 +144,7 @@ net::awaitable<Result<void>> SyncConnection::TakeBatch(v1::StoreMessage::Batch b
 net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::SnapshotPart part) {
   if (!in_snapshot_) {
     co_return Error{ErrorCode::kFailedPrecondition,
-                    "the store sent a part of a snapshot that it had not announced"};
+                    "the store sent part of a snapshot without announcing the snapshot"};
   }
   const bool last = part.last();
   auto apply = [this, part = std::move(part)] {
@@ -157,7 +157,7 @@ net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::Snap
     took_snapshot_ = true;
     parts_.metrics.snapshots.Increment();
     Applied();
-    parts_.log.Info("a snapshot was applied", {{"sequence", parts_.replica.position().sequence()}});
+    parts_.log.Info("snapshot applied", {{"sequence", parts_.replica.position().sequence()}});
   }
   co_return Result<void>();
 }
@@ -171,8 +171,7 @@ void SyncConnection::Applied() {
   const bool written = parts_.replica.followed().sequence() == applied.sequence();
   if (!written && !std::exchange(told_unwritten_, true)) {
     parts_.log.Error(
-        "the metadata takes no changes any more: this node's rows stay as they are, and only its "
-        "users follow the store; look at the disk, then restart the node",
+        "replica stopped: metadata is read-only; repair the disk or free space, then restart",
         {{"applied", applied.sequence()}});
   }
 }
@@ -183,7 +182,7 @@ net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pon
   const v1::Position applied = parts_.replica.followed();
   const v1::Position& head = pong.head();
   if (head.epoch() != applied.epoch()) {
-    co_return Error{ErrorCode::kUnavailable, "the store began another history; connecting again"};
+    co_return Error{ErrorCode::kUnavailable, "the store has begun another epoch; reconnecting"};
   }
   if (head.sequence() == applied.sequence() && head.hash() != applied.hash()) co_return Diverged();
   parts_.freshness.Ponged(std::chrono::nanoseconds(pong.sent_ns()), head.epoch(), head.sequence());
@@ -228,7 +227,7 @@ net::awaitable<Result<void>> SyncConnection::Watch() {
     const uint64_t seen = changed_.Version();
     const auto patience = busy_ ? kWhileBusy : welcomed_ ? kSilence : kWelcomeSilence;
     if (steady_clock::now() >= heard_ + patience) {
-      co_return Error{ErrorCode::kUnavailable, "nothing came from the store for too long"};
+      co_return Error{ErrorCode::kUnavailable, "the store sent nothing in time"};
     }
     co_await changed_.WaitPast(seen, std::min(heard_ + patience, steady_clock::now() + kSilence));
   }

@@ -73,7 +73,7 @@ class SyncConnection {
   void TakeTrust(const v1::Change& change) const;
   void Applied();
   // Runs one of the three; the connection closes with it, however it ends.
-  net::awaitable<void> Part(net::awaitable<Result<void>> work);
+  net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
   // The first reason counts; without one the stream's own end tells it.
   void Close(std::optional<Error> why);
 

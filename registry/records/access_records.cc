@@ -62,7 +62,7 @@ Result<v1::Change> ToAccessChange(std::string_view key, const std::optional<std:
     change.mutable_user_deleted()->set_name(std::string(keys::After(key, keys::kUsers)));
   }
   if (readable) return change;
-  return Error{ErrorCode::kCorrupt, "the row '" + std::string(key) + "' cannot be read"};
+  return Error{ErrorCode::kCorrupt, "the row '" + std::string(key) + "' is corrupt"};
 }
 
 Result<AccessDirectory::Contents> ReadAccess(const MetaView& meta) {

@@ -20,7 +20,7 @@ template <class Row>
 Result<Row> ParseRow(std::string_view key, std::string_view value) {
   Row row;
   if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-    return Error{ErrorCode::kCorrupt, "the row '" + Printable(key) + "' cannot be read"};
+    return Error{ErrorCode::kCorrupt, "the row '" + Printable(key) + "' is corrupt"};
   }
   return row;
 }

@@ -50,7 +50,7 @@ Result<LogReader::Prepared> LogReader::Read() const {
     if (!change.ParseFromString(record.record)) {
       return Error{ErrorCode::kCorrupt, "reading the change log: record " +
                                             std::to_string(record.position.sequence) +
-                                            " does not parse"};
+                                            " is corrupt"};
     }
     if (change.has_grants_set() && !scope_.everything() &&
         change.grants_set().subject().starts_with(kGroup)) {

@@ -59,11 +59,11 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
   auto open = [this, &request] { return Open(request); };
   CO_TRY(const OpenBlob blob, co_await Blocking(disk_, open));
   Result<void> sent = co_await Send(stream, blob, allowed);
-  log_.Info("blob read by a node", {{"request_id", request_id},
-                                    {"node", node},
-                                    {"digest", request.digest()},
-                                    {"offset", request.offset()},
-                                    {"outcome", sent.has_value() ? "sent" : sent.error().message}});
+  log_.Info("blob sent to node", {{"request_id", request_id},
+                                  {"node", node},
+                                  {"digest", request.digest()},
+                                  {"offset", request.offset()},
+                                  {"outcome", sent.has_value() ? "sent" : sent.error().message}});
   if (!sent.has_value() && sent.error().code == ErrorCode::kCorrupt) {
     co_await blobs_.QuarantineCorrupt(disk_, blob.digest, blob.location.object, sent.error());
   }
@@ -89,7 +89,7 @@ net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob
       chunk.set_crc32c(blob.location.checksums[offset / kChecksumBlockBytes]);
     }
     if (!co_await stream.Write(chunk, limits_.progress_deadline)) {
-      co_return Error{ErrorCode::kCancelled, "the node left, or took no chunk for too long"};
+      co_return Error{ErrorCode::kCancelled, "the node disconnected, or received no chunk in time"};
     }
     sent_bytes_.Increment(static_cast<double>(block));
     chunk.clear_total_bytes();
@@ -106,14 +106,15 @@ Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request) {
   if (request.offset() % kChecksumBlockBytes != 0 || request.offset() > size) {
     return Error{ErrorCode::kInvalidArgument,
                  "reading " + digest.ToString() + " from " + std::to_string(request.offset()) +
-                     ": an offset is a multiple of 262144, and within the blob's " +
+                     ": the offset must be a multiple of 262144 and at most the blob's size, " +
                      std::to_string(size) + " bytes"};
   }
   const uint64_t rest = size - request.offset();
   const uint64_t length = request.length() == 0 ? rest : std::min(request.length(), rest);
   const uint64_t blocks = (size + kChecksumBlockBytes - 1) / kChecksumBlockBytes;
   if (opened.blob.location.checksums.size() != blocks) {
-    return Error{ErrorCode::kCorrupt, "the row of blob " + digest.ToString() + " lacks checksums"};
+    return Error{ErrorCode::kCorrupt,
+                 "the row of blob " + digest.ToString() + " has the wrong number of checksums"};
   }
   return OpenBlob{digest, std::move(opened.blob.location), std::move(opened.reader),
                   request.offset(), request.offset() + length};

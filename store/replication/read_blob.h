@@ -51,7 +51,6 @@ class ReadBlob {
   net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob, const Allowed& allowed);
   // Blocks.
   Result<OpenBlob> Open(const v1::ReadBlobRequest& request);
-  net::awaitable<void> PutAside(const OpenBlob& blob, const Error& why);
 
   Blobs& blobs_;
   BlockingPool& disk_;
@@ -60,7 +59,6 @@ class ReadBlob {
   const ReadBlobLimits limits_;
   prometheus::Counter& started_;
   prometheus::Counter& refused_;
-  prometheus::Counter& corrupt_;
   prometheus::Counter& sent_bytes_;
   NodeSlots slots_;
 };

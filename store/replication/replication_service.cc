@@ -42,7 +42,7 @@ Result<void> ReplicationService::RequireStays(const CertificateIdentity& caller)
   TRY_VOID(parts_.members.Require(caller.name));
   if (!parts_.directory.IsRevoked(caller)) return {};
   return Error{ErrorCode::kUnauthorized,
-               "the certificate of node '" + caller.name + "' was revoked meanwhile"};
+               "the certificate of node '" + caller.name + "' was revoked"};
 }
 
 Result<void> ReplicationService::RequirePull(const std::string& node,
@@ -81,11 +81,11 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
     if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.identity.epoch, *request));
-    parts_.log.Info("resolved for a node", {{"request_id", rpc::RequestIdOf(*context)},
-                                            {"node", node},
-                                            {"repository", request->repository()},
-                                            {"reference", AskedFor(*request)},
-                                            {"found", answer.found()}});
+    parts_.log.Info("question answered for node", {{"request_id", rpc::RequestIdOf(*context)},
+                                                   {"node", node},
+                                                   {"repository", request->repository()},
+                                                   {"reference", AskedFor(*request)},
+                                                   {"found", answer.found()}});
     return answer;
   };
   return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
@@ -99,11 +99,11 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::GetManifestResponse> {
     TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));
-    parts_.log.Info("manifest read by a node", {{"request_id", rpc::RequestIdOf(*context)},
-                                                {"node", node},
-                                                {"repository", request->repository()},
-                                                {"digest", request->digest()},
-                                                {"size_bytes", answer.content().size()}});
+    parts_.log.Info("manifest sent to node", {{"request_id", rpc::RequestIdOf(*context)},
+                                              {"node", node},
+                                              {"repository", request->repository()},
+                                              {"digest", request->digest()},
+                                              {"size_bytes", answer.content().size()}});
     return answer;
   };
   return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));

@@ -71,9 +71,9 @@ Result<v1::GetManifestResponse> ReadManifest(MetaStore& meta,
   }
   TRY(std::optional<std::string> content, view->Get(keys::Content(digest)));
   if (!content.has_value() || Digest::Of(digest.algorithm(), AsBytes(*content)) != digest) {
-    return Error{ErrorCode::kCorrupt, "reading manifest " + request.digest() + " of repository " +
-                                          request.repository() +
-                                          ": its bytes at the store are missing or damaged"};
+    return Error{ErrorCode::kCorrupt,
+                 "reading manifest " + request.digest() + " of repository " + request.repository() +
+                     ": the stored bytes are missing or corrupt; push it again"};
   }
   v1::GetManifestResponse response;
   response.set_media_type(row->media_type());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "registry/records/keys.h"
+#include "registry/records/rows.h"
 #include "store/replication/resolve.h"
 
 namespace outport::store {
@@ -127,8 +128,8 @@ Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
     const Section& section = kSections[section_];
     v1::Change change;
     if (!section.fill(keys::After(row.key, section.prefix), row.value, change)) {
-      return Error{ErrorCode::kCorrupt, "reading a snapshot for a node: a row of '" +
-                                            std::string(section.prefix) + "' does not parse"};
+      return Error{ErrorCode::kCorrupt,
+                   "reading a snapshot: the row '" + Printable(row.key) + "' is corrupt"};
     }
     after_ = row.key;
     TRY(auto told, scope_.Cut(std::move(change), *view_));

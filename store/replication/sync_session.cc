@@ -60,13 +60,13 @@ net::awaitable<Result<void>> SyncSession::Run() {
     }
     changed_.Notify();
   });
-  parts_.log.Info("a node connected", {{"address", stream_.context().peer()}});
-  co_await (Part(Listen()) && Conduct());
+  parts_.log.Info("node connected", {{"address", stream_.context().peer()}});
+  co_await (RunPart(Listen()) && Conduct());
   if (failure_.has_value()) {
-    parts_.log.Warning("a node's stream was ended", {{"cause", failure_->message}});
+    parts_.log.Warning("node stream closed", {{"error", failure_->message}});
     co_return *failure_;
   }
-  parts_.log.Info("a node disconnected");
+  parts_.log.Info("node disconnected");
   co_return Result<void>();
 }
 
@@ -75,12 +75,12 @@ net::awaitable<void> SyncSession::Conduct() {
   using net::experimental::awaitable_operators::operator&&;
   {
     const Leaving leaving(parts_.nodes, node_, ticket_);
-    co_await (Part(FollowLog()) && Part(Write()) && Part(Watch()));
+    co_await (RunPart(FollowLog()) && RunPart(Write()) && RunPart(Watch()));
   }
   stream_.End(failure_.has_value() ? rpc::ToStatus(*failure_) : grpc::Status::OK);
 }
 
-net::awaitable<void> SyncSession::Part(net::awaitable<Result<void>> work) {
+net::awaitable<void> SyncSession::RunPart(net::awaitable<Result<void>> work) {
   std::optional<Error> why;
   try {
     Result<void> done = co_await std::move(work);
@@ -161,7 +161,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
     *welcome.add_permissions() = ToGrantRecord(grant);
   }
   if (!co_await Push(std::move(message))) co_return Result<void>();
-  parts_.log.Info(applied.has_value() ? "a node follows the change log" : "a node gets a snapshot",
+  parts_.log.Info(applied.has_value() ? "change log resumed" : "snapshot started",
                   {{"sequence", hello_->applied().sequence()}, {"head", head.sequence}});
 
   LogPosition from = applied.value_or(LogPosition());
@@ -206,7 +206,8 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
   auto read = [reader] { return reader->Next(); };
   for (bool last = false; !last;) {
     if (steady_clock::now() > deadline) {
-      co_return Error{ErrorCode::kDeadlineExceeded, "sending a snapshot: the node is too slow"};
+      co_return Error{ErrorCode::kDeadlineExceeded,
+                      "sending a snapshot: the node did not receive it in 15 minutes"};
     }
     CO_TRY_VOID(parts_.allowed());
     v1::StoreMessage message;
@@ -219,7 +220,7 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
 
 net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader) {
   auto read = [&reader] { return reader.Next(); };
-  CO_TRY(v1::StoreMessage message, co_await BlockingUnderWay(parts_.pool, read));
+  CO_TRY(v1::StoreMessage message, co_await BlockingInProgress(parts_.pool, read));
   co_await Push(std::move(message));
   co_return Result<void>();
 }
@@ -268,7 +269,8 @@ net::awaitable<Result<void>> SyncSession::Watch() {
     const uint64_t seen = changed_.Version();
     why = WhyCut();
     if (!why.has_value() && steady_clock::now() >= heard_ + kSilence) {
-      why = Error{ErrorCode::kDeadlineExceeded, "nothing came from this node for too long"};
+      why =
+          Error{ErrorCode::kDeadlineExceeded, "the node sent and received nothing for 30 seconds"};
     }
     if (why.has_value()) Close(why);
     co_await changed_.WaitPast(seen, heard_ + kSilence);

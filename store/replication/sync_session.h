@@ -62,7 +62,7 @@ class SyncSession {
   net::awaitable<Result<void>> Watch();
 
   // Runs one of the four; the session closes with it, however it ends.
-  net::awaitable<void> Part(net::awaitable<Result<void>> work);
+  net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
   // Waits for room; false once the session has closed.
   net::awaitable<bool> Push(v1::StoreMessage message);
   // The first reason counts.
