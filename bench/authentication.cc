@@ -53,7 +53,7 @@ struct Fleet {
   void LimitNode() {
     std::vector<Grant> grants;
     for (int i = kGrantsOfOne - 1; i >= 0; --i) grants.push_back(GrantOf(i));
-    directory.SetNode(NodePermissions("this node", std::move(grants)));
+    directory.SetNodePermissions(NodePermissions("this node", std::move(grants)));
   }
 
   net::io_context context;

@@ -64,7 +64,7 @@ std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
   TRY(Credentials credentials, LoadCredentials(config.data));
   TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
-  TRY(FolderLock lock, FolderLock::Take(config.data));
+  TRY(FolderLock lock, FolderLock::Acquire(config.data));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch", BlobWrites::kCached));
@@ -138,8 +138,8 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
             .metrics = metrics,
             .log = log,
             .version = std::move(version),
-            .tell = [this](v1::NodeMessage::Ping& ping) { Describe(ping); },
-            .take_trust = [this](const v1::TrustRow& trust) { renewal.SetTrust(trust); }}),
+            .add_status = [this](v1::NodeMessage::Ping& ping) { Describe(ping); },
+            .on_trust = [this](const v1::TrustRow& trust) { renewal.SetTrust(trust); }}),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
       front(config.registry, FilesShown(config), std::move(opened.certificate),
@@ -190,13 +190,13 @@ Mirror::Parts NodeDaemon::MirrorParts() {
 void NodeDaemon::Reconnect() {
   const auto credentials = IdentityCredentials(config.PkiFolder());
   for (const auto& channel : channels) channel->Use(rpc::Dial(config.store, credentials, true));
-  sync.BeginAnew();
+  sync.Reconnect();
 }
 
 Result<void> NodeDaemon::Start() {
   TRY_VOID(mirror.Recover());
   TRY_VOID(front.Listen());
-  TRY_VOID(NameKey(operations.Listen(), "operations.listen"));
+  TRY_VOID(NameKeyInError(operations.Listen(), "operations.listen"));
   log.Info("listening", {{"node", opened.credentials.name},
                          {"registry", front.address()},
                          {"plain", front.plain_address()},
@@ -264,7 +264,7 @@ Readiness NodeDaemon::Ready() const {
   }
   not_ready(front.certificate().WhyExpired());
   if (auto expired = renewal.WhyExpired()) readiness.warnings.push_back(*std::move(expired));
-  if (auto rejected = sync.WhyRefused(); rejected.has_value() && !sync.IsConnected()) {
+  if (auto rejected = sync.WhyDenied(); rejected.has_value() && !sync.IsConnected()) {
     not_ready("the store rejects this node: " + *std::move(rejected));
   }
   const Result<void> known = CheckRevocationAge(replica->policy(), freshness.Staleness());

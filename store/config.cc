@@ -23,7 +23,7 @@ Config::Freshness ReadFreshness(Settings section) {
   freshness.max_staleness = section.Duration("max_staleness", freshness.max_staleness);
   freshness.stale_if_error = section.Duration("stale_if_error", freshness.stale_if_error);
   if (freshness.stale_if_error < freshness.max_staleness) {
-    section.Complain("stale_if_error", "must not be shorter than max_staleness");
+    section.AddProblem("stale_if_error", "must not be shorter than max_staleness");
   }
   const std::string unreachable =
       section.Choice("on_store_unreachable", {"serve_stale", "refuse"}, "serve_stale");
@@ -36,7 +36,7 @@ Config::Access ReadAccess(Settings section) {
   section.Renamed("beyond_it", "on_expired_revocations");
   access.max_revocation_age = section.Duration("max_revocation_age", access.max_revocation_age);
   if (access.max_revocation_age < kMinRevocationAge) {
-    section.Complain("max_revocation_age", "must be at least 5s: a node's stream may break");
+    section.AddProblem("max_revocation_age", "must be at least 5s: a node's stream may break");
   }
   const std::string expired =
       section.Choice("on_expired_revocations", {"refuse", "serve"}, "refuse");
@@ -44,7 +44,8 @@ Config::Access ReadAccess(Settings section) {
   access.htpasswd_file = section.AbsolutePath("htpasswd_file", "/etc/outport/htpasswd");
   access.htpasswd_group = section.String("htpasswd_group", access.htpasswd_group);
   if (!ParseSubjectName(access.htpasswd_group).has_value()) {
-    section.Complain("htpasswd_group", "is not a valid group name; use a-z, 0-9, '.', '_' and '-'");
+    section.AddProblem("htpasswd_group",
+                       "is not a valid group name; use a-z, 0-9, '.', '_' and '-'");
   }
   return access;
 }
@@ -56,7 +57,7 @@ Config::Audit ReadAudit(Settings section) {
   audit.file = section.AbsolutePath("file", "/var/log/outport/audit.jsonl");
   audit.max_size_bytes = section.Size("max_size", audit.max_size_bytes);
   if (audit.max_size_bytes < kMinAuditFileBytes) {
-    section.Complain("max_size", "must be at least 64KiB");
+    section.AddProblem("max_size", "must be at least 64KiB");
   }
   audit.max_files = section.Integer("max_files", audit.max_files, 1, kMaxAuditFiles);
   audit.max_entries =
@@ -68,7 +69,7 @@ Config::Audit ReadAudit(Settings section) {
 void ReadLifetime(Settings& section, const char* key, std::chrono::milliseconds& lifetime) {
   lifetime = section.Duration(key, lifetime);
   if (lifetime >= kMinCertificateLifetime && lifetime <= kMaxCertificateLifetime) return;
-  section.Complain(key, "must be from 1m to 365d");
+  section.AddProblem(key, "must be from 1m to 365d");
 }
 
 Config::Nodes ReadNodes(Settings section) {
@@ -89,7 +90,7 @@ Result<Config> ReadConfig(Settings settings) {
   config.fleet_listen = fleet.Listen("listen", config.fleet_listen);
   config.fleet_address = fleet.RequiredString("address");
   fleet.Address("address", "");
-  config.fleet_address_place = fleet.Where("address");
+  config.fleet_address_place = fleet.LocationOf("address");
   config.operations_listen =
       settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
@@ -104,7 +105,7 @@ Result<Config> ReadConfig(Settings settings) {
       "max_sessions", static_cast<int64_t>(config.max_upload_sessions), 1, kMaxUploadSessions));
   config.upload_idle_timeout = uploads.Duration("idle_timeout", config.upload_idle_timeout);
   if (config.upload_idle_timeout < std::chrono::minutes(1)) {
-    uploads.Complain("idle_timeout", "must be at least 1m");
+    uploads.AddProblem("idle_timeout", "must be at least 1m");
   }
   config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
   TRY_VOID(settings.Finish());

@@ -147,7 +147,7 @@ Result<std::unique_ptr<FetchHold>> BlobCache::JoinOrBegin(const BlobRequest& req
   auto fetch =
       std::make_shared<BlobFetch>(request, source_, cached_, metrics_, limits_.fetch, log_);
   std::unique_ptr<FetchHold> hold = FetchHold::Take(fetch);
-  if (!fetch_pool_.Post([this, fetch] { Run(fetch); })) return fetch_pool_.Refusal();
+  if (!fetch_pool_.Post([this, fetch] { Run(fetch); })) return fetch_pool_.Rejection();
   metrics_.started.Increment();
   metrics_.running.Increment();
   fetches_.insert_or_assign(request.digest, fetch);

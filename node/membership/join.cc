@@ -197,7 +197,7 @@ Result<Joined> Join(const JoinOptions& options) {
   if (!made.has_value()) {
     return Error{made.error().code, made.error().message + "; choose another --data"};
   }
-  TRY(const FolderLock lock, FolderLock::Take(options.data));
+  TRY(const FolderLock lock, FolderLock::Acquire(options.data));
   TRY_VOID(CheckNotJoined(options, token, config, content));
 
   TRY(const std::string root, FetchRoot(token, options.timeout));

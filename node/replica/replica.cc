@@ -62,7 +62,7 @@ Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, AccessDirectory&
   std::unique_ptr<Replica> replica(
       new Replica(meta, directory, std::move(row).value_or(v1::ReplicaRow())));
   TRY_VOID(replica->LoadAccess());
-  replica->Permit(replica->Row());
+  replica->ApplyPermissions(replica->Row());
   return replica;
 }
 
@@ -77,12 +77,12 @@ v1::ReplicaRow Replica::Row() const {
   return row_;
 }
 
-void Replica::Install(const v1::ReplicaRow& row) {
+void Replica::Publish(const v1::ReplicaRow& row) {
   {
     MutexLock lock(mutex_);
     row_ = row;
   }
-  moved_.Notify();
+  position_changed_.Notify();
 }
 
 v1::Position Replica::position() const {
@@ -107,7 +107,7 @@ Result<void> Replica::CommitOrFollow(MetaTransaction& transaction,
   if (!gap) {
     const Result<LogPosition> committed = transaction.Commit();
     if (committed.has_value()) {
-      if (row.has_value()) Install(*row);
+      if (row.has_value()) Publish(*row);
       return {};
     }
     if (!meta_.WhyReadOnly().has_value()) return committed.error();
@@ -132,7 +132,8 @@ int64_t Replica::proven_ms() const {
   return row_.proven_fresh_ms();
 }
 
-Result<bool> Replica::Keep(const v1::ReplicaRow& row, MetaTransaction::Durability durability) {
+Result<bool> Replica::WriteReplicaRow(const v1::ReplicaRow& row,
+                                      MetaTransaction::Durability durability) {
   const auto transaction = meta_.Begin();
   TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   const Result<LogPosition> committed = transaction->Commit(durability);
@@ -149,7 +150,7 @@ std::vector<std::string> Replica::scope() const {
   return {row.scope().begin(), row.scope().end()};
 }
 
-void Replica::Permit(const v1::ReplicaRow& row) {
+void Replica::ApplyPermissions(const v1::ReplicaRow& row) {
   NodePermissions permissions("this node", ToGrants(row.permissions()));
   if (!row.scope().empty()) permissions.SetReplicated({row.scope().begin(), row.scope().end()});
   directory_.SetNodePermissions(std::move(permissions));
@@ -164,22 +165,22 @@ Result<void> Replica::SetTerms(const v1::StoreMessage::Welcome& welcome) {
   const std::string before = row.SerializeAsString();
   set(row);
   if (row.SerializeAsString() == before) return {};
-  TRY(const bool ignored, Keep(row, MetaTransaction::Durability::kSynced));
+  TRY(const bool ignored, WriteReplicaRow(row, MetaTransaction::Durability::kSynced));
   static_cast<void>(ignored);  // the store's word counts, kept or not
   {
     MutexLock lock(mutex_);
     if (unwritten_.has_value()) set(*unwritten_);
   }
-  Install(row);
-  Permit(row);
+  Publish(row);
+  ApplyPermissions(row);
   return {};
 }
 
 Result<void> Replica::RecordProof(int64_t proven_ms) {
   v1::ReplicaRow row = Row();
   row.set_proven_fresh_ms(proven_ms);
-  TRY(const bool kept, Keep(row, MetaTransaction::Durability::kBuffered));
-  if (kept) Install(row);
+  TRY(const bool kept, WriteReplicaRow(row, MetaTransaction::Durability::kBuffered));
+  if (kept) Publish(row);
   return {};
 }
 
@@ -253,9 +254,9 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   const bool row_changed = part.last() || (shadow_->access_done && !access_was_done);
   TRY_VOID(CommitOrFollow(*transaction, row_changed ? std::optional(row) : std::nullopt));
   if (part.last()) {
-    Permit(row);
+    ApplyPermissions(row);
     shadow_.reset();
-    left_behind_.Notify();
+    garbage_left_.Notify();
   }
   return {};
 }
@@ -286,7 +287,7 @@ Result<void> Replica::ReplaceAccess(MetaTransaction& transaction) {
 void Replica::AbandonSnapshot() {
   if (!shadow_.has_value()) return;
   shadow_.reset();
-  left_behind_.Notify();
+  garbage_left_.Notify();
 }
 
 Result<bool> Replica::RemoveGarbage() {

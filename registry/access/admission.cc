@@ -49,7 +49,7 @@ Result<std::shared_ptr<const User>> UserNow(const Sender& sender) {
     return Error{ErrorCode::kUnauthorized,
                  "user '" + sender.user->name + "' was removed, or has another password now"};
   }
-  TRY_VOID(CheckMayEnter(*user, sender.peer->certificate(), gate.clock.Wall()));
+  TRY_VOID(CheckMayLogIn(*user, sender.peer->certificate(), gate.clock.Wall()));
   return user;
 }
 
@@ -59,7 +59,7 @@ Result<Rights> Authorise(const Sender& sender, const std::shared_ptr<const User>
   const Peer& peer = *sender.peer;
   Rights rights = sender.gate->directory.RightsOf(
       user, peer.certificate_is_verified() ? peer.certificate() : std::string_view());
-  if (bounds != nullptr) rights = rights.Within(std::move(bounds));
+  if (bounds != nullptr) rights = rights.LimitedTo(std::move(bounds));
   if (const auto* access = std::get_if<RepositoryAccess>(&purpose)) {
     TRY_VOID(RequireGrant(rights, access->action, access->repository));
   } else if (std::holds_alternative<PingAccess>(purpose)) {
@@ -87,7 +87,7 @@ net::awaitable<Result<Sender>> Authenticate(const Gate& gate, const Peer& peer,
   }
   CO_TRY(auto user, co_await gate.authenticator.Authenticate(peer.origin(), login->user,
                                                              login->password.text()));
-  CO_TRY_VOID(CheckMayEnter(*user, peer.certificate(), gate.clock.Wall()));
+  CO_TRY_VOID(CheckMayLogIn(*user, peer.certificate(), gate.clock.Wall()));
   auto password = std::make_shared<const Secret>(std::move(login->password));
   std::string name = user->name;
   co_return Sender{.gate = &gate,

@@ -53,7 +53,7 @@ struct Sender {
 
 // Finds out who sends a request. Without a user, the certificate's name or anonymous senders must
 // have a grant. Returns the errors of Peer::Check(), Gate::revocations_known, `credentials`,
-// Authenticator::Authenticate() and CheckMayEnter(), in this order; kUnauthorized if credentials
+// Authenticator::Authenticate() and CheckMayLogIn(), in this order; kUnauthorized if credentials
 // are missing. Suspends only while a password is verified.
 net::awaitable<Result<Sender>> Authenticate(const Gate& gate, const Peer& peer,
                                             Result<Credentials> credentials);

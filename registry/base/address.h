@@ -11,29 +11,29 @@ class address;
 
 namespace outport {
 
-// "host:port" or "[v6]:port" in two; host without its brackets.
+// The parts of "host:port" or "[v6]:port"; host is without brackets.
 struct HostPort {
   std::string host;
   uint16_t port = 0;
 };
 
-// kInvalidArgument names the text and shows how an address is written.
+// kInvalidArgument names the text and gives examples.
 Result<HostPort> ParseHostPort(const std::string& text);
 
-// Whether `host` is an IP address, which one can listen on without asking a name server.
+// Whether `host` is an IP address and no host name.
 bool IsIpAddress(const std::string& host);
 
-// What peers are counted by: a network of 64 bits of IPv6, in which one customer has addresses
-// without end; and an IPv4 client of an IPv6 socket by the address that it knows itself. A text
-// that is no address stays as it is.
+// The network that limits count a peer by: the /64 network of an IPv6 address, because one customer
+// has a whole one; the IPv4 address itself, also when an IPv6 socket maps it. A text that is not an
+// address is returned unchanged.
 boost::asio::ip::address NetworkOf(const boost::asio::ip::address& address);
 std::string NetworkOf(const std::string& address);
 
-// Whether one socket listening on each cannot be had: the same port, and the same address or one
-// that stands for all. Port 0 is never the same.
+// Whether two sockets cannot listen on both: the ports are equal, and the addresses are equal or
+// one is the wildcard. Port 0 never overlaps.
 bool Overlap(const HostPort& a, const HostPort& b);
 
-// The address that was asked for, with the port that was picked where it asked for port 0.
+// `listen` with its port replaced by `port`. For port 0, where the system chooses the port.
 std::string WithPort(const std::string& listen, uint16_t port);
 
 }  // namespace outport

@@ -12,7 +12,7 @@ enum class Base64 {
 };
 
 std::string EncodeBase64(std::string_view bytes, Base64 kind);
-// Nothing if `text` is not exactly what EncodeBase64 makes of some bytes.
+// nullopt unless `text` is exactly the encoding of some bytes.
 std::optional<std::string> DecodeBase64(std::string_view text, Base64 kind);
 
 }  // namespace outport

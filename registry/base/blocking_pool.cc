@@ -15,7 +15,7 @@ BlockingPool::BlockingPool(std::string name, size_t threads, size_t queue_limit,
 BlockingPool::~BlockingPool() { Stop(); }
 
 bool BlockingPool::Post(std::move_only_function<void()> work, Admission admission) {
-  const size_t factor = admission == Admission::kUnderWay ? kUnderWayFactor : 1;
+  const size_t factor = admission == Admission::kInProgress ? kInProgressFactor : 1;
   {
     MutexLock lock(mutex_);
     if (stopping_ || queue_.size() >= queue_limit_ * factor) return false;
@@ -36,9 +36,9 @@ void BlockingPool::Stop() {
   }
 }
 
-Error BlockingPool::Refusal() const {
+Error BlockingPool::Rejection() const {
   return Error{ErrorCode::kTooManyRequests,
-               "too much work is waiting (" + name_ + "); try again shortly"};
+               "too much work is queued (" + name_ + "); retry shortly"};
 }
 
 void BlockingPool::Run() {
@@ -54,7 +54,7 @@ void BlockingPool::Run() {
     try {
       work();
     } catch (const std::exception& exception) {
-      log_.Error("work ended with an exception", {{"pool", name_}, {"cause", exception.what()}});
+      log_.Error("pool work failed: exception", {{"pool", name_}, {"error", exception.what()}});
     }
   }
 }

@@ -25,34 +25,34 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// A fixed number of threads for work that blocks: disk, RocksDB, bcrypt. The queue is bounded: work
-// that finds it full is refused at once, not queued. An exception that escapes a piece of work is
-// logged as a bug and ends only that piece: whoever waits for it must not depend on it (Guarded).
-// Safe for all threads.
+// A fixed number of threads for work that blocks: disk, RocksDB, bcrypt. The queue is bounded: if
+// it is full, new work is rejected at once. An exception that escapes a piece of work is logged as
+// a bug and ends only that piece. Nobody who waits for the work learns of it: use Guarded(). Safe
+// for all threads.
 class BlockingPool {
  public:
-  // Whose work it is. What is new can be refused, and its client comes again. What is under way (a
-  // body, an upload) cannot without a loss: it waits its turn in the same queue, beyond the limit
-  // of what is new; there is one such piece of work for a connection or a stream, and those are
-  // limited.
-  enum class Admission { kNew, kUnderWay };
-  static constexpr size_t kUnderWayFactor = 4;  // times the limit: for them the queue is full
+  // kNew: the first work of a request. It may be rejected; the client retries.
+  // kInProgress: further work of a body or an upload. A rejection would lose what was done, so the
+  // same queue accepts more of it. A connection or stream has one such piece of work at a time, and
+  // their number is limited.
+  enum class Admission { kNew, kInProgress };
+  static constexpr size_t kInProgressFactor = 4;  // times `queue_limit`, for kInProgress
 
-  // `name` stands in the threads' names (at most 10 characters) and in refusals.
+  // `name` is in the threads' names (at most 10 characters) and in the text of Rejection().
   BlockingPool(std::string name, size_t threads, size_t queue_limit, Log log = Log::Nowhere());
-  // Runs what is queued, then joins.
+  // Stops.
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 
-  // Queues `work`; false, and `work` is dropped, when the queue is full or the pool stops.
+  // Queues `work`. Returns false and drops `work` if the queue is full or the pool is stopping.
   [[nodiscard]] bool Post(std::move_only_function<void()> work,
                           Admission admission = Admission::kNew);
-  // Refuses new work, runs what is queued, joins. REQUIRES: not called from the pool.
+  // Rejects new work, runs the queued work, joins the threads. REQUIRES: not called from the pool.
   void Stop();
 
-  // What is told to those who find the queue full.
-  Error Refusal() const;
+  // The error for work that Post() rejected: kTooManyRequests.
+  Error Rejection() const;
 
  private:
   void Run();
@@ -67,8 +67,7 @@ class BlockingPool {
   std::vector<std::thread> threads_;
 };
 
-// What `work`, a callable that returns a Result, returns; kInternal for an exception: nobody would
-// learn of the work's end, if it left the work.
+// Runs `work`, a callable that returns a Result, and returns its result; kInternal if it throws.
 template <class Work>
 std::invoke_result_t<Work&> Guarded(Work& work) {
   try {
@@ -78,13 +77,12 @@ std::invoke_result_t<Work&> Guarded(Work& work) {
   }
 }
 
-// Runs `work`, a callable that returns a Result, on the pool, and resumes the caller on its own
-// executor with what it returned; the pool's refusal (kTooManyRequests) if the queue is full, and
-// kInternal for an exception.
-// `work` is run to its end even if the caller's coroutine is destroyed: it must own what it
-// touches, or the caller must not be destroyed before.
-// REQUIRES: the pool is stopped before the caller's execution context is destroyed: its threads
-// hold the executor for a moment after the caller went on.
+// Runs `work`, a callable that returns a Result, on the pool and resumes the caller on its own
+// executor with that result. kTooManyRequests if the queue is full, kInternal if `work` throws.
+// `work` runs to its end even if the caller's coroutine is destroyed: it must own its data, or the
+// caller must not be destroyed before.
+// REQUIRES: the pool is stopped before the caller's execution context is destroyed, because the
+// pool's threads hold the executor for a moment after they resume the caller.
 template <class Work, class R = std::invoke_result_t<Work&>>
 net::awaitable<R> Blocking(BlockingPool& pool, Work work,
                            BlockingPool::Admission admission = BlockingPool::Admission::kNew) {
@@ -98,7 +96,7 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work,
     };
     auto run = [finish, inner = std::move(inner),
                 guard = net::make_work_guard(executor)]() mutable {
-      // What the work owns is free before the caller goes on.
+      // The data of `work` is released before the caller resumes.
       auto call = [&inner]() -> R {
         Work own = std::move(inner);
         return Guarded(own);
@@ -106,7 +104,7 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work,
       finish(call());
     };
     if (!pool.Post(std::move(run), admission)) {
-      net::post(executor, [shared, error = pool.Refusal()]() mutable {
+      net::post(executor, [shared, error = pool.Rejection()]() mutable {
         std::move (*shared)(R(std::move(error)));
       });
     }
@@ -115,10 +113,10 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work,
       std::move(initiate), net::use_awaitable, std::move(work));
 }
 
-// The same for work that is under way.
+// Blocking() for work in progress.
 template <class Work>
-auto BlockingUnderWay(BlockingPool& pool, Work work) {
-  return Blocking(pool, std::move(work), BlockingPool::Admission::kUnderWay);
+auto BlockingInProgress(BlockingPool& pool, Work work) {
+  return Blocking(pool, std::move(work), BlockingPool::Admission::kInProgress);
 }
 
 }  // namespace outport

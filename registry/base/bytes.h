@@ -19,12 +19,12 @@ inline std::string_view AsText(Bytes bytes) {
 // Lowercase hexadecimal.
 std::string ToHex(Bytes bytes);
 
-// Bytes of OpenSSL's random generator.
+// Fills `bytes` from OpenSSL's random generator.
 void FillRandom(MutableBytes bytes);
 // `size` bytes of OpenSSL's random generator, as lowercase hexadecimal.
 std::string RandomHex(size_t size);
 
-// The CRC32C (Castagnoli) of `bytes`, continued from `crc`; 0 starts one.
+// The CRC32C (Castagnoli) of `bytes`, continued from `crc`; 0 begins a new checksum.
 uint32_t Crc32c(Bytes bytes, uint32_t crc = 0);
 
 }  // namespace outport

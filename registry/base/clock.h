@@ -5,13 +5,13 @@
 
 namespace outport {
 
-// Time, as something that tests can set. Safe for several threads.
+// The source of time; tests replace it. Safe for several threads.
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Since the machine started, also while it slept (CLOCK_BOOTTIME): never goes back or jumps.
+  // The time since boot, with suspended time (CLOCK_BOOTTIME). Monotonic.
   virtual std::chrono::nanoseconds SinceBoot() const = 0;
-  // The civil time, as this machine believes it.
+  // The wall-clock time. An administrator may set it, forwards or backwards.
   virtual std::chrono::system_clock::time_point Wall() const = 0;
 };
 
@@ -21,8 +21,8 @@ class SystemClock final : public Clock {
   std::chrono::system_clock::time_point Wall() const override;
 };
 
-// Names this boot of the kernel (/proc/sys/kernel/random/boot_id): bytes that were written, but not
-// synced, under another boot may be gone.
+// The id of this boot of the kernel (/proc/sys/kernel/random/boot_id). Bytes written under another
+// boot may be lost if they were not synced.
 std::string BootId();
 
 // "2026-11-20T18:49:06.123Z" (RFC 3339, UTC, milliseconds).

@@ -8,9 +8,9 @@
 namespace outport {
 namespace {
 
-constexpr size_t kMaxOptionBytes = 32;  // what is longer is no mistyped name
+constexpr size_t kMaxOptionBytes = 32;  // a longer word is not a mistyped name
 
-// The command that was meant, as far as it was understood.
+// The command, as far as the words were parsed.
 struct Command {
   const CLI::App* app;
   std::string words;  // "outportctl user add"
@@ -38,14 +38,14 @@ std::string Taken(const Command& command) {
        command.app->get_subcommands([](const CLI::App*) { return true; })) {
     names.push_back(deeper->get_name());
   }
-  if (!names.empty()) return "say one of " + Joined(names) + " after '" + command.words + "'";
+  if (!names.empty()) return "write one of " + Joined(names) + " after '" + command.words + "'";
   for (const CLI::Option* option : command.app->get_options()) {
     if (option != command.app->get_help_ptr()) names.push_back(option->get_name());
   }
   return "'" + command.words + "' takes " + Joined(names);
 }
 
-// "--confg" of "--confg=x"; empty if the word is not written as the name of a long option is.
+// "--confg" of "--confg=x"; empty if the word does not have the form of a long option.
 std::string OptionName(std::string_view word) {
   const std::string_view name = word.substr(0, word.find('='));
   const auto allowed = [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); };
@@ -53,7 +53,7 @@ std::string OptionName(std::string_view word) {
   return is_name && std::ranges::all_of(name, allowed) ? std::string(name) : "";
 }
 
-// Empty if everything was understood.
+// Describes unexpected words; empty if there are none.
 std::string Unexpected(const CLI::App& app, bool unfinished) {
   std::vector<std::string> unknown;
   size_t unnamed = 0;
@@ -62,19 +62,19 @@ std::string Unexpected(const CLI::App& app, bool unfinished) {
     if (!name.empty()) unknown.push_back(name);
     if (name.empty() && word != "--") ++unnamed;
   }
-  // What else there is may be the values of these.
+  // Further unexpected words may be values of these options.
   if (!unknown.empty()) return "unknown option " + Joined(unknown);
   if (unnamed == 0) return "";
   if (unfinished) return "no such command";
   return std::to_string(unnamed) + (unnamed == 1 ? " argument" : " arguments") +
-         " too many (not shown: a secret does not belong on a command line, nor in a log)";
+         " too many (not shown, because they may contain a secret)";
 }
 
 }  // namespace
 
 std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
   const Command command = Understood(app);
-  // A value of an option that is not accepted is told as it is, with the option's name.
+  // For an invalid value of an option, CLI11's message names the option and the value.
   const bool about_words = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
                            dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   const bool unfinished =

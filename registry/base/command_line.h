@@ -9,9 +9,9 @@ class ParseError;
 
 namespace outport {
 
-// What is wrong with the command line that `app` did not parse, what the command takes, and where
-// its help is, in one line. Arguments that no command takes are counted and never repeated: one may
-// be a password or a token; of an unknown option its name alone is told.
+// Explains in one line why `app` could not parse the command line, what the command accepts, and
+// how to get its help. Unexpected arguments are counted and never printed, because one may be a
+// password or a token. Of an unknown option only the name is printed.
 std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error);
 
 }  // namespace outport

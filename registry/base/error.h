@@ -6,8 +6,8 @@
 
 namespace outport {
 
-// Why something was refused or failed. One table in error.cc gives each code its OCI name, HTTP
-// status and gRPC status; nobody else writes those numbers.
+// The kind of an error. One table in error.cc gives each code its OCI name, HTTP status and gRPC
+// status; no other code writes those numbers.
 enum class ErrorCode {
   // OCI distribution-spec, "Error Codes".
   kBlobUnknown,
@@ -32,24 +32,24 @@ enum class ErrorCode {
   kUnavailable,
   // Ours.
   kCertificateInvalid,  // no client certificate, or one that is not accepted
-  kMalformedRequest,    // not HTTP, or a request that no route can mean
+  kMalformedRequest,    // not HTTP, or a request that matches no route
   kUriTooLong,
   kHeaderTooLarge,
   kRequestTimeout,
   kNoSpace,
-  kNotFound,  // of an administrator's request: a user, a node, a token
+  kNotFound,  // for administrators: no such user, node or token
   kAlreadyExists,
   kInvalidArgument,
   kFailedPrecondition,
   kCancelled,
   kDeadlineExceeded,
-  kCorrupt,  // bytes on disk or on the wire are not what their checksum says
+  kCorrupt,  // bytes on disk or on the wire do not match their checksum
   kInternal,
 };
 
 struct ErrorTraits {
   ErrorCode code;
-  std::string_view name;      // ours and stable: crosses the wire, stands in logs and metrics
+  std::string_view name;      // stable; used on the wire, in logs and in metrics
   std::string_view oci_code;  // the `code` of the registry's error JSON
   int http_status;
   int grpc_status;          // a grpc::StatusCode
@@ -61,20 +61,20 @@ const ErrorTraits& TraitsOf(ErrorCode code);
 // The traits whose name is `name`, or nullptr.
 const ErrorTraits* FindErrorTraits(std::string_view name);
 
-// Names the operation, the object and the cause, in a sentence that a user can act on.
+// A failure. The message names the operation, the object and the cause, so that a user can act.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
-  // What was refused, one entry of the error list each (the digests of missing blobs); may be
+  // The objects of the failure (the digests of missing blobs), each reported separately. May be
   // empty.
   std::vector<std::string> items = {};
-  int retry_after_seconds = 0;  // 0: as the code's traits say
+  int retry_after_seconds = 0;  // 0: the value of the code's traits
 
-  // "opening the blob: no such file": the same error, said from one level up.
+  // Prefixes the message with the operation: "opening the blob: no such file".
   Error Within(std::string_view operation) &&;
 };
 
-// kInternal for an errno, or kNoSpace for those that mean a full disk: "writing FILE: CAUSE".
+// The error of a system call: "writing FILE: CAUSE". kNoSpace for a full disk, else kInternal.
 Error ErrnoError(int error_number, std::string_view operation, std::string_view object);
 
 }  // namespace outport

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
-constexpr size_t kLeastDirectBytes = 64 << 10;  // below it a wait for the disk costs more
+constexpr size_t kLeastDirectBytes = 64 << 10;  // for smaller writes the page cache is faster
 
-// The part of a write that can go past the page cache: [begin, end) of its bytes; empty if none.
+// The part of a write that can bypass the page cache: [begin, end) of its bytes; may be empty.
 struct DirectPart {
   size_t begin = 0;
   size_t end = 0;
@@ -45,7 +45,8 @@ class PosixFile final : public File {
 
   Result<void> WriteAt(uint64_t offset, Bytes bytes) override {
     if (direct_fd_ < 0) return WriteTo(fd_, offset, bytes);
-    // The two ways never meet in a page: the parts before and after the whole pages are cached.
+    // The bytes before and after the whole pages go through the cache: no page is written both
+    // ways.
     const DirectPart direct = FindDirectPart(offset, bytes);
     TRY_VOID(WriteTo(fd_, offset, bytes.first(direct.begin)));
     TRY_VOID(WriteTo(direct_fd_, offset + direct.begin,
@@ -91,7 +92,7 @@ class PosixFile final : public File {
   }
 
   Result<void> Preallocate(uint64_t size) override {
-    // Asked before, too: root may dip into blocks that FreeBytes() rightly does not count.
+    // Check first: root could use reserved blocks, which FreeBytes() does not count.
     struct stat status{};
     struct statvfs disk{};
     if (::fstat(fd_, &status) == 0 && ::fstatvfs(fd_, &disk) == 0) {
@@ -124,7 +125,7 @@ class PosixFile final : public File {
     while (!bytes.empty()) {
       const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
-      // A file system that takes O_DIRECT but not this write, or only a part of one.
+      // The file system supports O_DIRECT, but not for this write, or wrote only a part.
       const bool refused = fd == direct_fd_ && n < 0 && errno == EINVAL;
       if (n < 0 && !refused) return ErrnoError(errno, "writing", path_);
       if (fd == direct_fd_) fd = fd_;
@@ -136,7 +137,7 @@ class PosixFile final : public File {
   }
 
   const int fd_;
-  int direct_fd_ = -1;  // the same file past the page cache
+  int direct_fd_ = -1;  // the same file with O_DIRECT
   const std::string path_;
 };
 
@@ -152,7 +153,7 @@ Result<std::unique_ptr<File>> OpenExisting(const fs::path& path, int mode) {
 
 fs::path TemporaryOf(const fs::path& path) { return path.native() + ".new"; }
 
-// What to do about a file that somebody named and that cannot be read.
+// The error for a file of the configuration or command line that cannot be read, with the fix.
 Error WithMend(Error error, const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
@@ -201,7 +202,7 @@ Result<void> PosixFileSystem::CreateDirectories(const fs::path& path) {
   }
   const int error_number = errno;
   std::error_code ignored;
-  // Some file systems say so of a folder that is there, too: they take no new names.
+  // Some file systems return ENOENT although the parent exists: they allow no new names.
   const bool parent_missing = error_number == ENOENT && path.has_parent_path() &&
                               !fs::is_directory(path.parent_path(), ignored);
   if (parent_missing) {
@@ -260,8 +261,8 @@ Result<std::string> ReadSecretFile(const fs::path& path, uint64_t limit_bytes) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
     return Error{ErrorCode::kFailedPrecondition,
-                 path.native() + " may be read by others than its owner; chmod 600 " +
-                     path.native() + ", and replace what is in it if others could log in here"};
+                 path.native() + " is readable by other users; run chmod 600 " + path.native() +
+                     ", and replace its content if others could log in to this machine"};
   }
   return ReadWholeFile(path, limit_bytes);
 }
@@ -269,11 +270,11 @@ Result<std::string> ReadSecretFile(const fs::path& path, uint64_t limit_bytes) {
 Result<void> CheckPrivateFolder(const fs::path& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return {};
-  return Error{ErrorCode::kFailedPrecondition,
-               path.native() +
-                   " is open to others than its owner, who could have exchanged the keys in it; "
-                   "chmod 700 " +
-                   path.native() + ", and look at what is in it if others could log in here"};
+  return Error{
+      ErrorCode::kFailedPrecondition,
+      path.native() +
+          " is accessible to other users, who could have replaced its keys; run chmod 700 " +
+          path.native() + ", and check its content if others could log in to this machine"};
 }
 
 Result<void> CheckReplaceable(const fs::path& path) {
@@ -308,7 +309,7 @@ Result<void> ReplaceFile(const fs::path& path, std::string_view content, unsigne
   return files.SyncDirectory(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }
 
-Result<FolderLock> FolderLock::Take(const fs::path& folder) {
+Result<FolderLock> FolderLock::Acquire(const fs::path& folder) {
   const fs::path path = folder / "lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
   if (fd < 0) return ErrnoError(errno, "opening", path.native());

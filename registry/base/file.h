@@ -11,8 +11,8 @@
 
 namespace outport {
 
-// The memory that File::BypassCache() can spare a copy is aligned like its place in the file to
-// this.
+// After File::BypassCache(), writes go to the disk without a copy if their memory and their offset
+// have the same alignment to this.
 inline constexpr size_t kDirectBytes = 4096;
 
 // An open file. Every method may block. ReadAt is safe for several threads at once, the others for
@@ -23,49 +23,50 @@ class File {
 
   // Writes all of `bytes`.
   virtual Result<void> WriteAt(uint64_t offset, Bytes bytes) = 0;
-  // Reads until `buffer` is full or the file ends; returns how much was read.
+  // Reads until `buffer` is full or the file ends; returns the number of bytes read.
   virtual Result<size_t> ReadAt(uint64_t offset, MutableBytes buffer) const = 0;
-  // Like ReadAt, but only what is in the page cache: less than asked for, 0 too, means that the
-  // rest would have blocked (or the file ended). Never blocks on the disk.
+  // ReadAt() from the page cache alone; never blocks on the disk. Fewer bytes, or 0: the rest is
+  // not cached, or the file ended.
   virtual size_t ReadCachedAt(uint64_t offset, MutableBytes buffer) const = 0;
   virtual Result<uint64_t> Size() const = 0;
-  // Drops what stands behind the first `size` bytes.
+  // Keeps the first `size` bytes.
   virtual Result<void> Truncate(uint64_t size) = 0;
-  // Reserves space for `size` bytes without changing the size: best effort, but a full disk is
-  // told.
+  // Reserves space for `size` bytes without changing the size. Best effort; fails only if the disk
+  // is full.
   virtual Result<void> Preallocate(uint64_t size) = 0;
-  // A hint that nobody reads soon what is written from here on: it need not go through the page
-  // cache. Large writes do not, where the file system can do so and the memory is aligned as the
-  // offset is, to kDirectBytes. Readers see what was written all the same.
+  // A hint that later writes will not be read soon. Large writes then bypass the page cache, if the
+  // file system supports it and memory and offset are aligned (kDirectBytes). Readers see the bytes
+  // in any case.
   virtual void BypassCache() = 0;
-  // Asks the kernel to begin writing the range to the disk; promises nothing.
+  // Asks the kernel to start writing the range to the disk. Guarantees nothing.
   virtual void StartWriteback(uint64_t offset, uint64_t size) = 0;
-  // The bytes and the size survive a power cut from here on. After a failure the file must be
-  // discarded: a second Sync may succeed without having written.
+  // On success, the bytes and the size survive a power cut. After a failure, discard the file: a
+  // second Sync may succeed although the bytes were lost.
   virtual Result<void> Sync() = 0;
 };
 
-// The seam under everything that is written to disk by us (RocksDB has its own), so that a test can
-// cut the power at any point. Safe for several threads; every method may block.
+// All our writes to disk go through this interface (RocksDB has its own), so that a test can
+// simulate a power cut at any point. Safe for several threads; every method may block.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // Makes a file for reading and writing, mode 0600; fails if it exists.
+  // Creates a file for reading and writing, mode 0600; fails if it exists.
   virtual Result<std::unique_ptr<File>> Create(const std::filesystem::path& path) = 0;
-  // kNotFound if there is none.
+  // kNotFound if the file does not exist.
   virtual Result<std::unique_ptr<File>> OpenForRead(const std::filesystem::path& path) = 0;
-  // For reading and writing; kNotFound if there is none.
+  // For reading and writing; kNotFound if the file does not exist.
   virtual Result<std::unique_ptr<File>> OpenForWrite(const std::filesystem::path& path) = 0;
-  // Replaces `to`. Survives a power cut only after SyncDirectory of the parent of `to`.
+  // Replaces `to`. The rename survives a power cut only after SyncDirectory() of the parent of
+  // `to`.
   virtual Result<void> Rename(const std::filesystem::path& from,
                               const std::filesystem::path& to) = 0;
-  // A file that is not there is no error.
+  // Succeeds if the file does not exist.
   virtual Result<void> Remove(const std::filesystem::path& path) = 0;
-  // Makes the folder and its parents, mode 0700, each synced into its parent.
+  // Creates the folder and its parents, mode 0700, and syncs the parent of each.
   virtual Result<void> CreateDirectories(const std::filesystem::path& path) = 0;
   virtual Result<void> SyncDirectory(const std::filesystem::path& path) = 0;
-  // Names (not paths) of the files in a folder, in no order.
+  // The names (not paths) of the files in a folder, unsorted.
   virtual Result<std::vector<std::string>> List(const std::filesystem::path& path) = 0;
   virtual Result<uint64_t> FreeBytes(const std::filesystem::path& path) = 0;
 };
@@ -83,32 +84,33 @@ class PosixFileSystem final : public FileSystem {
   Result<uint64_t> FreeBytes(const std::filesystem::path& path) override;
 };
 
-// The whole of a small file; kInvalidArgument if it is larger than `limit_bytes`.
+// Reads a whole small file; kInvalidArgument if it is larger than `limit_bytes`.
 Result<std::string> ReadWholeFile(const std::filesystem::path& path,
                                   uint64_t limit_bytes = 1 << 20);
 
-// The same for a key: kFailedPrecondition, with the mend, if others than its owner may read it.
+// ReadWholeFile() for a private key. kFailedPrecondition, with the fix, if users other than the
+// owner may read the file.
 Result<std::string> ReadSecretFile(const std::filesystem::path& path,
                                    uint64_t limit_bytes = 1 << 20);
 
-// kFailedPrecondition, with the mend, if others than its owner may look into the folder.
+// kFailedPrecondition, with the fix, if users other than the owner may read the folder.
 Result<void> CheckPrivateFolder(const std::filesystem::path& path);
 
-// Whether ReplaceFile() could work at `path`, found by making its temporary and removing it: for
-// those who must not fail after they have done something that cannot be undone. kFailedPrecondition
-// names the file and the cause.
+// Tests whether ReplaceFile() can work at `path`: creates and removes its temporary file. Call it
+// before an action that cannot be undone if ReplaceFile() must succeed afterwards.
+// kFailedPrecondition names the file and the cause.
 Result<void> CheckReplaceable(const std::filesystem::path& path);
 
-// Replaces the file at once and durably (temporary, sync, rename, directory sync), with `mode`.
+// Replaces the file atomically and durably: temporary file, sync, rename, sync of the folder.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view content,
                          unsigned mode = 0600);
 
-// Holds DATA/lock while it lives, so that one process owns a data folder; the lock goes with the
-// process, however it ends.
+// Locks DATA/lock, so that only one process uses a data folder. The destructor releases the lock;
+// the system does when the process ends.
 class FolderLock {
  public:
-  // kFailedPrecondition, naming the folder and the owner's process id, if it is taken.
-  static Result<FolderLock> Take(const std::filesystem::path& folder);
+  // kFailedPrecondition, with the folder and the owner's process id, if another process has it.
+  static Result<FolderLock> Acquire(const std::filesystem::path& folder);
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&&) = delete;
   ~FolderLock();

@@ -28,7 +28,7 @@ void IoThreads::Run() {
       context_.run();
       return;
     } catch (const std::exception& exception) {
-      log_.Error("a handler ended with an exception", {{"cause", exception.what()}});
+      log_.Error("handler failed: exception", {{"error", exception.what()}});
     }
   }
 }

@@ -13,8 +13,8 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// The threads that run a daemon's coroutines, one a core. An exception that escapes a handler is
-// logged as a bug, and the thread goes on.
+// The threads that run a daemon's coroutines, one per core. An exception that escapes a handler is
+// logged as a bug, and the thread continues.
 class IoThreads {
  public:
   explicit IoThreads(Log log);
@@ -25,11 +25,11 @@ class IoThreads {
 
   net::any_io_executor executor() { return context_.get_executor(); }
   void Start();
-  // What has not run does not run any more; joins. Call it when everything that uses the executor
-  // has been drained. Not from one of the threads.
+  // Discards pending handlers and joins the threads. Call it when everything that uses the executor
+  // has been drained. REQUIRES: not called from one of the threads.
   void Stop();
 
-  // How many cores there are, and at least two.
+  // The number of cores, at least 2.
   static size_t Cores();
 
  private:

@@ -15,10 +15,9 @@ namespace outport {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-// One JSON object a line, to standard error:
+// A log that writes one JSON object per line to standard error:
 //   {"time":"…","level":"info","event":"blob committed","digest":"sha256:…","size_bytes":12}
-// A Log is a cheap value: With() returns one that adds fields to every line. Safe for several
-// threads. Secrets are never given to it.
+// A Log is a value, cheap to copy. Safe for several threads. Never pass it secrets.
 class Log {
  public:
   struct Field {
@@ -40,11 +39,12 @@ class Log {
   };
   using Fields = std::initializer_list<Field>;
 
-  // Lines below `level` are dropped.
+  // Drops lines below `level`.
   static Log ToStandardError(LogLevel level);
   // Drops everything.
   static Log Nowhere();
 
+  // A Log that adds `fields` to every line.
   Log With(Fields fields) const;
 
   void Debug(std::string_view event, Fields fields = {}) const {
@@ -64,11 +64,11 @@ class Log {
  private:
   explicit Log(std::shared_ptr<spdlog::logger> sink) : sink_(std::move(sink)) {}
 
-  std::shared_ptr<spdlog::logger> sink_;  // shared by every Log made from the same one
+  std::shared_ptr<spdlog::logger> sink_;  // shared by all copies
   std::string context_;                   // the fields of With(), as JSON members: ,"a":"b"
 };
 
-// `text` with what JSON must escape escaped; bytes that are not UTF-8 become U+FFFD.
+// `text` as the content of a JSON string. Bytes that are not UTF-8 become U+FFFD.
 std::string JsonEscape(std::string_view text);
 
 }  // namespace outport

@@ -7,21 +7,22 @@
 
 namespace outport {
 
-// A map of at most `limit` entries; one more makes it forget the one that was touched longest ago.
+// A map of at most `limit` entries. At the limit, a new entry evicts the least recently used one.
 // For one thread at a time. REQUIRES: limit > 0.
 template <class Key, class Value>
 class LruMap {
  public:
   explicit LruMap(size_t limit) : limit_(limit) {}
 
-  // Touches it; nullptr if there is none. Good until the next call of another method.
+  // Returns the value and marks it as used; nullptr if there is none. Valid until the next call of
+  // another method.
   Value* Find(const Key& key) {
     const auto found = index_.find(key);
     if (found == index_.end()) return nullptr;
     recent_.splice(recent_.begin(), recent_, found->second);
     return &found->second->second;
   }
-  // The entry, made if there is none, and touched.
+  // Returns the value, created if there is none, and marks it as used.
   Value& At(const Key& key) {
     if (Value* value = Find(key)) return *value;
     if (index_.size() >= limit_ && !recent_.empty()) {
@@ -43,7 +44,7 @@ class LruMap {
  private:
   using Entries = std::list<std::pair<Key, Value>>;
   const size_t limit_;
-  Entries recent_;  // most recently touched first
+  Entries recent_;  // most recently used first
   std::map<Key, typename Entries::iterator> index_;
 };
 

@@ -15,9 +15,9 @@ class Registry;
 
 namespace outport {
 
-// The process's metrics, in Prometheus's text format. Safe for several threads. The references
-// returned live as long as it; asking twice for the same name and labels returns the same metric.
-// Labels never carry names that users choose (repositories, users): their number must be bounded.
+// The metrics of the process, in Prometheus's text format. Safe for several threads. Returned
+// references are valid as long as the Metrics. The same name and labels return the same metric.
+// Label values must be bounded in number: never use names that users choose (repositories, users).
 class Metrics {
  public:
   using Labels = std::map<std::string, std::string>;
@@ -29,7 +29,7 @@ class Metrics {
                                const Labels& labels = {});
   prometheus::Gauge& Gauge(const std::string& name, const std::string& help,
                            const Labels& labels = {});
-  // `bounds`: the buckets' upper bounds, rising.
+  // `bounds`: the upper bounds of the buckets, ascending.
   prometheus::Histogram& Histogram(const std::string& name, const std::string& help,
                                    const Labels& labels, const std::vector<double>& bounds);
 

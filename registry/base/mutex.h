@@ -4,15 +4,14 @@
 #include <condition_variable>
 #include <mutex>
 
-// clang's thread-safety annotations, for the members that a Mutex guards. (The bare names are taken
-// by protobuf's headers.)
+// clang's thread-safety annotations. (Protobuf's headers define the unprefixed names.)
 #define OUTPORT_GUARDED_BY(x) __attribute__((guarded_by(x)))
 #define OUTPORT_REQUIRES_LOCK(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define OUTPORT_EXCLUDES_LOCK(...) __attribute__((locks_excluded(__VA_ARGS__)))
 
 namespace outport {
 
-// std::mutex with the annotations that libstdc++ lacks. Never held across a co_await.
+// std::mutex with the annotations that libstdc++ lacks. Never hold it across a co_await.
 class __attribute__((capability("mutex"))) Mutex {
  public:
   void lock() __attribute__((acquire_capability())) { mutex_.lock(); }
@@ -36,7 +35,7 @@ class __attribute__((scoped_lockable)) MutexLock {
   Mutex& mutex_;
 };
 
-// Waits may wake early: the caller tests its condition in a loop.
+// Waits may wake spuriously: test the condition in a loop.
 class CondVar {
  public:
   void Wait(Mutex& mutex) OUTPORT_REQUIRES_LOCK(mutex) {

@@ -36,7 +36,7 @@ void EndingSignals::Wait() {
 }
 
 Error TasksLeft(size_t count) {
-  return Error{ErrorCode::kDeadlineExceeded, std::to_string(count) + " tasks do not end"};
+  return Error{ErrorCode::kDeadlineExceeded, std::to_string(count) + " tasks did not end in time"};
 }
 
 Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start) {
@@ -46,7 +46,7 @@ Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>(
   const Result<void> stopped = daemon->Stop();
   if (!stopped.has_value()) {
     Log::ToStandardError(LogLevel::kError)
-        .Error("ends with work under way", {{"cause", stopped.error().message}});
+        .Error("stop failed: exiting with tasks in progress", {{"error", stopped.error().message}});
     ::_exit(1);
   }
   return {};

@@ -9,38 +9,40 @@
 
 namespace outport {
 
-// What a daemon's main does before anything else: large buffers go back to the system when they are
-// freed and threads share few arenas, so that what the process holds is what it uses; it may have
-// as many files open as the system allows; a peer that left is an error of the call, not a signal.
+// Sets up a daemon's process. Call it first in main().
+//  - malloc returns large buffers to the system and uses few arenas, so that the process holds
+//  little
+//    more memory than it uses.
+//  - The limit of open files is raised to the hard limit.
+//  - SIGPIPE is ignored: a write to a closed connection returns an error.
 void PrepareDaemonProcess();
 
-// SIGTERM and SIGINT, held back until one thread waits for them. REQUIRES: made before any thread,
-// for threads inherit what is held back.
+// Blocks SIGTERM and SIGINT until a thread waits for them. REQUIRES: constructed before any thread
+// is started, because threads inherit the signal mask.
 class EndingSignals {
  public:
   EndingSignals();
-  // Returns at the first; a second one then ends the process at once.
+  // Returns at the first signal. A second signal then ends the process at once.
   void Wait();
 
  private:
   sigset_t signals_;
 };
 
-// What serves until a signal ends it. Destroyed after Stop(), or without it when it never served.
+// A server that runs until a signal arrives. Destroy it after Stop(), or if it never served.
 class Daemon {
  public:
   virtual ~Daemon() = default;
-  // Stops accepting, finishes what is in flight up to a deadline, then ends everything. An error
-  // names what did not end: that still uses what the daemon owns. Blocks.
+  // Stops accepting, drains requests in progress until a deadline, then ends everything. On an
+  // error some tasks have not ended and still use the daemon's objects. Blocks.
   virtual Result<void> Stop() = 0;
 };
 
-// Why Stop() gave up.
+// The error of a Stop() that left `count` tasks.
 Error TasksLeft(size_t count);
 
-// Starts a daemon, waits for SIGTERM or SIGINT, and stops it. What will not end is not waited for,
-// and nothing that it may use is destroyed: then the process ends here, at once, with exit code 1.
-// REQUIRES: no thread was made before.
+// Starts a daemon, waits for SIGTERM or SIGINT, and stops it. If Stop() fails, nothing is destroyed
+// and the process ends at once with exit code 1. REQUIRES: no thread was started before.
 Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start);
 
 }  // namespace outport

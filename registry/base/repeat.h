@@ -14,8 +14,8 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// Awaits `step()`, then waits for `period`, again and again, until the coroutine is cancelled.
-// `step` is awaited to its end.
+// Alternates between `co_await step()` and a wait of `period`, until the coroutine is cancelled. A
+// cancellation does not interrupt `step`.
 template <class Step>
 net::awaitable<void> RepeatUntilCancelled(std::chrono::steady_clock::duration period, Step step) {
   co_await net::this_coro::throw_if_cancelled(false);
@@ -30,7 +30,8 @@ net::awaitable<void> RepeatUntilCancelled(std::chrono::steady_clock::duration pe
   }
 }
 
-// The same with `step` run in `pool`; a turn for which the pool is too full is left out.
+// RepeatUntilCancelled() with `step` as blocking work on `pool`. If the pool is full, the step is
+// skipped until the next period.
 template <class Step>
 net::awaitable<void> RepeatBlockingUntilCancelled(std::chrono::steady_clock::duration period,
                                                   BlockingPool& pool, Step step) {
@@ -40,7 +41,7 @@ net::awaitable<void> RepeatBlockingUntilCancelled(std::chrono::steady_clock::dur
       return {};
     };
     const Result<void> ran = co_await Blocking(pool, std::move(run));
-    static_cast<void>(ran);  // a full pool: at the next turn
+    static_cast<void>(ran);  // a full pool: retry in the next period
   };
   co_await RepeatUntilCancelled(period, std::move(turn));
 }

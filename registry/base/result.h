@@ -7,7 +7,7 @@
 
 namespace outport {
 
-// A value, or the reason there is none. (libstdc++ 12's std::expected is not nodiscard by itself.)
+// A value or an Error. (libstdc++ 12's std::expected is not nodiscard by itself.)
 template <class T>
 class [[nodiscard]] Result : public std::expected<T, Error> {
  public:
@@ -17,14 +17,14 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 
 }  // namespace outport
 
-// The only macros of the project, beside the lock annotations: they leave the function with the
-// error of an expression, or go on with its value.
+// The only macros of the project, apart from the lock annotations. They return the error of an
+// expression from the function, or continue with its value.
 //
 //   TRY(const Digest digest, Digest::Parse(text));    declares `digest`
 //   TRY_VOID(file->Sync());
 //
-// CO_TRY and CO_TRY_VOID are the same in a coroutine. The declaring forms are several statements:
-// never under an unbraced `if`; `auto [a, b]` cannot be the declaration.
+// CO_TRY and CO_TRY_VOID do so in a coroutine. TRY and CO_TRY are several statements: do not use
+// them under an `if` without braces. The declaration cannot be `auto [a, b]`.
 #define OUTPORT_CAT_IMPL(a, b) a##b
 #define OUTPORT_CAT(a, b) OUTPORT_CAT_IMPL(a, b)
 #define OUTPORT_TRY_IMPL(ret, tmp, decl, ...)         \

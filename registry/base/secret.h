@@ -8,21 +8,21 @@
 
 namespace outport {
 
-// Wipes it, whatever the compiler thinks of that, and leaves it empty.
+// Overwrites and clears `text`. The compiler cannot optimise this away.
 inline void Wipe(std::string& text) {
   ::explicit_bzero(text.data(), text.size());
   text.clear();
 }
 
-// A text that is wiped from memory when nobody needs it: a password, a field that bears one. Moving
-// leaves nothing behind.
+// A text that is wiped from memory when it is destroyed: a password, or a field that contains one.
+// A move leaves no copy.
 class Secret {
  public:
   Secret() = default;
   explicit Secret(std::string_view text) : text_(text.begin(), text.end()) {}
   Secret(Secret&& other) noexcept : text_(std::exchange(other.text_, {})) {}
   Secret& operator=(Secret&& other) noexcept {
-    std::swap(text_, other.text_);  // what was here is wiped with `other`
+    std::swap(text_, other.text_);  // `other` wipes the old text
     return *this;
   }
   ~Secret() {
@@ -32,8 +32,8 @@ class Secret {
   std::string_view text() const { return {text_.data(), text_.size()}; }
 
  private:
-  std::vector<char>
-      text_;  // no string: a short one stands in the object, and stays there when moved
+  // Not a std::string: a move would leave a copy of a short string in the source object.
+  std::vector<char> text_;
 };
 
 }  // namespace outport

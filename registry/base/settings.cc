@@ -14,11 +14,11 @@
 
 namespace outport {
 
-// What all sections of one file share.
+// Shared by all sections of a file.
 struct Settings::Document {
   std::string file;
   std::multimap<int, std::string> problems;  // by line
-  // Every mapping that was opened, with the keys asked of it.
+  // Every mapping that was opened, with the keys that were read from it.
   struct Mapping {
     YAML::Node node;
     std::string path;  // "registry." for error messages
@@ -35,11 +35,11 @@ struct Settings::Document {
   static int LineOf(const YAML::Node& node) {
     return std::max(node.Mark().line + 1, 1);  // an empty file has no mark
   }
-  std::string Place(const YAML::Node& node) const {
+  std::string LocationOf(const YAML::Node& node) const {
     return file + ":" + std::to_string(LineOf(node)) + ": ";
   }
   void Add(const YAML::Node& node, const std::string& problem) {
-    problems.emplace(LineOf(node), Place(node) + problem);
+    problems.emplace(LineOf(node), LocationOf(node) + problem);
   }
 };
 
@@ -173,14 +173,14 @@ std::string Settings::Choice(std::string_view key, const std::vector<std::string
   if (std::ranges::find(choices, value) != choices.end()) return value;
   std::string list;
   for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
-  Complain(key, "'" + value + "' is not one of: " + list);
+  AddProblem(key, "'" + value + "' is not one of: " + list);
   return std::string(fallback);
 }
 
 bool Settings::Bool(std::string_view key, bool fallback) {
   const std::string value = String(key, fallback ? "true" : "false");
   if (value == "true") return true;
-  if (value != "false") Complain(key, "'" + value + "' is neither true nor false");
+  if (value != "false") AddProblem(key, "'" + value + "' is neither true nor false");
   return false;
 }
 
@@ -191,15 +191,15 @@ int64_t Settings::Integer(std::string_view key, int64_t fallback, int64_t least,
   if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most) {
     return value;
   }
-  Complain(key, "'" + text + "' is not a whole number from " + std::to_string(least) + " to " +
-                    std::to_string(most));
+  AddProblem(key, "'" + text + "' is not a whole number from " + std::to_string(least) + " to " +
+                      std::to_string(most));
   return fallback;
 }
 
 uint64_t Settings::Size(std::string_view key, uint64_t fallback_bytes) {
   const auto value = ParseSize(String(key, std::to_string(fallback_bytes)));
   if (value.has_value()) return *value;
-  Complain(key, value.error().message);
+  AddProblem(key, value.error().message);
   return fallback_bytes;
 }
 
@@ -207,14 +207,14 @@ std::chrono::milliseconds Settings::Duration(std::string_view key,
                                              std::chrono::milliseconds fallback) {
   const auto value = ParseDuration(String(key, std::to_string(fallback.count()) + "ms"));
   if (value.has_value()) return *value;
-  Complain(key, value.error().message);
+  AddProblem(key, value.error().message);
   return fallback;
 }
 
 std::string Settings::AbsolutePath(std::string_view key, std::string_view example) {
   std::string text = String(key, "");
   if (!text.empty() && !text.starts_with('/')) {
-    Complain(key, "must be an absolute path: " + std::string(example));
+    AddProblem(key, "must be an absolute path: " + std::string(example));
   }
   return text;
 }
@@ -222,7 +222,7 @@ std::string Settings::AbsolutePath(std::string_view key, std::string_view exampl
 std::string Settings::Address(std::string_view key, std::string_view fallback) {
   std::string text = String(key, fallback);
   const Result<HostPort> parsed = ParseHostPort(text);
-  if (!text.empty() && !parsed.has_value()) Complain(key, parsed.error().message);
+  if (!text.empty() && !parsed.has_value()) AddProblem(key, parsed.error().message);
   return text;
 }
 
@@ -231,14 +231,14 @@ std::string Settings::Listen(std::string_view key, std::string_view fallback) {
   const Result<HostPort> parsed = ParseHostPort(text);
   if (!parsed.has_value()) return text;
   if (!IsIpAddress(parsed->host)) {
-    Complain(key, "'" + text +
-                      "' names a host; listening needs an IP address of this machine, as "
-                      "in 127.0.0.1:5000, 0.0.0.0:5000 or [::]:5000");
+    AddProblem(key, "'" + text +
+                        "' is a host name; listening needs an IP address of this machine: "
+                        "127.0.0.1:5000, 0.0.0.0:5000 or [::]:5000");
   }
   for (const Document::Listener& other : document_->listeners) {
     if (!Overlap(other.address, *parsed)) continue;
-    Complain(key, "'" + text + "' is taken by '" + other.path +
-                      "' of the same file; give each a port of its own");
+    AddProblem(key, "'" + text + "' is already used by '" + other.path +
+                        "' in this file; choose another port");
   }
   document_->listeners.push_back({node_->Path(key), *parsed});
   return text;
@@ -253,7 +253,7 @@ LogLevel Settings::Level(std::string_view key, LogLevel fallback) {
 Settings Settings::Section(std::string_view key) {
   const YAML::Node found = node_->Find(key);
   const bool is_mapping = IsPresent(found) && found.IsMap();
-  if (IsPresent(found) && !is_mapping) Complain(key, "must be a mapping of keys to values");
+  if (IsPresent(found) && !is_mapping) AddProblem(key, "must be a mapping of keys to values");
   // A node that was not found must not be assigned to: yaml-cpp throws.
   auto mapping =
       std::make_shared<Document::Mapping>(is_mapping ? found : YAML::Node(), node_->Path(key) + ".",
@@ -266,13 +266,13 @@ void Settings::Renamed(std::string_view old_key, std::string_view new_key) {
   document_->renamed.insert_or_assign(node_->Path(old_key), node_->Path(new_key));
 }
 
-std::string Settings::Where(std::string_view key) const {
+std::string Settings::LocationOf(std::string_view key) const {
   const YAML::Node node = node_->Find(key);
-  return document_->Place(IsPresent(node) ? node : node_->mapping->node) + "'" + node_->Path(key) +
-         "'";
+  return document_->LocationOf(IsPresent(node) ? node : node_->mapping->node) + "'" +
+         node_->Path(key) + "'";
 }
 
-void Settings::Complain(std::string_view key, std::string_view problem) {
+void Settings::AddProblem(std::string_view key, std::string_view problem) {
   const YAML::Node node = node_->Find(key);
   document_->Add(IsPresent(node) ? node : node_->mapping->node,
                  "'" + node_->Path(key) + "': " + std::string(problem));
@@ -286,7 +286,7 @@ Result<void> Settings::Finish() {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
       if (!seen.insert(key).second) {
         document_->Add(entry.first,
-                       "'" + mapping->path + key + "' stands here again; keep one of the two");
+                       "'" + mapping->path + key + "' is set twice; remove one of the two");
       }
       if (mapping->known.contains(key)) continue;
       const std::string unknown = "unknown key '" + mapping->path + key + "'";
@@ -307,12 +307,12 @@ Result<void> Settings::Finish() {
   return Error{ErrorCode::kInvalidArgument, all};
 }
 
-Result<void> NameKey(Result<void> listening, std::string_view key) {
+Result<void> NameKeyInError(Result<void> listening, std::string_view key) {
   if (listening.has_value()) return listening;
   std::string& message = listening.error().message;
   const bool in_use = message.contains("in use");
   message += "; choose another " + std::string(key);
-  if (in_use) message += ", or stop what listens there";
+  if (in_use) message += ", or stop the process that uses it";
   return listening;
 }
 

@@ -12,9 +12,8 @@
 
 namespace outport {
 
-// Reads a YAML configuration strictly: every key is asked for by name, and Finish() tells of keys
-// that nobody asked for. Problems are collected, each as "FILE:LINE: what, and what to write
-// instead".
+// Reads a YAML configuration strictly: the program reads each key by its name, and Finish() reports
+// keys that it did not read. Problems are collected, each as "FILE:LINE: problem, and its fix".
 //
 //   TRY(Settings settings, Settings::Load("store.yml"));
 //   config.data = settings.RequiredString("data");
@@ -25,16 +24,17 @@ namespace outport {
 // A Settings and its sections share their problems. For one thread.
 class Settings {
  public:
-  // `made_by`: the command that writes such a file, told when there is none.
+  // `made_by`: the command that writes such a file; it is named in the error if the file is
+  // missing.
   static Result<Settings> Load(const std::string& path, std::string_view made_by = "");
   static Result<Settings> Parse(const std::string& text, const std::string& file_name);
 
   std::string RequiredString(std::string_view key);
   std::string String(std::string_view key, std::string_view fallback);
-  // One of `choices`.
+  // The value must be one of `choices`.
   std::string Choice(std::string_view key, const std::vector<std::string>& choices,
                      std::string_view fallback);
-  // Empty if it is absent; `example` is told where it is not absolute.
+  // Empty if the key is absent. `example` is in the error text for a relative path.
   std::string AbsolutePath(std::string_view key, std::string_view example);
   bool Bool(std::string_view key, bool fallback);
   int64_t Integer(std::string_view key, int64_t fallback, int64_t least, int64_t most);
@@ -44,11 +44,11 @@ class Settings {
   std::chrono::milliseconds Duration(std::string_view key, std::chrono::milliseconds fallback);
   // "host:port" or "[v6]:port".
   std::string Address(std::string_view key, std::string_view fallback);
-  // The same to listen on: an IP address, and none that another one of this file takes.
+  // An address to listen on: an IP address and a port that no other key of this file uses.
   std::string Listen(std::string_view key, std::string_view fallback);
   // debug, info, warning or error.
   LogLevel Level(std::string_view key, LogLevel fallback);
-  // A mapping; an absent one reads as empty.
+  // The mapping at `key`; empty if it is absent.
   Settings Section(std::string_view key);
 
   // Declares that `old_key` of this section is now called `new_key`. A file that still has
@@ -56,13 +56,13 @@ class Settings {
   // "freshness.max_age".
   void Renamed(std::string_view old_key, std::string_view new_key);
 
-  // "FILE:LINE: 'KEY'", for a problem with the value that is found later.
-  std::string Where(std::string_view key) const;
+  // "FILE:LINE: 'KEY'", to report a problem with the value later.
+  std::string LocationOf(std::string_view key) const;
 
-  // Adds a problem with the value at `key`, found by the caller.
-  void Complain(std::string_view key, std::string_view problem);
+  // Adds a problem with the value at `key`.
+  void AddProblem(std::string_view key, std::string_view problem);
 
-  // kInvalidArgument with every problem, a line each, in the order of the file.
+  // kInvalidArgument with all problems, one per line, in the order of the file.
   Result<void> Finish();
 
   ~Settings();
@@ -77,11 +77,11 @@ class Settings {
   std::unique_ptr<Node> node_;
 };
 
-// What Size() and Duration() accept, for command lines. kInvalidArgument names the text.
+// Parse the formats of Size() and Duration(), for command lines. kInvalidArgument names the text.
 Result<uint64_t> ParseSize(std::string_view text);
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
-// What came of listening: an error says which key of the configuration names the address.
-Result<void> NameKey(Result<void> listening, std::string_view key);
+// Adds the configuration key of the address to the error of a failed listen.
+Result<void> NameKeyInError(Result<void> listening, std::string_view key);
 
 }  // namespace outport

@@ -15,38 +15,40 @@
 #include "registry/base/result.h"
 #include "registry/base/task_group.h"
 
-namespace outport::node {
+namespace outport {
 
-// One piece of work under way per key, however many wait for it. The work is the node's: who leaves
-// cancels nothing. Beyond the limit of keys new ones are refused (kTooManyRequests). Safe for all
-// strands. Destroyed after its tasks have been drained.
+// Runs one piece of work per key; all concurrent callers with that key share its result. The work
+// is a task of `tasks`: a caller that leaves does not cancel it. Beyond `limit` keys, new keys are
+// rejected (kTooManyRequests). Safe for all strands. Destroy it after its tasks have been drained.
 template <class Value>
 class SingleFlight {
  public:
   using Work = std::function<net::awaitable<Result<Value>>()>;
   struct Landing {
     Result<Value> result;
-    bool joined = false;  // the work had begun before this call
+    bool joined = false;  // the work was already in progress
   };
 
-  // `what` names the work in refusals: "lookups at the store". `patience` bounds a wait.
-  SingleFlight(TaskGroup& tasks, std::string what, size_t limit, std::chrono::milliseconds patience)
-      : tasks_(tasks), what_(std::move(what)), limit_(limit), patience_(patience) {}
+  // `what` names the work in error texts: "lookups at the store". `timeout` limits a caller's wait.
+  SingleFlight(TaskGroup& tasks, std::string what, size_t limit, std::chrono::milliseconds timeout)
+      : tasks_(tasks), what_(std::move(what)), limit_(limit), timeout_(timeout) {}
 
-  // Begins `work` for `key`, or waits for the one that is under way.
+  // Starts `work` for `key`, or joins the work in progress, and waits for its result.
   net::awaitable<Landing> Join(std::string key, Work work) {
     bool joined = true;
     const std::shared_ptr<Flight> flight = FindOrBegin(key, std::move(work), joined);
     if (flight == nullptr) {
-      co_return Landing{Error{ErrorCode::kTooManyRequests, "too many " + what_ + " are under way"}};
+      co_return Landing{Error{ErrorCode::kTooManyRequests,
+                              "too many " + what_ + " are in progress; retry shortly"}};
     }
-    const auto deadline = std::chrono::steady_clock::now() + patience_;
+    const auto deadline = std::chrono::steady_clock::now() + timeout_;
     for (;;) {
       const uint64_t seen = flight->landed.Version();
       if (auto result = flight->Get()) co_return Landing{*std::move(result), joined};
       if (!co_await flight->landed.WaitPast(seen, deadline)) break;
     }
-    co_return Landing{Error{ErrorCode::kUnavailable, "waiting for " + what_ + ": no answer"}};
+    co_return Landing{
+        Error{ErrorCode::kUnavailable, "waiting for " + what_ + ": no result in time; retry"}};
   }
 
  private:
@@ -62,7 +64,7 @@ class SingleFlight {
   };
 
   std::shared_ptr<Flight> FindOrBegin(const std::string& key, Work work, bool& joined) {
-    auto flight = std::make_shared<Flight>();  // shared by the work and those who wait
+    auto flight = std::make_shared<Flight>();  // shared by the work and its callers
     {
       MutexLock lock(mutex_);
       const auto found = flights_.find(key);
@@ -94,9 +96,9 @@ class SingleFlight {
   TaskGroup& tasks_;
   const std::string what_;
   const size_t limit_;
-  const std::chrono::milliseconds patience_;
+  const std::chrono::milliseconds timeout_;
   Mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<Flight>> flights_ OUTPORT_GUARDED_BY(mutex_);
 };
 
-}  // namespace outport::node
+}  // namespace outport

@@ -45,7 +45,7 @@ void TaskGroup::Spawn(std::move_only_function<net::awaitable<void>()> start) {
       try {
         std::rethrow_exception(exception);
       } catch (const std::exception& e) {
-        state->log.Error("a task ended with an exception", {{"cause", e.what()}});
+        state->log.Error("task failed: exception", {{"error", e.what()}});
       }
     }
     {
@@ -55,7 +55,7 @@ void TaskGroup::Spawn(std::move_only_function<net::awaitable<void>()> start) {
     state->changed.Notify();
     state->emptied.NotifyAll();
   };
-  // The lambda is owned by `task`, which `finish` keeps: the coroutine's captures stay alive.
+  // `finish` keeps `task`, which owns the lambda: the coroutine's captures stay alive.
   net::co_spawn(
       task->strand, [task] { return task->start(); },
       net::bind_cancellation_slot(task->signal.slot(), std::move(finish)));

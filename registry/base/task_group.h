@@ -14,9 +14,9 @@
 
 namespace outport {
 
-// Coroutines that somebody answers for: each is counted until it ends, so that a Stop() can drain
-// them. An exception that escapes one is logged as a bug and ends only that one. Safe for all
-// threads. Destroyed only when empty (after Drain or when the context has run out).
+// A set of running coroutines (tasks) that a Stop() can cancel and drain. An exception that escapes
+// a task is logged as a bug and ends only that task. Safe for all threads. Destroy it only when it
+// is empty: after Drain(), or when the context has no more work.
 class TaskGroup {
  public:
   TaskGroup(net::any_io_executor executor, Log log);
@@ -24,15 +24,15 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // Starts the coroutine that `start` returns on a strand of its own. `start` is kept until the
-  // coroutine ends, so its captures are safe to use.
+  // Starts the coroutine that `start` returns, on its own strand. `start` is kept until the
+  // coroutine ends, so the coroutine may use its captures.
   void Spawn(std::move_only_function<net::awaitable<void>()> start);
 
-  // Asks every task for cancellation (net::cancellation_type::terminal), each on its strand.
+  // Requests cancellation (net::cancellation_type::terminal) of every task, on its strand.
   void Cancel();
-  // Waits until no task is left; false if some are left at the deadline.
+  // Waits until all tasks have ended; false if some have not at the deadline.
   net::awaitable<bool> Drain(std::chrono::steady_clock::time_point deadline);
-  // The same from a thread that runs no context.
+  // Drain() for a thread that does not run the context.
   bool DrainBlocking(std::chrono::steady_clock::time_point deadline);
 
   size_t Count() const;

@@ -12,16 +12,16 @@ void ReadClientTrust(Settings& section, RegistryConfig& config) {
   if (auth.has_value()) {
     config.client_auth = *auth;
   } else {
-    section.Complain("client_auth", auth.error().message);
+    section.AddProblem("client_auth", auth.error().message);
   }
   config.client_ca = section.AbsolutePath("client_ca", "/etc/outport/tls/client-ca.pem");
   config.client_crl = section.AbsolutePath("client_crl", "/etc/outport/tls/client-crl.pem");
   if (config.client_auth == ClientAuth::kOff && !config.client_ca.empty()) {
-    section.Complain("client_ca",
-                     "has no effect while registry.client_auth is off; remove one of them");
+    section.AddProblem("client_ca",
+                       "has no effect while registry.client_auth is off; remove one of them");
   }
   if (config.client_ca.empty() && !config.client_crl.empty()) {
-    section.Complain(
+    section.AddProblem(
         "client_crl",
         "needs registry.client_ca, the CA of these lists; to revoke a certificate of the "
         "fleet, use 'outportctl cert revoke'");
@@ -50,19 +50,20 @@ RegistryConfig ReadRegistryConfig(Settings& section) {
   config.certificate = section.AbsolutePath("certificate", "/etc/outport/tls/fullchain.pem");
   config.key = section.AbsolutePath("key", "/etc/outport/tls/privkey.pem");
   if (config.certificate.empty() != config.key.empty()) {
-    section.Complain(config.key.empty() ? "certificate" : "key",
-                     "needs the other file of the pair; set registry.certificate and registry.key");
+    section.AddProblem(
+        config.key.empty() ? "certificate" : "key",
+        "needs the other file of the pair; set registry.certificate and registry.key");
   }
   section.Renamed("plain_listen", "http_listen");
   config.http_listen = section.Listen("http_listen", "");
   config.acme_webroot = section.AbsolutePath("acme_webroot", "/var/lib/outport/acme");
   config.redirect_port = section.Integer("redirect_port", config.redirect_port, 0, kMaxPort);
   if (config.http_listen.empty() && !config.acme_webroot.empty()) {
-    section.Complain("acme_webroot",
-                     "needs registry.http_listen, the port that serves this folder");
+    section.AddProblem("acme_webroot",
+                       "needs registry.http_listen, the port that serves this folder");
   }
   if (config.http_listen.empty() && config.redirect_port != 0) {
-    section.Complain("redirect_port", "needs registry.http_listen, the port that redirects");
+    section.AddProblem("redirect_port", "needs registry.http_listen, the port that redirects");
   }
   return config;
 }

@@ -5,7 +5,7 @@
 namespace outport {
 namespace {
 
-constexpr std::chrono::seconds kLookPatience{1};  // a look at files is no long work
+constexpr std::chrono::seconds kFileCheckTime{1};  // the longest check of the files
 
 RegistryServer::Parts WithTls(RegistryServer::Parts parts, const ServedCertificate& certificate) {
   parts.tls = certificate.tls();
@@ -33,8 +33,8 @@ RegistryFront::RegistryFront(const RegistryConfig& config, CertificateFiles file
 }
 
 Result<void> RegistryFront::Listen() {
-  TRY_VOID(NameKey(server_.Listen(), "registry.listen"));
-  if (plain_.has_value()) TRY_VOID(NameKey(plain_->Listen(), "registry.http_listen"));
+  TRY_VOID(NameKeyInError(server_.Listen(), "registry.listen"));
+  if (plain_.has_value()) TRY_VOID(NameKeyInError(plain_->Listen(), "registry.http_listen"));
   return {};
 }
 
@@ -48,13 +48,13 @@ void RegistryFront::Stop(std::chrono::steady_clock::time_point deadline) {
   if (plain_.has_value()) plain_->Stop(deadline);
   server_.Stop(deadline);
   following_.Cancel();
-  while (!following_.DrainBlocking(std::chrono::steady_clock::now() + kLookPatience)) {
+  while (!following_.DrainBlocking(std::chrono::steady_clock::now() + kFileCheckTime)) {
     following_.Cancel();
   }
 }
 
-void RegistryFront::Tell(Readiness& readiness) const {
-  if (auto useless = certificate_.WhyExpired()) readiness.reasons.push_back(*std::move(useless));
+void RegistryFront::AddTo(Readiness& readiness) const {
+  if (auto expired = certificate_.WhyExpired()) readiness.reasons.push_back(*std::move(expired));
   for (std::string& warning : certificate_.Warnings()) {
     readiness.warnings.push_back(std::move(warning));
   }

@@ -25,7 +25,7 @@ net::awaitable<Result<void>> ReadBlock(std::shared_ptr<const Source> source, Blo
     auto from_disk = [source = std::move(source), memory = std::move(memory), begin, block] {
       return source->Read(begin, block);
     };
-    CO_TRY(read, co_await BlockingUnderWay(disk, std::move(from_disk)));
+    CO_TRY(read, co_await BlockingInProgress(disk, std::move(from_disk)));
   }
   if (read != block.size()) {
     co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};

@@ -56,26 +56,24 @@ bool IsUsable(const v1::BlobRow& row) {
   return row.state() != v1::BLOB_STATE_DELETING && !row.object().empty();
 }
 
-Blobs::Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log,
-             uint64_t headroom_bytes)
-    : meta_(meta),
-      bytes_(bytes),
-      clock_(clock),
-      log_(std::move(log)),
-      headroom_bytes_(headroom_bytes),
-      intents_(meta, bytes, MetaTransaction::Durability::kSynced) {}
+Blobs::Blobs(Parts parts)
+    : parts_(std::move(parts)),
+      intents_(parts_.meta, parts_.bytes, MetaTransaction::Durability::kSynced),
+      corrupt_(parts_.metrics.Counter("outport_store_blobs_corrupt_total",
+                                      "Reads of blobs that failed their checksum.")) {}
 
 Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes) const {
-  return outport::RequireFreeSpace(bytes_, "the store's disk", headroom_bytes_, needed_bytes);
+  return outport::RequireFreeSpace(parts_.bytes, "the store's disk", parts_.headroom_bytes,
+                                   needed_bytes);
 }
 
 Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {
-  TRY(const bool linked, HasRow(meta_, keys::Link(repository, digest)));
+  TRY(const bool linked, HasRow(parts_.meta, keys::Link(repository, digest)));
   if (!linked) {
-    TRY_VOID(RequireRepository(meta_, repository));
+    TRY_VOID(RequireRepository(parts_.meta, repository));
     return Unknown(repository, digest, "the repository has no such blob");
   }
-  TRY(const auto row, ReadRow<v1::BlobRow>(meta_, keys::Blob(digest)));
+  TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) {
     return Unknown(repository, digest,
                    "its bytes are not here any more (they failed a check, or are being deleted); "
@@ -91,11 +89,11 @@ Result<BlobInfo> Blobs::Stat(const RepositoryName& repository, const Digest& dig
 
 Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest& digest) {
   TRY(Located blob, Locate(repository, digest));
-  Result<std::unique_ptr<BlobReader>> reader = bytes_.Open(blob.location);
+  Result<std::unique_ptr<BlobReader>> reader = parts_.bytes.Open(blob.location);
   if (reader.has_value()) return Opened{std::move(blob), *std::move(reader)};
   const ErrorCode code = reader.error().code;
   if (code == ErrorCode::kBlobUnknown || code == ErrorCode::kCorrupt) {
-    TRY_VOID(Quarantine(digest, blob.location.object));
+    TRY_VOID(Quarantine(digest, blob.location.object, reader.error().message));
     return Unknown(
         repository, digest,
         "its bytes are gone from the disk (" + reader.error().message + "); push it again");
@@ -106,9 +104,9 @@ Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest
 // Whether the digest's bytes are here, so that they need not be stored again. The object of a row
 // that leads to none is told.
 Result<bool> Blobs::HasUsableCopy(const Digest& digest, std::string& unusable_object) const {
-  TRY(const auto row, ReadRow<v1::BlobRow>(meta_, keys::Blob(digest)));
+  TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) return false;
-  if (bytes_.Open(LocationOf(*row)).has_value()) return true;
+  if (parts_.bytes.Open(LocationOf(*row)).has_value()) return true;
   unusable_object = row->object();
   return false;
 }
@@ -120,7 +118,7 @@ Result<bool> Blobs::HasBytes(const Digest& digest) const {
 
 Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,
                                  const Digest& digest, const Actor& by, const AlsoWrite& also) {
-  const Auditor auditor(by, clock_);
+  const Auditor auditor(by, parts_.clock);
   Committing committing{.auditor = auditor, .also = also};
   TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
@@ -151,17 +149,18 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
 
 // Removes an object that no row names. It may have an intent: then start-up tries again.
 void Blobs::Discard(const std::string& object) {
-  Result<void> removed = bytes_.Remove(object);
+  Result<void> removed = parts_.bytes.Remove(object);
   if (removed.has_value()) removed = intents_.Forget(object);
   if (!removed.has_value()) {
-    log_.Warning("object not removed", {{"object", object}, {"cause", removed.error().message}});
+    parts_.log.Warning("object not removed",
+                       {{"object", object}, {"cause", removed.error().message}});
   }
 }
 
 // The transaction of a commit.
 Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
                                Committing& committing) {
-  const int64_t now_ms = ToUnixMillis(clock_.Wall());
+  const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
   const std::string key = keys::Blob(digest);
   const BlobLocation* const fresh = committing.fresh;
   uint64_t size_bytes = 0;
@@ -185,14 +184,28 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
                        "blob.push"));
     return committing.also == nullptr ? Result<void>() : committing.also(transaction);
   };
-  TRY(const LogPosition position, Transact(meta_, link));
+  TRY(const LogPosition position, Transact(parts_.meta, link));
   return PushedBlob{{digest, size_bytes}, position.sequence};
 }
 
-Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object) {
+net::awaitable<void> Blobs::QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
+                                              Error why) {
+  corrupt_.Increment();
+  auto quarantine = [this, digest, object = std::move(object), why = why.message] {
+    return Quarantine(digest, object, why);
+  };
+  const Result<void> quarantined = co_await BlockingInProgress(disk, std::move(quarantine));
+  if (!quarantined.has_value()) {
+    parts_.log.Error("blob not quarantined",
+                     {{"digest", digest.ToString()}, {"error", quarantined.error().message}});
+  }
+}
+
+Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
+                               const std::string& why) {
   bool mine = false;
-  const Auditor auditor(Actor::Store(), clock_);
-  auto put_aside = [&](MetaTransaction& transaction) -> Result<void> {
+  const Auditor auditor(Actor::Store(), parts_.clock);
+  auto clear = [&](MetaTransaction& transaction) -> Result<void> {
     mine = false;
     TRY(auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(digest)));
     if (!row.has_value() || object.empty() || row->object() != object) return {};
@@ -200,14 +213,16 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object) 
     row->clear_object();
     auditor.Add(transaction, "blob.quarantine", digest.ToString(), {{"object", object}}, nullptr);
     TRY_VOID(WriteRow(transaction, keys::Blob(digest), *row));
-    // A start finds the object if the process ends before it is in quarantine.
+    // If the process ends before it has moved the object, the next start finds the intent.
     return IntentLedger::Record(transaction, object, digest);
   };
-  TRY_VOID(Transact(meta_, put_aside));
+  TRY_VOID(Transact(parts_.meta, clear));
   if (!mine) return {};
-  log_.Error("blob put aside", {{"digest", digest.ToString()}, {"object", object}});
-  if (const Result<void> moved = bytes_.Quarantine(object); !moved.has_value()) {
-    log_.Warning("object not put aside", {{"object", object}, {"cause", moved.error().message}});
+  parts_.log.Error("blob quarantined",
+                   {{"digest", digest.ToString()}, {"object", object}, {"error", why}});
+  if (const Result<void> moved = parts_.bytes.Quarantine(object); !moved.has_value()) {
+    parts_.log.Warning("object not moved to quarantine",
+                       {{"object", object}, {"error", moved.error().message}});
   }
   return intents_.Forget(object);
 }
@@ -216,7 +231,7 @@ Result<size_t> Blobs::SettleIntents() {
   return intents_.Settle(
       [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
         TRY_VOID(digest);
-        TRY(const auto blob, ReadRow<v1::BlobRow>(meta_, keys::Blob(*digest)));
+        TRY(const auto blob, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(*digest)));
         return blob.has_value() && blob->object() == object;
       });
 }

@@ -58,11 +58,11 @@ bool NodeScope::Covers(std::string_view repository) const {
 
 bool NodeScope::Reaches(const Grants& grants) const {
   return std::ranges::any_of(
-      grants, [this](const v1::Grant& grant) { return node_.MayReach(grant.pattern()); });
+      grants, [this](const v1::Grant& grant) { return node_.MayPullSomeOf(grant.pattern()); });
 }
 
 void NodeScope::Strip(Grants& grants) const {
-  const auto beyond = [this](const v1::Grant& grant) { return !node_.MayReach(grant.pattern()); };
+  const auto beyond = [this](const v1::Grant& grant) { return !node_.MayPullSomeOf(grant.pattern()); };
   grants.erase(std::remove_if(grants.begin(), grants.end(), beyond), grants.end());
 }
 

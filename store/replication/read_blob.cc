@@ -28,8 +28,8 @@ ReadBlob::ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& 
       limits_(limits),
       started_(
           metrics.Counter("outport_store_blob_streams_started_total", "ReadBlob streams started.")),
-      refused_(metrics.Counter("outport_store_blob_streams_rejected_total",
-                               "ReadBlob streams rejected because the node has too many open.")),
+      rejected_(metrics.Counter("outport_store_blob_streams_rejected_total",
+                                "ReadBlob streams rejected because the node has too many open.")),
       sent_bytes_(
           metrics.Counter("outport_store_blob_sent_bytes_total", "Bytes of blobs sent to nodes.")),
       slots_("blob streams", limits.streams_per_node,
@@ -53,7 +53,7 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
   // The slot comes first: it bounds the open files and the work of the disk pool, too.
   const Result<Slots::Slot> slot = slots_.Acquire(node);
   if (!slot.has_value()) {
-    refused_.Increment();
+    rejected_.Increment();
     co_return slot.error();
   }
   auto open = [this, &request] { return Open(request); };

@@ -25,13 +25,13 @@ constexpr std::chrono::seconds kWait{60};
 constexpr std::chrono::minutes kSnapshotLimit{15};
 
 // Takes the stream out of the directory before the stream is gone, however the session ends.
-class Leaving {
+class Presence {
  public:
-  Leaving(ConnectedNodes& nodes, const std::string& node, uint64_t ticket)
+  Presence(ConnectedNodes& nodes, const std::string& node, uint64_t ticket)
       : nodes_(nodes), node_(node), ticket_(ticket) {}
-  ~Leaving() { nodes_.Leave(node_, ticket_); }
-  Leaving(const Leaving&) = delete;
-  Leaving& operator=(const Leaving&) = delete;
+  ~Presence() { nodes_.Leave(node_, ticket_); }
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
 
  private:
   ConnectedNodes& nodes_;
@@ -52,16 +52,16 @@ SyncSession::SyncSession(Parts parts, std::string node, SyncStream& stream)
 
 net::awaitable<Result<void>> SyncSession::Run() {
   using net::experimental::awaitable_operators::operator&&;
-  heard_ = steady_clock::now();
+  last_heard_ = steady_clock::now();
   ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this](const Error& why) {
     {
       MutexLock lock(mutex_);
-      cut_ = why;
+      close_requested_ = why;
     }
     changed_.Notify();
   });
   parts_.log.Info("node connected", {{"address", stream_.context().peer()}});
-  co_await (RunPart(Listen()) && Conduct());
+  co_await (RunPart(Listen()) && ServeUntilClosed());
   if (failure_.has_value()) {
     parts_.log.Warning("node stream closed", {{"error", failure_->message}});
     co_return *failure_;
@@ -71,10 +71,10 @@ net::awaitable<Result<void>> SyncSession::Run() {
 }
 
 // All but the listening, which lasts until the node leaves or is told the end.
-net::awaitable<void> SyncSession::Conduct() {
+net::awaitable<void> SyncSession::ServeUntilClosed() {
   using net::experimental::awaitable_operators::operator&&;
   {
-    const Leaving leaving(parts_.nodes, node_, ticket_);
+    const Presence presence(parts_.nodes, node_, ticket_);
     co_await (RunPart(FollowLog()) && RunPart(Write()) && RunPart(Watch()));
   }
   stream_.End(failure_.has_value() ? rpc::ToStatus(*failure_) : grpc::Status::OK);
@@ -98,15 +98,15 @@ void SyncSession::Close(std::optional<Error> why) {
   changed_.Notify();
 }
 
-std::optional<Error> SyncSession::WhyCut() {
+std::optional<Error> SyncSession::CloseRequest() {
   MutexLock lock(mutex_);
-  return cut_;
+  return close_requested_;
 }
 
 net::awaitable<Result<void>> SyncSession::Listen() {
   v1::NodeMessage message;
   while (co_await stream_.Read(message)) {
-    heard_ = steady_clock::now();
+    last_heard_ = steady_clock::now();
     if (closed_) continue;
     CO_TRY_VOID(co_await Answer(message));
   }
@@ -258,7 +258,7 @@ net::awaitable<Result<void>> SyncSession::Write() {
     writing_ = false;
     changed_.Notify();
     if (!written) break;
-    heard_ = steady_clock::now();  // what it takes shows, too, that it lives
+    last_heard_ = steady_clock::now();  // what it takes shows, too, that it lives
   }
   co_return Result<void>();
 }
@@ -267,13 +267,13 @@ net::awaitable<Result<void>> SyncSession::Watch() {
   std::optional<Error> why;
   while (!closed_) {
     const uint64_t seen = changed_.Version();
-    why = WhyCut();
-    if (!why.has_value() && steady_clock::now() >= heard_ + kSilence) {
+    why = CloseRequest();
+    if (!why.has_value() && steady_clock::now() >= last_heard_ + kSilence) {
       why =
           Error{ErrorCode::kDeadlineExceeded, "the node sent and received nothing for 30 seconds"};
     }
     if (why.has_value()) Close(why);
-    co_await changed_.WaitPast(seen, heard_ + kSilence);
+    co_await changed_.WaitPast(seen, last_heard_ + kSilence);
   }
   // The end is told behind what is being written; a node that does not take that is cut off.
   const auto deadline = steady_clock::now() + kLastWrite;

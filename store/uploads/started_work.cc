@@ -47,8 +47,8 @@ StartedWork StartedWork::Start(BlockingPool& pool, std::move_only_function<Resul
     work = nullptr;  // what it owns is free before the owner goes on
     state->Complete(std::move(done));
   };
-  const bool posted = pool.Post(std::move(run), BlockingPool::Admission::kUnderWay);
-  if (!posted) state->Complete(pool.Refusal());
+  const bool posted = pool.Post(std::move(run), BlockingPool::Admission::kInProgress);
+  if (!posted) state->Complete(pool.Rejection());
   return StartedWork(std::move(state));
 }
 

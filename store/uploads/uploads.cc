@@ -183,7 +183,7 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
     }
     return pushed;
   };
-  Result<PushedBlob> pushed = co_await BlockingUnderWay(parts_.disk, std::move(commit));
+  Result<PushedBlob> pushed = co_await BlockingInProgress(parts_.disk, std::move(commit));
   CountSessions();
   co_return pushed;
 }
@@ -217,7 +217,7 @@ net::awaitable<Result<void>> Uploads::Settle(ClaimPtr claim, bool cut) {
   };
   // A client that was refused now would append again what it has appended. One that was cut is
   // gone.
-  const auto admission = cut ? BlockingPool::Admission::kNew : BlockingPool::Admission::kUnderWay;
+  const auto admission = cut ? BlockingPool::Admission::kNew : BlockingPool::Admission::kInProgress;
   co_return co_await Blocking(parts_.disk, std::move(settle), admission);
 }
 

@@ -77,8 +77,8 @@ TEST_F(BlockingPoolTest, WhatIsUnderWayWaitsItsTurnWhereWhatIsNewIsRefused) {
   ASSERT_FALSE(pool.Post([] {}));
   std::atomic<size_t> ran = 0;
   size_t queued = 0;
-  while (pool.Post([&] { ++ran; }, BlockingPool::Admission::kUnderWay)) ++queued;
-  EXPECT_EQ(queued, 2 * BlockingPool::kUnderWayFactor - 2) << "it has a limit, too";
+  while (pool.Post([&] { ++ran; }, BlockingPool::Admission::kInProgress)) ++queued;
+  EXPECT_EQ(queued, 2 * BlockingPool::kInProgressFactor - 2) << "it has a limit, too";
   full.Release();
   pool.Stop();
   EXPECT_EQ(ran, queued);

@@ -151,15 +151,15 @@ TEST_F(FileTest, ReadWholeFileHasALimit) {
 
 TEST_F(FileTest, OneProcessOwnsAFolder) {
   {
-    const auto lock = FolderLock::Take(folder_);
+    const auto lock = FolderLock::Acquire(folder_);
     ASSERT_TRUE(lock.has_value());
-    const auto second = FolderLock::Take(folder_);
+    const auto second = FolderLock::Acquire(folder_);
     ASSERT_FALSE(second.has_value());
     EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
     EXPECT_NE(second.error().message.find(folder_.native()), std::string::npos);
     EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
   }
-  EXPECT_TRUE(FolderLock::Take(folder_).has_value()) << "the lock goes with its owner";
+  EXPECT_TRUE(FolderLock::Acquire(folder_).has_value()) << "the lock goes with its owner";
 }
 
 TEST(ReadWholeFile, AFolderIsNamed) {

@@ -61,7 +61,7 @@ constexpr Case kCases[] = {
      "store.yml:1: a configuration is a mapping of keys to values"},
     {"an empty file lacks its keys", "", "store.yml:1: the key 'data' is missing"},
     {"a key that stands twice is told", "data: /d\nregistry: {}\ndata: /e",
-     "store.yml:3: 'data' stands here again; keep one of the two"},
+     "store.yml:3: 'data' is set twice; remove one of the two"},
     {"two problems are both told", "data: /d\nx: 1\ny: 2",
      "store.yml:2: unknown key 'x'; known here: data, registry\n"
      "store.yml:3: unknown key 'y'; known here: data, registry"},
@@ -111,7 +111,7 @@ std::string Listening(const std::string& first, const std::string& second) {
 
 TEST(Settings, ListeningNeedsAnIpAddress) {
   const std::string problem = Listening("0.0.0.0:5000", "localhost:5001");
-  EXPECT_TRUE(problem.starts_with("store.yml:2: 'fleet.listen': 'localhost:5001' names a host"))
+  EXPECT_TRUE(problem.starts_with("store.yml:2: 'fleet.listen': 'localhost:5001' is a host name"))
       << problem;
   for (const char* good : {"127.0.0.1:1", "[::]:1", "[fe80::1%lo]:1"}) {
     EXPECT_EQ(Listening("127.0.0.1:0", good), "") << good;
@@ -131,7 +131,7 @@ TEST(Settings, OneAddressIsNotForTwoListeners) {
 TEST(Settings, ThePlaceOfAValueIsTold) {
   auto settings = Settings::Parse("data: /d\nfleet:\n  address: a:1\n", "store.yml");
   Settings fleet = settings->Section("fleet");
-  EXPECT_EQ(fleet.Where("address"), "store.yml:3: 'fleet.address'");
+  EXPECT_EQ(fleet.LocationOf("address"), "store.yml:3: 'fleet.address'");
 }
 
 TEST(Settings, AMissingFileIsNamed) {

@@ -71,7 +71,7 @@ def test_a_wrong_value_is_named(quiet_fleet, tmp_path, text, wanted):
 @pytest.mark.parametrize("verb", ["check", "serve"])
 @pytest.mark.parametrize("key, address, wanted", [
     ("registry", "localhost:5000", "'registry.listen'"),
-    ("operations", "{fleet}", "is taken by 'fleet.listen'"),
+    ("operations", "{fleet}", "is already used by 'fleet.listen'"),
 ])
 def test_an_address_nobody_can_listen_on_is_named_with_its_line(
         quiet_fleet, tmp_path, verb, key, address, wanted):
@@ -81,7 +81,7 @@ def test_an_address_nobody_can_listen_on_is_named_with_its_line(
         rf'(?m)^{key}: .*$', f'{key}: {{listen: "{listen}"}}', text))
     said = refusal(STORE, verb, "--config", config)
     assert re.search(r"store\.yml:\d+: ", said) and wanted in said and listen in said
-    assert "stop what listens" not in said
+    assert "stop the process that uses it" not in said
 
 
 def test_an_address_of_another_machine_is_not_said_to_be_in_use(quiet_fleet, tmp_path):
@@ -89,7 +89,7 @@ def test_an_address_of_another_machine_is_not_said_to_be_in_use(quiet_fleet, tmp
         r'(?m)^registry: .*$', 'registry: {listen: "192.0.2.77:0"}', text))
     said = refusal(STORE, "serve", "--config", config, lines=None).splitlines()[-1]
     assert "192.0.2.77:0" in said and "registry.listen" in said
-    assert "stop what listens" not in said
+    assert "stop the process that uses it" not in said
 
 
 def test_a_fleet_address_that_the_certificate_lacks_is_named_with_its_line(quiet_fleet, tmp_path):

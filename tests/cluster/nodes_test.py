@@ -151,7 +151,7 @@ def test_i6_a_limited_node_serves_and_relays_only_what_it_may(new_fleet):
     digest = client.push_image("other/app", "v2", b"through the node")
     assert store.get("/v2/other/app/manifests/v2").headers["Docker-Content-Digest"] == digest
     wrong = fleet.control("node", "set", "cn", "--allow", "push:team/**", check=False)
-    assert wrong.returncode == 1 and "--allow: 'push:team/**' is nothing that a node may have" in wrong.stderr
+    assert wrong.returncode == 1 and "--allow: 'push:team/**' is not a valid node permission" in wrong.stderr
     assert fleet.control("node", "show", "us", check=False).returncode == 1
 
     entry = json.loads(fleet.control("audit", "list", "-o", "json", "--action", "node.set").stdout)

@@ -107,7 +107,7 @@ TEST_F(AccessCommandsTest, GrantsAreAddedExplainedAndRemoved) {
 TEST_F(AccessCommandsTest, GrantsThatMeanNothingAreRefusedInOneLine) {
   ExpectOneLine(Control({"grant", "add", "ci", "pull"}), "user:NAME");
   ExpectOneLine(Control({"grant", "add", "user:nobody", "pull"}), "there is no user 'nobody'");
-  ExpectOneLine(Control({"grant", "add", "anonymous", "push"}), "anybody may be allowed to pull");
+  ExpectOneLine(Control({"grant", "add", "anonymous", "push"}), "'anonymous' may only pull");
   ExpectOneLine(Control({"grant", "add", "group:ops", "admin"}), "administrators");
   ASSERT_EQ(Control({"grant", "add", "group:ops", "pull"}).status, 0);
   ExpectOneLine(Control({"grant", "add", "group:ops", "pull"}), "already");

@@ -234,7 +234,7 @@ def test_users(engine, docker_fleet, node):
     with user(engine, docker_fleet, node, "bound", "--allow", "pull"):
         docker_fleet.control("user", "set", "bound", "--only-from", "ci-*")
         wait_for("the node to know", lambda: "ci-" in refused(engine, "pull", image(node)))
-        documented(refused(engine, "pull", image(node)), "may come in only with a client certificate named")
+        documented(refused(engine, "pull", image(node)), "may log in only with a client certificate named")
     with user(engine, docker_fleet, node, "brief", "--allow", "pull"):
         docker_fleet.control("user", "set", "brief", "--expires", "1s")
         wait_for("its end", lambda: engine.docker("pull", image(node), check=False).returncode != 0)

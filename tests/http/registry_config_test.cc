@@ -58,8 +58,8 @@ TEST(RegistryConfig, I12SaysWhatIsWrong) {
       {"client_ca: ca.pem", "'registry.client_ca': must be an absolute path"},
       {"acme_webroot: /w", "needs registry.http_listen"},
       {"redirect_port: 443", "needs registry.http_listen"},
-      {"http_listen: \"0.0.0.0:5000\"", "is taken by 'registry.listen'"},
-      {"http_listen: \"example.com:80\"", "names a host"},
+      {"http_listen: \"0.0.0.0:5000\"", "is already used by 'registry.listen'"},
+      {"http_listen: \"example.com:80\"", "is a host name"},
       {"http_listen: \"0.0.0.0:80\", redirect_port: 70000", "redirect_port"},
   };
   for (const Case& c : kCases) {

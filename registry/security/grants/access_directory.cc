@@ -13,7 +13,7 @@ std::shared_ptr<const User> AccessDirectory::Find(std::string_view name) const {
 
 bool AccessDirectory::IsRevoked(const CertificateIdentity& certificate) const {
   MutexLock lock(mutex_);
-  // Of no name: none was shown, and none need be.
+  // An empty name: no certificate was sent, and none is required.
   const bool of_fleet = !certificate.name.empty() && !certificate.name.starts_with(kForeign);
   if (!issuers_.empty() && of_fleet && !issuers_.contains(certificate.issuer_key_id)) return true;
   if (revoked_.empty()) return false;
@@ -49,13 +49,13 @@ Rights AccessDirectory::RightsOf(const std::shared_ptr<const User>& user,
     if (!grants_.empty()) AddSource({SubjectKind::kAnonymous, {}}, sources);
     node = node_;
   }
-  std::string who = "nobody";
+  std::string caller = "nobody";
   if (user != nullptr) {
-    who = "user '" + user->name + "'";
+    caller = "user '" + user->name + "'";
   } else if (known) {
-    who = "certificate '" + std::string(certificate) + "'";
+    caller = "certificate '" + std::string(certificate) + "'";
   }
-  return Rights(std::move(who), !known, std::move(sources)).Within(std::move(node));
+  return Rights(std::move(caller), !known, std::move(sources)).LimitedTo(std::move(node));
 }
 
 bool AccessDirectory::HasGrants(const Subject& subject) const {
@@ -108,7 +108,7 @@ void AccessDirectory::SetIssuers(std::set<std::string> issuers) {
   changed_.Notify();
 }
 
-void AccessDirectory::SetNode(NodePermissions permissions) {
+void AccessDirectory::SetNodePermissions(NodePermissions permissions) {
   {
     MutexLock lock(mutex_);
     node_ = std::make_shared<const NodePermissions>(std::move(permissions));

@@ -16,22 +16,23 @@
 
 namespace outport {
 
-// A certificate, whatever its name: (issuer key id, serial), both lowercase hex.
+// Identifies a certificate independently of its name. Both are lowercase hex.
 struct CertificateId {
   std::string issuer_key_id;
   std::string serial;
   auto operator<=>(const CertificateId&) const = default;
 };
 
-// As a serial: all that the issuer has issued and will issue.
+// As a serial: all certificates of the issuer, present and future.
 inline constexpr std::string_view kAllSerials = "*";
 
-// Who may come in and what they may do, in memory: users, the grants of groups, certificates and
-// anybody, revoked certificates. It follows rows; whoever serves requests asks it for each, and
-// asks again for those under way when it changes. Safe for all threads; does not block.
+// The access state in memory: users, grants of groups, certificates and anonymous, revoked
+// certificates, node permissions. It follows the rows in the metadata. Servers authorise each
+// request with it, and re-authorise requests in progress when it changes. Safe for all threads;
+// does not block.
 class AccessDirectory {
  public:
-  // All of it, for a start or after a snapshot.
+  // A complete state, for the start or after a snapshot.
   struct Contents {
     std::vector<User> users = {};
     std::map<Subject, std::vector<Grant>> grants = {};
@@ -39,27 +40,27 @@ class AccessDirectory {
   };
 
   std::shared_ptr<const User> Find(std::string_view name) const;  // nullptr if there is none
-  // Or of an issuer that is none of the fleet's (any more), where these are known. Those of foreign
-  // authorities are refused by their own lists.
+  // Whether the certificate is revoked, or (at the store) its issuer is not a current CA of the
+  // fleet. Certificates of foreign authorities are revoked by their own CRLs, not here.
   bool IsRevoked(const CertificateIdentity& certificate) const;
-  // What counts for `user` (nullptr: nobody logged in) who shows a certificate of that name (empty:
-  // none that may add anything).
+  // The rights of `user` (nullptr: no login) with a client certificate of that name (empty: without
+  // one, or its grants do not apply).
   Rights RightsOf(const std::shared_ptr<const User>& user, std::string_view certificate) const;
-  // Whether a subject that is no user has grants.
+  // Whether `subject`, which is not a user, has grants.
   bool HasGrants(const Subject& subject) const;
 
   void Set(User user);
   void Remove(std::string_view name);
-  // Replaces what the subject, no user, is granted; nothing: it has no grants any more.
+  // Replaces the grants of `subject`, which is not a user. An empty list removes them.
   void SetGrants(const Subject& subject, std::vector<Grant> grants);
   void Revoke(CertificateId certificate);
-  // At the store: the key ids of the CAs that certificates of the fleet are issued by.
+  // At the store: the key ids of the fleet's current issuing CAs.
   void SetIssuers(std::set<std::string> issuers);
-  // At a node: what it may itself, which bounds everybody's rights from now on.
-  void SetNode(NodePermissions permissions);
+  // At a node: its own permissions. They limit the rights of all callers from now on.
+  void SetNodePermissions(NodePermissions permissions);
   void ReplaceAll(Contents contents);
 
-  // Notified after anything has changed.
+  // Notified after each change.
   Notifier& Changed() { return changed_; }
 
  private:
@@ -68,11 +69,11 @@ class AccessDirectory {
       OUTPORT_REQUIRES_LOCK(mutex_);
 
   mutable Mutex mutex_;
-  // Shared with the requests that are under way with an older version.
+  // Shared with requests in progress that use an older version.
   std::unordered_map<std::string, std::shared_ptr<const User>> users_ OUTPORT_GUARDED_BY(mutex_);
   std::map<Subject, Grants> grants_ OUTPORT_GUARDED_BY(mutex_);
   std::set<CertificateId> revoked_ OUTPORT_GUARDED_BY(mutex_);
-  std::set<std::string> issuers_ OUTPORT_GUARDED_BY(mutex_);  // empty: they are not known here
+  std::set<std::string> issuers_ OUTPORT_GUARDED_BY(mutex_);  // empty: unknown, not checked
   std::shared_ptr<const NodePermissions> node_ OUTPORT_GUARDED_BY(mutex_);  // shared with rights
   Notifier changed_;
 };

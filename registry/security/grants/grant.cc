@@ -17,8 +17,8 @@ bool IsPatternCharacter(char c) {
 
 Error BadGrant(std::string_view text, std::string_view why) {
   return Error{ErrorCode::kInvalidArgument, "'" + std::string(text.substr(0, 300)) +
-                                                "' is no grant: " + std::string(why) +
-                                                "; write pull,push:team/** or the like"};
+                                                "' is not a valid grant: " + std::string(why) +
+                                                "; write for example pull,push:team/**"};
 }
 
 Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
@@ -26,7 +26,7 @@ Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
     return BadGrant(text, "its pattern is empty or longer than 255 bytes");
   }
   if (!std::ranges::all_of(pattern, IsPatternCharacter)) {
-    return BadGrant(text, "its pattern has other characters than a-z 0-9 . _ - / *");
+    return BadGrant(text, "its pattern may only contain a-z 0-9 . _ - / *");
   }
   if (pattern.front() == '/' || pattern.back() == '/' || pattern.contains("//") ||
       pattern.contains("***")) {
@@ -35,8 +35,7 @@ Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
   return {};
 }
 
-// A star stands for anything, so a level with stars matches some name exactly if the level does in
-// which each is a letter: a star can always make a word of what stands beside it.
+// A level with stars matches some name if it is a valid level with each star replaced by a letter.
 bool SomeNameMatches(std::string level) {
   std::ranges::replace(level, '*', 'a');
   return RepositoryName::Parse(level).has_value();
@@ -56,7 +55,7 @@ Result<Grant> ParseGrant(std::string_view text) {
     const auto* found = std::ranges::find(kActions, name, [](Action a) { return ToString(a); });
     if (found == kActions.end()) {
       return BadGrant(text,
-                      "'" + std::string(name.substr(0, 64)) + "' is none of pull, push, delete");
+                      "'" + std::string(name.substr(0, 64)) + "' is not pull, push or delete");
     }
     grant.actions.insert(*found);
     if (comma == std::string_view::npos) return grant;
@@ -68,11 +67,11 @@ Result<void> CheckGrant(const Grant& grant, SubjectKind kind) {
   const std::string text = ToString(grant);
   if (grant.actions.contains(Action::kAdmin)) {
     return BadGrant(text,
-                    "users have no 'admin'; administrators have certificates ('outportctl cert "
-                    "issue NAME --role admin')");
+                    "users cannot have 'admin'; issue an administrator certificate "
+                    "('outportctl cert issue NAME --role admin')");
   }
   if (kind == SubjectKind::kAnonymous && grant.actions != std::set{Action::kPull}) {
-    return BadGrant(text, "anybody may be allowed to pull, and nothing else");
+    return BadGrant(text, "'anonymous' may only pull");
   }
   TRY_VOID(CheckPattern(text, grant.pattern));
   std::string_view rest = grant.pattern;
@@ -80,8 +79,9 @@ Result<void> CheckGrant(const Grant& grant, SubjectKind kind) {
     const size_t slash = rest.find('/');
     const std::string level(rest.substr(0, slash));
     if (!SomeNameMatches(level)) {
-      return BadGrant(text, "no repository's name has a level like '" + level +
-                                "': letters and digits, between them '.', '_', '__' or '-'");
+      return BadGrant(text,
+                      "no repository name can have the level '" + level +
+                          "'; a level has letters and digits, separated by '.', '_', '__' or '-'");
     }
     if (slash == std::string_view::npos) return {};
     rest.remove_prefix(slash + 1);
@@ -103,11 +103,11 @@ std::string ToString(const std::vector<Grant>& grants) {
   return text.empty() ? "none" : text;
 }
 
-// One star can always take back what an earlier one took: only the last needs to be tried again.
+// Backtracks only to the last star: a later star can match all that an earlier one could.
 bool MatchesName(std::string_view glob, std::string_view name) {
   size_t at = 0;
   size_t star = std::string_view::npos;
-  size_t behind_star = 0;  // of the name: what the star does not stand for
+  size_t behind_star = 0;  // position in the name after the part that the star matches
   size_t in_name = 0;
   while (in_name < name.size()) {
     if (at < glob.size() && glob[at] == '*') {
@@ -150,9 +150,10 @@ Result<Subject> ParseSubject(std::string_view text) {
     TRY(std::string name, ParseSubjectName(text.substr(prefix.size())));
     return Subject{kind, std::move(name)};
   }
-  return Error{ErrorCode::kInvalidArgument,
-               "'" + std::string(text.substr(0, 128)) +
-                   "' is no subject: write user:NAME, group:NAME, certificate:NAME or anonymous"};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "'" + std::string(text.substr(0, 128)) +
+          "' is not a valid subject: write user:NAME, group:NAME, certificate:NAME or anonymous"};
 }
 
 }  // namespace outport

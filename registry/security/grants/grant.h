@@ -12,7 +12,7 @@
 
 namespace outport {
 
-// What a subject may do in the repositories that match a pattern (pattern.h).
+// Actions that a subject may perform in the repositories that match a pattern (pattern.h).
 struct Grant {
   std::set<Action> actions;
   std::string pattern;
@@ -23,14 +23,14 @@ struct Grant {
 Result<Grant> ParseGrant(std::string_view text);
 std::string ToString(const Grant& grant);
 std::string ToString(const std::vector<Grant>& grants);  // "pull:a pull,push:b", or "none"
-// '*' stands for any run of characters: "ci-*".
+// '*' in `glob` matches any run of characters: "ci-*".
 bool MatchesName(std::string_view glob, std::string_view name);
 
-// Whom a grant is given to.
+// The kinds of subjects that grants are given to.
 enum class SubjectKind { kUser, kGroup, kCertificate, kAnonymous };
 
-// "user:anna", "group:ops", "certificate:ci-1", "anonymous" (whoever has a client certificate,
-// where the registry asks for one).
+// "user:anna", "group:ops", "certificate:ci-1", "anonymous". "anonymous" is every caller; if the
+// registry requires a client certificate, every caller with one.
 struct Subject {
   SubjectKind kind = SubjectKind::kUser;
   std::string name;  // empty for kAnonymous
@@ -40,9 +40,9 @@ std::string ToString(const Subject& subject);
 // kInvalidArgument names what is wrong.
 Result<Subject> ParseSubject(std::string_view text);
 
-// kInvalidArgument unless the grant can mean something for `kind`: no admin, which certificates of
-// administrators are for; only pull for anybody; and a pattern that the name of some repository
-// matches. For grants that are given; one that was given is read without it.
+// Checks a new grant. kInvalidArgument if it has 'admin' (only certificates have that role), if it
+// gives kAnonymous more than pull, or if no repository name can match its pattern. Stored grants
+// are read without this check.
 Result<void> CheckGrant(const Grant& grant, SubjectKind kind);
 
 }  // namespace outport

@@ -7,29 +7,29 @@
 namespace outport {
 namespace {
 
-// What a client asks for as an action of nodes.
-Action OfNodes(Action action) { return action == Action::kDelete ? Action::kPush : action; }
+// The node permission that a client's action needs.
+Action NodeActionFor(Action action) { return action == Action::kDelete ? Action::kPush : action; }
 
 }  // namespace
 
-NodePermissions::NodePermissions(std::string who, std::vector<Grant> grants)
-    : who_(std::move(who)) {
+NodePermissions::NodePermissions(std::string name, std::vector<Grant> grants)
+    : name_(std::move(name)) {
   if (!grants.empty()) grants_ = std::move(grants);
 }
 
 bool NodePermissions::Allows(Action action, const RepositoryName& repository) const {
-  return Grants(action, repository) && (action != Action::kPull || Holds(repository));
+  return Grants(action, repository) && (action != Action::kPull || IsReplicated(repository));
 }
 
-bool NodePermissions::Holds(const RepositoryName& repository) const {
-  return std::ranges::any_of(held_, [&](const std::string& pattern) {
+bool NodePermissions::IsReplicated(const RepositoryName& repository) const {
+  return std::ranges::any_of(replicated_, [&](const std::string& pattern) {
     return MatchesPattern(pattern, repository.ToString());
   });
 }
 
 bool NodePermissions::Grants(Action action, const RepositoryName& repository) const {
   return std::ranges::any_of(grants_, [&](const Grant& grant) {
-    return grant.actions.contains(OfNodes(action)) &&
+    return grant.actions.contains(NodeActionFor(action)) &&
            MatchesPattern(grant.pattern, repository.ToString());
   });
 }
@@ -37,20 +37,21 @@ bool NodePermissions::Grants(Action action, const RepositoryName& repository) co
 Result<void> NodePermissions::Require(Action action, const RepositoryName& repository) const {
   if (Allows(action, repository)) return {};
   if (Grants(action, repository)) {
-    return Error{ErrorCode::kUnavailable, who_ + " was allowed to serve '" + repository.ToString() +
-                                              "' just now, and is still told of it by the store; "
-                                              "try again shortly"};
+    return Error{ErrorCode::kUnavailable, name_ + " has not received the rows of '" +
+                                              repository.ToString() +
+                                              "' yet: its permissions have just changed; retry "
+                                              "shortly"};
   }
-  return Error{ErrorCode::kDenied, who_ + " may not " + std::string(ToString(OfNodes(action))) +
-                                       " in '" + repository.ToString() +
-                                       "', whoever asks: it has " + ToString(grants_) +
-                                       "; use the store or another node, or let an administrator "
-                                       "change that ('outportctl node set NODE --allow ...')"};
+  return Error{ErrorCode::kDenied,
+               name_ + " may not " + std::string(ToString(NodeActionFor(action))) + " in '" +
+                   repository.ToString() + "': its permissions are " + ToString(grants_) +
+                   "; use the store or another node, or let an administrator "
+                   "change them ('outportctl node set NODE --allow ...')"};
 }
 
-bool NodePermissions::MayReach(std::string_view pattern) const {
+bool NodePermissions::MayPullSomeOf(std::string_view pattern) const {
   return std::ranges::any_of(grants_, [&](const Grant& grant) {
-    return grant.actions.contains(Action::kPull) && PatternsMeet(grant.pattern, pattern);
+    return grant.actions.contains(Action::kPull) && PatternsOverlap(grant.pattern, pattern);
   });
 }
 
@@ -64,13 +65,13 @@ std::vector<std::string> NodePermissions::Scope() const {
 }
 
 Result<void> CheckNodeGrant(const Grant& grant) {
-  const bool foreign =
+  const bool unsupported =
       grant.actions.contains(Action::kDelete) || grant.actions.contains(Action::kAdmin);
-  if (foreign || !grant.actions.contains(Action::kPull)) {
+  if (unsupported || !grant.actions.contains(Action::kPull)) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + ToString(grant) +
-                     "' is nothing that a node may have: write pull:PATTERN or pull,push:PATTERN "
-                     "(what may be pushed may be deleted, where the user may)"};
+                     "' is not a valid node permission: write pull:PATTERN or pull,push:PATTERN "
+                     "(push includes delete, if the user may delete)"};
   }
   return CheckGrant(grant, SubjectKind::kUser);
 }

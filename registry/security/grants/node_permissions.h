@@ -11,39 +11,41 @@
 
 namespace outport {
 
-// What a node of the fleet may do, whoever asks it: pull from the store, and push there, which is
-// to delete, too. A value; the default may do everything.
+// The permissions of a node: repositories that it may pull from the store, and push to. Push
+// includes delete. They bound the rights of every caller of the node. A value; the default allows
+// everything.
 class NodePermissions {
  public:
   NodePermissions() = default;
-  // `who` names the node in refusals: "node 'eu-west'", "this node". No grants: everything.
-  NodePermissions(std::string who, std::vector<Grant> grants);
+  // `name` is the node's name in error texts: "node 'eu-west'", "this node". No grants: the node
+  // may do everything.
+  NodePermissions(std::string name, std::vector<Grant> grants);
 
-  // At a node that has the rows of these patterns alone, and waits for others.
-  void Hold(std::vector<std::string> patterns) { held_ = std::move(patterns); }
+  // At a node: sets the patterns whose rows the replica has so far. The default is all.
+  void SetReplicated(std::vector<std::string> patterns) { replicated_ = std::move(patterns); }
 
   bool Allows(Action action, const RepositoryName& repository) const;
-  // kDenied, with what is allowed instead; kUnavailable for what is allowed, but not held yet.
+  // kDenied names what the node may do. kUnavailable: allowed, but the rows have not arrived yet.
   Result<void> Require(Action action, const RepositoryName& repository) const;
-  // Whether a repository that the pattern matches might be pulled.
-  bool MayReach(std::string_view pattern) const;
+  // Whether the node may pull some repository that `pattern` could match.
+  bool MayPullSomeOf(std::string_view pattern) const;
 
   const std::vector<Grant>& grants() const { return grants_; }
-  // The patterns of what may be pulled: in byte order, without another of them twice.
+  // The patterns that the node may pull: sorted, without duplicates.
   std::vector<std::string> Scope() const;
 
  private:
   bool Grants(Action action, const RepositoryName& repository) const;
-  bool Holds(const RepositoryName& repository) const;
+  bool IsReplicated(const RepositoryName& repository) const;
 
-  std::string who_ = "this registry";
+  std::string name_ = "this registry";
   std::vector<Grant> grants_ = {Grant{{Action::kPull, Action::kPush}, std::string(kEverything)}};
-  std::vector<std::string> held_ = {std::string(kEverything)};
+  std::vector<std::string> replicated_ = {std::string(kEverything)};
 };
 
 inline constexpr size_t kMaxNodeGrants = 100;
-// kInvalidArgument unless a node may have it: "pull:..." or "pull,push:...", and a pattern that the
-// name of some repository matches; and of many, unless they are at most kMaxNodeGrants.
+// kInvalidArgument unless it is "pull:..." or "pull,push:...", with a pattern that some repository
+// name can match. CheckNodeGrants() also rejects more than kMaxNodeGrants.
 Result<void> CheckNodeGrant(const Grant& grant);
 Result<void> CheckNodeGrants(const std::vector<Grant>& grants);
 

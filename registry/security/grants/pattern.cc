@@ -6,10 +6,10 @@
 namespace outport {
 namespace {
 
-// Which beginnings of the pattern match what was read so far: bit i stands for the first i bytes.
+// The prefixes of the pattern that match the text read so far: bit i is the prefix of i bytes.
 using Matched = std::bitset<kMaxPatternBytes + 1>;
 
-// A run of stars may match nothing: what matches before it matches behind it.
+// Stars may match nothing: a prefix that matches also matches with the stars after it.
 void SkipStars(std::string_view pattern, Matched& matched) {
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (matched[i] && pattern[i] == '*') matched.set(i + 1);
@@ -21,15 +21,15 @@ bool IsDeep(std::string_view pattern, size_t star) {
          (star > 0 && pattern[star - 1] == '*');
 }
 
-// Whether the star at `at` may stand for `c` among other characters.
+// Whether the character at `at` is a star that can match `c`.
 bool StarTakes(std::string_view pattern, size_t at, char c) {
   return pattern[at] == '*' && (c != '/' || IsDeep(pattern, at));
 }
 
 }  // namespace
 
-// Follows all ways through the pattern at once, so that no pattern takes longer than its length
-// times the name's.
+// Simulates all states of the pattern at once, so that the time is at most its length times the
+// length of the name.
 bool MatchesPattern(std::string_view pattern, std::string_view repository) {
   if (pattern == kEverything) return true;
   const size_t literal = pattern.find('*');
@@ -57,9 +57,10 @@ bool MatchesPattern(std::string_view pattern, std::string_view repository) {
   return matched[pattern.size()];
 }
 
-// From each pair of beginnings that some text matches to the next ones: a star may end, or stand
-// for what the other pattern has next. What two stars stand for together needs no step of its own.
-bool PatternsMeet(std::string_view one, std::string_view other) {
+// meet[i][j]: some text matches the first i bytes of `one` and the first j bytes of `other`. A step
+// ends a star, or lets a star match the next character of the other pattern. Two stars that match
+// the same character need no step.
+bool PatternsOverlap(std::string_view one, std::string_view other) {
   if (one.size() > kMaxPatternBytes || other.size() > kMaxPatternBytes) return false;
   std::vector<Matched> meet(one.size() + 1);
   meet[0].set(0);

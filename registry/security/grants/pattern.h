@@ -5,13 +5,13 @@
 
 namespace outport {
 
-// Patterns of repositories' names: "**" any, "team/*" one level, "team/**" any depth, "team/app"
-// exactly. Grant and node permissions have them.
-inline constexpr size_t kMaxPatternBytes = 255;  // as long as a repository's name
+// Patterns of repository names, for grants and node permissions: "**" matches all names, "team/*"
+// one level below team, "team/**" any number of levels, "team/app" exactly that name.
+inline constexpr size_t kMaxPatternBytes = 255;  // the maximum length of a repository name
 inline constexpr std::string_view kEverything = "**";
 
 bool MatchesPattern(std::string_view pattern, std::string_view repository);
-// Whether some text matches both: what one allows may lie within the other.
-bool PatternsMeet(std::string_view one, std::string_view other);
+// Whether some text matches both patterns.
+bool PatternsOverlap(std::string_view one, std::string_view other);
 
 }  // namespace outport

@@ -2,10 +2,10 @@
 
 namespace outport {
 
-Rights Rights::Within(std::shared_ptr<const NodePermissions> node) const {
-  Rights within = *this;
-  within.node_ = std::move(node);
-  return within;
+Rights Rights::LimitedTo(std::shared_ptr<const NodePermissions> node) const {
+  Rights limited = *this;
+  limited.node_ = std::move(node);
+  return limited;
 }
 
 std::optional<Rights::Rule> Rights::Find(Action action, const RepositoryName& repository) const {
@@ -26,7 +26,7 @@ Result<void> RequireGrant(const Rights& rights, Action action, const RepositoryN
     return Error{ErrorCode::kUnauthorized,
                  "no user name and password were sent: log in first (docker login)"};
   }
-  return Error{ErrorCode::kDenied, rights.who() + " has no grant to " +
+  return Error{ErrorCode::kDenied, rights.caller() + " has no grant to " +
                                        std::string(ToString(action)) + " in '" +
                                        repository.ToString() + "'; an administrator can give one"};
 }

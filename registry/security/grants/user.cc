@@ -6,7 +6,7 @@
 
 namespace outport {
 
-Result<void> CheckMayEnter(const User& user, std::string_view certificate,
+Result<void> CheckMayLogIn(const User& user, std::string_view certificate,
                            std::chrono::system_clock::time_point now) {
   if (user.disabled) {
     return Error{ErrorCode::kUnauthorized,
@@ -15,7 +15,7 @@ Result<void> CheckMayEnter(const User& user, std::string_view certificate,
   if (user.expires.has_value() && *user.expires <= now) {
     return Error{ErrorCode::kUnauthorized, "user '" + user.name + "' expired at " +
                                                FormatTime(*user.expires) +
-                                               "; an administrator can prolong it"};
+                                               "; an administrator can extend it"};
   }
   const auto matches = [&](const std::string& glob) {
     return glob.starts_with(kForeign) == certificate.starts_with(kForeign) &&
@@ -23,12 +23,12 @@ Result<void> CheckMayEnter(const User& user, std::string_view certificate,
   };
   if (user.only_from.empty() || std::ranges::any_of(user.only_from, matches)) return {};
   const std::string shown =
-      certificate.empty() ? "none came" : "this one is '" + std::string(certificate) + "'";
+      certificate.empty() ? "none was sent" : "this one is '" + std::string(certificate) + "'";
   std::string wanted;
   for (const std::string& glob : user.only_from)
     wanted += (wanted.empty() ? "'" : ", '") + glob + "'";
   return Error{ErrorCode::kDenied, "user '" + user.name +
-                                       "' may come in only with a client certificate named " +
+                                       "' may log in only with a client certificate named " +
                                        wanted + "; " + shown};
 }
 

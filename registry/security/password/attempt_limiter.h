@@ -9,37 +9,39 @@
 
 namespace outport {
 
-// Who tries a password, and whose.
+// One attempt to log in with a password.
 struct Attempt {
-  std::string origin;  // a client's address, or what else its attempts are counted by
-  std::string user;    // the name that was sent, cut short; there need be no such user
+  std::string origin;  // what failures are counted by: the client's address, or its network
+  std::string user;    // the name that the client sent, truncated; such a user need not exist
 };
 
-// Slows down those who guess passwords, by the address that they come from and by the user that
-// they try. The first wrong ones cost nothing; each further one makes a pause that is twice as long
-// as the last, in which nothing from that address, or for that user, is tried. What was wrong is
-// forgiven with time. Who has come in lately from an address is not held up there by what others do
-// wrong, so that nobody is shut out by guesses at its name or by a neighbour behind the same
-// address. Bounded; when it is full the one that was seen longest ago is forgotten. For one thread
-// at a time.
+// Slows down password guessing. It counts failures by origin and by user. Beyond a number of free
+// failures, each further one begins a pause, twice as long as the last. During the pause all
+// attempts from that origin, or for that user, are rejected. The count decreases with time.
+//
+// A user that has logged in from an origin has its own count there. Guesses at the name of the user
+// from elsewhere, and other clients behind the same address, do not lock it out.
+//
+// Bounded: when it is full, the entry that was used longest ago is dropped. For one thread at a
+// time.
 class AttemptLimiter {
  public:
   using Time = std::chrono::nanoseconds;  // since boot
 
-  static constexpr size_t kEntries = 10'000;  // addresses, users, and those who came in
-  static constexpr double kFreeOfOrigin = 10;
-  static constexpr double kFreeOfUser = 20;
-  static constexpr std::chrono::seconds kForgiven{30};  // one wrong attempt in this time
-  static constexpr std::chrono::seconds kLongestPause{60};
+  static constexpr size_t kMaxEntries = 10'000;  // of each: origins, users, pairs that logged in
+  static constexpr double kFreeFailuresPerOrigin = 10;
+  static constexpr double kFreeFailuresPerUser = 20;
+  static constexpr std::chrono::seconds kForgivenessPeriod{30};  // forgives one failure
+  static constexpr std::chrono::seconds kMaxPause{60};
 
-  // How long it has to wait before it may be made; 0: not at all.
+  // How long the client must wait before this attempt; 0: it may be made now.
   std::chrono::seconds Pause(const Attempt& attempt, Time now);
-  void Failed(const Attempt& attempt, Time now);
-  void Succeeded(const Attempt& attempt);
+  void RecordFailure(const Attempt& attempt, Time now);
+  void RecordSuccess(const Attempt& attempt);
 
  private:
-  // What one of them has done wrong.
-  struct Debt {
+  // The failures of one origin, user or pair.
+  struct FailureScore {
     double amount = 0;
     Time at{0};
     Time paused_until{0};
@@ -48,9 +50,9 @@ class AttemptLimiter {
   using Pair = std::pair<std::string, std::string>;
   static Pair Key(const Attempt& attempt) { return {attempt.origin, attempt.user}; }
 
-  LruMap<std::string, Debt> origins_{kEntries};
-  LruMap<std::string, Debt> users_{kEntries};
-  LruMap<Pair, Debt> known_{kEntries};  // came in, and what was wrong since
+  LruMap<std::string, FailureScore> origins_{kMaxEntries};
+  LruMap<std::string, FailureScore> users_{kMaxEntries};
+  LruMap<Pair, FailureScore> known_{kMaxEntries};  // pairs that logged in; failures since then
 };
 
 }  // namespace outport

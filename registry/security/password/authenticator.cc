@@ -18,25 +18,25 @@
 namespace outport {
 namespace {
 
-// A hash of nobody's, at the default cost: unknown users are checked against it.
-const std::string& HashOfNobody() {
+// Unknown users are verified against this hash. It has the default cost.
+const std::string& HashOfUnknownUser() {
   static const std::string kHash = "$2b$10$kuewjqBXq8oBhpxDIR9o4.XdQsLqxFsC1H/MDnRxwcWxTv1BUEBN2";
   return kHash;
 }
 
 constexpr std::chrono::seconds kVerificationDeadline{30};
-constexpr size_t kQueueOfOneOrigin = 32;
-constexpr size_t kCountedName = 64;  // longer names are no user's
+constexpr size_t kQueuePerOrigin = 32;
+constexpr size_t kMaxCountedNameBytes = 64;  // no user has a longer name
 
 // The same for unknown users and wrong passwords.
 Error WrongCredentials() {
   return Error{ErrorCode::kUnauthorized, "the user name or the password is wrong"};
 }
 
-Error TooManyWrong(std::chrono::seconds pause) {
+Error TooManyFailures(std::chrono::seconds pause) {
   return Error{.code = ErrorCode::kTooManyRequests,
                .message =
-                   "too many wrong passwords came from this address or for this user; try "
+                   "too many wrong passwords from this address or for this user; try "
                    "again in " +
                    std::to_string(pause.count()) + " s",
                .retry_after_seconds = static_cast<int>(pause.count())};
@@ -47,18 +47,18 @@ enum class Outcome { kPending, kRight, kWrong, kFailed };
 }  // namespace
 
 struct Authenticator::State {
-  // One verification under way, and those who wait for it.
+  // A verification in progress, shared by all calls that wait for it.
   struct Flight {
     Notifier finished;
     std::atomic<Outcome> outcome = Outcome::kPending;
-    std::optional<Error> failure;  // written before `outcome` says kFailed
+    std::optional<Error> failure;  // set before `outcome` becomes kFailed
   };
 
-  // What is to be verified, but for the password.
-  struct Asked {
+  // What to verify, without the password.
+  struct Request {
     Attempt attempt;
     std::string hash;
-    bool known;  // a user has that hash
+    bool known;  // `hash` is of an existing user
   };
 
   State(const AccessDirectory& users_in, BlockingPool& pool_in, const Clock& clock_in,
@@ -80,44 +80,43 @@ struct Authenticator::State {
                                 "Credentials not accepted, by reason.",
                                 {{"reason", "rate_limited"}})),
         refusal_delay(options.refusal_delay),
-        cache(options.cache_entries, options.cache_life) {}
+        cache(options.cache_entries, options.cache_lifetime) {}
 
-  // The verification of `mark`, joined or begun; nullptr if it is remembered as right. An error if
-  // it may not begin.
-  Result<std::shared_ptr<Flight>> Join(const std::shared_ptr<State>& self,
-                                       const CredentialMark& mark, const Asked& asked,
-                                       std::string_view password) {
+  // Joins or starts the verification of `mac`; nullptr if the cache has it. An error if the
+  // verification may not start.
+  Result<std::shared_ptr<Flight>> Join(const std::shared_ptr<State>& self, const CredentialMac& mac,
+                                       const Request& request, std::string_view password) {
     MutexLock lock(mutex);
-    const Attempt& attempt = asked.attempt;
+    const Attempt& attempt = request.attempt;
     const auto now = clock.SinceBoot();
-    if (cache.Contains(mark, now)) return nullptr;
-    if (const auto found = flights.find(mark); found != flights.end()) return found->second;
+    if (cache.Contains(mac, now)) return nullptr;
+    if (const auto found = flights.find(mac); found != flights.end()) return found->second;
     if (const auto pause = limiter.Pause(attempt, now); pause > pause.zero()) {
       limited.Increment();
-      return TooManyWrong(pause);
+      return TooManyFailures(pause);
     }
     auto flight = std::make_shared<Flight>();
-    // The work belongs to the pool: whoever began it may leave without harm to the others.
-    auto verify = [self, flight, mark, asked, secret = Secret(password)] {
-      auto look = [&]() -> Result<Outcome> {
-        // Unknown users cost the same work, and never come in.
-        const bool right = VerifyPassword(secret.text(), asked.hash) && asked.known;
-        if (!right) SpendRest(secret.text(), asked.hash);
+    // The pool owns the work: the call that started it may end before the others.
+    auto verify = [self, flight, mac, request, secret = Secret(password)] {
+      auto verify_password = [&]() -> Result<Outcome> {
+        // An unknown user costs the same work, and is always rejected.
+        const bool right = VerifyPassword(secret.text(), request.hash) && request.known;
+        if (!right) PadToDefaultCost(secret.text(), request.hash);
         return right ? Outcome::kRight : Outcome::kWrong;
       };
-      const Result<Outcome> outcome = Guarded(look);
+      const Result<Outcome> outcome = Guarded(verify_password);
       if (!outcome.has_value()) flight->failure = outcome.error();
-      self->Finish(mark, asked.attempt, *flight, outcome.value_or(Outcome::kFailed));
+      self->Finish(mac, request.attempt, *flight, outcome.value_or(Outcome::kFailed));
     };
-    // As many turns as there is work: which work a turn runs is decided when it comes.
-    const bool posted = queue.HasPlace(attempt.origin) && pool.Post([self] { self->NextTurn()(); });
+    // Posts one turn for each piece of work. The queue chooses the work when the turn runs.
+    const bool posted = queue.HasRoom(attempt.origin) && pool.Post([self] { self->NextTurn()(); });
     if (!posted) {
       overloaded.Increment();
-      return pool.Refusal();
+      return pool.Rejection();
     }
     verifications.Increment();
     queue.Push(attempt.origin, std::move(verify));
-    flights.emplace(mark, flight);
+    flights.emplace(mac, flight);
     return flight;
   }
 
@@ -126,23 +125,23 @@ struct Authenticator::State {
     return queue.Pop();
   }
 
-  void Finish(const CredentialMark& mark, const Attempt& attempt, Flight& flight, Outcome outcome) {
-    auto settle = [&]() -> Result<Outcome> {
+  void Finish(const CredentialMac& mac, const Attempt& attempt, Flight& flight, Outcome outcome) {
+    auto record = [&]() -> Result<Outcome> {
       const auto now = clock.SinceBoot();
       MutexLock lock(mutex);
-      if (outcome == Outcome::kWrong) limiter.Failed(attempt, now);
+      if (outcome == Outcome::kWrong) limiter.RecordFailure(attempt, now);
       if (outcome == Outcome::kRight) {
-        limiter.Succeeded(attempt);
-        cache.Insert(mark, now);
+        limiter.RecordSuccess(attempt);
+        cache.Insert(mac, now);
       }
       return outcome;
     };
-    const Result<Outcome> settled = Guarded(settle);
-    if (!settled.has_value()) flight.failure = settled.error();
+    const Result<Outcome> recorded = Guarded(record);
+    if (!recorded.has_value()) flight.failure = recorded.error();
     {
       MutexLock lock(mutex);
-      flights.erase(mark);
-      flight.outcome = settled.value_or(Outcome::kFailed);
+      flights.erase(mac);
+      flight.outcome = recorded.value_or(Outcome::kFailed);
     }
     flight.finished.Notify();
   }
@@ -156,13 +155,13 @@ struct Authenticator::State {
   prometheus::Counter& overloaded;
   prometheus::Counter& limited;
   const std::chrono::milliseconds refusal_delay;
-  const CredentialMarker marker;
+  const CredentialMacKey mac_key;
   Mutex mutex;
   CredentialCache cache OUTPORT_GUARDED_BY(mutex);
   AttemptLimiter limiter OUTPORT_GUARDED_BY(mutex);
-  FairQueue queue OUTPORT_GUARDED_BY(mutex){kQueueOfOneOrigin};
-  // Each shared by the pool's work and by those who wait for it. As many as the pool queues.
-  std::map<CredentialMark, std::shared_ptr<Flight>> flights OUTPORT_GUARDED_BY(mutex);
+  FairQueue queue OUTPORT_GUARDED_BY(mutex){kQueuePerOrigin};
+  // Each is shared by the pool's work and the waiting calls. The pool's queue bounds their number.
+  std::map<CredentialMac, std::shared_ptr<Flight>> flights OUTPORT_GUARDED_BY(mutex);
 };
 
 Authenticator::Authenticator(const AccessDirectory& users, BlockingPool& pool, const Clock& clock,
@@ -175,12 +174,12 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   const std::shared_ptr<State> state = state_;
   std::shared_ptr<const User> user = state->users.Find(name);
   const bool known = user != nullptr;
-  const State::Asked asked{
-      .attempt = {std::move(origin), std::string(name.substr(0, kCountedName))},
-      .hash = known ? user->password_hash : HashOfNobody(),
+  const State::Request request{
+      .attempt = {std::move(origin), std::string(name.substr(0, kMaxCountedNameBytes))},
+      .hash = known ? user->password_hash : HashOfUnknownUser(),
       .known = known};
-  const CredentialMark mark = state->marker.Mark(name, password, asked.hash);
-  auto joined = state->Join(state, mark, asked, password);
+  const CredentialMac mac = state->mac_key.MacOf(name, password, request.hash);
+  auto joined = state->Join(state, mac, request, password);
   if (!joined.has_value() && joined.error().retry_after_seconds > 0) {
     net::steady_timer delay(co_await net::this_coro::executor, state->refusal_delay);
     co_await delay.async_wait(net::as_tuple(net::use_awaitable));
@@ -199,7 +198,7 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   const Outcome outcome = flight->outcome;
   if (outcome == Outcome::kPending) {
     state->overloaded.Increment();
-    co_return state->pool.Refusal();
+    co_return state->pool.Rejection();
   }
   if (outcome == Outcome::kFailed) {
     co_return Error(*flight->failure).Within("verifying a password");
@@ -208,9 +207,9 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
     state->wrong.Increment();
     co_return WrongCredentials();
   }
-  // As it is now: it may have gone, or have another password, since the verification began.
+  // The user may have been removed or changed since the verification began.
   user = state->users.Find(name);
-  if (user == nullptr || user->password_hash != asked.hash) {
+  if (user == nullptr || user->password_hash != request.hash) {
     state->wrong.Increment();
     co_return WrongCredentials();
   }

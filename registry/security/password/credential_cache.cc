@@ -12,7 +12,7 @@
 namespace outport {
 namespace {
 
-// With its length in front, so that no two splits of the same bytes look alike.
+// The length prefix makes the concatenation unambiguous.
 void AppendPart(std::string& text, std::string_view part) {
   const auto size = static_cast<uint32_t>(part.size());
   for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>((size >> shift) & 0xff);
@@ -21,33 +21,33 @@ void AppendPart(std::string& text, std::string_view part) {
 
 }  // namespace
 
-CredentialMarker::CredentialMarker() {
+CredentialMacKey::CredentialMacKey() {
   if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) std::abort();
 }
 
-CredentialMarker::~CredentialMarker() { OPENSSL_cleanse(key_.data(), key_.size()); }
+CredentialMacKey::~CredentialMacKey() { OPENSSL_cleanse(key_.data(), key_.size()); }
 
-CredentialMark CredentialMarker::Mark(std::string_view name, std::string_view password,
+CredentialMac CredentialMacKey::MacOf(std::string_view name, std::string_view password,
                                       std::string_view password_hash) const {
   std::string text;
   text.reserve(name.size() + password.size() + password_hash.size() + 12);
   AppendPart(text, name);
   AppendPart(text, password_hash);
   AppendPart(text, password);
-  CredentialMark mark;
+  CredentialMac mac;
   const unsigned char* made = HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
                                    reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-                                   reinterpret_cast<unsigned char*>(mark.data()), nullptr);
+                                   reinterpret_cast<unsigned char*>(mac.data()), nullptr);
   if (made == nullptr) std::abort();
   OPENSSL_cleanse(text.data(), text.size());
-  return mark;
+  return mac;
 }
 
-bool CredentialCache::Contains(const CredentialMark& mark, std::chrono::nanoseconds now) {
-  const std::chrono::nanoseconds* end = ends_.Find(mark);
+bool CredentialCache::Contains(const CredentialMac& mac, std::chrono::nanoseconds now) {
+  const std::chrono::nanoseconds* end = ends_.Find(mac);
   if (end == nullptr) return false;
   if (*end > now) return true;
-  ends_.Erase(mark);
+  ends_.Erase(mac);
   return false;
 }
 

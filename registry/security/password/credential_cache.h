@@ -9,40 +9,41 @@
 
 namespace outport {
 
-// What stands for a user's name, password and password hash: HMAC-SHA256 under a key that only this
-// process has. A change of the password makes another one.
-using CredentialMark = std::array<std::byte, 32>;
+// HMAC-SHA256 over a user's name, password and password hash, under a random key of this process.
+// The cache stores it instead of the password. A changed password hash changes it.
+using CredentialMac = std::array<std::byte, 32>;
 
-// Makes marks. A value; for several threads.
-class CredentialMarker {
+// The key, and the computation. Safe for several threads.
+class CredentialMacKey {
  public:
-  CredentialMarker();  // with a new random key
-  ~CredentialMarker();
-  CredentialMarker(const CredentialMarker&) = delete;
-  CredentialMarker& operator=(const CredentialMarker&) = delete;
+  CredentialMacKey();  // with a new random key
+  ~CredentialMacKey();
+  CredentialMacKey(const CredentialMacKey&) = delete;
+  CredentialMacKey& operator=(const CredentialMacKey&) = delete;
 
-  CredentialMark Mark(std::string_view name, std::string_view password,
+  CredentialMac MacOf(std::string_view name, std::string_view password,
                       std::string_view password_hash) const;
 
  private:
   std::array<unsigned char, 32> key_;
 };
 
-// Marks of credentials that were right, each for a time, the least recently used one forgotten
-// first. For one thread at a time.
+// The MACs of verified credentials. Each expires after `lifetime`. When the cache is full, the
+// least recently used one is dropped. For one thread at a time.
 class CredentialCache {
  public:
-  CredentialCache(size_t entries, std::chrono::nanoseconds life) : ends_(entries), life_(life) {}
+  CredentialCache(size_t entries, std::chrono::nanoseconds lifetime)
+      : ends_(entries), lifetime_(lifetime) {}
 
-  bool Contains(const CredentialMark& mark, std::chrono::nanoseconds now);
-  void Insert(const CredentialMark& mark, std::chrono::nanoseconds now) {
-    ends_.At(mark) = now + life_;
+  bool Contains(const CredentialMac& mac, std::chrono::nanoseconds now);
+  void Insert(const CredentialMac& mac, std::chrono::nanoseconds now) {
+    ends_.At(mac) = now + lifetime_;
   }
   size_t size() const { return ends_.size(); }
 
  private:
-  LruMap<CredentialMark, std::chrono::nanoseconds> ends_;
-  const std::chrono::nanoseconds life_;
+  LruMap<CredentialMac, std::chrono::nanoseconds> ends_;
+  const std::chrono::nanoseconds lifetime_;
 };
 
 }  // namespace outport

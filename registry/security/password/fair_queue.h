@@ -10,15 +10,15 @@
 
 namespace outport {
 
-// Work that waits, in turn for each origin: one that has much to do does not make the others wait
-// longer than for one piece of its work. For one thread at a time.
+// A queue of work in which origins take turns: round robin. An origin with much work delays each
+// other origin by at most one piece of it per turn. For one thread at a time.
 class FairQueue {
  public:
   using Work = std::move_only_function<void()>;
-  explicit FairQueue(size_t limit_of_one_origin) : limit_(limit_of_one_origin) {}
+  explicit FairQueue(size_t limit_per_origin) : limit_(limit_per_origin) {}
 
-  // Whether `origin` may add one more.
-  bool HasPlace(const std::string& origin) const {
+  // Whether `origin` may push one more.
+  bool HasRoom(const std::string& origin) const {
     const auto found = index_.find(origin);
     return found == index_.end() || found->second->works.size() < limit_;
   }
@@ -30,7 +30,7 @@ class FairQueue {
     }
     found->second->works.push_back(std::move(work));
   }
-  // The next one. REQUIRES: as many were pushed as are popped.
+  // Removes the next work. REQUIRES: the queue is not empty.
   Work Pop() {
     const auto lane = lanes_.begin();
     Work work = std::move(lane->works.front());
@@ -50,7 +50,7 @@ class FairQueue {
     std::deque<Work> works;
   };
   const size_t limit_;
-  std::list<Lane> lanes_;  // in the order of their turns
+  std::list<Lane> lanes_;  // the front has the next turn
   std::map<std::string, std::list<Lane>::iterator> index_;
 };
 

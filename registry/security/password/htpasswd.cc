@@ -11,7 +11,7 @@ namespace {
 Result<HtpasswdUser> ParseLine(std::string_view line) {
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) {
-    return Error{ErrorCode::kInvalidArgument, "it has no ':'; a line is NAME:HASH"};
+    return Error{ErrorCode::kInvalidArgument, "no ':' found; write NAME:HASH"};
   }
   TRY(std::string name, ParseSubjectName(line.substr(0, colon)));
   const std::string_view hash = line.substr(colon + 1);
@@ -34,8 +34,8 @@ Result<std::vector<HtpasswdUser>> ParseHtpasswd(std::string_view text) {
     Result<HtpasswdUser> user = ParseLine(line);
     if (!user.has_value()) return Error(std::move(user).error()).Within(where);
     if (!names.insert(user->name).second) {
-      return Error{ErrorCode::kInvalidArgument,
-                   where + ": the user '" + user->name + "' stands there for the second time"};
+      return Error{ErrorCode::kInvalidArgument, where + ": the user '" + user->name +
+                                                    "' is listed twice; remove one of the lines"};
     }
     users.push_back(*std::move(user));
   }

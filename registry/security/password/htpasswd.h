@@ -14,10 +14,10 @@ struct HtpasswdUser {
   bool operator==(const HtpasswdUser&) const = default;
 };
 
-// The users of a file as `htpasswd -B` writes it: NAME:HASH, a line each; empty lines and those
-// that begin with '#' do not count. kInvalidArgument names the first line that is no such, by its
-// number, and what its hash is instead of bcrypt; or a name that comes twice. Never repeats a hash.
+// Parses a file as `htpasswd -B` writes it: one NAME:HASH a line. Empty lines and lines that begin
+// with '#' are ignored. kInvalidArgument gives the number of the first invalid line and the reason:
+// a hash of another format, or a name that occurs twice. Error texts never contain a hash.
 Result<std::vector<HtpasswdUser>> ParseHtpasswd(std::string_view text);
-std::string FormatHtpasswd(const HtpasswdUser& user);  // with a newline
+std::string FormatHtpasswd(const HtpasswdUser& user);  // ends with a newline
 
 }  // namespace outport

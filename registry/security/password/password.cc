@@ -11,8 +11,8 @@
 namespace outport {
 namespace {
 
-constexpr int kLeastCost = 4;
-constexpr int kMostCost = 15;  // 1.5 s a verification: beyond it one login would starve the others
+constexpr int kMinCost = 4;
+constexpr int kMaxCost = 15;  // 1.5 s a verification; more would delay other logins too long
 constexpr size_t kBcryptBytes = 60;
 
 struct Format {
@@ -27,7 +27,7 @@ constexpr std::array kRefused = {
     Format{"$argon2", "Argon2 ($argon2)"},
 };
 
-// What crypt_r works in: 32 KiB that hold the password and its key schedule.
+// The 32 KiB workspace of crypt_r. It holds the password and its key schedule, so it is wiped.
 struct Workspace {
   Workspace() : data(std::make_unique<crypt_data>()) {}
   ~Workspace() { OPENSSL_cleanse(data.get(), sizeof(crypt_data)); }
@@ -36,7 +36,7 @@ struct Workspace {
   std::unique_ptr<crypt_data> data;
 };
 
-// crypt_r wants a terminated string.
+// A terminated copy for crypt_r, wiped afterwards.
 class SecretText {
  public:
   explicit SecretText(std::string_view text) : text_(text) {}
@@ -71,10 +71,10 @@ std::string_view NameOfFormat(std::string_view hash) {
     if (hash.starts_with(format.prefix)) return format.name;
   }
   if (hash.size() == 13 && std::ranges::all_of(hash, IsBcryptAlphabet)) return "DES crypt";
-  return hash.starts_with("$2") ? "damaged bcrypt" : "no known format";
+  return hash.starts_with("$2") ? "invalid bcrypt" : "of an unknown format";
 }
 
-// Of a bcrypt hash.
+// REQUIRES: IsBcrypt(hash).
 int CostOf(std::string_view hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
 
 }  // namespace
@@ -83,10 +83,10 @@ Result<std::string> HashPassword(std::string_view password, int cost) {
   if (!IsAcceptable(password)) {
     return Error{ErrorCode::kInvalidArgument,
                  password.empty() ? "the password is empty"
-                                  : "the password is longer than 72 bytes, or has a zero byte in "
-                                    "it: bcrypt would ignore a part of it"};
+                                  : "the password is longer than 72 bytes or contains a zero byte: "
+                                    "bcrypt would ignore the rest"};
   }
-  if (cost < kLeastCost || cost > kMostCost) {
+  if (cost < kMinCost || cost > kMaxCost) {
     return Error{ErrorCode::kInvalidArgument, "the cost of bcrypt must be 4 to 15"};
   }
   std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> salt{};
@@ -98,7 +98,7 @@ Result<std::string> HashPassword(std::string_view password, int cost) {
   const SecretText text(password);
   const char* hash = crypt_r(text.c_str(), salt.data(), workspace.data.get());
   if (hash == nullptr || !IsBcrypt(hash)) {
-    return Error{ErrorCode::kInternal, "hashing a password: libcrypt does not do bcrypt"};
+    return Error{ErrorCode::kInternal, "hashing a password: libcrypt does not support bcrypt"};
   }
   return std::string(hash);
 }
@@ -112,12 +112,12 @@ bool VerifyPassword(std::string_view password, const std::string& hash) {
   return CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
 }
 
-void SpendRest(std::string_view password, const std::string& hash) {
+void PadToDefaultCost(std::string_view password, const std::string& hash) {
   if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return;
   const Workspace workspace;
   const SecretText text(password);
   static_assert(kDefaultBcryptCost <= 10, "the settings below have one digit");
-  // The work doubles with each cost: 2^5 + 2^5 + 2^6 + ... + 2^9 is 2^10.
+  // Each cost doubles the work: 2^5 + 2^5 + 2^6 + ... + 2^9 = 2^10.
   for (int cost = CostOf(hash); cost < kDefaultBcryptCost; ++cost) {
     const std::string setting = "$2b$0" + std::to_string(cost) + "$kuewjqBXq8oBhpxDIR9o4.";
     crypt_r(text.c_str(), setting.c_str(), workspace.data.get());
@@ -131,7 +131,7 @@ Result<void> CheckPasswordHash(std::string_view hash) {
                      "; only bcrypt is accepted ($2a$, $2b$, $2y$: htpasswd -B)"};
   }
   const int cost = CostOf(hash);
-  if (cost < kLeastCost || cost > kMostCost) {
+  if (cost < kMinCost || cost > kMaxCost) {
     return Error{ErrorCode::kInvalidArgument, "the password hash is bcrypt of cost " +
                                                   std::to_string(cost) + "; 4 to 15 is accepted"};
   }

@@ -7,22 +7,24 @@
 
 namespace outport {
 
-// bcrypt, by libxcrypt. Each call works for its cost (46 ms at 10): only on a pool.
+// bcrypt, by libxcrypt. A call computes for a time that grows with the cost (46 ms at 10): call it
+// only on a pool.
 inline constexpr int kDefaultBcryptCost = 10;
-inline constexpr size_t kMaxPasswordBytes = 72;  // bcrypt ignores what follows; so it is refused
+inline constexpr size_t kMaxPasswordBytes = 72;  // bcrypt ignores further bytes
 
 // "$2b$10$…". kInvalidArgument for an empty or too long password.
 Result<std::string> HashPassword(std::string_view password, int cost = kDefaultBcryptCost);
 
-// In constant time for equal costs. A hash that is no bcrypt ($apr1$, crypt, {SHA}) never matches.
+// The comparison takes constant time for equal costs. A hash of another format ($apr1$, crypt,
+// {SHA}) never matches.
 bool VerifyPassword(std::string_view password, const std::string& hash);
 
-// Does the work that a hash of the default cost would have asked for beyond that of `hash`, if that
-// is cheaper (htpasswd -B makes hashes of cost 5): who is refused cannot tell by the time whether
-// there is such a user. Nothing for costlier ones.
-void SpendRest(std::string_view password, const std::string& hash);
+// Adds the work that `hash` lacks to the default cost (htpasswd -B makes hashes of cost 5). The
+// time of a rejection then does not reveal whether the user exists. Does nothing for a hash of the
+// default cost or more.
+void PadToDefaultCost(std::string_view password, const std::string& hash);
 
-// kInvalidArgument, naming the format, for hashes that are not bcrypt ($2a$, $2b$, $2y$).
+// kInvalidArgument, with the name of the format, unless the hash is bcrypt ($2a$, $2b$, $2y$).
 Result<void> CheckPasswordHash(std::string_view hash);
 
 }  // namespace outport

@@ -121,35 +121,35 @@ TEST(AccessDirectory, TellsOfEveryChange) {
 TEST(User, MayEnterWhileItIsNeitherDisabledNorExpired) {
   const auto now = system_clock::now();
   User user{.name = "ci", .password_hash = ""};
-  EXPECT_TRUE(CheckMayEnter(user, "", now).has_value());
+  EXPECT_TRUE(CheckMayLogIn(user, "", now).has_value());
   user.expires = now + std::chrono::seconds(1);
-  EXPECT_TRUE(CheckMayEnter(user, "", now).has_value());
+  EXPECT_TRUE(CheckMayLogIn(user, "", now).has_value());
   user.expires = now;
-  EXPECT_EQ(CheckMayEnter(user, "", now).error().code, ErrorCode::kUnauthorized);
-  EXPECT_NE(CheckMayEnter(user, "", now).error().message.find("expired at"), std::string::npos);
+  EXPECT_EQ(CheckMayLogIn(user, "", now).error().code, ErrorCode::kUnauthorized);
+  EXPECT_NE(CheckMayLogIn(user, "", now).error().message.find("expired at"), std::string::npos);
   user.expires = std::nullopt;
   user.disabled = true;
-  EXPECT_NE(CheckMayEnter(user, "", now).error().message.find("is disabled"), std::string::npos);
+  EXPECT_NE(CheckMayLogIn(user, "", now).error().message.find("is disabled"), std::string::npos);
 }
 
 TEST(User, BoundToNamesEntersWithThoseAlone) {
   const auto now = system_clock::now();
   User user{.name = "ci", .password_hash = "", .only_from = {"ci-*", "build"}};
-  EXPECT_TRUE(CheckMayEnter(user, "ci-1", now).has_value());
-  EXPECT_TRUE(CheckMayEnter(user, "build", now).has_value());
-  const auto other = CheckMayEnter(user, "laptop", now);
+  EXPECT_TRUE(CheckMayLogIn(user, "ci-1", now).has_value());
+  EXPECT_TRUE(CheckMayLogIn(user, "build", now).has_value());
+  const auto other = CheckMayLogIn(user, "laptop", now);
   ASSERT_FALSE(other.has_value());
   EXPECT_EQ(other.error().code, ErrorCode::kDenied);
   EXPECT_EQ(other.error().message,
-            "user 'ci' may come in only with a client certificate named 'ci-*', 'build'; this one "
+            "user 'ci' may log in only with a client certificate named 'ci-*', 'build'; this one "
             "is 'laptop'");
-  EXPECT_FALSE(CheckMayEnter(user, "", now).has_value());
+  EXPECT_FALSE(CheckMayLogIn(user, "", now).has_value());
   user.only_from.assign({"*"});
-  EXPECT_TRUE(CheckMayEnter(user, "laptop", now).has_value());
-  EXPECT_FALSE(CheckMayEnter(user, "foreign:laptop", now).has_value());
+  EXPECT_TRUE(CheckMayLogIn(user, "laptop", now).has_value());
+  EXPECT_FALSE(CheckMayLogIn(user, "foreign:laptop", now).has_value());
   user.only_from.assign({"foreign:lap*"});
-  EXPECT_TRUE(CheckMayEnter(user, "foreign:laptop", now).has_value());
-  EXPECT_FALSE(CheckMayEnter(user, "laptop", now).has_value());
+  EXPECT_TRUE(CheckMayLogIn(user, "foreign:laptop", now).has_value());
+  EXPECT_FALSE(CheckMayLogIn(user, "laptop", now).has_value());
 }
 
 }  // namespace

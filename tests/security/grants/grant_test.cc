@@ -20,7 +20,7 @@ TEST(Grant, IsRefusedWithItsReason) {
     const auto grant = ParseGrant(text);
     ASSERT_FALSE(grant.has_value()) << text;
     EXPECT_EQ(grant.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_NE(grant.error().message.find("is no grant"), std::string::npos);
+    EXPECT_NE(grant.error().message.find("is not a valid grant"), std::string::npos);
   }
 }
 
@@ -33,7 +33,7 @@ TEST(Grant, ThatMeansNothingIsNotGiven) {
     const auto given = CheckGrant(*grant, SubjectKind::kUser);
     ASSERT_FALSE(given.has_value()) << text;
     EXPECT_EQ(given.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_NE(given.error().message.find("is no grant"), std::string::npos);
+    EXPECT_NE(given.error().message.find("is not a valid grant"), std::string::npos);
   }
   for (const char* text : {"pull", "pull,push,delete:team/**", "pull:team-*/app", "pull:*/*",
                            "pull:**/app", "pull:a--b.c__d/*", "pull:*_*", "pull:a**b*c"}) {

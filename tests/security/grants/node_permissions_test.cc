@@ -20,7 +20,7 @@ TEST(NodePermissions, AreEverythingUnlessTheyAreLimited) {
     for (const Action action : {Action::kPull, Action::kPush, Action::kDelete}) {
       EXPECT_TRUE(all.Allows(action, Repository("team/app")));
     }
-    EXPECT_TRUE(all.MayReach("a"));
+    EXPECT_TRUE(all.MayPullSomeOf("a"));
     EXPECT_EQ(all.Scope(), std::vector<std::string>{"**"});
   }
 }
@@ -34,8 +34,8 @@ TEST(NodePermissions, LimitByPatternAndAction) {
   EXPECT_TRUE(eu.Allows(Action::kDelete, Repository("ci/tool"))) << "as far as the user may";
   EXPECT_FALSE(eu.Allows(Action::kPull, Repository("other/app")));
   EXPECT_FALSE(eu.Allows(Action::kAdmin, Repository("ci/tool")));
-  EXPECT_TRUE(eu.MayReach("**/app"));
-  EXPECT_FALSE(eu.MayReach("other/*"));
+  EXPECT_TRUE(eu.MayPullSomeOf("**/app"));
+  EXPECT_FALSE(eu.MayPullSomeOf("other/*"));
   const Result<void> refused = eu.Require(Action::kPull, Repository("other/app"));
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kDenied);
@@ -61,7 +61,7 @@ TEST(NodePermissions, AreOfPullOrPullAndPush) {
 
 TEST(NodePermissions, OfWhatIsNotHeldYetAreNoRefusal) {
   NodePermissions eu = Permissions({"pull,push:team/**", "pull:ci/*"});
-  eu.Hold({"team/*"});
+  eu.SetReplicated({"team/*"});
   EXPECT_TRUE(eu.Allows(Action::kPull, Repository("team/app")));
   EXPECT_FALSE(eu.Allows(Action::kPull, Repository("ci/tool")));
   EXPECT_EQ(eu.Require(Action::kPull, Repository("ci/tool")).error().code, ErrorCode::kUnavailable);
@@ -76,7 +76,7 @@ TEST(NodePermissions, BoundEverybodysRights) {
   const auto anna = directory.Find("anna");
   EXPECT_TRUE(RequireGrant(directory.RightsOf(anna, ""), Action::kPush, Repository("a/b")));
   const uint64_t before = directory.Changed().Version();
-  directory.SetNode(Permissions({"pull:team/**"}));
+  directory.SetNodePermissions(Permissions({"pull:team/**"}));
   EXPECT_GT(directory.Changed().Version(), before) << "who is connected is looked at again";
   const Rights rights = directory.RightsOf(anna, "");
   EXPECT_TRUE(RequireGrant(rights, Action::kPull, Repository("team/app")));
@@ -84,7 +84,7 @@ TEST(NodePermissions, BoundEverybodysRights) {
   const Result<void> refused = RequireGrant(rights, Action::kPull, Repository("other/app"));
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.error().message.contains("node 'eu'")) << "no grant of hers is missing";
-  EXPECT_TRUE(directory.RightsOf(nullptr, "").Within(nullptr).node() == nullptr);
+  EXPECT_TRUE(directory.RightsOf(nullptr, "").LimitedTo(nullptr).node() == nullptr);
 }
 
 }  // namespace

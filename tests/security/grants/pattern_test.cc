@@ -80,8 +80,8 @@ TEST(Pattern, MeetsAnotherWhereSomeNameMatchesBoth) {
       {"**/secret", "team/*", true},  {"**/secret", "team/app", false},
   };
   for (const Meeting& c : kCases) {
-    EXPECT_EQ(PatternsMeet(c.one, c.other), c.meet) << c.one << " " << c.other;
-    EXPECT_EQ(PatternsMeet(c.other, c.one), c.meet) << c.other << " " << c.one;
+    EXPECT_EQ(PatternsOverlap(c.one, c.other), c.meet) << c.one << " " << c.other;
+    EXPECT_EQ(PatternsOverlap(c.other, c.one), c.meet) << c.other << " " << c.one;
   }
 }
 
@@ -105,7 +105,7 @@ TEST(Pattern, MeetsAnotherExactlyWhereATextShowsIt) {
       for (size_t i = 0; i < names.size() && !shown; ++i) {
         shown = MatchesPattern(one, names[i]) && MatchesPattern(other, names[i]);
       }
-      ASSERT_EQ(PatternsMeet(one, other), shown) << one << " " << other;
+      ASSERT_EQ(PatternsOverlap(one, other), shown) << one << " " << other;
     }
   }
 }

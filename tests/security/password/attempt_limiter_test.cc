@@ -13,7 +13,7 @@ class AttemptLimiterTest : public testing::Test {
     return limiter_.Pause({origin, user}, now_).count();
   }
   void Fail(const std::string& origin, const std::string& user, int times = 1) {
-    for (int i = 0; i < times; ++i) limiter_.Failed({origin, user}, now_);
+    for (int i = 0; i < times; ++i) limiter_.RecordFailure({origin, user}, now_);
   }
 
   AttemptLimiter limiter_;
@@ -42,7 +42,7 @@ TEST_F(AttemptLimiterTest, AUserIsGuessedSlowlyFromManyAddresses) {
 
 TEST_F(AttemptLimiterTest, TimeForgives) {
   Fail("a", "x", 10);
-  now_ += 3 * AttemptLimiter::kForgiven;
+  now_ += 3 * AttemptLimiter::kForgivenessPeriod;
   Fail("a", "x", 3);
   EXPECT_EQ(Pause("a", "x"), 0);
   Fail("a", "x");
@@ -50,7 +50,7 @@ TEST_F(AttemptLimiterTest, TimeForgives) {
 }
 
 TEST_F(AttemptLimiterTest, WhoCameInIsHeldUpByItsOwnWrongOnesAlone) {
-  limiter_.Succeeded({"a", "x"});
+  limiter_.RecordSuccess({"a", "x"});
   Fail("a", "y", 12);
   Fail("b", "x", 22);
   EXPECT_GT(Pause("a", "z"), 0);
@@ -58,14 +58,14 @@ TEST_F(AttemptLimiterTest, WhoCameInIsHeldUpByItsOwnWrongOnesAlone) {
   EXPECT_EQ(Pause("a", "x"), 0);
   Fail("a", "x", 11);
   EXPECT_EQ(Pause("a", "x"), 1) << "it is no way around the limit";
-  limiter_.Succeeded({"a", "x"});
+  limiter_.RecordSuccess({"a", "x"});
   EXPECT_EQ(Pause("a", "x"), 0);
 }
 
 TEST_F(AttemptLimiterTest, IsBounded) {
   Fail("a", "x", 11);
   EXPECT_EQ(Pause("a", "y"), 1);
-  for (size_t i = 0; i < AttemptLimiter::kEntries; ++i) Fail("b" + std::to_string(i), "z");
+  for (size_t i = 0; i < AttemptLimiter::kMaxEntries; ++i) Fail("b" + std::to_string(i), "z");
   EXPECT_EQ(Pause("a", "y"), 0) << "forgotten for the newer ones";
 }
 

@@ -16,14 +16,14 @@ TEST(FairQueue, TakesTurns) {
   push("a", '1');
   push("a", '2');
   push("a", '3');
-  EXPECT_FALSE(queue.HasPlace("a"));
-  EXPECT_TRUE(queue.HasPlace("b"));
+  EXPECT_FALSE(queue.HasRoom("a"));
+  EXPECT_TRUE(queue.HasRoom("b"));
   push("b", 'x');
   push("c", 'y');
   push("c", 'z');
   for (int i = 0; i < 6; ++i) queue.Pop()();
   EXPECT_EQ(order, "1xy2z3");
-  EXPECT_TRUE(queue.HasPlace("a"));
+  EXPECT_TRUE(queue.HasRoom("a"));
 }
 
 }  // namespace

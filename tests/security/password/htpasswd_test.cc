@@ -26,7 +26,7 @@ struct Case {
 
 TEST(Htpasswd, WhatIsWrongIsNamedByItsLine) {
   const Case kCases[] = {
-      {"no colon", "ann:" + kHash + "\nbob\n", "line 2: it has no ':'"},
+      {"no colon", "ann:" + kHash + "\nbob\n", "line 2: no ':' found"},
       {"a bad name", "Ann:" + kHash, "line 1: "},
       {"Apache's MD5", "\nann:$apr1$abc$def", "line 2: the password hash is Apache's MD5"},
       {"SHA-1", "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "{SHA}"},

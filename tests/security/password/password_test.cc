@@ -66,13 +66,13 @@ TEST(Password, AWrongOneForACheapHashCostsAsMuchWorkAsAnother) {
     const std::string cheap = *HashPassword("secret", cost);
     const double took = SecondsOf([&] {
       EXPECT_FALSE(VerifyPassword("wrong", cheap));
-      SpendRest("wrong", cheap);
+      PadToDefaultCost("wrong", cheap);
     });
     // Neither a cheap hash alone (at most a half of it) nor twice the work.
     EXPECT_GT(took / whole, 0.6) << "cost " << cost;
     EXPECT_LT(took / whole, 1.8) << "cost " << cost;
   }
-  EXPECT_LT(SecondsOf([&] { SpendRest("wrong", usual); }), whole / 4);
+  EXPECT_LT(SecondsOf([&] { PadToDefaultCost("wrong", usual); }), whole / 4);
 }
 
 TEST(PasswordHash, OfOtherFormatsIsRefusedByName) {
@@ -84,10 +84,10 @@ TEST(PasswordHash, OfOtherFormatsIsRefusedByName) {
       {"$6$aaaa$bbbb", "SHA-512-crypt"},
       {"$y$j9T$aaaa$bbbb", "yescrypt"},
       {"$2x$10$abcdefghijklmnopqrstuuRh0z3ZL3nMqPbFlnu6o7DqYxTjI5pJq", "$2x$"},
-      {"$2b$10$tooshort", "damaged bcrypt"},
+      {"$2b$10$tooshort", "invalid bcrypt"},
       {"$2b$31$abcdefghijklmnopqrstuuRh0z3ZL3nMqPbFlnu6o7DqYxTjI5pJq", "cost 31"},
-      {"plain", "no known format"},
-      {"", "no known format"},
+      {"plain", "of an unknown format"},
+      {"", "of an unknown format"},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.hash);

@@ -129,7 +129,7 @@ TEST_F(JoinTest, WhatServeWouldRefuseCostsNoToken) {
   refused(options, "'registry.listen'");
   options = Options(token);
   options.operations_listen = options.registry_listen;
-  refused(options, "is taken by");
+  refused(options, "is already used by");
   options = Options(token);
   options.config_out = "/nonexistent/x.yml";
   refused(options, "another --config-out");

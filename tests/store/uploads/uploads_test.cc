@@ -256,7 +256,7 @@ TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
   EXPECT_EQ(Received(id), 0u);
   full.Release();
   auto nothing = []() -> Result<void> { return {}; };
-  ASSERT_TRUE(Await(BlockingUnderWay(io_.pool(), nothing)).has_value());  // behind all of the rest
+  ASSERT_TRUE(Await(BlockingInProgress(io_.pool(), nothing)).has_value());  // behind all of the rest
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
 }
 
