@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "registry/base/awaitable.h"
 #include "registry/base/bytes.h"
 #include "registry/base/result.h"
 #include "registry/base/secret.h"
@@ -20,8 +20,6 @@
 #include "registry/service/visible.h"
 
 namespace outport {
-
-namespace net = boost::asio;
 
 // Who asks, for logs, audit and the store behind a node. Access was decided before.
 struct Caller {
@@ -78,7 +76,7 @@ class BlobBody {
   // Bytes from `offset`, at least one and at most the buffer, all of them verified by checksum; the
   // span stays valid until the next call. Never called at or past the end.
   // An error after the response has begun means: cut the connection, the body must not look whole.
-  virtual net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) = 0;
+  virtual Awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) = 0;
 };
 
 // The body of a request, read as it arrives. For one coroutine at a time.
@@ -89,7 +87,7 @@ class ByteSource {
   virtual std::optional<uint64_t> length() const = 0;
   // Fills at least one byte of `buffer`; 0 at the end. An error (the client left, a bad chunk, a
   // deadline) ends the body.
-  virtual net::awaitable<Result<size_t>> Read(MutableBytes buffer) = 0;
+  virtual Awaitable<Result<size_t>> Read(MutableBytes buffer) = 0;
 };
 
 struct UploadStatus {
@@ -132,86 +130,87 @@ class Registry {
   virtual ~Registry() = default;
 
   // kManifestUnknown.
-  virtual net::awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
-                                                             const RepositoryName& repository,
-                                                             const Reference& reference) = 0;
-  virtual net::awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
-                                                            const RepositoryName& repository,
-                                                            const Reference& reference) = 0;
+  virtual Awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
+                                                        const RepositoryName& repository,
+                                                        const Reference& reference) = 0;
+  virtual Awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
+                                                       const RepositoryName& repository,
+                                                       const Reference& reference) = 0;
   // Stores the exact bytes and sets the tag of `reference`, if it is one, and all of `tags`, in one
   // change. kManifestInvalid, kManifestBlobUnknown with the missing digests as items,
   // kDigestInvalid if `reference` is a digest of other bytes. Durable.
-  virtual net::awaitable<Result<PushedManifest>> PutManifest(
+  virtual Awaitable<Result<PushedManifest>> PutManifest(
       const Caller& caller, const RepositoryName& repository, const Reference& reference,
       const std::string& content_type, const std::vector<Tag>& tags, std::string body) = 0;
   // A tag: it alone goes. A digest: the manifest and every tag on it. kManifestUnknown. Durable.
-  virtual net::awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
-                                                         const RepositoryName& repository,
-                                                         const Reference& reference) = 0;
+  virtual Awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
+                                                    const RepositoryName& repository,
+                                                    const Reference& reference) = 0;
   // The manifests of the repository whose subject is `subject`, in byte order of their digests,
   // known or not; only those of `artifact_type` unless it is empty. A page holds at most page.limit
   // of them and about kMaxManifestBytes, and may be short before the last. An unknown repository
   // has none.
-  virtual net::awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
-                                                              const RepositoryName& repository,
-                                                              const Digest& subject,
-                                                              const std::string& artifact_type,
-                                                              const PageRequest& page) = 0;
+  virtual Awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
+                                                         const RepositoryName& repository,
+                                                         const Digest& subject,
+                                                         const std::string& artifact_type,
+                                                         const PageRequest& page) = 0;
 
   // kBlobUnknown where the digest is not linked in this repository. Never starts a transfer.
-  virtual net::awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
-                                                    const RepositoryName& repository,
-                                                    const Digest& digest) = 0;
+  virtual Awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
+                                               const RepositoryName& repository,
+                                               const Digest& digest) = 0;
   // The same; returns once the size is known and the first bytes can be had.
-  virtual net::awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(
-      const Caller& caller, const RepositoryName& repository, const Digest& digest) = 0;
+  virtual Awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
+                                                                const RepositoryName& repository,
+                                                                const Digest& digest) = 0;
 
   // Takes the blob out of this repository; others keep it. kBlobUnknown; kUnsupported while a
   // manifest of the repository refers to it. Durable.
-  virtual net::awaitable<Result<Deleted>> DeleteBlob(const Caller& caller,
-                                                     const RepositoryName& repository,
-                                                     const Digest& digest) = 0;
+  virtual Awaitable<Result<Deleted>> DeleteBlob(const Caller& caller,
+                                                const RepositoryName& repository,
+                                                const Digest& digest) = 0;
   // Makes a blob of `from`, or without it of any repository, visible in `repository`. Only what
   // `visible` accepts is a source: else, and where there is none, kBlobUnknown. Durable.
-  virtual net::awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
-                                                       const RepositoryName& repository,
-                                                       const Digest& digest,
-                                                       const std::optional<RepositoryName>& from,
-                                                       const Visible& visible) = 0;
+  virtual Awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const Digest& digest,
+                                                  const std::optional<RepositoryName>& from,
+                                                  const Visible& visible) = 0;
 
   // Upload sessions belong to the repository and the user that began them: kBlobUploadUnknown for
   // others. One request at a time works on a session; a second one gets kTooManyRequests.
   // `algorithm` is a hint of how the blob will be named at the end.
-  virtual net::awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
-                                                           const RepositoryName& repository,
-                                                           DigestAlgorithm algorithm) = 0;
-  virtual net::awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
-                                                          const RepositoryName& repository,
-                                                          const std::string& id) = 0;
+  virtual Awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
+                                                      const RepositoryName& repository,
+                                                      DigestAlgorithm algorithm) = 0;
+  virtual Awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const std::string& id) = 0;
   // Appends the body. `range`: what the client says the body is; kRangeInvalid if it does not begin
   // where the session ends, kSizeInvalid if the body is not that long. What arrived before an error
   // of the body stays.
-  virtual net::awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
-                                                            const RepositoryName& repository,
-                                                            const std::string& id,
-                                                            std::optional<ByteRange> range,
-                                                            ByteSource& body) = 0;
+  virtual Awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
+                                                       const RepositoryName& repository,
+                                                       const std::string& id,
+                                                       std::optional<ByteRange> range,
+                                                       ByteSource& body) = 0;
   // Appends the body, then commits the whole as `digest`. kDigestInvalid, and the session is gone,
   // if it hashes otherwise. Durable.
-  virtual net::awaitable<Result<PushedBlob>> FinishUpload(
-      const Caller& caller, const RepositoryName& repository, const std::string& id,
-      std::optional<ByteRange> range, const Digest& digest, ByteSource& body) = 0;
-  virtual net::awaitable<Result<void>> CancelUpload(const Caller& caller,
-                                                    const RepositoryName& repository,
-                                                    const std::string& id) = 0;
+  virtual Awaitable<Result<PushedBlob>> FinishUpload(const Caller& caller,
+                                                     const RepositoryName& repository,
+                                                     const std::string& id,
+                                                     std::optional<ByteRange> range,
+                                                     const Digest& digest, ByteSource& body) = 0;
+  virtual Awaitable<Result<void>> CancelUpload(const Caller& caller,
+                                               const RepositoryName& repository,
+                                               const std::string& id) = 0;
 
-  virtual net::awaitable<Result<Page>> ListTags(const Caller& caller,
-                                                const RepositoryName& repository,
-                                                const PageRequest& page) = 0;
+  virtual Awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
+                                           const PageRequest& page) = 0;
   // Only repositories that `visible` accepts.
-  virtual net::awaitable<Result<Page>> ListRepositories(const Caller& caller,
-                                                        const PageRequest& page,
-                                                        const Visible& visible) = 0;
+  virtual Awaitable<Result<Page>> ListRepositories(const Caller& caller, const PageRequest& page,
+                                                   const Visible& visible) = 0;
 };
 
 }  // namespace outport
