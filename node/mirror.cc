@@ -44,7 +44,11 @@ Mirror::Mirror(Parts parts)
                 .resolver = resolver_,
                 .pool = parts.pool}),
       writes_(parts.read_only ? nullptr : std::make_unique<RelayedWrites>(WritesParts(parts))),
-      registry_({manifests_, catalog_, blobs_, writes_.get(), parts.store_name}) {}
+      registry_({.manifests = manifests_,
+                 .catalog = catalog_,
+                 .blobs = blobs_,
+                 .writes = writes_.get(),
+                 .store_address = parts.store_name}) {}
 
 RelayedWrites::Parts Mirror::WritesParts(const Parts& parts) {
   return {.channel = parts.channel,

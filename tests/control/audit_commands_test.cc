@@ -43,7 +43,7 @@ class AuditCommandsTest : public store::FleetFixture {
   void Serve() {
     log_ = *OpenRocksMetaStore({.folder = log_folder_}, Log::Nowhere());
     service_ = std::make_unique<store::AuditService>(
-        store::AuditService::Parts{*log_, directory_, pool_, "outport"});
+        store::AuditService::Parts{.gate = gate_, .meta = *log_});
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(
@@ -89,6 +89,7 @@ class AuditCommandsTest : public store::FleetFixture {
   const fs::path log_folder_ = folder_.path() / "log";
   AccessDirectory directory_;
   BlockingPool pool_{"audit", 2, 100};
+  const store::AdminGate gate_{.domain = "outport", .directory = directory_, .pool = pool_};
   std::unique_ptr<MetaStore> log_;
   std::unique_ptr<store::AuditService> service_;
   std::unique_ptr<grpc::Server> server_;

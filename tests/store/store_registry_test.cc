@@ -52,7 +52,11 @@ class StoreRegistryTest : public testing::Test {
                     .metrics = metrics_,
                     .log = Log::Nowhere(),
                     .boot_id = "boot"}};
-  StoreRegistry registry_{{*store_.content, uploads_, io_.pool(), metrics_, Log::Nowhere()}};
+  StoreRegistry registry_{{.content = *store_.content,
+                           .uploads = uploads_,
+                           .disk = io_.pool(),
+                           .metrics = metrics_,
+                           .log = Log::Nowhere()}};
   const Caller caller_{
       .user = "ann", .certificate = "desktop", .address = "127.0.0.1", .request_id = "1"};
 };
@@ -125,7 +129,7 @@ TEST_F(StoreRegistryTest, I1RottenBytesNeverLeave) {
   // The blob is unknown from then on, and a push brings it back.
   EXPECT_EQ(CodeOf(Open(content)), ErrorCode::kBlobUnknown);
   EXPECT_EQ(store_.Files("quarantine").size(), 1u);
-  EXPECT_NE(metrics_.Render().find("outport_store_blobs_corrupt_total 1"), std::string::npos);
+  EXPECT_NE(store_.metrics.Render().find("outport_store_blobs_corrupt_total 1"), std::string::npos);
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const auto healed = Open(content);
   ASSERT_TRUE(healed.has_value());
@@ -144,7 +148,7 @@ TEST_F(StoreRegistryTest, ABlobThatIsBeingReadOutlivesItsRemoval) {
 // A reader of bytes that the page cache does not hold.
 class ColdReader final : public BlobReader {
  public:
-  explicit ColdReader(std::unique_ptr<BlobReader> below) : below_(std::move(below)) {}
+  explicit ColdReader(std::shared_ptr<const BlobReader> below) : below_(std::move(below)) {}
   uint64_t size_bytes() const override { return below_->size_bytes(); }
   Result<size_t> Read(uint64_t offset, MutableBytes buffer) const override {
     return below_->Read(offset, buffer);
@@ -152,16 +156,15 @@ class ColdReader final : public BlobReader {
   Result<size_t> ReadCached(uint64_t, MutableBytes) const override { return size_t{0}; }
 
  private:
-  const std::unique_ptr<BlobReader> below_;
+  const std::shared_ptr<const BlobReader> below_;
 };
 
 TEST_F(StoreRegistryTest, ABodyUnderWayWaitsItsTurnWhenThePoolIsFull) {
   const std::string content = LargeContent();
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   Blobs::Opened opened = *store_.content->blobs.Open(Repo("a"), Sha256(content));
-  opened.reader = std::make_unique<ColdReader>(std::move(opened.reader));
-  StoredBlobBody body({store_.content->blobs, io_.pool(), metrics_.Counter("corrupt", "")},
-                      std::move(opened));
+  opened.reader = std::make_shared<ColdReader>(std::move(opened.reader));
+  StoredBlobBody body({.blobs = store_.content->blobs, .disk = io_.pool()}, std::move(opened));
   FullPool full(io_.pool(), IoThread::kPoolThreads);
   auto reading = io_.Start(body.Read(0, 1000));
   for (int i = 0; i < 50; ++i) io_.Turn();
