@@ -23,9 +23,7 @@ StoreRegistry::StoreRegistry(Parts parts)
       manifests_pushed_(parts_.metrics.Counter("outport_store_manifests_pushed_total",
                                                "Manifests put by clients.")),
       deleted_(parts_.metrics.Counter("outport_store_deletions_total",
-                                      "Tags, manifests and links of blobs deleted by clients.")),
-      corrupt_(parts_.metrics.Counter("outport_store_blobs_corrupt_total",
-                                      "Reads of blobs that failed their checksum.")) {}
+                                      "Tags, manifests and links of blobs deleted by clients.")) {}
 
 // A store that was restored from a backup may be behind what its clients have seen.
 Result<void> StoreRegistry::RequireMinSequence(const Caller& caller) const {
@@ -124,7 +122,7 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
     return parts_.content.blobs.Open(repository, digest);
   };
   CO_TRY(Blobs::Opened opened, co_await Blocking(parts_.disk, std::move(open)));
-  const StoredBlobBody::Parts parts{parts_.content.blobs, parts_.disk, corrupt_};
+  const StoredBlobBody::Parts parts{.blobs = parts_.content.blobs, .disk = parts_.disk};
   std::unique_ptr<BlobBody> body = std::make_unique<StoredBlobBody>(parts, std::move(opened));
   co_return body;
 }

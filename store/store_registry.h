@@ -85,7 +85,6 @@ class StoreRegistry final : public Registry {
   prometheus::Counter& blobs_pushed_;
   prometheus::Counter& manifests_pushed_;
   prometheus::Counter& deleted_;
-  prometheus::Counter& corrupt_;
 };
 
 }  // namespace outport::store

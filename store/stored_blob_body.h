@@ -5,10 +5,6 @@
 #include "registry/storage/block_buffer.h"
 #include "store/content/blobs.h"
 
-namespace prometheus {
-class Counter;
-}
-
 namespace outport::store {
 
 // The body of a stored blob, for a client: one checksum block in memory at a time. The caller's
@@ -19,7 +15,6 @@ class StoredBlobBody final : public BlobBody {
   struct Parts {
     Blobs& blobs;
     BlockingPool& disk;
-    prometheus::Counter& corrupt;
   };
   StoredBlobBody(Parts parts, Blobs::Opened opened);
 
@@ -27,9 +22,6 @@ class StoredBlobBody final : public BlobBody {
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
 
  private:
-  // Quarantines the blob if `error` is kCorrupt. Returns the error for the reader.
-  net::awaitable<Error> Failed(Error error);
-
   const Parts parts_;
   const Blobs::Opened opened_;
   BlockBuffer block_;

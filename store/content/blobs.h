@@ -7,8 +7,11 @@
 #include <string>
 
 #include "outport/v1/record.pb.h"
+#include "registry/base/awaitable.h"
+#include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
+#include "registry/base/metrics.h"
 #include "registry/base/result.h"
 #include "registry/records/intent_ledger.h"
 #include "registry/service/registry.h"
@@ -37,7 +40,15 @@ bool IsUsable(const v1::BlobRow& row);
 // rename can be: it is the only thing by which start-up finds an object that no blob row names.
 class Blobs {
  public:
-  Blobs(MetaStore& meta, BlobStore& bytes, const Clock& clock, Log log, uint64_t headroom_bytes);
+  struct Parts {
+    MetaStore& meta;
+    BlobStore& bytes;
+    const Clock& clock;
+    Metrics& metrics;
+    Log log;
+    uint64_t headroom_bytes = 0;  // of the disk, kept free of pushes
+  };
+  explicit Blobs(Parts parts);
 
   struct Located {
     BlobInfo info;
@@ -64,9 +75,13 @@ class Blobs {
   Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
                             const Digest& digest, const Actor& by, const AlsoWrite& also = {});
 
-  // Puts an object aside whose bytes are not what they were. The blob is unknown from then on, so
-  // that a push brings it back. What is already aside is left alone.
-  Result<void> Quarantine(const Digest& digest, const std::string& object);
+  // Quarantines an object. The blob is unknown from then on, and a push brings it back. Does
+  // nothing if the blob's row names another object, or none. `why` is for the log.
+  Result<void> Quarantine(const Digest& digest, const std::string& object, const std::string& why);
+  // Counts and quarantines an object after a read of it returned kCorrupt. Logs a failure. Does
+  // not block: the work runs on `disk`.
+  net::awaitable<void> QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
+                                         Error why);
 
   // Undoes the commits that an earlier process did not finish; returns how many. At start, before
   // anything else.
@@ -90,12 +105,9 @@ class Blobs {
                           Committing& committing);
   void Discard(const std::string& object);
 
-  MetaStore& meta_;
-  BlobStore& bytes_;
-  const Clock& clock_;
-  const Log log_;
-  const uint64_t headroom_bytes_;
+  const Parts parts_;
   IntentLedger intents_;
+  prometheus::Counter& corrupt_;
 };
 
 }  // namespace outport::store

@@ -18,14 +18,12 @@ namespace outport::store {
 // of their keys, first blob/<digest> and manifest/<child>, so that the collector and pushes cannot
 // miss each other. Safe for several threads; everything here blocks.
 struct Content {
-  // `headroom_bytes` of the disk are kept free of pushes.
-  Content(MetaStore& meta, BlobStore& bytes, const Clock& clock, const Log& log,
-          uint64_t headroom_bytes = 0)
-      : blobs(meta, bytes, clock, log, headroom_bytes),
-        links(meta, blobs, clock),
-        manifests(meta, clock),
-        referrers(meta),
-        catalog(meta) {}
+  explicit Content(const Blobs::Parts& parts)
+      : blobs(parts),
+        links(parts.meta, blobs, parts.clock),
+        manifests(parts.meta, parts.clock),
+        referrers(parts.meta),
+        catalog(parts.meta) {}
 
   Blobs blobs;
   Links links;

@@ -58,7 +58,7 @@ class ReadBlob {
   const Log log_;
   const ReadBlobLimits limits_;
   prometheus::Counter& started_;
-  prometheus::Counter& refused_;
+  prometheus::Counter& rejected_;
   prometheus::Counter& sent_bytes_;
   NodeSlots slots_;
 };

@@ -270,7 +270,11 @@ class TestStore {
   std::unique_ptr<MetaStore> meta_;
   store::MemberDirectory members_{*meta_, nodes};
   std::unique_ptr<DiskBlobStore> blobs_;
-  store::Content content_{*meta_, *blobs_, clock_, Log::Nowhere(), 0};
+  store::Content content_{{.meta = *meta_,
+                           .bytes = *blobs_,
+                           .clock = clock_,
+                           .metrics = metrics,
+                           .log = Log::Nowhere()}};
   BlockingPool pool_{"store", 4, 1000};
   BlockingPool passwords_{"bcrypt", 2, 100};
   Authenticator authenticator_{users, passwords_, clock_, metrics, {}};

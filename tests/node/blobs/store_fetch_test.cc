@@ -39,8 +39,11 @@ class StoreFetchTest : public BlobFixture {
     store_blobs_ = *DiskBlobStore::Open(files_, folder_ / "store", "uploads", BlobWrites::kDirect);
     store_meta_ =
         OpenRocksMetaStore({.folder = folder_ / "store" / "meta"}, Log::Nowhere()).value();
-    content_ =
-        std::make_unique<store::Content>(*store_meta_, *store_blobs_, clock_, Log::Nowhere());
+    content_ = std::make_unique<store::Content>(store::Blobs::Parts{.meta = *store_meta_,
+                                                                    .bytes = *store_blobs_,
+                                                                    .clock = clock_,
+                                                                    .metrics = metrics_,
+                                                                    .log = Log::Nowhere()});
     Serve({});
   }
   ~StoreFetchTest() override {

@@ -118,7 +118,8 @@ TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
   Rot();
   EXPECT_EQ(CodeOf(store_.PullBlob("a", Sha256("hello"))), ErrorCode::kCorrupt);
   ASSERT_TRUE(
-      store_.content->blobs.Quarantine(Sha256("hello"), Row(Sha256("hello")).object()).has_value());
+      store_.content->blobs.Quarantine(Sha256("hello"), Row(Sha256("hello")).object(), "corrupt")
+          .has_value());
   EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("a"), Sha256("hello"))),
             ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.PushManifest("a", "v1", ImageManifest({"hello"}))),
@@ -163,7 +164,12 @@ TEST_F(BlobsTest, StartUpRemovesTheObjectOfAnUnfinishedCommit) {
 }
 
 TEST_F(BlobsTest, AFullDiskIsToldWithItsFigures) {
-  const Content tight(*store_.meta, *store_.bytes, store_.clock, Log::Nowhere(), UINT64_MAX);
+  const Content tight({.meta = *store_.meta,
+                       .bytes = *store_.bytes,
+                       .clock = store_.clock,
+                       .metrics = store_.metrics,
+                       .log = Log::Nowhere(),
+                       .headroom_bytes = UINT64_MAX});
   const auto refused = tight.blobs.RequireFreeSpace(1000);
   ASSERT_EQ(CodeOf(refused), ErrorCode::kNoSpace);
   EXPECT_NE(refused.error().message.find("1000 bytes are needed"), std::string::npos);

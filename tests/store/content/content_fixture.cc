@@ -61,7 +61,8 @@ TestContent::TestContent(std::filesystem::path path, FileSystem& files, rocksdb:
 Result<void> TestContent::Open() {
   TRY(meta, OpenRocksMetaStore({.folder = root / "meta", .env = env_}, Log::Nowhere()));
   TRY(bytes, DiskBlobStore::Open(files_, root, "uploads", BlobWrites::kDirect));
-  content = std::make_unique<Content>(*meta, *bytes, clock, Log::Nowhere());
+  content = std::make_unique<Content>(Blobs::Parts{
+      .meta = *meta, .bytes = *bytes, .clock = clock, .metrics = metrics, .log = Log::Nowhere()});
   if (!keep_uploads) TRY_VOID(bytes->DiscardUncommitted({}));
   TRY(const size_t settled, content->blobs.SettleIntents());
   static_cast<void>(settled);

@@ -90,6 +90,7 @@ class TestContent {
   const std::filesystem::path root;
   bool keep_uploads = false;  // Open() leaves open uploads to the test
   ManualClock clock;
+  Metrics metrics;
   std::unique_ptr<MetaStore> meta;
   std::unique_ptr<DiskBlobStore> bytes;
   std::unique_ptr<Content> content;
