@@ -7,25 +7,22 @@ namespace outport::node {
 
 using std::chrono::steady_clock;
 
-BlobCache::BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, BlobStore& blobs,
-                     BlockingPool& disk, const FetchMetrics& metrics, const Log& log,
-                     CacheLimits limits, std::string boot_id)
-    : links_(links),
-      source_(source),
-      disk_(disk),
-      metrics_(metrics),
-      log_(log),
-      limits_(limits),
-      cached_(meta, blobs, limits.headroom_bytes, std::move(boot_id), log),
-      bodies_{.source = source,
+BlobCache::BlobCache(Parts parts)
+    : parts_(std::move(parts)),
+      cached_({.meta = parts_.meta,
+               .blobs = parts_.blobs,
+               .headroom_bytes = parts_.limits.headroom_bytes,
+               .boot_id = parts_.boot_id,
+               .log = parts_.log}),
+      bodies_{.source = parts_.source,
               .cached = cached_,
-              .disk = disk,
-              .metrics = metrics,
-              .passing = limits.passing,
-              .far_ahead_bytes = limits.far_ahead_bytes,
-              .passing_slots = Slots(limits.passing_bodies)},
-      sync_pool_("blobsync", 1, limits.sync_queue, log),
-      fetch_pool_("fetch", limits.fetch_threads, limits.fetch_queue, log) {}
+              .disk = parts_.disk,
+              .metrics = parts_.metrics,
+              .passing = parts_.limits.passing,
+              .far_ahead_bytes = parts_.limits.far_ahead_bytes,
+              .passing_slots = Slots(parts_.limits.passing_bodies)},
+      sync_pool_("blobsync", 1, parts_.limits.sync_queue, parts_.log),
+      fetch_pool_("fetch", parts_.limits.fetch_threads, parts_.limits.fetch_queue, parts_.log) {}
 
 BlobCache::~BlobCache() { Stop(); }
 
@@ -44,26 +41,26 @@ void BlobCache::Stop() {
 net::awaitable<Result<BlobInfo>> BlobCache::Stat(const Caller& caller,
                                                  const RepositoryName& repository,
                                                  const Digest& digest) {
-  co_return co_await links_.Require(caller, repository, digest);
+  co_return co_await parts_.links.Require(caller, repository, digest);
 }
 
 net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const Digest& digest) {
-  CO_TRY(const BlobInfo info, co_await links_.Require(caller, repository, digest));
+  CO_TRY(const BlobInfo info, co_await parts_.links.Require(caller, repository, digest));
   const BlobRequest request{repository, digest, info.size_bytes, caller.request_id};
   constexpr int kLooks = 5;
   for (int look = 0; look < kLooks; ++look) {
     const uint64_t seen = FetchesEnded();
     if (auto running = JoinRunning(digest)) co_return co_await OpenFetch(std::move(running));
     auto find = [this, digest] { return cached_.Find(digest); };
-    CO_TRY(std::optional<CachedCopy> copy, co_await Blocking(disk_, find));
+    CO_TRY(std::optional<CachedCopy> copy, co_await Blocking(parts_.disk, find));
     if (copy.has_value()) {
       if (!copy->trusted) {
         CO_TRY(const bool trusted, co_await Trust(digest, *copy));
         if (!trusted) continue;
       }
-      metrics_.hits.Increment();
+      parts_.metrics.hits.Increment();
       co_return std::make_unique<CachedBody>(bodies_, digest, *std::move(copy));
     }
     CO_TRY(std::unique_ptr<FetchHold> fetch,
@@ -98,12 +95,12 @@ net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
   if (verified.has_value()) co_return true;
   if (verified.error().code == ErrorCode::kTooManyRequests) EndVerifying(digest);  // it never ran
   if (verified.error().code != ErrorCode::kCorrupt) co_return verified.error();
-  metrics_.corrupt_copy.Increment();
+  parts_.metrics.corrupt_copy.Increment();
   co_return false;
 }
 
 net::awaitable<Result<bool>> BlobCache::WaitVerified(Digest digest) {
-  const auto deadline = steady_clock::now() + limits_.verify_deadline;
+  const auto deadline = steady_clock::now() + parts_.limits.verify_deadline;
   for (;;) {
     // The verifications of other copies end, too.
     const uint64_t seen = verified_.Version();
@@ -144,12 +141,12 @@ Result<std::unique_ptr<FetchHold>> BlobCache::JoinOrBegin(const BlobRequest& req
     if (auto running = FetchHold::Take(found->second)) return running;
   }
   if (seen.has_value() && fetches_ended_ != *seen) return std::unique_ptr<FetchHold>();
-  auto fetch =
-      std::make_shared<BlobFetch>(request, source_, cached_, metrics_, limits_.fetch, log_);
+  auto fetch = std::make_shared<BlobFetch>(request, parts_.source, cached_, parts_.metrics,
+                                           parts_.limits.fetch, parts_.log);
   std::unique_ptr<FetchHold> hold = FetchHold::Take(fetch);
   if (!fetch_pool_.Post([this, fetch] { Run(fetch); })) return fetch_pool_.Rejection();
-  metrics_.started.Increment();
-  metrics_.running.Increment();
+  parts_.metrics.started.Increment();
+  parts_.metrics.running.Increment();
   fetches_.insert_or_assign(request.digest, fetch);
   return hold;
 }
@@ -157,7 +154,7 @@ Result<std::unique_ptr<FetchHold>> BlobCache::JoinOrBegin(const BlobRequest& req
 void BlobCache::Run(const std::shared_ptr<BlobFetch>& fetch) {
   const Digest& digest = fetch->request().digest;
   const bool fetched = fetch->Run();
-  metrics_.running.Decrement();
+  parts_.metrics.running.Decrement();
   {
     MutexLock lock(mutex_);
     ++fetches_ended_;
@@ -168,8 +165,8 @@ void BlobCache::Run(const std::shared_ptr<BlobFetch>& fetch) {
   auto sync = [this, digest, object = fetch->object()] {
     const Result<void> synced = cached_.MakeDurable(digest, object);
     if (synced.has_value()) return;
-    log_.Warning("a cached blob cannot be synced; it is verified after an unclean stop",
-                 {{"digest", digest.ToString()}, {"cause", synced.error().message}});
+    parts_.log.Warning("a cached blob cannot be synced; it is verified after an unclean stop",
+                       {{"digest", digest.ToString()}, {"cause", synced.error().message}});
   };
   // One that finds no room stays as it is, and is verified after an unclean stop.
   static_cast<void>(sync_pool_.Post(std::move(sync)));

@@ -39,9 +39,18 @@ struct CacheLimits {
 // outlives the bodies that it opened.
 class BlobCache {
  public:
-  BlobCache(BlobLinks& links, BlobSource& source, MetaStore& meta, BlobStore& blobs,
-            BlockingPool& disk, const FetchMetrics& metrics, const Log& log,
-            CacheLimits limits = {}, std::string boot_id = BootId());
+  struct Parts {
+    BlobLinks& links;
+    BlobSource& source;
+    MetaStore& meta;
+    BlobStore& blobs;
+    BlockingPool& disk;
+    const FetchMetrics& metrics;
+    Log log;
+    CacheLimits limits = {};
+    std::string boot_id = BootId();
+  };
+  explicit BlobCache(Parts parts);
   ~BlobCache();
 
   // At start, before the first request: discards what an earlier process left unfinished. Blocks.
@@ -79,12 +88,7 @@ class BlobCache {
   uint64_t FetchesEnded();
   void Run(const std::shared_ptr<BlobFetch>& fetch);
 
-  BlobLinks& links_;
-  BlobSource& source_;
-  BlockingPool& disk_;
-  const FetchMetrics& metrics_;
-  const Log log_;
-  const CacheLimits limits_;
+  const Parts parts_;
   CachedBlobs cached_;
   BodyContext bodies_;
   Notifier verified_;  // a verification ended

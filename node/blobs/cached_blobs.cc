@@ -24,40 +24,34 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
 
 }  // namespace
 
-CachedBlobs::CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_bytes,
-                         std::string boot_id, Log log)
-    : meta_(meta),
-      blobs_(blobs),
-      headroom_bytes_(headroom_bytes),
-      boot_id_(std::move(boot_id)),
-      log_(std::move(log)),
-      intents_(meta, blobs, Durability::kBuffered) {}
+CachedBlobs::CachedBlobs(Parts parts)
+    : parts_(std::move(parts)), intents_(parts_.meta, parts_.blobs, Durability::kBuffered) {}
 
 // A commit that the process did not finish keeps its object only if its row was written.
 Result<void> CachedBlobs::Recover() {
-  TRY_VOID(blobs_.DiscardUncommitted({}));
+  TRY_VOID(parts_.blobs.DiscardUncommitted({}));
   TRY_VOID(intents_.Settle(
       [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
         if (!digest.has_value()) return false;  // the copy is fetched again
-        TRY(const auto cached, ParseRow(meta_.Get(keys::Cached(*digest))));
+        TRY(const auto cached, ParseRow(parts_.meta.Get(keys::Cached(*digest))));
         return cached.has_value() && cached->object() == object;
       }));
   return Result<void>();
 }
 
 Result<bool> CachedBlobs::Contains(const Digest& digest) const {
-  TRY(const auto row, meta_.Get(keys::Cached(digest)));
+  TRY(const auto row, parts_.meta.Get(keys::Cached(digest)));
   return row.has_value();
 }
 
 Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
-  TRY(const auto row, ParseRow(meta_.Get(keys::Cached(digest))));
+  TRY(const auto row, ParseRow(parts_.meta.Get(keys::Cached(digest))));
   if (!row.has_value()) return std::optional<CachedCopy>();
   CachedCopy copy;
   copy.location = {
       row->object(), row->size_bytes(), {row->checksums().begin(), row->checksums().end()}};
-  copy.trusted = row->durable() || row->boot_id() == boot_id_;
-  Result<std::unique_ptr<BlobReader>> reader = blobs_.Open(copy.location);
+  copy.trusted = row->durable() || row->boot_id() == parts_.boot_id;
+  Result<std::unique_ptr<BlobReader>> reader = parts_.blobs.Open(copy.location);
   if (reader.has_value()) {
     copy.reader = std::move(*reader);
     return std::optional(std::move(copy));
@@ -69,9 +63,9 @@ Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
 }
 
 Result<std::unique_ptr<BlobWriter>> CachedBlobs::Begin(const Digest& digest, uint64_t size_bytes) {
-  if (const auto why = meta_.WhyReadOnly()) return Error{ErrorCode::kNoSpace, why->message};
-  TRY_VOID(RequireFreeSpace(blobs_, "this node's disk", headroom_bytes_, size_bytes));
-  TRY(std::unique_ptr<BlobWriter> writer, blobs_.Create(digest));
+  if (const auto why = parts_.meta.WhyReadOnly()) return Error{ErrorCode::kNoSpace, why->message};
+  TRY_VOID(RequireFreeSpace(parts_.blobs, "this node's disk", parts_.headroom_bytes, size_bytes));
+  TRY(std::unique_ptr<BlobWriter> writer, parts_.blobs.Create(digest));
   TRY_VOID(writer->Expect(size_bytes));
   return writer;
 }
@@ -91,14 +85,14 @@ Result<void> CachedBlobs::Enter(const Digest& digest, const BlobLocation& locati
   row.set_size_bytes(location.size_bytes);
   row.set_object(location.object);
   row.mutable_checksums()->Add(location.checksums.begin(), location.checksums.end());
-  row.set_boot_id(boot_id_);
-  const auto transaction = meta_.Begin();
+  row.set_boot_id(parts_.boot_id);
+  const auto transaction = parts_.meta.Begin();
   TRY(const auto before, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
   TRY_VOID(transaction->Put(keys::Cached(digest), row.SerializeAsString()));
   TRY_VOID(IntentLedger::Complete(*transaction, location.object));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   if (before.has_value() && before->object() != location.object) {
-    return blobs_.Remove(before->object());
+    return parts_.blobs.Remove(before->object());
   }
   return Result<void>();
 }
@@ -106,17 +100,18 @@ Result<void> CachedBlobs::Enter(const Digest& digest, const BlobLocation& locati
 void CachedBlobs::Abandon(const std::string& object) {
   const Result<void> forgotten = intents_.Forget(object);  // if it fails, the next start settles it
   if (!forgotten.has_value()) {
-    log_.Warning("intent not deleted", {{"object", object}, {"error", forgotten.error().message}});
+    parts_.log.Warning("intent not deleted",
+                       {{"object", object}, {"error", forgotten.error().message}});
   }
 }
 
 Result<void> CachedBlobs::MakeDurable(const Digest& digest, const std::string& object) {
-  TRY_VOID(blobs_.Sync(object));
+  TRY_VOID(parts_.blobs.Sync(object));
   return SetDurable(digest, object);
 }
 
 Result<void> CachedBlobs::SetDurable(const Digest& digest, const std::string& object) {
-  const auto transaction = meta_.Begin();
+  const auto transaction = parts_.meta.Begin();
   TRY(auto row, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
   if (!row.has_value() || row->object() != object) return Result<void>();  // replaced meanwhile
   row->set_durable(true);
@@ -149,17 +144,17 @@ Result<void> CachedBlobs::Verify(const Digest& digest, const CachedCopy& copy) {
 }
 
 void CachedBlobs::Condemn(const Digest& digest, const std::string& object, const Error& why) {
-  log_.Warning("a cached blob is quarantined and will be fetched again",
-               {{"digest", digest.ToString()}, {"object", object}, {"cause", why.message}});
-  for (const Result<void>& result : {DropRow(digest, object), blobs_.Quarantine(object)}) {
+  parts_.log.Warning("a cached blob is quarantined and will be fetched again",
+                     {{"digest", digest.ToString()}, {"object", object}, {"cause", why.message}});
+  for (const Result<void>& result : {DropRow(digest, object), parts_.blobs.Quarantine(object)}) {
     if (result.has_value() || result.error().code == ErrorCode::kBlobUnknown) continue;
-    log_.Error("a bad cached blob cannot be put aside",
-               {{"digest", digest.ToString()}, {"cause", result.error().message}});
+    parts_.log.Error("a bad cached blob cannot be put aside",
+                     {{"digest", digest.ToString()}, {"cause", result.error().message}});
   }
 }
 
 Result<void> CachedBlobs::DropRow(const Digest& digest, const std::string& object) {
-  const auto transaction = meta_.Begin();
+  const auto transaction = parts_.meta.Begin();
   TRY(const auto row, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
   if (!row.has_value() || row->object() != object) return Result<void>();
   TRY_VOID(transaction->Delete(keys::Cached(digest)));

@@ -27,10 +27,14 @@ struct CachedCopy {
 // several threads; every method blocks.
 class CachedBlobs {
  public:
-  // `boot_id`: this boot of the kernel. `headroom_bytes`: of the disk, kept free of copies, so that
-  // the metadata has room.
-  CachedBlobs(MetaStore& meta, BlobStore& blobs, uint64_t headroom_bytes, std::string boot_id,
-              Log log);
+  struct Parts {
+    MetaStore& meta;
+    BlobStore& blobs;
+    uint64_t headroom_bytes = 0;  // of the disk, kept free of copies for the metadata
+    std::string boot_id;          // of the running kernel
+    Log log;
+  };
+  explicit CachedBlobs(Parts parts);
 
   // At start, before anything else: discards what an earlier process left unfinished.
   Result<void> Recover();
@@ -60,11 +64,7 @@ class CachedBlobs {
   Result<void> DropRow(const Digest& digest, const std::string& object);
   Result<void> SetDurable(const Digest& digest, const std::string& object);
 
-  MetaStore& meta_;
-  BlobStore& blobs_;
-  const uint64_t headroom_bytes_;
-  const std::string boot_id_;
-  const Log log_;
+  const Parts parts_;
   IntentLedger intents_;
 };
 

@@ -53,7 +53,7 @@ struct ReadOutcome {
 class BlobFixture : public testing::Test {
  protected:
   BlobFixture() : guard_(context_.get_executor()) {
-    rpc::KeepLibrary();
+    rpc::KeepGrpcInitialized();
     for (int i = 0; i < 2; ++i) runners_.emplace_back([this] { context_.run(); });
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = std::filesystem::temp_directory_path() /
@@ -95,8 +95,15 @@ class BlobFixture : public testing::Test {
       channel_ = std::make_shared<StoreChannel>(Connect());
       source_ = std::make_unique<BlobSource>(std::vector{channel_}, counted_);
       BlobStore& blobs = blob_store_ != nullptr ? *blob_store_ : *blobs_;
-      cache_ = std::make_unique<BlobCache>(links_, *source_, meta_, blobs, disk_, counted_,
-                                           Log::Nowhere(), limits_, boot_id_);
+      cache_ = std::make_unique<BlobCache>(BlobCache::Parts{.links = links_,
+                                                            .source = *source_,
+                                                            .meta = meta_,
+                                                            .blobs = blobs,
+                                                            .disk = disk_,
+                                                            .metrics = counted_,
+                                                            .log = Log::Nowhere(),
+                                                            .limits = limits_,
+                                                            .boot_id = boot_id_});
       EXPECT_TRUE(cache_->Recover().has_value());
     }
     return *cache_;
