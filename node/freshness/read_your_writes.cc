@@ -14,11 +14,11 @@ constexpr std::chrono::milliseconds kWait{1000};
 net::awaitable<bool> WaitUntilApplied(Replica& replica, std::string epoch, uint64_t sequence,
                                       steady_clock::time_point deadline) {
   for (;;) {
-    const uint64_t seen = replica.Moved().Version();
+    const uint64_t seen = replica.PositionChanged().Version();
     const v1::Position applied = replica.position();
     const bool same_log = epoch.empty() || applied.epoch() == epoch;
     if (same_log && applied.sequence() >= sequence) co_return true;
-    if (!co_await replica.Moved().WaitPast(seen, deadline)) co_return false;
+    if (!co_await replica.PositionChanged().WaitPast(seen, deadline)) co_return false;
   }
 }
 

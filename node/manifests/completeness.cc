@@ -8,7 +8,7 @@ namespace {
 constexpr int kMaxDepth = 3;  // indexes within indexes
 constexpr std::string_view kInToto = "application/vnd.in-toto+json";
 
-// BuildKit's attestations stand in an index beside the platforms.
+// BuildKit lists attestations in an index beside the platforms.
 bool IsAttestation(const Manifest& manifest) {
   return std::ranges::any_of(manifest.blobs,
                              [](const Descriptor& blob) { return blob.media_type == kInToto; });
@@ -16,14 +16,15 @@ bool IsAttestation(const Manifest& manifest) {
 
 }  // namespace
 
-Result<bool> Completeness::IsWhole(const RepositoryName& repository, const std::string& media_type,
-                                   const std::string& content) const {
+Result<bool> Completeness::IsComplete(const RepositoryName& repository,
+                                      const std::string& media_type,
+                                      const std::string& content) const {
   TRY(const Manifest manifest, Manifest::Parse(content, media_type));
-  return IsWhole(repository, manifest, 0);
+  return IsComplete(repository, manifest, 0);
 }
 
-Result<bool> Completeness::IsWhole(const RepositoryName& repository, const Manifest& manifest,
-                                   int depth) const {
+Result<bool> Completeness::IsComplete(const RepositoryName& repository, const Manifest& manifest,
+                                      int depth) const {
   if (!manifest.is_index) {
     for (const Descriptor& blob : manifest.blobs) {
       TRY(const bool cached, is_cached_(blob.digest));
@@ -33,21 +34,21 @@ Result<bool> Completeness::IsWhole(const RepositoryName& repository, const Manif
   }
   if (depth == kMaxDepth) return false;
   for (const Descriptor& child : manifest.manifests) {
-    TRY(const bool whole, IsWholePlatform(repository, child, depth));
+    TRY(const bool whole, IsCompletePlatform(repository, child, depth));
     if (whole) return true;
   }
   return manifest.manifests.empty();
 }
 
-Result<bool> Completeness::IsWholePlatform(const RepositoryName& repository,
-                                           const Descriptor& child, int depth) const {
+Result<bool> Completeness::IsCompletePlatform(const RepositoryName& repository,
+                                              const Descriptor& child, int depth) const {
   TRY(const auto row, rows_.FindManifest(repository, child.digest));
   if (!row.has_value()) return false;
   TRY(const auto content, contents_.FindLocal(child.digest));
   if (!content.has_value()) return false;
   TRY(const Manifest manifest, Manifest::Parse(*content, row->media_type()));
   if (IsAttestation(manifest)) return false;
-  return IsWhole(repository, manifest, depth + 1);
+  return IsComplete(repository, manifest, depth + 1);
 }
 
 }  // namespace outport::node

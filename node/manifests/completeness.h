@@ -9,23 +9,24 @@
 
 namespace outport::node {
 
-// Whether what a manifest needs is here, so that a client who gets it while the store is away can
-// finish its pull: an image's config and layers; of an index, one whole platform (attestations are
-// none). Safe for several threads; blocks.
+// Checks that a client can finish the pull of a manifest while the store is unreachable. An image
+// is complete if its config and layers are in the cache. An index is complete if one of its
+// platforms is; attestations are not platforms. Safe for several threads; blocks.
 class Completeness {
  public:
-  // `is_cached`: whether a whole copy of a blob is here; may block.
+  // `is_cached`: whether the cache has a complete copy of a blob; may block.
   Completeness(const ReplicaRows& rows, ManifestContents& contents,
                std::function<Result<bool>(const Digest&)> is_cached)
       : rows_(rows), contents_(contents), is_cached_(std::move(is_cached)) {}
 
-  Result<bool> IsWhole(const RepositoryName& repository, const std::string& media_type,
-                       const std::string& content) const;
+  Result<bool> IsComplete(const RepositoryName& repository, const std::string& media_type,
+                          const std::string& content) const;
 
  private:
-  Result<bool> IsWhole(const RepositoryName& repository, const Manifest& manifest, int depth) const;
-  Result<bool> IsWholePlatform(const RepositoryName& repository, const Descriptor& child,
-                               int depth) const;
+  Result<bool> IsComplete(const RepositoryName& repository, const Manifest& manifest,
+                          int depth) const;
+  Result<bool> IsCompletePlatform(const RepositoryName& repository, const Descriptor& child,
+                                  int depth) const;
 
   const ReplicaRows& rows_;
   ManifestContents& contents_;

@@ -12,7 +12,7 @@ namespace outport::node {
 namespace {
 
 constexpr std::chrono::milliseconds kDeadline{10000};  // up to 4 MiB
-constexpr size_t kFetchesUnderWay = 64;
+constexpr size_t kOpenFetches = 64;
 
 bool IsOf(const Digest& digest, const std::string& content) {
   return Digest::Of(digest.algorithm(), AsBytes(content)) == digest;
@@ -22,10 +22,10 @@ bool IsOf(const Digest& digest, const std::string& content) {
 
 ManifestContents::ManifestContents(Parts parts)
     : parts_(std::move(parts)),
-      flights_(parts_.tasks, "manifests from the store", kFetchesUnderWay, 2 * kDeadline),
+      flights_(parts_.tasks, "manifests from the store", kOpenFetches, 2 * kDeadline),
       fetched_(parts_.metrics.Counter("outport_node_manifests_fetched_total",
                                       "Manifests fetched from the store.")),
-      damaged_(parts_.metrics.Counter("outport_node_manifests_corrupt_total",
+      corrupt_(parts_.metrics.Counter("outport_node_manifests_corrupt_total",
                                       "Manifests whose bytes did not match their digest.")) {}
 
 net::awaitable<Result<ManifestContents::Content>> ManifestContents::Get(
@@ -43,7 +43,7 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Get(
 Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& digest) {
   TRY(auto content, parts_.meta.Get(keys::Content(digest)));
   if (!content.has_value() || IsOf(digest, *content)) return content;
-  damaged_.Increment();
+  corrupt_.Increment();
   parts_.log.Error("manifest corrupt on disk", {{"digest", digest.ToString()}});
   const auto transaction = parts_.meta.Begin();
   TRY_VOID(transaction->Delete(keys::Content(digest)));
@@ -55,7 +55,7 @@ Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& dig
 net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::string request_id,
                                                                           RepositoryName repository,
                                                                           Digest digest) {
-  // Again: an earlier flight may have landed since the caller looked.
+  // Look again: an earlier fetch may have finished since.
   auto find = [this, digest] { return FindLocal(digest); };
   CO_TRY(std::optional<std::string> local, co_await Blocking(parts_.pool, std::move(find)));
   if (local.has_value()) co_return std::make_shared<const std::string>(*std::move(local));
@@ -76,11 +76,11 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   }
   auto content = std::make_shared<const std::string>(std::move(*response->mutable_content()));
   if (content->size() > kMaxManifestBytes || !IsOf(digest, *content)) {
-    damaged_.Increment();
+    corrupt_.Increment();
     co_return Error{ErrorCode::kUnavailable, operation + ": the bytes do not match the digest"};
   }
   fetched_.Increment();
-  // A pull does not fail because the node cannot keep what it has read.
+  // A pull does not fail because the node cannot keep the manifest.
   auto keep = [this, digest, content] { return Keep(digest, *content); };
   const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
   if (!kept.has_value()) {
@@ -90,7 +90,7 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   co_return content;
 }
 
-// Buffered: what a power cut takes is fetched again, and every reading is checked.
+// Buffered: after a power cut the node fetches the manifest again, and every read is checked.
 Result<void> ManifestContents::Keep(const Digest& digest, const std::string& content) {
   TRY_VOID(
       RequireFreeSpace(parts_.blobs, "this node's disk", parts_.headroom_bytes, content.size()));

@@ -16,16 +16,16 @@
 
 namespace outport::node {
 
-// The bytes of manifests: the node's own copies (content/<digest>), and the store's for those that
-// are not here, fetched once and kept. Every reading is checked against the digest. Callable from
-// any strand.
+// The bytes of manifests: from the node's own copies (content/<digest>), or fetched from the store
+// and kept. Concurrent callers share one fetch. Every read checks the digest. Callable from any
+// strand.
 class ManifestContents {
  public:
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     MetaStore& meta;
-    BlobStore& blobs;             // of the same disk
-    uint64_t headroom_bytes = 0;  // of it: below, nothing is kept
+    BlobStore& blobs;             // on the same disk; reports its free space
+    uint64_t headroom_bytes = 0;  // with less free space, fetched manifests are not kept
     BlockingPool& pool;
     TaskGroup& tasks;
     Metrics& metrics;
@@ -33,11 +33,11 @@ class ManifestContents {
   };
   explicit ManifestContents(Parts parts);
 
-  using Content = std::shared_ptr<const std::string>;  // shared by those who waited for it
-  // kManifestUnknown if the store has none such (any more), kUnavailable.
+  using Content = std::shared_ptr<const std::string>;  // shared by the callers of one fetch
+  // kManifestUnknown if the store does not have the manifest; kUnavailable if the fetch failed.
   net::awaitable<Result<Content>> Get(const std::string& request_id,
                                       const RepositoryName& repository, const Digest& digest);
-  // The node's own copy; a damaged one is dropped and counts as none. Blocks.
+  // The node's own copy; nullopt if there is none. Deletes a corrupt copy. Blocks.
   Result<std::optional<std::string>> FindLocal(const Digest& digest);
 
  private:
@@ -48,7 +48,7 @@ class ManifestContents {
   const Parts parts_;
   SingleFlight<Content> flights_;
   prometheus::Counter& fetched_;
-  prometheus::Counter& damaged_;
+  prometheus::Counter& corrupt_;
 };
 
 }  // namespace outport::node

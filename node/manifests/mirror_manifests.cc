@@ -12,7 +12,7 @@ net::awaitable<Result<StoredManifest>> MirrorManifests::Load(const Caller& calle
          co_await parts_.contents.Get(caller.request_id, repository, digest));
   if (located.store_unreachable) {
     auto check = [this, repository, media_type = located.info.media_type, content] {
-      return parts_.completeness.IsWhole(repository, media_type, *content);
+      return parts_.completeness.IsComplete(repository, media_type, *content);
     };
     CO_TRY(const bool whole, co_await Blocking(parts_.pool, std::move(check)));
     if (!whole) {
@@ -37,7 +37,7 @@ net::awaitable<Result<ManifestInfo>> MirrorManifests::Stat(const Caller& caller,
                                                            const RepositoryName& repository,
                                                            const Reference& reference) {
   CO_TRY(LocatedManifest located, co_await parts_.locator.Locate(caller, repository, reference));
-  // A HEAD must not promise what the GET behind it would refuse.
+  // A HEAD must not succeed where the GET after it would fail.
   if (located.store_unreachable) {
     CO_TRY(StoredManifest manifest, co_await Load(caller, repository, located));
     co_return std::move(manifest.info);

@@ -6,9 +6,8 @@
 
 namespace outport::node {
 
-// Manifests as a node serves them: located by the rules of freshness, their bytes from here or the
-// store. While the store is away, only those that a client can pull whole. Never waits for blobs.
-// Callable from any strand.
+// Serves manifests at a node. While the store is unreachable, serves only manifests that a client
+// can pull completely. Never waits for blobs. Callable from any strand.
 class MirrorManifests {
  public:
   struct Parts {

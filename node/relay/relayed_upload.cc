@@ -14,14 +14,14 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kConnect{5000};
-// A password's verification may wait in a queue of them.
+// Verification of the password may have to queue.
 constexpr milliseconds kFirstAnswer{35000};
 constexpr milliseconds kProgress{30000};
-// For a disk that syncs, and for what is hashed again under another algorithm's name. (A store that
-// is gone is noticed sooner, by the connection.)
+// Time for the store to sync, and to hash again if the digest has another algorithm. A lost
+// connection is noticed sooner.
 constexpr milliseconds kCommit{300000};
 constexpr milliseconds kEnd{5000};
-// A slow client's bytes go on after this long, so that the store sees the body move.
+// Bytes of a slow client are sent after this long, so that the store sees progress.
 constexpr milliseconds kFillTime{1000};
 
 }  // namespace
@@ -40,11 +40,11 @@ RelayedUpload::RelayedUpload(Parts parts, ByteSource& body)
 
 net::awaitable<Result<v1::UploadAnswer>> RelayedUpload::Run(v1::UploadPart::Header header) {
   using net::experimental::awaitable_operators::operator||;
-  // The end of the stream ends the wait for the client; Send() itself does not return before it.
+  // The end of the stream cancels the read from the client. Send() does not return before that end.
   co_await (Listen() || Send(std::move(header)));
   const grpc::Status status = co_await stream_.Close();
   if (answer_.has_value()) co_return *std::move(answer_);
-  if (cut_) co_return *body_error_;
+  if (truncated_) co_return *body_error_;
   if (status.error_code() == grpc::StatusCode::CANCELLED) {
     co_return Error{ErrorCode::kUnavailable,
                     "relaying the upload to the store: deadline exceeded; retry"};
@@ -95,7 +95,7 @@ net::awaitable<void> RelayedUpload::Send(v1::UploadPart::Header header) {
     co_await AwaitGrant(1, kFirstAnswer);
     if (granted_ > 0 && !ended_) co_await SendBody();
   }
-  co_await AwaitEnd(cut_ ? kEnd : kCommit);
+  co_await AwaitEnd(truncated_ ? kEnd : kCommit);
 }
 
 net::awaitable<void> RelayedUpload::SendBody() {
@@ -113,7 +113,7 @@ net::awaitable<void> RelayedUpload::SendBody() {
   if (!sent || ended_) co_return;
   v1::UploadPart end;
   end.mutable_end()->set_cut(body_error_.has_value());
-  cut_ = body_error_.has_value();
+  truncated_ = body_error_.has_value();
   co_await Write(end);
 }
 

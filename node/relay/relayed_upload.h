@@ -14,10 +14,11 @@
 
 namespace outport::node {
 
-// One request's body on its way to the store, as a stream of parts. The client's bytes are asked
-// for when the store has said that it goes on; while one part is sent the next one fills, and no
-// more is held. When the store ends the stream, the client is listened to no longer. A client that
-// leaves cuts the body at the store, which keeps what came before. For one coroutine on a strand.
+// Relays one request's body to the store, as a stream of parts. Reading from the client starts when
+// the store grants the first bytes. While one part is sent, the next one fills; no more is
+// buffered. When the store ends the stream, reading from the client stops. If the client
+// disconnects, the store receives a truncated body and keeps the bytes that came before. For one
+// coroutine on a strand.
 class RelayedUpload {
  public:
   struct Parts {
@@ -25,28 +26,29 @@ class RelayedUpload {
     prometheus::Counter& sent_bytes;
     std::string request_id;
     size_t part_bytes = 0;             // at most 1 MiB
-    bool wait_for_connection = false;  // the store is there, as far as is known
+    bool wait_for_connection = false;  // true if the store seems reachable
   };
-  // `body` outlives it.
+  // `body` outlives this object.
   RelayedUpload(Parts parts, ByteSource& body);
 
-  // The store's answer once it has committed. kUnavailable if the store cannot be reached, or is
-  // lost on the way; else its own refusal, or the body's error. Called once.
+  // Returns the store's answer after its commit. Otherwise the store's error, the body's error, or
+  // kUnavailable if the store is unreachable or the stream breaks. Wipes the password in `header`.
+  // REQUIRES: called once.
   net::awaitable<Result<v1::UploadAnswer>> Run(v1::UploadPart::Header header);
 
  private:
   using Stream = rpc::ClientStream<v1::UploadPart, v1::UploadAnswer>;
 
-  // Until the store has ended the stream.
+  // Reads the store's messages until the stream ends.
   net::awaitable<void> Listen();
-  // The header, the body and its end; then until the stream has ended.
+  // Sends the header, the body and its end; then waits for the end of the stream.
   net::awaitable<void> Send(v1::UploadPart::Header header);
   net::awaitable<void> SendBody();
-  // A part's worth of the body, or less if the client is slow.
+  // Fills one part from the body; fills less than the part if the client is slow.
   net::awaitable<void> Fill(v1::UploadPart& part);
   net::awaitable<bool> Write(const v1::UploadPart& part);
-  // Until the stream has ended, or that much of the body may be sent; past the limit the stream is
-  // ended.
+  // Waits until the store has granted `bytes` of the body, or the stream has ended. Cancels the
+  // stream after `limit`.
   net::awaitable<void> AwaitGrant(uint64_t bytes, std::chrono::milliseconds limit);
   net::awaitable<void> AwaitEnd(std::chrono::milliseconds limit) {
     return AwaitGrant(UINT64_MAX, limit);
@@ -60,10 +62,10 @@ class RelayedUpload {
 
   // On the caller's strand.
   Notifier changed_;
-  uint64_t granted_ = 0;  // bytes of the body that the store wants so far
+  uint64_t granted_ = 0;  // bytes of the body that the store has granted so far
   uint64_t sent_ = 0;
-  bool ended_ = false;  // the stream
-  bool cut_ = false;    // the store was told that the body was cut
+  bool ended_ = false;      // the stream has ended
+  bool truncated_ = false;  // the store knows that the body is truncated
   std::optional<v1::UploadAnswer> answer_;
   bool body_done_ = false;
   std::optional<Error> body_error_;

@@ -12,7 +12,8 @@
 namespace outport::node {
 namespace {
 
-constexpr std::chrono::milliseconds kCallDeadline{40000};  // a password's check may have to queue
+constexpr std::chrono::milliseconds kCallDeadline{
+    40000};  // verification of the password may have to queue
 constexpr size_t kWidePart = 1 << 20;
 constexpr size_t kNarrowPart = 128 << 10;
 
@@ -33,7 +34,7 @@ v1::Sender SenderOf(const Caller& caller) {
   return sender;
 }
 
-// What every request begins with.
+// A request with its sender and repository set.
 template <class Request>
 Request RequestOf(const Caller& caller, const RepositoryName& repository) {
   Request request;
@@ -66,7 +67,7 @@ Result<PushedBlob> FromMessage(const v1::PushedBlob& message) {
 RelayedWrites::RelayedWrites(Parts parts)
     : parts_(std::move(parts)),
       done_(Count(parts_.metrics, "succeeded")),
-      refused_(Count(parts_.metrics, "rejected")),
+      rejected_(Count(parts_.metrics, "rejected")),
       failed_(Count(parts_.metrics, "failed")),
       sent_bytes_(parts_.metrics.Counter("outport_node_relayed_bytes_total",
                                          "Bytes of blobs relayed to the store.")),
@@ -80,7 +81,7 @@ RelayedWrites::RelayedWrites(Parts parts)
 template <class Response>
 Result<Response> RelayedWrites::Record(Result<Response> response) {
   const bool lost = !response.has_value() && response.error().code == ErrorCode::kUnavailable;
-  (response.has_value() ? done_ : lost ? failed_ : refused_).Increment();
+  (response.has_value() ? done_ : lost ? failed_ : rejected_).Increment();
   return response;
 }
 
@@ -103,10 +104,10 @@ net::awaitable<Result<Response>> RelayedWrites::Call(const Caller& caller, Metho
   co_return Record(std::move(response));
 }
 
-net::awaitable<bool> RelayedWrites::Settle(v1::Position position,
-                                           std::vector<ResolveQuestion> questions,
-                                           std::optional<ResolveAnswer::Content> content,
-                                           std::chrono::nanoseconds asked) {
+net::awaitable<bool> RelayedWrites::MakeVisible(v1::Position position,
+                                                std::vector<ResolveQuestion> questions,
+                                                std::optional<ResolveAnswer::Content> content,
+                                                std::chrono::nanoseconds asked) {
   const auto now = std::chrono::steady_clock::now();
   const auto deadline = parts_.store_is_connected() ? now + parts_.limits.catch_up : now;
   const bool applied =
@@ -146,7 +147,7 @@ net::awaitable<Result<PushedManifest>> RelayedWrites::PutManifest(
   for (const Tag& tag : tags) questions.push_back(AskManifest(repository, tag));
   const ResolveAnswer::Content content{digest, manifest.has_value() ? manifest->media_type : "",
                                        size_bytes};
-  co_await Settle(response.position(), std::move(questions), content, asked);
+  co_await MakeVisible(response.position(), std::move(questions), content, asked);
   co_return pushed;
 }
 
@@ -161,7 +162,7 @@ net::awaitable<Result<Deleted>> RelayedWrites::DeleteManifest(const Caller& call
          co_await Call<v1::DeleteResponse>(caller, method, std::move(request)));
   std::vector<ResolveQuestion> questions{AskManifest(repository, reference)};
   const bool applied =
-      co_await Settle(response.position(), std::move(questions), std::nullopt, asked);
+      co_await MakeVisible(response.position(), std::move(questions), std::nullopt, asked);
   // The delete removed the digest's tags, too; only the replica will know which.
   if (!applied && std::holds_alternative<Digest>(reference)) {
     parts_.resolver.DropOlder(response.position());
@@ -179,7 +180,7 @@ net::awaitable<Result<Deleted>> RelayedWrites::DeleteBlob(const Caller& caller,
   CO_TRY(const v1::DeleteResponse response,
          co_await Call<v1::DeleteResponse>(caller, method, std::move(request)));
   std::vector<ResolveQuestion> questions{AskBlob(repository, digest)};
-  co_await Settle(response.position(), std::move(questions), std::nullopt, asked);
+  co_await MakeVisible(response.position(), std::move(questions), std::nullopt, asked);
   co_return Deleted{response.position().sequence()};
 }
 
@@ -234,7 +235,7 @@ net::awaitable<Result<v1::UploadAnswer>> RelayedWrites::Upload(const Caller& cal
                                                                ByteSource& body) {
   const std::optional<Slots::Slot> slot = bodies_.Acquire();
   if (!slot.has_value()) {
-    refused_.Increment();
+    rejected_.Increment();
     co_return Error{ErrorCode::kTooManyRequests,
                     "too many uploads are in progress at this node; retry shortly"};
   }

@@ -15,21 +15,22 @@
 
 namespace outport::node {
 
-// A node's writes: the store does them, with the user's own credentials, and they are answered when
-// it has committed. Upload sessions live at the store, so that any node goes on with them. What was
-// written is seen at this node from then on: the answer waits a little until the replica has passed
-// it, and if that takes longer it is laid over the replica. Callable from any strand.
+// Relays a node's writes to the store, with the user's own credentials, and answers after the
+// store's commit. Upload sessions live at the store, so that any node can continue them. A write is
+// visible at this node when it is answered: the answer waits for the replica to apply the write,
+// and after a limit the overlay holds it. Callable from any strand.
 class RelayedWrites {
  public:
   struct Limits {
-    // Bodies at once. Each has two parts: of 1 MiB for the first `wide` of them, of 128 KiB beyond.
+    // The most bodies in progress. Each buffers two parts: of 1 MiB while at most `wide` bodies are
+    // in progress, otherwise of 128 KiB.
     size_t bodies = 512;
     size_t wide = 16;
     std::chrono::milliseconds catch_up{1000};  // an answer waits this long for the replica
   };
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
-    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // the same
+    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // shared likewise
     Replica& replica;
     Resolver& resolver;
     const Clock& clock;
@@ -39,8 +40,8 @@ class RelayedWrites {
   };
   explicit RelayedWrites(Parts parts);
 
-  // As Registry's methods. kUnavailable where the store cannot be reached, or is lost on the way:
-  // whether it has committed is not known then.
+  // As Registry's methods. kUnavailable if the store is unreachable or the call breaks: it is then
+  // unknown whether the store has committed the write.
   net::awaitable<Result<PushedManifest>> PutManifest(
       const Caller& caller, const RepositoryName& repository, const Reference& reference,
       const std::string& content_type, const std::vector<Tag>& tags, std::string body);
@@ -49,7 +50,7 @@ class RelayedWrites {
                                                  const Reference& reference);
   net::awaitable<Result<Deleted>> DeleteBlob(const Caller& caller, const RepositoryName& repository,
                                              const Digest& digest);
-  // The store asks the user's own grants what is visible.
+  // The store decides by the user's grants which repositories are visible.
   net::awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
                                                const RepositoryName& repository,
                                                const Digest& digest,
@@ -74,10 +75,10 @@ class RelayedWrites {
                                             const std::string& id);
 
  private:
-  // Counts what came of a write, and returns it.
+  // Counts the result of a write, and returns it.
   template <class Response>
   Result<Response> Record(Result<Response> response);
-  // A unary call, counted.
+  // Makes a unary call and counts its result.
   template <class Response, class Request, class Method>
   net::awaitable<Result<Response>> Call(const Caller& caller, Method method, Request request);
   net::awaitable<Result<v1::UploadAnswer>> Upload(const Caller& caller,
@@ -85,14 +86,14 @@ class RelayedWrites {
   // Waits until the replica has passed `position`, where a write committed; true if it has. After
   // Limits::catch_up, puts `content` into the overlay as the answer to each question (nullopt: the
   // write deleted it), and returns false. `asked`: a time before the write began.
-  net::awaitable<bool> Settle(v1::Position position, std::vector<ResolveQuestion> questions,
-                              std::optional<ResolveAnswer::Content> content,
-                              std::chrono::nanoseconds asked);
+  net::awaitable<bool> MakeVisible(v1::Position position, std::vector<ResolveQuestion> questions,
+                                   std::optional<ResolveAnswer::Content> content,
+                                   std::chrono::nanoseconds asked);
 
   const Parts parts_;
   std::atomic<size_t> next_channel_ = 0;
   prometheus::Counter& done_;
-  prometheus::Counter& refused_;
+  prometheus::Counter& rejected_;
   prometheus::Counter& failed_;
   prometheus::Counter& sent_bytes_;
   prometheus::Counter& behind_;

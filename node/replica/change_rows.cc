@@ -18,7 +18,7 @@ Result<std::string> TagKey(const std::string& repository_text, const std::string
 
 using DigestKey = std::string (*)(const RepositoryName&, const Digest&);
 
-// The place of a manifest among those that refer to its subject.
+// The key of a referrer's row.
 template <class Kind>
 Result<std::string> ReferrerKey(const Kind& change) {
   TRY(const RepositoryName repository, RepositoryName::Parse(change.repository()));
@@ -27,7 +27,7 @@ Result<std::string> ReferrerKey(const Kind& change) {
   return keys::Referrer(repository, subject, digest);
 }
 
-// The row at a repository and a digest, set to `value` or gone.
+// Sets the row at a repository and a digest to `value`; nullopt: deletes it.
 template <class Kind>
 Result<RowChange> AtDigest(DigestKey key, const Kind& change, std::optional<std::string> value) {
   TRY(const RepositoryName repository, RepositoryName::Parse(change.repository()));

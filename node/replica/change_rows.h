@@ -8,16 +8,17 @@
 
 namespace outport::node {
 
-// What a change does to the node's rows.
+// The effect of a change on one row of the node.
 struct RowChange {
   std::string key;
-  std::optional<std::string> value;  // nullopt: the row goes
-  // Users, grants and revocations are the node's own rows, not a generation's: they apply at once,
-  // also in a snapshot.
+  std::optional<std::string> value;  // nullopt: delete the row
+  // False for access rows and trust: they belong to no generation and apply at once, also in a
+  // snapshot.
   bool in_generation = true;
 };
 
-// nullopt for a kind that this version does not know. kCorrupt for a name or digest that is none.
+// nullopt for a kind of change that this version does not know. kCorrupt for an invalid name or
+// digest.
 Result<std::optional<RowChange>> ToRowChange(const v1::Change& change);
 
 }  // namespace outport::node

@@ -15,10 +15,10 @@ constexpr size_t kRound = 2000;
 
 Result<bool> ContentGarbage::Collect() {
   candidates_.clear();
-  looked_at_.clear();
-  looked_at_all_ = false;
+  scanned_to_.clear();
+  scanned_all_ = false;
   while (candidates_.size() < kRound) {
-    // Bytes are large and keys are small: few at a time.
+    // Values are large, and only the keys are needed: scan few rows at a time.
     const ScanRange range{.prefix = std::string(keys::kContents), .after = collected_, .limit = 4};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
     for (const KeyValue& row : rows) candidates_.emplace(keys::After(row.key, keys::kContents));
@@ -31,25 +31,25 @@ Result<bool> ContentGarbage::Collect() {
 Result<bool> ContentGarbage::Step(uint64_t generation) {
   if (generation != generation_) {
     generation_ = generation;
-    looked_at_.clear();
-    looked_at_all_ = false;
+    scanned_to_.clear();
+    scanned_all_ = false;
   }
   if (candidates_.empty()) return false;
-  TRY_VOID(looked_at_all_ ? Remove() : StrikeOut());
+  TRY_VOID(scanned_all_ ? Remove() : KeepReferenced());
   return true;
 }
 
-Result<void> ContentGarbage::StrikeOut() {
+Result<void> ContentGarbage::KeepReferenced() {
   const ScanRange range{
       .prefix = keys::GenerationPrefix(generation_) + std::string(keys::kManifests),
-      .after = looked_at_,
+      .after = scanned_to_,
       .limit = kStep};
   TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
   for (const KeyValue& row : rows) {
     candidates_.erase(row.key.substr(row.key.rfind(keys::kSeparator) + 1));
   }
-  if (rows.size() < range.limit) looked_at_all_ = true;
-  if (!rows.empty()) looked_at_ = rows.back().key;
+  if (rows.size() < range.limit) scanned_all_ = true;
+  if (!rows.empty()) scanned_to_ = rows.back().key;
   return {};
 }
 

@@ -3,8 +3,8 @@
 namespace outport::node {
 namespace {
 
-// Pongs that wait for the replica to catch up. More are dropped: the older ones prove sooner, and
-// new ones come all the time.
+// Pongs that wait for the replica to catch up. Further pongs are dropped: older pongs prove sooner,
+// and new pongs arrive all the time.
 constexpr size_t kWaitingLimit = 64;
 
 }  // namespace
@@ -12,14 +12,14 @@ constexpr size_t kWaitingLimit = 64;
 Freshness::Freshness(const Clock& clock, int64_t proven_ms)
     : clock_(clock), restored_ms_(proven_ms) {}
 
-void Freshness::Applied(const std::string& epoch, uint64_t sequence) {
+void Freshness::RecordApplied(const std::string& epoch, uint64_t sequence) {
   MutexLock lock(mutex_);
   epoch_ = epoch;
   applied_ = sequence;
   Prove();
 }
 
-void Freshness::Ponged(std::chrono::nanoseconds sent, const std::string& epoch, uint64_t head) {
+void Freshness::RecordPong(std::chrono::nanoseconds sent, const std::string& epoch, uint64_t head) {
   MutexLock lock(mutex_);
   if (sent > clock_.SinceBoot() || waiting_.size() >= kWaitingLimit) return;
   waiting_.push_back({sent, epoch, head});
@@ -42,7 +42,7 @@ std::optional<std::chrono::nanoseconds> Freshness::Staleness() const {
   if (proven_.has_value()) return clock_.SinceBoot() - *proven_;
   if (restored_ms_ == 0) return std::nullopt;
   const auto age = clock_.Wall() - FromUnixMillis(restored_ms_);
-  if (age < age.zero()) return std::nullopt;  // the wall clock went back: it says nothing
+  if (age < age.zero()) return std::nullopt;  // the wall clock was set back: unknown
   return std::chrono::duration_cast<std::chrono::nanoseconds>(age);
 }
 

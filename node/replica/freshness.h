@@ -11,23 +11,23 @@
 
 namespace outport::node {
 
-// How old the replica may be, without clocks in step. A pong brings the store's head as it was
-// after the ping had been sent: once the replica has applied that head, its state is no older than
-// the moment of that sending, on this machine's boot clock. After a restart the last proof is known
-// by wall time only, until the first pong. Safe for all threads; does not block.
+// Bounds the replica's age without synchronised clocks. A pong carries the store's head, read after
+// the node sent the ping. Once the replica has applied that head, the replica is no older than the
+// ping, by this machine's boot clock. After a restart and until the first pong, the last proof is
+// known by wall time only. Safe for all threads; does not block.
 class Freshness {
  public:
-  // `proven_ms`: wall time of the last proof of an earlier process; 0 if there is none.
+  // `proven_ms`: the wall time of an earlier process's last proof; 0 if there is none.
   Freshness(const Clock& clock, int64_t proven_ms);
 
-  // The replica stands at this point now.
-  void Applied(const std::string& epoch, uint64_t sequence);
-  // The answer to the ping sent at `sent` (of Clock::SinceBoot).
-  void Ponged(std::chrono::nanoseconds sent, const std::string& epoch, uint64_t head);
+  // The replica has applied this position.
+  void RecordApplied(const std::string& epoch, uint64_t sequence);
+  // The pong to the ping sent at `sent` (by Clock::SinceBoot) carried this head.
+  void RecordPong(std::chrono::nanoseconds sent, const std::string& epoch, uint64_t head);
 
   // An upper bound of the replica's age; nullopt if it is unknown.
   std::optional<std::chrono::nanoseconds> Staleness() const;
-  // The wall time of the last proof, to be kept for the next process; 0 if there is none.
+  // The wall time of the last proof, for the next process; 0 if there is none.
   int64_t ProvenMillis() const;
 
  private:

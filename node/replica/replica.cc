@@ -166,7 +166,7 @@ Result<void> Replica::SetTerms(const v1::StoreMessage::Welcome& welcome) {
   set(row);
   if (row.SerializeAsString() == before) return {};
   TRY(const bool ignored, WriteReplicaRow(row, MetaTransaction::Durability::kSynced));
-  static_cast<void>(ignored);  // the store's word counts, kept or not
+  static_cast<void>(ignored);  // the terms are in force even if they could not be written
   {
     MutexLock lock(mutex_);
     if (unwritten_.has_value()) set(*unwritten_);
@@ -201,7 +201,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
 }
 
 Result<uint64_t> Replica::FreeGeneration() const {
-  // What an abandoned snapshot left may still be there.
+  // Rows of an abandoned snapshot may still exist.
   for (uint64_t generation = this->generation() + 1;; ++generation) {
     const ScanRange range{.prefix = keys::GenerationPrefix(generation), .after = "", .limit = 1};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
@@ -218,7 +218,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   const auto transaction = meta_.Begin();
   for (const v1::Change& change : part.rows()) {
     if (IsAccessChange(change)) {
-      // At once, as far as it shuts out; what it replaces is known only when all of it is here.
+      // Revocations apply at once. The other access rows replace the old ones when all are here.
       if (change.has_revoked()) ApplyAccessChange(change, directory_);
       shadow_->access.push_back(change);
       continue;
@@ -239,8 +239,8 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
   if (shadow_->access_done && !access_was_done && !part.last()) {
-    // From here to the last part the users are of one scope and the rows of another: whatever the
-    // store's is when this snapshot is not finished, it is not this one.
+    // From here to the last part, the users have the new scope and the rows the old one. Write a
+    // scope that never equals the store's, so that an interrupted snapshot is sent again.
     if (row.scope().empty()) row.add_scope(std::string(kEverything));
     if (!row.scope().rbegin()->empty()) row.add_scope("");
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
@@ -310,7 +310,7 @@ Result<bool> Replica::RemoveGarbage() {
       static_cast<void>(ignored);
       return true;
     }
-    // All of a generation that stays: go on behind its last key.
+    // All these rows belong to a generation that stays: continue after its last key.
     const std::string& last = rows.back().key;
     range.after = last.substr(0, serving.size() - 1) + '/' + '\xff';
   }

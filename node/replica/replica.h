@@ -14,81 +14,82 @@
 
 namespace outport::node {
 
-// The node's copy of the store's rows, at one point of the store's log.
+// The node's copy of the store's rows, at one position of the store's log. Rows of generations,
+// access rows and the row `replica` are laid out in registry/records/keys.h.
 //
-//   g/<generation, 16 hex>/<key of the store's layout>   rows; one generation serves
-//   user/<name>, grant/<subject>, revocation/<…>         who may do what, of no generation
-//   replica                                              [ReplicaRow]: what serves, and the point
+// One synced commit writes a batch and its position. A snapshot is written as a new generation
+// beside the serving one, and one commit replaces the serving generation; after a crash before that
+// commit, the old generation still serves. Generations that do not serve are removed in steps.
+// Access rows belong to no generation: they apply at once, and the AccessDirectory mirrors them.
 //
-// A batch and its point are one synced commit. A snapshot is written beside the serving generation
-// and takes its place in one commit; a crash before leaves the older one serving. Generations that
-// do not serve are removed in steps. Who may do what applies at once and is mirrored to the
-// AccessDirectory.
+// A node may be limited to patterns of repositories. The row `replica` holds the node's
+// permissions, and the patterns whose rows it received. The AccessDirectory mirrors both.
 //
-// A node may be limited to patterns of repositories: the permissions stand in the row `replica`,
-// and the patterns that the rows were cut to. Both are mirrored to the AccessDirectory.
+// If the metadata is read-only (a full disk), rows and position() stay as they are and grow stale.
+// The AccessDirectory still follows the store, so that revocations remain in force.
 //
-// Where the metadata takes no writes any more (a full disk), rows and position() stay as they are,
-// and grow old; the AccessDirectory follows all the same: who was shut out stays out.
-//
-// The accessors are safe for all threads and do not block; the others block, one call at a time.
+// The accessors are safe for all threads and do not block. The other methods block; one call at a
+// time.
 class Replica {
  public:
-  // Loads the point and who may do what. `directory` outlives the replica.
+  // Loads the position, and fills `directory` from the access rows. `directory` outlives the
+  // replica.
   static Result<std::unique_ptr<Replica>> Open(MetaStore& meta, AccessDirectory& directory);
 
-  v1::Position position() const;  // an empty epoch: nothing was ever applied
-  // Up to where the log was taken: beyond position() for the directory alone.
+  v1::Position position() const;  // empty epoch: nothing was ever applied
+  // The position that the AccessDirectory has reached. It is ahead of position() only while the
+  // metadata is read-only.
   v1::Position followed() const;
   v1::FreshnessPolicy policy() const;
-  // What the store said of the fleet's authorities, if it ever did. Blocks.
+  // The fleet's trust bundle, if the store has sent one. Blocks.
   std::optional<v1::TrustRow> Trust() const;
-  // Patterns of the repositories whose rows serve; none: all.
+  // Patterns of the repositories whose rows this replica has; none: all repositories.
   std::vector<std::string> scope() const;
   uint64_t generation() const;
   int64_t proven_ms() const;
   // Notified after position() has moved.
-  Notifier& Moved() { return moved_; }
+  Notifier& PositionChanged() { return position_changed_; }
 
-  // What the store says before all else: under what the rows may be served, and what this node may.
-  // Permissions that go are in force at once, others with the rows that they let come.
+  // Stores the freshness policy and the node's permissions, from the store's Welcome. Reduced
+  // permissions are in force at once; new ones when their rows have arrived.
   Result<void> SetTerms(const v1::StoreMessage::Welcome& welcome);
-  // kFailedPrecondition if the batch does not begin where the replica stands, kCorrupt if its hash
-  // does not follow: nothing was applied then.
+  // Applies a batch. kFailedPrecondition if the batch does not follow the replica's position,
+  // kCorrupt if its hash does not match; in both cases nothing was applied.
   Result<void> Apply(const v1::StoreMessage::Batch& batch);
-  // The parts of one snapshot, in order; the last one makes it serve.
+  // Applies the parts of one snapshot, in order. The last part makes the new generation serve.
   Result<void> ApplySnapshot(const v1::StoreMessage::SnapshotPart& part);
-  // Forgets a snapshot that will not be finished: its rows are garbage.
+  // Gives up an unfinished snapshot; its rows become garbage.
   void AbandonSnapshot();
-  // Keeps the wall time of the last proof of freshness for the next process.
+  // Writes the wall time of the last proof of freshness, for the next process.
   Result<void> RecordProof(int64_t proven_ms);
-  // Removes some rows of generations that neither serve nor are being written; false when none is
-  // left. Between two calls, batches and parts of a snapshot may be applied.
+  // Removes some rows of generations that neither serve nor are being written. False when none is
+  // left. Batches and parts of a snapshot may be applied between two calls.
   Result<bool> RemoveGarbage();
-  // Takes up some of the manifests' bytes that are here, then, step by step, removes those of them
-  // that no row refers to; each false when it is done. REQUIRES, before the first step: the rows
-  // are proven to be younger than the taking up. Bytes can be here before their row is.
+  // Collects some manifests whose bytes are here as candidates. RemoveContents() then removes, step
+  // by step, the candidates that no row refers to. Each returns false when it is done.
+  // REQUIRES, before the first RemoveContents(): a proof that the rows are newer than the
+  // collection, because bytes can be here before their row is.
   Result<bool> CollectContents() { return contents_.Collect(); }
   Result<bool> RemoveContents() { return contents_.Step(generation()); }
-  // Notified after rows were left to RemoveGarbage().
-  Notifier& LeftBehind() { return left_behind_; }
+  // Notified when there are rows for RemoveGarbage().
+  Notifier& GarbageLeft() { return garbage_left_; }
 
  private:
   struct Shadow {
     uint64_t generation = 0;
-    std::vector<v1::Change> access;  // who may do what; before all other rows
+    std::vector<v1::Change> access;  // the access rows; they come before all other rows
     bool access_done = false;
   };
   Replica(MetaStore& meta, AccessDirectory& directory, v1::ReplicaRow row);
 
   v1::ReplicaRow Row() const;
   v1::ReplicaRow FollowedRow() const;
-  void Install(const v1::ReplicaRow& row);
-  // Tells the directory what this node may do, where it has `row`.
-  void Permit(const v1::ReplicaRow& row);
-  // False where the metadata is read-only, also if it is so since this very write.
-  Result<bool> Keep(const v1::ReplicaRow& row, MetaTransaction::Durability durability);
-  // Commits, and then shows `row`; or, where the metadata is read-only, only follows it.
+  void Publish(const v1::ReplicaRow& row);
+  // Sets the node's permissions and scope in the directory from `row`.
+  void ApplyPermissions(const v1::ReplicaRow& row);
+  // Writes `row`. False if the metadata is read-only, or became read-only by this write.
+  Result<bool> WriteReplicaRow(const v1::ReplicaRow& row, MetaTransaction::Durability durability);
+  // Commits and publishes `row`. If the metadata is read-only, only records `row` as followed.
   Result<void> CommitOrFollow(MetaTransaction& transaction,
                               const std::optional<v1::ReplicaRow>& row);
   Result<void> LoadAccess();
@@ -97,13 +98,14 @@ class Replica {
 
   MetaStore& meta_;
   AccessDirectory& directory_;
-  Notifier moved_;
-  Notifier left_behind_;
+  Notifier position_changed_;
+  Notifier garbage_left_;
   mutable Mutex mutex_;
   v1::ReplicaRow row_ OUTPORT_GUARDED_BY(mutex_);
-  // What `row_` would be, had it been written. Nothing is written behind what was not.
+  // Set once a commit failed because the metadata is read-only: the row as of the last change that
+  // was followed. Nothing is written after that.
   std::optional<v1::ReplicaRow> unwritten_ OUTPORT_GUARDED_BY(mutex_);
-  // Of the one caller.
+  // Used by one caller at a time.
   std::optional<Shadow> shadow_;
   ContentGarbage contents_;
 };

@@ -17,10 +17,10 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLongestBackoff{3000};
-// A stream that lived this long worked: the next one is begun at once.
+// After a stream that lived this long, the next one starts without backoff.
 constexpr std::chrono::seconds kSettled{10};
-// From one stream's beginning to the next one's, where that is wanted at once.
-constexpr milliseconds kAnewAfter{200};
+// The least time between the starts of two streams when the store asks to reconnect.
+constexpr milliseconds kReconnectAfter{200};
 constexpr std::chrono::seconds kMeasureInterval{1};
 constexpr std::chrono::minutes kSweepInterval{60};
 
@@ -29,14 +29,14 @@ constexpr std::chrono::minutes kSweepInterval{60};
 SyncClient::SyncClient(Parts parts)
     : parts_(std::move(parts)), metrics_(parts_.metrics), random_(std::random_device()()) {
   const v1::Position applied = parts_.replica.position();
-  parts_.freshness.Applied(applied.epoch(), applied.sequence());
+  parts_.freshness.RecordApplied(applied.epoch(), applied.sequence());
   metrics_.applied_sequence.Set(static_cast<double>(applied.sequence()));
 }
 
 void SyncClient::Start() {
   parts_.tasks.Spawn([this] { return Run(); });
-  parts_.tasks.Spawn([this] { return Sweep(); });
-  parts_.tasks.Spawn([this] { return Measure(); });
+  parts_.tasks.Spawn([this] { return CollectGarbage(); });
+  parts_.tasks.Spawn([this] { return UpdateMetrics(); });
 }
 
 void SyncClient::Stop() {
@@ -46,10 +46,10 @@ void SyncClient::Stop() {
     if (connection_ != nullptr) connection_->Cancel();
   }
   stopped_.Notify();
-  parts_.replica.LeftBehind().Notify();
+  parts_.replica.GarbageLeft().Notify();
 }
 
-void SyncClient::BeginAnew() {
+void SyncClient::Reconnect() {
   MutexLock lock(mutex_);
   if (connection_ != nullptr) connection_->Cancel();
 }
@@ -59,7 +59,7 @@ bool SyncClient::IsStopping() const {
   return stopping_;
 }
 
-std::optional<std::string> SyncClient::WhyRefused() const {
+std::optional<std::string> SyncClient::WhyDenied() const {
   MutexLock lock(mutex_);
   return refused_;
 }
@@ -85,7 +85,7 @@ net::awaitable<void> SyncClient::Run() {
 }
 
 net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
-  // Our backoff decides when to try, not the channel's own.
+  // This client's backoff applies, not the channel's.
   grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Now()->channel.get());
   metrics_.connections.Increment();
   SyncConnection::Parts parts{.channel = parts_.channel,
@@ -96,8 +96,8 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
                               .metrics = metrics_,
                               .log = parts_.log,
                               .version = parts_.version,
-                              .tell = parts_.tell,
-                              .take_trust = parts_.take_trust};
+                              .add_status = parts_.add_status,
+                              .on_trust = parts_.on_trust};
   auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
   {
     MutexLock lock(mutex_);
@@ -116,33 +116,33 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
       refused_.reset();
     }
   }
-  co_await KeepProof();
-  if (connection->took_snapshot()) want_snapshot_ = false;
-  // A welcome alone proves nothing: what ended this stream soon after may end the next ones, too.
+  co_await WriteProof();
+  if (connection->applied_snapshot()) want_snapshot_ = false;
+  // A welcome alone is no success: the failure that ended this stream may end the next one, too.
   const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
   if (settled) failures_ = 0;
-  // The store has other terms for this node, or the node another certificate: no failure.
+  // The node's permissions or its certificate have changed: not a failure.
   if (connection->welcomed() && why.code == ErrorCode::kCancelled && !IsStopping()) {
     parts_.log.Info("sync stream restarted", {{"error", why.message}});
     const auto lived = steady_clock::now() - begun;
-    co_return std::chrono::ceil<milliseconds>(std::max(kAnewAfter - lived, lived.zero()));
+    co_return std::chrono::ceil<milliseconds>(std::max(kReconnectAfter - lived, lived.zero()));
   }
   if (!settled) ++failures_;
   if (why.code == ErrorCode::kCorrupt) {
     want_snapshot_ = true;
     metrics_.divergences.Increment();
   }
-  // The first failure is told, then ever fewer of them.
-  const bool telling = std::has_single_bit(static_cast<unsigned>(failures_)) || failures_ == 0;
-  if (telling && !IsStopping()) {
+  // Logs failures 1, 2, 4, 8, …
+  const bool log_this = std::has_single_bit(static_cast<unsigned>(failures_)) || failures_ == 0;
+  if (log_this && !IsStopping()) {
     parts_.log.Warning("replication interrupted",
                        {{"error", why.message}, {"attempts", failures_}});
   }
   co_return std::nullopt;
 }
 
-// So that a node which starts while the store is away knows its age.
-net::awaitable<void> SyncClient::KeepProof() {
+// Lets a node that starts while the store is unreachable know its staleness.
+net::awaitable<void> SyncClient::WriteProof() {
   const int64_t proven_ms = parts_.freshness.ProvenMillis();
   if (proven_ms == 0) co_return;
   auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
@@ -159,17 +159,17 @@ milliseconds SyncClient::Backoff() {
   return milliseconds(jitter(random_));
 }
 
-net::awaitable<void> SyncClient::Sweep() {
+net::awaitable<void> SyncClient::CollectGarbage() {
   for (;;) {
-    const uint64_t seen = parts_.replica.LeftBehind().Version();
+    const uint64_t seen = parts_.replica.GarbageLeft().Version();
     co_await RemoveGarbage();
     co_await RemoveContents();
     if (IsStopping()) break;
-    co_await parts_.replica.LeftBehind().WaitPast(seen, steady_clock::now() + kSweepInterval);
+    co_await parts_.replica.GarbageLeft().WaitPast(seen, steady_clock::now() + kSweepInterval);
   }
 }
 
-// On the pool's one thread, step by step: what the stream brings is applied between the steps.
+// Runs on the pool's one thread in steps, so that batches are applied in between.
 net::awaitable<void> SyncClient::RemoveGarbage() {
   auto remove = [&replica = parts_.replica] { return replica.RemoveGarbage(); };
   while (!IsStopping()) {
@@ -182,7 +182,7 @@ net::awaitable<void> SyncClient::RemoveGarbage() {
   }
 }
 
-net::awaitable<bool> SyncClient::ProveAnew() {
+net::awaitable<bool> SyncClient::WaitForNewProof() {
   const auto since = parts_.clock.SinceBoot();
   for (;;) {
     const uint64_t seen = stopped_.Version();
@@ -193,13 +193,13 @@ net::awaitable<bool> SyncClient::ProveAnew() {
   }
 }
 
-// While the store is away nothing goes: what is here may be needed, and cannot be fetched again.
+// Removes nothing while the store is unreachable: the node could not fetch the bytes again.
 net::awaitable<void> SyncClient::RemoveContents() {
   auto collect = [&replica = parts_.replica] { return replica.CollectContents(); };
   auto remove = [&replica = parts_.replica] { return replica.RemoveContents(); };
   Result<bool> more = co_await Blocking(parts_.pool, collect);
   while (more.value_or(false)) {
-    if (!co_await ProveAnew()) co_return;
+    if (!co_await WaitForNewProof()) co_return;
     while (more.value_or(false)) {
       if (IsStopping()) co_return;
       more = co_await Blocking(parts_.pool, remove);
@@ -211,7 +211,7 @@ net::awaitable<void> SyncClient::RemoveContents() {
   }
 }
 
-net::awaitable<void> SyncClient::Measure() {
+net::awaitable<void> SyncClient::UpdateMetrics() {
   for (;;) {
     const uint64_t seen = stopped_.Version();
     const auto age = parts_.freshness.Staleness();

@@ -14,9 +14,9 @@
 
 namespace outport::node {
 
-// Keeps the replica level with the store: one Sync stream after another, with backoff and full
-// jitter between them. Removes what snapshots leave behind, in steps between the batches that are
-// applied. Safe for all threads.
+// Keeps the replica up to date: runs one Sync stream after another, with backoff and full jitter
+// between them. Removes the garbage of old generations in steps, between two batches. Safe for all
+// threads.
 class SyncClient {
  public:
   struct Parts {
@@ -29,35 +29,36 @@ class SyncClient {
     Metrics& metrics;
     Log log;
     std::string version;
-    // Adds what this node tells of itself to each ping. Called from any thread.
-    std::function<void(v1::NodeMessage::Ping&)> tell = [](v1::NodeMessage::Ping&) {};
-    // Takes what the store says of the fleet's authorities. Called on the pool.
-    std::function<void(const v1::TrustRow&)> take_trust = [](const v1::TrustRow&) {};
+    // Adds the node's status to each ping. Called from any thread.
+    std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
+    // Receives each new trust bundle from the store. Called on the pool.
+    std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
   };
   explicit SyncClient(Parts parts);
 
   void Start();
-  // Ends the stream and begins no other; `tasks` drains afterwards.
+  // Ends the stream and starts no other. Drain `tasks` afterwards.
   void Stop();
-  // Ends the stream; another is begun over what the channel is then. Any thread.
-  void BeginAnew();
-  // Why the store refuses this node, whatever it asks: it was removed, or its certificate is no
-  // good.
-  std::optional<std::string> WhyRefused() const;
-  // The store was heard in the last seconds.
+  // Ends the stream and starts another one over the current channel. Any thread.
+  void Reconnect();
+  // Why the store denies every call of this node: the node was removed, or its certificate is
+  // invalid. nullopt if the store does not.
+  std::optional<std::string> WhyDenied() const;
+  // Whether the store has sent something in the last seconds.
   bool IsConnected() const;
 
  private:
   net::awaitable<void> Run();
-  // How long to wait before the next; nullopt: the longer, the more failed.
+  // Runs one stream. Returns the pause before the next one; nullopt: a backoff that grows with the
+  // failures.
   net::awaitable<std::optional<std::chrono::milliseconds>> RunOnce();
-  net::awaitable<void> KeepProof();
-  net::awaitable<void> Sweep();
+  net::awaitable<void> WriteProof();
+  net::awaitable<void> CollectGarbage();
   net::awaitable<void> RemoveGarbage();
   net::awaitable<void> RemoveContents();
-  // Until the replica is proven to be younger than now; false if this client stops before.
-  net::awaitable<bool> ProveAnew();
-  net::awaitable<void> Measure();
+  // Waits until a proof of freshness is newer than this call. False if the client stops before.
+  net::awaitable<bool> WaitForNewProof();
+  net::awaitable<void> UpdateMetrics();
   std::chrono::milliseconds Backoff();
   bool IsStopping() const;
 
@@ -65,7 +66,7 @@ class SyncClient {
   SyncMetrics metrics_;
   Notifier stopped_;
 
-  // Of Run()'s coroutine.
+  // Used by Run()'s coroutine.
   std::minstd_rand random_;
   int failures_ = 0;
   bool want_snapshot_ = false;
@@ -73,7 +74,7 @@ class SyncClient {
   mutable Mutex mutex_;
   bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
   std::optional<std::string> refused_ OUTPORT_GUARDED_BY(mutex_);
-  // Shared with those who ask or cancel while it ends.
+  // Shared with callers that query or cancel the stream while it ends.
   std::shared_ptr<SyncConnection> connection_ OUTPORT_GUARDED_BY(mutex_);
 };
 

@@ -13,7 +13,7 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPingInterval{500};
 constexpr std::chrono::seconds kSilence{3};          // pongs come twice a second
-constexpr std::chrono::seconds kWelcomeSilence{10};  // a connection is made first
+constexpr std::chrono::seconds kWelcomeSilence{10};  // includes the time to connect
 constexpr std::chrono::seconds kWhileBusy{60};
 constexpr std::chrono::seconds kProofInterval{5};
 
@@ -47,8 +47,8 @@ SyncConnection::SyncConnection(Parts parts, bool want_snapshot)
 
 net::awaitable<Error> SyncConnection::Run() {
   using net::experimental::awaitable_operators::operator&&;
-  heard_ = steady_clock::now();
-  proof_kept_ = heard_ - kProofInterval;  // the first proof is kept at once
+  last_heard_ = steady_clock::now();
+  proof_written_ = last_heard_ - kProofInterval;  // write the first proof at once
   co_await (RunPart(Read()) && RunPart(Write()) && RunPart(Watch()));
   const grpc::Status status = co_await stream_.Close();
   if (failure_.has_value()) co_return *failure_;
@@ -73,7 +73,7 @@ void SyncConnection::Close(std::optional<Error> why) {
   if (closed_) return;
   closed_ = true;
   alive_ = false;
-  // Where the store has ended the stream, its status says why.
+  // If the store has ended the stream, the stream's status has the reason.
   if (why.has_value()) stream_.Cancel();
   failure_ = std::move(why);
   changed_.Notify();
@@ -83,57 +83,57 @@ net::awaitable<Result<void>> SyncConnection::Read() {
   v1::StoreMessage message;
   while (!closed_ && co_await stream_.Read(message)) {
     busy_ = true;
-    const Result<void> taken = co_await Take(std::move(message));
+    const Result<void> taken = co_await Handle(std::move(message));
     busy_ = false;
-    heard_ = steady_clock::now();
+    last_heard_ = steady_clock::now();
     CO_TRY_VOID(taken);
   }
   co_return Result<void>();
 }
 
-net::awaitable<Result<void>> SyncConnection::Take(v1::StoreMessage message) {
+net::awaitable<Result<void>> SyncConnection::Handle(v1::StoreMessage message) {
   switch (message.kind_case()) {
     case v1::StoreMessage::kWelcome:
-      co_return co_await TakeWelcome(std::move(*message.mutable_welcome()));
+      co_return co_await HandleWelcome(std::move(*message.mutable_welcome()));
     case v1::StoreMessage::kBatch:
-      co_return co_await TakeBatch(std::move(*message.mutable_batch()));
+      co_return co_await HandleBatch(std::move(*message.mutable_batch()));
     case v1::StoreMessage::kSnapshot:
-      co_return co_await TakeSnapshot(std::move(*message.mutable_snapshot()));
+      co_return co_await HandleSnapshot(std::move(*message.mutable_snapshot()));
     case v1::StoreMessage::kPong:
-      co_return co_await TakePong(std::move(*message.mutable_pong()));
+      co_return co_await HandlePong(std::move(*message.mutable_pong()));
     case v1::StoreMessage::KIND_NOT_SET:
       break;
   }
   co_return Result<void>();
 }
 
-net::awaitable<Result<void>> SyncConnection::TakeWelcome(v1::StoreMessage::Welcome welcome) {
+net::awaitable<Result<void>> SyncConnection::HandleWelcome(v1::StoreMessage::Welcome welcome) {
   parts_.log.Info("connected to the store",
                   {{"head", welcome.head().sequence()},
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()},
                    {"permissions", ToString(ToGrants(welcome.permissions()))}});
-  // What an earlier stream left unfinished is no part of what comes on this one.
+  // An unfinished snapshot of an earlier stream cannot continue on this one.
   auto set = [&replica = parts_.replica, welcome] {
     replica.AbandonSnapshot();
     return replica.SetTerms(welcome);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(set)));
   in_snapshot_ = welcome.snapshot_follows();
-  // The store may have been started anew, and know nothing of this node.
+  // The store may have restarted: tell it what this node has applied.
   if (!in_snapshot_) to_acknowledge_ = parts_.replica.position().sequence();
   welcomed_ = true;
   alive_ = true;
   co_return Result<void>();
 }
 
-void SyncConnection::TakeTrust(const v1::Change& change) const {
-  if (change.has_trust()) parts_.take_trust(change.trust());
+void SyncConnection::ForwardTrust(const v1::Change& change) const {
+  if (change.has_trust()) parts_.on_trust(change.trust());
 }
 
-net::awaitable<Result<void>> SyncConnection::TakeBatch(v1::StoreMessage::Batch batch) {
+net::awaitable<Result<void>> SyncConnection::HandleBatch(v1::StoreMessage::Batch batch) {
   auto apply = [this, batch = std::move(batch)] {
-    for (const v1::Change& change : batch.changes()) TakeTrust(change);
+    for (const v1::Change& change : batch.changes()) ForwardTrust(change);
     return parts_.replica.Apply(batch);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
@@ -141,20 +141,20 @@ net::awaitable<Result<void>> SyncConnection::TakeBatch(v1::StoreMessage::Batch b
   co_return Result<void>();
 }
 
-net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::SnapshotPart part) {
+net::awaitable<Result<void>> SyncConnection::HandleSnapshot(v1::StoreMessage::SnapshotPart part) {
   if (!in_snapshot_) {
     co_return Error{ErrorCode::kFailedPrecondition,
                     "the store sent part of a snapshot without announcing the snapshot"};
   }
   const bool last = part.last();
   auto apply = [this, part = std::move(part)] {
-    for (const v1::Change& row : part.rows()) TakeTrust(row);
+    for (const v1::Change& row : part.rows()) ForwardTrust(row);
     return parts_.replica.ApplySnapshot(part);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
   if (last) {
     in_snapshot_ = false;
-    took_snapshot_ = true;
+    applied_snapshot_ = true;
     parts_.metrics.snapshots.Increment();
     Applied();
     parts_.log.Info("snapshot applied", {{"sequence", parts_.replica.position().sequence()}});
@@ -164,20 +164,20 @@ net::awaitable<Result<void>> SyncConnection::TakeSnapshot(v1::StoreMessage::Snap
 
 void SyncConnection::Applied() {
   const v1::Position applied = parts_.replica.position();
-  parts_.freshness.Applied(applied.epoch(), applied.sequence());
+  parts_.freshness.RecordApplied(applied.epoch(), applied.sequence());
   parts_.metrics.applied_sequence.Set(static_cast<double>(applied.sequence()));
   to_acknowledge_ = applied.sequence();
   changed_.Notify();
   const bool written = parts_.replica.followed().sequence() == applied.sequence();
-  if (!written && !std::exchange(told_unwritten_, true)) {
+  if (!written && !std::exchange(logged_unwritten_, true)) {
     parts_.log.Error(
         "replica stopped: metadata is read-only; repair the disk or free space, then restart",
         {{"applied", applied.sequence()}});
   }
 }
 
-net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pong) {
-  // While a snapshot comes, the older generation is of another history: no pong speaks for it.
+net::awaitable<Result<void>> SyncConnection::HandlePong(v1::StoreMessage::Pong pong) {
+  // During a snapshot, the serving generation may belong to another epoch: ignore pongs.
   if (!welcomed_ || in_snapshot_) co_return Result<void>();
   const v1::Position applied = parts_.replica.followed();
   const v1::Position& head = pong.head();
@@ -185,12 +185,13 @@ net::awaitable<Result<void>> SyncConnection::TakePong(v1::StoreMessage::Pong pon
     co_return Error{ErrorCode::kUnavailable, "the store has begun another epoch; reconnecting"};
   }
   if (head.sequence() == applied.sequence() && head.hash() != applied.hash()) co_return Diverged();
-  parts_.freshness.Ponged(std::chrono::nanoseconds(pong.sent_ns()), head.epoch(), head.sequence());
+  parts_.freshness.RecordPong(std::chrono::nanoseconds(pong.sent_ns()), head.epoch(),
+                              head.sequence());
   const int64_t proven_ms = parts_.freshness.ProvenMillis();
-  if (proven_ms == 0 || steady_clock::now() < proof_kept_ + kProofInterval) {
+  if (proven_ms == 0 || steady_clock::now() < proof_written_ + kProofInterval) {
     co_return Result<void>();
   }
-  proof_kept_ = steady_clock::now();
+  proof_written_ = steady_clock::now();
   auto keep = [&replica = parts_.replica, proven_ms] { return replica.RecordProof(proven_ms); };
   co_return co_await Blocking(parts_.pool, std::move(keep));
 }
@@ -211,7 +212,7 @@ net::awaitable<Result<void>> SyncConnection::Write() {
       message.mutable_acknowledge()->set_sequence(*std::exchange(to_acknowledge_, std::nullopt));
     } else if (steady_clock::now() >= next_ping) {
       message.mutable_ping()->set_sent_ns(parts_.clock.SinceBoot().count());
-      parts_.tell(*message.mutable_ping());
+      parts_.add_status(*message.mutable_ping());
       next_ping = steady_clock::now() + kPingInterval;
     } else {
       co_await changed_.WaitPast(seen, next_ping);
@@ -226,10 +227,11 @@ net::awaitable<Result<void>> SyncConnection::Watch() {
   while (!closed_) {
     const uint64_t seen = changed_.Version();
     const auto patience = busy_ ? kWhileBusy : welcomed_ ? kSilence : kWelcomeSilence;
-    if (steady_clock::now() >= heard_ + patience) {
+    if (steady_clock::now() >= last_heard_ + patience) {
       co_return Error{ErrorCode::kUnavailable, "the store sent nothing in time"};
     }
-    co_await changed_.WaitPast(seen, std::min(heard_ + patience, steady_clock::now() + kSilence));
+    co_await changed_.WaitPast(seen,
+                               std::min(last_heard_ + patience, steady_clock::now() + kSilence));
   }
   co_return Result<void>();
 }

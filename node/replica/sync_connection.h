@@ -19,7 +19,7 @@
 
 namespace outport::node {
 
-// What the sync client tells of itself.
+// The metrics of the sync client.
 struct SyncMetrics {
   explicit SyncMetrics(Metrics& metrics);
   prometheus::Gauge& applied_sequence;
@@ -30,8 +30,9 @@ struct SyncMetrics {
   prometheus::Counter& divergences;
 };
 
-// One Sync stream to the store, from Hello to its end. Three coroutines on one strand: one reads
-// and applies, one writes pings and acknowledgements, one ends a stream from which nothing comes.
+// One Sync stream to the store, from its Hello to its end. Three coroutines run on one strand:
+// Read() receives and applies messages, Write() sends pings and acknowledgements, Watch() ends a
+// silent stream.
 class SyncConnection {
  public:
   struct Parts {
@@ -43,38 +44,39 @@ class SyncConnection {
     SyncMetrics& metrics;
     Log log;
     std::string version;
-    // Adds what this node tells of itself to each ping. Called from any thread.
-    std::function<void(v1::NodeMessage::Ping&)> tell = [](v1::NodeMessage::Ping&) {};
-    // Takes what the store says of the fleet's authorities. Called on the pool.
-    std::function<void(const v1::TrustRow&)> take_trust = [](const v1::TrustRow&) {};
+    // Adds the node's status to each ping. Called from any thread.
+    std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
+    // Receives each new trust bundle from the store. Called on the pool.
+    std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
   };
-  // `want_snapshot`: the replica is not to be trusted as a place to go on from.
+  // `want_snapshot`: asks for a snapshot, because the replica has diverged from the store.
   SyncConnection(Parts parts, bool want_snapshot);
 
-  // Why it ended. kCorrupt: the replica's history is not the store's.
+  // Runs the stream and returns the reason of its end. kCorrupt: the replica has diverged from the
+  // store.
   net::awaitable<Error> Run();
   // Any thread.
   void Cancel();
-  // Something came in the last seconds, and the store has welcomed us. Any thread.
+  // Whether the store has welcomed this node and the stream is not silent. Any thread.
   bool IsAlive() const { return alive_; }
-  // After Run(): the store answered at all; a snapshot, if one was begun, was applied.
+  // After Run(): whether the store sent a Welcome, and whether a snapshot was applied.
   bool welcomed() const { return welcomed_; }
-  bool took_snapshot() const { return took_snapshot_; }
+  bool applied_snapshot() const { return applied_snapshot_; }
 
  private:
   net::awaitable<Result<void>> Read();
-  net::awaitable<Result<void>> Take(v1::StoreMessage message);
-  net::awaitable<Result<void>> TakeWelcome(v1::StoreMessage::Welcome welcome);
-  net::awaitable<Result<void>> TakeBatch(v1::StoreMessage::Batch batch);
-  net::awaitable<Result<void>> TakeSnapshot(v1::StoreMessage::SnapshotPart part);
-  net::awaitable<Result<void>> TakePong(v1::StoreMessage::Pong pong);
+  net::awaitable<Result<void>> Handle(v1::StoreMessage message);
+  net::awaitable<Result<void>> HandleWelcome(v1::StoreMessage::Welcome welcome);
+  net::awaitable<Result<void>> HandleBatch(v1::StoreMessage::Batch batch);
+  net::awaitable<Result<void>> HandleSnapshot(v1::StoreMessage::SnapshotPart part);
+  net::awaitable<Result<void>> HandlePong(v1::StoreMessage::Pong pong);
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();
-  void TakeTrust(const v1::Change& change) const;
+  void ForwardTrust(const v1::Change& change) const;
   void Applied();
-  // Runs one of the three; the connection closes with it, however it ends.
+  // Runs one of the three coroutines, and closes the connection when it ends.
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
-  // The first reason counts; without one the stream's own end tells it.
+  // Closes the connection. Only the first reason is kept; nullopt: the stream's status has it.
   void Close(std::optional<Error> why);
 
   using Stream = rpc::ClientStream<v1::NodeMessage, v1::StoreMessage>;
@@ -87,14 +89,14 @@ class SyncConnection {
 
   // On the connection's strand.
   Notifier changed_;
-  std::chrono::steady_clock::time_point heard_;
-  std::chrono::steady_clock::time_point proof_kept_;
-  bool busy_ = false;  // applying: the store is not silent, we do not listen
+  std::chrono::steady_clock::time_point last_heard_;
+  std::chrono::steady_clock::time_point proof_written_;
+  bool busy_ = false;  // applying a message: the node does not read, so the store is not silent
   bool closed_ = false;
   bool welcomed_ = false;
   bool in_snapshot_ = false;
-  bool took_snapshot_ = false;
-  bool told_unwritten_ = false;
+  bool applied_snapshot_ = false;
+  bool logged_unwritten_ = false;
   std::optional<uint64_t> to_acknowledge_;
   std::optional<Error> failure_;
 };

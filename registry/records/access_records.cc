@@ -51,7 +51,7 @@ Result<v1::Change> ToAccessChange(std::string_view key, const std::optional<std:
   v1::Change change;
   bool readable = true;
   if (key.starts_with(keys::kRevocations)) {
-    // One that is gone shuts nobody out: nothing is to be said of it.
+    // A deleted revocation changes nothing.
     if (value.has_value()) readable = change.mutable_revoked()->ParseFromString(*value);
   } else if (key.starts_with(keys::kGrants)) {
     change.mutable_grants_set()->set_subject(std::string(keys::After(key, keys::kGrants)));

@@ -9,31 +9,32 @@
 #include "registry/security/grants/access_directory.h"
 #include "registry/storage/meta_store.h"
 
-// The rows that decide who may do what, as values of the security floor; read alike at the store
-// and at nodes. What this version cannot read grants nothing.
+// Converts the access rows (users, grants, revocations) to the types of registry/security, for the
+// store and for nodes. A grant that this version does not understand grants nothing.
 namespace outport {
 
 v1::Grant ToGrantRecord(const Grant& grant);
-// As strictly as ParseGrant reads it from a command line.
+// Errors as ParseGrant.
 Result<Grant> ParseGrantRecord(const v1::Grant& record);
-// Actions that this version does not know are left out.
+// Omits actions that this version does not know.
 Grant ToGrant(const v1::Grant& record);
 std::vector<Grant> ToGrants(const google::protobuf::RepeatedPtrField<v1::Grant>& records);
 User ToUser(const v1::UserRow& row);
 
-// The prefixes of the rows that decide, those that shut out first.
+// Prefixes of the access rows. Revocations come first, so that access is removed before it is
+// added.
 inline constexpr std::array kAccessRows = {keys::kRevocations, keys::kUsers, keys::kGrants};
-// What the row at `key` means as a change; nullopt for `value`: it is gone. kCorrupt names the key.
-// REQUIRES: one of kAccessRows begins the key.
+// The change that the row at `key` stands for. `value` nullopt: the row was deleted. kCorrupt names
+// the key. REQUIRES: the key begins with one of kAccessRows.
 Result<v1::Change> ToAccessChange(std::string_view key, const std::optional<std::string>& value);
-// All of them. Blocks.
+// Reads all access rows. Blocks.
 Result<AccessDirectory::Contents> ReadAccess(const MetaView& meta);
 
-// Whether the change is one of user, grant or certificate: what AccessDirectory holds.
+// Whether the change concerns a user, grants or a revoked certificate, which AccessDirectory holds.
 bool IsAccessChange(const v1::Change& change);
-// Brings the directory to where the change leads; a change of another kind does nothing.
+// Applies an access change to the directory; ignores other changes.
 void ApplyAccessChange(const v1::Change& change, AccessDirectory& directory);
-// The same, for a directory's contents that are being gathered.
+// Adds an access change to the contents of a directory that is being loaded.
 void ApplyAccessChange(const v1::Change& change, AccessDirectory::Contents& contents);
 
 }  // namespace outport

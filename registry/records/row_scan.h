@@ -10,7 +10,8 @@
 namespace outport {
 
 // Calls `see(row)`, which returns a Result<void>, for every row whose key begins with `prefix`, in
-// the order of keys: page by page, so that a long list is never whole in memory. Blocks.
+// byte order of the keys. Reads page by page, to bound the memory. Stops at the first error.
+// Blocks.
 template <class Row, class See>
 Result<void> ForEachRow(const MetaView& meta, std::string_view prefix, See see) {
   constexpr size_t kPage = 1000;

@@ -10,10 +10,10 @@
 #include "registry/records/keys.h"
 #include "registry/storage/meta_store.h"
 
-// Rows of the MetaStore as messages of record.proto.
+// Reads and writes the rows of a MetaStore as messages of record.proto.
 namespace outport {
 
-// `key` for people: its NULs as spaces.
+// `key` for logs and errors: with spaces in place of NULs.
 std::string Printable(std::string_view key);
 
 template <class Row>
@@ -25,7 +25,8 @@ Result<Row> ParseRow(std::string_view key, std::string_view value) {
   return row;
 }
 
-// The row at `key` of a MetaView or a MetaTransaction, if there is one; kCorrupt names the key.
+// The row at `key` of a MetaView or a MetaTransaction; nullopt if there is none. kCorrupt names the
+// key.
 template <class Row, class Source>
 Result<std::optional<Row>> ReadRow(Source& source, std::string_view key) {
   TRY(const std::optional<std::string> value, source.Get(key));
@@ -34,7 +35,7 @@ Result<std::optional<Row>> ReadRow(Source& source, std::string_view key) {
   return std::optional<Row>(std::move(row));
 }
 
-// The same, and locks the key until the transaction ends.
+// As ReadRow, and locks the key until the transaction ends.
 template <class Row>
 Result<std::optional<Row>> LockRow(MetaTransaction& transaction, std::string_view key) {
   TRY(const std::optional<std::string> value, transaction.GetForUpdate(key));
@@ -48,7 +49,7 @@ Result<void> WriteRow(MetaTransaction& transaction, std::string_view key, const 
   return transaction.Put(key, row.SerializeAsString());
 }
 
-// Whether the key is there, for rows without a value too.
+// Whether the key exists, with or without a value.
 template <class Source>
 Result<bool> HasRow(Source& source, std::string_view key) {
   TRY(const std::optional<std::string> value, source.Get(key));
@@ -59,9 +60,9 @@ inline void AppendChange(MetaTransaction& transaction, const v1::Change& change)
   transaction.Append(change.SerializeAsString());
 }
 
-// Runs `body(transaction)`, which returns a Result<void>, and commits it synced; again, a few
-// times, where a lock was not to be had in time. `body` may therefore run several times. Returns
-// the position of its last change, or the log's head.
+// Runs `body(transaction)`, which returns a Result<void>, and commits the transaction synced. If a
+// lock times out, tries again, up to three times: `body` may run several times. Returns the
+// position of the last appended change, or the log's head if there is none.
 template <class Body>
 Result<LogPosition> Transact(MetaStore& meta, Body body) {
   constexpr int kAttempts = 3;

@@ -12,11 +12,11 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kChangesInBatch = 512;
-// Small enough that pongs between them come in time over a slow line.
+// Small enough that pongs between two batches are on time over a slow link.
 constexpr size_t kBytesInBatch = 64 << 10;
 constexpr std::string_view kGroup = "group:";
 
-// A batch with nothing in it.
+// Makes `message` an empty batch.
 v1::StoreMessage::Batch& Begin(const LogPosition& from, const LogPosition& to,
                                v1::StoreMessage& message) {
   v1::StoreMessage::Batch& batch = *message.mutable_batch();
@@ -56,14 +56,14 @@ Result<LogReader::Prepared> LogReader::Read() const {
         change.grants_set().subject().starts_with(kGroup)) {
       prepared.groups.insert(change.grants_set().subject().substr(kGroup.size()));
     }
-    TRY(auto told, scope_.Cut(std::move(change), meta_));
-    if (told.has_value()) *batch.add_changes() = *std::move(told);
+    TRY(auto visible, scope_.Cut(std::move(change), meta_));
+    if (visible.has_value()) *batch.add_changes() = *std::move(visible);
   }
   return prepared;
 }
 
-// With the grants of a group, its members come into the scope, or leave it. They are told first: a
-// node that has the group's change has theirs.
+// A change of a group's grants moves the group's members into or out of the scope. Send the members
+// first, so that a node with the group's change also has its members.
 Result<v1::StoreMessage> LogReader::Next() {
   if (!prepared_.has_value()) {
     TRY(prepared_, Read());
@@ -93,8 +93,8 @@ Result<v1::StoreMessage> LogReader::NextMembers(Prepared& prepared) const {
     prepared.after = pair.key;
     const auto& groups = member.user_set().groups();
     if (std::ranges::find(groups, group) == groups.end()) continue;
-    TRY(auto told, scope_.Cut(std::move(member), meta_));
-    if (told.has_value()) *batch.add_changes() = *std::move(told);
+    TRY(auto visible, scope_.Cut(std::move(member), meta_));
+    if (visible.has_value()) *batch.add_changes() = *std::move(visible);
   }
   if (rows.empty()) {
     prepared.groups.erase(prepared.groups.begin());

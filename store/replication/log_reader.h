@@ -10,33 +10,34 @@
 
 namespace outport::store {
 
-// Whether the log has exactly this point: the same number with the same history before it. Blocks.
+// Whether the log contains this position: the same sequence with the same hash, in this epoch.
+// Blocks.
 Result<bool> HasPoint(const MetaStore& meta, const std::string& epoch, const v1::Position& point);
 
-// Reads the change log from a point on, as one node is told of it. For one thread at a time; what
-// it borrows outlives it.
+// Reads the change log from a position on, limited to what one node's scope includes. For one
+// thread at a time. The arguments of the constructor outlive it.
 class LogReader {
  public:
   LogReader(const MetaStore& meta, const NodeScope& scope, LogPosition from)
       : meta_(meta), scope_(scope), at_(from) {}
 
-  // Up to where it has read.
+  // The sequence of the last change that Next() has covered.
   uint64_t sequence() const { return at_.sequence; }
-  // The next message, a small one: a batch; before it, in batches that end where they begin, what
-  // else follows from its changes. Blocks. REQUIRES: the log has a record behind sequence().
+  // The next batch for the node, at most about 64 KiB. If a batch changes the grants of a group,
+  // batches with the group's members come before it; their `from` equals their `to`. Blocks.
+  // REQUIRES: the log has a record after sequence().
   Result<v1::StoreMessage> Next();
 
  private:
-  // What was read of the log, and what is told before it: the members of groups whose grants
-  // change.
+  // A batch from the log, and the groups whose members must be sent before it.
   struct Prepared {
     v1::StoreMessage message;
     LogPosition to;
     std::set<std::string> groups;
-    std::string after;  // the last user that was looked at, of the first group
+    std::string after;  // the key of the last user read for the first group
   };
   Result<Prepared> Read() const;
-  // Some members of the first group; it goes with its last ones.
+  // A batch with some members of the first group. Removes the group after its last members.
   Result<v1::StoreMessage> NextMembers(Prepared& prepared) const;
 
   const MetaStore& meta_;

@@ -19,24 +19,25 @@ namespace outport::store {
 
 struct ReadBlobLimits {
   size_t streams_per_node = 64;
-  // A node that takes no chunk for this long is taken for gone.
+  // The stream ends if the node receives no chunk for this long.
   std::chrono::milliseconds progress_deadline{60000};
 };
 
-// Serves Replication.ReadBlob: the bytes of a blob that the repository links, a checksum block a
-// chunk, each checked when it was read and sent with the checksum that its row holds. A bad block
-// ends the stream and puts the blob aside. Safe for several threads; nothing here blocks. Outlives
-// the server and the tasks.
+// Serves Replication.ReadBlob: sends the bytes of a blob that the repository links. Each chunk is
+// one checksum block, verified when read, with the checksum from the blob's row. A corrupt block
+// ends the stream and quarantines the blob. Safe for several threads; does not block. Outlives the
+// server and the tasks.
 class ReadBlob {
  public:
   ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
            ReadBlobLimits limits = {});
 
-  // Whether the node may read, and go on to: asked before each chunk, so it must not block.
+  // Whether the node may (still) read. Called before each chunk, so it must not block.
   using Allowed = std::function<Result<void>()>;
 
-  // Serves one call of `node` as a task. Errors to the caller: those of `allowed`,
-  // kInvalidArgument, kNameUnknown, kBlobUnknown, kTooManyRequests beyond the limit, kCorrupt.
+  // Serves one call of `node` as a task. Errors for the node: those of `allowed`,
+  // kInvalidArgument, kNameUnknown, kBlobUnknown, kCorrupt, and kTooManyRequests if the node has
+  // no free slot.
   grpc::ServerWriteReactor<v1::BlobChunk>* Start(grpc::CallbackServerContext* context,
                                                  const v1::ReadBlobRequest* request,
                                                  std::string node, Allowed allowed);

@@ -55,7 +55,7 @@ Result<void> ReplicationService::RequirePull(const std::string& node,
 grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
     grpc::CallbackServerContext* context) {
   const auto caller = RequireMember(*context);
-  if (!caller.has_value()) return rpc::RefuseStream<SyncStream>(context, caller.error());
+  if (!caller.has_value()) return rpc::RejectStream<SyncStream>(context, caller.error());
   auto serve = [this, caller = *caller](SyncStream& stream) -> net::awaitable<Result<void>> {
     const std::string& node = caller.name;
     SyncSession::Parts parts{.meta = parts_.meta,
@@ -113,7 +113,7 @@ grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
     grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request) {
   const auto caller = RequireMember(*context);
   if (!caller.has_value()) {
-    return rpc::RefuseStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
+    return rpc::RejectStream<rpc::ServerWriter<v1::BlobChunk>>(context, caller.error());
   }
   auto may_go_on = [this, caller = *caller, repository = request->repository()]() -> Result<void> {
     TRY_VOID(RequireStays(caller));

@@ -17,13 +17,13 @@
 
 namespace outport::store {
 
-// What nodes ask of the store (replication.proto). Every method first checks that the caller shows
-// a node's certificate, that the node still belongs to the fleet, and that it may pull from the
-// repository: others are refused before anything is queued for them. Safe for gRPC's threads: what
-// blocks runs on the pool, streams are coroutines of `tasks`.
+// The gRPC service for nodes (replication.proto). Every method first checks the caller: it has a
+// node's certificate, it is a member, and it may pull from the repository. Other callers are denied
+// before any work is queued. Safe for gRPC's threads: blocking work runs on the pool, streams are
+// coroutines of `tasks`.
 class ReplicationService final : public v1::Replication::CallbackService {
  public:
-  // What it borrows outlives it; the server is shut down before `tasks` is drained.
+  // The referenced objects outlive the service. Shut the server down before you drain `tasks`.
   struct Parts {
     MetaStore& meta;
     const AccessDirectory& directory;
@@ -53,9 +53,9 @@ class ReplicationService final : public v1::Replication::CallbackService {
                                                     const v1::ReadBlobRequest* request) override;
 
  private:
-  // The node that calls, by its certificate.
+  // Authenticates the calling node by its certificate.
   Result<CertificateIdentity> RequireMember(const grpc::CallbackServerContext& context) const;
-  // For calls that last: whether who was let in may stay.
+  // Re-authorises a node during a long call: it must be a member, its certificate not revoked.
   Result<void> RequireStays(const CertificateIdentity& caller) const;
   Result<void> RequirePull(const std::string& node, const std::string& repository) const;
 

@@ -7,12 +7,13 @@
 
 namespace outport::store {
 
-// What the store answers to a node's question, from one unchanging view: the answer is the state at
-// exactly the `head` that comes with it. Block.
+// Answers a node's question from one view: the answer is the state at exactly its `head`.
+// kNameInvalid, kTagInvalid, kDigestInvalid or kInvalidArgument for a malformed question. Blocks.
 Result<v1::ResolveResponse> Resolve(MetaStore& meta, const std::string& epoch,
                                     const v1::ResolveRequest& request);
 
-// kManifestUnknown if the repository has none such; kCorrupt if its bytes are not here, or others.
+// Reads a manifest. kManifestUnknown if the repository does not hold it; kCorrupt if its bytes are
+// missing or do not match the digest. Blocks.
 Result<v1::GetManifestResponse> ReadManifest(MetaStore& meta,
                                              const v1::GetManifestRequest& request);
 

@@ -10,12 +10,12 @@
 namespace outport::store {
 namespace {
 
-// A part ends with the row that passes one of these. Most rows are below 1 KiB; a user with many
-// grants has some 30, a referrer may have 4 MiB.
+// A part ends with the row that exceeds one of these limits. Most rows have less than 1 KiB; a user
+// with many grants has about 30 KiB, a referrer up to 4 MiB.
 constexpr size_t kRowsInPart = 256;
 constexpr size_t kBytesInPart = 256 << 10;
 
-// What stands before and behind the separator: a repository and a tag or digest.
+// Splits a name at the separator: into a repository, and a tag or digest.
 std::pair<std::string, std::string> SplitName(std::string_view name) {
   const size_t at = name.find(keys::kSeparator);
   if (at == std::string_view::npos) return {std::string(name), {}};
@@ -69,7 +69,7 @@ bool FillTag(std::string_view name, const std::string& value, v1::Change& change
   return row.mutable_row()->ParseFromString(value);
 }
 
-// What is not told of is not there, in a snapshot.
+// Whether the row exists for the node. A snapshot says that a row is absent by omitting it.
 bool IsPresent(const v1::Change& row) {
   return !row.has_user_deleted() && !(row.has_grants_set() && row.grants_set().grants().empty());
 }
@@ -79,7 +79,7 @@ struct Section {
   bool (*fill)(std::string_view name, const std::string& value, v1::Change& change);
 };
 
-// Who is shut out comes first: nodes apply these at once.
+// Revocations come first: nodes apply them at once.
 constexpr std::array kSections = {
     Section{keys::kRevocations, FillRevocation},
     Section{keys::kUsers, FillUser},
@@ -132,8 +132,8 @@ Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
                    "reading a snapshot: the row '" + Printable(row.key) + "' is corrupt"};
     }
     after_ = row.key;
-    TRY(auto told, scope_.Cut(std::move(change), *view_));
-    if (told.has_value() && IsPresent(*told)) *part.add_rows() = *std::move(told);
+    TRY(auto visible, scope_.Cut(std::move(change), *view_));
+    if (visible.has_value() && IsPresent(*visible)) *part.add_rows() = *std::move(visible);
   }
   return part;
 }

@@ -9,18 +9,18 @@
 
 namespace outport::store {
 
-// Reads the replicated rows of one view as SnapshotPart messages of bounded size: users first, so
-// that they apply first, then repositories, manifests, referrers, links and tags, so that a row
-// comes after those it needs; all of it as one node is told of it. For one thread at a time; Next()
-// blocks.
+// Reads the rows of one view as SnapshotPart messages of bounded size, limited to one node's scope.
+// Access rows come first, because nodes apply them at once. Then repositories, manifests,
+// referrers, links and tags, so that each row comes after the rows that it needs. For one thread at
+// a time; Next() blocks.
 class SnapshotReader {
  public:
   static Result<std::unique_ptr<SnapshotReader>> Open(MetaStore& meta, std::string epoch,
                                                       NodeScope scope);
 
   const LogPosition& position() const { return position_; }
-  // The next part, perhaps an empty one; the one with `last` set ends it. REQUIRES: not called
-  // after that.
+  // The next part; it may be empty. The last part has `last` set. REQUIRES: not called after the
+  // last part.
   Result<v1::StoreMessage::SnapshotPart> Next();
 
  private:

@@ -15,21 +15,22 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kOutboundLimit = 2;
-// A node pings twice a second: one that says and takes nothing for this long is gone.
+// A node pings twice a second. If it neither sends nor receives for this long, it is gone.
 constexpr std::chrono::seconds kSilence{30};
-// What a node that is to go has for the message under way.
+// Time for the message in progress when the stream must end.
 constexpr std::chrono::seconds kLastWrite{1};
-// Waits end by notification; this only bounds them.
+// A bound for waits that a notification ends.
 constexpr std::chrono::seconds kWait{60};
-// A view holds back RocksDB's compaction: a node too slow for this starts again.
+// A view delays compaction. A node that does not receive its snapshot in this time must start
+// again.
 constexpr std::chrono::minutes kSnapshotLimit{15};
 
-// Takes the stream out of the directory before the stream is gone, however the session ends.
+// Removes the stream from the connected nodes before the stream is destroyed.
 class Presence {
  public:
   Presence(ConnectedNodes& nodes, const std::string& node, uint64_t ticket)
       : nodes_(nodes), node_(node), ticket_(ticket) {}
-  ~Presence() { nodes_.Leave(node_, ticket_); }
+  ~Presence() { nodes_.Disconnect(node_, ticket_); }
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;
 
@@ -39,7 +40,7 @@ class Presence {
   const uint64_t ticket_;
 };
 
-// An older replica names none: it has everything.
+// Whether the node's replica has the rows of `scope`. A node that names no patterns has all rows.
 bool HasRowsOf(const v1::NodeMessage::Hello& hello, const NodeScope& scope) {
   const std::vector<std::string> patterns(hello.scope().begin(), hello.scope().end());
   return patterns.empty() ? scope.everything() : patterns == scope.patterns();
@@ -53,7 +54,7 @@ SyncSession::SyncSession(Parts parts, std::string node, SyncStream& stream)
 net::awaitable<Result<void>> SyncSession::Run() {
   using net::experimental::awaitable_operators::operator&&;
   last_heard_ = steady_clock::now();
-  ticket_ = parts_.nodes.Enter(node_, stream_.context().peer(), [this](const Error& why) {
+  ticket_ = parts_.nodes.Connect(node_, stream_.context().peer(), [this](const Error& why) {
     {
       MutexLock lock(mutex_);
       close_requested_ = why;
@@ -70,7 +71,7 @@ net::awaitable<Result<void>> SyncSession::Run() {
   co_return Result<void>();
 }
 
-// All but the listening, which lasts until the node leaves or is told the end.
+// Runs every coroutine but Listen(), then ends the stream, which ends Listen().
 net::awaitable<void> SyncSession::ServeUntilClosed() {
   using net::experimental::awaitable_operators::operator&&;
   {
@@ -117,13 +118,13 @@ net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message)
   switch (message.kind_case()) {
     case v1::NodeMessage::kHello:
       if (hello_.has_value()) break;
-      parts_.nodes.Introduced(node_, ticket_, message.hello().version());
+      parts_.nodes.RecordVersion(node_, ticket_, message.hello().version());
       hello_ = message.hello();
       changed_.Notify();
       break;
     case v1::NodeMessage::kPing: {
       CO_TRY_VOID(parts_.allowed());
-      parts_.nodes.Pinged(node_, ticket_, ToUnixMillis(parts_.clock.Wall()), message.ping());
+      parts_.nodes.RecordPing(node_, ticket_, ToUnixMillis(parts_.clock.Wall()), message.ping());
       CO_TRY(const LogPosition head, parts_.meta.Head());
       v1::StoreMessage answer;
       answer.mutable_pong()->set_sent_ns(message.ping().sent_ns());
@@ -132,7 +133,7 @@ net::awaitable<Result<void>> SyncSession::Answer(const v1::NodeMessage& message)
       break;
     }
     case v1::NodeMessage::kAcknowledge:
-      parts_.nodes.Acknowledged(node_, ticket_, message.acknowledge().sequence());
+      parts_.nodes.RecordAcknowledgement(node_, ticket_, message.acknowledge().sequence());
       break;
     case v1::NodeMessage::KIND_NOT_SET:
       break;
@@ -146,7 +147,8 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
     co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
   }
   if (closed_) co_return Result<void>();
-  // Asked when the stream is in the directory: whoever changes it now cuts the stream.
+  // Checked after the stream is among the connected nodes: a later change of the node's rights ends
+  // the stream.
   CO_TRY_VOID(parts_.allowed());
   CO_TRY(const auto permissions, parts_.members.Require(node_));
   const NodeScope scope(*permissions);
@@ -182,7 +184,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   co_return Result<void>();
 }
 
-// Where the node's replica stands; nullopt if it cannot be led on from there.
+// The position of the node's replica; nullopt if the node cannot continue from there.
 net::awaitable<Result<std::optional<LogPosition>>> SyncSession::FindApplied(
     const NodeScope& scope) {
   const v1::Position& applied = hello_->applied();
@@ -258,7 +260,7 @@ net::awaitable<Result<void>> SyncSession::Write() {
     writing_ = false;
     changed_.Notify();
     if (!written) break;
-    last_heard_ = steady_clock::now();  // what it takes shows, too, that it lives
+    last_heard_ = steady_clock::now();  // receiving a message shows that the node is alive, too
   }
   co_return Result<void>();
 }
@@ -275,7 +277,7 @@ net::awaitable<Result<void>> SyncSession::Watch() {
     if (why.has_value()) Close(why);
     co_await changed_.WaitPast(seen, last_heard_ + kSilence);
   }
-  // The end is told behind what is being written; a node that does not take that is cut off.
+  // The status follows the message in progress. If the node does not receive that in time, cancel.
   const auto deadline = steady_clock::now() + kLastWrite;
   while (writing_) {
     const uint64_t seen = changed_.Version();

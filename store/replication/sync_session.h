@@ -23,11 +23,14 @@ namespace outport::store {
 
 using SyncStream = rpc::ServerStream<v1::NodeMessage, v1::StoreMessage>;
 
-// One node's Sync stream, from its Hello to its end, within what the node is told of. Four
-// coroutines on one strand: one listens (a Ping is answered with the head as it is after the ping
-// came), one reads the change log, one writes what both want sent, and one ends the stream of a
-// node that fell silent. Between them stands a queue of two messages: a slow node stops the reading
-// of the log, by gRPC's flow control.
+// One node's Sync stream, from its Hello to its end, limited to the node's scope. Four coroutines
+// run on one strand:
+//   - Listen() reads the node's messages, and answers a ping with the head read after the ping;
+//   - FollowLog() reads the snapshot and the change log;
+//   - Write() sends the messages of both;
+//   - Watch() ends the stream of a silent node.
+// A queue of two messages connects them. With a slow node, gRPC's flow control fills the queue and
+// stops the reading of the log.
 class SyncSession {
  public:
   struct Parts {
@@ -39,18 +42,17 @@ class SyncSession {
     Log log;
     std::string epoch;
     v1::FreshnessPolicy policy;
-    // Whether the node may (still) be told: asked before anything is, so it must not block.
+    // Whether the node may (still) receive changes. Called before each message; must not block.
     std::function<Result<void>()> allowed;
   };
-  // `stream` lives until Run() returns.
+  // `stream` outlives Run().
   SyncSession(Parts parts, std::string node, SyncStream& stream);
 
-  // Returns when the stream has ended, with the reason told to the node, and nothing of it is under
-  // way.
+  // Returns after the stream has ended with a status for the node, and all coroutines are done.
   net::awaitable<Result<void>> Run();
 
  private:
-  net::awaitable<void> Conduct();
+  net::awaitable<void> ServeUntilClosed();
   net::awaitable<Result<void>> Listen();
   net::awaitable<Result<void>> Answer(const v1::NodeMessage& message);
   net::awaitable<Result<void>> FollowLog();
@@ -61,13 +63,13 @@ class SyncSession {
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();
 
-  // Runs one of the four; the session closes with it, however it ends.
+  // Runs one of the four coroutines, and closes the session when it ends.
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
-  // Waits for room; false once the session has closed.
+  // Queues a message; waits while the queue is full. False if the session has closed.
   net::awaitable<bool> Push(v1::StoreMessage message);
-  // The first reason counts.
+  // Closes the session. Only the first reason is kept; nullopt: the node disconnected.
   void Close(std::optional<Error> why);
-  std::optional<Error> WhyCut();
+  std::optional<Error> CloseRequest();
 
   const Parts parts_;
   const std::string node_;
@@ -78,13 +80,13 @@ class SyncSession {
   Notifier changed_;
   std::optional<v1::NodeMessage::Hello> hello_;
   std::deque<v1::StoreMessage> outbound_;
-  std::chrono::steady_clock::time_point heard_;
+  std::chrono::steady_clock::time_point last_heard_;
   bool closed_ = false;
   bool writing_ = false;
   std::optional<Error> failure_;
 
   Mutex mutex_;
-  std::optional<Error> cut_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<Error> close_requested_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::store

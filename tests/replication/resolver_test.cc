@@ -71,8 +71,8 @@ class ResolverTest : public testing::Test {
   }
   void ProveFresh() {
     const v1::Position applied = replica_->position();
-    freshness_.Applied(applied.epoch(), applied.sequence());
-    freshness_.Ponged(clock_.SinceBoot(), applied.epoch(), applied.sequence());
+    freshness_.RecordApplied(applied.epoch(), applied.sequence());
+    freshness_.RecordPong(clock_.SinceBoot(), applied.epoch(), applied.sequence());
   }
 
   static std::string Told(const Result<LocatedManifest>& located) {

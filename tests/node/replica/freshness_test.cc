@@ -28,70 +28,70 @@ class FreshnessTest : public testing::Test {
 
 TEST_F(FreshnessTest, IsUnknownBeforeTheFirstPong) {
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
-  freshness_.Applied("e", 7);
+  freshness_.RecordApplied("e", 7);
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
 }
 
 TEST_F(FreshnessTest, CountsFromTheSendingOfThePing) {
-  freshness_.Applied("e", 7);
+  freshness_.RecordApplied("e", 7);
   const auto sent = clock_.SinceBoot();
   clock_.Pass(300ms);
-  freshness_.Ponged(sent, "e", 7);
+  freshness_.RecordPong(sent, "e", 7);
   EXPECT_EQ(freshness_.Staleness(), 300ms);
   clock_.Pass(1s);
   EXPECT_EQ(freshness_.Staleness(), 1300ms);
 }
 
 TEST_F(FreshnessTest, IsProvenOnlyOnceTheHeadIsApplied) {
-  freshness_.Applied("e", 7);
+  freshness_.RecordApplied("e", 7);
   const auto sent = clock_.SinceBoot();
-  freshness_.Ponged(sent, "e", 9);
+  freshness_.RecordPong(sent, "e", 9);
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
-  freshness_.Applied("e", 8);
+  freshness_.RecordApplied("e", 8);
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
   clock_.Pass(50ms);
-  freshness_.Applied("e", 9);
+  freshness_.RecordApplied("e", 9);
   EXPECT_EQ(freshness_.Staleness(), 50ms);
 }
 
 TEST_F(FreshnessTest, TakesTheLatestOfSeveralPongs) {
-  freshness_.Applied("e", 0);
+  freshness_.RecordApplied("e", 0);
   for (uint64_t head = 1; head <= 3; ++head) {
-    freshness_.Ponged(clock_.SinceBoot(), "e", head);
+    freshness_.RecordPong(clock_.SinceBoot(), "e", head);
     clock_.Pass(500ms);
   }
-  freshness_.Applied("e", 2);
+  freshness_.RecordApplied("e", 2);
   EXPECT_EQ(freshness_.Staleness(), 1s);
-  freshness_.Applied("e", 5);
+  freshness_.RecordApplied("e", 5);
   EXPECT_EQ(freshness_.Staleness(), 500ms);
 }
 
 TEST_F(FreshnessTest, ReplicaThatNeverCatchesUpIsProvenStepByStep) {
-  freshness_.Applied("e", 89);
+  freshness_.RecordApplied("e", 89);
   uint64_t head = 100;
   for (int i = 0; i < 1000; ++i, ++head) {
-    freshness_.Ponged(clock_.SinceBoot(), "e", head);
-    freshness_.Applied("e", head - 10);
+    freshness_.RecordPong(clock_.SinceBoot(), "e", head);
+    freshness_.RecordApplied("e", head - 10);
     clock_.Pass(500ms);
   }
   EXPECT_EQ(freshness_.Staleness(), 11 * 500ms);
 }
 
 TEST_F(FreshnessTest, PongOfAnotherHistoryProvesNothing) {
-  freshness_.Applied("e", 7);
-  freshness_.Ponged(clock_.SinceBoot(), "other", 3);
+  freshness_.RecordApplied("e", 7);
+  freshness_.RecordPong(clock_.SinceBoot(), "other", 3);
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
 }
 
 TEST_F(FreshnessTest, PongFromTheFutureProvesNothing) {
-  freshness_.Applied("e", 7);
-  freshness_.Ponged(clock_.SinceBoot() + 1h, "e", 7);
+  freshness_.RecordApplied("e", 7);
+  freshness_.RecordPong(clock_.SinceBoot() + 1h, "e", 7);
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
 }
 
 TEST_F(FreshnessTest, JumpOfTheWallClockChangesNothing) {
-  freshness_.Applied("e", 7);
-  freshness_.Ponged(clock_.SinceBoot(), "e", 7);
+  freshness_.RecordApplied("e", 7);
+  freshness_.RecordPong(clock_.SinceBoot(), "e", 7);
   clock_.Pass(1s);
   clock_.wall_ms -= 3'600'000;
   EXPECT_EQ(freshness_.Staleness(), 1s);
@@ -113,17 +113,17 @@ TEST(FreshnessAfterRestart, CountsByWallTimeUntilTheFirstPong) {
     SCOPED_TRACE(c.what);
     SetClock clock;
     Freshness before(clock, 0);
-    before.Applied("e", 7);
-    before.Ponged(clock.SinceBoot(), "e", 7);
+    before.RecordApplied("e", 7);
+    before.RecordPong(clock.SinceBoot(), "e", 7);
     const int64_t proven_ms = before.ProvenMillis() + 1;  // rounded to the past
 
     clock.boot = 5s;  // another boot
     clock.wall_ms += c.wall_passed_ms;
     Freshness after(clock, proven_ms);
-    after.Applied("e", 7);
+    after.RecordApplied("e", 7);
     EXPECT_EQ(after.Staleness(), c.staleness);
     EXPECT_EQ(after.ProvenMillis(), proven_ms);
-    after.Ponged(clock.SinceBoot(), "e", 7);
+    after.RecordPong(clock.SinceBoot(), "e", 7);
     EXPECT_EQ(after.Staleness(), 0ms);
   }
 }
