@@ -29,10 +29,10 @@ RequestMetrics::RequestMetrics(Metrics& metrics)
                                   "Bytes sent to registry clients, TLS included.")),
       handshake_failures_(metrics.Counter("outport_http_handshake_failures_total",
                                           "Connections whose TLS handshake failed.")),
-      cut_(metrics.Counter("outport_http_responses_truncated_total",
-                           "Responses truncated because their body could not be completed.")),
-      recalled_(metrics.Counter("outport_http_connections_revoked_total",
-                                "Open connections cut because access was revoked.")) {}
+      truncated_(metrics.Counter("outport_http_responses_truncated_total",
+                                 "Responses truncated because their body could not be completed.")),
+      revoked_(metrics.Counter("outport_http_connections_revoked_total",
+                               "Open connections cut because access was revoked.")) {}
 
 void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
                             std::chrono::steady_clock::duration took) {
@@ -41,7 +41,7 @@ void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
   const size_t route = RouteIndex(noun);
   auto& counter =
       requests_[(static_cast<size_t>(method) * kRoutes + route) * kClasses + status_class];
-  // Asking twice for one series yields one series: a race is harmless.
+  // Two threads that race here get the same series.
   if (counter.load() == nullptr) {
     counter = &metrics_.Counter("outport_http_requests_total", "Requests answered.",
                                 {{"method", std::string(ToString(method))},

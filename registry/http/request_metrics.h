@@ -10,19 +10,19 @@
 
 namespace outport::http {
 
-// What is counted of each request. The number of series is bounded: routes and status classes, no
-// names. Safe for all threads; finds its series without a lock once they exist.
+// The metrics of requests. The number of series is bounded: labels are routes and status classes,
+// and no names. Safe for all threads; takes no lock once a series exists.
 class RequestMetrics {
  public:
   explicit RequestMetrics(Metrics& metrics);
 
-  // `noun`: none where the request was refused before it was routed.
+  // `noun`: nullopt if the request was rejected before its path was parsed.
   void Record(Method method, std::optional<Noun> noun, int status,
               std::chrono::steady_clock::duration took);
   void RecordBytes(uint64_t received, uint64_t sent);
   void RecordHandshakeFailure() { handshake_failures_.Increment(); }
-  void RecordCut() { cut_.Increment(); }
-  void RecordRecall() { recalled_.Increment(); }
+  void RecordTruncation() { truncated_.Increment(); }
+  void RecordRevocation() { revoked_.Increment(); }
 
  private:
   static constexpr size_t kMethods = 7;
@@ -35,8 +35,8 @@ class RequestMetrics {
   prometheus::Counter& received_bytes_;
   prometheus::Counter& sent_bytes_;
   prometheus::Counter& handshake_failures_;
-  prometheus::Counter& cut_;
-  prometheus::Counter& recalled_;
+  prometheus::Counter& truncated_;
+  prometheus::Counter& revoked_;
 };
 
 }  // namespace outport::http

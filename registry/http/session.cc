@@ -10,7 +10,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kLoggedPathBytes = 512;
 
-// The path alone: queries are the client's business, and may hold what logs must not.
+// Returns the path without the query, which may hold secrets.
 std::string_view LoggedPath(std::string_view target) {
   return target.substr(0, std::min(target.find('?'), kLoggedPathBytes));
 }
@@ -25,7 +25,7 @@ Purpose PurposeOf(const Route& route, Method method) {
 
 }  // namespace
 
-// One request and its answer.
+// One request and its response.
 struct Session::Exchange {
   Exchange(Connection& connection, const RequestHead& request_head)
       : head(request_head),
@@ -53,7 +53,7 @@ Session::Session(const Shared& shared, Stream& stream, ConnectionSlot& slot)
       connection_(stream, shared.limits),
       address_(stream.PeerAddress()),
       peer_(shared.gate.directory, shared.gate.clock, slot.address().to_string()) {
-  RefuseRevoked(stream_.tls(), shared_.gate.directory);
+  RejectRevoked(stream_.tls(), shared_.gate.directory);
   slot_.SetRecheck([this] { Recheck(); });
 }
 
@@ -70,16 +70,15 @@ net::awaitable<Result<std::optional<RequestHead>>> Session::NextHead() {
 }
 
 net::awaitable<void> Session::Run() {
-  const Result<void> shaken = co_await Handshake();
-  if (!shaken.has_value()) {
+  const Result<void> handshake = co_await Handshake();
+  if (!handshake.has_value()) {
     shared_.metrics.RecordHandshakeFailure();
-    const std::string refusal = HandshakeRefusal(stream_.tls());
+    const std::string refusal = HandshakeRejection(stream_.tls());
     if (refusal.empty()) {
       shared_.log.Debug("handshake failed",
-                        {{"address", address_}, {"cause", shaken.error().message}});
+                        {{"address", address_}, {"error", handshake.error().message}});
     } else {
-      shared_.log.Info("a client certificate is refused in the handshake",
-                       {{"address", address_}, {"cause", refusal}});
+      shared_.log.Info("client certificate rejected", {{"address", address_}, {"error", refusal}});
     }
     co_return;
   }
@@ -91,7 +90,7 @@ net::awaitable<void> Session::Run() {
   for (;;) {
     const auto head = co_await NextHead();
     if (!head.has_value()) {
-      co_await Refuse(head.error());
+      co_await Reject(head.error());
       co_return;
     }
     if (!head->has_value()) break;
@@ -111,7 +110,7 @@ net::awaitable<bool> Session::Serve(const RequestHead& head) {
   co_return co_await Conclude(exchange, std::move(outcome));
 }
 
-net::awaitable<void> Session::Refuse(const Error& error) {
+net::awaitable<void> Session::Reject(const Error& error) {
   const RequestHead nothing;
   Exchange exchange(connection_, nothing);
   exchange.response.CloseAfter();
@@ -125,7 +124,7 @@ net::awaitable<Result<void>> Session::AnswerCaught(Exchange& exchange) {
   } catch (const std::exception& exception) {
     cause = exception.what();
   }
-  co_return Error{ErrorCode::kInternal, "an exception: " + cause};
+  co_return Error{ErrorCode::kInternal, "unexpected exception: " + cause};
 }
 
 void Session::Identify() {
@@ -148,13 +147,13 @@ void Session::Recheck() {
   const Result<void> access = CheckAccess();
   if (access.has_value()) return;
   revoked_ = true;
-  shared_.metrics.RecordRecall();
-  shared_.log.Info("a connection is cut, since access was taken away",
+  shared_.metrics.RecordRevocation();
+  shared_.log.Info("connection cut: access revoked",
                    {{"address", address_},
                     {"certificate", peer_.certificate()},
                     {"user", sender_.has_value() ? sender_->name : std::string()},
-                    {"cause", access.error().message}});
-  stream_.Cut();
+                    {"error", access.error().message}});
+  stream_.Reset();
 }
 
 // Checks access first, in this order: certificate, user, grant. Parses the path only for a sender
@@ -206,7 +205,7 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
     if (const auto challenge = ChallengeOf(*error); challenge.has_value()) {
       response.Set("WWW-Authenticate", std::string(*challenge));
     }
-    // The path takes the method, but not at this registry: a node's (RFC 9110 §15.5.6).
+    // The path allows the method, but this registry does not: a read-only node (RFC 9110 §15.5.6).
     if (error->code == ErrorCode::kUnsupported && exchange.noun.has_value() &&
         Allows(*exchange.noun, exchange.head.method)) {
       const bool writes_only = *exchange.noun == Noun::kUploads || *exchange.noun == Noun::kUpload;
@@ -214,17 +213,17 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
     }
     outcome = co_await response.SendError(*error, exchange.id);
   }
-  const bool cut = !outcome.has_value();
-  if (cut) {
+  const bool truncated = !outcome.has_value();
+  if (truncated) {
     if (!error.has_value()) error = outcome.error();
-    shared_.metrics.RecordCut();
-    stream_.Cut();
+    shared_.metrics.RecordTruncation();
+    stream_.Reset();
   }
   Record(exchange, error);
-  if (cut) co_return false;
+  if (truncated) co_return false;
   if (response.closes()) {
-    // An early answer must not be overtaken by the reset that unread bytes cause: of a body, or of
-    // requests that were sent behind the last one.
+    // Unread bytes of a body or of further requests cause a reset, which could overtake the
+    // response. Lingering reads and discards them.
     const bool linger = error.has_value() || !exchange.body.finished() || !slot_.stopping();
     co_await stream_.Close(linger);
     co_return false;
@@ -258,9 +257,9 @@ void Session::Record(const Exchange& exchange, const std::optional<Error>& error
   }
   const ErrorTraits& traits = TraitsOf(error->code);
   if (traits.http_status == 500) {
-    log.Error("request failed", {{"error", traits.name}, {"cause", error->message}});
+    log.Error("request failed", {{"code", traits.name}, {"error", error->message}});
   } else {
-    log.Info("request", {{"error", traits.name}, {"cause", error->message}});
+    log.Info("request", {{"code", traits.name}, {"error", error->message}});
   }
 }
 

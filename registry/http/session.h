@@ -17,16 +17,16 @@
 
 namespace outport::http {
 
-// One client's connection to the registry: handshake, then request after request. Lives on the
-// connection's strand, inside the coroutine that runs it.
+// One client's connection to the registry: a TLS handshake, then one request after the other. For
+// the connection's strand, and inside the coroutine that runs it.
 class Session {
  public:
-  // What all sessions of a server share; it outlives them.
+  // The parts that all sessions of a server share. They outlive the sessions.
   struct Shared {
     const HttpLimits& limits;
     Registry& registry;
     const Gate gate;
-    const std::atomic<std::shared_ptr<ServerTlsContext>>& tls;  // as new connections get it
+    const std::atomic<std::shared_ptr<ServerTlsContext>>& tls;  // of new connections
     RequestMetrics& metrics;
     ByteBudget& manifest_bytes;
     const Log& log;
@@ -36,7 +36,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Until the client leaves, is refused, or the server stops.
+  // Serves the connection until the client closes it, access is revoked, or the server stops.
   net::awaitable<void> Run();
 
  private:
@@ -44,10 +44,10 @@ class Session {
 
   net::awaitable<Result<void>> Handshake();
   net::awaitable<Result<std::optional<RequestHead>>> NextHead();
-  // True when the connection may carry another request.
+  // Returns true if the connection may carry another request.
   net::awaitable<bool> Serve(const RequestHead& head);
-  // The answer to what was no request.
-  net::awaitable<void> Refuse(const Error& error);
+  // Answers bytes that are not a valid request.
+  net::awaitable<void> Reject(const Error& error);
   net::awaitable<Result<void>> Answer(Exchange& exchange);
   // Reads the client's certificate, by the authorities that are trusted now.
   void Identify();
@@ -56,6 +56,7 @@ class Session {
   // Cuts the connection if access was revoked.
   void Recheck();
   net::awaitable<Result<void>> AnswerCaught(Exchange& exchange);
+  // Sends the error, if any, and records the request. Returns true if the connection stays open.
   net::awaitable<bool> Conclude(Exchange& exchange, Result<void> outcome);
   void Record(const Exchange& exchange, const std::optional<Error>& error);
 
@@ -64,13 +65,13 @@ class Session {
   ConnectionSlot& slot_;
   Connection connection_;
   const std::string address_;
-  // What verified the client's certificate; shared with the server.
+  // The context that verified the client's certificate; shared with the server.
   std::shared_ptr<ServerTlsContext> tls_;
   ClientPeer peer_;
   std::optional<Sender> sender_;       // of the last request whose sender was authenticated
   const Exchange* current_ = nullptr;  // in progress
   bool revoked_ = false;               // cut, because access was revoked
-  uint64_t received_before_ = 0;       // bytes of the stream that earlier requests account for
+  uint64_t received_before_ = 0;       // bytes of the stream that are recorded already
   uint64_t sent_before_ = 0;
 };
 

@@ -46,7 +46,7 @@ def test_i6_strict_refuses_in_the_handshake(site):
     for client in (bare(site), client_of(site, "build-1")):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             client.get("/v2/")
-    wait_for("the reason in the log", lambda: "refused in the handshake" in site.node.log_text())
+    wait_for("the reason in the log", lambda: "client certificate rejected" in site.node.log_text())
     assert "unknown authority" in site.node.log_text()
 
 
@@ -60,7 +60,7 @@ def test_i6_strict_refuses_a_revoked_certificate_in_the_handshake(site, tmp_path
         lost.get("/v2/")
     wait_for("the reason in the log", lambda: "it was revoked; ask" in site.node.log_text())
     refused = [line for line in site.node.log_text().splitlines() if "it was revoked; ask" in line]
-    assert "refused in the handshake" in refused[-1]
+    assert "client certificate rejected" in refused[-1]
     assert site.node.client().get("/v2/").status == 200
 
 

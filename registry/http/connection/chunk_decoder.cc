@@ -6,7 +6,7 @@
 namespace outport::http {
 namespace {
 
-Error Bad(std::string_view reason) {
+Error Malformed(std::string_view reason) {
   return Error{ErrorCode::kMalformedRequest,
                "the chunked body is malformed: " + std::string(reason)};
 }
@@ -26,7 +26,7 @@ Result<ChunkDecoder::Step> ChunkDecoder::Decode(MutableBytes bytes) {
   Step step;
   while (step.consumed < bytes.size() && state_ != State::kDone) {
     if (state_ != State::kData) {
-      TRY_VOID(Take(static_cast<char>(bytes[step.consumed])));
+      TRY_VOID(Consume(static_cast<char>(bytes[step.consumed])));
       ++step.consumed;
       continue;
     }
@@ -42,43 +42,43 @@ Result<ChunkDecoder::Step> ChunkDecoder::Decode(MutableBytes bytes) {
   return step;
 }
 
-Result<void> ChunkDecoder::Take(char c) {
+Result<void> ChunkDecoder::Consume(char c) {
   switch (state_) {
     case State::kSizeStart:
     case State::kSize:
     case State::kExtension:
-      return TakeSize(c);
+      return ConsumeSize(c);
     case State::kSizeLineFeed:
-      if (c != '\n') return Bad("a chunk's size line ends without LF");
+      if (c != '\n') return Malformed("a chunk's size line ends without LF");
       state_ = size_ == 0 ? State::kTrailerStart : State::kData;
       return {};
     case State::kDataReturn:
-      if (c != '\r') return Bad("a chunk is longer than its size");
+      if (c != '\r') return Malformed("a chunk is longer than its size");
       state_ = State::kDataLineFeed;
       return {};
     case State::kDataLineFeed:
-      if (c != '\n') return Bad("a chunk's data end without LF");
+      if (c != '\n') return Malformed("a chunk's data end without LF");
       state_ = State::kSizeStart;
       return {};
     case State::kTrailerStart:
     case State::kTrailer:
     case State::kTrailerLineFeed:
-      return TakeTrailer(c);
+      return ConsumeTrailer(c);
     case State::kEndLineFeed:
-      if (c != '\n') return Bad("the body's last line ends without LF");
+      if (c != '\n') return Malformed("the body's last line ends without LF");
       state_ = State::kDone;
       return {};
     case State::kData:
     case State::kDone:
       break;
   }
-  return Bad("bytes behind its end");
+  return Malformed("bytes after its end");
 }
 
-Result<void> ChunkDecoder::TakeSize(char c) {
+Result<void> ChunkDecoder::ConsumeSize(char c) {
   const int digit = HexValue(c);
   if (state_ == State::kSizeStart) {
-    if (digit < 0) return Bad("a chunk's size is missing");
+    if (digit < 0) return Malformed("a chunk's size is missing");
     size_ = static_cast<uint64_t>(digit);
     state_ = State::kSize;
     return {};
@@ -88,23 +88,23 @@ Result<void> ChunkDecoder::TakeSize(char c) {
     return {};
   }
   if (state_ == State::kSize && digit >= 0) {
-    if (size_ >> 58 != 0) return Bad("a chunk's size is out of range");
+    if (size_ >> 58 != 0) return Malformed("a chunk's size is out of range");
     size_ = size_ << 4 | static_cast<uint64_t>(digit);
     return {};
   }
   if (state_ == State::kSize && c != ';' && c != ' ' && c != '\t') {
-    return Bad("a chunk's size is not a hexadecimal number");
+    return Malformed("a chunk's size is not a hexadecimal number");
   }
-  if (IsControl(c)) return Bad("a control character in a chunk's extension");
+  if (IsControl(c)) return Malformed("a control character in a chunk's extension");
   state_ = State::kExtension;
-  if (++extension_bytes_ > kMaxExtensionBytes) return Bad("too many chunk extensions");
+  if (++extension_bytes_ > kMaxExtensionBytes) return Malformed("too many chunk extensions");
   return {};
 }
 
-Result<void> ChunkDecoder::TakeTrailer(char c) {
-  if (++trailer_bytes_ > kMaxTrailerBytes) return Bad("its trailers are too long");
+Result<void> ChunkDecoder::ConsumeTrailer(char c) {
+  if (++trailer_bytes_ > kMaxTrailerBytes) return Malformed("its trailers are too long");
   if (state_ == State::kTrailerLineFeed) {
-    if (c != '\n') return Bad("a trailer ends without LF");
+    if (c != '\n') return Malformed("a trailer ends without LF");
     state_ = State::kTrailerStart;
     return {};
   }
@@ -112,9 +112,9 @@ Result<void> ChunkDecoder::TakeTrailer(char c) {
     state_ = state_ == State::kTrailerStart ? State::kEndLineFeed : State::kTrailerLineFeed;
     return {};
   }
-  if (IsControl(c)) return Bad("a control character in a trailer");
+  if (IsControl(c)) return Malformed("a control character in a trailer");
   if (state_ == State::kTrailerStart && (c == ' ' || c == '\t' || c == ':')) {
-    return Bad("a trailer has no name");
+    return Malformed("a trailer has no name");
   }
   state_ = State::kTrailer;
   return {};

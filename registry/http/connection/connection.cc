@@ -11,7 +11,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kHeadReadBytes = 4 << 10;
 constexpr size_t kMaxEmptyLines = 16;    // before a request
-constexpr size_t kRequestLineRest = 32;  // the longest method and version, with their spaces
+constexpr size_t kRequestLineRest = 32;  // for the method, the version and two spaces
 
 Error HeaderTooLarge(size_t limit) {
   return Error{ErrorCode::kHeaderTooLarge,
@@ -25,8 +25,8 @@ Error UriTooLong(size_t limit) {
 
 }  // namespace
 
-// What is dropped may hold a password.
-void Connection::Drop(size_t size) {
+// Wipes the bytes, which may hold a password.
+void Connection::Consume(size_t size) {
   ::explicit_bzero(input_.data() + begin_, size);
   begin_ += size;
   if (begin_ < input_.size()) return;
@@ -34,16 +34,16 @@ void Connection::Drop(size_t size) {
   begin_ = 0;
 }
 
-Result<std::optional<RequestHead>> Connection::TakeHead(size_t end) {
+Result<std::optional<RequestHead>> Connection::ParseHead(size_t end) {
   if (end > limits_.header_bytes) return HeaderTooLarge(limits_.header_bytes);
   TRY(RequestHead head, ParseRequestHead(Pending().substr(0, end)));
   if (head.target.size() > limits_.target_bytes) return UriTooLong(limits_.target_bytes);
-  Drop(end);
+  Consume(end);
   first_ = false;
   return std::optional(std::move(head));
 }
 
-// Whether what is here can still become a header.
+// Rejects buffered bytes that cannot become a valid header.
 Result<void> Connection::CheckUnfinished() const {
   const std::string_view pending = Pending();
   const bool in_request_line = !pending.contains('\n');
@@ -61,16 +61,17 @@ net::awaitable<Result<std::optional<RequestHead>>> Connection::ReadHead() {
   size_t empty_lines = 0;
   std::optional<Deadline> header_deadline;
   for (;;) {
-    // Empty lines before a request are left over from a careless client (RFC 9112 §2.2).
+    // Some clients send empty lines before a request (RFC 9112 §2.2).
     while (Pending().starts_with("\r\n")) {
-      Drop(2);
+      Consume(2);
       searched = 0;
       if (++empty_lines > kMaxEmptyLines) {
-        co_return Error{ErrorCode::kMalformedRequest, "there are only empty lines, and no request"};
+        co_return Error{ErrorCode::kMalformedRequest,
+                        "the connection sent only empty lines and no request"};
       }
     }
     const size_t end = FindHeadEnd(Pending(), searched);
-    if (end != std::string::npos) co_return TakeHead(end);
+    if (end != std::string::npos) co_return ParseHead(end);
     CO_TRY_VOID(CheckUnfinished());
     searched = Pending().size();
 
@@ -91,16 +92,16 @@ net::awaitable<Result<std::optional<RequestHead>>> Connection::ReadHead() {
   }
 }
 
-size_t Connection::TakePending(MutableBytes buffer) {
+size_t Connection::ReadBuffered(MutableBytes buffer) {
   const std::string_view pending = Pending();
   const size_t size = std::min(buffer.size(), pending.size());
   if (size > 0) std::memcpy(buffer.data(), pending.data(), size);
-  Drop(size);
+  Consume(size);
   return size;
 }
 
 net::awaitable<Result<size_t>> Connection::ReadBody(MutableBytes buffer) {
-  const size_t pending = TakePending(buffer);
+  const size_t pending = ReadBuffered(buffer);
   if (pending > 0) co_return pending;
   co_return co_await stream_.ReadSome(buffer, steady_clock::now() + limits_.progress);
 }

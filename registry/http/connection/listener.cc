@@ -13,7 +13,7 @@ using net::ip::tcp;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kAcceptPause{200};
-constexpr std::chrono::seconds kCutPatience{1};
+constexpr std::chrono::seconds kCloseTime{1};
 constexpr std::chrono::minutes kWarningInterval{1};
 constexpr size_t kEvictedConnections = 64;  // that are evicted and not closed yet
 
@@ -32,7 +32,7 @@ net::ip::address ClientNetworkOf(const tcp::socket& socket) {
   return NetworkOf(socket.remote_endpoint(gone).address());
 }
 
-// Out of file descriptors or memory: accepting again at once would only spin.
+// Whether the process is out of file descriptors or memory, so that accept must pause.
 bool IsExhaustion(const boost::system::error_code& failure) {
   return failure == net::error::no_descriptors || failure == net::error::no_buffer_space ||
          failure == net::error::no_memory ||
@@ -99,7 +99,7 @@ net::awaitable<void> Listener::AcceptLoop() {
     }
     accept_failures_.Increment();
     if (!IsExhaustion(failure)) continue;
-    log_.Warning("connections cannot be accepted", {{"cause", failure.message()}});
+    log_.Warning("accept failed", {{"error", failure.message()}});
     pause.expires_after(kAcceptPause);
     co_await pause.async_wait(net::redirect_error(net::use_awaitable, failure));
     if (failure) break;
@@ -158,7 +158,7 @@ void Listener::WarnOfRejection(const net::ip::address& address) {
   const auto now = steady_clock::now();
   if (now < warned_ + kWarningInterval) return;
   warned_ = now;
-  log_.Warning("connections are refused because too many are open",
+  log_.Warning("connection rejected: too many connections",
                {{"address", address.to_string()},
                 {"open", connections_.Count()},
                 {"limit", options_.connections},
@@ -173,7 +173,7 @@ net::awaitable<void> Listener::Run(tcp::socket socket, net::ip::address address)
   try {
     co_await serve_(std::move(socket), *slot);
   } catch (const std::exception& exception) {
-    log_.Error("a connection ended with an exception", {{"cause", exception.what()}});
+    log_.Error("connection failed: unexpected exception", {{"error", exception.what()}});
   }
   open_.Decrement();
   RemoveSlot(slot);
@@ -206,15 +206,15 @@ void Listener::Stop(steady_clock::time_point deadline) {
   // Stop accepting first, so that no connection begins after StopAll().
   while (!accepting_.DrainBlocking(steady_clock::now())) {
     accepting_.Cancel();
-    accepting_.DrainBlocking(steady_clock::now() + kCutPatience);
+    accepting_.DrainBlocking(steady_clock::now() + kCloseTime);
   }
   acceptor_.reset();
   StopAll();
   connections_.DrainBlocking(deadline);
   while (connections_.Count() > 0) {
-    log_.Warning("connections are cut", {{"count", connections_.Count()}});
+    log_.Warning("closing connections after the deadline", {{"count", connections_.Count()}});
     connections_.Cancel();
-    connections_.DrainBlocking(steady_clock::now() + kCutPatience);
+    connections_.DrainBlocking(steady_clock::now() + kCloseTime);
   }
 }
 

@@ -11,7 +11,7 @@ net::awaitable<Result<std::optional<RequestHead>>> NextHead(Connection& connecti
   co_return co_await connection.ReadHead();
 }
 
-// The answer to what was no request.
+// Answers bytes that are not a valid request.
 net::awaitable<void> Refuse(Connection& connection, const Error& error) {
   const RequestHead nothing;
   RequestBody body(connection, nothing);

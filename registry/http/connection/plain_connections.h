@@ -8,11 +8,11 @@
 
 namespace outport::http {
 
-// HTTP without TLS: connections, and on each one request after the other. For what needs no secret.
-// Safe for all threads.
+// An HTTP server without TLS, for content that needs no secrecy. Serves one request after the other
+// on each connection. Safe for all threads.
 class PlainConnections {
  public:
-  // Answers one request; both outlive the coroutine. An error ends the connection.
+  // Answers one request. The arguments outlive the coroutine. An error ends the connection.
   using Answer = std::function<net::awaitable<Result<void>>(const RequestHead&, Response&)>;
 
   PlainConnections(net::any_io_executor executor, Listener::Options options,
@@ -25,7 +25,7 @@ class PlainConnections {
 
   const HttpLimits limits_;
   const Answer answer_;
-  Listener listener_;  // last: its connections use the others
+  Listener listener_;  // last: its connections use the other members
 };
 
 }  // namespace outport::http

@@ -22,13 +22,13 @@ RequestBody::RequestBody(Connection& connection, const RequestHead& head)
       remaining_(length_.value_or(0)),
       awaits_continue_(head.expects_continue) {}
 
-Error RequestBody::CutShort() {
+Error RequestBody::Truncated() {
   failed_ = true;
   return Error{ErrorCode::kMalformedRequest, "the connection ended before the request's body did"};
 }
 
 net::awaitable<Result<size_t>> RequestBody::Read(MutableBytes buffer) {
-  if (failed_) co_return CutShort();
+  if (failed_) co_return Truncated();
   if (finished() || buffer.empty()) co_return size_t{0};
   if (awaits_continue_) {
     awaits_continue_ = false;
@@ -39,7 +39,7 @@ net::awaitable<Result<size_t>> RequestBody::Read(MutableBytes buffer) {
   const size_t most = static_cast<size_t>(std::min<uint64_t>(buffer.size(), remaining_));
   const Result<size_t> got = co_await connection_.ReadBody(buffer.first(most));
   failed_ = !got.has_value();
-  if (got.has_value() && *got == 0) co_return CutShort();
+  if (got.has_value() && *got == 0) co_return Truncated();
   if (got.has_value()) remaining_ -= *got;
   co_return got;
 }
@@ -49,7 +49,7 @@ net::awaitable<Result<size_t>> RequestBody::ReadChunked(MutableBytes buffer) {
     const Result<size_t> got = co_await connection_.ReadBody(buffer);
     failed_ = !got.has_value();
     if (failed_) co_return got;
-    if (*got == 0) co_return CutShort();
+    if (*got == 0) co_return Truncated();
     const Result<size_t> content = Decode(buffer.first(*got));
     if (!content.has_value() || *content > 0 || chunks_.finished()) co_return content;
   }
@@ -65,13 +65,13 @@ Result<size_t> RequestBody::Decode(MutableBytes received) {
   return step->produced;
 }
 
-void RequestBody::DropReceived() {
+void RequestBody::DiscardBuffered() {
   std::array<std::byte, 8 << 10> trash;
   while (chunked_ && !awaits_continue_ && !failed_ && !finished()) {
-    const size_t size = connection_.TakePending(trash);
+    const size_t size = connection_.ReadBuffered(trash);
     if (size == 0) return;
     const Result<size_t> ignored = Decode(MutableBytes(trash).first(size));
-    (void)ignored;  // a body that cannot be drained ends the connection
+    (void)ignored;  // a malformed body ends the connection
   }
 }
 

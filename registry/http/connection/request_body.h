@@ -6,8 +6,8 @@
 
 namespace outport::http {
 
-// The body of one request. A client that waits for "100 Continue" gets it when the first byte is
-// asked for, so never when the request is refused. For one strand, and not beyond the request.
+// The body of one request. The first Read() sends "100 Continue" to a client that waits for it: a
+// client whose request is rejected sends no body. For one strand. Does not outlive the request.
 class RequestBody final : public ByteSource {
  public:
   RequestBody(Connection& connection, const RequestHead& head);
@@ -15,28 +15,28 @@ class RequestBody final : public ByteSource {
   std::optional<uint64_t> length() const override { return length_; }
   net::awaitable<Result<size_t>> Read(MutableBytes buffer) override;
 
-  // All of it was read.
+  // The whole body was read.
   bool finished() const { return !failed_ && (chunked_ ? chunks_.finished() : remaining_ == 0); }
-  // Whether what is left is known to be little, so that reading it is cheaper than a new
-  // connection. Else the connection ends with this request.
+  // Whether the unread rest is known to be small, so that reading it is cheaper than a new
+  // connection. Otherwise the connection ends with this request.
   bool may_be_drained() const;
-  // Drops what is left of a chunked body as far as it is here: then it may be drained if that was
-  // all.
-  void DropReceived();
-  // Reads and drops what is left. REQUIRES: may_be_drained().
+  // Discards the buffered bytes of a chunked body. If the body ends there, it may be drained.
+  void DiscardBuffered();
+  // Reads and discards the rest. REQUIRES: may_be_drained().
   net::awaitable<Result<void>> Drain();
 
  private:
   net::awaitable<Result<size_t>> ReadChunked(MutableBytes buffer);
-  // Decodes what was received, in place: bytes of content. What is behind the body is given back.
+  // Decodes received bytes in place and returns the number of content bytes. Bytes beyond the body
+  // go back to the connection.
   Result<size_t> Decode(MutableBytes received);
-  Error CutShort();
+  Error Truncated();
 
   Connection& connection_;
   const bool chunked_;
   const std::optional<uint64_t> length_;
-  uint64_t remaining_;   // without chunks
-  ChunkDecoder chunks_;  // with chunks
+  uint64_t remaining_;   // bytes of a body that is not chunked
+  ChunkDecoder chunks_;  // of a chunked body
   bool awaits_continue_;
   bool failed_ = false;
 };

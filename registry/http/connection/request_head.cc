@@ -12,7 +12,7 @@ using beast::http::field;
 using Parser = beast::http::request_parser<beast::http::empty_body>;
 using Fields = beast::http::fields;
 
-constexpr size_t kQuotedBytes = 100;  // of what was sent, in a message
+constexpr size_t kQuotedBytes = 100;  // of a field's value, in a message
 
 Error Malformed(std::string_view reason) {
   return Error{ErrorCode::kMalformedRequest,
@@ -50,7 +50,7 @@ constexpr std::string_view kMinSequence = "Outport-Min-Sequence";
 std::string_view NameOf(field name) { return to_string(name); }
 std::string_view NameOf(std::string_view name) { return name; }
 
-// The value of a field that may stand once at most.
+// Returns the value of a field that may occur once; empty if the field is missing.
 template <class Name>
 Result<std::string> Single(const Fields& fields, Name name) {
   const auto [first, last] = fields.equal_range(name);
@@ -61,18 +61,18 @@ Result<std::string> Single(const Fields& fields, Name name) {
   return std::string(first->value());
 }
 
-// Beast accepts what RFC 9112 lets a lenient server accept; a registry behind a proxy must not.
+// Rejects lines that Beast accepts, as RFC 9112 allows, and that a proxy could frame differently.
 Result<void> CheckLines(std::string_view head) {
   for (size_t i = 0; i < head.size(); ++i) {
     const char c = head[i];
     if (c == '\n' && (i == 0 || head[i - 1] != '\r')) return Malformed("a line ends without CR");
     if (c == '\r' && (i + 1 == head.size() || head[i + 1] != '\n')) {
-      return Malformed("a CR stands inside a line");
+      return Malformed("a line contains a CR");
     }
     if (c == '\n' && i + 1 < head.size() && (head[i + 1] == ' ' || head[i + 1] == '\t')) {
       return Malformed("a header line is folded");
     }
-    if (c == '\0') return Malformed("a NUL stands in the header");
+    if (c == '\0') return Malformed("the header contains a NUL");
   }
   return {};
 }
@@ -118,7 +118,7 @@ Result<void> CheckHost(const Fields& fields, const RequestHead& head) {
   return {};
 }
 
-// The absolute form ("https://host/v2/") means its path (RFC 9112 §3.2.2).
+// Returns the path of a target, also of the absolute form "https://host/v2/" (RFC 9112 §3.2.2).
 Result<std::string> OriginForm(std::string_view target) {
   for (const std::string_view scheme : {"https://", "http://"}) {
     if (!EqualsIgnoringCase(target.substr(0, scheme.size()), scheme)) continue;
@@ -179,7 +179,7 @@ Result<RequestHead> ParseRequestHead(std::string_view text) {
   beast::error_code failure;
   const size_t used = parser.put(boost::asio::buffer(text.data(), text.size()), failure);
   if (failure) return Malformed(failure.message());
-  if (!parser.is_header_done() || used != text.size()) return Malformed("the header is cut short");
+  if (!parser.is_header_done() || used != text.size()) return Malformed("the header is truncated");
 
   const auto& message = parser.get();
   const Fields& fields = message;
@@ -199,7 +199,7 @@ Result<RequestHead> ParseRequestHead(std::string_view text) {
   TRY(head.range, Single(fields, field::range));
   TRY(head.if_range, Single(fields, field::if_range));
   TRY(head.min_sequence, Single(fields, kMinSequence));
-  // The one list among them: several fields mean one list (RFC 9110 §5.3).
+  // If-None-Match is a list: several fields mean one list (RFC 9110 §5.3).
   const auto [first, last] = fields.equal_range(field::if_none_match);
   for (auto it = first; it != last; ++it) {
     if (!head.if_none_match.empty()) head.if_none_match += ", ";

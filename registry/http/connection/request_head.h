@@ -12,21 +12,22 @@
 namespace outport::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOther };
-std::string_view ToString(Method method);  // "GET"; "OTHER" for what the registry does not know
+std::string_view ToString(Method method);  // "GET"; "OTHER" for unknown methods
 
-// What the registry reads of a request's header (RFC 9110, 9112). The strings are copies.
+// The fields of a request's header that the registry reads (RFC 9110, 9112). The strings are
+// copies.
 struct RequestHead {
   Method method = Method::kOther;
   std::string target;       // as sent: path and query, still percent-encoded
-  bool keep_alive = false;  // the client would send another request on this connection
+  bool keep_alive = false;  // the client may send another request on this connection
   bool http_1_0 = false;
 
-  // Framing of the body: at most one of the two.
+  // The framing of the body: at most one of both.
   std::optional<uint64_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
 
-  std::string host;  // as sent; empty where HTTP/1.0 sent none
+  std::string host;  // as sent; HTTP/1.0 may have none
   Secret authorization;
   std::string content_type;
   std::string content_range;
@@ -38,18 +39,19 @@ struct RequestHead {
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
 
-// Where the header at the front of `input` ends (behind its empty line), or npos if it is not all
-// there. `searched`: how much of `input` an earlier call looked at.
+// Returns the end of the header at the front of `input` (behind its empty line), or npos if the
+// header is incomplete. `searched`: bytes of `input` that earlier calls have searched.
 size_t FindHeadEnd(std::string_view input, size_t searched);
 
-// Whether a line of `input` ends without CR: then no header is worth waiting for. The last byte may
-// be the CR of a line feed that is not here yet.
+// Whether a line of `input` ends without CR: the rest of such a header is not worth a wait. The
+// last byte may be a CR whose line feed has not arrived yet.
 bool HasBareLineFeed(std::string_view input);
 
-// Reads one whole header, up to and with the empty line. kMalformedRequest, naming the reason, for
-// everything that two servers in a row could frame differently: both length headers, several or
-// malformed Content-Length, another transfer coding than chunked, folded lines, a bare line feed,
-// space before a colon, no or several Host; and for fields sent twice that may stand once.
+// Parses one whole header, including its empty line. Rejects every header that a proxy and this
+// server could frame differently: both length fields, several or malformed Content-Length, another
+// transfer coding than chunked, folded lines, bare line feeds, space before a colon, no or several
+// Host fields. Rejects duplicates of fields that may occur once. kMalformedRequest names the
+// reason.
 Result<RequestHead> ParseRequestHead(std::string_view head);
 
 }  // namespace outport::http

@@ -10,7 +10,7 @@ namespace outport::http {
 namespace {
 
 constexpr uint64_t kBlobReadBytes = 256 << 10;
-constexpr size_t kInlineBodyBytes = 8 << 10;  // leaves in the same TLS record as its header
+constexpr size_t kInlineBodyBytes = 8 << 10;  // sent in one TLS record with the header
 
 // "Fri, 20 Nov 2026 18:49:06 GMT" (RFC 9110 §5.6.7).
 void AppendDate(std::string& out) {
@@ -80,10 +80,9 @@ std::string FormatError(const Error& error, std::string_view request_id) {
   const ErrorTraits& traits = TraitsOf(error.code);
   std::string message = error.message;
   if (traits.http_status == 500) {
-    message =
-        "the registry failed; its log tells the cause under request " + std::string(request_id);
+    message = "the registry failed; its log has the cause under request " + std::string(request_id);
   }
-  // By hand: what a client sent, and finds quoted here, need not be UTF-8.
+  // Escaped by hand: a quoted part of the request need not be valid UTF-8.
   const std::string entry = "{\"code\":\"" + std::string(traits.oci_code) + "\",\"message\":\"" +
                             JsonEscape(message) + '"';
   std::string entries;
@@ -104,7 +103,7 @@ void Response::Set(std::string_view name, std::string_view value) {
 
 void Response::Begin(int status, std::string_view content_type, std::optional<uint64_t> size) {
   status_ = status;
-  body_.DropReceived();
+  body_.DiscardBuffered();
   close_ = close_ || !head_.keep_alive || !body_.may_be_drained();
   std::string out;
   out.reserve(256 + fields_.size());
@@ -126,7 +125,7 @@ void Response::Begin(int status, std::string_view content_type, std::optional<ui
 }
 
 net::awaitable<Result<void>> Response::SendEmpty(int status) {
-  // RFC 9110 §8.6: no Content-Length in 204; in 304 it would be the other answer's.
+  // RFC 9110 §8.6: no Content-Length in 204; in 304 it would be that of the 200 response.
   const bool bare = status == 204 || status == 304;
   Begin(status, "", bare ? std::nullopt : std::optional<uint64_t>(0));
   co_return co_await stream_.Flush();
@@ -155,7 +154,7 @@ net::awaitable<Result<void>> Response::SendBlob(BlobBody& blob, std::optional<By
   const ByteRange part = range.value_or(ByteRange{.offset = 0, .size = total});
   const uint64_t end = part.offset + part.size;
   uint64_t offset = part.offset;
-  // The first bytes are here before the status line promises them.
+  // Read the first bytes before sending the status line: an error can still be answered.
   Bytes bytes;
   if (offset < end) {
     CO_TRY(bytes, co_await blob.Read(offset, std::min(end - offset, kBlobReadBytes)));

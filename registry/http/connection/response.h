@@ -12,40 +12,40 @@ namespace outport::http {
 
 std::string_view ReasonPhrase(int status);
 
-// The registry's error JSON (OCI distribution-spec, "Error Codes"): one entry for each item of the
-// error, or one without detail. What went wrong inside (kInternal, kCorrupt) is for the log: the
-// client reads the request's id instead.
+// Returns the JSON body of an error (OCI distribution-spec, "Error Codes"): one entry for each item
+// of the error, or one without detail. The cause of an internal error (kInternal, kCorrupt) is only
+// logged: the client gets the request's id instead.
 std::string FormatError(const Error& error, std::string_view request_id);
 
-// The answer to one request: fields are set, then one Send method sends it, framed by an exact
-// Content-Length. HEAD is answered like GET, less the body. For one strand.
+// The response to one request. Set the fields, then call one Send method, once. Content-Length is
+// exact. A response to HEAD is the response to GET without its body. For one strand.
 class Response {
  public:
-  // All three outlive it.
+  // All three outlive the response.
   Response(Stream& stream, const RequestHead& head, RequestBody& body)
       : stream_(stream), head_(head), body_(body) {}
 
   // Adds a field. Control characters in `value` become spaces.
   void Set(std::string_view name, std::string_view value);
-  // This is the connection's last answer.
+  // Makes this the last response of the connection.
   void CloseAfter() { close_ = true; }
 
-  // Without a body: 201, 202, 204, 304.
+  // Sends no body: for 201, 202, 204, 304.
   net::awaitable<Result<void>> SendEmpty(int status);
   net::awaitable<Result<void>> SendText(int status, std::string_view content_type,
                                         std::string_view text);
-  // The header of a body that is not sent, for HEAD. REQUIRES: the request is HEAD.
+  // Sends the header of a body. REQUIRES: the request is HEAD.
   net::awaitable<Result<void>> SendHeadOnly(std::string_view content_type, uint64_t size);
-  // 200 with the whole, or 206 with `range` of it, as it is read.
+  // Sends 200 with the whole blob, or 206 with its `range`, while reading it.
   net::awaitable<Result<void>> SendBlob(BlobBody& blob, std::optional<ByteRange> range);
-  // What the error's traits say, with Retry-After where they ask for it.
+  // Sends the status and body of an error, with Retry-After if the error has one.
   net::awaitable<Result<void>> SendError(const Error& error, std::string_view request_id);
 
   bool is_head() const { return head_.method == Method::kHead; }
-  // The status line may have been sent: it is too late for another answer.
+  // The status line may have been sent: another response is no longer possible.
   bool begun() const { return status_ != 0; }
   int status() const { return status_; }
-  // Whether the connection ends with this answer; decided when it began.
+  // Whether the connection ends with this response. Decided when the response begins.
   bool closes() const { return close_; }
   uint64_t body_bytes() const { return body_bytes_; }
 

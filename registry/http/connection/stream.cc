@@ -10,9 +10,9 @@
 namespace outport::http {
 namespace {
 
-constexpr size_t kSendBytes = 256 << 10;  // what is collected before a send
+constexpr size_t kSendBytes = 256 << 10;  // collected before a send
 constexpr size_t kSmallInput = 16 << 10;  // enough for a handshake and a request
-constexpr size_t kLargeInput = 64 << 10;  // what an upload receives at once
+constexpr size_t kLargeInput = 64 << 10;  // for uploads
 constexpr std::chrono::seconds kLingerTime{5};
 constexpr size_t kLingerBytes = 64 << 20;
 
@@ -23,7 +23,6 @@ std::string LastTlsError() {
   return reason == nullptr ? "the connection ended" : reason;
 }
 
-// Data of ours in OpenSSL's hands; an immutable table of functions, made once.
 struct MethodFree {
   void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
 };
@@ -102,7 +101,7 @@ net::awaitable<Result<void>> Stream::Handshake(Deadline deadline) {
     const int done = SSL_do_handshake(ssl_.get());
     const int reason = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), done);
     std::string cause = reason == SSL_ERROR_SSL ? LastTlsError() : "the connection ended";
-    const Result<void> sent = co_await transport_.Drain(progress_);  // an alert, too
+    const Result<void> sent = co_await transport_.Drain(progress_);  // alerts too
     if (done == 1) co_return sent;
     if (reason != SSL_ERROR_WANT_READ) {
       co_return Error{ErrorCode::kMalformedRequest, "the TLS handshake failed: " + cause};
@@ -136,15 +135,15 @@ size_t Stream::OpenRecords(MutableBytes buffer, bool& ended) {
 
 net::awaitable<Result<size_t>> Stream::ReadSome(MutableBytes buffer, Deadline deadline) {
   for (;;) {
-    if (cut_) co_return Error{ErrorCode::kCancelled, "the connection was cut"};
+    if (reset_) co_return Error{ErrorCode::kCancelled, "the connection was reset"};
     bool ended = false;
     const size_t filled = OpenRecords(buffer, ended);
-    // What TLS itself had to say in return: a key update, an alert.
+    // Sends the replies of TLS itself: a key update, an alert.
     if (transport_.queued() > 0) {
       CO_TRY_VOID(co_await transport_.Drain(progress_));
     }
     if (filled > 0) {
-      CO_TRY_VOID(co_await transport_.Breathe(filled));
+      CO_TRY_VOID(co_await transport_.Yield(filled));
       co_return filled;
     }
     if (ended) co_return size_t{0};
@@ -170,7 +169,7 @@ net::awaitable<Result<void>> Stream::SealPending() {
 }
 
 net::awaitable<Result<void>> Stream::Write(Bytes bytes) {
-  if (cut_) co_return Error{ErrorCode::kCancelled, "the connection was cut"};
+  if (reset_) co_return Error{ErrorCode::kCancelled, "the connection was reset"};
   CO_TRY_VOID(co_await SealPending());
   const size_t total = bytes.size();
   while (!bytes.empty()) {
@@ -181,11 +180,11 @@ net::awaitable<Result<void>> Stream::Write(Bytes bytes) {
       CO_TRY_VOID(co_await transport_.Drain(progress_));
     }
   }
-  co_return co_await transport_.Breathe(total);
+  co_return co_await transport_.Yield(total);
 }
 
 net::awaitable<Result<void>> Stream::Flush() {
-  if (cut_) co_return Error{ErrorCode::kCancelled, "the connection was cut"};
+  if (reset_) co_return Error{ErrorCode::kCancelled, "the connection was reset"};
   CO_TRY_VOID(co_await SealPending());
   co_return co_await transport_.Drain(progress_);
 }
@@ -199,10 +198,10 @@ void Stream::ReleaseBuffers() {
 }
 
 net::awaitable<void> Stream::Close(bool linger) {
-  if (cut_) co_return;
+  if (reset_) co_return;
   if (ssl_ != nullptr && SSL_is_init_finished(ssl_.get()) == 1) {
     ERR_clear_error();
-    (void)SSL_shutdown(ssl_.get());  // queues close_notify; the peer's is not waited for
+    (void)SSL_shutdown(ssl_.get());  // queues close_notify; does not wait for the peer's
     ERR_clear_error();
   }
   const Result<void> sent = co_await transport_.Drain(progress_);
@@ -212,8 +211,8 @@ net::awaitable<void> Stream::Close(bool linger) {
   co_await transport_.Linger(std::chrono::steady_clock::now() + kLingerTime, kLingerBytes);
 }
 
-void Stream::Cut() {
-  cut_ = true;
+void Stream::Reset() {
+  reset_ = true;
   transport_.Reset();
 }
 

@@ -11,41 +11,42 @@ struct bio_method_st;
 
 namespace outport::http {
 
-// A connection that speaks TLS, or plain text where it was made without a context: the one stream
-// type of the project. Records go through a BIO of our own that collects them, so that about 256
-// KiB leave with one send. For one strand; nothing here blocks; every wait has a deadline.
+// A TLS connection, or a plain TCP connection if it has no TLS context. Outgoing records are
+// collected in a BIO of our own, so that one send carries about 256 KiB. For one strand. Nothing
+// here blocks, and every wait has a deadline.
 class Stream {
  public:
-  // `tls`: null for plain text. `progress`: how long the peer may take no byte of what we send.
+  // `tls`: null for plain text. `progress`: the longest wait for the client to receive a byte.
   Stream(net::ip::tcp::socket socket, net::any_io_executor strand,
          std::shared_ptr<ServerTlsContext> tls, std::chrono::steady_clock::duration progress);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // At once for plain text. kMalformedRequest if the peer does not speak TLS as we do.
+  // Returns at once for plain text. kMalformedRequest if the handshake fails.
   net::awaitable<Result<void>> Handshake(Deadline deadline);
 
-  // At least one byte, and as many as are there without a further wait; 0 when the peer has ended
-  // (a TLS peer that just closes has ended too: lengths are HTTP's business). kRequestTimeout,
-  // kCancelled.
+  // Reads at least one byte, and as many as are there without a further wait; 0 at the end. A TLS
+  // peer that closes without close_notify has ended too: HTTP has lengths of its own.
+  // kRequestTimeout, kCancelled.
   net::awaitable<Result<size_t>> ReadSome(MutableBytes buffer, Deadline deadline);
 
-  // Adds a short text to what the next Write or Flush sends.
+  // Adds a short text, which the next Write() or Flush() sends.
   void Append(std::string_view text) { pending_.append(text); }
-  // Sends, except for what is too little to be worth a system call yet. `bytes` are not kept.
+  // Sends `bytes`. A remainder that is too small for a send of its own waits for the next Write()
+  // or Flush(). `bytes` need not outlive the call.
   net::awaitable<Result<void>> Write(Bytes bytes);
   net::awaitable<Result<void>> Flush();
 
-  // Gives large buffers back; for a connection that goes idle.
+  // Frees large buffers. For a connection that becomes idle.
   void ReleaseBuffers();
 
-  // Says goodbye and sends it. With `linger` it then throws away what the peer still sends, for a
-  // bounded time, so that an answer that was given early arrives.
+  // Closes the connection in order. With `linger`, then discards what the client still sends, for
+  // a bounded time: otherwise a reset could overtake an early response.
   net::awaitable<void> Close(bool linger);
-  // Resets the connection: the peer cannot take what it got for whole.
-  void Cut();
-  // Ends waits, now and later.
+  // Resets the connection, so that the client sees a truncated response as such.
+  void Reset();
+  // Ends the wait in progress and all later ones.
   void Interrupt() { transport_.Interrupt(); }
 
   ssl_st* tls() const { return ssl_.get(); }  // nullptr for plain text
@@ -57,7 +58,7 @@ class Stream {
   struct SslFree {
     void operator()(ssl_st* ssl) const;
   };
-  // The BIO's two callbacks.
+  // The callbacks of the BIO.
   static const bio_method_st* Method();
   static int WriteRecords(bio_st* bio, const char* data, size_t size, size_t* written);
   static int ReadRecords(bio_st* bio, char* data, size_t size, size_t* got);
@@ -70,13 +71,13 @@ class Stream {
   const std::shared_ptr<ServerTlsContext> context_;
   const std::chrono::steady_clock::duration progress_;
   std::unique_ptr<ssl_st, SslFree> ssl_;
-  std::string pending_;  // plain text, not sealed yet
-  // Received, not yet read by OpenSSL. It grows once a client fills it.
+  std::string pending_;  // plain text that is not encrypted yet
+  // Received bytes that OpenSSL has not read. It grows when a client fills it.
   std::vector<std::byte> input_;
   size_t input_begin_ = 0;
   size_t input_end_ = 0;
   bool input_ended_ = false;
-  bool cut_ = false;
+  bool reset_ = false;
 };
 
 }  // namespace outport::http

@@ -15,26 +15,26 @@
 namespace outport::http {
 namespace {
 
-constexpr size_t kMovedBeforeBreath = 4 << 20;
-constexpr size_t kKeptOutputBytes = 16 << 10;  // what an idle connection may hold
+constexpr size_t kMovedBeforeYield = 4 << 20;
+constexpr size_t kKeptOutputBytes = 16 << 10;  // that an idle connection may keep
 
 Error Gone(int error_number) {
-  return Error{ErrorCode::kCancelled,
-               "the client is gone: " + std::generic_category().message(error_number)};
+  return Error{ErrorCode::kCancelled, "the client closed the connection: " +
+                                          std::generic_category().message(error_number)};
 }
 
 }  // namespace
 
-// The socket with a timer over its waits. The timer is not moved with every wait: it fires, looks
-// at the deadline, and goes on sleeping if that is later.
+// The socket and the timer of its waits. A wait does not reset the timer: when the timer fires, it
+// compares the deadline, and sleeps again if that is later.
 struct Transport::Watch : std::enable_shared_from_this<Watch> {
   Watch(net::ip::tcp::socket s, const net::any_io_executor& strand)
       : socket(std::move(s)), timer(strand) {}
 
   net::ip::tcp::socket socket;
   net::steady_timer timer;
-  Deadline deadline = Deadline::max();  // of the wait under way
-  Deadline armed = Deadline::max();     // when the timer fires; max: it does not run
+  Deadline deadline = Deadline::max();  // of the wait in progress
+  Deadline armed = Deadline::max();     // when the timer fires; max: the timer is off
   bool expired = false;
   bool interrupted = false;
 
@@ -105,8 +105,9 @@ net::awaitable<Result<void>> Transport::Wait(net::ip::tcp::socket::wait_type typ
   if (watch.expired) {
     co_return Error{ErrorCode::kRequestTimeout, "the client was too slow"};
   }
-  co_return Error{ErrorCode::kCancelled, watch.interrupted ? "the server is stopping"
-                                                           : "the wait for the client was ended"};
+  co_return Error{ErrorCode::kCancelled, watch.interrupted
+                                             ? "the server is stopping"
+                                             : "the wait for the client was cancelled"};
 }
 
 net::awaitable<Result<void>> Transport::Drain(std::chrono::steady_clock::duration progress) {
@@ -132,9 +133,9 @@ void Transport::ReleaseBuffers() {
   if (output_.empty() && output_.capacity() > kKeptOutputBytes) output_ = std::string();
 }
 
-net::awaitable<Result<void>> Transport::Breathe(size_t moved_bytes) {
+net::awaitable<Result<void>> Transport::Yield(size_t moved_bytes) {
   moved_ += moved_bytes;
-  if (moved_ < kMovedBeforeBreath) co_return Result<void>();
+  if (moved_ < kMovedBeforeYield) co_return Result<void>();
   moved_ = 0;
   co_await net::post(net::use_awaitable);
   const auto cancellation = co_await net::this_coro::cancellation_state;
@@ -181,7 +182,7 @@ std::string Transport::PeerAddress() const {
   const auto endpoint = watch_->socket.remote_endpoint(failure);
   if (failure) return "unknown";
   const net::ip::address address = endpoint.address();
-  // An IPv4 client of an IPv6 socket is known by the address that it knows itself.
+  // Show the IPv4 address of an IPv4 client, also if the socket is IPv6.
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string();
   }

@@ -15,43 +15,43 @@ namespace outport::http {
 namespace net = boost::asio;
 using Deadline = std::chrono::steady_clock::time_point;
 
-// A TCP connection as its user sees it: bytes are queued and leave with one send, system calls are
-// tried first and the reactor is asked only when the kernel has nothing to give or to take, and
-// every wait has a deadline. For one strand; nothing here blocks.
+// A TCP connection. Queued bytes leave with one send. It tries each system call first, and waits
+// for the reactor only if the kernel has no data or no room. Every wait has a deadline. For one
+// strand. Nothing here blocks.
 class Transport {
  public:
-  // What a receive came to: bytes, nothing yet, or the end (`end_cause` empty if orderly).
+  // The outcome of Receive(). kEnd: the peer closed or reset the connection.
   enum class Received { kBytes, kNothingYet, kEnd };
 
-  // `strand`: where all methods are called.
+  // All methods are called on `strand`.
   Transport(net::ip::tcp::socket socket, net::any_io_executor strand);
   ~Transport();
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // Receives what is there, without waiting; `size` says how much.
+  // Receives the bytes that are there, without a wait, and sets `size` to their number.
   Received Receive(MutableBytes buffer, size_t& size);
-  // kCancelled after Interrupt() or the task's cancellation; kRequestTimeout.
+  // Waits for bytes. kCancelled after Interrupt() or the task's cancellation; kRequestTimeout.
   net::awaitable<Result<void>> WaitReadable(Deadline deadline);
 
   void Queue(Bytes bytes) { output_.append(AsText(bytes)); }
-  // Gives large buffers back; for a connection that goes idle.
+  // Frees large buffers. For a connection that becomes idle.
   void ReleaseBuffers();
   size_t queued() const { return output_.size() - sent_; }
-  // Sends all that is queued; each wait for the peer to take a byte lasts at most `progress`.
+  // Sends all queued bytes. `progress`: the longest wait for the peer to receive one.
   net::awaitable<Result<void>> Drain(std::chrono::steady_clock::duration progress);
 
-  // Gives others on this thread a turn, once enough was moved without a wait; fails when the task
-  // was cancelled.
-  net::awaitable<Result<void>> Breathe(size_t moved_bytes);
+  // Lets other coroutines of this thread run after every 4 MiB that moved without a wait.
+  // kCancelled if the task was cancelled.
+  net::awaitable<Result<void>> Yield(size_t moved_bytes);
 
-  // Ends the wait under way and those to come.
+  // Ends the wait in progress and all later ones.
   void Interrupt();
-  // No more bytes will be sent; the peer sees an orderly end.
+  // Ends the sending side in order. REQUIRES: nothing is sent afterwards.
   void ShutdownSend();
-  // Throws away what arrives until the peer closes, so that a reset cannot overtake an answer.
+  // Discards what arrives until the peer closes, so that a reset cannot overtake a response.
   net::awaitable<void> Linger(Deadline deadline, size_t at_most);
-  // Resets the connection: what was sent cannot be taken for whole.
+  // Resets the connection, so that the peer cannot mistake a truncated response for a whole one.
   void Reset();
 
   std::string PeerAddress() const;
@@ -64,8 +64,8 @@ class Transport {
 
   std::shared_ptr<Watch> watch_;  // shared with the timer's handler
   std::string output_;
-  size_t sent_ = 0;  // of output_
-  size_t moved_ = 0;
+  size_t sent_ = 0;   // bytes of output_ that are sent
+  size_t moved_ = 0;  // bytes received and sent since the last wait
   uint64_t sent_total_ = 0;
   uint64_t received_total_ = 0;
 };

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kQuotedBytes = 300;  // of a path, in a message
 
-// `where` names the part of the URL: never a query's value, which logs must not hold.
+// `where` names the part of the URL. It never holds a query's value, which must not be logged.
 Error Malformed(std::string_view reason, std::string_view where) {
   return Error{ErrorCode::kMalformedRequest,
                "the URL is malformed: " + std::string(reason) + " in " + std::string(where)};
@@ -27,7 +27,7 @@ int HexValue(char c) {
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-// The character that the escape at `text[i]` means, or -1; `i` is left on its last digit.
+// Decodes the escape at `text[i]`, or returns -1. Sets `i` to the last digit of the escape.
 int Unescape(std::string_view text, size_t& i) {
   const int high = i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
   const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
@@ -36,8 +36,8 @@ int Unescape(std::string_view text, size_t& i) {
   return high << 4 | low;
 }
 
-// The next value of `name`, still encoded; `query` is left behind it.
-std::optional<std::string_view> TakeParameter(std::string_view& query, std::string_view name) {
+// Returns the next value of `name`, still encoded, and removes it from `query`.
+std::optional<std::string_view> NextParameter(std::string_view& query, std::string_view name) {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
@@ -47,7 +47,7 @@ std::optional<std::string_view> TakeParameter(std::string_view& query, std::stri
   return std::nullopt;
 }
 
-// `name`: of the parameter.
+// `name` names the parameter in errors.
 Result<std::string> DecodeQueryValue(std::string_view text, std::string_view name) {
   const std::string where = "the parameter " + std::string(name);
   std::string value;
@@ -85,7 +85,7 @@ Result<std::string> DecodePath(std::string_view path) {
 }
 
 Result<std::optional<std::string>> QueryParameter(std::string_view query, std::string_view name) {
-  const std::optional<std::string_view> value = TakeParameter(query, name);
+  const std::optional<std::string_view> value = NextParameter(query, name);
   if (!value.has_value()) return std::optional<std::string>();
   TRY(std::string decoded, DecodeQueryValue(*value, name));
   return std::optional(std::move(decoded));
@@ -93,7 +93,7 @@ Result<std::optional<std::string>> QueryParameter(std::string_view query, std::s
 
 Result<std::vector<std::string>> QueryParameters(std::string_view query, std::string_view name) {
   std::vector<std::string> values;
-  while (const std::optional<std::string_view> value = TakeParameter(query, name)) {
+  while (const std::optional<std::string_view> value = NextParameter(query, name)) {
     TRY(std::string decoded, DecodeQueryValue(*value, name));
     values.push_back(std::move(decoded));
   }
