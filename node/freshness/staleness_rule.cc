@@ -88,7 +88,7 @@ StalenessRule::StalenessRule(const Replica& replica, const Freshness& freshness,
     : replica_(replica),
       freshness_(freshness),
       stale_(Count(metrics, "stale")),
-      refused_(Count(metrics, "refused")) {}
+      rejected_(Count(metrics, "rejected")) {}
 
 bool StalenessRule::MayAnswer(RequestKind request, Local local,
                               std::optional<nanoseconds> age) const {
@@ -109,7 +109,7 @@ Result<std::optional<Staleness>> StalenessRule::AnswerWithoutStore(RequestKind r
     case Decision::kUnavailable:
       break;
   }
-  if (local == Local::kFound) refused_.Increment();
+  if (local == Local::kFound) rejected_.Increment();
   return Error{ErrorCode::kUnavailable, what + ": the store is unreachable, and " +
                                             WhyUnavailable(local, age) + "; try again later"};
 }

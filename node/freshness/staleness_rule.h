@@ -11,7 +11,7 @@
 #include "registry/service/registry.h"
 
 // May the node answer from its own data, or must it ask the store? The table kRules in
-// staleness_rule.cc holds every case. Three rules stand before the table:
+// staleness_rule.cc holds every case. Three rules come before the table:
 //
 //   - Read-your-writes: if the replica lacks the change that the caller knows of, the node waits up
 //     to one second, then asks the store (read_your_writes.h).
@@ -72,7 +72,7 @@ class StalenessRule {
   const Replica& replica_;
   const Freshness& freshness_;
   prometheus::Counter& stale_;
-  prometheus::Counter& refused_;
+  prometheus::Counter& rejected_;
 };
 
 }  // namespace outport::node

@@ -8,37 +8,38 @@
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 
-// The key layout of a MetaStore. Values are messages of proto/outport/v1/record.proto and
-// upload.proto, by the name in brackets; rows with none are empty.
+// The key layout of a MetaStore. Values are messages of record.proto, upload.proto and node.proto
+// in proto/outport/v1; their names are in brackets. Other rows have an empty value, unless the text
+// says otherwise.
 //
 //   repository/<repo>                          [RepositoryRow]
 //   tag/<repo>\0<tag>                          [TagRow]
 //   tagged/<repo>\0<digest>\0<tag>             the tags of a manifest
 //   manifest/<repo>\0<digest>                  [ManifestRow]  manifest visible in the repository
 //   content/<digest>                           the exact bytes of a manifest
-//   holder/<digest>\0<repo>                    the way back: a repository that needs these bytes
+//   holder/<digest>\0<repo>                    a repository that needs the bytes in content/
 //   link/<repo>\0<digest>                      [LinkRow]      blob visible in the repository
-//   linked/<digest>\0<repo>                    the way back
+//   linked/<digest>\0<repo>                    the inverse of link/
 //   blob/<digest>                              [BlobRow]
-//   reference/<child>\0<repo>\0<parent>        what keeps a digest alive
+//   reference/<child>\0<repo>\0<parent>        the manifest <parent> names the digest <child>
 //   referrer/<repo>\0<subject>\0<digest>       [ReferrerRow]
 //   upload/<id>                                [UploadRow]    an open upload session
-//   intent/<object>                            [IntentRow]    a blob commit under way
+//   intent/<object>                            [IntentRow]    a blob commit in progress
 //   change/<sequence, 8 bytes big-endian>      hash and [Change], written by the commit
-//   head                                       the log's last position, written by the commit
+//   head                                       the change log's head, written by the commit
 //   audit/<sequence, 8 bytes big-endian>       hash and JSON, written by the commit
-//   audit-head                                 that log's last position, written by the commit
-//   audit-file                                 [AuditFileRow] how far it was exported and trimmed
-//   user/<name>                                [UserRow]
-//   grant/<subject>                            [GrantRow]     of all subjects but users
-//   certificate/<issuer key id>/<serial>       [CertificateRow]
+//   audit-head                                 the audit log's head, written by the commit
+//   audit-file                                 [AuditFileRow] the last exported and the last
+//   trimmed entry user/<name>                                [UserRow] grant/<subject> [GrantRow]
+//   of a group, a certificate or anonymous certificate/<issuer key id>/<serial> [CertificateRow]
 //   revocation/<issuer key id>/<serial>        [RevocationRow]
 //   node/<name>                                [NodeRow]
 //   invitation/<hash of the secret>            [InvitationRow]
-//   store                                      [StoreRow]     the store's epoch and name
-//   trust                                      [TrustRow]     since authorities were replaced first
-//   rotation                                   [RotationRow]  while they are being replaced
-//   policy                                     [PolicyRow]    what the audit log said of it last
+//   store                                      [StoreRow]     the store's epoch and domain
+//   trust                                      [TrustRow]     the trust bundle, since the first
+//   rotation rotation                                   [RotationRow]  while a rotation is in
+//   progress policy                                     [PolicyRow]    the policy in the last audit
+//   entry about it
 //
 // Only at a node:
 //
@@ -49,11 +50,11 @@
 //   cached/<digest>                            [CachedRow]    a copy of a blob
 //
 // A node keeps the store's rows of repositories, tags, manifests, referrers and links in
-// generations; users, grants, revocations, trust, and the bytes of manifests (content/) stand
-// outside of them.
+// generations. Users, grants, revocations, trust, and the bytes of manifests (content/) belong to
+// no generation.
 //
-// Names of repositories and tags contain no NUL, and a prefix ends with '/' or NUL: so no name is a
-// prefix of another's rows.
+// Names of repositories and tags contain no NUL, and every prefix ends with '/' or NUL. So the
+// prefix of one name never matches the rows of another name.
 namespace outport::keys {
 
 inline constexpr char kSeparator = '\0';
@@ -114,7 +115,7 @@ std::string LinkedIn(const Digest& digest);                                  // 
 std::string ReferencesTo(const Digest& child, const RepositoryName& repository);
 std::string ReferrersOf(const RepositoryName& repository, const Digest& subject);
 
-// The part of `key` behind `prefix`: the tag of a tag row, the name of a repository row.
+// The part of `key` after `prefix`, or nothing if `key` has another prefix.
 std::string_view After(std::string_view key, std::string_view prefix);
 
 }  // namespace outport::keys
