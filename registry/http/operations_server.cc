@@ -42,12 +42,12 @@ class OperationsServer::Server {
     const std::string path = head.target.substr(0, head.target.find('?'));
     if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
       const Error error{ErrorCode::kNotFound,
-                        "no such path; there are /metrics, /healthz and /readyz"};
+                        "no such path; the paths are /metrics, /healthz and /readyz"};
       co_return co_await response.SendError(error, "");
     }
     if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
       response.Set("Allow", "GET, HEAD");
-      const Error error{ErrorCode::kUnsupported, "this path takes GET and HEAD"};
+      const Error error{ErrorCode::kUnsupported, "this path allows only GET and HEAD"};
       co_return co_await response.SendError(error, "");
     }
     if (path == "/metrics") {
@@ -67,7 +67,7 @@ class OperationsServer::Server {
 
   Metrics& metrics_;
   const std::function<Readiness()> readiness_;
-  http::PlainConnections connections_;  // last: they use the others
+  http::PlainConnections connections_;  // last: they use the other members
 };
 
 OperationsServer::OperationsServer(net::any_io_executor executor, std::string listen,

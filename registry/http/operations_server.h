@@ -16,23 +16,23 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// Whether a daemon can serve, and if not, why not: one line a reason.
+// Whether a daemon can serve. It is ready if there are no reasons against it.
 struct Readiness {
   std::vector<std::string> reasons;
-  std::vector<std::string> warnings;  // it can, but somebody should look at this
+  std::vector<std::string> warnings;  // for operators; do not affect readiness
 };
 
-// Plain HTTP for operators, on loopback unless configured otherwise: /metrics, /healthz (200 while
-// the process lives) and /readyz (200, or 503 with the reasons; both as JSON, with warnings).
+// Plain HTTP for operators, by default on loopback. It serves /metrics, /healthz (200 while the
+// process runs) and /readyz (200, or 503 if not ready; JSON with reasons and warnings).
 class OperationsServer {
  public:
   OperationsServer(net::any_io_executor executor, std::string listen, Metrics& metrics,
                    std::function<Readiness()> readiness, Log log);
   ~OperationsServer();
 
-  Result<void> Listen();  // as RegistryServer's
+  Result<void> Listen();  // as RegistryServer::Listen()
   uint16_t port() const;
-  std::string address() const;  // what it listens on, with the port that was picked
+  std::string address() const;  // with the port that was picked
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
 

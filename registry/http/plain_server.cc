@@ -25,13 +25,13 @@ bool IsOneOf(char c, std::string_view others) {
          others.find(c) != std::string_view::npos;
 }
 
-// base64url (RFC 8555 §8.1): it cannot lead out of the folder.
+// Whether `text` is base64url (RFC 8555 §8.1). A token cannot lead out of the folder.
 bool IsToken(std::string_view text) {
   return !text.empty() && text.size() <= kMaxToken &&
          std::ranges::all_of(text, [](char c) { return IsOneOf(c, "-_"); });
 }
 
-// The host of a Host field, less its port; empty if it is none that a URL may carry.
+// Returns the host of a Host field, without the port; empty if it is not valid in a URL.
 std::string HostOf(std::string_view field) {
   if (field.starts_with('[')) {
     const size_t end = field.find(']');
@@ -75,11 +75,11 @@ class PlainServer::Server {
     if (!path.starts_with(kChallenges)) co_return co_await Redirect(head, response);
     if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
       response.Set("Allow", "GET, HEAD");
-      const Error error{ErrorCode::kUnsupported, "a challenge takes GET and HEAD"};
+      const Error error{ErrorCode::kUnsupported, "a challenge allows only GET and HEAD"};
       co_return co_await response.SendError(error, "");
     }
     const std::string token(path.substr(kChallenges.size()));
-    const Error unknown{ErrorCode::kNotFound, "there is no challenge of this token"};
+    const Error unknown{ErrorCode::kNotFound, "there is no challenge with this token"};
     if (options_.webroot.empty() || !IsToken(token)) {
       co_return co_await response.SendError(unknown, "");
     }
@@ -98,18 +98,18 @@ class PlainServer::Server {
     const std::string host = HostOf(head.host);
     if (host.empty()) {
       const Error error{ErrorCode::kMalformedRequest,
-                        "this port sends requests on to HTTPS, and the Host field names no host"};
+                        "this port redirects to HTTPS, and the Host field has no valid host"};
       co_return co_await response.SendError(error, "");
     }
     const std::string port = https_port_ == 443 ? "" : ":" + std::to_string(https_port_);
     response.Set("Location", "https://" + host + port + head.target);
-    co_return co_await response.SendText(308, "text/plain", "this registry speaks HTTPS\n");
+    co_return co_await response.SendText(308, "text/plain", "use HTTPS for this registry\n");
   }
 
   const Options options_;
   BlockingPool& pool_;
   uint16_t https_port_ = 0;
-  http::PlainConnections connections_;  // last: they use the others
+  http::PlainConnections connections_;  // last: they use the other members
 };
 
 PlainServer::PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool,

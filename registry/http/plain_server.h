@@ -16,25 +16,25 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// Plain HTTP in front of the registry's HTTPS: answers /.well-known/acme-challenge/TOKEN (RFC 8555
-// §8.3) with the file of that name under a webroot, where certbot and its like put it, and sends
-// all else to https:// on the same host (308, so that clients keep their method). Nothing of the
-// registry is served here.
+// The plain HTTP port beside the registry's HTTPS port. It serves ACME challenges:
+// /.well-known/acme-challenge/TOKEN (RFC 8555 §8.3) is the file of that path under a webroot, where
+// ACME clients such as certbot write it. It redirects all other requests to https:// on the same
+// host, with 308, so that clients keep their method. It serves no content of the registry.
 class PlainServer {
  public:
   struct Options {
-    std::string listen;             // as RegistryServer's
-    std::filesystem::path webroot;  // empty: no challenges
+    std::string listen;             // as RegistryServer::Options::listen
+    std::filesystem::path webroot;  // empty: serves no challenges
   };
-  // `pool` reads the files; what it borrows outlives it.
+  // `pool` reads the files. The references outlive the server.
   PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool, Metrics& metrics,
               const Log& log);
   ~PlainServer();
 
-  Result<void> Listen();  // as RegistryServer's
+  Result<void> Listen();  // as RegistryServer::Listen()
   uint16_t port() const;
-  std::string address() const;  // what it listens on, with the port that was picked
-  // `https_port`: where clients reach the HTTPS.
+  std::string address() const;  // with the port that was picked
+  // `https_port`: the port that requests are redirected to.
   void Start(uint16_t https_port);
   void Stop(std::chrono::steady_clock::time_point deadline);
 

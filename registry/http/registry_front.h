@@ -12,33 +12,34 @@
 
 namespace outport {
 
-// What a daemon turns to its clients: the registry over HTTPS, with a certificate that follows its
-// files, and the plain port beside it, if one is configured.
+// The client side of a daemon: the HTTPS registry server, whose certificate is reloaded when its
+// files change, and the plain HTTP server, if one is configured.
 class RegistryFront {
  public:
-  // What it borrows outlives it. `pool` reads files. `server.tls` is the front's to say.
+  // The references outlive the front. `pool` reads files. The front sets `server.tls` itself.
   struct Parts {
     RegistryServer::Parts server;
     BlockingPool& pool;
   };
-  // `certificate` stood in `files`.
+  // `certificate` was loaded from `files`.
   RegistryFront(const RegistryConfig& config, CertificateFiles files, LoadedCertificate certificate,
                 Parts parts);
 
-  Result<void> Listen();  // an error names the key of the configuration
+  Result<void> Listen();  // the error names the configuration key
   std::string address() const { return server_.address(); }
   std::string plain_address() const { return plain_.has_value() ? plain_->address() : ""; }
   const ServedCertificate& certificate() const { return certificate_; }
   void Start();
-  void Stop(std::chrono::steady_clock::time_point deadline);  // as RegistryServer's
-  void Tell(Readiness& readiness) const;
+  void Stop(std::chrono::steady_clock::time_point deadline);  // as RegistryServer::Stop()
+  // Adds the reasons and warnings of the server certificate.
+  void AddTo(Readiness& readiness) const;
 
  private:
-  const uint16_t redirect_port_;  // 0: the server's
+  const uint16_t redirect_port_;  // 0: the port of the HTTPS server
   ServedCertificate certificate_;
   RegistryServer server_;
   std::optional<PlainServer> plain_;
-  TaskGroup following_;  // last: what it runs uses the others
+  TaskGroup following_;  // last: its task uses the other members
 };
 
 }  // namespace outport

@@ -9,8 +9,9 @@
 namespace outport {
 namespace {
 
-// What time alone takes away (a user's end, a certificate's, a node's standing) is seen this late.
-constexpr std::chrono::seconds kWatchPatience{1};
+// The interval of re-authorisation without a change: users and certificates expire, and a node may
+// no longer know the latest revocations.
+constexpr std::chrono::seconds kRecheckInterval{1};
 
 }  // namespace
 
@@ -55,8 +56,8 @@ class RegistryServer::Server {
     listener_.Stop(deadline);
     stopping_ = true;
     parts_.directory.Changed().Notify();
-    while (!watching_.DrainBlocking(std::chrono::steady_clock::now() + kWatchPatience)) {
-      log_.Warning("access is still being looked at again");
+    while (!watching_.DrainBlocking(std::chrono::steady_clock::now() + kRecheckInterval)) {
+      log_.Warning("still re-authorising connections");
     }
   }
   void UseTls(std::shared_ptr<ServerTlsContext> tls) {
@@ -65,12 +66,12 @@ class RegistryServer::Server {
   }
 
  private:
-  // However many changes come at once, the connections are asked once for all of them; and where
-  // none come, they are asked for what time takes away.
+  // Re-authorises the connections after changes, once for all changes that come together, and after
+  // kRecheckInterval without a change.
   net::awaitable<void> Watch() {
     uint64_t seen = parts_.directory.Changed().Version();
     while (!stopping_) {
-      const auto deadline = std::chrono::steady_clock::now() + kWatchPatience;
+      const auto deadline = std::chrono::steady_clock::now() + kRecheckInterval;
       co_await parts_.directory.Changed().WaitPast(seen, deadline);
       seen = parts_.directory.Changed().Version();
       listener_.RecheckAll();
@@ -90,7 +91,7 @@ class RegistryServer::Server {
   http::RequestMetrics metrics_;
   http::ByteBudget manifest_bytes_;
   const http::Session::Shared shared_;
-  http::Listener listener_;  // behind the others: its connections use them
+  http::Listener listener_;  // after the members that its connections use
   std::atomic<bool> stopping_ = false;
   TaskGroup watching_;
 };

@@ -19,19 +19,19 @@
 
 namespace outport {
 
-// The registry API over HTTPS (HTTP/1.1): the same code at the store and at a node, over another
-// Registry. Access: a client certificate, then a user's password, then a grant. When
-// the directory changes, and each second, since time takes access away, too, open connections and
-// requests under way are looked at again, and cut where they would not be let in now.
+// The registry API over HTTPS (HTTP/1.1). The store and a node use the same code, over different
+// Registry implementations. Access needs a client certificate, a user's password and a grant. Open
+// connections are re-authorised when the directory changes and once a second, since users and
+// certificates expire. A connection whose access was revoked is cut.
 class RegistryServer {
  public:
   struct Options {
     std::string listen = "0.0.0.0:5000";  // address:port, [v6]:port; port 0 picks one
     HttpLimits limits = {};
   };
-  // What it borrows outlives it.
+  // The references outlive the server.
   struct Parts {
-    net::any_io_executor executor;  // many threads may run it: each connection has its own strand
+    net::any_io_executor executor;  // run by one or more threads; each connection has a strand
     std::shared_ptr<ServerTlsContext> tls;
     Registry& registry;
     AccessDirectory& directory;
@@ -47,16 +47,17 @@ class RegistryServer {
   RegistryServer(Options options, Parts parts);
   ~RegistryServer();
 
-  // Binds. kFailedPrecondition names the address and the reason (in use, no such address).
+  // Binds the port. kFailedPrecondition names the address and the reason.
   Result<void> Listen();
   uint16_t port() const;
-  std::string address() const;  // what it listens on, with the port that was picked
+  std::string address() const;  // with the port that was picked
   void Start();
-  // New connections are shown this certificate; those that are open go on, unless the client's is
-  // not trusted any more. Any thread, any time.
+  // Uses this certificate for new connections. Cuts open connections whose client certificate is no
+  // longer trusted; the other ones stay. Any thread.
   void UseTls(std::shared_ptr<ServerTlsContext> tls);
-  // Stops accepting, lets requests in flight finish, cuts what is left at the deadline; returns
-  // when no connection is left. Blocks: not from the executor's threads, which must still run.
+  // Stops accepting and drains requests in progress. Closes the remaining connections at the
+  // deadline, and returns when none is left. Blocks. REQUIRES: not called by a thread of the
+  // executor, which still runs.
   void Stop(std::chrono::steady_clock::time_point deadline);
 
  private:

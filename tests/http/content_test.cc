@@ -147,7 +147,7 @@ TEST(RegistryHttp, I3AnOldAnswerSaysHowOldItIs) {
     const TestResponse stale = server.Call({.target = target});
     EXPECT_EQ(stale.Field("age"), "90");
     EXPECT_EQ(stale.Field("warning"),
-              "299 - \"the store cannot be reached; this answer is 90 seconds old\"");
+              "299 - \"the store is unreachable; this answer is 90 seconds old\"");
   }
 }
 

@@ -38,7 +38,7 @@ net::awaitable<Result<void>> GetBlob(Registry& registry, const Request& request,
   co_return co_await response.SendBlob(*blob, *range);
 }
 
-// DELETE /v2/<name>/blobs/<digest>: out of this repository; others keep it.
+// DELETE /v2/<name>/blobs/<digest>: removes the blob from this repository; other ones keep it.
 net::awaitable<Result<void>> DeleteBlob(Registry& registry, const Request& request,
                                         Response& response) {
   CO_TRY(const Digest digest, Digest::Parse(request.route.reference));

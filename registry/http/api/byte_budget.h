@@ -7,9 +7,10 @@
 
 namespace outport::http {
 
-// How many bytes may be in memory at once for one purpose, over all connections. Nobody waits for
-// room: who finds none is refused, and comes again. The last quarter is for small shares alone: a
-// few large ones that stall refuse nobody what is usual. Safe for all threads.
+// A limit on the bytes that all requests together hold in memory for one purpose. Nothing waits for
+// free bytes: a request that gets none is rejected, and its client retries. The last quarter is
+// reserved for small shares, so that a few large requests that stall do not block small ones. Safe
+// for all threads.
 class ByteBudget {
  public:
   // Exports the metrics "<name>_bytes" (bytes in use) and "<name>_rejections_total".
@@ -17,9 +18,9 @@ class ByteBudget {
              const std::string& what);
 
   uint64_t limit_bytes() const { return limit_bytes_; }
-  void CountRefusal() { refusals_.Increment(); }
+  void CountRejection() { rejections_.Increment(); }
 
-  // What one request holds of the budget; given back when it goes. For one strand.
+  // The bytes that one request has reserved. Its destructor releases them. For one strand.
   class Share {
    public:
     explicit Share(ByteBudget& budget) : budget_(budget) {}
@@ -27,9 +28,10 @@ class ByteBudget {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    // False, and nothing changes, if there is no room. A share can always be made smaller.
+    // Sets the size. Returns false, and changes nothing, if the budget has too few free bytes. A
+    // smaller size is always possible.
     bool Resize(uint64_t bytes);
-    // The same, and all shares together stay within `most_bytes`.
+    // Does so only if all shares together stay within `most_bytes`.
     bool Resize(uint64_t bytes, uint64_t most_bytes);
     uint64_t bytes() const { return bytes_; }
 
@@ -39,13 +41,13 @@ class ByteBudget {
   };
 
  private:
-  bool Take(uint64_t bytes, uint64_t most_bytes);
+  bool Reserve(uint64_t bytes, uint64_t most_bytes);
   void Release(uint64_t bytes);
 
   const uint64_t limit_bytes_;
-  std::atomic<uint64_t> held_ = 0;
-  prometheus::Gauge& held_bytes_;
-  prometheus::Counter& refusals_;
+  std::atomic<uint64_t> reserved_ = 0;
+  prometheus::Gauge& reserved_gauge_;
+  prometheus::Counter& rejections_;
 };
 
 }  // namespace outport::http

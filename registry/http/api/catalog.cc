@@ -8,7 +8,7 @@
 
 namespace outport::http {
 
-// GET, HEAD /v2/_catalog?n=&last=: the repositories that the caller may pull from.
+// GET, HEAD /v2/_catalog?n=&last=: lists the repositories that the caller may pull from.
 net::awaitable<Result<void>> GetCatalog(Registry& registry, const Request& request,
                                         Response& response) {
   CO_TRY(const PageRequest wanted, ParsePage(request.route));

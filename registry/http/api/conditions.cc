@@ -46,7 +46,7 @@ Result<uint64_t> ParseMinSequence(const RequestHead& head) {
   if (failure == std::errc() && end == text.data() + text.size()) return sequence;
   return Error{ErrorCode::kInvalidArgument,
                "Outport-Min-Sequence: '" + std::string(text.substr(0, 64)) +
-                   "' is no number of a change; send what Outport-Sequence said"};
+                   "' is not a sequence; send the value of an Outport-Sequence field"};
 }
 
 void SetStaleness(Response& response, const std::optional<Staleness>& stale) {
@@ -54,7 +54,7 @@ void SetStaleness(Response& response, const std::optional<Staleness>& stale) {
   const std::string age = std::to_string(stale->age.count());
   response.Set("Age", age);
   response.Set("Warning",
-               "299 - \"the store cannot be reached; this answer is " + age + " seconds old\"");
+               "299 - \"the store is unreachable; this answer is " + age + " seconds old\"");
 }
 
 }  // namespace outport::http

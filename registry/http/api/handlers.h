@@ -11,20 +11,21 @@
 
 namespace outport::http {
 
-// A request whose sender is known and may do what it asks. Lives until it was answered.
+// An admitted request. Lives until its response is sent.
 struct Request {
   const RequestHead& head;
   const Route& route;
   const Caller& caller;
   const Rights& rights;
   RequestBody& body;
-  ByteBudget& manifest_bytes;  // of whole manifests in memory, held until the answer was sent
+  ByteBudget& manifest_bytes;  // for manifests in memory, until the response is sent
 
   const RepositoryName& repository() const { return *route.repository; }
 };
 
-// One function a route: it answers by `response`, or returns the error to be answered with. An
-// error after the answer has begun cuts the connection. One file a noun.
+// A handler answers the requests of one route. It sends `response`, or returns an error that the
+// session sends. An error after the response has begun resets the connection. One file for each
+// noun.
 using Handler = net::awaitable<Result<void>> (*)(Registry& registry, const Request& request,
                                                  Response& response);
 
@@ -43,7 +44,7 @@ net::awaitable<Result<void>> AppendUpload(Registry&, const Request&, Response&);
 net::awaitable<Result<void>> FinishUpload(Registry&, const Request&, Response&);
 net::awaitable<Result<void>> CancelUpload(Registry&, const Request&, Response&);
 
-// What answers `method` on `noun`. REQUIRES: Allows(noun, method).
+// Returns the handler of `method` on `noun`. REQUIRES: Allows(noun, method).
 Handler FindHandler(Noun noun, Method method);
 
 }  // namespace outport::http

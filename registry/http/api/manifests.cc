@@ -10,8 +10,9 @@ namespace {
 
 constexpr size_t kMaxTagsOfOnePush = 100;
 
-// What no push could have created is not there, rather than wrong (the conformance suite's
-// ".INVALID_MANIFEST_NAME"). A malformed digest stays a malformed digest.
+// Parses the reference of a stored manifest. An invalid tag is an unknown manifest, since no push
+// can have created it: the conformance suite expects 404 for ".INVALID_MANIFEST_NAME". An invalid
+// digest is an error of its own.
 Result<Reference> ReferenceOfStored(const std::string& text) {
   auto reference = ParseReference(text);
   if (!reference.has_value() && reference.error().code == ErrorCode::kTagInvalid) {
@@ -33,15 +34,14 @@ Error TooLarge() {
 }
 
 Error Busy(ByteBudget& budget) {
-  budget.CountRefusal();
-  return Error{ErrorCode::kTooManyRequests,
-               "too many bytes of manifests are being pushed and pulled at this moment; the limit "
-               "is " +
-                   std::to_string(budget.limit_bytes()) + " at once; try again shortly"};
+  budget.CountRejection();
+  return Error{ErrorCode::kTooManyRequests, "manifests in memory have reached the limit of " +
+                                                std::to_string(budget.limit_bytes()) +
+                                                " bytes; try again shortly"};
 }
 
-// The whole body: a manifest is bounded, and small in practice. Its bytes are in the budget before
-// they are read: all that is announced, or as much as came.
+// Reads a whole manifest, which has at most kMaxManifestBytes. Reserves memory for its bytes before
+// reading them: for the announced length, or step by step without one.
 net::awaitable<Result<std::string>> ReadManifest(RequestBody& body, ByteBudget& budget,
                                                  ByteBudget::Share& share) {
   if (body.length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
@@ -59,8 +59,8 @@ net::awaitable<Result<std::string>> ReadManifest(RequestBody& body, ByteBudget& 
   }
 }
 
-// Puts a content into the budget before it is read. Its size is asked for only where `known` does
-// not tell it and the most that a manifest may have does not fit easily.
+// Reserves memory for a manifest before it is read. If `known` lacks its size, reserves the maximum
+// while the budget is at most half used, and otherwise asks for the size.
 net::awaitable<Result<void>> ReserveManifestMemory(Registry& registry, const Request& request,
                                                    const Reference& reference,
                                                    const std::optional<ManifestInfo>& known,
@@ -80,15 +80,15 @@ net::awaitable<Result<void>> ReserveManifestMemory(Registry& registry, const Req
   co_return Result<void>();
 }
 
-// Parameters of a media type carry nothing for manifests.
+// Removes the parameters of a media type, which mean nothing for manifests.
 std::string WithoutParameters(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
   return std::string(type);
 }
 
-// The tags that ?tag= asks for, all of them valid, each once. Together with a digest only: a tag
-// in the path names a sha256 of its own.
+// Returns the tags of ?tag=, validated and without duplicates. They are ignored unless the path has
+// a digest.
 Result<std::vector<Tag>> ReadTags(const Request& request, const Reference& reference) {
   std::vector<Tag> tags;
   if (std::holds_alternative<Tag>(reference)) return tags;
@@ -106,8 +106,8 @@ Result<std::vector<Tag>> ReadTags(const Request& request, const Reference& refer
 
 }  // namespace
 
-// GET, HEAD /v2/<name>/manifests/<reference>. Whatever Accept says, the type that was pushed is
-// served: a client that cannot use it says so better than a 404 would.
+// GET, HEAD /v2/<name>/manifests/<reference>. Serves the media type that was pushed, and ignores
+// Accept: a client that cannot use the type reports that better than a 404 does.
 net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const Reference reference, ReferenceOfStored(request.route.reference));
@@ -128,13 +128,13 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
   CO_TRY_VOID(co_await ReserveManifestMemory(registry, request, reference, known, share));
   CO_TRY(const StoredManifest manifest,
          co_await registry.GetManifest(request.caller, request.repository(), reference));
-  // A tag may have moved to a larger one meanwhile.
+  // The tag may have moved to a larger manifest meanwhile.
   if (!share.Resize(manifest.body.size())) co_return Busy(request.manifest_bytes);
   SetManifestFields(response, manifest.info);
   co_return co_await response.SendText(200, manifest.info.media_type, manifest.body);
 }
 
-// PUT /v2/<name>/manifests/<reference>, and ?tag= with a digest: all of the tags, or nothing.
+// PUT /v2/<name>/manifests/<reference>, with ?tag= for a digest: sets all of the tags, or none.
 net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const Reference reference, ParseReference(request.route.reference));
@@ -154,7 +154,7 @@ net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& requ
   co_return co_await response.SendEmpty(201);
 }
 
-// DELETE /v2/<name>/manifests/<reference>: a tag alone, or a manifest with all of its tags.
+// DELETE /v2/<name>/manifests/<reference>: deletes a tag only, or a manifest and all of its tags.
 net::awaitable<Result<void>> DeleteManifest(Registry& registry, const Request& request,
                                             Response& response) {
   CO_TRY(const Reference reference, ReferenceOfStored(request.route.reference));

@@ -8,12 +8,12 @@
 
 namespace outport::http {
 
-// The page that a request's n and last ask for: at most kMaxPage items, also without n. `limit` is
-// 0 only for "n=0". kPaginationInvalid where n is no number.
+// Returns the page that the parameters n and last ask for: at most kMaxPage items, also without n.
+// `limit` is 0 only for "n=0". kPaginationInvalid if n is not a number.
 Result<PageRequest> ParsePage(const Route& route);
 
-// The Link to the page behind `last` (RFC 8288): `</path?last=…&n=…>; rel="next"`; with the filter
-// of referrers unless `artifact_type` is empty.
+// Returns the Link field of the page after `last` (RFC 8288): `</path?last=…&n=…>; rel="next"`.
+// Adds the filter of referrers unless `artifact_type` is empty.
 std::string FormatNextLink(std::string_view path, std::string_view last, size_t limit,
                            std::string_view artifact_type = {});
 

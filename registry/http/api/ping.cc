@@ -2,7 +2,7 @@
 
 namespace outport::http {
 
-// GET /v2/: the registry is here, and the caller is known to it ("docker login").
+// GET /v2/: tells the caller that its credentials are right ("docker login").
 net::awaitable<Result<void>> GetPing(Registry&, const Request&, Response& response) {
   co_return co_await response.SendText(200, "application/json", "{}");
 }

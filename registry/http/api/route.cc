@@ -9,7 +9,7 @@ namespace outport::http {
 namespace {
 
 constexpr size_t kMaxUploadId = 128;
-constexpr size_t kQuotedBytes = 300;  // of a path, in a message
+constexpr size_t kQuotedBytes = 300;  // of a path, in an error
 
 Error NoSuchPath(std::string_view path) {
   return Error{ErrorCode::kNotFound,
@@ -28,10 +28,10 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-// A path under /v2/, taken apart: the repository's text, and what stands behind it.
+// The end of a path under /v2/, which follows the repository's name.
 struct Match {
   Noun noun;
-  size_t tail;  // how many segments behind the repository
+  size_t tail;  // number of segments after the repository
   std::string_view last;
 };
 
@@ -49,7 +49,7 @@ std::optional<Match> MatchTail(const std::vector<std::string_view>& s) {
   return std::nullopt;
 }
 
-// Session ids are opaque here, but nothing that could mean something to a file system.
+// Session ids are opaque, but must be safe as a file's name.
 Result<std::string> ParseUploadId(std::string_view text) {
   const bool plain = std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||

@@ -3,8 +3,8 @@
 namespace outport::http {
 namespace {
 
-// "0-<last byte>", inclusive and without a unit; an empty session says "0-0" as well (the Docker
-// client parses two numbers).
+// Returns "0-<last byte>", inclusive and without a unit. An empty session has "0-0" too, since the
+// Docker client parses two numbers.
 std::string FormatReceived(uint64_t size) {
   return "0-" + std::to_string(size == 0 ? 0 : size - 1);
 }
@@ -23,7 +23,7 @@ void SetBlobLocation(Response& response, const RepositoryName& repository, const
   response.Set("Outport-Sequence", std::to_string(blob.sequence));
 }
 
-// The chunk that the client says it sends; nullopt if it does not say.
+// Returns the range of the client's chunk by Content-Range; nullopt without that field.
 Result<std::optional<ByteRange>> ReadChunkRange(const Request& request) {
   if (request.head.content_range.empty()) return std::optional<ByteRange>();
   TRY(const ByteRange range, ParseChunkRange(request.head.content_range));
@@ -35,8 +35,8 @@ Result<std::optional<ByteRange>> ReadChunkRange(const Request& request) {
   return std::optional(range);
 }
 
-// A client whose chunk does not fit learns where the session stands, so that it can go on (OCI
-// distribution-spec, "Pushing a blob in chunks").
+// Adds the session's position to the response if the chunk does not continue the session, so that
+// the client can resume (OCI distribution-spec, "Pushing a blob in chunks").
 net::awaitable<Error> WithPosition(Registry& registry, const Request& request, Response& response,
                                    Error error) {
   if (error.code != ErrorCode::kRangeInvalid) co_return error;
@@ -47,7 +47,7 @@ net::awaitable<Error> WithPosition(Registry& registry, const Request& request, R
   co_return error;
 }
 
-// Which hash to run while the bytes arrive: what the client says, or wanted to mount.
+// Returns the hash algorithm of the upload: the client's choice, or that of the blob to mount.
 Result<DigestAlgorithm> ReadDigestAlgorithm(const Request& request) {
   if (request.route.digest_algorithm.has_value()) {
     return ParseDigestAlgorithm(*request.route.digest_algorithm);
@@ -56,8 +56,8 @@ Result<DigestAlgorithm> ReadDigestAlgorithm(const Request& request) {
   return mounted.has_value() ? mounted->algorithm() : DigestAlgorithm::kSha256;
 }
 
-// POST ?mount=&from=: the blob, if it is here now. That it cannot be mounted is no error: the
-// client then pushes (OCI distribution-spec, "Mounting a blob from another repository").
+// POST ?mount=&from=: mounts the blob, or returns nullopt if that is not possible. The client then
+// pushes the blob (OCI distribution-spec, "Mounting a blob from another repository").
 net::awaitable<Result<std::optional<PushedBlob>>> Mount(Registry& registry,
                                                         const Request& request) {
   std::optional<PushedBlob> mounted;
@@ -80,7 +80,7 @@ net::awaitable<Result<std::optional<PushedBlob>>> Mount(Registry& registry,
   co_return mounted;
 }
 
-// POST ?digest=: the whole blob in one request.
+// POST ?digest=: pushes the whole blob in one request.
 net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request,
                                       Response& response) {
   CO_TRY(const Digest digest, Digest::Parse(*request.route.digest));
@@ -89,7 +89,7 @@ net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request
   const auto blob = co_await registry.FinishUpload(request.caller, request.repository(), session.id,
                                                    std::nullopt, digest, request.body);
   if (!blob.has_value()) {
-    // Nobody else knows the session. It may be gone already.
+    // No other request knows the session. It may be gone already.
     const Result<void> ignored =
         co_await registry.CancelUpload(request.caller, request.repository(), session.id);
     (void)ignored;
@@ -101,7 +101,8 @@ net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request
 
 }  // namespace
 
-// POST /v2/<name>/blobs/uploads/: a session; or ?mount=&from=, ?digest= for what needs none.
+// POST /v2/<name>/blobs/uploads/: mounts (?mount=&from=), pushes at once (?digest=), or starts an
+// upload session.
 net::awaitable<Result<void>> StartUpload(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const DigestAlgorithm algorithm, ReadDigestAlgorithm(request));
@@ -130,7 +131,7 @@ net::awaitable<Result<void>> GetUpload(Registry& registry, const Request& reques
   co_return co_await response.SendEmpty(204);
 }
 
-// PATCH /v2/<name>/blobs/uploads/<id>: a chunk with Content-Range, or a stream without.
+// PATCH /v2/<name>/blobs/uploads/<id>: appends a chunk (with Content-Range) or a stream.
 net::awaitable<Result<void>> AppendUpload(Registry& registry, const Request& request,
                                           Response& response) {
   const auto range = ReadChunkRange(request);
@@ -146,7 +147,7 @@ net::awaitable<Result<void>> AppendUpload(Registry& registry, const Request& req
   co_return co_await response.SendEmpty(202);
 }
 
-// PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>: the last chunk, if any, and the end.
+// PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>: appends the last chunk, if any, and commits.
 net::awaitable<Result<void>> FinishUpload(Registry& registry, const Request& request,
                                           Response& response) {
   if (!request.route.digest.has_value()) {
