@@ -29,8 +29,8 @@ struct LocalAnswer {
   bool trusted = true;
 };
 
-// Asks the store what a question's answer is now. Callers with the same question share one call,
-// which has a deadline of one second. The resolver keeps the answers in an overlay over the
+// Asks the store for the current answer to a question. Callers with the same question share one
+// call, which has a deadline of one second. The resolver keeps the answers in an overlay over the
 // replica. Of the store's answers and the replica's rows, the one at the later position wins, so
 // that this node's answers never go backwards. Safe for all strands.
 class Resolver {

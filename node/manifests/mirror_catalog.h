@@ -36,10 +36,10 @@ class MirrorCatalog {
                                                       const PageRequest& page);
 
  private:
-  // What the replica may say about one request.
+  // How the replica may answer one request.
   struct Admission {
     std::optional<Staleness> stale = std::nullopt;  // to be shown with the list
-    bool caught_up = false;  // it includes what the store had when this request came
+    bool caught_up = false;  // it includes the store's head of after this request came
     std::optional<Error> unreachable = std::nullopt;  // why the node could not ask the store
   };
   // Waits until the replica may answer.

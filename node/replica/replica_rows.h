@@ -22,7 +22,7 @@ class ReplicaRows {
     ResolveAnswer answer;
     v1::Position position;  // the answer is the store's state at exactly this position
   };
-  // What the store would have answered at the replica's position.
+  // The store's answer at the replica's position.
   Result<Answer> Resolve(const ResolveQuestion& question) const;
   Result<std::optional<v1::ManifestRow>> FindManifest(const RepositoryName& repository,
                                                       const Digest& digest) const;

@@ -14,12 +14,12 @@
 
 namespace outport {
 
-// A store that answers one question, with what the test says, and no sooner than the test likes:
-// the answer is read when the question comes. Safe for all threads.
+// A store that answers every question with the answer that the test has set when the question
+// arrives. The test may hold the answers back. Safe for all threads.
 class AskedStore final : public v1::Replication::Service {
  public:
   AskedStore() {
-    rpc::KeepLibrary();
+    rpc::KeepGrpcInitialized();
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(this);

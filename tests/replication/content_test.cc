@@ -15,7 +15,7 @@ ErrorCode CodeOf(const auto& result) {
   return result.has_value() ? ErrorCode::kInternal : result.error().code;
 }
 
-// What the store's verbs do, seen at a node.
+// The effects of the store's writes at a node.
 class ContentTest : public FleetTest {
  protected:
   ContentTest() { config_ = store_->PublishBlob(kApp, "config"); }
@@ -85,7 +85,7 @@ TEST_F(ContentTest, DeletionsArriveByTheStream) {
   EXPECT_EQ(node->Snapshots(), 1) << "no divergence";
 }
 
-TEST_F(ContentTest, WhatWasDeletedIsInNoSnapshot) {
+TEST_F(ContentTest, DeletedContentIsInNoSnapshot) {
   const Digest image = Push(Body(""), {"v1", "v2"});
   const Digest signature = PushReferrer(image, "");
   Delete("v1");
@@ -100,7 +100,7 @@ TEST_F(ContentTest, ReferrersArriveByTheStreamAndLeaveByIt) {
   const Digest image = Push(Body(""));
   const auto node = JoinNode();
   EXPECT_THAT(Referrers(*node, image), IsEmpty());
-  // Many annotations: whatever order they have in memory, the log's hash is the same here.
+  // Many annotations: the log's hash must not depend on their order in memory.
   std::string annotations = R"(,"annotations":{"0":"0")";
   for (int i = 1; i < 50; ++i) {
     annotations += ",\"" + std::to_string(i * 7919) + "\":\"" + std::to_string(i) + '"';
@@ -135,8 +135,7 @@ TEST_F(ContentTest, ReferrersArriveBySnapshotAsTheyWerePushed) {
   EXPECT_EQ(node->ListReferrers(kApp, image, "", {first->next, 1})->items.size(), 1u);
 }
 
-// One alone may be nearly as large as a manifest: more than gRPC's usual limit, with what is around
-// it.
+// One referrer may be nearly as large as a manifest. Its message then exceeds gRPC's default limit.
 TEST_F(ContentTest, AReferrerOfNearlyFourMebibytesArrives) {
   const auto node = JoinNode();
   const Digest image = Push(Body(""));
@@ -162,7 +161,7 @@ TEST_F(ContentTest, I3AReferrerIsFoundTheMomentItWasPushed) {
   }
 }
 
-TEST_F(ContentTest, I4NoReferrersIsTheStoresToSay) {
+TEST_F(ContentTest, I4OnlyTheStoreSaysNoReferrers) {
   const Digest image = Push(Body(""));
   const Digest signature = PushReferrer(image, "");
   const auto node = JoinNode();
@@ -192,12 +191,12 @@ TEST_F(ContentTest, AUserListsWhatItsGrantsLetItPull) {
   EXPECT_FALSE(second->more);
 }
 
-// What was shown to be gone does not come back, and what was shown stays.
-TEST_F(ContentTest, I3ADeletedManifestThatWasShownGoneDoesNotComeBack) {
+// A manifest that the node showed as deleted does not reappear, and a shown manifest stays.
+TEST_F(ContentTest, I3AManifestShownAsDeletedDoesNotReappear) {
   const Digest image = Push(Body(""), {"v1"});
   const auto node = JoinNode();
   ASSERT_TRUE(node->Get(kApp, "v1"));
-  node->StopSync();  // the replica stays where it is
+  node->StopSync();  // the replica keeps its position
   Delete(image.ToString());
   clock_.Advance(3s);
   ASSERT_EQ(CodeOf(node->Stat(kApp, "v1")), ErrorCode::kManifestUnknown);

@@ -9,7 +9,7 @@
 namespace outport {
 namespace {
 
-// A node whose disk takes nothing more.
+// A node with a full disk.
 class FullDiskTest : public FleetTest {
  protected:
   FullDiskTest() { std::filesystem::create_directories(folder_ / "node"); }
@@ -37,8 +37,8 @@ TEST_F(FullDiskTest, PullsPassThroughBelowTheHeadroom) {
   node->PullWhole(kApp, image);
 }
 
-// The disk fails one write of the metadata; from there on it takes none.
-TEST_F(FullDiskTest, I6UserThatIsRemovedIsGoneWhereNothingCanBeWritten) {
+// After one failed write, the metadata is read-only.
+TEST_F(FullDiskTest, I6ARemovedUserIsGoneOnAFullDisk) {
   for (const char* user : {"anna", "berta"}) store_->PublishUser(user);
   FaultDisk disk(folder_ / "node");
   const auto node = JoinNode({.env = disk.env()});
@@ -57,8 +57,7 @@ TEST_F(FullDiskTest, I6UserThatIsRemovedIsGoneWhereNothingCanBeWritten) {
   EXPECT_EQ(node->Count("outport_node_sync_attempts_total"), 1);
 }
 
-// The write that fails may be any: of a proof of freshness, or of the store's policy. The stream
-// goes on.
+// The first failed write may be a proof of freshness or the store's policy. The stream continues.
 TEST_F(FullDiskTest, TheFirstWriteThatFailsEndsNoStream) {
   using node::Replica;
   v1::StoreMessage::Welcome welcome;
@@ -83,9 +82,8 @@ TEST_F(FullDiskTest, TheFirstWriteThatFailsEndsNoStream) {
   }
 }
 
-// What the node does not have and cannot keep, it still has from the store; it shows nothing as
-// fresh that is not.
-TEST_F(FullDiskTest, RowsGrowOldAndAreAskedFor) {
+// The node still fetches from the store what it cannot keep, and shows nothing stale as fresh.
+TEST_F(FullDiskTest, StaleRowsAreResolvedAtTheStore) {
   store_->PublishTag(kApp, "latest", store_->PublishImage(kApp, "first").digest);
   FaultDisk disk(folder_ / "node");
   const auto node = JoinNode({.env = disk.env()});
@@ -103,8 +101,8 @@ TEST_F(FullDiskTest, RowsGrowOldAndAreAskedFor) {
   EXPECT_EQ(node->sequence(), sequence);
 }
 
-// A store that begins another history is followed, too.
-TEST_F(FullDiskTest, I6UsersOfASnapshotCountWhereNothingCanBeWritten) {
+// The node also follows a store that begins another epoch.
+TEST_F(FullDiskTest, I6UsersOfASnapshotApplyOnAFullDisk) {
   store_->PublishUser("anna");
   FaultDisk disk(folder_ / "node");
   const auto node = JoinNode({.env = disk.env()});

@@ -43,7 +43,7 @@ class Loop {
   template <class Work>
   auto RunToEnd(Work work) {
     using Value = typename std::invoke_result_t<Work&>::value_type;
-    auto promise = std::make_shared<std::promise<Value>>();  // shared with what runs
+    auto promise = std::make_shared<std::promise<Value>>();  // shared with the coroutine
     auto run = [&work, promise]() -> net::awaitable<void> { promise->set_value(co_await work()); };
     auto done = [promise](const std::exception_ptr& exception) {
       if (exception != nullptr) promise->set_exception(exception);
@@ -59,7 +59,7 @@ class Loop {
   std::vector<std::thread> threads_;
 };
 
-// The machine's clock, and what the test adds to it.
+// The machine's clock plus an offset that the test sets.
 class ShiftedClock final : public Clock {
  public:
   std::chrono::nanoseconds SinceBoot() const override {
@@ -80,7 +80,7 @@ class ShiftedClock final : public Clock {
   std::atomic<std::chrono::nanoseconds> shift_ = 0ns;
 };
 
-// A folder that goes with the test.
+// A folder that is deleted after the test.
 class TestFolder {
  public:
   TestFolder()
@@ -96,14 +96,14 @@ class TestFolder {
   std::filesystem::path path_;
 };
 
-// The metadata in `folder`, which is made if need be.
+// Opens the metadata in `folder`; creates the folder if needed.
 inline std::unique_ptr<MetaStore> OpenMeta(const std::filesystem::path& folder,
                                            rocksdb::Env* env = nullptr) {
   std::filesystem::create_directories(folder / "meta");
   return OpenRocksMetaStore({.folder = folder / "meta", .env = env}, Log::Nowhere()).value();
 }
 
-// True once the condition holds; false if it does not within the limit.
+// Waits for the condition. False if it does not hold within the limit.
 inline bool Eventually(const std::function<bool()>& condition,
                        std::chrono::seconds limit = std::chrono::seconds(20)) {
   const auto deadline = std::chrono::steady_clock::now() + limit;

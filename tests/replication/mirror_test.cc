@@ -18,7 +18,7 @@ class MirrorTest : public FleetTest {
     image_ = store_->PublishImage(kApp, "one");
     store_->PublishTag(kApp, "latest", image_.digest);
   }
-  // Until the node, too, knows that the store is gone.
+  // Waits until the node has noticed that the store is unreachable.
   void StopStore(TestNode& node) {
     store_->Stop();
     EXPECT_TRUE(Eventually([&] { return !node.IsConnected(); }));
@@ -56,7 +56,7 @@ TEST_F(MirrorTest, I3NewTagIsFoundTheMomentItWasPushed) {
   }
 }
 
-TEST_F(MirrorTest, I3StaleTagIsAskedOfTheStore) {
+TEST_F(MirrorTest, I3StaleTagIsResolvedAtTheStore) {
   const auto node = JoinNode();
   node->StopSync();
   const TestStore::Image newer = store_->PublishImage(kApp, "two");
@@ -70,7 +70,7 @@ TEST_F(MirrorTest, I3StaleTagIsAskedOfTheStore) {
 
 TEST_F(MirrorTest, I3NeverGoesBackwards) {
   const auto node = JoinNode();
-  node->StopSync();  // the replica stays where it is
+  node->StopSync();  // the replica keeps its position
   const TestStore::Image newer = store_->PublishImage(kApp, "two");
   store_->PublishTag(kApp, "latest", newer.digest);
   clock_.Advance(3s);
@@ -80,12 +80,13 @@ TEST_F(MirrorTest, I3NeverGoesBackwards) {
   clock_.Advance(10s);
   const auto manifest = node->Get(kApp, "latest");
   ASSERT_TRUE(manifest) << manifest.error().message;
-  EXPECT_EQ(manifest->info.digest, newer.digest) << "the replica's older answer came back";
+  EXPECT_EQ(manifest->info.digest, newer.digest)
+      << "the answer went back to the replica's older one";
   ASSERT_TRUE(manifest->info.stale.has_value());
   EXPECT_GE(manifest->info.stale->age, 10s);
 }
 
-TEST_F(MirrorTest, I3TagThatWasShownGoneDoesNotComeBack) {
+TEST_F(MirrorTest, I3TagShownAsDeletedDoesNotReappear) {
   const auto node = JoinNode();
   node->StopSync();
   store_->DeleteTag(kApp, "latest");
@@ -95,7 +96,7 @@ TEST_F(MirrorTest, I3TagThatWasShownGoneDoesNotComeBack) {
   EXPECT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kUnavailable);
 }
 
-TEST_F(MirrorTest, I4AbsentIsTheStoresToSay) {
+TEST_F(MirrorTest, I4OnlyTheStoreSaysAbsent) {
   const auto node = JoinNode();
   EXPECT_EQ(CodeOf(node->Stat(kApp, "none")), ErrorCode::kManifestUnknown);
   EXPECT_EQ(CodeOf(node->Stat(kApp, DigestOf("x").ToString())), ErrorCode::kManifestUnknown);
@@ -122,7 +123,7 @@ TEST_F(MirrorTest, I4NodeThatNeverSawTheStoreKnowsNothing) {
   EXPECT_EQ(CodeOf(node->ListRepositories()), ErrorCode::kUnavailable);
 }
 
-TEST_F(MirrorTest, I11ServesWhatItHoldsWhileTheStoreIsAway) {
+TEST_F(MirrorTest, I11ServesItsContentWhileTheStoreIsUnreachable) {
   const auto node = JoinNode();
   node->PullAndKeep(kApp, image_);
   StopStore(*node);
@@ -130,7 +131,7 @@ TEST_F(MirrorTest, I11ServesWhatItHoldsWhileTheStoreIsAway) {
   const auto manifest = node->Get(kApp, "latest");
   ASSERT_TRUE(manifest) << manifest.error().message;
   EXPECT_EQ(DigestOf(manifest->body), image_.digest);
-  ASSERT_TRUE(manifest->info.stale.has_value()) << "an old answer says how old it is";
+  ASSERT_TRUE(manifest->info.stale.has_value()) << "a stale answer states its age";
   EXPECT_GE(manifest->info.stale->age, 1h);
   EXPECT_LE(manifest->info.stale->age, 1h + 60s);
   EXPECT_TRUE(node->Get(kApp, image_.digest.ToString()));
@@ -164,7 +165,7 @@ TEST_F(MirrorTest, I3TooOldIsNotServed) {
   EXPECT_TRUE(node->Get(kApp, image_.digest.ToString())) << "a digest does not age";
 }
 
-TEST_F(MirrorTest, I3RefusesWhereThePolicySaysSo) {
+TEST_F(MirrorTest, I3RejectsStaleAnswersIfThePolicySaysSo) {
   store_->Stop();
   store_->policy.set_serve_stale(false);
   store_->Start();
@@ -176,16 +177,16 @@ TEST_F(MirrorTest, I3RefusesWhereThePolicySaysSo) {
   EXPECT_EQ(CodeOf(node->ListTags(kApp)), ErrorCode::kUnavailable);
 }
 
-TEST_F(MirrorTest, I11ImageThatIsNotWholeHereIsNotOffered) {
+TEST_F(MirrorTest, I11AnIncompleteImageIsNotServed) {
   const auto node = JoinNode();
-  ASSERT_TRUE(node->Get(kApp, "latest"));  // its manifest alone
+  ASSERT_TRUE(node->Get(kApp, "latest"));  // only its manifest
   StopStore(*node);
   EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
   EXPECT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kUnavailable);
   EXPECT_EQ(CodeOf(node->Get(kApp, image_.digest.ToString())), ErrorCode::kUnavailable);
 }
 
-TEST_F(MirrorTest, I11IndexNeedsOneWholePlatform) {
+TEST_F(MirrorTest, I11AnIndexNeedsOneCompletePlatform) {
   const TestStore::Image other = store_->PublishImage(kApp, "other platform");
   const Digest index = PublishIndex({image_.digest, other.digest});
   const Digest unpulled = PublishIndex({other.digest});
@@ -198,7 +199,7 @@ TEST_F(MirrorTest, I11IndexNeedsOneWholePlatform) {
   EXPECT_EQ(CodeOf(node->Get(kApp, unpulled.ToString())), ErrorCode::kUnavailable);
 }
 
-TEST_F(MirrorTest, I1DamagedManifestIsFetchedAgain) {
+TEST_F(MirrorTest, I1CorruptManifestIsFetchedAgain) {
   const auto node = JoinNode();
   ASSERT_TRUE(node->Get(kApp, "latest"));
   const auto transaction = node->meta().Begin();
@@ -261,7 +262,7 @@ TEST_F(MirrorTest, I3NeverGoesBackwardsOverARestart) {
   EXPECT_EQ(alone->digest, newer.digest);
 }
 
-TEST_F(MirrorTest, I3ListsShowWhatWasShownOfSingleTags) {
+TEST_F(MirrorTest, I3ListsAgreeWithShownTags) {
   const auto node = JoinNode();
   node->StopSync();
   store_->PublishTag(kApp, "a-new", image_.digest);
@@ -287,7 +288,7 @@ TEST_F(MirrorTest, I3ListsShowWhatWasShownOfSingleTags) {
   EXPECT_THAT(node->ListRepositories()->items, ElementsAre(kApp, "new/app"));
 }
 
-TEST_F(MirrorTest, AnswersKnowTheChangeThatTheCallerNames) {
+TEST_F(MirrorTest, AnswersIncludeTheCallersChange) {
   const auto node = JoinNode();
   for (int i = 0; i < 20; ++i) {
     const TestStore::Image newer = store_->PublishImage(kApp, std::to_string(i));
@@ -295,7 +296,7 @@ TEST_F(MirrorTest, AnswersKnowTheChangeThatTheCallerNames) {
     EXPECT_EQ(node->Stat(kApp, "latest", store_->Head().sequence)->digest, newer.digest);
   }
   EXPECT_TRUE(node->ListTags(kApp, {"", 100}, store_->Head().sequence));
-  node->StopSync();  // the replica stays where it is: the store is asked
+  node->StopSync();  // the replica keeps its position, so the node asks the store
   const TestStore::Image newer = store_->PublishImage(kApp, "newest");
   store_->PublishTag(kApp, "latest", newer.digest);
   EXPECT_EQ(node->Stat(kApp, "latest", store_->Head().sequence)->digest, newer.digest);
@@ -303,7 +304,7 @@ TEST_F(MirrorTest, AnswersKnowTheChangeThatTheCallerNames) {
             ErrorCode::kUnavailable);
 }
 
-TEST_F(MirrorTest, AChangeThatNobodyKnowsIsUnavailable) {
+TEST_F(MirrorTest, AnUnknownChangeIsUnavailable) {
   const auto node = JoinNode();
   const uint64_t next = store_->Head().sequence + 1;
   EXPECT_EQ(CodeOf(node->Stat(kApp, "latest", next)), ErrorCode::kUnavailable);

@@ -22,7 +22,7 @@ class ClientBody final : public ByteSource {
   explicit ClientBody(std::string content, bool announced = false)
       : content_(std::move(content)), announced_(announced) {}
 
-  // The client leaves after this many bytes, or sends no more.
+  // After this many bytes, the client disconnects or sends no more.
   ClientBody& LeaveAt(size_t offset) {
     leaves_at_ = offset;
     return *this;
@@ -163,7 +163,7 @@ class RelayTest : public FleetTest {
       co_return co_await registry.MountBlob(caller, name, digest, source, nothing);
     });
   }
-  // An image of these blobs, pushed through `registry`.
+  // Pushes an image of these blobs through `registry`.
   Digest Push(Registry& registry, const std::string& tag, const std::vector<std::string>& blobs) {
     for (const std::string& blob : blobs) {
       const auto pushed = PushBlob(registry, blob);
@@ -177,7 +177,7 @@ class RelayTest : public FleetTest {
   TestStore::Image image_{DigestOf(""), {}};
 };
 
-TEST_F(RelayTest, WhatIsPushedThroughANodeIsSeenThere) {
+TEST_F(RelayTest, APushThroughANodeIsVisibleThere) {
   const auto node = JoinNode();
   const Digest digest = Push(node->registry(), "new", {"config", LargeContent(3'000'000)});
   const auto manifest = node->Get(kApp, "new");
@@ -188,9 +188,9 @@ TEST_F(RelayTest, WhatIsPushedThroughANodeIsSeenThere) {
   EXPECT_GE(node->sequence(), store_->Head().sequence) << "the answer waited for the replica";
 }
 
-TEST_F(RelayTest, I3AMovedTagIsSeenAtOnceByANodeThatIsBehind) {
+TEST_F(RelayTest, I3AMovedTagIsVisibleAtOnceAtALaggingNode) {
   const auto node = JoinNode();
-  node->StopSync();  // the replica stays where it is
+  node->StopSync();  // the replica keeps its position
   const Digest digest = Push(node->registry(), "latest", {"config", "layer"});
   EXPECT_EQ(node->Stat(kApp, "latest")->digest, digest);
   EXPECT_GE(node->Count("outport_node_relayed_writes_unapplied_total"), 1);
@@ -203,10 +203,11 @@ TEST_F(RelayTest, I3AMovedTagIsSeenAtOnceByANodeThatIsBehind) {
   EXPECT_TRUE(by_digest) << by_digest.error().message;
   EXPECT_THAT(node->ListTags(kApp)->items, testing::ElementsAre("latest"));
   store_->Stop();
-  EXPECT_EQ(node->Stat(kApp, "latest")->digest, digest) << "the replica's older answer came back";
+  EXPECT_EQ(node->Stat(kApp, "latest")->digest, digest)
+      << "the answer went back to the replica's older one";
 }
 
-TEST_F(RelayTest, WhatIsDeletedThroughANodeIsGoneThere) {
+TEST_F(RelayTest, ADeleteThroughANodeIsVisibleThere) {
   const auto node = JoinNode();
   const Digest digest = Push(node->registry(), "a", {"config", "layer"});
   ASSERT_TRUE(Put(node->registry(), "b", ManifestOf({"config", "layer"})));
@@ -223,7 +224,7 @@ TEST_F(RelayTest, WhatIsDeletedThroughANodeIsGoneThere) {
   EXPECT_EQ(node->Count("outport_node_relayed_writes_unapplied_total"), 0);
 }
 
-TEST_F(RelayTest, I3WhatIsDeletedThroughANodeThatIsBehindDoesNotComeBack) {
+TEST_F(RelayTest, I3ADeleteThroughALaggingNodeIsNotUndone) {
   const auto node = JoinNode();
   const Digest digest = Push(node->registry(), "a", {"config", "layer"});
   node->StopSync();
@@ -250,7 +251,7 @@ TEST_F(RelayTest, I6AMountNeedsTheUsersOwnGrants) {
             ErrorCode::kBlobUnknown);
 }
 
-TEST_F(RelayTest, ASessionGoesOnAtAnotherNodeAndEndsAtTheStore) {
+TEST_F(RelayTest, ASessionContinuesAtAnotherNodeAndEndsAtTheStore) {
   const auto node = JoinNode();
   store_->AddNode("us-east");
   const rpc::TlsIdentity other_identity = authority_.Issue(Role::kNode, "us-east");
@@ -271,7 +272,7 @@ TEST_F(RelayTest, ASessionGoesOnAtAnotherNodeAndEndsAtTheStore) {
   EXPECT_EQ(*other.ReadBlob(kApp, DigestOf(content)), content);
 }
 
-TEST_F(RelayTest, I6TheStoreVerifiesWhoSends) {
+TEST_F(RelayTest, I6TheStoreAuthenticatesTheSender) {
   const auto node = JoinNode();
   EXPECT_EQ(CodeOf(Start(node->registry(), Ann("wrong"))), ErrorCode::kUnauthorized);
   EXPECT_EQ(CodeOf(Put(node->registry(), "x", "{}", Ann("wrong"))), ErrorCode::kUnauthorized);
@@ -292,7 +293,7 @@ TEST_F(RelayTest, I6ANodeThatWasRemovedMayNotRelay) {
   EXPECT_THAT(start.error().message, HasSubstr("does not belong to this fleet"));
 }
 
-TEST_F(RelayTest, ARefusedUploadSendsNoByte) {
+TEST_F(RelayTest, ARejectedUploadSendsNoByte) {
   const auto node = JoinNode();
   ClientBody body(LargeContent(1'000'000), /*announced=*/true);
   EXPECT_EQ(CodeOf(Append(node->registry(), "unknown", body)), ErrorCode::kBlobUploadUnknown);
@@ -304,7 +305,7 @@ TEST_F(RelayTest, ARefusedUploadSendsNoByte) {
   EXPECT_EQ(body.asked_for(), 0u);
 }
 
-TEST_F(RelayTest, ARefusalEndsTheWaitForTheClient) {
+TEST_F(RelayTest, ARejectionEndsTheWaitForTheClient) {
   const auto node = JoinNode();
   const auto session = Start(node->registry());
   ClientBody body(LargeContent(4'000'000));
@@ -315,7 +316,7 @@ TEST_F(RelayTest, ARefusalEndsTheWaitForTheClient) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
 }
 
-TEST_F(RelayTest, WhatAClientSentBeforeItLeftStays) {
+TEST_F(RelayTest, BytesSentBeforeADisconnectStay) {
   const auto node = JoinNode();
   const auto session = Start(node->registry());
   const std::string content = LargeContent(4'000'000);
@@ -328,7 +329,7 @@ TEST_F(RelayTest, WhatAClientSentBeforeItLeftStays) {
   EXPECT_TRUE(Finish(node->registry(), session->id, DigestOf(content), rest));
 }
 
-TEST_F(RelayTest, AStoreThatGoesAwayIsUnavailable) {
+TEST_F(RelayTest, ALostStoreIsUnavailable) {
   const auto node = JoinNode();
   const auto session = Start(node->registry());
   ClientBody body(LargeContent(4'000'000));
@@ -343,13 +344,13 @@ TEST_F(RelayTest, AStoreThatGoesAwayIsUnavailable) {
   EXPECT_EQ(CodeOf(Put(node->registry(), "x", ManifestOf({"a", "b"}))), ErrorCode::kUnavailable);
 }
 
-TEST_F(RelayTest, ErrorsComeBackWhole) {
+TEST_F(RelayTest, ErrorsAreRelayedCompletely) {
   const auto node = JoinNode();
   std::vector<std::string> missing;
   for (int i = 0; i < 2000; ++i) missing.push_back("missing " + std::to_string(i));
   const auto put = Put(node->registry(), "x", ManifestOf(missing));
   ASSERT_EQ(CodeOf(put), ErrorCode::kManifestBlobUnknown);
-  EXPECT_EQ(put.error().items.size(), missing.size()) << "more than a call's status can carry";
+  EXPECT_EQ(put.error().items.size(), missing.size()) << "more items than a gRPC status can hold";
   const auto session = Start(node->registry());
   ClientBody body("these bytes");
   EXPECT_EQ(CodeOf(Finish(node->registry(), session->id, DigestOf("others"), body)),

@@ -20,7 +20,7 @@ v1::Change Tag(uint64_t sequence) {
   return change;
 }
 
-// What follows `position`: one change.
+// A batch of one change after `position`.
 v1::StoreMessage::Batch Following(const v1::Position& position) {
   v1::StoreMessage::Batch batch;
   batch.set_from(position.sequence());
@@ -40,8 +40,8 @@ v1::StoreMessage::SnapshotPart Snapshot() {
   return part;
 }
 
-// A node that follows the store: the snapshot and the store's policy if it has none, then batches.
-// The replica's position is what the store is told, and what answers rest on.
+// A node that applies a snapshot and the store's policy, if it has none, and then batches. The node
+// acknowledges the replica's position to the store and bases its answers on it.
 class ReplicaCase final : public DurabilityCase {
  public:
   explicit ReplicaCase(const std::filesystem::path& root) : folder_(root / "meta") {}
@@ -61,7 +61,8 @@ class ReplicaCase final : public DurabilityCase {
     v1::FreshnessPolicy& policy = *welcome.mutable_policy();
     policy.set_max_staleness_ms((*replica)->policy().max_staleness_ms() + 1);
     if (!(*replica)->SetTerms(welcome).has_value()) return;
-    if ((*meta)->WhyReadOnly().has_value()) return;  // it counts without being kept
+    if ((*meta)->WhyReadOnly().has_value())
+      return;  // the proof is valid although it was not written
     staleness_ms_ = policy.max_staleness_ms();
     for (uint64_t i = 0; i < kBatches; ++i) {
       if (!(*replica)->Apply(Following((*replica)->position())).has_value()) return;

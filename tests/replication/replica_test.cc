@@ -13,7 +13,7 @@
 namespace outport::node {
 namespace {
 
-// A replica in a folder, fed by hand.
+// A replica in a folder. The tests apply batches and snapshots directly.
 class ReplicaTest : public testing::Test {
  protected:
   ReplicaTest() { Open(); }
@@ -48,7 +48,7 @@ class ReplicaTest : public testing::Test {
     for (const v1::Change& row : rows) *part.add_rows() = row;
     return part;
   }
-  // What follows the replica's position.
+  // A batch that follows the replica's position.
   v1::StoreMessage::Batch Following(const std::vector<v1::Change>& changes) {
     v1::StoreMessage::Batch batch;
     batch.set_from(replica_->position().sequence());
@@ -108,7 +108,7 @@ TEST_F(ReplicaTest, I10BatchAndPositionAreOne) {
   EXPECT_NE(users_.Find("u"), nullptr);
 }
 
-TEST_F(ReplicaTest, I10BatchOfAnotherHistoryIsRefusedWhole) {
+TEST_F(ReplicaTest, I10BatchOfAnotherHistoryIsRejected) {
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("a")})));
   v1::StoreMessage::Batch batch = Following({Tag("b")});
   batch.set_hash(std::string(32, 'x'));
@@ -119,7 +119,7 @@ TEST_F(ReplicaTest, I10BatchOfAnotherHistoryIsRefusedWhole) {
   EXPECT_EQ(replica_->position().sequence(), 7u);
 }
 
-TEST_F(ReplicaTest, I10BatchThatLeavesAGapIsRefused) {
+TEST_F(ReplicaTest, I10BatchThatLeavesAGapIsRejected) {
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {})));
   v1::StoreMessage::Batch batch = Following({Tag("b")});
   batch.set_from(8);
@@ -143,7 +143,7 @@ TEST_F(ReplicaTest, UnfinishedSnapshotLeavesTheOlderOneServing) {
   EXPECT_EQ(Tags(), Names{"a"});
 }
 
-TEST_F(ReplicaTest, SnapshotTakesThePlaceOfTheOlderOneWhole) {
+TEST_F(ReplicaTest, SnapshotReplacesTheOldGeneration) {
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {UserNamed("old"), Tag("a"), Tag("b")})));
   ASSERT_TRUE(replica_->ApplySnapshot(Part(3, true, {UserNamed("new"), Tag("b", "other")})));
   EXPECT_EQ(Tags(), Names{"b"});
@@ -171,7 +171,7 @@ TEST_F(ReplicaTest, AbandonedSnapshotIsNotMixedWithTheNext) {
   EXPECT_EQ(Tags(), Names{"b"});
 }
 
-TEST_F(ReplicaTest, GarbageGoesWhileASnapshotComes) {
+TEST_F(ReplicaTest, GarbageIsRemovedDuringASnapshot) {
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {Tag("old")})));
   ASSERT_TRUE(replica_->ApplySnapshot(Part(8, true, {Tag("a"), Tag("b")})));
   ASSERT_TRUE(replica_->ApplySnapshot(Part(9, false, {Tag("c")})));
@@ -182,7 +182,7 @@ TEST_F(ReplicaTest, GarbageGoesWhileASnapshotComes) {
   EXPECT_EQ(Tags(), (Names{"c", "d"}));
 }
 
-TEST_F(ReplicaTest, BytesThatNoManifestRefersToGo) {
+TEST_F(ReplicaTest, UnreferencedContentsAreRemoved) {
   std::vector<v1::Change> manifests;
   for (const std::string content : {"kept", "later", "gone"}) {
     const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(content));
@@ -202,7 +202,7 @@ TEST_F(ReplicaTest, BytesThatNoManifestRefersToGo) {
   };
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, {manifests[0]})));
   ASSERT_TRUE(*replica_->CollectContents());
-  ASSERT_TRUE(*replica_->RemoveContents());  // has looked at the rows
+  ASSERT_TRUE(*replica_->RemoveContents());  // scans the rows
   ASSERT_TRUE(replica_->Apply(Following({manifests[1]})));
   while (*replica_->RemoveContents()) {
   }
@@ -212,7 +212,7 @@ TEST_F(ReplicaTest, BytesThatNoManifestRefersToGo) {
   ASSERT_TRUE(replica_->ApplySnapshot(Part(9, true, {manifests[1]})));
   while (*replica_->RemoveContents()) {
   }
-  EXPECT_EQ(contents(), Names{"later"}) << "only what serves now counts";
+  EXPECT_EQ(contents(), Names{"later"}) << "only the serving generation counts";
 }
 
 TEST_F(ReplicaTest, KeepsTheLastProof) {
@@ -222,7 +222,7 @@ TEST_F(ReplicaTest, KeepsTheLastProof) {
   EXPECT_EQ(replica_->proven_ms(), 123456);
 }
 
-TEST_F(ReplicaTest, LargeGarbageGoesInSteps) {
+TEST_F(ReplicaTest, LargeGarbageIsRemovedInSteps) {
   std::vector<v1::Change> rows;
   for (int i = 0; i < 2500; ++i) rows.push_back(Tag("t" + std::to_string(i)));
   ASSERT_TRUE(replica_->ApplySnapshot(Part(7, true, rows)));
@@ -233,9 +233,9 @@ TEST_F(ReplicaTest, LargeGarbageGoesInSteps) {
   EXPECT_EQ(RowsInGenerations(), 1u);
 }
 
-// Users apply before rows do: a snapshot that is not finished leaves those of one scope beside the
-// rows of another, and no store may take that for what it sent.
-TEST_F(ReplicaTest, ASnapshotThatIsNotFinishedLeavesNoScopeThatAStoreKnows) {
+// Users apply before rows. After an unfinished snapshot, the users have one scope and the rows
+// another: the replica must state a scope that no store sends.
+TEST_F(ReplicaTest, UnfinishedSnapshotLeavesAScopeThatNoStoreSends) {
   v1::Change repository;
   repository.mutable_repository()->set_repository("r");
   const auto welcome = [](const char* pattern) {

@@ -13,8 +13,8 @@
 namespace outport::node {
 namespace {
 
-// What a node answers for the tag "r:a", from a replica that is fed by hand and a store whose
-// answers take as long as the test likes.
+// A node's answers for the tag "r:a". The tests apply changes to the replica directly, and delay
+// the store's answers.
 class ResolverTest : public testing::Test {
  protected:
   ResolverTest() {
@@ -59,7 +59,7 @@ class ResolverTest : public testing::Test {
     *answer.mutable_head() = head;
     return answer;
   }
-  // Brings the replica to `sequence`, by this change and others that were left out.
+  // Brings the replica to `sequence` by a partial batch with this change.
   void Apply(const v1::Change& change, uint64_t sequence) {
     v1::StoreMessage::Batch batch;
     batch.set_from(replica_->position().sequence());
@@ -116,7 +116,7 @@ class ResolverTest : public testing::Test {
                             .store_is_connected = [] { return true; }}};
 };
 
-TEST_F(ResolverTest, I3AnswerThatTheReplicaHasPassedYieldsToIt) {
+TEST_F(ResolverTest, I3NewerReplicaWins) {
   Apply(TagAt("middle"), 8);
   store_.Answer(Found("middle", At(8)));
   store_.Hold();
@@ -126,10 +126,10 @@ TEST_F(ResolverTest, I3AnswerThatTheReplicaHasPassedYieldsToIt) {
   ProveFresh();
   ASSERT_EQ(Locate(), DigestOf("new"));
   store_.Release();
-  EXPECT_EQ(slow.get(), DigestOf("new")) << "the answer went back behind what was shown";
+  EXPECT_EQ(slow.get(), DigestOf("new")) << "the answer is older than one that was shown";
 }
 
-TEST_F(ResolverTest, I3TagThatTheReplicaSawGoDoesNotComeBack) {
+TEST_F(ResolverTest, I3TagDeletedInTheReplicaDoesNotReappear) {
   store_.Hold();
   auto slow = std::async(std::launch::async, [this] { return Locate(); });
   ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
@@ -141,7 +141,7 @@ TEST_F(ResolverTest, I3TagThatTheReplicaSawGoDoesNotComeBack) {
   EXPECT_NE(slow.get(), DigestOf("old"));
 }
 
-TEST_F(ResolverTest, I3AnswerNewerThanTheReplicaIsTheOneThatCounts) {
+TEST_F(ResolverTest, I3NewerAnswerOfTheStoreWins) {
   store_.Answer(Found("new", At(9)));
   EXPECT_EQ(Locate(), DigestOf("new"));
   Apply(TagAt("middle"), 8);
@@ -159,7 +159,7 @@ TEST_F(ResolverTest, I3JoinedAnswerIsNoOlderThanAllowed) {
   ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
   clock_.Advance(3s);
   store_.Answer(Found("new", At(8)));
-  // It waits for the question under way before the store's answer is released.
+  // Joins the open question before the store's answer is released.
   const auto strand = net::make_strand(loop_.executor());
   auto join = [this]() -> net::awaitable<std::string> {
     const ResolveQuestion question = AskManifest(*RepositoryName::Parse("r"), *ParseReference("a"));

@@ -11,8 +11,7 @@
 namespace outport {
 namespace {
 
-// One method of the services for nodes, and what a node of the fleet, and one that was removed from
-// it, are answered.
+// One method of the services for nodes, and the status for a member and for a removed node.
 struct Method {
   const char* name;
   std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext&)> call;
@@ -20,7 +19,7 @@ struct Method {
   grpc::StatusCode to_removed = grpc::PERMISSION_DENIED;
 };
 
-// A refusal may stand in the answer.
+// The status of a call: some responses carry the error as a field.
 template <class Response>
 grpc::Status StatusOf(const grpc::Status& status, const Response& response) {
   if constexpr (requires { response.refusal(); }) {
@@ -44,7 +43,7 @@ Method Unary(const char* name,
           }};
 }
 
-// A write without the password of a user: nobody gets further than that.
+// A write without a user's password: every caller fails there at the latest.
 template <class Request, class Response>
 Method Write(const char* name, grpc::Status (v1::Push::Stub::*method)(grpc::ClientContext*,
                                                                       const Request&, Response*)) {
@@ -67,7 +66,7 @@ grpc::Status CallUpload(const std::shared_ptr<grpc::Channel>& channel,
   return stream->Finish();
 }
 
-// The messages are read to the end.
+// Reads all messages of a stream.
 grpc::Status CallReadBlob(const std::shared_ptr<grpc::Channel>& channel,
                           grpc::ClientContext& context, const v1::ReadBlobRequest& request) {
   const auto stub = v1::Replication::NewStub(channel);
@@ -78,7 +77,7 @@ grpc::Status CallReadBlob(const std::shared_ptr<grpc::Channel>& channel,
   return reader->Finish();
 }
 
-// Until the store's first word; a stream that is welcomed has no end of its own.
+// Reads one message: a stream with a Welcome does not end by itself.
 grpc::Status CallSync(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context) {
   const auto stub = v1::Replication::NewStub(channel);
   const auto stream = stub->Sync(&context);
@@ -137,7 +136,7 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
   struct Caller {
     const char* name;
     rpc::TlsIdentity identity;
-    std::optional<grpc::StatusCode> code;  // nullopt: the method's own
+    std::optional<grpc::StatusCode> code;  // nullopt: the status of the method's row
     grpc::StatusCode Method::* of_method = nullptr;
   };
   const auto now = std::chrono::system_clock::now();
@@ -172,7 +171,7 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
   }
 }
 
-// The handshake has taken it; its connection has no say beyond its end.
+// The certificate was valid at the handshake. After its expiry the connection is no longer valid.
 TEST_F(RolesTest, I6AConnectionDoesNotOutliveItsCertificate) {
   const TestStore::Image image = store_->PublishImage(kApp, "first");
   const auto channel =
@@ -195,12 +194,12 @@ TEST_F(RolesTest, I6AConnectionDoesNotOutliveItsCertificate) {
     return !status.ok();
   }));
   EXPECT_EQ(status.error_code(), grpc::UNAUTHENTICATED);
-  EXPECT_NE(status.error_message().find("has expired; another one is needed"), std::string::npos)
+  EXPECT_NE(status.error_message().find("has expired; renew it"), std::string::npos)
       << status.error_message();
 }
 
-// gRPC's servers hand out tickets, and what they resume is not verified again: so every call asks
-// whether its certificate still counts.
+// gRPC's servers issue session tickets and do not verify a resumed session again. So every call
+// checks whether its certificate was revoked.
 TEST_F(RolesTest, I6AResumedSessionIsNoWayAroundARevocation) {
   const std::unique_ptr<grpc_ssl_session_cache, decltype(&grpc_ssl_session_cache_destroy)> sessions(
       grpc_ssl_session_cache_create_lru(4), grpc_ssl_session_cache_destroy);
@@ -230,11 +229,11 @@ TEST_F(RolesTest, I6AResumedSessionIsNoWayAroundARevocation) {
   ASSERT_TRUE(resolve().ok());
   const grpc::Status again = resolve();
   ASSERT_TRUE(again.ok()) << again.error_message();
-  EXPECT_TRUE(resumed) << "else this shows nothing";
+  EXPECT_TRUE(resumed) << "the test needs a resumed session";
   const CertificateIdentity identity = *pki::Inspect(identity_.certificate_chain);
   store_->users.Revoke({identity.issuer_key_id, identity.serial});
   EXPECT_EQ(resolve().error_code(), grpc::UNAUTHENTICATED);
-  EXPECT_TRUE(resumed) << "else this shows nothing";
+  EXPECT_TRUE(resumed) << "the test needs a resumed session";
 }
 
 }  // namespace

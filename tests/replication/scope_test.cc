@@ -53,7 +53,7 @@ class ScopeTest : public FleetTest {
   bool HasCaughtUp(TestNode& node) {
     return Eventually([&] { return node.HasReached(*store_); });
   }
-  // Of all that the node's metadata holds, the keys of rows that have `text` in them or beside.
+  // The keys of all rows of the node whose key or value contains `text`.
   static std::vector<std::string> KeysWith(TestNode& node, const std::string& text) {
     std::vector<std::string> keys;
     ScanRange range{.prefix = "", .after = "", .limit = 1000};
@@ -81,7 +81,7 @@ class ScopeTest : public FleetTest {
   }
 };
 
-TEST_F(ScopeTest, I6ALimitedNodeIsToldOfNothingElse) {
+TEST_F(ScopeTest, I6ALimitedNodeReceivesNothingElse) {
   store_->PublishImage(kApp, "secret");
   store_->PublishTag(kApp, "secret-tag", DigestOf("x"));
   store_->PublishRepository(kTeam);
@@ -101,14 +101,14 @@ TEST_F(ScopeTest, I6ALimitedNodeIsToldOfNothingElse) {
   EXPECT_NE(node->users.Find("carl"), nullptr) << "by its group";
   EXPECT_THAT(node->ListRepositories()->items, ElementsAre(kTeam));
 
-  // And by changes as by the snapshot.
+  // The same by changes as by the snapshot.
   const uint64_t before = node->sequence();
   store_->PublishTag(kApp, "secret-2", DigestOf("x"));
   store_->PublishTag(kTeam, "v1", DigestOf("x"));
   store_->Publish({UserWith("berta", {"pull:library/z"}), UserWith("emil", {"pull:library/**"}),
                    UserWith("frida", {"pull:**"}), GrantsOf("group:others", {"pull:library/q"}),
                    Revoked("2", "laptop-of-gerd", "the-admin")});
-  ASSERT_TRUE(HasCaughtUp(*node)) << "what is left out advances it, too";
+  ASSERT_TRUE(HasCaughtUp(*node)) << "omitted changes advance the position, too";
   EXPECT_GT(node->sequence(), before);
   for (const char* serial : {"1", "2"}) {
     CertificateIdentity laptop;
@@ -124,7 +124,7 @@ TEST_F(ScopeTest, I6ALimitedNodeIsToldOfNothingElse) {
   EXPECT_EQ(node->Snapshots(), 1);
 }
 
-TEST_F(ScopeTest, GroupsBringTheirMembersAndTakeThemAlong) {
+TEST_F(ScopeTest, GroupsBringAndRemoveTheirMembers) {
   store_->Publish({UserWith("anna", {}, {"ops"}), UserWith("berta", {}, {"ops", "dev"}),
                    UserWith("carl", {}, {"dev"})});
   const auto node = JoinWith({"pull:team/**"});
@@ -145,11 +145,11 @@ TEST_F(ScopeTest, GroupsBringTheirMembersAndTakeThemAlong) {
   EXPECT_EQ(node->Snapshots(), 1);
 }
 
-// A sanitizer's build is no measure.
+// The build with sanitizers is too slow to measure.
 constexpr std::chrono::seconds kOneSecond{testing_support::kSanitized ? 10 : 1};
 
-// However often.
-TEST_F(ScopeTest, I6WhatANodeMayDoIsInForceThereInASecond) {
+// Repeated changes must not accumulate delay.
+TEST_F(ScopeTest, I6PermissionsOfANodeAreInForceInASecond) {
   store_->Publish({UserWith("anna", {"pull:**"})});
   const auto node = JoinWith({"pull:team/**"});
   for (int i = 0; i < 10; ++i) {
@@ -161,7 +161,7 @@ TEST_F(ScopeTest, I6WhatANodeMayDoIsInForceThereInASecond) {
   }
 }
 
-// All in one batch, and each of them with all of its members.
+// All changes are in one batch, and the node receives all members of each group.
 TEST_F(ScopeTest, ManyGroupsMayChangeAtOnce) {
   std::vector<v1::Change> users;
   std::vector<v1::Change> groups;
@@ -179,7 +179,7 @@ TEST_F(ScopeTest, ManyGroupsMayChangeAtOnce) {
   }
 }
 
-// A node whose certificate is refused meanwhile is told nothing more.
+// A node whose certificate is revoked receives no further changes.
 TEST_F(ScopeTest, I6AStreamEndsWithTheCertificateThatItBeganWith) {
   const auto node = JoinNode();
   const auto identity = *pki::Inspect(identity_.certificate_chain);
@@ -190,7 +190,7 @@ TEST_F(ScopeTest, I6AStreamEndsWithTheCertificateThatItBeganWith) {
   EXPECT_FALSE(Eventually([&] { return node->sequence() > before; }, 1s));
 }
 
-// More members than one batch holds; and a node that is away when their group changes.
+// The group has more members than one batch holds. One node is disconnected when the group changes.
 TEST_F(ScopeTest, LargeGroupsFollowInParts) {
   constexpr int kMembers = 700;
   std::vector<v1::Change> users;
@@ -211,7 +211,7 @@ TEST_F(ScopeTest, LargeGroupsFollowInParts) {
   }
 }
 
-TEST_F(ScopeTest, I6PermissionsThatGoAreInForceAtOnceAndRowsFollow) {
+TEST_F(ScopeTest, I6ReducedPermissionsAreInForceAtOnceAndRowsFollow) {
   store_->PublishImage(kApp, "secret");
   store_->PublishRepository(kTeam);
   store_->Publish({UserWith("anna", {"pull,push:**"}), UserWith("berta", {"pull:library/**"})});
@@ -226,11 +226,11 @@ TEST_F(ScopeTest, I6PermissionsThatGoAreInForceAtOnceAndRowsFollow) {
   EXPECT_TRUE(Eventually([&] { return node->Follows(*store_) && node->Snapshots() == 2; }));
   EXPECT_EQ(node->users.Find("berta"), nullptr);
   EXPECT_TRUE(Eventually([&] { return KeysWith(*node, "library").empty(); }))
-      << "the older rows go, too";
+      << "the old rows are removed, too";
 
   Allow({"pull,push:**"});
   EXPECT_TRUE(Eventually([&] { return MayPull(*node, "anna", kApp).has_value(); }));
-  // Not before its rows are here.
+  // The new permission is in force only when its rows have arrived.
   EXPECT_THAT(node->ListRepositories()->items, UnorderedElementsAre(kApp, kTeam));
   EXPECT_NE(node->users.Find("berta"), nullptr);
   EXPECT_TRUE(Eventually([&] { return node->Snapshots() == 3; }));
@@ -243,7 +243,7 @@ TEST_F(ScopeTest, I6PermissionsThatGoAreInForceAtOnceAndRowsFollow) {
   EXPECT_EQ(node->Snapshots(), 3);
 }
 
-TEST_F(ScopeTest, ANodeRemembersItsPermissionsWhileTheStoreIsAway) {
+TEST_F(ScopeTest, ANodeRemembersItsPermissionsWhileTheStoreIsUnreachable) {
   store_->PublishRepository(kTeam);
   store_->Publish({UserWith("anna", {"pull:**"})});
   JoinWith({"pull:team/**"}).reset();
@@ -253,7 +253,7 @@ TEST_F(ScopeTest, ANodeRemembersItsPermissionsWhileTheStoreIsAway) {
   EXPECT_EQ(MayPull(*node, "anna", kApp).error().code, ErrorCode::kDenied);
 }
 
-// Whatever the node itself would do, the store answers it nothing else.
+// The store enforces a node's permissions; it does not rely on the node.
 TEST_F(ScopeTest, I6TheStoreChecksEveryCallOfANode) {
   const TestStore::Image secret = store_->PublishImage(kApp, "secret");
   store_->PublishRepository(kTeam);
@@ -296,7 +296,7 @@ TEST_F(ScopeTest, I6TheStoreChecksEveryCallOfANode) {
   }
 }
 
-TEST_F(ScopeTest, I6ABlobUnderWayEndsWithThePermission) {
+TEST_F(ScopeTest, I6ABlobInProgressEndsWithThePermission) {
   store_->PublishRepository(kTeam);
   const Digest digest = store_->PublishBlob(kTeam, std::string(64 << 20, 'x'));
   Allow({"pull:team/**"});

@@ -16,7 +16,7 @@ class SyncTest : public FleetTest {
       store_->PublishTag(kApp, prefix + std::to_string(i), DigestOf(prefix));
     }
   }
-  // All rows of the store that nodes have, against the node's.
+  // Compares the replicated rows of the store with the node's rows.
   void ExpectSameRows(TestNode& node) {
     for (const std::string prefix : {"repository/", "manifest/", "link/", "tag/"}) {
       SCOPED_TRACE(prefix);
@@ -63,7 +63,7 @@ TEST_F(SyncTest, FollowsFromASnapshotAndThenByChanges) {
   EXPECT_TRUE(Eventually([&] { return node->Snapshots() == 1; })) << node->Snapshots();
 }
 
-TEST_F(SyncTest, TellsTheStoreHowFarItIs) {
+TEST_F(SyncTest, AcknowledgesItsPosition) {
   const auto node = JoinNode();
   PublishTags("v", 3);
   EXPECT_TRUE(Eventually([&] {
@@ -73,7 +73,7 @@ TEST_F(SyncTest, TellsTheStoreHowFarItIs) {
   }));
 }
 
-TEST_F(SyncTest, RestartedNodeGoesOnFromItsPosition) {
+TEST_F(SyncTest, RestartedNodeContinuesFromItsPosition) {
   JoinNode().reset();
   PublishTags("v", 1200);  // several batches
   const auto node = JoinNode();
@@ -96,7 +96,7 @@ TEST_F(SyncTest, I10AnotherHistoryWithTheSameNumbersIsSeen) {
   store_->PublishTag(kApp, "a", DigestOf("a"));
   auto node = JoinNode();
   node.reset();
-  // A copy of the store that went another way: same epoch, same sequence, other content.
+  // A diverged copy of the store: the same epoch and sequence, other content.
   auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other");
   other->AddNode("eu-west");
   other->PublishRepository(kApp);
@@ -126,7 +126,7 @@ TEST_F(SyncTest, I10NewEpochIsAnotherHistory) {
   ExpectSameRows(*node);
 }
 
-TEST_F(SyncTest, OlderGenerationGoesWhileTheStreamGoesOn) {
+TEST_F(SyncTest, OldGenerationIsRemovedDuringTheStream) {
   PublishTags("v", 2500);
   auto node = JoinNode();
   auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
@@ -144,7 +144,7 @@ TEST_F(SyncTest, OlderGenerationGoesWhileTheStreamGoesOn) {
   EXPECT_EQ(node->Count("outport_node_sync_attempts_total"), streams);
 }
 
-TEST_F(SyncTest, BytesOfADeletedManifestGo) {
+TEST_F(SyncTest, ContentsOfADeletedManifestAreRemoved) {
   const TestStore::Image kept = store_->PublishImage(kApp, "kept");
   const TestStore::Image gone = store_->PublishImage(kApp, "gone");
   auto node = JoinNode();
@@ -164,7 +164,7 @@ TEST_F(SyncTest, BytesOfADeletedManifestGo) {
   EXPECT_TRUE(has(kept.digest));
 }
 
-TEST_F(SyncTest, I10SnapshotWhileWritesGoOn) {
+TEST_F(SyncTest, I10SnapshotDuringWrites) {
   PublishTags("before", 3000);
   std::thread writer([this] { PublishTags("during", 800); });
   const auto node = StartNode();
@@ -218,7 +218,7 @@ TEST_F(SyncTest, I6UserThatWasRemovedIsGoneInASecond) {
 
 TEST_F(SyncTest, I11NodeThatIsKilledKnowsItsAge) {
   const auto node = JoinNode();
-  // Kept while the stream runs, soon after the first pong: a kill leaves no time for it.
+  // The node writes the proof soon after the first pong, because a kill leaves no time for it.
   EXPECT_TRUE(Eventually(
       [&] {
         v1::ReplicaRow row;
@@ -248,7 +248,7 @@ TEST_F(SyncTest, AnExceptionEndsTheStreamAndTheNextOneFollows) {
   EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
 }
 
-// A node that sends a Hello and then reads nothing, unless it is told to.
+// A node that sends a Hello, and then reads only when the test asks for it.
 class Stalled {
  public:
   Stalled(const std::string& address, const rpc::TlsIdentity& identity)
@@ -258,7 +258,7 @@ class Stalled {
     hello.mutable_hello()->set_version("stalled");
     EXPECT_TRUE(stream_->Write(hello));
   }
-  // What comes until the snapshot's end.
+  // Reads to the end of the snapshot.
   size_t ReadSnapshot() {
     v1::StoreMessage message;
     size_t rows = 0;
@@ -268,7 +268,7 @@ class Stalled {
     }
     return rows;
   }
-  // Reads to the end; why the store ended the stream.
+  // Reads to the end and returns the stream's status.
   grpc::Status ReadToEnd() {
     v1::StoreMessage message;
     while (stream_->Read(&message)) {
@@ -283,7 +283,7 @@ class Stalled {
   std::unique_ptr<grpc::ClientReaderWriter<v1::NodeMessage, v1::StoreMessage>> stream_;
 };
 
-TEST_F(SyncTest, NodeThatReadsNothingHoldsUpNobody) {
+TEST_F(SyncTest, ANodeThatReadsNothingDelaysNobody) {
   store_->AddNode("slow");
   for (int i = 0; i < 100; ++i) {
     std::vector<v1::Change> changes(100);
@@ -302,12 +302,12 @@ TEST_F(SyncTest, NodeThatReadsNothingHoldsUpNobody) {
   const auto node = JoinNode();
   store_->PublishTag(kApp, "after", DigestOf("after"));
   EXPECT_TRUE(Eventually([&] { return node->HasReached(*store_); }));
-  EXPECT_EQ(slow.ReadSnapshot(), 10001u) << "it can go on where it stopped";
+  EXPECT_EQ(slow.ReadSnapshot(), 10001u) << "the stream continues where it stopped";
   store_->nodes.Cut("slow");
   slow.ReadToEnd();
 }
 
-TEST_F(SyncTest, ANodeIsToldWhyItsStreamEnded) {
+TEST_F(SyncTest, TheStatusSaysWhyAStreamEnded) {
   Stalled first(store_->address(), identity_);
   ASSERT_TRUE(Eventually([&] { return store_->nodes.Find("eu-west").has_value(); }));
   Stalled second(store_->address(), identity_);
@@ -322,7 +322,7 @@ TEST_F(SyncTest, ANodeIsToldWhyItsStreamEnded) {
   EXPECT_THAT(stopping.error_message(), testing::HasSubstr("the store is stopping"));
 }
 
-// Each cuts the other's stream with its own: neither comes back at once for ever.
+// Each machine's stream ends the other's. Neither may reconnect in a tight loop.
 TEST_F(SyncTest, TwoMachinesOfOneNameDoNotRace) {
   const auto first = StartNode();
   TestNode second(loop_, identity_, folder_ / "second", store_->address(), clock_);
@@ -337,19 +337,19 @@ TEST_F(SyncTest, TwoMachinesOfOneNameDoNotRace) {
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 2s);
 }
 
-TEST_F(SyncTest, SecondStreamOfANodeTakesThePlaceOfTheFirst) {
+TEST_F(SyncTest, SecondStreamOfANodeReplacesTheFirst) {
   bool first_cut = false;
-  const uint64_t first = store_->nodes.Enter("n", "a", [&](const Error&) { first_cut = true; });
-  const uint64_t second = store_->nodes.Enter("n", "b", [](const Error&) {});
+  const uint64_t first = store_->nodes.Connect("n", "a", [&](const Error&) { first_cut = true; });
+  const uint64_t second = store_->nodes.Connect("n", "b", [](const Error&) {});
   EXPECT_TRUE(first_cut);
-  store_->nodes.Leave("n", first);  // late: the second one stands
+  store_->nodes.Disconnect("n", first);  // late: must not disconnect the second stream
   EXPECT_TRUE(store_->nodes.Find("n")->connected);
   EXPECT_EQ(store_->nodes.Find("n")->address, "b");
-  store_->nodes.Leave("n", second);
+  store_->nodes.Disconnect("n", second);
   EXPECT_FALSE(store_->nodes.Find("n")->connected);
 }
 
-// A node's questions, made by hand.
+// Calls of a node, made without a node.
 class AccessTest : public FleetTest {
  protected:
   Error Ask(const rpc::TlsIdentity& identity) {
@@ -376,7 +376,7 @@ TEST_F(AccessTest, OnlyNodesMayAsk) {
   EXPECT_EQ(Ask(nobody).code, ErrorCode::kUnauthorized);
 }
 
-TEST_F(AccessTest, NodeThatWasRemovedIsToldHowToComeBack) {
+TEST_F(AccessTest, ARemovedNodeLearnsHowToRejoin) {
   const Error error = Ask(authority_.Issue(Role::kNode, "removed"));
   EXPECT_EQ(error.code, ErrorCode::kDenied);
   EXPECT_THAT(error.message, testing::HasSubstr("outportctl node invite"));

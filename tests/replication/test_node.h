@@ -11,11 +11,11 @@
 namespace outport {
 
 struct TestNodeDisk {
-  rocksdb::Env* env = nullptr;  // of the metadata; nullptr: the machine's
+  rocksdb::Env* env = nullptr;  // for the metadata; nullptr: the real disk
   uint64_t headroom_bytes = 0;
 };
 
-// A node without its ports: a data folder that follows a TestStore, and the Registry over it.
+// A node without ports: a replica that follows a TestStore, and the Registry over it.
 class TestNode {
  public:
   TestNode(Loop& loop, const rpc::TlsIdentity& identity, const std::filesystem::path& folder,
@@ -65,7 +65,7 @@ class TestNode {
     sync_pool_.Stop();
   }
 
-  // Follows the store no longer, but can still ask it.
+  // Stops replication. The node can still call the store.
   void StopSync() {
     sync_.Stop();
     EXPECT_TRUE(Eventually([this] { return !sync_.IsConnected(); }));
@@ -77,7 +77,7 @@ class TestNode {
     return replica_->position().sequence() == head.sequence &&
            replica_->position().hash() == AsText(head.hash);
   }
-  // Level with the store, and proven so.
+  // Whether the replica is up to date, and a proof of freshness says so.
   bool Follows(const TestStore& store) const {
     const auto age = freshness_.Staleness();
     return HasReached(store) && IsConnected() && age.has_value() && *age < 2s;
@@ -99,7 +99,7 @@ class TestNode {
       co_return co_await mirror_.registry().GetManifest(caller_, name, parsed);
     });
   }
-  // `min_sequence`: the change that the answer must not be older than.
+  // `min_sequence`: the answer must include this change.
   Result<ManifestInfo> Stat(const std::string& repository, const std::string& reference,
                             uint64_t min_sequence = 0) {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<ManifestInfo>> {
@@ -150,7 +150,7 @@ class TestNode {
     EXPECT_TRUE(Get(repository, image.digest.ToString()));
     for (const Digest& blob : image.blobs) EXPECT_TRUE(ReadBlob(repository, blob));
   }
-  // The same, until the copies are entered: that is after their reader has had the last byte.
+  // As above, and waits for the rows of the copies, which follow the last byte to the reader.
   void PullAndKeep(const std::string& repository, const TestStore::Image& image) {
     PullWhole(repository, image);
     for (const Digest& blob : image.blobs) EXPECT_TRUE(Eventually([&] { return IsCached(blob); }));
@@ -183,7 +183,7 @@ class TestNode {
   node::ReplicaRows rows_;
 };
 
-// A store with one node's place in it.
+// A store that has one node as a member.
 class FleetTest : public testing::Test {
  protected:
   FleetTest() {
@@ -196,7 +196,7 @@ class FleetTest : public testing::Test {
     return std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(), clock_,
                                       read_only);
   }
-  // A node that follows the store.
+  // Starts a node that follows the store.
   std::unique_ptr<TestNode> JoinNode() {
     auto node = StartNode();
     EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));

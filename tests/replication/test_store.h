@@ -28,7 +28,7 @@
 
 namespace outport {
 
-// A private authority and what it issues.
+// A private CA and the certificates that it issues.
 class TestAuthority {
  public:
   rpc::TlsIdentity Issue(Role role, const std::string& name,
@@ -44,7 +44,7 @@ class TestAuthority {
     return {leaf + authority_.issuing.certificate, key,
             authority_.root.certificate + authority_.issuing.certificate};
   }
-  // The same, good between two times, which pki::Issue() would not make.
+  // As above, valid between two given times, which pki::Issue() does not allow.
   rpc::TlsIdentity IssueBetween(Role role, const std::string& name,
                                 std::chrono::system_clock::time_point from,
                                 std::chrono::system_clock::time_point until) const {
@@ -64,8 +64,8 @@ class TestAuthority {
   const pki::Authority authority_ = *pki::CreateAuthority("outport");
 };
 
-// The store's replication service over a data folder and real gRPC. Changes are made by its own
-// small transactions: the row and the record of each.
+// The store's replication service over a data folder and real gRPC. Its own small transactions make
+// the changes: each writes a row and its change record.
 class TestStore {
  public:
   struct Image {
@@ -90,7 +90,7 @@ class TestStore {
     passwords_.Stop();
   }
 
-  // Listens; after a Stop() on the same port again.
+  // Listens. After a Stop(), listens on the same port again.
   void Start() {
     tasks_ = std::make_unique<TaskGroup>(loop_.executor(), Log::Nowhere());
     read_blob_ =
@@ -218,7 +218,7 @@ class TestStore {
     Publish({change});
     return digest;
   }
-  // An image of a config and a layer, both with `content` in them.
+  // Pushes an image with a config and a layer that contain `content`.
   Image PublishImage(const std::string& repository, const std::string& content) {
     const std::string config = "config of " + content;
     const std::string layer = "layer of " + content;
@@ -234,10 +234,10 @@ class TestStore {
     return {digest, {config_digest, layer_digest}};
   }
 
-  // The real verbs, over the same rows.
+  // The real registry over the same rows.
   store::Manifests& manifests() { return content_.manifests; }
   store::Links& links() { return content_.links; }
-  // A user of the store, of whom the nodes do not learn.
+  // Adds a user to the store only; nodes do not receive it.
   void AddUser(const std::string& name, const std::string& password, const std::string& grant) {
     users.Set({name, *HashPassword(password, 4), {*ParseGrant(grant)}});
   }
@@ -248,7 +248,7 @@ class TestStore {
     ASSERT_TRUE(members_.Follow(name));
   }
 
-  // What the store itself answers.
+  // The store's own answer.
   Registry& registry() { return registry_; }
   LogPosition Head() const { return *meta_->Head(); }
   MetaStore& meta() { return *meta_; }

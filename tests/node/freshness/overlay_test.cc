@@ -53,7 +53,7 @@ TEST(I3Overlay, KeepsAnAnswerUntilTheReplicaHasPassedIt) {
   EXPECT_TRUE(overlay.IsPassed(At("e", 12)));
 }
 
-TEST(I3Overlay, KeepsThatSomethingIsGone) {
+TEST(I3Overlay, KeepsThatContentIsAbsent) {
   Overlay overlay;
   Put(overlay, "k", Answer("", At("e", 12)), At("e", 10));
   EXPECT_EQ(Find(overlay, "k", At("e", 11)), "absent");
@@ -72,7 +72,7 @@ TEST(I3Overlay, DropsAnswersThatAWriteMayHaveChanged) {
   EXPECT_TRUE(overlay.IsComplete(At("e", 12))) << "it was passed before";
 }
 
-TEST(I3Overlay, OlderAnswerThatComesLateIsLeftOut) {
+TEST(I3Overlay, LateOlderAnswerIsIgnored) {
   Overlay overlay;
   Put(overlay, "k", Answer("new", At("e", 12)), At("e", 10));
   Put(overlay, "k", Answer("old", At("e", 11)), At("e", 10));
@@ -104,7 +104,7 @@ TEST(I3Overlay, WhenFullTheReplicaIsNotTrustedUntilItHasPassedAll) {
   EXPECT_TRUE(overlay.IsComplete(At("e", 15)));
 }
 
-TEST(I3Overlay, WhenFullWhatIsPassedMakesRoom) {
+TEST(I3Overlay, WhenFullPassedAnswersMakeRoom) {
   Overlay overlay(2);
   Put(overlay, "a", Answer("1", At("e", 11)), At("e", 10));
   Put(overlay, "b", Answer("2", At("e", 15)), At("e", 10));

@@ -32,7 +32,7 @@ TEST_F(FreshnessTest, IsUnknownBeforeTheFirstPong) {
   EXPECT_EQ(freshness_.Staleness(), std::nullopt);
 }
 
-TEST_F(FreshnessTest, CountsFromTheSendingOfThePing) {
+TEST_F(FreshnessTest, CountsFromThePing) {
   freshness_.RecordApplied("e", 7);
   const auto sent = clock_.SinceBoot();
   clock_.Pass(300ms);

@@ -9,9 +9,9 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMostBytes = 1 << 20;  // far below what a message may have
+constexpr size_t kMostBytes = 1 << 20;  // far below the limit of a message
 
-// As large as a user may be.
+// A user of the largest size.
 v1::UserRow UserWithManyGrants(int number) {
   v1::UserRow row;
   row.set_name("user-" + std::to_string(number));
@@ -52,8 +52,8 @@ TEST(SnapshotReader, PartsOfLargeRowsAreSmallAndWhole) {
   EXPECT_EQ(rows, kUsers + 5u) << "a repository, a manifest, two links, a tag";
 }
 
-// A referrer may be nearly as large as a manifest: parts stay far below what a message may have,
-// and the log's record of it has the same row.
+// A referrer may be nearly as large as a manifest. Its part stays far below the limit of a message,
+// and the log's record has the same row.
 TEST(SnapshotReader, CarriesLargeReferrers) {
   TestContent store;
   ASSERT_TRUE(store.PushBlob("team/app", "config").has_value());
