@@ -61,7 +61,7 @@ bool SyncClient::IsStopping() const {
 
 std::optional<std::string> SyncClient::WhyDenied() const {
   MutexLock lock(mutex_);
-  return refused_;
+  return denied_;
 }
 
 bool SyncClient::IsConnected() const {
@@ -109,11 +109,11 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   {
     MutexLock lock(mutex_);
     connection_ = nullptr;
-    const bool refused = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
-    if (refused) {
-      refused_ = why.message;
+    const bool denied = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
+    if (denied) {
+      denied_ = why.message;
     } else if (connection->welcomed()) {
-      refused_.reset();
+      denied_.reset();
     }
   }
   co_await WriteProof();

@@ -73,7 +73,7 @@ class SyncClient {
 
   mutable Mutex mutex_;
   bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
-  std::optional<std::string> refused_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<std::string> denied_ OUTPORT_GUARDED_BY(mutex_);
   // Shared with callers that query or cancel the stream while it ends.
   std::shared_ptr<SyncConnection> connection_ OUTPORT_GUARDED_BY(mutex_);
 };
