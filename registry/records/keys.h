@@ -29,17 +29,17 @@
 //   head                                       the change log's head, written by the commit
 //   audit/<sequence, 8 bytes big-endian>       hash and JSON, written by the commit
 //   audit-head                                 the audit log's head, written by the commit
-//   audit-file                                 [AuditFileRow] the last exported and the last
-//   trimmed entry user/<name>                                [UserRow] grant/<subject> [GrantRow]
-//   of a group, a certificate or anonymous certificate/<issuer key id>/<serial> [CertificateRow]
+//   audit-file                                 [AuditFileRow] the last exported and trimmed entry
+//   user/<name>                                [UserRow]
+//   grant/<subject>                            [GrantRow]     of a group, certificate or anonymous
+//   certificate/<issuer key id>/<serial>       [CertificateRow]
 //   revocation/<issuer key id>/<serial>        [RevocationRow]
 //   node/<name>                                [NodeRow]
 //   invitation/<hash of the secret>            [InvitationRow]
 //   store                                      [StoreRow]     the store's epoch and domain
-//   trust                                      [TrustRow]     the trust bundle, since the first
-//   rotation rotation                                   [RotationRow]  while a rotation is in
-//   progress policy                                     [PolicyRow]    the policy in the last audit
-//   entry about it
+//   trust                                      [TrustRow]     the trust bundle, after a rotation
+//   rotation                                   [RotationRow]  the rotation in progress
+//   policy                                     [PolicyRow]    the last audited policy
 //
 // Only at a node:
 //
