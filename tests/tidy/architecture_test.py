@@ -14,3 +14,12 @@ PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/architecture.md"
 def test_every_room_is_on_the_map():
     rooms = re.findall(r"^\| `((?:registry|store|node|control)[\w/]*)` \|", PAGE.read_text(), re.M)
     assert sorted(rooms) == sorted(ARROWS)
+
+
+def test_every_path_exists():
+    """A path without its ending names a source and its header."""
+    named = re.findall(r"`((?:registry|store|node|control|tests|proto|docs)/[\w./]+)`", PAGE.read_text())
+    root = PAGE.parents[1]
+    missing = [path for path in named
+               if not (root / path).exists() and not list(root.glob(path + ".*"))]
+    assert named and not missing
