@@ -47,7 +47,7 @@ Result<void> VerifyBlocks(const std::string& object, uint64_t offset, Bytes bloc
   for (size_t i = 0; !blocks.empty(); ++i) {
     const auto block = blocks.first(std::min<size_t>(blocks.size(), kChecksumBlockBytes));
     if (i >= checksums.size() || Crc32c(block) != checksums[i]) {
-      return Error{ErrorCode::kCorrupt, "the blob object " + object + " is damaged in block " +
+      return Error{ErrorCode::kCorrupt, "the blob object " + object + " is corrupt in block " +
                                             std::to_string(offset / kChecksumBlockBytes + i)};
     }
     blocks = blocks.subspan(block.size());

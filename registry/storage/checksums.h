@@ -10,16 +10,16 @@
 
 namespace outport {
 
-// The CRC32C of each block of a blob (kChecksumBlockBytes), computed while the bytes come. For one
+// Computes the CRC32C of each block of a blob (kChecksumBlockBytes) while the bytes arrive. For one
 // thread at a time.
 class BlockChecksums {
  public:
   void Update(Bytes bytes);
-  // Of the blocks that are full.
+  // The checksums of the full blocks.
   std::span<const uint32_t> full() const { return full_; }
-  // Of what stands behind the full blocks.
+  // The checksum of the bytes after the full blocks.
   uint32_t partial() const { return running_; }
-  // Of all blocks, the last one as far as it has come.
+  // The checksums of all blocks, including a last block that is not full.
   std::vector<uint32_t> All() const;
 
  private:
@@ -28,12 +28,14 @@ class BlockChecksums {
   uint64_t in_block_ = 0;  // bytes that running_ covers, less than a block
 };
 
-// Whole blocks that fit into `buffer_size` bytes from `offset` of a blob, of which `end` bytes can
-// be read and `total` bytes are in all (`total` may be unknown: pass a number above `end`). 0 at
-// the end. kInvalidArgument where the rules of BlobReader::Read are not kept.
+// Returns how many bytes of a blob a read from `offset` on may return, in whole blocks: at most
+// `buffer_size`. The first `end` bytes of the blob can be read, and it has `total` bytes; if the
+// total is unknown, pass a number above `end`. Returns 0 at the end. kInvalidArgument if the call
+// breaks the rules of BlobReader::Read.
 Result<size_t> ReadableBytes(uint64_t offset, uint64_t buffer_size, uint64_t end, uint64_t total);
 
-// Checks blocks that begin at `offset` by their checksums; kCorrupt names the object and the block.
+// Compares the blocks that begin at `offset` with their checksums. kCorrupt names the object and
+// the block.
 Result<void> VerifyBlocks(const std::string& object, uint64_t offset, Bytes blocks,
                           std::span<const uint32_t> checksums);
 

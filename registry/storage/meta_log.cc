@@ -42,7 +42,7 @@ LogPosition NextPosition(const LogPosition& previous, std::string_view record) {
       EVP_DigestUpdate(context.get(), record.data(), record.size()) != 1 ||
       EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(next.hash.data()),
                          nullptr) != 1) {
-    std::abort();  // memory is exhausted, or OpenSSL broken: no number may be given
+    std::abort();  // no memory, or OpenSSL fails: a record must not get a wrong hash
   }
   return next;
 }
@@ -82,7 +82,7 @@ std::string EncodeRecord(const LogRecord& record) {
 
 Result<LogPosition> LogRows::DecodeHead(std::string_view value) const {
   if (value.size() != kSequenceBytes + kHashBytes) {
-    return Error{ErrorCode::kCorrupt, "the row of the " + std::string(name) + "'s head is damaged"};
+    return Error{ErrorCode::kCorrupt, "the row of the " + std::string(name) + "'s head is corrupt"};
   }
   LogPosition position{.sequence = ReadSequence(value.substr(0, kSequenceBytes)), .hash = {}};
   SetHash(position, value.substr(kSequenceBytes));
@@ -92,7 +92,7 @@ Result<LogPosition> LogRows::DecodeHead(std::string_view value) const {
 Result<LogRecord> LogRows::DecodeRecord(std::string_view key, std::string_view value) const {
   if (!key.starts_with(prefix) || key.size() != prefix.size() + kSequenceBytes ||
       value.size() < kHashBytes) {
-    return Error{ErrorCode::kCorrupt, "a row of the " + std::string(name) + " is damaged"};
+    return Error{ErrorCode::kCorrupt, "a row of the " + std::string(name) + " is corrupt"};
   }
   LogRecord record;
   record.position.sequence = ReadSequence(key.substr(prefix.size()));

@@ -9,7 +9,7 @@
 
 namespace outport {
 
-// A log of numbered, hash-chained records, as rows of a key-value engine:
+// How a log of numbered, hash-chained records is stored as rows of a key-value store:
 //
 //   <prefix><sequence, 8 bytes big-endian>   hash (32 bytes), record
 //   <head>                                   sequence (8 bytes big-endian), hash (32 bytes)
@@ -20,7 +20,7 @@ struct LogRows {
   bool is_trimmed = false;  // whether the oldest records may have been deleted
 
   std::string Key(uint64_t sequence) const;
-  // kCorrupt if a row is not what the encoders write.
+  // Decode a row. kCorrupt if it is not a row that EncodeHead or EncodeRecord returns.
   Result<LogPosition> DecodeHead(std::string_view value) const;
   Result<LogRecord> DecodeRecord(std::string_view key, std::string_view value) const;
 };
@@ -33,7 +33,7 @@ std::optional<LogPosition> ToLogPosition(uint64_t sequence, std::string_view has
 std::string EncodeHead(const LogPosition& head);
 std::string EncodeRecord(const LogRecord& record);
 
-// Whether the key is the logs' own: written by commits alone.
+// Whether the key is one of the logs' rows, which only commits write.
 bool IsLogKey(std::string_view key);
 
 }  // namespace outport

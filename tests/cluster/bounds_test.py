@@ -69,7 +69,7 @@ def test_i6_a_removed_user_is_out_although_the_disk_is_full(new_fleet, small_dis
 
     def refuses_rows():
         fleet.store.client().push_image("app", f"v{next(pushed)}")
-        return "takes no more changes" in node.operations("/readyz")[1]
+        return "read-only after a failed write" in node.operations("/readyz")[1]
     wait_for("the node to say that it cannot write", refuses_rows, 120)
     assert node.operations("/readyz")[0] == 503
 

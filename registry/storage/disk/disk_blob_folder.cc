@@ -28,7 +28,7 @@ std::string DiskBlobFolder::NewObject(const Digest& digest, const std::string& s
 
 Result<std::filesystem::path> DiskBlobFolder::PathOf(const std::string& object) const {
   if (!IsObjectName(object)) {
-    return Error{ErrorCode::kCorrupt, "\"" + object + "\" is not the name of a blob object"};
+    return Error{ErrorCode::kCorrupt, "'" + object + "' is not the name of a blob object"};
   }
   return blobs_ / object;
 }
@@ -39,7 +39,7 @@ Result<std::filesystem::path> DiskBlobFolder::PendingPathOf(const std::string& n
            c == '_';
   });
   if (!plain || name.empty() || name.size() > kMaxUploadName) {
-    return Error{ErrorCode::kInvalidArgument, "\"" + name + "\" is not the name of an upload"};
+    return Error{ErrorCode::kInvalidArgument, "'" + name + "' is not the name of an upload"};
   }
   return pending_ / name;
 }
@@ -54,8 +54,8 @@ Result<void> DiskBlobFolder::Prepare() {
   for (const auto& folder : {blobs_ / "sha256", blobs_ / "sha512", pending_, quarantine_}) {
     TRY_VOID(files_.CreateDirectories(folder));
   }
-  // Again, for one that was made by a process that died before it had synced it. (The root is
-  // synced for whatever is made in it last; of that, nothing was acknowledged yet.)
+  // Sync again: an earlier process may have created a folder and died before it synced it. The root
+  // needs no second sync: no blob was acknowledged before its folders in the root were synced.
   return files_.SyncDirectory(blobs_);
 }
 
@@ -66,8 +66,8 @@ Result<void> DiskBlobFolder::PrepareParent(const std::filesystem::path& path) {
     if (durable_.contains(folder)) return {};
   }
   TRY_VOID(files_.CreateDirectories(folder));
-  // A folder that was there may have been made a moment ago, by another thread that has not synced
-  // it yet, or by a process that died before it did.
+  // Sync even if the folder exists: another thread may have created it and not synced it yet, or a
+  // process may have died before it did.
   TRY_VOID(files_.SyncDirectory(folder.parent_path()));
   MutexLock lock(mutex_);
   durable_.insert(folder);

@@ -11,11 +11,12 @@
 
 namespace outport {
 
-// Whether the bytes of a new blob are read again soon: then they go by the page cache.
+// How the bytes of a new blob are written: through the page cache, if they are read again soon, or
+// past it.
 enum class BlobWrites { kCached, kDirect };
 
-// The paths of a DiskBlobStore, how it writes, and which of its folders are known to be durable.
-// Safe for several threads; what returns a Result<void> may block.
+// The paths of a DiskBlobStore, how it writes, and which of its folders are already synced. Safe
+// for several threads. Methods that return a Result<void> may block.
 class DiskBlobFolder {
  public:
   DiskBlobFolder(FileSystem& files, std::filesystem::path root, const std::string& pending,
@@ -32,17 +33,17 @@ class DiskBlobFolder {
   const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& pending() const { return pending_; }
 
-  // A name for a blob's object that was never given before.
+  // Returns the name of a blob's object. It is fresh if `serial` is.
   static std::string NewObject(const Digest& digest, const std::string& serial);
-  // kCorrupt if it is not a name that NewObject gave.
+  // Returns the path of a committed object. kCorrupt if NewObject does not return such a name.
   Result<std::filesystem::path> PathOf(const std::string& object) const;
-  // Where an upload of that name is written; kInvalidArgument if no upload can have it.
+  // Returns the path of an upload in progress. kInvalidArgument if no upload can have the name.
   Result<std::filesystem::path> PendingPathOf(const std::string& name) const;
   std::filesystem::path QuarantineOf(const std::string& object) const;
 
-  // Makes the folders that are always there, each durable.
+  // Creates and syncs the folders that always exist.
   Result<void> Prepare();
-  // Makes the folder that `path` stands in; its name survives a power cut from here on.
+  // Creates the parent folder of `path`, if needed. Its name survives a power cut from then on.
   Result<void> PrepareParent(const std::filesystem::path& path);
 
  private:
@@ -53,7 +54,7 @@ class DiskBlobFolder {
   const std::filesystem::path pending_;
   const std::filesystem::path quarantine_;
   Mutex mutex_;
-  std::set<std::filesystem::path> durable_ OUTPORT_GUARDED_BY(mutex_);  // at most 256 an algorithm
+  std::set<std::filesystem::path> durable_ OUTPORT_GUARDED_BY(mutex_);  // at most 256 per algorithm
 };
 
 }  // namespace outport

@@ -20,7 +20,8 @@ class DiskBlobReader final : public BlobReader {
     TRY(const size_t wanted, Readable(offset, buffer.size(), location_.size_bytes));
     TRY(const size_t size, file_->ReadAt(offset, buffer.first(wanted)));
     if (size != wanted) {
-      return Error{ErrorCode::kCorrupt, "the blob object " + location_.object + " is cut at byte " +
+      return Error{ErrorCode::kCorrupt, "the blob object " + location_.object +
+                                            " is truncated at byte " +
                                             std::to_string(offset + size)};
     }
     TRY_VOID(Verify(offset, buffer.first(size)));

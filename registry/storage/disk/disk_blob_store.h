@@ -12,17 +12,17 @@ namespace outport {
 // A BlobStore in a folder:
 //
 //   ROOT/blobs/<algorithm>/ab/<hex>.<n>   a committed blob; n is random for each commit
-//   ROOT/<pending>/<name>                 one being written; removed at start, unless it is kept
-//   ROOT/quarantine/<object, '/' as '_'>  what failed its checksum
+//   ROOT/<pending>/<name>                 a blob being written; removed at start, unless kept
+//   ROOT/quarantine/<object, '/' as '_'>  an object that failed its checksum
 //
-// Commit: sync file, rename, sync directory. Checkpoint: sync file, and once the directory. After a
-// failed sync the file is discarded. Folders are made when first needed, and synced into their
-// parent before anything in them counts as durable; only ROOT's own name is its maker's to sync. It
-// outlives its writers; readers do not need it.
+// A commit syncs the file, renames it, and syncs the folder. A checkpoint syncs the file, and the
+// first one also the folder. A file whose sync failed is discarded. Folders are created when first
+// needed, and synced into their parent before an object in them counts as durable. The caller syncs
+// the name of ROOT itself. The store outlives its writers; readers do not need it.
 class DiskBlobStore final : public BlobStore {
  public:
-  // `pending`: "uploads" at the store, "fetch" at a node. `writes`: kDirect at the store, where a
-  // new blob is not read at once; kCached at a node, whose readers follow the fetch.
+  // `pending`: "uploads" at the store, "fetch" at a node. `writes`: kDirect at the store, which
+  // does not read a new blob soon; kCached at a node, whose readers follow the fetch.
   static Result<std::unique_ptr<DiskBlobStore>> Open(FileSystem& files,
                                                      const std::filesystem::path& root,
                                                      std::string pending, BlobWrites writes);

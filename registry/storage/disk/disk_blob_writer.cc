@@ -12,7 +12,7 @@ constexpr size_t kRehashBytes = 1 << 20;
 static_assert(kRehashBytes % kChecksumBlockBytes == 0);
 
 Error AlreadyFailed() {
-  return Error{ErrorCode::kInternal, "writing a blob: an earlier write of it has failed"};
+  return Error{ErrorCode::kInternal, "cannot write a blob after a failed write"};
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Resume(DiskBlobFolder& folde
                                           std::to_string(there) + " bytes, not " +
                                           std::to_string(size_bytes)};
   }
-  TRY_VOID(file->Truncate(size_bytes));  // also what was reserved
+  TRY_VOID(file->Truncate(size_bytes));  // releases reserved space, too
   std::unique_ptr<DiskBlobWriter> writer(
       new DiskBlobWriter(folder, Kind::kUpload, algorithm, name, path, std::move(file)));
   writer->to_reread_ = size_bytes;
@@ -77,7 +77,7 @@ DiskBlobWriter::~DiskBlobWriter() {
   if (kind_ == Kind::kBlob && state_ != State::kCommitted) Discard();
 }
 
-// A file that cannot be removed stays for DiscardUncommitted(), or is an object that no row names.
+// If the removal fails, DiscardUncommitted() removes the file later, or no row names the object.
 void DiskBlobWriter::Discard() {
   state_ = State::kFailed;
   if (path_.empty()) return;
@@ -93,7 +93,7 @@ uint64_t DiskBlobWriter::size_bytes() const {
 Result<void> DiskBlobWriter::Expect(uint64_t size_bytes) {
   if (size_bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
     return Error{ErrorCode::kNoSpace,
-                 "a blob of " + std::to_string(size_bytes) + " bytes fits on no disk"};
+                 "a blob of " + std::to_string(size_bytes) + " bytes is larger than any disk"};
   }
   const uint64_t received = this->size_bytes();
   if (size_bytes > received) {
@@ -121,18 +121,18 @@ Result<void> DiskBlobWriter::Write(Bytes bytes) {
     file_->StartWriteback(written_back_, end - written_back_);
     written_back_ = end;
   }
-  Take(bytes, end);
+  Hash(bytes, end);
   return {};
 }
 
-void DiskBlobWriter::Take(Bytes bytes, uint64_t end) {
+void DiskBlobWriter::Hash(Bytes bytes, uint64_t end) {
   hasher_.Update(bytes);
   MutexLock lock(mutex_);
   checksums_.Update(bytes);
   size_bytes_ = end;
 }
 
-// The file's name is durable with the first checkpoint; nobody else syncs the folder.
+// The first checkpoint also syncs the file's name, which Start() did not.
 Result<void> DiskBlobWriter::Checkpoint() {
   if (state_ != State::kWriting) return AlreadyFailed();
   Result<void> synced = file_->Sync();
@@ -151,9 +151,10 @@ Result<uint64_t> DiskBlobWriter::Reread(uint64_t at_most) {
   for (uint64_t offset = begin; offset < end;) {
     const size_t wanted = static_cast<size_t>(std::min<uint64_t>(buffer.size(), end - offset));
     TRY(const size_t size, file_->ReadAt(offset, MutableBytes(buffer).first(wanted)));
-    if (size == 0) return Error{ErrorCode::kCorrupt, "reading back " + label_ + ": it is cut"};
+    if (size == 0)
+      return Error{ErrorCode::kCorrupt, "reading back " + label_ + ": the file is truncated"};
     offset += size;
-    Take(Bytes(buffer).first(size), offset);
+    Hash(Bytes(buffer).first(size), offset);
   }
   written_back_ = end;
   return to_reread_ - end;
@@ -181,7 +182,7 @@ Result<size_t> DiskBlobWriter::Read(uint64_t offset, MutableBytes buffer) const 
   const MutableBytes wanted = buffer.first(readable.size);
   TRY(const size_t size, file_->ReadAt(offset, wanted));
   if (size != wanted.size()) {
-    return Error{ErrorCode::kCorrupt, label_ + " is cut while being written"};
+    return Error{ErrorCode::kCorrupt, label_ + " was truncated while being written"};
   }
   TRY_VOID(VerifyBlocks(label_, offset, wanted, readable.checksums));
   return size;
@@ -204,7 +205,8 @@ Result<Digest> DiskBlobWriter::Rehash(DigestAlgorithm algorithm) const {
   const uint64_t size = size_bytes();
   for (uint64_t offset = 0; offset < size;) {
     TRY(const size_t n, file_->ReadAt(offset, buffer));
-    if (n == 0) return Error{ErrorCode::kCorrupt, "reading back " + label_ + ": it is cut"};
+    if (n == 0)
+      return Error{ErrorCode::kCorrupt, "reading back " + label_ + ": the file is truncated"};
     hasher.Update(Bytes(buffer).first(n));
     offset += n;
   }
@@ -215,13 +217,13 @@ Digest DiskBlobWriter::Current(DigestAlgorithm algorithm) {
   if (algorithm == algorithm_) return hasher_.Current();
   Result<Digest> digest = Rehash(algorithm);
   if (digest.has_value()) return *std::move(digest);
-  // What cannot be read back cannot be committed, whatever it is called.
+  // Bytes that cannot be read back cannot be committed under any digest.
   state_ = State::kFailed;
   return Digest::Of(algorithm, {});
 }
 
-// A blob whose digest was not known at the start is named by what has come: the caller asks when
-// all has. The name holds the algorithm that was hashed on the way, whichever Commit is asked for.
+// An upload's name comes from the bytes appended so far; the caller asks when all are appended. It
+// uses the algorithm hashed during the upload, even if Commit() is called with another one.
 const std::string& DiskBlobWriter::object() const {
   if (kind_ == Kind::kUpload && state_ == State::kWriting) {
     object_ = DiskBlobFolder::NewObject(hasher_.Current(), serial_);
@@ -256,8 +258,8 @@ Result<BlobLocation> DiskBlobWriter::Commit(const Digest& expected, SyncWhen syn
   return location;
 }
 
-// A file whose sync failed is never synced again: a second fsync may succeed without having written
-// what the first one lost.
+// A file whose sync failed is never synced again: a second fsync may succeed although the bytes
+// that the first one failed to write are lost.
 Result<void> DiskBlobWriter::Publish(const std::filesystem::path& target, SyncWhen sync) {
   if (sync == SyncWhen::kNow) TRY_VOID(file_->Sync());
   TRY_VOID(folder_.PrepareParent(target));

@@ -14,13 +14,13 @@
 
 namespace outport {
 
-// Writes one blob to a file in the pending folder, hashing and checksumming what it appends, and
-// moves it to its place. `folder` outlives it.
+// Writes one blob to a file in the pending folder, hashes and checksums the appended bytes, and
+// moves the file to its final path. `folder` outlives it.
 class DiskBlobWriter final : public BlobWriter {
  public:
-  // `digest`: the name it will be committed under.
+  // Starts a blob that will be committed under `digest`.
   static Result<std::unique_ptr<BlobWriter>> Start(DiskBlobFolder& folder, const Digest& digest);
-  // An upload, new, and what an earlier writer left of one.
+  // Start a new upload, and resume an upload of an earlier writer.
   static Result<std::unique_ptr<BlobWriter>> Start(DiskBlobFolder& folder,
                                                    DigestAlgorithm algorithm,
                                                    const std::string& name);
@@ -42,18 +42,18 @@ class DiskBlobWriter final : public BlobWriter {
   Result<BlobLocation> Commit(const Digest& expected, SyncWhen sync) override;
 
  private:
-  enum class Kind { kBlob, kUpload };  // whether the digest is known at the start
+  enum class Kind { kBlob, kUpload };  // the digest of a blob is known at the start
   enum class State { kWriting, kFailed, kCommitted };
   struct Readable {
     size_t size = 0;
-    std::vector<uint32_t> checksums;  // of those blocks
+    std::vector<uint32_t> checksums;  // of the blocks in these bytes
   };
 
   DiskBlobWriter(DiskBlobFolder& folder, Kind kind, DigestAlgorithm algorithm, std::string serial,
                  const std::filesystem::path& path, std::unique_ptr<File> file);
   Result<void> Write(Bytes bytes);
-  // Counts bytes that are in the file, up to `end`.
-  void Take(Bytes bytes, uint64_t end);
+  // Hashes and checksums bytes that are in the file and end at `end`.
+  void Hash(Bytes bytes, uint64_t end);
   Result<Digest> Rehash(DigestAlgorithm algorithm) const;
   Result<void> Publish(const std::filesystem::path& target, SyncWhen sync);
   Result<Readable> FindReadable(uint64_t offset, size_t buffer_size) const;
@@ -63,17 +63,17 @@ class DiskBlobWriter final : public BlobWriter {
   const Kind kind_;
   const DigestAlgorithm algorithm_;
   const std::string serial_;  // an upload's name
-  const std::string label_;   // names it in errors
+  const std::string label_;   // names the file in errors
   const std::unique_ptr<File> file_;
   std::filesystem::path path_;  // where the file is now
   State state_ = State::kWriting;
-  uint64_t to_reread_ = 0;        // bytes that Resume() found
+  uint64_t to_reread_ = 0;        // how many bytes Resume() found in the file
   bool name_is_durable_ = false;  // synced in the pending folder
   Hasher hasher_;
-  uint64_t written_back_ = 0;   // up to where write-back was started
-  mutable std::string object_;  // what object() returned last
+  uint64_t written_back_ = 0;   // the offset up to which write-back was started
+  mutable std::string object_;  // the last result of object()
 
-  // What a reader beside the writer needs.
+  // Readers on other threads use these.
   mutable Mutex mutex_;
   uint64_t size_bytes_ OUTPORT_GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> whole_size_ OUTPORT_GUARDED_BY(mutex_);  // expected, or committed

@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kMaxGroup = 256;
 constexpr size_t kMaxGroupBytes = 4 << 20;
 
-// Copies a batch behind another.
+// Appends a copy of a batch to another one.
 class Append final : public rocksdb::WriteBatch::Handler {
  public:
   explicit Append(rocksdb::WriteBatch& to) : to_(to) {}
@@ -18,7 +18,7 @@ class Append final : public rocksdb::WriteBatch::Handler {
     return to_.Put(key, value);
   }
   rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override { return to_.Delete(key); }
-  // A transaction's batch begins with one, for two-phase commits.
+  // RocksDB begins a transaction's batch with this mark, for two-phase commits.
   rocksdb::Status MarkNoop(bool) override { return rocksdb::Status::OK(); }
 
  private:
@@ -26,12 +26,12 @@ class Append final : public rocksdb::WriteBatch::Handler {
 };
 
 Error Stopped(const Error& cause) {
-  return Error{ErrorCode::kUnavailable,
-               "the metadata takes no more changes since a write of it failed (" + cause.message +
-                   "); mend the disk or make room on it, and start again"};
+  return Error{ErrorCode::kUnavailable, "metadata is read-only after a failed write (" +
+                                            cause.message +
+                                            "); repair the disk or free space, then restart"};
 }
 
-// Adds the records behind `position`, which moves to the last of them.
+// Adds the records after `position`, and moves `position` to the last of them.
 rocksdb::Status PutRecords(rocksdb::WriteBatch& batch, const LogRows& log,
                            std::vector<std::string>& records, LogPosition& position) {
   for (std::string& record : records) {
@@ -60,12 +60,12 @@ Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRe
   {
     MutexLock lock(mutex_);
     queue_.push_back(&mine);
-    // Without a deadline: a commit that is with the disk cannot be taken back, so whoever gave up
-    // could not say what became of it. The leader's write ends, with success or an error, when the
-    // kernel ends it, and those who wait hold threads of bounded pools.
+    // This wait has no deadline: a commit that the leader is writing cannot be cancelled, so a
+    // caller that gave up would not know its outcome. The kernel ends the leader's write, with
+    // success or an error. Waiting callers hold threads of bounded pools.
     while (!mine.done && (leading_ || queue_.front() != &mine)) mine.woken.Wait(mutex_);
     if (!mine.done && failed_.has_value()) {
-      group = TakeGroup();
+      group = NextGroup();
       Finish(group, Stopped(*failed_));
     }
     if (mine.done) {
@@ -73,7 +73,7 @@ Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRe
       return mine.position;
     }
     leading_ = true;
-    group = TakeGroup();
+    group = NextGroup();
     heads = heads_;
   }
   const Result<LogHeads> result = Write(group, heads);
@@ -89,7 +89,7 @@ Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRe
   return mine.position;
 }
 
-CommitQueue::Group CommitQueue::TakeGroup() {
+CommitQueue::Group CommitQueue::NextGroup() {
   Group group;
   size_t bytes = 0;
   while (!queue_.empty() && group.size() < kMaxGroup && bytes < kMaxGroupBytes) {
@@ -119,7 +119,7 @@ Result<LogHeads> CommitQueue::Write(const Group& group, LogHeads heads) {
   }
   if (status.ok()) status = PutHead(batch, kChangeLog, before.changes, heads.changes);
   if (status.ok()) status = PutHead(batch, kAuditLog, before.audit, heads.audit);
-  // The transactions hold the locks of their keys, and nobody else writes log rows.
+  // The transactions hold the locks of their keys, and only this queue writes log rows.
   rocksdb::TransactionDBWriteOptimizations optimizations;
   optimizations.skip_concurrency_control = true;
   if (status.ok()) status = db_.Write(options, optimizations, &batch);
@@ -127,7 +127,7 @@ Result<LogHeads> CommitQueue::Write(const Group& group, LogHeads heads) {
   return heads;
 }
 
-// Wakes under the lock: who is done may be gone as soon as the lock is free.
+// Wakes under the lock: a commit that is done may be destroyed as soon as the lock is released.
 void CommitQueue::Finish(const Group& group, const std::optional<Error>& error) {
   for (Waiting* const commit : group) {
     commit->error = error;

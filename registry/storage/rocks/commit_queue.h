@@ -14,7 +14,7 @@
 
 namespace outport {
 
-// What one commit adds to the two logs.
+// The records that one commit adds to the two logs.
 struct LogRecords {
   std::vector<std::string> changes;
   std::vector<std::string> audit;
@@ -27,32 +27,32 @@ struct LogHeads {
   LogPosition audit;
 };
 
-// Writes the commits of several threads together, in the order they came.
+// Writes the commits of several threads together, in the order of their arrival.
 //
-// The first that waits leads: it takes all that wait by then, gives their records the next numbers
-// and the running hash, and puts writes, log rows and the logs' heads into one batch, which
-// RocksDB appends to its WAL, syncs, and only then shows to readers. Then the leader moves the
-// heads and wakes the others, and the next in the queue leads. So numbers are dense and in commit
-// order, head and state cannot diverge, a crowd of commits costs one sync, and no one ever sees a
-// record that is not synced.
+// The first waiting commit leads. Its thread takes the group of all commits that wait by then, and
+// gives their records the next numbers and the running hash. It puts writes, log rows and the heads
+// of the logs into one batch. RocksDB appends the batch to its WAL, syncs the WAL, and only then
+// shows the batch to readers. Then the leader moves the heads and wakes the group, and the next
+// commit in the queue leads. So numbers are dense and in commit order, head and rows cannot
+// diverge, many commits cost one sync, and no reader sees a record that is not synced.
 //
-// After a failed write nothing is known: the batch may or may not be in the WAL, RocksDB would
-// give its own sequence numbers a second time, and the kernel forgets what a failed fsync lost. So
-// the queue refuses all commits from then on, reads go on, and opening the store again settles
-// what was written. All of a failed group get the error.
+// After a failed write the state of the disk is unknown: the batch may or may not be in the WAL,
+// RocksDB would use its own sequence numbers twice, and the kernel forgets which bytes a failed
+// fsync lost. So the queue rejects all commits from then on; reads go on. Opening the store again
+// settles whether the batch was written. All commits of a failed group get the error.
 //
-// Safe for several threads. Blocks, for as long as the disk needs.
+// Safe for several threads. Blocks for as long as the disk needs.
 class CommitQueue {
  public:
-  // `db` outlives it; `heads` are the logs' last records there.
+  // `db` outlives the queue. `heads`: the last records of the logs in `db`.
   CommitQueue(rocksdb::TransactionDB& db, const LogHeads& heads) : db_(db), heads_(heads) {}
 
-  // Commits what a transaction has written, and its records. The transaction keeps its locks until
-  // this has returned. A commit with records is always synced. Returns where the change log ends
-  // with this commit.
+  // Commits the writes and the records of a transaction, which must keep its locks until this
+  // returns. A commit with records is always synced. Returns the end of the change log after this
+  // commit.
   Result<LogPosition> Commit(const rocksdb::WriteBatch& writes, LogRecords records, bool synced);
   LogHeads Heads() const;
-  // Why all commits are refused, if they are.
+  // Returns why the queue rejects all commits, or nullopt if it does not.
   std::optional<Error> WhyStopped() const;
   Notifier& HeadChanged() { return head_changed_; }
 
@@ -68,17 +68,17 @@ class CommitQueue {
   };
   using Group = std::vector<Waiting*>;
 
-  Group TakeGroup() OUTPORT_REQUIRES_LOCK(mutex_);
-  // Sets the positions of the group, and returns where the logs end then.
+  Group NextGroup() OUTPORT_REQUIRES_LOCK(mutex_);
+  // Writes a group and sets the positions of its commits. Returns the new heads of the logs.
   Result<LogHeads> Write(const Group& group, LogHeads heads);
   void Finish(const Group& group, const std::optional<Error>& error) OUTPORT_REQUIRES_LOCK(mutex_);
 
   rocksdb::TransactionDB& db_;
   mutable Mutex mutex_;
-  std::deque<Waiting*> queue_ OUTPORT_GUARDED_BY(mutex_);  // at most one a thread
+  std::deque<Waiting*> queue_ OUTPORT_GUARDED_BY(mutex_);  // at most one commit per thread
   bool leading_ OUTPORT_GUARDED_BY(mutex_) = false;
   LogHeads heads_ OUTPORT_GUARDED_BY(mutex_);
-  std::optional<Error> failed_ OUTPORT_GUARDED_BY(mutex_);  // the write that stopped it
+  std::optional<Error> failed_ OUTPORT_GUARDED_BY(mutex_);  // the failure that stopped the queue
   Notifier head_changed_;
 };
 

@@ -6,7 +6,7 @@
 
 namespace outport {
 
-// RocksDB's own log, in ours: warnings and errors only.
+// Writes the warnings and errors of RocksDB's own log to our log.
 class RocksLog final : public rocksdb::Logger {
  public:
   explicit RocksLog(const Log& log) : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(log) {}

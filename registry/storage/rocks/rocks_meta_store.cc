@@ -85,8 +85,8 @@ class RocksMetaStore final : public MetaStore {
   CommitQueue queue_;
 };
 
-// That a reader sees a write only after its WAL is synced is RocksDB's default order: no pipelined
-// or unordered writes, no manual flush of the WAL.
+// Readers must see a write only after its WAL is synced. This is RocksDB's default order; do not
+// set pipelined or unordered writes, or a manual flush of the WAL.
 rocksdb::Options MakeOptions(rocksdb::Env* env, const Log& log) {
   rocksdb::Options options;
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
@@ -99,18 +99,19 @@ rocksdb::Options MakeOptions(rocksdb::Env* env, const Log& log) {
   if (env != nullptr) options.env = env;
   options.create_if_missing = true;
   options.write_buffer_size = kWriteBufferBytes;
-  // Written memtables need not be kept: transactions lock, and do not validate against snapshots.
+  // Flushed memtables are not needed: transactions lock, and do not validate against snapshots.
   options.max_write_buffer_size_to_maintain = 1;
   options.compression = rocksdb::kLZ4Compression;
   options.max_open_files = kOpenFiles;
   options.max_total_wal_size = kWalBytes;
-  // A power cut leaves anything behind the last sync: recovery takes what stands before the damage.
+  // After a power cut the WAL may hold anything after the last sync. Recovery keeps the records
+  // before the first corrupt one.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.info_log = std::make_shared<RocksLog>(log);
   return options;
 }
 
-// Where the log ends: head row and last record must agree.
+// Returns the end of the log. kCorrupt if the head row and the last record disagree.
 Result<LogPosition> EndOf(const LogRows& log, const RocksReads& reads,
                           const std::string& operation) {
   TRY(const LogPosition head, reads.Head(log));
@@ -123,7 +124,7 @@ Result<LogPosition> EndOf(const LogRows& log, const RocksReads& reads,
                    (head.sequence == last.sequence ? " with another hash" : "")};
 }
 
-// RocksDB makes its folder, but does not sync it into its parent.
+// RocksDB creates its folder, but does not sync it into its parent.
 rocksdb::Status MakeFolder(rocksdb::Env& env, const std::filesystem::path& folder) {
   rocksdb::Status status = env.CreateDirIfMissing(folder);
   if (!status.ok()) return status;

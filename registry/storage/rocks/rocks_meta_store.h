@@ -14,12 +14,11 @@ namespace outport {
 
 struct RocksOptions {
   std::filesystem::path folder;
-  rocksdb::Env* env = nullptr;  // nullptr: the machine's; tests put a fault seam here
+  rocksdb::Env* env = nullptr;  // nullptr: the default one; tests inject faults here
 };
 
-// The MetaStore over an embedded RocksDB. Commits of several threads are written together: one of
-// them leads, gives all their records their numbers, and syncs the WAL once.
-// kCorrupt or kInternal name the folder and RocksDB's reason.
+// Opens a MetaStore on an embedded RocksDB. It writes the commits of several threads together, with
+// one sync of the WAL (CommitQueue). kCorrupt and kInternal name the folder and RocksDB's reason.
 Result<std::unique_ptr<MetaStore>> OpenRocksMetaStore(const RocksOptions& options, const Log& log);
 
 }  // namespace outport

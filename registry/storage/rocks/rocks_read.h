@@ -14,14 +14,14 @@ namespace outport {
 inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view ToText(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-// RocksDB's reason as ours: kNoSpace, kCorrupt, kDeadlineExceeded for a lock that was not given,
-// else kInternal.
+// Converts RocksDB's status: kNoSpace, kCorrupt, kDeadlineExceeded if a lock was not acquired in
+// time, else kInternal.
 Error RocksError(const rocksdb::Status& status, std::string_view operation);
 
-// The first key behind all keys that begin with `prefix`; empty if there is none.
+// Returns the first key after all keys that begin with `prefix`; empty if there is none.
 std::string EndOfPrefix(std::string_view prefix);
 
-// Where a scan looks, as RocksDB wants it. It keeps what the options point to.
+// The bounds of a scan as options of RocksDB. Owns the strings that the options point to.
 class ScanBounds {
  public:
   explicit ScanBounds(const ScanRange& range, const rocksdb::Snapshot* snapshot = nullptr);
@@ -29,7 +29,7 @@ class ScanBounds {
   ScanBounds& operator=(const ScanBounds&) = delete;
 
   const rocksdb::ReadOptions& options() const { return options_; }
-  // The rows of the range; `iterator` was made with options().
+  // Returns the rows of the range. REQUIRES: `iterator` was created with options().
   Result<std::vector<KeyValue>> Read(rocksdb::Iterator& iterator) const;
 
  private:
@@ -42,7 +42,7 @@ class ScanBounds {
   rocksdb::ReadOptions options_;
 };
 
-// MetaView's reads of a database, at a snapshot or (nullptr) of what is committed now.
+// The reads of MetaView on a database: at a snapshot, or, if it is nullptr, of the committed rows.
 class RocksReads {
  public:
   explicit RocksReads(rocksdb::DB& db, const rocksdb::Snapshot* snapshot = nullptr)
@@ -50,12 +50,13 @@ class RocksReads {
 
   Result<std::optional<std::string>> Get(std::string_view key) const;
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) const;
-  // What the head row says; the log's start if there is none.
+  // Returns the position in the head row, or the log's start if there is no head row.
   Result<LogPosition> Head(const LogRows& log) const;
-  // Without gaps from the first row that is read on: `from` where the log is never trimmed.
+  // kCorrupt if there is a gap: after the first record read, or, if the log is never trimmed, at
+  // `from` already.
   Result<std::vector<LogRecord>> ReadLog(const LogRows& log, uint64_t from, size_t limit,
                                          size_t limit_bytes) const;
-  // The last record of the log, as its rows have it; the log's start if there is none.
+  // Returns the position of the log's last row, or the log's start if there is none.
   Result<LogPosition> LastRecord(const LogRows& log) const;
 
  private:

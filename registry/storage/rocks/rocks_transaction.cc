@@ -11,14 +11,14 @@
 namespace outport {
 namespace {
 
-// What a lock or a write of `key` led to.
+// Returns the result of locking or writing `key`.
 Result<void> Outcome(const rocksdb::Status& status, std::string_view operation,
                      std::string_view key) {
   if (status.ok()) return {};
   Error error = RocksError(status, operation);
   if (error.code == ErrorCode::kDeadlineExceeded) {
     error.message = std::string(operation) + " the metadata row \"" + JsonEscape(key) +
-                    "\": another change holds it for too long; try again";
+                    "\": another change holds its lock for too long; retry";
   }
   return error;
 }
@@ -78,7 +78,7 @@ Result<LogPosition> RocksTransaction::Commit(Durability durability) {
   }
   Result<LogPosition> result =
       queue_.Commit(*writes, std::move(records_), durability == Durability::kSynced);
-  transaction_.reset();  // only now are the locks free
+  transaction_.reset();  // releases the locks
   return result;
 }
 

@@ -11,7 +11,7 @@
 
 namespace outport {
 
-// Locks and own writes are RocksDB's; the commit is ours, through the queue.
+// A transaction that locks and reads through RocksDB, and commits through the CommitQueue.
 class RocksTransaction final : public MetaTransaction {
  public:
   RocksTransaction(std::unique_ptr<rocksdb::Transaction> transaction, CommitQueue& queue)
