@@ -6,7 +6,7 @@
 #include "control/program.h"
 
 int main(int argc, char** argv) {
-  // One line says what went wrong; gRPC's own lines would stand before it.
+  // Errors are printed as one line; gRPC must not print its own.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   return outport::control::Run(argc, argv, {STDIN_FILENO, std::cout, std::cerr});
 }

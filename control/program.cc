@@ -13,7 +13,7 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-// Options of the program are taken behind a command too: `outportctl user list -o json`.
+// Accepts the options of the program after a command too: `outportctl user list -o json`.
 void LetOptionsFallThrough(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     command->fallthrough();
@@ -26,14 +26,15 @@ void LetOptionsFallThrough(CLI::App& app) {
 int Run(int argc, const char* const* argv, Streams streams) {
   Invocation invocation(streams);
   CLI::App app(
-      "outportctl runs a fleet of Outport: users, grants, certificates and nodes.\n"
-      "It talks to the store's fleet port with an administrator's certificate, which stands in a\n"
-      "profile: a folder with outportctl.yml, ca.crt, admin.crt and admin.key.",
+      "outportctl administers an Outport fleet: users, grants, certificates and nodes.\n"
+      "It calls the store's fleet port with an administrator certificate from a profile:\n"
+      "a folder with outportctl.yml, ca.crt, admin.crt and admin.key.\n"
+      "  outportctl --profile ./admin user add ci --allow 'pull,push:team/**'",
       "outportctl");
   app.set_version_flag("--version", "outportctl " OUTPORT_VERSION);
-  app.add_option("--profile", invocation.profile, "the profile's folder (~/.config/outport)")
+  app.add_option("--profile", invocation.profile, "Profile folder (default: ~/.config/outport)")
       ->envname("OUTPORT_PROFILE");
-  app.add_option("-o,--output", invocation.format, "table or json")
+  app.add_option("-o,--output", invocation.format, "Output format")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   app.require_subcommand(1);

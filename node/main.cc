@@ -19,7 +19,7 @@ constexpr int kUsage = 2;
 Result<void> Check(const std::string& path) {
   TRY(const Config config, LoadConfig(path));
   TRY_VOID(CheckNode(config));
-  std::printf("%s: good\n", path.c_str());
+  std::printf("%s: valid\n", path.c_str());
   return {};
 }
 
@@ -29,25 +29,32 @@ Result<void> Serve(const std::string& path) {
 }
 
 int Main(int argc, char** argv) {
-  // One line says what went wrong; gRPC's own lines would stand before it.
+  // Errors are printed as one line; gRPC must not print its own.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app(
-      "outport-node: answers a region's pulls as if it were the store, fetches what it lacks from "
-      "it, and relays pushes to it (registry.read_only in node.yml refuses them).\n"
-      "Start with: outport-node join --data DIR --token-file FILE (of 'outportctl node invite'), "
-      "then "
-      "outport-node serve --config DIR/node.yml");
+      "outport-node mirrors the store of an Outport fleet in a region: it serves pulls from its "
+      "cache, "
+      "fetches missing content from the store, and relays pushes to it.\n"
+      "  outport-node join --data DIR --token-file FILE    # the token of 'outportctl node "
+      "invite'\n"
+      "  outport-node serve --config DIR/node.yml");
   app.name("outport-node");
   app.set_version_flag("--version", "outport-node " OUTPORT_VERSION);
   app.require_subcommand(1);
   std::function<Result<void>()> chosen;
   std::string config;
   AddJoinCommand(app, chosen);
-  CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM or SIGINT");
-  serve->add_option("--config", config, "The node.yml that join wrote")->required();
+  CLI::App* serve =
+      app.add_subcommand("serve",
+                         "Run the node until SIGTERM or SIGINT.\n"
+                         "  outport-node serve --config /var/lib/outport-node/node.yml");
+  serve->add_option("--config", config, "Configuration file")->required();
   serve->callback([&] { chosen = [&config] { return Serve(config); }; });
-  CLI::App* check = app.add_subcommand("check", "Say what is wrong with a configuration");
-  check->add_option("--config", config, "The node.yml to check")->required();
+  CLI::App* check =
+      app.add_subcommand("check",
+                         "Validate a configuration and the node's certificates.\n"
+                         "  outport-node check --config /var/lib/outport-node/node.yml");
+  check->add_option("--config", config, "Configuration file")->required();
   check->callback([&] { chosen = [&config] { return Check(config); }; });
   try {
     app.parse(argc, argv);

@@ -24,10 +24,10 @@ int Init(const InitOptions& options) {
   const Result<InitSummary> made = InitStore(options);
   if (!made.has_value()) return Fail(made.error());
   std::printf(
-      "Made a store in %s\n"
+      "store created in %s\n"
       "  configuration  %s\n"
-      "  administrator  %s (give it to outportctl with --profile; keep it secret)\n"
-      "Next:\n"
+      "  administrator  %s (the profile for outportctl --profile; keep it secret)\n"
+      "next:\n"
       "  outport-store serve --config %s\n"
       "  outportctl --profile %s user add NAME --allow pull,push\n",
       made->data.c_str(), made->config_file.c_str(), made->admin_folder.c_str(),
@@ -40,7 +40,7 @@ int Check(const std::string& path) {
   if (!config.has_value()) return Fail(config.error());
   const Result<void> checked = CheckStore(*config);
   if (!checked.has_value()) return Fail(checked.error());
-  std::printf("%s: good\n", path.c_str());
+  std::printf("%s: valid\n", path.c_str());
   return 0;
 }
 
@@ -54,44 +54,47 @@ int Serve(const std::string& path) {
 }
 
 void AddInit(CLI::App& app, InitOptions& options, std::string& data) {
-  CLI::App* init = app.add_subcommand("init", "Make a new store in a folder");
-  init->add_option("--data", data, "The folder that will hold everything")->required();
-  init->add_option(
-          "--name", options.host_names,
-          "A host name or IP address by which clients and nodes reach the store; repeat it "
-          "for more")
+  CLI::App* init = app.add_subcommand("init",
+                                      "Create a new store in a folder.\n"
+                                      "  outport-store init --data /var/lib/outport-store --name "
+                                      "store.example.com");
+  init->add_option("--data", data, "Folder for all data of the store")->required();
+  init->add_option("--name", options.host_names,
+                   "Host name or IP address by which clients and nodes reach the store; repeatable")
       ->required();
-  init->add_option("--domain", options.domain, "The fleet's name inside its certificates")
+  init->add_option("--domain", options.domain, "Name of the fleet in its certificates")
       ->capture_default_str();
   init->add_option("--key-type", options.key_type,
-                   "Of the authorities' and the server's keys: ecdsa-p256, ecdsa-p384, rsa-2048, "
+                   "Key type of the CAs and the server: ecdsa-p256, ecdsa-p384, rsa-2048 or "
                    "rsa-4096")
       ->capture_default_str();
   Config& config = options.config;
   init->add_option("--registry-listen", config.registry.listen,
-                   "address:port for docker and others")
+                   "address:port of the registry port, for clients")
       ->capture_default_str();
-  init->add_option("--fleet-listen", config.fleet_listen, "address:port for nodes and outportctl")
+  init->add_option("--fleet-listen", config.fleet_listen,
+                   "address:port of the fleet port, for nodes and outportctl")
       ->capture_default_str();
   init->add_option("--operations-listen", config.operations_listen,
-                   "address:port for metrics and health")
+                   "address:port of the operations port, for metrics and health")
       ->capture_default_str();
   init->add_option("--fleet-address", config.fleet_address,
-                   "host:port where nodes reach the fleet port (default: the first --name)");
-  init->add_option("--admin-name", options.admin_name, "The first administrator")
+                   "host:port by which nodes reach the fleet port (default: the first --name)");
+  init->add_option("--admin-name", options.admin_name, "Name of the first administrator")
       ->capture_default_str();
   init->add_option("--admin-out", options.admin_folder,
                    "Folder for the administrator's profile (default: DATA/admin)");
   init->add_option("--config-out", options.config_file,
-                   "Where to write the configuration (default: DATA/store.yml)");
+                   "File for the configuration (default: DATA/store.yml)");
 }
 
 int Main(int argc, char** argv) {
   CLI::App app(
-      "outport-store: the registry's centre. It takes every push and owns the truth; nodes in the "
-      "regions follow it.\n"
-      "Start with: outport-store init --data DIR --name HOST, then outport-store serve --config "
-      "DIR/store.yml");
+      "outport-store is the central registry of an Outport fleet: it receives every push, and "
+      "nodes "
+      "replicate from it.\n"
+      "  outport-store init --data DIR --name HOST\n"
+      "  outport-store serve --config DIR/store.yml");
   app.name("outport-store");
   app.set_version_flag("--version", "outport-store " OUTPORT_VERSION);
   app.require_subcommand(1);
@@ -99,10 +102,16 @@ int Main(int argc, char** argv) {
   std::string data;
   std::string config;
   AddInit(app, options, data);
-  CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM or SIGINT");
-  serve->add_option("--config", config, "The store.yml that init wrote")->required();
-  CLI::App* check = app.add_subcommand("check", "Say what is wrong with a configuration");
-  check->add_option("--config", config, "The store.yml to check")->required();
+  CLI::App* serve =
+      app.add_subcommand("serve",
+                         "Run the store until SIGTERM or SIGINT.\n"
+                         "  outport-store serve --config /var/lib/outport-store/store.yml");
+  serve->add_option("--config", config, "Configuration file")->required();
+  CLI::App* check =
+      app.add_subcommand("check",
+                         "Validate a configuration, its certificates and its data folder.\n"
+                         "  outport-store check --config /var/lib/outport-store/store.yml");
+  check->add_option("--config", config, "Configuration file")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

@@ -16,7 +16,7 @@ std::string HashHex(const std::string& previous, std::string_view record) {
 
 Error Broken(uint64_t sequence, const std::string& what) {
   return Error{ErrorCode::kCorrupt,
-               "the audit log is broken at entry " + std::to_string(sequence) + ": " + what};
+               "the audit log is corrupt at entry " + std::to_string(sequence) + ": " + what};
 }
 
 std::string FromHex(std::string_view hex) {
@@ -35,11 +35,11 @@ struct Line {
   uint64_t sequence = 0;
   std::string previous;  // 32 bytes
   std::string hash;
-  std::string_view record;  // the very text that was hashed
+  std::string_view record;  // the exact text that was hashed
 };
 
 Result<Line> ParseLine(std::string_view text) {
-  const Error malformed{ErrorCode::kCorrupt, "it is no line of an audit file"};
+  const Error malformed{ErrorCode::kCorrupt, "this is not a line of an audit file"};
   constexpr std::string_view kRecord = ",\"record\":";
   boost::system::error_code error;
   const boost::json::value document = boost::json::parse(text, error);
@@ -53,7 +53,7 @@ Result<Line> ParseLine(std::string_view text) {
       !IsHash(hash->get_string())) {
     return malformed;
   }
-  text.remove_suffix(1);  // the line's own brace
+  text.remove_suffix(1);  // the closing brace of the line
   return Line{.sequence = static_cast<uint64_t>(sequence->get_int64()),
               .previous = FromHex(previous->get_string()),
               .hash = FromHex(hash->get_string()),
@@ -65,7 +65,7 @@ Result<void> AddLine(AuditChain& chain, std::string_view text) {
   if (chain.count() == 0 && line.sequence > 0) chain.StartBehind(line.sequence - 1, line.previous);
   if (line.sequence > chain.last()) return chain.Add(line.sequence, line.hash, line.record);
   if (HashHex(line.previous, line.record) == ToHex(AsBytes(line.hash))) return {};
-  return Broken(line.sequence, "it comes a second time, and does not have its hash");
+  return Broken(line.sequence, "the entry appears twice, and the copy does not match its hash");
 }
 
 }  // namespace
@@ -77,12 +77,12 @@ void AuditChain::StartBehind(uint64_t sequence, std::string hash) {
 
 Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::string_view record) {
   if (sequence != last_ + 1) {
-    return Broken(last_ + 1, "it is missing; the next one there is " + std::to_string(sequence));
+    return Broken(last_ + 1, "the entry is missing; the next entry is " + std::to_string(sequence));
   }
   if (HashHex(hash_, record) != ToHex(AsBytes(hash))) {
     return Broken(
         sequence,
-        "its hash is not that of its record and the entry before; one of them was changed "
+        "the hash does not match the record and the previous entry; one of them was changed "
         "after it was written");
   }
   if (count_++ == 0) first_ = sequence;
@@ -91,18 +91,19 @@ Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::st
   return {};
 }
 
-std::string AuditChain::Sound() const {
-  if (count_ == 0) return "no entry before it was checked";
-  return "entries " + std::to_string(first_) + " to " + std::to_string(last_) + " are sound";
+std::string AuditChain::Verified() const {
+  if (count_ == 0) return "no earlier entry was verified";
+  return "entries " + std::to_string(first_) + " to " + std::to_string(last_) + " verified";
 }
 
 Result<void> AddFile(AuditChain& chain, const std::filesystem::path& path) {
   std::ifstream file(path);
   if (!file) {
-    return Error{ErrorCode::kNotFound,
-                 "reading " + path.native() +
-                     ": there is no such file, or this user may not read it; name a file that the "
-                     "store wrote (audit.file)"};
+    return Error{
+        ErrorCode::kNotFound,
+        "reading " + path.native() +
+            ": the file does not exist or is not readable; name a file that the store wrote "
+            "(audit.file)"};
   }
   uint64_t number = 0;
   for (std::string text; std::getline(file, text);) {

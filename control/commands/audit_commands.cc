@@ -28,7 +28,7 @@ struct ListAudit {
   uint32_t limit = 100;
 };
 
-// "2h" is that long ago; else a day or a time, in UTC. 0 for "".
+// "2h" is two hours before now; otherwise a day or a time, in UTC. Returns 0 for "".
 Result<int64_t> ParseTime(const std::string& option, const std::string& text) {
   if (text.empty()) return 0;
   const auto ago = ParseDuration(text);
@@ -38,10 +38,11 @@ Result<int64_t> ParseTime(const std::string& option, const std::string& text) {
     const char* end = ::strptime(text.c_str(), format, &time);
     if (end != nullptr && *end == '\0') return int64_t{1000} * ::timegm(&time);
   }
-  return Error{ErrorCode::kInvalidArgument,
-               option + " '" + text +
-                   "' is no time; write how long ago (90m, 24h, 7d), a day (2026-11-27) or a time "
-                   "in UTC (2026-11-27T15:00:00Z)"};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      option + " '" + text +
+          "' is not a time; use a duration before now (90m, 24h, 7d), a day (2026-11-27) or "
+          "a time in UTC (2026-11-27T15:00:00Z)"};
 }
 
 std::string TextAt(const boost::json::value& row, const char* where) {
@@ -62,13 +63,13 @@ void AddRow(Table& table, const v1::AuditEntry& entry) {
   const std::string node = TextAt(row, "/actor/node");
   if (!node.empty()) from += " via " + node;
   table.Add({boost::json::value(entry.sequence()),
-             boost::json::value(error ? "(damaged)" : TextAt(row, "/time")),
+             boost::json::value(error ? "(corrupt)" : TextAt(row, "/time")),
              boost::json::value(TextAt(row, "/actor/name")), boost::json::value(from),
              boost::json::value(TextAt(row, "/action")), boost::json::value(TextAt(row, "/object")),
              boost::json::value(change("/before")), boost::json::value(change("/after"))});
 }
 
-// As in the store's file, without the hash of the entry before: a list may have gaps.
+// The format of the store's audit file without the previous hash, because a list may have gaps.
 void PrintLine(std::ostream& out, const v1::AuditEntry& entry) {
   out << "{\"sequence\":" << entry.sequence() << ",\"hash\":\"" << ToHex(AsBytes(entry.hash()))
       << "\",\"record\":" << entry.record() << "}\n";
@@ -109,7 +110,7 @@ Result<void> List(const Invocation& invocation, const ListAudit& options) {
   return {};
 }
 
-// Reads all of the log; what the store trimmed is where the chain begins.
+// Reads the whole log. The chain begins after the entries that the store has trimmed.
 Result<void> CheckLog(StoreClient& client, AuditChain& chain) {
   for (;;) {
     v1::ReadAuditRequest request;
@@ -125,10 +126,10 @@ Result<void> CheckLog(StoreClient& client, AuditChain& chain) {
     const bool whole = chain.last() == response.head().sequence() &&
                        (chain.count() == 0 || chain.hash() == response.head().hash());
     if (whole) return {};
-    return Error{ErrorCode::kCorrupt,
-                 "the audit log is broken at its end: it should end with entry " +
-                     std::to_string(response.head().sequence()) + ", and ends with entry " +
-                     std::to_string(chain.last())};
+    return Error{ErrorCode::kCorrupt, "the audit log is truncated: the store's last entry is " +
+                                          std::to_string(response.head().sequence()) +
+                                          ", but the log ends with entry " +
+                                          std::to_string(chain.last())};
   }
 }
 
@@ -144,7 +145,7 @@ Result<void> Verify(const Invocation& invocation, const std::vector<std::string>
   }
   if (!checked.has_value()) {
     Error error = checked.error();
-    if (error.code == ErrorCode::kCorrupt) error.message += "; " + chain.Sound();
+    if (error.code == ErrorCode::kCorrupt) error.message += "; " + chain.Verified();
     return error;
   }
   const std::string hash = ToHex(AsBytes(chain.hash()));
@@ -152,8 +153,7 @@ Result<void> Verify(const Invocation& invocation, const std::vector<std::string>
       {"entries", chain.count()}, {"first", chain.first()}, {"last", chain.last()}, {"hash", hash}};
   invocation.Print(document, std::to_string(chain.count()) + " entries, " +
                                  std::to_string(chain.first()) + " to " +
-                                 std::to_string(chain.last()) +
-                                 ", are sound; the last one's hash is " + hash);
+                                 std::to_string(chain.last()) + ", verified; last hash " + hash);
   return {};
 }
 
@@ -161,15 +161,16 @@ void AddList(const Command& family) {
   auto options = std::make_shared<ListAudit>();  // shared with the callback
   const Command list =
       family.AddCommand("list",
-                        "List who changed what, the newest last.\n"
+                        "List audit log entries, newest last.\n"
                         "  outportctl audit list --since 24h --action user\n"
                         "  outportctl audit list --actor ci --limit 10000 -o json");
   list.AddOption("--since", options->since,
-                 "from then on: how long ago (24h), a day, or a time in UTC");
-  list.AddOption("--until", options->until, "before then");
-  list.AddOption("--actor", options->actor, "only what this user, node or administrator did");
-  list.AddOption("--action", options->action, "only this: user.add, or user for all of a kind");
-  list.AddOption("--limit", options->limit, "at most so many, the newest")
+                 "First time: a duration before now (24h), a day (2026-11-27) or a time in UTC");
+  list.AddOption("--until", options->until, "End time, excluded; same formats as --since");
+  list.AddOption("--actor", options->actor, "Only changes by this user, node or administrator");
+  list.AddOption("--action", options->action,
+                 "Only this action (user.add), or all actions of a kind (user)");
+  list.AddOption("--limit", options->limit, "Maximum number of entries; the newest are kept")
       .Between(1, 1000000)
       .ShowDefault();
   list.Run(options, List);
@@ -178,16 +179,16 @@ void AddList(const Command& family) {
 }  // namespace
 
 void AddAuditCommands(const Command& app) {
-  const Command family = app.AddFamily("audit", "Who changed what, from where");
+  const Command family = app.AddFamily("audit", "Show and verify the audit log");
   AddList(family);
   auto files = std::make_shared<std::vector<std::string>>();  // shared with the callback
   const Command verify = family.AddCommand(
       "verify",
-      "Recompute the chain of hashes: an entry that was changed or removed is named.\n"
+      "Verify the hash chain of the audit log; report the first changed or missing entry.\n"
       "  outportctl audit verify\n"
       "  outportctl audit verify --file audit.jsonl.1 --file audit.jsonl");
   verify.AddOption("--file", *files,
-                   "check the store's file instead, again for more, oldest first");
+                   "Verify an audit file instead of the store's log; repeatable, oldest first");
   verify.Run(files, Verify);
 }
 

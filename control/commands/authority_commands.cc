@@ -14,8 +14,9 @@ Result<void> Show(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   v1::GetAuthoritiesResponse authorities;
   TRY_VOID(client.Call(&v1::Admin::Stub::GetAuthorities, v1::GetAuthoritiesRequest(), authorities,
-                       "showing the authorities"));
-  Table table({"authority", "subject", "key", "not_before", "not_after", "key_id", "fingerprint"});
+                       "reading the certificate authorities"));
+  Table table(
+      {"authority", "subject", "key_type", "valid_from", "expires", "key_id", "fingerprint"});
   const auto add = [&table](const char* authority, const std::string& pem) -> Result<void> {
     TRY(const pki::Description described, pki::Describe(pem));
     table.Add({boost::json::value(authority), boost::json::value(described.subject),
@@ -29,16 +30,16 @@ Result<void> Show(const Invocation& invocation) {
   TRY_VOID(add("issuing", authorities.issuing()));
   v1::Rotation rotation;
   TRY_VOID(client.Call(&v1::Authorities::Stub::GetRotation, v1::GetRotationRequest(), rotation,
-                       "asking whether they are being replaced"));
-  const bool issues = rotation.phase() == "certificates";  // then the two above are the next ones
+                       "reading the rotation status"));
+  const bool issues = rotation.phase() == "certificates";  // the rows above are the next ones then
   if (!rotation.next_root().empty() && !issues) TRY_VOID(add("next root", rotation.next_root()));
   if (!rotation.next_issuing().empty() && !issues) {
     TRY_VOID(add("next issuing", rotation.next_issuing()));
   }
   invocation.Print(table);
   if (authorities.root_key_here() && !invocation.json()) {
-    invocation.streams.err << "the root's key lies at the store, in DATA/pki/root.key; keep it "
-                              "somewhere offline instead: nothing here needs it\n";
+    invocation.streams.err << "warning: the root key is on the store's disk, in DATA/pki/root.key; "
+                              "move it offline, only 'ca rotate' needs it\n";
   }
   return {};
 }
@@ -46,9 +47,11 @@ Result<void> Show(const Invocation& invocation) {
 }  // namespace
 
 void AddAuthorityCommands(const Command& app) {
-  const Command family = app.AddFamily("ca", "The fleet's certificate authorities");
-  const Command show = family.AddCommand(
-      "show", "Show the root, which every token and ca.crt pins, and the CA that issues.");
+  const Command family = app.AddFamily("ca", "Show and rotate the certificate authorities");
+  const Command show =
+      family.AddCommand("show",
+                        "Show the root and the issuing CA. Tokens and ca.crt files pin the root.\n"
+                        "  outportctl ca show");
   show.Run(Show);
   AddRotateCommand(family);
 }

@@ -15,20 +15,20 @@ namespace outport::control {
 namespace {
 
 struct ListCertificates {
-  std::string name;   // a glob; empty: any
-  std::string role;   // empty: any
-  std::string state;  // empty: any
+  std::string name;    // a glob; empty: any
+  std::string role;    // empty: any
+  std::string status;  // empty: any
   std::string expiring;
 };
 
 int64_t NowMs() { return ToUnixMillis(SystemClock().Wall()); }
 
-std::string StateOf(const v1::CertificateInfo& certificate) {
+std::string StatusOf(const v1::CertificateInfo& certificate) {
   if (certificate.has_revocation()) return "revoked";
   return certificate.row().not_after_ms() <= NowMs() ? "expired" : "valid";
 }
 
-// What --name, --role, --state and --expiring ask for.
+// The filter options of `cert list`.
 class Filter {
  public:
   static Result<Filter> Make(const ListCertificates& options) {
@@ -38,15 +38,15 @@ class Filter {
     filter.before_ms_ = NowMs() + within.count();
     return filter;
   }
-  bool Wants(const v1::CertificateInfo& one) const {
+  bool Matches(const v1::CertificateInfo& one) const {
     const v1::CertificateRow& row = one.row();
-    const std::string state = StateOf(one);
-    if (before_ms_.has_value() && (state != "valid" || row.not_after_ms() > *before_ms_)) {
+    const std::string status = StatusOf(one);
+    if (before_ms_.has_value() && (status != "valid" || row.not_after_ms() > *before_ms_)) {
       return false;
     }
     return (options_.name.empty() || MatchesName(options_.name, row.name())) &&
            (options_.role.empty() || options_.role == row.role()) &&
-           (options_.state.empty() || options_.state == state);
+           (options_.status.empty() || options_.status == status);
   }
 
  private:
@@ -58,12 +58,12 @@ class Filter {
 Result<void> List(const Invocation& invocation, const ListCertificates& options) {
   TRY(const Filter filter, Filter::Make(options));
   TRY(StoreClient client, invocation.Connect());
-  Table table({"name", "role", "state", "issued", "not_after", "issued_by", "serial"});
+  Table table({"name", "role", "status", "issued", "expires", "issued_by", "serial"});
   const auto add = [&](const v1::CertificateInfo& one) {
-    if (!filter.Wants(one)) return;
+    if (!filter.Matches(one)) return;
     const v1::CertificateRow& row = one.row();
     table.Add({boost::json::value(row.name()), boost::json::value(row.role()),
-               boost::json::value(StateOf(one)), boost::json::value(ToTime(row.issued_ms())),
+               boost::json::value(StatusOf(one)), boost::json::value(ToTime(row.issued_ms())),
                boost::json::value(ToTime(row.not_after_ms())), boost::json::value(row.issued_by()),
                boost::json::value(row.serial())});
   };
@@ -74,7 +74,7 @@ Result<void> List(const Invocation& invocation, const ListCertificates& options)
   return {};
 }
 
-// A serial number, or that of the certificate in a file.
+// `text` is a serial number, or a file with the certificate.
 Result<std::string> SerialOf(const std::string& text) {
   if (!text.contains('/') && !text.contains('.')) return text;
   TRY(const std::string pem, ReadWholeFile(text));
@@ -89,13 +89,13 @@ Result<void> Show(const Invocation& invocation, const std::string& which) {
   v1::GetCertificateRequest request;
   request.set_serial(serial);
   v1::CertificateInfo found;
-  TRY_VOID(client.Call(&v1::Admin::Stub::GetCertificate, request, found, "showing a certificate"));
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetCertificate, request, found, "reading a certificate"));
   const v1::CertificateRow& row = found.row();
   boost::json::object document = {{"name", row.name()},
                                   {"role", row.role()},
-                                  {"state", StateOf(found)},
+                                  {"status", StatusOf(found)},
                                   {"issued", ToTime(row.issued_ms())},
-                                  {"not_after", ToTime(row.not_after_ms())},
+                                  {"expires", ToTime(row.not_after_ms())},
                                   {"issued_by", row.issued_by()},
                                   {"serial", row.serial()},
                                   {"issuer_key_id", row.issuer_key_id()}};
@@ -110,27 +110,33 @@ Result<void> Show(const Invocation& invocation, const std::string& which) {
 }  // namespace
 
 void AddCertificateCommands(const Command& app) {
-  const Command family = app.AddFamily("cert", "Certificates of clients and administrators");
+  const Command family =
+      app.AddFamily("cert", "Issue, list, renew and revoke the certificates of clients and admins");
   AddIssueCommand(family);
 
   auto listed = std::make_shared<ListCertificates>();  // shared with the callback
   const Command list = family.AddCommand("list",
-                                         "List the certificates that were issued.\n"
-                                         "  outportctl cert list --name 'ci-*' --state valid\n"
+                                         "List issued certificates.\n"
+                                         "  outportctl cert list --name 'ci-*' --status valid\n"
                                          "  outportctl cert list --expiring 30d");
-  list.AddOption("--name", listed->name, "only holders of such a name; * is any run");
-  list.AddOption("--role", listed->role, "only of that role").OneOf({"client", "admin", "node"});
-  list.AddOption("--state", listed->state, "only such").OneOf({"valid", "expired", "revoked"});
-  list.AddOption("--expiring", listed->expiring, "only valid ones that end within that time");
+  list.AddOption("--name", listed->name, "Only certificates with a matching name; * is a wildcard");
+  list.AddOption("--role", listed->role, "Only certificates with this role")
+      .OneOf({"client", "admin", "node"});
+  list.AddOption("--status,--state", listed->status, "Only certificates with this status")
+      .OneOf({"valid", "expired", "revoked"});
+  list.AddOption("--expiring", listed->expiring,
+                 "Only valid certificates that expire within this time (30d)");
   list.Run(listed, List);
 
   auto shown = std::make_shared<std::string>();  // shared with the callback
-  const Command show = family.AddCommand(
-      "show",
-      "Show one certificate: whose it is, since when, until when, and whether it was revoked.\n"
-      "  outportctl cert show 4f1a22c0\n"
-      "  outportctl cert show ./certs.d/store.example.com:5000/client.cert");
-  show.AddOption("SERIAL", *shown, "its first 8 digits are enough; or a file with it").Required();
+  const Command show =
+      family.AddCommand("show",
+                        "Show a certificate: name, role, status and dates.\n"
+                        "  outportctl cert show 4f1a22c0\n"
+                        "  outportctl cert show ./certs.d/store.example.com:5000/client.cert");
+  show.AddOption("SERIAL", *shown,
+                 "Serial number, or its first 8 or more digits, or a certificate file")
+      .Required();
   show.Run(shown, Show);
 
   AddRenewCommand(family);

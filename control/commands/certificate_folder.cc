@@ -25,8 +25,8 @@ Result<void> CertificateFolder::Prepare(bool with_key, bool replace) const {
   if (with_key && !replace && fs::exists(key(), ignored)) {
     return Error{ErrorCode::kAlreadyExists,
                  key().native() +
-                     " is there already, and no private key is replaced unasked; choose another "
-                     "--out, or say --replace if nobody needs it"};
+                     " already exists; choose another --out, or overwrite the private key with "
+                     "--replace if it is no longer needed"};
   }
   Result<void> possible = files.CreateDirectories(path);
   if (possible.has_value()) possible = CheckReplaceable(with_key ? key() : certificate());
@@ -65,10 +65,11 @@ Result<std::vector<CertificateFolder>> FindCertificateFolders(const fs::path& pa
   }
   if (failure) return ErrnoError(failure.value(), "reading", path.native());
   if (!found.empty()) return found;
-  return Error{ErrorCode::kNotFound,
-               path.native() +
-                   " holds no certificate, nor does a folder in it: client.cert, or admin.crt of a "
-                   "profile, is looked for"};
+  return Error{
+      ErrorCode::kNotFound,
+      path.native() +
+          " contains no certificate, and neither does a folder in it; expected client.cert, "
+          "or admin.crt in a profile"};
 }
 
 }  // namespace outport::control

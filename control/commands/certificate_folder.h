@@ -9,8 +9,8 @@
 
 namespace outport::control {
 
-// A folder with a certificate: docker's layout, FOLDER/{ca.crt,client.cert,client.key}, or an
-// administrator's profile, FOLDER/{ca.crt,admin.crt,admin.key,outportctl.yml}. Blocks.
+// A folder with a certificate. Either docker's layout, FOLDER/{ca.crt,client.cert,client.key}, or
+// an administrator's profile, FOLDER/{ca.crt,admin.crt,admin.key,outportctl.yml}. Blocks.
 struct CertificateFolder {
   std::filesystem::path path;
   bool administrators = false;
@@ -21,16 +21,16 @@ struct CertificateFolder {
   std::filesystem::path key() const { return path / (administrators ? "admin.key" : "client.key"); }
   std::filesystem::path authorities() const { return path / "ca.crt"; }
 
-  // Makes the folder, and finds out whether files can be written there: no certificate is issued
-  // that has no place. A private key that is there is replaced only if `replace` says so.
+  // Creates the folder and checks that its files can be written, before a certificate is issued.
+  // Returns kAlreadyExists if a private key is there and `replace` is false.
   Result<void> Prepare(bool with_key, bool replace) const;
-  // An empty key leaves the one that is there.
+  // Writes the files. An empty key keeps the key that is there.
   Result<void> Write(const std::string& key_pem, const std::string& certificate_pem,
                      const std::string& authorities_pem) const;
 };
 
-// Where certificates stand: `path` itself and the folders in it; a profile is looked at alone.
-// kNotFound if there is none.
+// The folders with certificates: `path` itself and its subfolders. A profile's subfolders are not
+// searched. kNotFound if there is none.
 Result<std::vector<CertificateFolder>> FindCertificateFolders(const std::filesystem::path& path);
 
 }  // namespace outport::control

@@ -10,17 +10,20 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPause{50};
 
-Result<Confirmation> Ask(StoreClient& client, uint64_t sequence,
-                         const std::vector<std::string>& names) {
+Result<Confirmation> ReadNodes(StoreClient& client, uint64_t sequence,
+                               const std::vector<std::string>& names) {
   Confirmation now;
-  auto see = [&](const v1::NodeInfo& node) {
+  auto add = [&](const v1::NodeInfo& node) {
     if (!names.empty() && std::ranges::find(names, node.name()) == names.end()) return;
     const bool confirmed = node.acknowledged_sequence() >= sequence;
-    const bool away = !confirmed && !node.connected() && names.empty();
-    (confirmed ? now.confirmed : away ? now.away : now.behind).push_back(node.name());
+    const bool disconnected = !confirmed && !node.connected() && names.empty();
+    (confirmed      ? now.confirmed
+     : disconnected ? now.disconnected
+                    : now.pending)
+        .push_back(node.name());
   };
   TRY_VOID(client.ForEachRow(&v1::Admin::Stub::ListNodes, v1::ListNodesRequest(),
-                             &v1::ListNodesResponse::nodes, "listing the nodes", see));
+                             &v1::ListNodesResponse::nodes, "listing the nodes", add));
   return now;
 }
 
@@ -29,9 +32,9 @@ Result<void> CheckKnown(const Confirmation& now, const std::vector<std::string>&
     const auto has = [&](const std::vector<std::string>& list) {
       return std::ranges::find(list, name) != list.end();
     };
-    if (has(now.confirmed) || has(now.behind) || has(now.away)) continue;
+    if (has(now.confirmed) || has(now.pending) || has(now.disconnected)) continue;
     return Error{ErrorCode::kNotFound,
-                 "there is no node '" + name + "'; 'outportctl node list' shows those there are"};
+                 "there is no node '" + name + "'; see 'outportctl node list'"};
   }
   return {};
 }
@@ -40,12 +43,12 @@ Result<void> CheckKnown(const Confirmation& now, const std::vector<std::string>&
 
 Result<Confirmation> AwaitNodes(StoreClient& client, uint64_t sequence,
                                 const std::vector<std::string>& names,
-                                std::chrono::milliseconds patience) {
-  const auto deadline = steady_clock::now() + patience;
+                                std::chrono::milliseconds timeout) {
+  const auto deadline = steady_clock::now() + timeout;
   for (;;) {
-    TRY(Confirmation now, Ask(client, sequence, names));
+    TRY(Confirmation now, ReadNodes(client, sequence, names));
     TRY_VOID(CheckKnown(now, names));
-    if (now.behind.empty() || steady_clock::now() >= deadline) return now;
+    if (now.pending.empty() || steady_clock::now() >= deadline) return now;
     std::this_thread::sleep_for(kPause);
   }
 }

@@ -10,18 +10,18 @@
 
 namespace outport::control {
 
-// Which nodes know a change of the store.
+// Which nodes have applied a change of the store.
 struct Confirmation {
   std::vector<std::string> confirmed;
-  std::vector<std::string> behind;  // not so far yet; if all were asked for: and connected
-  std::vector<std::string> away;    // not connected, if all were asked for
+  std::vector<std::string> pending;
+  std::vector<std::string> disconnected;  // always empty if nodes were named: those are pending
 };
 
-// Until every node of `names` (every connected one, if empty) has applied the change `sequence`, or
-// the patience is over; asks the store every 50 ms. kNotFound for a name that no node has.
+// Waits until every node of `names` has applied the change `sequence`, or until the timeout. Empty
+// `names` mean every connected node. Polls the store every 50 ms. kNotFound for an unknown name.
 Result<Confirmation> AwaitNodes(StoreClient& client, uint64_t sequence,
                                 const std::vector<std::string>& names,
-                                std::chrono::milliseconds patience);
+                                std::chrono::milliseconds timeout);
 std::string Join(const std::vector<std::string>& names);  // "eu-west, us-east"
 
 }  // namespace outport::control

@@ -19,7 +19,8 @@ struct ChangeGrant {
   std::string grant;
 };
 
-constexpr const char* kSubjectHelp = "user:NAME, group:NAME, certificate:NAME or anonymous";
+constexpr const char* kSubjectHelp =
+    "Subject: user:NAME, group:NAME, certificate:NAME or anonymous";
 
 Result<v1::GrantRequest> ToRequest(const ChangeGrant& options) {
   TRY(const Subject subject, ParseSubject(options.subject));
@@ -34,12 +35,12 @@ Result<void> Change(const Invocation& invocation, const ChangeGrant& options, bo
   TRY(StoreClient client, invocation.Connect());
   v1::ChangedResponse response;
   TRY_VOID(client.Call(add ? &Access::AddGrant : &Access::RemoveGrant, request, response,
-                       "changing what " + request.subject() + " may do"));
-  const std::string grant = Shown(request.grant());
+                       "changing the grants of " + request.subject()));
+  const std::string grant = ToText(request.grant());
   const boost::json::value document = {
       {"subject", request.subject()}, {"grant", grant}, {"sequence", response.sequence()}};
   invocation.Print(document,
-                   request.subject() + (add ? " has" : " has no more") + " the grant " + grant);
+                   "grant " + grant + (add ? " added to " : " removed from ") + request.subject());
   return {};
 }
 
@@ -84,10 +85,10 @@ Result<void> ListGroups(const Invocation& invocation) {
     const auto subject = ParseSubject(row.subject());
     if (!subject.has_value() || subject->kind != SubjectKind::kGroup) return;
     for (const v1::Grant& grant : row.grants()) {
-      groups[subject->name].grants.emplace_back(Shown(grant));
+      groups[subject->name].grants.emplace_back(ToText(grant));
     }
   }));
-  Table table({"group", "members", "allow"});
+  Table table({"name", "members", "grants"});
   for (auto& [name, group] : groups) {
     table.Add({boost::json::value(name), std::move(group.members), std::move(group.grants)});
   }
@@ -114,11 +115,11 @@ Result<void> Explain(const Invocation& invocation, const ExplainAccess& options)
   v1::ExplainResponse response;
   TRY_VOID(client.Call(&Access::Explain, request, response, "explaining access"));
   boost::json::object document = {{"allowed", response.allowed()}};
-  std::string text = "refused: " + response.reason();
+  std::string text = "denied: " + response.reason();
   if (response.allowed()) {
     document["subject"] = response.subject();
-    document["grant"] = Shown(response.grant());
-    text = "allowed: " + response.subject() + " has the grant " + Shown(response.grant());
+    document["grant"] = ToText(response.grant());
+    text = "allowed: " + response.subject() + " has the grant " + ToText(response.grant());
   } else {
     document["reason"] = response.reason();
   }
@@ -128,17 +129,20 @@ Result<void> Explain(const Invocation& invocation, const ExplainAccess& options)
 
 void AddChangeCommand(const Command& family, bool add) {
   auto changed = std::make_shared<ChangeGrant>();  // shared with the callback
-  Command command = family.AddCommand(
+  const Command command = family.AddCommand(
       add ? "add" : "remove",
-      add ? "Let a user, a group, whoever has a certificate of that name, or anybody do something\n"
-            "  outportctl grant add group:builders pull,push:team/**\n"
-            "  outportctl grant add anonymous pull:public/**"
-          : "Take a grant away, as 'grant list' shows it; it is gone everywhere within a second");
+      add ? "Add a grant to a user, a group, the holders of certificates of a name, or everybody.\n"
+            "  outportctl grant add group:builders 'pull,push:team/**'\n"
+            "  outportctl grant add anonymous 'pull:public/**'"
+          : "Remove a grant as 'grant list' shows it. The store and every connected node apply "
+            "this\n"
+            "within a second.\n"
+            "  outportctl grant remove anonymous 'pull:public/**'");
   command.AddOption("SUBJECT", changed->subject, kSubjectHelp).Required();
   command
       .AddOption("GRANT", changed->grant,
-                 "ACTIONS[:PATTERN]: actions of pull,push,delete; in a pattern * is one level "
-                 "and ** any depth (default **)")
+                 "Grant ACTIONS[:PATTERN]. Actions: pull,push,delete. In a pattern * matches one "
+                 "level and ** any depth (default **)")
       .Required();
   command.Run(
       [changed, add](const Invocation& invocation) { return Change(invocation, *changed, add); });
@@ -147,33 +151,37 @@ void AddChangeCommand(const Command& family, bool add) {
 }  // namespace
 
 void AddGroupsCommand(const Command& family) {
-  const Command groups = family.AddCommand(
-      "groups",
-      "List the groups: who is in them ('user set --group') and what they may do ('grant add')");
-  groups.Run(ListGroups);
+  family
+      .AddCommand("groups",
+                  "List the groups with their members ('user set --group') and grants ('grant "
+                  "add').\n"
+                  "  outportctl user groups")
+      .Run(ListGroups);
 }
 
 void AddGrantCommands(const Command& app) {
-  const Command family = app.AddFamily("grant", "Who may do what in which repositories");
+  const Command family = app.AddFamily("grant", "Add, list, explain and remove grants");
   AddChangeCommand(family, true);
   AddChangeCommand(family, false);
 
   auto subject = std::make_shared<std::string>();  // shared with the callback
-  const Command list = family.AddCommand("list", "List all grants, or those of one subject");
+  const Command list = family.AddCommand("list",
+                                         "List all grants, or the grants of one subject.\n"
+                                         "  outportctl grant list group:builders");
   list.AddOption("SUBJECT", *subject, kSubjectHelp);
   list.Run(subject, List);
 
   auto explained = std::make_shared<ExplainAccess>();  // shared with the callback
   const Command explain =
       family.AddCommand("explain",
-                        "Say which grant allows something, or why nothing does\n"
+                        "Show which grant allows an action, or why none does.\n"
                         "  outportctl grant explain --user ci --repository team/app --action push");
-  explain.AddOption("--user", explained->user, "who logs in (default: nobody)");
-  explain.AddOption("--certificate", explained->certificate, "the name in the client certificate");
+  explain.AddOption("--user", explained->user, "User (default: an anonymous caller)");
+  explain.AddOption("--certificate", explained->certificate, "Name in the client certificate");
   explain.AddOption("--node", explained->node,
-                    "at which node, if it is limited (default: at the store)");
-  explain.AddOption("--repository", explained->repository, "the repository").Required();
-  explain.AddOption("--action", explained->action, "pull, push or delete")
+                    "Node whose permissions apply too (default: none, as at the store)");
+  explain.AddOption("--repository", explained->repository, "Name of the repository").Required();
+  explain.AddOption("--action", explained->action, "Action in the repository")
       .OneOf({"pull", "push", "delete"})
       .ShowDefault();
   explain.Run(explained, Explain);

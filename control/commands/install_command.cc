@@ -18,11 +18,11 @@ constexpr unsigned kPublicMode = 0644;
 struct InstallCertificates {
   std::string from = "./certs.d";
   std::string engine = "docker";
-  std::string folder;  // empty: the engine's own
+  std::string folder;  // empty: the engine's default
   bool replace = false;
 };
 
-// What docker and containerd look for in the folder HOST:PORT.
+// Copies the files that docker and containerd read from the folder HOST:PORT.
 Result<void> Copy(const CertificateFolder& from, const CertificateFolder& to, bool replace) {
   TRY(const std::string key, ReadSecretFile(from.key()));
   TRY(const std::string certificate, ReadWholeFile(from.certificate()));
@@ -31,15 +31,17 @@ Result<void> Copy(const CertificateFolder& from, const CertificateFolder& to, bo
   const bool same = there.has_value() && *there == key;
   const Result<void> possible = to.Prepare(true, replace || same);
   if (!possible.has_value() && possible.error().code == ErrorCode::kAlreadyExists) {
-    return Error{ErrorCode::kAlreadyExists,
-                 to.key().native() +
-                     " is there already, with another key; say --replace if nobody needs it"};
+    return Error{
+        ErrorCode::kAlreadyExists,
+        to.key().native() +
+            " already exists and differs from the new key; overwrite it with --replace if it "
+            "is no longer needed"};
   }
   TRY_VOID(possible);
   return to.Write(key, certificate, authorities);
 }
 
-// containerd's registry configuration (hosts.md of containerd): the certificates, for this host.
+// containerd's configuration of one registry (hosts.md of containerd), with its certificates.
 std::string HostsToml(const std::string& registry, const CertificateFolder& folder) {
   const std::string server = "\"https://" + registry + "\"";
   return "server = " + server + "\n\n[host." + server +
@@ -56,24 +58,25 @@ Result<void> WriteHosts(const std::string& registry, const CertificateFolder& fo
   if (there.has_value() && *there != text && !replace) {
     return Error{ErrorCode::kAlreadyExists,
                  path.native() +
-                     " is there already and says something else; say --replace, or add this to "
-                     "it:\n" +
+                     " already exists with other content; overwrite it with --replace, or add this "
+                     "to it:\n" +
                      text};
   }
   return ReplaceFile(path, text, kPublicMode);
 }
 
-// Docker Desktop's engine runs in a virtual machine, which takes this folder in when it starts.
+// Docker Desktop's engine runs in a virtual machine, which copies this folder when it starts.
 Result<void> PrintForDesktop(const Invocation& invocation, const InstallCertificates& options) {
   std::error_code ignored;
   const std::string from = fs::absolute(options.from, ignored).lexically_normal().native();
   const std::string command =
       "mkdir -p ~/.docker/certs.d && cp -R '" + from + "/.' ~/.docker/certs.d/";
-  invocation.Print({{"command", command}},
-                   command +
-                       "\n# then restart Docker Desktop: its virtual machine takes them in "
-                       "when it starts.\n# On Windows the folder is %USERPROFILE%\\.docker"
-                       "\\certs.d.");
+  invocation.Print(
+      {{"command", command}},
+      command +
+          "\n# Then restart Docker Desktop: its virtual machine copies the folder when "
+          "it starts.\n# On Windows the folder is %USERPROFILE%\\.docker"
+          "\\certs.d.");
   return {};
 }
 
@@ -83,8 +86,8 @@ Result<void> Install(const Invocation& invocation, const InstallCertificates& op
     if (!folder.administrators && folder.path.filename().native().contains(':')) continue;
     return Error{ErrorCode::kInvalidArgument,
                  folder.path.native() +
-                     " is not named HOST:PORT, as 'cert issue --for HOST:PORT' names its folders: "
-                     "whom the certificate is for is not known"};
+                     " is not named HOST:PORT, so its registry is unknown; create the folders with "
+                     "'cert issue --for HOST:PORT'"};
   }
   if (options.engine == "docker-desktop") return PrintForDesktop(invocation, options);
   const bool containerd = options.engine == "containerd";
@@ -111,21 +114,21 @@ void AddInstallCommand(const Command& family) {
   auto installed = std::make_shared<InstallCertificates>();  // shared with the callback
   const Command install = family.AddCommand(
       "install",
-      "Put certificates where this machine's container engine looks for them. Needs root for the\n"
-      "engine's own folder, and no store.\n"
+      "Install certificates for the container engine of this machine. Needs root for the default\n"
+      "folder of docker or containerd; does not call the store.\n"
       "  outportctl cert install ./certs.d\n"
       "  outportctl cert install ./certs.d --engine containerd\n"
-      "  outportctl cert install ./certs.d --engine docker-desktop   # prints what to run");
+      "  outportctl cert install ./certs.d --engine docker-desktop   # prints the commands to run");
   install
       .AddOption("FOLDER", installed->from,
-                 "where 'cert issue --for' wrote: a folder HOST:PORT, or one of such folders")
+                 "Output of 'cert issue --for': a folder HOST:PORT, or a folder of such folders")
       .ShowDefault();
-  install.AddOption("--engine", installed->engine, "docker, containerd or docker-desktop")
+  install.AddOption("--engine", installed->engine, "Container engine")
       .OneOf({"docker", "containerd", "docker-desktop"})
       .ShowDefault();
   install.AddOption("--into", installed->folder,
-                    "another folder than /etc/docker/certs.d or /etc/containerd/certs.d");
-  install.AddFlag("--replace", installed->replace, "replace other keys and configurations");
+                    "Target folder (default: /etc/docker/certs.d or /etc/containerd/certs.d)");
+  install.AddFlag("--replace", installed->replace, "Overwrite different keys and configurations");
   install.Run(installed, Install);
 }
 

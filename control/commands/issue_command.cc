@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDockersFolder = "./certs.d";
+constexpr const char* kDefaultFolder = "./certs.d";
 constexpr uint64_t kMaxRequestBytes = 64 << 10;
 constexpr unsigned kSecretMode = 0600;
 
@@ -24,7 +24,7 @@ struct IssueCertificate {
   std::string name;
   std::string role = "client";
   std::vector<std::string> registries;  // host:port
-  std::string out;                      // empty: docker's
+  std::string out;                      // empty: ./certs.d
   uint32_t days = 0;
   bool replace = false;
   std::string key_type = "ecdsa-p256";
@@ -32,11 +32,11 @@ struct IssueCertificate {
   std::string pkcs12;
 
   bool IsForAdministrator() const { return role == "admin"; }
-  // Docker's layout: certs.d/<host:port>/{ca.crt,client.cert,client.key}; or a profile. None if a
-  // bundle alone is wanted.
+  // The output folders in docker's layout, certs.d/<host:port>/{ca.crt,client.cert,client.key}, or
+  // the profile. None if only a PKCS#12 bundle is written.
   std::vector<CertificateFolder> Folders() const {
     if (!pkcs12.empty() && out.empty() && registries.empty()) return {};
-    const fs::path base = out.empty() ? kDockersFolder : out;
+    const fs::path base = out.empty() ? kDefaultFolder : out;
     std::vector<CertificateFolder> folders;
     for (const std::string& registry : registries) folders.push_back({base / registry});
     if (folders.empty()) folders.push_back({base, IsForAdministrator()});
@@ -48,49 +48,51 @@ Result<void> Check(const IssueCertificate& options) {
   TRY_VOID(ParseSubjectName(options.name));
   TRY_VOID(pki::ParseKeyType(options.key_type));
   if (options.IsForAdministrator() && !options.registries.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--for is for clients' certificates: registries refuse an administrator's"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "--for works only with --role client: registries reject administrator certificates"};
   }
   if (options.IsForAdministrator() && options.out.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "an administrator's certificate makes a profile of outportctl; say in which "
-                 "folder with --out DIR"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "an administrator certificate is written as an outportctl profile; name its folder "
+        "with --out DIR"};
   }
   for (const std::string& registry : options.registries) {
     if (registry.empty() || registry.contains('/') || registry.starts_with('.')) {
       return Error{ErrorCode::kInvalidArgument,
-                   "'" + registry + "' is no registry: --for HOST:PORT, as in an image's name"};
+                   "'" + registry + "' is not a registry; use --for HOST:PORT as in an image name"};
     }
   }
   return {};
 }
 
-// The request, and the key that was made for it; empty if it was made elsewhere.
-struct Asked {
+// A certificate request with its key; no key if it was made elsewhere.
+struct KeyRequest {
   std::string request;
   std::string key;
 };
 
-Result<Asked> MakeRequest(const IssueCertificate& options) {
-  Asked asked;
+Result<KeyRequest> MakeRequest(const IssueCertificate& options) {
+  KeyRequest made;
   if (!options.csr.empty()) {
-    TRY(asked.request, ReadWholeFile(options.csr, kMaxRequestBytes));
-    TRY_VOID(pki::KeyFingerprint(asked.request));  // before anything is written
-    return asked;
+    TRY(made.request, ReadWholeFile(options.csr, kMaxRequestBytes));
+    TRY_VOID(pki::KeyFingerprint(made.request));  // fails before anything is written
+    return made;
   }
   TRY(const pki::KeyType type, pki::ParseKeyType(options.key_type));
-  asked.key = pki::CreatePrivateKey(type);
-  TRY(asked.request, pki::CreateRequest(asked.key));
-  return asked;
+  made.key = pki::CreatePrivateKey(type);
+  TRY(made.request, pki::CreateRequest(made.key));
+  return made;
 }
 
 Result<void> WriteFiles(const IssueCertificate& options, const Profile& profile,
                         const std::string& key, const v1::IssueCertificateResponse& issued) {
   for (const CertificateFolder& folder : options.Folders()) {
     if (options.IsForAdministrator()) {
-      const Profile made{
+      const Profile profile_of_admin{
           folder.path, profile.store, {issued.certificate(), key, issued.authorities()}};
-      TRY_VOID(made.Save());
+      TRY_VOID(profile_of_admin.Save());
     } else {
       TRY_VOID(folder.Write(key, issued.certificate(), issued.authorities()));
     }
@@ -106,8 +108,8 @@ Result<void> WriteBundle(const IssueCertificate& options, const std::string& key
   return ReplaceFile(options.pkcs12, bundle, kSecretMode);
 }
 
-// What can fail is tried before the store issues anything.
-Result<void> MakePlaces(const IssueCertificate& options) {
+// Finds errors before the store issues anything.
+Result<void> PrepareOutput(const IssueCertificate& options) {
   for (const CertificateFolder& folder : options.Folders()) {
     TRY_VOID(folder.Prepare(options.csr.empty(), options.replace));
   }
@@ -115,38 +117,39 @@ Result<void> MakePlaces(const IssueCertificate& options) {
   std::error_code ignored;
   if (!options.replace && fs::exists(options.pkcs12, ignored)) {
     return Error{ErrorCode::kAlreadyExists,
-                 options.pkcs12 + " is there already; choose another --pkcs12, or say --replace"};
+                 options.pkcs12 +
+                     " already exists; choose another --pkcs12, or overwrite it with --replace"};
   }
   return CheckReplaceable(options.pkcs12);
 }
 
-void Tell(const Invocation& invocation, const IssueCertificate& options,
-          const v1::CertificateRow& row) {
+void PrintIssued(const Invocation& invocation, const IssueCertificate& options,
+                 const v1::CertificateRow& row) {
   boost::json::array written;
   for (const CertificateFolder& folder : options.Folders()) {
     written.emplace_back(folder.path.native());
   }
   if (!options.pkcs12.empty()) written.emplace_back(options.pkcs12);
-  const std::string until = ToTime(row.not_after_ms());
+  const std::string expires = ToTime(row.not_after_ms());
   std::string text;
   for (const auto& place : written) {
     text += (text.empty() ? "" : "\n") +
-            ("certificate of '" + options.name + "', valid until " + until + ", written to ");
+            ("certificate '" + options.name + "' issued, expires " + expires + ", written to ");
     text += place.as_string();
   }
   const boost::json::value document = {{"name", options.name},
                                        {"role", options.role},
                                        {"serial", row.serial()},
-                                       {"not_after", until},
-                                       {"folders", written}};
+                                       {"expires", expires},
+                                       {"paths", written}};
   invocation.Print(document, text);
 }
 
 Result<void> Issue(const Invocation& invocation, const IssueCertificate& options) {
   TRY_VOID(Check(options));
   TRY(StoreClient client, invocation.Connect());
-  TRY_VOID(MakePlaces(options));
-  TRY(Asked asked, MakeRequest(options));
+  TRY_VOID(PrepareOutput(options));
+  TRY(KeyRequest made, MakeRequest(options));
   std::string password;
   if (!options.pkcs12.empty()) {
     TRY(password, ReadNewPassword(invocation.streams.input, invocation.streams.err));
@@ -155,15 +158,15 @@ Result<void> Issue(const Invocation& invocation, const IssueCertificate& options
   request.set_name(options.name);
   request.set_role(options.role);
   request.set_days(options.days);
-  request.set_request(asked.request);
+  request.set_request(made.request);
   v1::IssueCertificateResponse response;
   TRY_VOID(client.Call(&v1::Admin::Stub::IssueCertificate, request, response,
                        "issuing a certificate to '" + options.name + "'"));
-  TRY_VOID(WriteFiles(options, client.profile(), asked.key, response));
-  TRY_VOID(WriteBundle(options, asked.key, password, response));
+  TRY_VOID(WriteFiles(options, client.profile(), made.key, response));
+  TRY_VOID(WriteBundle(options, made.key, password, response));
   Wipe(password);
-  Wipe(asked.key);
-  Tell(invocation, options, response.row());
+  Wipe(made.key);
+  PrintIssued(invocation, options, response.row());
   return {};
 }
 
@@ -173,36 +176,35 @@ void AddIssueCommand(const Command& family) {
   auto issued = std::make_shared<IssueCertificate>();  // shared with the callback
   const Command issue = family.AddCommand(
       "issue",
-      "Issue a certificate. The key is made here and stays here.\n"
+      "Issue a certificate. The private key is created on this machine and stays here.\n"
       "  outportctl cert issue desktop --for store.example.com:5000 --out /etc/docker/certs.d\n"
       "  outportctl cert issue anna --pkcs12 anna.p12         # for a keychain; asks for a "
       "password\n"
-      "  outportctl cert issue ci --csr ci.csr --out ./ci     # the key was made elsewhere");
-  issue.AddOption("NAME", issued->name, "of the machine or person that will hold it").Required();
+      "  outportctl cert issue ci --csr ci.csr --out ./ci     # for a key created elsewhere");
+  issue.AddOption("NAME", issued->name, "Name of the machine or person").Required();
   issue.AddOption("--for", issued->registries,
-                  "HOST:PORT of a registry, again for more: each gets its folder, as docker "
-                  "wants it");
-  issue.AddOption("--out", issued->out, "where the files go [./certs.d]");
-  issue.AddOption("--days", issued->days, "how long it is valid (the store's default is 365)")
+                  "Registry HOST:PORT; repeatable. Writes a folder of this name for docker");
+  issue.AddOption("--out", issued->out, "Output folder (default: ./certs.d)");
+  issue.AddOption("--days", issued->days, "Lifetime in days (default: the store's, 365)")
       .Between(1, 1825);
   issue
       .AddOption("--role", issued->role,
-                 "client, or admin: then --out becomes a profile of outportctl")
+                 "Role of the certificate; with admin, --out becomes an outportctl profile")
       .OneOf({"client", "admin"})
       .ShowDefault();
-  const Option key_type =
-      issue.AddOption("--key-type", issued->key_type, "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096")
-          .ShowDefault();
-  const Option csr = issue.AddOption("--csr", issued->csr,
-                                     "a PKCS#10 request (PEM) for a key that stays where it is; "
-                                     "names in it do not count");
+  const Option key_type = issue
+                              .AddOption("--key-type", issued->key_type,
+                                         "Key type: ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096")
+                              .ShowDefault();
+  const Option csr = issue.AddOption(
+      "--csr", issued->csr,
+      "Certificate request (PKCS#10, PEM) of an existing key; its names are ignored");
   const Option pkcs12 = issue.AddOption(
       "--pkcs12", issued->pkcs12,
-      "write key and certificate to this PKCS#12 file, and to folders only if --for or --out says "
-      "so; its password is asked for, or the first line of standard input");
+      "Write key and certificate to this PKCS#12 file, and to folders only with --for or --out. "
+      "Prompts for a password, or reads it from the first line of standard input");
   csr.Excludes(key_type).Excludes(pkcs12);
-  issue.AddFlag("--replace", issued->replace,
-                "replace the private key that stands in the folder; without it that is refused");
+  issue.AddFlag("--replace", issued->replace, "Overwrite a private key that exists");
   issue.Run(issued, Issue);
 }
 

@@ -26,15 +26,16 @@ struct InviteNode {
   std::vector<std::string> allow;
 };
 
-// What a node may do, as an option and as the store wants it.
+// Adds the option with a node's permissions. `if_absent` describes the default.
 Option AddAllow(const Command& command, std::vector<std::string>& allow,
-                const std::string& otherwise) {
+                const std::string& if_absent) {
   return command.AddOption(
       "--allow", allow,
-      "what the node may do, whoever asks it, again for more: pull:PATTERN or "
-      "pull,push:PATTERN. It is told of no other repositories, nor of users without "
-      "a grant in them" +
-          otherwise);
+      "Permission of the node: pull:PATTERN or pull,push:PATTERN; repeatable. It bounds the rights "
+      "of every caller there. The node receives no other repositories, and no users without a "
+      "grant "
+      "in these" +
+          if_absent);
 }
 
 Result<void> ParseAllow(const std::vector<std::string>& texts,
@@ -48,18 +49,17 @@ Result<void> ParseAllow(const std::vector<std::string>& texts,
   return {};
 }
 
-// A token is a password: a file that was there, with who knows what mode, is left alone.
+// Never writes a token into an existing file: others might read that file.
 Result<void> CheckTokenFile(const std::string& out) {
   std::error_code ignored;
   if (std::filesystem::exists(out, ignored)) {
-    return Error{
-        ErrorCode::kAlreadyExists,
-        out + " is there already; remove it if it is an old token, or choose another --out"};
+    return Error{ErrorCode::kAlreadyExists,
+                 out + " already exists; delete it if it is an old token, or choose another --out"};
   }
   const Result<void> possible = CheckReplaceable(out);
   if (possible.has_value()) return {};
   return Error{possible.error().code,
-               possible.error().message + "; make its folder, or choose another --out"};
+               possible.error().message + "; create its folder, or choose another --out"};
 }
 
 Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
@@ -82,17 +82,19 @@ Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
     TRY_VOID(ReplaceFile(options.out, response.token() + "\n", 0600));
     const boost::json::value document = {
         {"node", options.name}, {"token_file", options.out}, {"expires", expires}};
-    invocation.Print(document, "the token for node '" + options.name + "' is in " + options.out +
-                                   ", good until " + expires +
-                                   ", for one machine; treat it as a password");
+    invocation.Print(document, "token for node '" + options.name + "' written to " + options.out +
+                                   "; expires " + expires +
+                                   ", valid for one machine; keep it secret like a password");
     return {};
   }
   const boost::json::value document = {
       {"node", options.name}, {"token", response.token()}, {"expires", expires}};
   invocation.Print(document, response.token());
   if (!invocation.json()) {
-    invocation.streams.err << "The token is good until " << expires << ", for one machine: give it "
-                           << "to 'outport-node join' there. Treat it as a password.\n";
+    invocation.streams.err << "the token expires " << expires
+                           << " and is valid for one machine; pass "
+                           << "it to 'outport-node join' there, and keep it secret like a "
+                           << "password\n";
   }
   return {};
 }
@@ -111,10 +113,10 @@ boost::json::array Texts(const google::protobuf::RepeatedPtrField<std::string>& 
   return boost::json::array(texts.begin(), texts.end());
 }
 
-boost::json::array Allowed(const v1::NodeInfo& node) {
-  boost::json::array allowed;
-  for (const v1::Grant& grant : node.allow()) allowed.emplace_back(Shown(grant));
-  return allowed;
+boost::json::array Permissions(const v1::NodeInfo& node) {
+  boost::json::array permissions;
+  for (const v1::Grant& grant : node.allow()) permissions.emplace_back(ToText(grant));
+  return permissions;
 }
 
 Result<void> Show(const Invocation& invocation, const std::string& name) {
@@ -122,14 +124,14 @@ Result<void> Show(const Invocation& invocation, const std::string& name) {
   v1::GetNodeRequest request;
   request.set_name(name);
   v1::NodeInfo node;
-  TRY_VOID(client.Call(&v1::Admin::Stub::GetNode, request, node, "showing node '" + name + "'"));
+  TRY_VOID(client.Call(&v1::Admin::Stub::GetNode, request, node, "reading node '" + name + "'"));
   invocation.PrintFields({{"name", node.name()},
-                          {"allow", Allowed(node)},
+                          {"permissions", Permissions(node)},
                           {"hosts", Texts(node.host_names())},
                           {"joined", ToTime(node.joined_ms())},
                           {"connected", node.connected()},
                           {"address", node.address()},
-                          {"last_ping", ToTime(node.last_ping_ms())},
+                          {"last_seen", ToTime(node.last_ping_ms())},
                           {"sequence", node.acknowledged_sequence()},
                           {"version", node.version()},
                           {"warnings", Texts(node.warnings())}});
@@ -148,18 +150,18 @@ Result<void> Set(const Invocation& invocation, const SetNode& options) {
   TRY(StoreClient client, invocation.Connect());
   v1::SetNodeResponse response;
   TRY_VOID(client.Call(&v1::Admin::Stub::SetNode, request, response,
-                       "changing node '" + options.name + "'"));
+                       "updating node '" + options.name + "'"));
   const v1::NodeInfo& node = response.node();
-  const boost::json::value document = {{"node", node.name()}, {"allow", Allowed(node)}};
-  std::string text = "node '" + node.name() + "' may";
-  for (const v1::Grant& grant : node.allow()) text += " " + Shown(grant);
+  const boost::json::value document = {{"node", node.name()}, {"permissions", Permissions(node)}};
+  std::string text = "node '" + node.name() + "' updated: permissions";
+  for (const v1::Grant& grant : node.allow()) text += " " + ToText(grant);
   invocation.Print(document, text);
   return {};
 }
 
 Result<void> Remove(const Invocation& invocation, const std::string& name) {
   TRY(StoreClient client, invocation.Connect());
-  // Before it goes: what it was told of stands in its row.
+  // Read first: the node's row says which users it knew.
   std::vector<std::string> users;
   auto add = [&users](const v1::UserInfo& user) { users.push_back(user.name()); };
   TRY_VOID(ForEachUser(client, {.for_node = name}, add));
@@ -171,11 +173,11 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
   const boost::json::value document = {{"node", name},
                                        {"sequence", response.sequence()},
                                        {"users", boost::json::array(users.begin(), users.end())}};
-  invocation.Print(document, "node '" + name + "' is removed");
+  invocation.Print(document, "node '" + name + "' removed");
   if (!users.empty() && !invocation.json()) {
     invocation.streams.err
-        << "if somebody else may have it now, change the passwords that it knew: " << Join(users)
-        << "\n";
+        << "change the passwords of the users that the node knew if somebody else may have it: "
+        << Join(users) << "\n";
   }
   return {};
 }
@@ -184,34 +186,36 @@ void AddInvite(const Command& family) {
   auto invited = std::make_shared<InviteNode>();  // shared with the callback
   const Command invite =
       family.AddCommand("invite",
-                        "Make a one-time token with which a machine joins as a node.\n"
+                        "Create a one-time token with which a machine joins the fleet as a node.\n"
                         "  outportctl node invite eu-west --host eu-west.example.com --out token");
-  invite.AddOption("NAME", invited->name, "of the node: a-z, 0-9, '.', '_' and '-'").Required();
+  invite.AddOption("NAME", invited->name, "Name of the node: a-z, 0-9, '.', '_' and '-'")
+      .Required();
   invite
       .AddOption("--host", invited->hosts,
-                 "name or address that clients reach the node by, again for more: its server "
-                 "certificate is for these")
+                 "Host name or IP address by which clients reach the node; repeatable. Its server "
+                 "certificate is issued for these")
       .Required();
-  invite.AddOption("--lifetime", invited->lifetime, "how long the token is good, at most 7d")
+  invite.AddOption("--lifetime", invited->lifetime, "Lifetime of the token, at most 7d")
       .ShowDefault();
   invite.AddOption("--out", invited->out,
-                   "new file for the token, which only its owner can read (default: print it)");
+                   "New file for the token, readable only by its owner (default: print the token)");
   invite.AddFlag("--replace", invited->replace,
-                 "the machine takes the place of the node that has the name: its certificates are "
-                 "refused from the moment this one has joined");
+                 "Let the machine replace the node with this name; the store rejects that node's "
+                 "certificates once the new machine has joined");
   invite.Run(invited, Invite);
 
-  AddAllow(invite, invited->allow, " (default: everything; with --replace what the node has)");
+  AddAllow(invite, invited->allow, " (default: everything; with --replace the node's permissions)");
 }
 
 void AddSet(const Command& family) {
   auto changed = std::make_shared<SetNode>();  // shared with the callback
   const Command set = family.AddCommand(
       "set",
-      "Change what a node may do. In force at the store at once; the node is given what it may\n"
-      "be told of now, and drops the rows and users that it may not.\n"
+      "Replace the permissions of a node. They are in force at the store at once. The node "
+      "receives\n"
+      "the rows that it may have now, and deletes the rows and users that it may not.\n"
       "  outportctl node set eu-west --allow 'pull,push:team/**' --allow 'pull:library/*'");
-  set.AddOption("NAME", changed->name, "the node").Required();
+  set.AddOption("NAME", changed->name, "Name of the node").Required();
   AddAllow(set, changed->allow, "").Required();
   set.Run(changed, Set);
 }
@@ -219,38 +223,43 @@ void AddSet(const Command& family) {
 }  // namespace
 
 Table MakeNodeTable() {
-  return Table({"name", "connected", "sequence", "last_ping", "address", "version", "hosts",
-                "allow", "joined"});
+  return Table({"name", "connected", "sequence", "last_seen", "address", "version", "hosts",
+                "permissions", "joined"});
 }
 
 void AddNode(Table& table, const v1::NodeInfo& node) {
   table.Add({boost::json::value(node.name()), boost::json::value(node.connected()),
              boost::json::value(node.acknowledged_sequence()),
              boost::json::value(ToTime(node.last_ping_ms())), boost::json::value(node.address()),
-             boost::json::value(node.version()), Texts(node.host_names()), Allowed(node),
+             boost::json::value(node.version()), Texts(node.host_names()), Permissions(node),
              boost::json::value(ToTime(node.joined_ms()))});
 }
 
 void AddNodeCommands(const Command& app) {
-  const Command family = app.AddFamily("node", "The fleet's nodes");
+  const Command family = app.AddFamily("node", "Invite, list, limit and remove nodes");
 
   AddInvite(family);
-  const Command list = family.AddCommand("list", "List the nodes, and how far each has followed");
-  list.Run(List);
+  family
+      .AddCommand("list",
+                  "List the nodes and the last change that each has applied.\n"
+                  "  outportctl node list")
+      .Run(List);
 
   auto shown = std::make_shared<std::string>();  // shared with the callback
-  const Command show = family.AddCommand("show", "Show one node: what it may do, and how it is");
-  show.AddOption("NAME", *shown, "the node").Required();
+  const Command show = family.AddCommand("show",
+                                         "Show a node: permissions, connection and warnings.\n"
+                                         "  outportctl node show eu-west");
+  show.AddOption("NAME", *shown, "Name of the node").Required();
   show.Run(shown, Show);
 
   AddSet(family);
   auto removed = std::make_shared<std::string>();  // shared with the callback
-  const Command remove =
-      family.AddCommand("remove",
-                        "Take a node out of the fleet: its certificates are refused, its "
-                        "streams end, its invitations\n"
-                        "are void. Lists the users whose passwords it has seen hashes of.");
-  remove.AddOption("NAME", *removed, "the node").Required();
+  const Command remove = family.AddCommand(
+      "remove",
+      "Remove a node from the fleet. The store rejects its certificates, closes its streams and\n"
+      "invalidates its invitations. Lists the users whose password hashes the node knew.\n"
+      "  outportctl node remove eu-west");
+  remove.AddOption("NAME", *removed, "Name of the node").Required();
   remove.Run(removed, Remove);
 }
 

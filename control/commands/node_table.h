@@ -5,7 +5,7 @@
 
 namespace outport::control {
 
-// The nodes of the fleet as `node list` and `status` show them.
+// The table of nodes that `node list` and `status` print.
 Table MakeNodeTable();
 void AddNode(Table& table, const v1::NodeInfo& node);
 

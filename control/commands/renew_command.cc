@@ -24,22 +24,22 @@ struct RenewCertificates {
   bool revoke_old = false;
 };
 
-// One certificate, and the folders that it stands in.
-struct Held {
+// A certificate to renew, and the folders that hold it.
+struct Renewable {
   std::string name;
   std::string role;
-  std::string key;  // empty: there will be a new one
+  std::string key;  // empty: create a new key
   pki::KeyType key_type = pki::KeyType::kEcdsaP256;
   uint32_t days = 0;
   std::vector<CertificateFolder> folders;
 };
 
-// What is renewed, by serial number: what one `cert issue` wrote to several folders is one
-// certificate. And why the others are not.
+// The certificates found in the folders, by serial number. `cert issue` may have written one
+// certificate to several folders.
 struct Found {
-  std::map<std::string, Held> all;
-  std::vector<Error> left;
-  std::set<std::string> partly;  // serial numbers of which a folder is left
+  std::map<std::string, Renewable> all;
+  std::vector<Error> failures;       // why others are not renewed
+  std::set<std::string> incomplete;  // serial numbers of which a folder cannot be renewed
 };
 
 uint32_t DaysOf(const pki::Description& certificate) {
@@ -47,16 +47,17 @@ uint32_t DaysOf(const pki::Description& certificate) {
   return static_cast<uint32_t>(std::chrono::floor<std::chrono::days>(life).count());
 }
 
-Result<std::string> ReadKey(const CertificateFolder& folder, const Held& held) {
+Result<std::string> ReadKey(const CertificateFolder& folder, const Renewable& held) {
   auto key = ReadSecretFile(folder.key());
   if (key.has_value() || key.error().code != ErrorCode::kNotFound) return key;
   const std::string role = folder.administrators ? " --role admin" : "";
-  return Error{ErrorCode::kNotFound,
-               folder.key().native() +
-                   " is not here, so the key was made elsewhere: 'outportctl cert issue " +
-                   held.name + role + " --days " + std::to_string(held.days) +
-                   " --csr FILE --out " + folder.path.native() +
-                   "' with a request of that key renews the certificate"};
+  return Error{
+      ErrorCode::kNotFound,
+      folder.key().native() +
+          " does not exist, so the key was created elsewhere; renew with a request of that "
+          "key: 'outportctl cert issue " +
+          held.name + role + " --days " + std::to_string(held.days) + " --csr FILE --out " +
+          folder.path.native() + "'"};
 }
 
 Result<void> ReadInto(Found& found, const CertificateFolder& folder, bool new_key) {
@@ -69,16 +70,16 @@ Result<void> ReadInto(Found& found, const CertificateFolder& folder, bool new_ke
     return {};
   }
   TRY(const pki::Description description, pki::Describe(pem));
-  Held held{.name = identity->name,
-            .role = std::string(ToString(identity->role)),
-            .key = {},
-            .days = DaysOf(description),
-            .folders = {folder}};
+  Renewable held{.name = identity->name,
+                 .role = std::string(ToString(identity->role)),
+                 .key = {},
+                 .days = DaysOf(description),
+                 .folders = {folder}};
   TRY(held.key_type, pki::KeyTypeOf(pem));
   if (!new_key) {
     auto key = ReadKey(folder, held);
     if (!key.has_value()) {
-      found.partly.insert(identity->serial);
+      found.incomplete.insert(identity->serial);
       return key.error();
     }
     held.key = *std::move(key);
@@ -91,13 +92,13 @@ Found Read(const std::vector<CertificateFolder>& folders, bool new_key) {
   Found found;
   for (const CertificateFolder& folder : folders) {
     const Result<void> read = ReadInto(found, folder, new_key);
-    if (!read.has_value()) found.left.push_back(read.error());
+    if (!read.has_value()) found.failures.push_back(read.error());
   }
   return found;
 }
 
 Result<v1::IssueCertificateResponse> RenewOne(StoreClient& client, const RenewCertificates& options,
-                                              const Held& held) {
+                                              const Renewable& held) {
   const std::string key = options.new_key ? pki::CreatePrivateKey(held.key_type) : held.key;
   v1::IssueCertificateRequest request;
   request.set_name(held.name);
@@ -114,39 +115,40 @@ Result<v1::IssueCertificateResponse> RenewOne(StoreClient& client, const RenewCe
   return response;
 }
 
-// Somebody took it away: a renewal would give it back. (Not so where its whole issuer was
-// replaced.)
-Result<void> RefuseRevoked(StoreClient& client, const std::string& serial, const Held& held) {
+// A revoked certificate must not come back by a renewal. The revocation of a whole issuing CA does
+// not count: a rotation revokes the older CA, and its holders renew.
+Result<void> CheckNotRevoked(StoreClient& client, const std::string& serial,
+                             const Renewable& held) {
   v1::GetCertificateRequest request;
   request.set_serial(serial);
   v1::CertificateInfo found;
   const Result<void> known = client.Call(&v1::Admin::Stub::GetCertificate, request, found,
-                                         "looking at the certificate of '" + held.name + "'");
+                                         "reading the certificate of '" + held.name + "'");
   if (!known.has_value() && known.error().code != ErrorCode::kNotFound) return known;
   if (!found.has_revocation() || found.revocation().serial() == kAllSerials) return {};
   return Error{ErrorCode::kFailedPrecondition,
                "the certificate of '" + held.name + "' (serial " + serial +
-                   ") was revoked, and is not renewed: 'outportctl cert issue " + held.name +
-                   "' makes another one, with another key"};
+                   ") is revoked and cannot be renewed; issue a new one: 'outportctl cert issue " +
+                   held.name + "'"};
 }
 
-// Before anything is done: nobody revokes the certificate that he asks with.
-Result<void> RefuseOwn(const StoreClient& client, const std::map<std::string, Held>& all) {
+// Fails before anything is renewed if --revoke-old would revoke the caller's own certificate.
+Result<void> CheckNotOwn(const StoreClient& client, const std::map<std::string, Renewable>& all) {
   TRY(const CertificateIdentity own, pki::Inspect(client.profile().identity.certificate_chain));
   if (!all.contains(own.serial)) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               "--revoke-old: this is the certificate that you ask with; renew it without that, "
-               "then revoke the older one: 'outportctl cert revoke " +
+               "--revoke-old cannot revoke the certificate of this profile; renew without "
+               "--revoke-old, then run 'outportctl cert revoke " +
                    own.serial + "'"};
 }
 
-Result<void> RevokeOld(StoreClient& client, const std::string& serial, const Held& held,
-                       bool partly) {
-  const std::string what = "'" + held.name + "' was renewed, but the older certificate (serial " +
-                           serial + ") not revoked";
-  if (partly) {
+Result<void> RevokeOld(StoreClient& client, const std::string& serial, const Renewable& held,
+                       bool incomplete) {
+  const std::string what = "'" + held.name + "' was renewed, but its older certificate (serial " +
+                           serial + ") was not revoked";
+  if (incomplete) {
     return Error{ErrorCode::kFailedPrecondition,
-                 what + ": it still stands in a folder that was left"};
+                 what + ": a folder that was not renewed still holds it"};
   }
   v1::RevokeCertificateRequest request;
   request.set_serial(serial);
@@ -158,8 +160,8 @@ Result<void> RevokeOld(StoreClient& client, const std::string& serial, const Hel
 }
 
 Result<void> RenewInto(Table& table, StoreClient& client, const RenewCertificates& options,
-                       const std::string& serial, const Held& held, bool partly) {
-  TRY_VOID(RefuseRevoked(client, serial, held));
+                       const std::string& serial, const Renewable& held, bool incomplete) {
+  TRY_VOID(CheckNotRevoked(client, serial, held));
   TRY(const v1::IssueCertificateResponse issued, RenewOne(client, options, held));
   boost::json::array places;
   for (const CertificateFolder& folder : held.folders) places.emplace_back(folder.path.native());
@@ -167,38 +169,38 @@ Result<void> RenewInto(Table& table, StoreClient& client, const RenewCertificate
              boost::json::value(ToTime(issued.row().not_after_ms())),
              boost::json::value(issued.row().serial()), boost::json::value(serial),
              boost::json::value(places)});
-  return options.revoke_old ? RevokeOld(client, serial, held, partly) : Result<void>();
+  return options.revoke_old ? RevokeOld(client, serial, held, incomplete) : Result<void>();
 }
 
-Error NotAll(const std::vector<Error>& left, bool others) {
-  std::string text = others ? "what the table shows was renewed, but not all was done: " : "";
-  for (size_t i = 0; i < left.size(); ++i) text += (i == 0 ? "" : "; ") + left[i].message;
-  return Error{left.back().code, text};
+Error Incomplete(const std::vector<Error>& failures, bool others) {
+  std::string text = others ? "some certificates were not renewed: " : "";
+  for (size_t i = 0; i < failures.size(); ++i) text += (i == 0 ? "" : "; ") + failures[i].message;
+  return Error{failures.back().code, text};
 }
 
-// One that cannot be renewed keeps none of the others from it.
+// A certificate that cannot be renewed does not stop the others.
 Result<void> Renew(const Invocation& invocation, const RenewCertificates& options) {
   TRY(const auto folders, FindCertificateFolders(options.path));
   Found found = Read(folders, options.new_key);
-  if (found.all.empty()) return NotAll(found.left, false);
+  if (found.all.empty()) return Incomplete(found.failures, false);
   TRY(StoreClient client, invocation.Connect());
-  if (options.revoke_old) TRY_VOID(RefuseOwn(client, found.all));
-  Table table({"name", "role", "not_after", "serial", "replaces", "folders"});
-  bool away = false;  // the next would only wait for the store
+  if (options.revoke_old) TRY_VOID(CheckNotOwn(client, found.all));
+  Table table({"name", "role", "expires", "serial", "replaced_serial", "folders"});
+  bool unreachable = false;  // then skip the rest instead of waiting for each
   for (const auto& [serial, held] : found.all) {
-    if (away) {
-      found.left.push_back({ErrorCode::kUnavailable, "'" + held.name + "' was not tried any more"});
+    if (unreachable) {
+      found.failures.push_back({ErrorCode::kUnavailable, "'" + held.name + "' was skipped"});
       continue;
     }
     const Result<void> renewed =
-        RenewInto(table, client, options, serial, held, found.partly.contains(serial));
+        RenewInto(table, client, options, serial, held, found.incomplete.contains(serial));
     if (renewed.has_value()) continue;
-    found.left.push_back(renewed.error());
-    away = renewed.error().code == ErrorCode::kUnavailable;
+    found.failures.push_back(renewed.error());
+    unreachable = renewed.error().code == ErrorCode::kUnavailable;
   }
-  if (found.left.empty() || !table.empty()) invocation.Print(table);
-  if (found.left.empty()) return {};
-  return NotAll(found.left, !table.empty());
+  if (found.failures.empty() || !table.empty()) invocation.Print(table);
+  if (found.failures.empty()) return {};
+  return Incomplete(found.failures, !table.empty());
 }
 
 }  // namespace
@@ -207,22 +209,20 @@ void AddRenewCommand(const Command& family) {
   auto renewed = std::make_shared<RenewCertificates>();  // shared with the callback
   const Command renew = family.AddCommand(
       "renew",
-      "Renew the certificates in a folder: for the same holder and as long as before. The key "
-      "stays,\n"
-      "so that a program never sees one that does not fit; the older certificate is good until "
-      "its\n"
-      "end, unless it is revoked.\n"
+      "Renew the certificates in a folder with the same name, role and lifetime. The key stays, "
+      "so\n"
+      "that programs always find a certificate that matches it. The older certificate stays valid\n"
+      "until it expires or is revoked.\n"
       "  outportctl cert renew ./certs.d\n"
       "  outportctl cert renew ~/.config/outport              # the profile itself");
   renew
       .AddOption("FOLDER", renewed->path,
-                 "where 'cert issue' wrote: what stands in the folder itself, and in the folders "
-                 "in it")
+                 "Output of 'cert issue': the folder itself and its subfolders are renewed")
       .ShowDefault();
-  renew.AddOption("--days", renewed->days, "how long it is valid (as long as the one before)");
-  renew.AddFlag("--new-key", renewed->new_key, "make a new private key");
+  renew.AddOption("--days", renewed->days, "Lifetime in days (default: as before)");
+  renew.AddFlag("--new-key", renewed->new_key, "Create a new private key");
   renew.AddFlag("--revoke-old", renewed->revoke_old,
-                "revoke the older one: other places that hold it lose their access");
+                "Revoke the older certificate; copies of it elsewhere lose access");
   renew.Run(renewed, Renew);
 }
 

@@ -24,27 +24,28 @@ boost::json::array Names(const std::vector<std::string>& names) {
 
 std::string ConfirmedBy(const Confirmation& nodes) {
   if (!nodes.confirmed.empty()) return "; confirmed by " + Join(nodes.confirmed);
-  return nodes.behind.empty() ? "; no node is connected" : "; confirmed by no node yet";
+  return nodes.pending.empty() ? "; no node is connected" : "; no node has confirmed yet";
 }
 
-// An error if a connected node has not confirmed; a word on those that are not connected.
-// `document` has the sequence.
-Result<void> TellOfNodes(const Invocation& invocation, boost::json::object document,
-                         const std::string& text, const Confirmation& nodes) {
+// Prints which nodes have confirmed the change. Returns an error if a connected node has not.
+// `document` holds the sequence.
+Result<void> PrintNodes(const Invocation& invocation, boost::json::object document,
+                        const std::string& text, const Confirmation& nodes) {
   const auto sequence = document.at("sequence").to_number<uint64_t>();
   document["confirmed"] = Names(nodes.confirmed);
-  document["behind"] = Names(nodes.behind);
-  document["not_connected"] = Names(nodes.away);
+  document["pending"] = Names(nodes.pending);
+  document["disconnected"] = Names(nodes.disconnected);
   invocation.Print(document, text + ConfirmedBy(nodes));
-  if (!nodes.away.empty() && !invocation.json()) {
-    invocation.streams.err << "not connected, so they will know when they are: " << Join(nodes.away)
-                           << " (access.max_revocation_age says what they do meanwhile)\n";
+  if (!nodes.disconnected.empty() && !invocation.json()) {
+    invocation.streams.err << "disconnected nodes apply the change when they reconnect: "
+                           << Join(nodes.disconnected)
+                           << " (until then access.max_revocation_age applies)\n";
   }
-  if (nodes.behind.empty()) return {};
-  return Error{
-      ErrorCode::kDeadlineExceeded,
-      "it is in force at the store, but these nodes have not confirmed yet: " + Join(nodes.behind) +
-          "; ask again with 'outportctl wait --sequence " + std::to_string(sequence) + "'"};
+  if (nodes.pending.empty()) return {};
+  return Error{ErrorCode::kDeadlineExceeded,
+               "in force at the store, but not confirmed yet by: " + Join(nodes.pending) +
+                   "; check again with 'outportctl wait --sequence " + std::to_string(sequence) +
+                   "'"};
 }
 
 Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& options) {
@@ -60,14 +61,14 @@ Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& optio
                                         {"role", row.role()},
                                         {"serial", row.serial()},
                                         {"sequence", response.sequence()}};
-  const std::string text = "the " + row.role() + " certificate of '" + row.name() + "' (serial " +
-                           row.serial() + ") is revoked";
+  const std::string text =
+      row.role() + " certificate '" + row.name() + "' (serial " + row.serial() + ") revoked";
   if (!options.wait) {
     invocation.Print(document, text);
     return {};
   }
   TRY(const Confirmation nodes, AwaitNodes(client, response.sequence(), {}, timeout));
-  return TellOfNodes(invocation, document, text, nodes);
+  return PrintNodes(invocation, document, text, nodes);
 }
 
 struct Wait {
@@ -76,14 +77,14 @@ struct Wait {
   std::string timeout = "10s";
 };
 
-// A node that waits for what the store does not have would wait for ever.
+// No node can ever confirm a change that the store does not have.
 Result<void> CheckSequence(StoreClient& client, uint64_t sequence) {
   v1::GetStatusResponse status;
   TRY_VOID(client.Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest(), status,
-                       "asking for the store's last change"));
+                       "reading the store's last change"));
   if (sequence <= status.head_sequence()) return {};
-  return Error{ErrorCode::kInvalidArgument, "there is no change " + std::to_string(sequence) +
-                                                ": the store's last is " +
+  return Error{ErrorCode::kInvalidArgument, "change " + std::to_string(sequence) +
+                                                " does not exist; the store's last change is " +
                                                 std::to_string(status.head_sequence())};
 }
 
@@ -95,37 +96,38 @@ Result<void> WaitForNodes(const Invocation& invocation, const Wait& options) {
   const std::string change = "change " + std::to_string(options.sequence);
   boost::json::object document;
   document["sequence"] = options.sequence;
-  return TellOfNodes(invocation, std::move(document), change, nodes);
+  return PrintNodes(invocation, std::move(document), change, nodes);
 }
 
 }  // namespace
 
 void AddRevokeCommand(const Command& family) {
   auto revoked = std::make_shared<RevokeCertificate>();  // shared with the callback
-  const Command revoke = family.AddCommand(
-      "revoke",
-      "Refuse a certificate everywhere within a second, and cut its connections.\n"
-      "  outportctl cert revoke 4f1a22c09b --wait");
+  const Command revoke = family.AddCommand("revoke",
+                                           "Revoke a certificate. The store and every connected "
+                                           "node reject it within a second, and cut\n"
+                                           "its open connections.\n"
+                                           "  outportctl cert revoke 4f1a22c09b --wait");
   revoke
       .AddOption("SERIAL", revoked->serial,
-                 "as 'cert list' shows it; its first 8 digits are enough")
+                 "Serial number from 'cert list', or its first 8 or more digits")
       .Required();
   revoke.AddFlag("--wait", revoked->wait,
-                 "return when every connected node has confirmed, and name those that have not");
-  revoke.AddOption("--timeout", revoked->timeout, "of --wait").ShowDefault();
+                 "Wait until every connected node has confirmed; list the nodes that have not");
+  revoke.AddOption("--timeout", revoked->timeout, "Maximum time for --wait").ShowDefault();
   revoke.Run(revoked, Revoke);
 }
 
 void AddWaitCommand(const Command& app) {
   auto wait = std::make_shared<Wait>();  // shared with the callback
-  Command command = app.AddCommand(
+  const Command command = app.AddCommand(
       "wait",
-      "Wait until nodes have applied a change of the store: the sequence that a command of\n"
-      "outportctl tells with -o json, or that a push is answered with (Outport-Sequence).\n"
+      "Wait until nodes have applied a change of the store. Commands print its sequence with\n"
+      "-o json, and a push returns it as Outport-Sequence.\n"
       "  outportctl wait --sequence 1042 eu-west");
-  command.AddOption("--sequence", wait->sequence, "the change to wait for").Required();
-  command.AddOption("NODE", wait->nodes, "which nodes (default: all that are connected)");
-  command.AddOption("--timeout", wait->timeout, "how long to wait").ShowDefault();
+  command.AddOption("--sequence", wait->sequence, "Sequence of the change").Required();
+  command.AddOption("NODE", wait->nodes, "Names of nodes (default: all connected nodes)");
+  command.AddOption("--timeout", wait->timeout, "Maximum time to wait").ShowDefault();
   command.Run(wait, WaitForNodes);
 }
 

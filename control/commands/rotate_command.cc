@@ -28,9 +28,9 @@ constexpr milliseconds kMostPause{5000};
 
 struct Rotate {
   std::string kind;
-  std::string root_key;      // empty: the store has it
-  std::string new_root_key;  // where the next root's key goes, if it is made here
-  std::string key_type;      // empty: as it is
+  std::string root_key;      // empty: the store has the key
+  std::string new_root_key;  // file for the next root's key, if it is created here
+  std::string key_type;      // empty: the present type
   bool force = false;
   std::string wait = "60s";
 };
@@ -39,7 +39,7 @@ boost::json::object ToJson(const v1::Rotation& rotation) {
   boost::json::array nodes;
   for (const v1::Rotation::Node& node : rotation.nodes()) {
     nodes.push_back(boost::json::object{
-        {"name", node.name()}, {"connected", node.connected()}, {"done", node.done()}});
+        {"name", node.name()}, {"connected", node.connected()}, {"ready", node.done()}});
   }
   boost::json::array certificates;
   for (const v1::CertificateRow& row : rotation.certificates()) {
@@ -48,108 +48,106 @@ boost::json::object ToJson(const v1::Rotation& rotation) {
   }
   return {{"kind", rotation.kind()},
           {"phase", rotation.phase()},
-          {"begun", ToTime(rotation.begun_ms())},
-          {"begun_by", rotation.begun_by()},
+          {"started", ToTime(rotation.begun_ms())},
+          {"started_by", rotation.begun_by()},
           {"nodes", std::move(nodes)},
-          {"certificates_left", rotation.certificates_left()},
+          {"remaining_certificates", rotation.certificates_left()},
           {"certificates", std::move(certificates)}};
 }
 
-std::vector<std::string> Missing(const v1::Rotation& rotation) {
-  std::vector<std::string> missing;
+std::vector<std::string> PendingNodes(const v1::Rotation& rotation) {
+  std::vector<std::string> pending;
   for (const v1::Rotation::Node& node : rotation.nodes()) {
-    if (!node.done()) missing.push_back(node.name() + (node.connected() ? "" : " (away)"));
+    if (!node.done()) pending.push_back(node.name() + (node.connected() ? "" : " (disconnected)"));
   }
-  return missing;
+  return pending;
 }
 
-// What the phase is for people, and what comes next.
+// The phase, what is pending, and the next step.
 std::string ToText(const v1::Rotation& rotation) {
-  if (rotation.kind().empty()) return "no authority is being replaced";
+  if (rotation.kind().empty()) return "no rotation in progress";
   if (rotation.phase() == "retire") {
-    return "the last step was begun and not finished: 'outportctl ca rotate continue' does so";
+    return "the last step was interrupted; run 'outportctl ca rotate continue' to finish it";
   }
   const bool trusting = rotation.phase() == "trust";
-  std::string text = trusting
-                         ? "phase 1 of 2: the next " + rotation.kind() +
-                               " authority is trusted beside the older one, and issues nothing yet"
-                         : "phase 2 of 2: the next " + rotation.kind() +
-                               " authority issues; what the older one issued is still good";
-  const std::vector<std::string> missing = Missing(rotation);
-  text += missing.empty() ? "\nall nodes have done their part"
-                          : "\nnodes that have not done their part yet: " + Join(missing);
+  std::string text = trusting ? "phase 1 of 2: the next " + rotation.kind() +
+                                    " CA is trusted, but issues nothing yet"
+                              : "phase 2 of 2: the next " + rotation.kind() +
+                                    " CA issues; certificates of the older CA are still valid";
+  const std::vector<std::string> pending = PendingNodes(rotation);
+  text += pending.empty() ? "\nall nodes are ready" : "\nnodes not ready yet: " + Join(pending);
   if (rotation.certificates_left() > 0) {
     std::vector<std::string> names;
     for (const v1::CertificateRow& row : rotation.certificates()) names.push_back(row.name());
     text += "\n" + std::to_string(rotation.certificates_left()) +
-            " certificates of clients and administrators would be refused by the " +
-            (trusting ? "undoing" : "next step") + ": " + Join(names) +
+            " certificates of clients and administrators are not valid after " +
+            (trusting ? "an undo" : "the next step") + ": " + Join(names) +
             (names.size() < rotation.certificates_left() ? ", ..." : "") +
-            "; 'outportctl cert renew' where they are";
+            "; run 'outportctl cert renew' where they are";
   }
   return text + (trusting ? "\nnext: 'outportctl ca rotate continue' (or undo)"
-                          : "\nnext: 'outportctl ca rotate continue' refuses what the older one "
-                            "issued, for good (or undo)");
+                          : "\nnext: 'outportctl ca rotate continue' permanently rejects the "
+                            "certificates of the older CA (or undo)");
 }
 
-// Until every node has done its part, or the patience is over. Shows how far it is then.
+// Waits until every node is ready, or until the timeout, and prints the status.
 Result<void> Await(const Invocation& invocation, StoreClient& client, v1::Rotation rotation,
-                   milliseconds patience) {
+                   milliseconds timeout) {
   const auto begin = steady_clock::now();
-  const auto deadline = begin + patience;
-  for (auto now = begin; !Missing(rotation).empty() && now < deadline; now = steady_clock::now()) {
-    // The store looks through all certificates for an answer: ever less often.
+  const auto deadline = begin + timeout;
+  for (auto now = begin; !PendingNodes(rotation).empty() && now < deadline;
+       now = steady_clock::now()) {
+    // Each answer costs the store a scan of all certificates, so poll less and less often.
     const auto pause =
         std::clamp<steady_clock::duration>((now - begin) / 4, kLeastPause, kMostPause);
     std::this_thread::sleep_for(std::min(pause, deadline - now));
     TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
-                         "asking how far the rotation is"));
+                         "reading the rotation status"));
   }
   invocation.Print(ToJson(rotation), ToText(rotation));
-  const std::vector<std::string> missing = Missing(rotation);
-  if (missing.empty()) return {};
+  const std::vector<std::string> pending = PendingNodes(rotation);
+  if (pending.empty()) return {};
   return Error{ErrorCode::kDeadlineExceeded,
-               "the phase has begun, but these nodes have not done their part yet: " +
-                   Join(missing) + "; 'outportctl ca rotate status' tells when they have"};
+               "the phase has started, but these nodes are not ready yet: " + Join(pending) +
+                   "; check with 'outportctl ca rotate status'"};
 }
 
-// Which phase is left by the step that is asked for next: it is taken once, however often it is
-// sent.
-Result<std::string> PhaseNow(StoreClient& client) {
+// The present phase. A step names the phase that it leaves, so that a repeated request does not
+// take two steps.
+Result<std::string> CurrentPhase(StoreClient& client) {
   v1::Rotation rotation;
   TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
-                       "asking how far the rotation is"));
+                       "reading the rotation status"));
   return rotation.phase();
 }
 
-// What is over is in force at connected nodes when they have applied the store's last change.
+// Waits until the connected nodes have applied the end of the rotation, and prints the result.
 Result<void> AwaitEnd(const Invocation& invocation, StoreClient& client,
-                      const v1::Rotation& rotation, milliseconds patience,
-                      const std::string& text) {
-  TRY(const Confirmation nodes, AwaitNodes(client, rotation.sequence(), {}, patience));
+                      const v1::Rotation& rotation, milliseconds timeout, const std::string& text) {
+  TRY(const Confirmation nodes, AwaitNodes(client, rotation.sequence(), {}, timeout));
   invocation.Print(ToJson(rotation), nodes.confirmed.empty()
                                          ? text
                                          : text + "; confirmed by " + Join(nodes.confirmed));
-  if (nodes.behind.empty()) return {};
+  if (nodes.pending.empty()) return {};
   return Error{ErrorCode::kDeadlineExceeded,
-               "it is in force at the store, but these nodes have not confirmed yet: " +
-                   Join(nodes.behind) + "; ask again with 'outportctl wait --sequence " +
+               "in force at the store, but not confirmed yet by: " + Join(nodes.pending) +
+                   "; check again with 'outportctl wait --sequence " +
                    std::to_string(rotation.sequence()) + "'"};
 }
 
-// The next issuing CA, signed here: the root's key does not leave this machine.
+// Signs the next issuing CA on this machine, so that the root's key does not leave it.
 Result<void> SignHere(StoreClient& client, const Rotate& options,
                       v1::StartRotationRequest& request) {
   TRY(const std::string root_key, ReadSecretFile(options.root_key));
   v1::GetAuthoritiesResponse authorities;
   TRY_VOID(client.Call(&v1::Admin::Stub::GetAuthorities, v1::GetAuthoritiesRequest(), authorities,
-                       "asking for the root"));
+                       "reading the root"));
   v1::PrepareRotationRequest prepare;
   prepare.set_key_type(options.key_type);
   v1::PrepareRotationResponse prepared;
   TRY_VOID(client.Call(&Stub::PrepareRotation, prepare, prepared, "preparing the next issuing CA"));
   const pki::KeyPair root{authorities.root(), root_key};
-  const auto by_root = pki::IssueAuthority(root, prepared.request(), prepared.domain());
+  const auto by_root = pki::IssueIssuingCa(root, prepared.request(), prepared.domain());
   if (!by_root.has_value()) {
     TRY(const pki::Description described, pki::Describe(root.certificate));
     return Error(by_root.error())
@@ -160,13 +158,13 @@ Result<void> SignHere(StoreClient& client, const Rotate& options,
     request.set_issuing_certificate(*by_root);
     return {};
   }
-  TRY(const pki::KeyType type, pki::TypeOfNext(options.key_type, root.certificate));
+  TRY(const pki::KeyType type, pki::ReplacementKeyType(options.key_type, root.certificate));
   TRY(const pki::KeyPair next, pki::CreateRoot(prepared.domain(), type));
   TRY(*request.mutable_issuing_certificate(),
-      pki::IssueAuthority(next, prepared.request(), prepared.domain()));
+      pki::IssueIssuingCa(next, prepared.request(), prepared.domain()));
   request.set_cross_certificate(*by_root);
   request.set_root_certificate(next.certificate);
-  // Before it is used: a root without its key could never sign again.
+  // Save the key before the root is used: a root without its key cannot sign again.
   return ReplaceFile(options.new_root_key, next.private_key, kSecretMode);
 }
 
@@ -176,36 +174,37 @@ Result<void> CheckStart(const Rotate& options) {
   if (options.root_key.empty()) {
     if (options.new_root_key.empty()) return {};
     return Error{ErrorCode::kInvalidArgument,
-                 "--new-root-key goes with --root-key: without that the store signs, and makes and "
-                 "keeps the next root's key itself (DATA/pki/root.key)"};
+                 "--new-root-key needs --root-key; without --root-key the store creates and keeps "
+                 "the next root's key itself (DATA/pki/root.key)"};
   }
   if (options.new_root_key.empty()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "with --root-key the next root's key is made here, too: name a new file for it "
-                 "with --new-root-key"};
+                 "with --root-key the next root's key is created on this machine, too; name a new "
+                 "file for it with --new-root-key"};
   }
   std::error_code ignored;
   if (fs::exists(options.new_root_key, ignored)) {
     return Error{ErrorCode::kAlreadyExists,
-                 options.new_root_key + " is there already; choose another --new-root-key"};
+                 options.new_root_key + " already exists; choose another --new-root-key"};
   }
   const Result<void> possible = CheckReplaceable(options.new_root_key);
   if (possible.has_value()) return {};
   return Error(possible.error()).Within("--new-root-key");
 }
 
-// The answer may be lost where the request was not, so the only copy of a root's key stays.
-Error NoStart(const Rotate& options, Error why) {
+// The store may have started the rotation although its answer was lost, so the only copy of the
+// next root's key must stay.
+Error StartFailed(const Rotate& options, Error why) {
   if (!options.new_root_key.empty()) {
     why.message += "; " + options.new_root_key +
-                   " was written, and is the next root's key if 'outportctl ca rotate status' says "
-                   "that its rotation has begun: else remove it";
+                   " was written; keep it if 'outportctl ca rotate status' shows a rotation, "
+                   "because it is the next root's key; otherwise delete it";
   }
   return why;
 }
 
 Result<void> Start(const Invocation& invocation, const Rotate& options) {
-  TRY(const milliseconds patience, ParseDuration(options.wait));
+  TRY(const milliseconds timeout, ParseDuration(options.wait));
   TRY_VOID(CheckStart(options));
   TRY(StoreClient client, invocation.Connect());
   v1::StartRotationRequest request;
@@ -214,64 +213,65 @@ Result<void> Start(const Invocation& invocation, const Rotate& options) {
   if (!options.root_key.empty()) TRY_VOID(SignHere(client, options, request));
   v1::Rotation rotation;
   const Result<void> started = client.Call(&Stub::StartRotation, request, rotation,
-                                           "replacing the " + options.kind + " authority");
-  if (!started.has_value()) return NoStart(options, started.error());
-  return Await(invocation, client, std::move(rotation), patience);
+                                           "starting the rotation of the " + options.kind + " CA");
+  if (!started.has_value()) return StartFailed(options, started.error());
+  return Await(invocation, client, std::move(rotation), timeout);
 }
 
 Result<void> Status(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   v1::Rotation rotation;
   TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
-                       "asking how far the rotation is"));
+                       "reading the rotation status"));
   invocation.Print(ToJson(rotation), ToText(rotation));
   return {};
 }
 
 Result<void> Continue(const Invocation& invocation, const Rotate& options) {
-  TRY(const milliseconds patience, ParseDuration(options.wait));
+  TRY(const milliseconds timeout, ParseDuration(options.wait));
   TRY(StoreClient client, invocation.Connect());
   v1::AdvanceRotationRequest request;
   request.set_force(options.force);
-  TRY(*request.mutable_from_phase(), PhaseNow(client));
+  TRY(*request.mutable_from_phase(), CurrentPhase(client));
   v1::Rotation rotation;
-  TRY_VOID(client.Call(&Stub::AdvanceRotation, request, rotation, "going on with the rotation"));
-  if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), patience);
-  return AwaitEnd(invocation, client, rotation, patience,
-                  "the rotation is done: what the older authority issued is refused");
+  TRY_VOID(client.Call(&Stub::AdvanceRotation, request, rotation, "continuing the rotation"));
+  if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), timeout);
+  return AwaitEnd(invocation, client, rotation, timeout,
+                  "rotation finished: certificates of the older CA are rejected");
 }
 
 Result<void> Undo(const Invocation& invocation, const Rotate& options) {
-  TRY(const milliseconds patience, ParseDuration(options.wait));
+  TRY(const milliseconds timeout, ParseDuration(options.wait));
   TRY(StoreClient client, invocation.Connect());
   v1::UndoRotationRequest request;
   request.set_force(options.force);
-  TRY(*request.mutable_from_phase(), PhaseNow(client));
+  TRY(*request.mutable_from_phase(), CurrentPhase(client));
   v1::Rotation rotation;
   TRY_VOID(client.Call(&Stub::UndoRotation, request, rotation, "undoing the rotation"));
-  if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), patience);
-  return AwaitEnd(invocation, client, rotation, patience,
-                  "the rotation is undone: the older authority stays, the next one is gone");
+  if (!rotation.kind().empty()) return Await(invocation, client, std::move(rotation), timeout);
+  return AwaitEnd(invocation, client, rotation, timeout,
+                  "rotation undone: the older CA stays, the next CA was removed");
 }
 
 void AddWait(const Command& command, const std::shared_ptr<Rotate>& options) {
-  command.AddOption("--wait", options->wait, "how long to wait for the nodes to do their part")
-      .ShowDefault();
+  command.AddOption("--wait", options->wait, "Maximum time to wait for the nodes").ShowDefault();
 }
 
 void AddStart(const Command& rotate, const std::string& kind, const std::string& help) {
   auto options = std::make_shared<Rotate>();  // shared with the callback
   options->kind = kind;
   Command command = rotate.AddCommand(kind, help);
-  command.AddOption("--root-key", options->root_key,
-                    "file with the root's key, if the store does not have it: the next CA is "
-                    "signed here, the key does not leave this machine");
+  command.AddOption(
+      "--root-key", options->root_key,
+      "File with the root's key, if the store does not have it; this machine signs, and "
+      "the key does not leave it");
   if (kind == "root") {
     command.AddOption("--new-root-key", options->new_root_key,
-                      "with --root-key: new file for the next root's key");
+                      "With --root-key: new file for the next root's key");
   }
-  command.AddOption("--key-type", options->key_type,
-                    "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-4096 (default: as it is now)");
+  command.AddOption(
+      "--key-type", options->key_type,
+      "Key type: ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096 (default: the present type)");
   AddWait(command, options);
   command.Run(options, Start);
 }
@@ -288,26 +288,38 @@ void AddStep(const Command& rotate, const char* name, const std::string& help,
 }  // namespace
 
 void AddRotateCommand(const Command& family) {
-  const Command rotate =
-      family.AddFamily("rotate",
-                       "Replace the CA that issues, or the root and with it that, in two phases "
-                       "and a last step:\n"
-                       "  outportctl ca rotate issuing     the next one is trusted everywhere\n"
-                       "  outportctl ca rotate continue    it issues; store and nodes renew\n"
-                       "  outportctl ca rotate continue    what the older one issued is refused\n"
-                       "Until the last step 'undo' goes back by one. Clients' certificates are "
-                       "renewed by\n'outportctl cert renew' where they are, before it.");
-  AddStart(rotate, "issuing", "Begin to replace the issuing CA; the root stays");
-  AddStart(rotate, "root",
-           "Begin to replace the root, and the issuing CA with it. Clients need the new ca.crt, "
-           "which\n'cert renew' and 'cert issue' give from then on, before the last step");
-  const Command status = rotate.AddCommand("status", "Show how far a rotation is");
-  status.Run(Status);
-  AddStep(rotate, "continue", "Go on to the next phase, or take the last step",
-          "although nodes or certificates are left behind; they are refused after the last step",
+  const Command rotate = family.AddFamily(
+      "rotate",
+      "Replace the issuing CA, or the root together with the issuing CA, without downtime:\n"
+      "  outportctl ca rotate issuing     all trust the next CA; it issues nothing yet\n"
+      "  outportctl ca rotate continue    the next CA issues; store and nodes renew\n"
+      "  outportctl ca rotate continue    all reject the certificates of the older CA\n"
+      "'undo' goes back one step, until the last. Renew the certificates of clients and\n"
+      "administrators with 'outportctl cert renew' before the last step.");
+  AddStart(rotate, "issuing",
+           "Start to replace the issuing CA; the root stays\n"
+           "  outportctl ca rotate issuing --root-key /media/usb/root.key");
+  AddStart(
+      rotate, "root",
+      "Start to replace the root and the issuing CA. From now on 'cert issue' and 'cert renew'\n"
+      "write a ca.crt with both roots; clients need it before the last step\n"
+      "  outportctl ca rotate root");
+  rotate
+      .AddCommand(
+          "status",
+          "Show the phase of the rotation, and the nodes and certificates that are pending\n"
+          "  outportctl ca rotate status")
+      .Run(Status);
+  AddStep(rotate, "continue",
+          "Go to the next phase, or take the last step\n"
+          "  outportctl ca rotate continue",
+          "Continue although nodes or certificates are pending; they are rejected after the last "
+          "step",
           Continue);
-  AddStep(rotate, "undo", "Go back by one phase",
-          "although nodes or certificates of the next authority are refused then", Undo);
+  AddStep(rotate, "undo",
+          "Go back one phase\n"
+          "  outportctl ca rotate undo",
+          "Undo although nodes or certificates of the next CA are rejected then", Undo);
 }
 
 }  // namespace outport::control

@@ -14,15 +14,17 @@ namespace {
 constexpr uint64_t kMebibyte = 1 << 20;
 
 struct Warning {
-  std::string of;  // "store", or a node
-  std::string text;
+  std::string source;  // "store" or the name of a node
+  std::string message;
 };
 
 std::vector<Warning> WarningsOf(const v1::GetStatusResponse& status) {
   std::vector<Warning> warnings;
-  for (const std::string& text : status.warnings()) warnings.push_back({"store", text});
+  for (const std::string& text : status.warnings())
+    warnings.push_back({.source = "store", .message = text});
   for (const v1::NodeInfo& node : status.nodes()) {
-    for (const std::string& text : node.warnings()) warnings.push_back({node.name(), text});
+    for (const std::string& text : node.warnings())
+      warnings.push_back({.source = node.name(), .message = text});
   }
   return warnings;
 }
@@ -30,7 +32,7 @@ std::vector<Warning> WarningsOf(const v1::GetStatusResponse& status) {
 boost::json::array ToJson(const std::vector<Warning>& warnings) {
   boost::json::array array;
   for (const Warning& warning : warnings) {
-    array.push_back({{"of", warning.of}, {"warning", warning.text}});
+    array.push_back({{"source", warning.source}, {"message", warning.message}});
   }
   return array;
 }
@@ -39,7 +41,7 @@ Result<void> ShowStatus(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   v1::GetStatusResponse status;
   TRY_VOID(client.Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest(), status,
-                       "asking for the status"));
+                       "reading the status"));
   Table nodes = MakeNodeTable();
   for (const v1::NodeInfo& node : status.nodes()) AddNode(nodes, node);
   const std::vector<Warning> warnings = WarningsOf(status);
@@ -50,7 +52,7 @@ Result<void> ShowStatus(const Invocation& invocation) {
       {"head_sequence", status.head_sequence()},
       {"started", ToTime(status.started_ms())},
       {"free_bytes", status.free_bytes()},
-      {"server_certificate_not_after", ToTime(status.server_certificate_not_after_ms())},
+      {"server_certificate_expires", ToTime(status.server_certificate_not_after_ms())},
       {"nodes", nodes.ToJson()},
       {"warnings", ToJson(warnings)}};
   std::string text;
@@ -61,13 +63,13 @@ Result<void> ShowStatus(const Invocation& invocation) {
   line("store", client.profile().store);
   line("version", status.version());
   line("epoch", status.epoch());
-  line("head", std::to_string(status.head_sequence()));
+  line("last change", std::to_string(status.head_sequence()));
   line("started", ToTime(status.started_ms()));
-  line("free", std::to_string(status.free_bytes() / kMebibyte) + " MiB");
-  line("certificate", "valid until " + ToTime(status.server_certificate_not_after_ms()));
+  line("free space", std::to_string(status.free_bytes() / kMebibyte) + " MiB");
+  line("certificate", "expires " + ToTime(status.server_certificate_not_after_ms()));
   text += "\n" + nodes.ToText();
   for (const Warning& warning : warnings) {
-    text += "\nwarning: " + warning.of + ": " + warning.text;
+    text += "\nwarning: " + warning.source + ": " + warning.message;
   }
   invocation.Print(document, text);
   return {};
@@ -76,9 +78,10 @@ Result<void> ShowStatus(const Invocation& invocation) {
 }  // namespace
 
 void AddStatusCommand(const Command& app) {
-  const Command status =
-      app.AddCommand("status", "The store, and how far each node has followed it");
-  status.Run(ShowStatus);
+  app.AddCommand("status",
+                 "Show the state of the store and its nodes, and their warnings.\n"
+                 "  outportctl status")
+      .Run(ShowStatus);
 }
 
 }  // namespace outport::control

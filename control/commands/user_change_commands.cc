@@ -16,12 +16,12 @@ using Access = v1::Access::Stub;
 Result<uint64_t> Update(StoreClient& client, const v1::UpdateUserRequest& request) {
   v1::ChangedResponse response;
   TRY_VOID(client.Call(&Access::UpdateUser, request, response,
-                       "changing user '" + request.name() + "'"));
+                       "updating user '" + request.name() + "'"));
   return response.sequence();
 }
 
-Result<void> UpdateAndTell(const Invocation& invocation, const v1::UpdateUserRequest& request,
-                           const std::string& what) {
+Result<void> UpdateAndPrint(const Invocation& invocation, const v1::UpdateUserRequest& request,
+                            const std::string& what) {
   TRY(StoreClient client, invocation.Connect());
   TRY(const uint64_t sequence, Update(client, request));
   const boost::json::value document = {{"name", request.name()}, {"sequence", sequence}};
@@ -42,7 +42,7 @@ Result<void> Passwd(const Invocation& invocation, const ChangePassword& options)
   request.set_password_hash(password.hash);
   TRY(const uint64_t sequence, Update(client, request));
   PrintWithPassword(invocation, {{"name", request.name()}, {"sequence", sequence}},
-                    "user '" + request.name() + "' has the new password", password);
+                    "password of user '" + request.name() + "' changed", password);
   return {};
 }
 
@@ -50,7 +50,7 @@ Result<void> SetDisabled(const Invocation& invocation, const std::string& name, 
   v1::UpdateUserRequest request;
   request.set_name(name);
   request.set_disabled(disabled);
-  return UpdateAndTell(invocation, request, disabled ? "disabled" : "enabled");
+  return UpdateAndPrint(invocation, request, disabled ? "disabled" : "enabled");
 }
 
 struct SetUser {
@@ -76,16 +76,20 @@ Result<void> Set(const Invocation& invocation, const SetUser& options) {
     *request.mutable_only_from()->mutable_names() = {options.only_from.begin(),
                                                      options.only_from.end()};
   }
-  return UpdateAndTell(invocation, request, "changed");
+  return UpdateAndPrint(invocation, request, "updated");
 }
 
 void AddSwitch(const Command& family, bool disabled) {
   auto name = std::make_shared<std::string>();  // shared with the callback
-  Command command = family.AddCommand(
+  const Command command = family.AddCommand(
       disabled ? "disable" : "enable",
-      disabled ? "Refuse a user everywhere within a second, and cut its connections"
-               : "Let a user in again that was disabled");
-  command.AddOption("NAME", *name, "the user").Required();
+      disabled
+          ? "Disable a user. The store and every connected node reject it within a second, and "
+            "cut\nits connections.\n"
+            "  outportctl user disable ci"
+          : "Enable a user that was disabled.\n"
+            "  outportctl user enable ci");
+  command.AddOption("NAME", *name, "Name of the user").Required();
   command.Run([name, disabled](const Invocation& invocation) {
     return SetDisabled(invocation, *name, disabled);
   });
@@ -95,19 +99,23 @@ void AddSetCommand(const Command& family) {
   auto set = std::make_shared<SetUser>();  // shared with the callback
   Command command = family.AddCommand(
       "set",
-      "Change a user's groups, end, or the certificates it may come with. What is not named "
-      "stays.\n"
+      "Change the groups, the expiry or the required certificates of a user. Options that are not\n"
+      "given change nothing.\n"
       "  outportctl user set ci --group builders --group ops --expires 2027-01-31\n"
       "  outportctl user set ci --no-groups --from-anywhere --expires never");
-  command.AddOption("NAME", set->name, "the user").Required();
-  const Option groups = command.AddOption("--group", set->groups, "all its groups: again for each");
-  const Option no_groups = command.AddFlag("--no-groups", set->no_groups, "it is in no group");
-  const Option only_from =
-      command.AddOption("--only-from", set->only_from,
-                        "all names of client certificates it may come with: again for each");
-  const Option anywhere =
-      command.AddFlag("--from-anywhere", set->from_anywhere, "it may come with any certificate");
-  const Option expires = command.AddOption("--expires", set->expires, "90d, 2027-01-31 or never");
+  command.AddOption("NAME", set->name, "Name of the user").Required();
+  const Option groups = command.AddOption(
+      "--group", set->groups, "Group; repeatable. The groups given replace the present ones");
+  const Option no_groups =
+      command.AddFlag("--no-groups", set->no_groups, "Remove the user from all groups");
+  const Option only_from = command.AddOption(
+      "--only-from", set->only_from,
+      "Require a client certificate with a matching name; * is a wildcard; repeatable. The names "
+      "given replace the present ones");
+  const Option anywhere = command.AddFlag("--from-anywhere", set->from_anywhere,
+                                          "Require no certificate of a certain name");
+  const Option expires =
+      command.AddOption("--expires", set->expires, "Expiry: 90d, 2027-01-31 or never");
   groups.Excludes(no_groups);
   only_from.Excludes(anywhere);
   command.RequireOneOf({groups, no_groups, only_from, anywhere, expires},
@@ -121,9 +129,11 @@ void AddUserChangeCommands(const Command& family) {
   auto changed = std::make_shared<ChangePassword>();  // shared with the callback
   const Command passwd = family.AddCommand(
       "passwd",
-      "Give a user another password: asked for, or the first line of standard input.\n"
-      "The old one is refused everywhere within a second.");
-  passwd.AddOption("NAME", changed->name, "the user").Required();
+      "Change the password of a user. Prompts for the password, or reads it from the first line "
+      "of\n"
+      "standard input. The store and every connected node reject the old one within a second.\n"
+      "  outportctl user passwd ci");
+  passwd.AddOption("NAME", changed->name, "Name of the user").Required();
   AddPasswordOptions(passwd, changed->password);
   passwd.Run(changed, Passwd);
   AddSwitch(family, false);

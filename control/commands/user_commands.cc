@@ -39,7 +39,7 @@ Result<v1::AddUserRequest> ToRequest(const AddUser& options) {
 }
 
 Result<void> Add(const Invocation& invocation, const AddUser& options) {
-  // Everything that can be wrong is found before somebody types a password.
+  // Finds errors before anybody types a password.
   TRY(v1::AddUserRequest request, ToRequest(options));
   TRY(StoreClient client, invocation.Connect());
   TRY(const NewPassword password, MakePassword(invocation, options.password));
@@ -48,11 +48,11 @@ Result<void> Add(const Invocation& invocation, const AddUser& options) {
   TRY_VOID(client.Call(&v1::Admin::Stub::AddUser, request, response,
                        "adding user '" + request.name() + "'"));
   PrintWithPassword(invocation, {{"name", request.name()}, {"sequence", response.sequence()}},
-                    "user '" + request.name() + "' added", password);
+                    "user '" + request.name() + "' created", password);
   return {};
 }
 
-std::string StateOf(const v1::UserInfo& user) {
+std::string StatusOf(const v1::UserInfo& user) {
   if (user.disabled()) return "disabled";
   const int64_t now_ms = ToUnixMillis(std::chrono::system_clock::now());
   return user.expires_ms() != 0 && user.expires_ms() <= now_ms ? "expired" : "enabled";
@@ -64,16 +64,16 @@ boost::json::array Texts(const google::protobuf::RepeatedPtrField<std::string>& 
 
 void AddRow(Table& table, const v1::UserInfo& user) {
   boost::json::array grants;
-  for (const v1::Grant& grant : user.grants()) grants.emplace_back(Shown(grant));
-  table.Add({boost::json::value(user.name()), grants, Texts(user.groups()),
-             boost::json::value(StateOf(user)), boost::json::value(ToTime(user.expires_ms())),
+  for (const v1::Grant& grant : user.grants()) grants.emplace_back(ToText(grant));
+  table.Add({boost::json::value(user.name()), boost::json::value(StatusOf(user)), grants,
+             Texts(user.groups()), boost::json::value(ToTime(user.expires_ms())),
              Texts(user.only_from()), boost::json::value(ToTime(user.created_ms())),
              boost::json::value(user.source())});
 }
 
 Result<void> List(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
-  Table table({"name", "allow", "groups", "state", "expires", "only_from", "created", "source"});
+  Table table({"name", "status", "grants", "groups", "expires", "only_from", "created", "source"});
   auto add = [&table](const v1::UserInfo& user) { AddRow(table, user); };
   TRY_VOID(ForEachUser(client, {}, add));
   invocation.Print(table);
@@ -96,20 +96,17 @@ void AddAddCommand(const Command& family) {
   auto added = std::make_shared<AddUser>();  // shared with the callback
   Command add = family.AddCommand(
       "add",
-      "Add a user. The password is asked for, or read from the first line of standard input.\n"
-      "  outportctl user add ci --allow pull,push:team/** --allow pull:library/*\n"
+      "Create a user. Prompts for the password, or reads it from the first line of standard "
+      "input.\n"
+      "  outportctl user add ci --allow 'pull,push:team/**' --allow 'pull:library/*'\n"
       "  outportctl user add deploy --allow pull --generate --expires 90d --only-from 'ci-*'");
-  add.AddOption("NAME", added->name, "a-z, 0-9, '.', '_' and '-'").Required();
-  const Option allow = add.AddOption(
-      "--allow", added->allow,
-      "ACTIONS[:PATTERN], again for more: actions of pull,push,delete; in a pattern * "
-      "is one level and ** any depth (default **)");
+  add.AddOption("NAME", added->name, "Name of the user: a-z, 0-9, '.', '_' and '-'").Required();
+  const Option allow = add.AddOption("--allow", added->allow, kGrantHelp);
   const Option group =
-      add.AddOption("--group", added->groups, "has the grants of that group, too; again for more");
+      add.AddOption("--group", added->groups, "Group whose grants the user gets too; repeatable");
   add.AddOption("--only-from", added->only_from,
-                "lets the user in only with a client certificate of such a name; * is any run of "
-                "characters; again for more");
-  add.AddOption("--expires", added->expires, "90d, 2027-01-31 or never").ShowDefault();
+                "Require a client certificate with a matching name; * is a wildcard; repeatable");
+  add.AddOption("--expires", added->expires, "Expiry: 90d, 2027-01-31 or never").ShowDefault();
   AddPasswordOptions(add, added->password);
   add.RequireOneOf({allow, group}, "--allow ACTIONS[:PATTERN], or --group of a group with grants,");
   add.Run(added, Add);
@@ -118,16 +115,21 @@ void AddAddCommand(const Command& family) {
 }  // namespace
 
 void AddUserCommands(const Command& app) {
-  const Command family = app.AddFamily("user", "Who may pull and push");
+  const Command family = app.AddFamily("user", "Create, list, change and remove users");
   AddAddCommand(family);
-
-  const Command list = family.AddCommand("list", "List the users and what they may do");
-  list.Run(List);
+  family
+      .AddCommand("list",
+                  "List the users with their grants and groups.\n"
+                  "  outportctl user list")
+      .Run(List);
 
   auto removed = std::make_shared<std::string>();  // shared with the callback
   const Command remove =
-      family.AddCommand("remove", "Remove a user; it is refused everywhere within a second");
-  remove.AddOption("NAME", *removed, "the user").Required();
+      family.AddCommand("remove",
+                        "Remove a user. The store and every connected node reject it within a "
+                        "second.\n"
+                        "  outportctl user remove ci");
+  remove.AddOption("NAME", *removed, "Name of the user").Required();
   remove.Run(removed, Remove);
 
   AddUserChangeCommands(family);

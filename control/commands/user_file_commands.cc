@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = 16 << 20;
 
-// All users with their hashes.
+// All users with their password hashes.
 Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
   std::vector<HtpasswdUser> users;
   auto add = [&users](const v1::UserInfo& user) {
@@ -31,18 +31,19 @@ struct ExportUsers {
   bool replace = false;
 };
 
-Result<void> CheckPlace(const ExportUsers& options) {
+Result<void> CheckOutput(const ExportUsers& options) {
   if (options.file.empty()) return {};
   std::error_code ignored;
   if (!options.replace && std::filesystem::exists(options.file, ignored)) {
-    return Error{ErrorCode::kAlreadyExists,
-                 options.file + " is there already; choose another --out, or say --replace"};
+    return Error{
+        ErrorCode::kAlreadyExists,
+        options.file + " already exists; choose another --out, or overwrite it with --replace"};
   }
   return CheckReplaceable(options.file);
 }
 
 Result<void> Export(const Invocation& invocation, const ExportUsers& options) {
-  TRY_VOID(CheckPlace(options));
+  TRY_VOID(CheckOutput(options));
   const std::string& file = options.file;
   TRY(StoreClient client, invocation.Connect());
   TRY(const std::vector<HtpasswdUser> users, ReadUsers(client));
@@ -66,13 +67,13 @@ struct ImportUsers {
 };
 
 struct Imported {
-  size_t added = 0;
+  size_t created = 0;
   size_t updated = 0;
   size_t unchanged = 0;
 };
 
-// What every user of the file gets.
-Result<v1::AddUserRequest> ToTemplate(const ImportUsers& options) {
+// The groups and grants of every new user.
+Result<v1::AddUserRequest> NewUserTemplate(const ImportUsers& options) {
   v1::AddUserRequest request;
   for (const std::string& text : options.allow) {
     TRY(*request.add_grants(), ParseGrantOption(text, SubjectKind::kUser));
@@ -83,20 +84,21 @@ Result<v1::AddUserRequest> ToTemplate(const ImportUsers& options) {
   return request;
 }
 
-// Before anything is imported.
+// Finds errors before anything is imported. `present` is the hash that the store has, or nullptr.
 Result<void> CheckUser(const ImportUsers& options, const HtpasswdUser& user,
                        const std::string* present) {
   if (present == nullptr && options.allow.empty() && options.groups.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "user '" + user.name +
-                     "' is new, and may do nothing unless you say so: --allow pull[:PATTERN], or "
-                     "--group of a group with grants; nothing was imported"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "user '" + user.name +
+            "' is new and needs grants; add --allow pull[:PATTERN], or --group with a group "
+            "that has grants; nothing was imported"};
   }
   if (options.update || present == nullptr || *present == user.password_hash) return {};
   return Error{ErrorCode::kAlreadyExists,
                "user '" + user.name +
-                   "' is there with another password, so nothing was imported; "
-                   "--update gives users that are there the file's passwords"};
+                   "' already exists with another password; overwrite the passwords of existing "
+                   "users with --update; nothing was imported"};
 }
 
 Result<void> ImportOne(StoreClient& client, const HtpasswdUser& user, const v1::AddUserRequest& as,
@@ -111,7 +113,7 @@ Result<void> ImportOne(StoreClient& client, const HtpasswdUser& user, const v1::
     request.set_password_hash(user.password_hash);
     v1::ChangedResponse response;
     TRY_VOID(client.Call(&v1::Access::Stub::UpdateUser, request, response,
-                         "changing user '" + user.name + "'"));
+                         "updating user '" + user.name + "'"));
     ++done.updated;
     return {};
   }
@@ -121,12 +123,12 @@ Result<void> ImportOne(StoreClient& client, const HtpasswdUser& user, const v1::
   v1::AddUserResponse response;
   TRY_VOID(
       client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user '" + user.name + "'"));
-  ++done.added;
+  ++done.created;
   return {};
 }
 
 Result<void> Import(const Invocation& invocation, const ImportUsers& options) {
-  TRY(const v1::AddUserRequest as, ToTemplate(options));
+  TRY(const v1::AddUserRequest as, NewUserTemplate(options));
   TRY(const std::string text, ReadWholeFile(options.file, kMaxFileBytes));
   const auto users = ParseHtpasswd(text);
   if (!users.has_value()) return Error(users.error()).Within(options.file);
@@ -143,15 +145,15 @@ Result<void> Import(const Invocation& invocation, const ImportUsers& options) {
   for (const HtpasswdUser& user : *users) {
     const Result<void> imported = ImportOne(client, user, as, hash_of(user), done);
     if (imported.has_value()) continue;
-    return Error{imported.error().code, imported.error().message + "; " +
-                                            std::to_string(done.added + done.updated) +
-                                            " users before it were imported: run it again"};
+    return Error{imported.error().code,
+                 imported.error().message + "; " + std::to_string(done.created + done.updated) +
+                     " users were imported before this error; fix it and run the import again"};
   }
   const boost::json::value document = {
-      {"added", done.added}, {"updated", done.updated}, {"unchanged", done.unchanged}};
-  invocation.Print(document, std::to_string(done.added) + " users added, " +
-                                 std::to_string(done.updated) + " given another password, " +
-                                 std::to_string(done.unchanged) + " left as they were");
+      {"created", done.created}, {"updated", done.updated}, {"unchanged", done.unchanged}};
+  invocation.Print(document, std::to_string(done.created) + " users created, " +
+                                 std::to_string(done.updated) + " updated, " +
+                                 std::to_string(done.unchanged) + " unchanged");
   return {};
 }
 
@@ -161,22 +163,25 @@ void AddUserFileCommands(const Command& family) {
   auto imported = std::make_shared<ImportUsers>();  // shared with the callback
   const Command import = family.AddCommand(
       "import",
-      "Add the users of an htpasswd file (bcrypt alone: htpasswd -B) with their passwords.\n"
+      "Create the users of an htpasswd file with their passwords. The hashes must be bcrypt\n"
+      "(htpasswd -B).\n"
       "  outportctl user import /etc/nginx/registry.htpasswd --allow pull,push");
-  import.AddOption("FILE", imported->file, "the htpasswd file").Required();
+  import.AddOption("FILE", imported->file, "The htpasswd file").Required();
   import.AddOption("--allow", imported->allow,
-                   "ACTIONS[:PATTERN] that each new user gets; again for more");
-  import.AddOption("--group", imported->groups, "that each new user is in; again for more");
+                   "Grant ACTIONS[:PATTERN] for each new user; repeatable");
+  import.AddOption("--group", imported->groups, "Group of each new user; repeatable");
   import.AddFlag("--update", imported->update,
-                 "give users that are there already the file's passwords (and nothing else)");
+                 "Overwrite the passwords of existing users, and change nothing else of them");
   import.Run(imported, Import);
 
   auto options = std::make_shared<ExportUsers>();  // shared with the callback
   const Command exported = family.AddCommand(
-      "export", "Write names and password hashes as an htpasswd file. Keep it as secret as those.");
+      "export",
+      "Write user names and password hashes as an htpasswd file. Keep the file secret.\n"
+      "  outportctl user export --out users.htpasswd");
   const Option out = exported.AddOption("--out", options->file,
-                                        "new file, which only its owner can read (default: print)");
-  exported.AddFlag("--replace", options->replace, "the file that is there").Needs(out);
+                                        "New file, readable only by its owner (default: print)");
+  exported.AddFlag("--replace", options->replace, "Overwrite an existing file").Needs(out);
   exported.Run(options, Export);
 }
 

@@ -7,17 +7,17 @@
 
 namespace outport::control {
 
-struct WhichUsers {
+struct UserFilter {
   bool with_password_hashes = false;
-  std::string for_node = {};  // those alone that this node is told of; empty: all
+  std::string for_node = {};  // only the users that this node knows; empty: all
 };
 
-// Calls `see(user)` for every user of the fleet, page by page.
+// Calls `see(user)` for every user of the fleet that the filter admits.
 template <class See>
-Result<void> ForEachUser(StoreClient& client, const WhichUsers& which, See see) {
+Result<void> ForEachUser(StoreClient& client, const UserFilter& filter, See see) {
   v1::ListUsersRequest request;
-  request.set_with_password_hashes(which.with_password_hashes);
-  request.set_for_node(which.for_node);
+  request.set_with_password_hashes(filter.with_password_hashes);
+  request.set_for_node(filter.for_node);
   return client.ForEachRow(&v1::Admin::Stub::ListUsers, request, &v1::ListUsersResponse::users,
                            "listing the users", std::move(see));
 }

@@ -14,18 +14,19 @@
 namespace outport::control {
 namespace {
 
-constexpr int kLeastCost = 8;  // a password of less is soon guessed from its hash
-constexpr int kMostCost = 15;
+constexpr int kMinCost = 8;  // below this, guessing from the hash is cheap
+constexpr int kMaxCost = 15;
 
 }  // namespace
 
 void AddPasswordOptions(const Command& command, PasswordOptions& options) {
   command.AddFlag("--generate", options.generate,
-                  "make a strong password and print it, once, instead of asking for one");
+                  "Generate a strong password and print it once, instead of prompting for one");
   command
-      .AddOption("--cost", options.cost,
-                 "of the bcrypt hash: one more doubles the work for each who checks or guesses it")
-      .Between(kLeastCost, kMostCost)
+      .AddOption(
+          "--cost", options.cost,
+          "Cost of the bcrypt hash; each step doubles the work to verify or guess the password")
+      .Between(kMinCost, kMaxCost)
       .ShowDefault();
 }
 
@@ -50,7 +51,7 @@ void PrintWithPassword(const Invocation& invocation, boost::json::object documen
   document["password"] = password.generated;
   invocation.Print(document, password.generated);
   if (invocation.json()) return;
-  invocation.streams.err << text << "; its password is shown this once\n";
+  invocation.streams.err << text << "; the password is not shown again\n";
 }
 
 Result<int64_t> ParseExpiry(const std::string& text) {
@@ -64,10 +65,10 @@ Result<int64_t> ParseExpiry(const std::string& text) {
     if (until > now) return ToUnixMillis(until);
     return Error{ErrorCode::kInvalidArgument, "'" + text + "' is in the past"};
   }
-  const auto life = ParseDuration(text);
-  if (life.has_value() && life->count() > 0) return ToUnixMillis(now + *life);
+  const auto lifetime = ParseDuration(text);
+  if (lifetime.has_value() && lifetime->count() > 0) return ToUnixMillis(now + *lifetime);
   return Error{ErrorCode::kInvalidArgument,
-               "'" + text + "' is no end: write 90d, 2027-01-31 or never"};
+               "'" + text + "' is not an expiry; use 90d, 2027-01-31 or never"};
 }
 
 Result<v1::Grant> ParseGrantOption(const std::string& text, SubjectKind kind) {
@@ -79,7 +80,7 @@ Result<v1::Grant> ParseGrantOption(const std::string& text, SubjectKind kind) {
   return record;
 }
 
-std::string Shown(const v1::Grant& grant) {
+std::string ToText(const v1::Grant& grant) {
   std::string text;
   for (const std::string& action : grant.actions()) text += (text.empty() ? "" : ",") + action;
   return text + ":" + grant.pattern();

@@ -10,10 +10,10 @@
 #include "registry/base/result.h"
 #include "registry/security/grants/grant.h"
 
-// What the commands about users and grants have in common.
+// Options and formats that the commands for users and grants share.
 namespace outport::control {
 
-// `--generate` and `--cost`, of commands that give a user a password.
+// The options --generate and --cost of commands that set a password.
 struct PasswordOptions {
   bool generate = false;
   int cost = 10;
@@ -22,24 +22,29 @@ void AddPasswordOptions(const Command& command, PasswordOptions& options);
 
 struct NewPassword {
   std::string hash;
-  std::string generated;  // to be shown, once; empty if it was typed
+  std::string generated;  // printed once; empty if the password was typed
 };
-// Asks for the password, reads or generates it, as `options` say.
+// Prompts for the password, reads it from standard input, or generates it. Blocks.
 Result<NewPassword> MakePassword(const Invocation& invocation, const PasswordOptions& options);
 
-// `document` as JSON, or `text`; and the generated password, which stands alone on the output if it
-// is no JSON.
+// Prints `document` as JSON, or `text`. A generated password is a field of the JSON, or the only
+// line on standard output.
 void PrintWithPassword(const Invocation& invocation, boost::json::object document,
                        const std::string& text, const NewPassword& password);
 
-// "never", "90d" from now on, or "2027-01-31" (its end, UTC), as milliseconds since 1970; 0: never.
+// Parses "never", "90d" (from now) or "2027-01-31" (the end of that day, UTC). Returns milliseconds
+// since 1970, or 0 for never.
 Result<int64_t> ParseExpiry(const std::string& text);
 
-// kInvalidArgument for grants that mean nothing for `kind`.
+constexpr const char* kGrantHelp =
+    "Grant ACTIONS[:PATTERN], repeatable. Actions: pull,push,delete. In a pattern * matches one "
+    "level "
+    "and ** any depth (default **)";
+// Parses a grant. kInvalidArgument if a subject of this kind cannot have it.
 Result<v1::Grant> ParseGrantOption(const std::string& text, SubjectKind kind);
-std::string Shown(const v1::Grant& grant);  // "pull,push:team/**"
+std::string ToText(const v1::Grant& grant);  // "pull,push:team/**"
 
-// The parts of `user` that stand in files of their own.
+// The commands of `user` that have files of their own.
 void AddUserChangeCommands(const Command& family);
 void AddUserFileCommands(const Command& family);
 

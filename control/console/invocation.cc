@@ -13,7 +13,7 @@ Result<StoreClient> Invocation::Connect() const {
     const char* home = std::getenv("HOME");
     if (home == nullptr) {
       return Error{ErrorCode::kFailedPrecondition,
-                   "HOME is not set, so there is no default profile; give one with --profile DIR"};
+                   "HOME is not set, so there is no default profile; name one with --profile DIR"};
     }
     folder = std::filesystem::path(home) / ".config" / "outport";
   }

@@ -13,29 +13,29 @@
 
 namespace outport::control {
 
-// Where a command reads and writes.
+// The streams of a command.
 struct Streams {
-  int input;  // a file descriptor: passwords are asked for on it if it is a terminal
+  int input;  // a file descriptor; passwords are read from it
   std::ostream& out;
   std::ostream& err;
 };
 
-// One run of outportctl: the options that every command has, and the command that was chosen.
+// One run of outportctl: the global options and the chosen command.
 struct Invocation {
   explicit Invocation(Streams streams_in) : streams(streams_in) {}
 
   Streams streams;
   std::string profile;
   std::string format = "table";
-  std::function<Result<void>()> chosen;  // set by the command's callback
+  std::function<Result<void>()> chosen;  // set when the command line is parsed
 
   bool json() const { return format == "json"; }
-  // A client of the profile's store.
+  // Loads the profile and returns a client for its store. Does not connect yet.
   Result<StoreClient> Connect() const;
   void Print(const Table& table) const;
-  // The document as JSON, or `text` and a newline.
+  // Prints the document as JSON, or `text` and a newline.
   void Print(const boost::json::value& document, const std::string& text) const;
-  // One thing: the document as JSON, or a line for each of its fields, which are strings.
+  // Prints the document as JSON, or as one line for each of its fields.
   void PrintFields(const boost::json::object& document) const;
 };
 

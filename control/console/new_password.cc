@@ -17,13 +17,13 @@ namespace {
 constexpr size_t kMaxLineBytes = 1024;
 constexpr size_t kGeneratedLetters = 24;
 
-// Switches a terminal's echo off, and on again whatever happens: an interrupt ends the reading
-// instead of the program.
+// Turns the echo of a terminal off, and on again when destroyed. While it lives, an interrupt ends
+// the read instead of the program, so that the echo always comes back.
 class QuietTerminal {
  public:
   explicit QuietTerminal(int terminal) : terminal_(terminal) {
     struct sigaction interrupted{};
-    interrupted.sa_handler = [](int) {};  // without SA_RESTART: the read under way fails
+    interrupted.sa_handler = [](int) {};  // without SA_RESTART, so that a read in progress fails
     ::sigaction(SIGINT, &interrupted, &old_interrupt_);
     ::sigaction(SIGTERM, &interrupted, &old_terminate_);
     ::tcgetattr(terminal_, &old_);
@@ -46,10 +46,10 @@ class QuietTerminal {
   struct sigaction old_terminate_{};
 };
 
-// Byte by byte: what follows the line is somebody else's.
+// Reads byte by byte, to leave the input after the line to others.
 Result<std::string> ReadLine(int input) {
   std::string line;
-  line.reserve(kMaxLineBytes);  // not moved in memory, so that no copies stay behind
+  line.reserve(kMaxLineBytes);  // no reallocation, which would leave copies in memory
   for (char c = 0;;) {
     const ssize_t n = ::read(input, &c, 1);
     if (n < 0 && errno == EINTR) return Error{ErrorCode::kCancelled, "interrupted"};
@@ -72,12 +72,12 @@ Result<std::string> ReadNewPassword(int input, std::ostream& prompts) {
     TRY(std::string line, ReadLine(input));
     if (!line.empty()) return line;
     return Error{ErrorCode::kInvalidArgument,
-                 "no password came on standard input; its first line is taken"};
+                 "no password on standard input; write it as the first line"};
   }
   const QuietTerminal quiet(input);
   prompts << "Password: " << std::flush;
   TRY(std::string first, ReadLine(input));
-  prompts << "\nThe same again: " << std::flush;
+  prompts << "\nRepeat password: " << std::flush;
   TRY(std::string second, ReadLine(input));
   prompts << "\n" << std::flush;
   const bool same = first == second;
@@ -85,7 +85,7 @@ Result<std::string> ReadNewPassword(int input, std::ostream& prompts) {
   if (same && !first.empty()) return first;
   OPENSSL_cleanse(first.data(), first.size());
   return Error{ErrorCode::kInvalidArgument,
-               same ? "the password is empty" : "the two passwords differ; nothing was changed"};
+               same ? "the password is empty" : "the passwords differ; nothing was changed"};
 }
 
 std::string GeneratePassword() {

@@ -7,12 +7,13 @@
 
 namespace outport::control {
 
-// A new password: from a terminal asked for twice, without echo; else the first line of `input`, a
-// file descriptor. Prompts go to `prompts`. kInvalidArgument if there is none, or the two differ;
-// kCancelled after an interrupt, with the terminal as it was.
+// Reads a new password from the file descriptor `input`. On a terminal, prompts for it twice
+// without echo; `prompts` receives the prompts. Otherwise reads the first line. Blocks.
+// kInvalidArgument if the password is empty or the two differ; kCancelled after an interrupt, with
+// the echo restored.
 Result<std::string> ReadNewPassword(int input, std::ostream& prompts);
 
-// One that nobody guesses: 120 random bits as 24 letters and digits, without those that look alike.
+// A password of 120 random bits: 24 letters and digits without those that look alike.
 std::string GeneratePassword();
 
 }  // namespace outport::control

@@ -15,12 +15,12 @@ namespace {
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 
-Error WithMend(Error error, const std::filesystem::path& folder) {
+Error WithFix(Error error, const std::filesystem::path& folder) {
   if (error.code != ErrorCode::kNotFound) return error;
   return Error{ErrorCode::kFailedPrecondition,
                error.message +
-                   "; a profile is made by 'outport-store init' (DATA/admin); name its "
-                   "folder with --profile DIR or OUTPORT_PROFILE (now: " +
+                   "; 'outport-store init' creates a profile (DATA/admin); name its folder with "
+                   "--profile DIR or OUTPORT_PROFILE (now: " +
                    folder.native() + ")"};
 }
 
@@ -28,9 +28,9 @@ Error InFile(Error error, const std::filesystem::path& file) {
   return std::move(error).Within(file.native());
 }
 
-// Others may look into it, since the key is its owner's alone (and a mounted secret's folder is
-// open to all, with the sticky bit): who can exchange what is in it would be trusted instead of the
-// fleet.
+// Others may read the folder, because the key file itself is private. They must not write to it:
+// they could replace the authorities in ca.crt. A folder with the sticky bit, such as a mounted
+// secret, is accepted.
 Result<void> CheckFolder(const std::filesystem::path& folder) {
   struct stat status{};
   if (::stat(folder.c_str(), &status) != 0) return {};
@@ -38,12 +38,12 @@ Result<void> CheckFolder(const std::filesystem::path& folder) {
   if (!open || (status.st_mode & S_ISVTX) != 0) return {};
   return Error{ErrorCode::kFailedPrecondition,
                folder.native() +
-                   " may be written by others than its owner, who could have exchanged what is in "
-                   "it; chmod go-w " +
-                   folder.native() + ", and look at what is in it if others could log in here"};
+                   " is writable by others than its owner, who could have replaced its files; run "
+                   "'chmod go-w " +
+                   folder.native() + "', and check the files if other people use this machine"};
 }
 
-// What gRPC would only say in riddles.
+// Finds problems that gRPC reports only as a failed handshake.
 Result<void> CheckIdentity(const Profile& profile) {
   const std::filesystem::path certificate = profile.folder / "admin.crt";
   const auto pair =
@@ -55,9 +55,8 @@ Result<void> CheckIdentity(const Profile& profile) {
   if (!not_after.has_value()) return InFile(not_after.error(), certificate);
   if (*not_after > std::chrono::system_clock::now()) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               certificate.native() + " has expired on " + FormatTime(*not_after) +
-                   "; ask another administrator for a new one: outportctl cert issue NAME --role "
-                   "admin"};
+               certificate.native() + " expired at " + FormatTime(*not_after) +
+                   "; ask another administrator to run 'outportctl cert issue NAME --role admin'"};
 }
 
 Result<Profile> ReadFiles(const std::filesystem::path& folder) {
@@ -78,7 +77,7 @@ Result<Profile> ReadFiles(const std::filesystem::path& folder) {
 
 Result<Profile> Profile::Load(const std::filesystem::path& folder) {
   Result<Profile> profile = ReadFiles(folder);
-  if (!profile.has_value()) return WithMend(std::move(profile).error(), folder);
+  if (!profile.has_value()) return WithFix(std::move(profile).error(), folder);
   const Result<void> valid = CheckIdentity(*profile);
   if (!valid.has_value()) return valid.error();
   return profile;

@@ -8,17 +8,19 @@
 
 namespace outport::control {
 
-// Which store an administrator works with, and as whom: FOLDER/{outportctl.yml,ca.crt,admin.crt,
-// admin.key}. `outport-store init` and `cert issue --role admin` make one.
+// A profile: the address of a store and an administrator's identity. Its files are
+// FOLDER/{outportctl.yml,ca.crt,admin.crt,admin.key}. `outport-store init` and
+// `cert issue --role admin` create one.
 struct Profile {
   std::filesystem::path folder;
-  std::string store;  // host:port of the fleet's port
+  std::string store;  // host:port of the store's fleet port
   rpc::TlsIdentity identity;
 
-  // kFailedPrecondition names the file that is missing, or the key that others may read, or the
-  // certificate that has expired, and what to do.
+  // Loads a profile. Blocks. kFailedPrecondition names the problem and the fix: a missing file, a
+  // key that others can read, an expired certificate.
   static Result<Profile> Load(const std::filesystem::path& folder);
-  // Makes the folder if need be; the key is 0600. An empty one leaves what is there.
+  // Creates the folder if it is missing, and writes the files. The key file has mode 0600; an empty
+  // key keeps the key that is there. Blocks.
   Result<void> Save() const;
 };
 

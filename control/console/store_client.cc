@@ -6,27 +6,27 @@
 namespace outport::control {
 namespace {
 
-// What gRPC's words for a failed connection mean to the one who has to mend it.
-std::string CauseAndMend(const std::string& message, const Profile& profile) {
+// Translates gRPC's message for a failed connection into a likely cause and a fix.
+std::string CauseAndFix(const std::string& message, const Profile& profile) {
   const std::string folder = profile.folder.native();
   if (message.contains("CERTIFICATE_VERIFY_FAILED") || message.contains("verify failed") ||
       message.contains("Peer name")) {
-    return "the store's certificate is not accepted: it is of another fleet, expired, or not for "
-           "this name; compare " +
+    return "the store's certificate is not accepted: it belongs to another fleet, has expired, or "
+           "is for another name; compare " +
            folder + "/ca.crt with the store's, and check 'store' in " + folder + "/outportctl.yml";
   }
   if (message.contains("ALPN")) {
-    return "that is not the store's fleet port (5001 unless configured otherwise); check 'store' "
-           "in " +
-           folder + "/outportctl.yml";
+    return "this is not the store's fleet port (5001 by default); check 'store' in " + folder +
+           "/outportctl.yml";
   }
   if (message.contains("Socket closed") || message.contains("onnection reset") ||
       message.contains("Broken pipe") || message.contains("andshake")) {
-    return "the connection was closed in the TLS handshake: something else listens there, or the "
-           "store does not accept " +
+    return "the connection was closed during the TLS handshake: another program listens there, or "
+           "the store does not accept " +
            folder + "/admin.crt (" + message + ")";
   }
-  return message + "; check that the store runs, and 'store' in " + folder + "/outportctl.yml";
+  return message + "; check that the store runs, and check 'store' in " + folder +
+         "/outportctl.yml";
 }
 
 }  // namespace
@@ -39,13 +39,13 @@ StoreClient::StoreClient(Profile profile)
 Error StoreClient::Explain(const grpc::Status& status, const std::string& operation) const {
   Error error = rpc::FromStatus(status, operation);
   const std::string at = " at " + profile_.store;
-  const bool of_the_store = !status.error_details().empty();
-  if (of_the_store) return std::move(error).Within(operation + at);
+  const bool from_store = !status.error_details().empty();
+  if (from_store) return std::move(error).Within(operation + at);
   if (error.code == ErrorCode::kUnavailable) {
-    error.message = operation + at + ": " + CauseAndMend(status.error_message(), profile_);
+    error.message = operation + at + ": " + CauseAndFix(status.error_message(), profile_);
   } else if (error.code == ErrorCode::kDeadlineExceeded) {
     error.message = operation + at +
-                    ": no answer came in time; check the network, and the store's log and load";
+                    ": no answer in time; check the network, and the log and load of the store";
   } else {
     error.message = operation + at + ": " + status.error_message();
   }

@@ -12,14 +12,16 @@
 
 namespace outport::control {
 
-// The store, as an administrator reaches it. Every call blocks for at most its deadline.
+// A connection to the fleet port of the store with the identity of a profile. Each call blocks for
+// at most kDeadline.
 class StoreClient {
  public:
   explicit StoreClient(Profile profile);
 
-  // client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user 'ci'"): a method of any
-  // of the store's services.
-  // Errors that are not the store's own say what may be wrong with the connection.
+  // Calls a method of one of the store's services:
+  // client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user 'ci'").
+  // `operation` begins the error's text. An error that does not come from the store says what may
+  // be wrong with the connection.
   template <class Stub, class Request, class Response>
   Result<void> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response& response, const std::string& operation) {
@@ -32,7 +34,7 @@ class StoreClient {
     return Explain(status, operation);
   }
 
-  // Calls `see(row)` for every row of a list, which the store answers page by page:
+  // Calls `see(row)` for every row of a list, which the store returns page by page:
   // client.ForEachRow(&v1::Admin::Stub::ListNodes, request, &v1::ListNodesResponse::nodes,
   //                   "listing the nodes", see).
   template <class Stub, class Request, class Response, class Rows, class See>
@@ -57,7 +59,7 @@ class StoreClient {
 
   Profile profile_;
   std::shared_ptr<grpc::Channel> channel_;  // shared with the stubs
-  std::string request_id_;                  // of this run, for the audit log
+  std::string request_id_;                  // the same for all calls; for the audit log
 };
 
 }  // namespace outport::control

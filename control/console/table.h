@@ -7,14 +7,15 @@
 
 namespace outport::control {
 
-// Rows under named columns: text for people, JSON (an array of objects, named as the columns) for
-// programs. A value.
+// Rows under named columns. Prints text for people, or JSON for programs: an array of objects whose
+// keys are the column names. A value.
 class Table {
  public:
-  // Lowercase, snake_case: the JSON's names. The text shows them in capitals.
+  // `columns` are the snake_case keys of the JSON. The text shows them in capitals, without '_'.
   explicit Table(std::vector<std::string> columns) : columns_(std::move(columns)) {}
 
-  // REQUIRES: as many cells as columns. A string, number or boolean, or an array of strings.
+  // Adds a row. A cell is a string, a number, a boolean or an array of strings.
+  // REQUIRES: as many cells as columns.
   void Add(std::vector<boost::json::value> cells);
 
   bool empty() const { return rows_.empty(); }
@@ -26,10 +27,10 @@ class Table {
   std::vector<std::vector<boost::json::value>> rows_;
 };
 
-// A cell, or another value, for people: arrays as words.
+// Formats a cell for people: arrays as words, booleans as yes or no.
 std::string CellText(const boost::json::value& cell);
 
-// RFC 3339, or "" for 0.
+// Formats a time as RFC 3339, or "" for 0.
 std::string ToTime(int64_t unix_ms);
 
 }  // namespace outport::control

@@ -10,21 +10,22 @@
 
 namespace outport::node {
 
-// node.yml. Addresses to listen on are address:port or [v6]:port; port 0 picks one.
+// The configuration of a node, node.yml. Listen addresses are address:port or [v6]:port; port 0
+// picks a free port.
 struct Config {
   std::filesystem::path data;
   std::string store;  // host:port of the store's fleet port
   RegistryConfig registry;
-  bool read_only = false;  // writes are refused, not relayed to the store
+  bool read_only = false;  // rejects writes instead of relaying them to the store
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
-  uint64_t headroom_bytes = 512 << 20;  // of the disk, kept free of copies
+  uint64_t headroom_bytes = 512 << 20;  // free disk space below which nothing is cached
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path MetaFolder() const { return data / "meta"; }
 };
 
-// kInvalidArgument with a line "FILE:LINE: what is wrong" for every problem. Blocks.
+// Returns kInvalidArgument with one line "FILE:LINE: problem" for every problem. Blocks.
 Result<Config> LoadConfig(const std::string& path);
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name);
 

@@ -13,8 +13,8 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
   if (!std::filesystem::exists(pki / "identity.crt", ignored)) {
     return Error{ErrorCode::kFailedPrecondition,
                  "the data folder " + data.native() +
-                     " is no node's; join a fleet first: 'outport-node join --data " +
-                     data.native() + "' with a token of 'outportctl node invite'"};
+                     " has not joined a fleet; run 'outport-node join --data " + data.native() +
+                     "' with a token of 'outportctl node invite'"};
   }
   TRY_VOID(CheckPrivateFolder(pki));
   Credentials credentials;
@@ -24,7 +24,7 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
   TRY(const CertificateIdentity identity, pki::Inspect(credentials.identity.certificate_chain));
   if (identity.role != Role::kNode) {
     return Error{ErrorCode::kFailedPrecondition,
-                 (pki / "identity.crt").native() + " is no node's certificate"};
+                 (pki / "identity.crt").native() + " is not a node certificate"};
   }
   credentials.name = identity.name;
   return credentials;

@@ -7,13 +7,14 @@
 
 namespace outport::node {
 
-// What a node holds since it joined (DATA/pki): who it is to the store.
+// The name and the identity of a node that has joined (DATA/pki).
 struct Credentials {
-  std::string name;  // of the node
+  std::string name;  // the node's
   rpc::TlsIdentity identity;
 };
 
-// kFailedPrecondition if the folder is no node's; other errors name the file. Blocks.
+// Loads them from the data folder. kFailedPrecondition if the folder has not joined a fleet; other
+// errors name the file. Blocks.
 Result<Credentials> LoadCredentials(const std::filesystem::path& data);
 
 }  // namespace outport::node

@@ -51,9 +51,9 @@ std::string MakeConfig(const JoinOptions& options, const InvitationToken& token)
          "log: {level: info}\n";
 }
 
-// Whether the root that the token pins is among the certificates.
+// Checks whether the bundle contains the root that the token pins.
 Result<bool> HasRoot(const std::string& authorities, const InvitationToken& token) {
-  TRY(const std::vector<std::string> certificates, pki::Split(authorities));
+  TRY(const std::vector<std::string> certificates, pki::SplitCertificates(authorities));
   for (const std::string& certificate : certificates) {
     TRY(const std::string fingerprint, pki::Fingerprint(certificate));
     if (fingerprint == token.root_fingerprint) return true;
@@ -61,13 +61,13 @@ Result<bool> HasRoot(const std::string& authorities, const InvitationToken& toke
   return false;
 }
 
-// Whether the folder, which has joined a fleet, may do so again with this token.
-Result<void> CheckReplaces(const JoinOptions& options, const InvitationToken& token) {
+// Checks that the token is for the node of this folder, and for its fleet.
+Result<void> CheckSameNode(const JoinOptions& options, const InvitationToken& token) {
   TRY(const Credentials credentials, LoadCredentials(options.data));
   TRY(const bool same, HasRoot(credentials.identity.authorities, token));
   if (same && credentials.name == token.node) return {};
-  return Error{ErrorCode::kAlreadyExists, options.data.native() + " is node '" + credentials.name +
-                                              "' of a fleet, and the token is for node '" +
+  return Error{ErrorCode::kAlreadyExists, options.data.native() + " belongs to node '" +
+                                              credentials.name + "', but the token is for node '" +
                                               token.node + (same ? "'" : "' of another fleet") +
                                               "; join with another --data"};
 }
@@ -76,14 +76,14 @@ Result<void> CheckNotJoined(const JoinOptions& options, const InvitationToken& t
                             const fs::path& config, const std::string& content) {
   const fs::path certificate = options.data / "pki" / "identity.crt";
   if (Exists(certificate)) {
-    if (options.replace) return CheckReplaces(options, token);
+    if (options.replace) return CheckSameNode(options, token);
     const auto pem = ReadWholeFile(certificate);
     const auto identity = pem.has_value() ? pki::Inspect(*pem) : pem.error();
     const std::string name = identity.has_value() ? " as '" + identity->name + "'" : "";
     return Error{ErrorCode::kAlreadyExists,
-                 options.data.native() + " has joined a fleet already" + name +
+                 options.data.native() + " has already joined a fleet" + name +
                      "; start it with 'outport-node serve', join again with --replace if its "
-                     "certificates are no good any more, or join with another --data"};
+                     "certificates are expired or revoked, or join with another --data"};
   }
   const auto present = ReadWholeFile(config);
   if (present.has_value() ? *present == content : present.error().code == ErrorCode::kNotFound) {
@@ -91,31 +91,30 @@ Result<void> CheckNotJoined(const JoinOptions& options, const InvitationToken& t
   }
   return Error{ErrorCode::kAlreadyExists,
                config.native() +
-                   " is there already and says something else; remove it, or write "
-                   "to another file with --config-out"};
+                   " already exists with other content; delete it, or name another file with "
+                   "--config-out"};
 }
 
-// What would fail after the token is used is found before: it is good once.
+// Finds errors before the token is used, because it can be used only once.
 Result<void> CheckConfig(const JoinOptions& options, const fs::path& config,
                          const std::string& content) {
   const auto valid = ParseConfig(content, config.filename());
   if (!valid.has_value()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "these options would make a configuration that is not valid, so the token was not "
-                 "used: " +
+                 "these options give an invalid configuration (the token was not used): " +
                      valid.error().message};
   }
   const fs::path folder = fs::absolute(config).lexically_normal().parent_path();
   const fs::path data = fs::absolute(options.data).lexically_normal();
-  if (folder / "" == data / "") return {};  // which may not be there yet
+  if (folder / "" == data / "") return {};  // Join() creates this folder
   const Result<void> possible = CheckReplaceable(config);
   if (possible.has_value()) return {};
   return Error{possible.error().code,
-               possible.error().message + "; make its folder, or choose another --config-out"};
+               possible.error().message + "; create its folder, or choose another --config-out"};
 }
 
-// What an earlier attempt left, or a new key that is on the disk before anybody hears of it.
-Result<std::string> KeepKey(const fs::path& path, pki::KeyType type) {
+// Returns the key of an earlier attempt, or a new key that is saved before it is used.
+Result<std::string> LoadOrCreateKey(const fs::path& path, pki::KeyType type) {
   Result<std::string> kept = ReadSecretFile(path);
   if (kept.has_value() || kept.error().code != ErrorCode::kNotFound) return kept;
   std::string key = pki::CreatePrivateKey(type);
@@ -123,18 +122,18 @@ Result<std::string> KeepKey(const fs::path& path, pki::KeyType type) {
   return key;
 }
 
-// Told before gRPC would say the same in OpenSSL's words.
+// Reports a wrong clock before gRPC reports it as a verification failure of OpenSSL.
 Result<void> CheckClock(const std::string& leaf) {
   TRY(const pki::Description shown, pki::Describe(leaf));
   const auto now = std::chrono::system_clock::now();
   if (shown.not_before <= now && now < shown.not_after) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               "the store's certificate is good from " + FormatTime(shown.not_before) + " to " +
-                   FormatTime(shown.not_after) + ", and this machine's clock says " +
-                   FormatTime(now) + ": set the clock that is wrong; the token was not used"};
+               "the store's certificate is valid from " + FormatTime(shown.not_before) + " to " +
+                   FormatTime(shown.not_after) + ", but this machine's clock says " +
+                   FormatTime(now) + "; set the clock that is wrong (the token was not used)"};
 }
 
-// The fleet's root, taken from a connection that nobody vouches for: the fingerprint does.
+// Fetches the fleet's root over an unauthenticated connection. The token's fingerprint proves it.
 Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::milliseconds timeout) {
   TRY(const std::vector<std::string> chain, FetchServerChain(token.store_address, timeout));
   for (const std::string& certificate : chain) {
@@ -145,10 +144,10 @@ Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::millise
   }
   return Error{ErrorCode::kDenied,
                "the server at " + token.store_address +
-                   " is not of the fleet that this token is for (no certificate of its chain has "
-                   "the root's fingerprint); or its root was replaced since, or somebody stands "
-                   "between. Nothing was sent to it: "
-                   "check the address, and ask for a new token"};
+                   " does not belong to the fleet of this token: no certificate of its chain has "
+                   "the fingerprint of the root; the root may have been replaced, or somebody "
+                   "intercepts the connection; the token was not sent; check the address, and ask "
+                   "for a new token"};
 }
 
 Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys,
@@ -166,14 +165,14 @@ Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys
   return response;
 }
 
-// What came must work with our keys and be what the token promised; else nothing is written.
+// Checks the certificates against our keys and the token, before anything is written.
 Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
                          const v1::EnrollResponse& answer) {
   TRY(const CertificateIdentity identity, pki::Inspect(answer.identity_certificate()));
   TRY(const bool same, HasRoot(answer.authorities(), token));
   if (identity.role != Role::kNode || identity.name != token.node || !same) {
-    return Error{ErrorCode::kCorrupt,
-                 "the store's certificates are not for node '" + token.node + "' of its fleet"};
+    return Error{ErrorCode::kCorrupt, "the store issued certificates that are not for node '" +
+                                          token.node + "' of its fleet"};
   }
   TRY(const auto server,
       ServerTlsContext::Create(
@@ -202,8 +201,8 @@ Result<Joined> Join(const JoinOptions& options) {
 
   TRY(const std::string root, FetchRoot(token, options.timeout));
   Keys keys;
-  TRY(keys.identity, KeepKey(folder / "identity.key", key_type));
-  TRY(keys.server, KeepKey(folder / "server.key", key_type));
+  TRY(keys.identity, LoadOrCreateKey(folder / "identity.key", key_type));
+  TRY(keys.server, LoadOrCreateKey(folder / "server.key", key_type));
   TRY(const v1::EnrollResponse answer, Enroll(token, keys, root, options.timeout));
   TRY_VOID(CheckAnswer(token, keys, answer));
 

@@ -10,15 +10,15 @@ namespace outport::node {
 
 struct JoinOptions {
   std::filesystem::path data;
-  std::string token;  // of `outportctl node invite`
+  std::string token;  // printed by `outportctl node invite`
   std::string registry_listen = "0.0.0.0:5000";
   std::string operations_listen = "127.0.0.1:5002";
   std::filesystem::path config_out;     // empty: DATA/node.yml
-  std::string key_type = "ecdsa-p256";  // of keys that are not there yet; pki::ParseKeyType()
-  // This folder's node joins its fleet again, under the name that it has: its certificates ran out,
-  // or it was removed. Keys, configuration and what it has fetched stay.
+  std::string key_type = "ecdsa-p256";  // for new keys; see pki::ParseKeyType()
+  // The node of this folder joins its fleet again under the same name, because its certificates
+  // expired or it was removed. Its keys, configuration and cached blobs stay.
   bool replace = false;
-  std::chrono::milliseconds timeout{20000};  // for each of the two conversations with the store
+  std::chrono::milliseconds timeout{20000};  // for each of the two calls to the store
 };
 
 struct Joined {
@@ -27,14 +27,14 @@ struct Joined {
   std::filesystem::path config;
 };
 
-// Makes this machine a node of the fleet: trusts the store only if its chain holds the authority
-// whose fingerprint the token carries, makes two keys, trades the token for their certificates, and
-// writes DATA/pki and the configuration:
+// Makes this machine a node of the fleet. Join() trusts the store only if its chain holds the root
+// whose fingerprint is in the token. It creates two keys, exchanges the token for their
+// certificates, and writes the configuration and DATA/pki:
 //   authorities.crt (root, issuing CA)  server.crt server.key (HTTPS)  identity.key identity.crt
-// The keys are written first and used again by a retry, because the token binds to them;
-// identity.crt is written last and says that the node has joined.
-// kAlreadyExists if it has and is not to be replaced, or if it is another fleet's or another
-// name's, or if another configuration is in the way. Blocks.
+// The keys are written first, and a retry uses them again, because the token binds to them.
+// identity.crt is written last: it marks that the node has joined.
+// kAlreadyExists if the folder has joined and `replace` is false, if it belongs to another node or
+// fleet, or if another configuration is in the way. Blocks.
 Result<Joined> Join(const JoinOptions& options);
 
 }  // namespace outport::node

@@ -22,15 +22,15 @@ struct Options {
 Result<std::string> ReadTokenFile(const std::string& file) {
   if (InvitationToken::Decode(file).has_value()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "--token-file takes the name of a file, and this is a token (it stands in the "
-                 "shell's history now; it is worthless once this node has joined)"};
+                 "--token-file takes a file name, but got a token; the token is now in the shell "
+                 "history, and stays valid until this node has joined"};
   }
   Result<std::string> token = ReadSecretFile(file, kMaxTokenBytes);
   if (token.has_value() || token.error().code != ErrorCode::kNotFound) return token;
   return Error{
       ErrorCode::kInvalidArgument,
       "--token-file " + file +
-          " is not there; 'outportctl node invite NAME --host HOST --out FILE' writes one"};
+          " does not exist; create it with 'outportctl node invite NAME --host HOST --out FILE'"};
 }
 
 Result<std::string> ReadToken(const std::string& file) {
@@ -41,17 +41,16 @@ Result<std::string> ReadToken(const std::string& file) {
   }
   if (!line.empty()) return line;
   return Error{ErrorCode::kInvalidArgument,
-               "no token came on standard input; pipe what 'outportctl node invite' printed, or "
-               "name a file with --token-file"};
+               "no token on standard input; pipe the output of 'outportctl node invite', or name a "
+               "file with --token-file"};
 }
 
 Result<void> Run(Options options) {
   TRY(options.join.token, ReadToken(options.token_file));
   const Result<Joined> joined = Join(options.join);
   if (!joined.has_value()) return Error(joined.error()).Within("joining");
-  std::printf(
-      "joined the fleet of %s as node '%s'\nstart it with: outport-node serve --config %s\n",
-      joined->store.c_str(), joined->node.c_str(), joined->config.c_str());
+  std::printf("joined the fleet of %s as node '%s'\nnext: outport-node serve --config %s\n",
+              joined->store.c_str(), joined->node.c_str(), joined->config.c_str());
   return {};
 }
 
@@ -61,28 +60,28 @@ void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen) {
   auto options = std::make_shared<Options>();  // shared with the callback, which CLI11 copies
   CLI::App* join = app.add_subcommand(
       "join",
-      "Make this machine a node: trades the token of 'outportctl node invite' for certificates.\n"
+      "Join a fleet: exchange the token of 'outportctl node invite' for certificates.\n"
       "  outport-node join --data /var/lib/outport-node --token-file token");
-  join->add_option("--data", options->join.data, "folder for the node's keys, rows and blobs")
+  join->add_option("--data", options->join.data, "Folder for the node's keys, rows and blobs")
       ->required();
   join->add_option("--token-file", options->token_file,
-                   "file with the token, which nobody but its owner may read (default: a line of "
+                   "File with the token, readable only by its owner (default: read a line from "
                    "standard input)");
   join->add_flag("--replace", options->join.replace,
-                 "the node in this folder joins again, with a token for its name ('outportctl node "
-                 "invite NAME --replace'): keys, configuration and fetched blobs stay");
+                 "Join again with the node in this folder, and a token of 'outportctl node invite "
+                 "NAME --replace'; keys, configuration and cached blobs stay");
   join->add_option("--key-type", options->join.key_type,
-                   "of the node's two keys, where they are not there yet: ecdsa-p256, ecdsa-p384, "
-                   "rsa-2048, rsa-4096")
+                   "Type of the keys to create: ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096; "
+                   "existing keys stay")
       ->capture_default_str();
   join->add_option("--registry-listen", options->join.registry_listen,
-                   "address:port of the registry's HTTPS")
+                   "address:port of the registry port, for clients")
       ->capture_default_str();
   join->add_option("--operations-listen", options->join.operations_listen,
-                   "address:port of metrics and health")
+                   "address:port of the operations port, for metrics and health")
       ->capture_default_str();
   join->add_option("--config-out", options->join.config_out,
-                   "where the configuration goes (default: DATA/node.yml)");
+                   "File for the configuration (default: DATA/node.yml)");
   join->callback([&chosen, options] { chosen = [options] { return Run(*options); }; });
 }
 

@@ -7,8 +7,8 @@
 
 namespace outport::node {
 
-// Adds `join` to outport-node. When it is parsed, `chosen` becomes what runs it. Both outlive the
-// run.
+// Adds the command `join` to outport-node. Parsing it sets `chosen` to the function that runs it.
+// `app` and `chosen` outlive the run.
 void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen);
 
 }  // namespace outport::node

@@ -61,7 +61,7 @@ Renewal::Renewal(Parts parts)
 Result<Renewal::Certificate> Renewal::Read(const std::filesystem::path& certificate) const {
   TRY(const std::string pem, ReadWholeFile(certificate));
   TRY(const pki::Description description, pki::Describe(pem));
-  TRY(std::string chain, pki::Behind(pem));
+  TRY(std::string chain, pki::IssuerChain(pem));
   return Certificate{.lifetime = {description.not_before, description.not_after},
                      .chain = std::move(chain)};
 }

@@ -252,7 +252,7 @@ def test_a_token_of_another_fleet_is_refused(new_fleet):
     other.store.start()
     done = fleet.join(fleet.new_node("eu-west"), token, check=False)
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done
-    assert "not of the fleet that this token is for" in done.stderr, done
+    assert "does not belong to the fleet of this token" in done.stderr, done
 
 
 def test_an_unreachable_store_is_named(new_fleet):

@@ -64,14 +64,14 @@ def kill_and_start(fleet):
     fleet.store.start()
     wait_for("the nodes to be back", lambda: all(
         node["connected"] for node in fleet.control_json("node", "list")))
-    wait_for("their part to be told", lambda: all(node["done"] for node in status(fleet)["nodes"]))
+    wait_for("their part to be told", lambda: all(node["ready"] for node in status(fleet)["nodes"]))
 
 
 def switch_issuing(fleet, before):
     """Waits until the next CA issues."""
     old = issuer(fleet.nodes["eu-west"].data / "pki/identity.crt")
     started = rotate(fleet, "issuing")
-    assert "phase 1 of 2" in started.stdout and "all nodes have done their part" in started.stdout
+    assert "phase 1 of 2" in started.stdout and "all nodes are ready" in started.stdout
     assert rotate(fleet, "issuing", check=False).returncode == 1, "one at a time"
     works(fleet, before, "trusted")
     rotate(fleet, "undo")
@@ -99,14 +99,14 @@ def test_an_issuing_ca_is_replaced_without_a_pause(fleet):
     refused = rotate(fleet, "continue", "--force", check=False)
     assert refused.returncode == 1 and "your own certificate" in refused.stderr
     renew_all(fleet)
-    assert status(fleet)["certificates_left"] == 0
+    assert status(fleet)["remaining_certificates"] == 0
     open_still = {member.name: open_connection(fleet, member, before, "demo") for member in fleet.members()}
     done, took = cut_by(open_still, lambda: rotate(fleet, "continue"))
     assert "confirmed by eu-west, us-east" in done.stdout
     assert max(took.values()) < 1 * PATIENCE
     works(fleet, fleet.certificates, "done")
     assert status(fleet)["phase"] == ""
-    listed = {row["serial"]: row["state"] for row in fleet.control_json("cert", "list")}
+    listed = {row["serial"]: row["status"] for row in fleet.control_json("cert", "list")}
     assert "valid" in listed.values() and "revoked" in listed.values()
     for member in fleet.members():
         answer = client(fleet, member, before).get("/v2/")
@@ -126,7 +126,7 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
     assert refused.returncode == 1 and "--root-key" in refused.stderr
 
     refused = rotate(fleet, "root", "--new-root-key", new_root_key, check=False)
-    assert refused.returncode == 1 and "--new-root-key goes with --root-key" in refused.stderr
+    assert refused.returncode == 1 and "--new-root-key needs --root-key" in refused.stderr
 
     rotate(fleet, "root", "--root-key", root_key, "--new-root-key", new_root_key, "--key-type", "rsa-2048")
     kill_and_start(fleet)
@@ -143,7 +143,7 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
     fleet.join(late, early)
     fleet.nodes["late"] = late.start()
     works(fleet, before, "joined")
-    wait_for("its part to be told", lambda: all(node["done"] for node in status(fleet)["nodes"]))
+    wait_for("its part to be told", lambda: all(node["ready"] for node in status(fleet)["nodes"]))
     renew_all(fleet)
     works(fleet, fleet.certificates, "renewed")
     rotate(fleet, "continue")
@@ -186,7 +186,7 @@ def test_i6_a_node_that_was_left_behind_is_out_until_it_joins_again(fleet):
     refused = rotate(fleet, "continue", check=False)
     assert refused.returncode == 1 and "eu-west (away)" in refused.stderr
     late = rotate(fleet, "continue", "--force", "--wait", "3s", check=False)
-    assert late.returncode == 1 and "the phase has begun" in late.stderr and "eu-west (away)" in late.stderr
+    assert late.returncode == 1 and "the phase has started" in late.stderr and "eu-west (disconnected)" in late.stderr
     renew_all(fleet)
     rotate(fleet, "continue", "--force")
     eu.spawn()

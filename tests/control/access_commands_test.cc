@@ -32,7 +32,7 @@ TEST_F(AccessCommandsTest, APasswordIsChanged) {
   EXPECT_TRUE(Knows("ci", "other"));
   EXPECT_FALSE(Knows("ci", "secret"));
   ExpectOneLine(Control({"user", "passwd", "nobody"}, "other\n"), "there is no user 'nobody'");
-  ExpectOneLine(Control({"user", "passwd", "ci"}, ""), "no password came");
+  ExpectOneLine(Control({"user", "passwd", "ci"}, ""), "no password on standard input");
   EXPECT_TRUE(Knows("ci", "other"));
 }
 
@@ -52,7 +52,7 @@ TEST_F(AccessCommandsTest, AUserIsDisabledAndEnabled) {
   AddUser("ci");
   EXPECT_EQ(Control({"user", "disable", "ci"}).status, 0);
   EXPECT_TRUE(directory_.Find("ci")->disabled);
-  EXPECT_EQ(Json({"user", "list"}).at(0).at("state").as_string(), "disabled");
+  EXPECT_EQ(Json({"user", "list"}).at(0).at("status").as_string(), "disabled");
   EXPECT_EQ(Control({"user", "enable", "ci"}).status, 0);
   EXPECT_FALSE(directory_.Find("ci")->disabled);
   EXPECT_TRUE(Knows("ci", "secret")) << "what is not named stays";
@@ -85,7 +85,7 @@ TEST_F(AccessCommandsTest, GrantsAreAddedExplainedAndRemoved) {
   ASSERT_EQ(Control({"user", "set", "ci", "--group", "builders"}).status, 0);
   const std::vector<std::string> explain = {"grant",        "explain",  "--user",   "ci",
                                             "--repository", "team/app", "--action", "push"};
-  EXPECT_NE(Control(explain).out.find("refused: user 'ci' has no grant to push in 'team/app'"),
+  EXPECT_NE(Control(explain).out.find("denied: user 'ci' has no grant to push in 'team/app'"),
             std::string::npos);
   for (const char* subject : {"group:builders", "certificate:ci-1", "user:ci"}) {
     EXPECT_EQ(Control({"grant", "add", subject, "push:team/**"}).status, 0) << subject;
@@ -97,9 +97,9 @@ TEST_F(AccessCommandsTest, GrantsAreAddedExplainedAndRemoved) {
   EXPECT_EQ(Json({"grant", "list"}).as_array().size(), 4u);
   EXPECT_EQ(Json({"grant", "list", "group:builders"}).at(0).at("pattern").as_string(), "team/**");
   const json::value groups = Json({"user", "groups"});
-  EXPECT_EQ(groups.at(0).at("group").as_string(), "builders");
+  EXPECT_EQ(groups.at(0).at("name").as_string(), "builders");
   EXPECT_EQ(groups.at(0).at("members").at(0).as_string(), "ci");
-  EXPECT_EQ(groups.at(0).at("allow").at(0).as_string(), "push:team/**");
+  EXPECT_EQ(groups.at(0).at("grants").at(0).as_string(), "push:team/**");
   ASSERT_EQ(Control({"user", "disable", "ci"}).status, 0);
   EXPECT_NE(Json(explain).at("reason").as_string().find("disabled"), std::string::npos);
 }
@@ -122,7 +122,7 @@ TEST_F(AccessCommandsTest, ACertificateIsRevokedByTheBeginningOfItsSerial) {
   EXPECT_FALSE(directory_.IsRevoked(identity));
   const Outcome revoked = Control({"cert", "revoke", identity.serial.substr(0, 8), "--wait"});
   EXPECT_EQ(revoked.status, 0) << revoked.err;
-  EXPECT_NE(revoked.out.find("the client certificate of 'laptop'"), std::string::npos);
+  EXPECT_NE(revoked.out.find("client certificate 'laptop'"), std::string::npos);
   EXPECT_TRUE(directory_.IsRevoked(identity));
   ExpectOneLine(Control({"cert", "revoke", "0123456789abcdef"}), "there is no certificate");
   ExpectOneLine(Control({"cert", "revoke", "12"}), "at least its first 8 digits");
@@ -153,8 +153,8 @@ TEST_F(AccessCommandsTest, WaitNamesWhoHasNotConfirmed) {
   AddUser("bob");
   const uint64_t head = meta_->Head()->sequence;
   for (const auto& [name, sequence] : {std::pair{"eu", head}, {"us", head - 1}}) {
-    const uint64_t ticket = nodes_.Enter(name, "127.0.0.1", [](const Error&) {});
-    nodes_.Acknowledged(name, ticket, sequence);
+    const uint64_t ticket = nodes_.Connect(name, "127.0.0.1", [](const Error&) {});
+    nodes_.RecordAcknowledgement(name, ticket, sequence);
   }
   const auto wait = [&](uint64_t sequence, const std::string& node) {
     return Control({"wait", "--sequence", std::to_string(sequence), "--timeout", "60ms", node});
@@ -162,19 +162,19 @@ TEST_F(AccessCommandsTest, WaitNamesWhoHasNotConfirmed) {
   const Outcome behind =
       Control({"wait", "--sequence", std::to_string(head), "--timeout", "100ms"});
   EXPECT_EQ(behind.status, 1);
-  EXPECT_NE(behind.err.find("have not confirmed yet: us; ask again with 'outportctl wait "
+  EXPECT_NE(behind.err.find("not confirmed yet by: us; check again with 'outportctl wait "
                             "--sequence " +
                             std::to_string(head) + "'"),
             std::string::npos)
       << behind.err;
-  EXPECT_NE(behind.err.find("not connected, so they will know when they are: ap"),
+  EXPECT_NE(behind.err.find("disconnected nodes apply the change when they reconnect: ap"),
             std::string::npos);
   EXPECT_EQ(wait(head, "eu").status, 0);
   const Outcome away = wait(head, "ap");
   EXPECT_EQ(away.status, 1) << "who is asked for by name must confirm";
-  EXPECT_NE(away.out.find("confirmed by no node yet"), std::string::npos) << away.out;
+  EXPECT_NE(away.out.find("no node has confirmed yet"), std::string::npos) << away.out;
   ExpectOneLine(wait(head, "no-such"), "there is no node 'no-such'");
-  ExpectOneLine(wait(head + 1, "eu"), "the store's last is " + std::to_string(head));
+  ExpectOneLine(wait(head + 1, "eu"), "the store's last change is " + std::to_string(head));
 }
 
 TEST_F(AccessCommandsTest, UsersAreExportedAndImported) {
@@ -184,11 +184,11 @@ TEST_F(AccessCommandsTest, UsersAreExportedAndImported) {
   ASSERT_EQ(Control({"user", "export", "--out", file}).status, 0);
   EXPECT_TRUE(ReadSecretFile(file).has_value()) << "others cannot read it";
   EXPECT_EQ(Control({"user", "export"}).out, *ReadWholeFile(file));
-  ExpectOneLine(Control({"user", "export", "--out", file}), "users is there already");
+  ExpectOneLine(Control({"user", "export", "--out", file}), "users already exists");
   EXPECT_EQ(Control({"user", "export", "--out", file, "--replace"}).status, 0);
   ASSERT_EQ(Control({"user", "remove", "ann"}).status, 0);
   const json::value done = Json({"user", "import", file, "--allow", "pull:team/**"});
-  EXPECT_EQ(done.at("added").as_int64(), 1);
+  EXPECT_EQ(done.at("created").as_int64(), 1);
   EXPECT_EQ(done.at("unchanged").as_int64(), 1);
   EXPECT_TRUE(Knows("ann", "secret"));
   const Rights rights = directory_.RightsOf(directory_.Find("ann"), "");
@@ -207,7 +207,7 @@ TEST_F(AccessCommandsTest, AnImportIsWholeOrNothing) {
     return Control(words);
   };
   ExpectOneLine(import(ann + "eve:$apr1$x$y\n"), "users: line 2: the password hash is");
-  ExpectOneLine(import(ann + bob), "user 'bob' is there with another password");
+  ExpectOneLine(import(ann + bob), "user 'bob' already exists with another password");
   EXPECT_EQ(directory_.Find("ann"), nullptr);
   EXPECT_TRUE(Knows("bob", "secret"));
   EXPECT_EQ(import(ann + bob, {"--update"}).status, 0);
@@ -217,7 +217,7 @@ TEST_F(AccessCommandsTest, AnImportIsWholeOrNothing) {
   EXPECT_EQ(Control({"user", "import", file, "--update"}).status, 0) << "none of it is new";
   ASSERT_EQ(Control({"user", "remove", "ann"}).status, 0);
   ExpectOneLine(Control({"user", "import", file, "--update"}),
-                "user 'ann' is new, and may do nothing unless");
+                "user 'ann' is new and needs grants");
   EXPECT_EQ(directory_.Find("ann"), nullptr);
   ExpectOneLine(Control({"user", "import", file + "x", "--allow", "pull"}), "usersx");
 }

@@ -49,7 +49,7 @@ class AuditCommandsTest : public store::FleetFixture {
     builder.AddListeningPort(
         "127.0.0.1:0",
         rpc::FleetServerCredentials(
-            {files_.server_chain, files_.server_key, store::StandingOf(files_.authority).trusted}),
+            {files_.server_chain, files_.server_key, store::TrustStateOf(files_.authority).bundle}),
         &port);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
@@ -146,7 +146,7 @@ TEST_F(AuditCommandsTest, ListFilters) {
   }
   const Outcome wrong = Control({"audit", "list", "--since", "yesterday"});
   EXPECT_EQ(wrong.status, 1);
-  EXPECT_NE(wrong.err.find("--since 'yesterday' is no time"), std::string::npos);
+  EXPECT_NE(wrong.err.find("--since 'yesterday' is not a time"), std::string::npos);
 }
 
 TEST_F(AuditCommandsTest, ListsAreFoundBehindMoreThanOneCallLooksAt) {
@@ -165,7 +165,7 @@ TEST_F(AuditCommandsTest, ASoundLogIsSound) {
   Record(1100);  // more than a page
   const Outcome text = Control({"audit", "verify"});
   EXPECT_EQ(text.status, 0) << text.err;
-  EXPECT_TRUE(text.out.starts_with("1100 entries, 1 to 1100, are sound")) << text.out;
+  EXPECT_TRUE(text.out.starts_with("1100 entries, 1 to 1100, verified")) << text.out;
 }
 
 TEST_F(AuditCommandsTest, AFlippedByteIsFoundAndNamed) {
@@ -174,8 +174,8 @@ TEST_F(AuditCommandsTest, AFlippedByteIsFoundAndNamed) {
   Serve();
   const Outcome outcome = Control({"audit", "verify"});
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_NE(outcome.err.find("broken at entry 5"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("entries 1 to 4 are sound"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("corrupt at entry 5"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("entries 1 to 4 verified"), std::string::npos) << outcome.err;
   EXPECT_EQ(Control({"audit", "list"}).status, 0);
 }
 
@@ -219,7 +219,7 @@ TEST_F(AuditCommandsTest, ATrimmedLogAndItsFilesAreChecked) {
   std::ofstream(older) << text;
   const Outcome changed = Control({"audit", "verify", "--file", older});
   EXPECT_EQ(changed.status, 1);
-  EXPECT_NE(changed.err.find("audit.jsonl.1:8: the audit log is broken at entry 8"),
+  EXPECT_NE(changed.err.find("audit.jsonl.1:8: the audit log is corrupt at entry 8"),
             std::string::npos)
       << changed.err;
   EXPECT_EQ(Control({"audit", "verify", "--file", "/nowhere"}).status, 1);

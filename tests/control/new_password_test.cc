@@ -8,6 +8,8 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/support/gate.h"
+
 namespace outport::control {
 namespace {
 
@@ -46,8 +48,8 @@ class Typist {
     std::ostringstream prompts;
     Result<std::string> password = Error{};
     std::thread reader([&] { password = ReadNewPassword(terminal_, prompts); });
-    // What is typed before the echo is off would be thrown away with it.
-    while (Echoes()) std::this_thread::yield();
+    // The program discards input that arrives before it has switched off the echo.
+    EXPECT_TRUE(WaitUntil([this] { return !Echoes(); }));
     const std::string lines = first + "\n" + second + "\n";
     EXPECT_EQ(::write(keyboard_, lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
     reader.join();

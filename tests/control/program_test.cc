@@ -19,7 +19,7 @@ TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
 
   const auto listed = boost::json::parse(Control({"user", "list", "-o", "json"}).out);
   EXPECT_EQ(listed.at(0).at("name").as_string(), "ci");
-  EXPECT_EQ(listed.at(0).at("allow").at(0).as_string(), "pull,push:team/**");
+  EXPECT_EQ(listed.at(0).at("grants").at(0).as_string(), "pull,push:team/**");
   EXPECT_NE(Control({"user", "list"}).out.find("NAME"), std::string::npos);
 
   EXPECT_EQ(Control({"user", "remove", "ci"}).status, 0);

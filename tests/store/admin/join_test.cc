@@ -29,7 +29,7 @@ TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
   EXPECT_EQ(joined->node, "eu");
   const fs::path pki = data_ / "pki";
   EXPECT_EQ(pki::Inspect(Read(pki / "identity.crt"))->name, "eu");
-  EXPECT_EQ(Read(pki / "authorities.crt"), store::StandingOf(files_.authority).trusted);
+  EXPECT_EQ(Read(pki / "authorities.crt"), store::TrustStateOf(files_.authority).bundle);
   for (const char* key : {"identity.key", "server.key"}) {
     EXPECT_TRUE(ReadSecretFile(pki / key).has_value()) << key;
   }
@@ -39,7 +39,7 @@ TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
 TEST_F(JoinTest, ItsKeysAreOfTheTypeThatIsAskedFor) {
   JoinOptions options = Options(Invite("eu"));
   options.key_type = "rsa-1024";
-  EXPECT_NE(Join(options).error().message.find("'rsa-1024' is no type of key"), std::string::npos);
+  EXPECT_NE(Join(options).error().message.find("'rsa-1024' is not a key type"), std::string::npos);
   options.key_type = "rsa-2048";
   const auto joined = Join(options);
   ASSERT_TRUE(joined.has_value()) << joined.error().message;
@@ -100,7 +100,7 @@ TEST_F(JoinTest, I6SendsNothingToAStoreThatTheTokenDoesNotName) {
   const auto joined = Join(Options(token));
   ASSERT_FALSE(joined.has_value());
   EXPECT_EQ(joined.error().code, ErrorCode::kDenied);
-  EXPECT_NE(joined.error().message.find("not of the fleet"), std::string::npos);
+  EXPECT_NE(joined.error().message.find("does not belong to the fleet"), std::string::npos);
   // The token was not used up: its true owner still gets in.
   token.root_fingerprint = *pki::Fingerprint(files_.authority.root.certificate);
   EXPECT_TRUE(Join(Options(token)).has_value());
