@@ -225,7 +225,7 @@ Result<void> StoreDaemon::Start() {
   TRY_VOID(NameKeyInError(operations.Listen(), "operations.listen"));
   const rpc::TlsFiles shown{.certificate_chain = config.PkiFolder() / "server.crt",
                             .private_key = config.PkiFolder() / "server.key",
-                            .authorities = config.PkiFolder() / kTrustedFile};
+                            .authorities = config.PkiFolder() / kTrustBundleFile};
   TRY_VOID(NameKeyInError(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
   TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // nothing is in its way any more
   log.Info("listening", {{"registry", front.address()},
@@ -276,7 +276,7 @@ Result<void> StoreDaemon::Stop() {
     return TasksLeft(tasks.Count());
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
-  uploads.SaveUnsafe(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
+  uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
   io.Stop();
   log.Info("stopped");

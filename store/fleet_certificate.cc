@@ -24,7 +24,7 @@ void FleetCertificate::Renew() {
 }
 
 Result<void> FleetCertificate::RenewIfDue() {
-  TRY_VOID(parts_.rotation.KeepServerCertificate());
+  TRY_VOID(parts_.rotation.RenewServerCertificate());
   TRY(const std::string chain, ReadWholeFile(parts_.pki / "server.crt"));
   TRY(not_after_, pki::NotAfter(chain));
   return {};

@@ -62,7 +62,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingMs);
   int port = 0;
-  builder.AddListeningPort(listen, rpc::FollowFilesAtServer(files), &port);
+  builder.AddListeningPort(listen, rpc::ReloadingServerCredentials(files), &port);
   builder.RegisterService(&replication_);
   builder.RegisterService(&push_);
   builder.RegisterService(&admin_);

@@ -113,7 +113,7 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
   TRY_VOID(Transact(*meta, name_store));
   AccessDirectory directory;
   AccessFollower follower(*meta, directory);
-  const Authorities authorities(StandingOf(authority.authority));
+  const Authorities authorities(TrustStateOf(authority.authority));
   Certificates certificates(*meta, authorities, follower, clock, log);
   TRY_VOID(CreateAdminProfile(files, options.admin_folder, options.admin_name, config.fleet_address,
                               certificates));

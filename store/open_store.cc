@@ -48,7 +48,7 @@ Result<LoadedCertificate> LoadRegistryCertificate(const Config& config,
 }  // namespace
 
 CertificateFiles RegistryCertificateFiles(const Config& config) {
-  return config.registry.Files(config.PkiFolder(), kTrustedFile);
+  return config.registry.Files(config.PkiFolder(), kTrustBundleFile);
 }
 
 Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log) {

@@ -27,8 +27,8 @@ Error BadUser(const v1::UserRow& row, const std::string& why) {
 }
 
 Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
-  const bool foreign = glob.starts_with(kForeign);
-  const std::string_view name = std::string_view(glob).substr(foreign ? kForeign.size() : 0);
+  const bool foreign = glob.starts_with(kForeignPrefix);
+  const std::string_view name = std::string_view(glob).substr(foreign ? kForeignPrefix.size() : 0);
   const auto fits = [foreign](char c) {
     if (foreign) return c > 0x20 && c < 0x7f;
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-*").contains(c);
@@ -63,7 +63,7 @@ Result<void> Check(const v1::UserRow& row) {
 
 }  // namespace
 
-Result<void> RequireOwn(const v1::UserRow& row) {
+Result<void> RequireNotFromFile(const v1::UserRow& row) {
   if (row.source().empty()) return {};
   return Error{ErrorCode::kFailedPrecondition,
                "user '" + row.name() + "' and its password stand in " + row.source() +
@@ -141,7 +141,7 @@ Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
     if (!present.has_value()) return UnknownUser(name);
     const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
-    if (before.has_value() && by.kind != Actor::Store().kind) TRY_VOID(RequireOwn(*before));
+    if (before.has_value() && by.kind != Actor::Store().kind) TRY_VOID(RequireNotFromFile(*before));
     TRY_VOID(transaction.Delete(keys::User(name)));
     auditor.Add(transaction, "user.remove", "user/" + name,
                 before.has_value() ? RowJson(*before) : nullptr, nullptr);

@@ -16,7 +16,7 @@
 namespace outport::store {
 
 // kFailedPrecondition, with what to do, for a user that follows an htpasswd file.
-Result<void> RequireOwn(const v1::UserRow& row);
+Result<void> RequireNotFromFile(const v1::UserRow& row);
 
 // The users' rows. The directory that answers from memory has followed when a change returns. Safe
 // for several threads; blocks.

@@ -32,7 +32,7 @@ struct AdminGate {
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, Response* response,
                                   Function serve) const {
     Result<Administrator> by = Admit(*context);
-    if (!by.has_value()) return rpc::Refuse(context, by.error());
+    if (!by.has_value()) return rpc::Reject(context, by.error());
     auto run = [by = *std::move(by), serve = std::move(serve)]() -> Result<Response> {
       return serve(by);
     };

@@ -84,9 +84,9 @@ grpc::ServerUnaryReactor* AdminService::GetAuthorities(grpc::CallbackServerConte
                                                        v1::GetAuthoritiesResponse* response) {
   auto serve = [this](const Administrator&) -> Result<v1::GetAuthoritiesResponse> {
     v1::GetAuthoritiesResponse answer;
-    const auto standing = parts_.fleet.authorities.Now();
-    answer.set_root(standing->signer.root.certificate);
-    answer.set_issuing(standing->signer.issuing.certificate);
+    const auto trust = parts_.fleet.authorities.Current();
+    answer.set_root(trust->signer.root.certificate);
+    answer.set_issuing(trust->signer.issuing.certificate);
     std::error_code ignored;
     const std::filesystem::path root_key = parts_.data / "pki" / "root.key";
     answer.set_root_key_here(std::filesystem::exists(root_key, ignored));

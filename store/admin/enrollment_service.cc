@@ -48,7 +48,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext*
   const std::string from = AddressOfPeer(context->peer());
   const bool admitted = limit_.Admit(NetworkOf(from));
   (admitted ? admitted_ : refused_).Increment();
-  if (!admitted) return rpc::Refuse(context, TooMany());
+  if (!admitted) return rpc::Reject(context, TooMany());
   auto serve = [this, request, from]() -> Result<v1::EnrollResponse> {
     if (request->secret().size() > kMaxSecretBytes) {
       return Error{ErrorCode::kInvalidArgument, "the invitation's secret is too long"};
@@ -62,10 +62,10 @@ grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* 
                                                    const v1::RenewRequest* request,
                                                    v1::EnrollResponse* response) {
   const auto caller = rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  if (!caller.has_value()) return rpc::Reject(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
   // Each leaves rows behind: a node that asks all the time is not let.
-  if (!renewals_.Admit(caller->name)) return rpc::Refuse(context, TooMany());
+  if (!renewals_.Admit(caller->name)) return rpc::Reject(context, TooMany());
   auto serve = [this, request, node = caller->name, from] {
     return fleet_.members.Renew(node, *request, from);
   };

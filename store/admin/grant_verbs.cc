@@ -65,7 +65,7 @@ Result<v1::ListGrantsResponse> GrantVerbs::List(const v1::ListGrantsRequest& req
 Result<std::string> GrantVerbs::WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
                                              const std::string& user) const {
   if (user.empty()) return std::string();
-  TRY(const bool known, fleet_.members.IsToldOf(node, user));
+  TRY(const bool known, fleet_.members.ReceivesUser(node, user));
   if (known) return std::string();
   return "node '" + row.name() + "' is not told of user '" + user + "': it has " +
          ToString(node.grants()) + ", and no grant of the user or its groups is within that";

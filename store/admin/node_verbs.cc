@@ -25,14 +25,14 @@ Result<std::vector<Grant>> ParseRecords(
 Result<v1::InviteNodeResponse> NodeVerbs::Invite(const v1::InviteNodeRequest& request,
                                                  const Administrator& by) const {
   TRY(std::vector<Grant> allow, ParseRecords(request.allow()));
-  const Invitations::Guest guest{
+  const Invitations::Options options{
       .node = request.node(),
       .host_names = {request.host_names().begin(), request.host_names().end()},
       .lifetime = std::chrono::milliseconds(request.lifetime_ms()),
-      .taken =
-          request.replace() ? Invitations::TakenName::kReplace : Invitations::TakenName::kRefuse,
+      .existing = request.replace() ? Invitations::ExistingNode::kReplace
+                                    : Invitations::ExistingNode::kReject,
       .allow = std::move(allow)};
-  TRY(const auto invitation, fleet_.invitations.Invite(guest, by.actor));
+  TRY(const auto invitation, fleet_.invitations.Invite(options, by.actor));
   v1::InviteNodeResponse response;
   response.set_token(invitation.token);
   response.set_expires_ms(invitation.expires_ms);

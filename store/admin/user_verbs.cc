@@ -63,7 +63,7 @@ Result<v1::AddUserResponse> UserVerbs::Add(const v1::AddUserRequest& request,
 Result<v1::ChangedResponse> UserVerbs::Update(const v1::UpdateUserRequest& request,
                                               const Administrator& by) const {
   auto edit = [&request](v1::UserRow& row) -> Result<void> {
-    if (request.has_password_hash()) TRY_VOID(RequireOwn(row));
+    if (request.has_password_hash()) TRY_VOID(RequireNotFromFile(row));
     Edit(request, row);
     return {};
   };

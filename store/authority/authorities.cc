@@ -3,32 +3,31 @@
 #include <utility>
 
 namespace outport::store {
-v1::TrustRow AuthorityStanding::ToRow() const {
+v1::TrustRow TrustState::ToRow() const {
   v1::TrustRow row;
-  row.set_authorities(trusted);
+  row.set_authorities(bundle);
   row.set_chain(chain);
   return row;
 }
 
-AuthorityStanding StandingOf(pki::Authority authority) {
+TrustState TrustStateOf(pki::Authority authority) {
   Wipe(authority.root.private_key);
-  AuthorityStanding standing{
-      .signer = std::move(authority), .chain = {}, .roots = {}, .trusted = {}};
-  standing.chain = standing.signer.issuing.certificate;
-  standing.roots = standing.signer.root.certificate;
-  standing.trusted = standing.roots + standing.chain;
-  return standing;
+  TrustState state{.signer = std::move(authority), .chain = {}, .roots = {}, .bundle = {}};
+  state.chain = state.signer.issuing.certificate;
+  state.roots = state.signer.root.certificate;
+  state.bundle = state.roots + state.chain;
+  return state;
 }
 
-std::shared_ptr<const AuthorityStanding> Authorities::Now() const {
+std::shared_ptr<const TrustState> Authorities::Current() const {
   MutexLock lock(mutex_);
-  return standing_;
+  return state_;
 }
 
-void Authorities::Set(AuthorityStanding standing) {
-  auto shared = std::make_shared<const AuthorityStanding>(std::move(standing));
+void Authorities::Set(TrustState state) {
+  auto shared = std::make_shared<const TrustState>(std::move(state));
   MutexLock lock(mutex_);
-  standing_ = std::move(shared);
+  state_ = std::move(shared);
 }
 
 Result<std::string> IssuerKeyId(const std::string& issuing_certificate) {
@@ -36,25 +35,25 @@ Result<std::string> IssuerKeyId(const std::string& issuing_certificate) {
   return description.key_id;
 }
 
-AuthorityStanding StandingIn(const std::string& phase, const pki::Authority& current,
-                             const std::optional<NextAuthority>& next) {
-  if (phase.empty() || !next.has_value()) return StandingOf(current);
+TrustState TrustStateIn(const std::string& phase, const pki::Authority& current,
+                        const std::optional<NextAuthority>& next) {
+  if (phase.empty() || !next.has_value()) return TrustStateOf(current);
   const std::string& old_root = current.root.certificate;
   const std::string& new_root = next->authority.root.certificate;
   const std::string& new_issuing = next->authority.issuing.certificate;
   const bool same_root = old_root == new_root;
-  AuthorityStanding standing = StandingOf(current);
+  TrustState state = TrustStateOf(current);
   if (phase == kTrustPhase) {
-    if (!same_root) standing.roots += new_root;
+    if (!same_root) state.roots += new_root;
   } else {
-    standing = StandingOf(next->authority);
-    if (phase == kRetirePhase) return standing;
-    // Who knows the older root alone looks at the first that leads there.
-    standing.chain = next->cross + new_issuing;
-    if (!same_root) standing.roots += old_root;
+    state = TrustStateOf(next->authority);
+    if (phase == kRetirePhase) return state;
+    // A client that knows only the old root follows the first certificate that leads there.
+    state.chain = next->cross + new_issuing;
+    if (!same_root) state.roots += old_root;
   }
-  standing.trusted = standing.roots + current.issuing.certificate + new_issuing;
-  return standing;
+  state.bundle = state.roots + current.issuing.certificate + new_issuing;
+  return state;
 }
 
 }  // namespace outport::store

@@ -12,42 +12,44 @@
 
 namespace outport::store {
 
-// Who issues certificates now, and whom the fleet trusts; PEM.
-struct AuthorityStanding {
-  pki::Authority signer;  // the root's key is not in it
-  std::string chain;      // what stands behind each certificate that it issues
-  std::string roots;      // what clients are to trust, the signer's first
-  std::string trusted;    // the roots, then the issuing CAs: whom the fleet itself trusts
+// The current issuing CA, and the authorities that the fleet accepts. Certificates are PEM.
+struct TrustState {
+  pki::Authority signer;  // without the root's key
+  std::string chain;      // follows the leaf in each certificate chain that the signer issues
+  std::string roots;      // for clients: the signer's root first
+  std::string bundle;     // for members of the fleet: the roots, then the issuing CAs
 
   v1::TrustRow ToRow() const;
 };
-// Where nothing is being replaced.
-AuthorityStanding StandingOf(pki::Authority authority);
+// The state while no rotation is in progress. Wipes the root's key.
+TrustState TrustStateOf(pki::Authority authority);
 
-// What certificates are issued by, as it is replaced. Safe for all threads; does not block.
+// The current trust state. A rotation replaces it. Safe for all threads; does not block.
 class Authorities {
  public:
-  explicit Authorities(AuthorityStanding first) { Set(std::move(first)); }
+  explicit Authorities(TrustState first) { Set(std::move(first)); }
 
-  std::shared_ptr<const AuthorityStanding> Now() const;
-  void Set(AuthorityStanding standing);
+  std::shared_ptr<const TrustState> Current() const;
+  void Set(TrustState state);
 
  private:
   mutable Mutex mutex_;
-  // Shared with those who issue meanwhile.
-  std::shared_ptr<const AuthorityStanding> standing_ OUTPORT_GUARDED_BY(mutex_);
+  // Shared with calls that issue certificates.
+  std::shared_ptr<const TrustState> state_ OUTPORT_GUARDED_BY(mutex_);
 };
 
-// The lowercase hex key id that certificates of this issuing CA (PEM) name as their issuer's.
+// The key id of an issuing CA (PEM), in lowercase hex. Certificates that it issued name it as
+// their issuer.
 Result<std::string> IssuerKeyId(const std::string& issuing_certificate);
 
 // The phases of a rotation, as RotationRow names them (authority.proto).
 inline constexpr const char* kTrustPhase = "trust";
 inline constexpr const char* kCertificatesPhase = "certificates";
-inline constexpr const char* kRetirePhase = "retire";  // begun, and not undone any more
+inline constexpr const char* kRetirePhase = "retire";  // cannot be undone
 
-// What counts in a phase ("": none is under way, and `next` does not count).
-AuthorityStanding StandingIn(const std::string& phase, const pki::Authority& current,
-                             const std::optional<NextAuthority>& next);
+// The state in a phase of a rotation. An empty phase means that none is in progress; `next` is
+// ignored then.
+TrustState TrustStateIn(const std::string& phase, const pki::Authority& current,
+                        const std::optional<NextAuthority>& next);
 
 }  // namespace outport::store

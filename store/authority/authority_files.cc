@@ -41,10 +41,10 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
   TRY(pki::Authority authority, pki::CreateAuthority(domain, type));
   TRY_VOID(files.CreateDirectories(folder));
   const std::string server_key = pki::CreatePrivateKey(type);
-  const AuthorityStanding standing = StandingOf(authority);
+  const TrustState trust = TrustStateOf(authority);
   TRY_VOID(ReplaceFile(folder / "server.key", server_key, kSecretMode));
-  TRY_VOID(WriteServerCertificate(folder, standing, server_key, host_names));
-  TRY_VOID(WriteFleetFiles(folder, standing, std::chrono::system_clock::now()));
+  TRY_VOID(WriteServerCertificate(folder, trust, server_key, host_names));
+  TRY_VOID(WriteFleetFiles(folder, trust, std::chrono::system_clock::now()));
   TRY_VOID(ReplaceFile(folder / "issuing.key", authority.issuing.private_key, kSecretMode));
   TRY_VOID(ReplaceFile(folder / "issuing.crt", authority.issuing.certificate, kPublicMode));
   TRY_VOID(ReplaceFile(folder / "root.key", authority.root.private_key, kSecretMode));

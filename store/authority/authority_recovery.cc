@@ -19,11 +19,11 @@ Result<AuthorityFiles> RecoverAuthorityFiles(FileSystem& files, const std::files
     TRY_VOID(PromoteNext(files, pki));
   }
   TRY(pki::Authority authority, LoadAuthority(pki, domain));
-  const AuthorityStanding standing = StandingOf(std::move(authority));
-  TRY_VOID(ReplaceLostServerKey(pki, standing));
+  const TrustState trust = TrustStateOf(std::move(authority));
+  TRY_VOID(ReplaceMissingServerKey(pki, trust));
   std::error_code ignored;
-  if (!std::filesystem::exists(pki / kTrustedFile, ignored)) {
-    TRY_VOID(WriteFleetFiles(pki, standing, SystemClock().Wall()));
+  if (!std::filesystem::exists(pki / kTrustBundleFile, ignored)) {
+    TRY_VOID(WriteFleetFiles(pki, trust, SystemClock().Wall()));
   }
   return LoadAuthorityFiles(pki, domain);
 }

@@ -28,8 +28,8 @@ v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCerti
   return row;
 }
 
-Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
-                             int64_t now_ms, const std::string& by) {
+Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
+                              int64_t now_ms, const std::string& by) {
   const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
   TRY(const auto present, transaction.GetForUpdate(key));
   if (present.has_value()) return false;
@@ -70,8 +70,8 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   options.role = role;
   options.name = name;
   options.lifetime = std::chrono::days(days == 0 ? kDefaultCertificateDays : days);
-  const auto standing = authorities_.Now();
-  TRY(const pki::IssuedCertificate issued, pki::Issue(standing->signer, request, options));
+  const auto trust = authorities_.Current();
+  TRY(const pki::IssuedCertificate issued, pki::Issue(trust->signer, request, options));
   const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
   const Auditor auditor(by, clock_);
   auto enter = [&](MetaTransaction& transaction) {
@@ -83,7 +83,7 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   TRY_VOID(Transact(meta_, enter));
   log_.Info("certificate issued",
             {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
-  return Issued{issued.certificate + standing->chain, standing->roots, row};
+  return Issued{issued.certificate + trust->chain, trust->roots, row};
 }
 
 // Issuers are few: a look at each one's certificates that begin so, then on to the next issuer.
@@ -128,7 +128,7 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
   const Auditor auditor(by, clock_);
   auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const bool entered,
-        EnterRevocation(transaction, row, ToUnixMillis(clock_.Wall()), by.name));
+        InsertRevocation(transaction, row, ToUnixMillis(clock_.Wall()), by.name));
     if (!entered) return {};
     auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
                 RowJson(row), nullptr);

@@ -28,8 +28,8 @@ v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCerti
                          int64_t now_ms, const std::string& issued_by);
 
 // Enters the revocation of a certificate and its change record; false if it was revoked before.
-Result<bool> EnterRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
-                             int64_t now_ms, const std::string& by);
+Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
+                              int64_t now_ms, const std::string& by);
 
 // What the issuing CA signs, and the rows that remember it. Safe for several threads; blocks.
 class Certificates {

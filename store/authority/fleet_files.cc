@@ -23,19 +23,19 @@ Result<void> WriteIfOther(const fs::path& path, const std::string& content) {
 }
 
 // The roots, too: a machine that joins looks for the one whose fingerprint it was told.
-std::string Tail(const AuthorityStanding& standing) { return standing.chain + standing.roots; }
+std::string Tail(const TrustState& trust) { return trust.chain + trust.roots; }
 
-Result<bool> IsDue(const std::string& chain, const AuthorityStanding& standing,
+Result<bool> IsDue(const std::string& chain, const TrustState& trust,
                    std::chrono::system_clock::time_point now) {
-  TRY(const std::string behind, pki::Behind(chain));
-  if (behind != Tail(standing)) return true;
+  TRY(const std::string behind, pki::IssuerChain(chain));
+  if (behind != Tail(trust)) return true;
   TRY(const pki::Description leaf, pki::Describe(chain));
   return now >= leaf.not_before + (leaf.not_after - leaf.not_before) / kRenewAtShare;
 }
 
 }  // namespace
 
-Result<void> WriteServerCertificate(const fs::path& pki, const AuthorityStanding& standing,
+Result<void> WriteServerCertificate(const fs::path& pki, const TrustState& trust,
                                     const std::string& private_key,
                                     const std::vector<std::string>& host_names) {
   TRY(const std::string request, pki::CreateRequest(private_key));
@@ -45,30 +45,30 @@ Result<void> WriteServerCertificate(const fs::path& pki, const AuthorityStanding
                                  .server = true,
                                  .client = false,
                                  .lifetime = kServerLifetime};
-  TRY(const pki::IssuedCertificate issued, pki::Issue(standing.signer, request, options));
-  return ReplaceFile(pki / "server.crt", issued.certificate + Tail(standing), kPublicMode);
+  TRY(const pki::IssuedCertificate issued, pki::Issue(trust.signer, request, options));
+  return ReplaceFile(pki / "server.crt", issued.certificate + Tail(trust), kPublicMode);
 }
 
-Result<void> ReplaceLostServerKey(const fs::path& pki, const AuthorityStanding& standing) {
+Result<void> ReplaceMissingServerKey(const fs::path& pki, const TrustState& trust) {
   std::error_code ignored;
   if (fs::exists(pki / "server.key", ignored)) return {};
   TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
   TRY(const std::vector<std::string> hosts, pki::HostNames(chain));
   TRY(const pki::KeyType type, pki::KeyTypeOf(chain));
   const std::string key = pki::CreatePrivateKey(type);
-  TRY_VOID(WriteServerCertificate(pki, standing, key, hosts));
+  TRY_VOID(WriteServerCertificate(pki, trust, key, hosts));
   return ReplaceFile(pki / "server.key", key, kSecretMode);
 }
 
-Result<void> WriteFleetFiles(const fs::path& pki, const AuthorityStanding& standing,
+Result<void> WriteFleetFiles(const fs::path& pki, const TrustState& trust,
                              std::chrono::system_clock::time_point now) {
-  TRY_VOID(WriteIfOther(pki / kTrustedFile, standing.trusted));
+  TRY_VOID(WriteIfOther(pki / kTrustBundleFile, trust.bundle));
   TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
-  TRY(const bool due, IsDue(chain, standing, now));
+  TRY(const bool due, IsDue(chain, trust, now));
   if (!due) return {};
   TRY(const std::vector<std::string> hosts, pki::HostNames(chain));
   TRY(const std::string key, ReadSecretFile(pki / "server.key"));
-  return WriteServerCertificate(pki, standing, key, hosts);
+  return WriteServerCertificate(pki, trust, key, hosts);
 }
 
 }  // namespace outport::store

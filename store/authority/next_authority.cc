@@ -24,7 +24,7 @@ Result<void> Copy(const fs::path& from, const fs::path& to, unsigned mode) {
 
 // As this program writes PEM: what is told to nodes is compared by its bytes.
 Result<std::string> Normal(const std::string& pem, const char* what) {
-  auto certificates = pki::Split(pem);
+  auto certificates = pki::SplitCertificates(pem);
   if (!certificates.has_value()) return std::move(certificates).error().Within(what);
   if (certificates->size() == 1) return std::move(certificates->front());
   return Error{ErrorCode::kInvalidArgument, std::string(what) + ": it must be one certificate"};
@@ -75,13 +75,13 @@ Result<void> Sign(FileSystem& files, const fs::path& pki, const pki::Authority& 
   TRY(const std::string request, pki::CreateRequest(key));
   const fs::path folder = pki / kNext;
   if (asked.kind() == "issuing") {
-    TRY(const std::string issuing, pki::IssueAuthority(root, request, current.domain));
+    TRY(const std::string issuing, pki::IssueIssuingCa(root, request, current.domain));
     return WriteParts(folder, root.certificate, issuing, "");
   }
-  TRY(const pki::KeyType type, pki::TypeOfNext(asked.key_type(), root.certificate));
+  TRY(const pki::KeyType type, pki::ReplacementKeyType(asked.key_type(), root.certificate));
   TRY(const pki::KeyPair next, pki::CreateRoot(current.domain, type));
-  TRY(const std::string issuing, pki::IssueAuthority(next, request, current.domain));
-  TRY(const std::string cross, pki::IssueAuthority(root, request, current.domain));
+  TRY(const std::string issuing, pki::IssueIssuingCa(next, request, current.domain));
+  TRY(const std::string cross, pki::IssueIssuingCa(root, request, current.domain));
   TRY_VOID(ReplaceFile(folder / "root.key", next.private_key, kSecretMode));
   return WriteParts(folder, next.certificate, issuing, cross);
 }
@@ -111,7 +111,7 @@ Result<NextAuthority> NextAuthority::Load(const fs::path& pki, const std::string
 
 Result<std::string> MakeNextKey(FileSystem& files, const fs::path& pki,
                                 const pki::Authority& current, const std::string& type) {
-  TRY(const pki::KeyType next, pki::TypeOfNext(type, current.issuing.certificate));
+  TRY(const pki::KeyType next, pki::ReplacementKeyType(type, current.issuing.certificate));
   TRY_VOID(RemoveNext(files, pki));
   TRY_VOID(files.CreateDirectories(pki / kNext));
   std::string key = pki::CreatePrivateKey(next);

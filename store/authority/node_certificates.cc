@@ -25,15 +25,15 @@ Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, cons
   return issued;
 }
 
-Result<std::vector<std::string>> RevokeNodesCertificates(const MetaStore& meta,
-                                                         MetaTransaction& transaction,
-                                                         const std::string& node, int64_t now_ms,
-                                                         const std::string& by) {
+Result<std::vector<std::string>> RevokeNodeCertificates(const MetaStore& meta,
+                                                        MetaTransaction& transaction,
+                                                        const std::string& node, int64_t now_ms,
+                                                        const std::string& by) {
   std::vector<std::string> revoked;
   auto revoke = [&](const v1::CertificateRow& row) -> Result<void> {
     if (row.role() != ToString(Role::kNode) || row.name() != node) return {};
     if (row.not_after_ms() <= now_ms) return {};
-    TRY(const bool entered, EnterRevocation(transaction, row, now_ms, by));
+    TRY(const bool entered, InsertRevocation(transaction, row, now_ms, by));
     if (entered) revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
     return {};
   };

@@ -31,9 +31,9 @@ Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, cons
 // Revokes what a node has: every certificate of its name that has not expired. Returns the keys of
 // the revocations, for AccessFollower::Follow() after the commit. REQUIRES: the transaction has
 // locked the node's row, under which its certificates are issued.
-Result<std::vector<std::string>> RevokeNodesCertificates(const MetaStore& meta,
-                                                         MetaTransaction& transaction,
-                                                         const std::string& node, int64_t now_ms,
-                                                         const std::string& by);
+Result<std::vector<std::string>> RevokeNodeCertificates(const MetaStore& meta,
+                                                        MetaTransaction& transaction,
+                                                        const std::string& node, int64_t now_ms,
+                                                        const std::string& by);
 
 }  // namespace outport::store

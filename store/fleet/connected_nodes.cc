@@ -9,32 +9,33 @@ namespace {
 constexpr int kMaxTexts = 10;
 constexpr size_t kMaxTextBytes = 500;
 
-// Not within a character: what is cut still has to be UTF-8.
-void Shorten(std::string& text, size_t size) {
+// Truncates at the start of a character, so that the text remains UTF-8.
+void Truncate(std::string& text, size_t size) {
   if (text.size() <= size) return;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
   text.resize(size);
 }
 
-// What a node says of itself, as much of it as is kept.
+// The first texts of a node's report, each truncated: a node cannot fill the store's memory.
 std::vector<std::string> Bounded(const google::protobuf::RepeatedPtrField<std::string>& texts) {
   std::vector<std::string> bounded(texts.begin(),
                                    texts.begin() + std::min(texts.size(), kMaxTexts));
-  for (std::string& text : bounded) Shorten(text, kMaxTextBytes);
+  for (std::string& text : bounded) Truncate(text, kMaxTextBytes);
   return bounded;
 }
 
 }  // namespace
 
-uint64_t ConnectedNodes::Enter(const std::string& node, const std::string& address, Cutter cut) {
+uint64_t ConnectedNodes::Connect(const std::string& node, const std::string& address, Cutter cut) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[node];
-  // Under the lock: the older stream cannot leave, and die, before it is cut.
+  // The lock keeps the older stream registered, and so alive, until its cutter has returned.
   if (entry.cut) {
     entry.cut(Error{ErrorCode::kUnavailable,
-                    "another machine that is node '" + node + "', too, connected from " + address +
-                        " and takes the place of this one; if that goes on, two machines run under "
-                        "one name: stop one of them, or invite it under a name of its own"});
+                    "connection cut: another machine connected as node '" + node + "' from " +
+                        address +
+                        "; if this repeats, two machines use one name: stop one of them, or invite "
+                        "it under another name"});
   }
   entry.cut = std::move(cut);
   entry.ticket = ++last_ticket_;
@@ -48,29 +49,30 @@ ConnectedNodes::Entry* ConnectedNodes::FindStream(const std::string& node, uint6
   return found != entries_.end() && found->second.ticket == ticket ? &found->second : nullptr;
 }
 
-void ConnectedNodes::Introduced(const std::string& node, uint64_t ticket,
-                                const std::string& version) {
+void ConnectedNodes::RecordVersion(const std::string& node, uint64_t ticket,
+                                   const std::string& version) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) entry->presence.version = version;
 }
 
-void ConnectedNodes::Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
-                            const v1::NodeMessage::Ping& ping) {
+void ConnectedNodes::RecordPing(const std::string& node, uint64_t ticket, int64_t now_ms,
+                                const v1::NodeMessage::Ping& ping) {
   MutexLock lock(mutex_);
   Entry* entry = FindStream(node, ticket);
   if (entry == nullptr) return;
   entry->presence.last_ping_ms = now_ms;
   entry->presence.warnings = Bounded(ping.warnings());
-  entry->presence.authorities = ping.authorities().substr(0, kMaxTextBytes);
-  entry->presence.chains = Bounded(ping.chains());
+  entry->presence.trust_bundle_hash = ping.authorities().substr(0, kMaxTextBytes);
+  entry->presence.chain_hashes = Bounded(ping.chains());
 }
 
-void ConnectedNodes::Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence) {
+void ConnectedNodes::RecordAcknowledgement(const std::string& node, uint64_t ticket,
+                                           uint64_t sequence) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) entry->presence.acknowledged_sequence = sequence;
 }
 
-void ConnectedNodes::Leave(const std::string& node, uint64_t ticket) {
+void ConnectedNodes::Disconnect(const std::string& node, uint64_t ticket) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) {
     entry->cut = nullptr;
@@ -82,7 +84,8 @@ void ConnectedNodes::Cut(const std::string& node) {
   MutexLock lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end() || !found->second.cut) return;
-  found->second.cut(Error{ErrorCode::kCancelled, "the store has other terms for this node now"});
+  found->second.cut(
+      Error{ErrorCode::kCancelled, "connection cut: access changed; the node reconnects"});
 }
 
 void ConnectedNodes::CutAll() {

@@ -13,39 +13,43 @@
 
 namespace outport::store {
 
-// Which nodes hold a Sync stream, and what they last said on it: in memory, since the store
-// started. (The nodes of the fleet are rows, node/<name>.) Safe for all threads; does not block.
+// The nodes that hold a Sync stream, and the last report of each. In memory: it is empty when the
+// store starts. MemberDirectory knows which nodes belong to the fleet. Safe for all threads; does
+// not block.
 class ConnectedNodes {
  public:
+  // The state of a node's stream, and what the node last reported on it.
   struct Presence {
     bool connected = false;
     uint64_t acknowledged_sequence = 0;
-    int64_t last_ping_ms = 0;  // 0: none yet
+    int64_t last_ping_ms = 0;  // Unix time; 0: no ping yet
     std::string address;
     std::string version;
-    std::vector<std::string> warnings = {};  // of the last ping, bounded
-    // Of the last ping: hashes of whom it trusts, and of what its certificates chain to.
-    std::string authorities = {};
-    std::vector<std::string> chains = {};
+    // From the last ping, bounded in number and length:
+    std::vector<std::string> warnings = {};
+    std::string trust_bundle_hash = {};          // of the bundle that the node uses
+    std::vector<std::string> chain_hashes = {};  // of the CA chain behind each of its certificates
   };
 
-  // Told why its stream is to end. Called by any thread until Leave() returns, under the
-  // directory's lock: it must not block.
+  // Ends a node's stream with a reason. Called by any thread until Disconnect() returns, under this
+  // class's lock: it must not block.
   using Cutter = std::function<void(const Error& why)>;
 
-  // Enters the node's stream and returns its ticket. A node has one stream: the older one's `cut`
-  // is called.
-  uint64_t Enter(const std::string& node, const std::string& address, Cutter cut);
-  // What comes with the ticket of a stream that was superseded is ignored.
-  void Introduced(const std::string& node, uint64_t ticket, const std::string& version);
-  void Pinged(const std::string& node, uint64_t ticket, int64_t now_ms,
-              const v1::NodeMessage::Ping& ping);
-  void Acknowledged(const std::string& node, uint64_t ticket, uint64_t sequence);
-  void Leave(const std::string& node, uint64_t ticket);
+  // Registers a stream of the node and returns its ticket. A node has one stream: an older one is
+  // cut.
+  uint64_t Connect(const std::string& node, const std::string& address, Cutter cut);
+  // The ticket says which stream reports. Reports of a stream that a newer one replaced are
+  // ignored.
+  void RecordVersion(const std::string& node, uint64_t ticket, const std::string& version);
+  void RecordPing(const std::string& node, uint64_t ticket, int64_t now_ms,
+                  const v1::NodeMessage::Ping& ping);
+  void RecordAcknowledgement(const std::string& node, uint64_t ticket, uint64_t sequence);
+  // Ends the registration. The node's last report remains.
+  void Disconnect(const std::string& node, uint64_t ticket);
 
-  // Ends the node's stream, if it holds one.
+  // Cuts the node's stream, if it holds one: what the node may do has changed.
   void Cut(const std::string& node);
-  // Ends every node's stream: the store stops.
+  // Cuts every stream: the store is stopping.
   void CutAll();
 
   // nullopt if the node has not connected since the store started.
@@ -54,8 +58,8 @@ class ConnectedNodes {
  private:
   struct Entry {
     Presence presence;
-    uint64_t ticket = 0;
-    Cutter cut;  // of the stream that is connected
+    uint64_t ticket = 0;  // of the newest stream
+    Cutter cut;           // of the connected stream; empty: there is none
   };
   Entry* FindStream(const std::string& node, uint64_t ticket) OUTPORT_REQUIRES_LOCK(mutex_);
 

@@ -3,7 +3,7 @@
 namespace outport::store {
 
 Fleet::Fleet(const Parts& parts)
-    : authorities(StandingOf(parts.authority)),
+    : authorities(TrustStateOf(parts.authority)),
       follower(parts.meta, parts.directory,
                [this](const v1::RevocationRow& row) {
                  // Its calls are refused from here on; its stream does not end by itself.

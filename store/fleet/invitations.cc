@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::chrono::hours kDefaultLifetime{1};
 constexpr std::chrono::days kMaxLifetime{7};
-// How long an expired invitation is remembered, so that it can be told from a wrong one.
-constexpr std::chrono::days kRemembered{7};
+// An expired invitation is kept for this long, so that its token gets a precise error.
+constexpr std::chrono::days kKeepExpired{7};
 constexpr size_t kMaxInvitations = 1000;
 constexpr size_t kSecretBytes = 32;
 
@@ -27,8 +27,8 @@ Error Denied(const std::string& what, const std::string& node = "NAME",
                                        node + " --host HOST" + option};
 }
 
-// What the invitation binds to: both keys, so that neither can be exchanged in a retry.
-Result<std::string> KeysOf(const v1::EnrollRequest& request) {
+// The invitation is bound to both keys: a retry cannot exchange one of them.
+Result<std::string> KeyFingerprintsOf(const v1::EnrollRequest& request) {
   TRY(const std::string identity, pki::KeyFingerprint(request.identity_request()));
   TRY(const std::string server, pki::KeyFingerprint(request.server_request()));
   return identity + "+" + server;
@@ -37,61 +37,63 @@ Result<std::string> KeysOf(const v1::EnrollRequest& request) {
 Result<void> CheckInvitation(const std::optional<v1::InvitationRow>& row, const std::string& keys,
                              int64_t now_ms) {
   if (!row.has_value()) {
-    return Denied("no invitation has this token, or one that was made later took its place");
+    return Denied("no invitation has this token, or a newer invitation replaced it");
   }
   if (row->expires_ms() <= now_ms) return Denied("the invitation has expired", row->node());
   if (!row->used_by_key().empty() && row->used_by_key() != keys) {
-    return Denied("the invitation has been used, by another key", row->node(), " --replace");
+    return Denied("the invitation has been used by another key", row->node(), " --replace");
   }
   return {};
 }
 
-// Those of `node`, and those that nobody needs to be told of any more.
-Result<void> ForgetOthers(MetaTransaction& transaction, const std::string& node, int64_t now_ms) {
-  const int64_t remembered_ms = std::chrono::milliseconds(kRemembered).count();
+// Deletes the invitations of `node`, and those that expired more than kKeepExpired ago.
+Result<void> DeleteOthers(MetaTransaction& transaction, const std::string& node, int64_t now_ms) {
+  const int64_t keep_ms = std::chrono::milliseconds(kKeepExpired).count();
   TRY(const auto rows, transaction.Scan({std::string(keys::kInvitations), "", kMaxInvitations}));
   size_t left = 0;
   for (const KeyValue& pair : rows) {
     TRY(const auto row, ParseRow<v1::InvitationRow>(pair.key, pair.value));
-    if (row.node() == node || row.expires_ms() + remembered_ms <= now_ms) {
+    if (row.node() == node || row.expires_ms() + keep_ms <= now_ms) {
       TRY_VOID(transaction.Delete(pair.key));
     } else {
       ++left;
     }
   }
   if (left < kMaxInvitations) return {};
-  return Error{ErrorCode::kTooManyRequests,
-               "1000 invitations were made in the last week; wait until the oldest are forgotten"};
+  return Error{
+      ErrorCode::kTooManyRequests,
+      "too many invitations: 1000 were made in the last week; wait until the oldest are deleted"};
 }
 
-Result<void> CheckGuest(const Invitations::Guest& guest) {
-  TRY_VOID(ParseSubjectName(guest.node));
-  if (guest.host_names.empty()) {
+Result<void> CheckOptions(const Invitations::Options& options) {
+  TRY_VOID(ParseSubjectName(options.node));
+  if (options.host_names.empty()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "node '" + guest.node +
+                 "node '" + options.node +
                      "' needs a host name or an address that clients reach it by: "
                      "--host HOST_OR_IP"};
   }
-  TRY_VOID(pki::CheckHostNames(guest.host_names));
-  TRY_VOID(CheckNodeGrants(guest.allow));
-  if (guest.lifetime.count() >= 0 && guest.lifetime <= kMaxLifetime) return {};
-  return Error{ErrorCode::kInvalidArgument, "an invitation lasts at most 7 days"};
+  TRY_VOID(pki::CheckHostNames(options.host_names));
+  TRY_VOID(CheckNodeGrants(options.allow));
+  if (options.lifetime.count() >= 0 && options.lifetime <= kMaxLifetime) return {};
+  return Error{ErrorCode::kInvalidArgument, "an invitation may last at most 7 days"};
 }
 
-v1::InvitationRow ToRow(const Invitations::Guest& guest, const std::string& by, int64_t now_ms) {
-  const auto lifetime = guest.lifetime.count() == 0 ? kDefaultLifetime : guest.lifetime;
+v1::InvitationRow ToRow(const Invitations::Options& options, const std::string& by,
+                        int64_t now_ms) {
+  const auto lifetime = options.lifetime.count() == 0 ? kDefaultLifetime : options.lifetime;
   v1::InvitationRow row;
-  row.set_node(guest.node);
-  row.mutable_host_names()->Assign(guest.host_names.begin(), guest.host_names.end());
+  row.set_node(options.node);
+  row.mutable_host_names()->Assign(options.host_names.begin(), options.host_names.end());
   row.set_expires_ms(now_ms + lifetime.count());
   row.set_invited_by(by);
-  row.set_replace(guest.taken == Invitations::TakenName::kReplace);
-  for (const Grant& grant : guest.allow) *row.add_allow() = ToGrantRecord(grant);
+  row.set_replace(options.existing == Invitations::ExistingNode::kReplace);
+  for (const Grant& grant : options.allow) *row.add_allow() = ToGrantRecord(grant);
   return row;
 }
 
-// The row of the node that enrols. A key that retries is given what it was given before, however
-// that was changed meanwhile.
+// The row of the node that enrols. A retry with the same keys keeps the present permissions: an
+// administrator may have changed them since.
 v1::NodeRow ToNode(const v1::InvitationRow& invitation, const std::optional<v1::NodeRow>& before,
                    bool first_use, int64_t now_ms) {
   v1::NodeRow node;
@@ -105,44 +107,44 @@ v1::NodeRow ToNode(const v1::InvitationRow& invitation, const std::optional<v1::
 
 }  // namespace
 
-Result<Invitations::Invitation> Invitations::Invite(const Guest& guest, const Actor& by) {
-  TRY_VOID(CheckGuest(guest));
+Result<Invitations::Invitation> Invitations::Invite(const Options& options, const Actor& by) {
+  TRY_VOID(CheckOptions(options));
   const int64_t now_ms = ToUnixMillis(rows_.clock.Wall());
-  const auto standing = rows_.authorities.Now();
-  TRY(const std::string root, pki::Fingerprint(standing->signer.root.certificate));
-  const InvitationToken token{fleet_address_, root, guest.node, RandomHex(kSecretBytes)};
-  const v1::InvitationRow row = ToRow(guest, by.name, now_ms);
+  const auto trust = rows_.authorities.Current();
+  TRY(const std::string root, pki::Fingerprint(trust->signer.root.certificate));
+  const InvitationToken token{fleet_address_, root, options.node, RandomHex(kSecretBytes)};
+  const v1::InvitationRow row = ToRow(options, by.name, now_ms);
   const Auditor auditor(by, rows_.clock);
-  auto enter = [&](MetaTransaction& transaction) -> Result<void> {
-    TRY(const auto present, LockRow<v1::NodeRow>(transaction, keys::Node(guest.node)));
-    if (present.has_value() && guest.taken == TakenName::kRefuse) {
+  auto insert = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto present, LockRow<v1::NodeRow>(transaction, keys::Node(options.node)));
+    if (present.has_value() && options.existing == ExistingNode::kReject) {
       return Error{ErrorCode::kAlreadyExists,
-                   "node '" + guest.node +
-                       "' is in the fleet already; --replace invites a machine to take its place: "
-                       "the certificates of the one that has it are refused from then on"};
+                   "node '" + options.node +
+                       "' is already in the fleet; --replace invites a machine that replaces it "
+                       "and revokes the certificates of the present machine"};
     }
-    TRY_VOID(ForgetOthers(transaction, guest.node, now_ms));
-    auditor.Add(transaction, "node.invite", "node/" + guest.node, nullptr, RowJson(row));
+    TRY_VOID(DeleteOthers(transaction, options.node, now_ms));
+    auditor.Add(transaction, "node.invite", "node/" + options.node, nullptr, RowJson(row));
     return WriteRow(transaction, keys::Invitation(HashInvitationSecret(token.secret)), row);
   };
-  TRY_VOID(Transact(rows_.meta, enter));
+  TRY_VOID(Transact(rows_.meta, insert));
   rows_.log.Info("node invited",
-                 {{"node", guest.node}, {"by", by.name}, {"expires_ms", row.expires_ms()}});
+                 {{"node", options.node}, {"by", by.name}, {"expires_ms", row.expires_ms()}});
   return Invitation{token.Encode(), row.expires_ms()};
 }
 
 Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
                                                const std::string& from) {
-  // Found by the hash of the secret: how long that takes tells nothing about the secret.
+  // Looked up by the hash of the secret: the time of the lookup says nothing about the secret.
   const std::string key = keys::Invitation(HashInvitationSecret(request.secret()));
-  const auto standing = rows_.authorities.Now();
+  const auto trust = rows_.authorities.Current();
   v1::EnrollResponse response;
   std::vector<std::string> revoked;
   auto enroll = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto invitation, LockRow<v1::InvitationRow>(transaction, key));
     const int64_t now_ms = ToUnixMillis(rows_.clock.Wall());
     if (!invitation.has_value()) return CheckInvitation(invitation, "", now_ms);
-    TRY(const std::string used_by, KeysOf(request));
+    TRY(const std::string used_by, KeyFingerprintsOf(request));
     TRY_VOID(CheckInvitation(invitation, used_by, now_ms));
     const bool first_use = invitation->used_by_key().empty();
     TRY(const auto before, LockRow<v1::NodeRow>(transaction, keys::Node(invitation->node())));
@@ -153,21 +155,21 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
         return Denied("another machine has joined as node '" + node.name() + "' meanwhile",
                       node.name(), " --replace");
       }
-      TRY(revoked, RevokeNodesCertificates(rows_.meta, transaction, node.name(), now_ms,
-                                           invitation->invited_by()));
+      TRY(revoked, RevokeNodeCertificates(rows_.meta, transaction, node.name(), now_ms,
+                                          invitation->invited_by()));
     }
     const std::string issued_by = "invitation of " + invitation->invited_by();
     TRY(const auto identity,
-        IssueToNode(standing->signer, node, NodePurpose::kIdentity, request.identity_request(),
+        IssueToNode(trust->signer, node, NodePurpose::kIdentity, request.identity_request(),
                     rows_.lifetimes, transaction, now_ms, issued_by));
     TRY(const auto server,
-        IssueToNode(standing->signer, node, NodePurpose::kServer, request.server_request(),
+        IssueToNode(trust->signer, node, NodePurpose::kServer, request.server_request(),
                     rows_.lifetimes, transaction, now_ms, issued_by));
     invitation->set_used_by_key(used_by);
     TRY_VOID(WriteRow(transaction, key, *invitation));
     response.set_node(invitation->node());
-    response.set_identity_certificate(identity.certificate + standing->chain);
-    response.set_server_certificate(server.certificate + standing->chain);
+    response.set_identity_certificate(identity.certificate + trust->chain);
+    response.set_server_certificate(server.certificate + trust->chain);
     const Auditor auditor(Actor::Node(node.name(), from), rows_.clock);
     boost::json::value after = RowJson(node);
     after.as_object()["serials"] = {identity.serial, server.serial};
@@ -176,13 +178,13 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
   };
   const Result<LogPosition> done = Transact(rows_.meta, enroll);
   if (!done.has_value()) {
-    rows_.log.Warning("enrolment refused", {{"from", from}, {"cause", done.error().message}});
+    rows_.log.Warning("enrolment denied", {{"address", from}, {"error", done.error().message}});
     return done.error();
   }
   TRY_VOID(rows_.Follow(response.node(), revoked));
-  response.set_domain(standing->signer.domain);
-  response.set_authorities(standing->trusted);
-  rows_.log.Info("node joined", {{"node", response.node()}, {"from", from}});
+  response.set_domain(trust->signer.domain);
+  response.set_authorities(trust->bundle);
+  rows_.log.Info("node joined", {{"node", response.node()}, {"address", from}});
   return response;
 }
 

@@ -14,8 +14,8 @@
 
 namespace outport::store {
 
-// How nodes come into the fleet: an administrator invites, a node enrols with the token, and its
-// row says that it belongs. Safe for several threads; blocks.
+// How nodes join the fleet: an administrator invites a node, and the node enrols with the token of
+// the invitation. Safe for several threads; blocks.
 class Invitations {
  public:
   // Tokens carry `fleet_address`, the host:port that nodes dial.
@@ -24,26 +24,27 @@ class Invitations {
 
   struct Invitation {
     std::string token;
-    int64_t expires_ms = 0;
+    int64_t expires_ms = 0;  // Unix time
   };
-  enum class TakenName { kRefuse, kReplace };
-  struct Guest {
+  // If the fleet has a node of that name: reject the invitation, or let the new machine replace it.
+  enum class ExistingNode { kReject, kReplace };
+  struct Options {
     std::string node;
-    std::vector<std::string> host_names;
-    std::chrono::milliseconds lifetime{0};  // zero: one hour
-    // Where a node of the fleet has the name: it serves until the machine takes its place.
-    TakenName taken = TakenName::kRefuse;
-    // What the node may do. None: as much as the node whose place it takes, or everything.
+    std::vector<std::string> host_names;    // that clients reach the node by
+    std::chrono::milliseconds lifetime{0};  // of the invitation; zero: one hour
+    // A replaced node serves until the new machine enrols.
+    ExistingNode existing = ExistingNode::kReject;
+    // What the node may do. Empty: the permissions of the node that it replaces, or everything.
     std::vector<Grant> allow = {};
   };
-  // Earlier invitations of the name are void. kInvalidArgument: a bad name, no or bad hosts, a
-  // lifetime of more than 7 days, what no node may have. kAlreadyExists: the name is taken.
-  Result<Invitation> Invite(const Guest& guest, const Actor& by);
+  // Deletes earlier invitations for the name. kInvalidArgument: an invalid name, host name or
+  // grant, no host name, a lifetime of more than 7 days. kAlreadyExists: the fleet has the node.
+  Result<Invitation> Invite(const Options& options, const Actor& by);
 
-  // Trades a token's secret for certificates. kDenied, with what to do, if no invitation has it, if
-  // it has expired, or if other keys have used it. If the node replaces another one, the
-  // certificates of the replaced node are revoked and its stream is cut. `from`: the caller's
-  // address, for the logs.
+  // Exchanges a token's secret for certificates. kDenied, with what to do, if no invitation has the
+  // secret, if it has expired, or if another pair of keys has used it. The same keys may repeat the
+  // call. If the node replaces another one, the certificates of the replaced node are revoked and
+  // its stream is cut. `from`: the caller's address, for the logs.
   Result<v1::EnrollResponse> Enroll(const v1::EnrollRequest& request, const std::string& from);
 
  private:

@@ -32,7 +32,7 @@ Result<void> ForgetInvitations(MetaTransaction& transaction, const std::string& 
 
 Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::RenewRequest& request,
                                           const std::string& from) {
-  const auto standing = rows_.authorities.Now();
+  const auto trust = rows_.authorities.Current();
   const Auditor auditor(Actor::Node(node, from), rows_.clock);
   v1::EnrollResponse response;
   auto renew = [&](MetaTransaction& transaction) -> Result<void> {
@@ -42,10 +42,10 @@ Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::Ren
     response.Clear();
     boost::json::array serials;
     const auto issue = [&](NodePurpose purpose, const std::string& csr) -> Result<std::string> {
-      TRY(const auto issued, IssueToNode(standing->signer, *row, purpose, csr, rows_.lifetimes,
+      TRY(const auto issued, IssueToNode(trust->signer, *row, purpose, csr, rows_.lifetimes,
                                          transaction, now_ms, "renewal"));
       serials.emplace_back(issued.serial);
-      return issued.certificate + standing->chain;
+      return issued.certificate + trust->chain;
     };
     TRY(*response.mutable_identity_certificate(),
         issue(NodePurpose::kIdentity, request.identity_request()));
@@ -59,8 +59,8 @@ Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::Ren
   };
   TRY_VOID(Transact(rows_.meta, renew));
   response.set_node(node);
-  response.set_domain(standing->signer.domain);
-  response.set_authorities(standing->trusted);
+  response.set_domain(trust->signer.domain);
+  response.set_authorities(trust->bundle);
   rows_.log.Info("node's certificates renewed", {{"node", node}, {"from", from}});
   return response;
 }
@@ -75,7 +75,7 @@ Result<RowPage<v1::NodeRow>> Members::List(const std::string& after, size_t limi
   return ListRows<v1::NodeRow>(rows_.meta, keys::kNodes, after, limit);
 }
 
-Result<bool> Members::IsToldOf(const NodePermissions& node, const std::string& user) const {
+Result<bool> Members::ReceivesUser(const NodePermissions& node, const std::string& user) const {
   TRY(const auto row, ReadRow<v1::UserRow>(rows_.meta, keys::User(user)));
   if (!row.has_value()) return Error{ErrorCode::kNotFound, "there is no user '" + user + "'"};
   return NodeScope(node).Knows(*row, rows_.meta);
@@ -114,8 +114,8 @@ Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, key));
     if (!row.has_value()) return NoSuchNode(node);
     TRY_VOID(ForgetInvitations(transaction, node));
-    TRY(revoked, RevokeNodesCertificates(rows_.meta, transaction, node,
-                                         ToUnixMillis(rows_.clock.Wall()), by.name));
+    TRY(revoked, RevokeNodeCertificates(rows_.meta, transaction, node,
+                                        ToUnixMillis(rows_.clock.Wall()), by.name));
     auditor.Add(transaction, "node.remove", "node/" + node, RowJson(*row), nullptr);
     return transaction.Delete(key);
   };

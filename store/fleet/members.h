@@ -32,7 +32,7 @@ class Members {
   Result<RowPage<v1::NodeRow>> List(const std::string& after, size_t limit) const;
 
   // Whether a node with these permissions knows the user. kNotFound.
-  Result<bool> IsToldOf(const NodePermissions& node, const std::string& user) const;
+  Result<bool> ReceivesUser(const NodePermissions& node, const std::string& user) const;
 
   // Replaces what the node may do, and cuts its stream: the node connects again and receives the
   // rows of its new scope. kNotFound, kInvalidArgument.

@@ -62,7 +62,9 @@ bool NodeScope::Reaches(const Grants& grants) const {
 }
 
 void NodeScope::Strip(Grants& grants) const {
-  const auto beyond = [this](const v1::Grant& grant) { return !node_.MayPullSomeOf(grant.pattern()); };
+  const auto beyond = [this](const v1::Grant& grant) {
+    return !node_.MayPullSomeOf(grant.pattern());
+  };
   grants.erase(std::remove_if(grants.begin(), grants.end(), beyond), grants.end());
 }
 

@@ -45,11 +45,13 @@ Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::st
 }
 
 // Whether the node trusts whom it is to trust, and shows what it is to show.
-bool IsDone(const ConnectedNodes::Presence& presence, const AuthorityStanding& standing) {
-  return presence.connected && presence.authorities == pki::BundleHash(standing.trusted) &&
-         !presence.chains.empty() &&
-         std::ranges::all_of(presence.chains, [chain = pki::BundleHash(standing.chain)](
-                                                  const auto& shown) { return shown == chain; });
+bool IsDone(const ConnectedNodes::Presence& presence, const TrustState& standing) {
+  return presence.connected && presence.trust_bundle_hash == pki::BundleHash(standing.bundle) &&
+         !presence.chain_hashes.empty() &&
+         std::ranges::all_of(presence.chain_hashes,
+                             [chain = pki::BundleHash(standing.chain)](const auto& shown) {
+                               return shown == chain;
+                             });
 }
 
 // What the next step refuses, and what the step back.
@@ -66,18 +68,18 @@ Result<pki::Authority> Rotation::Current() const {
   return LoadAuthority(parts_.pki, parts_.domain);
 }
 
-Result<AuthorityStanding> Rotation::StandingAt(const Row& row) const {
+Result<TrustState> Rotation::TrustStateAt(const Row& row) const {
   TRY(const pki::Authority current, Current());
   std::optional<NextAuthority> next;
   if (row.has_value()) {
     TRY(next, NextAuthority::Load(parts_.pki, parts_.domain));
   }
-  return StandingIn(row.has_value() ? row->phase() : "", current, next);
+  return TrustStateIn(row.has_value() ? row->phase() : "", current, next);
 }
 
-Result<void> Rotation::Show(const AuthorityStanding& standing) const {
+Result<void> Rotation::Show(const TrustState& standing) const {
   parts_.authorities.Set(standing);
-  TRY(const std::vector<std::string> trusted, pki::Split(standing.trusted));
+  TRY(const std::vector<std::string> trusted, pki::SplitCertificates(standing.bundle));
   std::set<std::string> issuers;
   for (const std::string& authority : trusted) {
     TRY(std::string key_id, IssuerKeyId(authority));
@@ -87,9 +89,9 @@ Result<void> Rotation::Show(const AuthorityStanding& standing) const {
   return WriteFleetFiles(parts_.pki, standing, parts_.clock.Wall());
 }
 
-Result<void> Rotation::KeepServerCertificate() {
+Result<void> Rotation::RenewServerCertificate() {
   MutexLock lock(changing_);
-  return WriteFleetFiles(parts_.pki, *parts_.authorities.Now(), parts_.clock.Wall());
+  return WriteFleetFiles(parts_.pki, *parts_.authorities.Current(), parts_.clock.Wall());
 }
 
 Result<void> Rotation::Recover() {
@@ -100,7 +102,7 @@ Result<void> Rotation::Recover() {
     row.reset();
   }
   if (!row.has_value()) TRY_VOID(RemoveNext(parts_.files, parts_.pki));
-  TRY(const AuthorityStanding standing, StandingAt(row));
+  TRY(const TrustState standing, TrustStateAt(row));
   TRY(const auto told, ReadRow<v1::TrustRow>(parts_.meta, keys::kTrust));
   const std::string trust = standing.ToRow().SerializeAsString();
   if (told.has_value() && told->SerializeAsString() != trust) {
@@ -122,7 +124,7 @@ Result<void> Rotation::Finish(const v1::RotationRow& row, const Actor& by) {
 
 Result<void> Rotation::Enter(const Row& before, const Row& row, const std::string& refused,
                              const Actor& by, bool forced) {
-  TRY(const AuthorityStanding standing, StandingAt(row));
+  TRY(const TrustState standing, TrustStateAt(row));
   v1::Change trust;
   *trust.mutable_trust() = standing.ToRow();
   const Auditor auditor(by, parts_.clock);
@@ -140,7 +142,7 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
       all.set_serial(std::string(kAllSerials));
       all.set_name("everything of a CA that is gone");
       TRY(const bool ignored,
-          EnterRevocation(transaction, all, ToUnixMillis(parts_.clock.Wall()), by.name));
+          InsertRevocation(transaction, all, ToUnixMillis(parts_.clock.Wall()), by.name));
       static_cast<void>(ignored);
     }
     boost::json::value after = RowJson(row);
@@ -152,7 +154,7 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
     return {};
   };
   // First: a node that hears of it comes for certificates at once.
-  const auto issued_before = parts_.authorities.Now();
+  const auto issued_before = parts_.authorities.Current();
   parts_.authorities.Set(standing);
   const Result<LogPosition> position = Transact(parts_.meta, enter);
   if (!position.has_value()) {
@@ -301,7 +303,7 @@ Result<v1::Rotation> Rotation::Describe(const Row& row) const {
   TRY(const NextAuthority next, NextAuthority::Load(parts_.pki, parts_.domain));
   if (!next.cross.empty()) rotation.set_next_root(next.authority.root.certificate);
   rotation.set_next_issuing(next.authority.issuing.certificate);
-  const auto standing = parts_.authorities.Now();
+  const auto standing = parts_.authorities.Current();
   auto add = [&](const v1::NodeRow& node_row) -> Result<void> {
     v1::Rotation::Node& node = *rotation.add_nodes();
     node.set_name(node_row.name());

@@ -45,7 +45,7 @@ class Rotation {
   // else.
   Result<void> Recover();
   // Renews the store's own certificate for the fleet's port when a third of its life is over.
-  Result<void> KeepServerCertificate();
+  Result<void> RenewServerCertificate();
 
   Result<v1::Rotation> Get() const;
   Result<v1::PrepareRotationResponse> Prepare(const v1::PrepareRotationRequest& request);
@@ -58,14 +58,14 @@ class Rotation {
   using Row = std::optional<v1::RotationRow>;
   Result<Row> Read() const;
   Result<pki::Authority> Current() const;
-  Result<AuthorityStanding> StandingAt(const Row& row) const;
+  Result<TrustState> TrustStateAt(const Row& row) const;
   // Enters `row` (nullopt: the rotation is over), what it makes nodes trust, and that all which
   // `refused` issued is refused; then brings everything there. `forced` is for the audit log.
   Result<void> Enter(const Row& before, const Row& row, const std::string& refused, const Actor& by,
                      bool forced = false);
   // The last step, once it is entered.
   Result<void> Finish(const v1::RotationRow& row, const Actor& by);
-  Result<void> Show(const AuthorityStanding& standing) const;
+  Result<void> Show(const TrustState& trust) const;
   Result<v1::Rotation> Describe(const Row& row) const;
   // Those of `issuer` whose holders have none of `other` yet.
   Result<void> FillCertificates(const std::string& issuer, const std::string& other,

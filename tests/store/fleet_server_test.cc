@@ -4,10 +4,10 @@
 #include <grpcpp/client_context.h>
 
 #include <boost/asio/ip/tcp.hpp>
-#include <latch>
 
 #include "registry/storage/disk/disk_blob_store.h"
 #include "tests/store/fleet/fleet_fixture.h"
+#include "tests/support/gate.h"
 #include "tests/support/io_thread.h"
 #include "tests/support/memory_registry.h"
 
@@ -138,21 +138,21 @@ class FleetServerTest : public FleetFixture {
 
 TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
   Start();
-  // Shared with the pool, where the wait may still look at it when this test has ended.
-  const auto release = std::make_shared<std::latch>(1);
-  std::latch blocked(1);
+  // Shared with the pool: its thread may use the gate after this test has ended.
+  const auto release = std::make_shared<Gate>();
+  Gate blocked;
   ASSERT_TRUE(pool_.Post([&blocked, release] {
-    blocked.count_down();
-    release->wait();
+    blocked.Open();
+    release->Wait();
   }));
-  blocked.wait();
+  blocked.Wait();
   ASSERT_TRUE(pool_.Post([] {}));  // now the pool is full
   EXPECT_EQ(Resolve().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(GetManifest().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(Sync().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(ReadBlob().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(DeleteManifest().error_code(), grpc::UNAUTHENTICATED);
-  release->count_down();
+  release->Open();
 }
 
 TEST_F(FleetServerTest, MetadataIsBounded) {

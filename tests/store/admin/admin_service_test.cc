@@ -131,8 +131,8 @@ TEST_F(AdminServiceTest, StatusTellsOfStoreAndNodes) {
   enroll.set_identity_request(*pki::CreateRequest(pki::CreatePrivateKey()));
   enroll.set_server_request(*pki::CreateRequest(pki::CreatePrivateKey()));
   ASSERT_TRUE(fleet_.invitations.Enroll(enroll, "test").has_value());
-  const uint64_t ticket = nodes_.Enter("eu", "10.0.0.1", [](const Error&) {});
-  nodes_.Acknowledged("eu", ticket, 1);
+  const uint64_t ticket = nodes_.Connect("eu", "10.0.0.1", [](const Error&) {});
+  nodes_.RecordAcknowledgement("eu", ticket, 1);
 
   v1::GetStatusResponse status;
   const auto call = Call(admin_identity_, &v1::Admin::Stub::GetStatus, {}, status);

@@ -76,7 +76,7 @@ TEST_F(AuthorityFilesTest, KeysAreOfTheTypeThatIsAskedFor) {
   }
   // A key of the server's that was lost is made anew, of the same type.
   fs::remove(other / "server.key");
-  ASSERT_TRUE(ReplaceLostServerKey(other, StandingOf(made->authority)).has_value());
+  ASSERT_TRUE(ReplaceMissingServerKey(other, TrustStateOf(made->authority)).has_value());
   EXPECT_EQ(pki::Describe(*ReadWholeFile(other / "server.crt"))->key, "RSA 2048");
 }
 

@@ -88,7 +88,7 @@ class FleetServerFixture : public FleetFixture {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0",
                              rpc::FleetServerCredentials({files_.server_chain, files_.server_key,
-                                                          StandingOf(files_.authority).trusted}),
+                                                          TrustStateOf(files_.authority).bundle}),
                              &port);
     builder.RegisterService(&admin_);
     builder.RegisterService(&access_);
@@ -118,12 +118,12 @@ class FleetServerFixture : public FleetFixture {
 
   // An invitation's token, with the address at which the test's store listens.
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {},
-                         Invitations::TakenName taken = Invitations::TakenName::kRefuse,
+                         Invitations::ExistingNode existing = Invitations::ExistingNode::kReject,
                          std::vector<Grant> allow = {}) {
     const auto invitation = *fleet_.invitations.Invite({.node = node,
                                                         .host_names = {"127.0.0.1"},
                                                         .lifetime = lifetime,
-                                                        .taken = taken,
+                                                        .existing = existing,
                                                         .allow = std::move(allow)},
                                                        kAdmin);
     InvitationToken token = *InvitationToken::Decode(invitation.token);

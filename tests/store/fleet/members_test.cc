@@ -9,7 +9,7 @@
 namespace outport::store {
 namespace {
 
-using Taken = Invitations::TakenName;
+using Existing = Invitations::ExistingNode;
 
 class MembersTest : public FleetServerFixture {
  protected:
@@ -26,9 +26,9 @@ class MembersTest : public FleetServerFixture {
     request.set_server_request(*pki::CreateRequest(machine.server_key));
     return fleet_.invitations.Enroll(request, "192.0.2.1");
   }
-  Machine Join(const std::string& node, Taken taken = Taken::kRefuse) {
+  Machine Join(const std::string& node, Existing existing = Existing::kReject) {
     Machine machine;
-    const auto answer = Enroll(machine, Invite(node, {}, taken).secret);
+    const auto answer = Enroll(machine, Invite(node, {}, existing).secret);
     EXPECT_TRUE(answer.has_value()) << answer.error().message;
     if (answer.has_value()) machine.chain = answer->identity_certificate();
     return machine;
@@ -47,7 +47,7 @@ class MembersTest : public FleetServerFixture {
   }
   // Holds the node's stream, and counts how often it is cut.
   void Connect(const std::string& node) {
-    nodes_.Enter(node, "192.0.2.1", [this, node](const Error&) { ++cuts_[node]; });
+    nodes_.Connect(node, "192.0.2.1", [this, node](const Error&) { ++cuts_[node]; });
   }
   int CutsOf(const std::string& node) { return cuts_[node]; }
   rpc::TlsIdentity IdentityOf(const Machine& machine) {
@@ -94,9 +94,9 @@ TEST_F(MembersTest, I6RevokingANodesCertificateCutsItsStream) {
 TEST_F(MembersTest, I6AMachineThatReplacesANodeCutsItsStream) {
   Join("eu");
   Connect("eu");
-  Invite("eu", {}, Taken::kReplace);
+  Invite("eu", {}, Existing::kReplace);
   EXPECT_EQ(CutsOf("eu"), 0);
-  Join("eu", Taken::kReplace);
+  Join("eu", Existing::kReplace);
   EXPECT_GE(CutsOf("eu"), 1);
 }
 
@@ -132,7 +132,7 @@ TEST_F(MembersTest, I6OnlyNodesOfTheFleetRenew) {
 TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
   const Machine eu = Join("eu");
   const Machine us = Join("us");
-  const InvitationToken pending = Invite("eu", {}, Taken::kReplace);
+  const InvitationToken pending = Invite("eu", {}, Existing::kReplace);
   const auto sequence = fleet_.members.Remove("eu", kAdmin);
   ASSERT_TRUE(sequence.has_value()) << sequence.error().message;
   EXPECT_EQ(*sequence, meta_->Head()->sequence);
@@ -161,7 +161,7 @@ TEST_F(MembersTest, ATakenNameIsGivenAwayOnlyWhenThatIsSaid) {
   EXPECT_EQ(late.error().code, ErrorCode::kDenied);
   EXPECT_FALSE(IsRevoked(first.chain));
 
-  const InvitationToken token = Invite("eu", {}, Taken::kReplace);
+  const InvitationToken token = Invite("eu", {}, Existing::kReplace);
   EXPECT_FALSE(IsRevoked(first.chain)) << "it serves until the other one has joined";
   Machine second;
   const auto joined = Enroll(second, token.secret);

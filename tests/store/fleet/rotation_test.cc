@@ -45,14 +45,14 @@ class RotationTest : public FleetServerFixture {
     row.set_name(name);
     ASSERT_TRUE(WriteRow(*transaction, keys::Node(name), row));
     ASSERT_TRUE(transaction->Commit());
-    tickets_[name] = nodes_.Enter(name, "192.0.2.1", [](const Error&) {});
+    tickets_[name] = nodes_.Connect(name, "192.0.2.1", [](const Error&) {});
   }
   void Ping(const std::string& name) {
-    const auto standing = fleet_.authorities.Now();
+    const auto trust = fleet_.authorities.Current();
     v1::NodeMessage::Ping ping;
-    ping.set_authorities(pki::BundleHash(standing->trusted));
-    for (int i = 0; i < 2; ++i) ping.add_chains(pki::BundleHash(standing->chain));
-    nodes_.Pinged(name, tickets_[name], 1, ping);
+    ping.set_authorities(pki::BundleHash(trust->bundle));
+    for (int i = 0; i < 2; ++i) ping.add_chains(pki::BundleHash(trust->chain));
+    nodes_.RecordPing(name, tickets_[name], 1, ping);
   }
   Certificates::Issued IssueTo(const std::string& name) {
     const std::string key = pki::CreatePrivateKey();
@@ -80,7 +80,7 @@ class RotationTest : public FleetServerFixture {
   }
   // The store starts again: what it holds in memory is gone.
   void Restart() {
-    fleet_.authorities.Set(StandingOf(LoadAuthorityFiles(pki(), "outport")->authority));
+    fleet_.authorities.Set(TrustStateOf(LoadAuthorityFiles(pki(), "outport")->authority));
     const auto recovered = rotation_.Recover();
     ASSERT_TRUE(recovered.has_value()) << recovered.error().message;
   }
@@ -121,10 +121,11 @@ TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
   const auto before = IssueTo("before");
   ASSERT_TRUE(Start("root").has_value());
   const auto meanwhile = IssueTo("meanwhile");
-  EXPECT_EQ(pki::Split(meanwhile.authorities)->size(), 2u) << "clients learn of the next root";
+  EXPECT_EQ(pki::SplitCertificates(meanwhile.authorities)->size(), 2u)
+      << "clients learn of the next root";
   ASSERT_TRUE(Advance(false, By()).has_value());
   const auto after = IssueTo("after");
-  const std::string new_root = pki::Split(after.authorities)->front();
+  const std::string new_root = pki::SplitCertificates(after.authorities)->front();
   ASSERT_NE(new_root, before.authorities);
   EXPECT_TRUE(Accepts(before.authorities, after.chain)) << "by the cross certificate";
   const std::string server = *ReadWholeFile(pki() / "server.crt");
@@ -134,7 +135,7 @@ TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
   const auto last = IssueTo("last");
   EXPECT_TRUE(Accepts(new_root, last.chain));
   EXPECT_FALSE(Accepts(before.authorities, last.chain));
-  EXPECT_FALSE(fleet_.authorities.Now()->trusted.contains(before.authorities));
+  EXPECT_FALSE(fleet_.authorities.Current()->bundle.contains(before.authorities));
   EXPECT_TRUE(pki::CheckKeyPair(new_root, *ReadSecretFile(pki() / "root.key")).has_value());
 }
 
@@ -151,7 +152,7 @@ TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
   const auto status = rotation_.Get();
   for (const auto& node : status->nodes()) EXPECT_FALSE(node.done()) << "another phase";
   Ping("eu");
-  nodes_.Leave("us", tickets_["us"]);
+  nodes_.Disconnect("us", tickets_["us"]);
   const auto away = Advance(false, By());
   ASSERT_FALSE(away.has_value());
   EXPECT_TRUE(away.error().message.contains("us (away)")) << away.error().message;
@@ -190,7 +191,7 @@ TEST_F(RotationTest, I6OnlyIssuersOfTheFleetCount) {
   pki::Authority forged = files_.authority;
   forged.issuing.private_key = pki::CreatePrivateKey();
   forged.issuing.certificate =
-      *pki::IssueAuthority(root, *pki::CreateRequest(forged.issuing.private_key), "outport");
+      *pki::IssueIssuingCa(root, *pki::CreateRequest(forged.issuing.private_key), "outport");
   const auto call = [&](const pki::Authority& authority) {
     const auto stub = v1::Admin::NewStub(
         rpc::Dial(address_, IdentityFrom(authority, Role::kAdmin, "admin"), true));
@@ -222,7 +223,7 @@ TEST_F(RotationTest, EveryPhaseButTheLastIsUndone) {
     ASSERT_TRUE(Undo(true, By()).has_value());
     EXPECT_TRUE(IsRevoked(next));
     EXPECT_FALSE(IsRevoked(before));
-    EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), fleet_.authorities.Now()->trusted);
+    EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), fleet_.authorities.Current()->bundle);
   }
 }
 
@@ -230,11 +231,11 @@ TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
   for (const char* kind : {"issuing", "root"}) {
     SCOPED_TRACE(kind);
     ASSERT_TRUE(Start(kind).has_value());
-    const std::string trusted = fleet_.authorities.Now()->trusted;
+    const std::string trusted = fleet_.authorities.Current()->bundle;
     // The files of the fleet's port had not been written yet.
     ASSERT_TRUE(ReplaceFile(pki() / "trusted.crt", "old", 0644));
     Restart();
-    EXPECT_EQ(fleet_.authorities.Now()->trusted, trusted);
+    EXPECT_EQ(fleet_.authorities.Current()->bundle, trusted);
     EXPECT_EQ(*ReadWholeFile(pki() / "trusted.crt"), trusted);
     ASSERT_TRUE(Advance(false, By()).has_value());
     const std::string issuer = IssuerOf(IssueTo("next"));
@@ -304,14 +305,14 @@ TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
   EXPECT_FALSE(prepared->root_key_here());
   const auto next = *pki::CreateRoot("outport");
   request.set_root_certificate(next.certificate);
-  request.set_issuing_certificate(*pki::IssueAuthority(next, prepared->request(), "outport"));
+  request.set_issuing_certificate(*pki::IssueIssuingCa(next, prepared->request(), "outport"));
   request.set_cross_certificate(request.issuing_certificate());
   EXPECT_EQ(rotation_.Start(request, kAdmin).error().code, ErrorCode::kInvalidArgument)
       << "the older root did not sign it";
-  request.set_cross_certificate(*pki::IssueAuthority(root, prepared->request(), "outport"));
+  request.set_cross_certificate(*pki::IssueIssuingCa(root, prepared->request(), "outport"));
   const std::string other = *pki::CreateRequest(pki::CreatePrivateKey());
   v1::StartRotationRequest foreign = request;
-  foreign.set_issuing_certificate(*pki::IssueAuthority(next, other, "outport"));
+  foreign.set_issuing_certificate(*pki::IssueIssuingCa(next, other, "outport"));
   EXPECT_EQ(rotation_.Start(foreign, kAdmin).error().code, ErrorCode::kInvalidArgument)
       << "not for the key that the store made";
   const auto started = rotation_.Start(request, kAdmin);
@@ -324,13 +325,13 @@ TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
 
 TEST_F(RotationTest, TheServersCertificateIsRenewedAtAThirdOfItsLife) {
   const std::string first = *ReadWholeFile(pki() / "server.crt");
-  ASSERT_TRUE(rotation_.KeepServerCertificate().has_value());
+  ASSERT_TRUE(rotation_.RenewServerCertificate().has_value());
   EXPECT_EQ(*ReadWholeFile(pki() / "server.crt"), first);
   clock_.Advance(std::chrono::days(120));
-  ASSERT_TRUE(rotation_.KeepServerCertificate().has_value());
+  ASSERT_TRUE(rotation_.RenewServerCertificate().has_value());
   EXPECT_EQ(*ReadWholeFile(pki() / "server.crt"), first);
   clock_.Advance(std::chrono::days(3));
-  ASSERT_TRUE(rotation_.KeepServerCertificate().has_value());
+  ASSERT_TRUE(rotation_.RenewServerCertificate().has_value());
   const std::string second = *ReadWholeFile(pki() / "server.crt");
   EXPECT_NE(second, first);
   EXPECT_EQ(*pki::HostNames(second), (std::vector<std::string>{"localhost", "127.0.0.1"}));
@@ -338,10 +339,10 @@ TEST_F(RotationTest, TheServersCertificateIsRenewedAtAThirdOfItsLife) {
 
 TEST_F(RotationTest, AServersKeyThatWasPutAwayIsReplaced) {
   const std::string stolen = *ReadSecretFile(pki() / "server.key");
-  ASSERT_TRUE(ReplaceLostServerKey(pki(), *fleet_.authorities.Now()).has_value());
+  ASSERT_TRUE(ReplaceMissingServerKey(pki(), *fleet_.authorities.Current()).has_value());
   EXPECT_EQ(*ReadSecretFile(pki() / "server.key"), stolen) << "it is there";
   std::filesystem::remove(pki() / "server.key");
-  ASSERT_TRUE(ReplaceLostServerKey(pki(), *fleet_.authorities.Now()).has_value());
+  ASSERT_TRUE(ReplaceMissingServerKey(pki(), *fleet_.authorities.Current()).has_value());
   const std::string key = *ReadSecretFile(pki() / "server.key");
   EXPECT_NE(key, stolen);
   const std::string chain = *ReadWholeFile(pki() / "server.crt");
