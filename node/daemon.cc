@@ -47,9 +47,9 @@ CertificateFiles FilesShown(const Config& config) {
 
 // The node's identity for dialling the store. Each new connection reads the files again.
 std::shared_ptr<grpc::ChannelCredentials> IdentityCredentials(const std::filesystem::path& pki) {
-  return rpc::FollowFiles({.certificate_chain = pki / "identity.crt",
-                           .private_key = pki / "identity.key",
-                           .authorities = pki / "authorities.crt"});
+  return rpc::ReloadingChannelCredentials({.certificate_chain = pki / "identity.crt",
+                                           .private_key = pki / "identity.key",
+                                           .authorities = pki / "authorities.crt"});
 }
 
 std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
@@ -189,7 +189,7 @@ Mirror::Parts NodeDaemon::MirrorParts() {
 
 void NodeDaemon::Reconnect() {
   const auto credentials = IdentityCredentials(config.PkiFolder());
-  for (const auto& channel : channels) channel->Use(rpc::Dial(config.store, credentials, true));
+  for (const auto& channel : channels) channel->Replace(rpc::Dial(config.store, credentials, true));
   sync.Reconnect();
 }
 

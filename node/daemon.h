@@ -9,12 +9,13 @@
 
 namespace outport::node {
 
-// A running node: the registry's port and the operations port over one data folder, following the
-// store. Everything that can be wrong with the configuration, the folder or the ports is told here:
-// the error names the thing and the mend. A store that is away is not wrong. Blocks.
+// Starts a node: the registry port and the operations port over one data folder, replicating from
+// the store. Blocks. Returns an error, with the fix, for a problem with the configuration, the
+// folder or the ports. An unreachable store is not an error.
 Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::string& version);
 
-// What `serve` would find wrong, without taking the data folder or the ports.
+// Checks the configuration and the certificates without opening the data folder or the ports.
+// Blocks.
 Result<void> CheckNode(const Config& config);
 
 }  // namespace outport::node

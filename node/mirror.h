@@ -10,8 +10,8 @@
 
 namespace outport::node {
 
-// The parts of a node's Registry over one replica and one store, put together. What it is given
-// outlives it; `tasks` is drained before it goes.
+// Builds a node's Registry over one replica and one store, and owns its parts. The referenced
+// objects outlive the Mirror. REQUIRES: `tasks` is drained before the Mirror is destroyed.
 class Mirror {
  public:
   struct Parts {
@@ -19,7 +19,7 @@ class Mirror {
     std::vector<std::shared_ptr<StoreChannel>> blob_channels;
     MetaStore& meta;
     BlobStore& blobs;
-    uint64_t headroom_bytes = 0;  // of the disk, kept free of copies
+    uint64_t headroom_bytes = 0;  // free disk space below which nothing is cached
     Replica& replica;
     const Freshness& freshness;
     BlockingPool& pool;
@@ -27,15 +27,16 @@ class Mirror {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    std::string store_name;  // for refusals
-    bool read_only = false;  // no writes are relayed
+    std::string store_name;  // for the error of a rejected write
+    bool read_only = false;  // rejects writes instead of relaying them
     std::function<bool()> store_is_connected;
   };
   explicit Mirror(Parts parts);
 
-  // Before the first request. Blocks.
+  // Completes or undoes what a crash interrupted. Blocks. REQUIRES: called before the first
+  // request.
   Result<void> Recover();
-  // Blocks; the executor of the requests runs still.
+  // Ends the fetches. Blocks. REQUIRES: the executor of the requests still runs.
   void Stop() { blobs_.Stop(); }
 
   Registry& registry() { return registry_; }
@@ -55,7 +56,7 @@ class Mirror {
   ManifestLocator locator_;
   MirrorManifests manifests_;
   MirrorCatalog catalog_;
-  const std::unique_ptr<RelayedWrites> writes_;  // none at a read-only node
+  const std::unique_ptr<RelayedWrites> writes_;  // nullptr at a read-only node
   MirrorRegistry registry_;
 };
 

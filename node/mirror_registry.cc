@@ -4,11 +4,11 @@
 
 namespace outport::node {
 
-Result<void> MirrorRegistry::AllowWrite(const RepositoryName& repository) const {
+Result<void> MirrorRegistry::CheckWritable(const RepositoryName& repository) const {
   if (parts_.writes != nullptr) return {};
   return Error{ErrorCode::kUnsupported,
                "writing to " + repository.ToString() +
-                   ": this node only serves pulls (registry.read_only); push to the store, " +
+                   ": this node is read-only (registry.read_only); push to the store, " +
                    parts_.store_address};
 }
 
@@ -27,7 +27,7 @@ net::awaitable<Result<ManifestInfo>> MirrorRegistry::StatManifest(const Caller& 
 net::awaitable<Result<PushedManifest>> MirrorRegistry::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->PutManifest(caller, repository, reference, content_type, tags,
                                                 std::move(body));
 }
@@ -35,7 +35,7 @@ net::awaitable<Result<PushedManifest>> MirrorRegistry::PutManifest(
 net::awaitable<Result<Deleted>> MirrorRegistry::DeleteManifest(const Caller& caller,
                                                                const RepositoryName& repository,
                                                                const Reference& reference) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->DeleteManifest(caller, repository, reference);
 }
 
@@ -59,28 +59,28 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> MirrorRegistry::OpenBlob(
 net::awaitable<Result<Deleted>> MirrorRegistry::DeleteBlob(const Caller& caller,
                                                            const RepositoryName& repository,
                                                            const Digest& digest) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->DeleteBlob(caller, repository, digest);
 }
 
 net::awaitable<Result<PushedBlob>> MirrorRegistry::MountBlob(
     const Caller& caller, const RepositoryName& repository, const Digest& digest,
     const std::optional<RepositoryName>& from, const Visible&) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->MountBlob(caller, repository, digest, from);
 }
 
 net::awaitable<Result<UploadStatus>> MirrorRegistry::StartUpload(const Caller& caller,
                                                                  const RepositoryName& repository,
                                                                  DigestAlgorithm algorithm) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->StartUpload(caller, repository, algorithm);
 }
 
 net::awaitable<Result<UploadStatus>> MirrorRegistry::StatUpload(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 const std::string& id) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->StatUpload(caller, repository, id);
 }
 
@@ -89,21 +89,21 @@ net::awaitable<Result<UploadStatus>> MirrorRegistry::AppendUpload(const Caller& 
                                                                   const std::string& id,
                                                                   std::optional<ByteRange> range,
                                                                   ByteSource& body) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->AppendUpload(caller, repository, id, range, body);
 }
 
 net::awaitable<Result<PushedBlob>> MirrorRegistry::FinishUpload(
     const Caller& caller, const RepositoryName& repository, const std::string& id,
     std::optional<ByteRange> range, const Digest& digest, ByteSource& body) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->FinishUpload(caller, repository, id, range, digest, body);
 }
 
 net::awaitable<Result<void>> MirrorRegistry::CancelUpload(const Caller& caller,
                                                           const RepositoryName& repository,
                                                           const std::string& id) {
-  CO_TRY_VOID(AllowWrite(repository));
+  CO_TRY_VOID(CheckWritable(repository));
   co_return co_await parts_.writes->CancelUpload(caller, repository, id);
 }
 

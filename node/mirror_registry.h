@@ -8,16 +8,16 @@
 
 namespace outport::node {
 
-// The registry as a node answers it: manifests and lists from the replica and the store, blobs from
-// the cache. Writes are relayed to the store, or refused (kUnsupported). Callable from any strand.
+// The Registry of a node. Manifests and lists come from the replica or the store, blobs from the
+// cache. Writes are relayed to the store, or rejected with kUnsupported. Callable from any strand.
 class MirrorRegistry final : public Registry {
  public:
   struct Parts {
     MirrorManifests& manifests;
     MirrorCatalog& catalog;
     BlobCache& blobs;
-    RelayedWrites* writes;      // nullptr: this node takes none
-    std::string store_address;  // for refusals
+    RelayedWrites* writes;      // nullptr: rejects writes
+    std::string store_address;  // for the error of a rejected write
   };
   explicit MirrorRegistry(Parts parts) : parts_(std::move(parts)) {}
 
@@ -74,8 +74,8 @@ class MirrorRegistry final : public Registry {
                                                 const Visible& visible) override;
 
  private:
-  // kUnsupported where this node takes no writes.
-  Result<void> AllowWrite(const RepositoryName& repository) const;
+  // Returns kUnsupported if this node is read-only.
+  Result<void> CheckWritable(const RepositoryName& repository) const;
 
   const Parts parts_;
 };

@@ -16,20 +16,20 @@
 namespace outport::node {
 namespace {
 
-// The connection that a stream is on.
-struct Line {
+// The connection of a stream.
+struct Connection {
   std::shared_ptr<StoreChannel> channel;
   std::shared_ptr<StoreStubs> store;
 
-  // Where the node has another certificate by now, the older one's end says nothing of the node.
-  Error Judge(Error error) const {
-    if (error.code != ErrorCode::kUnauthorized || channel->Now() == store) return error;
+  // If the node has a new certificate by now, a rejection of the old one is no reason to give up.
+  Error Classify(Error error) const {
+    if (error.code != ErrorCode::kUnauthorized || channel->Stubs() == store) return error;
     error.code = ErrorCode::kUnavailable;
     return error;
   }
 };
 
-// What the chunks of one stream must be.
+// Checks the chunks of one stream.
 class ChunkCheck {
  public:
   ChunkCheck(const BlobRequest& request, uint64_t offset, const FetchMetrics& metrics)
@@ -45,14 +45,14 @@ class ChunkCheck {
     if (std::exchange(first_, false) && chunk.total_bytes() != total_) {
       return Error{ErrorCode::kCorrupt,
                    operation_ + ": it has " + std::to_string(chunk.total_bytes()) +
-                       " bytes there, and its link says " + std::to_string(total_)};
+                       " bytes at the store, but its link says " + std::to_string(total_)};
     }
     const Bytes data = AsBytes(chunk.data());
     const uint64_t expected = std::min(kChecksumBlockBytes, total_ - position_);
     if (data.size() != expected || Crc32c(data) != chunk.crc32c()) {
       metrics_.corrupt_chunk.Increment();
       return Error{ErrorCode::kUnavailable,
-                   operation_ + ": the chunk at " + std::to_string(position_) + " is damaged"};
+                   operation_ + ": the chunk at " + std::to_string(position_) + " is corrupt"};
     }
     position_ += data.size();
     return data;
@@ -60,7 +60,7 @@ class ChunkCheck {
   Error Broken(const grpc::Status& status) const {
     if (!status.ok()) return rpc::FromStatus(status, operation_);
     return Error{ErrorCode::kUnavailable,
-                 operation_ + ": the stream ended at " + std::to_string(position_)};
+                 operation_ + ": the stream ended early, at " + std::to_string(position_)};
   }
 
  private:
@@ -97,14 +97,14 @@ bool MayRetry(const Error& error) {
 Error ForClient(Error error) {
   if (error.code == ErrorCode::kDenied || error.code == ErrorCode::kUnauthorized) {
     error.code = ErrorCode::kUnavailable;
-    error.message = "the store refuses this node: " + error.message;
+    error.message = "the store rejects this node: " + error.message;
   }
   return error;
 }
 
 struct BlobStream::Call {
-  Call(ChunkCheck c, Line l) : line(std::move(l)), check(std::move(c)) {}
-  const Line line;
+  Call(ChunkCheck c, Connection n) : connection(std::move(n)), check(std::move(c)) {}
+  const Connection connection;
   grpc::ClientContext context;
   std::unique_ptr<grpc::ClientReader<v1::BlobChunk>> reader;
   v1::BlobChunk chunk;
@@ -126,14 +126,14 @@ Result<Bytes> BlobStream::Next() {
   if (call_->check.complete()) return Bytes();
   if (!call_->ended && call_->reader->Read(&call_->chunk)) return call_->check.Accept(call_->chunk);
   if (std::exchange(call_->ended, true)) return call_->check.Broken(grpc::Status::OK);
-  return call_->line.Judge(call_->check.Broken(call_->reader->Finish()));
+  return call_->connection.Classify(call_->check.Broken(call_->reader->Finish()));
 }
 
 struct BlobChannel::Call {
   template <class Begin>
-  Call(ChunkCheck c, Line l, Begin begin, const std::string& request_id)
-      : line(std::move(l)), check(std::move(c)), reader(begin, request_id) {}
-  const Line line;
+  Call(ChunkCheck c, Connection n, Begin begin, const std::string& request_id)
+      : connection(std::move(n)), check(std::move(c)), reader(begin, request_id) {}
+  const Connection connection;
   ChunkCheck check;
   rpc::StreamReader<v1::BlobChunk> reader;
 };
@@ -145,7 +145,7 @@ net::awaitable<Result<Bytes>> BlobChannel::Next(std::chrono::milliseconds limit)
   if (call_->check.complete()) co_return Bytes();
   const v1::BlobChunk* chunk = co_await call_->reader.Read(limit);
   if (chunk != nullptr) co_return call_->check.Accept(*chunk);
-  co_return call_->line.Judge(call_->check.Broken(co_await call_->reader.End()));
+  co_return call_->connection.Classify(call_->check.Broken(co_await call_->reader.End()));
 }
 
 BlobSource::BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channels,
@@ -160,23 +160,24 @@ const std::shared_ptr<StoreChannel>& BlobSource::NextChannel() {
 std::unique_ptr<BlobStream> BlobSource::Read(const BlobRequest& request, uint64_t offset) {
   const auto& channel = NextChannel();
   auto call = std::make_unique<BlobStream::Call>(ChunkCheck(request, offset, metrics_),
-                                                 Line{channel, channel->Now()});
+                                                 Connection{channel, channel->Stubs()});
   call->context.set_deadline(std::chrono::system_clock::now() + stream_lifetime_);
   if (!request.request_id.empty()) {
     call->context.AddMetadata(rpc::kRequestIdKey, request.request_id);
   }
-  call->reader = call->line.store->replication.ReadBlob(&call->context, ToMessage(request, offset));
+  call->reader =
+      call->connection.store->replication.ReadBlob(&call->context, ToMessage(request, offset));
   return std::make_unique<BlobStream>(std::move(call));
 }
 
 std::unique_ptr<BlobChannel> BlobSource::Subscribe(const BlobRequest& request, uint64_t offset) {
   const auto& channel = NextChannel();
-  const Line line{channel, channel->Now()};
+  const Connection connection{channel, channel->Stubs()};
   const v1::ReadBlobRequest message = ToMessage(request, offset);
-  auto begin = [&line, &message](grpc::ClientContext* context, auto* reactor) {
-    line.store->replication.async()->ReadBlob(context, &message, reactor);
+  auto begin = [&connection, &message](grpc::ClientContext* context, auto* reactor) {
+    connection.store->replication.async()->ReadBlob(context, &message, reactor);
   };
-  auto call = std::make_unique<BlobChannel::Call>(ChunkCheck(request, offset, metrics_), line,
+  auto call = std::make_unique<BlobChannel::Call>(ChunkCheck(request, offset, metrics_), connection,
                                                   begin, request.request_id);
   return std::make_unique<BlobChannel>(std::move(call));
 }

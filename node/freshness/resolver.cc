@@ -145,7 +145,7 @@ net::awaitable<Result<v1::ResolveResponse>> Resolver::Call(v1::ResolveRequest re
   rpc::CallOptions options{.operation = "asking the store for " + what,
                            .timeout = kDeadline,
                            .request_id = std::move(request_id)};
-  auto invoke = [store = parts_.channel->Now()](auto... arguments) {
+  auto invoke = [store = parts_.channel->Stubs()](auto... arguments) {
     store->replication.async()->Resolve(arguments...);
   };
   auto response = co_await rpc::Call<v1::ResolveResponse>(invoke, request, std::move(options));

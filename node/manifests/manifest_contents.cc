@@ -66,7 +66,7 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   request.set_digest(digest.ToString());
   rpc::CallOptions options{
       .operation = operation, .timeout = kDeadline, .request_id = std::move(request_id)};
-  auto invoke = [store = parts_.channel->Now()](auto... arguments) {
+  auto invoke = [store = parts_.channel->Stubs()](auto... arguments) {
     store->replication.async()->GetManifest(arguments...);
   };
   auto response = co_await rpc::Call<v1::GetManifestResponse>(invoke, request, std::move(options));

@@ -125,7 +125,7 @@ Result<void> Renewal::Renew(bool server_too) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
   v1::EnrollResponse answer;
-  const auto store = parts_.channel->Now();
+  const auto store = parts_.channel->Stubs();
   const grpc::Status status = store->enrollment.Renew(&context, request, &answer);
   if (!status.ok()) return rpc::FromStatus(status, "renewing the node's certificates");
   // A certificate that does not match its key must not reach the files.

@@ -29,7 +29,7 @@ constexpr milliseconds kFillTime{1000};
 RelayedUpload::RelayedUpload(Parts parts, ByteSource& body)
     : parts_(std::move(parts)),
       body_(body),
-      store_(parts_.channel->Now()),
+      store_(parts_.channel->Stubs()),
       stream_([this](grpc::ClientContext* context, auto* reactor) {
         if (!parts_.request_id.empty()) {
           context->AddMetadata(rpc::kRequestIdKey, parts_.request_id);

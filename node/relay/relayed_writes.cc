@@ -91,7 +91,7 @@ net::awaitable<Result<Response>> RelayedWrites::Call(const Caller& caller, Metho
   rpc::CallOptions options{.operation = "relaying a write to the store",
                            .timeout = kCallDeadline,
                            .request_id = caller.request_id};
-  auto invoke = [store = parts_.channel->Now(), method](auto... arguments) {
+  auto invoke = [store = parts_.channel->Stubs(), method](auto... arguments) {
     method(*store->push.async(), arguments...);
   };
   Result<Response> response =

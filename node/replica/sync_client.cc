@@ -86,7 +86,7 @@ net::awaitable<void> SyncClient::Run() {
 
 net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   // This client's backoff applies, not the channel's.
-  grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Now()->channel.get());
+  grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Stubs()->channel.get());
   metrics_.connections.Increment();
   SyncConnection::Parts parts{.channel = parts_.channel,
                               .replica = parts_.replica,

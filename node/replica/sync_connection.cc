@@ -40,7 +40,7 @@ SyncMetrics::SyncMetrics(Metrics& metrics)
 SyncConnection::SyncConnection(Parts parts, bool want_snapshot)
     : parts_(std::move(parts)),
       want_snapshot_(want_snapshot),
-      store_(parts_.channel->Now()),
+      store_(parts_.channel->Stubs()),
       stream_([this](grpc::ClientContext* context, auto* reactor) {
         store_->replication.async()->Sync(context, reactor);
       }) {}

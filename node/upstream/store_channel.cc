@@ -4,7 +4,7 @@
 
 namespace outport::node {
 
-void StoreChannel::Use(const std::shared_ptr<grpc::Channel>& channel) {
+void StoreChannel::Replace(const std::shared_ptr<grpc::Channel>& channel) {
   auto stubs = std::make_shared<StoreStubs>(channel);
   MutexLock lock(mutex_);
   stubs_.swap(stubs);

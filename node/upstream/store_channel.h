@@ -10,24 +10,24 @@ namespace outport::node {
 
 struct StoreStubs;
 
-// The store's services over a channel that can be replaced. A connection keeps the certificate of
-// its handshake, so a node that has a new certificate needs a new connection. Safe for all threads;
-// does not block.
+// The services of the store over a channel that can be replaced. A connection keeps the certificate
+// of its handshake, so a node needs a new connection after a renewal of its identity. Safe for all
+// threads; does not block.
 class StoreChannel {
  public:
-  explicit StoreChannel(const std::shared_ptr<grpc::Channel>& channel) { Use(channel); }
+  explicit StoreChannel(const std::shared_ptr<grpc::Channel>& channel) { Replace(channel); }
 
-  // For one call, which holds it until the call ends.
-  std::shared_ptr<StoreStubs> Now() const {
+  // The stubs of the current channel. A caller keeps the pointer until its call ends.
+  std::shared_ptr<StoreStubs> Stubs() const {
     MutexLock lock(mutex_);
     return stubs_;
   }
-  // New calls use this channel; calls under way finish on theirs.
-  void Use(const std::shared_ptr<grpc::Channel>& channel);
+  // Uses this channel for new calls. Calls in progress finish on the previous one.
+  void Replace(const std::shared_ptr<grpc::Channel>& channel);
 
  private:
   mutable Mutex mutex_;
-  std::shared_ptr<StoreStubs> stubs_ OUTPORT_GUARDED_BY(mutex_);  // shared with calls under way
+  std::shared_ptr<StoreStubs> stubs_ OUTPORT_GUARDED_BY(mutex_);  // shared with calls in progress
 };
 
 }  // namespace outport::node

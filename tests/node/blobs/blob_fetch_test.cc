@@ -124,7 +124,7 @@ TEST_F(BlobFetchTest, AStreamOfACertificateThatWasRenewedSinceIsResumed) {
   store_.Play({.times = 1, .cut_at = 4 * kMiB, .cut_with = revoked, .hold_at = 4 * kMiB});
   auto reader = StartReading(blob);
   ASSERT_TRUE(store_.AwaitHeld());
-  channel_->Use(Connect());
+  channel_->Replace(Connect());
   store_.Release();
   ExpectWhole(reader.get(), blob);
   EXPECT_EQ(store_.streams(), 2);
@@ -178,7 +178,7 @@ TEST_F(BlobFetchTest, ANodeThatTheStoreRefusesIsNotTheClientsFault) {
   const auto body = Open(blob.digest());
   ASSERT_FALSE(body.has_value());
   EXPECT_EQ(body.error().code, ErrorCode::kUnavailable);
-  EXPECT_NE(body.error().message.find("refuses this node"), std::string::npos);
+  EXPECT_NE(body.error().message.find("rejects this node"), std::string::npos);
   EXPECT_EQ(store_.streams(), 1) << "asked once: the answer is final";
 }
 
@@ -288,7 +288,7 @@ TEST_F(BlobFetchTest, SuchAStreamIsResumedWithTheNextCertificateToo) {
     while (got.size() < 2 * kMiB) {
       const Result<Bytes> bytes = co_await (*body)->Read(60 * kMiB + got.size(), kMiB);
       if (!bytes.has_value()) co_return bytes.error().message;
-      if (got.empty()) channel_->Use(Connect());  // renewed while the stream is under way
+      if (got.empty()) channel_->Replace(Connect());  // renewed while the stream is under way
       got += AsText(*bytes);
     }
     co_return got.substr(0, 2 * kMiB);
