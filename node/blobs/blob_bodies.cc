@@ -7,15 +7,16 @@
 namespace outport::node {
 namespace {
 
-// Puts a copy aside whose bytes are bad, so that the next request fetches it again.
-net::awaitable<void> Condemn(BodyContext& context, Digest digest, std::string object, Error why) {
+// Quarantines a corrupt copy, so that the next request fetches it again.
+net::awaitable<void> Quarantine(BodyContext& context, Digest digest, std::string object,
+                                Error why) {
   context.metrics.corrupt_copy.Increment();
-  auto condemn = [&cached = context.cached, digest, object, why] {
-    cached.Condemn(digest, object, why);
+  auto quarantine = [&cached = context.cached, digest, object, why] {
+    cached.Quarantine(digest, object, why);
     return Result<void>();
   };
-  // If the pool has no room, the next reader finds the bad block again.
-  const Result<void> posted = co_await Blocking(context.disk, condemn);
+  // If the pool rejects this, the next reader finds the corrupt block again.
+  const Result<void> posted = co_await Blocking(context.disk, quarantine);
   static_cast<void>(posted);
 }
 
@@ -30,7 +31,7 @@ net::awaitable<Result<Bytes>> CachedBody::Read(uint64_t offset, uint64_t at_most
         co_await block_.Load(copy_.reader, context_.disk, offset, info_.size_bytes);
     if (!loaded.has_value()) {
       if (loaded.error().code == ErrorCode::kCorrupt) {
-        co_await Condemn(context_, info_.digest, copy_.location.object, loaded.error());
+        co_await Quarantine(context_, info_.digest, copy_.location.object, loaded.error());
       }
       co_return loaded.error();
     }
@@ -81,12 +82,12 @@ net::awaitable<Result<void>> FetchBody::Load(uint64_t offset) {
   released_ = *released;
   if (!block_.At(offset).empty()) co_return Result<void>();
   const std::shared_ptr<const BlobWriter> written = fetch.Written();
-  if (written == nullptr) co_return co_await Load(offset);  // it failed meanwhile: look why
+  if (written == nullptr) co_return co_await Load(offset);  // the fetch has failed: returns why
   const Result<void> loaded =
       co_await block_.Load(written, context_.disk, offset, info_.size_bytes);
   if (!loaded.has_value() && loaded.error().code == ErrorCode::kCorrupt) {
     const std::string object = fetch.object();
-    if (!object.empty()) co_await Condemn(context_, info_.digest, object, loaded.error());
+    if (!object.empty()) co_await Quarantine(context_, info_.digest, object, loaded.error());
     fetch.Cancel(loaded.error());
   }
   co_return loaded;
@@ -102,7 +103,7 @@ net::awaitable<Result<void>> FetchBody::PassThrough(uint64_t offset) {
   const uint64_t begin = in_order_ ? 0 : offset;
   passing_ = std::make_unique<PassingBody>((*fetch_)->request(), begin, context_.source,
                                            context_.metrics, *std::move(slot), context_.passing);
-  // The whole was asked for, so its digest must be checked: what the reader has is hashed again.
+  // A reader of the whole blob needs its digest checked: hash the bytes that it already has again.
   if (in_order_ && offset > 0) co_return co_await passing_->SkipTo(offset);
   co_return Result<void>();
 }

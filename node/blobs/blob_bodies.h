@@ -12,18 +12,19 @@
 
 namespace outport::node {
 
-// What the bodies of a node's blobs need; all of it outlives them.
+// The parts that the bodies of a node's blobs share. They outlive the bodies.
 struct BodyContext {
   BlobSource& source;
   CachedBlobs& cached;
   BlockingPool& disk;
   const FetchMetrics& metrics;
   PassingLimits passing;
-  uint64_t far_ahead_bytes = 0;  // a reader this far before the watermark gets a stream of its own
-  Slots passing_slots;           // of bodies that pass through
+  uint64_t far_ahead_bytes = 0;  // a reader this far past the watermark gets its own stream
+  Slots passing_slots;           // for bodies that pass through
 };
 
-// The body of a cached copy. A block that fails its checksum ends it, and condemns the copy.
+// The body of a cached copy. If a block fails its checksum, the body ends with kCorrupt and the
+// copy is quarantined.
 class CachedBody final : public BlobBody {
  public:
   CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy);
@@ -38,21 +39,23 @@ class CachedBody final : public BlobBody {
   BlockBuffer block_;
 };
 
-// The body of a blob that is being fetched: reads behind the fetch's watermark, and from the same
-// file when the fetch is over. Passes through where the disk is full.
+// The body of a blob that is being fetched: reads the fetch's file behind the watermark, also after
+// the fetch has ended. If the disk is full, passes through.
 class FetchBody final : public BlobBody {
  public:
   FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
-  // Waits for the first bytes: after it the size is confirmed and they are here, and a blob that is
-  // all tail has verified.
+  // Waits until the first bytes may be read. Then the store has confirmed the size, and a blob that
+  // is not longer than the tail has verified.
   net::awaitable<Result<void>> Prefetch();
 
  private:
-  // Makes block_ hold what has been released from `offset`.
+  // Waits until the byte at `offset` is released, and loads its block.
   net::awaitable<Result<void>> Load(uint64_t offset);
+  // Continues from `offset` with a PassingBody: because the disk is full, or because the reader is
+  // far past the watermark.
   net::awaitable<Result<void>> PassThrough(uint64_t offset);
   void PassAhead(uint64_t offset);
 
@@ -63,7 +66,7 @@ class FetchBody final : public BlobBody {
   uint64_t released_ = 0;
   uint64_t position_ = 0;                 // where the last read ended
   bool in_order_ = true;                  // read from the first byte on, without a gap
-  std::unique_ptr<PassingBody> passing_;  // where the rest comes from, if not from the fetch
+  std::unique_ptr<PassingBody> passing_;  // reads the rest, if the fetch does not
 };
 
 }  // namespace outport::node

@@ -32,7 +32,7 @@ void BlobCache::Stop() {
     MutexLock lock(mutex_);
     for (const auto& [digest, fetch] : fetches_) running.push_back(fetch);
   }
-  const Error stopping{ErrorCode::kUnavailable, "this node is stopping; try another one"};
+  const Error stopping{ErrorCode::kUnavailable, "this node is stopping; use another one"};
   for (const auto& fetch : running) fetch->Cancel(stopping);
   fetch_pool_.Stop();
   sync_pool_.Stop();
@@ -56,9 +56,9 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
     auto find = [this, digest] { return cached_.Find(digest); };
     CO_TRY(std::optional<CachedCopy> copy, co_await Blocking(parts_.disk, find));
     if (copy.has_value()) {
-      if (!copy->trusted) {
-        CO_TRY(const bool trusted, co_await Trust(digest, *copy));
-        if (!trusted) continue;
+      if (copy->needs_verification) {
+        CO_TRY(const bool verified, co_await VerifyCopy(digest, *copy));
+        if (!verified) continue;
       }
       parts_.metrics.hits.Increment();
       co_return std::make_unique<CachedBody>(bodies_, digest, *std::move(copy));
@@ -68,7 +68,7 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
     if (fetch != nullptr) co_return co_await OpenFetch(std::move(fetch));
   }
   co_return Error{ErrorCode::kUnavailable,
-                  "the copy of " + digest.ToString() + " changes too often; try again shortly"};
+                  "blob " + digest.ToString() + " is being replaced concurrently; retry"};
 }
 
 net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold> fetch) {
@@ -77,14 +77,14 @@ net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold
   co_return body;
 }
 
-net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
+net::awaitable<Result<bool>> BlobCache::VerifyCopy(Digest digest, CachedCopy copy) {
   bool mine = false;
   {
     MutexLock lock(mutex_);
     mine = verifying_.insert(digest).second;
   }
   if (!mine) co_return co_await WaitVerified(digest);
-  // On the pool to its end, whatever becomes of this coroutine.
+  // Runs to its end on the pool, even if this coroutine is destroyed.
   auto verify = [this, digest, copy = std::move(copy)] {
     auto hash = [&] { return cached_.Verify(digest, copy); };
     Result<void> verified = Guarded(hash);
@@ -102,7 +102,7 @@ net::awaitable<Result<bool>> BlobCache::Trust(Digest digest, CachedCopy copy) {
 net::awaitable<Result<bool>> BlobCache::WaitVerified(Digest digest) {
   const auto deadline = steady_clock::now() + parts_.limits.verify_deadline;
   for (;;) {
-    // The verifications of other copies end, too.
+    // Verifications of other copies notify, too.
     const uint64_t seen = verified_.Version();
     {
       MutexLock lock(mutex_);
@@ -111,7 +111,7 @@ net::awaitable<Result<bool>> BlobCache::WaitVerified(Digest digest) {
     if (!co_await verified_.WaitPast(seen, deadline)) break;
   }
   co_return Error{ErrorCode::kUnavailable, "verifying the copy of " + digest.ToString() +
-                                               " after an unclean stop takes too long"};
+                                               " after an unclean stop takes too long; retry"};
 }
 
 void BlobCache::EndVerifying(const Digest& digest) {
@@ -130,7 +130,7 @@ uint64_t BlobCache::FetchesEnded() {
 std::unique_ptr<FetchHold> BlobCache::JoinRunning(const Digest& digest) {
   MutexLock lock(mutex_);
   const auto found = fetches_.find(digest);
-  return found == fetches_.end() ? nullptr : FetchHold::Take(found->second);
+  return found == fetches_.end() ? nullptr : FetchHold::Join(found->second);
 }
 
 Result<std::unique_ptr<FetchHold>> BlobCache::JoinOrBegin(const BlobRequest& request,
@@ -138,12 +138,12 @@ Result<std::unique_ptr<FetchHold>> BlobCache::JoinOrBegin(const BlobRequest& req
   MutexLock lock(mutex_);
   const auto found = fetches_.find(request.digest);
   if (found != fetches_.end()) {
-    if (auto running = FetchHold::Take(found->second)) return running;
+    if (auto running = FetchHold::Join(found->second)) return running;
   }
   if (seen.has_value() && fetches_ended_ != *seen) return std::unique_ptr<FetchHold>();
   auto fetch = std::make_shared<BlobFetch>(request, parts_.source, cached_, parts_.metrics,
                                            parts_.limits.fetch, parts_.log);
-  std::unique_ptr<FetchHold> hold = FetchHold::Take(fetch);
+  std::unique_ptr<FetchHold> hold = FetchHold::Join(fetch);
   if (!fetch_pool_.Post([this, fetch] { Run(fetch); })) return fetch_pool_.Rejection();
   parts_.metrics.started.Increment();
   parts_.metrics.running.Increment();
@@ -165,10 +165,10 @@ void BlobCache::Run(const std::shared_ptr<BlobFetch>& fetch) {
   auto sync = [this, digest, object = fetch->object()] {
     const Result<void> synced = cached_.MakeDurable(digest, object);
     if (synced.has_value()) return;
-    parts_.log.Warning("a cached blob cannot be synced; it is verified after an unclean stop",
-                       {{"digest", digest.ToString()}, {"cause", synced.error().message}});
+    parts_.log.Warning("cached blob sync failed",
+                       {{"digest", digest.ToString()}, {"error", synced.error().message}});
   };
-  // One that finds no room stays as it is, and is verified after an unclean stop.
+  // A copy that was not synced is verified after an unclean stop.
   static_cast<void>(sync_pool_.Post(std::move(sync)));
 }
 

@@ -28,14 +28,14 @@ struct CacheLimits {
   size_t sync_queue = 1024;
   size_t passing_bodies = 64;  // streams for one reader alone
   uint64_t far_ahead_bytes = 16 << 20;
-  uint64_t headroom_bytes = 0;  // of the disk: what would leave less is passed through
+  uint64_t headroom_bytes = 0;  // of the disk; a copy that would leave less is not kept
   std::chrono::milliseconds verify_deadline{120000};
   FetchLimits fetch = {};
   PassingLimits passing = {};
 };
 
-// The blobs of a node: cached copies, and fetches of those that are not here, one for each however
-// many readers wait. Callable from any strand. What is passed by reference outlives it, and it
+// The blobs of a node: cached copies, and fetches of blobs that are not cached. All readers of a
+// blob share one fetch. Callable from any strand. The parts outlive the cache, and the cache
 // outlives the bodies that it opened.
 class BlobCache {
  public:
@@ -53,36 +53,35 @@ class BlobCache {
   explicit BlobCache(Parts parts);
   ~BlobCache();
 
-  // At start, before the first request: discards what an earlier process left unfinished. Blocks.
+  // Discards the unfinished copies of an earlier process. Call it at start. Blocks.
   Result<void> Recover() { return cached_.Recover(); }
-  // Gives up the fetches, finishes syncs that wait, joins the threads. Blocks; REQUIRES: the
-  // context of the requests runs still.
+  // Cancels the fetches, runs the queued syncs, and joins the threads. Blocks. REQUIRES: the
+  // io_context of the requests still runs.
   void Stop();
 
-  // The size, from the link. Never starts a fetch.
+  // Returns the size, from the link. Starts no fetch.
   net::awaitable<Result<BlobInfo>> Stat(const Caller& caller, const RepositoryName& repository,
                                         const Digest& digest);
-  // The blob, if the repository links it: the cached copy, or the running fetch, or a new one.
-  // Returns when the size is confirmed and the first bytes are here.
+  // Opens the blob, if the repository links it: its cached copy, a fetch in progress, or a new
+  // fetch. Returns when the size is confirmed and the first bytes can be read.
   net::awaitable<Result<std::unique_ptr<BlobBody>>> Open(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& digest);
-  // Whether a whole copy is here. Looks at its row only; blocks as MetaStore::Get does.
+  // Whether there is a complete copy. Reads only its row. Blocks as MetaStore::Get does.
   Result<bool> IsCached(const Digest& digest) const { return cached_.Contains(digest); }
 
  private:
   using Opened = Result<std::unique_ptr<BlobBody>>;
 
   net::awaitable<Opened> OpenFetch(std::unique_ptr<FetchHold> fetch);
-  // True once the copy may be served; false: look again, it was another's to verify, or is gone.
-  net::awaitable<Result<bool>> Trust(Digest digest, CachedCopy copy);
-
-  // Until another's verification of the copy has ended: false, look again.
+  // Verifies the copy. True: it may be served. False: look it up again, because another request has
+  // verified it, or it was quarantined.
+  net::awaitable<Result<bool>> VerifyCopy(Digest digest, CachedCopy copy);
+  // Waits until another request has verified the copy. Returns false: look it up again.
   net::awaitable<Result<bool>> WaitVerified(Digest digest);
-
   std::unique_ptr<FetchHold> JoinRunning(const Digest& digest);
   void EndVerifying(const Digest& digest);
-  // Joins or begins a fetch; nullptr if one ended since `seen`, and its copy may be here.
+  // Joins or begins a fetch. nullptr if a fetch ended since `seen`: there may be a copy now.
   Result<std::unique_ptr<FetchHold>> JoinOrBegin(const BlobRequest& request,
                                                  std::optional<uint64_t> seen);
   uint64_t FetchesEnded();
@@ -91,10 +90,10 @@ class BlobCache {
   const Parts parts_;
   CachedBlobs cached_;
   BodyContext bodies_;
-  Notifier verified_;  // a verification ended
+  Notifier verified_;  // notified when a verification ends
 
   Mutex mutex_;
-  // Shared with their threads and readers. No more than the pool takes.
+  // Shared with their threads and readers. The pool bounds their number.
   std::map<Digest, std::shared_ptr<BlobFetch>> fetches_ OUTPORT_GUARDED_BY(mutex_);
   uint64_t fetches_ended_ OUTPORT_GUARDED_BY(mutex_) = 0;
   std::set<Digest> verifying_ OUTPORT_GUARDED_BY(mutex_);

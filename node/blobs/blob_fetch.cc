@@ -13,19 +13,19 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Some part of `pause`, so that many nodes do not come back at once.
+// Returns between half and all of `pause`, so that many nodes do not retry at once.
 milliseconds Jittered(milliseconds pause) {
   std::random_device random;
   return pause / 2 + milliseconds(random() % (pause.count() / 2 + 1));
 }
 
-// Counts a reader as waiting while it lives.
-class Waiting {
+// Counts a reader as waiting from construction to destruction.
+class WaitingReader {
  public:
-  explicit Waiting(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
-  ~Waiting() { gauge_.Decrement(); }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
+  explicit WaitingReader(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
+  ~WaitingReader() { gauge_.Decrement(); }
+  WaitingReader(const WaitingReader&) = delete;
+  WaitingReader& operator=(const WaitingReader&) = delete;
 
  private:
   prometheus::Gauge& gauge_;
@@ -46,14 +46,15 @@ BlobFetch::BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cache
       advanced_(steady_clock::now()),
       stream_alive_(advanced_) {}
 
-// Shows readers the stream that is read from, while it lives.
+// Makes a stream the fetch's current one, from construction to destruction.
 class BlobFetch::StreamInUse {
  public:
-  StreamInUse(BlobFetch& fetch, BlobStream& stream) : fetch_(fetch), usable_(fetch.Use(&stream)) {}
-  ~StreamInUse() { fetch_.Use(nullptr); }
+  StreamInUse(BlobFetch& fetch, BlobStream& stream)
+      : fetch_(fetch), usable_(fetch.SetStream(&stream)) {}
+  ~StreamInUse() { fetch_.SetStream(nullptr); }
   StreamInUse(const StreamInUse&) = delete;
   StreamInUse& operator=(const StreamInUse&) = delete;
-  // False if the fetch was cancelled meanwhile.
+  // False if the fetch was cancelled before.
   bool usable() const { return usable_; }
 
  private:
@@ -72,7 +73,7 @@ bool BlobFetch::Run() {
   (code == ErrorCode::kCancelled ? metrics_.given_up : metrics_.failed).Increment();
   if (code == ErrorCode::kCorrupt) metrics_.corrupt_digest.Increment();
   if (code != ErrorCode::kCancelled) {
-    log_.Warning("a fetch failed", {{"cause", fetched.error().message}});
+    log_.Warning("blob fetch failed", {{"error", fetched.error().message}});
   }
   {
     MutexLock lock(mutex_);
@@ -111,10 +112,9 @@ Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
     const milliseconds wait = Jittered(pause);
     if (steady_clock::now() + wait > give_up) {
       return Error{ErrorCode::kUnavailable, "fetching " + request_.digest.ToString() +
-                                                " from the store was given up: " + why.message};
+                                                " from the store failed: " + why.message};
     }
-    log_.Info("a blob stream broke and will be resumed",
-              {{"at", Watermark()}, {"cause", why.message}});
+    log_.Info("blob stream broken", {{"offset", Watermark()}, {"error", why.message}});
     if (!Pause(wait)) return *Cancelled();
     pause = std::min(pause * 2, limits_.last_pause);
     metrics_.resumed.Increment();
@@ -122,7 +122,7 @@ Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
   return Result<void>();
 }
 
-// The watermark is always at a block's boundary here, or at the end: no byte comes twice.
+// The watermark is at a block boundary or at the end here, so no byte arrives twice.
 BlobFetch::StreamEnd BlobFetch::Receive(BlobWriter& writer, Error& why) {
   const std::unique_ptr<BlobStream> stream = source_.Read(request_, Watermark());
   const StreamInUse use(*this, *stream);
@@ -148,7 +148,7 @@ BlobFetch::StreamEnd BlobFetch::Receive(BlobWriter& writer, Error& why) {
   return end;
 }
 
-bool BlobFetch::Use(BlobStream* stream) {
+bool BlobFetch::SetStream(BlobStream* stream) {
   MutexLock lock(mutex_);
   stream_ = stream;
   stream_alive_ = steady_clock::now();
@@ -174,7 +174,8 @@ void BlobFetch::Advance(size_t bytes) {
   changed_.Notify();
 }
 
-// The tail goes out once the copy is verified; a row that cannot be written costs only the copy.
+// Releases the tail once the digest has verified. If the row cannot be written, only the copy is
+// lost.
 Result<void> BlobFetch::Publish(BlobWriter& writer) {
   TRY(const BlobLocation location, cached_.Commit(request_.digest, writer));
   {
@@ -183,9 +184,9 @@ Result<void> BlobFetch::Publish(BlobWriter& writer) {
     object_ = location.object;
   }
   changed_.Notify();
-  const Result<void> entered = cached_.Enter(request_.digest, location);
-  if (!entered.has_value()) {
-    log_.Warning("a fetched blob cannot be entered", {{"cause", entered.error().message}});
+  const Result<void> recorded = cached_.RecordCopy(request_.digest, location);
+  if (!recorded.has_value()) {
+    log_.Warning("fetched blob not cached", {{"error", recorded.error().message}});
   }
   return Result<void>();
 }
@@ -210,7 +211,7 @@ bool BlobFetch::Join() {
 void BlobFetch::Leave() {
   MutexLock lock(mutex_);
   if (--readers_ > 0 || watermark_ * 4 > request_.size_bytes) return;
-  CancelLocked(Error{ErrorCode::kCancelled, "nobody waits for the blob any more"});
+  CancelLocked(Error{ErrorCode::kCancelled, "every reader of the blob has left"});
 }
 
 void BlobFetch::Cancel(const Error& why) {
@@ -225,7 +226,7 @@ void BlobFetch::CancelLocked(const Error& why) {
   cancelled_.NotifyAll();
 }
 
-void BlobFetch::CutStalledStream() {
+void BlobFetch::CancelStalledStream() {
   MutexLock lock(mutex_);
   const auto now = steady_clock::now();
   if (now - stream_alive_ < limits_.stall_limit) return;
@@ -250,7 +251,7 @@ std::shared_ptr<const BlobWriter> BlobFetch::Written() const {
 }
 
 net::awaitable<Result<uint64_t>> BlobFetch::WaitReleased(uint64_t offset) {
-  std::optional<Waiting> waiting;
+  std::optional<WaitingReader> waiting;
   for (;;) {
     const uint64_t seen = changed_.Version();
     Time give_up;
@@ -268,16 +269,16 @@ net::awaitable<Result<uint64_t>> BlobFetch::WaitReleased(uint64_t offset) {
     }
     if (!waiting.has_value()) waiting.emplace(metrics_.waiting_readers);
     const bool changed = co_await changed_.WaitPast(seen, look_again);
-    // A connection that is cut does not throw, and its later waits are not ended.
+    // The end of a connection does not throw here, and does not end later waits.
     const auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) {
-      co_return Error{ErrorCode::kCancelled, "the reader of the blob was cut off"};
+      co_return Error{ErrorCode::kCancelled, "the connection of the blob's reader has ended"};
     }
-    if (!changed) CutStalledStream();
+    if (!changed) CancelStalledStream();
   }
 }
 
-std::unique_ptr<FetchHold> FetchHold::Take(std::shared_ptr<BlobFetch> fetch) {
+std::unique_ptr<FetchHold> FetchHold::Join(std::shared_ptr<BlobFetch> fetch) {
   if (!fetch->Join()) return nullptr;
   return std::make_unique<FetchHold>(std::move(fetch));
 }

@@ -15,21 +15,21 @@
 
 namespace outport::node {
 
-// This much of a blob's end is held back until the digest of the whole has verified.
+// The tail of a blob: these last bytes are released only when the whole digest has verified.
 inline constexpr uint64_t kTailBytes = 64 << 10;
 
 struct FetchLimits {
-  std::chrono::milliseconds first_byte_deadline{6000};  // give up on a store that brings nothing
+  std::chrono::milliseconds first_byte_deadline{6000};  // give up if the store sends nothing
   std::chrono::milliseconds progress_deadline{60000};   // give up after this long without a chunk
-  std::chrono::milliseconds stall_limit{4000};          // cut a silent stream that readers wait for
-  std::chrono::milliseconds first_pause{100};  // before a resumption; doubles up to last_pause
+  std::chrono::milliseconds stall_limit{4000};  // cancel a silent stream that readers wait for
+  std::chrono::milliseconds first_pause{100};   // before a resumption; doubles up to last_pause
   std::chrono::milliseconds last_pause{5000};
 };
 
-// The fetch of one blob from the store into the cache, owned by the node and not by any client. One
-// thread runs it; readers, any number at any offset, read behind its watermark and wait for it. A
-// broken stream is resumed where it broke. Safe for all threads. What is passed by reference
-// outlives it.
+// The fetch of one blob from the store into the cache. It belongs to the node and not to a client.
+// One thread runs it. Any number of readers read behind its watermark, and wait for the watermark.
+// A broken stream is resumed where it broke. Safe for all threads. The references outlive the
+// fetch.
 class BlobFetch {
  public:
   BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cached,
@@ -37,26 +37,26 @@ class BlobFetch {
 
   const BlobRequest& request() const { return request_; }
 
-  // Fetches, verifies, and enters the blob among the cached ones; returns when that is done or has
-  // failed, and readers know by then. True if a copy was entered: its object is object(). Blocks;
-  // called once.
+  // Fetches and verifies the blob, and records its copy. Readers are notified of success or failure
+  // before this returns. True if the blob has verified; its object is object(). Blocks. Call it
+  // once.
   bool Run();
   std::string object() const;
 
-  // A reader comes; false if this fetch has failed or was given up: begin another.
+  // Adds a reader. False if this fetch has failed or was cancelled: begin another one.
   bool Join();
-  // A reader goes. The last one to go gives the fetch up, unless more than a quarter is here.
+  // Removes a reader. The last one cancels the fetch, unless more than a quarter has arrived.
   void Leave();
-  // Gives up; readers get `why`.
+  // Cancels the fetch. Readers get `why`.
   void Cancel(const Error& why);
 
-  // Waits until the byte at `offset` may leave, or all may; returns how many bytes from the start
-  // may. Fails as the fetch did, or with kUnavailable if it makes no progress.
-  // REQUIRES: the caller holds a Join; the coroutine runs on a strand.
+  // Waits until the byte at `offset` is released, or all bytes are. Returns how many bytes from the
+  // start are released. Fails with the error of the fetch, or with kUnavailable if the fetch makes
+  // no progress. REQUIRES: the caller has joined; the coroutine runs on a strand.
   net::awaitable<Result<uint64_t>> WaitReleased(uint64_t offset);
-  // What is here so far; released or not.
+  // How many bytes have arrived, released or not.
   uint64_t Watermark() const;
-  // Reads the bytes before the watermark. nullptr before the first of them.
+  // The writer, to read the bytes before the watermark. nullptr before the first byte.
   std::shared_ptr<const BlobWriter> Written() const;
 
  private:
@@ -67,12 +67,12 @@ class BlobFetch {
   Result<void> Fetch();
   Result<void> ReceiveAll(BlobWriter& writer);
   StreamEnd Receive(BlobWriter& writer, Error& why);
-  // False if the fetch was cancelled meanwhile.
-  bool Use(BlobStream* stream);
+  // Sets the current stream, for cancellation. False if the fetch was cancelled meanwhile.
+  bool SetStream(BlobStream* stream);
   bool Pause(std::chrono::milliseconds pause);
   void Advance(size_t bytes);
   Result<void> Publish(BlobWriter& writer);
-  void CutStalledStream();
+  void CancelStalledStream();
   void CancelLocked(const Error& why) OUTPORT_REQUIRES_LOCK(mutex_);
   uint64_t Released() const OUTPORT_REQUIRES_LOCK(mutex_);
   std::optional<Error> Cancelled() const;
@@ -87,7 +87,7 @@ class BlobFetch {
 
   mutable Mutex mutex_;
   CondVar cancelled_;
-  // Shared with readers: what they read lives as long as they do, committed or not.
+  // Shared with readers, which read from it also after the fetch has ended.
   std::shared_ptr<BlobWriter> writer_ OUTPORT_GUARDED_BY(mutex_);
   BlobStream* stream_ OUTPORT_GUARDED_BY(mutex_) = nullptr;
   uint64_t watermark_ OUTPORT_GUARDED_BY(mutex_) = 0;
@@ -96,16 +96,16 @@ class BlobFetch {
   std::optional<Error> cancel_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Error> failure_ OUTPORT_GUARDED_BY(mutex_);
   size_t readers_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  Time advanced_ OUTPORT_GUARDED_BY(mutex_);      // when the last chunk came, or the fetch was made
-  Time stream_alive_ OUTPORT_GUARDED_BY(mutex_);  // the same of the current stream
+  Time advanced_ OUTPORT_GUARDED_BY(mutex_);      // when the last chunk arrived, or the start
+  Time stream_alive_ OUTPORT_GUARDED_BY(mutex_);  // the same for the current stream
 };
 
-// A reader's hold on a fetch.
+// A reader's membership in a fetch: leaves on destruction.
 class FetchHold {
  public:
-  // nullptr if it cannot be joined.
-  static std::unique_ptr<FetchHold> Take(std::shared_ptr<BlobFetch> fetch);
-  // REQUIRES: it was joined.
+  // Joins the fetch; nullptr if it has failed or was cancelled.
+  static std::unique_ptr<FetchHold> Join(std::shared_ptr<BlobFetch> fetch);
+  // REQUIRES: the caller has joined the fetch.
   explicit FetchHold(std::shared_ptr<BlobFetch> fetch) : fetch_(std::move(fetch)) {}
   ~FetchHold();
   FetchHold(const FetchHold&) = delete;

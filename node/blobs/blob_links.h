@@ -6,12 +6,13 @@
 
 namespace outport::node {
 
-// Which blobs a repository holds, as far as this node knows or can ask. Callable from any strand.
+// Tells which blobs a repository links. Callable from any strand.
 class BlobLinks {
  public:
   virtual ~BlobLinks() = default;
-  // The blob's size, if the repository links it: from the node's own rows, else from the store.
-  // kBlobUnknown (or kNameUnknown) only where that is certain, kUnavailable where it is not known.
+  // Returns the blob and its size, if the repository links it: from the node's own rows, or else
+  // from the store. kBlobUnknown and kNameUnknown are certain; kUnavailable if the node cannot
+  // know.
   virtual net::awaitable<Result<BlobInfo>> Require(const Caller& caller,
                                                    const RepositoryName& repository,
                                                    const Digest& digest) = 0;

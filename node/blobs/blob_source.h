@@ -18,63 +18,65 @@ namespace outport::node {
 
 namespace net = boost::asio;
 
-// Which blob is read from the store, and for whom.
+// A blob to read from the store.
 struct BlobRequest {
   RepositoryName repository;
   Digest digest;
-  uint64_t size_bytes = 0;  // what the repository's link says
-  std::string request_id;   // of the client's request that caused it; may be empty
+  uint64_t size_bytes = 0;  // from the repository's link
+  std::string request_id;   // of the client's request that needs the blob; may be empty
 };
 
-// Whether the same question to the store may get a better answer soon.
+// Whether a retry of the call to the store may soon succeed.
 bool MayRetry(const Error& error);
 
-// What a client is told of an answer that is final: that the store refuses this node (its
-// certificate, its place in the fleet) is not the client's fault, so that is kUnavailable.
+// Converts a final error of the store for a client. If the store rejects this node (its certificate
+// or its membership), this is not the client's fault: the error becomes kUnavailable.
 Error ForClient(Error error);
 
-// One ReadBlob call, read by one thread that it blocks. Chunks come in order, each a checksum block
-// and checked. Errors: the store's own, kCorrupt where the store's blob has another size,
-// kUnavailable for a stream that broke, ended early, brought a damaged chunk, or began before the
-// node's certificate was renewed and is refused since: worth another try from where it broke.
+// One ReadBlob call, for one thread, which it blocks. Chunks arrive in order; each is one checksum
+// block, and its checksum is checked. Errors are those of the store; kCorrupt if the store's blob
+// has another size; kUnavailable if the stream broke or ended early, if a chunk is corrupt, or if
+// the store rejects the certificate of the stream after the node has renewed it. After
+// kUnavailable, retry from where the stream broke.
 class BlobStream {
  public:
   struct Call;
   explicit BlobStream(std::unique_ptr<Call> call);  // made by BlobSource
   ~BlobStream();
-  // Valid until the next call; empty at the blob's end.
+  // Returns the next chunk, valid until the next call; empty at the blob's end.
   Result<Bytes> Next();
-  // Makes Next() fail; any thread.
+  // Makes Next() fail. Callable from any thread.
   void Cancel();
 
  private:
   std::unique_ptr<Call> call_;
 };
 
-// The same for a coroutine: gRPC's flow control bounds what waits in memory.
+// One ReadBlob call, for a coroutine. Behaves as BlobStream. gRPC's flow control bounds the memory.
 class BlobChannel {
  public:
   struct Call;
   explicit BlobChannel(std::unique_ptr<Call> call);  // made by BlobSource
   ~BlobChannel();
-  // kUnavailable if nothing comes for `limit`, too.
+  // As BlobStream::Next. Also kUnavailable if no chunk arrives within `limit`.
   net::awaitable<Result<Bytes>> Next(std::chrono::milliseconds limit);
 
  private:
   std::unique_ptr<Call> call_;
 };
 
-// The store, as a source of blobs. Safe for several threads. Outlives its streams.
+// Reads blobs from the store. Safe for several threads. Outlives its streams.
 class BlobSource {
  public:
-  // `channels`: with connections of their own, used in turn. `stream_lifetime` ends a stream that
-  // neither comes to an end nor fails.
+  // `channels` have their own connections, and are used in turn. `stream_lifetime` bounds a stream
+  // that neither ends nor fails.
   BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channels,
              const FetchMetrics& metrics,
              std::chrono::milliseconds stream_lifetime = std::chrono::minutes(10));
   ~BlobSource();
 
-  // From `offset`, a multiple of the checksum block, to the blob's end. Neither blocks.
+  // Start a stream from `offset` to the blob's end. They do not block. REQUIRES: `offset` is a
+  // multiple of kChecksumBlockBytes.
   std::unique_ptr<BlobStream> Read(const BlobRequest& request, uint64_t offset);
   std::unique_ptr<BlobChannel> Subscribe(const BlobRequest& request, uint64_t offset);
 

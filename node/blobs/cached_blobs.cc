@@ -17,7 +17,7 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
   if (!value.has_value()) return value.error();
   if (!value->has_value()) return std::optional<v1::CachedRow>();
   v1::CachedRow row;
-  // A row that cannot be read is as good as none: the copy is fetched again.
+  // A row that cannot be parsed counts as no row: the copy is fetched again.
   if (!row.ParseFromString(**value)) return std::optional<v1::CachedRow>();
   return std::optional(std::move(row));
 }
@@ -50,7 +50,7 @@ Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
   CachedCopy copy;
   copy.location = {
       row->object(), row->size_bytes(), {row->checksums().begin(), row->checksums().end()}};
-  copy.trusted = row->durable() || row->boot_id() == parts_.boot_id;
+  copy.needs_verification = !row->durable() && row->boot_id() != parts_.boot_id;
   Result<std::unique_ptr<BlobReader>> reader = parts_.blobs.Open(copy.location);
   if (reader.has_value()) {
     copy.reader = std::move(*reader);
@@ -58,7 +58,7 @@ Result<std::optional<CachedCopy>> CachedBlobs::Find(const Digest& digest) {
   }
   const ErrorCode code = reader.error().code;
   if (code != ErrorCode::kBlobUnknown && code != ErrorCode::kCorrupt) return reader.error();
-  Condemn(digest, copy.location.object, reader.error());
+  Quarantine(digest, copy.location.object, reader.error());
   return std::optional<CachedCopy>();
 }
 
@@ -76,11 +76,11 @@ Result<BlobLocation> CachedBlobs::Commit(const Digest& digest, BlobWriter& write
   if (location.has_value()) return location;
   Abandon(writer.object());
   if (location.error().code != ErrorCode::kDigestInvalid) return location.error();
-  return Error{ErrorCode::kCorrupt, "the bytes that the store sent as " + digest.ToString() +
-                                        " are something else; they are discarded"};
+  return Error{ErrorCode::kCorrupt, "the bytes that the store sent for " + digest.ToString() +
+                                        " have another digest; discarded"};
 }
 
-Result<void> CachedBlobs::Enter(const Digest& digest, const BlobLocation& location) {
+Result<void> CachedBlobs::RecordCopy(const Digest& digest, const BlobLocation& location) {
   v1::CachedRow row;
   row.set_size_bytes(location.size_bytes);
   row.set_object(location.object);
@@ -129,7 +129,7 @@ Result<void> CachedBlobs::Verify(const Digest& digest, const CachedCopy& copy) {
     const Result<size_t> read = copy.reader->Read(offset, buffer);
     if (!read.has_value()) {
       if (read.error().code == ErrorCode::kCorrupt) {
-        Condemn(digest, copy.location.object, read.error());
+        Quarantine(digest, copy.location.object, read.error());
       }
       return read.error();
     }
@@ -137,23 +137,23 @@ Result<void> CachedBlobs::Verify(const Digest& digest, const CachedCopy& copy) {
   }
   if (hasher.Current() == digest) return SetDurable(digest, copy.location.object);
   const Error why{ErrorCode::kCorrupt, "the cached copy of " + digest.ToString() +
-                                           ", not synced before the machine stopped, holds "
-                                           "something else"};
-  Condemn(digest, copy.location.object, why);
+                                           " was not synced before the machine stopped, and has "
+                                           "another digest"};
+  Quarantine(digest, copy.location.object, why);
   return why;
 }
 
-void CachedBlobs::Condemn(const Digest& digest, const std::string& object, const Error& why) {
-  parts_.log.Warning("a cached blob is quarantined and will be fetched again",
-                     {{"digest", digest.ToString()}, {"object", object}, {"cause", why.message}});
-  for (const Result<void>& result : {DropRow(digest, object), parts_.blobs.Quarantine(object)}) {
+void CachedBlobs::Quarantine(const Digest& digest, const std::string& object, const Error& why) {
+  parts_.log.Warning("cached blob quarantined",
+                     {{"digest", digest.ToString()}, {"object", object}, {"error", why.message}});
+  for (const Result<void>& result : {DeleteRow(digest, object), parts_.blobs.Quarantine(object)}) {
     if (result.has_value() || result.error().code == ErrorCode::kBlobUnknown) continue;
-    parts_.log.Error("a bad cached blob cannot be put aside",
-                     {{"digest", digest.ToString()}, {"cause", result.error().message}});
+    parts_.log.Error("cached blob not quarantined",
+                     {{"digest", digest.ToString()}, {"error", result.error().message}});
   }
 }
 
-Result<void> CachedBlobs::DropRow(const Digest& digest, const std::string& object) {
+Result<void> CachedBlobs::DeleteRow(const Digest& digest, const std::string& object) {
   const auto transaction = parts_.meta.Begin();
   TRY(const auto row, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
   if (!row.has_value() || row->object() != object) return Result<void>();

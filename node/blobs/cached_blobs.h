@@ -17,14 +17,14 @@ namespace outport::node {
 struct CachedCopy {
   BlobLocation location;
   std::shared_ptr<const BlobReader> reader;  // shared with reads on the pool
-  // False: it was never synced, and written under another boot of the kernel. It may hold anything,
-  // and is not served before Verify().
-  bool trusted = false;
+  // The copy was written under another boot of the kernel and never synced. It may hold anything:
+  // call Verify() before it is served.
+  bool needs_verification = true;
 };
 
-// The node's copies of blobs: their objects in a BlobStore and their rows (cached/<digest>).
-// Written without a sync in the way of a request; MakeDurable() follows in the background. Safe for
-// several threads; every method blocks.
+// The node's copies of blobs: their objects in a BlobStore and their rows (cached/<digest>). A
+// request does not wait for a sync of its copy; MakeDurable() follows in the background. Safe for
+// several threads. Every method blocks.
 class CachedBlobs {
  public:
   struct Parts {
@@ -36,32 +36,37 @@ class CachedBlobs {
   };
   explicit CachedBlobs(Parts parts);
 
-  // At start, before anything else: discards what an earlier process left unfinished.
+  // Discards the unfinished copies of an earlier process. Call it at start, before the other
+  // methods.
   Result<void> Recover();
 
-  // nullopt if there is none. A copy whose object is gone or of another size is dropped here.
+  // Opens the copy; nullopt if there is none. Quarantines a copy whose object does not exist or has
+  // another size.
   Result<std::optional<CachedCopy>> Find(const Digest& digest);
   Result<bool> Contains(const Digest& digest) const;
 
-  // Begins a copy, of `size_bytes`; kNoSpace if there is no room for it, or the metadata takes no
-  // row of it. Ends with Commit or Abandon.
+  // Begins a copy of `size_bytes`. kNoSpace if the disk lacks the space, or if the metadata is
+  // read-only. End it with Commit or Abandon.
   Result<std::unique_ptr<BlobWriter>> Begin(const Digest& digest, uint64_t size_bytes);
-  // Publishes the copy, not yet durable. kCorrupt if the bytes are not the digest's.
+  // Publishes the copy, which is not yet durable. kCorrupt if the bytes have another digest. Call
+  // RecordCopy next.
   Result<BlobLocation> Commit(const Digest& digest, BlobWriter& writer);
-  Result<void> Enter(const Digest& digest, const BlobLocation& location);
+  // Writes the copy's row, and removes the object of an earlier copy.
+  Result<void> RecordCopy(const Digest& digest, const BlobLocation& location);
+  // Forgets a copy that was not committed.
   void Abandon(const std::string& object);
 
-  // Syncs the copy, then says so in its row.
+  // Syncs the copy, then marks its row as durable.
   Result<void> MakeDurable(const Digest& digest, const std::string& object);
-  // Hashes the copy whole. kCorrupt if it is something else, and then the copy is condemned. One
-  // that passes is durable: it came from the disk.
+  // Hashes the whole copy. Quarantines it and returns kCorrupt if it has another digest. Otherwise
+  // marks it as durable: its bytes came from the disk.
   Result<void> Verify(const Digest& digest, const CachedCopy& copy);
-  // Drops the row, and puts the object aside for people to look at.
-  void Condemn(const Digest& digest, const std::string& object, const Error& why);
+  // Deletes the row and quarantines the object. Logs `why`, and a failure.
+  void Quarantine(const Digest& digest, const std::string& object, const Error& why);
 
  private:
   // Deletes the row if it still names `object`.
-  Result<void> DropRow(const Digest& digest, const std::string& object);
+  Result<void> DeleteRow(const Digest& digest, const std::string& object);
   Result<void> SetDurable(const Digest& digest, const std::string& object);
 
   const Parts parts_;

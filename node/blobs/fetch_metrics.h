@@ -4,7 +4,7 @@
 
 namespace outport::node {
 
-// What is counted of blobs at a node.
+// The metrics of blobs at a node.
 struct FetchMetrics {
   explicit FetchMetrics(Metrics& metrics);
 

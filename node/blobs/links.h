@@ -5,7 +5,7 @@
 
 namespace outport::node {
 
-// The links that the node knows, and the store's word where it knows none.
+// BlobLinks from the node's replica, and, for links that it does not have, from the store.
 class Links final : public BlobLinks {
  public:
   Links(Replica& replica, Resolver& resolver) : replica_(replica), resolver_(resolver) {}

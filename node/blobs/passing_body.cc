@@ -55,16 +55,16 @@ net::awaitable<Result<Bytes>> PassingBody::Read(uint64_t offset, uint64_t at_mos
     const uint64_t released = whole_ && next_ < info_.size_bytes ? std::min(end, tail) : end;
     co_return Bytes(chunk.data).subspan(offset - chunk.begin, std::min(released - offset, at_most));
   }
-  co_return Error{ErrorCode::kInternal, "a chunk of a passing blob is not where it should be"};
+  co_return Error{ErrorCode::kInternal, "a chunk of a passing blob has an unexpected offset"};
 }
 
-// Receives one chunk, resuming a stream that breaks.
+// Receives one chunk. Resumes a broken stream.
 net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
   for (int attempt = 1;; ++attempt) {
-    // A connection that is cut does not throw, and its later waits are not ended.
+    // The end of a connection does not throw here, and does not end later waits.
     const auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) {
-      co_return Error{ErrorCode::kCancelled, "the reader of the blob was cut off"};
+      co_return Error{ErrorCode::kCancelled, "the connection of the blob's reader has ended"};
     }
     if (channel_ == nullptr) channel_ = source_.Subscribe(request_, next_);
     Result<Bytes> data = co_await channel_->Next(limits_.chunk_deadline);
@@ -75,8 +75,8 @@ net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
     }
     metrics_.resumed.Increment();
     net::steady_timer timer(co_await net::this_coro::executor, limits_.pause);
-    boost::system::error_code cut;  // which is looked at above
-    co_await timer.async_wait(net::redirect_error(net::use_awaitable, cut));
+    boost::system::error_code ignored;  // the next turn checks for cancellation
+    co_await timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
   }
 }
 
@@ -94,8 +94,8 @@ Result<void> PassingBody::CheckDigest() {
   if (hasher_.Current() == request_.digest) return Result<void>();
   metrics_.corrupt_digest.Increment();
   chunks_.clear();
-  return Error{ErrorCode::kCorrupt, "the bytes that the store sent as " +
-                                        request_.digest.ToString() + " are something else"};
+  return Error{ErrorCode::kCorrupt, "the bytes that the store sent for " +
+                                        request_.digest.ToString() + " have another digest"};
 }
 
 }  // namespace outport::node

@@ -15,24 +15,24 @@ namespace outport::node {
 struct PassingLimits {
   std::chrono::milliseconds chunk_deadline{30000};
   std::chrono::milliseconds pause{200};  // before a broken stream is resumed
-  int attempts = 5;                      // without a chunk
+  int attempts = 5;                      // in a row, without a chunk
 };
 
-// A blob streamed from the store for one reader, kept nowhere. Every chunk is checked; a body that
-// was read in order from its first byte has its digest checked too, before its last 64 KiB leave.
-// It holds two chunks.
+// The body of a blob that passes through: streamed from the store for one reader, without a copy.
+// It checks each chunk. If the reader reads in order from the first byte, it also checks the digest
+// before it releases the tail. It holds two chunks in memory.
 class PassingBody final : public BlobBody {
  public:
-  // Begins at `offset`. What is passed by reference outlives the body.
+  // Begins at `offset`. The references outlive the body.
   PassingBody(BlobRequest request, uint64_t offset, BlobSource& source, const FetchMetrics& metrics,
               Slots::Slot slot, PassingLimits limits);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
-  // Waits for the first bytes: after it the size is confirmed and they are here, and a blob that is
-  // all tail has verified.
+  // Waits until the first bytes may be read. Then the store has confirmed the size, and a blob that
+  // is not longer than the tail has verified.
   net::awaitable<Result<void>> Prefetch();
-  // Receives, and hashes, what comes before `offset`, for a reader that has it already.
+  // Receives and hashes the bytes before `offset`, for a reader that already has them.
   net::awaitable<Result<void>> SkipTo(uint64_t offset);
 
  private:
@@ -54,8 +54,8 @@ class PassingBody final : public BlobBody {
   const PassingLimits limits_;
   std::unique_ptr<BlobChannel> channel_;
   std::deque<Chunk> chunks_;  // the last two received
-  uint64_t next_ = 0;         // where the next chunk begins
-  bool whole_ = false;        // all before next_ was hashed
+  uint64_t next_ = 0;         // the offset of the next chunk
+  bool whole_ = false;        // all bytes before next_ are hashed
   Hasher hasher_;
 };
 
