@@ -18,8 +18,8 @@ Error AnonymousDisabled() {
 Error NodeCannotVouch() {
   return Error{
       ErrorCode::kUnauthorized,
-      "to write through a node a user and a password are needed: the store takes no node's "
-      "word for a certificate"};
+      "a write through a node needs a user and a password: a node cannot vouch for a client "
+      "certificate"};
 }
 
 // The sender without a user: what a certificate's name or anonymous senders are granted.
@@ -47,7 +47,7 @@ Result<std::shared_ptr<const User>> UserNow(const Sender& sender) {
   std::shared_ptr<const User> user = gate.directory.Find(sender.user->name);
   if (user == nullptr || user->password_hash != sender.user->password_hash) {
     return Error{ErrorCode::kUnauthorized,
-                 "user '" + sender.user->name + "' was removed, or has another password now"};
+                 "user '" + sender.user->name + "' was removed, or its password was changed"};
   }
   TRY_VOID(CheckMayLogIn(*user, sender.peer->certificate(), gate.clock.Wall()));
   return user;

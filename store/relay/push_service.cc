@@ -59,8 +59,8 @@ PushService::PushService(Parts parts)
       gate_{.directory = parts_.directory,
             .authenticator = parts_.authenticator,
             .clock = parts_.clock},
-      done_(Count(parts_.metrics, "succeeded")),
-      refused_(Count(parts_.metrics, "rejected")),
+      succeeded_(Count(parts_.metrics, "succeeded")),
+      rejected_(Count(parts_.metrics, "rejected")),
       calls_("writes", parts_.limits.calls_per_node,
              parts_.metrics.Gauge("outport_store_relayed_writes_in_progress",
                                   "Relayed writes in progress.")),
@@ -87,20 +87,21 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(CertificateIden
   auto node = std::make_unique<const RelayingNode>(parts_.members, parts_.directory,
                                                    std::move(identity), sender.certificate());
   if (const auto accepted = node->Check(); !accepted.has_value()) {
-    parts_.log.Warning("a write is not taken from who relays it",
-                       {{"request_id", request_id}, {"cause", accepted.error().message}});
+    parts_.log.Warning(
+        "relayed write rejected: node not accepted",
+        {{"request_id", request_id}, {"node", node->name()}, {"error", accepted.error().message}});
     co_return accepted.error();
   }
   CO_TRY(Slots::Slot slot, slots.Acquire(node->name()));
   Result<RepositoryName> repository = RepositoryName::Parse(repository_text);
   Result<Admission> admission = co_await AdmitSender(*node, sender, repository, action);
   if (!admission.has_value()) {
-    refused_.Increment();
-    parts_.log.Info("a relayed write is refused", {{"request_id", request_id},
-                                                   {"node", node->name()},
-                                                   {"user", sender.user()},
-                                                   {"repository", repository_text},
-                                                   {"cause", admission.error().message}});
+    rejected_.Increment();
+    parts_.log.Info("relayed write rejected", {{"request_id", request_id},
+                                               {"node", node->name()},
+                                               {"user", sender.user()},
+                                               {"repository", repository_text},
+                                               {"error", admission.error().message}});
     co_return admission.error();
   }
   Caller caller{.user = sender.user(),
@@ -130,7 +131,7 @@ net::awaitable<Result<Admission>> PushService::AdmitSender(const RelayingNode& n
 
 template <class T>
 Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result<T> outcome) {
-  (outcome.has_value() ? done_ : refused_).Increment();
+  (outcome.has_value() ? succeeded_ : rejected_).Increment();
   const Log log = parts_.log.With({{"request_id", admitted.caller.request_id},
                                    {"node", admitted.node->name()},
                                    {"user", admitted.caller.user},
@@ -139,11 +140,11 @@ Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result
                                    {"repository", admitted.repository.ToString()},
                                    {"verb", verb}});
   if (outcome.has_value()) {
-    log.Info("write relayed by a node");
+    log.Info("relayed write done");
   } else if (outcome.error().code == ErrorCode::kInternal) {
-    log.Error("a relayed write failed", {{"cause", outcome.error().message}});
+    log.Error("relayed write failed", {{"error", outcome.error().message}});
   } else {
-    log.Info("write relayed by a node", {{"cause", outcome.error().message}});
+    log.Info("relayed write rejected", {{"error", outcome.error().message}});
   }
   return outcome;
 }
@@ -244,12 +245,13 @@ net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
 
 net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   const auto limit = parts_.limits.progress_deadline;
-  // Rejects a stranger before waiting for its header.
+  // Reject an unauthenticated caller before waiting for its header.
   CO_TRY(CertificateIdentity node,
          rpc::RequireRole(stream.context(), parts_.identity.domain, Role::kNode, parts_.directory));
   v1::UploadPart part;
   if (!co_await stream.Read(part, limit) || !part.has_header()) {
-    co_return Error{ErrorCode::kInvalidArgument, "an upload begins with its header"};
+    co_return Error{ErrorCode::kInvalidArgument,
+                    "the first message of an upload must be its header"};
   }
   const v1::UploadPart::Header header = std::move(*part.mutable_header());
   const v1::UploadSession& session = header.session();
@@ -264,7 +266,8 @@ net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   auto stored = co_await Store(admitted, header, body);
   CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));
   if (!co_await stream.Write(answer, limit)) {
-    co_return Error{ErrorCode::kCancelled, "the node left, or took no answer for too long"};
+    co_return Error{ErrorCode::kCancelled,
+                    "the node closed the stream or did not read the answer in time"};
   }
   co_return Result<void>();
 }

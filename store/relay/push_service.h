@@ -22,20 +22,19 @@ namespace outport::store {
 struct PushLimits {
   size_t calls_per_node = 256;
   size_t uploads_per_node = 128;
-  // A node that sends nothing of a body, or takes no answer, for this long is taken for gone. (The
-  // node cuts a client that sends nothing sooner.)
+  // The longest wait for a node to send a part of a body, or to receive the answer. Longer than the
+  // node's own wait for its client.
   std::chrono::milliseconds progress_deadline{60000};
 };
 
-// The writes of nodes' clients (push.proto), done by the store's own Registry. A node speaks for
-// nobody: the store verifies the user's password and asks the user's grants as its HTTP port does,
-// within what the node may.
-// The client certificate's name and address are the node's assertion: that name may keep a user out
-// (UserRow.only_from), but gives no rights. Safe for gRPC's threads:
-// calls are coroutines of `tasks`.
+// Performs the writes that nodes relay for their clients (push.proto), with the store's Registry. A
+// node does not vouch for its clients: the store authenticates and admits each user itself, within
+// the node's permissions. The node only asserts the name in the client's certificate and the
+// client's address. That name can deny a login (UserRow.only_from), but adds no rights. Safe for
+// all threads: calls are coroutines of `tasks`.
 class PushService final : public v1::Push::CallbackService {
  public:
-  // What it borrows outlives it; the server is shut down before `tasks` is drained.
+  // The references outlive the service. Shut down the server before draining `tasks`.
   struct Parts {
     const MemberDirectory& members;
     Registry& registry;
@@ -113,14 +112,14 @@ class PushService final : public v1::Push::CallbackService {
                                                  ByteSource& body);
 
   v1::Position PositionAt(uint64_t sequence) const;
-  // Logs and counts a write, and returns what came of it.
+  // Logs and counts a write, and returns its outcome.
   template <class T>
   Result<T> Record(const Admitted& admitted, const char* verb, Result<T> outcome);
 
   const Parts parts_;
   const Gate gate_;
-  prometheus::Counter& done_;
-  prometheus::Counter& refused_;
+  prometheus::Counter& succeeded_;
+  prometheus::Counter& rejected_;
   NodeSlots calls_;
   NodeSlots uploads_;
   std::atomic<size_t> bodies_ = 0;

@@ -7,9 +7,9 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kMaxPartBytes = 1 << 20;
-// What all bodies together may have under way, and each of them.
-constexpr uint64_t kWindows = 48 << 20;
-constexpr uint64_t kLargestWindow = 8 << 20;
+// The credit of all relayed bodies together, and the maximum for one.
+constexpr uint64_t kTotalCreditBytes = 48 << 20;
+constexpr uint64_t kMaxCreditBytes = 8 << 20;
 
 }  // namespace
 
@@ -32,34 +32,34 @@ net::awaitable<Result<void>> RelayedBody::NextPart() {
   }
   do {
     consumed_ = 0;
-    CO_TRY_VOID(co_await Grant());
+    CO_TRY_VOID(co_await GrantCredit());
     const bool came = co_await stream_.Read(part_, limit_);
     if (!came) {
       part_.Clear();
       co_return Error{ErrorCode::kCancelled,
-                      "the node that relays the upload left, or sent nothing for too long"};
+                      "the node that relays the upload closed the stream or sent nothing in time"};
     }
-    CO_TRY_VOID(Take());
+    CO_TRY_VOID(AcceptPart());
   } while (!ended_ && part_.data().empty());
   co_return Result<void>();
 }
 
-net::awaitable<Result<void>> RelayedBody::Grant() {
-  const uint64_t window =
-      std::clamp<uint64_t>(kWindows / bodies_.load(), kMaxPartBytes, kLargestWindow);
-  // The largest part must fit, or both sides wait for each other.
-  if (granted_ >= received_ + std::max(window / 2, uint64_t{kMaxPartBytes})) {
+net::awaitable<Result<void>> RelayedBody::GrantCredit() {
+  const uint64_t credit =
+      std::clamp<uint64_t>(kTotalCreditBytes / bodies_.load(), kMaxPartBytes, kMaxCreditBytes);
+  // Credit for the largest part, or both sides would wait for each other.
+  if (granted_ >= received_ + std::max(credit / 2, uint64_t{kMaxPartBytes})) {
     co_return Result<void>();
   }
-  granted_ = received_ + window;
+  granted_ = received_ + credit;
   v1::UploadAnswer answer;
   answer.mutable_proceed()->set_until(granted_);
   if (co_await stream_.Write(answer, limit_)) co_return Result<void>();
-  co_return Error{ErrorCode::kCancelled, "the node that relays the upload left"};
+  co_return Error{ErrorCode::kCancelled, "the node that relays the upload closed the stream"};
 }
 
-Result<void> RelayedBody::Take() {
-  TRY_VOID(allowed_());
+Result<void> RelayedBody::AcceptPart() {
+  TRY_VOID(recheck_());
   received_ += part_.data().size();
   ended_ = part_.has_end();
   if (part_.end().cut()) {
@@ -68,7 +68,8 @@ Result<void> RelayedBody::Take() {
   const bool fits = part_.data().size() <= kMaxPartBytes &&
                     received_ <= std::min(granted_, length_.value_or(granted_));
   if (!fits || (ended_ && received_ != length_.value_or(received_))) {
-    return Error{ErrorCode::kInvalidArgument, "the node relays another body than it announced"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the node relays a body of another length than it announced"};
   }
   return {};
 }

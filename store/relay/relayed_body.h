@@ -10,26 +10,26 @@
 
 namespace outport::store {
 
-// The body of an upload that a node relays. The node is told how far it may go on when a byte is
-// asked for, so never when the upload is refused. What may be under way is little, and less when
-// many bodies come at once (gRPC's own windows grow with the line's speed, whoever reads). For one
-// coroutine on a strand.
+// The body of an upload that a node relays, with flow control of its own: the store grants the node
+// credit, in bytes. Read() grants it, so that a rejected upload gets none. The more bodies there
+// are at once, the less credit each has. (gRPC's windows grow with the line's speed, however slow
+// the reader is.) For one coroutine on a strand.
 class RelayedBody final : public ByteSource {
  public:
   using Stream = rpc::ServerStream<v1::UploadPart, v1::UploadAnswer>;
 
-  // Whether node and user may go on: asked for each part, so it must not block.
-  using Allowed = std::function<Result<void>()>;
+  // Re-authorises node and user. Called for each part; must not block.
+  using Recheck = std::function<Result<void>()>;
 
-  // `length`: of the body, if the client announced it. `limit`: for the node's silence. `bodies`
-  // counts those that come at once, and outlives them.
+  // `length`: of the body, if the client announced it. `limit`: the longest wait for the node.
+  // `bodies` counts the bodies in progress, and outlives them.
   RelayedBody(Stream& stream, std::optional<uint64_t> length, std::chrono::milliseconds limit,
-              std::atomic<size_t>& bodies, Allowed allowed)
+              std::atomic<size_t>& bodies, Recheck recheck)
       : stream_(stream),
         length_(length),
         limit_(limit),
         bodies_(bodies),
-        allowed_(std::move(allowed)) {
+        recheck_(std::move(recheck)) {
     ++bodies_;
   }
   ~RelayedBody() override { --bodies_; }
@@ -40,21 +40,22 @@ class RelayedBody final : public ByteSource {
   net::awaitable<Result<size_t>> Read(MutableBytes buffer) override;
 
  private:
-  // Until a part with bytes, or the end, is there.
+  // Receives parts until one has bytes or ends the body.
   net::awaitable<Result<void>> NextPart();
-  Result<void> Take();
-  // Lets the node go on before it has to stop.
-  net::awaitable<Result<void>> Grant();
+  // Validates and counts the part that was received.
+  Result<void> AcceptPart();
+  // Grants more credit, early enough that the node does not have to stop.
+  net::awaitable<Result<void>> GrantCredit();
 
   Stream& stream_;
   const std::optional<uint64_t> length_;
   const std::chrono::milliseconds limit_;
   std::atomic<size_t>& bodies_;
-  const Allowed allowed_;
+  const Recheck recheck_;
   v1::UploadPart part_;
-  size_t consumed_ = 0;  // of the part's data
+  size_t consumed_ = 0;  // bytes of the part's data
   uint64_t received_ = 0;
-  uint64_t granted_ = 0;
+  uint64_t granted_ = 0;  // offset up to which the node may send
   bool ended_ = false;
   std::optional<Error> failure_;
 };

@@ -15,14 +15,14 @@ RelayingNode::RelayingNode(const MemberDirectory& members, const AccessDirectory
 Result<std::shared_ptr<const NodePermissions>> RelayingNode::Check() const {
   if (directory_.IsRevoked(node_)) {
     return Error{ErrorCode::kUnavailable,
-                 "the store takes no writes from node '" + node_.name +
-                     "' on this connection any more: the certificate that it began with was "
-                     "revoked, or its authority replaced; push again"};
+                 "the store no longer accepts writes from node '" + node_.name +
+                     "' on this connection: the certificate of the connection was revoked, or its "
+                     "CA replaced; push again"};
   }
   auto permissions = members_.Require(node_.name);
   if (permissions.has_value()) return permissions;
   return Error{ErrorCode::kUnavailable,
-               "the store takes no writes from this node: " + permissions.error().message};
+               "the store accepts no writes from this node: " + permissions.error().message};
 }
 
 }  // namespace outport::store
