@@ -7,13 +7,13 @@
 namespace outport {
 namespace {
 
-constexpr size_t kNamesAtOnce = 256;
-constexpr size_t kReferrersLookedAt = 4096;
-constexpr size_t kBytesLookedAt = 32 << 20;
-constexpr size_t kIndexBytes = 512;  // of JSON around the descriptors, at most
+constexpr size_t kNamesPerScan = 256;
+constexpr size_t kMaxScannedReferrers = 4096;
+constexpr size_t kMaxScannedBytes = 32 << 20;
+constexpr size_t kIndexBytes = 512;  // maximum of JSON around the descriptors
 constexpr size_t kMemberBytes = 8;   // of JSON around a name and its value
 
-// The bytes of `text` within a JSON string, at most.
+// The maximum size of `text` in a JSON string.
 size_t JsonBytes(std::string_view text) {
   size_t bytes = 0;
   for (const char c : text) {
@@ -23,7 +23,7 @@ size_t JsonBytes(std::string_view text) {
   return bytes;
 }
 
-// The bytes of a referrer's descriptor in the index that lists it, at most.
+// The maximum size of a referrer's descriptor in the JSON index.
 size_t JsonBytes(const ReferrerInfo& info) {
   constexpr size_t kFixed = 160;  // braces, the names of the members, the size
   size_t bytes = kFixed + info.digest.ToString().size() + JsonBytes(info.media_type) +
@@ -44,8 +44,8 @@ Result<Page> ListVisible(const Visible& visible, const PageRequest& page, const 
     const bool passed = inside ? range.exact : page.last > range.prefix;
     if (passed) continue;
     for (std::string after = inside ? page.last : "";;) {
-      // Of all names that begin so, the one that is no longer comes first.
-      const size_t batch = std::min(range.exact ? 1 : kNamesAtOnce, most_read);
+      // Among all names with this prefix, the exact name comes first.
+      const size_t batch = std::min(range.exact ? 1 : kNamesPerScan, most_read);
       if (batch == 0) return found;
       most_read -= batch;
       TRY(const std::vector<std::string> names, scan(range.prefix, after, batch));
@@ -69,21 +69,21 @@ Result<Page> ListVisible(const Visible& visible, const PageRequest& page, const 
 Result<ReferrersPage> PageOfReferrers(const std::string& artifact_type, const PageRequest& page,
                                       const ReferrerScan& scan) {
   ReferrersPage found;
-  std::string last = page.last;  // that was looked at
+  std::string last = page.last;  // digest of the last scanned referrer
   size_t page_bytes = kIndexBytes;
-  size_t looked_at = 0;
-  size_t bytes_looked_at = 0;
+  size_t scanned = 0;
+  size_t scanned_bytes = 0;
   for (;;) {
     TRY(std::vector<ReferrerInfo> referrers, scan(last));
     if (referrers.empty()) return found;
     for (ReferrerInfo& info : referrers) {
-      if (looked_at == kReferrersLookedAt || bytes_looked_at > kBytesLookedAt) {
+      if (scanned == kMaxScannedReferrers || scanned_bytes > kMaxScannedBytes) {
         found.next = last;
         return found;
       }
       const size_t bytes = JsonBytes(info);
-      ++looked_at;
-      bytes_looked_at += bytes;
+      ++scanned;
+      scanned_bytes += bytes;
       std::string digest = info.digest.ToString();
       if (artifact_type.empty() || info.artifact_type == artifact_type) {
         const bool full = found.items.size() == page.limit ||

@@ -21,22 +21,23 @@
 
 namespace outport {
 
-// Who asks, for logs, audit and the store behind a node. Access was decided before.
+// The admitted sender of a request, for logs, for the audit log, and for the store if a node
+// relays.
 struct Caller {
   std::string user;
-  // Carried to the store by a node's writes; never logged. Null: none came. Shared with the
-  // session.
+  // For writes that a node relays to the store; never logged. Null: the caller sent none. Shared
+  // with the session.
   std::shared_ptr<const Secret> password = nullptr;
   std::string certificate;  // the name in the client certificate
   std::string address;
-  std::string node = {};   // that relayed it, at the store
-  std::string request_id;  // crosses from node to store
-  // What the caller has seen of the store's change log (Outport-Min-Sequence): no answer may be
-  // older. kUnavailable where that cannot be had.
+  std::string node = {};   // at the store: the node that relayed the request
+  std::string request_id;  // the same at node and store
+  // Read-your-writes: the answer must include the change with this sequence (Outport-Min-Sequence).
+  // kUnavailable if that is not possible.
   uint64_t min_sequence = 0;
 };
 
-// How old an answer from a replica may be. Absent: it is the store's own, or provably fresh enough.
+// The upper bound of a stale answer's age. Absent: the answer is the store's own, or proven fresh.
 struct Staleness {
   std::chrono::seconds age{0};
 };
@@ -55,7 +56,7 @@ struct StoredManifest {
 
 struct PushedManifest {
   Digest digest;
-  std::optional<Digest> subject;  // to be acknowledged with OCI-Subject
+  std::optional<Digest> subject;  // for OCI-Subject
   uint64_t sequence = 0;          // of the change, for Outport-Sequence
 };
 
@@ -73,9 +74,9 @@ class BlobBody {
  public:
   virtual ~BlobBody() = default;
   virtual const BlobInfo& info() const = 0;
-  // Bytes from `offset`, at least one and at most the buffer, all of them verified by checksum; the
-  // span stays valid until the next call. Never called at or past the end.
-  // An error after the response has begun means: cut the connection, the body must not look whole.
+  // Reads from `offset`: at least one byte and at most `at_most`, all verified by checksum. The
+  // span is valid until the next call. After an error the response must be truncated, never
+  // completed. REQUIRES: `offset` is before the end.
   virtual Awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) = 0;
 };
 
@@ -83,10 +84,10 @@ class BlobBody {
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  // The length that the client announced, if it did.
+  // The length of the body; nullopt if the client did not announce it.
   virtual std::optional<uint64_t> length() const = 0;
-  // Fills at least one byte of `buffer`; 0 at the end. An error (the client left, a bad chunk, a
-  // deadline) ends the body.
+  // Reads at least one byte into `buffer`; returns 0 at the end. An error (closed connection,
+  // malformed chunk, deadline) ends the body.
   virtual Awaitable<Result<size_t>> Read(MutableBytes buffer) = 0;
 };
 
@@ -109,25 +110,29 @@ inline constexpr size_t kMaxPage = 1000;
 
 struct Page {
   std::vector<std::string> items;
-  bool more = false;  // items remain behind the last one
+  bool more = false;  // there are items after the last one
   std::optional<Staleness> stale = std::nullopt;
 };
 
 struct ReferrersPage {
   std::vector<ReferrerInfo> items;
-  std::string next;  // where the next page goes on (PageRequest::last); empty: this is the last one
+  std::string next;  // PageRequest::last of the next page; empty: this page is the last one
   std::optional<Staleness> stale = std::nullopt;
 };
 
-// The verbs of a registry, without transport. The store answers them from its storage, a node from
-// its replica and the store behind it. Callable from any strand, many at once; nothing here blocks
-// the thread. References must live until the awaited call returns.
+// The verbs of a registry, without transport. The store answers them from its storage; a node
+// answers them from its replica and from the store. Safe for all threads; nothing here blocks.
+// References outlive the awaited call.
 //
-// Common errors: kNameUnknown where the repository does not exist, kUnavailable (with Retry-After)
-// where a node cannot know, kNoSpace, kTooManyRequests, kInternal.
+// Errors of all verbs: kNameUnknown if the repository does not exist, kUnavailable (with
+// Retry-After) if a node cannot know the answer, kNoSpace, kTooManyRequests, kInternal.
+//
+// A durable change survives a power cut from the moment when the call returns.
 class Registry {
  public:
   virtual ~Registry() = default;
+
+  // Manifests.
 
   // kManifestUnknown.
   virtual Awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
@@ -136,67 +141,70 @@ class Registry {
   virtual Awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Reference& reference) = 0;
-  // Stores the exact bytes and sets the tag of `reference`, if it is one, and all of `tags`, in one
-  // change. kManifestInvalid, kManifestBlobUnknown with the missing digests as items,
-  // kDigestInvalid if `reference` is a digest of other bytes. Durable.
+  // Stores the exact bytes and sets all tags in one durable change: `tags`, and `reference` if it
+  // is a tag. kManifestInvalid; kManifestBlobUnknown with the missing digests as items;
+  // kDigestInvalid if `reference` is the digest of other bytes.
   virtual Awaitable<Result<PushedManifest>> PutManifest(
       const Caller& caller, const RepositoryName& repository, const Reference& reference,
       const std::string& content_type, const std::vector<Tag>& tags, std::string body) = 0;
-  // A tag: it alone goes. A digest: the manifest and every tag on it. kManifestUnknown. Durable.
+  // Deletes a tag only, or by digest the manifest and all of its tags. Durable. kManifestUnknown.
   virtual Awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Reference& reference) = 0;
-  // The manifests of the repository whose subject is `subject`, in byte order of their digests,
-  // known or not; only those of `artifact_type` unless it is empty. A page holds at most page.limit
-  // of them and about kMaxManifestBytes, and may be short before the last. An unknown repository
-  // has none.
+  // Lists the manifests with this subject in byte order of their digests; only those of
+  // `artifact_type` unless it is empty. The subject itself need not exist. A page has at most
+  // page.limit items and about kMaxManifestBytes; it may have fewer although more pages follow. An
+  // unknown repository has no referrers.
   virtual Awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& subject,
                                                          const std::string& artifact_type,
                                                          const PageRequest& page) = 0;
 
-  // kBlobUnknown where the digest is not linked in this repository. Never starts a transfer.
+  // Blobs.
+
+  // kBlobUnknown if the repository has no link to the blob. Never starts a fetch.
   virtual Awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
                                                const RepositoryName& repository,
                                                const Digest& digest) = 0;
-  // The same; returns once the size is known and the first bytes can be had.
+  // Opens a blob. Returns when its size is known and its first bytes can be read. kBlobUnknown.
   virtual Awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 const Digest& digest) = 0;
 
-  // Takes the blob out of this repository; others keep it. kBlobUnknown; kUnsupported while a
-  // manifest of the repository refers to it. Durable.
+  // Removes the blob from this repository; other repositories keep it. Durable. kBlobUnknown;
+  // kUnsupported while a manifest of the repository refers to the blob.
   virtual Awaitable<Result<Deleted>> DeleteBlob(const Caller& caller,
                                                 const RepositoryName& repository,
                                                 const Digest& digest) = 0;
-  // Makes a blob of `from`, or without it of any repository, visible in `repository`. Only what
-  // `visible` accepts is a source: else, and where there is none, kBlobUnknown. Durable.
+  // Links a blob of `from`, or of any repository without `from`, in `repository`. Durable.
+  // kBlobUnknown if no repository that `visible` accepts has the blob.
   virtual Awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const Digest& digest,
                                                   const std::optional<RepositoryName>& from,
                                                   const Visible& visible) = 0;
 
-  // Upload sessions belong to the repository and the user that began them: kBlobUploadUnknown for
-  // others. One request at a time works on a session; a second one gets kTooManyRequests.
-  // `algorithm` is a hint of how the blob will be named at the end.
+  // Upload sessions. A session belongs to the repository and the user that started it: for other
+  // ones it is kBlobUploadUnknown. A second request on a session in use gets kTooManyRequests.
+
+  // `algorithm`: the expected algorithm of the blob's digest; another one is possible.
   virtual Awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
                                                       const RepositoryName& repository,
                                                       DigestAlgorithm algorithm) = 0;
   virtual Awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const std::string& id) = 0;
-  // Appends the body. `range`: what the client says the body is; kRangeInvalid if it does not begin
-  // where the session ends, kSizeInvalid if the body is not that long. What arrived before an error
-  // of the body stays.
+  // Appends the body. `range`: the client's claim where the body goes. kRangeInvalid if the range
+  // does not begin at the session's end; kSizeInvalid if the body has another length. After an
+  // error of the body, the bytes that arrived before it stay in the session.
   virtual Awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const std::string& id,
                                                        std::optional<ByteRange> range,
                                                        ByteSource& body) = 0;
-  // Appends the body, then commits the whole as `digest`. kDigestInvalid, and the session is gone,
-  // if it hashes otherwise. Durable.
+  // Appends the body, then commits the session as the blob `digest`. Durable. kDigestInvalid, and
+  // the session is discarded, if the bytes have another digest.
   virtual Awaitable<Result<PushedBlob>> FinishUpload(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const std::string& id,
@@ -206,9 +214,11 @@ class Registry {
                                                const RepositoryName& repository,
                                                const std::string& id) = 0;
 
+  // Lists.
+
   virtual Awaitable<Result<Page>> ListTags(const Caller& caller, const RepositoryName& repository,
                                            const PageRequest& page) = 0;
-  // Only repositories that `visible` accepts.
+  // Lists only repositories that `visible` accepts.
   virtual Awaitable<Result<Page>> ListRepositories(const Caller& caller, const PageRequest& page,
                                                    const Visible& visible) = 0;
 };

@@ -10,7 +10,7 @@ std::vector<NameRange> Visible::Disjoint(std::vector<NameRange> ranges) {
     return std::tuple<const std::string&, bool>(range.prefix, range.exact);
   });
   std::vector<NameRange> kept;
-  const NameRange* widest = nullptr;  // the last that is no single name: what it holds follows it
+  const NameRange* widest = nullptr;  // the last range that is not exact; skip ranges inside it
   for (NameRange& range : ranges) {
     if (widest != nullptr && range.prefix.starts_with(widest->prefix)) continue;
     if (!kept.empty() && kept.back().exact && range.exact && kept.back().prefix == range.prefix) {

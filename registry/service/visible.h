@@ -12,17 +12,17 @@
 
 namespace outport {
 
-// Names of repositories that begin alike; or one name.
+// The names of repositories with one prefix, or a single name.
 struct NameRange {
   std::string prefix;
-  bool exact = false;  // `prefix` itself alone
+  bool exact = false;  // only the name `prefix` itself
 };
 
-// Which repositories a caller may pull from, and where in the order of names they lie, so that a
-// list need not pass over all the others. A value.
+// The repositories that a caller may pull from: a predicate, and the ranges of names that hold
+// them, so that a list can skip all other names. A value.
 class Visible {
  public:
-  // What `accepts` accepts lies in `ranges`, which may overlap; without them, anywhere.
+  // Every name that `accepts` accepts is in one of `ranges`, which may overlap. Default: any name.
   template <class Accepts>
     requires(std::predicate<const Accepts&, const RepositoryName&> &&
              !std::same_as<std::remove_cvref_t<Accepts>, Visible>)
@@ -30,7 +30,7 @@ class Visible {
       : accepts_(std::move(accepts)), ranges_(Disjoint(std::move(ranges))) {}
 
   bool operator()(const RepositoryName& name) const { return accepts_(name); }
-  // In byte order, none within another.
+  // In byte order; no range contains another.
   const std::vector<NameRange>& ranges() const { return ranges_; }
 
  private:
@@ -40,7 +40,7 @@ class Visible {
   std::vector<NameRange> ranges_;
 };
 
-// What the caller's grants let it pull.
+// The repositories that these rights allow to pull from.
 Visible VisibleTo(const Rights& rights);
 
 }  // namespace outport
