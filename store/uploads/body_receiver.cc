@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kWideBuffer = 1 << 20;
 constexpr size_t kNarrowBuffer = 128 << 10;
 
-// What the client says of the body, against what the session has and the body is.
+// Compares the client's Content-Range with the session and with the body's length.
 Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received,
                         const std::optional<uint64_t>& length) {
   if (!range.has_value()) return {};
@@ -21,7 +21,7 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
     return Error{ErrorCode::kRangeInvalid,
                  "the chunk begins at byte " + std::to_string(range->offset) +
                      ", but the session has received " + std::to_string(received) +
-                     " bytes: go on from there"};
+                     " bytes; continue from there"};
   }
   if (length.has_value() && *length != range->size) {
     return Error{ErrorCode::kSizeInvalid, "the chunk's Content-Range says " +
@@ -31,19 +31,19 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
   return {};
 }
 
-// A buffer's worth of a body.
+// The part of a body that one buffer holds.
 struct Filled {
   size_t size_bytes = 0;
-  bool last = false;  // the body has ended, well or with `error`
+  bool last = false;  // the body ended here, completely or with `error`
   Result<void> error = {};
 };
 
 net::awaitable<Filled> Fill(UploadSessions::Claim& claim, ByteSource& body, MutableBytes buffer) {
   Filled filled;
   while (filled.size_bytes < buffer.size()) {
-    claim.AwaitClient(true);
+    claim.SetAwaitsClient(true);
     const Result<size_t> read = co_await body.Read(buffer.subspan(filled.size_bytes));
-    claim.AwaitClient(false);
+    claim.SetAwaitsClient(false);
     if (!read.has_value()) {
       filled.error = read.error();
       filled.last = true;
@@ -147,7 +147,7 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
     appending.reset();
     if (appended.has_value() && filled.size_bytes > 0) {
       buffer->filled = room.first(filled.size_bytes);
-      CO_TRY(UploadSessions::Work work, UploadSessions::Begin(claim));
+      CO_TRY(UploadSessions::Work work, UploadSessions::BeginWork(claim));
       auto append = [this, work = std::move(work), buffer] {
         return AppendTo(work.session(), buffer->filled);
       };

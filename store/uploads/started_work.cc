@@ -12,7 +12,7 @@ struct StartedWork::State {
   std::optional<Result<void>> result OUTPORT_GUARDED_BY(mutex);
   std::move_only_function<void(Result<void>)> resume OUTPORT_GUARDED_BY(mutex);
 
-  // Gives the result to the one who waits, or keeps it for the one who will.
+  // Passes the result to the waiting coroutine, or keeps it until one waits.
   void Complete(Result<void> done) {
     std::move_only_function<void(Result<void>)> waiting;
     {
@@ -44,7 +44,7 @@ StartedWork StartedWork::Start(BlockingPool& pool, std::move_only_function<Resul
   auto state = std::make_shared<State>();
   auto run = [state, work = std::move(work)]() mutable {
     Result<void> done = Guarded(work);
-    work = nullptr;  // what it owns is free before the owner goes on
+    work = nullptr;  // destroy what it owns before the coroutine resumes
     state->Complete(std::move(done));
   };
   const bool posted = pool.Post(std::move(run), BlockingPool::Admission::kInProgress);

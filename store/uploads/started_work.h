@@ -9,21 +9,21 @@
 
 namespace outport::store {
 
-// Work under way that the pool does while its owner goes on with something else, and waits for
-// later. The work runs to its end even if the owner is gone: it must own what it touches.
+// Work that runs on the pool while the coroutine that started it does something else and awaits it
+// later. The work runs to its end even if that coroutine is destroyed: it must own what it uses.
 class StartedWork {
  public:
   static StartedWork Start(BlockingPool& pool, std::move_only_function<Result<void>()> work);
 
-  // Waits for the end and returns what the work returned, or the pool's refusal. REQUIRES: not
-  // called before.
+  // Awaits the end of the work. Returns its result, or the pool's rejection. REQUIRES: not called
+  // before.
   net::awaitable<Result<void>> Finish();
 
  private:
   struct State;
   explicit StartedWork(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-  std::shared_ptr<State> state_;  // shared by the owner and the pool
+  std::shared_ptr<State> state_;  // shared with the pool
 };
 
 }  // namespace outport::store

@@ -12,7 +12,7 @@ using Durability = MetaTransaction::Durability;
 
 }  // namespace
 
-Result<void> StoredUploads::Write(const UploadSession& session, uint64_t safe_bytes,
+Result<void> StoredUploads::Write(const UploadSession& session, uint64_t checkpointed_bytes,
                                   Durability durability) {
   v1::UploadRow row;
   row.set_repository(session.repository.ToString());
@@ -20,7 +20,7 @@ Result<void> StoredUploads::Write(const UploadSession& session, uint64_t safe_by
   row.set_algorithm(std::string(Digest::Of(session.algorithm, {}).algorithm_name()));
   row.set_started_ms(session.started_ms);
   row.set_used_ms(ToUnixMillis(clock_.Wall()));
-  row.set_safe_bytes(safe_bytes);
+  row.set_checkpointed_bytes(checkpointed_bytes);
   row.set_boot_id(boot_id_);
   const std::unique_ptr<MetaTransaction> transaction = meta_.Begin();
   TRY_VOID(WriteRow(*transaction, keys::Upload(session.id), row));
@@ -35,13 +35,13 @@ Result<void> StoredUploads::RemoveRow(const std::string& key) {
   return {};
 }
 
-Result<void> StoredUploads::Enter(const UploadSession& session) {
-  return Write(session, session.safe_bytes.load(), Durability::kBuffered);
+Result<void> StoredUploads::Record(const UploadSession& session) {
+  return Write(session, session.checkpointed_bytes.load(), Durability::kBuffered);
 }
 
-Result<void> StoredUploads::NoteSafe(UploadSession& session, uint64_t safe_bytes) {
-  TRY_VOID(Write(session, safe_bytes, Durability::kSynced));
-  session.safe_bytes = safe_bytes;
+Result<void> StoredUploads::RecordCheckpoint(UploadSession& session, uint64_t checkpointed_bytes) {
+  TRY_VOID(Write(session, checkpointed_bytes, Durability::kSynced));
+  session.checkpointed_bytes = checkpointed_bytes;
   return {};
 }
 
@@ -51,7 +51,7 @@ void StoredUploads::Forget(UploadSession& session) {
   if (forgotten.has_value()) forgotten = bytes_.Discard(session.id);
   if (!forgotten.has_value()) {
     log_.Warning("upload session not removed",
-                 {{"upload", session.id}, {"cause", forgotten.error().message}});
+                 {{"upload", session.id}, {"error", forgotten.error().message}});
   }
 }
 
@@ -59,20 +59,21 @@ Result<void> StoredUploads::Complete(MetaTransaction& transaction, const UploadS
   return transaction.Delete(keys::Upload(session.id));
 }
 
-// The session that a row and its bytes make; kCorrupt, kNotFound if they make none.
+// Restores the session from its row and its bytes. kCorrupt if there are too few bytes, kNotFound
+// if there are none.
 Result<UploadSessions::Session> StoredUploads::Restore(const std::string& id,
                                                        const v1::UploadRow& row) const {
   TRY(const RepositoryName repository, RepositoryName::Parse(row.repository()));
   TRY(const DigestAlgorithm algorithm, ParseDigestAlgorithm(row.algorithm()));
   TRY(const uint64_t there, bytes_.UncommittedBytes(id));
-  if (there < row.safe_bytes()) {
-    return Error{ErrorCode::kCorrupt, std::to_string(there) + " bytes are there, not " +
-                                          std::to_string(row.safe_bytes())};
+  if (there < row.checkpointed_bytes()) {
+    return Error{ErrorCode::kCorrupt, "the upload has " + std::to_string(there) + " bytes, not " +
+                                          std::to_string(row.checkpointed_bytes())};
   }
   auto session =
       std::make_shared<UploadSession>(id, repository, row.user(), algorithm, row.started_ms());
-  session->size_bytes = row.boot_id() == boot_id_ ? there : row.safe_bytes();
-  session->safe_bytes = row.safe_bytes();
+  session->size_bytes = row.boot_id() == boot_id_ ? there : row.checkpointed_bytes();
+  session->checkpointed_bytes = row.checkpointed_bytes();
   const std::chrono::milliseconds unused(
       std::max<int64_t>(0, ToUnixMillis(clock_.Wall()) - row.used_ms()));
   session->last_used = clock_.SinceBoot() - unused;
@@ -103,7 +104,7 @@ Result<StoredUploads::Loaded> StoredUploads::Load(const UploadSessions::Limits& 
         ++loaded.expired;
       } else {
         ++loaded.lost;
-        log_.Warning("upload session lost", {{"upload", id}, {"cause", session.error().message}});
+        log_.Warning("upload session lost", {{"upload", id}, {"error", session.error().message}});
       }
       TRY_VOID(RemoveRow(row.key));
     }

@@ -14,26 +14,27 @@
 
 namespace outport::store {
 
-// What is kept of upload sessions on the disk, so that they outlive the process: a row
-// (upload/<id>) and the bytes, uncommitted, under the session's id.
+// Upload sessions on the disk, by which they outlive the process: a row (upload/<id>), and the
+// uncommitted bytes in the BlobStore under the session's id.
 //
-// A row is written when a session begins, without a sync: that survives a kill. So do all bytes
-// that were written, for the kernel holds them; the row names the kernel's boot, and while that
-// lasts the bytes themselves say how many they are. What a power cut spares is was made
-// safe: the bytes are synced, then the row that says how many, synced as well.
+// The row is written without a sync when a session begins. It survives a kill, and so do all
+// written bytes, because the kernel holds them. The row names the boot of the kernel: under the
+// same boot all bytes of the file count. After a power cut only the checkpointed bytes count. A
+// checkpoint syncs the bytes, and then a row with their number.
 //
-// Safe for several threads, one a session; every method blocks.
+// Safe for several threads, one per session. Every method blocks.
 class StoredUploads {
  public:
-  // `boot_id`: this boot of the kernel.
+  // `boot_id`: of the running kernel.
   StoredUploads(MetaStore& meta, BlobStore& bytes, const Clock& clock, std::string boot_id, Log log)
       : meta_(meta), bytes_(bytes), clock_(clock), boot_id_(std::move(boot_id)), log_(log) {}
 
-  // Writes the row of a session whose writer is open: from here on its bytes are this boot's.
-  Result<void> Enter(const UploadSession& session);
-  // So many of the session's bytes survive a power cut from here on. REQUIRES: a checkpoint of
-  // them.
-  Result<void> NoteSafe(UploadSession& session, uint64_t safe_bytes);
+  // Writes the row of a session whose writer is open. From then on the session's bytes count as
+  // written under this boot.
+  Result<void> Record(const UploadSession& session);
+  // Records that this many bytes of the session survive a power cut. REQUIRES: they are
+  // checkpointed.
+  Result<void> RecordCheckpoint(UploadSession& session, uint64_t checkpointed_bytes);
   // Deletes the row and the bytes, without a sync: what comes back after a power cut expires. Logs
   // a failure.
   void Forget(UploadSession& session);
@@ -42,15 +43,15 @@ class StoredUploads {
 
   struct Loaded {
     std::vector<UploadSessions::Session> sessions;
-    size_t lost = 0;     // their bytes are not what their rows say
-    size_t expired = 0;  // or more than `limits` allow
+    size_t lost = 0;     // discarded because their bytes do not match their rows
+    size_t expired = 0;  // discarded because of `limits`
   };
-  // What an earlier process left, at most limits.sessions; the rest is discarded, also bytes that
-  // no row names. At start, before anything else.
+  // Loads the sessions of an earlier process, at most limits.sessions. Discards all others, and the
+  // bytes that no row names. Call it at start, before the other methods.
   Result<Loaded> Load(const UploadSessions::Limits& limits);
 
  private:
-  Result<void> Write(const UploadSession& session, uint64_t safe_bytes,
+  Result<void> Write(const UploadSession& session, uint64_t checkpointed_bytes,
                      MetaTransaction::Durability durability);
   Result<void> RemoveRow(const std::string& key);
   Result<UploadSessions::Session> Restore(const std::string& id, const v1::UploadRow& row) const;

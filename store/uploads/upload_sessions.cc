@@ -8,7 +8,7 @@ namespace {
 
 Error Busy(const std::string& id) {
   return Error{ErrorCode::kTooManyRequests,
-               "another request is working on the upload session '" + id + "'"};
+               "another request uses the upload session '" + id + "'; retry shortly"};
 }
 
 }  // namespace
@@ -17,7 +17,7 @@ UploadSessions::Work::~Work() {
   if (claim_ != nullptr) claim_->table_.EndWork(claim_->session());
 }
 
-Result<UploadSessions::Work> UploadSessions::Begin(ClaimPtr claim) {
+Result<UploadSessions::Work> UploadSessions::BeginWork(ClaimPtr claim) {
   UploadSession& session = claim->session();
   MutexLock lock(claim->table_.mutex_);
   if (session.holder != claim->number_) return Busy(session.id);
@@ -30,37 +30,37 @@ void UploadSessions::EndWork(UploadSession& session) {
   --session.works;
 }
 
-void UploadSessions::AwaitClient(UploadSession& session, uint64_t number, bool waiting) {
+void UploadSessions::SetAwaitsClient(UploadSession& session, uint64_t number, bool waits) {
   MutexLock lock(mutex_);
   if (session.holder != number) return;
   session.awaits_client_since.reset();
-  if (waiting) session.awaits_client_since = clock_.SinceBoot();
+  if (waits) session.awaits_client_since = clock_.SinceBoot();
 }
 
 Result<UploadSessions::Session> UploadSessions::Add(Session session) {
   MutexLock lock(mutex_);
-  Session reclaimed;
+  Session evicted;
   if (sessions_.size() >= limits_.sessions) {
-    reclaimed = Reclaim();
-    if (reclaimed == nullptr) {
+    evicted = EvictIdlest();
+    if (evicted == nullptr) {
       return Error{ErrorCode::kTooManyRequests,
-                   "all " + std::to_string(limits_.sessions) +
-                       " upload sessions are open; try again when some have finished"};
+                   "the limit of " + std::to_string(limits_.sessions) +
+                       " open upload sessions is reached; retry when some have finished"};
     }
   }
   const std::string id = session->id;
   sessions_.emplace(id, std::move(session));
-  return reclaimed;
+  return evicted;
 }
 
-UploadSessions::Session UploadSessions::Reclaim() {
+UploadSessions::Session UploadSessions::EvictIdlest() {
   auto idlest = sessions_.end();
   for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
     if (it->second->holder != 0) continue;
     if (idlest == sessions_.end() || it->second->last_used < idlest->second->last_used) idlest = it;
   }
   if (idlest == sessions_.end()) return nullptr;
-  if (clock_.SinceBoot() - idlest->second->last_used < limits_.reclaimable) return nullptr;
+  if (clock_.SinceBoot() - idlest->second->last_used < limits_.evictable_after) return nullptr;
   Session session = std::move(idlest->second);
   sessions_.erase(idlest);
   return session;
@@ -73,53 +73,52 @@ Result<UploadSessions::Session> UploadSessions::Find(const std::string& id,
   if (found == sessions_.end() || found->second->repository != repository ||
       found->second->user != user) {
     return Error{ErrorCode::kBlobUploadUnknown,
-                 "there is no upload session '" + id + "' of yours in " + repository.ToString() +
-                     "; it is finished, was cancelled or has expired: begin the upload again"};
+                 "you have no upload session '" + id + "' in " + repository.ToString() +
+                     ": it was finished or cancelled, or it expired; begin the upload again"};
   }
   return found->second;
 }
 
-UploadSessions::ClaimPtr UploadSessions::Take(const Session& session) {
+UploadSessions::ClaimPtr UploadSessions::MakeClaim(const Session& session) {
   const bool takes_over = session->holder != 0;
   session->holder = ++claims_;
   session->awaits_client_since.reset();
   return std::make_shared<Claim>(*this, session, session->holder, takes_over);
 }
 
-Result<UploadSessions::Attempt> UploadSessions::Try(const std::string& id,
-                                                    const RepositoryName& repository,
-                                                    const std::string& user) {
+Result<UploadSessions::Attempt> UploadSessions::TryClaim(const std::string& id,
+                                                         const RepositoryName& repository,
+                                                         const std::string& user) {
   MutexLock lock(mutex_);
   TRY(const Session session, Find(id, repository, user));
-  if (session->holder == 0) return Attempt{.claim = Take(session)};
-  std::chrono::nanoseconds left = limits_.stalled;
+  if (session->holder == 0) return Attempt{.claim = MakeClaim(session)};
+  std::chrono::nanoseconds left = limits_.stall_limit;
   if (session->works == 0 && session->awaits_client_since.has_value()) {
     left -= clock_.SinceBoot() - *session->awaits_client_since;
-    if (left <= std::chrono::nanoseconds(0)) return Attempt{.claim = Take(session)};
+    if (left <= std::chrono::nanoseconds(0)) return Attempt{.claim = MakeClaim(session)};
   }
-  return Attempt{.busy = session, .seen = session->released.Version(), .look_again = left};
+  return Attempt{.busy = session, .seen = session->released.Version(), .retry_in = left};
 }
 
-net::awaitable<Result<UploadSessions::ClaimPtr>> UploadSessions::Await(std::string id,
-                                                                       RepositoryName repository,
-                                                                       std::string user) {
+net::awaitable<Result<UploadSessions::ClaimPtr>> UploadSessions::AwaitClaim(
+    std::string id, RepositoryName repository, std::string user) {
   using std::chrono::steady_clock;
-  const auto deadline = steady_clock::now() + limits_.patience;
+  const auto deadline = steady_clock::now() + limits_.max_wait;
   for (;;) {
-    CO_TRY(Attempt attempt, Try(id, repository, user));
+    CO_TRY(Attempt attempt, TryClaim(id, repository, user));
     if (attempt.claim != nullptr) co_return std::move(attempt.claim);
     const auto now = steady_clock::now();
     if (now >= deadline) co_return Busy(id);
-    const auto look_again =
-        now + std::max<steady_clock::duration>(attempt.look_again, std::chrono::milliseconds(1));
-    co_await attempt.busy->released.WaitPast(attempt.seen, std::min(deadline, look_again));
+    const auto retry_in =
+        now + std::max<steady_clock::duration>(attempt.retry_in, std::chrono::milliseconds(1));
+    co_await attempt.busy->released.WaitPast(attempt.seen, std::min(deadline, retry_in));
   }
 }
 
-UploadSessions::ClaimPtr UploadSessions::TakeIdle(const Session& session) {
+UploadSessions::ClaimPtr UploadSessions::ClaimIdle(const Session& session) {
   MutexLock lock(mutex_);
   const bool here = sessions_.contains(session->id);
-  return here && session->holder == 0 ? Take(session) : nullptr;
+  return here && session->holder == 0 ? MakeClaim(session) : nullptr;
 }
 
 Result<uint64_t> UploadSessions::Size(const std::string& id, const RepositoryName& repository,
@@ -160,14 +159,15 @@ std::vector<UploadSessions::Session> UploadSessions::Expire() {
   return expired;
 }
 
-std::vector<UploadSessions::Session> UploadSessions::Unsafe(std::chrono::nanoseconds idle) const {
+std::vector<UploadSessions::Session> UploadSessions::Uncheckpointed(
+    std::chrono::nanoseconds idle) const {
   std::vector<Session> found;
   MutexLock lock(mutex_);
   const std::chrono::nanoseconds now = clock_.SinceBoot();
   for (const auto& [id, session] : sessions_) {
     if (session->holder != 0 || session->writer == nullptr) continue;
-    const bool unsafe = session->size_bytes.load() > session->safe_bytes.load();
-    if (unsafe && now - session->last_used >= idle) {
+    const bool has_more = session->size_bytes.load() > session->checkpointed_bytes.load();
+    if (has_more && now - session->last_used >= idle) {
       found.push_back(session);
     }
   }

@@ -19,33 +19,33 @@
 
 namespace outport::store {
 
-// An upload under way. It belongs to the repository and the user that began it.
+// An upload session. It belongs to the repository and the user that began it.
 struct UploadSession {
   std::string id;
   RepositoryName repository;
   std::string user;
-  DigestAlgorithm algorithm;  // hashed while the bytes arrive
+  DigestAlgorithm algorithm;  // of the hash computed while the bytes arrive
   int64_t started_ms = 0;
-  std::atomic<uint64_t> size_bytes = 0;  // received so far
-  std::atomic<uint64_t> safe_bytes = 0;  // of these: what a power cut spares
+  std::atomic<uint64_t> size_bytes = 0;          // received so far
+  std::atomic<uint64_t> checkpointed_bytes = 0;  // of these; they survive a power cut
 
-  // Of the claim's holder alone. nullptr: not opened yet since the store was started.
+  // Only the holder of the claim uses the writer. nullptr: not opened since the store started.
   std::unique_ptr<BlobWriter> writer = nullptr;
 
-  // Of the table, under its lock:
-  uint64_t holder = 0;  // the number of the claim on it; 0: none
-  size_t works = 0;     // of the holder
+  // Guarded by the lock of UploadSessions:
+  uint64_t holder = 0;  // the number of the claim; 0: none
+  size_t works = 0;     // how many Work objects the claim has
   std::optional<std::chrono::nanoseconds> awaits_client_since = {};
   std::chrono::nanoseconds last_used{0};
 
-  Notifier released = {};  // the claim on it ended
+  Notifier released = {};  // notified when the claim ends
 };
 
-// The open upload sessions, in memory by random id. Safe for several threads; nothing here blocks.
+// The open upload sessions, in memory, by random id. Safe for several threads; nothing here blocks.
 //
-// One request at a time works on a session. A request that finds it claimed waits for a moment; if
-// the other one waits for a client that sends nothing, it takes the session over: a client that
-// lost its connection need not wait until the store has noticed.
+// One request at a time claims a session. Another request for it waits for a moment. If the
+// claiming request waits for a client that sends nothing, the new request takes the session over: a
+// client that lost its connection can continue before the store notices the loss.
 class UploadSessions {
  public:
   using Session = std::shared_ptr<UploadSession>;  // shared by the table, claims and waiters
@@ -53,17 +53,17 @@ class UploadSessions {
   struct Limits {
     size_t sessions = 1000;
     std::chrono::seconds idle = std::chrono::hours(168);
-    // When the table is full, a session that nobody used for this long makes room for a new one.
-    std::chrono::seconds reclaimable = std::chrono::hours(1);
-    // How long a client may send nothing before another request takes the session over.
-    std::chrono::milliseconds stalled{2'000};
-    // How long a request waits for a session that another one works on.
-    std::chrono::milliseconds patience{5'000};
+    // When the table is full, a new session evicts one that was unused for this long.
+    std::chrono::seconds evictable_after = std::chrono::hours(1);
+    // A client that sends nothing for this long loses the session to another request.
+    std::chrono::milliseconds stall_limit{2'000};
+    // How long a request waits for a session that another request has claimed.
+    std::chrono::milliseconds max_wait{5'000};
   };
   UploadSessions(const Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}
 
-  // A session for the work of one request. Shared by the request and the work it started on a pool;
-  // the last one gives the session back, if it was not taken over.
+  // The right of one request to work on a session. Shared by the request and its work on a pool.
+  // The last owner releases the session, unless another request has taken it over.
   class Claim {
    public:
     Claim(UploadSessions& table, Session session, uint64_t number, bool took_over)
@@ -74,9 +74,9 @@ class UploadSessions {
 
     UploadSession& session() const { return *session_; }
     bool took_over() const { return took_over_; }
-    // The client's next bytes are waited for, or have come. While they are waited for, another
-    // request may take the session over; then nothing of it may be used but by Work.
-    void AwaitClient(bool waiting) { table_.AwaitClient(*session_, number_, waiting); }
+    // Says whether the request waits for bytes of its client. While it waits, another request may
+    // take the session over. So a request uses the session's writer only through a Work.
+    void SetAwaitsClient(bool waits) { table_.SetAwaitsClient(*session_, number_, waits); }
 
    private:
     friend class UploadSessions;
@@ -87,7 +87,7 @@ class UploadSessions {
   };
   using ClaimPtr = std::shared_ptr<Claim>;  // shared by the request and its work on the pool
 
-  // While one lives nobody takes the session over.
+  // While a Work exists, no other request takes the session over.
   class Work {
    public:
     Work(Work&&) = default;
@@ -100,48 +100,48 @@ class UploadSessions {
     ClaimPtr claim_;
   };
   // kTooManyRequests if another request took the session over.
-  static Result<Work> Begin(ClaimPtr claim);
+  static Result<Work> BeginWork(ClaimPtr claim);
 
-  // Returns the session that had to make room for it, or nullptr; kTooManyRequests when the table
-  // is full.
+  // Adds a session. Returns the session that it evicted, or nullptr. kTooManyRequests if the table
+  // is full and no session can be evicted.
   Result<Session> Add(Session session);
-  // kBlobUploadUnknown if there is no such session of this repository and user; kTooManyRequests
-  // if another request goes on working on it.
-  net::awaitable<Result<ClaimPtr>> Await(std::string id, RepositoryName repository,
-                                         std::string user);
-  // One that nobody works on; nullptr otherwise.
-  ClaimPtr TakeIdle(const Session& session);
-  // How much a session received; kBlobUploadUnknown.
+  // Claims a session. kBlobUploadUnknown if this repository and user have no such session;
+  // kTooManyRequests if another request keeps it for limits().max_wait.
+  net::awaitable<Result<ClaimPtr>> AwaitClaim(std::string id, RepositoryName repository,
+                                              std::string user);
+  // Claims the session, or returns nullptr if a request has claimed it or it was removed.
+  ClaimPtr ClaimIdle(const Session& session);
+  // Returns how many bytes a session has received. kBlobUploadUnknown as above.
   Result<uint64_t> Size(const std::string& id, const RepositoryName& repository,
                         const std::string& user) const;
-  // The session is gone for everybody from here on, but for those who hold it.
+  // Removes the session from the table. Owners of the pointer keep it.
   void Remove(const UploadSession& session);
-  // Removes what nobody used for limits.idle.
+  // Removes and returns the sessions that were unused for limits().idle.
   std::vector<Session> Expire();
-  // Open sessions that nobody works on and nobody used for `idle`, of which a power cut would take
-  // bytes.
-  std::vector<Session> Unsafe(std::chrono::nanoseconds idle) const;
+  // Returns the unclaimed sessions that were unused for `idle` and have bytes that are not yet
+  // checkpointed.
+  std::vector<Session> Uncheckpointed(std::chrono::nanoseconds idle) const;
   size_t Count() const;
   const Limits& limits() const { return limits_; }
 
  private:
-  // What a look for a session came to: a claim, or when to look again.
+  // The result of an attempt to claim a session: a claim, or the time after which to retry.
   struct Attempt {
     ClaimPtr claim = nullptr;
     Session busy = nullptr;
-    uint64_t seen = 0;  // of busy->released
-    std::chrono::nanoseconds look_again{0};
+    uint64_t seen = 0;  // the version of busy->released
+    std::chrono::nanoseconds retry_in{0};
   };
-  Result<Attempt> Try(const std::string& id, const RepositoryName& repository,
-                      const std::string& user);
-  ClaimPtr Take(const Session& session) OUTPORT_REQUIRES_LOCK(mutex_);
+  Result<Attempt> TryClaim(const std::string& id, const RepositoryName& repository,
+                           const std::string& user);
+  ClaimPtr MakeClaim(const Session& session) OUTPORT_REQUIRES_LOCK(mutex_);
   void Release(UploadSession& session, uint64_t number);
-  void AwaitClient(UploadSession& session, uint64_t number, bool waiting);
+  void SetAwaitsClient(UploadSession& session, uint64_t number, bool waits);
   void EndWork(UploadSession& session);
   Result<Session> Find(const std::string& id, const RepositoryName& repository,
                        const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
-  // Takes a session out of the full table; nullptr if all are in use.
-  Session Reclaim() OUTPORT_REQUIRES_LOCK(mutex_);
+  // Removes the session that was unused for longest; nullptr if no session can be evicted.
+  Session EvictIdlest() OUTPORT_REQUIRES_LOCK(mutex_);
 
   const Clock& clock_;
   const Limits limits_;

@@ -9,11 +9,11 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kIdBytes = 16;
-constexpr uint64_t kRereadBytes = 64 << 20;  // in one turn on the pool
+constexpr uint64_t kRereadBytes = 64 << 20;  // in one piece of work on the pool
 
 }  // namespace
 
-// A session's bytes on their way back into a writer.
+// A session whose bytes are read back into a new writer.
 struct Uploads::Reopening {
   std::unique_ptr<BlobWriter> writer;
   uint64_t left = 0;
@@ -49,7 +49,7 @@ Result<void> Uploads::Load() {
   CountSessions();
   if (loaded.sessions.size() + loaded.lost + loaded.expired > 0) {
     parts_.log.Info(
-        "upload sessions taken up",
+        "upload sessions loaded",
         {{"open", loaded.sessions.size()}, {"lost", loaded.lost}, {"expired", loaded.expired}});
   }
   return {};
@@ -63,16 +63,16 @@ net::awaitable<Result<UploadStatus>> Uploads::Start(Actor by, RepositoryName rep
   auto start = [this, session]() -> Result<void> {
     TRY_VOID(parts_.blobs.RequireFreeSpace(0));
     TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
-    Result<void> entered = stored_.Enter(*session);
+    Result<void> entered = stored_.Record(*session);
     session->last_used = parts_.clock.SinceBoot();
-    Result<UploadSessions::Session> reclaimed =
+    Result<UploadSessions::Session> evicted =
         entered.has_value() ? sessions_.Add(session)
                             : Result<UploadSessions::Session>(entered.error());
-    if (!reclaimed.has_value()) {
+    if (!evicted.has_value()) {
       stored_.Forget(*session);
-      return reclaimed.error();
+      return evicted.error();
     }
-    if (*reclaimed != nullptr) stored_.Forget(**reclaimed);
+    if (*evicted != nullptr) stored_.Forget(**evicted);
     return {};
   };
   CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(start)));
@@ -90,14 +90,14 @@ net::awaitable<Result<Uploads::ClaimPtr>> Uploads::ClaimSession(std::string user
                                                                 RepositoryName repository,
                                                                 std::string id) {
   CO_TRY(ClaimPtr claim,
-         co_await sessions_.Await(std::move(id), std::move(repository), std::move(user)));
+         co_await sessions_.AwaitClaim(std::move(id), std::move(repository), std::move(user)));
   if (claim->took_over()) taken_over_.Increment();
   CO_TRY_VOID(co_await Reopen(claim));
   co_return claim;
 }
 
-// Reads the bytes of a session that an earlier process received, or whose last write failed: its
-// hash and its checksums begin anew.
+// Opens a new writer for a session of an earlier process, or after a failed write. It reads all
+// bytes again, because hash and checksums start over.
 net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
   UploadSession& session = claim->session();
   if (session.writer != nullptr) co_return Result<void>();
@@ -125,7 +125,7 @@ net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
       Discard(opened);
       return {};
     }
-    TRY_VOID(stored_.Enter(opened));
+    TRY_VOID(stored_.Record(opened));
     opened.writer = std::move(reopening->writer);
     return {};
   };
@@ -136,9 +136,9 @@ net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
   }
   lost_.Increment();
   parts_.log.Warning("upload session lost",
-                     {{"upload", session.id}, {"cause", read.error().message}});
+                     {{"upload", session.id}, {"error", read.error().message}});
   co_return Error{ErrorCode::kBlobUploadUnknown, "the bytes of the upload session '" + session.id +
-                                                     "' are gone: begin the upload again"};
+                                                     "' are lost; begin the upload again"};
 }
 
 net::awaitable<Result<UploadStatus>> Uploads::Append(Actor by, RepositoryName repository,
@@ -147,7 +147,7 @@ net::awaitable<Result<UploadStatus>> Uploads::Append(Actor by, RepositoryName re
   CO_TRY(const ClaimPtr claim,
          co_await ClaimSession(std::move(by.name), std::move(repository), id));
   const Result<void> received = co_await bodies_.Receive(claim, range, body);
-  const Result<void> settled = co_await Settle(claim, !received.has_value());
+  const Result<void> settled = co_await FinishBody(claim, !received.has_value());
   CO_TRY_VOID(received);
   CO_TRY_VOID(settled);
   co_return UploadStatus{std::move(id), claim->session().size_bytes.load()};
@@ -159,13 +159,13 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
   CO_TRY(ClaimPtr claim, co_await ClaimSession(by.name, std::move(repository), std::move(id)));
   const Result<void> received = co_await bodies_.Receive(claim, range, body);
   if (!received.has_value()) {
-    const Result<void> settled = co_await Settle(std::move(claim), true);
-    static_cast<void>(settled);  // the client learns of what came first
+    const Result<void> settled = co_await FinishBody(std::move(claim), true);
+    static_cast<void>(settled);  // the client gets the first error
     co_return received.error();
   }
-  CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
-  // From here on the session is over, whatever comes of it: a client that tried again, with its
-  // last chunk, would append that twice.
+  CO_TRY(Work work, UploadSessions::BeginWork(std::move(claim)));
+  // The session ends here, even if the commit fails: a client that retried with its last chunk
+  // would append the chunk twice.
   sessions_.Remove(work.session());
   auto commit = [this, work = std::move(work), digest, by = std::move(by)]() -> Result<PushedBlob> {
     UploadSession& session = work.session();
@@ -176,7 +176,8 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
         parts_.blobs.Commit(session.repository, *session.writer, digest, by, complete);
     session.writer.reset();
     if (pushed.has_value()) {
-      // They are left where the blob was here already; else the next start discards them.
+      // If the blob existed already, the uncommitted bytes remain; otherwise there are none. If
+      // this fails, the next start discards them.
       [[maybe_unused]] const Result<void> best_effort = parts_.bytes.Discard(session.id);
     } else {
       stored_.Forget(session);
@@ -190,7 +191,7 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
 
 net::awaitable<Result<void>> Uploads::Cancel(Actor by, RepositoryName repository, std::string id) {
   CO_TRY(ClaimPtr claim,
-         co_await sessions_.Await(std::move(id), std::move(repository), std::move(by.name)));
+         co_await sessions_.AwaitClaim(std::move(id), std::move(repository), std::move(by.name)));
   auto cancel = [this, claim = std::move(claim)]() -> Result<void> {
     Discard(claim->session());
     return {};
@@ -204,44 +205,46 @@ void Uploads::Discard(UploadSession& session) {
   CountSessions();
 }
 
-net::awaitable<Result<void>> Uploads::Settle(ClaimPtr claim, bool cut) {
+net::awaitable<Result<void>> Uploads::FinishBody(ClaimPtr claim, bool truncated) {
   const UploadSession& session = claim->session();
-  const bool save = session.size_bytes - session.safe_bytes >= parts_.limits.unsafe_bytes;
-  if (!save && !cut) co_return Result<void>();
-  CO_TRY(Work work, UploadSessions::Begin(std::move(claim)));
-  auto settle = [this, work = std::move(work), cut, save]() -> Result<void> {
-    UploadSession& settled = work.session();
-    if (settled.writer == nullptr) return {};
-    if (cut) TRY_VOID(settled.writer->Expect(settled.size_bytes.load()));
-    return save ? Save(settled) : Result<void>();
+  const bool checkpoint =
+      session.size_bytes - session.checkpointed_bytes >= parts_.limits.max_uncheckpointed_bytes;
+  if (!checkpoint && !truncated) co_return Result<void>();
+  CO_TRY(Work work, UploadSessions::BeginWork(std::move(claim)));
+  auto finish = [this, work = std::move(work), truncated, checkpoint]() -> Result<void> {
+    UploadSession& finished = work.session();
+    if (finished.writer == nullptr) return {};
+    if (truncated) TRY_VOID(finished.writer->Expect(finished.size_bytes.load()));
+    return checkpoint ? Checkpoint(finished) : Result<void>();
   };
-  // A client that was refused now would append again what it has appended. One that was cut is
-  // gone.
-  const auto admission = cut ? BlockingPool::Admission::kNew : BlockingPool::Admission::kInProgress;
-  co_return co_await Blocking(parts_.disk, std::move(settle), admission);
+  // Never reject the work of a complete body: its client would append the same bytes again. The
+  // client of a truncated body has left.
+  const auto admission =
+      truncated ? BlockingPool::Admission::kNew : BlockingPool::Admission::kInProgress;
+  co_return co_await Blocking(parts_.disk, std::move(finish), admission);
 }
 
-// A file whose sync failed is not used again.
-Result<void> Uploads::Save(UploadSession& session) {
+// If the sync fails, the file is not used again.
+Result<void> Uploads::Checkpoint(UploadSession& session) {
   const uint64_t size_bytes = session.size_bytes.load();
   Result<void> synced = session.writer->Checkpoint();
   if (!synced.has_value()) {
     Discard(session);
     return synced;
   }
-  return stored_.NoteSafe(session, size_bytes);
+  return stored_.RecordCheckpoint(session, size_bytes);
 }
 
-void Uploads::SaveUnsafe(std::chrono::nanoseconds idle,
-                         std::chrono::steady_clock::time_point deadline) {
-  for (const UploadSessions::Session& session : sessions_.Unsafe(idle)) {
+void Uploads::CheckpointIdle(std::chrono::nanoseconds idle,
+                             std::chrono::steady_clock::time_point deadline) {
+  for (const UploadSessions::Session& session : sessions_.Uncheckpointed(idle)) {
     if (std::chrono::steady_clock::now() >= deadline) return;
-    const ClaimPtr claim = sessions_.TakeIdle(session);
+    const ClaimPtr claim = sessions_.ClaimIdle(session);
     if (claim == nullptr || session->writer == nullptr) continue;
-    const Result<void> saved = Save(*session);
+    const Result<void> saved = Checkpoint(*session);
     if (!saved.has_value()) {
-      parts_.log.Warning("upload session not saved",
-                         {{"upload", session->id}, {"cause", saved.error().message}});
+      parts_.log.Warning("upload checkpoint failed",
+                         {{"upload", session->id}, {"error", saved.error().message}});
     }
   }
 }
@@ -259,7 +262,7 @@ net::awaitable<void> Uploads::ExpireUntilCancelled() {
   const auto period =
       std::clamp(parts_.limits.sessions.idle / 4, std::chrono::seconds(1), kLongest);
   auto sweep = [this, period] {
-    SaveUnsafe(parts_.limits.settled, std::chrono::steady_clock::now() + period);
+    CheckpointIdle(parts_.limits.checkpoint_after, std::chrono::steady_clock::now() + period);
     Expire();
   };
   co_await RepeatBlockingUntilCancelled(period, parts_.disk, std::move(sweep));

@@ -23,10 +23,10 @@ namespace outport::store {
 struct UploadLimits {
   UploadSessions::Limits sessions = {};
   BodyReceiver::Limits bodies = {};
-  // A request that leaves more than this to a power cut syncs it before it is answered. Less is
-  // synced once nobody worked on the session for `settled`.
-  uint64_t unsafe_bytes = 8 << 20;
-  std::chrono::seconds settled{10};
+  // If a request leaves more bytes than this without a checkpoint, the store makes one before it
+  // answers. Fewer bytes are checkpointed once the session was unused for `checkpoint_after`.
+  uint64_t max_uncheckpointed_bytes = 8 << 20;
+  std::chrono::seconds checkpoint_after{10};
 };
 
 // Blob uploads: sessions (UploadSessions), the bodies that they receive (BodyReceiver), and their
@@ -42,15 +42,15 @@ class Uploads {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    std::string boot_id;  // this boot of the kernel
+    std::string boot_id;  // of the running kernel
     UploadLimits limits = {};
   };
   explicit Uploads(Parts parts);
 
-  // Takes up the sessions that an earlier process left. Before all others. Blocks.
+  // Loads the sessions of an earlier process. Call it before the other methods. Blocks.
   Result<void> Load();
 
-  // As Registry's methods.
+  // As the methods of Registry. A session belongs to the user by.name.
   net::awaitable<Result<UploadStatus>> Start(Actor by, RepositoryName repository,
                                              DigestAlgorithm algorithm);
   Result<UploadStatus> Stat(const Actor& by, const RepositoryName& repository,
@@ -64,9 +64,10 @@ class Uploads {
 
   // Discards sessions that were idle for too long. Blocks.
   size_t Expire();
-  // Makes safe from a power cut what nobody worked on for `idle`, until the deadline. Blocks.
-  void SaveUnsafe(std::chrono::nanoseconds idle, std::chrono::steady_clock::time_point deadline);
-  // Does both now and then, until it is cancelled.
+  // Checkpoints the sessions that were unused for `idle`, until the deadline. Blocks.
+  void CheckpointIdle(std::chrono::nanoseconds idle,
+                      std::chrono::steady_clock::time_point deadline);
+  // Does both periodically, until it is cancelled.
   net::awaitable<void> ExpireUntilCancelled();
 
  private:
@@ -78,10 +79,11 @@ class Uploads {
   net::awaitable<Result<ClaimPtr>> ClaimSession(std::string user, RepositoryName repository,
                                                 std::string id);
   net::awaitable<Result<void>> Reopen(ClaimPtr claim);
-  // After a body, whole or cut.
-  net::awaitable<Result<void>> Settle(ClaimPtr claim, bool cut);
-  Result<void> Save(UploadSession& session);
-  // The session is gone, and what is stored of it.
+  // Ends the work on one body, complete or truncated: makes a checkpoint if there are many new
+  // bytes, and releases the space reserved for a truncated body.
+  net::awaitable<Result<void>> FinishBody(ClaimPtr claim, bool truncated);
+  Result<void> Checkpoint(UploadSession& session);
+  // Removes the session, its row and its bytes.
   void Discard(UploadSession& session);
   void CountSessions() { open_.Set(static_cast<double>(sessions_.Count())); }
 

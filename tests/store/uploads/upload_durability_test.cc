@@ -27,7 +27,7 @@ class Store {
                                     .metrics = metrics_,
                                     .log = Log::Nowhere(),
                                     .boot_id = boot_id,
-                                    .limits = {.unsafe_bytes = 1}});
+                                    .limits = {.max_uncheckpointed_bytes = 1}});
     opened_ = uploads_->Load();
   }
   ~Store() { io_.Stop(); }

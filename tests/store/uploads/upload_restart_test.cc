@@ -53,7 +53,7 @@ TEST_F(UploadRestartTest, ABodyThatWasUnderWayCounts) {
 }
 
 TEST_F(UploadRestartTest, AfterAnotherBootOnlySafeBytesCount) {
-  Configure({.unsafe_bytes = 4});
+  Configure({.max_uncheckpointed_bytes = 4});
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   ASSERT_TRUE(Append(id, ScriptedBody(" wo")).has_value());
@@ -69,12 +69,12 @@ TEST_F(UploadRestartTest, WhatNobodyWorksOnBecomesSafe) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   const auto never = std::chrono::steady_clock::time_point::max();
-  uploads_->SaveUnsafe(std::chrono::seconds(1), never);
+  uploads_->CheckpointIdle(std::chrono::seconds(1), never);
   Reboot();
   EXPECT_EQ(Received(id), 0u);
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   store_.clock.Advance(std::chrono::seconds(1));
-  uploads_->SaveUnsafe(std::chrono::seconds(1), never);
+  uploads_->CheckpointIdle(std::chrono::seconds(1), never);
   Reboot();
   EXPECT_EQ(Received(id), 5u);
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
@@ -107,7 +107,7 @@ TEST_F(UploadRestartTest, ASessionStaysItsOwners) {
 }
 
 TEST_F(UploadRestartTest, ASessionWithoutItsBytesIsUnknown) {
-  Configure({.unsafe_bytes = 1});
+  Configure({.max_uncheckpointed_bytes = 1});
   const std::string gone = Start();
   const std::string cut = Start();
   const std::string gone_later = Start();
@@ -149,7 +149,7 @@ TEST_F(UploadRestartTest, ASessionThatNobodyComesBackToExpires) {
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   Restart();
   store_.clock.Advance(std::chrono::hours(167));
-  uploads_->SaveUnsafe(std::chrono::seconds(0), std::chrono::steady_clock::time_point::max());
+  uploads_->CheckpointIdle(std::chrono::seconds(0), std::chrono::steady_clock::time_point::max());
   store_.clock.Advance(std::chrono::hours(1));
   EXPECT_EQ(uploads_->Expire(), 1u);
 }

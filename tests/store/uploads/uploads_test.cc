@@ -94,7 +94,7 @@ TEST_F(UploadsTest, ASessionIsOfItsUserAndRepository) {
 }
 
 TEST_F(UploadsTest, OneRequestWorksOnASessionAtATime) {
-  Configure({.sessions = {.patience = std::chrono::milliseconds(0)}});
+  Configure({.sessions = {.max_wait = std::chrono::milliseconds(0)}});
   const std::string id = Start();
   ScriptedBody slow("hello");
   slow.HeldAtTheEnd();
@@ -123,7 +123,7 @@ TEST_F(UploadsTest, ARequestWaitsForOneThatEnds) {
 }
 
 TEST_F(UploadsTest, ASilentClientLosesItsSessionToAnotherRequest) {
-  Configure({.sessions = {.patience = std::chrono::milliseconds(0)}});
+  Configure({.sessions = {.max_wait = std::chrono::milliseconds(0)}});
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   ScriptedBody silent(" lost");
@@ -224,7 +224,7 @@ TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
 
 // The same of a chunk, whose bytes are synced before it is answered.
 TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
-  Configure({.unsafe_bytes = 1});
+  Configure({.max_uncheckpointed_bytes = 1});
   const std::string content(size_t{1} << 20, 'x');
   const std::string id = Start();
   std::optional<FullPool> full;
@@ -256,7 +256,8 @@ TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
   EXPECT_EQ(Received(id), 0u);
   full.Release();
   auto nothing = []() -> Result<void> { return {}; };
-  ASSERT_TRUE(Await(BlockingInProgress(io_.pool(), nothing)).has_value());  // behind all of the rest
+  ASSERT_TRUE(
+      Await(BlockingInProgress(io_.pool(), nothing)).has_value());  // behind all of the rest
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
 }
 
