@@ -26,7 +26,7 @@ class AccessCommandsTest : public ProgramTest {
   }
 };
 
-TEST_F(AccessCommandsTest, APasswordIsChanged) {
+TEST_F(AccessCommandsTest, ChangesAPassword) {
   AddUser("ci");
   EXPECT_EQ(Control({"user", "passwd", "ci"}, "other\n").status, 0);
   EXPECT_TRUE(Knows("ci", "other"));
@@ -36,7 +36,7 @@ TEST_F(AccessCommandsTest, APasswordIsChanged) {
   EXPECT_TRUE(Knows("ci", "other"));
 }
 
-TEST_F(AccessCommandsTest, AGeneratedPasswordIsShownAlone) {
+TEST_F(AccessCommandsTest, PrintsOnlyTheGeneratedPassword) {
   const Outcome added = Control({"user", "add", "bot", "--allow", "pull", "--generate"});
   ASSERT_EQ(added.status, 0) << added.err;
   const std::string password = added.out.substr(0, added.out.size() - 1);
@@ -48,17 +48,17 @@ TEST_F(AccessCommandsTest, AGeneratedPasswordIsShownAlone) {
   EXPECT_FALSE(Knows("bot", password));
 }
 
-TEST_F(AccessCommandsTest, AUserIsDisabledAndEnabled) {
+TEST_F(AccessCommandsTest, DisablesAndEnablesAUser) {
   AddUser("ci");
   EXPECT_EQ(Control({"user", "disable", "ci"}).status, 0);
   EXPECT_TRUE(directory_.Find("ci")->disabled);
   EXPECT_EQ(Json({"user", "list"}).at(0).at("status").as_string(), "disabled");
   EXPECT_EQ(Control({"user", "enable", "ci"}).status, 0);
   EXPECT_FALSE(directory_.Find("ci")->disabled);
-  EXPECT_TRUE(Knows("ci", "secret")) << "what is not named stays";
+  EXPECT_TRUE(Knows("ci", "secret")) << "other settings stay";
 }
 
-TEST_F(AccessCommandsTest, AUsersEndGroupsAndCertificatesAreSet) {
+TEST_F(AccessCommandsTest, SetsExpiryGroupsAndCertificatesOfAUser) {
   AddUser("ci");
   const Outcome set = Control({"user", "set", "ci", "--group", "ops", "--group", "builders",
                                "--only-from", "ci-*", "--expires", "1d"});
@@ -80,7 +80,7 @@ TEST_F(AccessCommandsTest, AUsersEndGroupsAndCertificatesAreSet) {
   ExpectOneLine(Control({"user", "set", "ci", "--only-from", "CI"}), "'CI'");
 }
 
-TEST_F(AccessCommandsTest, GrantsAreAddedExplainedAndRemoved) {
+TEST_F(AccessCommandsTest, AddsExplainsAndRemovesGrants) {
   AddUser("ci");
   ASSERT_EQ(Control({"user", "set", "ci", "--group", "builders"}).status, 0);
   const std::vector<std::string> explain = {"grant",        "explain",  "--user",   "ci",
@@ -104,7 +104,7 @@ TEST_F(AccessCommandsTest, GrantsAreAddedExplainedAndRemoved) {
   EXPECT_NE(Json(explain).at("reason").as_string().find("disabled"), std::string::npos);
 }
 
-TEST_F(AccessCommandsTest, GrantsThatMeanNothingAreRefusedInOneLine) {
+TEST_F(AccessCommandsTest, RejectsInvalidGrantsInOneLine) {
   ExpectOneLine(Control({"grant", "add", "ci", "pull"}), "user:NAME");
   ExpectOneLine(Control({"grant", "add", "user:nobody", "pull"}), "there is no user 'nobody'");
   ExpectOneLine(Control({"grant", "add", "anonymous", "push"}), "'anonymous' may only pull");
@@ -115,7 +115,7 @@ TEST_F(AccessCommandsTest, GrantsThatMeanNothingAreRefusedInOneLine) {
   ExpectOneLine(Control({"grant", "explain", "--repository", "UPPER"}), "UPPER");
 }
 
-TEST_F(AccessCommandsTest, ACertificateIsRevokedByTheBeginningOfItsSerial) {
+TEST_F(AccessCommandsTest, RevokesACertificateByAPrefixOfItsSerial) {
   const std::string out = (folder_.path() / "c").native();
   ASSERT_EQ(Control({"cert", "issue", "laptop", "--out", out}).status, 0);
   const auto identity = *pki::Inspect(*ReadWholeFile(out + "/client.cert"));
@@ -130,7 +130,7 @@ TEST_F(AccessCommandsTest, ACertificateIsRevokedByTheBeginningOfItsSerial) {
   ExpectOneLine(Control({"cert", "revoke", own.serial}), "another administrator can revoke it");
 }
 
-TEST_F(AccessCommandsTest, I6ARevokedAdministratorIsRefused) {
+TEST_F(AccessCommandsTest, I6RejectsARevokedAdministrator) {
   const std::string out = (folder_.path() / "second").native();
   ASSERT_EQ(Control({"cert", "issue", "eve", "--role", "admin", "--out", out}).status, 0);
   EXPECT_EQ(RunWith({"--profile", out, "user", "list"}).status, 0);
@@ -139,8 +139,8 @@ TEST_F(AccessCommandsTest, I6ARevokedAdministratorIsRefused) {
   ExpectOneLine(RunWith({"--profile", out, "user", "list"}), "was revoked");
 }
 
-// One node that is far enough, one that is not, one that is gone.
-TEST_F(AccessCommandsTest, WaitNamesWhoHasNotConfirmed) {
+// One node has applied the change, one is behind, one is disconnected.
+TEST_F(AccessCommandsTest, WaitListsTheNodesThatHaveNotConfirmed) {
   for (const char* name : {"eu", "us", "ap"}) {
     v1::NodeRow row;
     row.set_name(name);
@@ -171,13 +171,13 @@ TEST_F(AccessCommandsTest, WaitNamesWhoHasNotConfirmed) {
             std::string::npos);
   EXPECT_EQ(wait(head, "eu").status, 0);
   const Outcome away = wait(head, "ap");
-  EXPECT_EQ(away.status, 1) << "who is asked for by name must confirm";
+  EXPECT_EQ(away.status, 1) << "a node that is named must confirm";
   EXPECT_NE(away.out.find("no node has confirmed yet"), std::string::npos) << away.out;
   ExpectOneLine(wait(head, "no-such"), "there is no node 'no-such'");
   ExpectOneLine(wait(head + 1, "eu"), "the store's last change is " + std::to_string(head));
 }
 
-TEST_F(AccessCommandsTest, UsersAreExportedAndImported) {
+TEST_F(AccessCommandsTest, ExportsAndImportsUsers) {
   AddUser("ann");
   AddUser("bob");
   const std::string file = (folder_.path() / "users").native();
@@ -195,7 +195,7 @@ TEST_F(AccessCommandsTest, UsersAreExportedAndImported) {
   EXPECT_FALSE(rights.Allows(Action::kPull, *RepositoryName::Parse("other/app")));
 }
 
-TEST_F(AccessCommandsTest, AnImportIsWholeOrNothing) {
+TEST_F(AccessCommandsTest, ImportIsAllOrNothing) {
   AddUser("bob");
   const std::string file = (folder_.path() / "users").native();
   const std::string ann = "ann:" + *HashPassword("a", 4) + "\n";
@@ -214,7 +214,7 @@ TEST_F(AccessCommandsTest, AnImportIsWholeOrNothing) {
   EXPECT_TRUE(Knows("bob", "b"));
   EXPECT_TRUE(Knows("ann", "a"));
   EXPECT_EQ(import(ann, {"--update"}).status, 0);
-  EXPECT_EQ(Control({"user", "import", file, "--update"}).status, 0) << "none of it is new";
+  EXPECT_EQ(Control({"user", "import", file, "--update"}).status, 0) << "no user is new";
   ASSERT_EQ(Control({"user", "remove", "ann"}).status, 0);
   ExpectOneLine(Control({"user", "import", file, "--update"}),
                 "user 'ann' is new and needs grants");

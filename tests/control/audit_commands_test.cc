@@ -34,7 +34,7 @@ Outcome RunControl(const fs::path& profile, std::vector<std::string> words) {
   return {status, out.str(), err.str()};
 }
 
-// A store whose audit log can be changed behind its back.
+// A store whose audit log a test can corrupt.
 class AuditCommandsTest : public store::FleetFixture {
  protected:
   AuditCommandsTest() { Serve(); }
@@ -67,7 +67,7 @@ class AuditCommandsTest : public store::FleetFixture {
       ASSERT_TRUE(transaction->Commit(MetaTransaction::Durability::kBuffered).has_value());
     }
   }
-  // Changes a row of the log, by a hand that is not the store's.
+  // Changes a row of the log without the store.
   void Tamper(uint64_t sequence, const std::function<void(std::string&)>& change) {
     server_->Shutdown(std::chrono::system_clock::now());
     server_.reset();
@@ -149,7 +149,7 @@ TEST_F(AuditCommandsTest, ListFilters) {
   EXPECT_NE(wrong.err.find("--since 'yesterday' is not a time"), std::string::npos);
 }
 
-TEST_F(AuditCommandsTest, ListsAreFoundBehindMoreThanOneCallLooksAt) {
+TEST_F(AuditCommandsTest, ListSearchesBeyondTheRangeOfOneCall) {
   Record(1, "ann");
   const auto transaction = log_->Begin();
   for (int i = 0; i < 12000; ++i) transaction->Audit("{}");
@@ -160,15 +160,15 @@ TEST_F(AuditCommandsTest, ListsAreFoundBehindMoreThanOneCallLooksAt) {
   EXPECT_EQ(ParseLines(all.out).size(), 3000u);
 }
 
-TEST_F(AuditCommandsTest, ASoundLogIsSound) {
-  EXPECT_EQ(Control({"audit", "verify"}).status, 0) << "an empty one, too";
+TEST_F(AuditCommandsTest, VerifiesAValidLog) {
+  EXPECT_EQ(Control({"audit", "verify"}).status, 0) << "an empty log is valid";
   Record(1100);  // more than a page
   const Outcome text = Control({"audit", "verify"});
   EXPECT_EQ(text.status, 0) << text.err;
   EXPECT_TRUE(text.out.starts_with("1100 entries, 1 to 1100, verified")) << text.out;
 }
 
-TEST_F(AuditCommandsTest, AFlippedByteIsFoundAndNamed) {
+TEST_F(AuditCommandsTest, ReportsTheEntryWithAFlippedByte) {
   Record(9);
   Tamper(5, [](std::string& value) { value[40] ^= 1; });
   Serve();
@@ -179,7 +179,7 @@ TEST_F(AuditCommandsTest, AFlippedByteIsFoundAndNamed) {
   EXPECT_EQ(Control({"audit", "list"}).status, 0);
 }
 
-TEST_F(AuditCommandsTest, ARemovedEntryIsNamed) {
+TEST_F(AuditCommandsTest, ReportsARemovedEntry) {
   Record(9);
   Tamper(5, [](std::string& value) { value.clear(); });
   Serve();
@@ -188,7 +188,7 @@ TEST_F(AuditCommandsTest, ARemovedEntryIsNamed) {
   EXPECT_NE(outcome.err.find("5"), std::string::npos) << outcome.err;
 }
 
-TEST_F(AuditCommandsTest, ATrimmedLogAndItsFilesAreChecked) {
+TEST_F(AuditCommandsTest, VerifiesATrimmedLogAndItsFiles) {
   Record(30);
   Metrics metrics;
   const fs::path path = folder_.path() / "audit.jsonl";
@@ -225,7 +225,7 @@ TEST_F(AuditCommandsTest, ATrimmedLogAndItsFilesAreChecked) {
   EXPECT_EQ(Control({"audit", "verify", "--file", "/nowhere"}).status, 1);
 }
 
-TEST_F(AuditCommandsTest, I6OnlyAdministratorsReadIt) {
+TEST_F(AuditCommandsTest, I6OnlyAdministratorsReadTheAuditLog) {
   const std::string key = pki::CreatePrivateKey();
   for (const Role role : {Role::kClient, Role::kNode, Role::kStore}) {
     const pki::LeafOptions options{.role = role, .name = "x", .lifetime = std::chrono::hours(1)};

@@ -8,12 +8,12 @@
 #include <sstream>
 #include <thread>
 
-#include "tests/support/gate.h"
+#include "tests/support/test_latch.h"
 
 namespace outport::control {
 namespace {
 
-// What is read from a pipe that holds `text`.
+// Reads a password from a pipe with `text`.
 Result<std::string> FromPipe(const std::string& text) {
   int ends[2];
   EXPECT_EQ(::pipe(ends), 0);
@@ -26,7 +26,7 @@ Result<std::string> FromPipe(const std::string& text) {
   return password;
 }
 
-TEST(NewPassword, IsTheFirstLineOfStandardInput) {
+TEST(NewPassword, ReadsTheFirstLineOfStandardInput) {
   EXPECT_EQ(*FromPipe("secret\n"), "secret");
   EXPECT_EQ(*FromPipe("secret"), "secret");
   EXPECT_EQ(*FromPipe("secret\r\nnext\n"), "secret");
@@ -36,7 +36,7 @@ TEST(NewPassword, IsTheFirstLineOfStandardInput) {
   EXPECT_FALSE(FromPipe(std::string(5000, 'a')).has_value());
 }
 
-// A terminal at which somebody types `lines`, each when it is asked for.
+// A terminal at which somebody answers each prompt with a line.
 class Typist {
  public:
   Typist() { EXPECT_EQ(::openpty(&keyboard_, &terminal_, nullptr, nullptr, nullptr), 0); }
@@ -66,13 +66,13 @@ class Typist {
   int terminal_ = -1;
 };
 
-TEST(NewPassword, IsTypedTwiceWithoutEcho) {
+TEST(NewPassword, PromptsTwiceWithoutEcho) {
   Typist typist;
   EXPECT_EQ(*typist.Type("secret", "secret"), "secret");
-  EXPECT_TRUE(typist.Echoes()) << "the terminal must be as it was";
+  EXPECT_TRUE(typist.Echoes()) << "the echo must be restored";
 }
 
-TEST(NewPassword, IsRefusedIfTheTwoDiffer) {
+TEST(NewPassword, RejectsTwoDifferentPasswords) {
   Typist typist;
   const auto password = typist.Type("secret", "secreT");
   ASSERT_FALSE(password.has_value());

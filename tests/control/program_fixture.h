@@ -19,7 +19,7 @@ struct Outcome {
   std::string err;
 };
 
-// outportctl against a store of its own.
+// Runs outportctl against a store.
 class ProgramTest : public store::FleetServerFixture {
  protected:
   ProgramTest() {
@@ -43,7 +43,7 @@ class ProgramTest : public store::FleetServerFixture {
     outcome.err = err.str();
     return outcome;
   }
-  // As the administrator.
+  // Runs a command with the administrator's profile.
   Outcome Control(std::vector<std::string> words, const std::string& input = "") {
     words.insert(words.begin(), {"--profile", profile_.native()});
     return RunWith(std::move(words), input);

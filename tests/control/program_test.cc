@@ -7,7 +7,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
+TEST_F(ProgramTest, CreatesListsAndRemovesUsers) {
   const Outcome added =
       Control({"user", "add", "ci", "--allow", "pull,push:team/**", "--allow", "pull"}, "secret\n");
   EXPECT_EQ(added.status, 0) << added.err;
@@ -27,7 +27,7 @@ TEST_F(ProgramTest, UsersAreAddedListedAndRemoved) {
   ExpectOneLine(Control({"user", "remove", "ci"}), "there is no user 'ci'");
 }
 
-TEST_F(ProgramTest, BadUsersAreRefusedInOneLine) {
+TEST_F(ProgramTest, RejectsInvalidUsersInOneLine) {
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "fly"}, "secret\n"), "'fly'");
   ExpectOneLine(Control({"user", "add", "CI", "--allow", "pull"}, "secret\n"), "'CI'");
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "admin"}, "secret\n"), "--role admin");
@@ -36,7 +36,7 @@ TEST_F(ProgramTest, BadUsersAreRefusedInOneLine) {
   EXPECT_TRUE(fleet_.users.List("", 10)->rows.empty());
 }
 
-TEST_F(ProgramTest, CertificatesAreWrittenAsDockerWantsThem) {
+TEST_F(ProgramTest, WritesCertificatesInDockersLayout) {
   const fs::path out = folder_.path() / "certs.d";
   const Outcome issued = Control({"cert", "issue", "desktop", "--for", "store:5000", "--for",
                                   "eu:5000", "--out", out.native(), "--days", "30"});
@@ -53,7 +53,7 @@ TEST_F(ProgramTest, CertificatesAreWrittenAsDockerWantsThem) {
   ExpectOneLine(Control({"cert", "issue", "desktop", "--for", "../x"}), "'../x'");
 }
 
-TEST_F(ProgramTest, AnAdministratorsCertificateIsAProfile) {
+TEST_F(ProgramTest, WritesAnAdministratorCertificateAsAProfile) {
   const fs::path other = folder_.path() / "second";
   const Outcome issued =
       Control({"cert", "issue", "ops", "--role", "admin", "--out", other.native()});
@@ -63,7 +63,7 @@ TEST_F(ProgramTest, AnAdministratorsCertificateIsAProfile) {
   ExpectOneLine(Control({"cert", "issue", "ops", "--role", "admin"}), "--out DIR");
 }
 
-TEST_F(ProgramTest, APrivateKeyIsNotReplacedUnasked) {
+TEST_F(ProgramTest, ReplacesAPrivateKeyOnlyOnRequest) {
   const fs::path client = folder_.path() / "c1";
   const fs::path admin = folder_.path() / "bob";
   for (const std::vector<std::string>& words :
@@ -88,13 +88,13 @@ TEST_F(ProgramTest, APrivateKeyIsNotReplacedUnasked) {
   }
 }
 
-TEST_F(ProgramTest, ACertificateThatHasNoPlaceIsNotIssued) {
+TEST_F(ProgramTest, IssuesNoCertificateThatCannotBeWritten) {
   const size_t issued = fleet_.certificates.List("", 100)->rows.size();
   ExpectOneLine(Control({"cert", "issue", "c1", "--out", "/proc/foo"}), "another --out");
   EXPECT_EQ(fleet_.certificates.List("", 100)->rows.size(), issued);
 }
 
-TEST_F(ProgramTest, AnInvitationGoesToANewFileOfItsOwner) {
+TEST_F(ProgramTest, WritesATokenToANewPrivateFile) {
   const fs::path out = folder_.path() / "token";
   const std::vector<std::string> words = {"node", "invite", "eu",        "--host",
                                           "a",    "--out",  out.native()};
@@ -112,7 +112,7 @@ TEST_F(ProgramTest, AnInvitationGoesToANewFileOfItsOwner) {
   ExpectOneLine(Control({"node", "invite", "eu", "--host", "bad name!"}), "--host: 'bad name!'");
 }
 
-TEST_F(ProgramTest, AnInvitationIsATokenAloneOnStandardOutput) {
+TEST_F(ProgramTest, PrintsOnlyTheTokenOnStandardOutput) {
   const Outcome invited = Control({"node", "invite", "eu", "--host", "eu.example.com"});
   ASSERT_EQ(invited.status, 0) << invited.err;
   const auto token = InvitationToken::Decode(invited.out);
@@ -124,7 +124,7 @@ TEST_F(ProgramTest, AnInvitationIsATokenAloneOnStandardOutput) {
   ExpectOneLine(Control({"node", "invite", "eu", "--host", "a", "--lifetime", "8d"}), "7 days");
 }
 
-TEST_F(ProgramTest, StatusAndNodesAreShown) {
+TEST_F(ProgramTest, ShowsStatusAndNodes) {
   const auto status = boost::json::parse(Control({"status", "-o", "json"}).out);
   EXPECT_EQ(status.at("epoch").as_string(), "epoch1");
   EXPECT_TRUE(status.at("nodes").as_array().empty());
@@ -132,7 +132,7 @@ TEST_F(ProgramTest, StatusAndNodesAreShown) {
   EXPECT_EQ(Control({"node", "list", "-o", "json"}).out, "[]\n");
 }
 
-TEST_F(ProgramTest, AnUnreachableStoreIsNamedWithTheMend) {
+TEST_F(ProgramTest, ExplainsAnUnreachableStore) {
   server_->Shutdown(std::chrono::system_clock::now());
   server_.reset();
   const Outcome outcome = Control({"user", "list"});
@@ -140,13 +140,13 @@ TEST_F(ProgramTest, AnUnreachableStoreIsNamedWithTheMend) {
   EXPECT_NE(outcome.err.find("check that the store runs"), std::string::npos) << outcome.err;
 }
 
-TEST_F(ProgramTest, AStoreOfAnotherFleetIsNamed) {
+TEST_F(ProgramTest, ExplainsAStoreOfAnotherFleet) {
   const auto other = *pki::CreateAuthority("outport");
   ASSERT_TRUE(ReplaceFile(profile_ / "ca.crt", other.root.certificate).has_value());
   ExpectOneLine(Control({"user", "list"}), "not accepted");
 }
 
-TEST_F(ProgramTest, OtherCertificatesThanAnAdministratorsAreRefusedWithTheReason) {
+TEST_F(ProgramTest, ExplainsACertificateThatIsNotAnAdministrators) {
   const fs::path out = folder_.path() / "bob";
   ASSERT_EQ(Control({"cert", "issue", "bob", "--out", out.native()}).status, 0);
   fs::rename(out / "client.cert", profile_ / "admin.crt");
@@ -159,7 +159,7 @@ TEST_F(ProgramTest, OtherCertificatesThanAnAdministratorsAreRefusedWithTheReason
   ExpectOneLine(Control({"user", "list"}), "does not accept");
 }
 
-TEST_F(ProgramTest, ABadProfileIsNamedWithTheMend) {
+TEST_F(ProgramTest, ExplainsAnInvalidProfile) {
   ExpectOneLine(RunWith({"--profile", "/nonexistent", "user", "list"}), "outport-store init");
   const std::string key = *ReadWholeFile(profile_ / "admin.key");
   ASSERT_TRUE(ReplaceFile(profile_ / "admin.key", pki::CreatePrivateKey()).has_value());
@@ -176,7 +176,7 @@ TEST_F(ProgramTest, ABadProfileIsNamedWithTheMend) {
   }
 }
 
-TEST_F(ProgramTest, AWrongCommandLineIsUsage) {
+TEST_F(ProgramTest, ReportsAWrongCommandLineAsUsage) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{},
                                                 {"user"},
                                                 {"user", "add", "ci"},

@@ -7,7 +7,7 @@
 namespace outport::control {
 namespace {
 
-TEST(Table, AlignsItsColumnsForPeople) {
+TEST(Table, AlignsColumnsInText) {
   Table table({"name", "last_ping", "hosts"});
   table.Add(
       {boost::json::value("eu-west"), boost::json::value(12), boost::json::array({"a", "b"})});
@@ -18,14 +18,14 @@ TEST(Table, AlignsItsColumnsForPeople) {
             "us        yes\n");
 }
 
-TEST(Table, IsAnArrayOfObjectsForPrograms) {
+TEST(Table, PrintsJsonAsAnArrayOfObjects) {
   Table table({"name", "hosts"});
   EXPECT_EQ(boost::json::serialize(table.ToJson()), "[]");
   table.Add({boost::json::value("eu"), boost::json::array({"a"})});
   EXPECT_EQ(boost::json::serialize(table.ToJson()), R"([{"name":"eu","hosts":["a"]}])");
 }
 
-TEST(Table, ShowsTimesAndTheirAbsence) {
+TEST(Table, FormatsTimesAndTheirAbsence) {
   EXPECT_EQ(ToTime(0), "");
   EXPECT_EQ(ToTime(1000), "1970-01-01T00:00:01.000Z");
 }

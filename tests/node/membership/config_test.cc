@@ -6,7 +6,7 @@
 namespace outport::node {
 namespace {
 
-TEST(NodeConfig, ReadsWhatJoinWrites) {
+TEST(NodeConfig, ReadsTheConfigurationOfJoin) {
   const auto config = ParseConfig(
       "data: /var/lib/node\n"
       "store: store.example.com:5001\n"
@@ -22,10 +22,10 @@ TEST(NodeConfig, ReadsWhatJoinWrites) {
   EXPECT_EQ(config->operations_listen, "127.0.0.1:5012");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
   EXPECT_EQ(config->headroom_bytes, 1u << 30);
-  EXPECT_FALSE(config->read_only) << "writes are relayed unless it is said otherwise";
+  EXPECT_FALSE(config->read_only) << "a node relays writes by default";
 }
 
-TEST(NodeConfig, ANodeMayBeReadOnly) {
+TEST(NodeConfig, ReadsReadOnly) {
   const auto config = ParseConfig("data: /d\nstore: s:1\nregistry: {read_only: true}\n", "n.yml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_TRUE(config->read_only);
@@ -40,16 +40,15 @@ constexpr Case kBad[] = {
     {"no store", "data: /d\n", "store"},
     {"no data", "store: s:1\n", "data"},
     {"a store without a port", "data: /d\nstore: example.com\n", "example.com"},
-    {"a port that is none", "data: /d\nstore: s:99999\n", "s:99999"},
+    {"an invalid port", "data: /d\nstore: s:99999\n", "s:99999"},
     {"an IPv6 address without brackets", "data: /d\nstore: ::1:5001\n", "::1:5001"},
-    {"a key nobody knows", "data: /d\nstore: s:1\nlog: {lvel: info}\n", "lvel"},
-    {"a truth that is none", "data: /d\nstore: s:1\nregistry: {read_only: perhaps}\n", "perhaps"},
-    {"a headroom that is no size", "data: /d\nstore: s:1\ndisk: {headroom: lots}\n",
-     "disk.headroom"},
-    {"a level that is none", "data: /d\nstore: s:1\nlog: {level: loud}\n", "loud"},
+    {"an unknown key", "data: /d\nstore: s:1\nlog: {lvel: info}\n", "lvel"},
+    {"an invalid boolean", "data: /d\nstore: s:1\nregistry: {read_only: perhaps}\n", "perhaps"},
+    {"an invalid size", "data: /d\nstore: s:1\ndisk: {headroom: lots}\n", "disk.headroom"},
+    {"an invalid log level", "data: /d\nstore: s:1\nlog: {level: loud}\n", "loud"},
 };
 
-TEST(NodeConfig, SaysWhatIsWrongAndWhere) {
+TEST(NodeConfig, ReportsEachProblemWithItsLine) {
   for (const Case& c : kBad) {
     SCOPED_TRACE(c.what);
     const auto config = ParseConfig(c.text, "node.yml");

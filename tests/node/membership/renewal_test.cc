@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using std::chrono::duration;
 using std::chrono::milliseconds;
 
-// What a node holds that has joined just now.
+// The certificates of a node that has just joined.
 class RenewalTest : public testing::Test {
  protected:
   RenewalTest() {
@@ -30,7 +30,7 @@ class RenewalTest : public testing::Test {
       EXPECT_TRUE(ReplaceFile(pki_ / file, issued.certificate + authority.issuing.certificate, 0644)
                       .has_value());
     }
-    life_ = *pki::Describe(issued.certificate);
+    lifetime_ = *pki::Describe(issued.certificate);
   }
   ~RenewalTest() override {
     std::error_code ignored;
@@ -38,17 +38,17 @@ class RenewalTest : public testing::Test {
   }
 
   fs::path pki_;
-  pki::Description life_;
+  pki::Description lifetime_;
 };
 
-// The nodes of a fleet that started together do not come together: each renews when a third of its
-// certificate's life is over, and up to a twentieth of it later.
-TEST_F(RenewalTest, TheNodesOfAFleetComeOneAfterTheOther) {
+// Nodes that started together must not renew together. Each renews after a third of its
+// certificate's lifetime plus a jitter of up to a twentieth.
+TEST_F(RenewalTest, SpreadsTheRenewalsOfAFleet) {
   constexpr int kNodes = 200;
   const SystemClock clock;
   BlockingPool pool("renewal", 1, 10);
   std::set<milliseconds> pauses;
-  const duration<double> whole = life_.not_after - life_.not_before;
+  const duration<double> whole = lifetime_.not_after - lifetime_.not_before;
   for (int i = 0; i < kNodes; ++i) {
     Metrics metrics;
     Renewal renewal({.channel = nullptr,
@@ -61,14 +61,14 @@ TEST_F(RenewalTest, TheNodesOfAFleetComeOneAfterTheOther) {
                      .log = Log::Nowhere()});
     const auto before = clock.Wall();
     const milliseconds pause = renewal.Check();
-    const duration<double> least = life_.not_before + whole / 3 - clock.Wall();
-    const duration<double> most = life_.not_before + whole / 3 + whole / 20 - before;
+    const duration<double> least = lifetime_.not_before + whole / 3 - clock.Wall();
+    const duration<double> most = lifetime_.not_before + whole / 3 + whole / 20 - before;
     EXPECT_GE(pause, least - std::chrono::seconds(1));  // dates are whole seconds
     EXPECT_LE(pause, most + std::chrono::seconds(1));
     pauses.insert(std::chrono::floor<std::chrono::seconds>(pause));
   }
   const duration<double> spread = *pauses.rbegin() - *pauses.begin();
-  EXPECT_GT(spread, whole / 40) << "half of what they are to be spread over";
+  EXPECT_GT(spread, whole / 40) << "half of the jitter";
   EXPECT_GT(pauses.size(), 20u);
   pool.Stop();
 }
