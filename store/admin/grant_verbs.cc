@@ -67,7 +67,7 @@ Result<std::string> GrantVerbs::WhyUnknownAt(const NodePermissions& node, const 
   if (user.empty()) return std::string();
   TRY(const bool known, fleet_.members.ReceivesUser(node, user));
   if (known) return std::string();
-  return "node '" + row.name() + "' is not told of user '" + user + "': it has " +
+  return "node '" + row.name() + "' does not receive user '" + user + "': it has " +
          ToString(node.grants()) + ", and no grant of the user or its groups is within that";
 }
 

@@ -93,8 +93,8 @@ Result<v1::ListUsersResponse> UserVerbs::List(const v1::ListUsersRequest& reques
   v1::ListUsersResponse response;
   for (const v1::UserRow& row : page.rows) {
     if (scope.has_value()) {
-      TRY(const bool known, scope->Knows(row, fleet_.rows.meta));
-      if (!known) continue;
+      TRY(const bool received, scope->ReceivesUser(row, fleet_.rows.meta));
+      if (!received) continue;
     }
     *response.add_users() = Describe(row, request.with_password_hashes());
   }

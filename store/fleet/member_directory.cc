@@ -11,7 +11,7 @@ namespace outport::store {
 Error NoMember(const std::string& node) {
   return Error{ErrorCode::kDenied,
                "node '" + node +
-                   "' does not belong to this fleet (any more): invite it with 'outportctl node "
+                   "' does not belong to this fleet: invite it with 'outportctl node "
                    "invite' and join again with 'outport-node join --replace'"};
 }
 

@@ -13,7 +13,7 @@
 
 namespace outport::store {
 
-// Which nodes belong to the fleet, and what each may do: in memory, where each of their calls asks.
+// The members of the fleet and their permissions, in memory: every call of a node is checked here.
 // Follows the rows node/<name>. Safe for all threads.
 class MemberDirectory {
  public:
@@ -21,7 +21,7 @@ class MemberDirectory {
   MemberDirectory(const MetaStore& meta, ConnectedNodes& connected)
       : meta_(meta), connected_(connected) {}
 
-  // Fills it from the rows. Called once, at start. Blocks.
+  // Fills the directory from the rows. Call it once, at start. Blocks.
   Result<void> Load();
   // After a commit that changed the node's row: reads what the row says now, and cuts the node's
   // stream, which began with what the row said before. If the row cannot be read, the node counts
@@ -36,13 +36,13 @@ class MemberDirectory {
 
   const MetaStore& meta_;
   ConnectedNodes& connected_;
-  Mutex following_;  // orders what is read of a row with what is kept of it
+  Mutex following_;  // held from reading a row until it is kept: the newest row wins
   mutable Mutex mutex_;
-  // Shared with the calls under way.
+  // Shared with the calls in progress.
   std::map<std::string, std::shared_ptr<const NodePermissions>> members_ OUTPORT_GUARDED_BY(mutex_);
 };
 
-// What is told to a node that does not belong to the fleet (any more): kDenied, with what to do.
+// The error for a node that does not belong to the fleet: kDenied, with what to do.
 Error NoMember(const std::string& node);
 
 NodePermissions PermissionsOf(const v1::NodeRow& row);

@@ -12,14 +12,14 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxInvitations = 1000;  // there are no more
+constexpr size_t kMaxInvitations = 1000;  // Invitations::Invite() allows no more
 
 Error NoSuchNode(const std::string& node) {
   return Error{ErrorCode::kNotFound, "there is no node '" + node.substr(0, 128) +
-                                         "'; 'outportctl node list' shows those there are"};
+                                         "'; 'outportctl node list' shows the nodes"};
 }
 
-Result<void> ForgetInvitations(MetaTransaction& transaction, const std::string& node) {
+Result<void> DeleteInvitations(MetaTransaction& transaction, const std::string& node) {
   TRY(const auto rows, transaction.Scan({std::string(keys::kInvitations), "", kMaxInvitations}));
   for (const KeyValue& pair : rows) {
     TRY(const auto row, ParseRow<v1::InvitationRow>(pair.key, pair.value));
@@ -61,7 +61,7 @@ Result<v1::EnrollResponse> Members::Renew(const std::string& node, const v1::Ren
   response.set_node(node);
   response.set_domain(trust->signer.domain);
   response.set_authorities(trust->bundle);
-  rows_.log.Info("node's certificates renewed", {{"node", node}, {"from", from}});
+  rows_.log.Info("node certificates renewed", {{"node", node}, {"address", from}});
   return response;
 }
 
@@ -78,15 +78,16 @@ Result<RowPage<v1::NodeRow>> Members::List(const std::string& after, size_t limi
 Result<bool> Members::ReceivesUser(const NodePermissions& node, const std::string& user) const {
   TRY(const auto row, ReadRow<v1::UserRow>(rows_.meta, keys::User(user)));
   if (!row.has_value()) return Error{ErrorCode::kNotFound, "there is no user '" + user + "'"};
-  return NodeScope(node).Knows(*row, rows_.meta);
+  return NodeScope(node).ReceivesUser(*row, rows_.meta);
 }
 
 Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Grant>& allow,
                                    const Actor& by) {
   if (allow.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "a node that may do nothing serves nobody: say what it may, or take it out of the "
-                 "fleet with 'outportctl node remove'"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "a node needs at least one grant: name one, or remove the node with 'outportctl node "
+        "remove'"};
   }
   TRY_VOID(CheckNodeGrants(allow));
   const Auditor auditor(by, rows_.clock);
@@ -102,7 +103,7 @@ Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Gr
   };
   TRY_VOID(Transact(rows_.meta, change));
   TRY_VOID(rows_.Follow(node, {}));
-  rows_.log.Info("node's permissions changed", {{"node", node}, {"by", by.name}});
+  rows_.log.Info("node permissions changed", {{"node", node}, {"by", by.name}});
   return changed;
 }
 
@@ -113,7 +114,7 @@ Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
     const std::string key = keys::Node(node);
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, key));
     if (!row.has_value()) return NoSuchNode(node);
-    TRY_VOID(ForgetInvitations(transaction, node));
+    TRY_VOID(DeleteInvitations(transaction, node));
     TRY(revoked, RevokeNodeCertificates(rows_.meta, transaction, node,
                                         ToUnixMillis(rows_.clock.Wall()), by.name));
     auditor.Add(transaction, "node.remove", "node/" + node, RowJson(*row), nullptr);

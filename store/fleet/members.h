@@ -14,14 +14,13 @@
 
 namespace outport::store {
 
-// The nodes that belong to the fleet: what becomes of them once they have joined. Safe for several
-// threads; blocks.
+// The nodes that belong to the fleet. Safe for several threads; blocks.
 class Members {
  public:
   explicit Members(FleetRows rows) : rows_(std::move(rows)) {}
 
-  // Other certificates for a node, for the keys of the requests. kDenied unless it belongs to the
-  // fleet. `from`: the caller's address, for the audit log.
+  // Issues new certificates to a node, for the keys of the requests. kDenied unless the node
+  // belongs to the fleet. `from`: the caller's address, for the audit log.
   Result<v1::EnrollResponse> Renew(const std::string& node, const v1::RenewRequest& request,
                                    const std::string& from);
 
@@ -31,7 +30,7 @@ class Members {
   // The nodes after the name `after` in byte order, at most `limit`.
   Result<RowPage<v1::NodeRow>> List(const std::string& after, size_t limit) const;
 
-  // Whether a node with these permissions knows the user. kNotFound.
+  // Whether a node with these permissions receives the user's row. kNotFound.
   Result<bool> ReceivesUser(const NodePermissions& node, const std::string& user) const;
 
   // Replaces what the node may do, and cuts its stream: the node connects again and receives the

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kGroup = "group:";
 
-// The repository whose row the change is about; empty: none's.
+// The repository of the changed row; empty: the row belongs to no repository.
 std::string_view RepositoryOf(const v1::Change& change) {
   switch (change.kind_case()) {
     case v1::Change::kRepository:
@@ -56,28 +56,28 @@ bool NodeScope::Covers(std::string_view repository) const {
   });
 }
 
-bool NodeScope::Reaches(const Grants& grants) const {
+bool NodeScope::MayUseSomeOf(const Grants& grants) const {
   return std::ranges::any_of(
       grants, [this](const v1::Grant& grant) { return node_.MayPullSomeOf(grant.pattern()); });
 }
 
-void NodeScope::Strip(Grants& grants) const {
-  const auto beyond = [this](const v1::Grant& grant) {
+void NodeScope::RemoveGrantsOutside(Grants& grants) const {
+  const auto outside = [this](const v1::Grant& grant) {
     return !node_.MayPullSomeOf(grant.pattern());
   };
-  grants.erase(std::remove_if(grants.begin(), grants.end(), beyond), grants.end());
+  grants.erase(std::remove_if(grants.begin(), grants.end(), outside), grants.end());
 }
 
-Result<bool> NodeScope::Knows(const v1::UserRow& user, const MetaView& meta) const {
-  if (everything_ || Reaches(user.grants())) return true;
+Result<bool> NodeScope::ReceivesUser(const v1::UserRow& user, const MetaView& meta) const {
+  if (everything_ || MayUseSomeOf(user.grants())) return true;
   for (const std::string& group : user.groups()) {
     TRY(const auto row, ReadRow<v1::GrantRow>(meta, keys::GrantsOf(std::string(kGroup) + group)));
-    if (row.has_value() && Reaches(row->grants())) return true;
+    if (row.has_value() && MayUseSomeOf(row->grants())) return true;
   }
   return false;
 }
 
-Result<std::optional<v1::Change>> NodeScope::Cut(v1::Change change, const MetaView& meta) const {
+Result<std::optional<v1::Change>> NodeScope::Filter(v1::Change change, const MetaView& meta) const {
   if (everything_) return change;
   const std::string_view repository = RepositoryOf(change);
   if (!repository.empty()) {
@@ -85,20 +85,21 @@ Result<std::optional<v1::Change>> NodeScope::Cut(v1::Change change, const MetaVi
     return change;
   }
   if (change.has_user_set()) {
-    TRY(const bool known, Knows(change.user_set(), meta));
-    if (known) {
-      Strip(*change.mutable_user_set()->mutable_grants());
+    TRY(const bool received, ReceivesUser(change.user_set(), meta));
+    if (received) {
+      RemoveGrantsOutside(*change.mutable_user_set()->mutable_grants());
     } else {
       const std::string name = change.user_set().name();
       change.mutable_user_deleted()->set_name(name);
     }
   }
-  if (change.has_revoked()) {  // what shuts it out, and not whom
+  if (change.has_revoked()) {  // the serial is enough to refuse it: the node need not know whose it
+                               // is
     change.mutable_revoked()->clear_role();
     change.mutable_revoked()->clear_name();
     change.mutable_revoked()->clear_revoked_by();
   }
-  if (change.has_grants_set()) Strip(*change.mutable_grants_set()->mutable_grants());
+  if (change.has_grants_set()) RemoveGrantsOutside(*change.mutable_grants_set()->mutable_grants());
   return change;
 }
 

@@ -12,30 +12,34 @@
 
 namespace outport::store {
 
-// What a node is told of: the rows of the repositories that it may pull, the users, groups and
-// others with grants that may reach one of these, of their grants only those, and every revocation.
-// Whether a user is told of depends on its groups, too: they are looked up in the rows as they are
-// now, which may be younger than a change that is sent; the last word on a user is therefore right,
-// if each change of a group goes with one of every member (LogReader). A value.
+// The rows that a node receives:
+// - the rows of the repositories that it may pull from;
+// - users, groups and other subjects with a grant in one of these repositories, with only such
+//   grants;
+// - every revocation.
+// Whether the node receives a user depends also on the grants of the user's groups. They are read
+// from the present rows, which may be newer than the change that is being sent. The node still ends
+// with the right rows, because LogReader sends the members of a group again after each change of
+// the group. A value.
 class NodeScope {
  public:
   explicit NodeScope(const NodePermissions& node);
 
-  // Nothing is left out.
+  // The node receives every row.
   bool everything() const { return everything_; }
   const std::vector<std::string>& patterns() const { return patterns_; }
 
-  // What the node is told of a change, or of a row: nothing, less, or that what it may have had is
-  // gone. Blocks.
-  Result<std::optional<v1::Change>> Cut(v1::Change change, const MetaView& meta) const;
-  // Whether the node is told of the user. Blocks.
-  Result<bool> Knows(const v1::UserRow& user, const MetaView& meta) const;
+  // Returns the part of a change, or of a row, that the node receives; nullopt: nothing. A user
+  // outside of the scope becomes a deletion, because the node may have received it before. Blocks.
+  Result<std::optional<v1::Change>> Filter(v1::Change change, const MetaView& meta) const;
+  // Whether the node receives the user. Blocks.
+  Result<bool> ReceivesUser(const v1::UserRow& user, const MetaView& meta) const;
 
  private:
   bool Covers(std::string_view repository) const;
   using Grants = google::protobuf::RepeatedPtrField<v1::Grant>;
-  bool Reaches(const Grants& grants) const;
-  void Strip(Grants& grants) const;
+  bool MayUseSomeOf(const Grants& grants) const;
+  void RemoveGrantsOutside(Grants& grants) const;
 
   const NodePermissions node_;
   const std::vector<std::string> patterns_;

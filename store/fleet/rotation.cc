@@ -22,54 +22,53 @@ constexpr int kShownCertificates = 20;
 constexpr size_t kNamedNodes = 10;
 
 Error NoRotation() {
-  return Error{ErrorCode::kFailedPrecondition,
-               "no authority is being replaced; 'outportctl ca rotate issuing' (or root) begins"};
+  return Error{
+      ErrorCode::kFailedPrecondition,
+      "no CA rotation is in progress; 'outportctl ca rotate issuing' (or root) starts one"};
 }
 
-Error UnderWay(const v1::RotationRow& row) {
+Error InProgress(const v1::RotationRow& row) {
   return Error{ErrorCode::kFailedPrecondition,
-               "the fleet's " + row.kind() +
-                   " authority is being replaced already: 'outportctl ca rotate status' tells how "
-                   "far that is"};
+               "a rotation of the " + row.kind() +
+                   " CA is already in progress; see 'outportctl ca rotate status'"};
 }
 
-// A request that was sent again, or by two, takes one step and no more.
+// A repeated request, or the same request of two administrators, takes only one step.
 Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::string& from) {
   if (!row.has_value()) return NoRotation();
   if (row->phase() == from) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               "the rotation is in the phase '" + row->phase() + "' and not in '" +
-                   from.substr(0, 64) +
-                   "' any more: somebody, or an earlier try of yours, took that step; see "
+               "the rotation is in phase '" + row->phase() + "', not in '" + from.substr(0, 64) +
+                   "': an earlier request, yours or another administrator's, took that step; see "
                    "'outportctl ca rotate status'"};
 }
 
-// Whether the node trusts whom it is to trust, and shows what it is to show.
-bool IsDone(const ConnectedNodes::Presence& presence, const TrustState& standing) {
-  return presence.connected && presence.trust_bundle_hash == pki::BundleHash(standing.bundle) &&
+// Whether the node uses the trust bundle of `state`, and all its certificates have the chain of
+// `state`.
+bool IsDone(const ConnectedNodes::Presence& presence, const TrustState& state) {
+  return presence.connected && presence.trust_bundle_hash == pki::BundleHash(state.bundle) &&
          !presence.chain_hashes.empty() &&
-         std::ranges::all_of(presence.chain_hashes,
-                             [chain = pki::BundleHash(standing.chain)](const auto& shown) {
-                               return shown == chain;
-                             });
+         std::ranges::all_of(
+             presence.chain_hashes,
+             [chain = pki::BundleHash(state.chain)](const auto& shown) { return shown == chain; });
 }
 
-// What the next step refuses, and what the step back.
-const std::string& RefusedByUndo(const v1::RotationRow& row) { return row.new_issuer_key_id(); }
-const std::string& RefusedByAdvance(const v1::RotationRow& row) { return row.old_issuer_key_id(); }
+// Undo and the last step each revoke the certificates of one issuing CA: its key id.
+const std::string& RevokedByUndo(const v1::RotationRow& row) { return row.new_issuer_key_id(); }
+const std::string& RevokedByAdvance(const v1::RotationRow& row) { return row.old_issuer_key_id(); }
 
 }  // namespace
 
-Result<Rotation::Row> Rotation::Read() const {
+Result<Rotation::Row> Rotation::ReadState() const {
   return ReadRow<v1::RotationRow>(parts_.meta, keys::kRotation);
 }
 
-Result<pki::Authority> Rotation::Current() const {
+Result<pki::Authority> Rotation::LoadCurrent() const {
   return LoadAuthority(parts_.pki, parts_.domain);
 }
 
 Result<TrustState> Rotation::TrustStateAt(const Row& row) const {
-  TRY(const pki::Authority current, Current());
+  TRY(const pki::Authority current, LoadCurrent());
   std::optional<NextAuthority> next;
   if (row.has_value()) {
     TRY(next, NextAuthority::Load(parts_.pki, parts_.domain));
@@ -77,16 +76,16 @@ Result<TrustState> Rotation::TrustStateAt(const Row& row) const {
   return TrustStateIn(row.has_value() ? row->phase() : "", current, next);
 }
 
-Result<void> Rotation::Show(const TrustState& standing) const {
-  parts_.authorities.Set(standing);
-  TRY(const std::vector<std::string> trusted, pki::SplitCertificates(standing.bundle));
+Result<void> Rotation::Publish(const TrustState& state) const {
+  parts_.authorities.Set(state);
+  TRY(const std::vector<std::string> bundle, pki::SplitCertificates(state.bundle));
   std::set<std::string> issuers;
-  for (const std::string& authority : trusted) {
+  for (const std::string& authority : bundle) {
     TRY(std::string key_id, IssuerKeyId(authority));
     issuers.insert(std::move(key_id));
   }
   parts_.follower.directory().SetIssuers(std::move(issuers));
-  return WriteFleetFiles(parts_.pki, standing, parts_.clock.Wall());
+  return WriteFleetFiles(parts_.pki, state, parts_.clock.Wall());
 }
 
 Result<void> Rotation::RenewServerCertificate() {
@@ -96,39 +95,40 @@ Result<void> Rotation::RenewServerCertificate() {
 
 Result<void> Rotation::Recover() {
   MutexLock lock(changing_);
-  TRY(Row row, Read());
+  TRY(Row row, ReadState());
   if (row.has_value() && row->phase() == kRetirePhase) {
-    TRY_VOID(Finish(*row, Actor::Store()));
+    TRY_VOID(Complete(*row, Actor::Store()));
     row.reset();
   }
   if (!row.has_value()) TRY_VOID(RemoveNext(parts_.files, parts_.pki));
-  TRY(const TrustState standing, TrustStateAt(row));
-  TRY(const auto told, ReadRow<v1::TrustRow>(parts_.meta, keys::kTrust));
-  const std::string trust = standing.ToRow().SerializeAsString();
-  if (told.has_value() && told->SerializeAsString() != trust) {
-    return Enter(row, row, "", Actor::Store());
+  TRY(const TrustState state, TrustStateAt(row));
+  TRY(const auto published, ReadRow<v1::TrustRow>(parts_.meta, keys::kTrust));
+  const std::string trust = state.ToRow().SerializeAsString();
+  if (published.has_value() && published->SerializeAsString() != trust) {
+    return Commit(row, row, "", Actor::Store());
   }
-  return Show(standing);
+  return Publish(state);
 }
 
-Result<void> Rotation::Finish(const v1::RotationRow& row, const Actor& by) {
+Result<void> Rotation::Complete(const v1::RotationRow& row, const Actor& by) {
   TRY_VOID(PromoteNext(parts_.files, parts_.pki));
-  TRY(const pki::Authority current, Current());
+  TRY(const pki::Authority current, LoadCurrent());
   TRY(const std::string issuer, IssuerKeyId(current.issuing.certificate));
-  if (issuer == row.new_issuer_key_id()) return Enter(row, std::nullopt, "", by);
-  return Error{ErrorCode::kFailedPrecondition,
-               parts_.pki.native() +
-                   " holds another authority than the metadata says was made the current one: "
-                   "restore both from one backup"};
+  if (issuer == row.new_issuer_key_id()) return Commit(row, std::nullopt, "", by);
+  return Error{
+      ErrorCode::kFailedPrecondition,
+      parts_.pki.native() +
+          " holds another authority than the one that the metadata names: restore both from "
+          "one backup"};
 }
 
-Result<void> Rotation::Enter(const Row& before, const Row& row, const std::string& refused,
-                             const Actor& by, bool forced) {
-  TRY(const TrustState standing, TrustStateAt(row));
+Result<void> Rotation::Commit(const Row& before, const Row& row, const std::string& revoked_issuer,
+                              const Actor& by, bool forced) {
+  TRY(const TrustState state, TrustStateAt(row));
   v1::Change trust;
-  *trust.mutable_trust() = standing.ToRow();
+  *trust.mutable_trust() = state.ToRow();
   const Auditor auditor(by, parts_.clock);
-  auto enter = [&](MetaTransaction& transaction) -> Result<void> {
+  auto commit = [&](MetaTransaction& transaction) -> Result<void> {
     if (row.has_value()) {
       TRY_VOID(WriteRow(transaction, keys::kRotation, *row));
     } else {
@@ -136,11 +136,11 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
     }
     TRY_VOID(WriteRow(transaction, keys::kTrust, trust.trust()));
     AppendChange(transaction, trust);
-    if (!refused.empty()) {
+    if (!revoked_issuer.empty()) {
       v1::CertificateRow all;
-      all.set_issuer_key_id(refused);
+      all.set_issuer_key_id(revoked_issuer);
       all.set_serial(std::string(kAllSerials));
-      all.set_name("everything of a CA that is gone");
+      all.set_name("all certificates of a retired CA");
       TRY(const bool ignored,
           InsertRevocation(transaction, all, ToUnixMillis(parts_.clock.Wall()), by.name));
       static_cast<void>(ignored);
@@ -153,36 +153,35 @@ Result<void> Rotation::Enter(const Row& before, const Row& row, const std::strin
     auditor.Add(transaction, "ca.rotate", "authority", RowJson(before), after);
     return {};
   };
-  // First: a node that hears of it comes for certificates at once.
-  const auto issued_before = parts_.authorities.Current();
-  parts_.authorities.Set(standing);
-  const Result<LogPosition> position = Transact(parts_.meta, enter);
+  // Set it before the commit: a node that receives the change requests certificates at once.
+  const auto previous = parts_.authorities.Current();
+  parts_.authorities.Set(state);
+  const Result<LogPosition> position = Transact(parts_.meta, commit);
   if (!position.has_value()) {
-    parts_.authorities.Set(*issued_before);
+    parts_.authorities.Set(*previous);
     return position.error();
   }
-  if (!refused.empty()) {
-    TRY_VOID(parts_.follower.Follow(keys::Revocation(refused, std::string(kAllSerials))));
+  if (!revoked_issuer.empty()) {
+    TRY_VOID(parts_.follower.Follow(keys::Revocation(revoked_issuer, std::string(kAllSerials))));
   }
-  parts_.log.Info("the fleet's authorities change",
-                  {{"kind", row.has_value() ? row->kind() : ""},
-                   {"phase", row.has_value() ? row->phase() : "none"},
-                   {"by", by.name},
-                   {"sequence", position->sequence}});
-  return Show(standing);
+  parts_.log.Info("ca rotation step committed", {{"kind", row.has_value() ? row->kind() : ""},
+                                                 {"phase", row.has_value() ? row->phase() : "none"},
+                                                 {"by", by.name},
+                                                 {"sequence", position->sequence}});
+  return Publish(state);
 }
 
 Result<v1::Rotation> Rotation::Get() const {
   MutexLock lock(changing_);
-  TRY(const Row row, Read());
+  TRY(const Row row, ReadState());
   return Describe(row);
 }
 
 Result<v1::PrepareRotationResponse> Rotation::Prepare(const v1::PrepareRotationRequest& request) {
   MutexLock lock(changing_);
-  TRY(const Row row, Read());
-  if (row.has_value()) return UnderWay(*row);
-  TRY(const pki::Authority current, Current());
+  TRY(const Row row, ReadState());
+  if (row.has_value()) return InProgress(*row);
+  TRY(const pki::Authority current, LoadCurrent());
   TRY(const std::string key, MakeNextKey(parts_.files, parts_.pki, current, request.key_type()));
   v1::PrepareRotationResponse response;
   TRY(*response.mutable_request(), pki::CreateRequest(key));
@@ -194,9 +193,9 @@ Result<v1::PrepareRotationResponse> Rotation::Prepare(const v1::PrepareRotationR
 
 Result<v1::Rotation> Rotation::Start(const v1::StartRotationRequest& request, const Actor& by) {
   MutexLock lock(changing_);
-  TRY(const Row present, Read());
-  if (present.has_value()) return UnderWay(*present);
-  TRY(const pki::Authority current, Current());
+  TRY(const Row present, ReadState());
+  if (present.has_value()) return InProgress(*present);
+  TRY(const pki::Authority current, LoadCurrent());
   TRY_VOID(MakeNext(parts_.files, parts_.pki, current, request));
   TRY(const NextAuthority next, NextAuthority::Load(parts_.pki, parts_.domain));
   v1::RotationRow row;
@@ -206,51 +205,51 @@ Result<v1::Rotation> Rotation::Start(const v1::StartRotationRequest& request, co
   row.set_begun_by(by.name);
   TRY(*row.mutable_old_issuer_key_id(), IssuerKeyId(current.issuing.certificate));
   TRY(*row.mutable_new_issuer_key_id(), IssuerKeyId(next.authority.issuing.certificate));
-  TRY_VOID(Enter(std::nullopt, row, "", by));
+  TRY_VOID(Commit(std::nullopt, row, "", by));
   return Describe(row);
 }
 
 Result<v1::Rotation> Rotation::Advance(const v1::AdvanceRotationRequest& request,
                                        const Administrator& by) {
   MutexLock lock(changing_);
-  TRY(const Row row, Read());
+  TRY(const Row row, ReadState());
   TRY_VOID(CheckPhase(row, request.from_phase()));
   v1::RotationRow next = *row;
   if (row->phase() == kTrustPhase) {
-    TRY_VOID(CheckStep(*row, "", request.force(), by));
+    TRY_VOID(CheckMayStep(*row, "", request.force(), by));
     next.set_phase(kCertificatesPhase);
-    TRY_VOID(Enter(row, next, "", by.actor, request.force()));
+    TRY_VOID(Commit(row, next, "", by.actor, request.force()));
     return Describe(next);
   }
   if (row->phase() == kCertificatesPhase) {
-    TRY_VOID(CheckStep(*row, RefusedByAdvance(*row), request.force(), by));
+    TRY_VOID(CheckMayStep(*row, RevokedByAdvance(*row), request.force(), by));
     next.set_phase(kRetirePhase);
-    TRY_VOID(Enter(row, next, RefusedByAdvance(*row), by.actor, request.force()));
+    TRY_VOID(Commit(row, next, RevokedByAdvance(*row), by.actor, request.force()));
   }
-  TRY_VOID(Finish(next, by.actor));
+  TRY_VOID(Complete(next, by.actor));
   return Describe(std::nullopt);
 }
 
 Result<v1::Rotation> Rotation::Undo(const v1::UndoRotationRequest& request,
                                     const Administrator& by) {
   MutexLock lock(changing_);
-  TRY(const Row row, Read());
+  TRY(const Row row, ReadState());
   TRY_VOID(CheckPhase(row, request.from_phase()));
   if (row->phase() == kRetirePhase) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "the last step was begun, and is not undone any more: 'outportctl ca rotate "
-                 "continue' finishes it"};
+                 "the last step has begun and cannot be undone; 'outportctl ca rotate continue' "
+                 "completes it"};
   }
   if (row->phase() == kCertificatesPhase) {
     v1::RotationRow previous = *row;
     previous.set_phase(kTrustPhase);
-    TRY_VOID(Enter(row, previous, "", by.actor, request.force()));
+    TRY_VOID(Commit(row, previous, "", by.actor, request.force()));
     return Describe(previous);
   }
-  TRY(const bool issued, HasIssued(RefusedByUndo(*row)));
-  const std::string refused = issued ? RefusedByUndo(*row) : "";
-  if (issued) TRY_VOID(CheckStep(*row, refused, request.force(), by));
-  TRY_VOID(Enter(row, std::nullopt, refused, by.actor, request.force()));
+  TRY(const bool issued, HasIssued(RevokedByUndo(*row)));
+  const std::string revoked_issuer = issued ? RevokedByUndo(*row) : "";
+  if (issued) TRY_VOID(CheckMayStep(*row, revoked_issuer, request.force(), by));
+  TRY_VOID(Commit(row, std::nullopt, revoked_issuer, by.actor, request.force()));
   TRY_VOID(RemoveNext(parts_.files, parts_.pki));
   return Describe(std::nullopt);
 }
@@ -260,13 +259,12 @@ Result<bool> Rotation::HasIssued(const std::string& issuer) const {
   return !rows.empty();
 }
 
-Result<void> Rotation::CheckStep(const v1::RotationRow& row, const std::string& refused, bool force,
-                                 const Administrator& by) const {
-  if (!refused.empty() && by.certificate.issuer_key_id == refused) {
+Result<void> Rotation::CheckMayStep(const v1::RotationRow& row, const std::string& revoked_issuer,
+                                    bool force, const Administrator& by) const {
+  if (!revoked_issuer.empty() && by.certificate.issuer_key_id == revoked_issuer) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "your own certificate is of the authority that would be refused from then on, and "
-                 "nothing forces that: renew it first ('outportctl cert renew' with the folder of "
-                 "your profile)"};
+                 "this step would revoke your own certificate, and --force does not override that; "
+                 "renew it first ('outportctl cert renew' with the folder of your profile)"};
   }
   if (force) return {};
   TRY(const v1::Rotation rotation, Describe(row));
@@ -274,21 +272,21 @@ Result<void> Rotation::CheckStep(const v1::RotationRow& row, const std::string& 
   size_t count = 0;
   for (const v1::Rotation::Node& node : rotation.nodes()) {
     if (node.done() || ++count > kNamedNodes) continue;
-    missing += (missing.empty() ? "" : ", ") + node.name() + (node.connected() ? "" : " (away)");
+    missing +=
+        (missing.empty() ? "" : ", ") + node.name() + (node.connected() ? "" : " (disconnected)");
   }
   if (count > kNamedNodes) missing += " and " + std::to_string(count - kNamedNodes) + " more";
   if (count > 0) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "nodes have not done their part yet: " + missing +
-                     "; wait for them, or --force it, and invite those that are left behind again"};
+                 "nodes are not up to date: " + missing +
+                     "; wait for them, or use --force and invite those nodes again"};
   }
-  if (refused.empty() || rotation.certificates_left() == 0) return {};
+  if (revoked_issuer.empty() || rotation.certificates_left() == 0) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               std::to_string(rotation.certificates_left()) +
-                   " certificates of clients or administrators would be refused from then on, the "
-                   "first that of '" +
+               "this step would revoke " + std::to_string(rotation.certificates_left()) +
+                   " certificates of clients or administrators, the first one of '" +
                    rotation.certificates(0).name() +
-                   "'; renew them ('outportctl cert renew' where they are), or --force it"};
+                   "'; renew them ('outportctl cert renew' where they are used), or use --force"};
 }
 
 Result<v1::Rotation> Rotation::Describe(const Row& row) const {
@@ -303,26 +301,26 @@ Result<v1::Rotation> Rotation::Describe(const Row& row) const {
   TRY(const NextAuthority next, NextAuthority::Load(parts_.pki, parts_.domain));
   if (!next.cross.empty()) rotation.set_next_root(next.authority.root.certificate);
   rotation.set_next_issuing(next.authority.issuing.certificate);
-  const auto standing = parts_.authorities.Current();
+  const auto state = parts_.authorities.Current();
   auto add = [&](const v1::NodeRow& node_row) -> Result<void> {
     v1::Rotation::Node& node = *rotation.add_nodes();
     node.set_name(node_row.name());
     const auto presence = parts_.nodes.Find(node.name());
     node.set_connected(presence.has_value() && presence->connected);
-    node.set_done(presence.has_value() && IsDone(*presence, *standing));
+    node.set_done(presence.has_value() && IsDone(*presence, *state));
     return {};
   };
   TRY_VOID(ForEachRow<v1::NodeRow>(parts_.meta, keys::kNodes, add));
   const bool forward = row->phase() == kCertificatesPhase;
-  const std::string& goes = forward ? RefusedByAdvance(*row) : RefusedByUndo(*row);
-  const std::string& stays = forward ? RefusedByUndo(*row) : RefusedByAdvance(*row);
+  const std::string& goes = forward ? RevokedByAdvance(*row) : RevokedByUndo(*row);
+  const std::string& stays = forward ? RevokedByUndo(*row) : RevokedByAdvance(*row);
   TRY_VOID(FillCertificates(goes, stays, rotation));
   return rotation;
 }
 
 Result<void> Rotation::FillCertificates(const std::string& issuer, const std::string& other,
                                         v1::Rotation& rotation) const {
-  // "client/desktop": who has another certificate is not shut out.
+  // Holders ("client/desktop") that also have a certificate of the other CA: they keep access.
   std::set<std::string> served;
   const auto holder = [](const v1::CertificateRow& row) { return row.role() + "/" + row.name(); };
   const auto serve = [&](const v1::CertificateRow& row) { served.insert(holder(row)); };

@@ -20,13 +20,12 @@
 
 namespace outport::store {
 
-// Replaces the fleet's issuing CA, or its root and with it that, while nodes and clients go on
-// (authority.proto has the phases). What a phase means is derived from the row `rotation` and the
-// files of DATA/pki: whatever instant the store dies at, it goes on where it was. Safe for several
-// threads; blocks.
+// Rotates the issuing CA, or the root together with the issuing CA, without downtime.
+// authority.proto defines the phases. The state is the row `rotation` and the files of DATA/pki:
+// after a crash at any point, Recover() continues there. Safe for several threads; blocks.
 class Rotation {
  public:
-  // What it borrows outlives it.
+  // Everything it refers to outlives it.
   struct Parts {
     MetaStore& meta;
     Authorities& authorities;
@@ -40,47 +39,48 @@ class Rotation {
   };
   explicit Rotation(Parts parts) : parts_(std::move(parts)) {}
 
-  // At start: finishes a rotation whose last step was begun, brings `authorities` and the files of
-  // the fleet's port to where the rest says, and tells nodes of it if they were told of something
-  // else.
+  // Call it at start. Completes a last step that has begun, and publishes the state. If the nodes
+  // received another trust bundle than the state names, the change log gets a new one.
   Result<void> Recover();
-  // Renews the store's own certificate for the fleet's port when a third of its life is over.
+  // Renews the certificate of the fleet port after a third of its lifetime.
   Result<void> RenewServerCertificate();
 
   Result<v1::Rotation> Get() const;
   Result<v1::PrepareRotationResponse> Prepare(const v1::PrepareRotationRequest& request);
-  // kInvalidArgument: certificates that do not belong together. Others as authority.proto says.
+  // kInvalidArgument: the certificates do not belong together. Other errors: see authority.proto.
   Result<v1::Rotation> Start(const v1::StartRotationRequest& request, const Actor& by);
   Result<v1::Rotation> Advance(const v1::AdvanceRotationRequest& request, const Administrator& by);
   Result<v1::Rotation> Undo(const v1::UndoRotationRequest& request, const Administrator& by);
 
  private:
   using Row = std::optional<v1::RotationRow>;
-  Result<Row> Read() const;
-  Result<pki::Authority> Current() const;
+  Result<Row> ReadState() const;
+  Result<pki::Authority> LoadCurrent() const;
   Result<TrustState> TrustStateAt(const Row& row) const;
-  // Enters `row` (nullopt: the rotation is over), what it makes nodes trust, and that all which
-  // `refused` issued is refused; then brings everything there. `forced` is for the audit log.
-  Result<void> Enter(const Row& before, const Row& row, const std::string& refused, const Actor& by,
-                     bool forced = false);
-  // The last step, once it is entered.
-  Result<void> Finish(const v1::RotationRow& row, const Actor& by);
-  Result<void> Show(const TrustState& trust) const;
+  // Commits `row` (nullopt: the rotation is over), the trust bundle for the nodes, and the
+  // revocation of all certificates that `revoked_issuer` issued (empty: none). Then publishes the
+  // new state. `forced` is for the audit log.
+  Result<void> Commit(const Row& before, const Row& row, const std::string& revoked_issuer,
+                      const Actor& by, bool forced = false);
+  // Makes the next authority the current one, after the last step was committed.
+  Result<void> Complete(const v1::RotationRow& row, const Actor& by);
+  // Applies the state to the authorities, the access directory and the files of the fleet port.
+  Result<void> Publish(const TrustState& state) const;
   Result<v1::Rotation> Describe(const Row& row) const;
-  // Those of `issuer` whose holders have none of `other` yet.
+  // Lists the certificates of `issuer` whose holders have no certificate of `other` yet.
   Result<void> FillCertificates(const std::string& issuer, const std::string& other,
                                 v1::Rotation& rotation) const;
-  // Certificates of clients and administrators that are good still.
+  // Visits the valid certificates of clients and administrators.
   Result<void> ForEachValid(const std::string& issuer,
                             const std::function<void(const v1::CertificateRow&)>& see) const;
-  // Whether the step away from `row` may be taken, after which `refused` (empty: nobody) is
-  // refused.
-  Result<void> CheckStep(const v1::RotationRow& row, const std::string& refused, bool force,
-                         const Administrator& by) const;
+  // Fails if the step away from `row` must not be taken yet. The step revokes the certificates of
+  // `revoked_issuer` (empty: none).
+  Result<void> CheckMayStep(const v1::RotationRow& row, const std::string& revoked_issuer,
+                            bool force, const Administrator& by) const;
   Result<bool> HasIssued(const std::string& issuer) const;
 
   const Parts parts_;
-  mutable Mutex changing_;  // one change at a time
+  mutable Mutex changing_;  // held during a step: one at a time
 };
 
 }  // namespace outport::store

@@ -56,7 +56,7 @@ Result<LogReader::Prepared> LogReader::Read() const {
         change.grants_set().subject().starts_with(kGroup)) {
       prepared.groups.insert(change.grants_set().subject().substr(kGroup.size()));
     }
-    TRY(auto visible, scope_.Cut(std::move(change), meta_));
+    TRY(auto visible, scope_.Filter(std::move(change), meta_));
     if (visible.has_value()) *batch.add_changes() = *std::move(visible);
   }
   return prepared;
@@ -93,7 +93,7 @@ Result<v1::StoreMessage> LogReader::NextMembers(Prepared& prepared) const {
     prepared.after = pair.key;
     const auto& groups = member.user_set().groups();
     if (std::ranges::find(groups, group) == groups.end()) continue;
-    TRY(auto visible, scope_.Cut(std::move(member), meta_));
+    TRY(auto visible, scope_.Filter(std::move(member), meta_));
     if (visible.has_value()) *batch.add_changes() = *std::move(visible);
   }
   if (rows.empty()) {

@@ -132,7 +132,7 @@ Result<v1::StoreMessage::SnapshotPart> SnapshotReader::Next() {
                    "reading a snapshot: the row '" + Printable(row.key) + "' is corrupt"};
     }
     after_ = row.key;
-    TRY(auto visible, scope_.Cut(std::move(change), *view_));
+    TRY(auto visible, scope_.Filter(std::move(change), *view_));
     if (visible.has_value() && IsPresent(*visible)) *part.add_rows() = *std::move(visible);
   }
   return part;

@@ -134,7 +134,7 @@ def test_i6_a_limited_node_serves_and_relays_only_what_it_may(new_fleet):
     assert pushed.status == 403 and b"may not push in 'team/app'" in pushed.body
 
     assert shows(fleet, "cn")["permissions"] == ["pull:team/**"]
-    for user, repository, action, why in (("outsider", "other/app", "pull", "is not told of user 'outsider'"),
+    for user, repository, action, why in (("outsider", "other/app", "pull", "does not receive user 'outsider'"),
                                           ("demo", "other/app", "pull", "node 'cn' may not pull in 'other/app'"),
                                           ("insider", "team/app", "push", "node 'cn' may not push in 'team/app'"),
                                           ("insider", "team/app", "pull", "allowed: user:insider has the grant")):

@@ -146,7 +146,7 @@ TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
   Ping("eu");
   const auto refused = Advance(false, By());
   ASSERT_FALSE(refused.has_value());
-  EXPECT_TRUE(refused.error().message.contains("their part yet: us;")) << refused.error().message;
+  EXPECT_TRUE(refused.error().message.contains("not up to date: us;")) << refused.error().message;
   Ping("us");
   ASSERT_TRUE(Advance(false, By()).has_value());
   const auto status = rotation_.Get();
@@ -155,7 +155,7 @@ TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
   nodes_.Disconnect("us", tickets_["us"]);
   const auto away = Advance(false, By());
   ASSERT_FALSE(away.has_value());
-  EXPECT_TRUE(away.error().message.contains("us (away)")) << away.error().message;
+  EXPECT_TRUE(away.error().message.contains("us (disconnected)")) << away.error().message;
   EXPECT_TRUE(Advance(true, By()).has_value());
 }
 
