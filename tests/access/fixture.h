@@ -4,7 +4,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <latch>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "registry/base/base64.h"
 #include "registry/security/password/password.h"
 #include "tests/support/manual_clock.h"
+#include "tests/support/test_latch.h"
 
 namespace outport {
 
@@ -69,13 +69,13 @@ class Fleet {
   // Makes a change while the password is verified.
   template <class Change>
   Result<Sender> AuthenticateDuring(const Peer& peer, std::string_view login, Change change) {
-    std::latch changed(1);
-    EXPECT_TRUE(passwords_.Post([&] { changed.wait(); }));  // the pool has one thread
+    TestLatch changed;
+    EXPECT_TRUE(passwords_.Post([&] { changed.Wait(); }));  // the pool has one thread
     Start(peer, Basic(login));
     context_.poll();
     EXPECT_FALSE(sender_.has_value()) << "the verification should be in progress";
     change();
-    changed.count_down();
+    changed.CountDown();
     context_.run();
     return *std::move(sender_);
   }

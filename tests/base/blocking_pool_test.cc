@@ -13,13 +13,13 @@
 #include <thread>
 
 #include "tests/support/full_pool.h"
-#include "tests/support/gate.h"
+#include "tests/support/test_latch.h"
 
 namespace outport {
 namespace {
 
-// The context outlives the pools of the tests: a pool's thread may hold an executor of a caller for
-// a moment after the caller went on.
+// The context outlives the pools: a pool's thread may hold a caller's executor for a moment after
+// it resumed the caller.
 class BlockingPoolTest : public testing::Test {
  protected:
   template <class T>
@@ -51,16 +51,16 @@ TEST_F(BlockingPoolTest, RunsWorkElsewhereAndResumesHere) {
   EXPECT_EQ(*result, "done");
 }
 
-TEST_F(BlockingPoolTest, AFullQueueRefusesAtOnce) {
-  Gate started;
-  Gate release;
+TEST_F(BlockingPoolTest, AFullQueueRejectsAtOnce) {
+  TestLatch started;
+  TestLatch release;
   BlockingPool pool("test", 1, 1);
   ASSERT_TRUE(pool.Post([&] {
-    started.Open();
+    started.CountDown();
     release.Wait();
   }));
   started.Wait();
-  ASSERT_TRUE(pool.Post([] {})) << "one may wait";
+  ASSERT_TRUE(pool.Post([] {})) << "the queue has one slot";
   auto work = [&]() -> net::awaitable<Result<void>> {
     auto job = []() -> Result<void> { return {}; };
     co_return co_await Blocking(pool, job);
@@ -68,23 +68,23 @@ TEST_F(BlockingPoolTest, AFullQueueRefusesAtOnce) {
   const Result<void> refused = RunToEnd(work());
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
-  release.Open();
+  release.CountDown();
 }
 
-TEST_F(BlockingPoolTest, WhatIsUnderWayWaitsItsTurnWhereWhatIsNewIsRefused) {
+TEST_F(BlockingPoolTest, WorkInProgressIsQueuedWhereNewWorkIsRejected) {
   BlockingPool pool("test", 1, 2);
   FullPool full(pool, 1);
   ASSERT_FALSE(pool.Post([] {}));
   std::atomic<size_t> ran = 0;
   size_t queued = 0;
   while (pool.Post([&] { ++ran; }, BlockingPool::Admission::kInProgress)) ++queued;
-  EXPECT_EQ(queued, 2 * BlockingPool::kInProgressFactor - 2) << "it has a limit, too";
+  EXPECT_EQ(queued, 2 * BlockingPool::kInProgressFactor - 2) << "work in progress has a limit too";
   full.Release();
   pool.Stop();
   EXPECT_EQ(ran, queued);
 }
 
-TEST_F(BlockingPoolTest, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
+TEST_F(BlockingPoolTest, TheWorksDataIsReleasedBeforeTheCallerResumes) {
   BlockingPool pool("test", 1, 10);
   auto work = [&]() -> net::awaitable<bool> {
     for (int i = 0; i < 2000; ++i) {
@@ -99,7 +99,7 @@ TEST_F(BlockingPoolTest, WhatTheWorkOwnsIsFreeBeforeTheCallerGoesOn) {
   EXPECT_TRUE(RunToEnd(work()));
 }
 
-TEST_F(BlockingPoolTest, AnExceptionIsAnErrorOfTheOneWhoAsked) {
+TEST_F(BlockingPoolTest, AnExceptionIsAnErrorOfTheCaller) {
   BlockingPool pool("test", 1, 10);
   auto work = [&]() -> net::awaitable<Result<int>> {
     auto job = []() -> Result<int> { throw std::runtime_error("no such luck"); };

@@ -3,12 +3,12 @@
 #include <vector>
 
 #include "tests/rpc/replication_fixture.h"
-#include "tests/support/gate.h"
+#include "tests/support/test_latch.h"
 
 namespace outport::rpc {
 namespace {
 
-// Answers Resolve on a pool: echoes the reference, the request id, or an error.
+// Serves Resolve on a pool: returns the reference, the request id, or an error.
 class EchoService final : public v1::Replication::CallbackService {
  public:
   explicit EchoService(BlockingPool& pool) : pool_(pool) {}
@@ -47,7 +47,7 @@ class UnaryTest : public ReplicationFixture {
   EchoService service_{pool_};
 };
 
-TEST_F(UnaryTest, TheAnswerAndTheRequestIdCross) {
+TEST_F(UnaryTest, TransfersTheResponseAndTheRequestId) {
   StartServer(service_);
   const auto answer = RunToEnd([&] { return Resolve("latest"); });
   ASSERT_TRUE(answer.has_value()) << answer.error().message;
@@ -55,7 +55,7 @@ TEST_F(UnaryTest, TheAnswerAndTheRequestIdCross) {
   EXPECT_EQ(answer->media_type(), "r-1");
 }
 
-TEST_F(UnaryTest, TheServersErrorIsTheCallers) {
+TEST_F(UnaryTest, TheCallerGetsTheServersError) {
   StartServer(service_);
   const auto answer = RunToEnd([&] { return Resolve("missing"); });
   ASSERT_FALSE(answer.has_value());
@@ -64,7 +64,7 @@ TEST_F(UnaryTest, TheServersErrorIsTheCallers) {
   EXPECT_EQ(answer.error().items, std::vector<std::string>{"missing"});
 }
 
-TEST_F(UnaryTest, AServerThatIsAwayIsUnavailable) {
+TEST_F(UnaryTest, AnUnreachableServerIsUnavailable) {
   StartServer(service_);
   StopServer();
   const auto answer = RunToEnd([&] { return Resolve("latest"); });
@@ -75,16 +75,16 @@ TEST_F(UnaryTest, AServerThatIsAwayIsUnavailable) {
 
 TEST_F(UnaryTest, ACallEndsAtItsDeadline) {
   StartServer(service_);
-  // Shared with the pool: its threads may use the gate after this test has ended.
-  const auto release = std::make_shared<Gate>();
+  // Shared with the pool: its threads may use the latch after this test has ended.
+  const auto release = std::make_shared<TestLatch>();
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(pool_.Post([release] { release->Wait(); }));
   const auto answer = RunToEnd([&] { return Resolve("latest", 50ms); });
-  release->Open();
+  release->CountDown();
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::kDeadlineExceeded);
 }
 
-TEST_F(UnaryTest, AFullPoolIsTold) {
+TEST_F(UnaryTest, AFullPoolIsReported) {
   BlockingPool narrow("narrow", 1, 0);
   EchoService service(narrow);
   StartServer(service);

@@ -7,9 +7,9 @@
 
 #include "registry/storage/disk/disk_blob_store.h"
 #include "tests/store/fleet/fleet_fixture.h"
-#include "tests/support/gate.h"
 #include "tests/support/io_thread.h"
 #include "tests/support/memory_registry.h"
+#include "tests/support/test_latch.h"
 
 namespace outport::store {
 namespace {
@@ -138,11 +138,11 @@ class FleetServerTest : public FleetFixture {
 
 TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
   Start();
-  // Shared with the pool: its thread may use the gate after this test has ended.
-  const auto release = std::make_shared<Gate>();
-  Gate blocked;
+  // Shared with the pool: its thread may use the latch after this test has ended.
+  const auto release = std::make_shared<TestLatch>();
+  TestLatch blocked;
   ASSERT_TRUE(pool_.Post([&blocked, release] {
-    blocked.Open();
+    blocked.CountDown();
     release->Wait();
   }));
   blocked.Wait();
@@ -152,7 +152,7 @@ TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
   EXPECT_EQ(Sync().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(ReadBlob().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(DeleteManifest().error_code(), grpc::UNAUTHENTICATED);
-  release->Open();
+  release->CountDown();
 }
 
 TEST_F(FleetServerTest, MetadataIsBounded) {

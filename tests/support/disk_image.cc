@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "a//b/" and "a/b" are one.
+// "a//b/" becomes "a/b".
 fs::path Normal(const fs::path& path) {
   fs::path normal = path.lexically_normal();
   return normal.has_filename() ? normal : normal.parent_path();
@@ -26,7 +26,7 @@ std::string Surviving(const DiskImage::Node& node, Loss loss) {
   return node.durable + node.data.substr(node.durable.size(), unsynced / 2);
 }
 
-// Writes what survived. What the test's own disk does not take must not look like a loss.
+// Writes the surviving state. A failure of the real disk must not look like lost data.
 void Restore(const fs::path& path, std::string_view data) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   while (fd >= 0 && !data.empty()) {
@@ -106,7 +106,7 @@ void DiskImage::SyncFolder(const fs::path& path) {
 
 DiskImage::Names DiskImage::Reachable(const Names& names) const {
   Names reachable;
-  for (const auto& [name, node] : names) {  // a folder stands before what is in it
+  for (const auto& [name, node] : names) {  // a folder comes before its entries
     const fs::path parent = name.parent_path();
     if (parent == root_ || reachable.contains(parent)) reachable[name] = node;
   }

@@ -9,28 +9,28 @@
 
 namespace outport {
 
-// What a power cut spares.
+// The data that survives a power cut.
 enum class Loss {
-  kAllUnsynced,  // neither bytes nor names that were not synced are left; removed names come back
-  kTornFiles,    // all names are left, and half of what was written since the last sync of a file
+  kAllUnsynced,  // only synced bytes and names; unsynced removals are undone
+  kTornFiles,    // all names, and half of the bytes written since the last sync of a file
 };
 
-// The folder of a FaultDisk as the programs see it, and as it would be after a power cut: which
-// bytes of which file, and which names of which folder, were synced. It follows what POSIX promises
-// and no more: a name is durable once its own folder is synced, and only if that folder's name is.
+// The folder of a FaultDisk: its current state, and its durable state, which a power cut leaves. It
+// tracks the synced bytes of each file and the synced names of each folder. It guarantees only what
+// POSIX does: a name is durable once its folder is synced, if the name of that folder is durable.
 // For one thread at a time.
 class DiskImage {
  public:
-  // A file or a folder, whatever its names are.
+  // A file or a folder, independent of its names.
   struct Node {
     bool is_folder = false;
     std::string data;
     std::string durable;
-    size_t dirty_from = std::string::npos;  // the first byte that may differ
+    size_t dirty_from = std::string::npos;  // the first unsynced byte
   };
   using NodePtr = std::shared_ptr<Node>;  // shared by names, durable names and open files
 
-  // Takes what is in the folder as durable.
+  // Treats the present content of the folder as durable.
   explicit DiskImage(std::filesystem::path root);
 
   NodePtr Find(const std::filesystem::path& path) const;
@@ -43,13 +43,13 @@ class DiskImage {
   static void Sync(Node& node);
   void SyncFolder(const std::filesystem::path& path);
 
-  // Makes the folder on the real disk what the cut leaves of it, and goes on from there.
+  // Changes the folder on the real disk to its state after the cut, and continues from it.
   void Drop(Loss loss);
 
  private:
   using Names = std::map<std::filesystem::path, NodePtr>;
 
-  // Those of `names` whose folders are in it too.
+  // Those of `names` whose parent folders are in `names` too.
   Names Reachable(const Names& names) const;
 
   const std::filesystem::path root_;

@@ -11,18 +11,18 @@
 
 namespace outport {
 
-// A disk whose power can be cut: a folder of the real one, under our FileSystem and RocksDB's Env.
-// Every create, write, sync, rename and removal is a fault point. From a cut on all operations
-// fail; then DropUnsynced() leaves of the folder what a cut would:
+// A simulated disk with power cuts: a folder of the real disk, used through our FileSystem and
+// RocksDB's Env. Every create, write, sync, rename and removal is a fault point. After a cut all
+// operations fail. DropUnsynced() then reduces the folder to its durable state:
 //
 //   FaultDisk disk(folder);
-//   disk.CutAt(7);                       // the 7th fault point from now does not happen any more
-//   Push(disk.files(), disk.env());      // as much of the program as gets through
-//   disk.DropUnsynced();                 // the power is back: open everything again and look
+//   disk.CutAt(7);                       // the 7th fault point from now fails
+//   Push(disk.files(), disk.env());      // runs until the cut
+//   disk.DropUnsynced();                 // the power is back: reopen and check
 //
-// IgnoreSyncs() makes it lie: the syncs it picks return OK and keep nothing. A test of durability
-// that a lie does not turn red tests nothing. Stores are closed before DropUnsynced() and
-// Restart(). Only what goes through files() and env() is lost; other files in the folder stay.
+// IgnoreSyncs() selects syncs that return OK without an effect. A test of durability must fail with
+// it; otherwise it tests nothing. Close the stores before DropUnsynced() and Restart(). Only files
+// written through files() and env() are affected.
 class FaultDisk {
  public:
   using Selector = FaultRecorder::Selector;
@@ -39,17 +39,17 @@ class FaultDisk {
   void CutAt(uint64_t n) { recorder_.CutAt(n); }
   bool is_cut() const { return recorder_.is_cut(); }
   void IgnoreSyncs(Selector which) { recorder_.IgnoreSyncs(std::move(which)); }
-  // The k-th sync from now alone; 1: the next.
+  // Ignores only the k-th sync from now; 1: the next.
   void IgnoreSync(uint64_t k) {
     IgnoreSyncs([left = k](const FaultPoint&) mutable { return left > 0 && --left == 0; });
   }
   uint64_t ignored() const { return recorder_.ignored(); }
-  // What happened so far.
+  // The recorded changes so far.
   std::vector<FaultPoint> history() const { return recorder_.history(); }
 
-  // The power came back.
+  // The power is back.
   void DropUnsynced(Loss loss = Loss::kAllUnsynced) { recorder_.DropUnsynced(loss); }
-  // Only the process died, and starts again: nothing is lost, nor more durable than it was.
+  // Only the process was killed and restarts: nothing is lost, and nothing becomes more durable.
   void Restart() { recorder_.Restart(); }
 
  private:

@@ -55,7 +55,7 @@ class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
   IOStatus Fsync(const Options& options, Debug* dbg) override { return Sync(options, dbg); }
   IOStatus RangeSync(uint64_t, uint64_t, const Options&, Debug*) override {
-    return IOStatus::OK();  // promises nothing
+    return IOStatus::OK();  // guarantees nothing
   }
 
  private:

@@ -6,8 +6,7 @@
 
 namespace outport {
 
-// RocksDB's file system over a recorded disk. What it takes to read is not recorded, and neither is
-// RocksDB's LOCK file.
+// RocksDB's file system over a recorded disk. Reads and RocksDB's LOCK file are not recorded.
 class FaultRocksFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   explicit FaultRocksFileSystem(FaultRecorder& recorder)

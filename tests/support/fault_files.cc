@@ -57,7 +57,7 @@ class FaultFile final : public File {
     return real_->Preallocate(size);
   }
   void BypassCache() override { real_->BypassCache(); }
-  void StartWriteback(uint64_t, uint64_t) override {}  // promises nothing
+  void StartWriteback(uint64_t, uint64_t) override {}  // guarantees nothing
   Result<void> Sync() override {
     return DoAt(recorder_, session_, FaultKind::kSyncFile, path_, [&](DiskImage&) -> Result<void> {
       if (node_ != nullptr) DiskImage::Sync(*node_);
@@ -70,7 +70,7 @@ class FaultFile final : public File {
   const uint64_t session_;
   const fs::path path_;
   const std::unique_ptr<File> real_;
-  const DiskImage::NodePtr node_;  // shared with the image; nullptr: not one of the disk's files
+  const DiskImage::NodePtr node_;  // shared with the image; nullptr: outside of the disk
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace outport {
 
 enum class FaultKind { kCreate, kWrite, kSyncFile, kRename, kRemove, kMakeFolder, kSyncFolder };
 
-// One change of the disk: where the power may go.
+// One change of the disk, at which the power may be cut.
 struct FaultPoint {
   FaultKind kind;
   std::filesystem::path path;
@@ -21,16 +21,16 @@ struct FaultPoint {
 
 std::string Describe(const FaultPoint& point);
 
-// Counts what our files and RocksDB's do to one disk, and decides what comes of it. Safe for
-// several threads: it does one thing at a time.
+// Counts the changes of one disk, by our files and RocksDB's, and decides which of them take
+// effect. Safe for several threads: changes run one at a time.
 class FaultRecorder {
  public:
   using Selector = std::function<bool(const FaultPoint&)>;
 
   explicit FaultRecorder(const std::filesystem::path& root) : image_(root) {}
 
-  // Runs `change(image)` at a fault point; false if the power is cut, or was at this point. A sync
-  // that is ignored is neither run nor marked, but true.
+  // Runs `change(image)` at a fault point. False if the power is cut, at this point or before. An
+  // ignored sync does not run and has no effect, but returns true.
   bool Do(const FaultPoint& point, uint64_t session, const std::function<void(DiskImage&)>& change);
   // Whether a process that started in `session` may still read.
   bool IsOn(uint64_t session) const;

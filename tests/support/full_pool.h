@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "registry/base/blocking_pool.h"
-#include "tests/support/gate.h"
+#include "tests/support/test_latch.h"
 
 namespace outport {
 
@@ -16,7 +16,7 @@ class FullPool {
   FullPool(BlockingPool& pool, int threads) : state_(std::make_shared<State>(threads)) {
     for (int i = 0; i < threads; ++i) {
       const auto block = [state = state_] {
-        state->started.Open();
+        state->started.CountDown();
         state->released.Wait();
       };
       // Earlier work may still fill the queue.
@@ -31,15 +31,15 @@ class FullPool {
   FullPool& operator=(const FullPool&) = delete;
 
   void Release() {
-    if (state_ != nullptr) state_->released.Open();
+    if (state_ != nullptr) state_->released.CountDown();
     state_.reset();
   }
 
  private:
   struct State {
     explicit State(int threads) : started(threads) {}
-    Gate started;
-    Gate released;
+    TestLatch started;
+    TestLatch released;
   };
   std::shared_ptr<State> state_;  // shared with the threads
 };

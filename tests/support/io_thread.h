@@ -14,13 +14,13 @@
 
 namespace outport::store {
 
-// A thread that runs coroutines, and a pool for what blocks. What the coroutines use outlives it.
+// A thread that runs coroutines, and a pool for blocking work. Objects that they use outlive it.
 class IoThread {
  public:
   IoThread() : work_(net::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
   ~IoThread() { Stop(); }
 
-  // Runs `work` to its end and returns what it returned.
+  // Runs `work` to its end and returns its result.
   template <class T>
   T Await(net::awaitable<T> work) {
     std::optional<T> done;
@@ -39,7 +39,7 @@ class IoThread {
     net::co_spawn(context_, run(std::move(work), std::move(promise)), net::use_future);
     return result;
   }
-  // Lets the thread do what it has to do by now.
+  // Waits until the thread has run all handlers that are ready now.
   void Turn() { net::post(context_, net::use_future).get(); }
   static constexpr int kPoolThreads = 2;
   BlockingPool& pool() { return pool_; }

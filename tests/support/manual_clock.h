@@ -7,7 +7,7 @@
 
 namespace outport::store {
 
-// A clock that stands until the test moves it. Safe for several threads.
+// A clock that only the test advances. Safe for several threads.
 class ManualClock final : public Clock {
  public:
   std::chrono::nanoseconds SinceBoot() const override {

@@ -8,7 +8,7 @@
 
 namespace outport {
 
-// What a user with these grants, each as ParseGrant reads it, may do.
+// The rights of a user with these grants, in the format of ParseGrant().
 inline Rights RightsWith(const std::vector<std::string>& texts) {
   auto grants = std::make_shared<std::vector<Grant>>();
   for (const std::string& text : texts) grants->push_back(*ParseGrant(text));

@@ -7,7 +7,7 @@
 
 namespace outport {
 
-// The machine's clock, moved by the test.
+// The machine's clock with an offset that the test sets.
 class ShiftedClock final : public Clock {
  public:
   std::chrono::nanoseconds SinceBoot() const override {

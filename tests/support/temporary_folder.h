@@ -7,7 +7,7 @@
 
 namespace outport {
 
-// A folder that goes with its content when the test ends.
+// A folder that is removed with its content when the test ends.
 class TemporaryFolder {
  public:
   TemporaryFolder()

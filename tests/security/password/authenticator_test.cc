@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "registry/security/password/password.h"
-#include "tests/support/gate.h"
+#include "tests/support/test_latch.h"
 
 namespace outport {
 namespace {
@@ -29,7 +29,7 @@ class SetClock final : public Clock {
   }
   std::chrono::system_clock::time_point Wall() const override { return {}; }
   void Advance(std::chrono::seconds by) { now_ = now_.load() + by; }
-  // Threads other than the test's get an exception for the time.
+  // SinceBoot() throws on all threads but the test's.
   void BreakElsewhere(bool broken) { broken_ = broken; }
 
  private:
@@ -44,13 +44,13 @@ class AuthenticatorTest : public testing::Test {
  protected:
   AuthenticatorTest() { users_.Set({"ci", FastHash("right"), {}}); }
 
-  // All at once, on one thread.
+  // Starts all calls together, on one thread.
   std::vector<Answer> AskTogether(const std::vector<std::string>& passwords) {
     std::vector<std::optional<Answer>> answers(passwords.size());
     for (size_t i = 0; i < passwords.size(); ++i) {
       auto ask = [this, &answers, i, password = passwords[i]]() -> net::awaitable<void> {
         answers[i] = co_await authenticator_.Authenticate("a", "ci", password);
-        if (++answered_ == release_after_) release_.Open();
+        if (++answered_ == release_after_) release_.CountDown();
       };
       net::co_spawn(context_, ask, [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); });
     }
@@ -79,7 +79,7 @@ class AuthenticatorTest : public testing::Test {
   AccessDirectory users_;
   SetClock clock_;
   Metrics metrics_;
-  Gate release_;
+  TestLatch release_;
   size_t answered_ = 0;
   size_t release_after_ = 0;
   BlockingPool pool_{"bcrypt", 1, 2};
@@ -92,7 +92,7 @@ class AuthenticatorTest : public testing::Test {
                                 .refusal_delay = std::chrono::milliseconds(1)}};
 };
 
-TEST_F(AuthenticatorTest, RightIsTheUserAndWrongIsUnauthorized) {
+TEST_F(AuthenticatorTest, ReturnsTheUserOrUnauthorized) {
   const Answer right = Ask("ci", "right");
   ASSERT_TRUE(right.has_value());
   EXPECT_EQ((*right)->name, "ci");
@@ -114,7 +114,7 @@ double ProcessorSeconds() {
 
 // A cheap hash must not answer faster than an unknown user: the time would reveal which names
 // exist. The test compares the least of four measurements.
-TEST_F(AuthenticatorTest, AWrongPasswordTakesAsLongForACheapHashAsForNobody) {
+TEST_F(AuthenticatorTest, AWrongPasswordCostsAsMuchForACheapHashAsForAnUnknownUser) {
   std::map<std::string, double> least;
   for (int i = 0; i < 4; ++i) {
     for (const char* name : {"ci", "nobody"}) {
@@ -138,18 +138,18 @@ TEST_F(AuthenticatorTest, VerifiesARightCredentialOnce) {
   EXPECT_EQ(Hits(), 4);
 }
 
-TEST_F(AuthenticatorTest, NeverRemembersAWrongOne) {
+TEST_F(AuthenticatorTest, NeverCachesAWrongCredential) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(IsRight("wrong"));
   EXPECT_EQ(Verifications(), 3);
 }
 
-TEST_F(AuthenticatorTest, ARememberedCredentialDoesNotSuspend) {
+TEST_F(AuthenticatorTest, ACachedCredentialDoesNotSuspend) {
   ASSERT_TRUE(IsRight("right"));
-  pool_.Stop();  // a verification would be refused now
+  pool_.Stop();  // a verification would be rejected now
   EXPECT_TRUE(IsRight("right"));
 }
 
-TEST_F(AuthenticatorTest, ForgetsAfterItsLife) {
+TEST_F(AuthenticatorTest, CachedCredentialsExpire) {
   EXPECT_TRUE(IsRight("right"));
   clock_.Advance(std::chrono::seconds(299));
   EXPECT_TRUE(IsRight("right"));
@@ -159,14 +159,14 @@ TEST_F(AuthenticatorTest, ForgetsAfterItsLife) {
   EXPECT_EQ(Verifications(), 2);
 }
 
-TEST_F(AuthenticatorTest, I6AChangedPasswordIsForgottenAtOnce) {
+TEST_F(AuthenticatorTest, I6AChangedPasswordInvalidatesTheCacheAtOnce) {
   EXPECT_TRUE(IsRight("right"));
   users_.Set({"ci", FastHash("new"), {}});
   EXPECT_FALSE(IsRight("right"));
   EXPECT_TRUE(IsRight("new"));
 }
 
-TEST_F(AuthenticatorTest, I6ARemovedUserIsForgottenAtOnce) {
+TEST_F(AuthenticatorTest, I6ARemovedUserIsRejectedAtOnce) {
   EXPECT_TRUE(IsRight("right"));
   users_.Remove("ci");
   EXPECT_FALSE(IsRight("right"));
@@ -179,13 +179,13 @@ TEST_F(AuthenticatorTest, ChangedGrantsAreSeenAtOnce) {
   EXPECT_EQ(Verifications(), 1);
 }
 
-TEST_F(AuthenticatorTest, ForgetsTheLeastRecentlyUsed) {
+TEST_F(AuthenticatorTest, EvictsTheLeastRecentlyUsedCredential) {
   users_.Set({"b", FastHash("b"), {}});
   users_.Set({"c", FastHash("c"), {}});
   EXPECT_TRUE(Ask("ci", "right").has_value());
   EXPECT_TRUE(Ask("b", "b").has_value());
   EXPECT_TRUE(Ask("ci", "right").has_value());
-  EXPECT_TRUE(Ask("c", "c").has_value());  // the third of two: b goes
+  EXPECT_TRUE(Ask("c", "c").has_value());  // the cache has two entries: b is evicted
   EXPECT_EQ(Verifications(), 3);
   EXPECT_TRUE(Ask("ci", "right").has_value());
   EXPECT_EQ(Verifications(), 3);
@@ -193,26 +193,26 @@ TEST_F(AuthenticatorTest, ForgetsTheLeastRecentlyUsed) {
   EXPECT_EQ(Verifications(), 4);
 }
 
-TEST_F(AuthenticatorTest, ACrowdCausesOneVerification) {
-  Gate blocked;
+TEST_F(AuthenticatorTest, ConcurrentCallsShareOneVerification) {
+  TestLatch blocked;
   ASSERT_TRUE(pool_.Post([&] { blocked.Wait(); }));  // until the crowd has gathered
   std::vector<Answer> answers;
   std::thread crowd([&] { answers = AskTogether(std::vector<std::string>(50, "right")); });
   EXPECT_TRUE(WaitUntil([&] { return Verifications() >= 1; }));
-  blocked.Open();
+  blocked.CountDown();
   crowd.join();
   for (const Answer& answer : answers) EXPECT_TRUE(answer.has_value());
   EXPECT_EQ(Verifications(), 1);
 }
 
-TEST_F(AuthenticatorTest, BeyondTheQueueItRefuses) {
-  Gate started;
+TEST_F(AuthenticatorTest, RejectsWhenTheQueueIsFull) {
+  TestLatch started;
   ASSERT_TRUE(pool_.Post([&] {
-    started.Open();
+    started.CountDown();
     release_.Wait();
   }));
   started.Wait();
-  release_after_ = 2;  // the two that find the queue full are answered while the others wait
+  release_after_ = 2;  // two are rejected at once; the others wait
   const auto answers = AskTogether({"wrong1", "wrong2", "wrong3", "wrong4"});
   int refused = 0;
   for (const Answer& answer : answers) {
@@ -220,16 +220,16 @@ TEST_F(AuthenticatorTest, BeyondTheQueueItRefuses) {
     refused += answer.error().code == ErrorCode::kTooManyRequests ? 1 : 0;
   }
   EXPECT_EQ(refused, 2);
-  EXPECT_TRUE(IsRight("right")) << "a refusal leaves nothing behind";
+  EXPECT_TRUE(IsRight("right")) << "a rejection leaves no state";
 }
 
-TEST_F(AuthenticatorTest, AnExceptionInAVerificationIsToldAtOnce) {
+TEST_F(AuthenticatorTest, AnExceptionInAVerificationIsReportedAtOnce) {
   clock_.BreakElsewhere(true);
   const Answer answer = Ask("ci", "right");
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::kInternal);
   clock_.BreakElsewhere(false);
-  EXPECT_TRUE(IsRight("right")) << "it leaves nothing behind";
+  EXPECT_TRUE(IsRight("right")) << "the exception leaves no state";
 }
 
 TEST_F(AuthenticatorTest, I6GuessesFromOneAddressAreSlowedDown) {
@@ -238,30 +238,30 @@ TEST_F(AuthenticatorTest, I6GuessesFromOneAddressAreSlowedDown) {
   for (; answer.error().code == ErrorCode::kUnauthorized && wrong < 100; ++wrong) {
     answer = Ask(wrong % 2 == 0 ? "ci" : "nobody", std::to_string(wrong + 1));
   }
-  EXPECT_EQ(wrong, 11) << "ten are free, and the next one begins the pause";
+  EXPECT_EQ(wrong, 11) << "ten are free; the eleventh begins a pause";
   EXPECT_EQ(answer.error().code, ErrorCode::kTooManyRequests);
   EXPECT_EQ(answer.error().retry_after_seconds, 1);
-  EXPECT_EQ(Verifications(), wrong) << "what is refused costs nothing";
-  EXPECT_EQ(Ask("ci", "right").error().code, ErrorCode::kTooManyRequests) << "nor is it tried";
+  EXPECT_EQ(Verifications(), wrong) << "a rejected attempt is not verified";
+  EXPECT_EQ(Ask("ci", "right").error().code, ErrorCode::kTooManyRequests) << "not verified either";
   EXPECT_TRUE(Ask("ci", "right", "elsewhere").has_value());
   clock_.Advance(std::chrono::seconds(1));
   EXPECT_TRUE(IsRight("right"));
 }
 
-TEST_F(AuthenticatorTest, WhoCameInStaysInWhateverItsNeighboursDo) {
+TEST_F(AuthenticatorTest, AUserThatLoggedInIsNotLockedOutByOthers) {
   EXPECT_TRUE(IsRight("right"));
   for (int i = 0; i < 30; ++i) (void)Ask("nobody", std::to_string(i));
   for (int i = 0; i < 40; ++i) (void)Ask("ci", std::to_string(i), "elsewhere");
-  clock_.Advance(std::chrono::seconds(301));  // what was verified is forgotten
+  clock_.Advance(std::chrono::seconds(301));  // the cached credentials expire
   for (int i = 0; i < 15; ++i) (void)Ask("nobody", "x" + std::to_string(i));
   EXPECT_EQ(Ask("nobody", "y").error().code, ErrorCode::kTooManyRequests);
   EXPECT_TRUE(IsRight("right"));
 }
 
-TEST_F(AuthenticatorTest, AFloodFromOneAddressHoldsUpNobodyElse) {
+TEST_F(AuthenticatorTest, AFloodFromOneAddressDoesNotDelayOthers) {
   BlockingPool pool("bcrypt", 1, 1000);
   Authenticator authenticator(users_, pool, clock_, metrics_, {});
-  Gate blocked;
+  TestLatch blocked;
   ASSERT_TRUE(pool.Post([&] { blocked.Wait(); }));
   std::vector<std::string> finished;
   const auto ask = [&](std::string origin, std::string password) -> net::awaitable<void> {
@@ -274,14 +274,14 @@ TEST_F(AuthenticatorTest, AFloodFromOneAddressHoldsUpNobodyElse) {
   for (int i = 0; i < 200; ++i) net::co_spawn(context_, ask("flood", std::to_string(i)), check);
   net::co_spawn(context_, ask("other", "right"), check);
   context_.restart();
-  context_.poll();  // all of them have asked
-  blocked.Open();
+  context_.poll();  // all calls have started
+  blocked.CountDown();
   context_.restart();
   context_.run();
   pool.Stop();
-  ASSERT_EQ(finished.size(), 33u) << "one address has 32 places";
+  ASSERT_EQ(finished.size(), 33u) << "one address may queue 32";
   EXPECT_TRUE(std::find(finished.begin(), finished.begin() + 3, "other") != finished.begin() + 3)
-      << "its turn is the second";
+      << "it has the second turn";
 }
 
 }  // namespace

@@ -14,24 +14,24 @@ inline constexpr std::chrono::seconds kTestDeadline{30};
 
 // A std::latch whose waits have a deadline: a bug then fails the test instead of hanging it.
 // Safe for several threads.
-class Gate {
+class TestLatch {
  public:
-  explicit Gate(int count = 1) : count_(count) {}
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
+  explicit TestLatch(int count = 1) : count_(count) {}
+  TestLatch(const TestLatch&) = delete;
+  TestLatch& operator=(const TestLatch&) = delete;
 
-  // Opens the gate when called `count` times.
-  void Open() {
+  // The `count`-th call wakes all waits.
+  void CountDown() {
     MutexLock lock(mutex_);
     if (--count_ <= 0) changed_.NotifyAll();
   }
-  // Returns once the gate is open. Fails the test, and returns, at the deadline.
+  // Returns once the count is 0. Fails the test, and returns, at the deadline.
   void Wait() {
     const auto deadline = std::chrono::steady_clock::now() + kTestDeadline;
     MutexLock lock(mutex_);
     while (count_ > 0) {
       if (changed_.WaitUntil(mutex_, deadline)) continue;
-      if (count_ > 0) ADD_FAILURE() << "the gate did not open within the deadline";
+      if (count_ > 0) ADD_FAILURE() << "the latch was not counted down in time";
       return;
     }
   }
