@@ -1,2 +1,2 @@
-// The one place where Asio's own code is compiled.
+// Compiles Asio's library code, once for the project.
 #include <boost/asio/impl/src.hpp>

@@ -9,7 +9,7 @@ namespace {
 
 using enum ErrorCode;
 
-// grpc::StatusCode, spelt here so that this floor needs no gRPC.
+// The values of grpc::StatusCode, so that this folder needs no gRPC.
 enum Grpc : int {
   kGrpcCancelled = 1,
   kGrpcInvalidArgument = 3,

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
-constexpr size_t kLeastDirectBytes = 64 << 10;  // for smaller writes the page cache is faster
+constexpr size_t kMinDirectBytes = 64 << 10;  // for smaller writes the page cache is faster
 
 // The part of a write that can bypass the page cache: [begin, end) of its bytes; may be empty.
 struct DirectPart {
@@ -29,7 +29,7 @@ DirectPart FindDirectPart(uint64_t offset, Bytes bytes) {
   const auto address = reinterpret_cast<uintptr_t>(bytes.data());
   if ((address - offset) % kDirectBytes != 0) return {};
   const size_t begin = (kDirectBytes - offset % kDirectBytes) % kDirectBytes;
-  if (bytes.size() < begin + kLeastDirectBytes) return {};
+  if (bytes.size() < begin + kMinDirectBytes) return {};
   return {begin, bytes.size() - (bytes.size() - begin) % kDirectBytes};
 }
 

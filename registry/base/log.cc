@@ -67,8 +67,8 @@ void AppendFields(std::string& out, Log::Fields fields) {
   }
 }
 
-// The length of the UTF-8 sequence at the start of `text`, or 0 if it is none (RFC 3629 §4: neither
-// overlong forms nor surrogates).
+// The length of the UTF-8 sequence at the start of `text`; 0 if it is invalid (RFC 3629 §4:
+// overlong forms and surrogates too).
 size_t Utf8Length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const size_t length = lead < 0x80                   ? 1

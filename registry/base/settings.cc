@@ -81,7 +81,7 @@ constexpr std::array kDurationUnits = {
     Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60000}, Unit{"h", 3600000}, Unit{"d", 86400000},
 };
 
-// A whole number with a unit; nullopt for anything else, overflow included.
+// Parses a whole number with a unit; nullopt for anything else and on overflow.
 template <size_t N>
 std::optional<uint64_t> ParseWithUnit(std::string_view text, const std::array<Unit, N>& units) {
   uint64_t number = 0;
@@ -254,7 +254,7 @@ Settings Settings::Section(std::string_view key) {
   const YAML::Node found = node_->Find(key);
   const bool is_mapping = IsPresent(found) && found.IsMap();
   if (IsPresent(found) && !is_mapping) AddProblem(key, "must be a mapping of keys to values");
-  // A node that was not found must not be assigned to: yaml-cpp throws.
+  // yaml-cpp throws on assignment to a node that was not found.
   auto mapping =
       std::make_shared<Document::Mapping>(is_mapping ? found : YAML::Node(), node_->Path(key) + ".",
                                           std::set<std::string, std::less<>>{});

@@ -14,7 +14,7 @@ bool IsNumber(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// The value of digits, or the largest number if it is larger. REQUIRES: IsNumber(text).
+// The number in `text`, at most the largest uint64_t. REQUIRES: IsNumber(text).
 uint64_t Saturated(std::string_view text) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -53,7 +53,7 @@ Result<std::optional<ByteRange>> ParseRange(std::string_view header, uint64_t to
   const std::string_view first = Trim(spec.substr(0, dash));
   const std::string_view last = Trim(spec.substr(dash + 1));
 
-  if (first.empty()) {  // the last so many bytes
+  if (first.empty()) {  // a suffix range: the last N bytes
     if (!IsNumber(last)) return Unsatisfiable(header, total);
     const uint64_t size = std::min(Saturated(last), total);
     if (size == 0) return Unsatisfiable(header, total);
@@ -79,7 +79,7 @@ Result<ByteRange> ParseChunkRange(std::string_view header) {
   }
   return Error{ErrorCode::kRangeInvalid,
                "the Content-Range \"" + std::string(header.substr(0, 100)) +
-                   "\" of a chunk is not FIRST-LAST, two numbers of bytes, the last included"};
+                   "\" of a chunk is not valid; write FIRST-LAST, two byte positions, inclusive"};
 }
 
 }  // namespace outport

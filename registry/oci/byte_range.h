@@ -8,19 +8,20 @@
 
 namespace outport {
 
-// `size` bytes from `offset`: within a content, unless it says otherwise.
+// `size` bytes from `offset` of a content.
 struct ByteRange {
   uint64_t offset = 0;
   uint64_t size = 0;
   bool operator==(const ByteRange&) const = default;
 };
 
-// A Range header against a content of `total` bytes (RFC 9110 §14): nullopt means the whole (no
-// header, another unit, several ranges); kRangeInvalid means that it cannot be satisfied (416).
+// Parses a Range header for a content of `total` bytes (RFC 9110 §14). nullopt: send the whole
+// content (no header, another unit, or several ranges). kRangeInvalid: the range cannot be
+// satisfied (416).
 Result<std::optional<ByteRange>> ParseRange(std::string_view header, uint64_t total);
 
-// The Content-Range of a blob chunk, "a-b", inclusive, without a unit (OCI distribution-spec,
-// "Pushing a blob in chunks"). kRangeInvalid otherwise.
+// Parses the Content-Range of a blob chunk: "FIRST-LAST", inclusive, without a unit (OCI
+// distribution-spec, "Pushing a blob in chunks"). kRangeInvalid if it has another form.
 Result<ByteRange> ParseChunkRange(std::string_view header);
 
 }  // namespace outport

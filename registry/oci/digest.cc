@@ -29,7 +29,7 @@ Error Invalid(std::string_view text) {
                    "\" is not sha256: and 64, or sha512: and 128, lowercase hexadecimal digits"};
 }
 
-// Only an exhausted memory, or a broken OpenSSL, makes a hash fail: nothing could go on after it.
+// A hash fails only if no memory is left or OpenSSL is broken. The process cannot continue then.
 void MustSucceed(int status) {
   if (status != 1) std::abort();
 }

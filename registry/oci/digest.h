@@ -12,7 +12,7 @@ namespace outport {
 
 enum class DigestAlgorithm { kSha256, kSha512 };
 
-// The name of a content: algorithm and hash (OCI image-spec, descriptor.md, "Digests"). A value.
+// The digest of a content: algorithm and hash (OCI image-spec, descriptor.md, "Digests"). A value.
 class Digest {
  public:
   // kDigestInvalid for anything but "sha256:<64 lowercase hex>" or "sha512:<128 lowercase hex>".
@@ -47,7 +47,7 @@ class Hasher {
   Hasher& operator=(Hasher&&) noexcept;
 
   void Update(Bytes bytes);
-  // The digest of all bytes so far; the hash may go on after it.
+  // The digest of all bytes so far. Update() may follow.
   Digest Current() const;
 
  private:

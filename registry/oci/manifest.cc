@@ -18,13 +18,13 @@ Error Invalid(std::string message) {
 
 Error RefuseSchema1() {
   return Invalid(
-      "is of Docker's schema 1, which is not supported; push it again with a client that writes "
-      "schema 2 or OCI");
+      "has Docker's schema 1, which is not supported; push it with a client that writes schema 2 "
+      "or OCI");
 }
 
 std::string Quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 200)) + "\""; }
 
-// The media type of a Content-Type: what stands before its parameters, trimmed.
+// The media type of a Content-Type, without parameters and spaces.
 std::string_view WithoutParameters(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
   while (content_type.starts_with(' ') || content_type.starts_with('\t')) {
@@ -36,13 +36,13 @@ std::string_view WithoutParameters(std::string_view content_type) {
   return content_type;
 }
 
-// A member, or nullptr if it is absent or null.
+// The member `key`; nullptr if it is absent or null.
 const json::value* Find(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
-// A member that is a string; empty if it is absent.
+// The string member `key`; empty if it is absent.
 Result<std::string> StringOf(const json::object& object, std::string_view key) {
   const json::value* value = Find(object, key);
   if (value == nullptr) return std::string();
@@ -59,7 +59,8 @@ Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& 
   if (type.empty()) return Invalid("has a " + where + " without a mediaType");
   TRY(const std::string digest_text, StringOf(*object, "digest"));
   Result<Digest> digest = Digest::Parse(digest_text);
-  if (!digest.has_value()) return Invalid("has a bad " + where + ": " + digest.error().message);
+  if (!digest.has_value())
+    return Invalid("has an invalid " + where + ": " + digest.error().message);
   const json::value* size = Find(*object, "size");
   const int64_t* size_bytes = size == nullptr ? nullptr : size->if_int64();
   if (size_bytes == nullptr || *size_bytes < 0) {
@@ -68,7 +69,7 @@ Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& 
   return Descriptor{std::move(type), *std::move(digest), static_cast<uint64_t>(*size_bytes)};
 }
 
-// A member that is a list of descriptors; empty if it is absent.
+// The member `key`, a list of descriptors; empty if it is absent.
 Result<std::vector<Descriptor>> ParseDescriptors(const json::object& object,
                                                  const std::string& key) {
   std::vector<Descriptor> descriptors;
@@ -113,17 +114,17 @@ Result<json::object> ParseObject(std::string_view body) {
   return std::move(document.get_object());
 }
 
-// The type that the body is to be read by: the request's, which must be the body's if that names
-// one (a client that trusts the body must not see another kind of manifest than we indexed).
+// The media type of the body: that of the request. If the body has one too, both must be equal, so
+// that a client that reads only the body sees the same kind of manifest as the registry.
 Result<std::string> MediaTypeOf(const json::object& object, std::string_view content_type) {
   TRY(std::string own, StringOf(object, "mediaType"));
   if (own.starts_with(kSchema1) || content_type.starts_with(kSchema1)) return RefuseSchema1();
   if (content_type.empty() && own.empty()) {
-    return Invalid("has no mediaType, and the request no Content-Type, to tell its kind by");
+    return Invalid("has no mediaType, and the request has no Content-Type");
   }
   if (content_type.empty()) return own;
   if (!own.empty() && own != content_type) {
-    return Invalid("says that its mediaType is " + Quoted(own) + ", but was pushed as " +
+    return Invalid("has the mediaType " + Quoted(own) + ", but was pushed as " +
                    Quoted(content_type));
   }
   return std::string(content_type);
@@ -137,7 +138,7 @@ Result<void> CheckSchemaVersion(const json::object& object) {
   return {};
 }
 
-// Refuses a body that could be read as the other kind too (CVE-2021-41190).
+// Rejects a body that could also be read as the other kind (CVE-2021-41190).
 Result<void> CheckUnambiguous(const json::object& object, bool is_index) {
   for (const std::string_view key :
        is_index ? std::initializer_list<std::string_view>{"config", "layers"}
@@ -192,7 +193,7 @@ Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content
   if (!manifest.is_index && type != media_type::kOciManifest &&
       type != media_type::kDockerManifest) {
     return Invalid("is of the type " + Quoted(type) +
-                   "; manifests and indexes of OCI, and those of Docker's schema 2, are accepted");
+                   ", which is not supported; use an OCI manifest or index, or Docker's schema 2");
   }
   TRY_VOID(CheckUnambiguous(object, manifest.is_index));
   TRY(manifest.artifact_type, StringOf(object, "artifactType"));

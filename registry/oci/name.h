@@ -36,7 +36,7 @@ class Tag {
   std::string text_;
 };
 
-// What stands after /manifests/: a digest if it has a ':', else a tag.
+// The reference after /manifests/ in a URL: a digest if it contains ':', else a tag.
 using Reference = std::variant<Tag, Digest>;
 Result<Reference> ParseReference(std::string_view text);  // kTagInvalid, kDigestInvalid
 std::string ToString(const Reference& reference);

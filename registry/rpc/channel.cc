@@ -17,22 +17,22 @@ constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
 constexpr int kMaxReconnectMs = 5000;
 constexpr int kFirstReconnectMs = 200;
-// The time that one attempt has, for some four round trips to another continent and their losses.
-// (It is no pause: an attempt that is refused is followed by the next at once.)
+// The timeout of one attempt: about four round trips to another continent, with packet loss. It is
+// not a pause: after a refused connection the next attempt follows at once.
 constexpr int kConnectMs = 4000;
 constexpr unsigned kFilesPeriodSeconds = 2;
 
 std::shared_ptr<grpc::experimental::CertificateProviderInterface> Watch(const TlsFiles& files) {
-  KeepLibrary();
+  KeepGrpcInitialized();
   return std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
       files.private_key, files.certificate_chain, files.authorities, kFilesPeriodSeconds);
 }
 
 }  // namespace
 
-void KeepLibrary() { [[maybe_unused]] static const bool kUp = (grpc_init(), true); }
+void KeepGrpcInitialized() { [[maybe_unused]] static const bool kUp = (grpc_init(), true); }
 
-std::shared_ptr<grpc::ChannelCredentials> FollowFiles(const TlsFiles& files) {
+std::shared_ptr<grpc::ChannelCredentials> ReloadingChannelCredentials(const TlsFiles& files) {
   grpc::experimental::TlsChannelCredentialsOptions tls;
   tls.set_certificate_provider(Watch(files));
   tls.watch_root_certs();
@@ -42,7 +42,7 @@ std::shared_ptr<grpc::ChannelCredentials> FollowFiles(const TlsFiles& files) {
 
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
                                     bool own_connection) {
-  KeepLibrary();
+  KeepGrpcInitialized();
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = identity.authorities;
   tls.pem_private_key = identity.private_key;
@@ -66,7 +66,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address,
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
-std::shared_ptr<grpc::ServerCredentials> FollowFilesAtServer(const TlsFiles& files) {
+std::shared_ptr<grpc::ServerCredentials> ReloadingServerCredentials(const TlsFiles& files) {
   grpc::experimental::TlsServerCredentialsOptions tls(Watch(files));
   tls.watch_root_certs();
   tls.watch_identity_key_cert_pairs();
@@ -82,7 +82,7 @@ Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
   if (!auth->IsPeerAuthenticated() || shown.size() != 1) {
     return Error{ErrorCode::kUnauthorized,
                  "this call needs a certificate of the fleet in the role '" +
-                     std::string(ToString(role)) + "'; none was shown"};
+                     std::string(ToString(role)) + "'; none was sent"};
   }
   TRY(CertificateIdentity identity,
       pki::Inspect(std::string_view(shown.front().data(), shown.front().size())));
@@ -92,14 +92,14 @@ Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
                                          std::string(domain) + "'; the caller is " +
                                          ToSpiffeId(identity.domain, identity.role, identity.name)};
   }
-  // It was good when the connection began, and connections last.
+  // The certificate was valid when the connection began; a connection may outlast it.
   if (identity.not_after <= std::chrono::system_clock::now()) {
-    return Error{ErrorCode::kUnauthorized, "the caller's certificate (serial " + identity.serial +
-                                               ") has expired; another one is needed"};
+    return Error{ErrorCode::kUnauthorized,
+                 "the caller's certificate (serial " + identity.serial + ") has expired; renew it"};
   }
   if (!directory.IsRevoked(identity)) return identity;
   return Error{ErrorCode::kUnauthorized, "the caller's certificate (serial " + identity.serial +
-                                             ") was revoked; another one is needed"};
+                                             ") was revoked; use another certificate"};
 }
 
 std::string RequestIdOf(const grpc::ServerContextBase& context) {

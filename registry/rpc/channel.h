@@ -15,52 +15,55 @@
 
 namespace outport::rpc {
 
-// The largest message either side accepts: a manifest, or a chunk of a blob, and room around it.
+// The largest message that both sides accept: a manifest or a chunk of a blob, with its envelope.
 inline constexpr int kMaxMessageBytes = 6 << 20;
 
-// Keeps gRPC's library up until the process ends; Dial and FollowFilesAtServer do it themselves.
-// Left alone it shuts down whenever its last object goes, which takes up to ten seconds.
-void KeepLibrary();
+// Keeps the gRPC library initialised until the process ends. Otherwise it shuts down each time its
+// last object is destroyed, which takes up to ten seconds. Dial() and ReloadingServerCredentials()
+// call it.
+void KeepGrpcInitialized();
 
-// What a side of the fleet's port shows and whom it trusts; PEM.
+// The certificate and trust bundle of one side of a connection to the fleet port; PEM.
 struct TlsIdentity {
-  std::string certificate_chain;  // leaf first; empty: none is shown (enrolment)
+  std::string certificate_chain;  // leaf first; empty: no certificate (enrolment)
   std::string private_key;
-  std::string authorities;  // the fleet's own: no public authority is trusted here
+  std::string authorities;  // the fleet's trust bundle; public authorities are not trusted
 
   ~TlsIdentity() { Wipe(private_key); }
 };
 
-// The same in files, which are read again when they change: what a node shows when it connects is
-// what it renewed last. Safe for several threads; shared by the channels that use it.
+// A TlsIdentity in files, which gRPC reloads when they change: a new connection of a node uses the
+// certificate of the last renewal.
 struct TlsFiles {
   std::string certificate_chain;
   std::string private_key;
   std::string authorities;
 };
-std::shared_ptr<grpc::ChannelCredentials> FollowFiles(const TlsFiles& files);
+// Channels may share the result. Safe for several threads.
+std::shared_ptr<grpc::ChannelCredentials> ReloadingChannelCredentials(const TlsFiles& files);
 std::shared_ptr<grpc::Channel> Dial(const std::string& address,
                                     const std::shared_ptr<grpc::ChannelCredentials>& credentials,
                                     bool own_connection = false);
 
-// A channel to the store's fleet port. Does not block; reconnects by itself with backoff.
-// `own_connection`: not shared with other channels to the same address, for bulk transfers.
+// A channel to the store's fleet port. Does not block; it reconnects with backoff.
+// `own_connection`: the channel does not share its connection with others to the same address. For
+// bulk transfers.
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
                                     bool own_connection = false);
 
-// For the fleet's port: asks callers for a certificate and verifies the one that comes; callers
-// without one are let through to the methods, each of which checks its caller with RequireRole
-// (enrolment alone does not). The files are read again when they change: connections that come
-// later are shown what stands there then, and judged by it.
-std::shared_ptr<grpc::ServerCredentials> FollowFilesAtServer(const TlsFiles& files);
+// The credentials of the fleet port. The server requests a client certificate and verifies it. A
+// caller without a certificate reaches the methods: each checks its caller with RequireRole(),
+// except for enrolment. The files are reloaded when they change; new connections use the new
+// content.
+std::shared_ptr<grpc::ServerCredentials> ReloadingServerCredentials(const TlsFiles& files);
 
-// Who calls. kUnauthorized without a verified certificate of the fleet's `domain`, or with one that
-// was revoked or has expired; kDenied in another role.
+// Returns the caller's identity. kUnauthorized if it has no verified certificate, or one that was
+// revoked or has expired; kDenied if the certificate has another role or domain.
 Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
                                         std::string_view domain, Role role,
                                         const AccessDirectory& directory);
 
-// Metadata that carries the id of a client's request from node to store.
+// The metadata key for the id of a client's request, sent from node to store.
 inline constexpr char kRequestIdKey[] = "outport-request-id";
 std::string RequestIdOf(const grpc::ServerContextBase& context);  // empty if there is none
 

@@ -32,7 +32,7 @@ ErrorCode FromGrpcCode(grpc::StatusCode code) {
     case grpc::StatusCode::UNAVAILABLE:
       return ErrorCode::kUnavailable;
     default:
-      // Ours carry their name: this is the connection's, or a peer of another version.
+      // Not one of our errors: a failure of the connection, or a peer of another version.
       return ErrorCode::kUnavailable;
   }
 }

@@ -7,15 +7,16 @@
 
 namespace outport::rpc {
 
-// An Error on the wire: its gRPC status, its message, and its own name in the status details, so
-// that the other side gets the same code back. Items travel in the details too.
+// Encodes an Error for the wire. The status details carry the error's name and items, so that the
+// peer's FromStatus() restores the same code.
 grpc::Status ToStatus(const Error& error);
 
-// The error of a failed call: the peer's own if it is one of ours, else by gRPC's code (a peer that
-// cannot be reached is kUnavailable). `operation` says what was attempted, and with whom.
+// The error of a failed call: the peer's Error, or else an error for gRPC's code (kUnavailable for
+// an unreachable peer). `operation` describes the call: "resolving library/busybox:latest at the
+// store".
 Error FromStatus(const grpc::Status& status, std::string_view operation);
 
-// An Error inside a message, where a status has not the room for it; items and all.
+// An Error as a message, with all items. A status has too little space for many items.
 v1::Refusal ToRefusal(const Error& error);
 Error FromRefusal(const v1::Refusal& refusal);
 

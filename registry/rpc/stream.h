@@ -25,16 +25,16 @@
 #include "registry/base/task_group.h"
 #include "registry/rpc/status.h"
 
-// Streams of gRPC's callback API as something that coroutines read and write. At most one read and
-// one write are under way at once, each awaited by one coroutine; a read and a write may be awaited
-// by two. Coroutines resume on their own executor.
+// Streams of gRPC's callback API for coroutines. At most one read and one write may be in progress
+// at a time; one coroutine may read while another one writes. Coroutines resume on their own
+// executor.
 namespace outport::rpc {
 
-// One operation under way: who awaits it, to be resumed with gRPC's "ok".
+// One operation in progress. It resumes the coroutine that awaits it with gRPC's "ok".
 class PendingOperation {
  public:
-  // Begins with `start` and returns what Complete() is given. `cancel` is called if the coroutine
-  // is asked for cancellation meanwhile; the operation then ends by itself.
+  // Calls `start` and returns the value that Complete() gets. If the coroutine is cancelled
+  // meanwhile, calls `cancel`, which must make the operation end.
   template <class Start>
   net::awaitable<bool> Run(Start start, std::function<void()> cancel = nullptr) {
     auto initiate = [this, &start, &cancel](auto handler) {
@@ -52,15 +52,15 @@ class PendingOperation {
     co_return co_await net::async_initiate<const net::use_awaitable_t<>&, void(bool)>(
         std::move(initiate), net::use_awaitable);
   }
-  // From gRPC's thread, once for each Run.
+  // Called on gRPC's thread, once for each Run().
   void Complete(bool ok) { std::exchange(resume_, nullptr)(ok); }
 
  private:
-  std::function<void(bool)> resume_;  // ordered by the operation itself: set before it, taken after
+  std::function<void(bool)> resume_;  // set before the operation starts, read after it ends
 };
 
-// Calls `expire` if it lives longer than `limit`. Made and destroyed on one strand, where `expire`
-// runs too: never after the destructor.
+// Calls `expire` unless it is destroyed within `limit`. Construct and destroy it on one strand;
+// `expire` runs there too, and never after the destructor.
 class OperationLimit {
  public:
   OperationLimit(const net::any_io_executor& executor, std::chrono::milliseconds limit,
@@ -85,26 +85,27 @@ class OperationLimit {
     net::steady_timer timer;
     std::function<void()> expire;
   };
-  std::shared_ptr<State> state_;  // shared with the wait, which may end after the operation
+  std::shared_ptr<State> state_;  // shared with the timer's wait, which may end later
 };
 
-// The server's side of a call that streams. Made by ServeStream, which also ends it; alive while
-// the serving coroutine runs.
+// The server's side of a streaming call. ServeStream() creates and ends it. It lives at least as
+// long as the serving coroutine.
 template <class Reactor>
 class ServerCall : public Reactor {
  public:
   explicit ServerCall(grpc::CallbackServerContext* context) : context_(context) {}
 
   grpc::CallbackServerContext& context() { return *context_; }
-  // Makes reads and writes under way fail; any thread.
+  // Makes reads and writes in progress fail. May be called on any thread.
   void Cancel() { context_->TryCancel(); }
-  // Tells the peer that the call has ended, and why; a read that is under way fails. Only the first
-  // one counts. REQUIRES: no write is under way, and neither a write nor context() comes after it.
+  // Ends the call with `status`; a read in progress fails. Further calls have no effect.
+  // REQUIRES: no write is in progress, and neither a write nor context() follows.
   void End(const grpc::Status& status) {
     if (!std::exchange(ended_, true)) this->Finish(status);
   }
   bool ended() const { return ended_; }
-  // The serving coroutine lets go. REQUIRES: End() was called, no read is under way; called once.
+  // The serving coroutine releases the object. REQUIRES: End() was called, no read is in progress,
+  // and it is called once.
   void Release() {
     if (--holders_ == 0) delete this;
   }
@@ -122,17 +123,17 @@ class ServerStream final : public ServerCall<grpc::ServerBidiReactor<In, Out>> {
  public:
   using ServerCall<grpc::ServerBidiReactor<In, Out>>::ServerCall;
 
-  // False when the peer has no more to say, or is gone, and after End().
+  // False if the peer has closed its side or left, and after End().
   net::awaitable<bool> Read(In& into) {
     if (this->ended()) co_return false;
     co_return co_await read_.Run([this, &into] { this->StartRead(&into); });
   }
-  // False when the peer is gone. `message` lives until the call returns.
+  // False if the peer has left. `message` must live until the call returns.
   net::awaitable<bool> Write(const Out& message) {
     return write_.Run([this, &message] { this->StartWrite(&message); });
   }
-  // The same; a peer that sends, or takes, nothing for `limit` is cut off. REQUIRES: the coroutine
-  // runs on a strand.
+  // Read() and Write() with a deadline: cancel the call if the peer sends, or accepts, nothing for
+  // `limit`. REQUIRES: the coroutine runs on a strand.
   net::awaitable<bool> Read(In& into, std::chrono::milliseconds limit) {
     const OperationLimit deadline(co_await net::this_coro::executor, limit,
                                   [this] { this->Cancel(); });
@@ -152,13 +153,13 @@ class ServerStream final : public ServerCall<grpc::ServerBidiReactor<In, Out>> {
   PendingOperation write_;
 };
 
-// The server's side of a stream that only the server writes; otherwise as ServerStream.
+// The server's side of a stream that only the server writes. See ServerStream.
 template <class Out>
 class ServerWriter final : public ServerCall<grpc::ServerWriteReactor<Out>> {
  public:
   using ServerCall<grpc::ServerWriteReactor<Out>>::ServerCall;
 
-  // False when the peer is gone. A peer that takes nothing for `limit` is cut off.
+  // False if the peer has left. Cancels the call if the peer accepts nothing for `limit`.
   // REQUIRES: the coroutine runs on a strand.
   net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
     const OperationLimit deadline(co_await net::this_coro::executor, limit,
@@ -172,10 +173,10 @@ class ServerWriter final : public ServerCall<grpc::ServerWriteReactor<Out>> {
   PendingOperation write_;
 };
 
-// Serves one call of a stream with a coroutine `serve(Stream&) -> awaitable<Result<void>>`, as a
-// task of `tasks`, and ends the call with what it returned, unless it has done so itself. No read
-// or write may be under way when it returns. The server must be shut down, with a deadline, before
-// `tasks` is drained.
+// Serves a streaming call with a coroutine `serve(Stream&) -> awaitable<Result<void>>`, as a task
+// of `tasks`. Ends the call with its result, unless `serve` has called End(). No read or write may
+// be in progress when `serve` returns. Shut the server down, with a deadline, before you drain
+// `tasks`.
 template <class Stream, class Serve>
 Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serve serve) {
   auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
@@ -195,30 +196,30 @@ Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serv
   return stream;
 }
 
-// Ends a call of a stream at once: nothing is queued for it.
+// Rejects a streaming call at once, without a task.
 template <class Stream>
-Stream* RefuseStream(grpc::CallbackServerContext* context, const Error& why) {
+Stream* RejectStream(grpc::CallbackServerContext* context, const Error& why) {
   auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
   stream->End(ToStatus(why));
   stream->Release();
   return stream;
 }
 
-// The client's side of a bidirectional stream. Shared by the coroutines that use it; Close() is
-// called, and returns, before the last of them lets go.
+// The client's side of a bidirectional stream. Several coroutines may share it. Await Close()
+// before the last of them releases it.
 template <class Out, class In>
 class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
  public:
-  // `begin(context, reactor)` is the stub's: stub.async()->Sync(context, reactor). It may first set
-  // what the context offers.
+  // `begin(context, reactor)` calls the stub: stub.async()->Sync(context, reactor). It may first
+  // set up the context.
   template <class Begin>
   explicit ClientStream(Begin begin) {
     begin(&context_, this);
-    this->AddHold();  // operations begin outside of reactions, until Close()
+    this->AddHold();  // operations start outside of reactions, until Close()
     this->StartCall();
   }
 
-  // False when the stream has ended, and then later ones fail too; Close() says why. The
+  // False if the stream has ended; later calls return false too, and Close() returns the status. A
   // cancellation of the coroutine cancels the stream.
   net::awaitable<bool> Read(In& into) {
     return read_.Run([this, &into] { this->StartRead(&into); }, [this] { Cancel(); });
@@ -226,16 +227,16 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
   net::awaitable<bool> Write(const Out& message) {
     return write_.Run([this, &message] { this->StartWrite(&message); }, [this] { Cancel(); });
   }
-  // The same; a peer that takes nothing for `limit` ends the stream. REQUIRES: the coroutine runs
-  // on a strand.
+  // Write() with a deadline: cancels the stream if the peer accepts nothing for `limit`. REQUIRES:
+  // the coroutine runs on a strand.
   net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
     const OperationLimit deadline(co_await net::this_coro::executor, limit, [this] { Cancel(); });
     co_return co_await Write(message);
   }
-  // Makes reads and writes under way, and later ones, fail; any thread.
+  // Makes reads and writes in progress, and later ones, fail. May be called on any thread.
   void Cancel() { context_.TryCancel(); }
-  // Waits for the end, which comes at once: a stream that the server has not ended is cancelled.
-  // REQUIRES: no read or write is under way; called once.
+  // Cancels the stream if the server has not ended it, and returns the final status. REQUIRES: no
+  // read or write is in progress, and it is called once.
   net::awaitable<grpc::Status> Close() {
     co_await done_.Run([this] {
       if (!ended_) context_.TryCancel();
@@ -257,7 +258,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
 
   grpc::ClientContext context_;
   grpc::Status status_;
-  bool ended_ = false;  // a read has failed; ordered by the reads, each awaited before the next
+  bool ended_ = false;  // a read has failed; only reads set it, one at a time
   PendingOperation read_;
   PendingOperation write_;
   PendingOperation done_;

@@ -15,12 +15,12 @@
 
 namespace outport::rpc {
 
-// The client's side of a stream that only the server writes, for one coroutine at a time. It may be
-// destroyed at any time but during a Read: the call is then cancelled.
+// The client's side of a stream that only the server writes. For one coroutine at a time. The
+// destructor cancels the call. REQUIRES: it is not destroyed during a Read.
 template <class In>
 class StreamReader {
  public:
-  // `begin(context, reactor)` is the stub's:
+  // `begin(context, reactor)` calls the stub:
   //   auto begin = [&](auto* context, auto* reactor) {
   //     stub.async()->ReadBlob(context, &request, reactor);
   //   };
@@ -37,17 +37,18 @@ class StreamReader {
   StreamReader(const StreamReader&) = delete;
   StreamReader& operator=(const StreamReader&) = delete;
 
-  // The next message, valid until the next call; nullptr at the stream's end, and when nothing came
-  // for `limit`: End() says why. REQUIRES: the coroutine runs on a strand.
+  // Returns the next message, valid until the next call. nullptr at the end of the stream, or if
+  // nothing arrives for `limit`; End() then returns the reason. REQUIRES: the coroutine runs on a
+  // strand.
   net::awaitable<In*> Read(std::chrono::milliseconds limit) {
-    auto cut_off = [call = call_] { call->context.TryCancel(); };
+    auto cancel = [call = call_] { call->context.TryCancel(); };
     call_->executor = co_await net::this_coro::executor;
-    const OperationLimit deadline(call_->executor, limit, cut_off);
+    const OperationLimit deadline(call_->executor, limit, cancel);
     const std::shared_ptr<Call> call = call_;
     const bool ok = co_await call->read.Run([call] { call->StartRead(&call->message); });
     co_return ok ? &call->message : nullptr;
   }
-  // How the call ended. REQUIRES: Read returned nullptr; called once.
+  // Returns the final status. REQUIRES: Read returned nullptr, and End() is called once.
   net::awaitable<grpc::Status> End() {
     const std::shared_ptr<Call> call = call_;
     call->end_awaited = true;
@@ -59,10 +60,10 @@ class StreamReader {
   struct Call final : grpc::ClientReadReactor<In> {
     void Begin(std::shared_ptr<Call> shared) {
       self = std::move(shared);
-      this->AddHold();  // reads begin outside of reactions, until Release()
+      this->AddHold();  // reads start outside of reactions, until Release()
       this->StartCall();
     }
-    // Nothing more is begun: lets the call end.
+    // No further operation follows: lets the call end.
     void Release() {
       if (!std::exchange(released, true)) this->RemoveHold();
     }
@@ -71,8 +72,8 @@ class StreamReader {
       std::shared_ptr<Call> last = std::move(self);
       status = final_status;
       if (end_awaited) done.Complete(status.ok());
-      // The context holds its channel, and the last channel must not be destroyed on gRPC's own
-      // thread, which would wait for itself.
+      // Destroys the call on the reader's executor: its context holds the channel, and the last
+      // channel must not be destroyed on gRPC's own thread, which would wait for itself.
       if (executor) net::post(net::any_io_executor(executor), [last = std::move(last)] {});
     }
 

@@ -24,7 +24,7 @@ namespace outport::rpc {
 struct CallOptions {
   std::string operation;  // for errors: "resolving library/busybox:latest at the store"
   std::chrono::milliseconds timeout{1000};
-  std::string request_id;  // sent along if not empty
+  std::string request_id;  // sent as metadata unless empty
 };
 
 // Wipes the password that a request of push.proto carries. gRPC's own buffers stay out of reach.
@@ -42,7 +42,7 @@ void WipePassword(Request& request) {
 //   CO_TRY(auto response, co_await Call<v1::ResolveResponse>(invoke, request, options));
 template <class Response, class Invoke, class Request>
 net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOptions options) {
-  // Shared by the call, which gRPC may still finish when the coroutine is gone, and the coroutine.
+  // Shared by the coroutine and the call, which may end after the coroutine was destroyed.
   struct State {
     grpc::ClientContext context;
     Request request;
@@ -57,7 +57,7 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
   auto initiate = [state, &invoke](auto handler) {
     auto executor = net::get_associated_executor(handler);
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    // The state goes with the resumption: a context holds its channel, and the last channel must
+    // The handler takes the state along: its context holds the channel, and the last channel must
     // not be destroyed on gRPC's own thread, which would wait for itself.
     auto done = [state, shared, executor,
                  guard = net::make_work_guard(executor)](const grpc::Status& status) mutable {
@@ -74,15 +74,15 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
   co_return std::move(state->response);
 }
 
-// Ends a unary call at once: nothing is queued for it.
-inline grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, const Error& why) {
+// Rejects a unary call at once, without queued work.
+inline grpc::ServerUnaryReactor* Reject(grpc::CallbackServerContext* context, const Error& why) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToStatus(why));
   return reactor;
 }
 
-// Serves a unary method with a function that blocks: `serve` returns a Result<Response>, runs on
-// `pool`, and may use what gRPC keeps until Finish: the context and the request.
+// Serves a unary method with blocking work on `pool`: `serve` returns a Result<Response>. It may
+// use the context and the request, which gRPC keeps until Finish().
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, BlockingPool& pool,
                                         Response* response, Serve serve) {
@@ -96,8 +96,8 @@ grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, Bl
   return reactor;
 }
 
-// The same with a coroutine `serve() -> awaitable<Result<Response>>`, as a task of `tasks`. The
-// server must be shut down, with a deadline, before `tasks` is drained.
+// Serves a unary method with a coroutine `serve() -> awaitable<Result<Response>>`, as a task of
+// `tasks`. Shut the server down, with a deadline, before you drain `tasks`.
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* ServeTask(grpc::CallbackServerContext* context, TaskGroup& tasks,
                                     Response* response, Serve serve) {

@@ -77,7 +77,7 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
                                                       const v1::ResolveRequest* request,
                                                       v1::ResolveResponse* response) {
   const auto caller = RequireMember(*context);
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  if (!caller.has_value()) return rpc::Reject(context, caller.error());
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
     if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.identity.epoch, *request));
@@ -95,7 +95,7 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
                                                           const v1::GetManifestRequest* request,
                                                           v1::GetManifestResponse* response) {
   const auto caller = RequireMember(*context);
-  if (!caller.has_value()) return rpc::Refuse(context, caller.error());
+  if (!caller.has_value()) return rpc::Reject(context, caller.error());
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::GetManifestResponse> {
     TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));

@@ -7,7 +7,7 @@ namespace {
 
 struct Case {
   const char* text;
-  const char* host;  // nullptr: refused
+  const char* host;  // nullptr: rejected
   uint16_t port;
 };
 
@@ -41,12 +41,12 @@ TEST(Address, IsAHostAndAPort) {
   }
 }
 
-TEST(Address, ThePortThatWasPickedIsTold) {
+TEST(Address, WithPortReplacesThePort) {
   EXPECT_EQ(WithPort("127.0.0.1:0", 40001), "127.0.0.1:40001");
   EXPECT_EQ(WithPort("[::]:0", 40001), "[::]:40001");
 }
 
-TEST(Address, PeersAreCountedByTheNetworkThatIsTheirs) {
+TEST(Address, PeersAreCountedByTheirNetwork) {
   EXPECT_EQ(NetworkOf("10.1.2.3"), "10.1.2.3");
   EXPECT_EQ(NetworkOf("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
   EXPECT_EQ(NetworkOf("2001:db8:1:2:ffff::1"), NetworkOf("2001:db8:1:2:3:4:5:6"));

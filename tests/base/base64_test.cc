@@ -27,7 +27,7 @@ TEST(Base64, FollowsRfc4648) {
   }
 }
 
-TEST(Base64, RefusesEveryOtherSpelling) {
+TEST(Base64, RejectsOtherEncodings) {
   for (const char* text : {"Zg", "Zg=", "Zh==", "Z===", "====", "Zg==Zg==", "Zm9v ", "Zm-v", "Z"}) {
     EXPECT_EQ(DecodeBase64(text, Base64::kStandard), std::nullopt) << text;
   }

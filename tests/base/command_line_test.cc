@@ -9,7 +9,8 @@
 namespace outport {
 namespace {
 
-// What a program with the commands "serve --config FILE" and "user add NAME --allow GRANT" says.
+// The output of a program with the commands "serve --config FILE" and "user add NAME --allow
+// GRANT".
 std::string Said(std::vector<std::string> words) {
   CLI::App app("a program", "prog");
   app.require_subcommand(1);
@@ -22,7 +23,7 @@ std::string Said(std::vector<std::string> words) {
   int days = 0;
   add->add_option("--days", days);
   add->fallthrough();
-  std::ranges::reverse(words);  // as CLI11 wants them
+  std::ranges::reverse(words);  // the order that CLI11 expects
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
@@ -37,10 +38,10 @@ struct Case {
   const char* said;
 };
 
-TEST(CommandLine, SaysWhatIsWrongAndWhatIsTaken) {
+TEST(CommandLine, ExplainsTheErrorAndTheUsage) {
   const Case cases[] = {
       {"a mistyped option", {"serve", "--confg", "x.yml"}, "unknown option --confg"},
-      {"and its mend", {"serve", "--confg", "x.yml"}, "'prog serve' takes --config"},
+      {"and the known options", {"serve", "--confg", "x.yml"}, "'prog serve' takes --config"},
       {"and its help", {"serve", "--confg=x.yml"}, "see prog serve --help"},
       {"an option that is missing", {"serve"}, "--config is required"},
       {"no command", {}, "write one of serve, user after 'prog'"},
@@ -59,7 +60,7 @@ TEST(CommandLine, SaysWhatIsWrongAndWhatIsTaken) {
   }
 }
 
-TEST(CommandLine, NeverRepeatsWhatNobodyExpects) {
+TEST(CommandLine, NeverPrintsUnexpectedWords) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"serve", "--config", "x", "hush"},
            {"serve", "hush"},

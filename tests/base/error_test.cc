@@ -9,7 +9,7 @@
 namespace outport {
 namespace {
 
-TEST(Error, EveryCodeHasANameOfItsOwnThatIsFoundAgain) {
+TEST(Error, EveryCodeHasAUniqueName) {
   std::set<std::string_view> names;
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const ErrorTraits& traits = TraitsOf(static_cast<ErrorCode>(i));
@@ -22,7 +22,7 @@ TEST(Error, EveryCodeHasANameOfItsOwnThatIsFoundAgain) {
   EXPECT_EQ(FindErrorTraits("no such name"), nullptr);
 }
 
-TEST(Error, EveryOciCodeIsOneThatClientsKnow) {
+TEST(Error, EveryOciCodeIsKnownToClients) {
   const std::set<std::string_view> known = {"BLOB_UNKNOWN",
                                             "BLOB_UPLOAD_INVALID",
                                             "BLOB_UPLOAD_UNKNOWN",
@@ -48,20 +48,20 @@ TEST(Error, EveryOciCodeIsOneThatClientsKnow) {
   }
 }
 
-TEST(Error, WhatAClientShouldRetrySaysWhen) {
+TEST(Error, RetryableCodesHaveARetryAfter) {
   EXPECT_GT(TraitsOf(ErrorCode::kUnavailable).retry_after_seconds, 0);
   EXPECT_GT(TraitsOf(ErrorCode::kTooManyRequests).retry_after_seconds, 0);
   EXPECT_EQ(TraitsOf(ErrorCode::kManifestUnknown).retry_after_seconds, 0);
 }
 
-TEST(Error, AFullDiskHasACodeOfItsOwn) {
+TEST(Error, AFullDiskHasItsOwnCode) {
   EXPECT_EQ(ErrnoError(ENOSPC, "writing", "/data/x").code, ErrorCode::kNoSpace);
   const Error error = ErrnoError(EIO, "writing", "/data/x");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_EQ(error.message, "writing /data/x: Input/output error");
 }
 
-TEST(Error, WithinSaysItFromOneLevelUp) {
+TEST(Error, WithinPrefixesTheOperation) {
   const Error error = Error{ErrorCode::kNotFound, "no such file", {"a"}}.Within("opening the blob");
   EXPECT_EQ(error.message, "opening the blob: no such file");
   EXPECT_EQ(error.code, ErrorCode::kNotFound);

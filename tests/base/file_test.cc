@@ -45,7 +45,7 @@ TEST_F(FileTest, ReadsWhatWasWritten) {
   EXPECT_EQ((*reader)->ReadCachedAt(0, std::as_writable_bytes(std::span(text).first(5))), 5u);
 }
 
-// Memory that is aligned to a page, and its content.
+// Page-aligned memory with content.
 class AlignedText {
  public:
   explicit AlignedText(size_t size) : memory_(size + 2 * kDirectBytes, '-') {
@@ -62,8 +62,8 @@ class AlignedText {
   size_t begin_ = 0;
 };
 
-// Ends that are no page's ends, memory that is aligned otherwise, small writes between large ones.
-TEST_F(FileTest, WhatGoesPastTheCacheIsReadAsItWasWritten) {
+// Ends inside a page, unaligned memory, small writes between large ones.
+TEST_F(FileTest, WritesThatBypassTheCacheAreRead) {
   constexpr size_t kLarge = 1 << 20;
   const AlignedText text(8 * kLarge);
   const auto file = files_.Create(folder_ / "a");
@@ -86,9 +86,9 @@ TEST_F(FileTest, WhatGoesPastTheCacheIsReadAsItWasWritten) {
   ASSERT_TRUE((*file)->Sync().has_value());
 }
 
-TEST_F(FileTest, LargeWritesLeaveNothingInTheCacheIfNobodyReadsSoon) {
+TEST_F(FileTest, LargeWritesBypassTheCache) {
   const int probe = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_DIRECT, 0600);
-  if (probe < 0) GTEST_SKIP() << "the file system of " << folder_ << " has no direct writes";
+  if (probe < 0) GTEST_SKIP() << "the file system of " << folder_ << " does not support O_DIRECT";
   ::close(probe);
   const AlignedText text(1 << 20);
   const Bytes bytes = AsBytes(text.From(0, 1 << 20));
@@ -98,24 +98,25 @@ TEST_F(FileTest, LargeWritesLeaveNothingInTheCacheIfNobodyReadsSoon) {
     const auto file = files_.Create(folder_ / (cached ? "cached" : "direct"));
     if (!cached) (*file)->BypassCache();
     ASSERT_TRUE((*file)->WriteAt(0, bytes).has_value());
-    if (cached && (*file)->ReadCachedAt(0, buffer) == 0) GTEST_SKIP() << "no page cache here";
+    if (cached && (*file)->ReadCachedAt(0, buffer) == 0)
+      GTEST_SKIP() << "the file system has no page cache";
     EXPECT_EQ((*file)->ReadCachedAt(1 << 19, buffer), cached ? buffer.size() : 0);
   }
 }
 
-TEST_F(FileTest, CreateRefusesWhatExists) {
+TEST_F(FileTest, CreateFailsIfTheFileExists) {
   ASSERT_TRUE(files_.Create(folder_ / "a").has_value());
   const auto again = files_.Create(folder_ / "a");
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().message, "creating " + (folder_ / "a").native() + ": File exists");
 }
 
-TEST_F(FileTest, WhatIsNotThereIsNotFound) {
+TEST_F(FileTest, AMissingFileIsNotFound) {
   EXPECT_EQ(files_.OpenForRead(folder_ / "none").error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(files_.Remove(folder_ / "none").has_value());
 }
 
-TEST_F(FileTest, FilesAndFoldersAreTheOwnersAlone) {
+TEST_F(FileTest, FilesAndFoldersArePrivate) {
   ASSERT_TRUE(files_.CreateDirectories(folder_ / "x/y/z").has_value());
   ASSERT_TRUE(files_.CreateDirectories(folder_ / "x/y/z").has_value());
   ASSERT_TRUE(files_.Create(folder_ / "x/y/z/f").has_value());
@@ -130,17 +131,17 @@ TEST_F(FileTest, AFileInTheWayOfAFolderIsNamed) {
   EXPECT_NE(made.error().message.find((folder_ / "x/y").native()), std::string::npos);
 }
 
-TEST_F(FileTest, AFolderThatTakesNoNamesIsAnError) {
+TEST_F(FileTest, AFolderThatAllowsNoNewNamesIsAnError) {
   EXPECT_FALSE(files_.CreateDirectories("/proc/outport/data").has_value());
 }
 
-TEST_F(FileTest, ReplaceFilePutsTheNewContentInPlace) {
+TEST_F(FileTest, ReplaceFileWritesTheNewContent) {
   const fs::path path = folder_ / "config";
   ASSERT_TRUE(ReplaceFile(path, "one", 0644).has_value());
   ASSERT_TRUE(ReplaceFile(path, "two").has_value());
   EXPECT_EQ(*ReadWholeFile(path), "two");
   EXPECT_EQ(Mode(path), 0600u);
-  EXPECT_EQ(files_.List(folder_)->size(), 1u) << "no temporary is left";
+  EXPECT_EQ(files_.List(folder_)->size(), 1u) << "the temporary file is removed";
 }
 
 TEST_F(FileTest, ReadWholeFileHasALimit) {
@@ -149,7 +150,7 @@ TEST_F(FileTest, ReadWholeFileHasALimit) {
   EXPECT_EQ(ReadWholeFile(folder_ / "big", 99).error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST_F(FileTest, OneProcessOwnsAFolder) {
+TEST_F(FileTest, OneProcessLocksAFolder) {
   {
     const auto lock = FolderLock::Acquire(folder_);
     ASSERT_TRUE(lock.has_value());
@@ -159,7 +160,7 @@ TEST_F(FileTest, OneProcessOwnsAFolder) {
     EXPECT_NE(second.error().message.find(folder_.native()), std::string::npos);
     EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
   }
-  EXPECT_TRUE(FolderLock::Acquire(folder_).has_value()) << "the lock goes with its owner";
+  EXPECT_TRUE(FolderLock::Acquire(folder_).has_value()) << "the destructor released the lock";
 }
 
 TEST(ReadWholeFile, AFolderIsNamed) {
@@ -168,7 +169,7 @@ TEST(ReadWholeFile, AFolderIsNamed) {
   EXPECT_EQ(read.error().message, "/proc is a folder; name a file");
 }
 
-TEST(CheckReplaceable, FindsWhatReplaceFileWould) {
+TEST(CheckReplaceable, FindsTheErrorsOfReplaceFile) {
   for (const char* path : {"/nonexistent/x.yml", "/proc/x.yml", "/proc"}) {
     const auto possible = CheckReplaceable(path);
     ASSERT_FALSE(possible.has_value()) << path;
@@ -178,7 +179,7 @@ TEST(CheckReplaceable, FindsWhatReplaceFileWould) {
   const std::filesystem::path file =
       std::filesystem::temp_directory_path() / ("replaceable." + std::to_string(::getpid()));
   EXPECT_TRUE(CheckReplaceable(file).has_value());
-  EXPECT_FALSE(std::filesystem::exists(file)) << "it leaves nothing";
+  EXPECT_FALSE(std::filesystem::exists(file)) << "the check leaves no file";
   ASSERT_TRUE(ReplaceFile(file, "kept").has_value());
   EXPECT_TRUE(CheckReplaceable(file).has_value());
   EXPECT_EQ(*ReadWholeFile(file), "kept");

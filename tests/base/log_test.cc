@@ -33,14 +33,14 @@ TEST(Log, LinesBelowTheLevelAreDropped) {
   EXPECT_EQ(Line([](const Log& log) { log.Debug("noise"); }), "");
 }
 
-TEST(Log, WhatClientsSendCannotBreakALine) {
+TEST(Log, EscapesInputOfClients) {
   EXPECT_EQ(Line([](const Log& log) { log.Info("x", {{"agent", "a\"b\\c\nd\x01\xff"}}); }),
             "\"event\":\"x\",\"agent\":\"a\\\"b\\\\c\\nd\\u0001\\ufffd\"}\n");
 }
 
-TEST(Log, Utf8StaysAsItIs) { EXPECT_EQ(JsonEscape("Zürich 港 🚢"), "Zürich 港 🚢"); }
+TEST(Log, Utf8IsUnchanged) { EXPECT_EQ(JsonEscape("Zürich 港 🚢"), "Zürich 港 🚢"); }
 
-TEST(Log, WhatIsNoUtf8IsReplaced) {
+TEST(Log, ReplacesInvalidUtf8) {
   for (const char* text : {"\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf0\x80\x80\xaf",
                            "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xe6\xb8"}) {
     std::string expected;

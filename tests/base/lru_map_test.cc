@@ -7,7 +7,7 @@
 namespace outport {
 namespace {
 
-TEST(LruMap, ForgetsWhatWasTouchedLongestAgo) {
+TEST(LruMap, EvictsTheLeastRecentlyUsed) {
   LruMap<std::string, int> map(2);
   map.At("a") = 1;
   map.At("b") = 2;
@@ -16,7 +16,7 @@ TEST(LruMap, ForgetsWhatWasTouchedLongestAgo) {
   EXPECT_EQ(map.size(), 2u);
   EXPECT_EQ(map.Find("b"), nullptr);
   EXPECT_EQ(*map.Find("a"), 1);
-  EXPECT_EQ(map.At("c"), 3) << "there already";
+  EXPECT_EQ(map.At("c"), 3) << "the existing value";
   map.Erase("a");
   map.Erase("a");
   EXPECT_EQ(map.Find("a"), nullptr);

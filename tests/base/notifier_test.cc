@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-TEST(Notifier, AWaitThatIsNotNotifiedEndsAtItsDeadline) {
+TEST(Notifier, AWaitEndsAtItsDeadline) {
   net::io_context context;
   Notifier notifier;
   auto wait = [&]() -> net::awaitable<bool> {
@@ -40,8 +40,8 @@ TEST(Notifier, AVersionThatHasPassedDoesNotWait) {
   EXPECT_TRUE(result.get());
 }
 
-// Readers on strands follow a counter that another thread moves, as fast as both can: a wake-up
-// that is lost would leave one waiting for its deadline.
+// Readers on strands follow a counter that another thread increases, as fast as possible. A lost
+// wake-up would leave a reader waiting until its deadline.
 TEST(Notifier, NoNotificationIsLost) {
   constexpr int kSteps = 20000;
   constexpr int kReaders = 8;

@@ -9,7 +9,7 @@ namespace {
 
 class RepeatedFailureTest : public testing::Test {
  protected:
-  // The lines that `run` logs, without their times.
+  // The lines that `run` logs, without timestamps.
   std::string Logged(const std::function<void(RepeatedFailure&)>& run) {
     testing::internal::CaptureStderr();
     {

@@ -26,12 +26,12 @@ Result<std::unique_ptr<int>> Boxed(int n) {
   return box;
 }
 
-TEST(Result, TryGoesOnWithTheValue) {
+TEST(Result, TryContinuesWithTheValue) {
   EXPECT_EQ(*Sum(1, 2), 3);
   EXPECT_TRUE(Check(1).has_value());
 }
 
-TEST(Result, TryLeavesWithTheError) {
+TEST(Result, TryReturnsTheError) {
   EXPECT_EQ(Sum(1, -1).error().message, "not positive");
   EXPECT_EQ(Check(0).error().code, ErrorCode::kInvalidArgument);
 }

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Reads a small configuration the way a daemon does; returns the problems, or "".
+// Reads a small configuration as a daemon does. Returns the problems, or "".
 std::string Problems(const std::string& text) {
   auto settings = Settings::Parse(text, "store.yml");
   if (!settings.has_value()) return settings.error().message;
@@ -57,17 +57,17 @@ constexpr Case kCases[] = {
     {"a list where a value belongs", "data: [a]", "store.yml:1: 'data' must be a single value"},
     {"a value where a section belongs", "data: /d\nregistry: 7",
      "store.yml:2: 'registry': must be a mapping of keys to values"},
-    {"a list is no configuration", "[a]",
+    {"a list is not a configuration", "[a]",
      "store.yml:1: a configuration is a mapping of keys to values"},
     {"an empty file lacks its keys", "", "store.yml:1: the key 'data' is missing"},
-    {"a key that stands twice is told", "data: /d\nregistry: {}\ndata: /e",
+    {"a key that is set twice is reported", "data: /d\nregistry: {}\ndata: /e",
      "store.yml:3: 'data' is set twice; remove one of the two"},
-    {"two problems are both told", "data: /d\nx: 1\ny: 2",
+    {"two problems are both reported", "data: /d\nx: 1\ny: 2",
      "store.yml:2: unknown key 'x'; known here: data, registry\n"
      "store.yml:3: unknown key 'y'; known here: data, registry"},
 };
 
-TEST(Settings, SaysWhatIsWrongAndWhere) {
+TEST(Settings, ReportsProblemsWithTheirLines) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.what);
     EXPECT_EQ(Problems(c.text), c.problems);
@@ -80,7 +80,8 @@ TEST(Settings, RefusesARenamedKeyAndNamesTheNewOne) {
     settings->Renamed("cache.keep", "storage.headroom");
     Settings freshness = settings->Section("freshness");
     freshness.Renamed("when_away", "on_store_unreachable");
-    EXPECT_EQ(freshness.String("on_store_unreachable", "serve"), "serve") << "no old value is used";
+    EXPECT_EQ(freshness.String("on_store_unreachable", "serve"), "serve")
+        << "the old value is not used";
     settings->Section("cache");
     const auto finished = settings->Finish();
     return finished.has_value() ? "" : finished.error().message;
@@ -93,13 +94,13 @@ TEST(Settings, RefusesARenamedKeyAndNamesTheNewOne) {
             "node.yml:2: unknown key 'cache.keep': it is now 'storage.headroom'");
 }
 
-TEST(Settings, BadYamlIsToldWithItsLine) {
+TEST(Settings, InvalidYamlIsReportedWithItsLine) {
   const std::string problem = Problems("data: /d\nregistry: {a: [1, 2\n");
   EXPECT_TRUE(problem.starts_with("store.yml:")) << problem;
   EXPECT_NE(problem.find("not YAML"), std::string::npos) << problem;
 }
 
-// What is wrong with two addresses to listen on.
+// The problems of two addresses to listen on.
 std::string Listening(const std::string& first, const std::string& second) {
   auto settings = Settings::Parse(
       "registry: {listen: \"" + first + "\"}\nfleet: {listen: \"" + second + "\"}\n", "store.yml");
@@ -118,17 +119,17 @@ TEST(Settings, ListeningNeedsAnIpAddress) {
   }
 }
 
-TEST(Settings, OneAddressIsNotForTwoListeners) {
+TEST(Settings, TwoListenersNeedTwoAddresses) {
   for (const char* second : {"127.0.0.1:5000", "0.0.0.0:5000", "[::]:5000"}) {
     const std::string problem = Listening("127.0.0.1:5000", second);
     EXPECT_TRUE(problem.starts_with("store.yml:2: 'fleet.listen'")) << problem;
     EXPECT_NE(problem.find("'registry.listen'"), std::string::npos) << problem;
   }
   EXPECT_EQ(Listening("127.0.0.1:5000", "127.0.0.2:5000"), "");
-  EXPECT_EQ(Listening("127.0.0.1:0", "127.0.0.1:0"), "") << "each gets a port of its own";
+  EXPECT_EQ(Listening("127.0.0.1:0", "127.0.0.1:0"), "") << "the system chooses two ports";
 }
 
-TEST(Settings, ThePlaceOfAValueIsTold) {
+TEST(Settings, LocatesAValue) {
   auto settings = Settings::Parse("data: /d\nfleet:\n  address: a:1\n", "store.yml");
   Settings fleet = settings->Section("fleet");
   EXPECT_EQ(fleet.LocationOf("address"), "store.yml:3: 'fleet.address'");

@@ -8,20 +8,20 @@
 
 #include "registry/base/file.h"
 
-// What our files ask of the kernel. Everything above File and FileSystem is tested on a disk that
-// loses what was not synced (tests/support/fault_disk.h); here stands that the lowest floor really
-// syncs: this program's own fsync and fdatasync take the place of the C library's.
+// Tests that PosixFileSystem calls fsync and fdatasync: this program replaces the C library's
+// functions. All code above File and FileSystem is tested on a simulated disk that loses unsynced
+// data (tests/support/fault_disk.h).
 namespace outport {
 namespace {
 
 namespace fs = std::filesystem;
 using Syncs = std::vector<std::string>;
 
-Syncs* syncs = nullptr;  // what was synced, in order; nullptr while nobody listens
+Syncs* syncs = nullptr;  // the synced files, in order; nullptr: not recorded
 
 fs::path PathOf(int fd) { return fs::read_symlink("/proc/self/fd/" + std::to_string(fd)); }
 
-// A folder as "name/: what it holds", a file as "name: what it holds".
+// A folder as "name/: entries", a file as "name: content".
 std::string Describe(const fs::path& path) {
   if (!fs::is_directory(path)) return path.filename().native() + ": " + *ReadWholeFile(path);
   Syncs names = *PosixFileSystem().List(path);
@@ -87,7 +87,7 @@ TEST_F(I2SyncReachesTheKernel, OfEveryFolderThatGotANewOne) {
   EXPECT_EQ(synced_, (Syncs{"fsync data/: x", "fsync x/: y", "fsync y/: z"}));
   synced_.clear();
   ASSERT_TRUE(files_.CreateDirectories(folder_ / "x/y/z").has_value());
-  EXPECT_EQ(synced_, Syncs()) << "nothing is new";
+  EXPECT_EQ(synced_, Syncs()) << "nothing was created";
 }
 
 TEST_F(I2SyncReachesTheKernel, OfAReplacedFileBeforeItIsInPlaceAndOfItsPlaceAfterwards) {

@@ -51,7 +51,7 @@ TEST_F(TaskGroupTest, DrainWaitsForEveryTask) {
   EXPECT_EQ(tasks_.Count(), 0u);
 }
 
-TEST_F(TaskGroupTest, DrainTellsWhenTheDeadlineCameFirst) {
+TEST_F(TaskGroupTest, DrainReportsTheDeadline) {
   tasks_.Spawn([&]() -> net::awaitable<void> { co_await Sleep(1h); });
   EXPECT_FALSE(tasks_.DrainBlocking(steady_clock::now() + 10ms));
   tasks_.Cancel();
@@ -72,7 +72,7 @@ TEST_F(TaskGroupTest, AnExceptionEndsOnlyItsOwnTask) {
   EXPECT_TRUE(other);
 }
 
-TEST_F(TaskGroupTest, WhatATaskCapturedLivesAsLongAsIt) {
+TEST_F(TaskGroupTest, ATasksCapturesLiveAsLongAsTheTask) {
   std::atomic<int> seen = 0;
   {
     auto value = std::make_unique<int>(42);

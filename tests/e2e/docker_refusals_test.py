@@ -120,7 +120,7 @@ def test_certificates(engine, docker_fleet, node, tmp_path):
         docker_fleet.control("cert", "revoke", text.strip().split("=")[1].lower(), "--wait")
         documented(refused(engine, "pull", image(node)), "it was revoked")
     with shown(engine, node, docker_fleet.admin / "admin.crt", docker_fleet.admin / "admin.key"):
-        documented(refused(engine, "pull", image(node)), "it is of the role 'admin'")
+        documented(refused(engine, "pull", image(node)), "it has the role 'admin'")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
         "-subj", "/CN=stranger", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
     with shown(engine, node, tmp_path / "crt", tmp_path / "key"):
@@ -134,9 +134,9 @@ def test_certificates_that_no_fleet_would_issue(engine, docker_fleet, node, tmp_
     for made, text in [
         (forge.issue("late", end="20260102000000Z"), "it has expired"),
         (forge.issue("early", start="20980101000000Z"), "it is not yet valid"),
-        (forge.issue("server", usage="serverAuth"), "it is not for clients"),
+        (forge.issue("server", usage="serverAuth"), "its extended key usage does not allow clients"),
         (forge.issue("weak", key=("rsa:1024",)), "is too weak"),
-        (forge.issue("nameless", holder="DNS:laptop"), "the certificate names no holder of the fleet"),
+        (forge.issue("nameless", holder="DNS:laptop"), "the certificate does not have exactly one spiffe:// name"),
     ]:
         with shown(engine, node, *made):
             documented(refused(engine, "pull", image(node)), text)

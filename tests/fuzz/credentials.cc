@@ -11,8 +11,8 @@
 using namespace outport;
 using fuzzing::Require;
 
-// An Authorization field; an htpasswd file; a hash, behind the first colon; a grant; an invitation.
-// No hash is worked out: an accepted one may take a second.
+// Parses the input as an Authorization field, an htpasswd file, a hash (after the first colon), a
+// grant and an invitation. Verifies no password, because an accepted hash may take a second.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
   const auto credentials = ParseAuthorization(text);
@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else {
     Require(credentials.error().code == ErrorCode::kUnauthorized, "no credentials, no entry");
   }
-  // A name without control characters, and any such password, come back as they were.
+  // A name and a password without control characters are returned unchanged.
   const std::string pair = "user:" + std::string(text);
   const auto back = ParseAuthorization("Basic " + EncodeBase64(pair, Base64::kStandard));
   if (back.has_value()) {

@@ -5,7 +5,7 @@
 using namespace outport;
 using fuzzing::Require;
 
-// A digest that is accepted is written back as it was read.
+// An accepted digest converts back to the same text.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
   const auto digest = Digest::Parse(text);

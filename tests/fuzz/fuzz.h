@@ -6,7 +6,8 @@
 #include <cstdlib>
 #include <string_view>
 
-// What a fuzzer defines: libFuzzer calls it with what it made up, replay.cc with the corpus.
+// The function that a fuzzer defines. libFuzzer calls it with generated inputs, replay.cc with the
+// corpus.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace outport::fuzzing {

@@ -22,16 +22,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body = fuzzing::AsText(data + 1, size - 1);
   const auto manifest = Manifest::Parse(body, kTypes[data[0] % kTypes.size()]);
   if (!manifest.has_value()) {
-    Require(TraitsOf(manifest.error().code).http_status < 500, "a bad manifest is the client's");
-    Require(!manifest.error().message.empty(), "a refusal says why");
+    Require(TraitsOf(manifest.error().code).http_status < 500, "an invalid manifest is a client error");
+    Require(!manifest.error().message.empty(), "an error has a message");
     return 0;
   }
   const bool index = manifest->media_type == media_type::kOciIndex ||
                      manifest->media_type == media_type::kDockerList;
-  Require(manifest->is_index == index, "an index is one by its type");
+  Require(manifest->is_index == index, "is_index follows the media type");
   Require(manifest->manifests.empty() || index, "only an index has children");
   Require(manifest->blobs.empty() == index, "only an image has blobs, and at least its config");
-  // The type that was found is enough to read it again.
-  Require(Manifest::Parse(body, manifest->media_type).has_value(), "a manifest is read again");
+  // Parsing again with the media type of the result gives the same.
+  Require(Manifest::Parse(body, manifest->media_type).has_value(), "the manifest parses again");
   return 0;
 }

@@ -9,8 +9,8 @@ using namespace outport;
 using namespace outport::http;
 using fuzzing::Require;
 
-// A query's page, its link to the next one, and the conditions of a request; and that an error
-// that quotes a client is JSON whatever it quotes.
+// Parses the page of a query, its link to the next page, and the conditions of a request. An error
+// that quotes the client must be JSON for any input.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
   const auto route = ParseRoute("/v2/a/tags/list?" + std::string(text));

@@ -8,7 +8,8 @@
 using namespace outport;
 using fuzzing::Require;
 
-// Eight bytes are the size of a content, the rest is a Range, or the Content-Range of a chunk.
+// The first eight bytes are the size of a content. The rest is a Range header, and the
+// Content-Range of a chunk.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   uint64_t total = 0;
   const size_t used = std::min(size, sizeof(total));

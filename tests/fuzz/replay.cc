@@ -1,4 +1,4 @@
-// Runs a fuzzer over the files of a folder, without libFuzzer: in every build, as a test.
+// Runs a fuzzer over the files of a folder without libFuzzer, as a test in every build.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     const std::string input{std::istreambuf_iterator<char>(file), {}};
     std::printf("%s\n", path.filename().c_str());
     std::fflush(stdout);
-    // A copy of exactly this size, so that a sanitizer sees a read behind its end.
+    // A copy of exactly this size, so that a sanitizer detects a read past its end.
     const std::vector<uint8_t> bytes(input.begin(), input.end());
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   }

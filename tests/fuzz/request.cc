@@ -18,7 +18,7 @@ struct Decoded {
   size_t consumed = 0;
 };
 
-// Decodes a chunked body in pieces of `step` bytes, each in memory of its own.
+// Decodes a chunked body in pieces of `step` bytes, each in its own allocation.
 Decoded Decode(std::string_view body, size_t step) {
   Decoded decoded;
   ChunkDecoder decoder;
@@ -43,7 +43,7 @@ void CheckBody(std::string_view body) {
   const Decoded whole = Decode(body, body.size());
   for (const size_t step : {size_t{1}, size_t{7}}) {
     const Decoded pieces = Decode(body, step);
-    Require(pieces.ok == whole.ok, "pieces are refused like the whole");
+    Require(pieces.ok == whole.ok, "pieces are rejected like the whole");
     if (!whole.ok) continue;
     Require(pieces.content == whole.content, "pieces have the content of the whole");
     Require(pieces.finished == whole.finished && pieces.consumed == whole.consumed,
@@ -53,7 +53,7 @@ void CheckBody(std::string_view body) {
 
 }  // namespace
 
-// A request on the wire: its header, and what follows as a chunked body.
+// A request on the wire: its header, and the rest as a chunked body.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
   const size_t end = FindHeadEnd(text, 0);

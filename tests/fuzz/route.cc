@@ -35,7 +35,7 @@ std::string PathOf(const Route& route) {
 
 }  // namespace
 
-// One path has one meaning: what a route was read from, written anew, is the same route.
+// A path has one meaning: the path written from a parsed route parses to the same route.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto route = ParseRoute(fuzzing::AsText(data, size));
   if (!route.has_value()) {

@@ -6,8 +6,8 @@ using namespace outport;
 using namespace outport::http;
 using fuzzing::Require;
 
-// Paths and queries: nothing that is decoded can mean another path, and what is encoded is read
-// back.
+// Paths and queries: decoding never changes which path is meant, and encoded text decodes to
+// itself.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzzing::AsText(data, size);
   const auto path = DecodePath("/" + std::string(text));

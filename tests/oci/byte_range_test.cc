@@ -17,7 +17,7 @@ std::string Describe(const Result<std::optional<ByteRange>>& range) {
   return std::to_string((*range)->offset) + "+" + std::to_string((*range)->size);
 }
 
-TEST(ParseRange, ReadsWhatRfc9110Says) {
+TEST(ParseRange, FollowsRfc9110) {
   const struct {
     const char* header;
     uint64_t total;
@@ -73,7 +73,7 @@ TEST(ParseChunkRange, ReadsFirstAndLast) {
   }
 }
 
-TEST(ParseChunkRange, RefusesAnythingElse) {
+TEST(ParseChunkRange, RejectsAnythingElse) {
   for (const char* header : {"", "-", "1-", "-1", "2-1", "a-b", "bytes 0-1", "bytes=0-1", "0-1/2",
                              "0 - 1", "0-18446744073709551615", "99999999999999999999-1", "+0-1"}) {
     SCOPED_TRACE(header);

@@ -31,7 +31,7 @@ TEST(Digest, ParsesWhatItWrites) {
   }
 }
 
-TEST(Digest, RefusesAnythingElse) {
+TEST(Digest, RejectsAnythingElse) {
   const std::string hex(64, 'a');
   const std::string cases[] = {
       "",
@@ -62,7 +62,7 @@ TEST(Digest, RefusesAnythingElse) {
   }
 }
 
-TEST(Hasher, GoesOnAfterCurrent) {
+TEST(Hasher, ContinuesAfterCurrent) {
   Hasher hasher(DigestAlgorithm::kSha256);
   EXPECT_EQ(hasher.Current().ToString(), kEmptySha256);
   hasher.Update(AsBytes("a"));

@@ -34,20 +34,20 @@ std::string WithType(std::string_view type, const std::string& members) {
   return Body(R"("mediaType":")" + std::string(type) + "\"," + members);
 }
 
-// The digests' fill characters: "abc".
+// The characters that the digests repeat: "abc".
 std::string Fills(const std::vector<Descriptor>& descriptors) {
   std::string fills;
   for (const Descriptor& descriptor : descriptors) fills.push_back(descriptor.digest.hex()[0]);
   return fills;
 }
 
-// The members of an image whose config says nothing.
+// The members of an image with an empty config.
 std::string EmptyConfigMembers() {
   return R"("config":)" + DescriptorText('e', "application/vnd.oci.empty.v1+json") +
          R"(,"layers":[)" + DescriptorText('e') + "]";
 }
 
-// A list in a list in a list ...
+// Nested lists.
 std::string Nested(int depth) { return std::string(depth, '[') + "1" + std::string(depth, ']'); }
 
 const struct {
@@ -136,7 +136,7 @@ const Refused kRefusedDocuments[] = {
     {"no type at all", Body(ImageMembers()), "", "mediaType"},
     {"a type that is not stored", Body(ImageMembers()), "text/html", "text/html"},
     {"another type in the body", WithType(kOciIndex, ImageMembers()), kOci, "was pushed as"},
-    {"a type that is no string", Body(R"("mediaType":5,)" + ImageMembers()), kOci, "mediaType"},
+    {"a type that is not a string", Body(R"("mediaType":5,)" + ImageMembers()), kOci, "mediaType"},
     {"an index with layers", Body(R"("manifests":[],"layers":[])"), std::string(kOciIndex),
      "is an index"},
     {"an image with manifests", Body(R"("manifests":[],)" + ImageMembers()), kOci, "not an index"},
@@ -144,10 +144,10 @@ const Refused kRefusedDocuments[] = {
 
 const Refused kRefusedDescriptors[] = {
     {"no config", Body(R"("layers":[])"), kOci, "no config"},
-    {"a config that is no descriptor", Body(R"("config":"x")"), kOci, "config"},
-    {"layers that are no list", Body(R"("layers":{},"config":)" + DescriptorText('a')), kOci,
+    {"a config that is not a descriptor", Body(R"("config":"x")"), kOci, "config"},
+    {"layers that are not a list", Body(R"("layers":{},"config":)" + DescriptorText('a')), kOci,
      "layers"},
-    {"a layer that is no descriptor",
+    {"a layer that is not a descriptor",
      Body(R"("layers":[)" + DescriptorText('b') + R"(,3],"config":)" + DescriptorText('a')), kOci,
      "layers[1]"},
     {"a bad digest", Body(R"("config":{"mediaType":"a/b","size":1,"digest":"sha256:bad"})"), kOci,
@@ -183,9 +183,9 @@ void ExpectRefused(std::span<const Refused> cases) {
   }
 }
 
-TEST(Manifest, RefusesBadDocumentsAndSaysWhy) { ExpectRefused(kRefusedDocuments); }
+TEST(Manifest, RejectsInvalidDocuments) { ExpectRefused(kRefusedDocuments); }
 
-TEST(Manifest, RefusesBadDescriptorsAndSaysWhy) { ExpectRefused(kRefusedDescriptors); }
+TEST(Manifest, RejectsInvalidDescriptors) { ExpectRefused(kRefusedDescriptors); }
 
 TEST(Manifest, LimitsTheSizeOnly) {
   const std::string start = R"({"a":")";
@@ -198,7 +198,7 @@ TEST(Manifest, LimitsTheSizeOnly) {
             ErrorCode::kManifestTooLarge);
 }
 
-TEST(Manifest, LeavesOutLayersThatLiveElsewhere) {
+TEST(Manifest, OmitsNonDistributableLayers) {
   const auto manifest = Manifest::Parse(
       Body(R"("config":)" + DescriptorText('a') + R"(,"layers":[)" +
            DescriptorText('b', "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd") +
@@ -209,7 +209,7 @@ TEST(Manifest, LeavesOutLayersThatLiveElsewhere) {
   EXPECT_EQ(Fills(manifest->blobs), "ad");
 }
 
-TEST(Manifest, TellsWhatReferrersNeed) {
+TEST(Manifest, HasTheFieldsOfReferrers) {
   const std::string subject = R"("subject":)" + DescriptorText('f') + ",";
   const auto image =
       Manifest::Parse(Body(subject + R"("annotations":{"k":"v"},)" + ImageMembers()), kOciManifest);

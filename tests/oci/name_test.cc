@@ -26,7 +26,7 @@ TEST(RepositoryName, AcceptsTheGrammar) {
   }
 }
 
-TEST(RepositoryName, RefusesAnythingElse) {
+TEST(RepositoryName, RejectsAnythingElse) {
   const std::string cases[] = {
       "",
       "/",
@@ -74,7 +74,7 @@ TEST(Tag, AcceptsTheGrammar) {
   }
 }
 
-TEST(Tag, RefusesAnythingElse) {
+TEST(Tag, RejectsAnythingElse) {
   for (const std::string& text :
        {std::string(), std::string(".INVALID_MANIFEST_NAME"), std::string("-a"), std::string("a/b"),
         std::string("a b"), std::string("a:b"), std::string("a\0", 2), std::string(129, 't')}) {

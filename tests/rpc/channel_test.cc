@@ -19,7 +19,7 @@ using net::ip::tcp;
 
 const tcp::endpoint kAnyPort(net::ip::address_v4::loopback(), 0);
 
-// A line to a server on this machine on which every byte is under way for `delay`.
+// A proxy to a local server that delays every byte by `delay`.
 class SlowLine {
  public:
   SlowLine(uint16_t server_port, std::chrono::milliseconds delay)
@@ -95,8 +95,8 @@ TlsIdentity Issue(const pki::Authority& authority, Role role) {
 
 using ChannelTest = ReplicationFixture;
 
-// A connection costs three round trips: TCP's, TLS's, and HTTP/2's settings.
-TEST_F(ChannelTest, ConnectsOverALineToAnotherContinent) {
+// A new connection takes three round trips: TCP, TLS, and the settings of HTTP/2.
+TEST_F(ChannelTest, ConnectsOverASlowLine) {
   const pki::Authority authority = *pki::CreateAuthority("outport");
   AnsweringService service;
   grpc::ServerBuilder builder;

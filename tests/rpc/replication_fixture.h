@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 class ReplicationFixture : public testing::Test {
  protected:
   ReplicationFixture() : guard_(context_.get_executor()), runner_([this] { context_.run(); }) {
-    KeepLibrary();
+    KeepGrpcInitialized();
   }
   ~ReplicationFixture() override {
     StopServer();

@@ -5,7 +5,7 @@
 namespace outport::rpc {
 namespace {
 
-TEST(Status, EveryErrorCrossesTheWireAsItIs) {
+TEST(Status, EveryErrorIsRestored) {
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const Error sent{static_cast<ErrorCode>(i), "the message", {"one", "two"}};
     const grpc::Status status = ToStatus(sent);
@@ -17,7 +17,7 @@ TEST(Status, EveryErrorCrossesTheWireAsItIs) {
   }
 }
 
-TEST(Status, ARefusalIsTheErrorItWas) {
+TEST(Status, ARefusalRestoresTheError) {
   const Error sent{ErrorCode::kManifestBlobUnknown, "not all there", {"one", "two"}};
   const Error received = FromRefusal(ToRefusal(sent));
   EXPECT_EQ(received.code, sent.code);
@@ -25,7 +25,7 @@ TEST(Status, ARefusalIsTheErrorItWas) {
   EXPECT_EQ(received.items, sent.items);
 }
 
-TEST(Status, AConnectionThatBreaksIsUnavailable) {
+TEST(Status, ABrokenConnectionIsUnavailable) {
   const grpc::Status status(grpc::StatusCode::INTERNAL, "Received RST_STREAM with error code 2");
   EXPECT_EQ(FromStatus(status, "asking").code, ErrorCode::kUnavailable);
 }
@@ -34,7 +34,7 @@ TEST(Status, AnErrorWithoutItemsHasNone) {
   EXPECT_TRUE(FromStatus(ToStatus({ErrorCode::kNotFound, "x"}), "asking").items.empty());
 }
 
-TEST(Status, GrpcsOwnFailuresSayWhatWasAttempted) {
+TEST(Status, GrpcFailuresNameTheOperation) {
   const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "connection refused");
   const Error error = FromStatus(status, "asking the store at 127.0.0.1:1");
   EXPECT_EQ(error.code, ErrorCode::kUnavailable);

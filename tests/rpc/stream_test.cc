@@ -14,7 +14,7 @@ using SyncServer = ServerStream<v1::NodeMessage, v1::StoreMessage>;
 using SyncClient = ClientStream<v1::NodeMessage, v1::StoreMessage>;
 using ServeSync = std::function<net::awaitable<Result<void>>(SyncServer&)>;
 
-// Serves Sync with the test's coroutine.
+// Serves Sync with a coroutine of the test.
 class StreamService final : public v1::Replication::CallbackService {
  public:
   StreamService(TaskGroup& tasks, ServeSync serve) : tasks_(tasks), serve_(std::move(serve)) {}
@@ -50,7 +50,7 @@ class StreamTest : public ReplicationFixture {
   std::unique_ptr<StreamService> service_;
 };
 
-// Answers each ping with a pong until the client has no more.
+// Answers each ping with a pong until the client closes its side.
 net::awaitable<Result<void>> Echo(SyncServer& stream) {
   v1::NodeMessage message;
   while (co_await stream.Read(message)) {
@@ -80,7 +80,7 @@ TEST_F(StreamTest, MessagesGoBothWays) {
   EXPECT_EQ(sum, 200 * 201 / 2);
 }
 
-TEST_F(StreamTest, TheServersErrorEndsTheStreamAndIsTold) {
+TEST_F(StreamTest, TheServersErrorEndsTheStream) {
   Serve([](SyncServer&) -> net::awaitable<Result<void>> {
     co_return Error{ErrorCode::kDenied, "not this node"};
   });
@@ -94,8 +94,8 @@ TEST_F(StreamTest, TheServersErrorEndsTheStreamAndIsTold) {
   EXPECT_EQ(FromStatus(status, "syncing").message, "not this node");
 }
 
-// The server ends the call while the client still writes.
-TEST_F(StreamTest, TheServersErrorIsToldToOneWhoWasWriting) {
+// The server ends the call while the client is still writing.
+TEST_F(StreamTest, TheServersErrorReachesAWritingClient) {
   Serve([](SyncServer& stream) -> net::awaitable<Result<void>> {
     v1::NodeMessage message;
     EXPECT_TRUE(co_await stream.Read(message, 30s));
@@ -116,7 +116,7 @@ TEST_F(StreamTest, TheServersErrorIsToldToOneWhoWasWriting) {
   }
 }
 
-TEST_F(StreamTest, APeerThatSaysNothingIsCutOff) {
+TEST_F(StreamTest, ASilentPeerIsCancelled) {
   Serve([](SyncServer& stream) -> net::awaitable<Result<void>> {
     v1::NodeMessage message;
     EXPECT_FALSE(co_await stream.Read(message, 20ms));
@@ -151,7 +151,7 @@ TEST_F(StreamTest, AClientThatLeavesEndsTheServersRead) {
   EXPECT_TRUE(ended);
 }
 
-TEST_F(StreamTest, CancelFreesAReadThatWaits) {
+TEST_F(StreamTest, CancelEndsAWaitingRead) {
   Serve(Echo);
   const bool read = RunToEnd([&]() -> net::awaitable<bool> {
     const auto stream = Connect();
@@ -181,7 +181,7 @@ TEST_F(StreamTest, TheServerCanCancelToo) {
   EXPECT_FALSE(status.ok());
 }
 
-TEST_F(StreamTest, AServerThatIsAwayEndsTheStream) {
+TEST_F(StreamTest, AnUnreachableServerEndsTheStream) {
   Serve(Echo);
   StopServer();
   const grpc::Status status = RunToEnd([&]() -> net::awaitable<grpc::Status> {

@@ -18,7 +18,7 @@ Result<void> CheckMayLogIn(const User& user, std::string_view certificate,
                                                "; an administrator can extend it"};
   }
   const auto matches = [&](const std::string& glob) {
-    return glob.starts_with(kForeign) == certificate.starts_with(kForeign) &&
+    return glob.starts_with(kForeignPrefix) == certificate.starts_with(kForeignPrefix) &&
            MatchesName(glob, certificate);
   };
   if (user.only_from.empty() || std::ranges::any_of(user.only_from, matches)) return {};

@@ -19,8 +19,8 @@ struct User {
   bool disabled = false;
   std::optional<std::chrono::system_clock::time_point> expires = std::nullopt;
   // Globs of the names of client certificates that the user may log in with; empty: any. A glob
-  // that begins with kForeign matches certificates of other authorities, any other glob those of
-  // the fleet.
+  // that begins with kForeignPrefix matches certificates of other authorities, any other glob those
+  // of the fleet.
   std::vector<std::string> only_from = {};
 };
 

@@ -9,13 +9,14 @@
 #include "registry/security/pki/openssl.h"
 #include "registry/security/pki/pki.h"
 
-// What the makers of certificates share (pki.cc: leaves, pki_authority.cc: authorities).
+// Shared by pki.cc, which makes leaf certificates, and pki_authority.cc, which makes CA
+// certificates.
 namespace outport::pki {
 
-// A certificate is valid at a clock that is behind.
+// Certificates begin this much earlier, for machines whose clock is behind.
 inline constexpr std::chrono::minutes kClockSkew{5};
 
-// A certificate that is being put together. The first failure is kept and told by Sign().
+// A certificate under construction. Sign() reports a failure of any earlier call.
 class Draft {
  public:
   Draft() : certificate_(X509_new()) {
@@ -41,12 +42,12 @@ class Draft {
                                      static_cast<int>(common_name.size()), -1, 0) == 1);
   }
   void SetKey(EVP_PKEY* key) { Check(X509_set_pubkey(get(), key) == 1); }
-  // Before the extensions: the authority key identifier is taken from it.
+  // Call it before AddExtension(): the authority key identifier comes from the issuer.
   void SetIssuer(X509* issuer) {
     issuer_ = issuer;
     Check(X509_set_issuer_name(get(), X509_get_subject_name(issuer)) == 1);
   }
-  // `value` in the syntax of openssl's configuration: constants of this file only.
+  // `value` has the syntax of openssl's configuration file. Pass only constants, never input.
   void AddExtension(int kind, const char* value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer_, get(), nullptr, nullptr, 0);
@@ -70,14 +71,14 @@ class Draft {
   bool failed_ = false;
 };
 
-// The public key of a request that proves possession of the private one.
+// The public key of a PKCS#10 request whose signature proves possession of the private key.
 Result<openssl::KeyPtr> KeyOfRequest(std::string_view pem);
 
 struct Issuer {
   openssl::CertificatePtr certificate;
   openssl::KeyPtr key;
 };
-// A CA that can sign. kInvalidArgument, naming it as `what`, if it cannot.
+// Loads a CA for signing. kInvalidArgument, with the name `what`, if the key does not fit.
 Result<Issuer> LoadIssuer(const KeyPair& pair, const std::string& what = "the issuing CA");
 
 }  // namespace outport::pki

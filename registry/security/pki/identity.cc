@@ -42,15 +42,15 @@ Result<Role> ParseRole(std::string_view text) {
     if (ToString(role) == text) return role;
   }
   return Error{ErrorCode::kInvalidArgument,
-               "'" + std::string(text) + "' is no role; choose client, node, admin or store"};
+               "'" + std::string(text) + "' is not a role; choose client, node, admin or store"};
 }
 
 Result<std::string> ParseSubjectName(std::string_view text) {
   if (IsName(text, kMaxNameBytes)) return std::string(text);
   return Error{ErrorCode::kInvalidArgument,
                "'" + std::string(text.substr(0, 2 * kMaxNameBytes)) +
-                   "' is no name: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending "
-                   "with a letter or a digit"};
+                   "' is not a valid name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', with a "
+                   "letter or a digit at both ends"};
 }
 
 std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name) {

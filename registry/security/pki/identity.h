@@ -10,21 +10,21 @@
 
 namespace outport {
 
-// What a certificate of the fleet may be used as: the first path element of its URI SAN,
+// The role of a certificate of the fleet: the first path element of its URI SAN,
 // spiffe://<domain>/<role>/<name>.
 enum class Role { kClient, kNode, kAdmin, kStore };
 std::string_view ToString(Role role);  // "client"
 Result<Role> ParseRole(std::string_view text);
 
-// [a-z0-9]([a-z0-9._-]*[a-z0-9])?, at most 64 bytes: users, nodes, certificates.
+// The name of a user, a node or a certificate: [a-z0-9]([a-z0-9._-]*[a-z0-9])?, at most 64 bytes.
 // kInvalidArgument names the text and the rule.
 Result<std::string> ParseSubjectName(std::string_view text);
 
-// Stands before the name of a holder whom another authority than the fleet's vouches for; no name
-// of the fleet has it: "foreign:build-7".
-inline constexpr std::string_view kForeign = "foreign:";
+// The prefix of names from certificates of other authorities than the fleet's: "foreign:build-7".
+// No name of the fleet can contain it.
+inline constexpr std::string_view kForeignPrefix = "foreign:";
 
-// Who a certificate says its holder is.
+// The holder that a certificate names.
 struct CertificateIdentity {
   std::string domain;
   Role role = Role::kClient;
@@ -36,7 +36,8 @@ struct CertificateIdentity {
 
 // "spiffe://outport/node/eu-west".
 std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name);
-Result<CertificateIdentity> ParseSpiffeId(std::string_view uri);  // what its issuer says left out
+// Fills domain, role and name alone.
+Result<CertificateIdentity> ParseSpiffeId(std::string_view uri);
 
 enum class Action { kPull, kPush, kDelete, kAdmin };
 std::string_view ToString(Action action);

@@ -20,7 +20,7 @@ constexpr size_t kHexBytes = 64;  // 256 bits
 constexpr size_t kChecksumBytes = 4;
 constexpr char kSeparator = '\n';
 
-// Finds a token that was cut or mistyped; it is no signature.
+// Detects a truncated or mistyped token. It is not a signature.
 std::string Checksum(std::string_view text) {
   const uint32_t crc = Crc32c(AsBytes(text));
   std::string bytes;
@@ -61,22 +61,22 @@ std::string InvitationToken::Encode() const {
 
 Result<InvitationToken> InvitationToken::Decode(std::string_view text) {
   text = Trimmed(text);
-  // The text stands in no message: it is a secret, or close to one.
+  // Error texts never contain the token: it is a secret.
   if (!text.starts_with(kPrefix) || text.size() > kMaxTokenBytes) {
     return Error{ErrorCode::kInvalidArgument,
-                 "this is no invitation token: one begins with 'outport1.' and is made by "
+                 "not an invitation token: it must begin with 'outport1.'; create one with "
                  "'outportctl node invite NAME'"};
   }
-  const Error damaged{ErrorCode::kInvalidArgument,
-                      "the invitation token is cut short or altered; copy the whole word again"};
+  const Error corrupt{ErrorCode::kInvalidArgument,
+                      "the invitation token is truncated or altered; copy it again as a whole"};
   const auto bytes = DecodeBase64(text.substr(kPrefix.size()), Base64::kUrl);
-  if (!bytes.has_value() || bytes->size() <= kChecksumBytes) return damaged;
+  if (!bytes.has_value() || bytes->size() <= kChecksumBytes) return corrupt;
   const std::string_view body = std::string_view(*bytes).substr(0, bytes->size() - kChecksumBytes);
-  if (!bytes->ends_with(Checksum(body))) return damaged;
+  if (!bytes->ends_with(Checksum(body))) return corrupt;
   std::vector<std::string> parts = SplitParts(body);
   if (parts.size() != 4 || parts[0].empty() || !IsHex(parts[1]) || !IsHex(parts[3]) ||
       !ParseSubjectName(parts[2]).has_value()) {
-    return damaged;
+    return corrupt;
   }
   return InvitationToken{std::move(parts[0]), std::move(parts[1]), std::move(parts[2]),
                          std::move(parts[3])};
@@ -84,7 +84,7 @@ Result<InvitationToken> InvitationToken::Decode(std::string_view text) {
 
 std::string HashInvitationSecret(std::string_view secret) {
   std::array<std::byte, 32> digest;
-  // 256 random bits need no slow hash: there is nothing to guess.
+  // A fast hash is sufficient: 256 random bits cannot be guessed.
   if (EVP_Digest(secret.data(), secret.size(), reinterpret_cast<unsigned char*>(digest.data()),
                  nullptr, EVP_sha256(), nullptr) != 1) {
     std::abort();

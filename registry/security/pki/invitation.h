@@ -7,20 +7,20 @@
 
 namespace outport {
 
-// What `outportctl node invite` prints and `outport-node join` takes: one word, "outport1." and
-// base64url of its parts. The secret is as good as a password until it is used.
+// The token that `outportctl node invite` prints and `outport-node join` reads: one word,
+// "outport1." followed by base64url of its parts. Protect it like a password until it is used.
 struct InvitationToken {
-  std::string store_address;     // host:port of the fleet gRPC
+  std::string store_address;     // host:port of the store's fleet port
   std::string root_fingerprint;  // lowercase hex SHA-256 of the fleet's root certificate
-  std::string node;              // the name that the node will bear
+  std::string node;              // the name that the new node gets
   std::string secret;            // 256 random bits, hex
 
   std::string Encode() const;
-  // kInvalidArgument if the text is no token, or was cut short (it carries a checksum).
+  // kInvalidArgument if the text is not a token, or was truncated or altered (it has a checksum).
   static Result<InvitationToken> Decode(std::string_view text);
 };
 
-// What the store keeps of a secret.
+// The hash that the store keeps instead of the secret.
 std::string HashInvitationSecret(std::string_view secret);
 
 }  // namespace outport

@@ -23,7 +23,7 @@ std::string LowerHex(const ASN1_STRING* text) {
   return ToHex({data, static_cast<size_t>(ASN1_STRING_length(text))});
 }
 
-// Keys are stored without a passphrase; asking for one on the terminal would hang a daemon.
+// Keys have no passphrase. A prompt on the terminal would block a daemon.
 int RefusePassphrase(char*, int, int, void*) { return -1; }
 
 Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
@@ -35,7 +35,7 @@ Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
   return std::chrono::system_clock::from_time_t(timegm(&utc));
 }
 
-// All that `Read` finds in `pem`, in its order; `what` is "certificate".
+// All objects that `Read` finds in `pem`, in order; `what` names their kind: "certificate".
 template <class T, auto Read>
 Result<std::vector<T>> ReadAll(std::string_view pem, const std::string& what) {
   const BioPtr bio = Reader(pem);
@@ -50,7 +50,7 @@ Result<std::vector<T>> ReadAll(std::string_view pem, const std::string& what) {
   if (!found.empty() && at_end) return found;
   return Error{ErrorCode::kInvalidArgument, found.empty()
                                                 ? "there is no " + what + " in the PEM text"
-                                                : "a " + what + " in the PEM text is damaged"};
+                                                : "a " + what + " in the PEM text is corrupt"};
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
   if (key == nullptr) {
     ERR_clear_error();
     return Error{ErrorCode::kInvalidArgument,
-                 "the private key is not readable: a PEM file without a passphrase is needed"};
+                 "the private key cannot be read: use a PEM file without a passphrase"};
   }
   return key;
 }
@@ -187,18 +187,17 @@ Result<CertificateIdentity> IdentityOf(X509* certificate) {
   }
   if (uris.size() != 1) {
     return Error{ErrorCode::kCertificateInvalid,
-                 "the certificate names no holder of the fleet (exactly one spiffe:// name)"};
+                 "the certificate does not have exactly one spiffe:// name of the fleet"};
   }
   Result<CertificateIdentity> identity = ParseSpiffeId(uris.front());
   if (!identity.has_value()) {
     return Error{ErrorCode::kCertificateInvalid, identity.error().message};
   }
   TRY_VOID(DescribeIssue(certificate, *identity));
-  // It is refused by this when its issuer is. OpenSSL has checked that it is the key which signed
-  // it, if it is there at all.
+  // The revocation of an issuer matches by this key id. If the extension is present, OpenSSL has
+  // checked it against the key that signed the certificate.
   if (!identity->issuer_key_id.empty()) return identity;
-  return Error{ErrorCode::kCertificateInvalid,
-               "the certificate does not say by its authority key identifier who issued it"};
+  return Error{ErrorCode::kCertificateInvalid, "the certificate has no authority key identifier"};
 }
 
 }  // namespace outport::openssl

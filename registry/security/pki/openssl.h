@@ -15,7 +15,7 @@
 #include "registry/base/result.h"
 #include "registry/security/pki/identity.h"
 
-// OpenSSL's objects with owners, for the .cc files of this floor alone.
+// Owning pointers and helpers for OpenSSL, for the .cc files of registry/security alone.
 namespace outport::openssl {
 
 template <auto Free>
@@ -36,20 +36,21 @@ using NumberPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 using ContextPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using ConnectionPtr = std::unique_ptr<SSL, Deleter<SSL_free>>;
 
-// "reading the key: CAUSE", with the reason that OpenSSL left on this thread; empties its queue.
+// "reading the key: CAUSE", with the cause from OpenSSL's error queue of this thread. Clears the
+// queue.
 Error LibraryError(std::string_view operation, ErrorCode code = ErrorCode::kInternal);
 
-// A BIO that reads `text`, which must outlive it. Aborts when memory is out.
+// A BIO that reads `text`, which must outlive it. Aborts if no memory is left.
 BioPtr Reader(std::string_view text);
-// A BIO that writes to memory, wiped when freed; Written() copies what it holds.
+// A BIO that writes to memory, which is wiped when freed. Written() copies its content.
 BioPtr Writer();
 std::string Written(BIO* bio);
 
-// kInvalidArgument if there is none, or if it is encrypted.
+// kInvalidArgument if `pem` has no private key, or an encrypted one.
 Result<KeyPtr> ReadPrivateKey(std::string_view pem);
-// All certificates in `pem`, in its order; kInvalidArgument if there is none.
+// All certificates in `pem`, in order; kInvalidArgument if it has none.
 Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem);
-// The same of revocation lists.
+// All revocation lists in `pem`, in order; kInvalidArgument if it has none.
 Result<std::vector<ListPtr>> ReadRevocationLists(std::string_view pem);
 std::string ToPem(X509* certificate);
 // PKCS#8.
@@ -60,15 +61,15 @@ std::string FingerprintOf(X509* certificate);
 std::string FingerprintOf(EVP_PKEY* key);
 Result<std::chrono::system_clock::time_point> NotBeforeOf(const X509* certificate);
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate);
-// When a newer list is to have replaced it; kInvalidArgument if it does not say.
+// The time by which a newer list replaces `list`; kInvalidArgument if the list does not have it.
 Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list);
-// kInvalidArgument for any key but ECDSA P-256 and P-384 and RSA of 2048 to 8192 bits; more would
-// be a burden on every handshake.
+// kInvalidArgument unless the key is ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits. Larger keys
+// would make every handshake slow.
 Result<void> CheckKeyStrength(EVP_PKEY* key);
-// Fills in what the authority says of a certificate beside its holder: serial, issuer, end.
+// Fills serial, issuer and end of validity into `identity`.
 Result<void> DescribeIssue(X509* certificate, CertificateIdentity& identity);
-// What DescribeIssue() says too. kCertificateInvalid unless the certificate has exactly one URI
-// among its names and that is a SPIFFE id of ours.
+// The holder, and the fields of DescribeIssue(). kCertificateInvalid unless the certificate has
+// exactly one URI SAN, and that is a SPIFFE id of the fleet's form.
 Result<CertificateIdentity> IdentityOf(X509* certificate);
 
 }  // namespace outport::openssl

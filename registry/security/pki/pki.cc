@@ -35,7 +35,7 @@ bool AddText(GENERAL_NAMES* names, int kind, const std::string& text) {
   return sk_GENERAL_NAME_push(names, name) > 0 && good;
 }
 
-// False if `text` is no address; then nothing is added.
+// Returns false, and adds nothing, if `text` is not an IP address.
 bool AddAddress(GENERAL_NAMES* names, const std::string& text) {
   ASN1_OCTET_STRING* value = a2i_IPADDRESS(text.c_str());
   if (value == nullptr) {
@@ -48,7 +48,7 @@ bool AddAddress(GENERAL_NAMES* names, const std::string& text) {
   return sk_GENERAL_NAME_push(names, name) > 0;
 }
 
-// Of the 4 or 16 bytes in a certificate.
+// The text of an address of 4 or 16 bytes from a certificate.
 std::string AddressText(const std::string& bytes) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const int family = bytes.size() == 4 ? AF_INET : AF_INET6;
@@ -77,7 +77,7 @@ bool IsDnsName(std::string_view text) {
 
 Result<NamesPtr> MakeNames(const std::string& id, const std::vector<std::string>& hosts) {
   if (hosts.size() > kMaxHostNames) {
-    return Error{ErrorCode::kInvalidArgument, "a certificate takes at most 64 host names"};
+    return Error{ErrorCode::kInvalidArgument, "a certificate can have at most 64 host names"};
   }
   NamesPtr names(sk_GENERAL_NAME_new_null());
   if (names == nullptr || !AddText(names.get(), GEN_URI, id)) std::abort();
@@ -96,7 +96,7 @@ const char* ExtendedUsage(const LeafOptions& options) {
   return options.server ? "serverAuth" : "clientAuth";
 }
 
-// A leaf never outlives its issuer: a chain that ends earlier than it says would be a surprise.
+// A leaf does not outlast its issuer: its chain would become invalid before its own end.
 Result<system_clock::time_point> EndOfLeaf(X509* issuer, std::chrono::seconds lifetime) {
   TRY(const system_clock::time_point issuer_end, openssl::NotAfterOf(issuer));
   const auto now = system_clock::now();
@@ -123,7 +123,7 @@ Result<IssuedCertificate> Issue(const Authority& authority, std::string_view req
   TRY(const system_clock::time_point end, EndOfLeaf(issuer.certificate.get(), options.lifetime));
 
   Draft draft;
-  // Of a short life no large part may lie before its beginning: it is renewed at a third of it.
+  // For a short lifetime, reduce the skew: renewal starts after a third of the lifetime.
   const auto skew = std::min<std::chrono::seconds>(kClockSkew, options.lifetime / 10);
   draft.SetValidity(system_clock::now() - skew, end);
   draft.SetSubject(name);
@@ -188,18 +188,18 @@ Result<std::vector<std::string>> HostNames(std::string_view certificate) {
   return hosts;
 }
 
-Result<std::vector<std::string>> Split(std::string_view pem) {
+Result<std::vector<std::string>> SplitCertificates(std::string_view pem) {
   TRY(const auto certificates, openssl::ReadCertificates(pem));
   std::vector<std::string> each;
   for (const auto& certificate : certificates) each.push_back(openssl::ToPem(certificate.get()));
   return each;
 }
 
-Result<std::string> Behind(std::string_view pem) {
-  TRY(const std::vector<std::string> certificates, Split(pem));
-  std::string behind;
-  for (size_t i = 1; i < certificates.size(); ++i) behind += certificates[i];
-  return behind;
+Result<std::string> IssuerChain(std::string_view pem) {
+  TRY(const std::vector<std::string> certificates, SplitCertificates(pem));
+  std::string chain;
+  for (size_t i = 1; i < certificates.size(); ++i) chain += certificates[i];
+  return chain;
 }
 
 std::string BundleHash(std::string_view pem) {

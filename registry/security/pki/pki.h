@@ -10,13 +10,13 @@
 #include "registry/base/secret.h"
 #include "registry/security/pki/identity.h"
 
-// The fleet's private certificate authority. Everything is PEM text; nothing here touches files.
-// Not for the hot path; does not block.
+// The fleet's private certificate authority. All certificates and keys are PEM text; nothing here
+// reads or writes files. Slow: not for the path of a request. Does not block.
 namespace outport::pki {
 
 struct KeyPair {
   std::string certificate;  // PEM
-  std::string private_key;  // PEM (PKCS#8); wiped with it
+  std::string private_key;  // PEM (PKCS#8); wiped by the destructor
 
   KeyPair(std::string certificate_in = {}, std::string private_key_in = {})
       : certificate(std::move(certificate_in)), private_key(std::move(private_key_in)) {}
@@ -27,34 +27,34 @@ struct KeyPair {
   ~KeyPair() { Wipe(private_key); }
 };
 
-// The certificates of the fleet's authority: leaf certificates are signed by `issuing`, which
-// `root` signs.
+// The two tiers of the fleet's authority. `root` signs `issuing`, which signs leaf certificates.
 struct Authority {
   std::string domain;  // of the SPIFFE ids: "outport"
-  KeyPair root;        // root.private_key may be empty: it can live offline
+  KeyPair root;        // private_key may be empty: it may be kept offline
   KeyPair issuing;
 };
 
 enum class KeyType { kEcdsaP256, kEcdsaP384, kRsa2048, kRsa4096 };
 // "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-4096".
 Result<KeyType> ParseKeyType(std::string_view text);
-// Of the key in the first certificate of `pem`. What has a size between is of the stronger type.
+// The type of the key in the first certificate of `pem`. Sizes in between count as the stronger
+// type.
 Result<KeyType> KeyTypeOf(std::string_view pem);
-// What ParseKeyType() says of `text`; where that is empty, the type of the certificate's key, which
-// the new one replaces.
-Result<KeyType> TypeOfNext(std::string_view text, std::string_view pem);
+// The key type for a replacement of the certificate `pem`: ParseKeyType(text); if `text` is empty,
+// the type of the certificate's key.
+Result<KeyType> ReplacementKeyType(std::string_view text, std::string_view pem);
 
 std::string CreatePrivateKey(KeyType type = KeyType::kEcdsaP256);
 
 // A new two-tier authority: a root of 20 years, an issuing CA of 5.
 Result<Authority> CreateAuthority(const std::string& domain, KeyType type = KeyType::kEcdsaP256);
-// Its parts: a root alone; and the certificate of an issuing CA for the key of `request` (PKCS#10,
-// PEM), which ends with its root at the latest.
+// CreateRoot() creates only a root. IssueIssuingCa() returns the certificate of an issuing CA for
+// the key of `request` (PKCS#10, PEM); it does not outlast the root.
 Result<KeyPair> CreateRoot(const std::string& domain, KeyType type = KeyType::kEcdsaP256);
-Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request,
+Result<std::string> IssueIssuingCa(const KeyPair& root, std::string_view request,
                                    const std::string& domain);
 
-// A PKCS#10 request that proves possession of the key. The subject in it is ignored by Issue().
+// Creates a PKCS#10 request, signed to prove possession of the key. Issue() ignores its subject.
 Result<std::string> CreateRequest(std::string_view private_key);
 
 struct LeafOptions {
@@ -78,38 +78,38 @@ struct IssuedCertificate {
 Result<IssuedCertificate> Issue(const Authority& authority, std::string_view request,
                                 const LeafOptions& options);
 
-// What Issue() asks of host names; kInvalidArgument names the one that is neither a DNS name nor an
-// IP address.
+// Checks host names as Issue() does. kInvalidArgument names the first that is neither a DNS name
+// nor an IP address.
 Result<void> CheckHostNames(const std::vector<std::string>& host_names);
 
-// Lowercase hex SHA-256 of the public key of `request`; refuses what Issue() would refuse.
+// Lowercase hex SHA-256 of the public key of `request`; the same errors as Issue().
 Result<std::string> KeyFingerprint(std::string_view request);
 
-// A PKCS#12 file (binary) of a key, its certificate and what that chains to (PEM), as browsers and
-// keychains import it. `name` is shown there; `password` opens it.
+// A binary PKCS#12 file with a key and its certificate chain, for browsers and keychains. They show
+// `name`; `password` decrypts it.
 Result<std::string> ToPkcs12(std::string_view chain, std::string_view private_key,
                              const std::string& name, const std::string& password);
 
-// kInvalidArgument unless both can be read and the key is that of the first certificate.
+// kInvalidArgument unless both can be read and the key belongs to the first certificate.
 Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key);
 
-// kInvalidArgument says which part is wrong, unless both certificates can be read, the root has
-// signed the issuing CA's, and the issuing key is that certificate's.
+// Checks that both certificates can be read, that the root signed the issuing CA, and that the
+// issuing key belongs to it. kInvalidArgument names the wrong part.
 Result<void> CheckAuthority(const Authority& authority);
 
-// kInvalidArgument unless the first certificate is for this host name or IP address.
+// kInvalidArgument unless the first certificate is valid for this host name or IP address.
 Result<void> CheckHost(std::string_view certificate, const std::string& host);
 
-// The DNS names and IP addresses that the first certificate is for, as Issue() takes them.
+// The DNS names and IP addresses of the first certificate, in the form that Issue() accepts.
 Result<std::vector<std::string>> HostNames(std::string_view certificate);
 
-// Each certificate of `pem` by itself, as PEM.
-Result<std::vector<std::string>> Split(std::string_view pem);
+// The certificates of `pem`, each as its own PEM text.
+Result<std::vector<std::string>> SplitCertificates(std::string_view pem);
 
-// All but the first certificate of `pem`: what stands behind the leaf of a chain, as PEM.
-Result<std::string> Behind(std::string_view pem);
+// The chain `pem` without its leaf: all but the first certificate, as PEM.
+Result<std::string> IssuerChain(std::string_view pem);
 
-// Lowercase hex SHA-256 of `pem` as it stands, by which nodes tell what they trust and show.
+// Lowercase hex SHA-256 of the text `pem`. Nodes report their trust bundle and their chains by it.
 std::string BundleHash(std::string_view pem);
 
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
@@ -119,7 +119,7 @@ Result<std::string> Fingerprint(std::string_view pem);
 Result<CertificateIdentity> Inspect(std::string_view pem);
 Result<std::chrono::system_clock::time_point> NotAfter(std::string_view pem);
 
-// What the first certificate of `pem` says of itself, unverified.
+// Fields of the first certificate of `pem`, unverified.
 struct Description {
   std::string subject;  // "CN=Outport root"
   std::string fingerprint;

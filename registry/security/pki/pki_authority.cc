@@ -17,13 +17,13 @@ constexpr std::chrono::days kRootLifetime{20 * 365};
 constexpr std::chrono::days kIssuingLifetime{5 * 365};
 constexpr size_t kMaxRequestBytes = 64 << 10;
 
-// The name of a CA: with the beginning of its key's fingerprint, so that those that follow each
-// other are told apart. A common name holds 64 bytes.
+// The common name of a CA. It includes the beginning of the key's fingerprint, so that successive
+// CAs have different names. A common name has at most 64 bytes.
 std::string NameOf(const std::string& domain, const char* kind, EVP_PKEY* key) {
   return domain.substr(0, 40) + " " + kind + " CA " + openssl::FingerprintOf(key).substr(0, 8);
 }
 
-// Signed by itself if `issuer` is null.
+// Makes a self-signed certificate if `issuer` is null.
 Result<CertificatePtr> MakeCa(const std::string& domain, EVP_PKEY* key, const Issuer* issuer,
                               EVP_PKEY* own_key) {
   const bool is_root = issuer == nullptr;
@@ -48,7 +48,6 @@ Result<CertificatePtr> MakeCa(const std::string& domain, EVP_PKEY* key, const Is
 
 }  // namespace
 
-// The public key of a request that proves possession of the private one.
 Result<KeyPtr> KeyOfRequest(std::string_view pem) {
   if (pem.size() > kMaxRequestBytes) {
     return Error{ErrorCode::kInvalidArgument, "the certificate request is larger than 64 KiB"};
@@ -88,14 +87,14 @@ Result<Issuer> LoadIssuer(const KeyPair& pair, const std::string& what) {
 Result<KeyPair> CreateRoot(const std::string& domain, KeyType type) {
   if (!ParseSpiffeId(ToSpiffeId(domain, Role::kStore, "store")).has_value()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "'" + domain + "' is no domain: a-z, 0-9, '.', '_' and '-'"};
+                 "'" + domain + "' is not a valid domain: use a-z, 0-9, '.', '_' and '-'"};
   }
   TRY(const KeyPtr key, openssl::ReadPrivateKey(CreatePrivateKey(type)));
   TRY(const CertificatePtr root, MakeCa(domain, key.get(), nullptr, key.get()));
   return KeyPair{openssl::ToPem(root.get()), openssl::ToPem(key.get())};
 }
 
-Result<std::string> IssueAuthority(const KeyPair& root, std::string_view request,
+Result<std::string> IssueIssuingCa(const KeyPair& root, std::string_view request,
                                    const std::string& domain) {
   TRY(const Issuer issuer, LoadIssuer(root, "the root"));
   TRY(const KeyPtr key, KeyOfRequest(request));
@@ -107,7 +106,7 @@ Result<Authority> CreateAuthority(const std::string& domain, KeyType type) {
   TRY(KeyPair root, CreateRoot(domain, type));
   KeyPair issuing("", CreatePrivateKey(type));
   TRY(const std::string request, CreateRequest(issuing.private_key));
-  TRY(issuing.certificate, IssueAuthority(root, request, domain));
+  TRY(issuing.certificate, IssueIssuingCa(root, request, domain));
   return Authority{domain, std::move(root), std::move(issuing)};
 }
 
@@ -123,7 +122,7 @@ Result<void> CheckAuthority(const Authority& authority) {
   if (is_ca && is_signed) return {};
   return Error{ErrorCode::kInvalidArgument,
                is_ca ? "the issuing CA is not signed by the root"
-                     : "the issuing CA's certificate is not that of a CA"};
+                     : "the issuing CA's certificate is not a CA certificate"};
 }
 
 }  // namespace outport::pki

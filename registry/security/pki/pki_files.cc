@@ -1,4 +1,4 @@
-// What stands in files around the authority: keys, requests, bundles, and what certificates say.
+// The part of pki.h for files of certificate holders: keys, requests, PKCS#12, descriptions.
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
 #include <openssl/pem.h>
@@ -48,7 +48,7 @@ std::string DescribeKey(EVP_PKEY* key) {
   if (key != nullptr && EVP_PKEY_is_a(key, "EC") == 1) {
     return "ECDSA P-" + std::to_string(EVP_PKEY_get_bits(key));
   }
-  return "another kind";
+  return "unknown";
 }
 
 std::string SubjectOf(const X509* certificate) {
@@ -65,7 +65,7 @@ Result<KeyType> ParseKeyType(std::string_view text) {
   }
   return Error{ErrorCode::kInvalidArgument,
                "'" + std::string(text) +
-                   "' is no type of key; choose ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096"};
+                   "' is not a key type; choose ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096"};
 }
 
 Result<KeyType> KeyTypeOf(std::string_view pem) {
@@ -77,13 +77,13 @@ Result<KeyType> KeyTypeOf(std::string_view pem) {
   return bits > 256 ? KeyType::kEcdsaP384 : KeyType::kEcdsaP256;
 }
 
-Result<KeyType> TypeOfNext(std::string_view text, std::string_view pem) {
+Result<KeyType> ReplacementKeyType(std::string_view text, std::string_view pem) {
   return text.empty() ? KeyTypeOf(pem) : ParseKeyType(text);
 }
 
 std::string CreatePrivateKey(KeyType type) {
   const KeyPtr key = MakeKey(type);
-  if (key == nullptr) std::abort();  // no randomness or no memory: nothing after it would be safe
+  if (key == nullptr) std::abort();  // no randomness or no memory left
   return openssl::ToPem(key.get());
 }
 

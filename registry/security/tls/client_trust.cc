@@ -38,16 +38,16 @@ Result<std::vector<openssl::CertificatePtr>> AddAuthorities(X509_STORE* store,
   TRY(auto certificates, openssl::ReadCertificates(pem));
   for (const auto& certificate : certificates) {
     if (X509_check_ca(certificate.get()) == 0) {
-      return Error{ErrorCode::kInvalidArgument, "one of them is no CA certificate"};
+      return Error{ErrorCode::kInvalidArgument, "one of the certificates is not a CA certificate"};
     }
     if (X509_STORE_add_cert(store, certificate.get()) != 1) {
-      return LibraryError("adding one", ErrorCode::kInvalidArgument);
+      return LibraryError("adding a certificate", ErrorCode::kInvalidArgument);
     }
   }
   return certificates;
 }
 
-// A list that none of the authorities issued would never be looked at, and shut nobody out.
+// OpenSSL would ignore a list that no authority issued, and accept revoked certificates.
 Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificatePtr>& authorities) {
   for (const auto& authority : authorities) {
     if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority.get())) != 0) {
@@ -58,8 +58,8 @@ Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificateP
     if (good) return {};
   }
   return Error{ErrorCode::kInvalidArgument,
-               "one of them is issued by none of registry.client_ca; add the certificate "
-               "of who issued it there"};
+               "no certificate in registry.client_ca issued one of the lists; add the issuer's "
+               "certificate there"};
 }
 
 std::string Foreign(X509* leaf) {
@@ -71,10 +71,10 @@ std::string Foreign(X509* leaf) {
   if (name.empty() || name.size() > kMaxCommonNameBytes || !std::ranges::all_of(name, plain)) {
     return {};
   }
-  return std::string(kForeign).append(name);
+  return std::string(kForeignPrefix).append(name);
 }
 
-// Absent usages would mean "any"; the fleet's are always there.
+// Without the extension, OpenSSL accepts any usage. Certificates of the fleet always have it.
 Result<CertificateIdentity> HolderInFleet(X509* leaf) {
   if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) {
     return Refusal(ClientTrust::Explain(X509_V_ERR_INVALID_PURPOSE));
@@ -82,8 +82,8 @@ Result<CertificateIdentity> HolderInFleet(X509* leaf) {
   auto identity = openssl::IdentityOf(leaf);
   if (!identity.has_value()) return Refusal(identity.error().message);
   if (identity->role != Role::kClient) {
-    return Refusal("it is of the role '" + std::string(ToString(identity->role)) +
-                   "'; the registry takes 'client' (outportctl cert issue " + identity->name + ")");
+    return Refusal("it has the role '" + std::string(ToString(identity->role)) +
+                   "'; the registry needs 'client' (outportctl cert issue " + identity->name + ")");
   }
   return identity;
 }
@@ -122,7 +122,7 @@ struct ClientTrust::Authorities {
       return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_issuer_name(certificate)) == 0;
     });
   }
-  // A code of OpenSSL's; `of_fleet` becomes true if an authority of the fleet vouches for it.
+  // Returns OpenSSL's code. Sets `of_fleet` if the chain contains an authority of the fleet.
   int Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now, unsigned long flags,
              bool& of_fleet) const {
     const ChainPtr chain(X509_STORE_CTX_new());
@@ -133,9 +133,9 @@ struct ClientTrust::Authorities {
     }
     X509_STORE_CTX_set_time(chain.get(), 0, system_clock::to_time_t(now));
     X509_STORE_CTX_set_flags(chain.get(), flags);
-    // Only read through: PassOver takes it as const again.
+    // IgnoreMissingList casts it back to const.
     X509_STORE_CTX_set_app_data(chain.get(), const_cast<Authorities*>(this));
-    X509_STORE_CTX_set_verify_cb(chain.get(), PassOver);
+    X509_STORE_CTX_set_verify_cb(chain.get(), IgnoreMissingList);
     const bool good = X509_verify_cert(chain.get()) == 1;
     ERR_clear_error();
     if (!good) return X509_STORE_CTX_get_error(chain.get());
@@ -145,9 +145,9 @@ struct ClientTrust::Authorities {
     }
     return X509_V_OK;
   }
-  // OpenSSL asks for a list of every authority as soon as it is to look at any. The fleet has none,
-  // and a foreign one need not have one.
-  static int PassOver(int good, X509_STORE_CTX* chain) {
+  // With CRL checks on, OpenSSL requires a list for every authority. The fleet has none, and
+  // foreign authorities need none. Accepts a missing list.
+  static int IgnoreMissingList(int good, X509_STORE_CTX* chain) {
     if (good == 1) return 1;
     const auto* self = static_cast<const Authorities*>(X509_STORE_CTX_get_app_data(chain));
     const X509* certificate = X509_STORE_CTX_get_current_cert(chain);
@@ -207,12 +207,12 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
   X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store), kSecurityLevel);
   ERR_clear_error();
   ClientTrust trust(options.auth, std::move(authorities));
-  trust.lists_end_ = end;
+  trust.next_crl_expiry_ = end;
   return trust;
 }
 
-// An intermediate that is trusted need not come with its root. Only where the root is not there:
-// whether the intermediate itself was revoked can be known by the root alone.
+// Accepts a trusted intermediate without its root, but only if the root is missing: with the root,
+// a revocation of the intermediate counts too.
 int ClientTrust::VerifyChain(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
                              bool& of_fleet) const {
   int code = authorities_->Verify(leaf, sent, now, 0, of_fleet);
@@ -223,8 +223,8 @@ int ClientTrust::VerifyChain(X509* leaf, STACK_OF(X509) * sent, system_clock::ti
   return code;
 }
 
-Result<CertificateIdentity> ClientTrust::Judge(X509* leaf, STACK_OF(X509) * sent,
-                                               system_clock::time_point now) const {
+Result<CertificateIdentity> ClientTrust::Identify(X509* leaf, STACK_OF(X509) * sent,
+                                                  system_clock::time_point now) const {
   bool of_fleet = false;
   const int code = VerifyChain(leaf, sent, now, of_fleet);
   if (code != X509_V_OK) return Refusal(Explain(code));
@@ -255,7 +255,7 @@ std::string ClientTrust::Explain(int code) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return "it is of an unknown authority, not of this fleet";
     case X509_V_ERR_INVALID_PURPOSE:
-      return "it is not for clients (extended key usage)";
+      return "its extended key usage does not allow clients";
     case X509_V_ERR_CERT_REVOKED:
       return "it was revoked by its authority";
     case X509_V_ERR_CRL_HAS_EXPIRED:
@@ -264,10 +264,10 @@ std::string ClientTrust::Explain(int code) {
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL:
     case X509_V_ERR_CA_MD_TOO_WEAK:
-      return "its key or its signature, or that of its authority, is too weak; RSA takes 2048 bits "
-             "and SHA-256";
+      return "its key or signature, or that of its authority, is too weak; RSA needs 2048 bits and "
+             "SHA-256";
     case X509_V_ERR_APPLICATION_VERIFICATION:
-      return "it is no client's (role, name or key)";
+      return "its role, name or key is not that of a client";
     default:
       return X509_verify_cert_error_string(code);
   }

@@ -33,7 +33,7 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
   if (!not_after.has_value()) {
     return std::move(not_after).error().Within(files.certificate.native());
   }
-  // What is wrong with them is told without the names of the other files.
+  // Checked first, so that the error does not name the certificate and the key.
   TRY_VOID(ClientTrust::Create(options.trust));
   auto tls = ServerTlsContext::Create(options);
   if (!tls.has_value()) {
@@ -101,10 +101,10 @@ std::vector<std::string> ServedCertificate::Warnings() const {
     warnings.push_back("server certificate reload failed, the previous files stay in use: " +
                        *kept);
   }
-  const auto lists_end = tls()->trust().lists_end();
-  if (lists_end.has_value() && *lists_end <= now) {
-    warnings.push_back("registry.client_crl: a list is out of date since " +
-                       FormatTime(*lists_end) + ": certificates of its authority are refused");
+  const auto next_crl_expiry = tls()->trust().next_crl_expiry();
+  if (next_crl_expiry.has_value() && *next_crl_expiry <= now) {
+    warnings.push_back("registry.client_crl: a list expired at " + FormatTime(*next_crl_expiry) +
+                       "; certificates of its authority are rejected until it is renewed");
   }
   return warnings;
 }

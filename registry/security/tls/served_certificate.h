@@ -20,35 +20,35 @@ namespace outport {
 
 class BlockingPool;
 
-// Where a TLS server's certificate (leaf first, then what it chains to) and its key stand, and whom
-// it trusts; PEM.
+// The PEM files of a TLS server.
 struct CertificateFiles {
-  std::filesystem::path certificate;
-  std::filesystem::path key;              // only its owner may read it
-  std::filesystem::path fleet = {};       // the fleet's authorities; empty: as it was told
-  std::filesystem::path client_ca = {};   // empty: there are none
-  std::filesystem::path client_crl = {};  // empty: there are none
+  std::filesystem::path certificate;  // the chain, leaf first
+  std::filesystem::path key;          // readable by its owner alone
+  std::filesystem::path fleet = {};   // the fleet's trust bundle; empty: that of ServerTlsOptions
+  std::filesystem::path client_ca = {};   // further authorities of clients; empty: none
+  std::filesystem::path client_crl = {};  // their revocation lists; empty: none
 };
 
-// What stood in the files, and is good to be shown.
+// The content of the files, checked and ready to use.
 struct LoadedCertificate {
   ServerTlsOptions options;
   std::shared_ptr<ServerTlsContext> tls;  // shared with the connections
   std::chrono::system_clock::time_point not_after;
 };
 
-// Reads them; `shown` says the rest of the options. The error names the file, or both where they
-// do not belong together. Blocks.
+// Loads the files into a copy of `shown`, which has the other options. The error names the invalid
+// file, or both if certificate and key do not fit. Blocks.
 Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown);
 
-// A server's certificate, and whom it trusts, as the files change. They are read again every other
-// second, however they came to change: written in place, renamed over, reached by another symbolic
-// link. Files that are no good change nothing and is told of in log, metrics and Warnings(); since
-// two files do not change at once, not before they were found so twice. Safe for all threads.
+// The server's certificate and trust bundle, reloaded when their files change. It reads the files
+// every two seconds, so any way to change them works: write, rename, symbolic link. Invalid files
+// keep the previous ones in use, and are reported in the log, metrics and Warnings(). They are
+// reported only if two checks in a row find the same problem, because several files do not change
+// at once. Safe for all threads.
 class ServedCertificate {
  public:
   using OnReload = std::function<void(std::shared_ptr<ServerTlsContext>)>;
-  // What it borrows outlives it.
+  // The references outlive the ServedCertificate.
   struct Parts {
     BlockingPool& pool;
     const Clock& clock;
@@ -61,17 +61,17 @@ class ServedCertificate {
 
   std::shared_ptr<ServerTlsContext> tls() const;
   std::chrono::system_clock::time_point not_after() const;
-  // The fleet's authorities (PEM) that it trusts: those in use, whatever the files say.
+  // The fleet's trust bundle (PEM) in use, which may differ from the file.
   std::string fleet() const;
-  // Why the files are not followed, if so.
+  // Why the current files could not be loaded; nullopt if they are in use.
   std::optional<std::string> WhyNotReloaded() const;
-  // Why it is of no use any more: it expired.
+  // The error text if the certificate in use has expired.
   std::optional<std::string> WhyExpired() const;
-  // What an administrator should look at while all still works: it expires soon, or is kept since
-  // the files are no good, or a revocation list is out of date.
+  // Problems for an administrator: the certificate expires soon, the files could not be loaded, or
+  // a revocation list has expired.
   std::vector<std::string> Warnings() const;
 
-  // Looks at the files once; true if a new certificate is in use. Blocks; one call at a time.
+  // Checks the files once; true if it loaded changed files. Blocks; one call at a time.
   bool Reload();
   Awaitable<void> FollowUntilCancelled();
 
@@ -83,7 +83,7 @@ class ServedCertificate {
   prometheus::Counter& reloads_;
   prometheus::Counter& failures_;
   RepeatedFailure failure_;
-  std::optional<std::string> suspect_;  // of Reload(): what was wrong at the last look
+  std::optional<std::string> suspect_;  // of Reload(): the problem that the last check found
   mutable Mutex mutex_;
   LoadedCertificate current_ OUTPORT_GUARDED_BY(mutex_);
 };

@@ -19,7 +19,7 @@ namespace {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-constexpr unsigned char kFleetProtocol[] = {2, 'h', '2'};  // ALPN: what gRPC speaks
+constexpr unsigned char kFleetProtocol[] = {2, 'h', '2'};  // ALPN for gRPC
 
 class Socket {
  public:
@@ -31,7 +31,7 @@ class Socket {
   }
   int fd() const { return fd_; }
 
-  // False at the deadline.
+  // Returns false at the deadline.
   bool Wait(short events, Deadline deadline) const {
     for (;;) {
       const auto left =
@@ -51,7 +51,7 @@ class Socket {
 Error Unreachable(const std::string& address, std::string_view why) {
   return Error{ErrorCode::kUnavailable, "no TLS connection to " + address + ": " +
                                             std::string(why) +
-                                            "; check the address, and that the store runs"};
+                                            "; check the address, and that the store is running"};
 }
 
 Result<Socket> ConnectTo(const addrinfo& target, Deadline deadline) {
@@ -75,8 +75,8 @@ Result<Socket> Connect(const std::string& address, const HostPort& target, Deadl
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  // Not within the deadline: the resolver has bounds of its own (resolv.conf(5): 5 seconds, two
-  // attempts for each server unless configured otherwise), and cannot be stopped safely.
+  // The deadline does not apply here: the resolver cannot be interrupted safely. It has its own
+  // limits (resolv.conf(5): by default 5 seconds and two attempts per server).
   const int status =
       ::getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &found);
   if (status != 0) return Unreachable(address, ::gai_strerror(status));
@@ -90,7 +90,7 @@ Result<Socket> Connect(const std::string& address, const HostPort& target, Deadl
   return Unreachable(address, cause);
 }
 
-// Moves what OpenSSL has to say to the socket; false when the peer is gone or the deadline passed.
+// Sends OpenSSL's pending output to the socket; false if the peer has left or the deadline passed.
 bool Send(const Socket& socket, BIO* from, Deadline deadline) {
   std::array<char, 16 << 10> buffer;
   for (int size; (size = BIO_read(from, buffer.data(), buffer.size())) > 0;) {
@@ -119,7 +119,7 @@ Result<openssl::ConnectionPtr> StartTls(const HostPort& target) {
   if (ssl == nullptr || SSL_set_min_proto_version(ssl.get(), TLS1_2_VERSION) != 1) {
     return openssl::LibraryError("setting up TLS");
   }
-  // Nothing is verified or sent here: the caller compares what came with what it knows.
+  // Nothing is verified here, and no data is sent: the caller compares a fingerprint.
   SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);
   SSL_set_alpn_protos(ssl.get(), kFleetProtocol, sizeof(kFleetProtocol));
   in6_addr numeric{};
@@ -149,7 +149,7 @@ Result<std::vector<std::string>> FetchServerChain(const std::string& address,
       return Unreachable(address, openssl::LibraryError("TLS").message);
     }
     if (!sent || !Receive(socket, SSL_get_rbio(ssl.get()), deadline)) {
-      return Unreachable(address, "the connection ended, or nothing came in time");
+      return Unreachable(address, "the connection was closed, or timed out");
     }
   }
   std::vector<std::string> chain;
@@ -158,7 +158,7 @@ Result<std::vector<std::string>> FetchServerChain(const std::string& address,
   for (int i = 0; i < sk_X509_num(shown); ++i) {
     chain.push_back(openssl::ToPem(sk_X509_value(shown, i)));
   }
-  if (chain.empty()) return Unreachable(address, "it showed no certificate");
+  if (chain.empty()) return Unreachable(address, "the server sent no certificate");
   return chain;
 }
 

@@ -10,19 +10,19 @@ namespace {
 
 using openssl::LibraryError;
 
-// Forward secrecy and authenticated encryption only; TLS 1.3 has its own list.
+// Only forward secrecy and authenticated encryption. TLS 1.3 has its own list.
 constexpr char kTls12Ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr char kGroups[] = "X25519:P-256:P-384";
 constexpr int kMaxChainBytes = 32 << 10;
 constexpr unsigned char kSessionContext[] = "outport";
 
-// Where a connection keeps what RefuseRevoked() gave it.
+// The index of the directory of RejectRevoked() in a connection's extra data.
 int DirectoryIndex() {
   static const int kIndex = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return kIndex;
 }
 
-// The client is told "bad certificate". (X509_V_ERR_CERT_REVOKED is what an authority's list says.)
+// The client sees the alert "bad certificate". (X509_V_ERR_CERT_REVOKED means revoked by a CRL.)
 constexpr int kRevokedByFleet = X509_V_ERR_CERT_REJECTED;
 
 bool IsRevoked(X509_STORE_CTX* peer, const CertificateIdentity& holder) {
@@ -33,8 +33,8 @@ bool IsRevoked(X509_STORE_CTX* peer, const CertificateIdentity& holder) {
   return directory != nullptr && directory->IsRevoked(holder);
 }
 
-// What Judge() has to say is said in the answer: a refusal in the handshake would tell the client
-// nothing. So nothing is verified here unless that is asked for; only the key is proved.
+// Without kStrict the handshake accepts any certificate, and only proves possession of the key. The
+// HTTP response then explains a rejection, which a failed handshake could not.
 int VerifyPeer(X509_STORE_CTX* peer, void* context) {
   const ClientTrust& trust = static_cast<const ServerTlsContext*>(context)->trust();
   int refusal = X509_V_OK;
@@ -44,7 +44,7 @@ int VerifyPeer(X509_STORE_CTX* peer, void* context) {
                            std::chrono::system_clock::now(), &holder);
     if (refusal == X509_V_OK && IsRevoked(peer, holder)) refusal = kRevokedByFleet;
   }
-  X509_STORE_CTX_set_error(peer, refusal);  // for HandshakeRefusal
+  X509_STORE_CTX_set_error(peer, refusal);  // read by HandshakeRejection()
   return refusal == X509_V_OK ? 1 : 0;
 }
 
@@ -88,7 +88,7 @@ Result<void> SetPolicy(SSL_CTX* context) {
   if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_cipher_list(context, kTls12Ciphers) != 1 ||
       SSL_CTX_set1_groups_list(context, kGroups) != 1 ||
-      // Most clients open a connection for every request; a ticket for each is work for nothing.
+      // Most clients open a new connection for each request and never use a ticket.
       SSL_CTX_set_num_tickets(context, 0) != 1 ||
       SSL_CTX_set_session_id_context(context, kSessionContext, sizeof(kSessionContext) - 1) != 1) {
     return LibraryError("setting up TLS");
@@ -106,10 +106,10 @@ Result<std::shared_ptr<ServerTlsContext>> ServerTlsContext::Create(
   TRY_VOID(UseIdentity(context.get(), options));
   TRY(ClientTrust trust, ClientTrust::Create(options.trust));
   ERR_clear_error();
-  // The constructor is private: make_shared cannot reach it.
+  // make_shared cannot call the private constructor.
   const std::shared_ptr<ServerTlsContext> made(
       new ServerTlsContext(context.release(), std::move(trust)));
-  // No CA list is set: Go clients hold their certificate back unless its issuer is listed.
+  // Sets no CA list: Go clients send no certificate unless its issuer is listed.
   SSL_CTX_set_verify(made->native(), VerifyMode(options.trust.auth), nullptr);
   SSL_CTX_set_cert_verify_callback(made->native(), VerifyPeer, made.get());
   return made;
@@ -121,17 +121,17 @@ Result<CertificateIdentity> ServerTlsContext::PeerIdentity(
     ssl_st* connection, std::chrono::system_clock::time_point now) const {
   if (trust_.auth() == ClientAuth::kOff) return CertificateIdentity{};
   X509* leaf = SSL_get0_peer_certificate(connection);
-  if (leaf != nullptr) return trust_.Judge(leaf, SSL_get_peer_cert_chain(connection), now);
+  if (leaf != nullptr) return trust_.Identify(leaf, SSL_get_peer_cert_chain(connection), now);
   if (trust_.auth() == ClientAuth::kOptional) return CertificateIdentity{};
   return Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"};
 }
 
-void RefuseRevoked(ssl_st* connection, const AccessDirectory& directory) {
-  // OpenSSL keeps what it is given without a const; IsRevoked() gives it its const back.
+void RejectRevoked(ssl_st* connection, const AccessDirectory& directory) {
+  // OpenSSL stores a non-const pointer; IsRevoked() casts it back to const.
   SSL_set_ex_data(connection, DirectoryIndex(), const_cast<AccessDirectory*>(&directory));
 }
 
-std::string HandshakeRefusal(ssl_st* connection) {
+std::string HandshakeRejection(ssl_st* connection) {
   const auto code = static_cast<int>(SSL_get_verify_result(connection));
   if (code == kRevokedByFleet) {
     return "it was revoked; ask an administrator for a new one (outportctl cert issue)";

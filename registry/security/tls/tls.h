@@ -17,7 +17,7 @@ namespace outport {
 
 class AccessDirectory;
 
-// What a TLS server shows and whom it trusts; PEM.
+// The certificate of a TLS server, and the clients that it trusts; PEM.
 struct ServerTlsOptions {
   std::string certificate_chain = {};
   std::string private_key = {};
@@ -27,13 +27,13 @@ struct ServerTlsOptions {
   bool operator==(const ServerTlsOptions&) const = default;
 };
 
-// An SSL_CTX for the registry's HTTPS: TLS 1.2 and 1.3 with a modern cipher list, no session
-// tickets, and a client certificate asked for, unless that is off, with an empty CA list (or Go
-// clients hold theirs back). Except where it is to be strict the handshake refuses none:
-// PeerIdentity() says what came of it. Safe for several threads.
+// An SSL_CTX for the registry's HTTPS: TLS 1.2 and 1.3, a modern cipher list, no session tickets.
+// Unless ClientAuth is kOff, it requests a client certificate. The CA list in the request is empty,
+// because Go clients otherwise send no certificate. Only with kStrict does the handshake reject
+// certificates; otherwise PeerIdentity() reports the result. Safe for several threads.
 class ServerTlsContext {
  public:
-  // kInvalidArgument names what is wrong with the certificate, the key or the authorities.
+  // kInvalidArgument explains a problem with the certificate, the key or the authorities.
   static Result<std::shared_ptr<ServerTlsContext>> Create(const ServerTlsOptions& options);
   ~ServerTlsContext();
   ServerTlsContext(const ServerTlsContext&) = delete;
@@ -42,9 +42,9 @@ class ServerTlsContext {
   ssl_ctx_st* native() const { return context_; }
   const ClientTrust& trust() const { return trust_; }
 
-  // After the handshake of a connection, of this context or of an earlier one: who its peer is, by
-  // what is trusted here. Of no name if no certificate came and none need come.
-  // kCertificateInvalid: "No required SSL certificate was sent", or as ClientTrust::Judge() says.
+  // The peer of a connection after its handshake, by the trust of this context. The connection may
+  // be of an earlier context. The name is empty if no certificate was sent and none is required.
+  // kCertificateInvalid: "No required SSL certificate was sent", or as ClientTrust::Identify().
   Result<CertificateIdentity> PeerIdentity(ssl_st* connection,
                                            std::chrono::system_clock::time_point now) const;
 
@@ -55,16 +55,16 @@ class ServerTlsContext {
   const ClientTrust trust_;  // the handshakes of context_ use it
 };
 
-// Lets the handshake of `connection`, where it is strict, refuse certificates that `directory`
-// knows to be revoked, too. Before the handshake; the directory outlives it.
-void RefuseRevoked(ssl_st* connection, const AccessDirectory& directory);
+// With kStrict, makes the handshake of `connection` also reject certificates that `directory` has
+// as revoked. Call it before the handshake; the directory outlives it.
+void RejectRevoked(ssl_st* connection, const AccessDirectory& directory);
 
-// Why a handshake refused the certificate that the client sent; empty if it did not.
-std::string HandshakeRefusal(ssl_st* connection);
+// Why the handshake rejected the client's certificate; empty if it did not.
+std::string HandshakeRejection(ssl_st* connection);
 
-// The chain that the TLS server at `address` ("host:port") shows, leaf first, as PEM, unverified,
-// for the one who then compares a fingerprint. kUnavailable names the address and the cause. Blocks
-// for at most `timeout`, after the system's resolver, which has its own.
+// Fetches the certificate chain of the TLS server at `address` ("host:port"): PEM, leaf first,
+// unverified. The caller must compare a fingerprint. kUnavailable names the address and the cause.
+// Blocks for at most `timeout`, plus the timeouts of the system's resolver.
 Result<std::vector<std::string>> FetchServerChain(const std::string& address,
                                                   std::chrono::milliseconds timeout);
 

@@ -23,7 +23,7 @@ CertificateIdentity Certificate(const char* issuer_key_id, const char* serial) {
 const RepositoryName kTeam = *RepositoryName::Parse("team/app");
 const RepositoryName kOther = *RepositoryName::Parse("other/app");
 
-TEST(Rights, OnlyWhatOneGrantAllows) {
+TEST(Rights, NeedOneGrantThatAllowsTheAction) {
   AccessDirectory directory;
   directory.Set({.name = "ci", .password_hash = "", .grants = Grants({"pull:**", "push:team/**"})});
   const Rights rights = directory.RightsOf(directory.Find("ci"), {});
@@ -37,7 +37,7 @@ TEST(Rights, OnlyWhatOneGrantAllows) {
             "user 'ci' has no grant to delete in 'team/app'; an administrator can give one");
 }
 
-TEST(Rights, AreThoseOfUserGroupsCertificateAndAnybody) {
+TEST(Rights, CombineUserGroupsCertificateAndAnonymous) {
   AccessDirectory directory;
   directory.SetGrants({SubjectKind::kGroup, "team"}, Grants({"push:team/**"}));
   directory.SetGrants({SubjectKind::kCertificate, "ci-1"}, Grants({"delete:team/**"}));
@@ -56,11 +56,11 @@ TEST(Rights, AreThoseOfUserGroupsCertificateAndAnybody) {
   EXPECT_EQ(decides(Action::kDelete, kTeam), "certificate:ci-1");
   EXPECT_EQ(decides(Action::kPull, kOther), "anonymous");
   EXPECT_EQ(decides(Action::kPush, kOther), "");
-  // Another certificate brings nothing; who is in no group has nothing of it.
+  // Another certificate, or no membership of the group, gives no rights.
   EXPECT_FALSE(directory.RightsOf(directory.Find("ann"), "ci-2").Allows(Action::kDelete, kTeam));
 }
 
-TEST(Rights, OfWhoDidNotLogIn) {
+TEST(Rights, WithoutALogin) {
   AccessDirectory directory;
   EXPECT_TRUE(directory.RightsOf(nullptr, "desktop").sources().empty());
   directory.SetGrants({SubjectKind::kAnonymous, {}}, Grants({"pull:other/**"}));
@@ -81,7 +81,7 @@ TEST(AccessDirectory, SetsRemovesAndReplaces) {
   directory.Set({"ci", "one", {}});
   const auto before = directory.Find("ci");
   directory.Set({"ci", "two", {}});
-  EXPECT_EQ(before->password_hash, "one") << "a request under way keeps what it has";
+  EXPECT_EQ(before->password_hash, "one") << "a request in progress keeps its version";
   EXPECT_EQ(directory.Find("ci")->password_hash, "two");
   directory.SetGrants({SubjectKind::kGroup, "team"}, Grants({"push"}));
   directory.Revoke({"k", "1"});
@@ -95,7 +95,7 @@ TEST(AccessDirectory, SetsRemovesAndReplaces) {
   EXPECT_EQ(directory.Find("ops"), nullptr);
 }
 
-TEST(AccessDirectory, TellsOfEveryChange) {
+TEST(AccessDirectory, NotifiesOfEveryChange) {
   AccessDirectory directory;
   uint64_t seen = directory.Changed().Version();
   const auto told = [&] {
@@ -118,7 +118,7 @@ TEST(AccessDirectory, TellsOfEveryChange) {
   EXPECT_FALSE(told());
 }
 
-TEST(User, MayEnterWhileItIsNeitherDisabledNorExpired) {
+TEST(User, MayLogInUnlessDisabledOrExpired) {
   const auto now = system_clock::now();
   User user{.name = "ci", .password_hash = ""};
   EXPECT_TRUE(CheckMayLogIn(user, "", now).has_value());
@@ -132,7 +132,7 @@ TEST(User, MayEnterWhileItIsNeitherDisabledNorExpired) {
   EXPECT_NE(CheckMayLogIn(user, "", now).error().message.find("is disabled"), std::string::npos);
 }
 
-TEST(User, BoundToNamesEntersWithThoseAlone) {
+TEST(User, LimitedToCertificatesNeedsOneOfThem) {
   const auto now = system_clock::now();
   User user{.name = "ci", .password_hash = "", .only_from = {"ci-*", "build"}};
   EXPECT_TRUE(CheckMayLogIn(user, "ci-1", now).has_value());

@@ -14,7 +14,7 @@ TEST(Grant, IsParsedAndPrinted) {
   EXPECT_EQ(ToString(*ParseGrant("pull:team/*")), "pull:team/*");
 }
 
-TEST(Grant, IsRefusedWithItsReason) {
+TEST(Grant, IsRejectedWithAReason) {
   for (const char* text : {"", "pull:", ":team", "read", "pull,", "pull, push", "PULL", "pull:/a",
                            "pull:a/", "pull:a//b", "pull:a***", "pull:A", "pull:a b", "pull:a:b"}) {
     const auto grant = ParseGrant(text);
@@ -24,12 +24,12 @@ TEST(Grant, IsRefusedWithItsReason) {
   }
 }
 
-TEST(Grant, ThatMeansNothingIsNotGiven) {
+TEST(Grant, ThatCanMatchNothingIsRejected) {
   for (const char* text :
        {"admin", "pull,admin:team/**", "pull:../x", "pull:.", "pull:team/-x", "pull:team/x-",
         "pull:a..b", "pull:a___b", "pull:a.-*", "pull:*-", "pull:-**/x", "pull:a/_/b"}) {
     const auto grant = ParseGrant(text);
-    ASSERT_TRUE(grant.has_value()) << text << ": a row that holds it is read all the same";
+    ASSERT_TRUE(grant.has_value()) << text << ": stored grants are read without CheckGrant()";
     const auto given = CheckGrant(*grant, SubjectKind::kUser);
     ASSERT_FALSE(given.has_value()) << text;
     EXPECT_EQ(given.error().code, ErrorCode::kInvalidArgument);
@@ -41,14 +41,14 @@ TEST(Grant, ThatMeansNothingIsNotGiven) {
   }
 }
 
-TEST(Grant, ForAnybodyIsToPullAndNothingElse) {
+TEST(Grant, ForAnonymousIsPullAlone) {
   EXPECT_TRUE(CheckGrant(*ParseGrant("pull:public/**"), SubjectKind::kAnonymous).has_value());
   for (const char* text : {"push:public/**", "pull,push", "delete:public/x"}) {
     EXPECT_FALSE(CheckGrant(*ParseGrant(text), SubjectKind::kAnonymous).has_value()) << text;
   }
 }
 
-TEST(NameGlob, StarsStandForAnyRun) {
+TEST(NameGlob, StarsMatchAnyRun) {
   struct Match {
     const char* glob;
     const char* name;

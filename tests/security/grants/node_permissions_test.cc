@@ -15,7 +15,7 @@ NodePermissions Permissions(const std::vector<const char*>& grants) {
   return NodePermissions("node 'eu'", std::move(parsed));
 }
 
-TEST(NodePermissions, AreEverythingUnlessTheyAreLimited) {
+TEST(NodePermissions, AllowEverythingByDefault) {
   for (const NodePermissions& all : {NodePermissions(), Permissions({})}) {
     for (const Action action : {Action::kPull, Action::kPush, Action::kDelete}) {
       EXPECT_TRUE(all.Allows(action, Repository("team/app")));
@@ -31,7 +31,7 @@ TEST(NodePermissions, LimitByPatternAndAction) {
   EXPECT_FALSE(eu.Allows(Action::kPush, Repository("team/app")));
   EXPECT_FALSE(eu.Allows(Action::kDelete, Repository("team/app")));
   EXPECT_TRUE(eu.Allows(Action::kPush, Repository("ci/tool")));
-  EXPECT_TRUE(eu.Allows(Action::kDelete, Repository("ci/tool"))) << "as far as the user may";
+  EXPECT_TRUE(eu.Allows(Action::kDelete, Repository("ci/tool"))) << "push includes delete";
   EXPECT_FALSE(eu.Allows(Action::kPull, Repository("other/app")));
   EXPECT_FALSE(eu.Allows(Action::kAdmin, Repository("ci/tool")));
   EXPECT_TRUE(eu.MayPullSomeOf("**/app"));
@@ -43,13 +43,13 @@ TEST(NodePermissions, LimitByPatternAndAction) {
   EXPECT_TRUE(refused.error().message.contains("pull:team/** pull,push:ci/*"));
 }
 
-TEST(NodePermissions, HaveAScopeInOneForm) {
+TEST(NodePermissions, HaveASortedScope) {
   EXPECT_EQ(Permissions({"pull:b/*", "pull:a", "pull,push:b/*"}).Scope(),
             (std::vector<std::string>{"a", "b/*"}));
   EXPECT_EQ(Permissions({"pull:b/*", "pull,push:**"}).Scope(), std::vector<std::string>{"**"});
 }
 
-TEST(NodePermissions, AreOfPullOrPullAndPush) {
+TEST(NodePermissions, ArePullOrPullAndPush) {
   EXPECT_TRUE(CheckNodeGrant(*ParseGrant("pull:team/**")).has_value());
   EXPECT_TRUE(CheckNodeGrant(*ParseGrant("pull,push")).has_value());
   for (const char* bad : {"push:team/**", "pull,delete:team/**", "admin", "pull:team/-"}) {
@@ -59,31 +59,32 @@ TEST(NodePermissions, AreOfPullOrPullAndPush) {
   }
 }
 
-TEST(NodePermissions, OfWhatIsNotHeldYetAreNoRefusal) {
+TEST(NodePermissions, OfRowsThatHaveNotArrivedGiveUnavailable) {
   NodePermissions eu = Permissions({"pull,push:team/**", "pull:ci/*"});
   eu.SetReplicated({"team/*"});
   EXPECT_TRUE(eu.Allows(Action::kPull, Repository("team/app")));
   EXPECT_FALSE(eu.Allows(Action::kPull, Repository("ci/tool")));
   EXPECT_EQ(eu.Require(Action::kPull, Repository("ci/tool")).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(eu.Require(Action::kPull, Repository("x/y")).error().code, ErrorCode::kDenied);
-  EXPECT_TRUE(eu.Allows(Action::kPush, Repository("team/a/b"))) << "the store has the rows";
+  EXPECT_TRUE(eu.Allows(Action::kPush, Repository("team/a/b"))) << "a push needs no rows here";
 }
 
-// A user's rights through a node are those of both.
-TEST(NodePermissions, BoundEverybodysRights) {
+// A user's rights through a node are the intersection with the node's permissions.
+TEST(NodePermissions, LimitTheRightsOfAllCallers) {
   AccessDirectory directory;
   directory.Set({"anna", "", {*ParseGrant("pull,push,delete:**")}});
   const auto anna = directory.Find("anna");
   EXPECT_TRUE(RequireGrant(directory.RightsOf(anna, ""), Action::kPush, Repository("a/b")));
   const uint64_t before = directory.Changed().Version();
   directory.SetNodePermissions(Permissions({"pull:team/**"}));
-  EXPECT_GT(directory.Changed().Version(), before) << "who is connected is looked at again";
+  EXPECT_GT(directory.Changed().Version(), before) << "open connections are re-authorised";
   const Rights rights = directory.RightsOf(anna, "");
   EXPECT_TRUE(RequireGrant(rights, Action::kPull, Repository("team/app")));
   EXPECT_FALSE(rights.Allows(Action::kPush, Repository("team/app")));
   const Result<void> refused = RequireGrant(rights, Action::kPull, Repository("other/app"));
   ASSERT_FALSE(refused.has_value());
-  EXPECT_TRUE(refused.error().message.contains("node 'eu'")) << "no grant of hers is missing";
+  EXPECT_TRUE(refused.error().message.contains("node 'eu'"))
+      << "the node's permissions are the reason";
   EXPECT_TRUE(directory.RightsOf(nullptr, "").LimitedTo(nullptr).node() == nullptr);
 }
 

@@ -68,7 +68,7 @@ struct Meeting {
   bool meet;
 };
 
-TEST(Pattern, MeetsAnotherWhereSomeNameMatchesBoth) {
+TEST(Pattern, OverlapsWhenSomeNameMatchesBoth) {
   constexpr Meeting kCases[] = {
       {"**", "team/app", true},       {"team/*", "team/app", true},
       {"team/*", "team/**", true},    {"team/*", "*/app", true},
@@ -85,7 +85,7 @@ TEST(Pattern, MeetsAnotherWhereSomeNameMatchesBoth) {
   }
 }
 
-// All texts of at most `size` of the characters.
+// All texts of at most `size` characters from the alphabet.
 std::vector<std::string> Texts(std::string_view characters, size_t size) {
   std::vector<std::string> texts = {""};
   for (size_t at = 0, of_size = 0; of_size < size; ++of_size) {
@@ -96,7 +96,7 @@ std::vector<std::string> Texts(std::string_view characters, size_t size) {
   return texts;
 }
 
-TEST(Pattern, MeetsAnotherExactlyWhereATextShowsIt) {
+TEST(Pattern, OverlapsExactlyWhenSomeTextMatchesBoth) {
   const std::vector<std::string> patterns = Texts("a/*", 4);
   const std::vector<std::string> names = Texts("a/", 7);
   for (const std::string& one : patterns) {

@@ -20,12 +20,12 @@ class AttemptLimiterTest : public testing::Test {
   AttemptLimiter::Time now_ = std::chrono::hours(1);
 };
 
-TEST_F(AttemptLimiterTest, EachFurtherOneDoublesThePause) {
+TEST_F(AttemptLimiterTest, EachFurtherFailureDoublesThePause) {
   Fail("a", "x", 10);
   EXPECT_EQ(Pause("a", "x"), 0);
   for (const long pause : {1, 2, 4, 8, 16, 32, 60, 60}) {
     Fail("a", "x");
-    EXPECT_EQ(Pause("a", "y"), pause) << "whatever user it tries";
+    EXPECT_EQ(Pause("a", "y"), pause) << "for any user";
     EXPECT_EQ(Pause("b", "y"), 0);
   }
   now_ += seconds(59);
@@ -40,7 +40,7 @@ TEST_F(AttemptLimiterTest, AUserIsGuessedSlowlyFromManyAddresses) {
   EXPECT_EQ(Pause("new", "y"), 0);
 }
 
-TEST_F(AttemptLimiterTest, TimeForgives) {
+TEST_F(AttemptLimiterTest, FailuresDecayWithTime) {
   Fail("a", "x", 10);
   now_ += 3 * AttemptLimiter::kForgivenessPeriod;
   Fail("a", "x", 3);
@@ -49,7 +49,7 @@ TEST_F(AttemptLimiterTest, TimeForgives) {
   EXPECT_EQ(Pause("a", "x"), 1);
 }
 
-TEST_F(AttemptLimiterTest, WhoCameInIsHeldUpByItsOwnWrongOnesAlone) {
+TEST_F(AttemptLimiterTest, AUserThatLoggedInIsLimitedByItsOwnFailuresAlone) {
   limiter_.RecordSuccess({"a", "x"});
   Fail("a", "y", 12);
   Fail("b", "x", 22);
@@ -57,7 +57,7 @@ TEST_F(AttemptLimiterTest, WhoCameInIsHeldUpByItsOwnWrongOnesAlone) {
   EXPECT_GT(Pause("c", "x"), 0);
   EXPECT_EQ(Pause("a", "x"), 0);
   Fail("a", "x", 11);
-  EXPECT_EQ(Pause("a", "x"), 1) << "it is no way around the limit";
+  EXPECT_EQ(Pause("a", "x"), 1) << "its own count has a limit too";
   limiter_.RecordSuccess({"a", "x"});
   EXPECT_EQ(Pause("a", "x"), 0);
 }
@@ -66,7 +66,7 @@ TEST_F(AttemptLimiterTest, IsBounded) {
   Fail("a", "x", 11);
   EXPECT_EQ(Pause("a", "y"), 1);
   for (size_t i = 0; i < AttemptLimiter::kMaxEntries; ++i) Fail("b" + std::to_string(i), "z");
-  EXPECT_EQ(Pause("a", "y"), 0) << "forgotten for the newer ones";
+  EXPECT_EQ(Pause("a", "y"), 0) << "evicted by newer entries";
 }
 
 }  // namespace

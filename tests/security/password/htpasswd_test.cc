@@ -24,7 +24,7 @@ struct Case {
   const char* says;
 };
 
-TEST(Htpasswd, WhatIsWrongIsNamedByItsLine) {
+TEST(Htpasswd, ErrorsNameTheLine) {
   const Case kCases[] = {
       {"no colon", "ann:" + kHash + "\nbob\n", "line 2: no ':' found"},
       {"a bad name", "Ann:" + kHash, "line 1: "},

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kFast = 4;
 
-TEST(Password, IsRightOrWrong) {
+TEST(Password, VerifiesAgainstItsHash) {
   const auto hash = HashPassword("correct horse", kFast);
   ASSERT_TRUE(hash.has_value()) << hash.error().message;
   EXPECT_TRUE(hash->starts_with("$2b$04$"));
@@ -23,14 +23,14 @@ TEST(Password, HasItsOwnSalt) {
   EXPECT_NE(*HashPassword("the same", kFast), *HashPassword("the same", kFast));
 }
 
-TEST(Password, TakesWhatHtpasswdMakes) {
+TEST(Password, AcceptsHashesOfHtpasswd) {
   // htpasswd -nbB -C 5 u secret
   const std::string hash = "$2y$05$n0MMMBN1iNfJzeGWFNNsPebH0s7QhYZQY7I3JNKDMciPGK9bnXxcW";
   EXPECT_TRUE(CheckPasswordHash(hash).has_value());
   EXPECT_TRUE(VerifyPassword("secret", hash));
 }
 
-TEST(Password, IsRefusedWhenBcryptWouldIgnoreAPart) {
+TEST(Password, IsRejectedWhenBcryptWouldIgnoreAPart) {
   for (const std::string& password :
        {std::string(), std::string(73, 'a'), std::string("a\0b", 3)}) {
     const auto hash = HashPassword(password, kFast);
@@ -47,7 +47,7 @@ struct Case {
   const char* named;
 };
 
-// Processor time, which what else runs does not add to.
+// The processor time of this thread. Other load does not add to it.
 double SecondsOf(const std::function<void()>& work) {
   const auto now = [] {
     timespec time{};
@@ -59,7 +59,7 @@ double SecondsOf(const std::function<void()>& work) {
   return now() - begin;
 }
 
-TEST(Password, AWrongOneForACheapHashCostsAsMuchWorkAsAnother) {
+TEST(Password, AWrongPasswordCostsTheSameForACheapHash) {
   const std::string usual = *HashPassword("secret", kDefaultBcryptCost);
   const double whole = SecondsOf([&] { EXPECT_FALSE(VerifyPassword("wrong", usual)); });
   for (const int cost : {4, 7, 9}) {
@@ -68,14 +68,14 @@ TEST(Password, AWrongOneForACheapHashCostsAsMuchWorkAsAnother) {
       EXPECT_FALSE(VerifyPassword("wrong", cheap));
       PadToDefaultCost("wrong", cheap);
     });
-    // Neither a cheap hash alone (at most a half of it) nor twice the work.
+    // A cheap hash alone would be at most half of it; the work must not double either.
     EXPECT_GT(took / whole, 0.6) << "cost " << cost;
     EXPECT_LT(took / whole, 1.8) << "cost " << cost;
   }
   EXPECT_LT(SecondsOf([&] { PadToDefaultCost("wrong", usual); }), whole / 4);
 }
 
-TEST(PasswordHash, OfOtherFormatsIsRefusedByName) {
+TEST(PasswordHash, OfOtherFormatsIsRejectedByName) {
   constexpr Case kCases[] = {
       {"$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb", "$apr1$"},
       {"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "{SHA}"},

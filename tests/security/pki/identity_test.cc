@@ -5,7 +5,7 @@
 namespace outport {
 namespace {
 
-TEST(SubjectName, TakesNamesOfTheFleetOnly) {
+TEST(SubjectName, AcceptsOnlyNamesOfTheFleet) {
   for (const char* name : {"a", "desktop", "eu-west", "ci.runner_7", "0"}) {
     EXPECT_TRUE(ParseSubjectName(name).has_value()) << name;
   }
@@ -19,7 +19,7 @@ TEST(SubjectName, TakesNamesOfTheFleetOnly) {
   }
 }
 
-TEST(SpiffeId, GoesThereAndBack) {
+TEST(SpiffeId, ParsesWhatItWrites) {
   const std::string id = ToSpiffeId("outport", Role::kNode, "eu-west");
   EXPECT_EQ(id, "spiffe://outport/node/eu-west");
   const auto identity = ParseSpiffeId(id);
@@ -29,7 +29,7 @@ TEST(SpiffeId, GoesThereAndBack) {
   EXPECT_EQ(identity->name, "eu-west");
 }
 
-TEST(SpiffeId, RefusesWhatIsNotExactlyOne) {
+TEST(SpiffeId, RejectsAnythingElse) {
   for (const char* id :
        {"", "spiffe://", "spiffe://outport", "spiffe://outport/node", "spiffe://outport/node/",
         "spiffe://outport/king/a", "spiffe:///node/a", "spiffe://outport/node/a/b",
@@ -38,7 +38,7 @@ TEST(SpiffeId, RefusesWhatIsNotExactlyOne) {
   }
 }
 
-TEST(Role, NamesGoThereAndBack) {
+TEST(Role, ParsesItsNames) {
   for (const Role role : {Role::kClient, Role::kNode, Role::kAdmin, Role::kStore}) {
     EXPECT_EQ(*ParseRole(ToString(role)), role);
   }

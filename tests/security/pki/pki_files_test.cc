@@ -32,10 +32,10 @@ TEST(PkiFiles, KeysOfEveryTypeAreIssuedTo) {
     ASSERT_TRUE(description.has_value()) << description.error().message;
     EXPECT_EQ(description->key, described);
   }
-  EXPECT_TRUE(pki::ParseKeyType("rsa-1024").error().message.contains("'rsa-1024' is no type"));
+  EXPECT_TRUE(pki::ParseKeyType("rsa-1024").error().message.contains("'rsa-1024' is not a key type"));
 }
 
-TEST(PkiFiles, ACertificateSaysWhatItIs) {
+TEST(PkiFiles, DescribesACertificate) {
   const auto root = pki::Describe(TestAuthority().root.certificate);
   const auto issuing = pki::Describe(TestAuthority().issuing.certificate);
   ASSERT_TRUE(root.has_value() && issuing.has_value());
@@ -49,7 +49,7 @@ TEST(PkiFiles, ACertificateSaysWhatItIs) {
   EXPECT_FALSE(pki::Describe("nothing").has_value());
 }
 
-TEST(PkiFiles, ABundleOpensWithItsPasswordAlone) {
+TEST(PkiFiles, APkcs12FileNeedsItsPassword) {
   const std::string key = pki::CreatePrivateKey();
   const std::string chain = ChainFor(key);
   const auto bytes = pki::ToPkcs12(chain, key, "anna", "opens it");

@@ -88,7 +88,7 @@ TEST(Pki, ChainVerifiesInStrictMode) {
   sk_X509_free(untrusted);
 }
 
-TEST(Pki, RefusesBadRequests) {
+TEST(Pki, RejectsInvalidRequests) {
   const std::string good = RequestOf(pki::CreatePrivateKey());
   const openssl::KeyPtr weak(EVP_RSA_gen(1024));
   const openssl::KeyPtr other_curve(EVP_EC_gen("secp256k1"));
@@ -109,7 +109,7 @@ TEST(Pki, RefusesBadRequests) {
   }
 }
 
-TEST(Pki, RefusesBadNames) {
+TEST(Pki, RejectsInvalidNames) {
   const std::string request = RequestOf(pki::CreatePrivateKey());
   const auto issue = [&](const std::string& name, const std::vector<std::string>& hosts) {
     const pki::LeafOptions options{
@@ -125,7 +125,7 @@ TEST(Pki, RefusesBadNames) {
   EXPECT_FALSE(pki::CreateAuthority("not a domain").has_value());
 }
 
-TEST(Pki, TheTypeOfAKeyStays) {
+TEST(Pki, AReplacementKeepsTheKeyType) {
   using pki::KeyType;
   for (const KeyType type :
        {KeyType::kEcdsaP256, KeyType::kEcdsaP384, KeyType::kRsa2048, KeyType::kRsa4096}) {
@@ -133,21 +133,21 @@ TEST(Pki, TheTypeOfAKeyStays) {
                                  {.name = "a", .lifetime = hours(1)});
     ASSERT_TRUE(leaf.has_value()) << leaf.error().message;
     EXPECT_EQ(*pki::KeyTypeOf(leaf->certificate), type);
-    EXPECT_EQ(*pki::TypeOfNext("", leaf->certificate), type);
-    EXPECT_EQ(*pki::TypeOfNext("rsa-4096", leaf->certificate), KeyType::kRsa4096);
+    EXPECT_EQ(*pki::ReplacementKeyType("", leaf->certificate), type);
+    EXPECT_EQ(*pki::ReplacementKeyType("rsa-4096", leaf->certificate), KeyType::kRsa4096);
   }
-  EXPECT_FALSE(pki::TypeOfNext("dsa", TestAuthority().root.certificate).has_value());
-  EXPECT_FALSE(pki::TypeOfNext("", "nonsense").has_value());
+  EXPECT_FALSE(pki::ReplacementKeyType("dsa", TestAuthority().root.certificate).has_value());
+  EXPECT_FALSE(pki::ReplacementKeyType("", "nonsense").has_value());
 }
 
-TEST(Pki, HostNamesCanBeCheckedBefore) {
+TEST(Pki, ChecksHostNames) {
   EXPECT_TRUE(pki::CheckHostNames({"registry.example.com", "10.0.0.1"}).has_value());
   const auto result = pki::CheckHostNames({"registry.example.com", "a b"});
   ASSERT_FALSE(result.has_value());
   EXPECT_NE(result.error().message.find("'a b'"), std::string::npos);
 }
 
-TEST(Pki, KeyFingerprintIsTheKeysAndNotTheRequests) {
+TEST(Pki, KeyFingerprintDependsOnTheKeyAlone) {
   const std::string key = pki::CreatePrivateKey();
   const std::string first = RequestOf(key);
   const std::string second = RequestOf(key);
@@ -157,7 +157,7 @@ TEST(Pki, KeyFingerprintIsTheKeysAndNotTheRequests) {
   EXPECT_FALSE(pki::KeyFingerprint("nonsense").has_value());
 }
 
-TEST(Pki, AKeyBelongsToItsCertificateOnly) {
+TEST(Pki, AKeyFitsOnlyItsCertificate) {
   const auto& authority = TestAuthority();
   EXPECT_TRUE(
       pki::CheckKeyPair(authority.root.certificate, authority.root.private_key).has_value());

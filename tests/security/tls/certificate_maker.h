@@ -11,8 +11,8 @@
 
 namespace outport {
 
-// Certificates and lists of an authority that is not the fleet's, good and bad ones, by OpenSSL
-// itself. What cannot be made aborts the test by a null pointer.
+// Makes valid and invalid certificates and revocation lists of a foreign authority, with OpenSSL
+// alone. A failure aborts the test with a null pointer.
 struct Made {
   openssl::CertificatePtr certificate;
   openssl::KeyPtr key;
@@ -36,7 +36,7 @@ inline openssl::KeyPtr MakeKey(const std::string& kind) {
   return openssl::KeyPtr(rsa ? EVP_RSA_gen(std::stoul(kind)) : EVP_EC_gen(kind.c_str()));
 }
 
-// Signed by `issuer`, or by itself.
+// Signed by `issuer`; self-signed if it is null.
 inline Made Make(const Wanted& wanted, const Made* issuer = nullptr) {
   static long serial = 1000;
   Made made{openssl::CertificatePtr(X509_new()), MakeKey(wanted.key)};
@@ -69,7 +69,7 @@ inline Made Make(const Wanted& wanted, const Made* issuer = nullptr) {
   return made;
 }
 
-// A revocation list of `issuer` (PEM), to be replaced `due` from now.
+// A revocation list of `issuer` (PEM) that expires `due` from now.
 inline std::string MakeList(const Made& issuer, const std::vector<const Made*>& revoked,
                             std::chrono::seconds due = std::chrono::hours(1)) {
   const openssl::ListPtr list(X509_CRL_new());

@@ -16,7 +16,7 @@ using std::chrono::system_clock;
 
 constexpr char kDesktop[] = "URI:spiffe://outport/client/desktop";
 
-// The fleet's authority and a foreign one of two tiers, made once.
+// The fleet's authority and a foreign two-tier authority, made once.
 struct World {
   pki::Authority fleet = *pki::CreateAuthority("outport");
   Made fleet_issuing{std::move(openssl::ReadCertificates(fleet.issuing.certificate)->front()),
@@ -42,7 +42,7 @@ struct World {
 std::string Judged(const ClientTrust& trust, const Made& leaf, const Made* sent = nullptr) {
   STACK_OF(X509)* chain = sk_X509_new_null();
   if (sent != nullptr) sk_X509_push(chain, sent->certificate.get());
-  const auto identity = trust.Judge(leaf.certificate.get(), chain, system_clock::now());
+  const auto identity = trust.Identify(leaf.certificate.get(), chain, system_clock::now());
   sk_X509_free(chain);
   return identity.has_value() ? identity->name : identity.error().message;
 }
@@ -51,9 +51,9 @@ struct Row {
   const char* what;
   Wanted wanted;
   const Made* issuer;
-  const Made* sent;              // with it
-  const char* name;              // whom it names; nullptr: it is refused
-  const char* reason = nullptr;  // a part of why
+  const Made* sent;              // sent with the leaf
+  const char* name;              // the holder; nullptr: rejected
+  const char* reason = nullptr;  // a part of the error text
 };
 
 std::vector<Row> RowsOfTheFleet(const World& world) {
@@ -92,7 +92,7 @@ std::vector<Row> RowsOfTheFleet(const World& world) {
        fleet,
        fleet,
        nullptr,
-       "no holder of the fleet"},
+       "exactly one spiffe:// name"},
       {"a node's",
        {.common_name = "x", .names = "URI:spiffe://outport/node/eu-west"},
        fleet,
@@ -108,7 +108,7 @@ std::vector<Row> RowsOfTheFleet(const World& world) {
   };
 }
 
-// Those that the refusal of an issuer would not find.
+// Certificates that a revocation of their issuer would not match.
 std::vector<Row> RowsOfUnclearIssuers(const World& world) {
   const Made* fleet = &world.fleet_issuing;
   return {
@@ -182,7 +182,7 @@ std::vector<Row> RowsOfOthers(const World& world) {
   };
 }
 
-TEST(ClientTrust, I6NamesWhomACertificateIsOfOrSaysWhyItCountsNot) {
+TEST(ClientTrust, I6IdentifiesTheHolderOrExplainsTheRejection) {
   const World& world = World::Get();
   const auto trust = ClientTrust::Create({.fleet = world.Own(),
                                           .foreign = world.root.pem() + world.weak.pem(),
@@ -204,7 +204,7 @@ TEST(ClientTrust, I6NamesWhomACertificateIsOfOrSaysWhyItCountsNot) {
   }
 }
 
-TEST(ClientTrust, I6AListOfItsAuthorityShutsACertificateOut) {
+TEST(ClientTrust, I6ARevocationListRejectsACertificate) {
   const World& world = World::Get();
   const auto trust = ClientTrust::Create(world.Options());
   ASSERT_TRUE(trust.has_value()) << trust.error().message;
@@ -215,7 +215,7 @@ TEST(ClientTrust, I6AListOfItsAuthorityShutsACertificateOut) {
             "foreign:revoked");
 }
 
-TEST(ClientTrust, AnAuthorityItselfMayBeRevoked) {
+TEST(ClientTrust, ARevokedAuthorityIsRejected) {
   const World& world = World::Get();
   const Made leaf = Make({.common_name = "build-7"}, &world.issuing);
   ClientTrustOptions options = world.Options();
@@ -226,13 +226,13 @@ TEST(ClientTrust, AnAuthorityItselfMayBeRevoked) {
   EXPECT_TRUE(Judged(*ClientTrust::Create(options), leaf, &world.issuing).contains("was revoked"));
 }
 
-TEST(ClientTrust, AnOutdatedListRefusesItsAuthoritysCertificatesAlone) {
+TEST(ClientTrust, AnExpiredListRejectsCertificatesOfItsAuthorityAlone) {
   const World& world = World::Get();
   ClientTrustOptions options = world.Options();
   options.lists = MakeList(world.issuing, {}, hours(-1));
   const auto trust = ClientTrust::Create(options);
   ASSERT_TRUE(trust.has_value()) << trust.error().message;
-  EXPECT_LT(*trust->lists_end(), system_clock::now());
+  EXPECT_LT(*trust->next_crl_expiry(), system_clock::now());
   const Made foreign = Make({.common_name = "build-7"}, &world.issuing);
   EXPECT_TRUE(Judged(*trust, foreign, &world.issuing).contains("out of date"));
   const Made own = Make({.common_name = "x", .names = kDesktop}, &world.fleet_issuing);
@@ -241,7 +241,7 @@ TEST(ClientTrust, AnOutdatedListRefusesItsAuthoritysCertificatesAlone) {
   EXPECT_EQ(Judged(*trust, of_root), "foreign:build-7");
 }
 
-TEST(ClientTrust, AnIntermediateMayBeTrustedWithoutItsRoot) {
+TEST(ClientTrust, TrustsAnIntermediateWithoutItsRoot) {
   const World& world = World::Get();
   const auto trust = ClientTrust::Create({.fleet = world.Own(), .foreign = world.issuing.pem()});
   ASSERT_TRUE(trust.has_value()) << trust.error().message;
@@ -249,7 +249,7 @@ TEST(ClientTrust, AnIntermediateMayBeTrustedWithoutItsRoot) {
   EXPECT_TRUE(Judged(*trust, Make({.common_name = "build-7"}, &world.root)).contains("unknown"));
 }
 
-TEST(ClientTrust, NamesWhatIsWrongWithItsFiles) {
+TEST(ClientTrust, ErrorsNameTheInvalidFile) {
   const World& world = World::Get();
   const auto why = [](const ClientTrustOptions& options) {
     const auto trust = ClientTrust::Create(options);
@@ -261,7 +261,7 @@ TEST(ClientTrust, NamesWhatIsWrongWithItsFiles) {
   EXPECT_EQ(why(world.Options()), "");
   EXPECT_TRUE(why({.fleet = ""}).contains("there is no certificate"));
   EXPECT_TRUE(why({.fleet = own, .foreign = "x"}).starts_with("registry.client_ca: "));
-  EXPECT_TRUE(why({.fleet = own, .foreign = leaf.pem()}).contains("no CA certificate"));
+  EXPECT_TRUE(why({.fleet = own, .foreign = leaf.pem()}).contains("not a CA certificate"));
   EXPECT_TRUE(why({.fleet = own, .foreign = root, .lists = "x"})
                   .contains("registry.client_crl: there is no revocation list"));
   EXPECT_TRUE(why({.fleet = own, .foreign = root, .lists = MakeList(world.stranger, {})})

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "registry/base/blocking_pool.h"
 #include "registry/security/pki/pki.h"
 #include "tests/support/shifted_clock.h"
 #include "tests/support/temporary_folder.h"
@@ -47,11 +48,12 @@ class ServedCertificateTest : public testing::Test {
     WriteFile(files_.key, pair.key);
   }
   ServerTlsOptions Trust() const { return {.trust = {.fleet = Fleet().root.certificate}}; }
-  // Whether the two looks after which it is believed changed nothing, and warned of `reason`.
+  // Checks the files twice. Expects that the old certificate stays in use, with `reason` as a
+  // warning.
   void ExpectKept(const std::string& reason) {
     const auto shown = served_->tls();
     EXPECT_FALSE(served_->Reload());
-    EXPECT_FALSE(served_->WhyNotReloaded().has_value()) << "the other file may be about to change";
+    EXPECT_FALSE(served_->WhyNotReloaded().has_value()) << "the other file may still change";
     EXPECT_FALSE(served_->Reload());
     ASSERT_TRUE(served_->WhyNotReloaded().has_value());
     EXPECT_NE(served_->WhyNotReloaded()->find(reason), std::string::npos)
@@ -83,7 +85,7 @@ class ServedCertificateTest : public testing::Test {
   std::unique_ptr<ServedCertificate> served_;
 };
 
-TEST_F(ServedCertificateTest, ANewPairIsTaken) {
+TEST_F(ServedCertificateTest, LoadsANewPair) {
   Load();
   EXPECT_FALSE(served_->Reload());
   const auto before = served_->tls();
@@ -97,7 +99,7 @@ TEST_F(ServedCertificateTest, ANewPairIsTaken) {
   EXPECT_TRUE(served_->Warnings().empty());
 }
 
-TEST_F(ServedCertificateTest, ASymbolicLinkThatIsReplacedIsFollowed) {
+TEST_F(ServedCertificateTest, FollowsAReplacedSymbolicLink) {
   const fs::path live = folder_.path() / "live";
   const CertificateFiles first{folder_.path() / "crt1", folder_.path() / "key1"};
   const CertificateFiles second{folder_.path() / "crt2", folder_.path() / "key2"};
@@ -112,14 +114,14 @@ TEST_F(ServedCertificateTest, ASymbolicLinkThatIsReplacedIsFollowed) {
   Load();
   fs::remove(files_.certificate);
   fs::create_symlink(second.certificate, files_.certificate);
-  EXPECT_FALSE(served_->Reload()) << "half of the pair";
+  EXPECT_FALSE(served_->Reload()) << "only one of the two files has changed";
   EXPECT_TRUE(served_->Warnings().empty());
   fs::remove(files_.key);
   fs::create_symlink(second.key, files_.key);
   EXPECT_TRUE(served_->Reload());
 }
 
-TEST_F(ServedCertificateTest, ABrokenFileKeepsTheOldCertificateAndSaysSo) {
+TEST_F(ServedCertificateTest, AnInvalidFileKeepsTheOldCertificateWithAWarning) {
   struct Case {
     const char* what;
     std::function<void()> break_it;
@@ -154,11 +156,11 @@ TEST_F(ServedCertificateTest, ABrokenFileKeepsTheOldCertificateAndSaysSo) {
     ExpectKept(c.reason);
     Write(good);
     EXPECT_FALSE(served_->Reload());
-    EXPECT_TRUE(served_->Warnings().empty()) << "it is mended";
+    EXPECT_TRUE(served_->Warnings().empty()) << "the files are fixed";
   }
 }
 
-TEST_F(ServedCertificateTest, TellsWhenItEnds) {
+TEST_F(ServedCertificateTest, ReportsItsExpiry) {
   Write(Issue(hours(24 * 6)));
   Load();
   ASSERT_EQ(served_->Warnings().size(), 1U);

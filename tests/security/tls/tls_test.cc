@@ -49,7 +49,7 @@ const Fleet& TestFleet() {
   return kFleet;
 }
 
-// A client and a server in one thread, their records passed by hand.
+// A client and a server in one thread; the test passes the records between them.
 class Handshake {
  public:
   Handshake(ServerTlsContext& server, const Holder* client, int version)
@@ -86,7 +86,7 @@ class Handshake {
     return client == 1 && server == 1;
   }
 
-  // What the client gets after the server wrote "x"; also proves that it was let through.
+  // The bytes that the client receives after the server wrote "x": the handshake succeeded.
   std::string Exchange() {
     char buffer[8];
     SSL_write(server_.get(), "x", 1);
@@ -106,7 +106,7 @@ class Handshake {
 class TlsVersions : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(All, TlsVersions, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION));
 
-TEST_P(TlsVersions, AClientOfTheFleetIsKnownByName) {
+TEST_P(TlsVersions, IdentifiesAClientOfTheFleet) {
   const Fleet& fleet = TestFleet();
   const Holder desktop = IssueTo(fleet.authority, {.name = "desktop"});
   const auto context = fleet.Context();
@@ -124,11 +124,11 @@ TEST_P(TlsVersions, AClientOfTheFleetIsKnownByName) {
 struct Refusal {
   const char* what;
   const Holder* client;
-  std::chrono::hours clock;  // the verifying clock's, from now
+  std::chrono::hours clock;  // offset of the verifying clock
   const char* reason;
 };
 
-TEST_P(TlsVersions, I6OtherCertificatesAreRefusedWithTheirReason) {
+TEST_P(TlsVersions, I6OtherCertificatesAreRejectedWithAReason) {
   const Fleet& fleet = TestFleet();
   const pki::Authority stranger = *pki::CreateAuthority("outport");
   const Holder good = IssueTo(fleet.authority, {.name = "desktop"});
@@ -152,7 +152,7 @@ TEST_P(TlsVersions, I6OtherCertificatesAreRefusedWithTheirReason) {
     SCOPED_TRACE(c.what);
     const auto context = fleet.Context();
     Handshake handshake(*context, c.client, GetParam());
-    ASSERT_TRUE(handshake.Run()) << "the refusal belongs into the answer, not the handshake";
+    ASSERT_TRUE(handshake.Run()) << "the response explains it, not the handshake";
     EXPECT_EQ(handshake.Exchange(), "x");
     const auto identity = context->PeerIdentity(handshake.server(), Now() + c.clock);
     ASSERT_FALSE(identity.has_value());
@@ -165,8 +165,8 @@ TEST_P(TlsVersions, I6OtherCertificatesAreRefusedWithTheirReason) {
 struct Mode {
   const char* what;
   ClientAuth auth;
-  bool handshake_without, handshake_foreign;  // whether it goes through
-  bool without, foreign, own;                 // whether the client is let in
+  bool handshake_without, handshake_foreign;  // whether it succeeds
+  bool without, foreign, own;                 // whether the client is accepted
 };
 constexpr Mode kModes[] = {
     {"require", ClientAuth::kRequire, true, true, false, false, true},
@@ -175,7 +175,7 @@ constexpr Mode kModes[] = {
     {"off", ClientAuth::kOff, true, true, true, true, true},
 };
 
-TEST_P(TlsVersions, I6EachModeAsksForItsCertificates) {
+TEST_P(TlsVersions, I6EachModeRequiresItsCertificates) {
   const Fleet& fleet = TestFleet();
   const Holder own = IssueTo(fleet.authority, {.name = "desktop"});
   const Holder foreign = IssueTo(*pki::CreateAuthority("outport"), {.name = "desktop"});
@@ -192,7 +192,7 @@ TEST_P(TlsVersions, I6EachModeAsksForItsCertificates) {
       SCOPED_TRACE(std::string(mode.what) + ", " + c.what);
       Handshake handshake(*context, c.client, GetParam());
       ASSERT_EQ(handshake.Run(), c.handshake);
-      EXPECT_EQ(HandshakeRefusal(handshake.server()).contains("unknown authority"),
+      EXPECT_EQ(HandshakeRejection(handshake.server()).contains("unknown authority"),
                 !c.handshake && c.client != nullptr);
       if (!c.handshake) continue;
       const auto identity = context->PeerIdentity(handshake.server(), Now());
@@ -203,21 +203,21 @@ TEST_P(TlsVersions, I6EachModeAsksForItsCertificates) {
   }
 }
 
-TEST_P(TlsVersions, NoAuthorityIsNamedToTheClient) {
+TEST_P(TlsVersions, TheRequestListsNoAuthority) {
   const auto context = TestFleet().Context();
   Handshake handshake(*context, nullptr, GetParam());
   ASSERT_TRUE(handshake.Run());
   const STACK_OF(X509_NAME)* names = SSL_get0_peer_CA_list(handshake.client());
-  EXPECT_LE(sk_X509_NAME_num(names), 0) << "Go clients would hold their certificate back";
+  EXPECT_LE(sk_X509_NAME_num(names), 0) << "Go clients would send no certificate";
 }
 
-TEST(Tls, OldVersionsAreRefused) {
+TEST(Tls, OldVersionsAreRejected) {
   const auto context = TestFleet().Context();
   Handshake handshake(*context, nullptr, TLS1_1_VERSION);
   EXPECT_FALSE(handshake.Run());
 }
 
-TEST(ServerTlsContext, NamesWhatIsWrong) {
+TEST(ServerTlsContext, ErrorsNameTheInvalidPart) {
   const Fleet& fleet = TestFleet();
   const std::string root = fleet.authority.root.certificate;
   const auto why = [](const ServerTlsOptions& options) {
@@ -232,11 +232,11 @@ TEST(ServerTlsContext, NamesWhatIsWrong) {
       std::string::npos);
   EXPECT_NE(why({fleet.server.chain, fleet.server.key, {}}).find("authorities"), std::string::npos);
   EXPECT_NE(
-      why({fleet.server.chain, fleet.server.key, {.fleet = fleet.server.chain}}).find("no CA"),
+      why({fleet.server.chain, fleet.server.key, {.fleet = fleet.server.chain}}).find("not a CA"),
       std::string::npos);
 }
 
-// A TCP server on loopback that does one TLS handshake, or only accepts.
+// A TCP server on loopback that performs one TLS handshake, or only accepts.
 class OneConnection {
  public:
   explicit OneConnection(std::shared_ptr<ServerTlsContext> context)
@@ -273,7 +273,7 @@ class OneConnection {
   std::thread thread_;
 };
 
-TEST(FetchServerChain, BringsTheWholeChain) {
+TEST(FetchServerChain, ReturnsTheWholeChain) {
   const Fleet& fleet = TestFleet();
   const OneConnection server(fleet.Context());
   const auto chain = FetchServerChain(server.address(), std::chrono::seconds(10));
@@ -292,7 +292,7 @@ TEST(FetchServerChain, EndsAtItsDeadline) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
-TEST(FetchServerChain, NamesABadAddress) {
+TEST(FetchServerChain, NamesAnInvalidAddress) {
   for (const char* address : {"", "store", ":5001", "store:"}) {
     const auto chain = FetchServerChain(address, std::chrono::seconds(1));
     ASSERT_FALSE(chain.has_value());
