@@ -74,10 +74,10 @@ Result<void> AuditFile::OpenFile() {
   if (!opened.has_value()) return opened.error();
   file_ = *std::move(opened);
   TRY(size_bytes_, file_->Size());
-  return CutBrokenLine();
+  return TruncateIncompleteLine();
 }
 
-Result<void> AuditFile::CutBrokenLine() {
+Result<void> AuditFile::TruncateIncompleteLine() {
   std::array<std::byte, 4096> block;
   uint64_t end = size_bytes_;
   while (end > 0) {
@@ -105,7 +105,7 @@ Result<void> AuditFile::Rotate() {
     if (!std::filesystem::exists(numbered(number - 1), ignored)) continue;
     TRY_VOID(parts_.files.Rename(numbered(number - 1), numbered(number)));
   }
-  // There are more where `max_files` was larger once.
+  // More files exist if `max_files` was larger before.
   for (int64_t number = parts_.max_files + 1;; ++number) {
     std::error_code ignored;
     if (!std::filesystem::exists(numbered(number), ignored)) break;
@@ -114,7 +114,8 @@ Result<void> AuditFile::Rotate() {
   return OpenFile();
 }
 
-// A file whose write or sync failed is opened anew, without the lines that will come again.
+// If a write or sync fails, removes the new lines; the next call opens the file again and they are
+// written then.
 Result<void> AuditFile::Append(const std::string& lines) {
   TRY_VOID(OpenFile());
   if (size_bytes_ > 0 && size_bytes_ + lines.size() > parts_.max_size_bytes) TRY_VOID(Rotate());
@@ -142,7 +143,7 @@ void AuditFile::SendToSyslog(const std::vector<std::string>& lines) {
   }
 }
 
-// True if there was anything.
+// Returns true if there were entries.
 Result<bool> AuditFile::ExportPage() {
   TRY(const auto entries, parts_.meta.ReadAudit(exported_.sequence + 1, kPage, kPageBytes));
   if (entries.empty()) return false;
@@ -163,7 +164,7 @@ Result<bool> AuditFile::ExportPage() {
   return true;
 }
 
-// True if something went.
+// Returns true if it trimmed entries.
 Result<bool> AuditFile::Trim() {
   TRY(const LogPosition head, parts_.meta.AuditHead());
   if (head.sequence <= parts_.max_entries) return false;

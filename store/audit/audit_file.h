@@ -17,19 +17,19 @@
 
 namespace outport::store {
 
-// The audit log as a file of JSON lines, and as lines for syslog:
+// Exports the audit log to a file of JSON lines, and to syslog:
 //
 //   {"sequence":2,"previous":"<hex>","hash":"<hex>","record":{…}}
 //
-// where hash is the SHA-256 of the 32 bytes of `previous` and the text of `record`, so that the
-// file can be checked alone. It follows the log: a row says how far it got, and moves once the
-// lines are synced, so no entry is left out; after a crash some may come twice. A file that would
-// grow beyond its size is renamed to NAME.1, NAME.1 to NAME.2, and so on. Entries that the file has
-// are trimmed from the log when there are more than `max_entries`.
+// The hash is the SHA-256 of the 32 bytes of `previous` and the text of `record`, so that the file
+// can be checked without the store. A row holds the last exported entry. It moves only after the
+// lines are synced: no entry is lost, and after a crash some entries may be written twice. A file
+// that would exceed its maximum size is renamed to NAME.1, NAME.1 to NAME.2, and so on. If the log
+// has more than `max_entries` entries, exported ones are trimmed.
 //
-// While the file cannot be written, entries stay in the log, and it tries again. Lines for which no
-// syslog daemon is there are counted and lost to syslog; the file has them. Open() and Export() for
-// one thread at a time; they block.
+// While the file cannot be written, entries stay in the log, and the export is retried. If the
+// syslog daemon accepts no line, the line is counted and not sent again; the file has it. Open()
+// and Export() are for one thread at a time, and block.
 class AuditFile {
  public:
   struct Parts {
@@ -46,17 +46,17 @@ class AuditFile {
   };
   explicit AuditFile(Parts parts);
 
-  // Opens or makes the file, and reads how far it is. A line that a crash cut short is dropped: its
-  // entry comes again. Once, before anything else.
+  // Opens or creates the file, and reads the last exported entry. Removes a line that a crash left
+  // incomplete: its entry is written again. Call it once, before the other methods.
   Result<void> Open();
-  // Writes what is new, and trims.
+  // Exports new entries, and trims the log.
   Result<void> Export();
-  // Does so again and again until it is cancelled.
+  // Calls Export() periodically, until it is cancelled.
   net::awaitable<void> FollowUntilCancelled();
 
  private:
   Result<void> OpenFile();
-  Result<void> CutBrokenLine();
+  Result<void> TruncateIncompleteLine();
   Result<void> Rotate();
   Result<bool> ExportPage();
   Result<void> Append(const std::string& lines);
@@ -66,7 +66,7 @@ class AuditFile {
 
   const Parts parts_;
   Syslog syslog_;
-  std::unique_ptr<File> file_;  // nullptr: to be opened
+  std::unique_ptr<File> file_;  // nullptr: not open
   uint64_t size_bytes_ = 0;
   LogPosition exported_;
   LogPosition trimmed_;

@@ -38,21 +38,21 @@ Actor Actor::Of(const Caller& caller) {
 void Auditor::Add(MetaTransaction& transaction, std::string_view action, std::string_view object,
                   const boost::json::value& before, const boost::json::value& after) const {
   std::string text = "{";
-  const auto say = [&text](std::string_view key, std::string_view value) {
+  const auto add = [&text](std::string_view key, std::string_view value) {
     if (value.empty()) return;
     if (text.back() != '{') text += ',';
     text += '"' + std::string(key) + "\":\"" + JsonEscape(value) + '"';
   };
-  say("time", FormatTime(clock_.Wall()));
-  say("action", action);
-  say("object", object);
+  add("time", FormatTime(clock_.Wall()));
+  add("action", action);
+  add("object", object);
   text += ",\"actor\":{";
-  say("kind", actor_.kind);
-  say("name", actor_.name);
-  say("certificate", actor_.certificate);
-  say("node", actor_.node);
-  say("address", actor_.address);
-  say("request_id", actor_.request_id);
+  add("kind", actor_.kind);
+  add("name", actor_.name);
+  add("certificate", actor_.certificate);
+  add("node", actor_.node);
+  add("address", actor_.address);
+  add("request_id", actor_.request_id);
   text += "},\"before\":" + boost::json::serialize(before) +
           ",\"after\":" + boost::json::serialize(after) + "}";
   transaction.Audit(std::move(text));

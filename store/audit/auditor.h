@@ -11,39 +11,38 @@
 
 namespace outport::store {
 
-// Who changes something, and from where. What a client or a node says of itself is cut to a bounded
-// length.
+// The author of a change, and its origin. Texts that a client or a node sends about itself are
+// truncated.
 struct Actor {
   std::string kind;  // "administrator", "user", "node" or "store"
   std::string name;
-  std::string certificate = {};  // the user's, by its name
-  std::string node = {};         // that relayed it
+  std::string certificate = {};  // the name of the user's certificate
+  std::string node = {};         // the node that relayed the change
   std::string address = {};
   std::string request_id = {};
 
   static Actor Administrator(std::string name, std::string address = {},
                              std::string request_id = {});
   static Actor Node(std::string name, std::string address);
-  // The store itself.
+  // The store itself, for changes that nobody requested.
   static Actor Store();
   // A user of the registry.
   static Actor Of(const Caller& caller);
 };
 
-// Writes rows of the audit log on behalf of one actor, each in the transaction that makes the
-// change:
+// Adds entries of one actor to the audit log, each in the transaction of its change:
 //
 //   const Auditor auditor(actor, clock_);
 //   ...
 //   auditor.Add(transaction, "user.remove", "user/" + name, RowJson(before), nullptr);
 //
-// A row is one JSON object: time, action, object, actor, before, after. A value; what it borrows
-// outlives it.
+// An entry is one JSON object: time, action, object, actor, before, after. `clock` outlives the
+// Auditor.
 class Auditor {
  public:
   Auditor(Actor actor, const Clock& clock) : actor_(std::move(actor)), clock_(clock) {}
 
-  // `action`: NOUN.VERB. `before` and `after` are what the object was and is; null: nothing.
+  // `action`: NOUN.VERB. `before` and `after`: the object before and after the change, or null.
   void Add(MetaTransaction& transaction, std::string_view action, std::string_view object,
            const boost::json::value& before, const boost::json::value& after) const;
 

@@ -22,7 +22,7 @@ bool IsSecret(const FieldDescriptor& field) {
   return false;
 }
 
-// `index` -1: the field is not repeated.
+// Returns one value of a field. `index` is -1 if the field is not repeated.
 boost::json::value FieldJson(const Message& row, const FieldDescriptor& field, int index) {
   const Reflection& from = *row.GetReflection();
   const bool one = index < 0;

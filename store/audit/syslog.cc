@@ -14,9 +14,9 @@ namespace {
 
 constexpr int kPriority = (10 << 3) | 6;  // LOG_AUTHPRIV, LOG_INFO
 
-Error Lost(int error_number, const std::string& socket) {
+Error NotSent(int error_number, const std::string& socket) {
   return Error{ErrorCode::kUnavailable,
-               "sending to the syslog at " + socket + ": " + std::strerror(error_number) +
+               "cannot send to syslog at " + socket + ": " + std::strerror(error_number) +
                    "; start a syslog daemon, or set audit.syslog to false"};
 }
 
@@ -41,14 +41,14 @@ Result<void> Syslog::Connect() {
   if (fd_ >= 0) return {};
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (socket_.size() >= sizeof(address.sun_path)) return Lost(ENAMETOOLONG, socket_);
+  if (socket_.size() >= sizeof(address.sun_path)) return NotSent(ENAMETOOLONG, socket_);
   std::memcpy(address.sun_path, socket_.data(), socket_.size());
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return Lost(errno, socket_);
+  if (fd < 0) return NotSent(errno, socket_);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     const int error_number = errno;
     ::close(fd);
-    return Lost(error_number, socket_);
+    return NotSent(error_number, socket_);
   }
   fd_ = fd;
   return {};
@@ -57,13 +57,13 @@ Result<void> Syslog::Connect() {
 Result<void> Syslog::Send(std::string_view line) {
   if (socket_.empty()) return {};
   const std::string message = Header() + std::string(line);
-  for (const bool again : {true, false}) {  // a daemon that was restarted has another socket
+  for (const bool again : {true, false}) {  // reconnect once: the daemon may have restarted
     TRY_VOID(Connect());
     if (::send(fd_, message.data(), message.size(), MSG_NOSIGNAL) >= 0) return {};
     const int error_number = errno;
     ::close(fd_);
     fd_ = -1;
-    if (!again) return Lost(error_number, socket_);
+    if (!again) return NotSent(error_number, socket_);
   }
   return {};
 }

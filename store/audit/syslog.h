@@ -9,17 +9,17 @@ namespace outport::store {
 
 inline constexpr char kSyslogSocket[] = "/dev/log";
 
-// Sends lines to the machine's syslog daemon, as LOG_AUTHPRIV and LOG_INFO. (Not by syslog(3),
-// which tells nobody that a line was lost.) For one thread at a time; does not block.
+// Sends lines to the machine's syslog daemon, as LOG_AUTHPRIV and LOG_INFO. It does not use
+// syslog(3), which does not report a lost line. For one thread at a time; does not block.
 class Syslog {
  public:
-  // `socket`: where the daemon listens; empty: nothing is sent.
+  // `socket`: the path of the daemon's socket; if it is empty, nothing is sent.
   explicit Syslog(std::string socket) : socket_(std::move(socket)) {}
   ~Syslog();
   Syslog(const Syslog&) = delete;
   Syslog& operator=(const Syslog&) = delete;
 
-  // kUnavailable names the socket and the cause; the line is not sent then.
+  // Sends one line. kUnavailable names the socket and the cause; the line is lost then.
   Result<void> Send(std::string_view line);
 
  private:

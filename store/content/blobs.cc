@@ -16,7 +16,7 @@ BlobLocation LocationOf(const v1::BlobRow& row) {
                       .checksums = {row.checksums().begin(), row.checksums().end()}};
 }
 
-// A blob enters condemned, under a lease: a manifest that names it clears that.
+// A new blob is condemned, under a lease, until a manifest names it.
 v1::BlobRow NewBlobRow(const BlobLocation& location, int64_t now_ms) {
   v1::BlobRow row;
   row.set_size_bytes(location.size_bytes);
@@ -75,9 +75,7 @@ Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Dig
   }
   TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) {
-    return Unknown(repository, digest,
-                   "its bytes are not here any more (they failed a check, or are being deleted); "
-                   "push it again");
+    return Unknown(repository, digest, "its bytes are corrupt or being deleted; push it again");
   }
   return Located{{digest, row->size_bytes()}, LocationOf(*row)};
 }
@@ -94,15 +92,14 @@ Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest
   const ErrorCode code = reader.error().code;
   if (code == ErrorCode::kBlobUnknown || code == ErrorCode::kCorrupt) {
     TRY_VOID(Quarantine(digest, blob.location.object, reader.error().message));
-    return Unknown(
-        repository, digest,
-        "its bytes are gone from the disk (" + reader.error().message + "); push it again");
+    return Unknown(repository, digest,
+                   "its bytes cannot be read (" + reader.error().message + "); push it again");
   }
   return std::move(reader).error();
 }
 
-// Whether the digest's bytes are here, so that they need not be stored again. The object of a row
-// that leads to none is told.
+// Whether the blob is stored already. If its row names an object that cannot be opened, sets
+// `unusable_object` to it.
 Result<bool> Blobs::HasUsableCopy(const Digest& digest, std::string& unusable_object) const {
   TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) return false;
@@ -123,7 +120,7 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
     Result<PushedBlob> linked = Link(repository, digest, committing);
-    // Unknown: the collector was quicker. Then these bytes are the blob's.
+    // Unknown: the garbage collector was faster. Then store the new bytes.
     if (linked.has_value() || linked.error().code != ErrorCode::kBlobUnknown) return linked;
   }
 
@@ -138,8 +135,9 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   Result<PushedBlob> pushed = Link(repository, digest, committing);
   std::string left_over = std::move(committing.left_over);
   if (!pushed.has_value()) {
-    // A write that failed may be on the disk all the same, with a row that names the object. None
-    // has failed so if the metadata still takes changes; else the next start settles the intent.
+    // After a failed write of the metadata, the disk may hold a row that names the object. If the
+    // metadata still accepts commits, no write has failed, and the object can be removed. Otherwise
+    // the next start settles the intent.
     const bool unnamed = intents_.Record(object, digest).has_value();
     left_over = unnamed ? object : "";
   }
@@ -147,17 +145,17 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   return pushed;
 }
 
-// Removes an object that no row names. It may have an intent: then start-up tries again.
+// Removes an object that no row names. If that fails, its intent makes the next start retry.
 void Blobs::Discard(const std::string& object) {
   Result<void> removed = parts_.bytes.Remove(object);
   if (removed.has_value()) removed = intents_.Forget(object);
   if (!removed.has_value()) {
     parts_.log.Warning("object not removed",
-                       {{"object", object}, {"cause", removed.error().message}});
+                       {{"object", object}, {"error", removed.error().message}});
   }
 }
 
-// The transaction of a commit.
+// Runs the transaction of a commit.
 Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
                                Committing& committing) {
   const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());

@@ -21,23 +21,24 @@
 
 namespace outport::store {
 
-// How long a blob that was just pushed, or named by a push, is safe from the collector.
+// The lease of a blob that was just pushed or named by a push. The garbage collector keeps a blob
+// under a lease.
 inline constexpr std::chrono::milliseconds kBlobLease = std::chrono::hours(1);
 
-// Clears a condemnation and begins a lease, or renews one of which less than half is left. False if
-// the row is good as it is.
+// Makes the blob live, and renews its lease if less than half of it remains. Returns whether the
+// row has changed.
 bool TouchBlob(v1::BlobRow& row, int64_t now_ms);
 
-// Whether the row names bytes that can be served: not one that is being deleted, nor one whose
-// bytes were put aside.
+// Whether the blob's bytes can be served: it is not being deleted, and its object is not in
+// quarantine.
 bool IsUsable(const v1::BlobRow& row);
 
-// Blobs as repositories see them: who may see which blob, and where its bytes are. Safe for several
-// threads; every method blocks.
+// The blobs of all repositories: which repository links which blob, and where its bytes are stored.
+// Safe for several threads. Every method blocks, unless it says otherwise.
 //
-// A commit is: intent row (synced) -> sync file -> rename -> sync directory -> one synced
-// transaction with the blob, its links and the change. The intent must be on the disk before the
-// rename can be: it is the only thing by which start-up finds an object that no blob row names.
+// A commit takes these steps: intent row (synced), sync of the file, rename, sync of the folder,
+// and one synced transaction with the blob, its link and the change. The intent must be on the disk
+// before the rename: only by it can a start find an object that no blob row names.
 class Blobs {
  public:
   struct Parts {
@@ -58,19 +59,19 @@ class Blobs {
     Located blob;
     std::shared_ptr<const BlobReader> reader;  // shared with reads on a pool
   };
-  // kBlobUnknown where the digest is not linked in the repository, or its bytes were put aside;
-  // kNameUnknown where there is no such repository.
+  // kBlobUnknown if the repository does not link the digest, or if its object is in quarantine or
+  // does not exist; kNameUnknown if there is no such repository.
   Result<BlobInfo> Stat(const RepositoryName& repository, const Digest& digest) const;
   Result<Located> Locate(const RepositoryName& repository, const Digest& digest) const;
   Result<Opened> Open(const RepositoryName& repository, const Digest& digest);
 
-  // Whether the blob's bytes are on the disk, wherever it is linked.
+  // Whether the blob's bytes are on the disk, in whatever repository it is linked.
   Result<bool> HasBytes(const Digest& digest) const;
 
-  // Commits what `writer` holds as `digest` and links it in the repository, which is made if it is
-  // new. Bytes that are here already are linked, not stored again. kDigestInvalid if the bytes hash
-  // otherwise. Durable. The writer can only be destroyed afterwards. `also` adds the caller's
-  // own writes to the transaction; the transaction may run several times.
+  // Commits the writer's bytes as `digest`, and links the blob in the repository, which is created
+  // if it is new. If the blob is stored already, only links it. kDigestInvalid if the bytes have
+  // another digest. Durable. Afterwards the writer can only be destroyed. `also` adds the caller's
+  // own writes to the transaction; it may run several times.
   using AlsoWrite = std::function<Result<void>(MetaTransaction&)>;
   Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
                             const Digest& digest, const Actor& by, const AlsoWrite& also = {});
@@ -83,23 +84,22 @@ class Blobs {
   net::awaitable<void> QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
                                          Error why);
 
-  // Undoes the commits that an earlier process did not finish; returns how many. At start, before
-  // anything else.
+  // Undoes the unfinished commits of an earlier process. Returns how many there were. Call it at
+  // start, before the other methods.
   Result<size_t> SettleIntents();
 
-  // kNoSpace, with the figures, unless `needed_bytes` leave the headroom free that deletes and the
-  // metadata need.
+  // kNoSpace, with the figures, if `needed_bytes` more would leave less than the headroom free.
   Result<void> RequireFreeSpace(uint64_t needed_bytes) const;
 
  private:
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
-  // What a commit has found and made before its transaction.
+  // The state of a commit before and in its transaction.
   struct Committing {
     const Auditor& auditor;
     const AlsoWrite& also;
-    std::string unusable_object = {};     // the object of a row that leads to no bytes
-    const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: one is here already
-    std::string left_over = {};           // set to the object to remove afterwards
+    std::string unusable_object = {};     // the row names it, but it cannot be opened
+    const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: it exists already
+    std::string left_over = {};           // output: the object to remove afterwards
   };
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
                           Committing& committing);

@@ -6,16 +6,17 @@
 
 namespace outport::store {
 
-// Lists, page by page: no list is ever whole in memory. Safe for several threads; blocks.
+// Lists of tags and repositories, page by page: a list is never whole in memory. Safe for several
+// threads. Every method blocks, unless it says otherwise.
 class Catalog {
  public:
   explicit Catalog(const MetaStore& meta) : meta_(meta) {}
 
-  // The number of the newest change; does not block.
+  // Returns the sequence of the newest change. Does not block.
   Result<uint64_t> Head() const;
-  // kNameUnknown.
+  // Lists the tags of a repository. kNameUnknown.
   Result<Page> Tags(const RepositoryName& repository, const PageRequest& page) const;
-  // Only repositories that `visible` accepts; it is called on this thread.
+  // Lists the repositories that `visible` accepts. Calls it on this thread.
   Result<Page> Repositories(const PageRequest& page, const Visible& visible) const;
 
  private:

@@ -12,23 +12,23 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kSourcesLookedAt = 4096;
-constexpr size_t kReferencesAtOnce = 100;
+constexpr size_t kMaxSources = 4096;
+constexpr size_t kReferencesPerScan = 100;
 
-// The same whether the blob is nowhere, or only where the caller may not look.
+// The error does not tell whether the blob exists in a repository that the caller may not see.
 Error NothingToMount(const Digest& digest) {
   return Error{
       ErrorCode::kBlobUnknown,
-      "mounting " + digest.ToString() + ": no repository that may be mounted from has it; push it",
+      "mounting " + digest.ToString() + ": no repository that you may pull from has it; push it",
       {digest.ToString()}};
 }
 
-// kUnsupported while a manifest of the repository refers to the blob. References that a damaged
-// manifest left when it was deleted go.
+// kUnsupported while a manifest of the repository refers to the blob. Deletes the references that
+// the deletion of a corrupt manifest left behind.
 Result<void> RequireUnreferenced(MetaTransaction& transaction, const RepositoryName& repository,
                                  const Digest& digest) {
   const std::string prefix = keys::ReferencesTo(digest, repository);
-  for (ScanRange range{.prefix = prefix, .after = {}, .limit = kReferencesAtOnce};;) {
+  for (ScanRange range{.prefix = prefix, .after = {}, .limit = kReferencesPerScan};;) {
     TRY(const std::vector<KeyValue> rows, transaction.Scan(range));
     for (const KeyValue& row : rows) {
       TRY(const Digest parent, Digest::Parse(keys::After(row.key, prefix)));
@@ -37,7 +37,7 @@ Result<void> RequireUnreferenced(MetaTransaction& transaction, const RepositoryN
         return Error{ErrorCode::kUnsupported,
                      "deleting blob " + digest.ToString() + " of " + repository.ToString() +
                          ": its manifest " + parent.ToString() +
-                         " refers to it; delete that one first",
+                         " refers to it; delete the manifest first",
                      {parent.ToString()}};
       }
       TRY_VOID(transaction.Delete(row.key));
@@ -70,7 +70,7 @@ Result<std::optional<RepositoryName>> Links::FindSource(const RepositoryName& re
     for (const KeyValue& row : rows) names.emplace_back(keys::After(row.key, linked_in));
     return names;
   };
-  TRY(const Page found, ListVisible(visible, {.last = "", .limit = 1}, scan, kSourcesLookedAt));
+  TRY(const Page found, ListVisible(visible, {.last = "", .limit = 1}, scan, kMaxSources));
   if (found.items.empty()) return std::nullopt;
   TRY(RepositoryName source, RepositoryName::Parse(found.items.front()));
   return source;

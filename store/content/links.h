@@ -11,20 +11,19 @@
 
 namespace outport::store {
 
-// Which repositories see a blob that is here: mounts and deletions. Everything that does either
-// locks blob/<digest> first, as pushes of manifests do. Safe for several threads; every method
-// blocks.
+// Mounts blobs into repositories, and removes them from repositories. Both lock blob/<digest>
+// first, as the push of a manifest does. Safe for several threads. Every method blocks.
 class Links {
  public:
   Links(MetaStore& meta, Blobs& blobs, const Clock& clock)
       : meta_(meta), blobs_(blobs), clock_(clock) {}
 
-  // As Registry::MountBlob. Without `from`, not more than some thousands of repositories are asked.
+  // As Registry::MountBlob. Without `from`, searches at most some thousands of repositories.
   Result<PushedBlob> Mount(const RepositoryName& repository, const Digest& digest,
                            const std::optional<RepositoryName>& from, const Visible& visible,
                            const Actor& by);
 
-  // As Registry::DeleteBlob. The bytes stay: others may have them, or mount them yet.
+  // As Registry::DeleteBlob. Keeps the bytes: other repositories may link or mount the blob.
   Result<Deleted> Remove(const RepositoryName& repository, const Digest& digest, const Actor& by);
 
  private:

@@ -21,8 +21,8 @@ std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors) {
   return sorted;
 }
 
-// Locks the row of every blob that the manifest names, and touches it: from here on the blob is
-// referred to.
+// Locks and touches the row of each blob that the manifest names: from here on a manifest refers to
+// the blob.
 Result<void> ManifestPush::LockBlobs(MetaTransaction& transaction,
                                      std::vector<std::string>& missing) const {
   for (const Digest& blob : SortedDigests(parts_.manifest.blobs)) {
@@ -38,16 +38,16 @@ Result<void> ManifestPush::LockBlobs(MetaTransaction& transaction,
   return {};
 }
 
-// The bytes, under the lock by which those who take them away see who needs them.
+// Writes the bytes, under the lock that ManifestRemoval takes before it deletes them.
 Result<void> ManifestPush::WriteContent(MetaTransaction& transaction) const {
   const std::string key = keys::Content(parts_.digest);
   TRY(const auto stored, transaction.GetForUpdate(key));
-  // Bytes that rotted are mended by a push of the right ones.
+  // A push of the right bytes replaces corrupt ones.
   if (stored.has_value() && *stored == parts_.body) return {};
   return transaction.Put(key, parts_.body);
 }
 
-// Locks the rows of an index's children and of the manifest itself, which `own` is set to.
+// Locks the rows of an index's children and of the manifest itself. Sets `own` to the latter.
 Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
                                          std::vector<std::string>& missing,
                                          std::optional<v1::ManifestRow>& own) const {

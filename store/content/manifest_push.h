@@ -13,26 +13,27 @@
 
 namespace outport::store {
 
-// The digests of descriptors, each once, in byte order of their text: as their keys are locked.
+// Returns the digests of descriptors, each once, in byte order of their text: the order in which
+// their keys are locked.
 std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors);
 
-// A manifest on its way into a repository: what it is, and the transaction that puts it there. What
-// it borrows lives until Run() returns.
+// The push of one manifest into a repository, in one transaction. The references stay valid until
+// Run() returns.
 class ManifestPush {
  public:
   struct Parts {
     const RepositoryName& repository;
     const Manifest& manifest;
     const Digest& digest;
-    const std::vector<Tag>& tags;  // to be set; in byte order, each once
+    const std::vector<Tag>& tags;  // to set; in byte order, each once
     const std::string& body;
     int64_t now_ms = 0;
     const Auditor& auditor;
   };
   explicit ManifestPush(const Parts& parts) : parts_(parts) {}
 
-  // Writes rows and changes; kManifestBlobUnknown with the digests that are missing. May run
-  // several times.
+  // Writes the rows and changes. kManifestBlobUnknown names the missing digests. May run several
+  // times.
   Result<void> Run(MetaTransaction& transaction) const;
 
  private:

@@ -12,7 +12,7 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kTagsAtOnce = 1000;
+constexpr size_t kMaxTags = 1000;  // deleted in one transaction
 
 Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
                       const Tag& tag, const v1::TagRow& row, const Auditor& auditor) {
@@ -43,9 +43,9 @@ Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repos
   return EraseTag(transaction, repository, tag, *row, auditor);
 }
 
-// Everything that pushes and the collector lock, too: the blobs that will not be referred to any
-// more, the bytes, and the manifests of the repository. Then nobody can tag the manifest, or refer
-// to it, until it is gone.
+// Locks what a push and the garbage collector lock, too: the blobs that the manifest refers to, its
+// bytes, and the manifests of the repository. So nobody can tag the manifest, or refer to it, until
+// the transaction ends.
 Result<v1::ManifestRow> ManifestRemoval::Lock(MetaTransaction& transaction) const {
   for (const Digest& blob : SortedDigests(parts_.blobs)) {
     TRY(const auto row, transaction.GetForUpdate(keys::Blob(blob)));
@@ -65,12 +65,12 @@ Result<v1::ManifestRow> ManifestRemoval::Lock(MetaTransaction& transaction) cons
 
 Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag& tag) const {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
-  // It may have moved on before it was locked.
+  // The tag may have moved before it was locked.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
   return EraseTag(transaction, parts_.repository, tag, *row, parts_.auditor);
 }
 
-// The bytes go with the last that holds them. Who comes to hold them locks them first.
+// Deletes the content with its last holder. New holders take this lock first.
 Result<void> ManifestRemoval::ReleaseContent(MetaTransaction& transaction) const {
   TRY_VOID(transaction.Delete(keys::Holder(parts_.digest, parts_.repository)));
   const ScanRange range{.prefix = keys::HoldersOf(parts_.digest), .after = {}, .limit = 1};
@@ -111,9 +111,9 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
   TRY(const v1::ManifestRow row, Lock(transaction));
   const std::string prefix = keys::TagsOn(parts_.repository, parts_.digest);
   TRY(const std::vector<KeyValue> tagged,
-      transaction.Scan({.prefix = prefix, .after = {}, .limit = kTagsAtOnce + 1}));
-  done = tagged.size() <= kTagsAtOnce;
-  for (size_t i = 0; i < std::min(tagged.size(), kTagsAtOnce); ++i) {
+      transaction.Scan({.prefix = prefix, .after = {}, .limit = kMaxTags + 1}));
+  done = tagged.size() <= kMaxTags;
+  for (size_t i = 0; i < std::min(tagged.size(), kMaxTags); ++i) {
     TRY(const Tag tag, Tag::Parse(keys::After(tagged[i].key, prefix)));
     TRY_VOID(RemoveTag(transaction, tag));
   }

@@ -11,23 +11,24 @@
 
 namespace outport::store {
 
-// A manifest on its way out of a repository, with the tags on it, its references and its place
-// among the referrers of its subject. Its children stay. Its bytes go with the last repository that
-// has it. What it borrows lives until Run() returns.
+// The removal of one manifest from a repository, with its tags, its references, and its entry among
+// the referrers of its subject. Its children stay. Its bytes are deleted with its last holder. The
+// references stay valid until Run() returns.
 class ManifestRemoval {
  public:
   struct Parts {
     const RepositoryName& repository;
     const Digest& digest;
-    // What the manifest refers to, as far as its bytes tell.
+    // The children of the manifest; empty if its bytes are corrupt.
     std::vector<Descriptor> blobs;
     std::vector<Descriptor> manifests;
     const Auditor& auditor;
   };
   explicit ManifestRemoval(Parts parts) : parts_(std::move(parts)) {}
 
-  // kManifestUnknown. May run several times. Where there are more tags than one transaction should
-  // hold, some of them go, and `done` is set to false: then it wants another transaction.
+  // Removes the manifest. kManifestUnknown. May run several times. If there are more tags than one
+  // transaction should delete, deletes some of them and sets `done` to false: run it again in
+  // another transaction then.
   Result<void> Run(MetaTransaction& transaction, bool& done) const;
 
  private:
@@ -39,7 +40,7 @@ class ManifestRemoval {
   const Parts parts_;
 };
 
-// Takes the tag out of the repository, with the change; kManifestUnknown.
+// Deletes a tag, with its change. kManifestUnknown if the repository has no such tag.
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
                        const Tag& tag, const Auditor& auditor);
 

@@ -12,7 +12,7 @@
 namespace outport::store {
 namespace {
 
-// The reference's tag, if it is one, and `others`.
+// Returns `others` and, if the reference is a tag, that tag.
 std::vector<Tag> SortedTags(const Reference& reference, const std::vector<Tag>& others) {
   std::set<Tag> tags(others.begin(), others.end());
   if (const Tag* tag = std::get_if<Tag>(&reference)) tags.insert(*tag);
@@ -97,8 +97,8 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
                                         const Auditor& auditor) {
   TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return UnknownManifest(repository, digest);
-  // Damaged bytes do not tell what they refer to; references that stay then count no longer, since
-  // their manifest is gone. Others cannot change: they have this digest.
+  // Corrupt bytes do not name the children. The reference rows stay then, but they do not count
+  // without their manifest. Right bytes cannot change after this read: they have this digest.
   ManifestRemoval::Parts parts{
       .repository = repository, .digest = digest, .blobs = {}, .manifests = {}, .auditor = auditor};
   TRY(const std::optional<std::string> body, meta_.Get(keys::Content(digest)));

@@ -17,23 +17,23 @@ class Manifests {
  public:
   Manifests(MetaStore& meta, const Clock& clock) : meta_(meta), clock_(clock) {}
 
-  // kManifestUnknown; kNameUnknown where there is no such repository.
+  // Look up a manifest. kManifestUnknown; kNameUnknown if there is no such repository.
   Result<ManifestInfo> Stat(const RepositoryName& repository, const Reference& reference) const;
   Result<StoredManifest> Get(const RepositoryName& repository, const Reference& reference) const;
 
-  // Stores the exact bytes, indexes what they refer to, and sets the tag of `reference`, if it is
-  // one, and `tags`, in one transaction with the changes. Pushing again what is there adds no
-  // change. Durable.
+  // Stores the exact bytes, records the manifest's references, and sets `tags` and, if `reference`
+  // is a tag, that tag. All in one transaction with the changes. Pushing an existing manifest again
+  // adds no change. Durable.
   // kManifestInvalid, kManifestTooLarge, kDigestInvalid; kManifestBlobUnknown with the digests of
-  // blobs, or of an index's children, that this repository does not have. A subject need not exist.
+  // blobs, or of an index's children, that the repository does not have. A subject need not exist.
   Result<PushedManifest> Put(const RepositoryName& repository, const Reference& reference,
                              const std::string& content_type, const std::vector<Tag>& tags,
                              const std::string& body, const Actor& by);
 
-  // A tag: it alone goes. A digest: the manifest, every tag on it, and its place among the
-  // referrers of its subject, in one transaction (unless it has thousands of tags: then those go
-  // first). Its children stay, and so do indexes that refer to it. kManifestUnknown, kNameUnknown.
-  // Durable.
+  // Deletes a tag alone, if `reference` is a tag. If it is a digest, deletes the manifest, its
+  // tags, and its entry among the referrers of its subject, in one transaction; thousands of tags
+  // are deleted in transactions before. Its children stay, and so do indexes that refer to it.
+  // kManifestUnknown, kNameUnknown. Durable.
   Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference,
                          const Actor& by);
 

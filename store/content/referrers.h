@@ -10,10 +10,10 @@
 
 namespace outport::store {
 
-// What a manifest tells of itself to those who look at its subject.
+// Returns the row by which a manifest is listed among the referrers of its subject.
 v1::ReferrerRow ToReferrerRow(const Manifest& manifest, uint64_t size_bytes);
 
-// Which manifests of a repository refer to another one. Safe for several threads; blocks.
+// Lists the manifests of a repository that refer to another one. Safe for several threads. Blocks.
 class Referrers {
  public:
   explicit Referrers(const MetaStore& meta) : meta_(meta) {}

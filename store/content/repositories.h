@@ -9,15 +9,16 @@
 
 namespace outport::store {
 
-// kNameUnknown if the repository does not exist: for those who found nothing in it.
+// kNameUnknown if the repository does not exist. For callers that found nothing in it.
 Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repository);
 
-// Makes the repository, with its change record, if it is not there: a push creates it.
+// Creates the repository, with its change, if it does not exist: a push creates it.
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
                               int64_t now_ms, const Auditor& auditor);
 
-// Makes the blob visible in the repository, which is made if it is new; with its change record, if
-// it was not; `action` is what the audit log calls that. REQUIRES: the caller holds blob/<digest>.
+// Links the blob in the repository, with its change, unless it is linked already. Creates the
+// repository if it is new. `action`: the name of the change in the audit log. REQUIRES: the caller
+// has locked blob/<digest>.
 Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
                        const Digest& digest, uint64_t size_bytes, int64_t now_ms,
                        const Auditor& auditor, std::string_view action);

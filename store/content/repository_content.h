@@ -13,10 +13,10 @@
 
 namespace outport::store {
 
-// The registry's rules over its two stores, once: what a push must bring, what a pull may see. Each
-// mutation is one transaction that appends its change records (I10). Locks are taken in byte order
-// of their keys, first blob/<digest> and manifest/<child>, so that the collector and pushes cannot
-// miss each other. Safe for several threads; everything here blocks.
+// The content of all repositories, over the MetaStore and the BlobStore: the rules for what a push
+// needs and what a pull sees. Each mutation is one transaction that appends its changes (I10). It
+// locks in byte order of the keys, blob/<digest> and manifest/<child> first, so that the garbage
+// collector and a push see each other. Safe for several threads. Everything here blocks.
 struct Content {
   explicit Content(const Blobs::Parts& parts)
       : blobs(parts),
