@@ -3,8 +3,8 @@
 #include "registry/storage/meta_log.h"
 #include "tests/contract/meta_store_contract.h"
 
-// What every MetaStore must do for the audit log: the same suite as MetaStoreContract, and
-// instantiated with it.
+// The contract of every MetaStore for the audit log. A part of MetaStoreContract, instantiated with
+// it.
 namespace outport {
 
 class AuditLogContract : public MetaStoreContract {

@@ -11,12 +11,12 @@
 
 #include "registry/storage/blob_store.h"
 
-// What every BlobStore must do. An implementation's test instantiates it:
+// The contract of every BlobStore. An implementation's test instantiates it:
 //
 //   INSTANTIATE_TEST_SUITE_P(Disk, BlobStoreContract, testing::Values(&MakeDiskBlobStoreHome));
 namespace outport {
 
-// A store that can be opened again, as by a new process, and whose objects can be damaged.
+// A store that the test can open again, as a new process does, and whose objects it can corrupt.
 class BlobStoreHome {
  public:
   virtual ~BlobStoreHome() = default;
@@ -58,7 +58,7 @@ class BlobStoreContract : public testing::TestWithParam<MakeBlobStoreHome> {
     return *std::move(writer);
   }
 
-  // Appends in pieces that do not fit the blocks.
+  // Appends in pieces that do not align with the blocks.
   static void Append(BlobWriter& writer, std::string_view content) {
     while (!content.empty()) {
       const auto piece = content.substr(0, 100'003);
@@ -83,7 +83,7 @@ class BlobStoreContract : public testing::TestWithParam<MakeBlobStoreHome> {
     return *std::move(reader);
   }
 
-  // All that `source` gives from `offset`, read with a buffer of so many blocks.
+  // Reads from `offset` to the end, with a buffer of this many blocks.
   template <class Source>
   static std::string ReadAll(const Source& source, size_t blocks = 1, uint64_t offset = 0) {
     std::string content;
@@ -145,7 +145,7 @@ TEST_P(BlobStoreContract, ReadCachedGivesCheckedBlocksOrNothing) {
   EXPECT_TRUE(content.starts_with(AsText(Bytes(buffer).first(*size))));
 }
 
-// I1: no byte leaves the disk unchecked.
+// I1: every byte read from the disk is checked.
 TEST_P(BlobStoreContract, I1FlippedBitInAnyBlockIsDetected) {
   const std::string content = BlobContent(3 * kBlock + 100);
   for (const uint64_t damaged : {uint64_t{0}, uint64_t{kBlock - 1}, uint64_t{kBlock},
@@ -293,7 +293,8 @@ TEST_P(BlobStoreContract, WriterShowsWholeBlocksWhileItWrites) {
   Append(*writer, std::string_view(content).substr(kBlock - 1, kBlock));
   EXPECT_TRUE(ReadAll(*writer) == content.substr(0, kBlock));
   Append(*writer, std::string_view(content).substr(2 * kBlock - 1));
-  EXPECT_TRUE(ReadAll(*writer, 8) == content);  // the short last block too: all that was expected
+  EXPECT_TRUE(ReadAll(*writer, 8) ==
+              content);  // with the short last block: all expected bytes are there
   const auto location = writer->Commit(DigestOf(content));
   ASSERT_TRUE(location.has_value());
   EXPECT_TRUE(ReadAll(*writer) == content);

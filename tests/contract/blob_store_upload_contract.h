@@ -6,13 +6,13 @@
 
 #include "tests/contract/blob_store_contract.h"
 
-// What every BlobStore must do with uploads that outlive the process. Instantiated beside
+// The contract of every BlobStore for uploads that outlive the process. Instantiated together with
 // BlobStoreContract.
 namespace outport {
 
 class BlobStoreUploadContract : public BlobStoreContract {
  protected:
-  // Goes on with an upload, as another process would.
+  // Resumes an upload, as another process does.
   std::unique_ptr<BlobWriter> Resume(const std::string& name, uint64_t size_bytes,
                                      DigestAlgorithm algorithm = DigestAlgorithm::kSha256,
                                      uint64_t step = UINT64_MAX) {

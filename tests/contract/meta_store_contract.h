@@ -12,12 +12,12 @@
 
 #include "registry/storage/meta_store.h"
 
-// What every MetaStore must do. An implementation's test instantiates it:
+// The contract of every MetaStore. An implementation's test instantiates it:
 //
 //   INSTANTIATE_TEST_SUITE_P(Rocks, MetaStoreContract, testing::Values(&MakeRocksMetaStoreHome));
 namespace outport {
 
-// A store that can be opened again, as by a new process.
+// A store that the test can open again, as a new process does.
 class MetaStoreHome {
  public:
   virtual ~MetaStoreHome() = default;
@@ -55,7 +55,7 @@ class MetaStoreContract : public testing::TestWithParam<MakeMetaStoreHome> {
     return value.value_or(std::nullopt).value_or("(none)");
   }
 
-  // The keys of a scan, joined: "a b c".
+  // Returns the keys of a scan, joined: "a b c".
   template <class Readable>
   static std::string Keys(Readable& from, const ScanRange& range) {
     const auto rows = from.Scan(range);
@@ -74,7 +74,8 @@ class MetaStoreContract : public testing::TestWithParam<MakeMetaStoreHome> {
     return texts;
   }
 
-  // Numbers without gaps from 1, each hash over the one before, the head the last.
+  // Checks that numbers have no gaps from 1 on, that each hash covers the one before, and that the
+  // head is the last record.
   static void ExpectSoundLog(const MetaView& view) {
     const auto records = view.ReadLog(1, 1'000'000, 1 << 30);
     ASSERT_TRUE(records.has_value()) << records.error().message;
@@ -219,7 +220,7 @@ TEST_P(MetaStoreContract, RecordsGetDenseNumbersAndAChainOfHashes) {
   const LogPosition third = Put("a", "2", {"two", "three"});
   EXPECT_EQ(third, NextPosition(NextPosition(first, "two"), "three"));
   EXPECT_EQ(store().Head().value(), third);
-  EXPECT_EQ(Put("b", "1"), third);  // none of its own: the head
+  EXPECT_EQ(Put("b", "1"), third);  // no change of its own: returns the head
   EXPECT_THAT(Records(store()), testing::ElementsAre("one", "two", "three"));
   ExpectSoundLog(store());
 
@@ -310,7 +311,7 @@ TEST_P(MetaStoreContract, WhoGetsALockSeesWhatItsHolderCommitted) {
   for (size_t i = 0; i < records.size(); ++i) EXPECT_EQ(records[i], std::to_string(i + 1));
 }
 
-// I10: what the log says and what the rows say is the same, for every prefix.
+// I10: log and rows agree, for every prefix of the log.
 TEST_P(MetaStoreContract, I10CommitsOfManyThreadsAreNumberedDenselyWithTheirRows) {
   constexpr int kThreads = 16;
   constexpr int kRounds = 40;

@@ -9,21 +9,21 @@
 #include "tests/support/fault_disk.h"
 #include "tests/support/temporary_folder.h"
 
-// Runs a program of the storage floor against a FaultDisk: it does some work, tells what was
-// acknowledged, and after the power is back somebody looks for it.
+// Runs a program of the storage floor on a FaultDisk: it changes the stores, notes acknowledged
+// changes, and checks after a power cut that they exist.
 namespace outport {
 
-// What was acknowledged and is not there any more, or is there and should not be; a line each.
+// The differences from what was acknowledged: lost or unexpected changes, one per line.
 using Losses = std::vector<std::string>;
 
 // One piece of work on a disk.
 class DurabilityCase {
  public:
   virtual ~DurabilityCase() = default;
-  // Opens the stores, changes them, notes what was acknowledged, closes them. Stops at the first
+  // Opens the stores, changes them, notes acknowledged changes, and closes them. Stops at the first
   // failure.
   virtual void Work(FaultDisk& disk) = 0;
-  // Opens them again.
+  // Opens the stores again and compares.
   virtual Losses Look(FaultDisk& disk) = 0;
 };
 
@@ -36,7 +36,7 @@ inline std::string Joined(const Losses& losses) {
   return text;
 }
 
-// The power goes at every fault point in turn: nothing acknowledged may be lost.
+// Cuts the power at each fault point in turn: no acknowledged change may be lost.
 inline void ExpectNothingLostAtAnyCut(const MakeDurabilityCase& make, Loss loss) {
   for (uint64_t n = 1;; ++n) {
     const TemporaryFolder folder;
@@ -56,8 +56,8 @@ inline void ExpectNothingLostAtAnyCut(const MakeDurabilityCase& make, Loss loss)
   }
 }
 
-// The process dies at every fault point in turn, another does the work again, and then the power
-// goes: nothing that either acknowledged may be lost.
+// Kills the process at each fault point in turn, runs the work in another process, and then cuts
+// the power: no change that either process acknowledged may be lost.
 inline void ExpectNothingLostAfterARestart(const MakeDurabilityCase& make) {
   for (uint64_t n = 1;; ++n) {
     const TemporaryFolder folder;
@@ -76,7 +76,7 @@ inline void ExpectNothingLostAfterARestart(const MakeDurabilityCase& make) {
   }
 }
 
-// The disk does not do the syncs of one kind: if the test can lose at all, it loses now.
+// Ignores the syncs of one kind: then the tests above must find a loss.
 inline void ExpectLossIfIgnored(const MakeDurabilityCase& make, const std::string& what,
                                 const FaultDisk::Selector& syncs) {
   SCOPED_TRACE("ignoring " + what);

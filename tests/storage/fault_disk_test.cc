@@ -84,7 +84,7 @@ TEST_F(FaultDiskTest, FailsFromTheCutOnUntilThePowerIsBack) {
   EXPECT_FALSE(file->WriteAt(0, AsBytes("y")).has_value());
   EXPECT_FALSE(disk_.files().Create(path("other")).has_value());
   disk_.DropUnsynced();
-  EXPECT_FALSE(file->WriteAt(0, AsBytes("y")).has_value());  // it was opened before the cut
+  EXPECT_FALSE(file->WriteAt(0, AsBytes("y")).has_value());  // opened before the power cut
   EXPECT_TRUE(disk_.files().Create(path("other")).has_value());
 }
 

@@ -15,7 +15,7 @@ constexpr uint64_t kMiB = 1 << 20;
 
 class BlobCacheTest : public BlobFixture {
  protected:
-  // Fetches the blob, and waits until its copy is entered.
+  // Fetches the blob, and waits until its copy is recorded.
   TestBlob Cached(uint64_t seed, uint64_t size_bytes) {
     const TestBlob blob = Stored(seed, size_bytes);
     ExpectWhole(ReadWhole(blob), blob);
@@ -28,7 +28,7 @@ class BlobCacheTest : public BlobFixture {
     EXPECT_TRUE(row.ParseFromString(**meta_.Get(keys::Cached(blob.digest()))));
     return row;
   }
-  // As if the machine had stopped before the copy was synced.
+  // Changes the rows as if the machine had stopped before the copy was synced.
   void ForgetSync(const TestBlob& blob) {
     v1::CachedRow row = RowOf(blob);
     row.set_durable(false);
@@ -255,7 +255,7 @@ TEST_F(BlobCacheTest, AnExceptionInAFetchIsAnErrorOfItsReadersAndLeavesNothingBe
   ExpectWhole(ReadWhole(blob), blob);
 }
 
-// The reader has a part of it by then: what it has is fetched again, to be hashed with the rest.
+// The reader already has a part of the blob. The part is fetched again, to hash the whole blob.
 TEST_F(DiskFull, AReaderThatIsUnderWayGoesOnWithoutTheCopy) {
   FullBlobStore full(*blobs_, 4 * kMiB);
   blob_store_ = &full;
@@ -273,7 +273,7 @@ TEST_F(DiskFull, AReaderThatIsUnderWayGoesOnWithoutTheCopy) {
   CloseCache();
 }
 
-// As a server does that stops, to connections which are at work when its patience ends.
+// A stopping server ends connections that are still in use at its deadline.
 TEST_F(DiskFull, AReaderOfAPassageThatIsCutOffTriesNoLonger) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;

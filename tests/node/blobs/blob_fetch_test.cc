@@ -21,7 +21,7 @@ TEST_F(I5FetchedOnce, ManyReadersShareOneStreamAndReadWhileItArrives) {
     auto step = [&halfway](uint64_t received) {
       if (received == 16 * kMiB) ++halfway;
     };
-    // 100000 does not divide 16 MiB, but blocks do: a read ends where its block does.
+    // 16 MiB is no multiple of 100000, but of a block: a read ends at the end of its block.
     readers.push_back(StartReading(blob, step));
   }
   ASSERT_TRUE(store_.AwaitHeld());
@@ -117,7 +117,7 @@ TEST_F(BlobFetchTest, AStoreThatRestartsIsNotNoticed) {
   ExpectWhole(reader.get(), blob);
 }
 
-// The authority that issued its first certificate may be gone before a large blob is here.
+// The authority that issued the first certificate may be removed before a large blob has arrived.
 TEST_F(BlobFetchTest, AStreamOfACertificateThatWasRenewedSinceIsResumed) {
   const TestBlob blob = Stored(14, 8 * kMiB);
   const Error revoked{ErrorCode::kUnauthorized, "the caller's certificate was revoked"};
@@ -222,7 +222,7 @@ TEST_F(BlobFetchTest, TheLastReaderToLeaveEarlyEndsTheFetch) {
   ExpectWhole(ReadWhole(blob), blob);
 }
 
-// As a server does that stops, to connections which are at work when its patience ends.
+// A stopping server ends connections that are still in use at its deadline.
 TEST_F(BlobFetchTest, AReaderThatIsCutOffWaitsNoLonger) {
   limits_.fetch.stall_limit = 60s;
   const TestBlob blob = Stored(21, 16 * kMiB);
@@ -275,7 +275,7 @@ TEST_F(BlobFetchTest, ARangeFarAheadGetsAStreamOfItsOwn) {
   EXPECT_EQ(counted_.passed_ahead.Value(), 1);
 }
 
-// As a fetch does.
+// A reader of a channel resumes as a fetch does.
 TEST_F(BlobFetchTest, SuchAStreamIsResumedWithTheNextCertificateToo) {
   const TestBlob blob = Stored(20, 64 * kMiB);
   store_.Play({.times = 1, .hold_at = 2 * kMiB});
@@ -288,7 +288,7 @@ TEST_F(BlobFetchTest, SuchAStreamIsResumedWithTheNextCertificateToo) {
     while (got.size() < 2 * kMiB) {
       const Result<Bytes> bytes = co_await (*body)->Read(60 * kMiB + got.size(), kMiB);
       if (!bytes.has_value()) co_return bytes.error().message;
-      if (got.empty()) channel_->Replace(Connect());  // renewed while the stream is under way
+      if (got.empty()) channel_->Replace(Connect());  // renewed during the stream
       got += AsText(*bytes);
     }
     co_return got.substr(0, 2 * kMiB);

@@ -25,7 +25,7 @@ namespace outport::node {
 
 using namespace std::chrono_literals;
 
-// Links that the test makes.
+// Links that the test creates.
 class TestLinks final : public BlobLinks {
  public:
   void Add(const RepositoryName& repository, const TestBlob& blob) {
@@ -42,10 +42,10 @@ class TestLinks final : public BlobLinks {
   std::map<std::pair<RepositoryName, Digest>, uint64_t> links_;
 };
 
-// What a reader got of a body, read to its end or to an error.
+// The result of reading a body to its end or to an error.
 struct ReadOutcome {
   uint64_t received = 0;
-  std::optional<Digest> digest;  // of what was received
+  std::optional<Digest> digest;  // of the received bytes
   std::optional<Error> error;
 };
 
@@ -108,7 +108,7 @@ class BlobFixture : public testing::Test {
     }
     return *cache_;
   }
-  // As the end of the process would; the next Cache() is another process.
+  // Closes the cache, as the end of the process does. The next Cache() is another process.
   void CloseCache() {
     cache_.reset();
     source_.reset();
@@ -135,7 +135,7 @@ class BlobFixture : public testing::Test {
     BlobCache& cache = Cache();
     return RunToEnd([&] { return cache.Open(caller_, repository_, digest); });
   }
-  // Opens and reads from the first byte; `step` sees how much was received.
+  // Opens the blob and reads it from the first byte; calls `step` with the number of bytes so far.
   std::future<ReadOutcome> StartReading(const TestBlob& blob,
                                         std::function<void(uint64_t)> step = nullptr) {
     BlobCache& cache = Cache();
@@ -198,7 +198,7 @@ class BlobFixture : public testing::Test {
   PosixFileSystem files_;
   std::filesystem::path folder_;
   std::unique_ptr<DiskBlobStore> blobs_;
-  BlobStore* blob_store_ = nullptr;  // used instead
+  BlobStore* blob_store_ = nullptr;  // replaces blobs_ if set
   MemoryMetaStore meta_;
   Metrics metrics_;
   FetchMetrics counted_{metrics_};

@@ -9,8 +9,8 @@
 
 namespace outport::node {
 
-// A BlobStore over another one whose disk is full: a writer gets no further than `room_bytes`, and
-// is told what `full` returns or throws.
+// A BlobStore over another one, with a full disk: a writer can append `room_bytes`, and then gets
+// the error that `full` returns or throws.
 class FullBlobStore final : public BlobStore {
  public:
   using Full = std::function<Error()>;
@@ -44,7 +44,7 @@ class FullBlobStore final : public BlobStore {
   Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
     return below_.DiscardUncommitted(keep);
   }
-  // Where there is some room, others take the rest only later.
+  // If there is some space at first, the disk fills up only later.
   Result<uint64_t> FreeBytes() override { return room_bytes_ == 0 ? 0 : uint64_t{1} << 40; }
 
  private:
@@ -54,7 +54,7 @@ class FullBlobStore final : public BlobStore {
         : below_(std::move(below)), room_bytes_(room_bytes), full_(std::move(full)) {}
     uint64_t size_bytes() const override { return below_->size_bytes(); }
     Result<void> Expect(uint64_t size) override {
-      // Where there is some room, the disk fills up only later.
+      // If there is some space at first, the disk fills up only later.
       if (room_bytes_ == 0) return full_();
       return below_->Expect(size);
     }

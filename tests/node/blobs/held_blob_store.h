@@ -11,7 +11,7 @@
 
 namespace outport::node {
 
-// A BlobStore over another one, in which reading of one object takes as long as the test likes.
+// A BlobStore over another one. Reads of one object wait until the test releases them.
 class HeldBlobStore final : public BlobStore {
  public:
   HeldBlobStore(BlobStore& below, std::string held) : below_(below), held_(std::move(held)) {}

@@ -9,7 +9,7 @@
 
 namespace outport {
 
-// A MetaStore in memory for tests of what is above it: rows only, no log, and no lock that outlives
+// A MetaStore in memory for tests of its users: it has rows, but no log, and no locks that outlive
 // a call.
 class MemoryMetaStore final : public MetaStore {
  public:

@@ -16,12 +16,12 @@
 
 namespace outport::node {
 
-// A store that serves ReadBlob as the test tells it to. What it is told applies to streams that
-// begin later.
+// A store that serves ReadBlob by the test's script. A new script applies to streams that begin
+// later.
 class ScriptedStore final : public v1::Replication::Service {
  public:
   struct Script {
-    int times = 1 << 30;                            // how many streams it holds for
+    int times = 1 << 30;                            // how many streams the script applies to
     std::optional<uint64_t> cut_at = std::nullopt;  // the stream breaks before this byte
     Error cut_with = {ErrorCode::kUnavailable, "cut by the test"};
     std::optional<uint64_t> flip_at =

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
-// Replication with ReadBlob alone.
+// A replication service with ReadBlob alone.
 class ReadBlobService final : public v1::Replication::CallbackService {
  public:
   explicit ReadBlobService(store::ReadBlob& read_blob) : read_blob_(read_blob) {}
@@ -76,7 +76,7 @@ class StoreFetchTest : public BlobFixture {
     links_.Add(repository_, blob);
     return blob;
   }
-  // One ReadBlob call by hand: the bytes, or the error's message.
+  // Makes one ReadBlob call. Returns the bytes, or the error's message.
   std::string Call(const std::string& repository, const TestBlob& blob, uint64_t offset,
                    uint64_t length) {
     const auto stub = v1::Replication::NewStub(grpc::CreateChannel(
@@ -187,7 +187,7 @@ TEST_F(StoreFetchTest, I1ARottenBlobOfTheStoreReachesNoReader) {
   EXPECT_THAT(metrics_.Render(), testing::HasSubstr("outport_store_blobs_corrupt_total 1"));
 }
 
-// The bytes of memory that the process holds.
+// Returns the resident memory of the process, in bytes.
 uint64_t ResidentBytes() {
   std::ifstream file("/proc/self/statm");
   uint64_t total = 0;

@@ -9,7 +9,7 @@
 
 namespace outport::node {
 
-// A blob whose bytes are computed from a seed, so that one of any size needs no memory.
+// A blob whose bytes are computed from a seed, so that a large blob needs no memory.
 class TestBlob {
  public:
   TestBlob(uint64_t seed, uint64_t size_bytes) : seed_(seed), size_bytes_(size_bytes) {

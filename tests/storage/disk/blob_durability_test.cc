@@ -11,7 +11,7 @@ std::string Content(int i) {
   return "blob " + std::to_string(i) + std::string(i % 2 == 0 ? 10 : kChecksumBlockBytes, 'x');
 }
 
-// Writes a few blobs, one of them of another algorithm and synced later.
+// Writes some blobs; one has another algorithm and is synced later.
 class BlobCase final : public DurabilityCase {
  public:
   explicit BlobCase(std::filesystem::path root) : root_(std::move(root)) {}
@@ -66,7 +66,7 @@ class BlobCase final : public DurabilityCase {
   std::vector<std::pair<BlobLocation, std::string>> acknowledged_;
 };
 
-// Two uploads, one of them in several chunks, with a checkpoint behind each.
+// Writes two uploads, one of them in several chunks, with a checkpoint after each chunk.
 class UploadCase final : public DurabilityCase {
  public:
   explicit UploadCase(std::filesystem::path root) : root_(std::move(root)) {}

@@ -10,8 +10,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Blobs and metadata together, in the order of the store's commits: intent row, sync file,
-// rename, sync folder, one transaction that enters the blob and takes the intent away.
+// Blobs and metadata together, in the order of the store's commits: intent row, sync of the file,
+// rename, sync of the folder, and one transaction that writes the blob's row and deletes the
+// intent.
 class CommitCase final : public DurabilityCase {
  public:
   explicit CommitCase(fs::path root) : root_(std::move(root)) {}
@@ -75,7 +76,7 @@ class CommitCase final : public DurabilityCase {
     return true;
   }
 
-  // A row names bytes that are there, whether it was acknowledged or not.
+  // The bytes that a row names exist, whether the row was acknowledged or not.
   static void CheckBlob(BlobStore& blobs, const KeyValue& row, Losses& losses) {
     const size_t space = row.value.find(' ');
     const std::string content = row.value.substr(space + 1);
@@ -91,7 +92,7 @@ class CommitCase final : public DurabilityCase {
     if (!size.has_value()) losses.push_back(size.error().message);
   }
 
-  // Start-up scans nothing: what no row names must have an intent.
+  // A start does not scan the objects: an object that no row names must have an intent.
   void CheckOrphans(const std::map<std::string, bool>& known, Losses& losses) const {
     const fs::path blobs = root_ / "blobs";
     for (const auto& entry : fs::recursive_directory_iterator(blobs)) {

@@ -10,8 +10,8 @@ namespace {
 
 using Durability = MetaTransaction::Durability;
 
-// Commits rows, each with a record of its name in both logs; every third is followed by a row that
-// is not synced.
+// Commits rows, each with a record of its name in both logs. A row that is not synced follows every
+// third one.
 class MetaCase final : public DurabilityCase {
  public:
   explicit MetaCase(const std::filesystem::path& root) : folder_(root / "meta") {}
@@ -52,7 +52,7 @@ class MetaCase final : public DurabilityCase {
     }
     for (const std::string& key : keys) losses.push_back(key + " has no record (I10)");
     for (const auto& [key, where] : acknowledged_) losses.push_back(key + " is lost");
-    // One for one: the audit log is the same chain.
+    // The audit log has the same records.
     const auto audit = (*store)->ReadAudit(1, 1000, 1 << 20);
     if (!audit.has_value() || !std::ranges::equal(*audit, *records, IsSame)) {
       losses.push_back("the audit log is not what the change log is");
@@ -107,8 +107,8 @@ TEST(I2DurableAfterAcknowledgement, EverySyncOfAMetadataCommitIsNeeded) {
   });
 }
 
-// A commit that failed is not seen, and neither is one after it: until the store is opened again,
-// nobody knows what the disk has.
+// A failed commit is not visible, and later commits are rejected: the state of the disk is unknown
+// until the store is opened again.
 TEST(I2DurableAfterAcknowledgement, NothingIsShownOrTakenAfterAFailedWrite) {
   const TemporaryFolder folder;
   FaultDisk disk(folder.path());

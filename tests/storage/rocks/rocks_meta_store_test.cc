@@ -38,7 +38,7 @@ void CommitRecord(MetaStore& store, const std::string& record) {
   ASSERT_TRUE(transaction->Commit().has_value());
 }
 
-// Changes rows behind the store's back.
+// Changes a row in RocksDB directly.
 void Tamper(const std::filesystem::path& folder, const std::string& key,
             const std::optional<std::string>& value) {
   rocksdb::DB* opened = nullptr;
@@ -58,9 +58,9 @@ TEST(RocksMetaStore, RefusesAHeadThatIsNotTheLogsLastRecord) {
       {"the head is behind", "head", EncodeHead(NextPosition({}, "one"))},
       {"the head has another hash", "head", EncodeHead({.sequence = 2, .hash = {}})},
       {"the head is gone", "head", std::nullopt},
-      {"the head is damaged", "head", "x"},
+      {"the head is corrupt", "head", "x"},
       {"the last record is gone", kChangeLog.Key(2), std::nullopt},
-      {"the last record is damaged", kChangeLog.Key(2), "x"},
+      {"the last record is corrupt", kChangeLog.Key(2), "x"},
   };
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.what);

@@ -12,7 +12,7 @@ class AuditAccountsTest : public FleetFixture {
  protected:
   boost::json::value Last() { return AuditRows(*meta_, meta_->AuditHead()->sequence - 1).back(); }
 
-  // No row holds any of these.
+  // No entry contains any of these.
   void ExpectNowhere(const std::vector<std::string>& secrets) {
     for (const boost::json::value& row : AuditRows(*meta_)) {
       const std::string text = boost::json::serialize(row);
@@ -86,7 +86,7 @@ TEST_F(AuditAccountsTest, AddressesStandAlone) {
   EXPECT_EQ(AddressOfPeer(""), "");
 }
 
-// A field that somebody adds is a secret if it is called one.
+// A new field is a secret if its name says so.
 TEST_F(AuditAccountsTest, SecretsAreKnownByTheirNames) {
   v1::Sender sender;
   sender.set_user("ann");

@@ -6,7 +6,7 @@ namespace {
 
 class AuditContentTest : public testing::Test {
  protected:
-  // What was added to the audit log since the last call.
+  // Returns the entries added to the audit log since the last call.
   std::string New() {
     const uint64_t after = std::exchange(seen_, store_.meta->AuditHead()->sequence);
     return AuditSummary(*store_.meta, after);

@@ -9,7 +9,7 @@
 namespace outport::store {
 namespace {
 
-// Entries of the audit log, and the file that follows them, turning over now and then.
+// Writes entries of the audit log, and exports them to a file that is rotated sometimes.
 class AuditCase final : public DurabilityCase {
  public:
   explicit AuditCase(const std::filesystem::path& root) : root_(root) {}
@@ -51,7 +51,7 @@ class AuditCase final : public DurabilityCase {
   }
 
  private:
-  // What a process has open.
+  // The open objects of one process.
   struct Store {
     Store(const std::filesystem::path& root, FaultDisk& disk) {
       auto store = OpenRocksMetaStore({.folder = root / "meta", .env = disk.env()}, Log::Nowhere());

@@ -18,7 +18,7 @@ class AuditFileTest : public testing::Test {
  protected:
   AuditFileTest() { Start(); }
 
-  // As a new process would, with these settings.
+  // Starts as a new process, with these settings.
   void Start() {
     file_ = std::make_unique<AuditFile>(AuditFile::Parts{.meta = *meta_,
                                                          .files = files_,
@@ -50,7 +50,7 @@ class AuditFileTest : public testing::Test {
     for (std::string line; std::getline(file, line);) lines.push_back(line);
     return lines;
   }
-  // The numbers of a file's entries: "1 2 3".
+  // Returns the numbers of a file's entries: "1 2 3".
   static std::string Numbers(const std::filesystem::path& path) {
     std::string numbers;
     for (const std::string& line : Lines(path)) {
@@ -107,7 +107,7 @@ TEST_F(AuditFileTest, ALineThatACrashCutShortComesAgainWhole) {
   Start();
   Export();
   EXPECT_EQ(Numbers(path_), "1 2 3");
-  std::ofstream(path_) << std::string(10000, 'x');  // longer than what is read at once
+  std::ofstream(path_) << std::string(10000, 'x');  // longer than one read
   Start();
   EXPECT_EQ(std::filesystem::file_size(path_), 0u);
 }
@@ -139,7 +139,7 @@ TEST_F(AuditFileTest, RowsThatTheFileHasAreTrimmedBeyondTheBound) {
   auto kept = *meta_->ReadAudit(1, 1000, 1 << 20);
   ASSERT_EQ(kept.size(), 10u);
   EXPECT_EQ(kept.front().position.sequence, 16u);
-  Start();  // and knows it after a restart
+  Start();  // and still so after a restart
   Record(5);
   Export();
   kept = *meta_->ReadAudit(1, 1000, 1 << 20);
@@ -154,7 +154,7 @@ TEST_F(AuditFileTest, WhileTheFileCannotBeWrittenNothingIsLost) {
   Record(1);
   Export();
   std::filesystem::create_directories(Older(2) / "in the way of a rename");
-  std::filesystem::rename(path_, Older(1));  // so that it must be renamed next
+  std::filesystem::rename(path_, Older(1));  // so that the next rotation must rename it
   std::ofstream(path_) << "x\n";
   Start();
   Record(5);
@@ -192,7 +192,7 @@ TEST_F(AuditFileTest, SyslogGetsEveryLine) {
   ::close(daemon);
   ::unlink(syslog_.c_str());
   Record(1);
-  Export();  // nobody listens: the file goes on
+  Export();  // no daemon listens: the file is still written
   EXPECT_EQ(Numbers(path_), "1 2");
   daemon = listen();
   Record(1);

@@ -12,7 +12,7 @@
 
 namespace outport::store {
 
-// The rows of the audit log behind entry `after`.
+// Returns the entries of the audit log after entry `after`.
 inline std::vector<boost::json::value> AuditRows(const MetaView& meta, uint64_t after = 0) {
   std::vector<boost::json::value> rows;
   const auto records = meta.ReadAudit(after + 1, 10000, 1 << 24);
@@ -21,7 +21,7 @@ inline std::vector<boost::json::value> AuditRows(const MetaView& meta, uint64_t 
   return rows;
 }
 
-// What a row says at a JSON pointer, "/actor/name"; numbers as text. "" if nothing is there.
+// Returns the value at a JSON pointer like "/actor/name", numbers as text; "" if there is none.
 inline std::string TextAt(const boost::json::value& row, const char* pointer) {
   boost::system::error_code ignored;
   const boost::json::value* found = row.find_pointer(pointer, ignored);
@@ -29,7 +29,7 @@ inline std::string TextAt(const boost::json::value& row, const char* pointer) {
   return found->is_string() ? std::string(found->get_string()) : boost::json::serialize(*found);
 }
 
-// "user.add user/ci", a line each.
+// Returns a line like "user.add user/ci" for each entry.
 inline std::string AuditSummary(const MetaView& meta, uint64_t after = 0) {
   std::string text;
   for (const boost::json::value& row : AuditRows(meta, after)) {

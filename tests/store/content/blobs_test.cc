@@ -134,7 +134,7 @@ TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
 TEST_F(BlobsTest, BytesThatAreGoneAreUnknownAndAPushHealsThem) {
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
   for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
-  ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());  // before anybody noticed
+  ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());  // before a read finds it
   EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
   for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
   EXPECT_EQ(CodeOf(store_.PullBlob("a", Sha256("hello"))), ErrorCode::kBlobUnknown);

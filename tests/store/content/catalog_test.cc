@@ -12,7 +12,7 @@ const auto kAll = [](const RepositoryName&) { return true; };
 
 class CatalogTest : public Test {
  protected:
-  // All pages of `limit` items, joined; every page but the last is full.
+  // Returns all pages of `limit` items, joined. Every page but the last is full.
   template <class List>
   std::vector<std::string> Walk(size_t limit, List list) {
     std::vector<std::string> items;

@@ -73,8 +73,8 @@ class RandomRequests {
   int refused = 0;
 };
 
-// Whatever is pushed, refused, deleted and pushed again, a node that reads the log knows exactly
-// what the store holds, at every step and after a restart.
+// After any sequence of pushes, rejections and deletions, a node that has read the log has exactly
+// the store's rows: at every step, and after a restart.
 TEST(I10StateAndLogCannotDiverge, ReplayingTheLogGivesTheState) {
   for (const uint32_t seed : {1, 2, 3}) {
     SCOPED_TRACE(seed);

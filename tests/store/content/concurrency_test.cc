@@ -12,8 +12,8 @@
 namespace outport::store {
 namespace {
 
-// Eight clients push images that share layers, into shared repositories and under shared tags, at
-// once: nobody is refused, and every image is whole.
+// Eight clients push images concurrently, with shared layers, repositories and tags: no push fails,
+// and every image is complete.
 TEST(ContentConcurrency, PushesThatShareLayersDoNotHinderEachOther) {
   constexpr int kThreads = 8;
   constexpr int kImages = 12;
@@ -52,13 +52,13 @@ TEST(ContentConcurrency, PushesThatShareLayersDoNotHinderEachOther) {
       }
     }
   }
-  // One object a digest, whoever won.
+  // There is one object per digest.
   const auto rows = store.meta->Scan({.prefix = std::string(keys::kBlobs), .after = {}});
   EXPECT_EQ(rows->size(), store.Files("blobs").size());
   EXPECT_TRUE(store.meta->Scan({.prefix = std::string(keys::kIntents), .after = {}})->empty());
 }
 
-// Both at once, from two threads.
+// Runs both concurrently, on two threads.
 template <class First, class Second>
 void Together(First first, Second second) {
   std::thread other(second);
@@ -66,7 +66,7 @@ void Together(First first, Second second) {
   other.join();
 }
 
-// A manifest that is acknowledged has its blobs, whatever was deleted meanwhile.
+// An acknowledged manifest has its blobs, although blobs are deleted concurrently.
 TEST(ContentConcurrency, ABlobIsDeletedOrReferredToNeverBoth) {
   TestContent store;
   for (int round = 0; round < 60; ++round) {
@@ -83,7 +83,7 @@ TEST(ContentConcurrency, ABlobIsDeletedOrReferredToNeverBoth) {
   EXPECT_THAT(ProblemsOfIndexes(*store.meta), testing::IsEmpty());
 }
 
-// A mount that is acknowledged has its bytes, and nothing is mounted from what was gone before.
+// An acknowledged mount has its bytes, and no blob is mounted from a link that was deleted before.
 TEST(ContentConcurrency, AMountComesBeforeTheDeletionOfItsSourceOrNotAtAll) {
   TestContent store;
   for (int round = 0; round < 60; ++round) {
@@ -98,7 +98,7 @@ TEST(ContentConcurrency, AMountComesBeforeTheDeletionOfItsSourceOrNotAtAll) {
   EXPECT_THAT(ProblemsOfIndexes(*store.meta), testing::IsEmpty());
 }
 
-// Deleting a manifest while others push the same bytes elsewhere, or tag it here.
+// A manifest is deleted while clients push the same bytes to another repository, or tag it here.
 TEST(ContentConcurrency, AManifestThatOthersPushKeepsItsBytesAndNoTagDangles) {
   TestContent store;
   for (int round = 0; round < 60; ++round) {
@@ -122,7 +122,7 @@ TEST(ContentConcurrency, AManifestThatOthersPushKeepsItsBytesAndNoTagDangles) {
   }
 }
 
-// An index that is acknowledged had its children when it was pushed.
+// An acknowledged index had its children when it was pushed.
 TEST(ContentConcurrency, DeletionsOfManyKindsLeaveTheIndexesWhole) {
   constexpr int kThreads = 6;
   TestContent store;

@@ -22,55 +22,55 @@ inline Digest Sha256(const std::string& text) {
   return Digest::Of(DigestAlgorithm::kSha256, AsBytes(text));
 }
 
-// An image manifest over blobs of these contents: the first is the config.
+// Returns an image manifest of blobs with these contents; the first one is the config.
 std::string ImageManifest(const std::vector<std::string>& blobs, const std::string& extra = "");
-// An index over these manifests.
+// Returns an index of these manifests.
 std::string IndexManifest(const std::vector<std::string>& manifests);
 
-// What stands in a manifest that refers to another one; for ImageManifest's `extra`.
+// Returns the member of a manifest that names its subject, for `extra` of ImageManifest.
 std::string SubjectJson(const Digest& subject);
-// Who does it all.
+// The actor of all changes.
 inline const Actor kAnn{.kind = "user", .name = "ann", .certificate = "desktop"};
 inline const Visible kEverywhere = [](const RepositoryName&) { return true; };
 
-// Every file under a folder.
+// Returns every file under a folder.
 std::vector<std::filesystem::path> FilesUnder(const std::filesystem::path& folder);
 
-// The store's content over RocksDB and a disk, with the verbs of a test.
+// The store's content over RocksDB and a disk, with helpers for tests.
 class TestContent {
  public:
-  // In a folder of its own, open.
+  // Open, in its own folder.
   TestContent();
-  // In `root`, on another disk than the machine's; closed.
+  // Closed, in `root` on a simulated disk.
   TestContent(std::filesystem::path root, FileSystem& files, rocksdb::Env* env);
 
-  // Opens what is on the disk, as a new process would.
+  // Opens the stores on the disk, as a new process does.
   Result<void> Open();
   void Close();
   void Reopen();
 
-  // What a push of one blob does, in one piece.
+  // Pushes one blob in one piece.
   Result<PushedBlob> PushBlob(const std::string& repository, const std::string& bytes);
   Result<PushedBlob> PushBlobAs(const std::string& repository, const std::string& bytes,
                                 const Digest& digest);
   Result<PushedManifest> PushManifest(const std::string& repository, const std::string& reference,
                                       const std::string& body);
-  // An image of these blobs, pushed whole.
+  // Pushes these blobs and an image of them.
   Result<PushedManifest> PushImage(const std::string& repository, const std::string& tag,
                                    const std::vector<std::string>& blobs);
 
-  // The manifest under its sha256 digest, with these tags.
+  // Pushes a manifest by its sha256 digest, with these tags.
   Result<PushedManifest> PushTagged(const std::string& repository, const std::string& body,
                                     const std::vector<std::string>& tags);
   Result<Deleted> DeleteManifest(const std::string& repository, const std::string& reference);
   Result<Deleted> DeleteBlob(const std::string& repository, const std::string& bytes);
-  // `from` may be empty: any repository.
+  // An empty `from` means any repository.
   Result<PushedBlob> Mount(const std::string& repository, const std::string& bytes,
                            const std::string& from, const Visible& visible = kEverywhere);
-  // The digests that refer to `subject`, in one page.
+  // Returns the digests of the referrers of `subject`, in one page.
   std::vector<Digest> Referrers(const std::string& repository, const Digest& subject);
 
-  // All of a blob, as a client would get it.
+  // Returns a whole blob, as a client gets it.
   Result<std::string> PullBlob(const std::string& repository, const Digest& digest);
   Result<StoredManifest> PullManifest(const std::string& repository, const std::string& reference);
 
@@ -88,7 +88,7 @@ class TestContent {
 
  public:
   const std::filesystem::path root;
-  bool keep_uploads = false;  // Open() leaves open uploads to the test
+  bool keep_uploads = false;  // Open() keeps the uploads of an earlier process
   ManualClock clock;
   Metrics metrics;
   std::unique_ptr<MetaStore> meta;
@@ -96,7 +96,7 @@ class TestContent {
   std::unique_ptr<Content> content;
 };
 
-// The code of a failure, for comparisons; kInternal with a test failure if it is none.
+// Returns the code of a failure. If the result is a success, fails the test and returns kInternal.
 template <class T>
 ErrorCode CodeOf(const Result<T>& result) {
   EXPECT_FALSE(result.has_value());

@@ -11,7 +11,7 @@ namespace {
 
 using Problems = std::vector<std::string>;
 
-// What clients were told is stored, or gone.
+// The pushes and deletions that clients got an acknowledgement for.
 struct Acknowledged {
   std::vector<std::string> blobs;  // their bytes
   std::vector<std::string> mounted;
@@ -21,8 +21,8 @@ struct Acknowledged {
   uint64_t sequence = 0;
 };
 
-// A short life of a client: two blobs, an image of them, another image under the same tag, and
-// the first one again. Ends with the first push that is refused.
+// A client that pushes two blobs, an image of them, another image under the same tag, and the first
+// image again. Stops at the first push that fails.
 void Push(TestContent& store, Acknowledged& acknowledged) {
   const auto blob = [&](const std::string& bytes) {
     const auto pushed = store.PushBlob("team/app", bytes);
@@ -42,8 +42,8 @@ void Push(TestContent& store, Acknowledged& acknowledged) {
                     image({"config"}) && blob("layer") && image({"config", "layer"}));
 }
 
-// Another one: an image with two tags, its blob mounted elsewhere, then everything is deleted. Ends
-// with the first request that is refused; what that was about may be there or not.
+// A client that pushes an image with two tags, mounts its blob elsewhere, and then deletes
+// everything. Stops at the first request that fails; that request may or may not have an effect.
 void PushAndDelete(TestContent& store, Acknowledged& acknowledged) {
   const std::string image = ImageManifest({"config"});
   const std::string digest = Sha256(image).ToString();
@@ -68,7 +68,7 @@ void PushAndDelete(TestContent& store, Acknowledged& acknowledged) {
   acknowledged.gone_blobs = {"config"};
 }
 
-// A blob that a repository links must be here, whole.
+// A blob that a repository links must exist and be complete.
 void CheckBlob(TestContent& store, const std::string& repository, const Digest& digest,
                Problems& problems) {
   const auto bytes = store.PullBlob(repository, digest);
@@ -96,7 +96,7 @@ void CheckManifest(TestContent& store, const std::string& repository, const std:
   }
 }
 
-// Nothing that can be seen is partial, and nothing is on the disk that no row names.
+// Nothing visible is partial, and the disk has no object that no row names.
 void CheckWhatIsVisible(TestContent& store, Problems& problems) {
   const auto rows = [&](std::string_view prefix) {
     return *store.meta->Scan({.prefix = std::string(prefix), .after = {}});
@@ -142,7 +142,7 @@ Problems Check(TestContent& store, const Acknowledged& acknowledged) {
     CheckBlob(store, "team/app", Sha256(bytes), problems);
   }
   for (const auto& [tag, body] : acknowledged.tags) {
-    // The tag may have moved on by a push that was not acknowledged, but its manifest is there.
+    // A push that was not acknowledged may have moved the tag, but the tag's manifest exists.
     CheckManifest(store, "team/app", Sha256(body).ToString(), problems);
     CheckManifest(store, "team/app", tag, problems);
   }
@@ -162,7 +162,7 @@ Problems Check(TestContent& store, const Acknowledged& acknowledged) {
   return problems;
 }
 
-// Syncs to ignore: from the first-th to the last-th; 0: none.
+// Which syncs to ignore: number `first` to number `last`; 0: none.
 struct Lie {
   uint64_t first = 0;
   uint64_t last = 0;
@@ -170,9 +170,9 @@ struct Lie {
   std::string what;
 };
 
-// One for every thing that is synced. A folder that is synced twice in a row is one thing: the
-// second time is for those who made it and died. The folder of the metadata was synced when the
-// store was opened; that RocksDB does it again is its own affair.
+// One entry for each synced file or folder. Two syncs of a folder in a row are one entry: the
+// second one is for an earlier process that died after it created the folder. The folder of the
+// metadata was synced when the store was opened; RocksDB syncs it again without need.
 std::vector<Lie> LiesAbout(const std::vector<FaultPoint>& history) {
   std::vector<Lie> lies;
   const FaultPoint* before = nullptr;
@@ -202,8 +202,8 @@ struct Outcome {
 
 using Life = void (*)(TestContent& store, Acknowledged& acknowledged);
 
-// Lives on a fresh store until the power goes at the cut-th fault point (0: at the end), brings it
-// back, and looks.
+// Runs a client on a new store until a power cut at fault point number `cut` (0: at the end), opens
+// the store again, and checks it.
 Outcome LiveAndCut(Life live, uint64_t cut, const Lie& lie, Loss loss) {
   const TemporaryFolder folder;
   FaultDisk disk(folder.path());
@@ -240,8 +240,8 @@ Outcome LiveAndCut(Life live, uint64_t cut, const Lie& lie, Loss loss) {
   return outcome;
 }
 
-// Wherever the power goes, what was acknowledged is there and intact, or gone, and nothing partial
-// can be seen.
+// After a power cut at any point, acknowledged pushes exist and are intact, acknowledged deletions
+// hold, and nothing partial is visible.
 void CutEverywhere(Life live) {
   for (const Loss loss : {Loss::kAllUnsynced, Loss::kTornFiles}) {
     const Outcome whole = LiveAndCut(live, 0, {}, loss);
@@ -260,10 +260,10 @@ void CutEverywhere(Life live) {
 // 201 means durable.
 TEST(I2AcknowledgedIsDurable, WhereverThePowerGoes) { CutEverywhere(Push); }
 
-// A mount's 201 does, too, and a deletion's 202 means gone for good.
+// So does the 201 of a mount. The 202 of a deletion means that the deletion is durable.
 TEST(I2AcknowledgedIsDurable, MountsAndDeletionsToo) { CutEverywhere(PushAndDelete); }
 
-// The tests above can be lost: without any one of the syncs, some cut loses something.
+// The tests above can fail: if any one sync is ignored, some power cut loses data.
 TEST(I2AcknowledgedIsDurable, EverySyncIsNeeded) {
   const Outcome whole = LiveAndCut(Push, 0, {}, Loss::kAllUnsynced);
   const std::vector<Lie> lies = LiesAbout(whole.history);
@@ -279,14 +279,14 @@ TEST(I2AcknowledgedIsDurable, EverySyncIsNeeded) {
   }
 }
 
-// A write of the metadata that failed may be on the disk all the same: then the bytes that its rows
-// name must be there, or a client would be told that it need not push them again.
+// A failed write of the metadata may be on the disk. Then the bytes that its rows name must exist;
+// otherwise a later push would skip them.
 TEST(I2AcknowledgedIsDurable, AWriteThatFailedMayHaveHappened) {
   for (uint64_t cut = 1;; ++cut) {
     SCOPED_TRACE("the metadata fails from point " + std::to_string(cut) + " on");
     const TemporaryFolder folder;
     FaultDisk disk(folder.path());
-    PosixFileSystem files;  // those of the blobs go on working
+    PosixFileSystem files;  // the files of the blobs still work
     bool failed = false;
     {
       TestContent store(folder.path(), files, disk.env());

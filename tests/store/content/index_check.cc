@@ -8,7 +8,7 @@ namespace {
 
 using Parts = std::vector<std::string>;
 
-// Every row, and what its key consists of.
+// Each row, with the parts of its key.
 class Check {
  public:
   explicit Check(const MetaStore& meta) : meta_(meta) {}
@@ -69,7 +69,7 @@ class Check {
     const auto body = *meta_.Get(Key("content/", {key[1]}));
     if (!body.has_value()) return Say("a manifest without bytes");
     const auto manifest = Manifest::Parse(*body, row.media_type());
-    if (!manifest.has_value()) return;  // damaged by the test
+    if (!manifest.has_value()) return;  // corrupted by the test
     for (const auto* children : {&manifest->blobs, &manifest->manifests}) {
       for (const Descriptor& child : *children) {
         Want("reference/", {child.digest.ToString(), key[0], key[1]}, "a manifest");

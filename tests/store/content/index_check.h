@@ -7,7 +7,7 @@
 
 namespace outport::store {
 
-// What is wrong between rows and the rows that lead back to them; empty if all agree.
+// Returns the disagreements between rows and their back references; empty if there are none.
 std::vector<std::string> ProblemsOfIndexes(const MetaStore& meta);
 
 }  // namespace outport::store

@@ -64,7 +64,7 @@ TEST_F(LinksTest, ASourceIsLookedForWhereTheGrantsLead) {
   EXPECT_TRUE(store_.Mount("b", "layer", "", VisibleTo(rights)).has_value());
 }
 
-// What the caller may not pull does not come to him by a mount, and nothing tells that it is there.
+// A caller cannot mount a blob that it may not pull, and does not learn that the blob exists.
 TEST_F(LinksTest, I6NothingIsMountedFromWhereTheCallerMayNotPull) {
   ASSERT_TRUE(store_.PushBlob("secret", "layer").has_value());
   const auto refused = store_.Mount("b", "layer", "secret", Only("b"));

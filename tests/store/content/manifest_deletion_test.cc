@@ -113,7 +113,7 @@ TEST_F(ManifestDeletionTest, AReferrerVanishesFromItsSubjectsList) {
   const std::string signature = ImageManifest({"config"}, SubjectJson(Sha256(body_)));
   ASSERT_TRUE(store_.PushManifest("a", "sig", signature).has_value());
   ASSERT_EQ(store_.Referrers("a", Sha256(body_)), std::vector{Sha256(signature)});
-  // The subject may go, and come back: what refers to it stays.
+  // The subject may be deleted and pushed again: its referrers stay.
   ASSERT_TRUE(store_.DeleteManifest("a", digest_).has_value());
   EXPECT_EQ(store_.Referrers("a", Sha256(body_)), std::vector{Sha256(signature)});
   ASSERT_TRUE(store_.DeleteManifest("a", Sha256(signature).ToString()).has_value());

@@ -33,7 +33,7 @@ TEST_F(ManifestsTest, UnknownNamesAndReferencesAreTold) {
   EXPECT_EQ(CodeOf(store_.PullManifest("b", "v1")), ErrorCode::kNameUnknown);
   EXPECT_EQ(CodeOf(store_.PullManifest("a", "v2")), ErrorCode::kManifestUnknown);
   EXPECT_EQ(CodeOf(store_.PullManifest("a", Sha256("x").ToString())), ErrorCode::kManifestUnknown);
-  // A manifest of one repository is none of another.
+  // A manifest of one repository does not exist in another one.
   ASSERT_TRUE(store_.PushBlob("b", "config").has_value());
   EXPECT_EQ(CodeOf(store_.PullManifest("b", Sha256(ImageManifest({"config"})).ToString())),
             ErrorCode::kManifestUnknown);
@@ -73,7 +73,7 @@ TEST_F(ManifestsTest, ASubjectNeedNotExistAndIsAcknowledged) {
   EXPECT_TRUE(Has(keys::Referrer(Repo("a"), Sha256("absent"), Sha256(body))));
 }
 
-// I1: a manifest that rotted does not leave, and a push of the right bytes mends it.
+// I1: a corrupt manifest is not served, and a push of the right bytes replaces it.
 TEST_F(ManifestsTest, I1BytesThatRottedAreRefusedUntilTheyArePushedAgain) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   const std::string body = ImageManifest({"config"});

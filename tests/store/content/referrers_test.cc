@@ -17,7 +17,7 @@ class ReferrersTest : public testing::Test {
  protected:
   ReferrersTest() { EXPECT_TRUE(store_.PushBlob("a", "config").has_value()); }
 
-  // A manifest that refers to "subject", with these members more.
+  // A manifest that refers to "subject", with these additional members.
   Digest Push(const std::string& members, const std::string& repository = "a") {
     const std::string body = ImageManifest({"config"}, SubjectJson(subject_) + members);
     const auto pushed = store_.PushManifest(repository, Sha256(body).ToString(), body);

@@ -9,10 +9,10 @@ namespace outport::store {
 
 using Rows = std::map<std::string, std::string>;
 
-// The rows that nodes see, as they stand in the store.
+// Returns the rows of the store that nodes have, too.
 Rows ScanState(const MetaStore& meta);
 
-// What a node knows that read the log from its beginning, in batches.
+// Returns the rows of a node that has read the log from its beginning, in batches.
 Rows ReplayLog(const MetaStore& meta);
 
 }  // namespace outport::store

@@ -11,7 +11,7 @@ const std::string kPieces[] = {"one ", "two ", "three"};
 
 std::string Whole(const std::string& start) { return start + kPieces[0] + kPieces[1] + kPieces[2]; }
 
-// A store with upload sessions on a disk whose power can go.
+// A store with upload sessions on a disk that simulates power cuts.
 class Store {
  public:
   Store(const std::filesystem::path& root, FaultDisk& disk, const std::string& boot_id)
@@ -57,7 +57,7 @@ class Store {
   std::optional<Uploads> uploads_;
 };
 
-// One session is finished, another one is left open; each chunk is made safe.
+// One session is finished, another one is left open. Each chunk is checkpointed.
 class SessionCase final : public DurabilityCase {
  public:
   explicit SessionCase(std::filesystem::path root) : root_(std::move(root)) {}
@@ -106,7 +106,7 @@ class SessionCase final : public DurabilityCase {
     return true;
   }
 
-  // The client asks where its session stands, and goes on.
+  // The client asks how much its session has received, and continues.
   static void LookFor(Store& store, const std::string& id, const Sent& sent, Losses& losses) {
     const std::string whole = Whole(sent.start);
     const auto stands = store.Stat(id);
@@ -125,7 +125,7 @@ class SessionCase final : public DurabilityCase {
   const std::filesystem::path root_;
   const std::string serial_ = RandomHex(4);
   std::map<std::string, Sent> acknowledged_;
-  std::set<std::string> closing_;  // their end was asked for: open, or gone
+  std::set<std::string> closing_;  // a finish was requested: open, or removed
   std::vector<std::string> blobs_;
 };
 

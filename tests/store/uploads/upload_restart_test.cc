@@ -31,7 +31,7 @@ TEST_F(UploadRestartTest, ASessionGoesOnAfterAKill) {
   EXPECT_EQ(Metric("outport_store_uploads_unrecoverable_total"), 0.0);
 }
 
-// A request that is killed in its middle: what was written counts, answered or not.
+// A kill in the middle of a request keeps all written bytes, acknowledged or not.
 TEST_F(UploadRestartTest, ABodyThatWasUnderWayCounts) {
   const std::string id = Start();
   const std::string content(3 << 20, 'z');
@@ -83,7 +83,7 @@ TEST_F(UploadRestartTest, WhatNobodyWorksOnBecomesSafe) {
 TEST_F(UploadRestartTest, FinishedAndCancelledSessionsDoNotComeBack) {
   const std::string finished = Start();
   ASSERT_TRUE(Finish(finished, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
-  const std::string again = Start();  // the blob is here already
+  const std::string again = Start();  // the blob is stored already
   ASSERT_TRUE(Finish(again, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
   const std::string wrong = Start();
   ASSERT_FALSE(Finish(wrong, Sha256("other"), ScriptedBody("hello", 5)).has_value());
@@ -143,7 +143,7 @@ TEST_F(UploadRestartTest, SessionsExpireWhileTheStoreIsAway) {
   EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
-// To be looked after is not to be used.
+// A checkpoint does not count as use of the session.
 TEST_F(UploadRestartTest, ASessionThatNobodyComesBackToExpires) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());

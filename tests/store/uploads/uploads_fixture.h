@@ -12,7 +12,7 @@
 
 namespace outport::store {
 
-// A body that arrives in pieces, and may end in an error or wait for the test in between.
+// A body that arrives in pieces, and may end with an error or wait for the test.
 class ScriptedBody final : public ByteSource {
  public:
   static constexpr std::chrono::seconds kPatience{30};
@@ -29,18 +29,18 @@ class ScriptedBody final : public ByteSource {
     cut_ = true;
     return *this;
   }
-  // The body stops before its end until Release().
+  // The body waits before its end until Release().
   ScriptedBody& HeldAtTheEnd() {
     held_ = true;
     return *this;
   }
   void Release() { released_.Notify(); }
-  // Runs when all but the end has been read.
+  // Calls `hook` when all bytes are read, before the end.
   ScriptedBody& BeforeTheEnd(std::function<void()> hook) {
     hook_ = std::move(hook);
     return *this;
   }
-  // Until the reader waits there.
+  // Waits until the reader waits there.
   void AwaitHold() { EXPECT_TRUE(held_back_.get_future().wait_for(kPatience) == kReady); }
   size_t reads() const { return reads_; }
 
@@ -96,7 +96,7 @@ class UploadsTest : public testing::Test {
                                     .boot_id = boot_id_,
                                     .limits = limits});
   }
-  // The process ends without a word, and another one starts.
+  // Ends the process without a shutdown, and starts another one.
   void Restart() {
     uploads_.reset();
     store_.Reopen();
@@ -104,7 +104,7 @@ class UploadsTest : public testing::Test {
     const Result<void> loaded = uploads_->Load();
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
   }
-  // The same, under another boot of the kernel.
+  // Restarts under another boot of the kernel.
   void Reboot() {
     boot_id_ += "'";
     Restart();

@@ -53,7 +53,7 @@ TEST_F(UploadsTest, AChunkMustBeAsLongAsItSays) {
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello", 5), ByteRange{0, 4})), ErrorCode::kSizeInvalid);
   EXPECT_EQ(Received(id), 0u);
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello"), ByteRange{0, 4})), ErrorCode::kSizeInvalid);
-  EXPECT_EQ(Received(id), 4u);  // what was announced
+  EXPECT_EQ(Received(id), 4u);  // the announced size
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("o"), ByteRange{4, 2})), ErrorCode::kSizeInvalid);
   EXPECT_EQ(Received(id), 5u);
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
@@ -107,7 +107,7 @@ TEST_F(UploadsTest, OneRequestWorksOnASessionAtATime) {
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
 }
 
-// The connection of the first request is gone, and the store has yet to notice.
+// The connection of the first request is lost, and the store has not noticed yet.
 TEST_F(UploadsTest, ARequestWaitsForOneThatEnds) {
   const std::string id = Start();
   ScriptedBody slow("hello");
@@ -192,8 +192,8 @@ TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
   EXPECT_EQ(Received(third), 0u);
 }
 
-// A finish that was refused after its body had been appended would, tried again, append it twice.
-// One body ends with a buffer, so that only the commit is left; of the other one, bytes too.
+// A finish must not be rejected after its body was appended: a retry would append the body twice.
+// One body ends with a buffer, so that only the commit remains; the other one has bytes left, too.
 TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
   for (const size_t size : {size_t{1} << 20, (size_t{1} << 20) + 5}) {
     SCOPED_TRACE(size);
@@ -211,7 +211,7 @@ TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
     const auto refused = [&] {
       return finishing.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
     };
-    // It is refused at once, or waits: enough turns of its thread to get there.
+    // Gives the thread enough turns to be rejected, or to wait.
     while (!filled && !refused()) io_.Turn();
     for (int i = 0; i < 50; ++i) io_.Turn();
     EXPECT_FALSE(refused());
@@ -222,7 +222,7 @@ TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
   }
 }
 
-// The same of a chunk, whose bytes are synced before it is answered.
+// The same holds for a chunk that is checkpointed before the answer.
 TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
   Configure({.max_uncheckpointed_bytes = 1});
   const std::string content(size_t{1} << 20, 'x');
@@ -256,8 +256,7 @@ TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
   EXPECT_EQ(Received(id), 0u);
   full.Release();
   auto nothing = []() -> Result<void> { return {}; };
-  ASSERT_TRUE(
-      Await(BlockingInProgress(io_.pool(), nothing)).has_value());  // behind all of the rest
+  ASSERT_TRUE(Await(BlockingInProgress(io_.pool(), nothing)).has_value());  // after all other work
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
 }
 
