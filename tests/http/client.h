@@ -18,18 +18,18 @@ struct ClientIdentity {
 };
 
 struct TestResponse {
-  int status = 0;                             // 0: no answer came
+  int status = 0;                             // 0: there was no response
   std::map<std::string, std::string> fields;  // names in lower case
   std::string body;
-  bool complete = false;  // the body is as long as was announced
+  bool complete = false;  // the body has the announced length
 
   std::string Field(const std::string& lower_case_name) const;
   // The code of the first error in the body; "" if there is none.
   std::string ErrorCode() const;
 };
 
-// A blocking HTTP client that says exactly what it is told, over TLS or plain. Each wait for the
-// server lasts 10 s at most.
+// A blocking HTTP client that sends exactly the given text, over TLS or plain TCP. Each wait for
+// the server lasts at most 10 s.
 class TestClient {
  public:
   static TestClient Unconnected() { return TestClient(); }
@@ -42,22 +42,22 @@ class TestClient {
 
   void ConnectTo(uint16_t port, const char* source = "127.0.0.1");
   bool connected() const { return connected_; }
-  // False when the server is gone.
+  // False if the server closed the connection.
   bool Send(const std::string& text);
-  // No more will be sent, but answers are read.
+  // Ends the sending side only.
   void HalfClose();
-  // The next answer; `head`: it has no body. 1xx answers count as answers.
+  // Receives the next response, also a 1xx one. `head`: it has no body.
   TestResponse Receive(bool head = false);
-  // The next answer's header as it came. Only of an answer without a body.
+  // Receives the header of the next response, unparsed. REQUIRES: the response has no body.
   std::string ReceiveHead();
   TestResponse Exchange(const std::string& text, bool head = false);
-  // What the server sends until it closes; and whether it closed within the wait.
+  // Receives everything until the server closes; `closed` tells whether it did in time.
   std::string ReceiveAll(bool& closed);
   bool IsClosed();
 
  private:
   TestClient();
-  // Bytes read; 0 at the end, -1 on a failure, which a reset and a wait too long are.
+  // Returns the number of bytes; 0 at the end, -1 after a failure, a reset or a timeout.
   long Read(char* buffer, size_t size);
   bool Fill();
 

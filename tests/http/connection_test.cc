@@ -21,7 +21,7 @@ struct CertificateCase {
   const char* says;
 };
 
-TEST(RegistryConnection, I6NobodyGetsInWithoutACertificateOfTheFleet) {
+TEST(RegistryConnection, I6RejectsClientsWithoutACertificateOfTheFleet) {
   TestServer server;
   server.registry().AddBlob("a", "foo");
   const TestFleet& fleet = TestFleet::Get();
@@ -46,8 +46,8 @@ TEST(RegistryConnection, I6NobodyGetsInWithoutACertificateOfTheFleet) {
   EXPECT_FALSE(server.registry().LastCaller().has_value()) << "the registry was asked";
 }
 
-// The answer must arrive although the client goes on sending: no reset may overtake it.
-TEST(RegistryConnection, ARefusalArrivesThroughALargeBody) {
+// The response arrives although the client keeps sending: no reset overtakes it.
+TEST(RegistryConnection, ARejectionArrivesWhileTheClientSendsALargeBody) {
   TestServer server;
   TestClient client = TestClient::Tls(server.port(), nullptr);
   const TestRequest request{.method = "PUT",
@@ -55,7 +55,7 @@ TEST(RegistryConnection, ARefusalArrivesThroughALargeBody) {
                             .fields = "Content-Length: 30000000\r\n"};
   client.Send(request.Text());
   std::thread sender([&client] {
-    // Another thread would share the SSL object; one that sends before it reads shows the same.
+    // A client that sends everything before it reads. (A second thread would share the SSL object.)
     client.Send(std::string(4'000'000, 'x'));
   });
   sender.join();
@@ -78,7 +78,7 @@ TEST(RegistryConnection, CarriesManyRequests) {
   TestServer server;
   TestClient client = server.Connect();
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client.Exchange(kPing).status, 200);
-  // Refusals and small bodies that nobody read do not end it either.
+  // Rejections and small unread bodies do not end the connection either.
   EXPECT_EQ(client.Exchange(TestRequest{.target = "/v2/BAD/tags/list"}.Text()).status, 400);
   const TestRequest unread{
       .method = "PUT", .target = "/v2/BAD/manifests/x", .body = std::string(60'000, 'x')};
@@ -110,7 +110,7 @@ TEST(RegistryConnection, AnswersPipelinedRequestsInOrder) {
   EXPECT_EQ(client.Receive().body, "{}");
 }
 
-TEST(RegistryConnection, EndsWhereTheClientAsksForIt) {
+TEST(RegistryConnection, ClosesWhenTheClientAsksForIt) {
   TestServer server;
   TestClient client = server.Connect();
   const TestResponse last = client.Exchange(TestRequest{.fields = "Connection: close\r\n"}.Text());
@@ -119,7 +119,7 @@ TEST(RegistryConnection, EndsWhereTheClientAsksForIt) {
   EXPECT_TRUE(client.IsClosed());
 }
 
-TEST(RegistryConnection, AnswersAClientThatWillSendNoMore) {
+TEST(RegistryConnection, AnswersAClientThatHalfClosed) {
   TestServer server;
   const Digest digest = server.registry().AddBlob("a", std::string(2'000'000, 'x'));
   TestClient client = server.Connect();
@@ -130,7 +130,7 @@ TEST(RegistryConnection, AnswersAClientThatWillSendNoMore) {
   EXPECT_TRUE(client.IsClosed());
 }
 
-TEST(RegistryConnection, RefusesWhatIsNoRequestAndEnds) {
+TEST(RegistryConnection, RejectsInvalidRequestsAndCloses) {
   TestServer server;
   const char* const kCases[] = {
       "GET /v2/ HTTP/1.1\r\n\r\n",
@@ -160,7 +160,7 @@ TEST(RegistryConnection, LimitsAHeader) {
   EXPECT_TRUE(client.IsClosed());
 }
 
-TEST(RegistryConnection, ContinuesABodyThatIsWanted) {
+TEST(RegistryConnection, Sends100ContinueForAnAcceptedBody) {
   TestServer server;
   const std::string digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes("foo")).ToString();
   const TestRequest request{.method = "POST",
@@ -172,7 +172,7 @@ TEST(RegistryConnection, ContinuesABodyThatIsWanted) {
   EXPECT_EQ(client.Exchange(kPing).status, 200);
 }
 
-TEST(RegistryConnection, DoesNotContinueABodyThatIsRefused) {
+TEST(RegistryConnection, SendsNo100ContinueForARejectedBody) {
   TestServer server;
   const std::string expects = "Expect: 100-continue\r\nContent-Length: 3\r\n";
   const TestRequest kCases[] = {
@@ -192,26 +192,26 @@ TEST(RegistryConnection, DoesNotContinueABodyThatIsRefused) {
   }
 }
 
-TEST(RegistryConnection, ASlowHeaderIsCut) {
+TEST(RegistryConnection, TimesOutASlowHeader) {
   TestServer server(HttpLimits{.header = 300ms});
   TestClient client = server.Connect();
   EXPECT_EQ(client.Exchange("GET /v2/ HTTP/1.1\r\nHost:").status, 408);
   EXPECT_TRUE(client.IsClosed());
 }
 
-TEST(RegistryConnection, AnIdleConnectionIsClosedWithoutAWord) {
+TEST(RegistryConnection, ClosesAnIdleConnectionSilently) {
   TestServer server(HttpLimits{.idle = 300ms});
   TestClient client = server.Connect();
   EXPECT_EQ(client.Exchange(kPing).status, 200);
   EXPECT_TRUE(client.IsClosed());
 }
 
-TEST(RegistryConnection, AClientThatNeverAsksIsClosed) {
+TEST(RegistryConnection, ClosesAConnectionWithoutARequest) {
   TestServer server(HttpLimits{.header = 300ms});
   EXPECT_TRUE(server.Connect().IsClosed());
 }
 
-TEST(RegistryConnection, ABodyThatStopsIsCut) {
+TEST(RegistryConnection, TimesOutABodyThatStops) {
   TestServer server(HttpLimits{.progress = 300ms});
   TestClient client = server.Connect();
   const TestRequest request{
@@ -221,7 +221,7 @@ TEST(RegistryConnection, ABodyThatStopsIsCut) {
   EXPECT_TRUE(client.IsClosed());
 }
 
-TEST(RegistryConnection, AHandshakeThatStopsIsCut) {
+TEST(RegistryConnection, TimesOutAHandshakeThatStops) {
   TestServer server(HttpLimits{.handshake = 300ms});
   TestClient client = TestClient::Plain(server.port());
   EXPECT_TRUE(client.IsClosed());
@@ -231,7 +231,7 @@ TEST(RegistryConnection, AHandshakeThatStopsIsCut) {
   }));
 }
 
-TEST(RegistryConnection, PlainHttpIsRefusedAtOnce) {
+TEST(RegistryConnection, RejectsPlainHttpAtOnce) {
   TestServer server;
   TestClient client = TestClient::Plain(server.port());
   client.Send("GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -240,7 +240,7 @@ TEST(RegistryConnection, PlainHttpIsRefusedAtOnce) {
   EXPECT_TRUE(closed);
 }
 
-TEST(RegistryConnection, AReaderThatStopsIsCut) {
+TEST(RegistryConnection, TimesOutAClientThatStopsReading) {
   TestServer server(HttpLimits{.progress = 300ms});
   const Digest digest = server.registry().AddBlob("a", std::string(64 << 20, 'x'));
   TestClient client = server.Connect();

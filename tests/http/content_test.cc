@@ -62,7 +62,7 @@ TEST(RegistryHttp, ServesBlobsWhole) {
   EXPECT_EQ(server.registry().BlobReads(), reads) << "HEAD read the blob";
 }
 
-TEST(RegistryHttp, I1ABlobThatBreaksIsNeverWhole) {
+TEST(RegistryHttp, I1AFailedBlobReadTruncatesTheResponse) {
   TestServer server;
   const std::string content(1'000'000, 'x');
   const std::string target = "/v2/a/blobs/" + server.registry().AddBlob("a", content).ToString();
@@ -71,7 +71,7 @@ TEST(RegistryHttp, I1ABlobThatBreaksIsNeverWhole) {
   EXPECT_EQ(cut.status, 200);
   EXPECT_FALSE(cut.complete);
   EXPECT_LE(cut.body.size(), 500'000u);
-  // Where nothing was sent yet, the failure can be told.
+  // If nothing was sent yet, the response is an error.
   server.registry().BreakBlobsAt(0);
   const TestResponse told = server.Call({.target = target});
   EXPECT_EQ(told.status, 500);
@@ -179,7 +179,7 @@ TEST(RegistryHttp, PagesThroughLists) {
   EXPECT_EQ(server.Call({.target = "/v2/r/tags/list?last=zz"}).body, R"({"name":"r","tags":[]})");
 }
 
-TEST(RegistryHttp, TheCatalogShowsWhatMayBePulled) {
+TEST(RegistryHttp, TheCatalogListsRepositoriesThatTheCallerMayPull) {
   TestServer server;
   for (const char* name : {"alpha", "team/a", "team/b", "zeta"}) {
     server.registry().AddBlob(name, "x");
@@ -194,7 +194,7 @@ TEST(RegistryHttp, TheCatalogShowsWhatMayBePulled) {
   EXPECT_EQ(page.Field("link"), "</v2/_catalog?last=team%2Fa&n=1>; rel=\"next\"");
 }
 
-TEST(RegistryHttp, TellsTheRegistryWhoAsks) {
+TEST(RegistryHttp, PassesTheCallerToTheRegistry) {
   TestServer server;
   AddIndex(server, "team/app", "v1");
   const TestResponse response = server.Call({.target = "/v2/team/app/manifests/v1",
@@ -218,7 +218,7 @@ TEST(RegistryHttp, CountsItsRequests) {
        {"outport_http_requests_total{method=\"GET\",route=\"ping\",status=\"2xx\"} 1",
         "outport_http_requests_total{method=\"GET\",route=\"none\",status=\"4xx\"} 1",
         "outport_http_request_duration_seconds_count{route=\"ping\"} 1"}) {
-    // Counted once the answer was sent.
+    // The request is counted after its response is sent.
     EXPECT_TRUE(Eventually([&] {
       return server.metrics().Render().find(line) != std::string::npos;
     })) << line;

@@ -24,7 +24,7 @@ class Deletion : public testing::Test {
   TestServer server_;
 };
 
-TEST_F(Deletion, ATagGoesAlone) {
+TEST_F(Deletion, OfATagKeepsTheManifest) {
   const std::string by_digest = AddIndex("v1");
   AddIndex("v2");
   const TestResponse deleted = Delete("/v2/a/manifests/v1");
@@ -36,7 +36,7 @@ TEST_F(Deletion, ATagGoesAlone) {
   EXPECT_EQ(Status(by_digest), 200);
 }
 
-TEST_F(Deletion, AManifestGoesWithItsTags) {
+TEST_F(Deletion, OfAManifestDeletesItsTags) {
   const std::string by_digest = AddIndex("v1");
   AddIndex("v2");
   EXPECT_EQ(Delete(by_digest).status, 202);
@@ -47,7 +47,7 @@ TEST_F(Deletion, AManifestGoesWithItsTags) {
   EXPECT_EQ(Delete(by_digest).ErrorCode(), "MANIFEST_UNKNOWN");
 }
 
-TEST_F(Deletion, ABlobGoesFromOneRepository) {
+TEST_F(Deletion, OfABlobAffectsOneRepository) {
   const std::string digest = server_.registry().AddBlob("a", "foo").ToString();
   server_.registry().AddBlob("b", "foo");
   const TestResponse deleted = Delete("/v2/a/blobs/" + digest);
@@ -57,7 +57,7 @@ TEST_F(Deletion, ABlobGoesFromOneRepository) {
   EXPECT_EQ(Status("/v2/b/blobs/" + digest), 200);
 }
 
-TEST_F(Deletion, ABlobThatIsReferredToStays) {
+TEST_F(Deletion, OfAReferencedBlobIsRejected) {
   const std::string target = "/v2/a/blobs/" + server_.registry().AddBlob("a", "foo").ToString();
   server_.registry().FailNext(
       Error{ErrorCode::kUnsupported, "a manifest refers to it", {"sha256:x"}});

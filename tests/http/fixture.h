@@ -21,21 +21,21 @@ namespace outport::http {
 
 using testing_support::MemoryRegistry;
 
-// The certificates of a fleet, made once a test program.
+// The certificates of a fleet, created once in a test program.
 struct TestFleet {
   TestFleet();
   static const TestFleet& Get();
-  // Another certificate of desktop's.
+  // Issues another certificate with the name desktop.
   ClientIdentity ShortLived(std::chrono::seconds lifetime) const;
 
   pki::Authority authority;
   ClientIdentity server;
   ClientIdentity desktop;  // a client
-  ClientIdentity node;     // of the fleet, but no client
-  ClientIdentity foreign;  // of another authority
+  ClientIdentity node;     // a node of the fleet
+  ClientIdentity foreign;  // a client of another fleet
 };
 
-// What a request looks like on the wire: "GET TARGET", Host, Authorization of alice, more fields.
+// The text of a request: "GET TARGET", Host, Authorization of alice, more fields.
 struct TestRequest {
   std::string method = "GET";
   std::string target = "/v2/";
@@ -46,8 +46,8 @@ struct TestRequest {
   std::string Text() const;
 };
 
-// A registry over HTTPS on loopback, over a MemoryRegistry. Users: alice may do everything, bob
-// pulls in team/**, carol is known and may do nothing.
+// A registry server on loopback, with a MemoryRegistry. Users: alice may do everything, bob pulls
+// in team/**, carol has no grants.
 class TestServer {
  public:
   // `revocations_known`: as in RegistryServer::Parts.
@@ -57,7 +57,7 @@ class TestServer {
   ~TestServer();
 
   TestClient Connect() const { return TestClient::Tls(port(), &TestFleet::Get().desktop); }
-  // One request on a connection of its own.
+  // Sends one request on a new connection.
   TestResponse Call(const TestRequest& request) const;
   uint16_t port() const { return server_->port(); }
   MemoryRegistry& registry() { return registry_; }
@@ -80,7 +80,7 @@ class TestServer {
   std::vector<std::thread> threads_;
 };
 
-// Waits for what other threads bring about, for at most 10 s.
+// Waits until the condition holds, for at most 10 s.
 bool Eventually(const std::function<bool()>& condition);
 
 }  // namespace outport::http

@@ -17,8 +17,8 @@ std::string PushChunked(const std::string& body) {
   return Push("Transfer-Encoding: chunked\r\n", body);
 }
 
-// A manifest for a repository that cannot be: refused before its body is looked at.
-std::string Refused(const std::string& fields, const std::string& body) {
+// A push to an invalid repository, which is rejected before its body is read.
+std::string Rejected(const std::string& fields, const std::string& body) {
   return TestRequest{.method = "PUT", .target = "/v2/BAD/manifests/v1", .fields = fields}.Text() +
          body;
 }
@@ -35,21 +35,21 @@ struct Case {
   const char* what;
   std::string text;
   std::vector<int> statuses;
-  bool ends = false;  // the connection, behind the last answer
+  bool ends = false;  // the connection ends after the last response
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.what; }
 
 const Case kCases[] = {
-    // One request behind the other.
+    // Several requests on one connection.
     {"three at once", kPing + kPing + kPing, {200, 200, 200}},
-    {"behind a body that is refused",
-     Refused("Content-Length: 5\r\n", "hello") + kPing,
+    {"after a body that is rejected",
+     Rejected("Content-Length: 5\r\n", "hello") + kPing,
      {400, 200}},
-    {"behind a chunked body that is refused",
-     Refused("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n") + kPing,
+    {"after a chunked body that is rejected",
+     Rejected("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n") + kPing,
      {400, 200}},
-    {"behind a body of nobody",
+    {"after a body without credentials",
      TestRequest{.method = "PUT", .target = "/v2/a/manifests/v1", .user = "", .body = "hello"}
              .Text() +
          kPing,
@@ -69,13 +69,13 @@ const Case kCases[] = {
      {200},
      true},
     // Bodies that are not read to their end.
-    {"a large body that is refused", Refused("Content-Length: 70000\r\n", ""), {400}, true},
-    {"a chunked body that is refused before it ends",
-     Refused("Transfer-Encoding: chunked\r\n", "5\r\nhel"),
+    {"a large body that is rejected", Rejected("Content-Length: 70000\r\n", ""), {400}, true},
+    {"a chunked body that is rejected before it ends",
+     Rejected("Transfer-Encoding: chunked\r\n", "5\r\nhel"),
      {400},
      true},
-    {"a refused body that is no body",
-     Refused("Transfer-Encoding: chunked\r\n", "zz\r\n" + kPing),
+    {"a rejected body that is not valid",
+     Rejected("Transfer-Encoding: chunked\r\n", "zz\r\n" + kPing),
      {400},
      true},
     // Chunks.
@@ -96,7 +96,7 @@ const Case kCases[] = {
      PushChunked("3;" + std::string(20'000, 'x') + "\r\nabc\r\n"),
      {400},
      true},
-    // Headers that two servers could read differently.
+    // Headers that a proxy and this server could frame differently.
     {"a length and chunks",
      Push("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n" + kPing),
      {400},
@@ -110,7 +110,7 @@ const Case kCases[] = {
     {"a folded field", TestRequest{.fields = "X-A: b\r\n c\r\n"}.Text() + kPing, {400}, true},
     {"a space before a colon", TestRequest{.fields = "X-A : b\r\n"}.Text() + kPing, {400}, true},
     {"no host", "GET /v2/ HTTP/1.1\r\n\r\n" + kPing, {400}, true},
-    // Nobody waits for the end of a header that cannot come.
+    // Headers that cannot become valid are answered before their end.
     {"bare line feeds", "GET /v2/ HTTP/1.1\nHost: a\n\n" + kPing, {400}, true},
     {"a bare line feed, and no more", "GET /v2/ HTTP/1.1\n", {400}, true},
     {"a bare line feed inside", TestRequest{.fields = "X-A: b\n"}.Text() + kPing, {400}, true},
@@ -141,7 +141,7 @@ const Case kCases[] = {
     {"a long URL", Get("/v2/?x=" + std::string(16'000, 'x')), {200}},
     {"a URL too long", Get("/v2/?x=" + std::string(17'000, 'x')) + kPing, {414}, true},
     {"a URL that does not end", "GET /" + std::string(20'000, 'x'), {414}, true},
-    // What came before HTTP/1.1.
+    // HTTP/1.0.
     {"HTTP/1.0", "GET /v2/ HTTP/1.0\r\n\r\n" + kPing, {401}, true},
     {"HTTP/1.0 that stays",
      "GET /v2/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + kPing,
@@ -166,7 +166,7 @@ TEST_P(FramingTest, EveryRequestHasItsAnswerOrTheConnectionEnds) {
     EXPECT_EQ(response.Field("connection") == "close", c.ends && last);
   }
   if (c.ends) {
-    EXPECT_TRUE(client.IsClosed()) << "another answer, or none of the end";
+    EXPECT_TRUE(client.IsClosed()) << "there is another response, or the connection stays open";
   } else {
     EXPECT_EQ(client.Exchange(kPing).status, 200);
   }
@@ -187,8 +187,9 @@ TEST(Framing, ABodyThatEndsEarlyIsMalformed) {
   EXPECT_EQ(server.registry().OpenUploads(), 0u);
 }
 
-// A body of 5 GiB that is refused is never sent: no 100, and the answer says that this is the end.
-TEST(Framing, ARefusedPushSendsNoBytes) {
+// The client never sends a rejected body of 5 GiB: it gets no 100, and the response ends the
+// connection.
+TEST(Framing, ARejectedPushSendsNoBody) {
   TestServer server;
   const std::string expects = "Expect: 100-continue\r\nContent-Length: 5368709120\r\n";
   const struct {

@@ -55,7 +55,7 @@ TEST(I8ManifestsInMemoryAreLimited, OfPushesThatStall) {
     }
   }
   EXPECT_EQ(Refusals(server), 8);
-  // What fits is taken all the same, and what is refused otherwise is told so.
+  // A manifest that fits is accepted, and other errors are still reported.
   EXPECT_EQ(
       server
           .Call({.method = "PUT", .target = "/v2/a/manifests/v1", .fields = kType, .body = kIndex})
@@ -86,7 +86,7 @@ TEST(I8ManifestsInMemoryAreLimited, OfPushesThatDoNotSayTheirSize) {
 
 TEST(I8ManifestsInMemoryAreLimited, OfPullsThatAreNotRead) {
   TestServer server(HttpLimits{.manifest_bytes = 48 * kMiB});
-  // Larger than any that was pushed, so that the kernel's buffers do not take it.
+  // Larger than any pushed manifest, and than the kernel's buffers.
   server.registry().AddManifest("a", "large", std::string(media_type::kOciIndex),
                                 std::string(16 * kMiB, ' '));
   server.registry().AddManifest("a", "small", std::string(media_type::kOciIndex), kIndex);
@@ -107,7 +107,7 @@ TEST(I8ManifestsInMemoryAreLimited, OfPullsThatAreNotRead) {
   EXPECT_TRUE(Eventually([&] { return HeldBytes(server) == 0; }));
 }
 
-// Where the most that a manifest may have does not fit, its own size counts.
+// If the maximum size does not fit into the budget, the manifest's own size is reserved.
 TEST(I8ManifestsInMemoryAreLimited, AndSmallOnesPassLargeOnes) {
   TestServer server(HttpLimits{.manifest_bytes = 4 * kMiB});
   const Digest digest =

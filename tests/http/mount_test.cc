@@ -39,7 +39,7 @@ TEST_F(Mount, FindsASourceByItself) {
   EXPECT_EQ(Post("?mount=" + foo_, kDave).status, 201);
 }
 
-TEST_F(Mount, IsASessionWhereItCannotBe) {
+TEST_F(Mount, FallsBackToAnUploadSession) {
   const std::string absent = "sha256:" + std::string(64, '0');
   const struct {
     const char* what;
@@ -73,7 +73,7 @@ TEST_F(Mount, NeedsAGrantToPush) {
   EXPECT_EQ(Post("?mount=" + foo_ + "&from=team/app", "bob:builder").ErrorCode(), "DENIED");
 }
 
-TEST_F(Mount, I4SaysThatTheStoreCannotBeAsked) {
+TEST_F(Mount, I4IsUnavailableIfTheStoreIsUnreachable) {
   server_.registry().FailNext(Error{ErrorCode::kUnavailable, "the store cannot be reached"});
   EXPECT_EQ(Post("?mount=" + foo_ + "&from=team/app").status, 503);
 }

@@ -31,14 +31,14 @@ class Operations : public testing::Test {
   std::thread runner_;
 };
 
-TEST_F(Operations, TellsThatItLives) {
+TEST_F(Operations, AnswersHealthChecks) {
   const TestResponse response = Call("GET", "/healthz");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.body, "ok\n");
   EXPECT_EQ(Call("HEAD", "/healthz").Field("content-length"), "3");
 }
 
-TEST_F(Operations, I12TellsWhyItIsNotReady) {
+TEST_F(Operations, I12ShowsWhyItIsNotReady) {
   EXPECT_EQ(Call("GET", "/readyz").status, 200);
   readiness_.reasons = {"the store was never reached"};
   const TestResponse response = Call("GET", "/readyz?verbose");
@@ -64,7 +64,7 @@ TEST_F(Operations, ShowsMetrics) {
   EXPECT_NE(response.body.find("outport_test_total 1"), std::string::npos);
 }
 
-TEST_F(Operations, RefusesTheRest) {
+TEST_F(Operations, RejectsOtherPathsAndMethods) {
   EXPECT_EQ(Call("GET", "/").status, 404);
   EXPECT_EQ(Call("POST", "/metrics").status, 405);
   TestClient client = TestClient::Plain(server_.port());

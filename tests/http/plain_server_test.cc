@@ -59,7 +59,7 @@ TEST_F(Plain, AnswersAChallenge) {
   EXPECT_EQ(Call("POST", "/.well-known/acme-challenge/Token-1_a").status, 405);
 }
 
-TEST_F(Plain, ServesNothingButChallenges) {
+TEST_F(Plain, ServesOnlyChallenges) {
   std::ofstream(folder_.path() / "secret") << "s";
   Write("dot.ted", "x");
   Write("large", std::string(10'000, 'x'));
@@ -72,7 +72,7 @@ TEST_F(Plain, ServesNothingButChallenges) {
   EXPECT_EQ(Call("GET", "/.well-known/acme-challenge/" + std::string(129, 'a')).status, 404);
 }
 
-TEST_F(Plain, SendsTheRestToHttps) {
+TEST_F(Plain, RedirectsOtherRequestsToHttps) {
   struct Case {
     const char* host;
     const char* target;

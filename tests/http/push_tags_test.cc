@@ -31,7 +31,7 @@ TEST_F(PushTags, AreSetWithADigest) {
   EXPECT_EQ(Tags(), R"({"name":"a","tags":["v1","v2","v3"]})");
 }
 
-// The only way to tag it: a push by tag is always of sha256.
+// ?tag= is the only way to tag such a manifest: a push by tag always uses sha256.
 TEST_F(PushTags, NameAManifestOfSha512) {
   const std::string digest = Digest::Of(DigestAlgorithm::kSha512, AsBytes(kIndex)).ToString();
   const TestResponse pushed = server_.Call(Put(digest + "?tag=big"));
@@ -62,7 +62,7 @@ TEST_F(PushTags, AreLimited) {
   EXPECT_NE(refused.body.find("101"), std::string::npos) << refused.body;
 }
 
-TEST_F(PushTags, AreNotAskedForWithATag) {
+TEST_F(PushTags, AreIgnoredWithATag) {
   const TestResponse pushed = server_.Call(Put("v1?tag=v2"));
   EXPECT_EQ(pushed.status, 201);
   EXPECT_EQ(pushed.Field("oci-tag"), "");

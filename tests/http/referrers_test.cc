@@ -54,7 +54,7 @@ TEST_F(Referrers, AreAnIndex) {
   EXPECT_EQ(head.Field("content-type"), media_type::kOciIndex);
 }
 
-TEST_F(Referrers, SayNothingOfWhatTheyHaveNot) {
+TEST_F(Referrers, OmitMissingFields) {
   Push("");
   const json::value parsed = json::parse(server_.Call({.target = kTarget}).body);
   const json::object& descriptor = parsed.at("manifests").at(0).as_object();
@@ -104,14 +104,14 @@ TEST_F(Referrers, ComeInPages) {
   EXPECT_EQ(nothing.Field("link"), "");
 }
 
-TEST_F(Referrers, GoWithTheirManifest) {
+TEST_F(Referrers, AreDeletedWithTheirManifest) {
   const std::string digest = Push("");
   EXPECT_EQ(server_.Call({.method = "DELETE", .target = "/v2/a/manifests/" + digest}).status, 202);
   const json::value parsed = json::parse(server_.Call({.target = kTarget}).body);
   EXPECT_EQ(parsed.at("manifests").as_array().size(), 0u);
 }
 
-TEST_F(Referrers, I3SayHowOldTheyAre) {
+TEST_F(Referrers, I3HaveAnAgeIfTheyAreStale) {
   server_.registry().SetStaleness(Staleness{.age = std::chrono::seconds(90)});
   EXPECT_EQ(server_.Call({.target = kTarget}).Field("age"), "90");
 }

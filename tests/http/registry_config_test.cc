@@ -14,7 +14,7 @@ Result<RegistryConfig> Read(const std::string& section) {
   return config;
 }
 
-TEST(RegistryConfig, SaysNothingByItself) {
+TEST(RegistryConfig, HasDefaults) {
   const auto config = Read("");
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->listen, "0.0.0.0:5000");

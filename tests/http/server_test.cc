@@ -34,7 +34,7 @@ TEST(RegistryServer, ServesManyClientsAtOnce) {
   EXPECT_EQ(right, 160);
 }
 
-// Without file descriptors it waits, and does not spin; with them it goes on.
+// Without free file descriptors, the server pauses between accepts; then it continues.
 TEST(RegistryServer, SurvivesTheLackOfFileDescriptors) {
   if (testing_support::kSanitized) GTEST_SKIP() << "the sanitizer needs file descriptors itself";
   TestServer server;
@@ -76,7 +76,7 @@ TEST(RegistryServer, LimitsItsConnections) {
   EXPECT_TRUE(Eventually([&] { return server.Connect().connected(); }));
 }
 
-TEST(RegistryServer, EndsIdleConnectionsAndFinishesRequests) {
+TEST(RegistryServer, StopClosesIdleConnectionsAndDrainsRequests) {
   TestServer server;
   const Digest digest = server.registry().AddBlob("a", std::string(500'000, 'x'));
   server.registry().HoldBlobs();
@@ -96,7 +96,7 @@ TEST(RegistryServer, EndsIdleConnectionsAndFinishesRequests) {
   stopper.join();
 }
 
-TEST(RegistryServer, CutsWhatIsLeftAtTheDeadline) {
+TEST(RegistryServer, StopClosesConnectionsAtTheDeadline) {
   TestServer server;
   const Digest digest = server.registry().AddBlob("a", std::string(64 << 20, 'x'));
   TestClient stuck = server.Connect();
@@ -106,7 +106,7 @@ TEST(RegistryServer, CutsWhatIsLeftAtTheDeadline) {
   EXPECT_FALSE(stuck.Receive().complete);
 }
 
-TEST(RegistryServer, SaysWhyItCannotListen) {
+TEST(RegistryServer, ListenReportsWhyItFails) {
   TestServer server;
   net::io_context context;
   Metrics metrics;

@@ -86,7 +86,7 @@ TEST_F(Uploads, AChunkedStream) {
   }
 }
 
-TEST_F(Uploads, AllOfItInThePut) {
+TEST_F(Uploads, TheWholeBlobInThePut) {
   const std::string location = Start().Field("location");
   EXPECT_EQ(Finish(location, DigestOf("whole"), "whole").status, 201);
   ExpectBlob("whole");
@@ -162,7 +162,7 @@ TEST_F(Uploads, AFinishNeedsADigest) {
   EXPECT_EQ(Finish(location, DigestOf("x"), "x").status, 201);
 }
 
-TEST_F(Uploads, OneRequestForAllOfIt) {
+TEST_F(Uploads, TheWholeBlobInThePost) {
   const TestResponse pushed = server_.Call(
       {.method = "POST", .target = kUploads + ("?digest=" + DigestOf("foo")), .body = "foo"});
   EXPECT_EQ(pushed.status, 201);
@@ -177,7 +177,7 @@ TEST_F(Uploads, OneRequestForAllOfIt) {
   EXPECT_EQ(server_.registry().OpenUploads(), 0u);
 }
 
-TEST_F(Uploads, AnUnknownAlgorithmIsRefusedEarly) {
+TEST_F(Uploads, AnUnknownAlgorithmIsRejectedEarly) {
   const std::string target = kUploads;
   EXPECT_EQ(server_.Call({.method = "POST", .target = target + "?digest-algorithm=sha512"}).status,
             202);
@@ -200,7 +200,7 @@ TEST_F(Uploads, ASessionOfAnotherRepositoryIsUnknown) {
   EXPECT_EQ(Patch("/v2/b/blobs/uploads/" + id, "x").ErrorCode(), "BLOB_UPLOAD_UNKNOWN");
 }
 
-TEST_F(Uploads, ABodyThatIsCutKeepsWhatArrived) {
+TEST_F(Uploads, ATruncatedBodyKeepsTheBytesThatArrived) {
   const std::string location = Start().Field("location");
   {
     TestClient client = server_.Connect();
@@ -214,7 +214,7 @@ TEST_F(Uploads, ABodyThatIsCutKeepsWhatArrived) {
   }));
 }
 
-TEST_F(Uploads, AMalformedChunkIsRefused) {
+TEST_F(Uploads, AMalformedChunkIsRejected) {
   const std::string location = Start().Field("location");
   TestClient client = server_.Connect();
   const TestRequest request{

@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// Names in order, and how many of them were read.
+// Scans names in order, and counts those that were read.
 class Names {
  public:
   explicit Names(std::set<std::string> names) : names_(std::move(names)) {}
@@ -31,7 +31,7 @@ class Names {
     };
     return *ListVisible(visible, page, scan, most_read);
   }
-  // All pages of `limit`, joined.
+  // Returns all pages of `limit` names, joined.
   std::vector<std::string> Walk(const Visible& visible, size_t limit) {
     std::vector<std::string> all;
     for (PageRequest request{.last = "", .limit = limit};;) {
@@ -48,7 +48,7 @@ class Names {
   const std::set<std::string> names_;
 };
 
-TEST(ListVisible, GivesEveryPageWhateverItsSize) {
+TEST(ListVisible, ReturnsEveryPageForAnyPageSize) {
   Names names({"a", "a/x", "b", "b/x", "b/x/y", "b0", "c", "team", "team/app", "team/app2"});
   const Visible visible = VisibleTo(RightsWith({"pull:team/app", "pull:b/*", "pull:a"}));
   for (const size_t limit : {1, 2, 3, 100}) {
@@ -58,7 +58,7 @@ TEST(ListVisible, GivesEveryPageWhateverItsSize) {
   for (const size_t limit : {1, 3, 100}) EXPECT_EQ(names.Walk(all, limit).size(), 10u);
 }
 
-TEST(ListVisible, GoesOnBehindAnyName) {
+TEST(ListVisible, ContinuesAfterAnyName) {
   Names names({"a", "b", "b/x", "b/y", "c"});
   const Visible visible = VisibleTo(RightsWith({"pull:a", "pull:b/**", "pull:c"}));
   const auto after = [&](const std::string& last) {
@@ -73,8 +73,8 @@ TEST(ListVisible, GoesOnBehindAnyName) {
   EXPECT_THAT(after("zz"), IsEmpty());
 }
 
-// A user with few grants does not pay for the repositories of all the others, on no page.
-TEST(ListVisible, ReadsOnlyWhereTheGrantsLead) {
+// No page of a user with few grants reads the repositories of other users.
+TEST(ListVisible, ReadsOnlyTheRangesOfTheGrants) {
   std::set<std::string> many;
   for (int i = 0; i < 20000; ++i) many.insert("m" + std::to_string(i));
   for (const char* name : {"a/one", "n/two", "z/three"}) many.insert(name);
@@ -85,7 +85,7 @@ TEST(ListVisible, ReadsOnlyWhereTheGrantsLead) {
   EXPECT_LT(names.read, 20u);
 }
 
-TEST(ListVisible, GivesUpWhereItIsTold) {
+TEST(ListVisible, StopsAfterTheMostReads) {
   std::set<std::string> many;
   for (int i = 0; i < 20000; ++i) many.insert("m" + std::to_string(i));
   Names names(many);
@@ -105,7 +105,7 @@ ReferrerInfo Referrer(int number, const std::string& type, size_t annotation_byt
   return info;
 }
 
-// Referrers in order, read three at a time.
+// Scans referrers in order, three at a time.
 class Referrers {
  public:
   explicit Referrers(const std::vector<ReferrerInfo>& all) {
@@ -123,7 +123,7 @@ class Referrers {
     };
     return *PageOfReferrers(type, page, scan);
   }
-  // The number of items of every page, to the last.
+  // Returns the number of items of every page.
   std::vector<size_t> Walk(const std::string& type, size_t limit) {
     std::vector<size_t> sizes;
     std::set<std::string> seen;
@@ -144,7 +144,7 @@ class Referrers {
   std::map<std::string, ReferrerInfo> all_;
 };
 
-TEST(PageOfReferrers, IsCutByTheNumberThatWasAskedFor) {
+TEST(PageOfReferrers, HasAtMostTheRequestedNumber) {
   std::vector<ReferrerInfo> all;
   for (int i = 0; i < 10; ++i) all.push_back(Referrer(i, i % 2 == 0 ? "even" : "odd"));
   Referrers referrers(all);
@@ -159,10 +159,10 @@ TEST(PageOfReferrers, FitsAManifest) {
   std::vector<ReferrerInfo> all;
   for (int i = 0; i < 5; ++i) all.push_back(Referrer(i, "t", 1500 * 1000));
   EXPECT_THAT(Referrers(all).Walk("", 1000), ElementsAre(2, 2, 1));
-  // Quoted they are twice as large.
+  // In JSON they are twice as large.
   for (ReferrerInfo& info : all) info.annotations["a"] = std::string(1500 * 1000, '"');
   EXPECT_THAT(Referrers(all).Walk("", 1000), ElementsAre(1, 1, 1, 1, 1));
-  // One that is too large alone comes all the same.
+  // A single referrer that is too large is still listed.
   for (ReferrerInfo& info : all) info.annotations["a"] = std::string(5000 * 1000, 'x');
   EXPECT_THAT(Referrers(all).Walk("", 1000), ElementsAre(1, 1, 1, 1, 1));
 }

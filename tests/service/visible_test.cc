@@ -12,7 +12,7 @@ using testing::ElementsAre;
 
 RepositoryName Name(const std::string& text) { return *RepositoryName::Parse(text); }
 
-// "prefix*" for names that begin so, "name" for one.
+// "prefix*" is a range of names, "name" a single name.
 std::vector<std::string> Ranges(const Visible& visible) {
   std::vector<std::string> texts;
   for (const NameRange& range : visible.ranges()) {
@@ -21,14 +21,14 @@ std::vector<std::string> Ranges(const Visible& visible) {
   return texts;
 }
 
-TEST(Visible, WhateverIsCallableAcceptsAnywhere) {
+TEST(Visible, APredicateAloneAcceptsAnyName) {
   const Visible visible = [](const RepositoryName& name) { return name.ToString() == "a"; };
   EXPECT_THAT(Ranges(visible), ElementsAre("*"));
   EXPECT_TRUE(visible(Name("a")));
   EXPECT_FALSE(visible(Name("b")));
 }
 
-TEST(Visible, AUsersRangesAreWhatItsPullPatternsBeginWith) {
+TEST(Visible, RangesAreThePrefixesOfPullPatterns) {
   const Rights rights =
       RightsWith({"pull:team/**", "pull,push:lib/app", "push:other/**", "pull:x*/y"});
   const Visible visible = VisibleTo(rights);
@@ -39,7 +39,7 @@ TEST(Visible, AUsersRangesAreWhatItsPullPatternsBeginWith) {
   EXPECT_FALSE(visible(Name("other/a")));
 }
 
-TEST(Visible, RangesWithinOthersGo) {
+TEST(Visible, DropsRangesInsideOthers) {
   EXPECT_THAT(Ranges(VisibleTo(RightsWith({"pull:b/c/**", "pull:b/**", "pull:b/c", "pull:a",
                                            "pull:a/**", "pull:a", "pull:b"}))),
               ElementsAre("a", "a/*", "b", "b/*"));

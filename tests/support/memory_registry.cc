@@ -10,7 +10,7 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kHoldLimit{30};
 
-// Cuts what is behind `last` into a page.
+// Returns the page of names after `last`.
 template <class Keys>
 Page CutPage(const Keys& keys, const PageRequest& request) {
   Page page;
@@ -27,7 +27,7 @@ Page CutPage(const Keys& keys, const PageRequest& request) {
 
 }  // namespace
 
-// Hands out small pieces, so that bodies take several reads.
+// Returns small pieces, so that a body takes several reads.
 class MemoryRegistry::Reader final : public BlobBody {
  public:
   Reader(MemoryRegistry& registry, Digest digest, Content content)
@@ -105,7 +105,7 @@ std::optional<Caller> MemoryRegistry::LastCaller() const {
   return last_caller_;
 }
 
-Result<void> MemoryRegistry::Enter(const Caller& caller) {
+Result<void> MemoryRegistry::BeginVerb(const Caller& caller) {
   last_caller_ = caller;
   if (!next_failure_.has_value()) return {};
   return *std::exchange(next_failure_, std::nullopt);
@@ -115,7 +115,7 @@ Result<StoredManifest> MemoryRegistry::FindManifest(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Reference& reference) {
   MutexLock lock(mutex_);
-  TRY_VOID(Enter(caller));
+  TRY_VOID(BeginVerb(caller));
   const auto home = repositories_.find(repository.ToString());
   if (home == repositories_.end()) {
     return Error{ErrorCode::kNameUnknown, "there is no repository " + repository.ToString()};
@@ -173,7 +173,7 @@ net::awaitable<Result<PushedManifest>> MemoryRegistry::PutManifest(
     co_return Error{ErrorCode::kDigestInvalid, "the manifest has the digest " + digest.ToString()};
   }
   MutexLock lock(mutex_);
-  CO_TRY_VOID(Enter(caller));
+  CO_TRY_VOID(BeginVerb(caller));
   Repository& home = repositories_[repository.ToString()];
   CO_TRY_VOID(CheckReferences(home, manifest));
   const ManifestInfo info{
@@ -214,7 +214,7 @@ net::awaitable<Result<ReferrersPage>> MemoryRegistry::ListReferrers(
     const Caller& caller, const RepositoryName& repository, const Digest& subject,
     const std::string& artifact_type, const PageRequest& request) {
   MutexLock lock(mutex_);
-  CO_TRY_VOID(Enter(caller));
+  CO_TRY_VOID(BeginVerb(caller));
   ReferrersPage page{.items = {}, .next = {}, .stale = stale_};
   const auto home = repositories_.find(repository.ToString());
   if (home == repositories_.end()) co_return page;
@@ -234,7 +234,7 @@ Result<MemoryRegistry::Content> MemoryRegistry::FindBlob(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& digest) {
   MutexLock lock(mutex_);
-  TRY_VOID(Enter(caller));
+  TRY_VOID(BeginVerb(caller));
   const auto home = repositories_.find(repository.ToString());
   if (home == repositories_.end()) {
     return Error{ErrorCode::kNameUnknown, "there is no repository " + repository.ToString()};
@@ -271,7 +271,7 @@ net::awaitable<Result<PushedBlob>> MemoryRegistry::MountBlob(
     const Caller& caller, const RepositoryName& repository, const Digest& digest,
     const std::optional<RepositoryName>& from, const Visible& visible) {
   MutexLock lock(mutex_);
-  CO_TRY_VOID(Enter(caller));
+  CO_TRY_VOID(BeginVerb(caller));
   for (const auto& [name, source] : repositories_) {
     if (from.has_value() && from->ToString() != name) continue;
     const auto blob = source.blobs.find(digest);
@@ -288,7 +288,7 @@ net::awaitable<Result<Page>> MemoryRegistry::ListTags(const Caller& caller,
                                                       const RepositoryName& repository,
                                                       const PageRequest& request) {
   MutexLock lock(mutex_);
-  CO_TRY_VOID(Enter(caller));
+  CO_TRY_VOID(BeginVerb(caller));
   const auto home = repositories_.find(repository.ToString());
   if (home == repositories_.end()) {
     co_return Error{ErrorCode::kNameUnknown, "there is no repository " + repository.ToString()};
@@ -304,7 +304,7 @@ net::awaitable<Result<Page>> MemoryRegistry::ListRepositories(const Caller& call
                                                               const PageRequest& request,
                                                               const Visible& visible) {
   MutexLock lock(mutex_);
-  CO_TRY_VOID(Enter(caller));
+  CO_TRY_VOID(BeginVerb(caller));
   std::set<std::string> names;
   for (const auto& [name, repository] : repositories_) {
     if (visible(*RepositoryName::Parse(name))) names.insert(name);

@@ -14,22 +14,22 @@
 
 namespace outport::testing_support {
 
-// A Registry that keeps everything in memory: all of the verbs' rules, nothing of the disk's. For
-// tests of what stands in front of a Registry. Safe for all threads. The settings are made before
-// the requests that they concern.
+// A Registry in memory, with the rules of all verbs and without a disk. For tests of code that uses
+// a Registry. Safe for all threads. Make the settings before the requests that they affect.
 class MemoryRegistry final : public Registry {
  public:
-  // --- what a test arranges
+  // Settings of a test.
+
   Digest AddBlob(const std::string& repository, std::string content);
   Digest AddManifest(const std::string& repository, const std::string& reference,
                      const std::string& media_type, std::string body);
-  // The next verb of any kind answers this.
+  // Makes the next verb return this error.
   void FailNext(Error error);
-  // Answers of a replica, this old.
+  // Makes answers stale, as those of a replica.
   void SetStaleness(std::optional<Staleness> stale);
-  // Reading blobs fails from this offset on.
+  // Makes reads of blobs fail from this offset on.
   void BreakBlobsAt(uint64_t offset) { broken_from_ = offset; }
-  // Blob reads wait until ReleaseBlobs(); BlobReads() tells how many have come so far.
+  // Makes reads of blobs wait until ReleaseBlobs(). BlobReads() counts the reads, waiting ones too.
   void HoldBlobs();
   void ReleaseBlobs();
   uint64_t BlobReads() const { return blob_reads_; }
@@ -104,7 +104,7 @@ class MemoryRegistry final : public Registry {
   };
   class Reader;
 
-  Result<void> Enter(const Caller& caller) OUTPORT_REQUIRES_LOCK(mutex_);
+  Result<void> BeginVerb(const Caller& caller) OUTPORT_REQUIRES_LOCK(mutex_);
   Result<StoredManifest> FindManifest(const Caller& caller, const RepositoryName& repository,
                                       const Reference& reference);
   Result<Content> FindBlob(const Caller& caller, const RepositoryName& repository,

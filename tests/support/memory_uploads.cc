@@ -14,7 +14,7 @@ net::awaitable<Result<UploadStatus>> MemoryRegistry::StartUpload(const Caller& c
                                                                  const RepositoryName& repository,
                                                                  DigestAlgorithm) {
   MutexLock lock(mutex_);
-  CO_TRY_VOID(Enter(caller));
+  CO_TRY_VOID(BeginVerb(caller));
   const std::string id = "upload-" + std::to_string(next_upload_++);
   uploads_[id] = Upload{.repository = repository.ToString(), .user = caller.user, .content = ""};
   co_return UploadStatus{.id = id, .size_bytes = 0};
@@ -23,7 +23,7 @@ net::awaitable<Result<UploadStatus>> MemoryRegistry::StartUpload(const Caller& c
 Result<MemoryRegistry::Upload*> MemoryRegistry::FindUpload(const Caller& caller,
                                                            const RepositoryName& repository,
                                                            const std::string& id) {
-  TRY_VOID(Enter(caller));
+  TRY_VOID(BeginVerb(caller));
   const auto found = uploads_.find(id);
   if (found == uploads_.end() || found->second.repository != repository.ToString() ||
       found->second.user != caller.user) {
@@ -43,7 +43,7 @@ net::awaitable<Result<UploadStatus>> MemoryRegistry::StatUpload(const Caller& ca
   co_return UploadStatus{.id = id, .size_bytes = upload->content.size()};
 }
 
-// Appends the body to the session, which is busy meanwhile.
+// Appends the body to the session, which is busy for that time.
 net::awaitable<Result<void>> MemoryRegistry::Receive(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const std::string& id,

@@ -33,7 +33,7 @@ TEST(Conditions, IfRangeGuardsARange) {
 
 struct PageCase {
   const char* n;
-  int limit;  // -1: refused
+  int limit;  // -1: rejected
 };
 
 TEST(Paging, ReadsN) {

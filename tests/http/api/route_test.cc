@@ -5,7 +5,7 @@
 namespace outport::http {
 namespace {
 
-// "" as the error means that the target has a route.
+// An empty error: the target has a route.
 struct Case {
   const char* target;
   const char* error;
@@ -35,7 +35,7 @@ constexpr Case kCases[] = {
     {"/v2/team/app/blobs/uploads/", "", "uploads", "team/app"},
     {"/v2/app/blobs/uploads/0123-ab_C", "", "upload", "app", "0123-ab_C"},
     {"/v2/team/app/blobs/uploads/x", "", "upload", "team/app", "x"},
-    // Repositories whose names are the API's own words: the right end decides.
+    // Repositories whose names are words of the API: the end of the path decides.
     {"/v2/blobs/manifests/latest", "", "manifest", "blobs", "latest"},
     {"/v2/manifests/manifests/latest", "", "manifest", "manifests", "latest"},
     {"/v2/manifests/blobs/sha256:ab", "", "blob", "manifests", "sha256:ab"},
@@ -76,7 +76,7 @@ constexpr Case kCases[] = {
     {"/v2/app/blobs/uploads/?digest=%0a", "malformed_request"},
     {"/v2/app/blobs/uploads/?digest=%4", "malformed_request"},
     {"/v2/app/blobs/uploads/?unknown=%4", "", "uploads", "app"},
-    // Names that no repository can have.
+    // Invalid names of repositories.
     {"/v2/App/tags/list", "name_invalid"},
     {"/v2/-app/tags/list", "name_invalid"},
     {"/v2/app-/manifests/v1", "name_invalid"},
@@ -85,7 +85,7 @@ constexpr Case kCases[] = {
     {"/v2/a..b/blobs/sha256:ab", "name_invalid"},
     {"/v2/_app/blobs/uploads/", "name_invalid"},
     {"/v2/a b/tags/list", "name_invalid"},
-    // Sessions that cannot be.
+    // Invalid ids of sessions.
     {"/v2/app/blobs/uploads/a.b", "blob_upload_unknown"},
     {"/v2/app/blobs/uploads/a:b", "blob_upload_unknown"},
     // Outside the API.
@@ -109,7 +109,7 @@ constexpr Case kCases[] = {
     {"/v2/app/unknown/x", "not_found"},
 };
 
-TEST(Route, IsFoundFromTheRight) {
+TEST(Route, IsMatchedFromTheRight) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.target);
     const auto route = ParseRoute(c.target);
@@ -156,7 +156,7 @@ TEST(Route, KnowsTheMethodsOfItsPaths) {
   EXPECT_FALSE(Allows(Noun::kTags, Method::kOther));
 }
 
-TEST(Route, NeedsAGrantByWhatItChanges) {
+TEST(Route, RequiresAnAction) {
   EXPECT_EQ(RequiredAction(Noun::kBlob, Method::kGet), Action::kPull);
   EXPECT_EQ(RequiredAction(Noun::kManifest, Method::kHead), Action::kPull);
   EXPECT_EQ(RequiredAction(Noun::kManifest, Method::kPut), Action::kPush);

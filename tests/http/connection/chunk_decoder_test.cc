@@ -11,7 +11,7 @@ struct Decoded {
   bool ok = true;
   bool finished = false;
   std::string content;
-  std::string rest;  // behind the body's end
+  std::string rest;  // after the body's end
 };
 
 // Decodes `text` in steps of `step` bytes.

@@ -24,7 +24,7 @@ std::string Put(const std::string& fields) {
   return "PUT /v2/ HTTP/1.1\r\n" + std::string(kHost) + fields + "\r\n";
 }
 
-// What two servers in a row could understand differently is refused.
+// Heads that a proxy and this server could frame differently are rejected.
 const Case kCases[] = {
     {"a plain request", Get(""), true},
     {"a length", Put("Content-Length: 5\r\n"), true},
@@ -89,7 +89,7 @@ TEST_P(RequestHeadTest, IsAcceptedOnlyIfItsFramingIsUnambiguous) {
 }
 INSTANTIATE_TEST_SUITE_P(Heads, RequestHeadTest, testing::ValuesIn(kCases), kNameOfRow);
 
-TEST(RequestHead, CarriesWhatTheRegistryReads) {
+TEST(RequestHead, HasTheFieldsOfTheRequest) {
   const auto head = ParseRequestHead(
       "PATCH /v2/a/blobs/uploads/1?x=%20 HTTP/1.1\r\nhost: a\r\nauthorization: Basic YQ==\r\n"
       "CONTENT-TYPE:  application/json; a=b \r\nContent-Range: 0-4\r\nContent-Length: 5\r\n"

@@ -21,10 +21,10 @@ std::string Ping() { return TestRequest{}.Text(); }
 
 User Changed(TestServer& server, const char* name) { return *server.directory().Find(name); }
 
-// More than the sockets between take up, so that a client that does not read holds the answer up.
+// More than the socket buffers hold, so that the response waits for a client that does not read.
 constexpr size_t kLargeBytes = 32 << 20;
 
-// A connection on which a download is under way, as far as its first bytes.
+// A download in progress, of which the first bytes are sent.
 class Download {
  public:
   Download(TestServer& server, const std::string& user,
@@ -36,27 +36,27 @@ class Download {
         TestRequest{.target = "/v2/team/app/blobs/" + digest.ToString(), .user = user}.Text());
     EXPECT_TRUE(Eventually([&] { return server.registry().BlobReads() > before; }));
   }
-  // What comes of it when the client reads on.
+  // The response when the client reads on.
   TestResponse Finish() { return client_.Receive(); }
 
  private:
   TestClient client_;
 };
 
-double Recalled(TestServer& server) {
+double Revoked(TestServer& server) {
   return server.metrics().Counter("outport_http_connections_revoked_total", "").Value();
 }
 
-TEST(Recall, I6ARevokedCertificateIsRefused) {
+TEST(Revocation, I6ARevokedCertificateIsRejected) {
   TestServer server;
   TestClient waiting = server.Connect();
   ASSERT_EQ(waiting.Exchange(Ping()).status, 200);
   TestClient silent = server.Connect();  // sent nothing yet
   server.directory().Revoke(IdOf(Desktop()));
   EXPECT_TRUE(waiting.IsClosed());
-  // Cut, or, if the server had not looked at its certificate yet, told why.
-  const int told = silent.Exchange(Ping()).status;
-  EXPECT_TRUE(told == 0 || told == 400) << told;
+  // Cut, or answered with the reason if the server had not checked its certificate yet.
+  const int status = silent.Exchange(Ping()).status;
+  EXPECT_TRUE(status == 0 || status == 400) << status;
   const TestResponse refused = server.Call({});
   EXPECT_EQ(refused.status, 400);
   EXPECT_EQ(refused.ErrorCode(), "UNAUTHORIZED");
@@ -64,23 +64,23 @@ TEST(Recall, I6ARevokedCertificateIsRefused) {
   EXPECT_NE(refused.body.find("outportctl cert issue desktop"), std::string::npos);
 }
 
-TEST(Recall, I6ADownloadEndsWithTheCertificate) {
+TEST(Revocation, I6ADownloadEndsWhenItsCertificateIsRevoked) {
   TestServer server;
   Download download(server, "alice:wonder");
   server.directory().Revoke(IdOf(Desktop()));
-  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_TRUE(Eventually([&] { return Revoked(server) == 1; }));
   EXPECT_FALSE(download.Finish().complete);
 }
 
-TEST(Recall, AnotherCertificateStays) {
+TEST(Revocation, AnotherCertificateStaysValid) {
   TestServer server;
   Download download(server, "alice:wonder");
   server.directory().Revoke({Desktop().issuer_key_id, "00"});
   EXPECT_TRUE(download.Finish().complete);
-  EXPECT_EQ(Recalled(server), 0);
+  EXPECT_EQ(Revoked(server), 0);
 }
 
-// What happens to alice while she downloads, and what she is told when she comes again.
+// A change that revokes alice's access during her download, and the answer to her next request.
 struct Change {
   const char* what;
   void (*change)(TestServer& server);
@@ -88,7 +88,7 @@ struct Change {
   const char* says;
 };
 
-const Change kTakenAway[] = {
+const Change kRevocations[] = {
     {"the user is removed", [](TestServer& server) { server.directory().Remove("alice"); }, 401,
      "the user name or the password is wrong"},
     {"the user is disabled",
@@ -128,13 +128,13 @@ const Change kTakenAway[] = {
      403, "user 'alice' has no grant to pull in 'team/app'"},
 };
 
-TEST(Recall, I6ADownloadEndsWithWhatAllowedIt) {
-  for (const Change& c : kTakenAway) {
+TEST(Revocation, I6ADownloadEndsWhenAccessIsRevoked) {
+  for (const Change& c : kRevocations) {
     SCOPED_TRACE(c.what);
     TestServer server;
     Download download(server, "alice:wonder");
     c.change(server);
-    EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+    EXPECT_TRUE(Eventually([&] { return Revoked(server) == 1; }));
     EXPECT_FALSE(download.Finish().complete);
     const TestResponse refused = server.Call({.target = "/v2/team/app/manifests/latest"});
     EXPECT_EQ(refused.status, c.status);
@@ -142,32 +142,32 @@ TEST(Recall, I6ADownloadEndsWithWhatAllowedIt) {
   }
 }
 
-void ExpectCutAlone(TestServer& server, Download& cut, Download& other) {
-  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+void ExpectOnlyOneCut(TestServer& server, Download& cut, Download& other) {
+  EXPECT_TRUE(Eventually([&] { return Revoked(server) == 1; }));
   EXPECT_FALSE(cut.Finish().complete);
   EXPECT_TRUE(other.Finish().complete);
-  EXPECT_EQ(Recalled(server), 1);
+  EXPECT_EQ(Revoked(server), 1);
 }
 
-TEST(Recall, I6ADownloadEndsWhenTheCertificateRunsOut) {
+TEST(Revocation, I6ADownloadEndsWhenItsCertificateExpires) {
   TestServer server;
   Download lasting(server, "alice:wonder");
   const ClientIdentity soon = TestFleet::Get().ShortLived(std::chrono::seconds(6));
   Download download(server, "alice:wonder", soon);
-  ExpectCutAlone(server, download, lasting);
+  ExpectOnlyOneCut(server, download, lasting);
 }
 
-TEST(Recall, I6ADownloadEndsWhenTheUserExpires) {
+TEST(Revocation, I6ADownloadEndsWhenItsUserExpires) {
   TestServer server;
   Download download(server, "alice:wonder");
   Download lasting(server, "bob:builder");
   User alice = Changed(server, "alice");
   alice.expires = std::chrono::system_clock::now() + std::chrono::seconds(3);
-  server.directory().Set(alice);  // the last change there is
-  ExpectCutAlone(server, download, lasting);
+  server.directory().Set(alice);  // no change follows
+  ExpectOnlyOneCut(server, download, lasting);
 }
 
-TEST(Recall, WhatOthersLoseEndsNothing) {
+TEST(Revocation, OfOthersDoesNotEndADownload) {
   TestServer server;
   Download download(server, "bob:builder");
   server.directory().Remove("alice");
@@ -178,10 +178,10 @@ TEST(Recall, WhatOthersLoseEndsNothing) {
   server.directory().Set(bob);
   server.directory().SetGrants({SubjectKind::kGroup, "ops"}, {*ParseGrant("push")});
   EXPECT_TRUE(download.Finish().complete);
-  EXPECT_EQ(Recalled(server), 0);
+  EXPECT_EQ(Revoked(server), 0);
 }
 
-TEST(Recall, AGroupsGrantGoesForItsMembers) {
+TEST(Revocation, OfAGroupsGrantEndsItsMembersDownloads) {
   TestServer server;
   const Subject team{SubjectKind::kGroup, "team"};
   server.directory().SetGrants(team, {*ParseGrant("pull:team/**")});
@@ -190,23 +190,23 @@ TEST(Recall, AGroupsGrantGoesForItsMembers) {
   server.directory().Set(carol);
   Download download(server, "carol:singer");
   server.directory().SetGrants(team, {});
-  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_TRUE(Eventually([&] { return Revoked(server) == 1; }));
   EXPECT_FALSE(download.Finish().complete);
 }
 
-TEST(Anonymous, PullsWhatAnybodyMay) {
+TEST(Anonymous, PullsWithAnAnonymousGrant) {
   TestServer server;
   const std::string digest = server.registry().AddBlob("public/app", "layer").ToString();
   server.registry().AddBlob("team/app", "layer");
   const TestRequest pull{.target = "/v2/public/app/blobs/" + digest, .user = ""};
-  EXPECT_EQ(server.Call(pull).status, 401) << "nothing is granted to anybody yet";
+  EXPECT_EQ(server.Call(pull).status, 401) << "anonymous has no grants yet";
   server.directory().SetGrants({SubjectKind::kAnonymous, {}}, {*ParseGrant("pull:public/**")});
   EXPECT_EQ(server.Call(pull).body, "layer");
-  // Clients that have no login send an empty one.
+  // Some clients without a login send empty credentials.
   TestRequest empty = pull;
   empty.fields = "Authorization: Basic Og==\r\n";
   EXPECT_EQ(server.Call(empty).status, 200);
-  // What else there is has to be asked for with a password: 401 and the challenge, not 403.
+  // Other repositories need a password: 401 with a challenge, not 403.
   const TestResponse elsewhere =
       server.Call({.target = "/v2/team/app/blobs/" + digest, .user = ""});
   EXPECT_EQ(elsewhere.status, 401);
@@ -214,17 +214,17 @@ TEST(Anonymous, PullsWhatAnybodyMay) {
   EXPECT_EQ(
       server.Call({.method = "POST", .target = "/v2/public/app/blobs/uploads/", .user = ""}).status,
       401);
-  // Docker learns by the ping whether to send its password.
+  // Docker sends its password if the ping is answered with 401.
   EXPECT_EQ(server.Call({.user = ""}).status, 401);
   EXPECT_EQ(server.Call({.target = "/v2/_catalog", .user = ""}).body,
             R"({"repositories":["public/app"]})");
-  // A user has what anybody has, and a wrong password is no nobody.
+  // A user has the anonymous grants too. A wrong password does not make a caller anonymous.
   EXPECT_EQ(server.Call({.target = pull.target, .user = "carol:singer"}).status, 200);
   EXPECT_EQ(server.Call({.target = pull.target, .user = "carol:wrong"}).status, 401);
 }
 
-// Docker's engine pulls nothing without a login where the ping is answered 401.
-TEST(Anonymous, HasANameForWhoCannotComeWithout) {
+// Docker's engine pulls nothing without a login if the ping is answered with 401.
+TEST(Anonymous, MayLogInWithTheNameAnonymous) {
   TestServer server;
   const std::string digest = server.registry().AddBlob("public/app", "layer").ToString();
   const TestResponse nothing = server.Call({.user = "anonymous:any"});
@@ -233,7 +233,8 @@ TEST(Anonymous, HasANameForWhoCannotComeWithout) {
   server.directory().SetGrants({SubjectKind::kAnonymous, {}}, {*ParseGrant("pull:public/**")});
   EXPECT_EQ(server.Call({.user = "anonymous:any"}).status, 200);
   EXPECT_EQ(server.Call({.user = "anonymous:other"}).status, 200);
-  EXPECT_EQ(server.Call({.user = ""}).status, 401) << "it asks whether to send a password";
+  EXPECT_EQ(server.Call({.user = ""}).status, 401)
+      << "the client asks whether it must send a password";
   const std::string blob = "/v2/public/app/blobs/" + digest;
   EXPECT_EQ(server.Call({.target = blob, .user = "anonymous:any"}).body, "layer");
   EXPECT_EQ(server
@@ -257,8 +258,8 @@ TEST(CertificateGrants, NeedNoPassword) {
   EXPECT_NE(push.body.find("certificate 'desktop' has no grant to push"), std::string::npos);
 }
 
-// It may not go on with what it could not begin now; whoever waits is told with the next request.
-TEST(Standing, EndsWhatIsUnderWay) {
+// Requests in progress are cut. An idle connection stays, and its next request gets the reason.
+TEST(UnknownRevocations, EndRequestsInProgress) {
   std::atomic<bool> known = true;
   TestServer server({}, [&]() -> Result<void> {
     if (known) return {};
@@ -268,12 +269,12 @@ TEST(Standing, EndsWhatIsUnderWay) {
   ASSERT_EQ(waiting.Exchange(Ping()).status, 200);
   Download download(server, "alice:wonder");
   known = false;
-  EXPECT_TRUE(Eventually([&] { return Recalled(server) == 1; }));
+  EXPECT_TRUE(Eventually([&] { return Revoked(server) == 1; }));
   EXPECT_FALSE(download.Finish().complete);
   EXPECT_EQ(waiting.Exchange(Ping()).status, 503);
 }
 
-TEST(Standing, WhyNobodyMayComeInIsTold) {
+TEST(UnknownRevocations, RejectNewRequestsWithTheReason) {
   Result<void> known = Error{ErrorCode::kUnavailable, "the latest revocations are not known"};
   TestServer server({}, [&] { return known; });
   const TestResponse refused = server.Call({});
