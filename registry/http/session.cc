@@ -174,10 +174,8 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   exchange.noun = route.noun;
   if (!Allows(route.noun, head.method)) {
     response.Set("Allow", AllowedMethods(route.noun));
-    co_return Error{ErrorCode::kUnsupported, "the path of this " +
-                                                 std::string(ToString(route.noun)) + " takes " +
-                                                 std::string(AllowedMethods(route.noun)) +
-                                                 ", and not the method that was sent"};
+    co_return Error{ErrorCode::kUnsupported,
+                    "this path allows only " + std::string(AllowedMethods(route.noun))};
   }
   CO_TRY(exchange.admission, Admit(*sender_, PurposeOf(route, head.method)));
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
