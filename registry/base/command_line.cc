@@ -32,7 +32,7 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string Taken(const Command& command) {
+std::string Usage(const Command& command) {
   std::vector<std::string> names;
   for (const CLI::App* deeper :
        command.app->get_subcommands([](const CLI::App*) { return true; })) {
@@ -83,7 +83,7 @@ std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
   std::string text = unexpected;
   if (unexpected.empty() && !(about_words && unfinished)) text = error.what();
   if (about_words && (unfinished || !unexpected.empty())) {
-    text += (text.empty() ? "" : "; ") + Taken(command);
+    text += (text.empty() ? "" : "; ") + Usage(command);
   }
   return text + "; see " + command.words + " --help";
 }

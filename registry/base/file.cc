@@ -126,10 +126,10 @@ class PosixFile final : public File {
       const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
       // The file system supports O_DIRECT, but not for this write, or wrote only a part.
-      const bool refused = fd == direct_fd_ && n < 0 && errno == EINVAL;
-      if (n < 0 && !refused) return ErrnoError(errno, "writing", path_);
+      const bool rejected = fd == direct_fd_ && n < 0 && errno == EINVAL;
+      if (n < 0 && !rejected) return ErrnoError(errno, "writing", path_);
       if (fd == direct_fd_) fd = fd_;
-      if (refused) continue;
+      if (rejected) continue;
       offset += static_cast<uint64_t>(n);
       bytes = bytes.subspan(static_cast<size_t>(n));
     }
@@ -154,7 +154,7 @@ Result<std::unique_ptr<File>> OpenExisting(const fs::path& path, int mode) {
 fs::path TemporaryOf(const fs::path& path) { return path.native() + ".new"; }
 
 // The error for a file of the configuration or command line that cannot be read, with the fix.
-Error WithMend(Error error, const fs::path& path) {
+Error WithFix(Error error, const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
     return Error{ErrorCode::kInvalidArgument, path.native() + " is a folder; name a file"};
@@ -244,10 +244,10 @@ Result<uint64_t> PosixFileSystem::FreeBytes(const fs::path& path) {
 Result<std::string> ReadWholeFile(const fs::path& path, uint64_t limit_bytes) {
   PosixFileSystem files;
   const auto file = files.OpenForRead(path);
-  if (!file.has_value()) return WithMend(file.error(), path);
+  if (!file.has_value()) return WithFix(file.error(), path);
   std::string content(limit_bytes + 1, '\0');
   const auto read = (*file)->ReadAt(0, std::as_writable_bytes(std::span(content)));
-  if (!read.has_value()) return WithMend(read.error(), path);
+  if (!read.has_value()) return WithFix(read.error(), path);
   const size_t size = *read;
   if (size > limit_bytes) {
     return Error{ErrorCode::kInvalidArgument,

@@ -65,9 +65,9 @@ TEST_F(BlockingPoolTest, AFullQueueRejectsAtOnce) {
     auto job = []() -> Result<void> { return {}; };
     co_return co_await Blocking(pool, job);
   };
-  const Result<void> refused = RunToEnd(work());
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ErrorCode::kTooManyRequests);
+  const Result<void> rejected = RunToEnd(work());
+  ASSERT_FALSE(rejected.has_value());
+  EXPECT_EQ(rejected.error().code, ErrorCode::kTooManyRequests);
   release.CountDown();
 }
 

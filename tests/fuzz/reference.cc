@@ -7,7 +7,7 @@
 using namespace outport;
 using fuzzing::Require;
 
-// The parsers accept exactly the names and tags of the specification's expressions.
+// The parsers accept exactly the names and tags that match the specification's regular expressions.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::regex kName(
       R"([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*)",

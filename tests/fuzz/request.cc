@@ -24,16 +24,16 @@ Decoded Decode(std::string_view body, size_t step) {
   ChunkDecoder decoder;
   while (decoded.consumed < body.size() && !decoder.finished()) {
     std::string piece(body.substr(decoded.consumed, step));
-    const auto taken = decoder.Decode(std::as_writable_bytes(std::span(piece)));
-    if (!taken.has_value()) {
+    const auto part = decoder.Decode(std::as_writable_bytes(std::span(piece)));
+    if (!part.has_value()) {
       decoded.ok = false;
       return decoded;
     }
-    Require(taken->produced <= taken->consumed && taken->consumed <= piece.size(),
+    Require(part->produced <= part->consumed && part->consumed <= piece.size(),
             "content is no longer than its framing");
-    Require(taken->consumed == piece.size() || decoder.finished(), "only a body's end stops short");
-    decoded.content += piece.substr(0, taken->produced);
-    decoded.consumed += taken->consumed;
+    Require(part->consumed == piece.size() || decoder.finished(), "only a body's end stops short");
+    decoded.content += piece.substr(0, part->produced);
+    decoded.consumed += part->consumed;
   }
   decoded.finished = decoder.finished();
   return decoded;

@@ -107,7 +107,7 @@ TEST(Manifest, AcceptsWhatRegistriesStore) {
   }
 }
 
-struct Refused {
+struct Rejected {
   const char* what;
   std::string body;
   std::string content_type;
@@ -116,7 +116,7 @@ struct Refused {
 
 const std::string kOci(kOciManifest);
 
-const Refused kRefusedDocuments[] = {
+const Rejected kInvalidDocuments[] = {
     {"nothing", "", kOci, "not JSON"},
     {"no JSON", "blablabla", kOci, "not JSON"},
     {"JSON that is cut", R"({"schemaVersion":2)", kOci, "not JSON"},
@@ -142,7 +142,7 @@ const Refused kRefusedDocuments[] = {
     {"an image with manifests", Body(R"("manifests":[],)" + ImageMembers()), kOci, "not an index"},
 };
 
-const Refused kRefusedDescriptors[] = {
+const Rejected kInvalidDescriptors[] = {
     {"no config", Body(R"("layers":[])"), kOci, "no config"},
     {"a config that is not a descriptor", Body(R"("config":"x")"), kOci, "config"},
     {"layers that are not a list", Body(R"("layers":{},"config":)" + DescriptorText('a')), kOci,
@@ -173,8 +173,8 @@ const Refused kRefusedDescriptors[] = {
      "annotation \"k\""},
 };
 
-void ExpectRefused(std::span<const Refused> cases) {
-  for (const Refused& c : cases) {
+void ExpectRejected(std::span<const Rejected> cases) {
+  for (const Rejected& c : cases) {
     SCOPED_TRACE(c.what);
     const auto manifest = Manifest::Parse(c.body, c.content_type);
     ASSERT_FALSE(manifest.has_value());
@@ -183,9 +183,9 @@ void ExpectRefused(std::span<const Refused> cases) {
   }
 }
 
-TEST(Manifest, RejectsInvalidDocuments) { ExpectRefused(kRefusedDocuments); }
+TEST(Manifest, RejectsInvalidDocuments) { ExpectRejected(kInvalidDocuments); }
 
-TEST(Manifest, RejectsInvalidDescriptors) { ExpectRefused(kRefusedDescriptors); }
+TEST(Manifest, RejectsInvalidDescriptors) { ExpectRejected(kInvalidDescriptors); }
 
 TEST(Manifest, LimitsTheSizeOnly) {
   const std::string start = R"({"a":")";

@@ -33,8 +33,8 @@ class IoThread {
     auto promise = std::make_shared<std::promise<T>>();
     std::future<T> result = promise->get_future();
     auto run = [](net::awaitable<T> body,
-                  std::shared_ptr<std::promise<T>> told) -> net::awaitable<void> {
-      told->set_value(co_await std::move(body));
+                  std::shared_ptr<std::promise<T>> completion) -> net::awaitable<void> {
+      completion->set_value(co_await std::move(body));
     };
     net::co_spawn(context_, run(std::move(work), std::move(promise)), net::use_future);
     return result;

@@ -43,8 +43,8 @@ class AccessDirectory {
   // Whether the certificate is revoked, or (at the store) its issuer is not a current CA of the
   // fleet. Certificates of foreign authorities are revoked by their own CRLs, not here.
   bool IsRevoked(const CertificateIdentity& certificate) const;
-  // The rights of `user` (nullptr: no login) with a client certificate of that name (empty: without
-  // one, or its grants do not apply).
+  // The rights of `user` (nullptr: no login) with a client certificate of that name (empty: no
+  // certificate, or its grants do not apply).
   Rights RightsOf(const std::shared_ptr<const User>& user, std::string_view certificate) const;
   // Whether `subject`, which is not a user, has grants.
   bool HasGrants(const Subject& subject) const;

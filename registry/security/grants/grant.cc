@@ -107,18 +107,18 @@ std::string ToString(const std::vector<Grant>& grants) {
 bool MatchesName(std::string_view glob, std::string_view name) {
   size_t at = 0;
   size_t star = std::string_view::npos;
-  size_t behind_star = 0;  // position in the name after the part that the star matches
+  size_t after_star = 0;  // position in the name after the part that the star matches
   size_t in_name = 0;
   while (in_name < name.size()) {
     if (at < glob.size() && glob[at] == '*') {
       star = at++;
-      behind_star = in_name;
+      after_star = in_name;
     } else if (at < glob.size() && glob[at] == name[in_name]) {
       ++at;
       ++in_name;
     } else if (star != std::string_view::npos) {
       at = star + 1;
-      in_name = ++behind_star;
+      in_name = ++after_star;
     } else {
       return false;
     }

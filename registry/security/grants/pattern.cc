@@ -22,7 +22,7 @@ bool IsDeep(std::string_view pattern, size_t star) {
 }
 
 // Whether the character at `at` is a star that can match `c`.
-bool StarTakes(std::string_view pattern, size_t at, char c) {
+bool StarMatches(std::string_view pattern, size_t at, char c) {
   return pattern[at] == '*' && (c != '/' || IsDeep(pattern, at));
 }
 
@@ -44,7 +44,7 @@ bool MatchesPattern(std::string_view pattern, std::string_view repository) {
     Matched next;
     for (size_t i = literal; i < pattern.size(); ++i) {
       if (!matched[i]) continue;
-      if (StarTakes(pattern, i, c)) {
+      if (StarMatches(pattern, i, c)) {
         next.set(i);
       } else if (pattern[i] == c) {
         next.set(i + 1);
@@ -73,8 +73,8 @@ bool PatternsOverlap(std::string_view one, std::string_view other) {
       if (others_more && other[j] == '*') meet[i].set(j + 1);
       if (!more || !others_more) continue;
       if (one[i] != '*' && one[i] == other[j]) meet[i + 1].set(j + 1);
-      if (other[j] != '*' && StarTakes(one, i, other[j])) meet[i].set(j + 1);
-      if (one[i] != '*' && StarTakes(other, j, one[i])) meet[i + 1].set(j);
+      if (other[j] != '*' && StarMatches(one, i, other[j])) meet[i].set(j + 1);
+      if (one[i] != '*' && StarMatches(other, j, one[i])) meet[i + 1].set(j);
     }
   }
   return meet[one.size()][other.size()];

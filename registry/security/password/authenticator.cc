@@ -79,7 +79,7 @@ struct Authenticator::State {
         limited(metrics.Counter("outport_auth_failures_total",
                                 "Credentials not accepted, by reason.",
                                 {{"reason", "rate_limited"}})),
-        refusal_delay(options.refusal_delay),
+        rejection_delay(options.rejection_delay),
         cache(options.cache_entries, options.cache_lifetime) {}
 
   // Joins or starts the verification of `mac`; nullptr if the cache has it. An error if the
@@ -154,7 +154,7 @@ struct Authenticator::State {
   prometheus::Counter& wrong;
   prometheus::Counter& overloaded;
   prometheus::Counter& limited;
-  const std::chrono::milliseconds refusal_delay;
+  const std::chrono::milliseconds rejection_delay;
   const CredentialMacKey mac_key;
   Mutex mutex;
   CredentialCache cache OUTPORT_GUARDED_BY(mutex);
@@ -181,7 +181,7 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   const CredentialMac mac = state->mac_key.MacOf(name, password, request.hash);
   auto joined = state->Join(state, mac, request, password);
   if (!joined.has_value() && joined.error().retry_after_seconds > 0) {
-    net::steady_timer delay(co_await net::this_coro::executor, state->refusal_delay);
+    net::steady_timer delay(co_await net::this_coro::executor, state->rejection_delay);
     co_await delay.async_wait(net::as_tuple(net::use_awaitable));
   }
   CO_TRY(const std::shared_ptr<State::Flight> flight, std::move(joined));

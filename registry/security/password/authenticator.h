@@ -25,8 +25,8 @@ class Authenticator {
   struct Options {
     size_t cache_entries = 10000;
     std::chrono::seconds cache_lifetime{300};
-    // The wait before an attempt during a pause is rejected. It limits the rate of a connection.
-    std::chrono::milliseconds refusal_delay{500};
+    // During a pause, an attempt is rejected only after this delay, to slow down each connection.
+    std::chrono::milliseconds rejection_delay{500};
   };
   // `pool` runs only bcrypt. When its queue is full, attempts are rejected with kTooManyRequests.
   // The references outlive the Authenticator.

@@ -19,7 +19,7 @@ struct Format {
   std::string_view prefix;
   std::string_view name;
 };
-constexpr std::array kRefused = {
+constexpr std::array kOtherFormats = {
     Format{"$apr1$", "Apache's MD5 ($apr1$)"}, Format{"{SHA}", "unsalted SHA-1 ({SHA})"},
     Format{"{SSHA}", "salted SHA-1 ({SSHA})"}, Format{"$1$", "MD5-crypt ($1$)"},
     Format{"$5$", "SHA-256-crypt ($5$)"},      Format{"$6$", "SHA-512-crypt ($6$)"},
@@ -67,7 +67,7 @@ bool IsBcrypt(std::string_view hash) {
 }
 
 std::string_view NameOfFormat(std::string_view hash) {
-  for (const Format& format : kRefused) {
+  for (const Format& format : kOtherFormats) {
     if (hash.starts_with(format.prefix)) return format.name;
   }
   if (hash.size() == 13 && std::ranges::all_of(hash, IsBcryptAlphabet)) return "DES crypt";

@@ -59,20 +59,20 @@ std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name
 }
 
 Result<CertificateIdentity> ParseSpiffeId(std::string_view uri) {
-  const auto refuse = [uri] {
+  const auto reject = [uri] {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + std::string(uri.substr(0, 512)) + "' is not spiffe://DOMAIN/ROLE/NAME"};
   };
-  if (!uri.starts_with(kScheme)) return refuse();
+  if (!uri.starts_with(kScheme)) return reject();
   const std::string_view path = uri.substr(kScheme.size());
   const size_t first = path.find('/');
-  if (first == std::string_view::npos) return refuse();
+  if (first == std::string_view::npos) return reject();
   const size_t second = path.find('/', first + 1);
-  if (second == std::string_view::npos) return refuse();
+  if (second == std::string_view::npos) return reject();
   const std::string_view domain = path.substr(0, first);
   const Result<Role> role = ParseRole(path.substr(first + 1, second - first - 1));
   const Result<std::string> name = ParseSubjectName(path.substr(second + 1));
-  if (!IsName(domain, kMaxDomainBytes) || !role.has_value() || !name.has_value()) return refuse();
+  if (!IsName(domain, kMaxDomainBytes) || !role.has_value() || !name.has_value()) return reject();
   CertificateIdentity identity;
   identity.domain = std::string(domain);
   identity.role = *role;

@@ -24,7 +24,7 @@ std::string LowerHex(const ASN1_STRING* text) {
 }
 
 // Keys have no passphrase. A prompt on the terminal would block a daemon.
-int RefusePassphrase(char*, int, int, void*) { return -1; }
+int RejectPassphrase(char*, int, int, void*) { return -1; }
 
 Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
                                                           std::string_view what) {
@@ -41,7 +41,7 @@ Result<std::vector<T>> ReadAll(std::string_view pem, const std::string& what) {
   const BioPtr bio = Reader(pem);
   std::vector<T> found;
   for (;;) {
-    T next(Read(bio.get(), nullptr, RefusePassphrase, nullptr));
+    T next(Read(bio.get(), nullptr, RejectPassphrase, nullptr));
     if (next == nullptr) break;
     found.push_back(std::move(next));
   }
@@ -82,7 +82,7 @@ std::string Written(BIO* bio) {
 
 Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
   const BioPtr bio = Reader(pem);
-  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, RefusePassphrase, nullptr));
+  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, RejectPassphrase, nullptr));
   if (key == nullptr) {
     ERR_clear_error();
     return Error{ErrorCode::kInvalidArgument,
@@ -194,7 +194,7 @@ Result<CertificateIdentity> IdentityOf(X509* certificate) {
     return Error{ErrorCode::kCertificateInvalid, identity.error().message};
   }
   TRY_VOID(DescribeIssue(certificate, *identity));
-  // The revocation of an issuer matches by this key id. If the extension is present, OpenSSL has
+  // Revocations name the issuer by this key id. If the extension is present, OpenSSL has
   // checked it against the key that signed the certificate.
   if (!identity->issuer_key_id.empty()) return identity;
   return Error{ErrorCode::kCertificateInvalid, "the certificate has no authority key identifier"};

@@ -28,7 +28,7 @@ constexpr std::array<std::pair<std::string_view, ClientAuth>, 4> kModes = {
      {"optional", ClientAuth::kOptional},
      {"off", ClientAuth::kOff}}};
 
-Error Refusal(std::string_view why) {
+Error Rejection(std::string_view why) {
   return Error{ErrorCode::kCertificateInvalid,
                "The SSL certificate is not accepted: " + std::string(why)};
 }
@@ -77,13 +77,14 @@ std::string Foreign(X509* leaf) {
 // Without the extension, OpenSSL accepts any usage. Certificates of the fleet always have it.
 Result<CertificateIdentity> HolderInFleet(X509* leaf) {
   if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) {
-    return Refusal(ClientTrust::Explain(X509_V_ERR_INVALID_PURPOSE));
+    return Rejection(ClientTrust::Explain(X509_V_ERR_INVALID_PURPOSE));
   }
   auto identity = openssl::IdentityOf(leaf);
-  if (!identity.has_value()) return Refusal(identity.error().message);
+  if (!identity.has_value()) return Rejection(identity.error().message);
   if (identity->role != Role::kClient) {
-    return Refusal("it has the role '" + std::string(ToString(identity->role)) +
-                   "'; the registry needs 'client' (outportctl cert issue " + identity->name + ")");
+    return Rejection("it has the role '" + std::string(ToString(identity->role)) +
+                     "'; the registry needs 'client' (outportctl cert issue " + identity->name +
+                     ")");
   }
   return identity;
 }
@@ -92,7 +93,7 @@ Result<CertificateIdentity> HolderElsewhere(X509* leaf) {
   CertificateIdentity identity;
   identity.name = Foreign(leaf);
   if (identity.name.empty()) {
-    return Refusal("its common name must be 1 to 64 visible ASCII characters without spaces");
+    return Rejection("its common name must be 1 to 64 visible ASCII characters without spaces");
   }
   TRY_VOID(openssl::DescribeIssue(leaf, identity));
   return identity;
@@ -101,7 +102,7 @@ Result<CertificateIdentity> HolderElsewhere(X509* leaf) {
 Result<CertificateIdentity> HolderOf(X509* leaf, bool of_fleet) {
   if (const Result<void> strong = openssl::CheckKeyStrength(X509_get0_pubkey(leaf));
       !strong.has_value()) {
-    return Refusal(strong.error().message);
+    return Rejection(strong.error().message);
   }
   return of_fleet ? HolderInFleet(leaf) : HolderElsewhere(leaf);
 }
@@ -227,7 +228,7 @@ Result<CertificateIdentity> ClientTrust::Identify(X509* leaf, STACK_OF(X509) * s
                                                   system_clock::time_point now) const {
   bool of_fleet = false;
   const int code = VerifyChain(leaf, sent, now, of_fleet);
-  if (code != X509_V_OK) return Refusal(Explain(code));
+  if (code != X509_V_OK) return Rejection(Explain(code));
   return HolderOf(leaf, of_fleet);
 }
 

@@ -16,7 +16,7 @@ constexpr char kGroups[] = "X25519:P-256:P-384";
 constexpr int kMaxChainBytes = 32 << 10;
 constexpr unsigned char kSessionContext[] = "outport";
 
-// The index of the directory of RejectRevoked() in a connection's extra data.
+// The index, in a connection's extra data, of the directory that RejectRevoked() sets.
 int DirectoryIndex() {
   static const int kIndex = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return kIndex;
@@ -37,15 +37,15 @@ bool IsRevoked(X509_STORE_CTX* peer, const CertificateIdentity& holder) {
 // HTTP response then explains a rejection, which a failed handshake could not.
 int VerifyPeer(X509_STORE_CTX* peer, void* context) {
   const ClientTrust& trust = static_cast<const ServerTlsContext*>(context)->trust();
-  int refusal = X509_V_OK;
+  int code = X509_V_OK;
   if (trust.auth() == ClientAuth::kStrict) {
     CertificateIdentity holder;
-    refusal = trust.Verify(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
-                           std::chrono::system_clock::now(), &holder);
-    if (refusal == X509_V_OK && IsRevoked(peer, holder)) refusal = kRevokedByFleet;
+    code = trust.Verify(X509_STORE_CTX_get0_cert(peer), X509_STORE_CTX_get0_untrusted(peer),
+                        std::chrono::system_clock::now(), &holder);
+    if (code == X509_V_OK && IsRevoked(peer, holder)) code = kRevokedByFleet;
   }
-  X509_STORE_CTX_set_error(peer, refusal);  // read by HandshakeRejection()
-  return refusal == X509_V_OK ? 1 : 0;
+  X509_STORE_CTX_set_error(peer, code);  // read by HandshakeRejection()
+  return code == X509_V_OK ? 1 : 0;
 }
 
 int VerifyMode(ClientAuth auth) {

@@ -30,10 +30,10 @@ TEST(Rights, NeedOneGrantThatAllowsTheAction) {
   EXPECT_TRUE(rights.Allows(Action::kPull, kOther));
   EXPECT_TRUE(rights.Allows(Action::kPush, kTeam));
   EXPECT_FALSE(rights.Allows(Action::kPush, kOther));
-  const auto refused = RequireGrant(rights, Action::kDelete, kTeam);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ErrorCode::kDenied);
-  EXPECT_EQ(refused.error().message,
+  const auto denied = RequireGrant(rights, Action::kDelete, kTeam);
+  ASSERT_FALSE(denied.has_value());
+  EXPECT_EQ(denied.error().code, ErrorCode::kDenied);
+  EXPECT_EQ(denied.error().message,
             "user 'ci' has no grant to delete in 'team/app'; an administrator can give one");
 }
 
@@ -98,24 +98,24 @@ TEST(AccessDirectory, SetsRemovesAndReplaces) {
 TEST(AccessDirectory, NotifiesOfEveryChange) {
   AccessDirectory directory;
   uint64_t seen = directory.Changed().Version();
-  const auto told = [&] {
+  const auto notified = [&] {
     const bool changed = directory.Changed().Version() != seen;
     seen = directory.Changed().Version();
     return changed;
   };
   directory.Set({"ci", "one", {}});
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   directory.SetGrants({SubjectKind::kGroup, "team"}, Grants({"push"}));
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   directory.SetGrants({SubjectKind::kGroup, "team"}, {});
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   directory.Revoke({"k", "1"});
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   directory.Remove("ci");
-  EXPECT_TRUE(told());
+  EXPECT_TRUE(notified());
   directory.ReplaceAll({});
-  EXPECT_TRUE(told());
-  EXPECT_FALSE(told());
+  EXPECT_TRUE(notified());
+  EXPECT_FALSE(notified());
 }
 
 TEST(User, MayLogInUnlessDisabledOrExpired) {

@@ -36,11 +36,11 @@ TEST(NodePermissions, LimitByPatternAndAction) {
   EXPECT_FALSE(eu.Allows(Action::kAdmin, Repository("ci/tool")));
   EXPECT_TRUE(eu.MayPullSomeOf("**/app"));
   EXPECT_FALSE(eu.MayPullSomeOf("other/*"));
-  const Result<void> refused = eu.Require(Action::kPull, Repository("other/app"));
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ErrorCode::kDenied);
-  EXPECT_TRUE(refused.error().message.contains("node 'eu' may not pull in 'other/app'"));
-  EXPECT_TRUE(refused.error().message.contains("pull:team/** pull,push:ci/*"));
+  const Result<void> denied = eu.Require(Action::kPull, Repository("other/app"));
+  ASSERT_FALSE(denied.has_value());
+  EXPECT_EQ(denied.error().code, ErrorCode::kDenied);
+  EXPECT_TRUE(denied.error().message.contains("node 'eu' may not pull in 'other/app'"));
+  EXPECT_TRUE(denied.error().message.contains("pull:team/** pull,push:ci/*"));
 }
 
 TEST(NodePermissions, HaveASortedScope) {
@@ -81,9 +81,9 @@ TEST(NodePermissions, LimitTheRightsOfAllCallers) {
   const Rights rights = directory.RightsOf(anna, "");
   EXPECT_TRUE(RequireGrant(rights, Action::kPull, Repository("team/app")));
   EXPECT_FALSE(rights.Allows(Action::kPush, Repository("team/app")));
-  const Result<void> refused = RequireGrant(rights, Action::kPull, Repository("other/app"));
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_TRUE(refused.error().message.contains("node 'eu'"))
+  const Result<void> denied = RequireGrant(rights, Action::kPull, Repository("other/app"));
+  ASSERT_FALSE(denied.has_value());
+  EXPECT_TRUE(denied.error().message.contains("node 'eu'"))
       << "the node's permissions are the reason";
   EXPECT_TRUE(directory.RightsOf(nullptr, "").LimitedTo(nullptr).node() == nullptr);
 }

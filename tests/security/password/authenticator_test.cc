@@ -89,7 +89,7 @@ class AuthenticatorTest : public testing::Test {
                                metrics_,
                                {.cache_entries = 2,
                                 .cache_lifetime = std::chrono::seconds(300),
-                                .refusal_delay = std::chrono::milliseconds(1)}};
+                                .rejection_delay = std::chrono::milliseconds(1)}};
 };
 
 TEST_F(AuthenticatorTest, ReturnsTheUserOrUnauthorized) {
@@ -214,12 +214,12 @@ TEST_F(AuthenticatorTest, RejectsWhenTheQueueIsFull) {
   started.Wait();
   release_after_ = 2;  // two are rejected at once; the others wait
   const auto answers = AskTogether({"wrong1", "wrong2", "wrong3", "wrong4"});
-  int refused = 0;
+  int rejected = 0;
   for (const Answer& answer : answers) {
     ASSERT_FALSE(answer.has_value());
-    refused += answer.error().code == ErrorCode::kTooManyRequests ? 1 : 0;
+    rejected += answer.error().code == ErrorCode::kTooManyRequests ? 1 : 0;
   }
-  EXPECT_EQ(refused, 2);
+  EXPECT_EQ(rejected, 2);
   EXPECT_TRUE(IsRight("right")) << "a rejection leaves no state";
 }
 

@@ -121,7 +121,7 @@ TEST_P(TlsVersions, IdentifiesAClientOfTheFleet) {
   EXPECT_EQ(SSL_session_reused(handshake.server()), 0);
 }
 
-struct Refusal {
+struct Rejection {
   const char* what;
   const Holder* client;
   std::chrono::hours clock;  // offset of the verifying clock
@@ -138,7 +138,7 @@ TEST_P(TlsVersions, I6OtherCertificatesAreRejectedWithAReason) {
   const Holder node = IssueTo(fleet.authority, {.role = Role::kNode, .name = "eu-west"});
   const Holder admin = IssueTo(fleet.authority, {.role = Role::kAdmin, .name = "admin"});
   const Holder authority{fleet.authority.issuing.certificate, fleet.authority.issuing.private_key};
-  const Refusal kCases[] = {
+  const Rejection kCases[] = {
       {"none", nullptr, hours(0), "No required SSL certificate was sent"},
       {"of another authority", &foreign, hours(0), "unknown authority"},
       {"expired", &good, hours(2), "expired"},
@@ -148,7 +148,7 @@ TEST_P(TlsVersions, I6OtherCertificatesAreRejectedWithAReason) {
       {"of an administrator", &admin, hours(0), "role 'admin'"},
       {"of the issuing CA itself", &authority, hours(0), "not accepted"},
   };
-  for (const Refusal& c : kCases) {
+  for (const Rejection& c : kCases) {
     SCOPED_TRACE(c.what);
     const auto context = fleet.Context();
     Handshake handshake(*context, c.client, GetParam());
