@@ -11,8 +11,8 @@ Result<void> CreateAdminProfile(FileSystem& files, const std::filesystem::path& 
   if (std::filesystem::exists(folder / "admin.key", ignored)) {
     return Error{ErrorCode::kAlreadyExists,
                  (folder / "admin.key").native() +
-                     " is there already: an administrator's key is never replaced; choose another "
-                     "--admin-out, or remove the folder if nobody uses it"};
+                     " exists already and is never replaced; choose another --admin-out, or remove "
+                     "the folder if nobody uses it"};
   }
   const std::string key = pki::CreatePrivateKey();
   TRY(const std::string request, pki::CreateRequest(key));

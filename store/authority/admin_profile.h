@@ -9,9 +9,9 @@
 
 namespace outport::store {
 
-// Makes the first administrator's credentials for outportctl: FOLDER/{ca.crt,admin.crt,admin.key,
-// outportctl.yml}, the last one naming the store at `store_address` (host:port of the fleet's
-// port). kAlreadyExists if the folder has a key already. Blocks.
+// Creates the first administrator's profile for outportctl: FOLDER/{ca.crt,admin.crt,admin.key,
+// outportctl.yml}. outportctl.yml names the store at `store_address` (host:port of the fleet port).
+// kAlreadyExists if the folder has a key. Blocks.
 Result<void> CreateAdminProfile(FileSystem& files, const std::filesystem::path& folder,
                                 const std::string& name, const std::string& store_address,
                                 Certificates& certificates);

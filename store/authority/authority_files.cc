@@ -11,17 +11,21 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 
-// Says what to do about a part that is missing.
-Result<std::string> Found(const fs::path& path, Result<std::string> text) {
+// Adds to a missing file what to do.
+Result<std::string> RequireFile(const fs::path& path, Result<std::string> text) {
   if (text.has_value() || text.error().code != ErrorCode::kNotFound) return text;
   return Error{ErrorCode::kFailedPrecondition,
                path.native() +
-                   " is not there; 'outport-store init' makes it, or restore it from "
-                   "your backup"};
+                   " is missing; restore it from your backup, or create a new store with "
+                   "'outport-store init'"};
 }
 
-Result<std::string> ReadPart(const fs::path& path) { return Found(path, ReadWholeFile(path)); }
-Result<std::string> ReadKey(const fs::path& path) { return Found(path, ReadSecretFile(path)); }
+Result<std::string> ReadPart(const fs::path& path) {
+  return RequireFile(path, ReadWholeFile(path));
+}
+Result<std::string> ReadKey(const fs::path& path) {
+  return RequireFile(path, ReadSecretFile(path));
+}
 
 }  // namespace
 
@@ -34,8 +38,8 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
     if (fs::exists(folder / name, ignored)) {
       return Error{ErrorCode::kAlreadyExists,
                    (folder / name).native() +
-                       " is there already: this folder has an authority; "
-                       "choose another --data, or remove the folder if nothing uses it"};
+                       " exists already: this folder has an authority; choose another --data, or "
+                       "remove the folder if nothing uses it"};
     }
   }
   TRY(pki::Authority authority, pki::CreateAuthority(domain, type));
@@ -58,7 +62,7 @@ Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& 
   TRY(authority.root.certificate, ReadPart(folder / "root.crt"));
   TRY(authority.issuing.certificate, ReadPart(folder / "issuing.crt"));
   TRY(authority.issuing.private_key, ReadKey(folder / "issuing.key"));
-  // The root's key may live elsewhere; where it lies here, it must lie as safely.
+  // The root's key may be kept elsewhere. If it is here, its mode must be as strict.
   std::error_code ignored;
   if (fs::exists(folder / "root.key", ignored)) {
     TRY_VOID(ReadKey(folder / "root.key"));
@@ -67,7 +71,7 @@ Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& 
   if (good.has_value()) return authority;
   return Error{ErrorCode::kFailedPrecondition,
                "the fleet's authority in " + folder.native() +
-                   " is broken: " + good.error().message +
+                   " is invalid: " + good.error().message +
                    "; restore root.crt, issuing.crt and issuing.key from your backup"};
 }
 

@@ -11,7 +11,7 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kLeastSerialDigits = 8;
-constexpr size_t kForgottenAtOnce = 1000;
+constexpr size_t kDeleteBatch = 1000;
 
 }  // namespace
 
@@ -60,11 +60,11 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
                                                  const Actor& by) {
   if (role != Role::kClient && role != Role::kAdmin) {
     return Error{ErrorCode::kInvalidArgument,
-                 "certificates are issued to clients and administrators; a node gets its own by "
-                 "joining (outportctl node invite)"};
+                 "the role must be client or admin; a node gets its certificates when it joins "
+                 "(outportctl node invite)"};
   }
   if (days > kMaxCertificateDays) {
-    return Error{ErrorCode::kInvalidArgument, "a certificate lasts at most 1825 days (5 years)"};
+    return Error{ErrorCode::kInvalidArgument, "a certificate may last at most 1825 days (5 years)"};
   }
   pki::LeafOptions options;
   options.role = role;
@@ -74,26 +74,26 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
   TRY(const pki::IssuedCertificate issued, pki::Issue(trust->signer, request, options));
   const auto row = ToRow(options, issued, ToUnixMillis(clock_.Wall()), by.name);
   const Auditor auditor(by, clock_);
-  auto enter = [&](MetaTransaction& transaction) {
+  auto insert = [&](MetaTransaction& transaction) {
     auditor.Add(transaction, "certificate.issue", "certificate/" + row.role() + "/" + row.name(),
                 nullptr, RowJson(row));
     return WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial), row);
   };
-  // The row first: no certificate leaves that could not be found again to be revoked.
-  TRY_VOID(Transact(meta_, enter));
+  // The row comes first: a certificate without a row could not be revoked.
+  TRY_VOID(Transact(meta_, insert));
   log_.Info("certificate issued",
             {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
   return Issued{issued.certificate + trust->chain, trust->roots, row};
 }
 
-// Issuers are few: a look at each one's certificates that begin so, then on to the next issuer.
+// There are few issuers: the search scans the matching certificates of one issuer after the other.
 Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial) const {
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (serial.size() < kLeastSerialDigits || !std::ranges::all_of(serial, hex)) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + serial.substr(0, 64) +
-                     "' is no serial number: at least its first 8 digits are needed, 0-9 and a-f, "
-                     "as 'outportctl cert list' shows them"};
+                     "' is not a serial number: give at least its first 8 digits, 0-9 and a-f, as "
+                     "'outportctl cert list' shows them"};
   }
   std::optional<v1::CertificateRow> found;
   ScanRange next{.prefix = std::string(keys::kCertificates), .limit = 1};
@@ -104,9 +104,8 @@ Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial)
     TRY(const std::vector<KeyValue> rows, meta_.Scan({.prefix = issuer + serial, .limit = 2}));
     for (const KeyValue& row : rows) {
       if (found.has_value()) {
-        return Error{
-            ErrorCode::kInvalidArgument,
-            "several certificates' serial numbers begin with '" + serial + "': give more digits"};
+        return Error{ErrorCode::kInvalidArgument,
+                     "several serial numbers begin with '" + serial + "'; give more digits"};
       }
       TRY(found, ParseRow<v1::CertificateRow>(row.key, row.value));
     }
@@ -115,7 +114,7 @@ Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial)
   if (found.has_value()) return *found;
   return Error{ErrorCode::kNotFound, "there is no certificate whose serial number begins with '" +
                                          serial +
-                                         "'; 'outportctl cert list' shows those there are"};
+                                         "'; 'outportctl cert list' shows the certificates"};
 }
 
 Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
@@ -123,13 +122,13 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
   TRY(v1::CertificateRow row, FindBySerial(serial));
   if (CertificateId{row.issuer_key_id(), row.serial()} == own) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "this is the certificate that you ask with; another administrator can revoke it"};
+                 "this is your own certificate; another administrator can revoke it"};
   }
   const Auditor auditor(by, clock_);
   auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
-    TRY(const bool entered,
+    TRY(const bool inserted,
         InsertRevocation(transaction, row, ToUnixMillis(clock_.Wall()), by.name));
-    if (!entered) return {};
+    if (!inserted) return {};
     auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
                 RowJson(row), nullptr);
     return {};
@@ -163,14 +162,14 @@ Result<v1::CertificateInfo> Certificates::Find(const std::string& serial) const 
 }
 
 Result<size_t> Certificates::DeleteExpired() {
-  const int64_t before_ms = ToUnixMillis(clock_.Wall() - kRememberedDays);
-  ScanRange next{.prefix = std::string(keys::kCertificates), .limit = kForgottenAtOnce};
-  size_t forgotten = 0;
+  const int64_t before_ms = ToUnixMillis(clock_.Wall() - kKeepExpired);
+  ScanRange next{.prefix = std::string(keys::kCertificates), .limit = kDeleteBatch};
+  size_t deleted = 0;
   for (bool more = true; more;) {
     TRY(const std::vector<KeyValue> rows, meta_.Scan(next));
     more = rows.size() == next.limit;
     size_t count = 0;
-    auto forget = [&](MetaTransaction& transaction) -> Result<void> {
+    auto delete_rows = [&](MetaTransaction& transaction) -> Result<void> {
       count = 0;
       for (const KeyValue& pair : rows) {
         TRY(const auto row, ParseRow<v1::CertificateRow>(pair.key, pair.value));
@@ -184,14 +183,13 @@ Result<size_t> Certificates::DeleteExpired() {
       return {};
     };
     if (!rows.empty()) {
-      TRY_VOID(Transact(meta_, forget));
+      TRY_VOID(Transact(meta_, delete_rows));
       next.after = rows.back().key;
     }
-    forgotten += count;
+    deleted += count;
   }
-  if (forgotten > 0)
-    log_.Info("certificates that ended long ago forgotten", {{"count", forgotten}});
-  return forgotten;
+  if (deleted > 0) log_.Info("expired certificates deleted", {{"count", deleted}});
+  return deleted;
 }
 
 Result<RowPage<v1::CertificateInfo>> Certificates::List(const std::string& after,

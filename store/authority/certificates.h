@@ -21,30 +21,32 @@ namespace outport::store {
 
 inline constexpr uint32_t kDefaultCertificateDays = 365;
 inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
-inline constexpr std::chrono::days kRememberedDays{90};  // after its end, in `cert list`
+inline constexpr std::chrono::days kKeepExpired{90};  // rows of expired certificates
 
-// The row of a certificate that was issued.
+// Returns the row of an issued certificate.
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
                          int64_t now_ms, const std::string& issued_by);
 
-// Enters the revocation of a certificate and its change record; false if it was revoked before.
+// Inserts the revocation of a certificate, and its change record. false: it was revoked before.
 Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
                               int64_t now_ms, const std::string& by);
 
-// What the issuing CA signs, and the rows that remember it. Safe for several threads; blocks.
+// The certificates that the issuing CA signed. Every certificate has a row, so that it can be
+// revoked. Safe for several threads; blocks.
 class Certificates {
  public:
-  // What it borrows outlives it.
+  // The references outlive it.
   Certificates(MetaStore& meta, const Authorities& authorities, AccessFollower& follower,
                const Clock& clock, Log log);
 
   struct Issued {
-    std::string chain;        // PEM: leaf, then what it chains to
-    std::string authorities;  // PEM: the root; while that is replaced, both
+    std::string chain;        // PEM: the leaf, then its issuing CAs
+    std::string authorities;  // PEM: the root; during its rotation the old and the new root
     v1::CertificateRow row;
   };
-  // A certificate of a client or an administrator for the key of `request` (PKCS#10, PEM). `days`:
-  // 0 is the default. kInvalidArgument: another role, a bad name, request or number of days.
+  // Issues a certificate to a client or an administrator, for the key of `request` (PKCS#10, PEM).
+  // `days`: 0 means the default. kInvalidArgument: another role, or an invalid name, request or
+  // number of days.
   Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
                        const Actor& by);
 
@@ -52,16 +54,18 @@ class Certificates {
     uint64_t sequence = 0;  // of the change
     v1::CertificateRow row;
   };
-  // Refuses the certificate from now on; the directory has followed when this returns. `serial`:
-  // its beginning is enough, from 8 digits on. kNotFound; kInvalidArgument if several begin so;
-  // kFailedPrecondition for `own`, the caller's. Again, for one that is revoked, it does nothing.
+  // Revokes the certificate. The access directory refuses it when this returns, and the stream of
+  // a node is cut. `serial`: the first 8 digits or more. kNotFound; kInvalidArgument if several
+  // serial numbers begin so; kFailedPrecondition for `own`, the caller's certificate. A repeated
+  // call changes nothing.
   Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
-  // The certificate whose serial number begins so, and its revocation. Fails as Revoke() does.
+  // Finds a certificate and its revocation by the first digits of its serial number. Fails as
+  // Revoke() does.
   Result<v1::CertificateInfo> Find(const std::string& serial) const;
 
-  // Removes the rows of certificates that ended kRememberedDays ago, unless they were revoked:
-  // renewals make new ones all the time. Returns how many there were.
+  // Deletes the rows of certificates that expired more than kKeepExpired ago, except for revoked
+  // ones: renewals add rows all the time. Returns the number of deleted rows.
   Result<size_t> DeleteExpired();
 
   // Certificates after `after` (the `next` of the previous page, or empty), at most `limit`.

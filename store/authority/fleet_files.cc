@@ -14,21 +14,21 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 constexpr std::chrono::days kServerLifetime{365};
-constexpr int kRenewAtShare = 3;  // of its life
+constexpr int kRenewAtShare = 3;  // renew after 1/3 of the lifetime
 
-Result<void> WriteIfOther(const fs::path& path, const std::string& content) {
+Result<void> WriteIfChanged(const fs::path& path, const std::string& content) {
   const auto present = ReadWholeFile(path);
   if (present.has_value() && *present == content) return {};
   return ReplaceFile(path, content, kPublicMode);
 }
 
-// The roots, too: a machine that joins looks for the one whose fingerprint it was told.
-std::string Tail(const TrustState& trust) { return trust.chain + trust.roots; }
+// With the roots: a node that joins looks for the root whose fingerprint its token has.
+std::string ChainWithRoots(const TrustState& trust) { return trust.chain + trust.roots; }
 
-Result<bool> IsDue(const std::string& chain, const TrustState& trust,
-                   std::chrono::system_clock::time_point now) {
+Result<bool> IsRenewalDue(const std::string& chain, const TrustState& trust,
+                          std::chrono::system_clock::time_point now) {
   TRY(const std::string behind, pki::IssuerChain(chain));
-  if (behind != Tail(trust)) return true;
+  if (behind != ChainWithRoots(trust)) return true;
   TRY(const pki::Description leaf, pki::Describe(chain));
   return now >= leaf.not_before + (leaf.not_after - leaf.not_before) / kRenewAtShare;
 }
@@ -46,7 +46,7 @@ Result<void> WriteServerCertificate(const fs::path& pki, const TrustState& trust
                                  .client = false,
                                  .lifetime = kServerLifetime};
   TRY(const pki::IssuedCertificate issued, pki::Issue(trust.signer, request, options));
-  return ReplaceFile(pki / "server.crt", issued.certificate + Tail(trust), kPublicMode);
+  return ReplaceFile(pki / "server.crt", issued.certificate + ChainWithRoots(trust), kPublicMode);
 }
 
 Result<void> ReplaceMissingServerKey(const fs::path& pki, const TrustState& trust) {
@@ -62,9 +62,9 @@ Result<void> ReplaceMissingServerKey(const fs::path& pki, const TrustState& trus
 
 Result<void> WriteFleetFiles(const fs::path& pki, const TrustState& trust,
                              std::chrono::system_clock::time_point now) {
-  TRY_VOID(WriteIfOther(pki / kTrustBundleFile, trust.bundle));
+  TRY_VOID(WriteIfChanged(pki / kTrustBundleFile, trust.bundle));
   TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
-  TRY(const bool due, IsDue(chain, trust, now));
+  TRY(const bool due, IsRenewalDue(chain, trust, now));
   if (!due) return {};
   TRY(const std::vector<std::string> hosts, pki::HostNames(chain));
   TRY(const std::string key, ReadSecretFile(pki / "server.key"));

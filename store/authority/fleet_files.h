@@ -8,21 +8,23 @@
 
 namespace outport::store {
 
-// What the fleet's port, and by default the registry's, reads from DATA/pki as it changes:
-//   trusted.crt              whom they trust
+// The files in DATA/pki that the fleet port reads, and by default the registry port too. Both
+// reload them after a change:
+//   trusted.crt              the trust bundle
 //   server.crt, server.key   the store's certificate (leaf, issuing CAs, roots) and its key
-// Brings both to `trust`: the certificate is issued anew, for the key and the names that it has,
-// when another authority issues now, or a third of its life is over. Blocks.
+
+// Writes the trust bundle, and reissues the server certificate if that is due: if the CA chain has
+// changed, or after a third of the certificate's lifetime. The key and the names remain. Blocks.
 Result<void> WriteFleetFiles(const std::filesystem::path& pki, const TrustState& trust,
                              std::chrono::system_clock::time_point now);
 
-// The server certificate of a new store. Blocks.
+// Issues the server certificate of a new store. Blocks.
 Result<void> WriteServerCertificate(const std::filesystem::path& pki, const TrustState& trust,
                                     const std::string& private_key,
                                     const std::vector<std::string>& host_names);
 
-// The same with a new key, for the names of the certificate that is there, if there is no key (any
-// more): somebody put it away since others may have it.
+// If the server key is missing, makes a new key and reissues the certificate for it, with the names
+// of the present one. An administrator deletes a key that may be compromised. Blocks.
 Result<void> ReplaceMissingServerKey(const std::filesystem::path& pki, const TrustState& trust);
 
 inline constexpr const char* kTrustBundleFile = "trusted.crt";

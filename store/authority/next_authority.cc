@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 constexpr const char* kNext = "next";
-constexpr const char* kDone = "next.done";  // what is to be removed, whole or in part
+constexpr const char* kDone = "next.done";  // to be deleted
 
 bool Exists(const fs::path& path) {
   std::error_code ignored;
@@ -22,8 +22,8 @@ Result<void> Copy(const fs::path& from, const fs::path& to, unsigned mode) {
   return ReplaceFile(to, content, mode);
 }
 
-// As this program writes PEM: what is told to nodes is compared by its bytes.
-Result<std::string> Normal(const std::string& pem, const char* what) {
+// Returns the certificate as this program writes PEM: nodes compare trust bundles byte by byte.
+Result<std::string> Normalise(const std::string& pem, const char* what) {
   auto certificates = pki::SplitCertificates(pem);
   if (!certificates.has_value()) return std::move(certificates).error().Within(what);
   if (certificates->size() == 1) return std::move(certificates->front());
@@ -38,20 +38,20 @@ Result<void> WriteParts(const fs::path& folder, const std::string& root, const s
   return ReplaceFile(folder / "cross.crt", cross, kPublicMode);
 }
 
-Result<void> Take(const fs::path& folder, const pki::Authority& current,
-                  const v1::StartRotationRequest& request) {
+Result<void> UseCertificates(const fs::path& folder, const pki::Authority& current,
+                             const v1::StartRotationRequest& request) {
   pki::Authority next = current;
-  TRY(next.issuing.certificate, Normal(request.issuing_certificate(), "the issuing CA"));
+  TRY(next.issuing.certificate, Normalise(request.issuing_certificate(), "the issuing CA"));
   auto key = ReadSecretFile(folder / "issuing.key");
   if (!key.has_value()) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "the store has no key for a next issuing CA (any more): begin again"};
+                 "the store has no key for the next issuing CA: start the rotation again"};
   }
   next.issuing.private_key = *std::move(key);
   std::string cross;
   if (request.kind() == "root") {
-    TRY(next.root.certificate, Normal(request.root_certificate(), "the root"));
-    TRY(cross, Normal(request.cross_certificate(), "the cross certificate"));
+    TRY(next.root.certificate, Normalise(request.root_certificate(), "the root"));
+    TRY(cross, Normalise(request.cross_certificate(), "the cross certificate"));
     pki::Authority crossed = current;
     crossed.issuing = {cross, next.issuing.private_key};
     const Result<void> good = pki::CheckAuthority(crossed);
@@ -66,9 +66,10 @@ Result<void> Sign(FileSystem& files, const fs::path& pki, const pki::Authority& 
   auto root_key = ReadSecretFile(pki / "root.key");
   if (!root_key.has_value()) {
     if (root_key.error().code != ErrorCode::kNotFound) return root_key.error();
-    return Error{ErrorCode::kFailedPrecondition,
-                 "the root's key, which must sign the next issuing CA, is not at the store: name "
-                 "the file that it is in with --root-key"};
+    return Error{
+        ErrorCode::kFailedPrecondition,
+        "the root's key, which must sign the next issuing CA, is not at the store: name its "
+        "file with --root-key"};
   }
   const pki::KeyPair root{current.root.certificate, *std::move(root_key)};
   TRY(const std::string key, MakeNextKey(files, pki, current, asked.key_type()));
@@ -93,7 +94,7 @@ Result<NextAuthority> NextAuthority::Load(const fs::path& pki, const std::string
   if (!Exists(folder)) {
     return Error{ErrorCode::kFailedPrecondition,
                  folder.native() +
-                     " is not there, and the metadata says that an authority is being replaced: "
+                     " is missing, but the metadata says that a rotation is in progress: "
                      "restore both from one backup"};
   }
   NextAuthority next;
@@ -122,12 +123,11 @@ Result<std::string> MakeNextKey(FileSystem& files, const fs::path& pki,
 Result<void> MakeNext(FileSystem& files, const fs::path& pki, const pki::Authority& current,
                       const v1::StartRotationRequest& request) {
   if (request.kind() != "issuing" && request.kind() != "root") {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + request.kind().substr(0, 64) +
-                     "' is no authority that can be replaced: issuing, or root"};
+    return Error{ErrorCode::kInvalidArgument, "'" + request.kind().substr(0, 64) +
+                                                  "' cannot be rotated; choose issuing or root"};
   }
   if (request.issuing_certificate().empty()) return Sign(files, pki, current, request);
-  return Take(pki / kNext, current, request);
+  return UseCertificates(pki / kNext, current, request);
 }
 
 Result<void> PromoteNext(FileSystem& files, const fs::path& pki) {
@@ -145,7 +145,7 @@ Result<void> PromoteNext(FileSystem& files, const fs::path& pki) {
   return RemoveNext(files, pki);
 }
 
-// Out of sight in one step, and then at leisure.
+// The rename is atomic; a crash during the deletion leaves only next.done.
 Result<void> RemoveNext(FileSystem& files, const fs::path& pki) {
   const fs::path done = pki / kDone;
   std::error_code ignored;

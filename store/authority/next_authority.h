@@ -10,29 +10,29 @@
 
 namespace outport::store {
 
-// The authority that is to take the current one's place, in DATA/pki/next while that goes on:
+// The authority that replaces the current one, in DATA/pki/next during a rotation:
 //   issuing.key, issuing.crt   the next issuing CA
-//   root.crt [root.key]        its root: the same as before, or the next one
-//   cross.crt                  where the root is replaced: the next issuing CA, signed by the older
-//                              root, so that who trusts only that one accepts what it issues
-// All of this blocks.
+//   root.crt [root.key]        its root: the current one, or the next one
+//   cross.crt                  if the root is rotated: the next issuing CA signed by the old root,
+//                              for members that accept only the old root
+// All functions block.
 struct NextAuthority {
   pki::Authority authority;
-  std::string cross;  // empty: the root stays
+  std::string cross;  // PEM; empty: the root is not rotated
 
   static Result<NextAuthority> Load(const std::filesystem::path& pki, const std::string& domain);
 };
 
-// A new key for the next issuing CA, in place of what there was; returns it. `type`: as
-// pki::ParseKeyType() takes it; empty: that of the current one.
+// Makes and returns a new key for the next issuing CA, and deletes an earlier one. `type`: a type
+// of pki::ParseKeyType(); empty: the type of the current issuing CA.
 Result<std::string> MakeNextKey(FileSystem& files, const std::filesystem::path& pki,
                                 const pki::Authority& current, const std::string& type);
-// Makes the rest: of what the request brings, for the key that is there, or else with the root's
-// key in DATA/pki. kInvalidArgument: what was brought does not belong together, or to that key;
-// kFailedPrecondition: the root's key is not there.
+// Completes DATA/pki/next: with the certificates of the request for the key of MakeNextKey(), or,
+// if the request has none, with the root's key in DATA/pki. kInvalidArgument: the certificates do
+// not belong together, or not to the key. kFailedPrecondition: the root's key is missing.
 Result<void> MakeNext(FileSystem& files, const std::filesystem::path& pki,
                       const pki::Authority& current, const v1::StartRotationRequest& request);
-// Makes the next authority the current one; goes on where an earlier attempt was cut off.
+// Makes the next authority the current one. Completes an interrupted attempt.
 Result<void> PromoteNext(FileSystem& files, const std::filesystem::path& pki);
 Result<void> RemoveNext(FileSystem& files, const std::filesystem::path& pki);
 

@@ -33,8 +33,8 @@ Result<std::vector<std::string>> RevokeNodeCertificates(const MetaStore& meta,
   auto revoke = [&](const v1::CertificateRow& row) -> Result<void> {
     if (row.role() != ToString(Role::kNode) || row.name() != node) return {};
     if (row.not_after_ms() <= now_ms) return {};
-    TRY(const bool entered, InsertRevocation(transaction, row, now_ms, by));
-    if (entered) revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
+    TRY(const bool inserted, InsertRevocation(transaction, row, now_ms, by));
+    if (inserted) revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
     return {};
   };
   TRY_VOID(ForEachRow<v1::CertificateRow>(meta, keys::kCertificates, revoke));

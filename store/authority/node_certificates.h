@@ -12,15 +12,16 @@
 
 namespace outport::store {
 
-// How long a node's certificates last. It renews each at a third of its life: the identity often,
-// so that a stolen one is soon worthless; the server's seldom, so that it outlives a long cut.
+// The lifetimes of a node's certificates. The node renews each after a third of its lifetime. The
+// identity is short-lived, so that a stolen one expires soon; the server certificate is long-lived,
+// so that it survives a long outage of the store.
 struct NodeLifetimes {
   std::chrono::seconds identity = std::chrono::days(7);
   std::chrono::seconds server = std::chrono::days(90);
 };
 
-// The identity of a node, or its server certificate, for the key of `request` (PKCS#10, PEM), and
-// the row that remembers it.
+// Issues the identity of a node, or its server certificate, for the key of `request` (PKCS#10,
+// PEM), and inserts its row.
 enum class NodePurpose { kIdentity, kServer };
 Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, const v1::NodeRow& node,
                                            NodePurpose purpose, std::string_view request,
@@ -28,9 +29,9 @@ Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, cons
                                            MetaTransaction& transaction, int64_t now_ms,
                                            const std::string& issued_by);
 
-// Revokes what a node has: every certificate of its name that has not expired. Returns the keys of
-// the revocations, for AccessFollower::Follow() after the commit. REQUIRES: the transaction has
-// locked the node's row, under which its certificates are issued.
+// Revokes every unexpired certificate of a node. Returns the keys of the revocations, for
+// FleetRows::Follow() after the commit. REQUIRES: the transaction has locked the node's row, so
+// that no certificate is issued to the node meanwhile.
 Result<std::vector<std::string>> RevokeNodeCertificates(const MetaStore& meta,
                                                         MetaTransaction& transaction,
                                                         const std::string& node, int64_t now_ms,

@@ -144,7 +144,7 @@ TEST_F(InitTest, AMissingOrOpenKeyIsNamed) {
   fs::permissions(key, fs::perms(0644));
   EXPECT_NE(CheckStore(*config).error().message.find("chmod 600"), std::string::npos);
   fs::remove(key);
-  EXPECT_NE(CheckStore(*config).error().message.find("server.key is not there"), std::string::npos);
+  EXPECT_NE(CheckStore(*config).error().message.find("server.key is missing"), std::string::npos);
 }
 
 }  // namespace
