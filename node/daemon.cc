@@ -27,9 +27,9 @@ constexpr size_t kWorkQueue = 4096;
 constexpr size_t kPasswordQueue = 256;
 constexpr size_t kSyncQueue = 64;
 constexpr size_t kBlobConnections = 4;
-constexpr std::chrono::seconds kDrain{20};
-constexpr std::chrono::seconds kLastWait{12};  // longer than any call to the store
-constexpr std::chrono::seconds kCutWait{3};
+constexpr std::chrono::seconds kRequestDrain{20};
+constexpr std::chrono::seconds kTaskDrain{12};  // longer than any call to the store
+constexpr std::chrono::seconds kCancelDrain{3};
 
 // The data folder's contents, opened before anything runs.
 struct Opened {
@@ -203,7 +203,9 @@ Result<void> NodeDaemon::Start() {
                          {"operations", operations.address()},
                          {"store", config.store},
                          {"data", config.data.native()}});
-  for (const std::string& warning : front.certificate().Warnings()) log.Warning(warning);
+  for (const std::string& warning : front.certificate().Warnings()) {
+    log.Warning("server certificate warning", {{"error", warning}});
+  }
   Run();
   return {};
 }
@@ -220,19 +222,19 @@ void NodeDaemon::Run() {
 Result<void> NodeDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
-  front.Stop(std::chrono::steady_clock::now() + kDrain);
+  front.Stop(std::chrono::steady_clock::now() + kRequestDrain);
   renewing.Cancel();
   mirror.Stop();
   sync.Stop();
-  if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
+  if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kTaskDrain)) {
     log.Warning("tasks cancelled", {{"count", tasks.Count()}});
     tasks.Cancel();
-    if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kCutWait)) {
+    if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kCancelDrain)) {
       return TasksLeft(tasks.Count());
     }
   }
-  operations.Stop(std::chrono::steady_clock::now() + kLastWait);
-  while (!renewing.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) renewing.Cancel();
+  operations.Stop(std::chrono::steady_clock::now() + kTaskDrain);
+  while (!renewing.DrainBlocking(std::chrono::steady_clock::now() + kTaskDrain)) renewing.Cancel();
   for (BlockingPool* pool : {&disk, &sync_pool, &passwords}) pool->Stop();
   io.Stop();
   log.Info("stopped");

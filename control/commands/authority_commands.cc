@@ -31,9 +31,11 @@ Result<void> Show(const Invocation& invocation) {
   v1::Rotation rotation;
   TRY_VOID(client.Call(&v1::Authorities::Stub::GetRotation, v1::GetRotationRequest(), rotation,
                        "reading the rotation status"));
-  const bool issues = rotation.phase() == "certificates";  // the rows above are the next ones then
-  if (!rotation.next_root().empty() && !issues) TRY_VOID(add("next root", rotation.next_root()));
-  if (!rotation.next_issuing().empty() && !issues) {
+  // In this phase the next authorities issue already: they are the rows above.
+  const bool next_issues = rotation.phase() == "certificates";
+  if (!rotation.next_root().empty() && !next_issues)
+    TRY_VOID(add("next root", rotation.next_root()));
+  if (!rotation.next_issuing().empty() && !next_issues) {
     TRY_VOID(add("next issuing", rotation.next_issuing()));
   }
   invocation.Print(table);

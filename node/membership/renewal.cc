@@ -84,7 +84,7 @@ Result<void> Renewal::WriteTrustBundle() const {
   const auto present = ReadWholeFile(file);
   if (!trust.has_value() || (present.has_value() && *present == trust->authorities())) return {};
   TRY_VOID(ReplaceFile(file, trust->authorities(), kPublicMode));
-  parts_.log.Info("trust bundle updated", {{"file", file.native()}});
+  parts_.log.Info("trust bundle updated", {{"path", file.native()}});
   return {};
 }
 
@@ -161,14 +161,13 @@ milliseconds Renewal::Check() {
   Record(*identity, *server);
   if (!written.has_value()) return RetryAfter(identity->lifetime);
   const Due due = FindDue(*identity, *server);
-  if (due.identity) return RenewDue(due, identity->lifetime);
+  if (due.any) return RenewDue(due, identity->lifetime);
   fruitless_ = 0;
   renewed_at_.reset();
   return Bounded(std::min(DueAt(identity->lifetime), DueAt(server->lifetime)) -
                  parts_.clock.Wall());
 }
 
-// The identity is renewed with the server's certificate: one call brings both.
 Renewal::Due Renewal::FindDue(const Certificate& identity, const Certificate& server) const {
   const std::string issuer = CurrentIssuerChain();
   const auto outdated = [&issuer](const Certificate& one) {
@@ -178,7 +177,7 @@ Renewal::Due Renewal::FindDue(const Certificate& identity, const Certificate& se
   Due due;
   due.new_issuer = outdated(identity) || outdated(server);
   due.server = DueAt(server.lifetime) <= now || outdated(server);
-  due.identity = DueAt(identity.lifetime) <= now || due.new_issuer || due.server;
+  due.any = DueAt(identity.lifetime) <= now || due.new_issuer || due.server;
   return due;
 }
 

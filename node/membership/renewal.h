@@ -74,9 +74,9 @@ class Renewal {
     std::string chain;  // the certificates of the authorities, PEM
   };
   struct Due {
-    bool identity = false;  // something is due
+    bool any = false;  // then the identity is renewed, whichever certificate is due
     bool server = false;
-    bool new_issuer = false;  // a certificate does not chain to the current issuing CA
+    bool new_issuer = false;  // because a certificate does not chain to the current issuing CA
   };
   Result<Certificate> Read(const std::filesystem::path& certificate) const;
   // Writes the trust bundle if the file does not hold it yet.
