@@ -22,7 +22,7 @@ Error NodeCannotVouch() {
       "certificate"};
 }
 
-// The sender without a user: what a certificate's name or anonymous senders are granted.
+// Returns a sender without a user, if its certificate or anonymous senders have grants.
 Result<Sender> WithoutUser(const Gate& gate, const Peer& peer, bool asked_for_anonymous) {
   if (!peer.certificate_is_verified()) return NodeCannotVouch();
   Sender sender{.gate = &gate,
@@ -40,7 +40,7 @@ Result<Sender> WithoutUser(const Gate& gate, const Peer& peer, bool asked_for_an
   return sender;
 }
 
-// The sender's user as the directory has it now; null if the sender has none.
+// Returns the sender's user as the directory has it now; null if the sender has no user.
 Result<std::shared_ptr<const User>> UserNow(const Sender& sender) {
   if (sender.user == nullptr) return std::shared_ptr<const User>();
   const Gate& gate = *sender.gate;
@@ -53,7 +53,7 @@ Result<std::shared_ptr<const User>> UserNow(const Sender& sender) {
   return user;
 }
 
-// The rights of `user`, which sends as `sender`; the error says why they do not suffice.
+// Returns the rights of `user` over the sender's connection, or why they do not suffice.
 Result<Rights> Authorise(const Sender& sender, const std::shared_ptr<const User>& user,
                          std::shared_ptr<const NodePermissions> bounds, const Purpose& purpose) {
   const Peer& peer = *sender.peer;

@@ -16,22 +16,23 @@
 
 namespace outport {
 
-// Every request passes two steps, over HTTP and relayed by a node alike:
+// The admission of requests that come over HTTP, and of requests that a node relays. Each request
+// takes two steps:
 //
 //   CO_TRY(Sender sender, co_await Authenticate(gate, peer, ParseAuthorization(field)));
 //   CO_TRY(const Admission admission, Admit(std::move(sender), purpose));
 //
-// The order of the checks is: peer, revocations, credentials, user (Authenticate); then peer and
-// grant (Admit), since the peer may have been revoked while a password was verified. While the
-// request is in progress, Admission::Recheck() decides again.
+// Authenticate() checks the peer, the revocations, the credentials and the user, in this order.
+// Admit() checks the peer again, since it may have been revoked while a password was verified, and
+// then the grant. Admission::Recheck() re-authorises a request in progress.
 
-// What admission consults. It outlives the senders and admissions that are made with it.
+// The parts that admission uses. The gate outlives its senders and admissions.
 struct Gate {
   AccessDirectory& directory;
   Authenticator& authenticator;
   const Clock& clock;
-  // An error while this program cannot know the latest revocations: nobody is admitted then.
-  // Called by any thread; does not block.
+  // Returns an error while this program cannot know the latest revocations. No request is admitted
+  // then. Safe for all threads; does not block.
   std::function<Result<void>()> revocations_known = [] { return Result<void>(); };
 };
 
@@ -39,46 +40,49 @@ struct Gate {
 struct Sender {
   const Gate* gate;
   const Peer* peer;
-  std::shared_ptr<const User> user;        // null: no password was sent; shared with the directory
-  std::shared_ptr<const Secret> password;  // that proved the user; shared with the request
+  std::shared_ptr<const User> user;        // null: no login; shared with the directory
+  std::shared_ptr<const Secret> password;  // of the user; shared with the request
   // For logs and audit: the user's name, "certificate:NAME" if that alone has grants, or empty for
   // an anonymous sender.
   std::string name;
-  bool asked_for_anonymous = false;  // sent kAnonymousUser
+  bool asked_for_anonymous = false;  // logged in as kAnonymousUser
 
   // Re-authorises the sender between two requests: the peer is still accepted, the user exists, has
   // the same password, and may still log in.
   Result<void> Recheck() const;
 };
 
-// Finds out who sends a request. Without a user, the certificate's name or anonymous senders must
-// have a grant. Returns the errors of Peer::Check(), Gate::revocations_known, `credentials`,
-// Authenticator::Authenticate() and CheckMayLogIn(), in this order; kUnauthorized if credentials
-// are missing. Suspends only while a password is verified.
+// Authenticates the sender of a request. Without a user, the certificate's name or anonymous
+// senders must have a grant. Returns the errors of Peer::Check(), Gate::revocations_known,
+// `credentials`, Authenticator::Authenticate() and CheckMayLogIn(), in this order; kUnauthorized if
+// credentials are missing. Suspends only while a password is verified.
 net::awaitable<Result<Sender>> Authenticate(const Gate& gate, const Peer& peer,
                                             Result<Credentials> credentials);
 
-// To check the connection and the credentials. Asks for credentials, since clients learn by it that
-// they must send a password: kUnauthorized without a user or a certificate with grants.
+// The purposes of requests.
+
+// A check of the connection and the credentials. Clients send a password if the answer is
+// kUnauthorized: it is, unless the sender is a user, has a certificate with grants, or has logged
+// in as kAnonymousUser.
 struct PingAccess {};
-// To list repositories. Open to every sender; the list holds what the sender may pull.
+// A list of the repositories that the sender may pull from. Every sender is admitted.
 struct CatalogAccess {};
-// To act in one repository: the sender needs a grant.
+// An action in one repository. The sender needs a grant.
 struct RepositoryAccess {
   RepositoryName repository;
   Action action;
 };
 using Purpose = std::variant<PingAccess, CatalogAccess, RepositoryAccess>;
 
-// The decision that a sender may do what it asks for. A value; gate and peer outlive it.
+// The right of one sender to one purpose, as Admit() decided it. A value; gate and peer outlive it.
 class Admission {
  public:
   const Sender& sender() const { return sender_; }
-  // What the sender may do, as of Admit().
+  // The sender's rights at the time of Admit().
   const Rights& rights() const { return rights_; }
 
-  // Re-authorises the request in progress by what the directory says now: peer, user, grant, and
-  // whether revocations are known. Does not block.
+  // Re-authorises a request in progress: checks the peer, the user, the grant and the revocations
+  // as they are now. Does not block.
   Result<void> Recheck() const;
 
  private:
@@ -91,9 +95,9 @@ class Admission {
   Rights rights_;
 };
 
-// Authorises what a sender asks for: kDenied names the sender, the action and the repository;
-// kUnauthorized asks an anonymous sender to log in. Decides by the user that Authenticate() found,
-// so call it before anything else is awaited.
+// Authorises a sender for a purpose. kDenied names the sender, the action and the repository;
+// kUnauthorized asks an anonymous sender to log in. REQUIRES: nothing was awaited since
+// Authenticate(), whose user this function trusts.
 Result<Admission> Admit(Sender sender, Purpose purpose);
 
 }  // namespace outport

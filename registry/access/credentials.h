@@ -13,13 +13,14 @@ namespace outport {
 // The caller sent no credentials.
 struct NoCredentials {};
 
-// A user's name and password. The name kAnonymousUser, with any password, stands for no user.
+// A user's name and password. A caller with the name kAnonymousUser is anonymous, with any
+// password.
 struct PasswordCredentials {
   std::string user;
   Secret password;
 };
 
-// What a caller sends to prove who it is.
+// The credentials of one request.
 using Credentials = std::variant<NoCredentials, PasswordCredentials>;
 
 // Reads the value of an HTTP Authorization field: "Basic <base64 of name:password>" (RFC 7617).

@@ -16,15 +16,15 @@ class Peer {
  public:
   virtual ~Peer() = default;
 
-  // Authorises the connection itself, whoever sends over it; the error says why it may not be used.
-  // Returns the permissions that bound the rights of every sender; null: no bounds.
+  // Authorises the connection, independently of senders. Returns the permissions that bound the
+  // rights of every sender (null: no bounds), or why the connection may not be used.
   virtual Result<std::shared_ptr<const NodePermissions>> Check() const = 0;
   // The name in the client's certificate, which User::only_from is about; empty: there is none.
   virtual std::string_view certificate() const = 0;
-  // Whether this program verified that certificate. If a node only asserts its name, it adds no
-  // rights, and every sender must be a user.
+  // Whether this program verified that certificate. If not, a node asserts its name: the name adds
+  // no rights, and every sender must be a user.
   virtual bool certificate_is_verified() const = 0;
-  // What wrong passwords are counted by: an address, or the relaying node.
+  // The key by which wrong passwords are counted: an address, or the relaying node.
   virtual const std::string& origin() const = 0;
 };
 
