@@ -35,8 +35,9 @@ struct StoreAnswer {
 
 // The store's answers that are newer than the replica. The overlay keeps each answer until the
 // replica has passed the answer's position, so that this node's answers never go backwards.
-// The overlay is bounded. When it is full, it drops all answers. From then on it is incomplete, and
-// the replica alone cannot be trusted, until the replica has passed the newest dropped answer.
+// The overlay is bounded. If it is full of answers that the replica has not passed, it drops all of
+// them. It is then incomplete until the replica has passed the newest dropped answer; meanwhile the
+// replica may be older than an answer that this node has shown.
 // Safe for all threads; does not block.
 class Overlay {
  public:

@@ -51,10 +51,10 @@ class Resolver {
   // Loads the high-water mark of an earlier process. Call it before the first question. Blocks.
   Result<void> Recover();
 
-  // The store's answer, or the replica's if the replica passed that answer meanwhile. An answer
-  // that says "not found", or that is older than max_staleness, was asked for after this call
-  // began. kUnavailable for every failure of the call; kTooManyRequests if too many questions are
-  // open.
+  // The store's answer, or the replica's answer if the replica passed the store's meanwhile. The
+  // call may share the answer to an earlier call, unless that answer is "not found" or older than
+  // max_staleness. kUnavailable for every failure of the call; kTooManyRequests if too many
+  // questions are open.
   net::awaitable<Result<StoreAnswer>> Resolve(std::string request_id, ResolveQuestion question);
   // As Resolve(), but kUnavailable if the answer is older than the change that the caller knows of.
   net::awaitable<Result<StoreAnswer>> ResolveFor(const Caller& caller, ResolveQuestion question);
