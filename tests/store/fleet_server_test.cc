@@ -120,7 +120,11 @@ class FleetServerTest : public FleetFixture {
   Metrics metrics_;
   std::unique_ptr<DiskBlobStore> bytes_ =
       *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
-  Blobs blobs_{*meta_, *bytes_, clock_, Log::Nowhere(), 0};
+  Blobs blobs_{{.meta = *meta_,
+                .bytes = *bytes_,
+                .clock = clock_,
+                .metrics = metrics_,
+                .log = Log::Nowhere()}};
   store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
   testing_support::MemoryRegistry registry_;
   Authenticator authenticator_{directory_, pool_, clock_, metrics_, {}};
