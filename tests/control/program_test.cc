@@ -191,5 +191,52 @@ TEST_F(ProgramTest, ReportsAWrongCommandLineAsUsage) {
   EXPECT_TRUE(RunWith({"--version"}).out.starts_with("outportctl "));
 }
 
+TEST_F(ProgramTest, TheHelpOfEachCommandShowsAnExample) {
+  const std::vector<std::vector<std::string>> commands = {{"user", "add"},
+                                                          {"user", "list"},
+                                                          {"user", "remove"},
+                                                          {"user", "passwd"},
+                                                          {"user", "enable"},
+                                                          {"user", "disable"},
+                                                          {"user", "set"},
+                                                          {"user", "import"},
+                                                          {"user", "export"},
+                                                          {"user", "groups"},
+                                                          {"grant", "add"},
+                                                          {"grant", "remove"},
+                                                          {"grant", "list"},
+                                                          {"grant", "explain"},
+                                                          {"cert", "issue"},
+                                                          {"cert", "list"},
+                                                          {"cert", "show"},
+                                                          {"cert", "renew"},
+                                                          {"cert", "revoke"},
+                                                          {"cert", "install"},
+                                                          {"ca", "show"},
+                                                          {"ca", "rotate"},
+                                                          {"node", "invite"},
+                                                          {"node", "list"},
+                                                          {"node", "show"},
+                                                          {"node", "set"},
+                                                          {"node", "remove"},
+                                                          {"audit", "list"},
+                                                          {"audit", "verify"},
+                                                          {"status"},
+                                                          {"wait"},
+                                                          {"ca", "rotate", "issuing"},
+                                                          {"ca", "rotate", "root"},
+                                                          {"ca", "rotate", "status"},
+                                                          {"ca", "rotate", "continue"},
+                                                          {"ca", "rotate", "undo"}};
+  for (std::vector<std::string> words : commands) {
+    std::string example = "  outportctl";
+    for (const std::string& word : words) example += " " + word;
+    words.emplace_back("--help");
+    const Outcome help = RunWith(words);
+    EXPECT_EQ(help.status, 0) << help.err;
+    EXPECT_NE(help.out.find(example), std::string::npos) << example << "\n" << help.out;
+  }
+}
+
 }  // namespace
 }  // namespace outport::control
