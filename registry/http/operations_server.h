@@ -16,7 +16,7 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// Whether a daemon can serve. It is ready if there are no reasons against it.
+// Whether a daemon is ready to serve: it is if `reasons` is empty.
 struct Readiness {
   std::vector<std::string> reasons;
   std::vector<std::string> warnings;  // for operators; do not affect readiness

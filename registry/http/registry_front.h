@@ -31,7 +31,7 @@ class RegistryFront {
   const ServedCertificate& certificate() const { return certificate_; }
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);  // as RegistryServer::Stop()
-  // Adds the reasons and warnings of the server certificate.
+  // Adds the server certificate's reasons and warnings to `readiness`.
   void AddTo(Readiness& readiness) const;
 
  private:

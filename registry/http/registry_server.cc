@@ -66,8 +66,8 @@ class RegistryServer::Server {
   }
 
  private:
-  // Re-authorises the connections after changes, once for all changes that come together, and after
-  // kRecheckInterval without a change.
+  // Re-authorises the connections after a change, and after kRecheckInterval without one. Changes
+  // that come together cause one re-authorisation.
   net::awaitable<void> Watch() {
     uint64_t seen = parts_.directory.Changed().Version();
     while (!stopping_) {

@@ -39,9 +39,9 @@ class RegistryServer {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    // An error while this program cannot know the latest revocations (a node that has not heard
-    // from the store): new requests are answered with the error, requests in progress are cut
-    // within a second. Called by the executor's threads.
+    // Returns an error while this program cannot know the latest revocations, for example because a
+    // node has lost the store for too long. New requests get the error, and requests in progress
+    // are cut within a second. Safe for the executor's threads.
     std::function<Result<void>()> revocations_known = [] { return Result<void>(); };
   };
   RegistryServer(Options options, Parts parts);

@@ -43,7 +43,7 @@ struct Session::Exchange {
   const std::string id;
   std::string user;  // Sender::name, for the log
   std::optional<Noun> noun;
-  std::optional<Admission> admission;  // from the moment when the request is admitted
+  std::optional<Admission> admission;  // set when the request is admitted
 };
 
 Session::Session(const Shared& shared, Stream& stream, ConnectionSlot& slot)
@@ -139,7 +139,7 @@ Result<void> Session::CheckAccess() const {
   return {};
 }
 
-// On the connection's strand, between two steps of Run().
+// Runs on the connection's strand while Run() is suspended.
 void Session::Recheck() {
   // Without an accepted certificate every request is rejected: there is nothing to revoke.
   if (revoked_ || !peer_.identity().has_value()) return;

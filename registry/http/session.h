@@ -18,7 +18,7 @@
 namespace outport::http {
 
 // One client's connection to the registry: a TLS handshake, then one request after the other. For
-// the connection's strand, and inside the coroutine that runs it.
+// the connection's strand.
 class Session {
  public:
   // The parts that all sessions of a server share. They outlive the sessions.

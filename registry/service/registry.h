@@ -134,7 +134,7 @@ class Registry {
 
   // Manifests.
 
-  // kManifestUnknown.
+  // Returns the exact bytes that were pushed. kManifestUnknown.
   virtual Awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
                                                         const RepositoryName& repository,
                                                         const Reference& reference) = 0;
@@ -177,7 +177,7 @@ class Registry {
   virtual Awaitable<Result<Deleted>> DeleteBlob(const Caller& caller,
                                                 const RepositoryName& repository,
                                                 const Digest& digest) = 0;
-  // Links a blob of `from`, or of any repository without `from`, in `repository`. Durable.
+  // Links a blob in `repository`. Its source is `from`, or any repository without `from`. Durable.
   // kBlobUnknown if no repository that `visible` accepts has the blob.
   virtual Awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
                                                   const RepositoryName& repository,

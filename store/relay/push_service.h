@@ -80,12 +80,12 @@ class PushService final : public v1::Push::CallbackService {
   struct Admitted;
 
   // Admits a write: the node must be a member and have a free slot in `slots`, and the sender's
-  // user must have the right. kUnavailable if the node may not relay: that is not the fault of its
-  // client, who may use another node.
+  // user must have the right. kUnavailable if the node may not relay: its client is not at fault,
+  // and may use another node.
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodeSlots& slots);
-  // Does so for a node whose certificate is already checked.
+  // Admits a write of a node whose certificate is already checked.
   net::awaitable<Result<Admitted>> Admit(CertificateIdentity identity, std::string request_id,
                                          const v1::Sender& sender, const std::string& repository,
                                          Action action, NodeSlots& slots);

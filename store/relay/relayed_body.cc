@@ -62,7 +62,7 @@ Result<void> RelayedBody::AcceptPart() {
   TRY_VOID(recheck_());
   received_ += part_.data().size();
   ended_ = part_.has_end();
-  if (part_.end().cut()) {
+  if (part_.end().truncated()) {
     return Error{ErrorCode::kCancelled, "the client closed the connection before the body's end"};
   }
   const bool fits = part_.data().size() <= kMaxPartBytes &&

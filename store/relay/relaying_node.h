@@ -30,8 +30,8 @@ class RelayingNode final : public Peer {
   const AccessDirectory& directory_;
   const CertificateIdentity node_;
   const std::string client_certificate_;
-  // The node, and not the client's address, which it only asserts; it has itself counted the wrong
-  // passwords of each address.
+  // Wrong passwords are counted by node. The store cannot verify a client's address, and the node
+  // counts the wrong passwords of each address itself.
   const std::string origin_;
 };
 

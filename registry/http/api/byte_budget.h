@@ -31,7 +31,7 @@ class ByteBudget {
     // Sets the size. Returns false, and changes nothing, if the budget has too few free bytes. A
     // smaller size is always possible.
     bool Resize(uint64_t bytes);
-    // Does so only if all shares together stay within `most_bytes`.
+    // Does so only if all shares together then hold at most `most_bytes`.
     bool Resize(uint64_t bytes, uint64_t most_bytes);
     uint64_t bytes() const { return bytes_; }
 

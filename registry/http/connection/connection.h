@@ -40,7 +40,7 @@ class Connection {
   Stream& stream_;
   const HttpLimits& limits_;
   std::string input_;  // received bytes; at most a header and one read
-  size_t begin_ = 0;   // of the bytes in input_ that are not consumed yet
+  size_t begin_ = 0;   // offset in input_ of the first unconsumed byte
   bool first_ = true;  // no header was read yet
 };
 

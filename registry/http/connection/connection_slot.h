@@ -55,9 +55,9 @@ class ConnectionSlot : public std::enable_shared_from_this<ConnectionSlot> {
   }
   bool evicted() const { return state_ == State::kEvicted; }
 
-  // Sets what re-authorises the connection; null: nothing does. Both run on the strand.
+  // Sets the function that re-authorises the connection, or null. Both run on the strand.
   void SetRecheck(std::function<void()> recheck) { recheck_ = std::move(recheck); }
-  // Has the connection re-authorised soon. Any thread.
+  // Schedules the re-authorisation of the connection. Any thread.
   void Recheck() {
     net::post(strand_, [self = shared_from_this()] {
       if (self->recheck_) self->recheck_();

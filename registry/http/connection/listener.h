@@ -41,14 +41,14 @@ class Listener {
   std::string address() const { return WithPort(options_.listen, port_); }
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
-  // Has every connection re-authorised soon.
+  // Schedules the re-authorisation of every connection.
   void RecheckAll();
 
  private:
   net::awaitable<void> AcceptLoop();
   void Admit(net::ip::tcp::socket socket);
   net::awaitable<void> Run(net::ip::tcp::socket socket, net::ip::address address);
-  // Takes a slot, if need be by an eviction. False: none is free.
+  // Acquires a slot; evicts a connection if none is free. Returns false if that is not possible.
   bool AcquireSlot(const net::ip::address& address);
   void ReleaseSlot(const net::ip::address& address) OUTPORT_REQUIRES_LOCK(mutex_);
   // Evicts the oldest unauthenticated connection, of `address` unless that is null; false if there

@@ -22,7 +22,7 @@ struct RequestHead {
   bool keep_alive = false;  // the client may send another request on this connection
   bool http_1_0 = false;
 
-  // The framing of the body: at most one of both.
+  // The framing of the body: at most one of the two is set.
   std::optional<uint64_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
@@ -39,7 +39,7 @@ struct RequestHead {
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
 
-// Returns the end of the header at the front of `input` (behind its empty line), or npos if the
+// Returns the end of the header at the front of `input` (after its empty line), or npos if the
 // header is incomplete. `searched`: bytes of `input` that earlier calls have searched.
 size_t FindHeadEnd(std::string_view input, size_t searched);
 

@@ -30,7 +30,7 @@ class Response {
   // Makes this the last response of the connection.
   void CloseAfter() { close_ = true; }
 
-  // Sends no body: for 201, 202, 204, 304.
+  // Sends a response without a body: 201, 202, 204 or 304.
   net::awaitable<Result<void>> SendEmpty(int status);
   net::awaitable<Result<void>> SendText(int status, std::string_view content_type,
                                         std::string_view text);

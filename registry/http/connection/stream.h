@@ -44,7 +44,7 @@ class Stream {
   // Closes the connection in order. With `linger`, then discards what the client still sends, for
   // a bounded time: otherwise a reset could overtake an early response.
   net::awaitable<void> Close(bool linger);
-  // Resets the connection, so that the client sees a truncated response as such.
+  // Resets the connection, so that the client cannot mistake a truncated response for a whole one.
   void Reset();
   // Ends the wait in progress and all later ones.
   void Interrupt() { transport_.Interrupt(); }
