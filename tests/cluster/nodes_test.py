@@ -166,7 +166,7 @@ def test_a_replacement_keeps_the_permissions_of_the_node(new_fleet):
     fleet.join(node, fleet.invite("cn", "--allow", "pull:team/**"))
     void = fleet.invite("cn", "--replace", "--allow", "pull,push")
     token = fleet.invite("cn", "--replace")
-    assert "took its place" in fleet.join(fleet.new_node("late"), void, check=False).stderr
+    assert "a newer invitation replaced it" in fleet.join(fleet.new_node("late"), void, check=False).stderr
     fleet.join(fleet.new_node("second"), token)
     assert shows(fleet, "cn")["permissions"] == ["pull:team/**"]
     fleet.join(fleet.new_node("third"), fleet.invite("cn", "--replace", "--allow", "pull,push"))
