@@ -42,131 +42,112 @@ NodeLifetimes LifetimesOf(const Config& config) {
       .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_certificate_lifetime)};
 }
 
-// Members in the order of their dependence: what is above outlives what is below.
+// Each member outlives the members below it, which refer to it.
 struct StoreDaemon final : Daemon {
   StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, OpenedStore o,
-              std::string version);
+              std::string v)
+      : config(c), log(l), version(std::move(v)), files(std::move(f)), opened(std::move(o)) {}
 
   Result<void> Start();
   void Run();
   Result<void> Stop() override;
   Readiness Ready() const;
   std::vector<std::string> Warnings() const;
-  FleetServer::Parts FleetServerParts(std::string version);
+  FleetServer::Parts FleetServerParts();
 
   const Config config;
   const Log log;
+  const std::string version;
   const std::unique_ptr<PosixFileSystem> files;
-  const SystemClock clock;
+  const SystemClock clock{};
   Metrics metrics;
   OpenedStore opened;
 
-  IoThreads io;
+  IoThreads io{log};
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
   BlockingPool fleet_pool{"fleet", kFleetThreads, kWorkQueue, log};
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
-  TaskGroup tasks;
+  TaskGroup tasks{io.executor(), log};
 
   AccessDirectory directory;
-  Fleet fleet;
-  Authenticator authenticator;
-  Content content;
-  Uploads uploads;
-  StoreRegistry registry;
-  StoreGauges gauges;
-  AuditFile audit_file;
-  HtpasswdUsers htpasswd_users;
-  Rotation rotation;
-  FleetCertificate fleet_certificate;
-  ReadBlob read_blob;
-  FleetServer fleet_server;
-  RegistryFront front;
-  OperationsServer operations;
+  Fleet fleet{{.meta = *opened.meta,
+               .directory = directory,
+               .clock = clock,
+               .log = log,
+               .authority = opened.authority.authority,
+               .fleet_address = config.fleet_address,
+               .lifetimes = LifetimesOf(config)}};
+  Authenticator authenticator{directory, passwords, clock, metrics, {}};
+  Content content{{.meta = *opened.meta,
+                   .bytes = *opened.blobs,
+                   .clock = clock,
+                   .metrics = metrics,
+                   .log = log,
+                   .headroom_bytes = config.headroom_bytes}};
+  Uploads uploads{{.meta = *opened.meta,
+                   .bytes = *opened.blobs,
+                   .blobs = content.blobs,
+                   .disk = disk,
+                   .clock = clock,
+                   .metrics = metrics,
+                   .log = log,
+                   .boot_id = BootId(),
+                   .limits = {.sessions = {.sessions = config.max_upload_sessions,
+                                           .idle = std::chrono::duration_cast<std::chrono::seconds>(
+                                               config.upload_idle_timeout)}}}};
+  StoreRegistry registry{
+      {.content = content, .uploads = uploads, .disk = disk, .metrics = metrics, .log = log}};
+  StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
+  AuditFile audit_file{{.meta = *opened.meta,
+                        .files = *files,
+                        .pool = disk,
+                        .metrics = metrics,
+                        .log = log,
+                        .path = config.AuditFile(),
+                        .max_size_bytes = config.audit.max_size_bytes,
+                        .max_files = config.audit.max_files,
+                        .max_entries = static_cast<uint64_t>(config.audit.max_entries),
+                        .syslog = config.audit.syslog ? kSyslogSocket : ""}};
+  HtpasswdUsers htpasswd_users{{.users = fleet.users,
+                                .pool = disk,
+                                .metrics = metrics,
+                                .log = log,
+                                .file = config.access.htpasswd_file,
+                                .group = config.access.htpasswd_group}};
+  Rotation rotation{{.meta = *opened.meta,
+                     .authorities = fleet.authorities,
+                     .follower = fleet.follower,
+                     .nodes = fleet.connected_nodes,
+                     .files = *files,
+                     .clock = clock,
+                     .log = log,
+                     .pki = config.PkiFolder(),
+                     .domain = opened.identity.domain}};
+  FleetCertificate fleet_certificate{{.rotation = rotation,
+                                      .clock = clock,
+                                      .log = log,
+                                      .pki = config.PkiFolder(),
+                                      .chain = opened.authority.server_chain}};
+  ReadBlob read_blob{content.blobs, fleet_pool, tasks, metrics, log};
+  FleetServer fleet_server{FleetServerParts()};
+  RegistryFront front{config.registry,
+                      RegistryCertificateFiles(config),
+                      std::move(opened.certificate),
+                      {.server = {.executor = io.executor(),
+                                  .tls = nullptr,
+                                  .registry = registry,
+                                  .directory = directory,
+                                  .authenticator = authenticator,
+                                  .clock = clock,
+                                  .metrics = metrics,
+                                  .log = log},
+                       .pool = disk}};
+  OperationsServer operations{io.executor(), config.operations_listen, metrics,
+                              [this] { return Ready(); }, log};
   std::atomic<bool> stopping = false;
 };
 
-StoreDaemon::StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f,
-                         OpenedStore o, std::string version)
-    : config(c),
-      log(l),
-      files(std::move(f)),
-      opened(std::move(o)),
-      io(log),
-      tasks(io.executor(), log),
-      fleet({.meta = *opened.meta,
-             .directory = directory,
-             .clock = clock,
-             .log = log,
-             .authority = opened.authority.authority,
-             .fleet_address = config.fleet_address,
-             .lifetimes = LifetimesOf(config)}),
-      authenticator(directory, passwords, clock, metrics, {}),
-      content({.meta = *opened.meta,
-               .bytes = *opened.blobs,
-               .clock = clock,
-               .metrics = metrics,
-               .log = log,
-               .headroom_bytes = config.headroom_bytes}),
-      uploads({.meta = *opened.meta,
-               .bytes = *opened.blobs,
-               .blobs = content.blobs,
-               .disk = disk,
-               .clock = clock,
-               .metrics = metrics,
-               .log = log,
-               .boot_id = BootId(),
-               .limits = {.sessions = {.sessions = config.max_upload_sessions,
-                                       .idle = std::chrono::duration_cast<std::chrono::seconds>(
-                                           config.upload_idle_timeout)}}}),
-      registry(
-          {.content = content, .uploads = uploads, .disk = disk, .metrics = metrics, .log = log}),
-      gauges(*opened.meta, *opened.blobs, disk, metrics),
-      audit_file({.meta = *opened.meta,
-                  .files = *files,
-                  .pool = disk,
-                  .metrics = metrics,
-                  .log = log,
-                  .path = config.AuditFile(),
-                  .max_size_bytes = config.audit.max_size_bytes,
-                  .max_files = config.audit.max_files,
-                  .max_entries = static_cast<uint64_t>(config.audit.max_entries),
-                  .syslog = config.audit.syslog ? kSyslogSocket : ""}),
-      htpasswd_users({.users = fleet.users,
-                      .pool = disk,
-                      .metrics = metrics,
-                      .log = log,
-                      .file = config.access.htpasswd_file,
-                      .group = config.access.htpasswd_group}),
-      rotation({.meta = *opened.meta,
-                .authorities = fleet.authorities,
-                .follower = fleet.follower,
-                .nodes = fleet.connected_nodes,
-                .files = *files,
-                .clock = clock,
-                .log = log,
-                .pki = config.PkiFolder(),
-                .domain = opened.identity.domain}),
-      fleet_certificate({.rotation = rotation,
-                         .clock = clock,
-                         .log = log,
-                         .pki = config.PkiFolder(),
-                         .chain = opened.authority.server_chain}),
-      read_blob(content.blobs, fleet_pool, tasks, metrics, log),
-      fleet_server(FleetServerParts(std::move(version))),
-      front(config.registry, RegistryCertificateFiles(config), std::move(opened.certificate),
-            {.server = {.executor = io.executor(),
-                        .tls = nullptr,
-                        .registry = registry,
-                        .directory = directory,
-                        .authenticator = authenticator,
-                        .clock = clock,
-                        .metrics = metrics,
-                        .log = log},
-             .pool = disk}),
-      operations(
-          io.executor(), config.operations_listen, metrics, [this] { return Ready(); }, log) {}
-
-FleetServer::Parts StoreDaemon::FleetServerParts(std::string version) {
+FleetServer::Parts StoreDaemon::FleetServerParts() {
   const StoreIdentity& identity = opened.identity;
   const AdminGate gate{.domain = identity.domain, .directory = directory, .pool = fleet_pool};
   return {.replication = {.meta = *opened.meta,
@@ -195,7 +176,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts(std::string version) {
                     .meta = *opened.meta,
                     .files = *files,
                     .epoch = identity.epoch,
-                    .version = std::move(version),
+                    .version = version,
                     .data = config.data,
                     .started_ms = ToUnixMillis(clock.Wall()),
                     .warnings = [this] { return Warnings(); }},
@@ -227,14 +208,16 @@ Result<void> StoreDaemon::Start() {
                             .private_key = config.PkiFolder() / "server.key",
                             .authorities = config.PkiFolder() / kTrustBundleFile};
   TRY_VOID(NameKeyInError(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
-  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // nothing is in its way any more
+  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // last: the store starts
   log.Info("listening", {{"registry", front.address()},
                          {"plain", front.plain_address()},
                          {"fleet", fleet_server.address()},
                          {"operations", operations.address()},
                          {"data", config.data.native()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
-  for (const std::string& warning : front.certificate().Warnings()) log.Warning(warning);
+  for (const std::string& warning : front.certificate().Warnings()) {
+    log.Warning("server certificate warning", {{"error", warning}});
+  }
   Run();
   return {};
 }
@@ -269,7 +252,7 @@ Result<void> StoreDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
   front.Stop(deadline);
-  fleet.connected_nodes.CutAll();  // their streams have no end of their own
+  fleet.connected_nodes.CutAll();  // streams do not end by themselves
   fleet_server.Stop(std::chrono::system_clock::now() + kLastWait);
   tasks.Cancel();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
@@ -293,7 +276,7 @@ Readiness StoreDaemon::Ready() const {
   Readiness readiness;
   if (stopping) readiness.reasons.push_back("the store is stopping");
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
-    readiness.reasons.push_back("pushes are refused: " + why->message);
+    readiness.reasons.push_back("pushes are rejected: " + why->message);
   }
   fleet_certificate.Report(readiness);
   front.AddTo(readiness);

@@ -9,10 +9,10 @@
 
 namespace outport::store {
 
-// A running store: the registry's port, the fleet's port and the operations port over one data
-// folder. Opens the folder, settles what an earlier process left, binds the ports and serves.
-// Everything that can be wrong with the configuration, the folder or the ports is told here: the
-// error names the thing and the mend. Blocks.
+// Starts a store: the registry port, the fleet port and the operations port over one data folder.
+// Opens the folder, completes or undoes what an earlier process left unfinished, binds the ports
+// and serves. The error names what is wrong with the configuration, the folder or a port, and the
+// fix. Blocks.
 Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version);
 
 }  // namespace outport::store

@@ -19,8 +19,7 @@ FleetCertificate::FleetCertificate(Parts parts)
 void FleetCertificate::Renew() {
   const Result<void> renewed = RenewIfDue();
   if (renewed.has_value()) return;
-  parts_.log.Error("the fleet port's certificate was not renewed",
-                   {{"cause", renewed.error().message}});
+  parts_.log.Error("fleet certificate renewal failed", {{"error", renewed.error().message}});
 }
 
 Result<void> FleetCertificate::RenewIfDue() {
@@ -36,7 +35,7 @@ void FleetCertificate::Report(Readiness& readiness) const {
     readiness.reasons.push_back("the fleet port's certificate expired at " + FormatTime(not_after));
   } else if (parts_.clock.Wall() >= not_after - kRenewalNotice) {
     readiness.warnings.push_back("the fleet port's certificate expires at " +
-                                 FormatTime(not_after) + " and was not renewed: the log tells why");
+                                 FormatTime(not_after) + "; its renewal failed, see the log");
   }
 }
 

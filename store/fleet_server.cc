@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
-constexpr int kLeastPingMs = 5000;  // nodes ping more often than gRPC's default allows
+constexpr int kMinPingIntervalMs = 5000;  // gRPC's default is too long for the nodes' keepalive
 
 void SetLimits(grpc::ServerBuilder& builder, const FleetLimits& limits) {
   grpc::ResourceQuota quota("fleet");
@@ -57,10 +57,12 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   SetLimits(builder, limits_);
   builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
   builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // or two stores share a port silently
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
+                             0);  // else two stores could share a port unnoticed
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
   int port = 0;
   builder.AddListeningPort(listen, rpc::ReloadingServerCredentials(files), &port);
   builder.RegisterService(&replication_);
@@ -74,7 +76,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,
                  "listening on " + listen +
-                     " for the fleet: the port is in use, or the address is not of this machine"};
+                     ": the port is in use, or the address does not belong to this machine"};
   }
   address_ = WithPort(listen, static_cast<uint16_t>(port));
   return {};

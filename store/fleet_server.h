@@ -20,25 +20,25 @@ class Server;
 
 namespace outport::store {
 
-// What the fleet's port spends, at most, on those who come, be they known or not.
+// Limits of the fleet port, for all callers: also before they are authenticated.
 struct FleetLimits {
   size_t memory_bytes = 256 << 20;  // gRPC's buffers, of all connections together
   int threads = 32;
-  int streams = 256;  // calls under way, a connection
+  int streams = 256;  // calls in progress in one connection
   int metadata_bytes = 8 << 10;
   std::chrono::milliseconds handshake{10'000};
   std::chrono::milliseconds idle{600'000};  // a connection without a call
-  // A connection is as good as the certificate that it began with: long before that can end, its
-  // peer is asked to open another, and after the grace its calls are ended.
+  // A connection keeps the certificate of its handshake. Long before that can expire, the peer is
+  // asked to open a new connection; after the grace, the calls of the old one are ended.
   std::chrono::milliseconds age{12 * 3'600'000};
   std::chrono::milliseconds age_grace{3'600'000};
 };
 
 // The limits for a fleet whose nodes' identity certificates last `identity_lifetime`. A node renews
-// its certificate at a third of that: two quarters later no connection of the older one is left.
+// its certificate after a third of that. Two quarters later, no connection uses the old one.
 FleetLimits LimitsFor(std::chrono::milliseconds identity_lifetime);
 
-// The fleet's port: gRPC over mutual TLS, for nodes and administrators.
+// The fleet port: gRPC over mutual TLS, for nodes and administrators.
 class FleetServer {
  public:
   struct Parts {
@@ -54,12 +54,12 @@ class FleetServer {
   explicit FleetServer(Parts parts);
   ~FleetServer();
 
-  // Binds and serves; `files` are followed as they change. kFailedPrecondition names the address.
+  // Binds and serves. Changed `files` are reloaded. kFailedPrecondition names the address.
   Result<void> Start(const std::string& listen, const rpc::TlsFiles& files);
-  // What it listens on, with the port that was picked.
+  // The address that it listens on, with the port that the system picked for port 0.
   const std::string& address() const { return address_; }
-  // Lets calls finish, cuts what is left at the deadline; returns when none is left. The tasks that
-  // serve streams must still be able to run. Blocks.
+  // Waits for the calls in progress, cancels the others at the deadline, and returns when none is
+  // left. The tasks that serve streams must still run. Blocks.
   void Stop(std::chrono::system_clock::time_point deadline);
 
  private:

@@ -8,14 +8,14 @@
 
 namespace outport::store {
 
-// What nodes follow of store.yml.
+// The part of store.yml that nodes follow.
 v1::FreshnessPolicy FreshnessPolicyOf(const Config& config);
 
-// What of store.yml says who gets in, and what is recorded.
+// The part of store.yml that decides about access and the audit log.
 v1::PolicyRow PolicyOf(const Config& config);
 
-// Enters `policy` in the audit log, as policy.set, if it is another than at the start before. Who
-// edited the file is not known: the store stands for him. Blocks.
+// Adds a policy.set entry to the audit log if the policy has changed since the previous start. The
+// actor is the store, because it does not know who edited the file. Blocks.
 Result<void> RecordPolicy(MetaStore& meta, const v1::PolicyRow& policy, const Clock& clock);
 
 }  // namespace outport::store

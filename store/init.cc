@@ -50,27 +50,27 @@ Result<void> Complete(InitOptions& options) {
   if (std::ranges::find(options.host_names, address.host) == options.host_names.end()) {
     return Error{ErrorCode::kInvalidArgument,
                  "the fleet address " + options.config.fleet_address +
-                     " is none of the names of the server certificate, so nodes would refuse it; "
-                     "add --name " +
+                     " is not a name of the server certificate, so nodes would reject it; add "
+                     "--name " +
                      address.host};
   }
   const Result<void> named = pki::CheckHostNames(options.host_names);
   if (!named.has_value()) return Error(named.error()).Within("--name");
   const auto valid = ParseConfig(FormatConfig(options.config), options.config_file.filename());
   if (valid.has_value()) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "these options would make a configuration that is not valid, so nothing was made: " +
-                   valid.error().message};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "nothing was created: the options give an invalid configuration: " + valid.error().message};
 }
 
-// What would fail at the end is found at the beginning.
-Result<void> CheckPlaces(const InitOptions& options) {
+// Finds a failure of the last step before the first one.
+Result<void> CheckPaths(const InitOptions& options) {
   const fs::path folder = fs::absolute(options.config_file).lexically_normal().parent_path();
-  if (folder / "" == options.config.data / "") return {};  // which may not be there yet
+  if (folder / "" == options.config.data / "") return {};  // InitStore() creates it
   const Result<void> possible = CheckReplaceable(options.config_file);
   if (possible.has_value()) return {};
   return Error{possible.error().code,
-               possible.error().message + "; make its folder, or choose another --config-out"};
+               possible.error().message + "; create its folder, or choose another --config-out"};
 }
 
 Result<void> RequireNew(const InitOptions& options) {
@@ -79,18 +79,18 @@ Result<void> RequireNew(const InitOptions& options) {
        {options.config.PkiFolder(), options.config.MetaFolder(), data / "blobs"}) {
     if (!Exists(made)) continue;
     return Error{ErrorCode::kFailedPrecondition,
-                 "the folder " + data.native() + " holds a store already (" +
+                 "the folder " + data.native() + " holds a store already (it has " +
                      made.filename().native() +
-                     "/ is there); serve it, choose another --data, or remove it if nothing in it "
-                     "is needed"};
+                     "/); serve it, choose another --data, or remove the folder if you do not need "
+                     "it"};
   }
   if (!Exists(options.config_file)) return {};
-  return Error{ErrorCode::kFailedPrecondition,
-               options.config_file.native() +
-                   " is there already; choose another --config-out, or remove it"};
+  return Error{
+      ErrorCode::kFailedPrecondition,
+      options.config_file.native() + " exists already; choose another --config-out, or remove it"};
 }
 
-Result<void> Make(const InitOptions& options, FileSystem& files) {
+Result<void> Create(const InitOptions& options, FileSystem& files) {
   const Config& config = options.config;
   TRY(const pki::KeyType key_type, pki::ParseKeyType(options.key_type));
   const SystemClock clock;
@@ -125,16 +125,16 @@ Result<void> Make(const InitOptions& options, FileSystem& files) {
 Result<InitSummary> InitStore(InitOptions options) {
   TRY_VOID(Complete(options));
   TRY_VOID(RequireNew(options));
-  TRY_VOID(CheckPlaces(options));
+  TRY_VOID(CheckPaths(options));
   PosixFileSystem files;
   const Result<void> folder = files.CreateDirectories(options.config.data);
   if (!folder.has_value()) {
     return Error{folder.error().code, folder.error().message + "; choose another --data"};
   }
   TRY(const FolderLock lock, FolderLock::Acquire(options.config.data));
-  TRY_VOID(RequireNew(options));  // now that nobody else is at it
+  TRY_VOID(RequireNew(options));  // again, now that the lock is held
   const bool had_admin = Exists(options.admin_folder);
-  const Result<void> made = Make(options, files);
+  const Result<void> made = Create(options, files);
   if (!made.has_value()) {
     std::error_code ignored;
     for (const char* name : {"pki", "meta", "blobs", "uploads", "quarantine"}) {

@@ -10,7 +10,7 @@
 namespace outport::store {
 
 struct InitOptions {
-  Config config;  // fleet_address may be empty: the first name, the fleet port
+  Config config;  // an empty fleet_address means the first name with the fleet port
   std::vector<std::string> host_names;  // of the server certificate: DNS names, IP addresses
   std::string domain = "outport";
   std::string key_type = "ecdsa-p256";  // of the authorities and the server; pki::ParseKeyType()
@@ -19,16 +19,16 @@ struct InitOptions {
   std::filesystem::path config_file;   // empty: DATA/store.yml
 };
 
-// What was made, for the one who ran it.
+// The paths of a new store.
 struct InitSummary {
   std::filesystem::path data;
   std::filesystem::path config_file;
   std::filesystem::path admin_folder;
 };
 
-// Makes a store: folders, the fleet's authority, the server certificate, the metadata, the first
-// administrator's profile, the configuration. kFailedPrecondition if there is one already; what a
-// failed attempt made is removed again. Blocks.
+// Creates a store: folders, the fleet's authority, the server certificate, the metadata, the first
+// administrator's profile, the configuration. kFailedPrecondition: the folder holds a store
+// already. A failed attempt removes what it created. Blocks.
 Result<InitSummary> InitStore(InitOptions options);
 
 }  // namespace outport::store

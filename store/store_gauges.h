@@ -9,13 +9,12 @@
 
 namespace outport::store {
 
-// The gauges of what changes by itself: the log's head and the free disk. Outlived by what it
-// borrows.
+// The gauges for the head of the change log and the free disk space. The references outlive it.
 class StoreGauges {
  public:
   StoreGauges(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Metrics& metrics);
 
-  // Keeps the gauges up to date, a second old at most, until it is cancelled.
+  // Updates the gauges every second until it is cancelled.
   net::awaitable<void> FollowUntilCancelled();
 
  private:

@@ -25,16 +25,16 @@ StoreRegistry::StoreRegistry(Parts parts)
       deleted_(parts_.metrics.Counter("outport_store_deletions_total",
                                       "Tags, manifests and links of blobs deleted by clients.")) {}
 
-// A store that was restored from a backup may be behind what its clients have seen.
+// A store that was restored from a backup may be behind its clients.
 Result<void> StoreRegistry::RequireMinSequence(const Caller& caller) const {
   if (caller.min_sequence == 0) return {};
   TRY(const uint64_t head, parts_.content.catalog.Head());
   if (head >= caller.min_sequence) return {};
   return Error{ErrorCode::kUnavailable,
                "change " + std::to_string(caller.min_sequence) +
-                   " (Outport-Min-Sequence) is not known here: this store's log ends at change " +
+                   " (Outport-Min-Sequence) is unknown: this store's log ends at change " +
                    std::to_string(head) +
-                   "; it was restored from a backup, or the number is another store's"};
+                   "; the store was restored from a backup, or the number is of another store"};
 }
 
 net::awaitable<Result<StoredManifest>> StoreRegistry::GetManifest(const Caller& caller,

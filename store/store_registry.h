@@ -12,8 +12,8 @@
 
 namespace outport::store {
 
-// The Registry that owns the truth: Content and Uploads, reached through the pool for the disk. Its
-// answers are never stale. Outlived by what it borrows; the pool is stopped before.
+// The Registry of the store: Content and Uploads, called on the disk pool. Its answers are never
+// stale. The references outlive it; stop the pool before it is destroyed.
 class StoreRegistry final : public Registry {
  public:
   struct Parts {
@@ -78,7 +78,7 @@ class StoreRegistry final : public Registry {
                                                 const Visible& visible) override;
 
  private:
-  // kUnavailable if the caller names a change that the log does not have.
+  // kUnavailable if the caller's Outport-Min-Sequence is beyond the head of the log.
   Result<void> RequireMinSequence(const Caller& caller) const;
 
   const Parts parts_;

@@ -11,7 +11,7 @@
 
 namespace outport::store {
 
-// Keeps the directory where the rows are: of users, of grants, of revoked certificates. Safe for
+// Keeps the access directory in step with the rows of users, grants and revocations. Safe for
 // several threads; blocks.
 class AccessFollower {
  public:
@@ -22,11 +22,11 @@ class AccessFollower {
   AccessFollower(MetaStore& meta, AccessDirectory& directory, RevocationListener on_revoked = {})
       : meta_(meta), directory_(directory), on_revoked_(std::move(on_revoked)) {}
 
-  // Fills the directory from the rows. Called once, at start.
+  // Fills the directory from the rows. Call it once, at start.
   Result<void> Load();
-  // After a commit that changed the row at `key`. Tells the directory what the row says now, not
-  // what the caller wrote: of two changes of one row the one that comes here last sees what was
-  // committed last. If that cannot be known, the row counts as gone.
+  // Call it after a commit that changed the row at `key`. It applies the present row and not the
+  // caller's change: of two concurrent changes of a row, the last call sees the last commit. A row
+  // that cannot be read counts as deleted.
   Result<void> Follow(const std::string& key);
 
   AccessDirectory& directory() const { return directory_; }
@@ -35,7 +35,7 @@ class AccessFollower {
   MetaStore& meta_;
   AccessDirectory& directory_;
   const RevocationListener on_revoked_;
-  Mutex following_;  // orders what is read of a row with what is told the directory
+  Mutex following_;  // held from reading a row until it is applied: the newest row wins
 };
 
 }  // namespace outport::store

@@ -64,13 +64,12 @@ Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const A
   auto add = [&](Records& records) -> Result<void> {
     if (FindGrant(records, grant) != records.end()) {
       return Error{ErrorCode::kAlreadyExists,
-                   ToString(subject) + " has the grant " + ToString(grant) + " already"};
+                   ToString(subject) + " already has the grant " + ToString(grant)};
     }
     if (records.size() >= kMaxGrants) {
       return Error{ErrorCode::kInvalidArgument,
                    ToString(subject) +
-                       " has 100 grants, and may have no more: use wider patterns, "
-                       "or a group"};
+                       " already has 100 grants, the maximum: use wider patterns or a group"};
     }
     *records.Add() = ToGrantRecord(grant);
     return {};

@@ -15,17 +15,18 @@
 
 namespace outport::store {
 
-// Who may do what: the grants of users (in their rows), groups, certificates' names and anybody.
-// The directory has followed when a change returns. Safe for several threads; blocks.
+// The grants of users (in their rows), groups, certificates and 'anonymous'. The access directory
+// has followed when a change returns. Safe for several threads; blocks.
 class Grants {
  public:
-  // What it borrows outlives it.
+  // The references outlive it.
   Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Clock& clock, Log log);
 
-  // kInvalidArgument (a grant that means nothing for the subject, more than 100), kAlreadyExists,
-  // kNotFound (an unknown user). Returns the change's sequence. `by` is for the audit log.
+  // Returns the change's sequence. kInvalidArgument: the grant is not valid for the subject, or the
+  // subject has 100 already; kAlreadyExists; kNotFound: the user is unknown. `by` is for the audit
+  // log.
   Result<uint64_t> Add(const Subject& subject, const Grant& grant, const Actor& by);
-  // Takes away exactly this grant; kNotFound says which ones there are.
+  // Removes exactly this grant. kNotFound lists the grants of the subject.
   Result<uint64_t> Remove(const Subject& subject, const Grant& grant, const Actor& by);
 
   // The grants of subjects that are not users, after the subject `after` in byte order, at most

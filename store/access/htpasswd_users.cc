@@ -49,15 +49,15 @@ Result<HtpasswdUsers::Rows> HtpasswdUsers::ReadRows() const {
   }
 }
 
-Result<void> HtpasswdUsers::Bring(const Rows& rows, const HtpasswdUser& user) {
+Result<void> HtpasswdUsers::Apply(const Rows& rows, const HtpasswdUser& user) {
   if (rows.own.contains(user.name)) {
-    parts_.log.Warning("a line of the htpasswd file does not count: the fleet has a user so named",
-                       {{"file", parts_.file.native()}, {"user", user.name}});
+    parts_.log.Warning("htpasswd line ignored: the fleet has a user of this name",
+                       {{"path", parts_.file.native()}, {"user", user.name}});
     return {};
   }
   if (user.name == kAnonymousUser) {
-    parts_.log.Warning("a line of the htpasswd file does not count: its name stands for anybody",
-                       {{"file", parts_.file.native()}, {"user", user.name}});
+    parts_.log.Warning("htpasswd line ignored: the name is reserved",
+                       {{"path", parts_.file.native()}, {"user", user.name}});
     return {};
   }
   const std::string source = parts_.file.native();
@@ -88,7 +88,7 @@ Result<void> HtpasswdUsers::Follow() {
   TRY(const Rows rows, ReadRows());
   std::set<std::string> wanted;
   for (const HtpasswdUser& user : users) {
-    TRY_VOID(Bring(rows, user));
+    TRY_VOID(Apply(rows, user));
     wanted.insert(user.name);
   }
   for (const auto& [name, row] : rows.followed) {

@@ -16,14 +16,15 @@
 
 namespace outport::store {
 
-// The users of the file at `path`, none for an empty path; what is wrong with it begins with its
-// name. Blocks.
+// Reads the users of the file at `path`; an empty path means no users. An error begins with the
+// path. Blocks.
 Result<std::vector<HtpasswdUser>> ReadHtpasswdFile(const std::filesystem::path& path);
 
-// The users of an htpasswd file as rows beside the fleet's own, so that they reach nodes and audit
-// log as those do: added with one group when their line comes, given the line's password, removed
-// when the line goes. What else an administrator sets of them stays. Where the fleet has a user of
-// that name itself, the line does not count. A file that cannot be read changes nothing.
+// Follows an htpasswd file: each of its users gets a row beside the fleet's own users, and so
+// reaches the nodes and the audit log. A new line adds the user with one group; a changed line
+// changes the password; a removed line removes the user. Other settings of an administrator remain.
+// A line with the name of a fleet's own user is ignored. If the file cannot be read, nothing
+// changes.
 class HtpasswdUsers {
  public:
   struct Parts {
@@ -31,27 +32,27 @@ class HtpasswdUsers {
     BlockingPool& pool;
     Metrics& metrics;
     Log log;
-    std::filesystem::path file;  // empty: there is none, and its users go
+    std::filesystem::path file;  // empty: no file; users of an earlier file are removed
     std::string group;           // of new users
   };
   explicit HtpasswdUsers(Parts parts);
 
-  // Brings the rows to what the file says, if it is another than at the last time that went well.
-  // For one thread at a time; blocks.
+  // Reads the file, and updates the rows if it has changed since the last successful call. For one
+  // thread at a time; blocks.
   Result<void> Follow();
-  // Does so again and again until it is cancelled; a problem is logged once.
+  // Calls Follow() every second until it is cancelled. Logs a failure once.
   net::awaitable<void> FollowUntilCancelled();
 
  private:
   struct Rows {
     std::map<std::string, v1::UserRow> followed;
-    std::set<std::string> own;  // names of users that the fleet has itself
+    std::set<std::string> own;  // names of the fleet's own users
   };
   Result<Rows> ReadRows() const;
-  Result<void> Bring(const Rows& rows, const HtpasswdUser& user);
+  Result<void> Apply(const Rows& rows, const HtpasswdUser& user);
 
   const Parts parts_;
-  std::optional<std::vector<HtpasswdUser>> followed_;  // what the file said
+  std::optional<std::vector<HtpasswdUser>> followed_;  // the file at the last successful call
   RepeatedFailure failure_;
   prometheus::Gauge& users_;
 };

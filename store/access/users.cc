@@ -19,7 +19,7 @@ constexpr size_t kMaxGlobBytes = 64;
 
 Error UnknownUser(const std::string& name) {
   return Error{ErrorCode::kNotFound, "there is no user '" + name.substr(0, 128) +
-                                         "'; 'outportctl user list' shows those there are"};
+                                         "'; 'outportctl user list' shows the users"};
 }
 
 Error BadUser(const v1::UserRow& row, const std::string& why) {
@@ -40,23 +40,23 @@ Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
                           "registry.client_ca");
 }
 
-// What may stand in a user's row.
+// Checks the fields of a user's row.
 Result<void> Check(const v1::UserRow& row) {
   TRY_VOID(ParseSubjectName(row.name()));
   if (row.name() == kAnonymousUser) {
     return BadUser(row,
-                   "is who comes without a password: 'outportctl grant add anonymous' says what "
-                   "anybody may do; choose another name");
+                   "is reserved for callers without a password ('outportctl grant add anonymous' "
+                   "gives them grants); choose another name");
   }
   TRY_VOID(CheckPasswordHash(row.password_hash()));
-  if (row.grants().size() > kMaxGrants) return BadUser(row, "may have 100 grants of its own");
+  if (row.grants().size() > kMaxGrants) return BadUser(row, "may have at most 100 grants");
   for (const v1::Grant& record : row.grants()) {
     TRY(const Grant grant, ParseGrantRecord(record));
     TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
   }
-  if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in 100 groups");
+  if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in at most 100 groups");
   for (const std::string& group : row.groups()) TRY_VOID(ParseSubjectName(group));
-  if (row.only_from().size() > kMaxGlobs) return BadUser(row, "may be bound to 20 names");
+  if (row.only_from().size() > kMaxGlobs) return BadUser(row, "may be bound to at most 20 names");
   for (const std::string& glob : row.only_from()) TRY_VOID(CheckGlob(row, glob));
   return {};
 }
@@ -66,9 +66,8 @@ Result<void> Check(const v1::UserRow& row) {
 Result<void> RequireNotFromFile(const v1::UserRow& row) {
   if (row.source().empty()) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               "user '" + row.name() + "' and its password stand in " + row.source() +
-                   ", which the store follows: change it there ('outportctl user disable' works "
-                   "here)"};
+               "user '" + row.name() + "' and its password are defined in " + row.source() +
+                   ": change them there ('outportctl user disable' works for them)"};
 }
 
 Users::Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log)
@@ -89,25 +88,26 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
                    "needs 1 to 100 grants (--allow pull,push[:PATTERN]), or a group (--group)");
   }
   const std::string& name = row.name();
-  v1::UserRow entered = row;
-  entered.set_created_ms(ToUnixMillis(clock_.Wall()));
+  v1::UserRow inserted = row;
+  inserted.set_created_ms(ToUnixMillis(clock_.Wall()));
   v1::Change change;
-  *change.mutable_user_set() = entered;
+  *change.mutable_user_set() = inserted;
   const Auditor auditor(by, clock_);
-  auto enter = [&](MetaTransaction& transaction) -> Result<void> {
+  auto insert = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::UserRow>(transaction, keys::User(name)));
     if (present.has_value()) {
-      return Error{ErrorCode::kAlreadyExists,
-                   "there is a user '" + name +
-                       "' already; 'outportctl user passwd' and 'outportctl grant' change it, and "
-                       "'outportctl user remove' removes it"};
+      return Error{
+          ErrorCode::kAlreadyExists,
+          "user '" + name +
+              "' exists already; 'outportctl user passwd' and 'outportctl grant' change it, "
+              "and 'outportctl user remove' removes it"};
     }
-    TRY_VOID(WriteRow(transaction, keys::User(name), entered));
-    auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(entered));
+    TRY_VOID(WriteRow(transaction, keys::User(name), inserted));
+    auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(inserted));
     AppendChange(transaction, change);
     return {};
   };
-  TRY(const LogPosition position, Transact(meta_, enter));
+  TRY(const LogPosition position, Transact(meta_, insert));
   return Committed(name, position, "user.add", by);
 }
 

@@ -15,25 +15,26 @@
 
 namespace outport::store {
 
-// kFailedPrecondition, with what to do, for a user that follows an htpasswd file.
+// kFailedPrecondition, with what to do, if the user comes from an htpasswd file.
 Result<void> RequireNotFromFile(const v1::UserRow& row);
 
-// The users' rows. The directory that answers from memory has followed when a change returns. Safe
-// for several threads; blocks.
+// The rows of users. The access directory has followed when a change returns. Safe for several
+// threads; blocks.
 class Users {
  public:
   Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log);
 
   using Edit = std::function<Result<void>(v1::UserRow& row)>;
 
-  // kAlreadyExists, kInvalidArgument (a bad name, grant or hash). Returns the change's sequence.
-  // `by` is for the audit log: the administrator.
+  // Returns the change's sequence. kAlreadyExists; kInvalidArgument: an invalid name, grant or
+  // hash. `by` is for the audit log.
   Result<uint64_t> Add(const v1::UserRow& row, const Actor& by);
-  // Makes the row what `edit` makes of it. kNotFound; kInvalidArgument, as for Add. `action` is for
-  // the audit log: "user.disable".
+  // Applies `edit` to the row. kNotFound; kInvalidArgument as for Add(); an error of `edit`.
+  // `action` is for the audit log: "user.disable".
   Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
                           const Actor& by);
-  // kNotFound; kFailedPrecondition for a user of the htpasswd file, unless the store does it.
+  // kNotFound; kFailedPrecondition if the user comes from an htpasswd file and `by` is not the
+  // store.
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
   // Names after `after` in byte order, at most `limit` (at least 1).

@@ -10,11 +10,11 @@
 
 namespace outport::store {
 
-// What administrators ask about who may do what (access.proto). Every method checks that its caller
-// shows an administrator's certificate. Safe for gRPC's threads: what blocks runs on the pool.
+// The RPCs of access.proto: changes of users, grants, revocations. AdminGate admits the callers and
+// runs the methods on its pool. Safe for gRPC's threads.
 class AccessService final : public v1::Access::CallbackService {
  public:
-  // What it borrows outlives the server.
+  // The references outlive the server.
   struct Parts {
     AdminGate gate;
     Fleet& fleet;

@@ -56,7 +56,7 @@ struct AdminGate {
   }
 };
 
-// The address in what gRPC says of a peer: "10.0.0.1" of "ipv4:10.0.0.1:4711", "::1" of
+// The address of a gRPC peer: "10.0.0.1" for "ipv4:10.0.0.1:4711", "::1" for
 // "ipv6:%5B::1%5D:4711".
 std::string AddressOfPeer(std::string_view peer);
 

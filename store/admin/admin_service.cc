@@ -83,14 +83,14 @@ grpc::ServerUnaryReactor* AdminService::GetAuthorities(grpc::CallbackServerConte
                                                        const v1::GetAuthoritiesRequest* /*request*/,
                                                        v1::GetAuthoritiesResponse* response) {
   auto serve = [this](const Administrator&) -> Result<v1::GetAuthoritiesResponse> {
-    v1::GetAuthoritiesResponse answer;
+    v1::GetAuthoritiesResponse response;
     const auto trust = parts_.fleet.authorities.Current();
-    answer.set_root(trust->signer.root.certificate);
-    answer.set_issuing(trust->signer.issuing.certificate);
+    response.set_root(trust->signer.root.certificate);
+    response.set_issuing(trust->signer.issuing.certificate);
     std::error_code ignored;
     const std::filesystem::path root_key = parts_.data / "pki" / "root.key";
-    answer.set_root_key_here(std::filesystem::exists(root_key, ignored));
-    return answer;
+    response.set_root_key_at_store(std::filesystem::exists(root_key, ignored));
+    return response;
   };
   return parts_.gate.Serve(context, response, serve);
 }
@@ -101,25 +101,25 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* c
   return parts_.gate.Serve(context, response, [this](const Administrator&) { return Status(); });
 }
 
-// The first nodes by name, as many as a page holds: ListNodes has the others.
+// Includes the nodes of the first page; ListNodes returns the others.
 Result<v1::GetStatusResponse> AdminService::Status() const {
-  v1::GetStatusResponse answer;
-  answer.set_version(parts_.version);
-  answer.set_epoch(parts_.epoch);
-  answer.set_started_ms(parts_.started_ms);
+  v1::GetStatusResponse response;
+  response.set_version(parts_.version);
+  response.set_epoch(parts_.epoch);
+  response.set_started_ms(parts_.started_ms);
   TRY(const LogPosition head, parts_.meta.Head());
-  answer.set_head_sequence(head.sequence);
+  response.set_head_sequence(head.sequence);
   TRY(const uint64_t free_bytes, parts_.files.FreeBytes(parts_.data));
-  answer.set_free_bytes(free_bytes);
+  response.set_free_bytes(free_bytes);
   TRY(const RowPage<v1::NodeRow> page, parts_.fleet.members.List("", kMaxPageOfRows));
-  for (const v1::NodeRow& row : page.rows) *answer.add_nodes() = nodes_.Describe(row);
+  for (const v1::NodeRow& row : page.rows) *response.add_nodes() = nodes_.Describe(row);
   TRY(const std::string chain, ReadWholeFile(parts_.data / "pki" / "server.crt"));
   TRY(const CertificateIdentity server, pki::Inspect(chain));
-  answer.set_server_certificate_name(server.name);
+  response.set_server_certificate_name(server.name);
   TRY(const auto not_after, pki::NotAfter(chain));
-  answer.set_server_certificate_not_after_ms(ToUnixMillis(not_after));
-  for (std::string& warning : parts_.warnings()) answer.add_warnings(std::move(warning));
-  return answer;
+  response.set_server_certificate_not_after_ms(ToUnixMillis(not_after));
+  for (std::string& warning : parts_.warnings()) response.add_warnings(std::move(warning));
+  return response;
 }
 
 }  // namespace outport::store

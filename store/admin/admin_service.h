@@ -16,11 +16,11 @@
 
 namespace outport::store {
 
-// What administrators ask of the store (admin.proto). Every method checks that its caller shows an
-// administrator's certificate. Safe for gRPC's threads: what blocks runs on the pool.
+// The RPCs of admin.proto: users, certificates, nodes, status. AdminGate admits the callers and
+// runs the methods on its pool. Safe for gRPC's threads.
 class AdminService final : public v1::Admin::CallbackService {
  public:
-  // What it borrows outlives the server.
+  // The references outlive the server.
   struct Parts {
     AdminGate gate;
     Fleet& fleet;
@@ -28,8 +28,9 @@ class AdminService final : public v1::Admin::CallbackService {
     FileSystem& files;
     std::string epoch;
     std::string version;
-    std::filesystem::path data;
-    int64_t started_ms = 0;
+    std::filesystem::path data;  // the data folder
+    int64_t started_ms = 0;      // Unix time
+    // The reasons and warnings of the readiness check. Must not block.
     std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };
   explicit AdminService(Parts parts);

@@ -17,10 +17,10 @@ namespace {
 
 constexpr size_t kMaxPage = 1000;
 constexpr size_t kPageBytes = 1 << 20;
-constexpr size_t kChunk = 200;          // rows that a search reads at once
-constexpr size_t kMaxLookedAt = 10000;  // by one call
+constexpr size_t kChunk = 200;         // rows that a search reads at once
+constexpr size_t kMaxScanned = 10000;  // rows in one call
 
-// What a search wants of an entry.
+// The conditions of a search.
 class Filter {
  public:
   explicit Filter(const v1::SearchAuditRequest& request)
@@ -29,7 +29,7 @@ class Filter {
     if (request.until_ms() != 0) until_ = FormatTime(FromUnixMillis(request.until_ms()));
   }
 
-  // A record that is damaged matches only those who want all.
+  // A corrupt record matches only a search without conditions.
   bool Matches(const std::string& record) const {
     if (since_.empty() && until_.empty() && actor_.empty() && action_.empty()) return true;
     boost::system::error_code error;
@@ -80,7 +80,7 @@ grpc::ServerUnaryReactor* AuditService::ReadAudit(grpc::CallbackServerContext* c
                            [this, request](const Administrator&) { return Read(*request); });
 }
 
-// Backwards in chunks: numbers are dense, so that a chunk is found without looking for it.
+// Searches backwards in chunks. Sequences are dense, so the start of a chunk is known.
 Result<v1::SearchAuditResponse> AuditService::Search(const v1::SearchAuditRequest& request) const {
   const Filter filter(request);
   const int limit = static_cast<int>(std::clamp<size_t>(request.limit(), 1, kMaxPage));
@@ -89,14 +89,14 @@ Result<v1::SearchAuditResponse> AuditService::Search(const v1::SearchAuditReques
   uint64_t last = head.sequence;
   if (request.before() != 0) last = std::min(last, request.before() - 1);
   size_t bytes = 0;
-  for (size_t looked_at = 0; last > 0; looked_at += kChunk) {
-    if (looked_at >= kMaxLookedAt) {
+  for (size_t scanned = 0; last > 0; scanned += kChunk) {
+    if (scanned >= kMaxScanned) {
       response.set_next(last + 1);
       break;
     }
     const uint64_t first = last - std::min<uint64_t>(last, kChunk) + 1;
     TRY(std::vector<LogRecord> rows, parts_.meta.ReadAudit(first, last - first + 1, SIZE_MAX));
-    // Where rows were trimmed, what is read begins behind them.
+    // The read skips trimmed rows, so it may return rows behind the chunk.
     while (!rows.empty() && rows.back().position.sequence > last) rows.pop_back();
     for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
       if (response.entries_size() == limit || bytes > kPageBytes) {

@@ -7,11 +7,11 @@
 
 namespace outport::store {
 
-// The audit log for administrators (audit.proto): it searches, and it hands out the chain for them
-// to check. Safe for gRPC's threads: what blocks runs on the pool.
+// The RPCs of audit.proto: administrators search the audit log, and read its hash chain to verify
+// it. AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's threads.
 class AuditService final : public v1::Audit::CallbackService {
  public:
-  // What it borrows outlives the server.
+  // The references outlive the server.
   struct Parts {
     AdminGate gate;
     MetaStore& meta;

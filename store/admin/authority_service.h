@@ -6,12 +6,11 @@
 
 namespace outport::store {
 
-// How administrators replace the fleet's authorities (authority.proto). Every method checks that
-// its caller shows an administrator's certificate. Safe for gRPC's threads: what blocks runs on the
-// pool.
+// The RPCs of authority.proto: administrators rotate the fleet's CAs. AdminGate admits the callers
+// and runs the methods on its pool. Safe for gRPC's threads.
 class AuthorityService final : public v1::Authorities::CallbackService {
  public:
-  // What it borrows outlives the server.
+  // The references outlive the server.
   struct Parts {
     AdminGate gate;
     Rotation& rotation;

@@ -10,19 +10,19 @@ namespace {
 
 constexpr size_t kMaxSecretBytes = 256;
 
-// A node tries a few times; a guesser of 256 random bits gains nothing, but costs work.
+// A node tries a few times. An attacker cannot guess 256 random bits, but causes work.
 constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2},
                                         .all = {.burst = 50, .per_second = 5},
                                         .addresses = 1024};
 
-// Strangers cannot use this one up.
+// Only nodes with a certificate of the fleet use this limit.
 constexpr RateLimit::Options kRenewalLimits = {.each = {.burst = 10, .per_second = 0.2},
                                                .all = {.burst = 1000, .per_second = 100},
                                                .addresses = 10'000};
 
 Error TooMany() {
   return Error{ErrorCode::kTooManyRequests,
-               "too many attempts to get certificates; wait a minute and try again"};
+               "too many requests for certificates; wait a minute and try again"};
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ EnrollmentService::~EnrollmentService() = default;
 grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
                                                     const v1::EnrollRequest* request,
                                                     v1::EnrollResponse* response) {
-  // Without the port: a new connection brings no new tokens.
+  // Without the port: a new connection gets no new allowance.
   const std::string from = AddressOfPeer(context->peer());
   const bool admitted = limit_.Admit(NetworkOf(from));
   (admitted ? admitted_ : refused_).Increment();
@@ -64,7 +64,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* 
   const auto caller = rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
   if (!caller.has_value()) return rpc::Reject(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
-  // Each leaves rows behind: a node that asks all the time is not let.
+  // Each renewal adds rows: a node that repeats the call all the time is rejected.
   if (!renewals_.Admit(caller->name)) return rpc::Reject(context, TooMany());
   auto serve = [this, request, node = caller->name, from] {
     return fleet_.members.Renew(node, *request, from);

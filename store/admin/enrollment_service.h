@@ -11,8 +11,9 @@
 
 namespace outport::store {
 
-// How a node gets its certificates (enrollment.proto). Enroll is the only method that callers
-// without a certificate reach, so it is limited per address and in all. Safe for gRPC's threads.
+// The RPCs of enrollment.proto: a node gets and renews its certificates. Callers of Enroll have no
+// certificate, so it has a rate limit for each network and one for all. Safe for gRPC's threads;
+// methods run on the pool.
 class EnrollmentService final : public v1::Enrollment::CallbackService {
  public:
   struct Parts {

@@ -28,7 +28,7 @@ Result<Action> ParseAction(std::string_view text) {
   const auto* found = std::ranges::find(kActions, text, [](Action a) { return ToString(a); });
   if (found != kActions.end()) return *found;
   return Error{ErrorCode::kInvalidArgument, "'" + std::string(text.substr(0, 64)) +
-                                                "' is no action: choose pull, push or delete"};
+                                                "' is not an action: choose pull, push or delete"};
 }
 
 v1::ChangedResponse Changed(uint64_t sequence) {
@@ -65,13 +65,13 @@ Result<v1::ListGrantsResponse> GrantVerbs::List(const v1::ListGrantsRequest& req
 Result<std::string> GrantVerbs::WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
                                              const std::string& user) const {
   if (user.empty()) return std::string();
-  TRY(const bool known, fleet_.members.ReceivesUser(node, user));
-  if (known) return std::string();
-  return "node '" + row.name() + "' does not receive user '" + user + "': it has " +
-         ToString(node.grants()) + ", and no grant of the user or its groups is within that";
+  TRY(const bool received, fleet_.members.ReceivesUser(node, user));
+  if (received) return std::string();
+  return "node '" + row.name() + "' does not receive user '" + user + "': the node has " +
+         ToString(node.grants()) + ", and no grant of the user or its groups overlaps";
 }
 
-// In the order in which a request would be refused.
+// Checks in the order in which a request is checked.
 Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& request) const {
   TRY(const Action action, ParseAction(request.action()));
   TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));

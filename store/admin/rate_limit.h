@@ -9,14 +9,14 @@
 
 namespace outport::store {
 
-// A token bucket for each address and one for all of them together. Remembers a bounded number of
-// addresses; the one not seen for longest is forgotten first, and by then the bucket for all is
-// what limits. Safe for all threads; does not block.
+// A token bucket for each address, and one for all addresses together. It keeps a bounded number of
+// addresses and drops the least recently used one; the common bucket still limits a caller that
+// comes back with a full bucket. Safe for all threads; does not block.
 class RateLimit {
  public:
   struct Rate {
-    double burst = 1;       // what a full bucket holds
-    double per_second = 1;  // how fast it fills again
+    double burst = 1;       // tokens in a full bucket
+    double per_second = 1;  // tokens added
   };
   struct Options {
     Rate each = {};
@@ -25,7 +25,7 @@ class RateLimit {
   };
   RateLimit(const Clock& clock, Options options);
 
-  // Takes a token of both buckets; false, and takes none, if one of them is empty.
+  // Removes a token from both buckets. false: one of them is empty; no token is removed.
   bool Admit(const std::string& address);
 
  private:

@@ -105,7 +105,7 @@ def test_users_of_an_htpasswd_file_follow_its_lines(new_fleet, tmp_path):
     all_answer("second", PASSWORD, 401)
     all_answer("filed", "another one", 200)
     refused = fleet.control("user", "passwd", "filed", stdin=PASSWORD + "\n", check=False)
-    assert refused.returncode == 1 and f"stand in {file}" in refused.stderr
+    assert refused.returncode == 1 and f"defined in {file}" in refused.stderr
 
 
 def test_a_revocation_survives_restarts(fleet):
