@@ -5,7 +5,7 @@
 namespace outport::store {
 namespace {
 
-TEST(StoreConfig, WhatInitWritesReadsBack) {
+TEST(StoreConfig, ReadsTheConfigurationOfInit) {
   Config config;
   config.data = "/var/lib/out \"port\"";
   config.registry.listen = "[::]:5000";
@@ -45,7 +45,7 @@ TEST(StoreConfig, EveryProblemHasItsLine) {
   }
 }
 
-TEST(StoreConfig, TheAuditLogIsAFileOfTheDataFolderUnlessToldOtherwise) {
+TEST(StoreConfig, TheAuditFileIsInTheDataFolderByDefault) {
   const std::string least = "data: /d\nfleet: {address: \"store:5001\"}\n";
   EXPECT_EQ(ParseConfig(least, "store.yml")->AuditFile(), "/d/audit/audit.jsonl");
   const auto other = ParseConfig(

@@ -140,7 +140,7 @@ class FleetServerTest : public FleetFixture {
   std::unique_ptr<FleetServer> server_;
 };
 
-TEST_F(FleetServerTest, StrangersAreRefusedBeforeAnythingIsQueuedForThem) {
+TEST_F(FleetServerTest, UnauthenticatedCallersAreRejectedBeforeTheyUseThePool) {
   Start();
   // Shared with the pool: its thread may use the latch after this test has ended.
   const auto release = std::make_shared<TestLatch>();
@@ -165,7 +165,7 @@ TEST_F(FleetServerTest, MetadataIsBounded) {
   EXPECT_EQ(Enroll(std::string(12'000, 'a')).error_code(), grpc::RESOURCE_EXHAUSTED);
 }
 
-TEST_F(FleetServerTest, AConnectionThatSaysNothingIsClosed) {
+TEST_F(FleetServerTest, ASilentConnectionIsClosed) {
   Start({.handshake = 200ms});
   const std::string address = server_->address();
   net::io_context context;

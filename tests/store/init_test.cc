@@ -33,7 +33,7 @@ class InitTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(InitTest, MakesAStoreThatServes) {
+TEST_F(InitTest, CreatesAStoreThatServes) {
   const auto made = InitStore(Options());
   ASSERT_TRUE(made.has_value()) << made.error().message;
   for (const char* name : {"ca.crt", "admin.crt", "admin.key", "outportctl.yml"}) {
@@ -54,7 +54,7 @@ TEST_F(InitTest, MakesAStoreThatServes) {
   EXPECT_TRUE((*daemon)->Stop().has_value());
 }
 
-TEST_F(InitTest, RefusesAFolderThatHoldsAStore) {
+TEST_F(InitTest, RejectsAFolderThatHoldsAStore) {
   ASSERT_TRUE(InitStore(Options()).has_value());
   const auto again = InitStore(Options());
   ASSERT_EQ(CodeOf(again), ErrorCode::kFailedPrecondition);
@@ -62,7 +62,7 @@ TEST_F(InitTest, RefusesAFolderThatHoldsAStore) {
   EXPECT_TRUE(fs::exists(folder_.path() / "data" / "pki" / "root.key"));
 }
 
-TEST_F(InitTest, AFailedAttemptLeavesNothingInTheWay) {
+TEST_F(InitTest, AFailedAttemptCanBeRepeated) {
   InitOptions options = Options();
   options.config.data /= "";  // a slash at the end changes nothing
   options.admin_name = "Not A Name";
@@ -81,7 +81,7 @@ TEST_F(InitTest, TheFleetAddressMustBeInTheCertificate) {
   EXPECT_FALSE(fs::exists(options.config.data));
 }
 
-TEST_F(InitTest, WhatServeWouldRefuseIsNotMade) {
+TEST_F(InitTest, CreatesNothingThatServeWouldReject) {
   struct Case {
     const char* what;
     void (*spoil)(InitOptions&);
@@ -114,7 +114,7 @@ TEST_F(InitTest, WhatServeWouldRefuseIsNotMade) {
   }
 }
 
-TEST_F(InitTest, AFleetAddressThatTheCertificateDoesNotNameIsRefusedWithItsLine) {
+TEST_F(InitTest, RejectsAFleetAddressThatTheCertificateDoesNotName) {
   const auto made = InitStore(Options());
   ASSERT_TRUE(made.has_value()) << made.error().message;
   std::string text = *ReadWholeFile(made->config_file);
@@ -127,7 +127,7 @@ TEST_F(InitTest, AFleetAddressThatTheCertificateDoesNotNameIsRefusedWithItsLine)
   }
 }
 
-TEST_F(InitTest, ServingAnEmptyFolderSaysWhatToDo) {
+TEST_F(InitTest, ServeExplainsAnEmptyFolder) {
   Config config = Options().config;
   fs::create_directories(config.data);
   for (const auto& error : {StartStore(config, "test").error(), CheckStore(config).error()}) {
@@ -136,7 +136,7 @@ TEST_F(InitTest, ServingAnEmptyFolderSaysWhatToDo) {
   }
 }
 
-TEST_F(InitTest, AMissingOrOpenKeyIsNamed) {
+TEST_F(InitTest, NamesAMissingKeyAndAKeyThatOthersMayRead) {
   const auto made = InitStore(Options());
   ASSERT_TRUE(made.has_value());
   const auto config = LoadConfig(made->config_file);

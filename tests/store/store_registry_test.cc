@@ -61,7 +61,7 @@ class StoreRegistryTest : public testing::Test {
       .user = "ann", .certificate = "desktop", .address = "127.0.0.1", .request_id = "1"};
 };
 
-TEST_F(StoreRegistryTest, ABlobIsReadInAnyPieces) {
+TEST_F(StoreRegistryTest, ReadsABlobInPiecesOfAnySize) {
   const std::string content = LargeContent();
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const auto body = Open(content);
@@ -89,7 +89,7 @@ TEST_F(StoreRegistryTest, ABlobIsReadInAnyPieces) {
   }
 }
 
-TEST_F(StoreRegistryTest, AnAnswerKnowsTheChangeThatTheCallerNames) {
+TEST_F(StoreRegistryTest, AnAnswerIncludesTheChangeThatTheCallerNames) {
   const std::string content = "content";
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const RepositoryName repository = Repo("a");
@@ -111,7 +111,7 @@ TEST_F(StoreRegistryTest, AnAnswerKnowsTheChangeThatTheCallerNames) {
       << "not 404";
 }
 
-TEST_F(StoreRegistryTest, I1RottenBytesNeverLeave) {
+TEST_F(StoreRegistryTest, I1CorruptBytesAreNeverServed) {
   const std::string content = LargeContent();
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const auto files = store_.Files("blobs");
@@ -136,7 +136,7 @@ TEST_F(StoreRegistryTest, I1RottenBytesNeverLeave) {
   EXPECT_TRUE(Read(**healed, 0, content.size(), UINT64_MAX).first == content);
 }
 
-TEST_F(StoreRegistryTest, ABlobThatIsBeingReadOutlivesItsRemoval) {
+TEST_F(StoreRegistryTest, AReaderKeepsADeletedBlob) {
   const std::string content = LargeContent();
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const auto body = Open(content);
@@ -159,7 +159,7 @@ class ColdReader final : public BlobReader {
   const std::shared_ptr<const BlobReader> below_;
 };
 
-TEST_F(StoreRegistryTest, ABodyUnderWayWaitsItsTurnWhenThePoolIsFull) {
+TEST_F(StoreRegistryTest, ABodyInProgressWaitsWhileThePoolIsFull) {
   const std::string content = LargeContent();
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   Blobs::Opened opened = *store_.content->blobs.Open(Repo("a"), Sha256(content));

@@ -44,7 +44,7 @@ TEST_F(HtpasswdUsersTest, FollowsTheFile) {
   EXPECT_EQ(meta_->Head()->sequence, head.sequence) << "nothing new, and so no change";
 }
 
-TEST_F(HtpasswdUsersTest, WhatAnAdministratorSetStays) {
+TEST_F(HtpasswdUsersTest, SettingsOfAnAdministratorRemain) {
   Write("ann:" + one_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
   auto disable = [](v1::UserRow& row) -> Result<void> {
@@ -60,7 +60,7 @@ TEST_F(HtpasswdUsersTest, WhatAnAdministratorSetStays) {
   EXPECT_NE(removed.error().message.find(file_.native()), std::string::npos);
 }
 
-TEST_F(HtpasswdUsersTest, TheFleetsOwnUsersCount) {
+TEST_F(HtpasswdUsersTest, IgnoresLinesWithNamesOfTheFleetsUsers) {
   ASSERT_TRUE(fleet_.users.Add(UserNamed("ann", "own"), kAdmin).has_value());
   Write("ann:" + one_ + "\nbob:" + one_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
@@ -72,7 +72,7 @@ TEST_F(HtpasswdUsersTest, TheFleetsOwnUsersCount) {
   EXPECT_EQ(directory_.Find("bob"), nullptr);
 }
 
-TEST_F(HtpasswdUsersTest, NobodyIsCalledAsAnybodyIs) {
+TEST_F(HtpasswdUsersTest, IgnoresALineWithTheReservedName) {
   Write("anonymous:" + one_ + "\nbob:" + one_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
   EXPECT_EQ(directory_.Find("anonymous"), nullptr);
@@ -92,7 +92,7 @@ TEST_F(HtpasswdUsersTest, AFileThatCannotBeReadChangesNothing) {
   EXPECT_EQ(directory_.Find("bob"), nullptr);
 }
 
-TEST_F(HtpasswdUsersTest, WithoutAFileItsUsersGo) {
+TEST_F(HtpasswdUsersTest, WithoutAFileItsUsersAreRemoved) {
   Write("ann:" + one_ + "\n");
   ASSERT_TRUE(users_.Follow().has_value());
   ASSERT_TRUE(Users({}).Follow().has_value());

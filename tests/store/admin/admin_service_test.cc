@@ -124,7 +124,7 @@ TEST_F(AdminServiceTest, PagesOfUsersJoinWithoutGapOrOverlap) {
   EXPECT_EQ(seen, "abcde");
 }
 
-TEST_F(AdminServiceTest, StatusTellsOfStoreAndNodes) {
+TEST_F(AdminServiceTest, StatusShowsStoreAndNodes) {
   ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::EnrollRequest enroll;
   enroll.set_secret(Invite("eu").secret);

@@ -43,7 +43,7 @@ class EnrollmentServiceTest : public FleetServerFixture {
   v1::EnrollResponse response_;
 };
 
-TEST_F(EnrollmentServiceTest, ATokenBringsANodeIntoTheFleet) {
+TEST_F(EnrollmentServiceTest, ANodeJoinsWithAToken) {
   const auto status = Enroll(Invite("eu").secret);
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response_.node(), "eu");
@@ -58,7 +58,7 @@ TEST_F(EnrollmentServiceTest, ATokenBringsANodeIntoTheFleet) {
   EXPECT_EQ(fleet_.certificates.List("", 10)->rows.size(), 2u);
 }
 
-TEST_F(EnrollmentServiceTest, TheNodeIsLetInAsANodeAndNothingElse) {
+TEST_F(EnrollmentServiceTest, TheCertificatesAdmitANodeAndNothingElse) {
   ASSERT_TRUE(Enroll(Invite("eu").secret).ok());
   const auto code_of = [&](const std::string& chain, const std::string& key) {
     const rpc::TlsIdentity identity{chain, key, files_.authority.root.certificate};
@@ -92,7 +92,7 @@ std::string RequestOfAnother(const std::string& pem) {
   return openssl::Written(text.get());
 }
 
-TEST_F(EnrollmentServiceTest, I6TheNameIsTheInvitationsAndNotTheRequests) {
+TEST_F(EnrollmentServiceTest, I6TheNameComesFromTheInvitationAndNotTheRequest) {
   v1::EnrollRequest request;
   request.set_secret(Invite("eu").secret);
   request.set_identity_request(RequestOfAnother(identity_key_));
@@ -115,7 +115,7 @@ TEST_F(EnrollmentServiceTest, TheSameKeysMayRetry) {
   EXPECT_FALSE(response_.identity_certificate().empty());
 }
 
-TEST_F(EnrollmentServiceTest, AUsedTokenIsRefusedToOtherKeys) {
+TEST_F(EnrollmentServiceTest, AUsedTokenIsDeniedToOtherKeys) {
   const std::string secret = Invite("eu").secret;
   ASSERT_TRUE(Enroll(secret).ok());
   const std::string first_identity = identity_key_;
@@ -125,7 +125,7 @@ TEST_F(EnrollmentServiceTest, AUsedTokenIsRefusedToOtherKeys) {
   ExpectDenied(Enroll(secret), "has been used");
 }
 
-TEST_F(EnrollmentServiceTest, AWrongTokenIsRefused) {
+TEST_F(EnrollmentServiceTest, AWrongTokenIsDenied) {
   Invite("eu");
   for (const std::string& secret : {std::string(), std::string("guess"), std::string(64, '0')}) {
     ExpectDenied(Enroll(secret), "no invitation has this token");
@@ -133,14 +133,14 @@ TEST_F(EnrollmentServiceTest, AWrongTokenIsRefused) {
   EXPECT_EQ(Enroll(std::string(1000, '0')).error_code(), grpc::INVALID_ARGUMENT);
 }
 
-TEST_F(EnrollmentServiceTest, AnExpiredTokenIsRefusedEvenToTheKeysThatUsedIt) {
+TEST_F(EnrollmentServiceTest, AnExpiredTokenIsDeniedEvenToTheKeysThatUsedIt) {
   const std::string secret = Invite("eu", std::chrono::seconds(60)).secret;
   ASSERT_TRUE(Enroll(secret).ok());
   clock_.Advance(std::chrono::seconds(61));
   ExpectDenied(Enroll(secret), "has expired");
 }
 
-TEST_F(EnrollmentServiceTest, ABadRequestDoesNotUseTheTokenUp) {
+TEST_F(EnrollmentServiceTest, AnInvalidRequestDoesNotUseTheToken) {
   const std::string secret = Invite("eu").secret;
   v1::EnrollRequest request;
   request.set_secret(secret);
@@ -150,7 +150,7 @@ TEST_F(EnrollmentServiceTest, ABadRequestDoesNotUseTheTokenUp) {
   EXPECT_TRUE(Enroll(secret).ok());
 }
 
-TEST_F(EnrollmentServiceTest, GuessersAreSlowedDown) {
+TEST_F(EnrollmentServiceTest, GuessingIsRateLimited) {
   int limited = 0;
   for (int i = 0; i < 15; ++i) {
     limited += Enroll("guess").error_code() == grpc::RESOURCE_EXHAUSTED ? 1 : 0;

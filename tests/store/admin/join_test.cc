@@ -23,7 +23,7 @@ class JoinTest : public store::FleetServerFixture {
   fs::path data_ = machine_.path() / "node";
 };
 
-TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
+TEST_F(JoinTest, WritesTheFilesOfTheNode) {
   const auto joined = Join(Options(Invite("eu")));
   ASSERT_TRUE(joined.has_value()) << joined.error().message;
   EXPECT_EQ(joined->node, "eu");
@@ -36,7 +36,7 @@ TEST_F(JoinTest, WritesWhatTheNodeServesWith) {
   EXPECT_NE(Read(data_ / "node.yml").find("store: \"" + address_ + "\""), std::string::npos);
 }
 
-TEST_F(JoinTest, ItsKeysAreOfTheTypeThatIsAskedFor) {
+TEST_F(JoinTest, ItsKeysHaveTheRequestedType) {
   JoinOptions options = Options(Invite("eu"));
   options.key_type = "rsa-1024";
   EXPECT_NE(Join(options).error().message.find("'rsa-1024' is not a key type"), std::string::npos);
@@ -49,7 +49,7 @@ TEST_F(JoinTest, ItsKeysAreOfTheTypeThatIsAskedFor) {
 }
 
 // Whoever could enter it could have exchanged the keys.
-TEST_F(JoinTest, AFolderOfKeysThatOthersMayEnterIsRefused) {
+TEST_F(JoinTest, RejectsAKeyFolderThatOthersMayEnter) {
   ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
   ASSERT_TRUE(LoadCredentials(data_).has_value());
   fs::permissions(data_ / "pki", fs::perms::owner_all | fs::perms::group_exec);
@@ -61,7 +61,7 @@ TEST_F(JoinTest, AFolderOfKeysThatOthersMayEnterIsRefused) {
       << refused.error().message;
 }
 
-TEST_F(JoinTest, RefusesAFolderThatHasJoined) {
+TEST_F(JoinTest, RejectsAFolderThatHasJoined) {
   ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
   const std::string before = Read(data_ / "pki" / "identity.crt");
   const auto again = Join(Options(Invite("us")));
@@ -116,7 +116,7 @@ TEST_F(JoinTest, AnUnreachableStoreIsNamed) {
   EXPECT_NE(joined.error().message.find(address_), std::string::npos) << joined.error().message;
 }
 
-TEST_F(JoinTest, WhatServeWouldRefuseCostsNoToken) {
+TEST_F(JoinTest, AnInvalidConfigurationDoesNotUseTheToken) {
   const InvitationToken token = Invite("eu");
   const auto refused = [&](const JoinOptions& options, const std::string& said) {
     const auto joined = Join(options);

@@ -29,13 +29,13 @@ TEST(RateLimit, AdmitsABurstThenARate) {
   EXPECT_EQ(Admitted(limit, "a", 10), 3) << "a bucket does not overflow";
 }
 
-TEST(RateLimit, LimitsAllTogether) {
+TEST(RateLimit, LimitsAllAddressesTogether) {
   SetClock clock;
   RateLimit limit(clock, {.each = {3, 1}, .all = {5, 1}});
   EXPECT_EQ(Admitted(limit, "a", 10) + Admitted(limit, "b", 10) + Admitted(limit, "c", 10), 5);
 }
 
-TEST(RateLimit, ForgetsTheAddressNotSeenForLongest) {
+TEST(RateLimit, DropsTheLeastRecentlyUsedAddress) {
   SetClock clock;
   RateLimit limit(clock, {.each = {1, 0.001}, .all = {100, 100}, .addresses = 2});
   EXPECT_TRUE(limit.Admit("a"));

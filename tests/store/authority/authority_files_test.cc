@@ -26,7 +26,7 @@ class AuthorityFilesTest : public testing::Test {
   AuthorityFiles created_;
 };
 
-TEST_F(AuthorityFilesTest, WhatWasMadeIsLoaded) {
+TEST_F(AuthorityFilesTest, LoadsCreatedFiles) {
   const auto loaded = LoadAuthorityFiles(pki_, "outport");
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
   EXPECT_EQ(loaded->server_chain, created_.server_chain);
@@ -38,14 +38,14 @@ TEST_F(AuthorityFilesTest, WhatWasMadeIsLoaded) {
   EXPECT_EQ(pki::Inspect(loaded->server_chain)->role, Role::kStore);
 }
 
-TEST_F(AuthorityFilesTest, KeysAreTheOwnersAlone) {
+TEST_F(AuthorityFilesTest, OnlyTheOwnerMayReadKeys) {
   EXPECT_EQ(ModeOf(pki_), 0700u);
   for (const char* key : {"root.key", "issuing.key", "server.key"}) {
     EXPECT_EQ(ModeOf(pki_ / key), 0600u) << key;
   }
 }
 
-TEST_F(AuthorityFilesTest, AKeyThatOthersMayReadIsRefused) {
+TEST_F(AuthorityFilesTest, RejectsAKeyThatOthersMayRead) {
   for (const char* key : {"root.key", "issuing.key", "server.key"}) {
     ::chmod((pki_ / key).c_str(), 0640);
     const auto loaded = LoadAuthorityFiles(pki_, "outport");
@@ -56,7 +56,7 @@ TEST_F(AuthorityFilesTest, AKeyThatOthersMayReadIsRefused) {
   }
 }
 
-TEST_F(AuthorityFilesTest, AFolderThatOthersMayEnterIsRefused) {
+TEST_F(AuthorityFilesTest, RejectsAFolderThatOthersMayEnter) {
   ::chmod(pki_.c_str(), 0750);
   const auto loaded = LoadAuthorityFiles(pki_, "outport");
   ASSERT_FALSE(loaded.has_value());
@@ -65,7 +65,7 @@ TEST_F(AuthorityFilesTest, AFolderThatOthersMayEnterIsRefused) {
       << loaded.error().message;
 }
 
-TEST_F(AuthorityFilesTest, KeysAreOfTheTypeThatIsAskedFor) {
+TEST_F(AuthorityFilesTest, KeysHaveTheRequestedType) {
   const fs::path other = folder_.path() / "rsa";
   const auto made =
       CreateAuthorityFiles(disk_, other, "outport", {"localhost"}, pki::KeyType::kRsa2048);
@@ -80,7 +80,7 @@ TEST_F(AuthorityFilesTest, KeysAreOfTheTypeThatIsAskedFor) {
   EXPECT_EQ(pki::Describe(*ReadWholeFile(other / "server.crt"))->key, "RSA 2048");
 }
 
-TEST_F(AuthorityFilesTest, AMissingPartIsNamed) {
+TEST_F(AuthorityFilesTest, NamesAMissingFile) {
   fs::remove(pki_ / "issuing.key");
   const auto loaded = LoadAuthorityFiles(pki_, "outport");
   ASSERT_FALSE(loaded.has_value());
@@ -88,7 +88,7 @@ TEST_F(AuthorityFilesTest, AMissingPartIsNamed) {
   EXPECT_NE(loaded.error().message.find("issuing.key"), std::string::npos);
 }
 
-TEST_F(AuthorityFilesTest, AnIssuingAuthorityThatIsGoodForNothingIsRefused) {
+TEST_F(AuthorityFilesTest, RejectsAnInvalidIssuingCa) {
   const auto other = *pki::CreateAuthority("outport");
   const auto refused = [this](const std::string& said) {
     const auto loaded = LoadAuthorityFiles(pki_, "outport");
@@ -98,7 +98,7 @@ TEST_F(AuthorityFilesTest, AnIssuingAuthorityThatIsGoodForNothingIsRefused) {
     EXPECT_NE(loaded.error().message.find("restore"), std::string::npos);
   };
   ASSERT_TRUE(ReplaceFile(pki_ / "issuing.key", "hello\n").has_value());
-  refused("the private key is not readable");
+  refused("the private key cannot be read");
   ASSERT_TRUE(ReplaceFile(pki_ / "issuing.key", other.issuing.private_key).has_value());
   refused("does not belong");
   ASSERT_TRUE(ReplaceFile(pki_ / "issuing.crt", other.issuing.certificate).has_value());
@@ -109,7 +109,7 @@ TEST_F(AuthorityFilesTest, AnIssuingAuthorityThatIsGoodForNothingIsRefused) {
   EXPECT_TRUE(LoadAuthorityFiles(pki_, "outport").has_value());
 }
 
-TEST_F(AuthorityFilesTest, TheRootsKeyMayLiveOffline) {
+TEST_F(AuthorityFilesTest, TheRootKeyMayBeKeptOffline) {
   fs::remove(pki_ / "root.key");
   EXPECT_TRUE(LoadAuthorityFiles(pki_, "outport").has_value());
 }

@@ -20,7 +20,7 @@ class FleetTest : public FleetFixture {
   }
 };
 
-TEST_F(FleetTest, AUserIsKnownWhenAddReturnsAndForgottenWhenRemoveReturns) {
+TEST_F(FleetTest, AddAndRemoveTakeEffectBeforeTheyReturn) {
   ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
   ASSERT_NE(directory_.Find("ci"), nullptr);
   const Rights rights = directory_.RightsOf(directory_.Find("ci"), {});
@@ -30,7 +30,7 @@ TEST_F(FleetTest, AUserIsKnownWhenAddReturnsAndForgottenWhenRemoveReturns) {
   EXPECT_EQ(directory_.Find("ci"), nullptr);
 }
 
-TEST_F(FleetTest, I10EveryChangeOfAUserStandsInTheLog) {
+TEST_F(FleetTest, I10EveryChangeOfAUserIsInTheLog) {
   EXPECT_EQ(*fleet_.users.Add(UserNamed("ci"), kAdmin), 1u);
   EXPECT_EQ(*fleet_.users.Remove("ci", kAdmin), 2u);
   const auto changes = Changes();
@@ -51,7 +51,7 @@ TEST_F(FleetTest, UsersSurviveARestart) {
   EXPECT_NE(directory_.Find("ops"), nullptr);
 }
 
-TEST_F(FleetTest, BadUsersAreRefusedAndChangeNothing) {
+TEST_F(FleetTest, RejectsInvalidUsersWithoutAChange) {
   ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), kAdmin).has_value());
   v1::UserRow weak = UserNamed("a");
   weak.set_password_hash("$apr1$aaaaaaaa$bbbbbbbbbbbbbbbbbbbbbb");
@@ -77,7 +77,7 @@ TEST_F(FleetTest, BadUsersAreRefusedAndChangeNothing) {
   EXPECT_EQ(Changes().size(), 1u);
 }
 
-TEST_F(FleetTest, ListsGoInPages) {
+TEST_F(FleetTest, ListsReturnPages) {
   for (const char* name : {"c", "a", "b"}) {
     ASSERT_TRUE(fleet_.users.Add(UserNamed(name), kAdmin).has_value());
   }
@@ -91,7 +91,7 @@ TEST_F(FleetTest, ListsGoInPages) {
   EXPECT_FALSE(last.more());
 }
 
-TEST_F(FleetTest, IssuedCertificatesAreRemembered) {
+TEST_F(FleetTest, IssuedCertificatesAreListed) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
   const auto issued = fleet_.certificates.Issue(Role::kClient, "desktop", request, 30, kAdmin);
   ASSERT_TRUE(issued.has_value()) << issued.error().message;
@@ -112,7 +112,7 @@ TEST_F(FleetTest, IssuedCertificatesAreRemembered) {
   EXPECT_NE(first_page.rows[0].row().name(), last_page.rows[0].row().name());
 }
 
-TEST_F(FleetTest, CertificatesThatEndedLongAgoAreForgotten) {
+TEST_F(FleetTest, CertificatesThatExpiredLongAgoAreDeleted) {
   const std::string request = *pki::CreateRequest(pki::CreatePrivateKey());
   const auto issue = [&](const std::string& name, uint32_t days) {
     return fleet_.certificates.Issue(Role::kClient, name, request, days, kAdmin)->row;
@@ -145,7 +145,7 @@ TEST_F(FleetTest, CertificatesAreForClientsAndAdministratorsOnly) {
   EXPECT_TRUE(fleet_.certificates.List("", 10)->rows.empty());
 }
 
-TEST_F(FleetTest, BadInvitationsAreRefused) {
+TEST_F(FleetTest, RejectsInvalidInvitations) {
   auto& invitations = fleet_.invitations;
   EXPECT_FALSE(invitations.Invite({.node = "EU", .host_names = {"a"}}, kAdmin).has_value());
   EXPECT_FALSE(invitations.Invite({.node = "eu", .host_names = {}}, kAdmin).has_value());
@@ -171,7 +171,7 @@ TEST_F(FleetTest, TheSecretOfAnInvitationIsNotStored) {
   }
 }
 
-TEST_F(FleetTest, InvitationsAreForgottenAWeekAfterTheyExpired) {
+TEST_F(FleetTest, InvitationsAreDeletedAWeekAfterTheyExpire) {
   ASSERT_TRUE(
       fleet_.invitations.Invite({.node = "eu", .host_names = {"a"}, .lifetime = hours(1)}, kAdmin)
           .has_value());

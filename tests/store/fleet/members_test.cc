@@ -100,7 +100,7 @@ TEST_F(MembersTest, I6AMachineThatReplacesANodeCutsItsStream) {
   EXPECT_GE(CutsOf("eu"), 1);
 }
 
-TEST_F(MembersTest, ANodeRenewsItsOwnCertificatesUnderItsNames) {
+TEST_F(MembersTest, ANodeRenewsItsCertificatesUnderItsNames) {
   const Machine eu = Join("eu");
   v1::EnrollResponse answer;
   const auto status = Renew(IdentityOf(eu), answer, *pki::CreateRequest(eu.server_key));
@@ -129,7 +129,7 @@ TEST_F(MembersTest, I6OnlyNodesOfTheFleetRenew) {
   EXPECT_EQ(answer.identity_certificate(), "");
 }
 
-TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
+TEST_F(MembersTest, I6ARemovedNodeLosesCertificatesAndInvitations) {
   const Machine eu = Join("eu");
   const Machine us = Join("us");
   const InvitationToken pending = Invite("eu", {}, Existing::kReplace);
@@ -149,7 +149,7 @@ TEST_F(MembersTest, I6ARemovedNodeIsOutWithAllThatItHad) {
   EXPECT_FALSE(IsRevoked(Join("eu").chain)) << "the name is free again";
 }
 
-TEST_F(MembersTest, ATakenNameIsGivenAwayOnlyWhenThatIsSaid) {
+TEST_F(MembersTest, ANodeIsReplacedOnlyOnRequest) {
   const InvitationToken early = Invite("eu");
   const Machine first = Join("eu");
   const auto refused = fleet_.invitations.Invite({.node = "eu", .host_names = {"a"}}, kAdmin);

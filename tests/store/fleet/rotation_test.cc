@@ -88,7 +88,7 @@ class RotationTest : public FleetServerFixture {
   std::map<std::string, uint64_t> tickets_;
 };
 
-TEST_F(RotationTest, AnIssuingCaIsReplacedStepByStep) {
+TEST_F(RotationTest, AnIssuingCaIsRotatedStepByStep) {
   const auto before = IssueTo("before");
   const auto started = Start("issuing");
   ASSERT_TRUE(started.has_value()) << started.error().message;
@@ -117,7 +117,7 @@ TEST_F(RotationTest, AnIssuingCaIsReplacedStepByStep) {
   EXPECT_FALSE(Advance(false, By()).has_value()) << "none is under way";
 }
 
-TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
+TEST_F(RotationTest, BothRootsAreAcceptedDuringARotation) {
   const auto before = IssueTo("before");
   ASSERT_TRUE(Start("root").has_value());
   const auto meanwhile = IssueTo("meanwhile");
@@ -139,7 +139,7 @@ TEST_F(RotationTest, ARootIsReplacedAndBothAreTrustedMeanwhile) {
   EXPECT_TRUE(pki::CheckKeyPair(new_root, *ReadSecretFile(pki() / "root.key")).has_value());
 }
 
-TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
+TEST_F(RotationTest, AStepWaitsForNodesUnlessForced) {
   AddNode("eu");
   AddNode("us");
   ASSERT_TRUE(Start("issuing").has_value());
@@ -150,7 +150,7 @@ TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
   Ping("us");
   ASSERT_TRUE(Advance(false, By()).has_value());
   const auto status = rotation_.Get();
-  for (const auto& node : status->nodes()) EXPECT_FALSE(node.done()) << "another phase";
+  for (const auto& node : status->nodes()) EXPECT_FALSE(node.ready()) << "another phase";
   Ping("eu");
   nodes_.Disconnect("us", tickets_["us"]);
   const auto away = Advance(false, By());
@@ -160,7 +160,7 @@ TEST_F(RotationTest, NodesAreWaitedForOrLeftBehind) {
 }
 
 // Its answer was lost, and it is sent again; or two administrators have the same thought.
-TEST_F(RotationTest, AStepIsTakenOnce) {
+TEST_F(RotationTest, ARepeatedRequestTakesNoSecondStep) {
   ASSERT_TRUE(Start("issuing").has_value());
   v1::AdvanceRotationRequest request;
   request.set_force(true);
@@ -172,21 +172,21 @@ TEST_F(RotationTest, AStepIsTakenOnce) {
   EXPECT_EQ(rotation_.Get()->phase(), "certificates");
 }
 
-TEST_F(RotationTest, WhoHasANewCertificateIsNotShutOut) {
+TEST_F(RotationTest, HoldersOfANewCertificateKeepAccess) {
   IssueTo("anna");
   IssueTo("berta");
   ASSERT_TRUE(Start("issuing").has_value());
   ASSERT_TRUE(Advance(false, By()).has_value());
-  EXPECT_EQ(rotation_.Get()->certificates_left(), 2u);
+  EXPECT_EQ(rotation_.Get()->remaining_certificates(), 2u);
   IssueTo("anna");
-  EXPECT_EQ(rotation_.Get()->certificates_left(), 1u);
+  EXPECT_EQ(rotation_.Get()->remaining_certificates(), 1u);
   EXPECT_EQ(rotation_.Get()->certificates(0).name(), "berta");
   IssueTo("berta");
   EXPECT_TRUE(Advance(false, By()).has_value());
 }
 
 // A certificate that the older root's key vouches for by another CA than the fleet's.
-TEST_F(RotationTest, I6OnlyIssuersOfTheFleetCount) {
+TEST_F(RotationTest, I6OnlyIssuersOfTheFleetAreAccepted) {
   const pki::KeyPair root(*ReadWholeFile(pki() / "root.crt"), *ReadSecretFile(pki() / "root.key"));
   pki::Authority forged = files_.authority;
   forged.issuing.private_key = pki::CreatePrivateKey();
@@ -204,7 +204,7 @@ TEST_F(RotationTest, I6OnlyIssuersOfTheFleetCount) {
   EXPECT_EQ(call(forged), grpc::UNAUTHENTICATED);
 }
 
-TEST_F(RotationTest, EveryPhaseButTheLastIsUndone) {
+TEST_F(RotationTest, EveryPhaseButTheLastCanBeUndone) {
   const auto before = IssueTo("before");
   for (const char* kind : {"issuing", "root"}) {
     SCOPED_TRACE(kind);
@@ -227,7 +227,7 @@ TEST_F(RotationTest, EveryPhaseButTheLastIsUndone) {
   }
 }
 
-TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
+TEST_F(RotationTest, ContinuesAfterTheStoreWasKilled) {
   for (const char* kind : {"issuing", "root"}) {
     SCOPED_TRACE(kind);
     ASSERT_TRUE(Start(kind).has_value());
@@ -262,7 +262,7 @@ TEST_F(RotationTest, GoesOnWhereTheStoreWasKilled) {
 }
 
 // And stays of that type, until another one is asked for.
-TEST_F(RotationTest, TheNextKeysAreOfTheTypeThatIsAskedFor) {
+TEST_F(RotationTest, TheNextKeysHaveTheRequestedType) {
   const auto type_of = [&](const char* file) {
     return pki::Describe(*ReadWholeFile(pki() / file))->key;
   };
@@ -292,7 +292,7 @@ TEST_F(RotationTest, TheNextKeysAreOfTheTypeThatIsAskedFor) {
 }
 
 // As outportctl does with --root-key: the store signs nothing.
-TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
+TEST_F(RotationTest, TheRootKeyMayBeElsewhere) {
   const pki::KeyPair root{*ReadWholeFile(pki() / "root.crt"), *ReadSecretFile(pki() / "root.key")};
   std::filesystem::remove(pki() / "root.key");
   const auto refused = Start("issuing");
@@ -302,7 +302,7 @@ TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
   v1::StartRotationRequest request;
   request.set_kind("root");
   const auto prepared = rotation_.Prepare({});
-  EXPECT_FALSE(prepared->root_key_here());
+  EXPECT_FALSE(prepared->root_key_at_store());
   const auto next = *pki::CreateRoot("outport");
   request.set_root_certificate(next.certificate);
   request.set_issuing_certificate(*pki::IssueIssuingCa(next, prepared->request(), "outport"));
@@ -323,7 +323,7 @@ TEST_F(RotationTest, TheRootsKeyMayBeElsewhere) {
   EXPECT_FALSE(std::filesystem::exists(pki() / "root.key"));
 }
 
-TEST_F(RotationTest, TheServersCertificateIsRenewedAtAThirdOfItsLife) {
+TEST_F(RotationTest, TheServerCertificateIsRenewedAfterAThirdOfItsLifetime) {
   const std::string first = *ReadWholeFile(pki() / "server.crt");
   ASSERT_TRUE(rotation_.RenewServerCertificate().has_value());
   EXPECT_EQ(*ReadWholeFile(pki() / "server.crt"), first);
@@ -337,7 +337,7 @@ TEST_F(RotationTest, TheServersCertificateIsRenewedAtAThirdOfItsLife) {
   EXPECT_EQ(*pki::HostNames(second), (std::vector<std::string>{"localhost", "127.0.0.1"}));
 }
 
-TEST_F(RotationTest, AServersKeyThatWasPutAwayIsReplaced) {
+TEST_F(RotationTest, AMissingServerKeyIsReplaced) {
   const std::string stolen = *ReadSecretFile(pki() / "server.key");
   ASSERT_TRUE(ReplaceMissingServerKey(pki(), *fleet_.authorities.Current()).has_value());
   EXPECT_EQ(*ReadSecretFile(pki() / "server.key"), stolen) << "it is there";
