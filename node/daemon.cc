@@ -199,7 +199,7 @@ Result<void> NodeDaemon::Start() {
   TRY_VOID(NameKeyInError(operations.Listen(), "operations.listen"));
   log.Info("listening", {{"node", opened.credentials.name},
                          {"registry", front.address()},
-                         {"plain", front.plain_address()},
+                         {"http", front.plain_address()},
                          {"operations", operations.address()},
                          {"store", config.store},
                          {"data", config.data.native()}});

@@ -208,9 +208,9 @@ Result<void> StoreDaemon::Start() {
                             .private_key = config.PkiFolder() / "server.key",
                             .authorities = config.PkiFolder() / kTrustBundleFile};
   TRY_VOID(NameKeyInError(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
-  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // last: the store starts
+  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // only if the start succeeds
   log.Info("listening", {{"registry", front.address()},
-                         {"plain", front.plain_address()},
+                         {"http", front.plain_address()},
                          {"fleet", fleet_server.address()},
                          {"operations", operations.address()},
                          {"data", config.data.native()}});

@@ -54,7 +54,7 @@ class PlainServer::Server {
       : options_(std::move(options)),
         pool_(pool),
         connections_(std::move(executor),
-                     {.server = "plain",
+                     {.server = "http",
                       .listen = options_.listen,
                       .connections = kConnections,
                       .connections_of_one_address = kConnections / 4},
