@@ -24,9 +24,9 @@ const Algorithm& TraitsOf(DigestAlgorithm algorithm) {
 bool IsLowerHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 Error Invalid(std::string_view text) {
-  return Error{ErrorCode::kDigestInvalid,
-               "the digest \"" + std::string(text.substr(0, 200)) +
-                   "\" is not sha256: and 64, or sha512: and 128, lowercase hexadecimal digits"};
+  return Error{ErrorCode::kDigestInvalid, "the digest \"" + std::string(text.substr(0, 200)) +
+                                              "\" is not valid; write sha256: and 64, or sha512: "
+                                              "and 128, lowercase hexadecimal digits"};
 }
 
 // A hash fails only if no memory is left or OpenSSL is broken. The process cannot continue then.

@@ -181,7 +181,8 @@ template <class Stream, class Serve>
 Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serve serve) {
   auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
   tasks.Spawn([stream, serve = std::move(serve)]() mutable -> net::awaitable<void> {
-    grpc::Status status(grpc::StatusCode::INTERNAL, "the call ended by an error of the server");
+    grpc::Status status(grpc::StatusCode::INTERNAL,
+                        "the call failed: internal error of the server");
     try {
       const Result<void> result = co_await serve(*stream);
       status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());

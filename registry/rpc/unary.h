@@ -103,7 +103,8 @@ grpc::ServerUnaryReactor* ServeTask(grpc::CallbackServerContext* context, TaskGr
                                     Response* response, Serve serve) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   tasks.Spawn([reactor, response, serve = std::move(serve)]() mutable -> net::awaitable<void> {
-    grpc::Status status(grpc::StatusCode::INTERNAL, "the call ended by an error of the server");
+    grpc::Status status(grpc::StatusCode::INTERNAL,
+                        "the call failed: internal error of the server");
     try {
       Result<Response> result = co_await serve();
       if (result.has_value()) *response = *std::move(result);

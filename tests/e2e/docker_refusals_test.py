@@ -124,7 +124,7 @@ def test_certificates(engine, docker_fleet, node, tmp_path):
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
         "-subj", "/CN=stranger", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
     with shown(engine, node, tmp_path / "crt", tmp_path / "key"):
-        documented(refused(engine, "pull", image(node)), "it is of an unknown authority, not of this fleet")
+        documented(refused(engine, "pull", image(node)), "it was issued by an unknown authority, not by this fleet")
 
 
 def test_certificates_that_no_fleet_would_issue(engine, docker_fleet, node, tmp_path):

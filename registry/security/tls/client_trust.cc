@@ -254,7 +254,7 @@ std::string ClientTrust::Explain(int code) {
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-      return "it is of an unknown authority, not of this fleet";
+      return "it was issued by an unknown authority, not by this fleet";
     case X509_V_ERR_INVALID_PURPOSE:
       return "its extended key usage does not allow clients";
     case X509_V_ERR_CERT_REVOKED:
