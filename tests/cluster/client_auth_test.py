@@ -72,7 +72,7 @@ def test_i6_optional_accepts_no_certificate_and_refuses_an_invalid_one(site):
     assert bare(site).get("/v2/").status == 200
     refused = bare(site, "bound").get("/v2/")
     assert (refused.status, refused.code()) == (403, "DENIED")
-    assert "none came" in refused.message()
+    assert "none was sent" in refused.message()
     assert bare(site, user=None).get("/v2/").status == 401
     bad = client_of(site, "build-1").get("/v2/")
     assert bad.status == 400 and "unknown authority" in bad.message()
