@@ -31,6 +31,12 @@ class ClientBody final : public ByteSource {
     stalls_at_ = offset;
     return *this;
   }
+  // Calls a function once, after this many bytes.
+  ClientBody& CallAt(size_t offset, std::function<void()> call) {
+    calls_at_ = offset;
+    call_ = std::move(call);
+    return *this;
+  }
   size_t asked_for() const { return asked_for_; }
 
   std::optional<uint64_t> length() const override {
@@ -38,6 +44,7 @@ class ClientBody final : public ByteSource {
   }
   net::awaitable<Result<size_t>> Read(MutableBytes buffer) override {
     ++asked_for_;
+    if (call_ && sent_ >= calls_at_) std::exchange(call_, nullptr)();
     if (sent_ >= stalls_at_) {
       net::steady_timer timer(co_await net::this_coro::executor, 60s);
       boost::system::error_code ignored;
@@ -57,6 +64,8 @@ class ClientBody final : public ByteSource {
   const bool announced_;
   size_t leaves_at_ = SIZE_MAX;
   size_t stalls_at_ = SIZE_MAX;
+  size_t calls_at_ = SIZE_MAX;
+  std::function<void()> call_;
   size_t sent_ = 0;
   std::atomic<size_t> asked_for_ = 0;
 };
@@ -291,6 +300,25 @@ TEST_F(RelayTest, I6ANodeThatWasRemovedMayNotRelay) {
   const auto start = Start(node->registry());
   EXPECT_EQ(CodeOf(start), ErrorCode::kUnavailable) << "it is not the client's fault";
   EXPECT_THAT(start.error().message, HasSubstr("does not belong to this fleet"));
+}
+
+TEST_F(RelayTest, I6ARemovedNodesUploadEnds) {
+  const auto node = JoinNode();
+  const auto session = Start(node->registry());
+  ClientBody body(LargeContent(30'000'000), /*announced=*/true);
+  body.CallAt(2'000'000, [&] { store_->RemoveNode("eu-west"); });
+  const auto appended = Append(node->registry(), session->id, body);
+  EXPECT_EQ(CodeOf(appended), ErrorCode::kUnavailable) << "it is not the client's fault";
+  EXPECT_THAT(appended.error().message, HasSubstr("does not belong to this fleet"));
+}
+
+TEST_F(RelayTest, I6ARemovedUsersUploadEnds) {
+  const auto node = JoinNode();
+  const auto session = Start(node->registry());
+  ClientBody body(LargeContent(30'000'000), /*announced=*/true);
+  body.CallAt(2'000'000, [&] { store_->users.Remove("ann"); });
+  const auto appended = Append(node->registry(), session->id, body);
+  EXPECT_EQ(CodeOf(appended), ErrorCode::kUnauthorized);
 }
 
 TEST_F(RelayTest, ARejectedUploadSendsNoByte) {
