@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "registry/base/blocking_pool.h"
 #include "registry/records/rows.h"
 #include "registry/storage/free_space.h"
 #include "store/audit/row_json.h"
@@ -186,8 +187,8 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
   return PushedBlob{{digest, size_bytes}, position.sequence};
 }
 
-net::awaitable<void> Blobs::QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
-                                              Error why) {
+Awaitable<void> Blobs::QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
+                                         Error why) {
   corrupt_.Increment();
   auto quarantine = [this, digest, object = std::move(object), why = why.message] {
     return Quarantine(digest, object, why);

@@ -8,7 +8,6 @@
 
 #include "outport/v1/record.pb.h"
 #include "registry/base/awaitable.h"
-#include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
@@ -18,6 +17,10 @@
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
+
+namespace outport {
+class BlockingPool;
+}
 
 namespace outport::store {
 
@@ -81,8 +84,8 @@ class Blobs {
   Result<void> Quarantine(const Digest& digest, const std::string& object, const std::string& why);
   // Counts and quarantines an object after a read of it returned kCorrupt. Logs a failure. Does
   // not block: the work runs on `disk`.
-  net::awaitable<void> QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
-                                         Error why);
+  Awaitable<void> QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
+                                    Error why);
 
   // Undoes the unfinished commits of an earlier process. Returns how many there were. Call it at
   // start, before the other methods.
