@@ -170,13 +170,13 @@ TEST_P(BlobStoreContract, I1FlippedBitInAnyBlockIsDetected) {
   }
 }
 
-TEST_P(BlobStoreContract, I1CutObjectIsNotOpened) {
+TEST_P(BlobStoreContract, I1TruncatedObjectIsNotOpened) {
   const BlobLocation location = Put(BlobContent(2 * kBlock));
   home_->CutTo(location.object, kBlock);
   EXPECT_EQ(store().Open(location).error().code, ErrorCode::kCorrupt);
 }
 
-TEST_P(BlobStoreContract, I1ObjectCutUnderAReaderIsDetected) {
+TEST_P(BlobStoreContract, I1ObjectTruncatedUnderAReaderIsDetected) {
   const BlobLocation location = Put(BlobContent(2 * kBlock));
   const auto reader = Open(location);
   home_->CutTo(location.object, kBlock + 10);
@@ -184,7 +184,7 @@ TEST_P(BlobStoreContract, I1ObjectCutUnderAReaderIsDetected) {
   EXPECT_EQ(reader->Read(0, buffer).error().code, ErrorCode::kCorrupt);
 }
 
-TEST_P(BlobStoreContract, RefusesAnotherDigest) {
+TEST_P(BlobStoreContract, RejectsAnotherDigest) {
   auto writer = Start();
   Append(*writer, "abc");
   const std::string object = writer->object();
@@ -211,7 +211,7 @@ TEST_P(BlobStoreContract, CommitsUnderAnotherAlgorithm) {
             ErrorCode::kDigestInvalid);
 }
 
-TEST_P(BlobStoreContract, TellsTheObjectBeforeTheCommit) {
+TEST_P(BlobStoreContract, NamesTheObjectBeforeTheCommit) {
   auto unnamed = Start();
   Append(*unnamed, "abc");
   const std::string unnamed_object = unnamed->object();
@@ -244,14 +244,14 @@ TEST_P(BlobStoreContract, RemoveSparesReadersAndIsNoErrorTwice) {
   EXPECT_TRUE(ReadAll(*reader) == content);
 }
 
-TEST_P(BlobStoreContract, QuarantineTakesABlobAway) {
+TEST_P(BlobStoreContract, AQuarantinedBlobIsUnknown) {
   const BlobLocation location = Put("bad");
   ASSERT_TRUE(store().Quarantine(location.object).has_value());
   EXPECT_EQ(store().Open(location).error().code, ErrorCode::kBlobUnknown);
   EXPECT_TRUE(store().Quarantine(location.object).has_value());
 }
 
-TEST_P(BlobStoreContract, NamesThatItNeverGaveAreRefused) {
+TEST_P(BlobStoreContract, InvalidObjectNamesAreRejected) {
   for (const char* object : {"", "sha256", "../../etc/passwd", "sha256/../../../x", "sha256/ab",
                              "sha256/ab/c/d", "/etc/passwd", "md5/ab/abc.1"}) {
     SCOPED_TRACE(object);
@@ -330,14 +330,14 @@ TEST_P(BlobStoreContract, WriterCanBeReadBesideItsAppends) {
   EXPECT_TRUE(seen == content);
 }
 
-TEST_P(BlobStoreContract, ExpectingMoreThanTheDiskHoldsIsRefused) {
+TEST_P(BlobStoreContract, ExpectingMoreThanTheDiskHoldsFails) {
   auto writer = Start();
   const auto expected = writer->Expect(store().FreeBytes().value() + (uint64_t{1} << 40));
   ASSERT_FALSE(expected.has_value());
   EXPECT_EQ(expected.error().code, ErrorCode::kNoSpace);
 }
 
-TEST_P(BlobStoreContract, CommitsOfManyThreadsAreAllThere) {
+TEST_P(BlobStoreContract, CommitsOfManyThreadsAllExist) {
   constexpr int kThreads = 8;
   std::vector<BlobLocation> locations(kThreads);
   {
@@ -351,6 +351,6 @@ TEST_P(BlobStoreContract, CommitsOfManyThreadsAreAllThere) {
   }
 }
 
-TEST_P(BlobStoreContract, TellsItsFreeSpace) { EXPECT_GT(store().FreeBytes().value(), 0u); }
+TEST_P(BlobStoreContract, ReturnsItsFreeSpace) { EXPECT_GT(store().FreeBytes().value(), 0u); }
 
 }  // namespace outport

@@ -31,7 +31,7 @@ class BlobStoreUploadContract : public BlobStoreContract {
 };
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BlobStoreUploadContract);
 
-TEST_P(BlobStoreUploadContract, AnotherProcessGoesOnWithAnUpload) {
+TEST_P(BlobStoreUploadContract, AnotherProcessResumesAnUpload) {
   const std::string content = BlobContent(3 * kBlock + 77);
   const BlobLocation whole = Put(content);
   for (const DigestAlgorithm algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512}) {
@@ -74,7 +74,7 @@ TEST_P(BlobStoreUploadContract, ResumingWithLessDropsTheRest) {
   EXPECT_TRUE(writer->Commit(DigestOf("hello!")).has_value());
 }
 
-TEST_P(BlobStoreUploadContract, WhatIsNotThereIsNotResumed) {
+TEST_P(BlobStoreUploadContract, AnUnknownUploadIsNotResumed) {
   EXPECT_EQ(store().Resume(DigestAlgorithm::kSha256, "u1", 0).error().code, ErrorCode::kNotFound);
   {
     auto writer = store().Create(DigestAlgorithm::kSha256, "u1");
@@ -88,7 +88,7 @@ TEST_P(BlobStoreUploadContract, WhatIsNotThereIsNotResumed) {
   EXPECT_EQ(store().UncommittedBytes("u1").error().code, ErrorCode::kNotFound);
 }
 
-TEST_P(BlobStoreUploadContract, OnlyUploadsThatAreKeptAreLeft) {
+TEST_P(BlobStoreUploadContract, OnlyKeptUploadsRemain) {
   for (const char* name : {"u1", "u2", "u3"}) {
     ASSERT_TRUE(store().Create(DigestAlgorithm::kSha256, name).has_value());
   }
@@ -99,7 +99,7 @@ TEST_P(BlobStoreUploadContract, OnlyUploadsThatAreKeptAreLeft) {
   EXPECT_FALSE(store().UncommittedBytes("u3").has_value());
 }
 
-TEST_P(BlobStoreUploadContract, NamesThatAnUploadCannotHaveAreRefused) {
+TEST_P(BlobStoreUploadContract, InvalidUploadNamesAreRejected) {
   for (const std::string& name : {std::string(), std::string("../x"), std::string("a/b"),
                                   std::string("a.part"), std::string(65, 'a')}) {
     SCOPED_TRACE(name);

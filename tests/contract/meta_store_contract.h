@@ -173,7 +173,7 @@ TEST_P(MetaStoreContract, ScansByPrefixInByteOrder) {
   EXPECT_EQ(Keys(*store().Snapshot(), {.prefix = "tag/"}), all);
 }
 
-TEST_P(MetaStoreContract, ScansGoOnAfterAKey) {
+TEST_P(MetaStoreContract, ScansContinueAfterAKey) {
   for (const char* key : {"k/a", "k/b", "k/c", "k/d"}) Put(key, "");
   EXPECT_EQ(Keys(store(), {.prefix = "k/", .limit = 2}), "k/a k/b");
   EXPECT_EQ(Keys(store(), {.prefix = "k/", .after = "k/b", .limit = 2}), "k/c k/d");
@@ -238,7 +238,7 @@ TEST_P(MetaStoreContract, RecordsAloneAreACommit) {
   EXPECT_THAT(Records(store()), testing::ElementsAre("x"));
 }
 
-TEST_P(MetaStoreContract, AnEmptyCommitTellsTheHead) {
+TEST_P(MetaStoreContract, AnEmptyCommitReturnsTheHead) {
   const LogPosition head = Put("a", "1", {"one"});
   const auto transaction = store().Begin();
   ASSERT_TRUE(transaction->GetForUpdate("a").has_value());
@@ -281,7 +281,7 @@ TEST_P(MetaStoreContract, LockedKeysMakeOthersWaitThenGiveUp) {
   }
 }
 
-TEST_P(MetaStoreContract, WhoGetsALockSeesWhatItsHolderCommitted) {
+TEST_P(MetaStoreContract, TheNextHolderOfALockSeesTheCommit) {
   constexpr int kThreads = 8;
   constexpr int kRounds = 25;
   std::atomic<int> failures = 0;

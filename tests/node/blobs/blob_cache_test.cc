@@ -46,11 +46,11 @@ class BlobCacheTest : public BlobFixture {
     file.put(static_cast<char>(byte ^ 1));
   }
 };
-using I1RottenCopyStays = BlobCacheTest;
-using I11StoreAway = BlobCacheTest;
+using I1CorruptCopyStays = BlobCacheTest;
+using I11StoreUnreachable = BlobCacheTest;
 using DiskFull = BlobCacheTest;
 
-TEST_F(I1RottenCopyStays, ABlockThatRottedEndsTheBodyAndIsFetchedAgain) {
+TEST_F(I1CorruptCopyStays, ACorruptBlockEndsTheBodyAndIsFetchedAgain) {
   const TestBlob blob = Cached(1, 4 * kMiB);
   FlipByteOnDisk(2 * kMiB + 100);
   const ReadOutcome outcome = ReadWhole(blob);
@@ -64,21 +64,21 @@ TEST_F(I1RottenCopyStays, ABlockThatRottedEndsTheBodyAndIsFetchedAgain) {
   EXPECT_EQ(store_.streams(), 2);
 }
 
-TEST_F(I1RottenCopyStays, ACopyThatWasCutIsFetchedAgainAtOnce) {
+TEST_F(I1CorruptCopyStays, ATruncatedCopyIsFetchedAgainAtOnce) {
   const TestBlob blob = Cached(2, kMiB);
   std::filesystem::resize_file(FilesUnder("blobs").front(), 1000);
   ExpectWhole(ReadWhole(blob), blob);
   EXPECT_EQ(store_.streams(), 2);
 }
 
-TEST_F(I1RottenCopyStays, ACopyThatIsGoneIsFetchedAgainAtOnce) {
+TEST_F(I1CorruptCopyStays, AMissingCopyIsFetchedAgainAtOnce) {
   const TestBlob blob = Cached(3, kMiB);
   std::filesystem::remove(FilesUnder("blobs").front());
   ExpectWhole(ReadWhole(blob), blob);
   EXPECT_EQ(store_.streams(), 2);
 }
 
-TEST_F(I11StoreAway, WhatIsHereIsServed) {
+TEST_F(I11StoreUnreachable, CachedBlobsAreServed) {
   const TestBlob blob = Cached(4, 2 * kMiB);
   StopStore();
   ExpectWhole(ReadWhole(blob), blob);
@@ -112,7 +112,7 @@ TEST_F(BlobCacheTest, AnUnsyncedCopyOfAnotherBootIsVerifiedOnce) {
   EXPECT_TRUE(RowOf(blob).durable());
 }
 
-TEST_F(BlobCacheTest, WhoWaitsForAVerificationIsNotPutOffByOthers) {
+TEST_F(BlobCacheTest, AWaiterForAVerificationIsNotDelayedByOthers) {
   std::vector<TestBlob> blobs;
   for (uint64_t i = 0; i < 12; ++i) blobs.push_back(Cached(20 + i, 100'000));
   CloseCache();
@@ -131,7 +131,7 @@ TEST_F(BlobCacheTest, WhoWaitsForAVerificationIsNotPutOffByOthers) {
   CloseCache();
 }
 
-TEST_F(I1RottenCopyStays, AnUnsyncedCopyOfAnotherBootThatIsBadIsFetchedAgain) {
+TEST_F(I1CorruptCopyStays, ACorruptUnsyncedCopyOfAnotherBootIsFetchedAgain) {
   const TestBlob blob = Cached(8, 4 * kMiB);
   CloseCache();
   ForgetSync(blob);
@@ -208,7 +208,7 @@ TEST_F(BlobCacheTest, FetchesAreBounded) {
   for (size_t i = 0; i < 2; ++i) ExpectWhole(readers[i].get(), blobs[i]);
 }
 
-TEST_F(BlobCacheTest, StoppingEndsFetchesAndTellsTheirReaders) {
+TEST_F(BlobCacheTest, StoppingEndsFetchesAndTheirReadersGetAnError) {
   const TestBlob blob = Stored(12, 4 * kMiB);
   store_.Play({.hold_at = 2 * kMiB});
   auto reader = StartReading(blob);
@@ -231,7 +231,7 @@ TEST_F(DiskFull, BlobsPassThrough) {
   CloseCache();
 }
 
-TEST_F(DiskFull, AnUploadThatFillsTheDiskGoesOnWithoutIt) {
+TEST_F(DiskFull, AFetchThatFillsTheDiskContinuesWithoutACopy) {
   FullBlobStore full(*blobs_, 4 * kMiB);
   blob_store_ = &full;
   const TestBlob blob = Stored(20, 8 * kMiB);
@@ -256,7 +256,7 @@ TEST_F(BlobCacheTest, AnExceptionInAFetchIsAnErrorOfItsReadersAndLeavesNothingBe
 }
 
 // The reader already has a part of the blob. The part is fetched again, to hash the whole blob.
-TEST_F(DiskFull, AReaderThatIsUnderWayGoesOnWithoutTheCopy) {
+TEST_F(DiskFull, AReaderInProgressContinuesWithoutTheCopy) {
   FullBlobStore full(*blobs_, 4 * kMiB);
   blob_store_ = &full;
   const TestBlob blob = Stored(25, 8 * kMiB);
@@ -274,7 +274,7 @@ TEST_F(DiskFull, AReaderThatIsUnderWayGoesOnWithoutTheCopy) {
 }
 
 // A stopping server ends connections that are still in use at its deadline.
-TEST_F(DiskFull, AReaderOfAPassageThatIsCutOffTriesNoLonger) {
+TEST_F(DiskFull, APassThroughWhoseConnectionEndsIsNotRetried) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;
   limits_.passing = {.chunk_deadline = 100ms, .pause = 10ms, .attempts = 1000};
@@ -303,7 +303,7 @@ TEST_F(DiskFull, AReaderOfAPassageThatIsCutOffTriesNoLonger) {
   CloseCache();
 }
 
-TEST_F(DiskFull, ABrokenPassageResumes) {
+TEST_F(DiskFull, ABrokenPassThroughResumes) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;
   limits_.passing.pause = 10ms;
@@ -314,7 +314,7 @@ TEST_F(DiskFull, ABrokenPassageResumes) {
   CloseCache();
 }
 
-TEST_F(DiskFull, ASilentPassageResumes) {
+TEST_F(DiskFull, ASilentPassThroughResumes) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;
   limits_.passing.chunk_deadline = 100ms;
@@ -339,7 +339,7 @@ TEST_F(DiskFull, I1OtherContentNeverPassesWhole) {
   CloseCache();
 }
 
-TEST_F(DiskFull, PassagesAreBounded) {
+TEST_F(DiskFull, PassThroughsAreBounded) {
   FullBlobStore full(*blobs_, 0);
   blob_store_ = &full;
   limits_.passing_bodies = 2;

@@ -41,7 +41,7 @@ TEST_F(I5FetchedOnce, TheSecondReadIsFromTheCache) {
   EXPECT_EQ(store_.streams(), 1);
 }
 
-TEST_F(I5FetchedOnce, AHerdOnASmallBlobIsOneStream) {
+TEST_F(I5FetchedOnce, ManyReadersOfASmallBlobShareOneStream) {
   const TestBlob blob = Stored(3, 1000);
   std::vector<std::future<ReadOutcome>> readers;
   for (int i = 0; i < 50; ++i) readers.push_back(StartReading(blob));
@@ -82,7 +82,7 @@ TEST_F(I1NoWrongBytes, ASmallBlobIsVerifiedBeforeItOpens) {
   }
 }
 
-TEST_F(I1NoWrongBytes, AStoreThatSaysAnotherSizeIsNotBelieved) {
+TEST_F(I1NoWrongBytes, AnotherSizeFromTheStoreIsRejected) {
   const TestBlob blob = Stored(8, kMiB);
   store_.Play({.times = 1, .instead = TestBlob(8, kMiB + 1)});
   const auto body = Open(blob.digest());
@@ -107,7 +107,7 @@ TEST_F(BlobFetchTest, ABrokenStreamResumesWhereItBroke) {
   EXPECT_EQ(counted_.bytes.Value(), static_cast<double>(blob.size_bytes()));
 }
 
-TEST_F(BlobFetchTest, AStoreThatRestartsIsNotNoticed) {
+TEST_F(BlobFetchTest, ReadersDoNotNoticeARestartOfTheStore) {
   const TestBlob blob = Stored(11, 8 * kMiB);
   store_.Play({.times = 1, .hold_at = 4 * kMiB});
   auto reader = StartReading(blob);
@@ -118,7 +118,7 @@ TEST_F(BlobFetchTest, AStoreThatRestartsIsNotNoticed) {
 }
 
 // The authority that issued the first certificate may be removed before a large blob has arrived.
-TEST_F(BlobFetchTest, AStreamOfACertificateThatWasRenewedSinceIsResumed) {
+TEST_F(BlobFetchTest, AStreamRejectedForItsOldCertificateIsResumed) {
   const TestBlob blob = Stored(14, 8 * kMiB);
   const Error revoked{ErrorCode::kUnauthorized, "the caller's certificate was revoked"};
   store_.Play({.times = 1, .cut_at = 4 * kMiB, .cut_with = revoked, .hold_at = 4 * kMiB});
@@ -130,7 +130,7 @@ TEST_F(BlobFetchTest, AStreamOfACertificateThatWasRenewedSinceIsResumed) {
   EXPECT_EQ(store_.streams(), 2);
 }
 
-TEST_F(BlobFetchTest, ANodeThatIsRefusedDoesNotAskAgain) {
+TEST_F(BlobFetchTest, ARejectedNodeDoesNotRetry) {
   const TestBlob blob = Stored(15, 8 * kMiB);
   const Error revoked{ErrorCode::kUnauthorized, "the caller's certificate was revoked"};
   store_.Play({.cut_at = 4 * kMiB, .cut_with = revoked});
@@ -140,7 +140,7 @@ TEST_F(BlobFetchTest, ANodeThatIsRefusedDoesNotAskAgain) {
   EXPECT_EQ(store_.streams(), 1);
 }
 
-TEST_F(BlobFetchTest, ASilentStreamIsCutAndResumed) {
+TEST_F(BlobFetchTest, ASilentStreamIsCancelledAndResumed) {
   limits_.fetch.stall_limit = 100ms;
   const TestBlob blob = Stored(12, 4 * kMiB);
   store_.Play({.times = 1, .hold_at = 2 * kMiB});
@@ -148,7 +148,7 @@ TEST_F(BlobFetchTest, ASilentStreamIsCutAndResumed) {
   EXPECT_EQ(store_.streams(), 2);
 }
 
-TEST_F(BlobFetchTest, AFailureTellsAllReadersWhy) {
+TEST_F(BlobFetchTest, AllReadersGetTheReasonOfAFailure) {
   limits_.fetch.progress_deadline = 300ms;
   const TestBlob blob = Stored(13, 4 * kMiB);
   store_.Play({.cut_at = 2 * kMiB});
@@ -163,7 +163,7 @@ TEST_F(BlobFetchTest, AFailureTellsAllReadersWhy) {
   }
 }
 
-TEST_F(BlobFetchTest, WhatTheStoreRefusesIsRefusedAtOnce) {
+TEST_F(BlobFetchTest, AFinalErrorOfTheStoreIsReturnedAtOnce) {
   const TestBlob blob = Stored(14, kMiB);
   store_.Play({.refuse = Error{ErrorCode::kBlobUnknown, "collected"}});
   const auto body = Open(blob.digest());
@@ -172,7 +172,7 @@ TEST_F(BlobFetchTest, WhatTheStoreRefusesIsRefusedAtOnce) {
   EXPECT_EQ(store_.streams(), 1);
 }
 
-TEST_F(BlobFetchTest, ANodeThatTheStoreRefusesIsNotTheClientsFault) {
+TEST_F(BlobFetchTest, ANodeThatTheStoreRejectsIsNotTheClientsFault) {
   const TestBlob blob = Stored(18, kMiB);
   store_.Play({.refuse = Error{ErrorCode::kDenied, "not a node of this fleet"}});
   const auto body = Open(blob.digest());
@@ -182,7 +182,7 @@ TEST_F(BlobFetchTest, ANodeThatTheStoreRefusesIsNotTheClientsFault) {
   EXPECT_EQ(store_.streams(), 1) << "asked once: the answer is final";
 }
 
-TEST_F(BlobFetchTest, AStoreThatIsAwayMeansUnavailable) {
+TEST_F(BlobFetchTest, AnUnreachableStoreMeansUnavailable) {
   limits_.fetch.first_byte_deadline = 300ms;
   const TestBlob blob = Stored(15, kMiB);
   StopStore();
@@ -223,7 +223,7 @@ TEST_F(BlobFetchTest, TheLastReaderToLeaveEarlyEndsTheFetch) {
 }
 
 // A stopping server ends connections that are still in use at its deadline.
-TEST_F(BlobFetchTest, AReaderThatIsCutOffWaitsNoLonger) {
+TEST_F(BlobFetchTest, AReaderWhoseConnectionEndsStopsWaiting) {
   limits_.fetch.stall_limit = 60s;
   const TestBlob blob = Stored(21, 16 * kMiB);
   store_.Play({.times = 1, .hold_at = 2 * kMiB});
@@ -276,7 +276,7 @@ TEST_F(BlobFetchTest, ARangeFarAheadGetsAStreamOfItsOwn) {
 }
 
 // A reader of a channel resumes as a fetch does.
-TEST_F(BlobFetchTest, SuchAStreamIsResumedWithTheNextCertificateToo) {
+TEST_F(BlobFetchTest, AChannelRejectedForItsOldCertificateIsResumed) {
   const TestBlob blob = Stored(20, 64 * kMiB);
   store_.Play({.times = 1, .hold_at = 2 * kMiB});
   const auto body = Open(blob.digest());

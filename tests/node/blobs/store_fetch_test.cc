@@ -110,7 +110,7 @@ class StoreFetchTest : public BlobFixture {
 };
 using I8MemoryIsBounded = StoreFetchTest;
 
-TEST_F(StoreFetchTest, BlobsCrossWhole) {
+TEST_F(StoreFetchTest, BlobsArriveComplete) {
   for (const uint64_t size : {uint64_t{0}, uint64_t{1}, kChecksumBlockBytes, 5 * kMiB + 3}) {
     const TestBlob blob = Pushed(size + 1, size);
     std::vector<std::future<ReadOutcome>> readers;
@@ -128,7 +128,7 @@ TEST_F(StoreFetchTest, RangesAreServedInBlocks) {
   EXPECT_TRUE(Call("library/busybox", blob, 2 * kMiB, 1000) == content.substr(2 * kMiB));
 }
 
-TEST_F(StoreFetchTest, BadRequestsAreToldWhy) {
+TEST_F(StoreFetchTest, BadRequestsGetAReason) {
   const TestBlob blob = Pushed(2, kMiB);
   EXPECT_THAT(Call("library/busybox", blob, 1, 0), testing::HasSubstr("multiple of 262144"));
   EXPECT_THAT(Call("library/busybox", blob, 2 * kMiB, 0), testing::HasSubstr("1048576 bytes"));
@@ -145,7 +145,7 @@ TEST_F(StoreFetchTest, StreamsOfANodeAreBounded) {
               testing::HasSubstr("eu-west has 0 blob streams"));
 }
 
-TEST_F(StoreFetchTest, ANodeThatTakesNothingIsCutOff) {
+TEST_F(StoreFetchTest, AStreamOfANodeThatReadsNothingEnds) {
   StopServing();
   Serve({.streams_per_node = 4, .progress_deadline = 100ms});
   const TestBlob blob = Pushed(5, 64 * kMiB);
@@ -162,7 +162,7 @@ TEST_F(StoreFetchTest, ANodeThatTakesNothingIsCutOff) {
   EXPECT_FALSE(reader->Finish().ok());
 }
 
-TEST_F(StoreFetchTest, I6ANodeThatIsRemovedWhileItReadsGetsNoMore) {
+TEST_F(StoreFetchTest, I6ANodeThatIsRemovedWhileItReadsGetsNoMoreBytes) {
   const TestBlob blob = Pushed(8, 16 * kMiB);
   serving_->chunks_allowed = 3;
   EXPECT_THAT(Call(repository_.ToString(), blob, 0, 0),
@@ -170,7 +170,7 @@ TEST_F(StoreFetchTest, I6ANodeThatIsRemovedWhileItReadsGetsNoMore) {
   EXPECT_EQ(serving_->chunks_allowed, -1);
 }
 
-TEST_F(StoreFetchTest, I1ARottenBlobOfTheStoreReachesNoReader) {
+TEST_F(StoreFetchTest, I1ACorruptBlobOfTheStoreReachesNoReader) {
   const TestBlob blob = Pushed(6, 2 * kMiB);
   for (const auto& file : FilesUnder("store/blobs")) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);

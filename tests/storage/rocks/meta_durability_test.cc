@@ -109,7 +109,7 @@ TEST(I2DurableAfterAcknowledgement, EverySyncOfAMetadataCommitIsNeeded) {
 
 // A failed commit is not visible, and later commits are rejected: the state of the disk is unknown
 // until the store is opened again.
-TEST(I2DurableAfterAcknowledgement, NothingIsShownOrTakenAfterAFailedWrite) {
+TEST(I2DurableAfterAcknowledgement, NothingIsVisibleOrAcceptedAfterAFailedWrite) {
   const TemporaryFolder folder;
   FaultDisk disk(folder.path());
   auto opened =

@@ -49,7 +49,7 @@ void Tamper(const std::filesystem::path& folder, const std::string& key,
   ASSERT_TRUE(status.ok());
 }
 
-TEST(RocksMetaStore, RefusesAHeadThatIsNotTheLogsLastRecord) {
+TEST(RocksMetaStore, RejectsAHeadThatIsNotTheLogsLastRecord) {
   const struct {
     const char* what;
     std::string key;
@@ -75,7 +75,7 @@ TEST(RocksMetaStore, RefusesAHeadThatIsNotTheLogsLastRecord) {
   }
 }
 
-TEST(RocksMetaStore, RefusesAnAuditHeadThatIsNotTheLogsLastRecord) {
+TEST(RocksMetaStore, RejectsAnAuditHeadThatIsNotTheLogsLastRecord) {
   RocksHome home;
   const auto transaction = home.store().Begin();
   transaction->Audit("one");
@@ -87,7 +87,7 @@ TEST(RocksMetaStore, RefusesAnAuditHeadThatIsNotTheLogsLastRecord) {
   EXPECT_NE(opened.error().message.find("audit log"), std::string::npos);
 }
 
-TEST(RocksMetaStore, TellsOfAGapInTheLog) {
+TEST(RocksMetaStore, ReportsAGapInTheLog) {
   RocksHome home;
   for (const char* record : {"one", "two", "three"}) CommitRecord(home.store(), record);
   home.Close();

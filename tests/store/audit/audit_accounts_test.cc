@@ -43,7 +43,7 @@ TEST_F(AuditAccountsTest, AUserComesAndGoesWithARowAndWithoutItsHash) {
   ExpectNowhere({user.password_hash(), "$2", "password"});
 }
 
-TEST_F(AuditAccountsTest, WhatIsRefusedLeavesNoRow) {
+TEST_F(AuditAccountsTest, ARejectedChangeLeavesNoRow) {
   ASSERT_TRUE(fleet_.users.Add(UserNamed("ci"), ops_).has_value());
   EXPECT_FALSE(fleet_.users.Add(UserNamed("ci"), ops_).has_value());
   EXPECT_FALSE(fleet_.users.Remove("nobody", ops_).has_value());

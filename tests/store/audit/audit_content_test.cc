@@ -41,7 +41,7 @@ TEST_F(AuditContentTest, EveryMutationLeavesOneRow) {
   EXPECT_EQ(New(), "blob.delete a@" + Sha256("layer").ToString() + "\n");
 }
 
-TEST_F(AuditContentTest, WhatChangesNothingOrIsRefusedLeavesNoRow) {
+TEST_F(AuditContentTest, ARejectedOrEmptyChangeLeavesNoRow) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {config_, "layer"}).has_value());
   New();
   ASSERT_TRUE(store_.PushImage("a", "v1", {config_, "layer"}).has_value());
@@ -53,7 +53,7 @@ TEST_F(AuditContentTest, WhatChangesNothingOrIsRefusedLeavesNoRow) {
   EXPECT_EQ(New(), "");
 }
 
-TEST_F(AuditContentTest, ARowSaysWhatWasAndWhatIs) {
+TEST_F(AuditContentTest, ARowHasTheObjectBeforeAndAfter) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {config_, "layer"}).has_value());
   EXPECT_TRUE(Last().at("before").is_null());
   EXPECT_EQ(TextAt(Last(), "/after/digest"), Sha256(image_).ToString());
@@ -68,7 +68,7 @@ TEST_F(AuditContentTest, ARowSaysWhatWasAndWhatIs) {
   EXPECT_TRUE(Last().at("after").is_null());
 }
 
-TEST_F(AuditContentTest, ARowSaysWhoFromWhereAndThroughWhichNode) {
+TEST_F(AuditContentTest, ARowHasTheActorItsAddressAndItsNode) {
   const Caller caller{.user = "ci",
                       .password = std::make_shared<const Secret>("hunter2"),
                       .certificate = "lap\"top" + std::string(1000, 'x'),
@@ -89,7 +89,7 @@ TEST_F(AuditContentTest, ARowSaysWhoFromWhereAndThroughWhichNode) {
   EXPECT_EQ(boost::json::serialize(row).find("hunter2"), std::string::npos);
 }
 
-TEST_F(AuditContentTest, BytesThatArePutAsideAreTheStoresOwnDoing) {
+TEST_F(AuditContentTest, TheStoreIsTheActorOfAQuarantine) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   New();
   std::filesystem::remove(store_.Files("blobs").front());

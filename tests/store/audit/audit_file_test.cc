@@ -90,7 +90,7 @@ TEST_F(AuditFileTest, EveryEntryIsALineThatOnlyTheOwnerReads) {
   EXPECT_NE(Lines(path_)[1].find("\"record\":" + entries[1].record + "}"), std::string::npos);
 }
 
-TEST_F(AuditFileTest, ItGoesOnWhereItWasAfterARestart) {
+TEST_F(AuditFileTest, TheExportContinuesAfterARestart) {
   Record(2);
   Export();
   Record(2);
@@ -99,7 +99,7 @@ TEST_F(AuditFileTest, ItGoesOnWhereItWasAfterARestart) {
   EXPECT_EQ(Numbers(path_), "1 2 3 4");
 }
 
-TEST_F(AuditFileTest, ALineThatACrashCutShortComesAgainWhole) {
+TEST_F(AuditFileTest, ALineThatACrashTruncatedIsWrittenAgain) {
   Record(2);
   Export();
   std::ofstream(path_, std::ios::app) << "{\"sequence\":3,\"prev";
@@ -112,7 +112,7 @@ TEST_F(AuditFileTest, ALineThatACrashCutShortComesAgainWhole) {
   EXPECT_EQ(std::filesystem::file_size(path_), 0u);
 }
 
-TEST_F(AuditFileTest, AFileThatIsFullMakesPlace) {
+TEST_F(AuditFileTest, AFullFileIsRotated) {
   max_size_bytes_ = 1000;
   Start();
   for (int i = 0; i < 4; ++i) {

@@ -31,7 +31,7 @@ class BlobsTest : public testing::Test {
   TestContent store_;
 };
 
-TEST_F(BlobsTest, WhatWasPushedComesBack) {
+TEST_F(BlobsTest, APushedBlobCanBePulled) {
   const auto pushed = store_.PushBlob("team/app", "hello");
   ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
   EXPECT_EQ(pushed->info.size_bytes, 5u);
@@ -59,7 +59,7 @@ TEST_F(BlobsTest, IsSeenOnlyInItsRepository) {
             ErrorCode::kBlobUnknown);
 }
 
-TEST_F(BlobsTest, AWrongDigestIsRefusedAndLeavesNothing) {
+TEST_F(BlobsTest, AWrongDigestIsInvalidAndLeavesNothing) {
   EXPECT_EQ(CodeOf(store_.PushBlobAs("a", "hello", Sha256("other"))), ErrorCode::kDigestInvalid);
   EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("a"), Sha256("other"))),
             ErrorCode::kNameUnknown);
@@ -69,7 +69,7 @@ TEST_F(BlobsTest, AWrongDigestIsRefusedAndLeavesNothing) {
   EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
-TEST_F(BlobsTest, AWrongDigestOfBytesThatAreHereIsRefused) {
+TEST_F(BlobsTest, AWrongDigestOfStoredBytesIsInvalid) {
   ASSERT_TRUE(store_.PushBlob("a", "here").has_value());
   EXPECT_EQ(CodeOf(store_.PushBlobAs("b", "hello", Sha256("here"))), ErrorCode::kDigestInvalid);
   EXPECT_EQ(CodeOf(store_.content->blobs.Stat(Repo("b"), Sha256("here"))), ErrorCode::kNameUnknown);
@@ -92,7 +92,7 @@ TEST_F(BlobsTest, PushingAgainChangesNothing) {
   EXPECT_EQ(store_.Head(), head);
 }
 
-TEST_F(BlobsTest, EntersCondemnedUnderALeaseAndAManifestClearsIt) {
+TEST_F(BlobsTest, ANewBlobIsCondemnedUnderALeaseUntilAManifestNamesIt) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
   const v1::BlobRow entered = Row(Sha256("config"));
   EXPECT_EQ(entered.state(), v1::BLOB_STATE_CONDEMNED);
@@ -113,7 +113,7 @@ TEST_F(BlobsTest, ALeaseIsRenewedOnlyWhenLessThanHalfIsLeft) {
   EXPECT_GT(Row(Sha256("hello")).lease_until_ms(), first);
 }
 
-TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
+TEST_F(BlobsTest, CorruptBytesAreNeverServedAndAPushReplacesThem) {
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
   Rot();
   EXPECT_EQ(CodeOf(store_.PullBlob("a", Sha256("hello"))), ErrorCode::kCorrupt);
@@ -131,7 +131,7 @@ TEST_F(BlobsTest, RottenBytesNeverLeaveAndAPushHealsThem) {
   EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
 }
 
-TEST_F(BlobsTest, BytesThatAreGoneAreUnknownAndAPushHealsThem) {
+TEST_F(BlobsTest, MissingBytesAreUnknownAndAPushReplacesThem) {
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
   for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
   ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());  // before a read finds it
@@ -163,7 +163,7 @@ TEST_F(BlobsTest, StartUpRemovesTheObjectOfAnUnfinishedCommit) {
   EXPECT_EQ(*store_.PullBlob("a", Sha256("kept")), "kept");
 }
 
-TEST_F(BlobsTest, AFullDiskIsToldWithItsFigures) {
+TEST_F(BlobsTest, AFullDiskIsReportedWithItsFigures) {
   const Content tight({.meta = *store_.meta,
                        .bytes = *store_.bytes,
                        .clock = store_.clock,

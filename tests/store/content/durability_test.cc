@@ -258,7 +258,7 @@ void CutEverywhere(Life live) {
 }
 
 // 201 means durable.
-TEST(I2AcknowledgedIsDurable, WhereverThePowerGoes) { CutEverywhere(Push); }
+TEST(I2AcknowledgedIsDurable, AfterAPowerCutAtAnyPoint) { CutEverywhere(Push); }
 
 // So does the 201 of a mount. The 202 of a deletion means that the deletion is durable.
 TEST(I2AcknowledgedIsDurable, MountsAndDeletionsToo) { CutEverywhere(PushAndDelete); }

@@ -55,7 +55,7 @@ TEST_F(LinksTest, WithoutASourceAnyThatMayBePulledWillDo) {
   EXPECT_EQ(*store_.PullBlob("b", Sha256("layer")), "layer");
 }
 
-TEST_F(LinksTest, ASourceIsLookedForWhereTheGrantsLead) {
+TEST_F(LinksTest, ASourceIsSearchedWhereTheGrantsAllow) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   ASSERT_TRUE(store_.Mount("z", "layer", "a").has_value());
   const Rights rights = RightsWith({"pull:team/**"});
@@ -65,7 +65,7 @@ TEST_F(LinksTest, ASourceIsLookedForWhereTheGrantsLead) {
 }
 
 // A caller cannot mount a blob that it may not pull, and does not learn that the blob exists.
-TEST_F(LinksTest, I6NothingIsMountedFromWhereTheCallerMayNotPull) {
+TEST_F(LinksTest, I6NothingIsMountedThatTheCallerMayNotPull) {
   ASSERT_TRUE(store_.PushBlob("secret", "layer").has_value());
   const auto refused = store_.Mount("b", "layer", "secret", Only("b"));
   ASSERT_EQ(CodeOf(refused), ErrorCode::kBlobUnknown);
@@ -81,7 +81,7 @@ TEST_F(LinksTest, I6NothingIsMountedFromWhereTheCallerMayNotPull) {
   EXPECT_EQ(anywhere.error().message, same);
 }
 
-TEST_F(LinksTest, WhatCannotBeMountedIsToBePushed) {
+TEST_F(LinksTest, ABlobThatCannotBeMountedMustBePushed) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   EXPECT_EQ(CodeOf(store_.Mount("b", "other", "a")), ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.Mount("b", "layer", "none")), ErrorCode::kBlobUnknown);
@@ -115,7 +115,7 @@ TEST_F(LinksTest, ADeletedBlobLeavesThisRepositoryAlone) {
   EXPECT_EQ(*store_.PullBlob("a", Sha256("layer")), "layer");
 }
 
-TEST_F(LinksTest, DeletingWhatIsNotThereIsTold) {
+TEST_F(LinksTest, DeletingAnUnknownBlobFails) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   EXPECT_EQ(CodeOf(store_.DeleteBlob("a", "other")), ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.DeleteBlob("none", "layer")), ErrorCode::kNameUnknown);

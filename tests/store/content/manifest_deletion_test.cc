@@ -24,7 +24,7 @@ class ManifestDeletionTest : public testing::Test {
   const std::string digest_ = Sha256(body_).ToString();
 };
 
-TEST_F(ManifestDeletionTest, ATagGoesAlone) {
+TEST_F(ManifestDeletionTest, ATagIsDeletedAlone) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   ASSERT_TRUE(store_.PushManifest("a", "v2", body_).has_value());
   const auto deleted = store_.DeleteManifest("a", "v1");
@@ -38,7 +38,7 @@ TEST_F(ManifestDeletionTest, ATagGoesAlone) {
   EXPECT_TRUE(store_.PullManifest("a", "v1").has_value());
 }
 
-TEST_F(ManifestDeletionTest, ADigestGoesWithEveryTagOnIt) {
+TEST_F(ManifestDeletionTest, ADigestIsDeletedWithItsTags) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   ASSERT_TRUE(store_.PushManifest("a", "v2", body_).has_value());
   ASSERT_TRUE(store_.PushImage("a", "other", {"other"}).has_value());
@@ -55,7 +55,7 @@ TEST_F(ManifestDeletionTest, ADigestGoesWithEveryTagOnIt) {
   EXPECT_TRUE(store_.PullBlob("a", Sha256("config")).has_value()) << "blobs stay";
 }
 
-TEST_F(ManifestDeletionTest, WhatIsNotThereIsTold) {
+TEST_F(ManifestDeletionTest, DeletingAnUnknownManifestFails) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   const uint64_t head = store_.Head();
   EXPECT_EQ(CodeOf(store_.DeleteManifest("a", "v2")), ErrorCode::kManifestUnknown);
@@ -75,7 +75,7 @@ TEST_F(ManifestDeletionTest, AnIndexLeavesItsChildren) {
   EXPECT_FALSE(Has(keys::ReferenceOf(Sha256(body_), Repo("a"), Sha256(index))));
 }
 
-TEST_F(ManifestDeletionTest, BytesGoWithTheLastRepositoryThatHasThem) {
+TEST_F(ManifestDeletionTest, BytesAreDeletedWithTheirLastHolder) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   ASSERT_TRUE(store_.PushImage("b", "v1", {"config"}).has_value());
   ASSERT_TRUE(store_.DeleteManifest("a", digest_).has_value());
@@ -86,7 +86,7 @@ TEST_F(ManifestDeletionTest, BytesGoWithTheLastRepositoryThatHasThem) {
   EXPECT_EQ(store_.PullManifest("a", "v1")->body, body_);
 }
 
-TEST_F(ManifestDeletionTest, ADamagedManifestCanBeDeletedAndItsBlobsAfterIt) {
+TEST_F(ManifestDeletionTest, ACorruptManifestCanBeDeletedAndThenItsBlobs) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   const auto transaction = store_.meta->Begin();
   ASSERT_TRUE(transaction->Put(keys::Content(Sha256(body_)), "rotten").has_value());
@@ -97,7 +97,7 @@ TEST_F(ManifestDeletionTest, ADamagedManifestCanBeDeletedAndItsBlobsAfterIt) {
   EXPECT_TRUE(deleted.has_value()) << deleted.error().message;
 }
 
-TEST_F(ManifestDeletionTest, ThousandsOfTagsGoToo) {
+TEST_F(ManifestDeletionTest, ThousandsOfTagsAreDeletedToo) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
   std::vector<std::string> tags;
   for (int i = 0; i < 2500; ++i) tags.push_back("t" + std::to_string(i));
@@ -135,7 +135,7 @@ TEST_F(ManifestTagsTest, AreSetTogether) {
   EXPECT_EQ(store_.Head(), head) << "nothing is new";
 }
 
-TEST_F(ManifestTagsTest, NoneIsSetOfAManifestThatIsRefused) {
+TEST_F(ManifestTagsTest, ARejectedManifestSetsNoTag) {
   ASSERT_TRUE(store_.PushBlob("a", "other").has_value());
   EXPECT_EQ(CodeOf(store_.PushTagged("a", body_, {"v1", "v2"})), ErrorCode::kManifestBlobUnknown);
   EXPECT_EQ(Pull("a", "v1"), ErrorCode::kManifestUnknown);

@@ -12,7 +12,7 @@ class ManifestsTest : public testing::Test {
   TestContent store_;
 };
 
-TEST_F(ManifestsTest, AnImageComesBackByTagAndDigest) {
+TEST_F(ManifestsTest, AnImageCanBePulledByTagAndDigest) {
   const auto pushed = store_.PushImage("team/app", "v1", {"config", "layer"});
   ASSERT_TRUE(pushed.has_value()) << pushed.error().message;
   EXPECT_EQ(pushed->sequence, store_.Head());
@@ -28,7 +28,7 @@ TEST_F(ManifestsTest, AnImageComesBackByTagAndDigest) {
   }
 }
 
-TEST_F(ManifestsTest, UnknownNamesAndReferencesAreTold) {
+TEST_F(ManifestsTest, UnknownNamesAndReferencesAreReported) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   EXPECT_EQ(CodeOf(store_.PullManifest("b", "v1")), ErrorCode::kNameUnknown);
   EXPECT_EQ(CodeOf(store_.PullManifest("a", "v2")), ErrorCode::kManifestUnknown);
@@ -74,7 +74,7 @@ TEST_F(ManifestsTest, ASubjectNeedNotExistAndIsAcknowledged) {
 }
 
 // I1: a corrupt manifest is not served, and a push of the right bytes replaces it.
-TEST_F(ManifestsTest, I1BytesThatRottedAreRefusedUntilTheyArePushedAgain) {
+TEST_F(ManifestsTest, I1CorruptBytesAreNotServedUntilTheyArePushedAgain) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   const std::string body = ImageManifest({"config"});
   std::string rotten = body;
@@ -90,7 +90,7 @@ TEST_F(ManifestsTest, I1BytesThatRottedAreRefusedUntilTheyArePushedAgain) {
   EXPECT_EQ(pulled->body, body);
 }
 
-TEST_F(ManifestsTest, ADigestOfOtherBytesIsRefused) {
+TEST_F(ManifestsTest, ADigestOfOtherBytesIsInvalid) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
   EXPECT_EQ(CodeOf(store_.PushManifest("a", Sha256("x").ToString(), ImageManifest({"config"}))),
             ErrorCode::kDigestInvalid);
@@ -106,7 +106,7 @@ TEST_F(ManifestsTest, IsKeptUnderTheDigestItWasPushedWith) {
   EXPECT_EQ(store_.PullManifest("a", sha512.ToString())->body, body);
 }
 
-TEST_F(ManifestsTest, AMovedTagLeavesNoTraceAtItsOldPlace) {
+TEST_F(ManifestsTest, AMovedTagLeavesNoTraceAtItsOldManifest) {
   ASSERT_TRUE(store_.PushImage("a", "v1", {"one"}).has_value());
   ASSERT_TRUE(store_.PushImage("a", "v1", {"two"}).has_value());
   const Digest one = Sha256(ImageManifest({"one"}));
@@ -128,7 +128,7 @@ TEST_F(ManifestsTest, PushingAgainChangesNothing) {
   EXPECT_EQ(store_.Head(), head);
 }
 
-TEST_F(ManifestsTest, BadBodiesAreRefused) {
+TEST_F(ManifestsTest, InvalidBodiesAreRejected) {
   for (const char* body : {"", "{", "[]", R"({"schemaVersion":1})"}) {
     SCOPED_TRACE(body);
     EXPECT_EQ(CodeOf(store_.PushManifest("a", "v1", body)), ErrorCode::kManifestInvalid);

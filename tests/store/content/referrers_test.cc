@@ -34,7 +34,7 @@ class ReferrersTest : public testing::Test {
   const Digest subject_ = Sha256("subject");
 };
 
-TEST_F(ReferrersTest, AreToldAsTheyWerePushed) {
+TEST_F(ReferrersTest, AreListedAsTheyWerePushed) {
   const Digest digest = Push(R"(,"artifactType":"application/x","annotations":{"b":"2","a":"1"})");
   const ReferrersPage page = List();
   ASSERT_EQ(page.items.size(), 1u);

@@ -14,7 +14,7 @@ class UploadRestartTest : public UploadsTest {
   }
 };
 
-TEST_F(UploadRestartTest, ASessionGoesOnAfterAKill) {
+TEST_F(UploadRestartTest, ASessionContinuesAfterAKill) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   ScriptedBody cut(" wo", 6);
@@ -32,7 +32,7 @@ TEST_F(UploadRestartTest, ASessionGoesOnAfterAKill) {
 }
 
 // A kill in the middle of a request keeps all written bytes, acknowledged or not.
-TEST_F(UploadRestartTest, ABodyThatWasUnderWayCounts) {
+TEST_F(UploadRestartTest, TheBytesOfAKilledRequestCount) {
   const std::string id = Start();
   const std::string content(3 << 20, 'z');
   ScriptedBody body(content, content.size());
@@ -52,7 +52,7 @@ TEST_F(UploadRestartTest, ABodyThatWasUnderWayCounts) {
   EXPECT_TRUE(Finish(id, Sha256(content), ScriptedBody(rest, rest.size())).has_value());
 }
 
-TEST_F(UploadRestartTest, AfterAnotherBootOnlySafeBytesCount) {
+TEST_F(UploadRestartTest, AfterAnotherBootOnlyCheckpointedBytesCount) {
   Configure({.max_uncheckpointed_bytes = 4});
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
@@ -65,7 +65,7 @@ TEST_F(UploadRestartTest, AfterAnotherBootOnlySafeBytesCount) {
   ASSERT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("orld", 4)).has_value());
 }
 
-TEST_F(UploadRestartTest, WhatNobodyWorksOnBecomesSafe) {
+TEST_F(UploadRestartTest, IdleSessionsAreCheckpointed) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   const auto never = std::chrono::steady_clock::time_point::max();
@@ -129,7 +129,7 @@ TEST_F(UploadRestartTest, ASessionWithoutItsBytesIsUnknown) {
   EXPECT_TRUE(store_.Files("uploads").empty());
 }
 
-TEST_F(UploadRestartTest, SessionsExpireWhileTheStoreIsAway) {
+TEST_F(UploadRestartTest, SessionsExpireWhileTheStoreIsDown) {
   const std::string old = Start();
   store_.clock.Advance(std::chrono::hours(1));
   const std::string young = Start();
@@ -144,7 +144,7 @@ TEST_F(UploadRestartTest, SessionsExpireWhileTheStoreIsAway) {
 }
 
 // A checkpoint does not count as use of the session.
-TEST_F(UploadRestartTest, ASessionThatNobodyComesBackToExpires) {
+TEST_F(UploadRestartTest, AnAbandonedSessionExpires) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   Restart();
@@ -154,7 +154,7 @@ TEST_F(UploadRestartTest, ASessionThatNobodyComesBackToExpires) {
   EXPECT_EQ(uploads_->Expire(), 1u);
 }
 
-TEST_F(UploadRestartTest, NoMoreSessionsAreTakenUpThanMayBeOpen) {
+TEST_F(UploadRestartTest, NoMoreSessionsAreLoadedThanMayBeOpen) {
   for (int i = 0; i < 5; ++i) Start();
   limits_.sessions.sessions = 2;
   Restart();

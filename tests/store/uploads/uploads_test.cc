@@ -59,7 +59,7 @@ TEST_F(UploadsTest, AChunkMustBeAsLongAsItSays) {
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("", 0)).has_value());
 }
 
-TEST_F(UploadsTest, ACutBodyKeepsWhatArrived) {
+TEST_F(UploadsTest, ATruncatedBodyKeepsTheReceivedBytes) {
   const std::string id = Start();
   ScriptedBody body("hello", 100);
   body.CutAtTheEnd();
@@ -142,7 +142,7 @@ TEST_F(UploadsTest, ASilentClientLosesItsSessionToAnotherRequest) {
   EXPECT_TRUE(Finish(id, Sha256("hello world"), ScriptedBody("", 0)).has_value());
 }
 
-TEST_F(UploadsTest, AnotherUserTakesNothingOver) {
+TEST_F(UploadsTest, AnotherUserCannotTakeASessionOver) {
   const std::string id = Start();
   ScriptedBody silent("hello");
   silent.HeldAtTheEnd();
@@ -156,7 +156,7 @@ TEST_F(UploadsTest, AnotherUserTakesNothingOver) {
   EXPECT_TRUE(first.get().has_value());
 }
 
-TEST_F(UploadsTest, ACancelledSessionIsGone) {
+TEST_F(UploadsTest, ACancelledSessionIsUnknown) {
   const std::string id = Start();
   ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
   ASSERT_TRUE(Await(uploads_->Cancel(kAnn, Repo("a"), id)).has_value());
@@ -178,7 +178,7 @@ TEST_F(UploadsTest, IdleSessionsExpireAndBusyOnesDoNot) {
   EXPECT_EQ(store_.Files("uploads").size(), 1u);
 }
 
-TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
+TEST_F(UploadsTest, AFullTableRejectsUntilASessionIsEvicted) {
   Configure({.sessions = {.sessions = 2}});
   const std::string first = Start();
   store_.clock.Advance(std::chrono::minutes(50));
@@ -194,7 +194,7 @@ TEST_F(UploadsTest, AFullTableRefusesUntilASessionIsForgotten) {
 
 // A finish must not be rejected after its body was appended: a retry would append the body twice.
 // One body ends with a buffer, so that only the commit remains; the other one has bytes left, too.
-TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
+TEST_F(UploadsTest, AFinishInProgressWaitsWhenThePoolIsFull) {
   for (const size_t size : {size_t{1} << 20, (size_t{1} << 20) + 5}) {
     SCOPED_TRACE(size);
     const std::string content(size, 'x');
@@ -223,7 +223,7 @@ TEST_F(UploadsTest, AFinishThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
 }
 
 // The same holds for a chunk that is checkpointed before the answer.
-TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
+TEST_F(UploadsTest, AChunkInProgressWaitsWhenThePoolIsFull) {
   Configure({.max_uncheckpointed_bytes = 1});
   const std::string content(size_t{1} << 20, 'x');
   const std::string id = Start();
@@ -245,7 +245,7 @@ TEST_F(UploadsTest, AChunkThatIsUnderWayWaitsItsTurnWhenThePoolIsFull) {
   EXPECT_EQ(Received(id), content.size());
 }
 
-TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
+TEST_F(UploadsTest, AFullPoolRejectsAnUploadBeforeItsFirstByte) {
   const std::string id = Start();
   FullPool full(io_.pool(), IoThread::kPoolThreads);
   ScriptedBody body("hello", 5);
@@ -260,7 +260,7 @@ TEST_F(UploadsTest, AnUploadIsRefusedByAFullPoolBeforeItsFirstByte) {
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
 }
 
-TEST_F(UploadsTest, BodiesBeyondTheLimitAreRefused) {
+TEST_F(UploadsTest, BodiesBeyondTheLimitAreRejected) {
   Configure({.bodies = {.bodies = 0}});
   const std::string id = Start();
   EXPECT_EQ(CodeOf(Append(id, ScriptedBody("hello", 5))), ErrorCode::kTooManyRequests);
