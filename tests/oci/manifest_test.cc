@@ -152,7 +152,7 @@ const Rejected kInvalidDescriptors[] = {
      "layers[1]"},
     {"a bad digest", Body(R"("config":{"mediaType":"a/b","size":1,"digest":"sha256:bad"})"), kOci,
      "sha256:bad"},
-    {"no digest", Body(R"("config":{"mediaType":"a/b","size":1})"), kOci, "bad config"},
+    {"no digest", Body(R"("config":{"mediaType":"a/b","size":1})"), kOci, "invalid config"},
     {"no size", Body(R"("config":{"mediaType":"a/b","digest":")" + DigestText('a') + "\"}"), kOci,
      "size"},
     {"a negative size",
