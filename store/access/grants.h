@@ -16,7 +16,7 @@
 namespace outport::store {
 
 // The grants of users (in their rows), groups, certificates and 'anonymous'. The access directory
-// has followed when a change returns. Safe for several threads; blocks.
+// is up to date when a change returns. Safe for several threads; blocks.
 class Grants {
  public:
   // The references outlive it.

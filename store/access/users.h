@@ -18,7 +18,7 @@ namespace outport::store {
 // kFailedPrecondition, with what to do, if the user comes from an htpasswd file.
 Result<void> RequireNotFromFile(const v1::UserRow& row);
 
-// The rows of users. The access directory has followed when a change returns. Safe for several
+// The rows of users. The access directory is up to date when a change returns. Safe for several
 // threads; blocks.
 class Users {
  public:

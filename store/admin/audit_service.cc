@@ -96,7 +96,8 @@ Result<v1::SearchAuditResponse> AuditService::Search(const v1::SearchAuditReques
     }
     const uint64_t first = last - std::min<uint64_t>(last, kChunk) + 1;
     TRY(std::vector<LogRecord> rows, parts_.meta.ReadAudit(first, last - first + 1, SIZE_MAX));
-    // The read skips trimmed rows, so it may return rows behind the chunk.
+    // If rows of the chunk were trimmed, the read starts at the first remaining row, and may return
+    // rows beyond the chunk.
     while (!rows.empty() && rows.back().position.sequence > last) rows.pop_back();
     for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
       if (response.entries_size() == limit || bytes > kPageBytes) {

@@ -8,7 +8,7 @@
 
 namespace outport::store {
 
-// What administrators do with certificates. Safe for several threads; blocks.
+// The operations of administrators on certificates. Safe for several threads; blocks.
 class CertificateVerbs {
  public:
   explicit CertificateVerbs(Fleet& fleet) : fleet_(fleet) {}  // outlives it

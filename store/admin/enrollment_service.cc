@@ -36,7 +36,7 @@ EnrollmentService::EnrollmentService(const Parts& parts)
       admitted_(parts.metrics.Counter("outport_store_enrollment_attempts_total",
                                       "Attempts of nodes to join the fleet, by result.",
                                       {{"result", "processed"}})),
-      refused_(parts.metrics.Counter("outport_store_enrollment_attempts_total",
+      rejected_(parts.metrics.Counter("outport_store_enrollment_attempts_total",
                                      "Attempts of nodes to join the fleet, by result.",
                                      {{"result", "rate_limited"}})) {}
 EnrollmentService::~EnrollmentService() = default;
@@ -44,10 +44,10 @@ EnrollmentService::~EnrollmentService() = default;
 grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
                                                     const v1::EnrollRequest* request,
                                                     v1::EnrollResponse* response) {
-  // Without the port: a new connection gets no new allowance.
+  // Without the port: a new connection must not get a new allowance.
   const std::string from = AddressOfPeer(context->peer());
   const bool admitted = limit_.Admit(NetworkOf(from));
-  (admitted ? admitted_ : refused_).Increment();
+  (admitted ? admitted_ : rejected_).Increment();
   if (!admitted) return rpc::Reject(context, TooMany());
   auto serve = [this, request, from]() -> Result<v1::EnrollResponse> {
     if (request->secret().size() > kMaxSecretBytes) {
@@ -64,7 +64,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* 
   const auto caller = rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
   if (!caller.has_value()) return rpc::Reject(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
-  // Each renewal adds rows: a node that repeats the call all the time is rejected.
+  // Each renewal adds rows: the limit rejects a node that repeats the call all the time.
   if (!renewals_.Admit(caller->name)) return rpc::Reject(context, TooMany());
   auto serve = [this, request, node = caller->name, from] {
     return fleet_.members.Renew(node, *request, from);

@@ -12,8 +12,8 @@
 namespace outport::store {
 
 // The RPCs of enrollment.proto: a node gets and renews its certificates. Callers of Enroll have no
-// certificate, so it has a rate limit for each network and one for all. Safe for gRPC's threads;
-// methods run on the pool.
+// certificate, so Enroll has a rate limit for each network and one for all networks. Safe for
+// gRPC's threads; methods run on the pool.
 class EnrollmentService final : public v1::Enrollment::CallbackService {
  public:
   struct Parts {
@@ -40,7 +40,7 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
   RateLimit limit_;     // of Enroll, by network (NetworkOf)
   RateLimit renewals_;  // by node
   prometheus::Counter& admitted_;
-  prometheus::Counter& refused_;
+  prometheus::Counter& rejected_;
 };
 
 }  // namespace outport::store

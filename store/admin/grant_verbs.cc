@@ -12,15 +12,15 @@
 namespace outport::store {
 namespace {
 
-struct Asked {
+struct SubjectGrant {
   Subject subject;
   Grant grant;
 };
 
-Result<Asked> ParseAsked(const v1::GrantRequest& request) {
+Result<SubjectGrant> ParseRequest(const v1::GrantRequest& request) {
   TRY(Subject subject, ParseSubject(request.subject()));
   TRY(Grant grant, ParseGrantRecord(request.grant()));
-  return Asked{std::move(subject), std::move(grant)};
+  return SubjectGrant{std::move(subject), std::move(grant)};
 }
 
 Result<Action> ParseAction(std::string_view text) {
@@ -41,15 +41,15 @@ v1::ChangedResponse Changed(uint64_t sequence) {
 
 Result<v1::ChangedResponse> GrantVerbs::Add(const v1::GrantRequest& request,
                                             const Administrator& by) const {
-  TRY(const Asked asked, ParseAsked(request));
-  TRY(const uint64_t sequence, fleet_.grants.Add(asked.subject, asked.grant, by.actor));
+  TRY(const SubjectGrant parsed, ParseRequest(request));
+  TRY(const uint64_t sequence, fleet_.grants.Add(parsed.subject, parsed.grant, by.actor));
   return Changed(sequence);
 }
 
 Result<v1::ChangedResponse> GrantVerbs::Remove(const v1::GrantRequest& request,
                                                const Administrator& by) const {
-  TRY(const Asked asked, ParseAsked(request));
-  TRY(const uint64_t sequence, fleet_.grants.Remove(asked.subject, asked.grant, by.actor));
+  TRY(const SubjectGrant parsed, ParseRequest(request));
+  TRY(const uint64_t sequence, fleet_.grants.Remove(parsed.subject, parsed.grant, by.actor));
   return Changed(sequence);
 }
 
@@ -71,7 +71,7 @@ Result<std::string> GrantVerbs::WhyUnknownAt(const NodePermissions& node, const 
          ToString(node.grants()) + ", and no grant of the user or its groups overlaps";
 }
 
-// Checks in the order in which a request is checked.
+// Makes the checks of a request, in the same order.
 Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& request) const {
   TRY(const Action action, ParseAction(request.action()));
   TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));
@@ -83,9 +83,9 @@ Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& reques
     return response;
   }
   if (user != nullptr) {
-    const Result<void> enters = CheckMayLogIn(*user, request.certificate(), clock_.Wall());
-    if (!enters.has_value()) {
-      response.set_reason(enters.error().message);
+    const Result<void> login = CheckMayLogIn(*user, request.certificate(), clock_.Wall());
+    if (!login.has_value()) {
+      response.set_reason(login.error().message);
       return response;
     }
   }

@@ -10,7 +10,7 @@
 
 namespace outport::store {
 
-// What administrators do with grants. Safe for several threads; blocks.
+// The operations of administrators on grants. Safe for several threads; blocks.
 class GrantVerbs {
  public:
   // Both outlive it.
@@ -20,11 +20,12 @@ class GrantVerbs {
   Result<v1::ChangedResponse> Remove(const v1::GrantRequest& request,
                                      const Administrator& by) const;
   Result<v1::ListGrantsResponse> List(const v1::ListGrantsRequest& request) const;
-  // Whether a user may do something in a repository, and which grant allows it or why not.
+  // Says whether a user may do an action in a repository: which grant allows it, or why it is
+  // denied.
   Result<v1::ExplainResponse> Explain(const v1::ExplainRequest& request) const;
 
  private:
-  // Why the node does not receive the user; empty: it does.
+  // The reason why the node does not receive the user; empty: it receives the user.
   Result<std::string> WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
                                    const std::string& user) const;
 

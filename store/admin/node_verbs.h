@@ -8,7 +8,8 @@
 
 namespace outport::store {
 
-// What administrators do with nodes. Safe for several threads; blocks, except for Describe().
+// The operations of administrators on nodes. Safe for several threads; blocks, except for
+// Describe().
 class NodeVerbs {
  public:
   explicit NodeVerbs(Fleet& fleet) : fleet_(fleet) {}  // outlives it
@@ -21,7 +22,7 @@ class NodeVerbs {
   Result<v1::RemoveNodeResponse> Remove(const v1::RemoveNodeRequest& request,
                                         const Administrator& by) const;
 
-  // What the row says of a node, and what its stream says.
+  // Combines the row of a node with the last report on its stream.
   v1::NodeInfo Describe(const v1::NodeRow& row) const;
 
  private:

@@ -8,7 +8,7 @@
 
 namespace outport::store {
 
-// What administrators do with users. Safe for several threads; blocks.
+// The operations of administrators on users. Safe for several threads; blocks.
 class UserVerbs {
  public:
   explicit UserVerbs(Fleet& fleet) : fleet_(fleet) {}  // outlives it
@@ -18,7 +18,7 @@ class UserVerbs {
                                      const Administrator& by) const;
   Result<v1::RemoveUserResponse> Remove(const v1::RemoveUserRequest& request,
                                         const Administrator& by) const;
-  // With `for_node`, only the users that the node receives.
+  // If the request names a node, lists only the users that the node receives.
   Result<v1::ListUsersResponse> List(const v1::ListUsersRequest& request) const;
 
  private:

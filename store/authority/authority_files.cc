@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 
-// Adds to a missing file what to do.
+// Replaces kNotFound by an error that says what to do.
 Result<std::string> RequireFile(const fs::path& path, Result<std::string> text) {
   if (text.has_value() || text.error().code != ErrorCode::kNotFound) return text;
   return Error{ErrorCode::kFailedPrecondition,
@@ -62,7 +62,7 @@ Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& 
   TRY(authority.root.certificate, ReadPart(folder / "root.crt"));
   TRY(authority.issuing.certificate, ReadPart(folder / "issuing.crt"));
   TRY(authority.issuing.private_key, ReadKey(folder / "issuing.key"));
-  // The root's key may be kept elsewhere. If it is here, its mode must be as strict.
+  // The root's key may be kept elsewhere. If it is here, other users must not be able to read it.
   std::error_code ignored;
   if (fs::exists(folder / "root.key", ignored)) {
     TRY_VOID(ReadKey(folder / "root.key"));

@@ -29,9 +29,9 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const std::filesy
                                             const std::vector<std::string>& host_names,
                                             pki::KeyType type = pki::KeyType::kEcdsaP256);
 
-// Load DATA/pki; the first without the files of the fleet port. kFailedPrecondition: a file is
-// missing, another user may read a key, or the authority is invalid; the error names the file and
-// says what to do. Block.
+// These load DATA/pki. LoadAuthority() leaves out the files of the fleet port. kFailedPrecondition:
+// a file is missing, another user may read a key, or the authority is invalid; the error names the
+// file and says what to do. Both block.
 Result<pki::Authority> LoadAuthority(const std::filesystem::path& folder,
                                      const std::string& domain);
 Result<AuthorityFiles> LoadAuthorityFiles(const std::filesystem::path& folder,

@@ -54,10 +54,10 @@ class Certificates {
     uint64_t sequence = 0;  // of the change
     v1::CertificateRow row;
   };
-  // Revokes the certificate. The access directory refuses it when this returns, and the stream of
-  // a node is cut. `serial`: the first 8 digits or more. kNotFound; kInvalidArgument if several
-  // serial numbers begin so; kFailedPrecondition for `own`, the caller's certificate. A repeated
-  // call changes nothing.
+  // Revokes the certificate. When this returns, the access directory refuses the certificate; if it
+  // is a node's, the node's stream is cut. `serial`: the first 8 digits or more. kNotFound;
+  // kInvalidArgument if several serial numbers begin so; kFailedPrecondition for `own`, the
+  // caller's certificate. A repeated call changes nothing.
   Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
   // Finds a certificate and its revocation by the first digits of its serial number. Fails as

@@ -31,7 +31,7 @@ Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, cons
 
 // Revokes every unexpired certificate of a node. Returns the keys of the revocations, for
 // FleetRows::Follow() after the commit. REQUIRES: the transaction has locked the node's row, so
-// that no certificate is issued to the node meanwhile.
+// that no other call issues a certificate to the node meanwhile.
 Result<std::vector<std::string>> RevokeNodeCertificates(const MetaStore& meta,
                                                         MetaTransaction& transaction,
                                                         const std::string& node, int64_t now_ms,

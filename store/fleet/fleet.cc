@@ -6,7 +6,7 @@ Fleet::Fleet(const Parts& parts)
     : authorities(TrustStateOf(parts.authority)),
       follower(parts.meta, parts.directory,
                [this](const v1::RevocationRow& row) {
-                 // Its calls are refused from here on; its stream does not end by itself.
+                 // A call checks the certificate, but an open stream does not end by itself.
                  if (row.role() == ToString(Role::kNode)) connected_nodes.Cut(row.name());
                }),
       member_directory(parts.meta, connected_nodes),
@@ -16,7 +16,7 @@ Fleet::Fleet(const Parts& parts)
       rows{.meta = parts.meta,
            .authorities = authorities,
            .follower = follower,
-           .directory = member_directory,
+           .member_directory = member_directory,
            .lifetimes = parts.lifetimes,
            .clock = parts.clock,
            .log = parts.log},

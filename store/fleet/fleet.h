@@ -21,10 +21,10 @@
 
 namespace outport::store {
 
-// The fleet over the store's metadata: its users, grants, certificates and nodes. Each mutation is
-// one synced transaction that appends its change records; the directories have followed, and the
-// streams of the nodes that it concerns are cut, when it returns. Safe for several threads;
-// mutations and lists block.
+// The fleet in the store's metadata: users, grants, certificates and nodes. Each mutation is one
+// synced transaction that appends its change records. When it returns, the directories are up to
+// date, and the streams of the nodes that it affects are cut. Safe for several threads; mutations
+// and lists block.
 struct Fleet {
   struct Parts {
     MetaStore& meta;
@@ -37,11 +37,11 @@ struct Fleet {
   };
   explicit Fleet(const Parts& parts);
 
-  // Fills the directories from the rows, at start.
+  // Fills the directories from the rows. Call it once, at start.
   Result<void> Load();
 
   ConnectedNodes connected_nodes;
-  Authorities authorities;  // until Rotation::Recover() has run: the authority of the parts
+  Authorities authorities;  // Rotation::Recover() sets the state of a rotation
   AccessFollower follower;
   MemberDirectory member_directory;
   Users users;

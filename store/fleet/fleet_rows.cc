@@ -10,7 +10,7 @@ Result<void> FleetRows::Follow(const std::string& node,
     const Result<void> one = follower.Follow(key);
     if (followed.has_value()) followed = one;
   }
-  const Result<void> member = directory.Follow(node);
+  const Result<void> member = member_directory.Follow(node);
   return followed.has_value() ? member : followed;
 }
 

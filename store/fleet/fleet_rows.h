@@ -14,19 +14,19 @@
 
 namespace outport::store {
 
-// The rows of the fleet's nodes and what follows them. Everything it refers to outlives it.
+// The metadata of the fleet's nodes, and the directories that mirror it. The references outlive it.
 struct FleetRows {
   MetaStore& meta;
   const Authorities& authorities;
   AccessFollower& follower;
-  MemberDirectory& directory;
+  MemberDirectory& member_directory;
   NodeLifetimes lifetimes;
   const Clock& clock;
   Log log;
 
-  // Call it after a commit that changed the row of `node` and wrote the revocations at the keys
-  // `revocations`: the directories follow, and the node's stream is cut. It follows every row even
-  // if one of them cannot be read, and returns the first failure. Blocks.
+  // Call it after a commit that changed the row of `node` and inserted the revocations with the
+  // keys `revocations`. Updates the directories and cuts the node's stream. Continues after a row
+  // that cannot be read, and returns the first failure. Blocks.
   Result<void> Follow(const std::string& node, const std::vector<std::string>& revocations) const;
 };
 

@@ -23,9 +23,9 @@ class MemberDirectory {
 
   // Fills the directory from the rows. Call it once, at start. Blocks.
   Result<void> Load();
-  // After a commit that changed the node's row: reads what the row says now, and cuts the node's
-  // stream, which began with what the row said before. If the row cannot be read, the node counts
-  // as removed. Blocks.
+  // Call it after a commit that changed the node's row. Reads the row again, and cuts the node's
+  // stream, which began with the previous permissions. A node whose row cannot be read counts as
+  // removed. Blocks.
   Result<void> Follow(const std::string& node);
 
   // kDenied, with what to do, unless the node belongs to the fleet. Does not block.

@@ -93,8 +93,7 @@ Result<std::optional<v1::Change>> NodeScope::Filter(v1::Change change, const Met
       change.mutable_user_deleted()->set_name(name);
     }
   }
-  if (change.has_revoked()) {  // the serial is enough to refuse it: the node need not know whose it
-                               // is
+  if (change.has_revoked()) {  // the node needs only the serial
     change.mutable_revoked()->clear_role();
     change.mutable_revoked()->clear_name();
     change.mutable_revoked()->clear_revoked_by();

@@ -33,7 +33,7 @@ Error InProgress(const v1::RotationRow& row) {
                    " CA is already in progress; see 'outportctl ca rotate status'"};
 }
 
-// A repeated request, or the same request of two administrators, takes only one step.
+// Makes a repeated request, and the same request of a second administrator, fail.
 Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::string& from) {
   if (!row.has_value()) return NoRotation();
   if (row->phase() == from) return {};
@@ -53,7 +53,7 @@ bool IsDone(const ConnectedNodes::Presence& presence, const TrustState& state) {
              [chain = pki::BundleHash(state.chain)](const auto& shown) { return shown == chain; });
 }
 
-// Undo and the last step each revoke the certificates of one issuing CA: its key id.
+// The key id of the issuing CA whose certificates an undo, or the last step, revokes.
 const std::string& RevokedByUndo(const v1::RotationRow& row) { return row.new_issuer_key_id(); }
 const std::string& RevokedByAdvance(const v1::RotationRow& row) { return row.old_issuer_key_id(); }
 
@@ -153,7 +153,7 @@ Result<void> Rotation::Commit(const Row& before, const Row& row, const std::stri
     auditor.Add(transaction, "ca.rotate", "authority", RowJson(before), after);
     return {};
   };
-  // Set it before the commit: a node that receives the change requests certificates at once.
+  // Before the commit: a node that receives the change requests certificates at once.
   const auto previous = parts_.authorities.Current();
   parts_.authorities.Set(state);
   const Result<LogPosition> position = Transact(parts_.meta, commit);
@@ -187,7 +187,7 @@ Result<v1::PrepareRotationResponse> Rotation::Prepare(const v1::PrepareRotationR
   TRY(*response.mutable_request(), pki::CreateRequest(key));
   response.set_domain(parts_.domain);
   std::error_code ignored;
-  response.set_root_key_here(std::filesystem::exists(parts_.pki / "root.key", ignored));
+  response.set_root_key_at_store(std::filesystem::exists(parts_.pki / "root.key", ignored));
   return response;
 }
 
@@ -271,7 +271,7 @@ Result<void> Rotation::CheckMayStep(const v1::RotationRow& row, const std::strin
   std::string missing;
   size_t count = 0;
   for (const v1::Rotation::Node& node : rotation.nodes()) {
-    if (node.done() || ++count > kNamedNodes) continue;
+    if (node.ready() || ++count > kNamedNodes) continue;
     missing +=
         (missing.empty() ? "" : ", ") + node.name() + (node.connected() ? "" : " (disconnected)");
   }
@@ -281,9 +281,9 @@ Result<void> Rotation::CheckMayStep(const v1::RotationRow& row, const std::strin
                  "nodes are not up to date: " + missing +
                      "; wait for them, or use --force and invite those nodes again"};
   }
-  if (revoked_issuer.empty() || rotation.certificates_left() == 0) return {};
+  if (revoked_issuer.empty() || rotation.remaining_certificates() == 0) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               "this step would revoke " + std::to_string(rotation.certificates_left()) +
+               "this step would revoke " + std::to_string(rotation.remaining_certificates()) +
                    " certificates of clients or administrators, the first one of '" +
                    rotation.certificates(0).name() +
                    "'; renew them ('outportctl cert renew' where they are used), or use --force"};
@@ -307,14 +307,14 @@ Result<v1::Rotation> Rotation::Describe(const Row& row) const {
     node.set_name(node_row.name());
     const auto presence = parts_.nodes.Find(node.name());
     node.set_connected(presence.has_value() && presence->connected);
-    node.set_done(presence.has_value() && IsDone(*presence, *state));
+    node.set_ready(presence.has_value() && IsDone(*presence, *state));
     return {};
   };
   TRY_VOID(ForEachRow<v1::NodeRow>(parts_.meta, keys::kNodes, add));
   const bool forward = row->phase() == kCertificatesPhase;
-  const std::string& goes = forward ? RevokedByAdvance(*row) : RevokedByUndo(*row);
-  const std::string& stays = forward ? RevokedByUndo(*row) : RevokedByAdvance(*row);
-  TRY_VOID(FillCertificates(goes, stays, rotation));
+  const std::string& revoked = forward ? RevokedByAdvance(*row) : RevokedByUndo(*row);
+  const std::string& other = forward ? RevokedByUndo(*row) : RevokedByAdvance(*row);
+  TRY_VOID(FillCertificates(revoked, other, rotation));
   return rotation;
 }
 
@@ -327,7 +327,7 @@ Result<void> Rotation::FillCertificates(const std::string& issuer, const std::st
   TRY_VOID(ForEachValid(other, serve));
   const auto fill = [&](const v1::CertificateRow& row) {
     if (served.contains(holder(row))) return;
-    rotation.set_certificates_left(rotation.certificates_left() + 1);
+    rotation.set_remaining_certificates(rotation.remaining_certificates() + 1);
     if (rotation.certificates_size() < kShownCertificates) *rotation.add_certificates() = row;
   };
   return ForEachValid(issuer, fill);

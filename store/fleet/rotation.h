@@ -39,8 +39,8 @@ class Rotation {
   };
   explicit Rotation(Parts parts) : parts_(std::move(parts)) {}
 
-  // Call it at start. Completes a last step that has begun, and publishes the state. If the nodes
-  // received another trust bundle than the state names, the change log gets a new one.
+  // Call it once, at start. Completes a last step that has begun, and publishes the state. If the
+  // trust bundle in the metadata is not the bundle of the state, commits the latter for the nodes.
   Result<void> Recover();
   // Renews the certificate of the fleet port after a third of its lifetime.
   Result<void> RenewServerCertificate();
@@ -80,7 +80,7 @@ class Rotation {
   Result<bool> HasIssued(const std::string& issuer) const;
 
   const Parts parts_;
-  mutable Mutex changing_;  // held during a step: one at a time
+  mutable Mutex changing_;  // held during a whole step
 };
 
 }  // namespace outport::store

@@ -4,7 +4,7 @@
 
 namespace outport::store {
 
-// What names a store to its nodes and administrators. Both come from its StoreRow.
+// Identifies a store to its nodes and administrators. From its StoreRow.
 struct StoreIdentity {
   std::string epoch;   // of its change log
   std::string domain;  // of the fleet's certificates

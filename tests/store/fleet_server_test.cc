@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The whole fleet's port over a data folder; its pool has one thread and room for one more.
+// The whole fleet port over a data folder. Its pool has one thread and a queue of one.
 class FleetServerTest : public FleetFixture {
  protected:
   ~FleetServerTest() override {
@@ -150,7 +150,7 @@ TEST_F(FleetServerTest, UnauthenticatedCallersAreRejectedBeforeTheyUseThePool) {
     release->Wait();
   }));
   blocked.Wait();
-  ASSERT_TRUE(pool_.Post([] {}));  // now the pool is full
+  ASSERT_TRUE(pool_.Post([] {}));  // the queue is full now
   EXPECT_EQ(Resolve().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(GetManifest().error_code(), grpc::UNAUTHENTICATED);
   EXPECT_EQ(Sync().error_code(), grpc::UNAUTHENTICATED);

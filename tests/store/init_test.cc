@@ -64,7 +64,7 @@ TEST_F(InitTest, RejectsAFolderThatHoldsAStore) {
 
 TEST_F(InitTest, AFailedAttemptCanBeRepeated) {
   InitOptions options = Options();
-  options.config.data /= "";  // a slash at the end changes nothing
+  options.config.data /= "";  // a trailing slash changes nothing
   options.admin_name = "Not A Name";
   EXPECT_FALSE(InitStore(options).has_value());
   options.admin_name = "admin";
@@ -110,7 +110,7 @@ TEST_F(InitTest, CreatesNothingThatServeWouldReject) {
     const auto refused = InitStore(options);
     ASSERT_FALSE(refused.has_value());
     EXPECT_NE(refused.error().message.find(c.said), std::string::npos) << refused.error().message;
-    EXPECT_FALSE(fs::exists(options.config.data)) << "nothing was made";
+    EXPECT_FALSE(fs::exists(options.config.data)) << "no file was created";
   }
 }
 

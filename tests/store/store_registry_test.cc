@@ -14,7 +14,7 @@ class StoreRegistryTest : public testing::Test {
  protected:
   ~StoreRegistryTest() override { io_.Stop(); }
 
-  // A blob of three checksum blocks, the last one short.
+  // A blob of three checksum blocks; the last one is short.
   static std::string LargeContent() {
     std::string content;
     for (int i = 0; content.size() < 2 * kChecksumBlockBytes + 1000; ++i) {
@@ -27,7 +27,7 @@ class StoreRegistryTest : public testing::Test {
     const Digest digest = Sha256(content);
     return io_.Await(registry_.OpenBlob(caller_, repository, digest));
   }
-  // What a client gets that asks for these bytes, `at_most` a time; with the error that cut it.
+  // The bytes that a client receives if it reads `at_most` bytes at a time, and the error if any.
   std::pair<std::string, std::optional<ErrorCode>> Read(BlobBody& body, uint64_t offset,
                                                         uint64_t end, uint64_t at_most) {
     std::string text;
@@ -125,8 +125,8 @@ TEST_F(StoreRegistryTest, I1CorruptBytesAreNeverServed) {
   ASSERT_TRUE(body.has_value());
   const auto [text, cut] = Read(**body, 0, content.size(), UINT64_MAX);
   EXPECT_EQ(cut, ErrorCode::kCorrupt);
-  EXPECT_TRUE(text == content.substr(0, kChecksumBlockBytes)) << "the good block, and no more";
-  // The blob is unknown from then on, and a push brings it back.
+  EXPECT_TRUE(text == content.substr(0, kChecksumBlockBytes)) << "the intact block, and no more";
+  // The blob is unknown after that, until a client pushes it again.
   EXPECT_EQ(CodeOf(Open(content)), ErrorCode::kBlobUnknown);
   EXPECT_EQ(store_.Files("quarantine").size(), 1u);
   EXPECT_NE(store_.metrics.Render().find("outport_store_blobs_corrupt_total 1"), std::string::npos);
@@ -145,7 +145,7 @@ TEST_F(StoreRegistryTest, AReaderKeepsADeletedBlob) {
   EXPECT_TRUE(Read(**body, 0, content.size(), UINT64_MAX).first == content);
 }
 
-// A reader of bytes that the page cache does not hold.
+// A reader of bytes that are not in the page cache.
 class ColdReader final : public BlobReader {
  public:
   explicit ColdReader(std::shared_ptr<const BlobReader> below) : below_(std::move(below)) {}

@@ -41,7 +41,7 @@ TEST_F(HtpasswdUsersTest, FollowsTheFile) {
   EXPECT_EQ(directory_.Find("bob"), nullptr);
   const LogPosition head = *meta_->Head();
   ASSERT_TRUE(users_.Follow().has_value());
-  EXPECT_EQ(meta_->Head()->sequence, head.sequence) << "nothing new, and so no change";
+  EXPECT_EQ(meta_->Head()->sequence, head.sequence) << "the file has not changed";
 }
 
 TEST_F(HtpasswdUsersTest, SettingsOfAnAdministratorRemain) {
@@ -56,7 +56,7 @@ TEST_F(HtpasswdUsersTest, SettingsOfAnAdministratorRemain) {
   ASSERT_TRUE(users_.Follow().has_value());
   EXPECT_TRUE(directory_.Find("ann")->disabled);
   const auto removed = fleet_.users.Remove("ann", kAdmin);
-  ASSERT_FALSE(removed.has_value()) << "it would come again";
+  ASSERT_FALSE(removed.has_value()) << "the file would add the user again";
   EXPECT_NE(removed.error().message.find(file_.native()), std::string::npos);
 }
 

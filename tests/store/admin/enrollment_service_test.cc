@@ -18,7 +18,7 @@ class EnrollmentServiceTest : public FleetServerFixture {
     request.set_server_request(*pki::CreateRequest(server_key_));
     return Enroll(request);
   }
-  // Without a certificate, as a machine that has none yet.
+  // Calls without a certificate, as a new machine does.
   grpc::Status Enroll(const v1::EnrollRequest& request) {
     const auto stub = v1::Enrollment::NewStub(rpc::Dial(address_, Nobody()));
     grpc::ClientContext context;
@@ -69,11 +69,11 @@ TEST_F(EnrollmentServiceTest, TheCertificatesAdmitANodeAndNothingElse) {
     return stub->GetStatus(&context, {}, &status).error_code();
   };
   EXPECT_EQ(code_of(response_.identity_certificate(), identity_key_), grpc::PERMISSION_DENIED);
-  // The server certificate is not for dialling: the handshake refuses it.
+  // The server certificate is not for dialling: the handshake fails.
   EXPECT_EQ(code_of(response_.server_certificate(), server_key_), grpc::UNAVAILABLE);
 }
 
-// A request that says by every means that it is another node's, as a stolen token's user might.
+// A forged request: its subject and its SANs name another node.
 std::string RequestOfAnother(const std::string& pem) {
   const auto key = *openssl::ReadPrivateKey(pem);
   const openssl::RequestPtr request(X509_REQ_new());

@@ -48,7 +48,7 @@ TEST_F(JoinTest, ItsKeysHaveTheRequestedType) {
   }
 }
 
-// Whoever could enter it could have exchanged the keys.
+// Users who may enter the folder could have replaced the keys.
 TEST_F(JoinTest, RejectsAKeyFolderThatOthersMayEnter) {
   ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
   ASSERT_TRUE(LoadCredentials(data_).has_value());
@@ -75,7 +75,7 @@ TEST_F(JoinTest, ARetryAfterACrashUsesTheSameKeysAndToken) {
   const InvitationToken token = Invite("eu");
   ASSERT_TRUE(Join(Options(token)).has_value());
   const std::string key = Read(data_ / "pki" / "identity.key");
-  // As if the machine had died before the last file was there.
+  // Simulates a crash before the last file was written.
   fs::remove(data_ / "pki" / "identity.crt");
   const auto again = Join(Options(token));
   ASSERT_TRUE(again.has_value()) << again.error().message;
@@ -101,7 +101,7 @@ TEST_F(JoinTest, I6SendsNothingToAStoreThatTheTokenDoesNotName) {
   ASSERT_FALSE(joined.has_value());
   EXPECT_EQ(joined.error().code, ErrorCode::kDenied);
   EXPECT_NE(joined.error().message.find("does not belong to the fleet"), std::string::npos);
-  // The token was not used up: its true owner still gets in.
+  // The token is still unused: its owner can join.
   token.root_fingerprint = *pki::Fingerprint(files_.authority.root.certificate);
   EXPECT_TRUE(Join(Options(token)).has_value());
 }
@@ -122,7 +122,7 @@ TEST_F(JoinTest, AnInvalidConfigurationDoesNotUseTheToken) {
     const auto joined = Join(options);
     ASSERT_FALSE(joined.has_value()) << said;
     EXPECT_NE(joined.error().message.find(said), std::string::npos) << joined.error().message;
-    EXPECT_FALSE(fs::exists(data_)) << "nothing was made";
+    EXPECT_FALSE(fs::exists(data_)) << "no file was created";
   };
   JoinOptions options = Options(token);
   options.registry_listen = "localhost:5000";
@@ -136,7 +136,7 @@ TEST_F(JoinTest, AnInvalidConfigurationDoesNotUseTheToken) {
 
   options = Options(token);
   options.data = machine_.path() / "another";
-  EXPECT_TRUE(Join(options).has_value()) << "from another machine: the token is as good as new";
+  EXPECT_TRUE(Join(options).has_value()) << "from another machine: the token is still unused";
 }
 
 TEST_F(JoinTest, AnotherConfigurationIsNotOverwritten) {

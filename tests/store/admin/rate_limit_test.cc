@@ -22,7 +22,7 @@ TEST(RateLimit, AdmitsABurstThenARate) {
   SetClock clock;
   RateLimit limit(clock, {.each = {3, 1}, .all = {100, 100}});
   EXPECT_EQ(Admitted(limit, "a", 10), 3);
-  EXPECT_EQ(Admitted(limit, "b", 10), 3) << "each address has its own";
+  EXPECT_EQ(Admitted(limit, "b", 10), 3) << "each address has its own bucket";
   clock.now += std::chrono::seconds(2);
   EXPECT_EQ(Admitted(limit, "a", 10), 2);
   clock.now += std::chrono::hours(1);
@@ -41,7 +41,7 @@ TEST(RateLimit, DropsTheLeastRecentlyUsedAddress) {
   EXPECT_TRUE(limit.Admit("a"));
   EXPECT_TRUE(limit.Admit("b"));
   EXPECT_FALSE(limit.Admit("a"));
-  EXPECT_TRUE(limit.Admit("c"));  // b is forgotten
+  EXPECT_TRUE(limit.Admit("c"));  // b is dropped
   EXPECT_FALSE(limit.Admit("a"));
   EXPECT_TRUE(limit.Admit("b"));
 }

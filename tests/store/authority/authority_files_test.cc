@@ -74,7 +74,7 @@ TEST_F(AuthorityFilesTest, KeysHaveTheRequestedType) {
     EXPECT_EQ(pki::Describe(*ReadWholeFile(other / file))->key, "RSA 2048") << file;
     EXPECT_EQ(pki::Describe(*ReadWholeFile(pki_ / file))->key, "ECDSA P-256") << file;
   }
-  // A key of the server's that was lost is made anew, of the same type.
+  // A new server key has the type of the missing one.
   fs::remove(other / "server.key");
   ASSERT_TRUE(ReplaceMissingServerKey(other, TrustStateOf(made->authority)).has_value());
   EXPECT_EQ(pki::Describe(*ReadWholeFile(other / "server.crt"))->key, "RSA 2048");

@@ -28,7 +28,7 @@ namespace outport::store {
 
 inline const Actor kAdmin = Actor::Administrator("admin");
 
-// A folder that is gone with the test.
+// A temporary folder that is deleted with the test.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -80,7 +80,7 @@ class FleetFixture : public testing::Test {
   Fleet fleet_{FleetParts()};
 };
 
-// The same behind a real fleet port on loopback, with mutual TLS.
+// A fleet behind a real fleet port on loopback, with mutual TLS.
 class FleetServerFixture : public FleetFixture {
  protected:
   FleetServerFixture() {
@@ -102,7 +102,7 @@ class FleetServerFixture : public FleetFixture {
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
-  // A certificate of the fleet for a new key, and what trusts it.
+  // A certificate of the fleet for a new key, and the root to verify the store with.
   rpc::TlsIdentity IdentityOf(Role role, const std::string& name) {
     return IdentityFrom(files_.authority, role, name);
   }
@@ -116,7 +116,7 @@ class FleetServerFixture : public FleetFixture {
   }
   rpc::TlsIdentity Nobody() { return {"", "", files_.authority.root.certificate}; }
 
-  // An invitation's token, with the address at which the test's store listens.
+  // Invites a node. The token has the address of the test's store.
   InvitationToken Invite(const std::string& node, std::chrono::seconds lifetime = {},
                          Invitations::ExistingNode existing = Invitations::ExistingNode::kReject,
                          std::vector<Grant> allow = {}) {

@@ -13,7 +13,7 @@ using Existing = Invitations::ExistingNode;
 
 class MembersTest : public FleetServerFixture {
  protected:
-  // A machine that has joined, and what it dials the store with.
+  // The keys of a machine, and the identity certificate that it has received.
   struct Machine {
     std::string identity_key = pki::CreatePrivateKey();
     std::string server_key = pki::CreatePrivateKey();
@@ -110,9 +110,9 @@ TEST_F(MembersTest, ANodeRenewsItsCertificatesUnderItsNames) {
   EXPECT_EQ(renewed.name, "eu");
   EXPECT_NE(renewed.serial, pki::Inspect(eu.chain)->serial);
   EXPECT_TRUE(pki::CheckHost(answer.server_certificate(), "127.0.0.1").has_value());
-  EXPECT_FALSE(IsRevoked(eu.chain)) << "the older one is good until its end";
+  EXPECT_FALSE(IsRevoked(eu.chain)) << "the previous one is valid until it expires";
   ASSERT_TRUE(Renew(IdentityOf(eu), answer).ok());
-  EXPECT_EQ(answer.server_certificate(), "") << "none was asked for";
+  EXPECT_EQ(answer.server_certificate(), "") << "the node requested none";
 }
 
 TEST_F(MembersTest, I6OnlyNodesOfTheFleetRenew) {
@@ -140,7 +140,7 @@ TEST_F(MembersTest, I6ARemovedNodeLosesCertificatesAndInvitations) {
   EXPECT_FALSE(IsRevoked(us.chain));
   EXPECT_EQ(fleet_.members.List("", 10)->rows.size(), 1u);
   EXPECT_EQ(Enroll(Machine(), pending.secret).error().code, ErrorCode::kDenied)
-      << "its invitations are void";
+      << "its invitations are deleted";
   for (const auto& one : fleet_.certificates.List("", 10)->rows) {
     EXPECT_EQ(one.has_revocation(), one.row().name() == "eu") << one.row().name();
   }
@@ -157,18 +157,18 @@ TEST_F(MembersTest, ANodeIsReplacedOnlyOnRequest) {
   EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
   EXPECT_TRUE(refused.error().message.contains("--replace")) << refused.error().message;
   const auto late = Enroll(Machine(), early.secret);
-  ASSERT_FALSE(late.has_value()) << "a later invitation took its place";
+  ASSERT_FALSE(late.has_value()) << "a newer invitation replaced it";
   EXPECT_EQ(late.error().code, ErrorCode::kDenied);
   EXPECT_FALSE(IsRevoked(first.chain));
 
   const InvitationToken token = Invite("eu", {}, Existing::kReplace);
-  EXPECT_FALSE(IsRevoked(first.chain)) << "it serves until the other one has joined";
+  EXPECT_FALSE(IsRevoked(first.chain)) << "it serves until the other machine has joined";
   Machine second;
   const auto joined = Enroll(second, token.secret);
   ASSERT_TRUE(joined.has_value()) << joined.error().message;
   EXPECT_TRUE(IsRevoked(first.chain));
   const auto retried = Enroll(second, token.secret);
-  ASSERT_TRUE(retried.has_value()) << "the answer may have been lost";
+  ASSERT_TRUE(retried.has_value()) << "the first answer may have been lost";
   EXPECT_FALSE(IsRevoked(joined->identity_certificate()));
   EXPECT_FALSE(IsRevoked(retried->identity_certificate()));
 }

@@ -25,7 +25,7 @@ class RotationTest : public FleetServerFixture {
     request.set_kind(kind);
     return rotation_.Start(request, kAdmin);
   }
-  // From where it is.
+  // Takes the step from the present phase.
   Result<v1::Rotation> Advance(bool force, const Administrator& by) {
     v1::AdvanceRotationRequest request;
     request.set_force(force);
@@ -38,7 +38,7 @@ class RotationTest : public FleetServerFixture {
     request.set_from_phase(rotation_.Get()->phase());
     return rotation_.Undo(request, by);
   }
-  // A node that belongs to the fleet, and what it says of itself.
+  // Adds a connected member.
   void AddNode(const std::string& name) {
     const auto transaction = meta_->Begin();
     v1::NodeRow row;
@@ -64,7 +64,7 @@ class RotationTest : public FleetServerFixture {
   bool IsRevoked(const Certificates::Issued& issued) {
     return directory_.IsRevoked(*pki::Inspect(issued.chain));
   }
-  // Whether who trusts only `roots` accepts the leaf of `chain`, with what came with it.
+  // Whether a client that trusts only `roots` accepts `chain`.
   static bool Accepts(const std::string& roots, const std::string& chain) {
     const auto trust = *ClientTrust::Create({.fleet = roots});
     const auto certificates = *openssl::ReadCertificates(chain);
@@ -78,7 +78,7 @@ class RotationTest : public FleetServerFixture {
     static const SystemClock kClock;
     return kClock;
   }
-  // The store starts again: what it holds in memory is gone.
+  // Restarts the store: its memory is lost.
   void Restart() {
     fleet_.authorities.Set(TrustStateOf(LoadAuthorityFiles(pki(), "outport")->authority));
     const auto recovered = rotation_.Recover();
@@ -99,13 +99,13 @@ TEST_F(RotationTest, AnIssuingCaIsRotatedStepByStep) {
   const auto after = IssueTo("after");
   EXPECT_NE(IssuerOf(after), IssuerOf(before));
   EXPECT_TRUE(Accepts(before.authorities, after.chain));
-  EXPECT_FALSE(IsRevoked(before)) << "both are good";
+  EXPECT_FALSE(IsRevoked(before)) << "both are valid";
 
   const auto refused = Advance(false, By());
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.error().message.contains("2 certificates")) << refused.error().message;
   const auto own = Advance(true, By(IssuerOf(before)));
-  ASSERT_FALSE(own.has_value()) << "nobody shuts himself out";
+  ASSERT_FALSE(own.has_value()) << "an administrator cannot revoke the own certificate";
   ASSERT_TRUE(Advance(true, By()).has_value());
   EXPECT_TRUE(IsRevoked(before));
   EXPECT_FALSE(IsRevoked(after));
@@ -114,7 +114,7 @@ TEST_F(RotationTest, AnIssuingCaIsRotatedStepByStep) {
   EXPECT_FALSE(std::filesystem::exists(pki() / "next"));
   Restart();
   EXPECT_EQ(IssuerOf(IssueTo("later")), IssuerOf(after));
-  EXPECT_FALSE(Advance(false, By()).has_value()) << "none is under way";
+  EXPECT_FALSE(Advance(false, By()).has_value()) << "no rotation is in progress";
 }
 
 TEST_F(RotationTest, BothRootsAreAcceptedDuringARotation) {
@@ -129,7 +129,8 @@ TEST_F(RotationTest, BothRootsAreAcceptedDuringARotation) {
   ASSERT_NE(new_root, before.authorities);
   EXPECT_TRUE(Accepts(before.authorities, after.chain)) << "by the cross certificate";
   const std::string server = *ReadWholeFile(pki() / "server.crt");
-  EXPECT_TRUE(server.contains(before.authorities)) << "tokens that pin the older root are good";
+  EXPECT_TRUE(server.contains(before.authorities))
+      << "tokens with the fingerprint of the old root remain valid";
   EXPECT_TRUE(server.contains(new_root));
   ASSERT_TRUE(Advance(true, By()).has_value());
   const auto last = IssueTo("last");
@@ -159,7 +160,7 @@ TEST_F(RotationTest, AStepWaitsForNodesUnlessForced) {
   EXPECT_TRUE(Advance(true, By()).has_value());
 }
 
-// Its answer was lost, and it is sent again; or two administrators have the same thought.
+// A client repeats a request after a lost answer, or two administrators send the same one.
 TEST_F(RotationTest, ARepeatedRequestTakesNoSecondStep) {
   ASSERT_TRUE(Start("issuing").has_value());
   v1::AdvanceRotationRequest request;
@@ -185,7 +186,7 @@ TEST_F(RotationTest, HoldersOfANewCertificateKeepAccess) {
   EXPECT_TRUE(Advance(false, By()).has_value());
 }
 
-// A certificate that the older root's key vouches for by another CA than the fleet's.
+// A certificate of a CA that the old root signed, but that is not the fleet's.
 TEST_F(RotationTest, I6OnlyIssuersOfTheFleetAreAccepted) {
   const pki::KeyPair root(*ReadWholeFile(pki() / "root.crt"), *ReadSecretFile(pki() / "root.key"));
   pki::Authority forged = files_.authority;
@@ -209,7 +210,7 @@ TEST_F(RotationTest, EveryPhaseButTheLastCanBeUndone) {
   for (const char* kind : {"issuing", "root"}) {
     SCOPED_TRACE(kind);
     ASSERT_TRUE(Start(kind).has_value());
-    EXPECT_FALSE(Start(kind).has_value()) << "one at a time";
+    EXPECT_FALSE(Start(kind).has_value()) << "one rotation at a time";
     ASSERT_TRUE(Undo(false, By()).has_value());
     EXPECT_EQ(rotation_.Get()->kind(), "");
 
@@ -219,7 +220,7 @@ TEST_F(RotationTest, EveryPhaseButTheLastCanBeUndone) {
     EXPECT_EQ(Undo(false, By())->phase(), "trust");
     EXPECT_EQ(IssuerOf(IssueTo("again")), IssuerOf(before));
     const auto refused = Undo(false, By());
-    ASSERT_FALSE(refused.has_value()) << "what the next one issued would be refused";
+    ASSERT_FALSE(refused.has_value()) << "certificates of the next CA would be revoked";
     ASSERT_TRUE(Undo(true, By()).has_value());
     EXPECT_TRUE(IsRevoked(next));
     EXPECT_FALSE(IsRevoked(before));
@@ -232,7 +233,7 @@ TEST_F(RotationTest, ContinuesAfterTheStoreWasKilled) {
     SCOPED_TRACE(kind);
     ASSERT_TRUE(Start(kind).has_value());
     const std::string trusted = fleet_.authorities.Current()->bundle;
-    // The files of the fleet's port had not been written yet.
+    // A crash before the files of the fleet port were written.
     ASSERT_TRUE(ReplaceFile(pki() / "trusted.crt", "old", 0644));
     Restart();
     EXPECT_EQ(fleet_.authorities.Current()->bundle, trusted);
@@ -243,7 +244,7 @@ TEST_F(RotationTest, ContinuesAfterTheStoreWasKilled) {
     EXPECT_EQ(IssuerOf(IssueTo("next-again")), issuer);
     EXPECT_EQ(rotation_.Get()->phase(), "certificates");
 
-    // The last step was entered, and its files were moved in part.
+    // A crash after the commit of the last step, between the moves of its files.
     auto row = **ReadRow<v1::RotationRow>(*meta_, keys::kRotation);
     row.set_phase(kRetirePhase);
     const auto transaction = meta_->Begin();
@@ -252,8 +253,8 @@ TEST_F(RotationTest, ContinuesAfterTheStoreWasKilled) {
     ASSERT_TRUE(
         ReplaceFile(pki() / "issuing.key", *ReadSecretFile(pki() / "next/issuing.key"), 0600));
     EXPECT_FALSE(LoadAuthorityFiles(pki(), "outport").has_value()) << "half of it";
-    EXPECT_FALSE(Undo(true, By()).has_value()) << "it is not undone any more";
-    ASSERT_TRUE(Advance(false, By()).has_value()) << "it is finished where it was cut off";
+    EXPECT_FALSE(Undo(true, By()).has_value()) << "the last step cannot be undone";
+    ASSERT_TRUE(Advance(false, By()).has_value()) << "the restart completes it";
     Restart();
     EXPECT_EQ(IssuerOf(IssueTo("after")), issuer);
     EXPECT_EQ(rotation_.Get()->kind(), "");
@@ -261,7 +262,7 @@ TEST_F(RotationTest, ContinuesAfterTheStoreWasKilled) {
   }
 }
 
-// And stays of that type, until another one is asked for.
+// The type remains until a request names another one.
 TEST_F(RotationTest, TheNextKeysHaveTheRequestedType) {
   const auto type_of = [&](const char* file) {
     return pki::Describe(*ReadWholeFile(pki() / file))->key;
@@ -308,7 +309,7 @@ TEST_F(RotationTest, TheRootKeyMayBeElsewhere) {
   request.set_issuing_certificate(*pki::IssueIssuingCa(next, prepared->request(), "outport"));
   request.set_cross_certificate(request.issuing_certificate());
   EXPECT_EQ(rotation_.Start(request, kAdmin).error().code, ErrorCode::kInvalidArgument)
-      << "the older root did not sign it";
+      << "the old root did not sign it";
   request.set_cross_certificate(*pki::IssueIssuingCa(root, prepared->request(), "outport"));
   const std::string other = *pki::CreateRequest(pki::CreatePrivateKey());
   v1::StartRotationRequest foreign = request;
