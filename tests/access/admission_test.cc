@@ -115,7 +115,7 @@ TEST(Authenticate, ANodeRelaysOnlyForUsers) {
   }
 }
 
-TEST(Authenticate, I6ANodesWordForACertificateMayKeepAUserOut) {
+TEST(Authenticate, I6ACertificateNameThatANodeAssertsCanDenyALogin) {
   Fleet fleet;
   fleet.Change("ann", [](User& user) { user.only_from = {"ci-*"}; });
   EXPECT_EQ(fleet.Authenticate(fleet.node, "ann:secret").error().code, ErrorCode::kDenied);
