@@ -39,7 +39,7 @@ Result<void> Show(const Invocation& invocation) {
     TRY_VOID(add("next issuing", rotation.next_issuing()));
   }
   invocation.Print(table);
-  if (authorities.root_key_here() && !invocation.json()) {
+  if (authorities.root_key_at_store() && !invocation.json()) {
     invocation.streams.err << "warning: the root key is on the store's disk, in DATA/pki/root.key; "
                               "move it offline, only 'ca rotate' needs it\n";
   }

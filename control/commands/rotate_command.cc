@@ -39,7 +39,7 @@ boost::json::object ToJson(const v1::Rotation& rotation) {
   boost::json::array nodes;
   for (const v1::Rotation::Node& node : rotation.nodes()) {
     nodes.push_back(boost::json::object{
-        {"name", node.name()}, {"connected", node.connected()}, {"ready", node.done()}});
+        {"name", node.name()}, {"connected", node.connected()}, {"ready", node.ready()}});
   }
   boost::json::array certificates;
   for (const v1::CertificateRow& row : rotation.certificates()) {
@@ -51,14 +51,14 @@ boost::json::object ToJson(const v1::Rotation& rotation) {
           {"started", ToTime(rotation.begun_ms())},
           {"started_by", rotation.begun_by()},
           {"nodes", std::move(nodes)},
-          {"remaining_certificates", rotation.certificates_left()},
+          {"remaining_certificates", rotation.remaining_certificates()},
           {"certificates", std::move(certificates)}};
 }
 
 std::vector<std::string> PendingNodes(const v1::Rotation& rotation) {
   std::vector<std::string> pending;
   for (const v1::Rotation::Node& node : rotation.nodes()) {
-    if (!node.done()) pending.push_back(node.name() + (node.connected() ? "" : " (disconnected)"));
+    if (!node.ready()) pending.push_back(node.name() + (node.connected() ? "" : " (disconnected)"));
   }
   return pending;
 }
@@ -76,13 +76,13 @@ std::string ToText(const v1::Rotation& rotation) {
                                     " CA issues; certificates of the older CA are still valid";
   const std::vector<std::string> pending = PendingNodes(rotation);
   text += pending.empty() ? "\nall nodes are ready" : "\nnodes not ready yet: " + Join(pending);
-  if (rotation.certificates_left() > 0) {
+  if (rotation.remaining_certificates() > 0) {
     std::vector<std::string> names;
     for (const v1::CertificateRow& row : rotation.certificates()) names.push_back(row.name());
-    text += "\n" + std::to_string(rotation.certificates_left()) +
+    text += "\n" + std::to_string(rotation.remaining_certificates()) +
             " certificates of clients and administrators are not valid after " +
             (trusting ? "an undo" : "the next step") + ": " + Join(names) +
-            (names.size() < rotation.certificates_left() ? ", ..." : "") +
+            (names.size() < rotation.remaining_certificates() ? ", ..." : "") +
             "; run 'outportctl cert renew' where they are";
   }
   return text + (trusting ? "\nnext: 'outportctl ca rotate continue' (or undo)"

@@ -112,7 +112,7 @@ net::awaitable<void> RelayedUpload::SendBody() {
   }
   if (!sent || ended_) co_return;
   v1::UploadPart end;
-  end.mutable_end()->set_cut(body_error_.has_value());
+  end.mutable_end()->set_truncated(body_error_.has_value());
   truncated_ = body_error_.has_value();
   co_await Write(end);
 }
