@@ -108,7 +108,7 @@ TEST_F(AccessCommandsTest, RejectsInvalidGrantsInOneLine) {
   ExpectOneLine(Control({"grant", "add", "ci", "pull"}), "user:NAME");
   ExpectOneLine(Control({"grant", "add", "user:nobody", "pull"}), "there is no user 'nobody'");
   ExpectOneLine(Control({"grant", "add", "anonymous", "push"}), "'anonymous' may only pull");
-  ExpectOneLine(Control({"grant", "add", "group:ops", "admin"}), "administrators");
+  ExpectOneLine(Control({"grant", "add", "group:ops", "admin"}), "administrator certificate");
   ASSERT_EQ(Control({"grant", "add", "group:ops", "pull"}).status, 0);
   ExpectOneLine(Control({"grant", "add", "group:ops", "pull"}), "already");
   ExpectOneLine(Control({"grant", "remove", "group:ops", "push"}), "it has: pull:**");

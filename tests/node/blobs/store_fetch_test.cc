@@ -142,7 +142,7 @@ TEST_F(StoreFetchTest, StreamsOfANodeAreBounded) {
   Serve({.streams_per_node = 0, .progress_deadline = 10s});
   const TestBlob blob = Pushed(4, kMiB);
   EXPECT_THAT(Call("library/busybox", blob, 0, 0),
-              testing::HasSubstr("eu-west has 0 blob streams"));
+              testing::HasSubstr("node 'eu-west' has 0 blob streams"));
 }
 
 TEST_F(StoreFetchTest, AStreamOfANodeThatReadsNothingEnds) {
