@@ -108,7 +108,7 @@ net::awaitable<Result<void>> FetchBody::PassThrough(uint64_t offset) {
   co_return Result<void>();
 }
 
-// If no slot is free, the reader waits for the fetch to get there.
+// If no slot is free, the reader waits until the fetch reaches `offset`.
 void FetchBody::PassAhead(uint64_t offset) {
   std::optional<Slots::Slot> slot = context_.passing_slots.Acquire();
   if (!slot.has_value()) return;

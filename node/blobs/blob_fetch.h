@@ -28,8 +28,8 @@ struct FetchLimits {
 
 // The fetch of one blob from the store into the cache. It belongs to the node and not to a client.
 // One thread runs it. Any number of readers read behind its watermark, and wait for the watermark.
-// A broken stream is resumed where it broke. Safe for all threads. The references outlive the
-// fetch.
+// A broken stream is resumed where it broke. Safe for all threads. `source`, `cached` and
+// `metrics` outlive the fetch.
 class BlobFetch {
  public:
   BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cached,

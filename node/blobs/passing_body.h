@@ -23,7 +23,7 @@ struct PassingLimits {
 // before it releases the tail. It holds two chunks in memory.
 class PassingBody final : public BlobBody {
  public:
-  // Begins at `offset`. The references outlive the body.
+  // Begins at `offset`. `source` and `metrics` outlive the body.
   PassingBody(BlobRequest request, uint64_t offset, BlobSource& source, const FetchMetrics& metrics,
               Slots::Slot slot, PassingLimits limits);
 

@@ -18,7 +18,7 @@ void AppendSequence(std::string& text, uint64_t sequence) {
   for (int shift = 56; shift >= 0; shift -= 8) text.push_back(static_cast<char>(sequence >> shift));
 }
 
-// REQUIRES: 8 bytes.
+// REQUIRES: `text` has 8 bytes.
 uint64_t ReadSequence(std::string_view text) {
   uint64_t sequence = 0;
   for (const char c : text) sequence = sequence << 8 | static_cast<unsigned char>(c);

@@ -17,8 +17,8 @@ namespace outport::store {
 // their keys are locked.
 std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors);
 
-// The push of one manifest into a repository, in one transaction. The references stay valid until
-// Run() returns.
+// The push of one manifest into a repository, in one transaction. The parts stay valid until Run()
+// returns.
 class ManifestPush {
  public:
   struct Parts {

@@ -13,7 +13,7 @@ namespace outport::store {
 
 // The removal of one manifest from a repository, with its tags, its references, and its entry among
 // the referrers of its subject. Its children stay. Its bytes are deleted with its last holder. The
-// references stay valid until Run() returns.
+// parts stay valid until Run() returns.
 class ManifestRemoval {
  public:
   struct Parts {

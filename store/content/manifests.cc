@@ -98,7 +98,7 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
   TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return UnknownManifest(repository, digest);
   // Corrupt bytes do not name the children. The reference rows stay then, but they do not count
-  // without their manifest. Right bytes cannot change after this read: they have this digest.
+  // without their manifest. Right bytes cannot change later: they have this digest.
   ManifestRemoval::Parts parts{
       .repository = repository, .digest = digest, .blobs = {}, .manifests = {}, .auditor = auditor};
   TRY(const std::optional<std::string> body, meta_.Get(keys::Content(digest)));

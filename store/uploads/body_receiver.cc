@@ -162,7 +162,7 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
   co_return filled.error;
 }
 
-// A failed writer is dropped. The next request opens a new one, up to the bytes received so far.
+// Drops a failed writer. The next request opens a new one, with the bytes received so far.
 Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes) {
   TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size()));
   Result<void> appended = session.writer->Append(bytes);

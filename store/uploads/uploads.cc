@@ -176,8 +176,8 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
         parts_.blobs.Commit(session.repository, *session.writer, digest, by, complete);
     session.writer.reset();
     if (pushed.has_value()) {
-      // If the blob existed already, the uncommitted bytes remain; otherwise there are none. If
-      // this fails, the next start discards them.
+      // If the blob was stored already, the upload's bytes remain: discard them. If this fails, the
+      // next start does it.
       [[maybe_unused]] const Result<void> best_effort = parts_.bytes.Discard(session.id);
     } else {
       stored_.Forget(session);

@@ -62,7 +62,7 @@ class DiskBlobWriter final : public BlobWriter {
   DiskBlobFolder& folder_;
   const Kind kind_;
   const DigestAlgorithm algorithm_;
-  const std::string serial_;  // an upload's name
+  const std::string serial_;  // makes the object's name fresh; an upload's name
   const std::string label_;   // names the file in errors
   const std::unique_ptr<File> file_;
   std::filesystem::path path_;  // where the file is now

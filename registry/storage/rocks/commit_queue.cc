@@ -6,7 +6,7 @@
 namespace outport {
 namespace {
 
-// A group ends with the commit that passes one of these.
+// A group ends with the commit that exceeds one of these limits.
 constexpr size_t kMaxGroup = 256;
 constexpr size_t kMaxGroupBytes = 4 << 20;
 
