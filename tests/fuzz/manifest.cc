@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body = fuzzing::AsText(data + 1, size - 1);
   const auto manifest = Manifest::Parse(body, kTypes[data[0] % kTypes.size()]);
   if (!manifest.has_value()) {
-    Require(TraitsOf(manifest.error().code).http_status < 500, "an invalid manifest is a client error");
+    Require(TraitsOf(manifest.error().code).http_status < 500,
+            "an invalid manifest is a client error");
     Require(!manifest.error().message.empty(), "an error has a message");
     return 0;
   }
