@@ -89,8 +89,8 @@ def test_show_and_list_report_the_state_of_a_certificate(fleet, tmp_path):
         return sorted(row["name"] for row in fleet.control_json("cert", "list", "--name", "list-*", *words))
 
     assert names() == ["list-1", "list-2"]
-    assert names("--state", "revoked") == ["list-1"]
-    assert names("--state", "valid") == ["list-2"]
+    assert names("--status", "revoked") == ["list-1"]
+    assert names("--status", "valid") == ["list-2"]
     assert names("--expiring", "7d") == []
     assert names("--expiring", "301d") == ["list-2"]
     assert names("--role", "admin") == []
