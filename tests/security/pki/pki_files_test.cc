@@ -32,7 +32,8 @@ TEST(PkiFiles, KeysOfEveryTypeAreIssuedTo) {
     ASSERT_TRUE(description.has_value()) << description.error().message;
     EXPECT_EQ(description->key, described);
   }
-  EXPECT_TRUE(pki::ParseKeyType("rsa-1024").error().message.contains("'rsa-1024' is not a key type"));
+  EXPECT_TRUE(
+      pki::ParseKeyType("rsa-1024").error().message.contains("'rsa-1024' is not a key type"));
 }
 
 TEST(PkiFiles, DescribesACertificate) {
