@@ -73,12 +73,13 @@ net::awaitable<void> Session::Run() {
   const Result<void> handshake = co_await Handshake();
   if (!handshake.has_value()) {
     shared_.metrics.RecordHandshakeFailure();
-    const std::string refusal = HandshakeRejection(stream_.tls());
-    if (refusal.empty()) {
+    const std::string rejection = HandshakeRejection(stream_.tls());
+    if (rejection.empty()) {
       shared_.log.Debug("handshake failed",
                         {{"address", address_}, {"error", handshake.error().message}});
     } else {
-      shared_.log.Info("client certificate rejected", {{"address", address_}, {"error", refusal}});
+      shared_.log.Info("client certificate rejected",
+                       {{"address", address_}, {"error", rejection}});
     }
     co_return;
   }

@@ -35,11 +35,11 @@ TEST(RegistryConnection, I6RejectsClientsWithoutACertificateOfTheFleet) {
     for (const char* user : {"alice:wonder", ""}) {
       TestClient client = TestClient::Tls(server.port(), c.identity);
       ASSERT_TRUE(client.connected()) << "the handshake must not tell";
-      const TestResponse refused = client.Exchange(TestRequest{.user = user}.Text());
-      EXPECT_EQ(refused.status, 400);
-      EXPECT_EQ(refused.ErrorCode(), "UNAUTHORIZED");
-      EXPECT_NE(refused.body.find(c.says), std::string::npos) << refused.body;
-      EXPECT_EQ(refused.Field("connection"), "close");
+      const TestResponse rejected = client.Exchange(TestRequest{.user = user}.Text());
+      EXPECT_EQ(rejected.status, 400);
+      EXPECT_EQ(rejected.ErrorCode(), "UNAUTHORIZED");
+      EXPECT_NE(rejected.body.find(c.says), std::string::npos) << rejected.body;
+      EXPECT_EQ(rejected.Field("connection"), "close");
       EXPECT_TRUE(client.IsClosed());
     }
   }
@@ -59,9 +59,9 @@ TEST(RegistryConnection, ARejectionArrivesWhileTheClientSendsALargeBody) {
     client.Send(std::string(4'000'000, 'x'));
   });
   sender.join();
-  const TestResponse refused = client.Receive();
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_TRUE(refused.complete);
+  const TestResponse rejected = client.Receive();
+  EXPECT_EQ(rejected.status, 400);
+  EXPECT_TRUE(rejected.complete);
 }
 
 TEST(RegistryConnection, I6AUserIsCheckedWithEveryRequest) {
@@ -142,10 +142,10 @@ TEST(RegistryConnection, RejectsInvalidRequestsAndCloses) {
   for (const char* text : kCases) {
     SCOPED_TRACE(text);
     TestClient client = server.Connect();
-    const TestResponse refused = client.Exchange(text);
-    EXPECT_EQ(refused.status, 400);
-    EXPECT_EQ(refused.ErrorCode(), "UNSUPPORTED");
-    EXPECT_EQ(refused.Field("connection"), "close");
+    const TestResponse rejected = client.Exchange(text);
+    EXPECT_EQ(rejected.status, 400);
+    EXPECT_EQ(rejected.ErrorCode(), "UNSUPPORTED");
+    EXPECT_EQ(rejected.Field("connection"), "close");
     EXPECT_TRUE(client.IsClosed()) << "more than one answer";
   }
 }
@@ -185,9 +185,9 @@ TEST(RegistryConnection, SendsNo100ContinueForARejectedBody) {
   };
   for (const TestRequest& request : kCases) {
     TestClient client = server.Connect();
-    const TestResponse refused = client.Exchange(request.Text());
-    EXPECT_GE(refused.status, 400);
-    EXPECT_EQ(refused.Field("connection"), "close");
+    const TestResponse rejected = client.Exchange(request.Text());
+    EXPECT_GE(rejected.status, 400);
+    EXPECT_EQ(rejected.Field("connection"), "close");
     EXPECT_TRUE(client.IsClosed());
   }
 }
@@ -216,8 +216,8 @@ TEST(RegistryConnection, TimesOutABodyThatStops) {
   TestClient client = server.Connect();
   const TestRequest request{
       .method = "PUT", .target = "/v2/a/manifests/v1", .fields = "Content-Length: 100\r\n"};
-  const TestResponse refused = client.Exchange(request.Text() + "half");
-  EXPECT_EQ(refused.status, 408);
+  const TestResponse rejected = client.Exchange(request.Text() + "half");
+  EXPECT_EQ(rejected.status, 408);
   EXPECT_TRUE(client.IsClosed());
 }
 

@@ -67,17 +67,17 @@ TEST(RegistryHttp, I1AFailedBlobReadTruncatesTheResponse) {
   const std::string content(1'000'000, 'x');
   const std::string target = "/v2/a/blobs/" + server.registry().AddBlob("a", content).ToString();
   server.registry().BreakBlobsAt(500'000);
-  const TestResponse cut = server.Call({.target = target});
-  EXPECT_EQ(cut.status, 200);
-  EXPECT_FALSE(cut.complete);
-  EXPECT_LE(cut.body.size(), 500'000u);
+  const TestResponse truncated = server.Call({.target = target});
+  EXPECT_EQ(truncated.status, 200);
+  EXPECT_FALSE(truncated.complete);
+  EXPECT_LE(truncated.body.size(), 500'000u);
   // If nothing was sent yet, the response is an error.
   server.registry().BreakBlobsAt(0);
-  const TestResponse told = server.Call({.target = target});
-  EXPECT_EQ(told.status, 500);
-  EXPECT_EQ(told.ErrorCode(), "UNKNOWN");
-  EXPECT_EQ(told.body.find("broken"), std::string::npos) << "the cause is for the log";
-  EXPECT_NE(told.body.find(told.Field("x-request-id")), std::string::npos);
+  const TestResponse failed = server.Call({.target = target});
+  EXPECT_EQ(failed.status, 500);
+  EXPECT_EQ(failed.ErrorCode(), "UNKNOWN");
+  EXPECT_EQ(failed.body.find("broken"), std::string::npos) << "the cause is for the log";
+  EXPECT_NE(failed.body.find(failed.Field("x-request-id")), std::string::npos);
 }
 
 TEST(RegistryHttp, ServesTheManifestThatWasPushed) {
@@ -118,10 +118,10 @@ TEST(RegistryHttp, AcknowledgesASubject) {
 TEST(RegistryHttp, NamesEveryMissingBlob) {
   TestServer server;
   server.registry().FailNext(Error{ErrorCode::kManifestBlobUnknown, "not here", {"one", "two"}});
-  const TestResponse refused = server.Call(
+  const TestResponse rejected = server.Call(
       {.method = "PUT", .target = "/v2/a/manifests/v1", .fields = kOciIndexType, .body = kIndex});
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(refused.body,
+  EXPECT_EQ(rejected.status, 400);
+  EXPECT_EQ(rejected.body,
             R"({"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"not here","detail":"one"},)"
             R"({"code":"MANIFEST_BLOB_UNKNOWN","message":"not here","detail":"two"}]})"
             "\n");
@@ -134,9 +134,9 @@ TEST(RegistryHttp, LimitsAManifest) {
   const TestRequest fits{.method = "PUT", .target = "/v2/a/manifests/v1", .body = body};
   EXPECT_EQ(server.Call(fits).status, 201);
   const TestRequest too_large{.method = "PUT", .target = "/v2/a/manifests/v1", .body = body + " "};
-  const TestResponse refused = server.Call(too_large);
-  EXPECT_EQ(refused.status, 413);
-  EXPECT_EQ(refused.ErrorCode(), "MANIFEST_INVALID");
+  const TestResponse rejected = server.Call(too_large);
+  EXPECT_EQ(rejected.status, 413);
+  EXPECT_EQ(rejected.ErrorCode(), "MANIFEST_INVALID");
 }
 
 TEST(RegistryHttp, I3AnOldAnswerSaysHowOldItIs) {
@@ -155,10 +155,10 @@ TEST(RegistryHttp, I4UnknownIsNotAbsent) {
   TestServer server;
   AddIndex(server, "team/app", "v1");
   server.registry().FailNext(Error{ErrorCode::kUnavailable, "the store cannot be reached"});
-  const TestResponse refused = server.Call({.target = "/v2/team/app/manifests/v1"});
-  EXPECT_EQ(refused.status, 503);
-  EXPECT_EQ(refused.ErrorCode(), "UNAVAILABLE");
-  EXPECT_EQ(refused.Field("retry-after"), "5");
+  const TestResponse rejected = server.Call({.target = "/v2/team/app/manifests/v1"});
+  EXPECT_EQ(rejected.status, 503);
+  EXPECT_EQ(rejected.ErrorCode(), "UNAVAILABLE");
+  EXPECT_EQ(rejected.Field("retry-after"), "5");
 }
 
 TEST(RegistryHttp, PagesThroughLists) {

@@ -61,10 +61,10 @@ TEST_F(Deletion, OfAReferencedBlobIsRejected) {
   const std::string target = "/v2/a/blobs/" + server_.registry().AddBlob("a", "foo").ToString();
   server_.registry().FailNext(
       Error{ErrorCode::kUnsupported, "a manifest refers to it", {"sha256:x"}});
-  const TestResponse refused = Delete(target);
-  EXPECT_EQ(refused.status, 405);
-  EXPECT_EQ(refused.ErrorCode(), "UNSUPPORTED");
-  EXPECT_EQ(refused.Field("allow"), "GET, HEAD");
+  const TestResponse rejected = Delete(target);
+  EXPECT_EQ(rejected.status, 405);
+  EXPECT_EQ(rejected.ErrorCode(), "UNSUPPORTED");
+  EXPECT_EQ(rejected.Field("allow"), "GET, HEAD");
   EXPECT_EQ(Status(target), 200);
 }
 

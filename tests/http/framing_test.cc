@@ -180,9 +180,9 @@ TEST(Framing, ABodyThatEndsEarlyIsMalformed) {
     TestClient client = server.Connect();
     client.Send(text);
     client.HalfClose();
-    const TestResponse refused = client.Receive();
-    EXPECT_EQ(refused.status, 400);
-    EXPECT_EQ(refused.ErrorCode(), "UNSUPPORTED");
+    const TestResponse rejected = client.Receive();
+    EXPECT_EQ(rejected.status, 400);
+    EXPECT_EQ(rejected.ErrorCode(), "UNSUPPORTED");
   }
   EXPECT_EQ(server.registry().OpenUploads(), 0u);
 }
@@ -212,10 +212,10 @@ TEST(Framing, ARejectedPushSendsNoBody) {
     TestRequest request = c.request;
     request.fields = expects;
     TestClient client = server.Connect();
-    const TestResponse refused = client.Exchange(request.Text());
-    EXPECT_EQ(refused.status, c.status);
-    EXPECT_FALSE(refused.ErrorCode().empty()) << refused.body;
-    EXPECT_EQ(refused.Field("connection"), "close");
+    const TestResponse rejected = client.Exchange(request.Text());
+    EXPECT_EQ(rejected.status, c.status);
+    EXPECT_FALSE(rejected.ErrorCode().empty()) << rejected.body;
+    EXPECT_EQ(rejected.Field("connection"), "close");
     EXPECT_TRUE(client.IsClosed());
   }
 }

@@ -45,9 +45,9 @@ TEST_F(PushTags, NameAManifestOfSha512) {
 TEST_F(PushTags, AreAllSetOrNone) {
   for (const char* query : {"?tag=good&tag=-bad", "?tag=good,", "?tag="}) {
     SCOPED_TRACE(query);
-    const TestResponse refused = server_.Call(Put(kDigest + query));
-    EXPECT_EQ(refused.status, 400);
-    EXPECT_EQ(refused.ErrorCode(), "TAG_INVALID");
+    const TestResponse rejected = server_.Call(Put(kDigest + query));
+    EXPECT_EQ(rejected.status, 400);
+    EXPECT_EQ(rejected.ErrorCode(), "TAG_INVALID");
   }
   EXPECT_EQ(server_.Call({.target = "/v2/a/manifests/" + kDigest}).status, 404);
 }
@@ -56,10 +56,10 @@ TEST_F(PushTags, AreLimited) {
   std::string query = "?tag=t0";
   for (int i = 1; i < 100; ++i) query += ",t" + std::to_string(i);
   EXPECT_EQ(server_.Call(Put(kDigest + query)).status, 201);
-  const TestResponse refused = server_.Call(Put(kDigest + query + ",more"));
-  EXPECT_EQ(refused.status, 414);
-  EXPECT_EQ(refused.ErrorCode(), "UNSUPPORTED");
-  EXPECT_NE(refused.body.find("101"), std::string::npos) << refused.body;
+  const TestResponse rejected = server_.Call(Put(kDigest + query + ",more"));
+  EXPECT_EQ(rejected.status, 414);
+  EXPECT_EQ(rejected.ErrorCode(), "UNSUPPORTED");
+  EXPECT_NE(rejected.body.find("101"), std::string::npos) << rejected.body;
 }
 
 TEST_F(PushTags, AreIgnoredWithATag) {

@@ -57,11 +57,11 @@ TEST(Revocation, I6ARevokedCertificateIsRejected) {
   // Cut, or answered with the reason if the server had not checked its certificate yet.
   const int status = silent.Exchange(Ping()).status;
   EXPECT_TRUE(status == 0 || status == 400) << status;
-  const TestResponse refused = server.Call({});
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(refused.ErrorCode(), "UNAUTHORIZED");
-  EXPECT_NE(refused.body.find("it was revoked"), std::string::npos) << refused.body;
-  EXPECT_NE(refused.body.find("outportctl cert issue desktop"), std::string::npos);
+  const TestResponse rejected = server.Call({});
+  EXPECT_EQ(rejected.status, 400);
+  EXPECT_EQ(rejected.ErrorCode(), "UNAUTHORIZED");
+  EXPECT_NE(rejected.body.find("it was revoked"), std::string::npos) << rejected.body;
+  EXPECT_NE(rejected.body.find("outportctl cert issue desktop"), std::string::npos);
 }
 
 TEST(Revocation, I6ADownloadEndsWhenItsCertificateIsRevoked) {
@@ -136,9 +136,9 @@ TEST(Revocation, I6ADownloadEndsWhenAccessIsRevoked) {
     c.change(server);
     EXPECT_TRUE(Eventually([&] { return Revoked(server) == 1; }));
     EXPECT_FALSE(download.Finish().complete);
-    const TestResponse refused = server.Call({.target = "/v2/team/app/manifests/latest"});
-    EXPECT_EQ(refused.status, c.status);
-    EXPECT_NE(refused.body.find(c.says), std::string::npos) << refused.body;
+    const TestResponse rejected = server.Call({.target = "/v2/team/app/manifests/latest"});
+    EXPECT_EQ(rejected.status, c.status);
+    EXPECT_NE(rejected.body.find(c.says), std::string::npos) << rejected.body;
   }
 }
 
@@ -277,9 +277,9 @@ TEST(UnknownRevocations, EndRequestsInProgress) {
 TEST(UnknownRevocations, RejectNewRequestsWithTheReason) {
   Result<void> known = Error{ErrorCode::kUnavailable, "the latest revocations are not known"};
   TestServer server({}, [&] { return known; });
-  const TestResponse refused = server.Call({});
-  EXPECT_EQ(refused.status, 503);
-  EXPECT_NE(refused.body.find("the latest revocations are not known"), std::string::npos);
+  const TestResponse rejected = server.Call({});
+  EXPECT_EQ(rejected.status, 503);
+  EXPECT_NE(rejected.body.find("the latest revocations are not known"), std::string::npos);
   known = {};
   EXPECT_EQ(server.Call({}).status, 200);
 }

@@ -130,11 +130,11 @@ TEST_F(Uploads, AChunkOutOfOrderLeavesTheSessionUsable) {
   EXPECT_EQ(Patch(location, "abc", "0-2").status, 202);
   for (const char* range : {"0-2", "5-7", "bytes 3-5/9", "3-1", "x"}) {
     SCOPED_TRACE(range);
-    const TestResponse refused = Patch(location, "def", range);
-    EXPECT_EQ(refused.status, 416);
-    EXPECT_EQ(refused.Field("range"), "0-2");
-    EXPECT_EQ(refused.Field("location"), location);
-    EXPECT_EQ(refused.Field("docker-upload-uuid").empty(), false);
+    const TestResponse rejected = Patch(location, "def", range);
+    EXPECT_EQ(rejected.status, 416);
+    EXPECT_EQ(rejected.Field("range"), "0-2");
+    EXPECT_EQ(rejected.Field("location"), location);
+    EXPECT_EQ(rejected.Field("docker-upload-uuid").empty(), false);
   }
   EXPECT_EQ(Patch(location, "def", "3-9").ErrorCode(), "SIZE_INVALID");
   const TestResponse closing =
@@ -146,9 +146,9 @@ TEST_F(Uploads, AChunkOutOfOrderLeavesTheSessionUsable) {
 
 TEST_F(Uploads, AMismatchEndsTheSession) {
   const std::string location = Start().Field("location");
-  const TestResponse refused = Finish(location, DigestOf("other"), "this");
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(refused.ErrorCode(), "DIGEST_INVALID");
+  const TestResponse rejected = Finish(location, DigestOf("other"), "this");
+  EXPECT_EQ(rejected.status, 400);
+  EXPECT_EQ(rejected.ErrorCode(), "DIGEST_INVALID");
   EXPECT_EQ(server_.Call({.target = location}).status, 404);
   EXPECT_EQ(server_.Call({.target = "/v2/a/blobs/" + DigestOf("other")}).status, 404);
 }
@@ -181,10 +181,10 @@ TEST_F(Uploads, AnUnknownAlgorithmIsRejectedEarly) {
   const std::string target = kUploads;
   EXPECT_EQ(server_.Call({.method = "POST", .target = target + "?digest-algorithm=sha512"}).status,
             202);
-  const TestResponse refused =
+  const TestResponse rejected =
       server_.Call({.method = "POST", .target = target + "?digest-algorithm=blake3"});
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(refused.ErrorCode(), "DIGEST_INVALID");
+  EXPECT_EQ(rejected.status, 400);
+  EXPECT_EQ(rejected.ErrorCode(), "DIGEST_INVALID");
 }
 
 TEST_F(Uploads, ASessionIsCancelled) {
@@ -219,9 +219,9 @@ TEST_F(Uploads, AMalformedChunkIsRejected) {
   TestClient client = server_.Connect();
   const TestRequest request{
       .method = "PATCH", .target = location, .fields = "Transfer-Encoding: chunked\r\n"};
-  const TestResponse refused = client.Exchange(request.Text() + "3\r\nabcd\r\n0\r\n\r\n");
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(refused.Field("connection"), "close");
+  const TestResponse rejected = client.Exchange(request.Text() + "3\r\nabcd\r\n0\r\n\r\n");
+  EXPECT_EQ(rejected.status, 400);
+  EXPECT_EQ(rejected.Field("connection"), "close");
   EXPECT_TRUE(client.IsClosed());
 }
 
