@@ -23,7 +23,8 @@ TEST(RevocationAge, I6NodeRefusesCallersWhenItsRevocationsAreTooOld) {
   EXPECT_FALSE(CheckRevocationAge(Policy(1min, false), std::nullopt).has_value());
   EXPECT_TRUE(CheckRevocationAge(Policy(1min, true), 60001ms).has_value());
   EXPECT_TRUE(CheckRevocationAge(Policy(1min, true), std::nullopt).has_value());
-  EXPECT_TRUE(CheckRevocationAge({}, std::nullopt).has_value()) << "a store that predates the limit";
+  EXPECT_TRUE(CheckRevocationAge({}, std::nullopt).has_value())
+      << "a store that predates the limit";
 }
 
 }  // namespace
