@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "registry/base/clock.h"
 #include "registry/base/result.h"
