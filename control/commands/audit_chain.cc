@@ -14,7 +14,7 @@ std::string HashHex(const std::string& previous, std::string_view record) {
   return Digest::Of(DigestAlgorithm::kSha256, AsBytes(previous + std::string(record))).hex();
 }
 
-Error Broken(uint64_t sequence, const std::string& what) {
+Error CorruptAt(uint64_t sequence, const std::string& what) {
   return Error{ErrorCode::kCorrupt,
                "the audit log is corrupt at entry " + std::to_string(sequence) + ": " + what};
 }
@@ -65,7 +65,7 @@ Result<void> AddLine(AuditChain& chain, std::string_view text) {
   if (chain.count() == 0 && line.sequence > 0) chain.StartBehind(line.sequence - 1, line.previous);
   if (line.sequence > chain.last()) return chain.Add(line.sequence, line.hash, line.record);
   if (HashHex(line.previous, line.record) == ToHex(AsBytes(line.hash))) return {};
-  return Broken(line.sequence, "the entry appears twice, and the copy does not match its hash");
+  return CorruptAt(line.sequence, "the entry appears twice, and the copy does not match its hash");
 }
 
 }  // namespace
@@ -77,10 +77,11 @@ void AuditChain::StartBehind(uint64_t sequence, std::string hash) {
 
 Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::string_view record) {
   if (sequence != last_ + 1) {
-    return Broken(last_ + 1, "the entry is missing; the next entry is " + std::to_string(sequence));
+    return CorruptAt(last_ + 1,
+                     "the entry is missing; the next entry is " + std::to_string(sequence));
   }
   if (HashHex(hash_, record) != ToHex(AsBytes(hash))) {
-    return Broken(
+    return CorruptAt(
         sequence,
         "the hash does not match the record and the previous entry; one of them was changed "
         "after it was written");
