@@ -37,8 +37,8 @@ EnrollmentService::EnrollmentService(const Parts& parts)
                                       "Attempts of nodes to join the fleet, by result.",
                                       {{"result", "processed"}})),
       rejected_(parts.metrics.Counter("outport_store_enrollment_attempts_total",
-                                     "Attempts of nodes to join the fleet, by result.",
-                                     {{"result", "rate_limited"}})) {}
+                                      "Attempts of nodes to join the fleet, by result.",
+                                      {{"result", "rate_limited"}})) {}
 EnrollmentService::~EnrollmentService() = default;
 
 grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
