@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
-constexpr int kMinPingIntervalMs = 5000;  // gRPC's default is too long for the nodes' keepalive
+constexpr int kMinPingIntervalMs = 5000;  // gRPC's default would reject the nodes' keepalive pings
 
 void SetLimits(grpc::ServerBuilder& builder, const FleetLimits& limits) {
   grpc::ResourceQuota quota("fleet");

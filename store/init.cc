@@ -63,7 +63,7 @@ Result<void> Complete(InitOptions& options) {
       "nothing was created: the options give an invalid configuration: " + valid.error().message};
 }
 
-// Finds a failure of the last step before the first one.
+// Checks early that the last step can write the configuration file.
 Result<void> CheckPaths(const InitOptions& options) {
   const fs::path folder = fs::absolute(options.config_file).lexically_normal().parent_path();
   if (folder / "" == options.config.data / "") return {};  // InitStore() creates it

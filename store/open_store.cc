@@ -72,7 +72,7 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
 
 Result<void> CheckStore(const Config& config) {
   if (!IsInitialised(config)) return NotInitialised(config.data);
-  // The domain stands in the metadata, which a running store has open; no file depends on it.
+  // The domain is in the metadata, which a running store has locked; no file depends on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
   TRY(const LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
   const auto users = ReadHtpasswdFile(config.access.htpasswd_file);

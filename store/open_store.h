@@ -14,7 +14,7 @@
 
 namespace outport::store {
 
-// What a store opens before anything runs.
+// The open folder, databases and certificates of a store.
 struct OpenedStore {
   FolderLock lock;
   std::unique_ptr<MetaStore> meta;
@@ -28,7 +28,7 @@ struct OpenedStore {
 // error names the configuration key, the file or the folder, and says what to do. Blocks.
 Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log);
 
-// Reports what `serve` would find wrong, without locking the data folder or binding the ports.
+// Fails as a start of the store would, but neither locks the data folder nor binds the ports.
 // Blocks.
 Result<void> CheckStore(const Config& config);
 

@@ -13,7 +13,7 @@
 namespace outport::store {
 
 // The Registry of the store: Content and Uploads, called on the disk pool. Its answers are never
-// stale. The references outlive it; stop the pool before it is destroyed.
+// stale. The references outlive it; stop the pool before the registry is destroyed.
 class StoreRegistry final : public Registry {
  public:
   struct Parts {

@@ -44,7 +44,7 @@ EnrollmentService::~EnrollmentService() = default;
 grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
                                                     const v1::EnrollRequest* request,
                                                     v1::EnrollResponse* response) {
-  // Without the port: a new connection must not get a new allowance.
+  // The address has no port: otherwise each new connection would get a new allowance.
   const std::string from = AddressOfPeer(context->peer());
   const bool admitted = limit_.Admit(NetworkOf(from));
   (admitted ? admitted_ : rejected_).Increment();

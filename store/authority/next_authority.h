@@ -27,8 +27,8 @@ struct NextAuthority {
 // of pki::ParseKeyType(); empty: the type of the current issuing CA.
 Result<std::string> MakeNextKey(FileSystem& files, const std::filesystem::path& pki,
                                 const pki::Authority& current, const std::string& type);
-// Completes DATA/pki/next: with the certificates of the request for the key of MakeNextKey(), or,
-// if the request has none, with the root's key in DATA/pki. kInvalidArgument: the certificates do
+// Completes DATA/pki/next. If the request has certificates, they must be for the key of
+// MakeNextKey(); otherwise the root's key in DATA/pki signs. kInvalidArgument: the certificates do
 // not belong together, or not to the key. kFailedPrecondition: the root's key is missing.
 Result<void> MakeNext(FileSystem& files, const std::filesystem::path& pki,
                       const pki::Authority& current, const v1::StartRotationRequest& request);

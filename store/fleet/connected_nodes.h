@@ -38,7 +38,7 @@ class ConnectedNodes {
   // Registers a stream of the node and returns its ticket. A node has one stream: an older one is
   // cut.
   uint64_t Connect(const std::string& node, const std::string& address, Cutter cut);
-  // The ticket says which stream reports. Reports of a stream that a newer one replaced are
+  // `ticket` names the stream that reports. If a newer stream has replaced it, the report is
   // ignored.
   void RecordVersion(const std::string& node, uint64_t ticket, const std::string& version);
   void RecordPing(const std::string& node, uint64_t ticket, int64_t now_ms,

@@ -5,7 +5,7 @@ namespace outport::store {
 Result<void> FleetRows::Follow(const std::string& node,
                                const std::vector<std::string>& revocations) const {
   Result<void> followed;
-  // Revocations first: a node whose stream is cut must not return with a revoked certificate.
+  // Revocations first: otherwise a node could reconnect with a revoked certificate.
   for (const std::string& key : revocations) {
     const Result<void> one = follower.Follow(key);
     if (followed.has_value()) followed = one;

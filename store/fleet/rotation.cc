@@ -33,7 +33,7 @@ Error InProgress(const v1::RotationRow& row) {
                    " CA is already in progress; see 'outportctl ca rotate status'"};
 }
 
-// Makes a repeated request, and the same request of a second administrator, fail.
+// Fails for a repeated request, and for the same request of a second administrator.
 Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::string& from) {
   if (!row.has_value()) return NoRotation();
   if (row->phase() == from) return {};

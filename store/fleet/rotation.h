@@ -40,7 +40,7 @@ class Rotation {
   explicit Rotation(Parts parts) : parts_(std::move(parts)) {}
 
   // Call it once, at start. Completes a last step that has begun, and publishes the state. If the
-  // trust bundle in the metadata is not the bundle of the state, commits the latter for the nodes.
+  // trust bundle in the metadata is out of date, commits a new one for the nodes.
   Result<void> Recover();
   // Renews the certificate of the fleet port after a third of its lifetime.
   Result<void> RenewServerCertificate();
