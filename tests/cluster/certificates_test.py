@@ -95,7 +95,7 @@ def test_show_and_list_report_the_state_of_a_certificate(fleet, tmp_path):
     assert names("--expiring", "301d") == ["list-2"]
     assert names("--role", "admin") == []
     text = fleet.control("cert", "show", one["serial"]).stdout
-    assert "state          revoked" in text
+    assert "status         revoked" in text
 
 
 def test_a_renewed_certificate_is_the_same_holders_and_fits_its_key(fleet, tmp_path):

@@ -119,10 +119,10 @@ def test_i12_an_expired_or_invalid_list_is_reported(site, tmp_path):
     assert "registry.client_crl: there is no revocation list in the PEM text" in warned[0]
     assert client.get("/v2/").status == 200, "the list that was good still counts"
     site.others.write_list(crl, days=1 / 86400)
-    warned = wait_for("the list to be out of date", lambda: [
-        text for text in site.node.warnings() if "out of date" in text])
+    warned = wait_for("the warning of an expired list", lambda: [
+        text for text in site.node.warnings() if "a list expired at" in text])
     refused = client.get("/v2/")
     assert refused.status == 400 and "the revocation list of its authority" in refused.message()
     crl.write_text(good)
-    wait_for("the mend", lambda: client.get("/v2/").status == 200)
+    wait_for("the renewed list", lambda: client.get("/v2/").status == 200)
     assert site.node.warnings() == []
