@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "node/membership/credentials.h"
+#include "node/membership/node_identity.h"
 #include "node/membership/renewal.h"
 #include "node/mirror.h"
 #include "node/replica/sync_client.h"
@@ -33,7 +33,7 @@ constexpr std::chrono::seconds kCancelDrain{3};
 
 // The data folder's contents, opened before anything runs.
 struct Opened {
-  Credentials credentials;
+  NodeIdentity identity;
   LoadedCertificate certificate;
   FolderLock lock;
   std::unique_ptr<MetaStore> meta;
@@ -62,13 +62,13 @@ std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
 }
 
 Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
-  TRY(Credentials credentials, LoadCredentials(config.data));
+  TRY(NodeIdentity identity, LoadNodeIdentity(config.data));
   TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   TRY(FolderLock lock, FolderLock::Acquire(config.data));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch", BlobWrites::kCached));
-  return Opened{std::move(credentials), std::move(certificate), std::move(lock), std::move(meta),
+  return Opened{std::move(identity), std::move(certificate), std::move(lock), std::move(meta),
                 std::move(blobs)};
 }
 
@@ -161,7 +161,7 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
       renewal({.channel = channels.front(),
                .renewed = [this] { Reconnect(); },
                .pki = config.PkiFolder(),
-               .node = opened.credentials.name,
+               .node = opened.identity.name,
                .pool = disk,
                .clock = clock,
                .metrics = metrics,
@@ -197,7 +197,7 @@ Result<void> NodeDaemon::Start() {
   TRY_VOID(mirror.Recover());
   TRY_VOID(front.Listen());
   TRY_VOID(NameKeyInError(operations.Listen(), "operations.listen"));
-  log.Info("listening", {{"node", opened.credentials.name},
+  log.Info("listening", {{"node", opened.identity.name},
                          {"registry", front.address()},
                          {"http", front.plain_address()},
                          {"operations", operations.address()},
@@ -306,7 +306,7 @@ Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::strin
 }
 
 Result<void> CheckNode(const Config& config) {
-  TRY(const Credentials credentials, LoadCredentials(config.data));
+  TRY(const NodeIdentity identity, LoadNodeIdentity(config.data));
   TRY(const LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   return {};
 }

@@ -3,7 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include "node/membership/config.h"
-#include "node/membership/credentials.h"
+#include "node/membership/node_identity.h"
 #include "outport/v1/enrollment.grpc.pb.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
@@ -63,11 +63,11 @@ Result<bool> HasRoot(const std::string& authorities, const InvitationToken& toke
 
 // Checks that the token is for the node of this folder, and for its fleet.
 Result<void> CheckSameNode(const JoinOptions& options, const InvitationToken& token) {
-  TRY(const Credentials credentials, LoadCredentials(options.data));
-  TRY(const bool same, HasRoot(credentials.identity.authorities, token));
-  if (same && credentials.name == token.node) return {};
+  TRY(const NodeIdentity joined, LoadNodeIdentity(options.data));
+  TRY(const bool same, HasRoot(joined.tls.authorities, token));
+  if (same && joined.name == token.node) return {};
   return Error{ErrorCode::kAlreadyExists, options.data.native() + " belongs to node '" +
-                                              credentials.name + "', but the token is for node '" +
+                                              joined.name + "', but the token is for node '" +
                                               token.node + (same ? "'" : "' of another fleet") +
                                               "; join with another --data"};
 }

@@ -1,4 +1,4 @@
-#include "node/membership/credentials.h"
+#include "node/membership/node_identity.h"
 
 #include <utility>
 
@@ -7,7 +7,7 @@
 
 namespace outport::node {
 
-Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
+Result<NodeIdentity> LoadNodeIdentity(const std::filesystem::path& data) {
   const std::filesystem::path pki = data / "pki";
   std::error_code ignored;
   if (!std::filesystem::exists(pki / "identity.crt", ignored)) {
@@ -17,17 +17,17 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& data) {
                      "' with a token of 'outportctl node invite'"};
   }
   TRY_VOID(CheckPrivateFolder(pki));
-  Credentials credentials;
-  TRY(credentials.identity.certificate_chain, ReadWholeFile(pki / "identity.crt"));
-  TRY(credentials.identity.private_key, ReadSecretFile(pki / "identity.key"));
-  TRY(credentials.identity.authorities, ReadWholeFile(pki / "authorities.crt"));
-  TRY(const CertificateIdentity identity, pki::Inspect(credentials.identity.certificate_chain));
+  NodeIdentity node;
+  TRY(node.tls.certificate_chain, ReadWholeFile(pki / "identity.crt"));
+  TRY(node.tls.private_key, ReadSecretFile(pki / "identity.key"));
+  TRY(node.tls.authorities, ReadWholeFile(pki / "authorities.crt"));
+  TRY(const CertificateIdentity identity, pki::Inspect(node.tls.certificate_chain));
   if (identity.role != Role::kNode) {
     return Error{ErrorCode::kFailedPrecondition,
                  (pki / "identity.crt").native() + " is not a node certificate"};
   }
-  credentials.name = identity.name;
-  return credentials;
+  node.name = identity.name;
+  return node;
 }
 
 }  // namespace outport::node

@@ -7,14 +7,15 @@
 
 namespace outport::node {
 
-// The name and the identity of a node that has joined (DATA/pki).
-struct Credentials {
+// Who a node that has joined is (DATA/pki): its name in the fleet, and the certificate and key with
+// which it dials the store.
+struct NodeIdentity {
   std::string name;  // the node's
-  rpc::TlsIdentity identity;
+  rpc::TlsIdentity tls;
 };
 
 // Loads them from the data folder. kFailedPrecondition if the folder has not joined a fleet; other
 // errors name the file. Blocks.
-Result<Credentials> LoadCredentials(const std::filesystem::path& data);
+Result<NodeIdentity> LoadNodeIdentity(const std::filesystem::path& data);
 
 }  // namespace outport::node
