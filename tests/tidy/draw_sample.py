@@ -78,10 +78,14 @@ def arguments(masked, opened):
 
 
 def literal(masked, strings, begun, end):
-    """The strings of a span in one, with "…" for what is put between them; "" if there is none."""
+    """The strings of a span in one, with "…" for what is put between them and " / " between the two
+    of a conditional expression; "" if there is none."""
     parts, at = [], begun
     for start in sorted(place for place in strings if begun <= place < end):
-        if re.search(r"[^\s+]", masked[at:start]):
+        gap = masked[at:start]
+        if re.fullmatch(r"\s*:\s*", gap):
+            parts.append(" / ")
+        elif re.search(r"[^\s+]", gap) and not re.fullmatch(r"[^+]*\?\s*", gap):
             parts.append("…")
         token = strings[start]
         parts.append(re.sub(r"\\(.)", r"\1", token[1:-1]) if token[0] == '"' else token)
