@@ -100,11 +100,11 @@ def test_every_change_by_an_administrator_leaves_its_entry(new_fleet, tmp_path):
                              stdin=PASSWORD + "\n")
         if action == "certificate.issue":
             serial = json.loads(done.stdout)["serial"]
-        told = [entry["record"] for entry in entries(fleet) if entry["sequence"] > before]
-        assert [(one["action"], one["object"]) for one in told] == [(action, subject)], line
-        assert told[0]["actor"]["kind"] == "administrator" and told[0]["actor"]["name"] == "admin"
+        added = [entry["record"] for entry in entries(fleet) if entry["sequence"] > before]
+        assert [(one["action"], one["object"]) for one in added] == [(action, subject)], line
+        assert added[0]["actor"]["kind"] == "administrator" and added[0]["actor"]["name"] == "admin"
         # An entry has no password hash, so a new password changes nothing in it.
-        assert (told[0]["before"] == told[0]["after"]) == (action == "user.passwd"), line
+        assert (added[0]["before"] == added[0]["after"]) == (action == "user.passwd"), line
     text = fleet.control("audit", "list", "--limit", "10000", "-o", "json").stdout
     assert PASSWORD not in text and "$2" not in text
     assert ", verified; last hash " in fleet.control("audit", "verify").stdout

@@ -280,12 +280,12 @@ def test_an_upload_with_a_lost_connection_loses_nothing(new_fleet):
 
     assert client.get(f"/v2/team/cut/blobs/{digest_of(data)}").status == 404
 
-    def goes_on():
+    def continues():
         """The client sends the rest, from where the server says it is."""
-        told = client.get(location)
-        assert told.status == 204, told
-        received = int(told.headers["Range"].split("-")[1]) + 1
-        start = 0 if told.headers["Range"] == "0-0" else received
+        session = client.get(location)
+        assert session.status == 204, session
+        received = int(session.headers["Range"].split("-")[1]) + 1
+        start = 0 if session.headers["Range"] == "0-0" else received
         assert start <= 1_500_000
         answer = client.call("PATCH", location, body=data[start:], headers={
             "Content-Type": "application/octet-stream",
@@ -294,7 +294,7 @@ def test_an_upload_with_a_lost_connection_loses_nothing(new_fleet):
         assert answer.status in (202, 416, 429), answer
         return answer if answer.status == 202 else None
 
-    answer = wait_for("the upload to go on", goes_on)
+    answer = wait_for("the upload to continue", continues)
     assert client.finish_upload(answer.headers["Location"], digest_of(data)).status == 201
     assert client.get(f"/v2/team/cut/blobs/{digest_of(data)}").body == data
 

@@ -208,8 +208,8 @@ def test_ca_show_and_the_root_key_offline(new_fleet, tmp_path):
     fleet = new_fleet()
     root, issuing = fleet.control_json("ca", "show")
     pki = fleet.store.data / "pki"
-    told = run("openssl", "x509", "-in", pki / "root.crt", "-noout", "-fingerprint", "-sha256").stdout
-    assert root["fingerprint"] == told.partition("=")[2].strip().replace(":", "").lower()
+    output = run("openssl", "x509", "-in", pki / "root.crt", "-noout", "-fingerprint", "-sha256").stdout
+    assert root["fingerprint"] == output.partition("=")[2].strip().replace(":", "").lower()
     assert (root["authority"], issuing["authority"]) == ("root", "issuing")
     assert issuing["key_type"] == "ECDSA P-256"
     assert "the root key is on the store's disk" in fleet.control("ca", "show").stderr
@@ -248,5 +248,5 @@ def test_a_restarted_store_learns_how_far_its_nodes_are(fleet):
     fleet.store.stop()
     fleet.store.start()
     head = fleet.control_json("status")["head_sequence"]
-    told = fleet.control("wait", "--sequence", str(head), "eu-west", "us-east", "--timeout", "20s").stdout
-    assert "eu-west" in told and "us-east" in told, told
+    output = fleet.control("wait", "--sequence", str(head), "eu-west", "us-east", "--timeout", "20s").stdout
+    assert "eu-west" in output and "us-east" in output, output

@@ -52,12 +52,12 @@ def test_a_node_far_ahead_serves_and_says_that_its_clock_is_wrong(fleet):
     node = fleet.nodes["ahead"]
     digest = fleet.store.client().push_image("team/app", "v1", b"layer")
     wrong(node, "+8d")
-    told = wait_for("the node to say so", lambda: node.healthy() and [
+    warnings = wait_for("the warning", lambda: node.healthy() and [
         text for text in node.warnings() if "set the clock" in text])
-    assert "due for renewal by this machine's clock" in told[0]
+    assert "due for renewal by this machine's clock" in warnings[0]
     assert node.metric("outport_node_certificate_renewals_total", result="succeeded") == 1, "the node must renew once only"
     answer = node.client().get("/v2/team/app/manifests/v1")
-    assert answer.headers["Docker-Content-Digest"] == digest, "it follows the store, whose clock is right"
+    assert answer.headers["Docker-Content-Digest"] == digest, "the node must follow the store, whose clock is right"
     wait_for("status to show the node's warning",
              lambda: "set the clock" in json.dumps(fleet.control_json("status")["warnings"]))
 

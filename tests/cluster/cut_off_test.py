@@ -19,7 +19,7 @@ def test_i6_beyond_the_revocation_age_the_policy_decides(new_fleet, beyond):
     wait_for("the tag to be there", lambda: client.get(path).status == 200)
     store.kill()
     wait_for("the node to be cut off", lambda: node.metric("outport_node_sync_connected") == 0)
-    assert client.get(path).status == 200, "it goes on for a while"
+    assert client.get(path).status == 200, "the node serves until then"
     wait_for("the node's knowledge to be old",
              lambda: node.metric("outport_node_staleness_seconds") > AGE + 1)
     answer = client.get(path)

@@ -2,7 +2,7 @@
 
 Every change that a registry acknowledged carries its number in the store's log. Applied to the model in
 the order of these numbers, each must have been possible, and the state at the end must be the model's.
-The seed of a run stands in its report; OUTPORT_SEED repeats its choices, not its interleaving.
+The report of a run contains its seed. OUTPORT_SEED repeats its choices, but not its interleaving.
 """
 
 import collections

@@ -61,9 +61,9 @@ def test_nodes_renew_certificates_or_let_them_expire(brief, tmp_path):
     assert [text for text in eu.warnings() if "could not be renewed" in text] == []
     wait_for("the other's to end", lambda: is_over(us.data / "pki/identity.crt"), seconds=90)
     us.spawn()
-    told = wait_for("the node that was away to say so", lambda: us.healthy() and [
+    warnings = wait_for("the node to report it", lambda: us.healthy() and [
         text for text in us.warnings() if "expired at" in text])
-    assert "outportctl node invite us-east --replace" in told[0]
+    assert "outportctl node invite us-east --replace" in warnings[0]
     us.stop()
     config = us.config.read_text()
     rejoin(brief, us, "--replace")
@@ -128,7 +128,7 @@ def test_i6_a_limited_node_serves_and_relays_only_what_it_may(new_fleet):
     refused = client.get("/v2/other/app/manifests/v1")
     assert refused.status == 403 and b"this node may not pull in 'other/app'" in refused.body
     assert client.get("/v2/_catalog").json() == {"repositories": ["team/app"]}
-    assert node.client("outsider").get("/v2/").status == 401, "it was not told of this user"
+    assert node.client("outsider").get("/v2/").status == 401, "the node must not know this user"
     assert node.client("insider").get("/v2/").status == 200
     pushed = client.call("POST", "/v2/team/app/blobs/uploads/")
     assert pushed.status == 403 and b"may not push in 'team/app'" in pushed.body
@@ -138,9 +138,9 @@ def test_i6_a_limited_node_serves_and_relays_only_what_it_may(new_fleet):
                                           ("demo", "other/app", "pull", "node 'cn' may not pull in 'other/app'"),
                                           ("insider", "team/app", "push", "node 'cn' may not push in 'team/app'"),
                                           ("insider", "team/app", "pull", "allowed: user:insider has the grant")):
-        told = fleet.control("grant", "explain", "--user", user, "--repository", repository, "--action", action,
+        output = fleet.control("grant", "explain", "--user", user, "--repository", repository, "--action", action,
                              "--node", "cn").stdout
-        assert why in told, told
+        assert why in output, output
     said = fleet.control("node", "set", "cn", "--allow", "pull,push:other/**").stdout
     assert said == "node 'cn' updated: permissions pull,push:other/**\n"
     wait_for("the node to have other users", lambda: node.client("outsider").get("/v2/").status == 200)
@@ -164,9 +164,9 @@ def test_a_replacement_keeps_the_permissions_of_the_node(new_fleet):
     fleet = new_fleet()
     node = fleet.new_node("cn")
     fleet.join(node, fleet.invite("cn", "--allow", "pull:team/**"))
-    void = fleet.invite("cn", "--replace", "--allow", "pull,push")
+    replaced = fleet.invite("cn", "--replace", "--allow", "pull,push")
     token = fleet.invite("cn", "--replace")
-    assert "a newer invitation replaced it" in fleet.join(fleet.new_node("late"), void, check=False).stderr
+    assert "a newer invitation replaced it" in fleet.join(fleet.new_node("late"), replaced, check=False).stderr
     fleet.join(fleet.new_node("second"), token)
     assert shows(fleet, "cn")["permissions"] == ["pull:team/**"]
     fleet.join(fleet.new_node("third"), fleet.invite("cn", "--replace", "--allow", "pull,push"))

@@ -128,9 +128,9 @@ def test_ranges_of_a_blob(fleet, image):
              (f"bytes=-100", LAYER[-100:], f"bytes 299900-299999/{len(LAYER)}"),
              (f"bytes=299990-400000", LAYER[299990:], f"bytes 299990-299999/{len(LAYER)}"))
     for member in everywhere(fleet):
-        for wanted, part, told in cases:
+        for wanted, part, content_range in cases:
             answer = member.client().get(f"/v2/team/app/blobs/{digest}", Range=wanted)
-            assert (answer.status, answer.headers["Content-Range"]) == (206, told), (member.name, answer)
+            assert (answer.status, answer.headers["Content-Range"]) == (206, content_range), (member.name, answer)
             assert answer.body == part
         answer = member.client().get(f"/v2/team/app/blobs/{digest}", Range="bytes=300000-")
         assert answer.status == 416, (member.name, answer)
@@ -140,8 +140,8 @@ def test_a_manifest_whose_blobs_are_missing_is_refused(fleet):
     client = fleet.store.client()
     answer = client.put_manifest("team/holes", "1", make_manifest(b"{}", [b"never pushed"]))
     assert (answer.status, answer.code()) == (400, "MANIFEST_BLOB_UNKNOWN"), answer
-    told = json.dumps(answer.json())
-    assert digest_of(b"never pushed") in told
+    text = json.dumps(answer.json())
+    assert digest_of(b"never pushed") in text
     assert client.get("/v2/team/holes/manifests/1").status == 404
 
 

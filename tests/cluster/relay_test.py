@@ -122,8 +122,8 @@ def test_a_client_that_leaves_loses_little(west):
         answer = client.call("PATCH", location, body=b"", headers=OCTETS)
         return answer.headers["Range"] if answer.status == 202 else None
 
-    told = wait_for("the session to be free", received)
-    size = 0 if told == "0-0" else int(told.split("-")[1]) + 1
+    received_range = wait_for("the session to be free", received)
+    size = 0 if received_range == "0-0" else int(received_range.split("-")[1]) + 1
     assert size <= 2_500_000
     answer = client.finish_upload(location, digest_of(data), data[size:])
     assert answer.status == 201, answer

@@ -64,7 +64,7 @@ def kill_and_start(fleet):
     fleet.store.start()
     wait_for("the nodes to be back", lambda: all(
         node["connected"] for node in fleet.control_json("node", "list")))
-    wait_for("their part to be told", lambda: all(node["ready"] for node in status(fleet)["nodes"]))
+    wait_for("the nodes to be ready", lambda: all(node["ready"] for node in status(fleet)["nodes"]))
 
 
 def switch_issuing(fleet, before):
@@ -143,7 +143,7 @@ def test_a_root_is_replaced_with_keys_offline_and_the_store_killed_at_each_phase
     fleet.join(late, early)
     fleet.nodes["late"] = late.start()
     works(fleet, before, "joined")
-    wait_for("its part to be told", lambda: all(node["ready"] for node in status(fleet)["nodes"]))
+    wait_for("the node to be ready", lambda: all(node["ready"] for node in status(fleet)["nodes"]))
     renew_all(fleet)
     works(fleet, fleet.certificates, "renewed")
     rotate(fleet, "continue")

@@ -50,8 +50,8 @@ def test_secrets_stay_secret(new_fleet):
             looked_at[str(path.relative_to(fleet.folder))] = path.read_bytes()
     assert any(name.endswith("store.log") for name in looked_at)
     assert any(b"team/app" in text for name, text in looked_at.items() if name.endswith("audit.jsonl"))
-    told = [(name, secret) for name, text in looked_at.items() for secret in secrets if secret in text]
-    assert told == []
+    leaked = [(name, secret) for name, text in looked_at.items() for secret in secrets if secret in text]
+    assert leaked == []
     for path in fleet.folder.rglob("*"):
         if path.is_file() and (b"PRIVATE KEY" in path.read_bytes() or path.suffix == ".key"):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path

@@ -73,8 +73,8 @@ def test_an_invalid_file_keeps_the_old_certificate_and_is_reported(site):
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
         assert "server certificate reload failed: previous files stay in use" in member.log_text()
         wait_for("the status to tell", lambda: any(
-            told["source"] == member.name and "does not belong to its certificate" in told["message"]  # noqa: B023
-            for told in site.control_json("status")["warnings"]))
+            warning["source"] == member.name and "does not belong to its certificate" in warning["message"]  # noqa: B023
+            for warning in site.control_json("status")["warnings"]))
         assert f"warning: {member.name}: " in site.control("status").stdout
     site.live.point_to(*other)
     for member in site.members():

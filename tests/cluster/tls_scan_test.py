@@ -29,18 +29,18 @@ def make_scan(fleet):
     return connect
 
 
-def cipher_of(told):
+def cipher_of(output):
     """The negotiated parameters; '' if the handshake failed."""
-    found = re.search(r"^(?:New|Reused), \S+, Cipher is (\S+)$", told, re.M)
-    assert found, told
+    found = re.search(r"^(?:New|Reused), \S+, Cipher is (\S+)$", output, re.M)
+    assert found, output
     return "" if found.group(1) == "(NONE)" else found.group(1)
 
 
 @pytest.mark.parametrize("port", PORTS)
 def test_tls_1_2_and_1_3_alone(scan, port):
     for version in ("-tls1_2", "-tls1_3"):
-        told = scan(port, version)
-        assert cipher_of(told) and "Verification: OK" in told, told
+        output = scan(port, version)
+        assert cipher_of(output) and "Verification: OK" in output, output
     for version in ("-tls1", "-tls1_1"):
         # Without this option, openssl itself does not offer them.
         assert cipher_of(scan(port, version, "-cipher", "ALL:@SECLEVEL=0")) == "", version
@@ -69,18 +69,18 @@ def test_the_suites_of_tls_1_3(scan, port):
 
 @pytest.mark.parametrize("port", PORTS)
 def test_no_renegotiation_and_no_compression(scan, port):
-    told = scan(port, "-tls1_2", stdin="R\nQ\n")
-    assert "RENEGOTIATING" in told
+    output = scan(port, "-tls1_2", stdin="R\nQ\n")
+    assert "RENEGOTIATING" in output
     # The last pattern: the server sent data before it saw the request to renegotiate.
     refusals = ("no renegotiation", "write:errno", "unexpected eof", "unexpected record")
-    assert any(refusal in told for refusal in refusals), told
-    assert "Compression: NONE" in told
+    assert any(refusal in output for refusal in refusals), output
+    assert "Compression: NONE" in output
 
 
 @pytest.mark.parametrize("port", ("store", "node"))  # the fleet port checks the certificate with every call
 @pytest.mark.parametrize("version", ("-tls1_2", "-tls1_3"))
 def test_i6_no_session_is_resumed(scan, port, version):
     """A resumed session could outlive the revocation of its certificate."""
-    told = scan(port, version, "-reconnect")
-    assert "Reused" not in told and "TLS session ticket:" not in told, told
-    assert len(re.findall(r"^New, ", told, re.M)) >= 1
+    output = scan(port, version, "-reconnect")
+    assert "Reused" not in output and "TLS session ticket:" not in output, output
+    assert len(re.findall(r"^New, ", output, re.M)) >= 1

@@ -98,6 +98,6 @@ ROWS = [
     row("containerd pulls through a mirror", Ask("HEAD", "/v2/{r}/manifests/image?ns=docker.io", 200, fields=ACCEPT),
         Ask("GET", "/v2/{r}/manifests/{image}?ns=docker.io", 200, body=IMAGE),
         Ask("GET", "/v2/{r}/blobs/{blob}?ns=docker.io", 200, body=BLOB), given="image"),
-    row("containerd goes on with a cut pull", Ask("GET", "/v2/{r}/blobs/{blob}", 206, body=BLOB[700:], fields={
+    row("containerd continues a truncated pull", Ask("GET", "/v2/{r}/blobs/{blob}", 206, body=BLOB[700:], fields={
         "Range": "bytes=700-"}, has={"Content-Range": re.compile(r"bytes 700-2047/2048")}), given="blob"),
 ]

@@ -61,7 +61,7 @@ def test_kill_9_of_the_store_in_the_middle_of_pushes(new_fleet):
         store.kill()
         for pusher in pushers:
             pusher.join(60)
-            assert not pusher.is_alive(), "a push goes on without a store"
+            assert not pusher.is_alive(), "a push continues without a store"
             assert pusher.failure is None, pusher.failure
             acknowledged += pusher.acknowledged
             blobs += pusher.acknowledged_blobs

@@ -65,8 +65,8 @@ class Acme:
         done = run("certbot", *words, "--non-interactive",
                    *(f"--{kind}-dir={self.folder / kind}" for kind in ("config", "work", "logs")),
                    env={"REQUESTS_CA_BUNDLE": str(self.authority.certificate)}, check=False)
-        told = "\n".join(daemon.log_tail(30) for daemon in self.daemons)
-        assert done.returncode == 0, done.stdout + done.stderr + told
+        logs = "\n".join(daemon.log_tail(30) for daemon in self.daemons)
+        assert done.returncode == 0, done.stdout + done.stderr + logs
 
     def obtain(self, webroot):
         self.certbot("certonly", "--webroot", "--webroot-path", webroot, "--domain", NAME,

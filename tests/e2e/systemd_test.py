@@ -1,7 +1,6 @@
 """The units in examples/systemd: systemd accepts them, and the daemons run under their hardening.
 
-systemd itself does not run here: its tools read the units, and strace tells what the daemons ask of the
-system.
+systemd itself does not run here: its tools read the units, and strace lists the system calls of the daemons.
 """
 
 import pathlib
