@@ -1,7 +1,7 @@
 #pragma once
 
-// Names Asio's awaitable without including Asio, for headers that only declare coroutines. A source
-// that calls one includes <boost/asio/awaitable.hpp>.
+// Declares Asio's awaitable without including Asio, for headers that only declare coroutines. A
+// source file that calls a coroutine includes <boost/asio/awaitable.hpp>.
 namespace boost::asio {
 class any_io_executor;
 template <typename T, typename Executor>

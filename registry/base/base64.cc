@@ -51,7 +51,7 @@ std::optional<std::string> DecodeBase64(std::string_view text, Base64 kind) {
     count -= 8;
     bytes += static_cast<char>((bits >> count) & 0xff);
   }
-  // Unused bits must be zero, so that each sequence of bytes has one encoding.
+  // The unused bits of the last character must be zero, so that equal bytes have only one encoding.
   if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
   return bytes;
 }

@@ -8,11 +8,11 @@ namespace outport {
 
 enum class Base64 {
   kStandard,  // RFC 4648 section 4, padded
-  kUrl,       // section 5, without padding
+  kUrl,       // RFC 4648 section 5, without padding
 };
 
 std::string EncodeBase64(std::string_view bytes, Base64 kind);
-// nullopt unless `text` is exactly the encoding of some bytes.
+// Returns nullopt unless `text` is exactly what EncodeBase64() returns for some bytes.
 std::optional<std::string> DecodeBase64(std::string_view text, Base64 kind);
 
 }  // namespace outport

@@ -26,21 +26,22 @@ namespace outport {
 namespace net = boost::asio;
 
 // A fixed number of threads for work that blocks: disk, RocksDB, bcrypt. The queue is bounded: if
-// it is full, new work is rejected at once. An exception that escapes a piece of work is logged as
-// a bug and ends only that piece. Nobody who waits for the work learns of it: use Guarded(). Safe
-// for all threads.
+// it is full, the pool rejects new work at once. If an exception escapes a piece of work, the pool
+// logs the exception as a bug and continues. A caller that waits for that work would wait forever,
+// so wrap the work in Guarded(). Safe for all threads.
 class BlockingPool {
  public:
-  // kNew: the first work of a request. It may be rejected; the client retries.
-  // kInProgress: further work of a body or an upload. A rejection would lose what was done, so the
-  // same queue accepts more of it. A connection or stream has one such piece of work at a time, and
-  // their number is limited.
+  // kNew: the first work of a request. The pool may reject it; the client then retries.
+  // kInProgress: further work of a body or upload that has begun. A rejection would waste the bytes
+  // already transferred, so the queue admits kInProgressFactor times as many pieces. Each
+  // connection or stream has at most one such piece of work at a time, and connections and streams
+  // are limited.
   enum class Admission { kNew, kInProgress };
-  static constexpr size_t kInProgressFactor = 4;  // times `queue_limit`, for kInProgress
+  static constexpr size_t kInProgressFactor = 4;  // kInProgress may fill 4 * `queue_limit`
 
-  // `name` is in the threads' names (at most 10 characters) and in the text of Rejection().
+  // `name` (at most 10 characters) appears in the threads' names and in the text of Rejection().
   BlockingPool(std::string name, size_t threads, size_t queue_limit, Log log = Log::Nowhere());
-  // Stops.
+  // Calls Stop().
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
@@ -48,10 +49,11 @@ class BlockingPool {
   // Queues `work`. Returns false and drops `work` if the queue is full or the pool is stopping.
   [[nodiscard]] bool Post(std::move_only_function<void()> work,
                           Admission admission = Admission::kNew);
-  // Rejects new work, runs the queued work, joins the threads. REQUIRES: not called from the pool.
+  // Rejects new work, runs the queued work and joins the threads. REQUIRES: the caller is not a
+  // thread of the pool.
   void Stop();
 
-  // The error for work that Post() rejected: kTooManyRequests.
+  // The error to return when Post() rejected the work: kTooManyRequests.
   Error Rejection() const;
 
  private:
@@ -67,7 +69,8 @@ class BlockingPool {
   std::vector<std::thread> threads_;
 };
 
-// Runs `work`, a callable that returns a Result, and returns its result; kInternal if it throws.
+// Runs `work`, a callable that returns a Result, and returns this Result; kInternal if `work`
+// throws.
 template <class Work>
 std::invoke_result_t<Work&> Guarded(Work& work) {
   try {
@@ -77,10 +80,10 @@ std::invoke_result_t<Work&> Guarded(Work& work) {
   }
 }
 
-// Runs `work`, a callable that returns a Result, on the pool and resumes the caller on its own
-// executor with that result. kTooManyRequests if the queue is full, kInternal if `work` throws.
-// `work` runs to its end even if the caller's coroutine is destroyed: it must own its data, or the
-// caller must not be destroyed before.
+// Runs `work`, a callable that returns a Result, on the pool. Then resumes the caller with this
+// Result, on the caller's own executor. kTooManyRequests if the queue is full, kInternal if `work`
+// throws. `work` runs to its end even if the caller's coroutine is destroyed. So `work` must own
+// its data, or the caller must live until `work` ends.
 // REQUIRES: the pool is stopped before the caller's execution context is destroyed, because the
 // pool's threads hold the executor for a moment after they resume the caller.
 template <class Work, class R = std::invoke_result_t<Work&>>
@@ -96,7 +99,7 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work,
     };
     auto run = [finish, inner = std::move(inner),
                 guard = net::make_work_guard(executor)]() mutable {
-      // The data of `work` is released before the caller resumes.
+      // Destroys the data of `work` before the caller resumes.
       auto call = [&inner]() -> R {
         Work own = std::move(inner);
         return Guarded(own);
@@ -113,7 +116,7 @@ net::awaitable<R> Blocking(BlockingPool& pool, Work work,
       std::move(initiate), net::use_awaitable, std::move(work));
 }
 
-// Blocking() for work in progress.
+// Like Blocking(), but admits the work as Admission::kInProgress.
 template <class Work>
 auto BlockingInProgress(BlockingPool& pool, Work work) {
   return Blocking(pool, std::move(work), BlockingPool::Admission::kInProgress);

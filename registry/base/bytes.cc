@@ -66,7 +66,7 @@ std::string ToHex(Bytes bytes) {
 
 void FillRandom(MutableBytes bytes) {
   auto* begin = reinterpret_cast<unsigned char*>(bytes.data());
-  // Without randomness the process cannot continue safely.
+  // Secrets that can be guessed are unsafe, so the process ends.
   if (RAND_bytes(begin, static_cast<int>(bytes.size())) != 1) std::abort();
 }
 

@@ -9,9 +9,10 @@ namespace outport {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // The time since boot, with suspended time (CLOCK_BOOTTIME). Monotonic.
+  // The time since boot, including the time while the machine was suspended (CLOCK_BOOTTIME). It
+  // never goes back.
   virtual std::chrono::nanoseconds SinceBoot() const = 0;
-  // The wall-clock time. An administrator may set it, forwards or backwards.
+  // The wall-clock time. It can jump forwards or backwards when an administrator sets the clock.
   virtual std::chrono::system_clock::time_point Wall() const = 0;
 };
 
@@ -21,8 +22,8 @@ class SystemClock final : public Clock {
   std::chrono::system_clock::time_point Wall() const override;
 };
 
-// The id of this boot of the kernel (/proc/sys/kernel/random/boot_id). Bytes written under another
-// boot may be lost if they were not synced.
+// The id of this boot of the kernel (/proc/sys/kernel/random/boot_id). If a file was written under
+// another boot id and not synced, its bytes may be lost.
 std::string BootId();
 
 // "2026-11-20T18:49:06.123Z" (RFC 3339, UTC, milliseconds).

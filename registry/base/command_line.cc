@@ -8,9 +8,9 @@
 namespace outport {
 namespace {
 
-constexpr size_t kMaxOptionBytes = 32;  // a longer word is not a mistyped name
+constexpr size_t kMaxOptionBytes = 32;  // a longer word may be a secret, not a mistyped option
 
-// The command, as far as the words were parsed.
+// The subcommand that CLI11 had reached when it found the error.
 struct Command {
   const CLI::App* app;
   std::string words;  // "outportctl user add"
@@ -45,7 +45,8 @@ std::string Usage(const Command& command) {
   return "'" + command.words + "' takes " + Joined(names);
 }
 
-// "--confg" of "--confg=x"; empty if the word does not have the form of a long option.
+// Returns "--confg" for "--confg=x", and an empty text if the word does not look like a long
+// option.
 std::string OptionName(std::string_view word) {
   const std::string_view name = word.substr(0, word.find('='));
   const auto allowed = [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); };
@@ -53,7 +54,7 @@ std::string OptionName(std::string_view word) {
   return is_name && std::ranges::all_of(name, allowed) ? std::string(name) : "";
 }
 
-// Describes unexpected words; empty if there are none.
+// Describes the unexpected words. Returns an empty text if no word is unexpected.
 std::string Unexpected(const CLI::App& app, bool unfinished) {
   std::vector<std::string> unknown;
   size_t unnamed = 0;
@@ -62,7 +63,7 @@ std::string Unexpected(const CLI::App& app, bool unfinished) {
     if (!name.empty()) unknown.push_back(name);
     if (name.empty() && word != "--") ++unnamed;
   }
-  // Further unexpected words may be values of these options.
+  // Do not report other unexpected words, because they may be values of the unknown options.
   if (!unknown.empty()) return "unknown option " + Joined(unknown);
   if (unnamed == 0) return "";
   if (unfinished) return "no such command";
@@ -74,7 +75,7 @@ std::string Unexpected(const CLI::App& app, bool unfinished) {
 
 std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
   const Command command = Understood(app);
-  // For an invalid value of an option, CLI11's message names the option and the value.
+  // For an invalid value of an option, use CLI11's message: it names the option and the value.
   const bool about_words = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
                            dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   const bool unfinished =

@@ -9,7 +9,7 @@ namespace {
 
 using enum ErrorCode;
 
-// The values of grpc::StatusCode, so that this folder needs no gRPC.
+// Copies of grpc::StatusCode's values, so that registry/base does not depend on gRPC.
 enum Grpc : int {
   kGrpcCancelled = 1,
   kGrpcInvalidArgument = 3,

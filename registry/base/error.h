@@ -24,20 +24,20 @@ enum class ErrorCode {
   kDenied,
   kUnsupported,
   kTooManyRequests,
-  // Docker's additions.
+  // Codes that Docker added.
   kRangeInvalid,
   kTagInvalid,
   kManifestTooLarge,
   kPaginationInvalid,
   kUnavailable,
-  // Ours.
-  kCertificateInvalid,  // no client certificate, or one that is not accepted
-  kMalformedRequest,    // not HTTP, or a request that matches no route
+  // Outport's own codes.
+  kCertificateInvalid,  // the client certificate is missing or not accepted
+  kMalformedRequest,    // the request is not HTTP, or matches no route
   kUriTooLong,
   kHeaderTooLarge,
   kRequestTimeout,
   kNoSpace,
-  kNotFound,  // for administrators: no such user, node or token
+  kNotFound,  // to administrators: no such user, node or token
   kAlreadyExists,
   kInvalidArgument,
   kFailedPrecondition,
@@ -53,28 +53,29 @@ struct ErrorTraits {
   std::string_view oci_code;  // the `code` of the registry's error JSON
   int http_status;
   int grpc_status;          // a grpc::StatusCode
-  int retry_after_seconds;  // 0: no Retry-After
+  int retry_after_seconds;  // 0: the response has no Retry-After
 };
 
 const ErrorTraits& TraitsOf(ErrorCode code);
 
-// The traits whose name is `name`, or nullptr.
+// Returns the traits with this name, or nullptr if no code has it.
 const ErrorTraits* FindErrorTraits(std::string_view name);
 
 // A failure. The message names the operation, the object and the cause, so that a user can act.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
-  // The objects of the failure (the digests of missing blobs), each reported separately. May be
-  // empty.
+  // The objects that failed, for example the digests of missing blobs. The OCI error JSON has one
+  // entry for each of them. May be empty.
   std::vector<std::string> items = {};
-  int retry_after_seconds = 0;  // 0: the value of the code's traits
+  int retry_after_seconds = 0;  // 0: use the value in the code's traits
 
   // Prefixes the message with the operation: "opening the blob: no such file".
   Error Within(std::string_view operation) &&;
 };
 
-// The error of a system call: "writing FILE: CAUSE". kNoSpace for a full disk, else kInternal.
+// Makes the error of a failed system call: "writing FILE: CAUSE". The code is kNoSpace if the disk
+// is full, else kInternal.
 Error ErrnoError(int error_number, std::string_view operation, std::string_view object);
 
 }  // namespace outport

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
-constexpr size_t kMinDirectBytes = 64 << 10;  // for smaller writes the page cache is faster
+constexpr size_t kMinDirectBytes = 64 << 10;  // below this, the page cache is faster
 
-// The part of a write that can bypass the page cache: [begin, end) of its bytes; may be empty.
+// The bytes [begin, end) of a write that can bypass the page cache. May be empty.
 struct DirectPart {
   size_t begin = 0;
   size_t end = 0;
@@ -45,8 +45,8 @@ class PosixFile final : public File {
 
   Result<void> WriteAt(uint64_t offset, Bytes bytes) override {
     if (direct_fd_ < 0) return WriteTo(fd_, offset, bytes);
-    // The bytes before and after the whole pages go through the cache: no page is written both
-    // ways.
+    // Write the bytes before and after the whole pages through the cache, so that each page is
+    // written in only one way.
     const DirectPart direct = FindDirectPart(offset, bytes);
     TRY_VOID(WriteTo(fd_, offset, bytes.first(direct.begin)));
     TRY_VOID(WriteTo(direct_fd_, offset + direct.begin,
@@ -92,7 +92,8 @@ class PosixFile final : public File {
   }
 
   Result<void> Preallocate(uint64_t size) override {
-    // Check first: root could use reserved blocks, which FreeBytes() does not count.
+    // Compare with the free space first. As root, fallocate() could also take the blocks that the
+    // file system reserves for root, which FreeBytes() does not count.
     struct stat status{};
     struct statvfs disk{};
     if (::fstat(fd_, &status) == 0 && ::fstatvfs(fd_, &disk) == 0) {
@@ -103,7 +104,7 @@ class PosixFile final : public File {
     }
     if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return {};
     if (errno == ENOSPC || errno == EDQUOT) return ErrnoError(errno, "reserving space for", path_);
-    return {};  // file systems without fallocate
+    return {};  // the file system does not support fallocate
   }
 
   void BypassCache() override {
@@ -125,7 +126,8 @@ class PosixFile final : public File {
     while (!bytes.empty()) {
       const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
-      // The file system supports O_DIRECT, but not for this write, or wrote only a part.
+      // If the file system rejects O_DIRECT for this write, or writes only a part, write the rest
+      // through the page cache.
       const bool rejected = fd == direct_fd_ && n < 0 && errno == EINVAL;
       if (n < 0 && !rejected) return ErrnoError(errno, "writing", path_);
       if (fd == direct_fd_) fd = fd_;
@@ -137,7 +139,7 @@ class PosixFile final : public File {
   }
 
   const int fd_;
-  int direct_fd_ = -1;  // the same file with O_DIRECT
+  int direct_fd_ = -1;  // the same file, opened with O_DIRECT; -1: not open
   const std::string path_;
 };
 
@@ -153,7 +155,7 @@ Result<std::unique_ptr<File>> OpenExisting(const fs::path& path, int mode) {
 
 fs::path TemporaryOf(const fs::path& path) { return path.native() + ".new"; }
 
-// The error for a file of the configuration or command line that cannot be read, with the fix.
+// Adds a fix to the error for an unreadable file that the configuration or the command line names.
 Error WithFix(Error error, const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
@@ -202,7 +204,7 @@ Result<void> PosixFileSystem::CreateDirectories(const fs::path& path) {
   }
   const int error_number = errno;
   std::error_code ignored;
-  // Some file systems return ENOENT although the parent exists: they allow no new names.
+  // Some file systems, like /proc, allow no new files and return ENOENT although the parent exists.
   const bool parent_missing = error_number == ENOENT && path.has_parent_path() &&
                               !fs::is_directory(path.parent_path(), ignored);
   if (parent_missing) {

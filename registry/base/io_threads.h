@@ -13,20 +13,20 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// The threads that run a daemon's coroutines, one per core. An exception that escapes a handler is
-// logged as a bug, and the thread continues.
+// The threads that run a daemon's coroutines, one per core. If an exception escapes a handler, the
+// thread logs the exception as a bug and continues.
 class IoThreads {
  public:
   explicit IoThreads(Log log);
-  // Stops.
+  // Calls Stop().
   ~IoThreads();
   IoThreads(const IoThreads&) = delete;
   IoThreads& operator=(const IoThreads&) = delete;
 
   net::any_io_executor executor() { return context_.get_executor(); }
   void Start();
-  // Discards pending handlers and joins the threads. Call it when everything that uses the executor
-  // has been drained. REQUIRES: not called from one of the threads.
+  // Discards pending handlers and joins the threads. First drain everything that uses the executor.
+  // REQUIRES: the caller is not one of these threads.
   void Stop();
 
   // The number of cores, at least 2.

@@ -67,8 +67,8 @@ void AppendFields(std::string& out, Log::Fields fields) {
   }
 }
 
-// The length of the UTF-8 sequence at the start of `text`; 0 if it is invalid (RFC 3629 §4:
-// overlong forms and surrogates too).
+// Returns the length of the UTF-8 sequence at the start of `text`, or 0 if the sequence is invalid.
+// Overlong forms and surrogates are invalid too (RFC 3629 §4).
 size_t Utf8Length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const size_t length = lead < 0x80                   ? 1

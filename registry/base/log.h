@@ -17,7 +17,7 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 // A log that writes one JSON object per line to standard error:
 //   {"time":"…","level":"info","event":"blob committed","digest":"sha256:…","size_bytes":12}
-// A Log is a value, cheap to copy. Safe for several threads. Never pass it secrets.
+// A Log is a value type and cheap to copy. Safe for several threads. Never log a secret.
 class Log {
  public:
   struct Field {
@@ -39,12 +39,12 @@ class Log {
   };
   using Fields = std::initializer_list<Field>;
 
-  // Drops lines below `level`.
+  // Writes to standard error, and drops lines below `level`.
   static Log ToStandardError(LogLevel level);
-  // Drops everything.
+  // Drops all lines.
   static Log Nowhere();
 
-  // A Log that adds `fields` to every line.
+  // Returns a Log that adds `fields` to every line.
   Log With(Fields fields) const;
 
   void Debug(std::string_view event, Fields fields = {}) const {
@@ -68,7 +68,8 @@ class Log {
   std::string context_;                   // the fields of With(), as JSON members: ,"a":"b"
 };
 
-// `text` as the content of a JSON string. Bytes that are not UTF-8 become U+FFFD.
+// Escapes `text` for use between the quotes of a JSON string. Bytes that are not UTF-8 become
+// U+FFFD.
 std::string JsonEscape(std::string_view text);
 
 }  // namespace outport

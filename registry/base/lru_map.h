@@ -14,15 +14,16 @@ class LruMap {
  public:
   explicit LruMap(size_t limit) : limit_(limit) {}
 
-  // Returns the value and marks it as used; nullptr if there is none. Valid until the next call of
-  // another method.
+  // Returns the value of `key` and marks the entry as used; nullptr if the map does not contain
+  // `key`. The pointer is valid until the next call of any other method.
   Value* Find(const Key& key) {
     const auto found = index_.find(key);
     if (found == index_.end()) return nullptr;
     recent_.splice(recent_.begin(), recent_, found->second);
     return &found->second->second;
   }
-  // Returns the value, created if there is none, and marks it as used.
+  // Returns the value of `key` and marks the entry as used. If the map does not contain `key`, this
+  // inserts a default value first.
   Value& At(const Key& key) {
     if (Value* value = Find(key)) return *value;
     if (index_.size() >= limit_ && !recent_.empty()) {

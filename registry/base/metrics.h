@@ -16,8 +16,9 @@ class Registry;
 namespace outport {
 
 // The metrics of the process, in Prometheus's text format. Safe for several threads. Returned
-// references are valid as long as the Metrics. The same name and labels return the same metric.
-// Label values must be bounded in number: never use names that users choose (repositories, users).
+// references are valid as long as the Metrics object. Calls with the same name and labels return
+// the same metric. The number of label values must be bounded: never use names that users choose,
+// such as those of repositories or users.
 class Metrics {
  public:
   using Labels = std::map<std::string, std::string>;
@@ -33,7 +34,7 @@ class Metrics {
   prometheus::Histogram& Histogram(const std::string& name, const std::string& help,
                                    const Labels& labels, const std::vector<double>& bounds);
 
-  // The text exposition format, version 0.0.4.
+  // Returns all metrics in Prometheus's text exposition format, version 0.0.4.
   std::string Render() const;
 
  private:

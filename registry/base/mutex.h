@@ -4,14 +4,15 @@
 #include <condition_variable>
 #include <mutex>
 
-// clang's thread-safety annotations. (Protobuf's headers define the unprefixed names.)
+// clang's thread-safety annotations. The prefix avoids a clash with protobuf's headers, which
+// define GUARDED_BY.
 #define OUTPORT_GUARDED_BY(x) __attribute__((guarded_by(x)))
 #define OUTPORT_REQUIRES_LOCK(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define OUTPORT_EXCLUDES_LOCK(...) __attribute__((locks_excluded(__VA_ARGS__)))
 
 namespace outport {
 
-// std::mutex with the annotations that libstdc++ lacks. Never hold it across a co_await.
+// A std::mutex with clang's annotations, which libstdc++ lacks. Never hold it across a co_await.
 class __attribute__((capability("mutex"))) Mutex {
  public:
   void lock() __attribute__((acquire_capability())) { mutex_.lock(); }
@@ -43,7 +44,7 @@ class CondVar {
     condition_.wait(lock);
     lock.release();
   }
-  // False once the deadline has passed.
+  // Returns false once the deadline has passed.
   bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline)
       OUTPORT_REQUIRES_LOCK(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);

@@ -26,8 +26,9 @@ void Notifier::Notify() {
     ++version_;
     waiters.swap(waiters_);
   }
-  // Posted to the waiter's strand, so that the wake-up comes after the wait has begun. The handler
-  // owns the waiter: once it runs, the context may end, and nothing here may refer to it then.
+  // Post the wake-up to the waiter's strand, so that it runs after the wait has begun. The posted
+  // handler owns the waiter. Do not use the waiter here after the post, because its context may end
+  // as soon as the handler has run.
   for (auto& waiter : waiters) {
     const auto executor = waiter->timer.get_executor();
     net::post(executor, [waiter = std::move(waiter)] { waiter->timer.cancel(); });

@@ -11,7 +11,8 @@
 namespace outport {
 
 // Wakes coroutines when a condition may have changed. Notify() increases the version and resumes
-// every coroutine that waits past an older version. Safe for all threads. Must outlive its waiters.
+// all waiting coroutines. Safe for all threads. A Notifier must outlive the coroutines that wait
+// for it.
 //
 //   for (;;) {
 //     const uint64_t seen = notifier.Version();   // before the check
@@ -22,15 +23,15 @@ class Notifier {
  public:
   uint64_t Version() const;
   void Notify();
-  // True once Version() != seen; false when the deadline passed first.
-  // REQUIRES: the coroutine runs on a strand, or on a context with a single thread.
+  // Returns true once Version() != seen, or false if the deadline passes first. REQUIRES: the
+  // coroutine runs on a strand, or on a context with a single thread.
   Awaitable<bool> WaitPast(uint64_t seen, std::chrono::steady_clock::time_point deadline);
 
  private:
   mutable Mutex mutex_;
   uint64_t version_ OUTPORT_GUARDED_BY(mutex_) = 0;
   struct Waiter;
-  // Shared with the waiting coroutine and with a posted wake-up.
+  // The waiting coroutine and a posted wake-up also own the waiter.
   std::vector<std::shared_ptr<Waiter>> waiters_ OUTPORT_GUARDED_BY(mutex_);
 };
 

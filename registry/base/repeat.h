@@ -14,8 +14,8 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// Alternates between `co_await step()` and a wait of `period`, until the coroutine is cancelled. A
-// cancellation does not interrupt `step`.
+// Runs `co_await step()`, waits for `period`, and repeats both until the coroutine is cancelled. A
+// cancellation lets a running `step` finish.
 template <class Step>
 net::awaitable<void> RepeatUntilCancelled(std::chrono::steady_clock::duration period, Step step) {
   co_await net::this_coro::throw_if_cancelled(false);
@@ -30,8 +30,8 @@ net::awaitable<void> RepeatUntilCancelled(std::chrono::steady_clock::duration pe
   }
 }
 
-// RepeatUntilCancelled() with `step` as blocking work on `pool`. If the pool is full, the step is
-// skipped until the next period.
+// Like RepeatUntilCancelled(), but runs `step` as blocking work on `pool`. If the pool is full,
+// this skips the step and tries again after the next period.
 template <class Step>
 net::awaitable<void> RepeatBlockingUntilCancelled(std::chrono::steady_clock::duration period,
                                                   BlockingPool& pool, Step step) {
@@ -41,7 +41,7 @@ net::awaitable<void> RepeatBlockingUntilCancelled(std::chrono::steady_clock::dur
       return {};
     };
     const Result<void> ran = co_await Blocking(pool, std::move(run));
-    static_cast<void>(ran);  // a full pool: retry in the next period
+    static_cast<void>(ran);  // if the pool is full, the next period retries
   };
   co_await RepeatUntilCancelled(period, std::move(turn));
 }

@@ -10,8 +10,8 @@
 
 namespace outport {
 
-// The failure of a task that is retried. Each failure is counted, but a failure is logged only if
-// its reason differs from that of the attempt before. A success clears it.
+// Reports the failures of a task that the program retries. Counts every failure. Logs a failure
+// only if the previous attempt succeeded or failed for another reason.
 //
 //   RepeatedFailure failure({.log = log, .failed = "audit file write failed"});
 //   failure.Record(Export());  // after each attempt
@@ -21,16 +21,16 @@ class RepeatedFailure {
  public:
   struct Parts {
     Log log;
-    std::string failed;          // the log message of a failure; its reason is the field `error`
-    std::string recovered = {};  // the log message of the first success after it; empty: none
+    std::string failed;          // the log message of a failure; the field `error` has the reason
+    std::string recovered = {};  // the log message of the next success; empty: log none
     LogLevel level = LogLevel::kError;
     prometheus::Counter* failures = nullptr;  // counts failed attempts
     prometheus::Gauge* failing = nullptr;     // 1 from a failure to the next success
   };
   explicit RepeatedFailure(Parts parts) : parts_(std::move(parts)) {}
 
-  // Records the result of an attempt; `fields` go into the log message. Returns true if this
-  // failure is logged: the attempt before succeeded, or failed for another reason.
+  // Records the result of an attempt. A log line about it contains `fields`. Returns true if this
+  // call logged a failure.
   bool Record(const Result<void>& attempt, Log::Fields fields = {});
 
   // Why the last attempt failed; nullopt if it succeeded.

@@ -17,14 +17,14 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 
 }  // namespace outport
 
-// The only macros of the project, apart from the lock annotations. They return the error of an
-// expression from the function, or continue with its value.
+// The only macros of the project, apart from the lock annotations. If an expression fails, they
+// return its error from the function. Otherwise the function continues with the value.
 //
 //   TRY(const Digest digest, Digest::Parse(text));    declares `digest`
 //   TRY_VOID(file->Sync());
 //
-// CO_TRY and CO_TRY_VOID do so in a coroutine. TRY and CO_TRY are several statements: do not use
-// them under an `if` without braces. The declaration cannot be `auto [a, b]`.
+// In a coroutine, use CO_TRY and CO_TRY_VOID. TRY and CO_TRY expand to several statements, so put
+// braces around them after an `if`. The declaration cannot be `auto [a, b]`.
 #define OUTPORT_CAT_IMPL(a, b) a##b
 #define OUTPORT_CAT(a, b) OUTPORT_CAT_IMPL(a, b)
 #define OUTPORT_TRY_IMPL(ret, tmp, decl, ...)         \

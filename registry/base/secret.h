@@ -14,8 +14,7 @@ inline void Wipe(std::string& text) {
   text.clear();
 }
 
-// A text that is wiped from memory when it is destroyed: a password, or a field that contains one.
-// A move leaves no copy.
+// A text that contains a password. The destructor wipes it from memory, and a move leaves no copy.
 class Secret {
  public:
   Secret() = default;
@@ -32,7 +31,8 @@ class Secret {
   std::string_view text() const { return {text_.data(), text_.size()}; }
 
  private:
-  // Not a std::string: a move would leave a copy of a short string in the source object.
+  // This is not a std::string, because moving a short std::string leaves a copy in the source
+  // object.
   std::vector<char> text_;
 };
 

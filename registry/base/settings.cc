@@ -18,7 +18,7 @@ namespace outport {
 struct Settings::Document {
   std::string file;
   std::multimap<int, std::string> problems;  // by line
-  // Every mapping that was opened, with the keys that were read from it.
+  // A mapping that the program opened, with the keys that the program read from it.
   struct Mapping {
     YAML::Node node;
     std::string path;  // "registry." for error messages
@@ -33,7 +33,7 @@ struct Settings::Document {
   std::map<std::string, std::string> renamed;  // old path to new path
 
   static int LineOf(const YAML::Node& node) {
-    return std::max(node.Mark().line + 1, 1);  // an empty file has no mark
+    return std::max(node.Mark().line + 1, 1);  // an empty file has no line number
   }
   std::string LocationOf(const YAML::Node& node) const {
     return file + ":" + std::to_string(LineOf(node)) + ": ";
@@ -46,7 +46,7 @@ struct Settings::Document {
 struct Settings::Node {
   std::shared_ptr<Document::Mapping> mapping;
 
-  // The value at `key`; an undefined node if there is none.
+  // Returns the value at `key`, or an undefined node if the key is absent.
   YAML::Node Find(std::string_view key) const {
     mapping->known.emplace(key);
     const YAML::Node& node = mapping->node;
@@ -81,7 +81,7 @@ constexpr std::array kDurationUnits = {
     Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60000}, Unit{"h", 3600000}, Unit{"d", 86400000},
 };
 
-// Parses a whole number with a unit; nullopt for anything else and on overflow.
+// Parses a whole number with a unit. Returns nullopt for any other text and on overflow.
 template <size_t N>
 std::optional<uint64_t> ParseWithUnit(std::string_view text, const std::array<Unit, N>& units) {
   uint64_t number = 0;
@@ -254,7 +254,7 @@ Settings Settings::Section(std::string_view key) {
   const YAML::Node found = node_->Find(key);
   const bool is_mapping = IsPresent(found) && found.IsMap();
   if (IsPresent(found) && !is_mapping) AddProblem(key, "must be a mapping of keys to values");
-  // yaml-cpp throws on assignment to a node that was not found.
+  // If the key is absent, use a new node, because yaml-cpp throws on assignment to an absent node.
   auto mapping =
       std::make_shared<Document::Mapping>(is_mapping ? found : YAML::Node(), node_->Path(key) + ".",
                                           std::set<std::string, std::less<>>{});

@@ -12,8 +12,9 @@
 
 namespace outport {
 
-// Reads a YAML configuration strictly: the program reads each key by its name, and Finish() reports
-// keys that it did not read. Problems are collected, each as "FILE:LINE: problem, and its fix".
+// Reads a YAML configuration strictly. The program reads each key by its name, and Finish() reports
+// the keys of the file that the program did not read. Finish() returns all problems at once, each
+// as "FILE:LINE: problem, and its fix".
 //
 //   TRY(Settings settings, Settings::Load("store.yml"));
 //   config.data = settings.RequiredString("data");
@@ -21,11 +22,11 @@ namespace outport {
 //   config.listen = registry.String("listen", "0.0.0.0:5000");
 //   TRY_VOID(settings.Finish());
 //
-// A Settings and its sections share their problems. For one thread.
+// A Settings object and its sections collect their problems in one list. For one thread.
 class Settings {
  public:
-  // `made_by`: the command that writes such a file; it is named in the error if the file is
-  // missing.
+  // `made_by` is the command that writes such a file. If the file is missing, the error names this
+  // command.
   static Result<Settings> Load(const std::string& path, std::string_view made_by = "");
   static Result<Settings> Parse(const std::string& text, const std::string& file_name);
 
@@ -34,35 +35,36 @@ class Settings {
   // The value must be one of `choices`.
   std::string Choice(std::string_view key, const std::vector<std::string>& choices,
                      std::string_view fallback);
-  // Empty if the key is absent. `example` is in the error text for a relative path.
+  // Returns an empty path if the key is absent. The error for a relative path shows `example`.
   std::string AbsolutePath(std::string_view key, std::string_view example);
   bool Bool(std::string_view key, bool fallback);
   int64_t Integer(std::string_view key, int64_t fallback, int64_t least, int64_t most);
-  // "512", "64KiB", "10GiB", "2MB".
+  // A size like "512", "64KiB", "10GiB" or "2MB".
   uint64_t Size(std::string_view key, uint64_t fallback_bytes);
-  // "500ms", "2s", "15m", "24h", "7d".
+  // A duration like "500ms", "2s", "15m", "24h" or "7d".
   std::chrono::milliseconds Duration(std::string_view key, std::chrono::milliseconds fallback);
-  // "host:port" or "[v6]:port".
+  // An address in the form "host:port" or "[v6]:port".
   std::string Address(std::string_view key, std::string_view fallback);
   // An address to listen on: an IP address and a port that no other key of this file uses.
   std::string Listen(std::string_view key, std::string_view fallback);
-  // debug, info, warning or error.
+  // One of debug, info, warning and error.
   LogLevel Level(std::string_view key, LogLevel fallback);
-  // The mapping at `key`; empty if it is absent.
+  // The mapping at `key`. If the key is absent, the section is empty.
   Settings Section(std::string_view key);
 
-  // Declares that `old_key` of this section is now called `new_key`. A file that still has
-  // `old_key` is refused; the problem names the new key. Both may be paths below this section:
+  // Declares that `old_key` of this section is now called `new_key`. If a file still has `old_key`,
+  // Finish() fails and names the new key. Both keys may be paths below this section, like
   // "freshness.max_age".
   void Renamed(std::string_view old_key, std::string_view new_key);
 
-  // "FILE:LINE: 'KEY'", to report a problem with the value later.
+  // Returns "FILE:LINE: 'KEY'" for an error that the program finds after Finish().
   std::string LocationOf(std::string_view key) const;
 
   // Adds a problem with the value at `key`.
   void AddProblem(std::string_view key, std::string_view problem);
 
-  // kInvalidArgument with all problems, one per line, in the order of the file.
+  // Succeeds if there are no problems. Otherwise kInvalidArgument with all problems, one per line,
+  // in the order of the file.
   Result<void> Finish();
 
   ~Settings();
@@ -77,11 +79,11 @@ class Settings {
   std::unique_ptr<Node> node_;
 };
 
-// Parse the formats of Size() and Duration(), for command lines. kInvalidArgument names the text.
+// Parse the formats of Size() and Duration(), for command lines. kInvalidArgument names `text`.
 Result<uint64_t> ParseSize(std::string_view text);
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
-// Adds the configuration key of the address to the error of a failed listen.
+// Adds `key`, the configuration key of the address, to the error of a failed attempt to listen.
 Result<void> NameKeyInError(Result<void> listening, std::string_view key);
 
 }  // namespace outport

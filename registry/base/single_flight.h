@@ -17,9 +17,10 @@
 
 namespace outport {
 
-// Runs one piece of work per key; all concurrent callers with that key share its result. The work
-// is a task of `tasks`: a caller that leaves does not cancel it. Beyond `limit` keys, new keys are
-// rejected (kTooManyRequests). Safe for all strands. Destroy it after its tasks have been drained.
+// Runs at most one piece of work per key at a time. All concurrent callers with that key share the
+// result. The work is a task of `tasks`, so it continues when a caller stops waiting. If work for
+// `limit` keys is in progress, a new key gets kTooManyRequests. Safe for all strands. Drain `tasks`
+// before you destroy the SingleFlight.
 template <class Value>
 class SingleFlight {
  public:
@@ -29,7 +30,8 @@ class SingleFlight {
     bool joined = false;  // the work was already in progress
   };
 
-  // `what` names the work in error texts: "lookups at the store". `timeout` limits a caller's wait.
+  // `what` names the work in error texts: "lookups at the store". `timeout` limits how long a
+  // caller waits, not how long the work runs.
   SingleFlight(TaskGroup& tasks, std::string what, size_t limit, std::chrono::milliseconds timeout)
       : tasks_(tasks), what_(std::move(what)), limit_(limit), timeout_(timeout) {}
 

@@ -8,35 +8,36 @@
 
 namespace outport {
 
-// Counts the slots of a limited thing: bodies received at once, streams of one node. Nobody waits:
-// a caller that gets no slot rejects its request. Safe for all threads; never blocks. Outlives its
-// slots.
+// Limits how many callers use something at the same time, for example the streams of one node. A
+// caller does not wait for a slot: if no slot is free, the caller rejects its request. Safe for all
+// threads; never blocks. A Slots object must outlive its slots.
 class Slots {
  public:
-  // `in_use`, if given, counts the slots that are held; several Slots may share it.
+  // `in_use`, if not null, shows the number of acquired slots. Several Slots objects may share one
+  // gauge.
   explicit Slots(size_t capacity, prometheus::Gauge* in_use = nullptr)
       : capacity_(capacity), in_use_(in_use) {}
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
-  // One slot. Released on destruction.
+  // One slot. The destructor releases it.
   class Slot {
    public:
     Slot(Slot&& other) noexcept;
     Slot& operator=(Slot&&) = delete;
     ~Slot();
 
-    // How many slots were held when this one was acquired: 0 for the first. Callers with a low rank
-    // may get more of a shared resource.
+    // How many slots were in use when the caller acquired this slot: 0 for the first. A component
+    // may give more of a shared resource to slots of a low rank.
     size_t rank() const { return rank_; }
 
    private:
     friend class Slots;
     Slot(Slots& slots, size_t rank) : slots_(&slots), rank_(rank) {}
-    Slots* slots_;  // nullptr: moved from
+    Slots* slots_;  // nullptr after a move
     size_t rank_;
   };
-  // Returns a slot, or nullopt if all are held.
+  // Returns a slot, or nullopt if all slots are in use.
   std::optional<Slot> Acquire();
 
   size_t capacity() const { return capacity_; }

@@ -11,7 +11,7 @@ namespace outport {
 struct TaskGroup::Task {
   std::move_only_function<net::awaitable<void>()> start;
   net::strand<net::any_io_executor> strand;
-  net::cancellation_signal signal;  // used on the strand only
+  net::cancellation_signal signal;  // only for the task's strand
 };
 
 struct TaskGroup::State {
@@ -55,7 +55,8 @@ void TaskGroup::Spawn(std::move_only_function<net::awaitable<void>()> start) {
     state->changed.Notify();
     state->emptied.NotifyAll();
   };
-  // `finish` keeps `task`, which owns the lambda: the coroutine's captures stay alive.
+  // `finish` keeps `task` alive, and `task` owns `start`. So the coroutine's captures live until it
+  // ends.
   net::co_spawn(
       task->strand, [task] { return task->start(); },
       net::bind_cancellation_slot(task->signal.slot(), std::move(finish)));

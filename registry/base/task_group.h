@@ -14,9 +14,10 @@
 
 namespace outport {
 
-// A set of running coroutines (tasks) that a Stop() can cancel and drain. An exception that escapes
-// a task is logged as a bug and ends only that task. Safe for all threads. Destroy it only when it
-// is empty: after Drain(), or when the context has no more work.
+// A set of running coroutines (tasks). A component's Stop() cancels the tasks and waits for their
+// end. If an exception escapes a task, the group logs the exception as a bug, and only that task
+// ends. Safe for all threads. Destroy the group only when no task is left: after Drain() returned
+// true, or when the context has no more work.
 class TaskGroup {
  public:
   TaskGroup(net::any_io_executor executor, Log log);
@@ -24,15 +25,16 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // Starts the coroutine that `start` returns, on its own strand. `start` is kept until the
-  // coroutine ends, so the coroutine may use its captures.
+  // Starts the coroutine that `start` returns, on its own strand. The group keeps `start` until the
+  // coroutine ends, so the coroutine may use the captures of `start`.
   void Spawn(std::move_only_function<net::awaitable<void>()> start);
 
-  // Requests cancellation (net::cancellation_type::terminal) of every task, on its strand.
+  // Requests the cancellation (net::cancellation_type::terminal) of every task, on the task's
+  // strand.
   void Cancel();
-  // Waits until all tasks have ended; false if some have not at the deadline.
+  // Waits until all tasks have ended. Returns false if tasks are still running at the deadline.
   net::awaitable<bool> Drain(std::chrono::steady_clock::time_point deadline);
-  // Drain() for a thread that does not run the context.
+  // Like Drain(), but blocks. Call it on a thread that does not run the tasks' context.
   bool DrainBlocking(std::chrono::steady_clock::time_point deadline);
 
   size_t Count() const;

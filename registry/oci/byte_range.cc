@@ -14,7 +14,8 @@ bool IsNumber(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// The number in `text`, at most the largest uint64_t. REQUIRES: IsNumber(text).
+// Returns the number in `text`, or the largest uint64_t if the number is larger. REQUIRES:
+// IsNumber(text).
 uint64_t Saturated(std::string_view text) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -29,7 +29,8 @@ Error Invalid(std::string_view text) {
                                               "and 128, lowercase hexadecimal digits"};
 }
 
-// A hash fails only if no memory is left or OpenSSL is broken. The process cannot continue then.
+// Ends the process if a hash function failed. It fails only if no memory is left or OpenSSL is
+// broken.
 void MustSucceed(int status) {
   if (status != 1) std::abort();
 }
@@ -75,7 +76,7 @@ struct Hasher::Context {
     MustSucceed(running != nullptr && finished != nullptr);
   }
   std::unique_ptr<EVP_MD_CTX, Free> running;
-  std::unique_ptr<EVP_MD_CTX, Free> finished;  // a copy, for Current()
+  std::unique_ptr<EVP_MD_CTX, Free> finished;  // Current() finishes this copy of the hash
 };
 
 Hasher::Hasher(DigestAlgorithm algorithm)

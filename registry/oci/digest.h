@@ -12,10 +12,11 @@ namespace outport {
 
 enum class DigestAlgorithm { kSha256, kSha512 };
 
-// The digest of a content: algorithm and hash (OCI image-spec, descriptor.md, "Digests"). A value.
+// The digest of a content: algorithm and hash (OCI image-spec, descriptor.md, "Digests"). A value
+// type.
 class Digest {
  public:
-  // kDigestInvalid for anything but "sha256:<64 lowercase hex>" or "sha512:<128 lowercase hex>".
+  // kDigestInvalid unless `text` is "sha256:<64 lowercase hex>" or "sha512:<128 lowercase hex>".
   static Result<Digest> Parse(std::string_view text);
   static Digest Of(DigestAlgorithm algorithm, Bytes content);
 
@@ -35,10 +36,10 @@ class Digest {
   std::string hex_;
 };
 
-// "sha256" or "sha512"; kDigestInvalid otherwise.
+// kDigestInvalid unless `text` is "sha256" or "sha512".
 Result<DigestAlgorithm> ParseDigestAlgorithm(std::string_view text);
 
-// A running hash. For one thread at a time; does not block.
+// Computes a digest piece by piece. For one thread at a time. Does not block.
 class Hasher {
  public:
   explicit Hasher(DigestAlgorithm algorithm);
@@ -47,7 +48,7 @@ class Hasher {
   Hasher& operator=(Hasher&&) noexcept;
 
   void Update(Bytes bytes);
-  // The digest of all bytes so far. Update() may follow.
+  // Returns the digest of all bytes so far. You may call Update() again after it.
   Digest Current() const;
 
  private:

@@ -24,7 +24,7 @@ Error RefuseSchema1() {
 
 std::string Quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 200)) + "\""; }
 
-// The media type of a Content-Type, without parameters and spaces.
+// Returns the media type in a Content-Type, without its parameters and surrounding spaces.
 std::string_view WithoutParameters(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
   while (content_type.starts_with(' ') || content_type.starts_with('\t')) {
@@ -36,13 +36,13 @@ std::string_view WithoutParameters(std::string_view content_type) {
   return content_type;
 }
 
-// The member `key`; nullptr if it is absent or null.
+// Returns the member `key`, or nullptr if the member is absent or null.
 const json::value* Find(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
-// The string member `key`; empty if it is absent.
+// Returns the string in the member `key`, or an empty string if the member is absent.
 Result<std::string> StringOf(const json::object& object, std::string_view key) {
   const json::value* value = Find(object, key);
   if (value == nullptr) return std::string();
@@ -69,7 +69,7 @@ Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& 
   return Descriptor{std::move(type), *std::move(digest), static_cast<uint64_t>(*size_bytes)};
 }
 
-// The member `key`, a list of descriptors; empty if it is absent.
+// Returns the list of descriptors in the member `key`, or an empty list if the member is absent.
 Result<std::vector<Descriptor>> ParseDescriptors(const json::object& object,
                                                  const std::string& key) {
   std::vector<Descriptor> descriptors;
@@ -114,8 +114,9 @@ Result<json::object> ParseObject(std::string_view body) {
   return std::move(document.get_object());
 }
 
-// The media type of the body: that of the request. If the body has one too, both must be equal, so
-// that a client that reads only the body sees the same kind of manifest as the registry.
+// Returns the media type of the manifest: the request's Content-Type, or else the body's mediaType.
+// If both are present, they must be equal. Otherwise a client that reads only the body would see
+// another kind of manifest than the registry.
 Result<std::string> MediaTypeOf(const json::object& object, std::string_view content_type) {
   TRY(std::string own, StringOf(object, "mediaType"));
   if (own.starts_with(kSchema1) || content_type.starts_with(kSchema1)) return RefuseSchema1();
@@ -138,7 +139,8 @@ Result<void> CheckSchemaVersion(const json::object& object) {
   return {};
 }
 
-// Rejects a body that could also be read as the other kind (CVE-2021-41190).
+// Rejects an index with the fields of an image manifest, and an image manifest with those of an
+// index. Clients could read such a body as either (CVE-2021-41190).
 Result<void> CheckUnambiguous(const json::object& object, bool is_index) {
   for (const std::string_view key :
        is_index ? std::initializer_list<std::string_view>{"config", "layers"}

@@ -12,9 +12,9 @@
 
 namespace outport {
 
-inline constexpr uint64_t kMaxManifestBytes = 4 << 20;  // larger ones get 413
+inline constexpr uint64_t kMaxManifestBytes = 4 << 20;  // a larger manifest gets 413
 
-// OCI image-spec, media-types.md, and Docker's "Image Manifest V 2, Schema 2".
+// Media types of OCI image-spec (media-types.md) and of Docker's "Image Manifest V 2, Schema 2".
 namespace media_type {
 inline constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 inline constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
@@ -24,7 +24,8 @@ inline constexpr std::string_view kDockerList =
     "application/vnd.docker.distribution.manifest.list.v2+json";
 }  // namespace media_type
 
-// Layers of these media types need not be pushed: another server has their bytes.
+// Whether layers of this media type need not be pushed, because their bytes come from another
+// server.
 bool IsNonDistributable(std::string_view media_type);
 
 struct Descriptor {
@@ -33,22 +34,23 @@ struct Descriptor {
   uint64_t size_bytes = 0;
 };
 
-// The fields of a manifest that the registry uses. They never replace the pushed bytes.
+// The fields of a manifest that the registry uses. The registry stores and serves the pushed bytes,
+// and never encodes a manifest from these fields.
 struct Manifest {
   std::string media_type;
   bool is_index = false;
   std::vector<Descriptor>
-      blobs;  // config and layers that must be present; without non-distributable layers
-  std::vector<Descriptor> manifests;  // an index's children
+      blobs;  // config and layers, except non-distributable ones: a push needs them all
+  std::vector<Descriptor> manifests;  // the manifests that an index lists
   std::optional<Descriptor> subject;
   std::string artifact_type;  // artifactType, else config.mediaType of an image manifest
   std::map<std::string, std::string> annotations;
 
-  // `content_type`: the request's Content-Type, whose parameters are ignored; if it is empty, the
-  // body's mediaType counts.
-  // kManifestInvalid gives the reason: not JSON, nested too deeply, schema 1, an unsupported type,
-  // a body mediaType other than `content_type`, an invalid descriptor. kManifestTooLarge above
-  // kMaxManifestBytes.
+  // `content_type` is the request's Content-Type. Parse() ignores its parameters. If it is empty,
+  // the body's mediaType decides.
+  // kManifestInvalid gives the reason: for example, the body is not JSON, is nested too deeply, has
+  // schema 1, has an unsupported type or an invalid descriptor, or its mediaType differs from
+  // `content_type`. kManifestTooLarge if the body is larger than kMaxManifestBytes.
   static Result<Manifest> Parse(std::string_view body, std::string_view content_type);
 };
 

@@ -10,14 +10,15 @@ constexpr size_t kMaxTagBytes = 128;
 
 bool IsAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-// The length of a separator at the start of `text`: '.', '_', '__' or any number of '-'; else 0.
+// Returns the length of the separator at the start of `text`, or 0 if `text` begins with none. A
+// separator is '.', '_', '__' or any number of '-'.
 size_t SeparatorSize(std::string_view text) {
   if (text.starts_with("__")) return 2;
   if (text.starts_with('.') || text.starts_with('_')) return 1;
   return std::min(text.find_first_not_of('-'), text.size());
 }
 
-// [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*
+// Whether `text` matches [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*.
 bool IsComponent(std::string_view text) {
   for (;;) {
     const auto end = std::ranges::find_if_not(text, IsAlphanumeric);

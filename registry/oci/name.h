@@ -10,11 +10,11 @@
 
 namespace outport {
 
-// "library/busybox" (OCI distribution-spec, "Pulling manifests": <name>). At most 255 bytes. A
-// value.
+// The name of a repository, for example "library/busybox" (<name> in OCI distribution-spec,
+// "Pulling manifests"). At most 255 bytes. A value type.
 class RepositoryName {
  public:
-  // kNameInvalid, naming the text and the rule.
+  // kNameInvalid names `text` and the rule.
   static Result<RepositoryName> Parse(std::string_view text);
   const std::string& ToString() const { return text_; }
   auto operator<=>(const RepositoryName&) const = default;
@@ -24,7 +24,7 @@ class RepositoryName {
   std::string text_;
 };
 
-// [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}. A value.
+// A tag: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}. A value type.
 class Tag {
  public:
   static Result<Tag> Parse(std::string_view text);  // kTagInvalid
@@ -36,7 +36,7 @@ class Tag {
   std::string text_;
 };
 
-// The reference after /manifests/ in a URL: a digest if it contains ':', else a tag.
+// The reference after /manifests/ in a URL. A reference with a ':' is a digest, any other a tag.
 using Reference = std::variant<Tag, Digest>;
 Result<Reference> ParseReference(std::string_view text);  // kTagInvalid, kDigestInvalid
 std::string ToString(const Reference& reference);
