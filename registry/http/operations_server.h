@@ -16,23 +16,24 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// Whether a daemon is ready to serve: it is if `reasons` is empty.
+// Whether a daemon is ready to serve requests. It is ready if `reasons` is empty.
 struct Readiness {
   std::vector<std::string> reasons;
-  std::vector<std::string> warnings;  // for operators; do not affect readiness
+  std::vector<std::string> warnings;  // shown to operators; they do not affect readiness
 };
 
-// Plain HTTP for operators, by default on loopback. It serves /metrics, /healthz (200 while the
-// process runs) and /readyz (200, or 503 if not ready; JSON with reasons and warnings).
+// The plain HTTP server for operators. By default it listens on loopback. It serves three paths:
+// /metrics, /healthz and /readyz. /healthz answers 200 while the process runs. /readyz answers 200
+// if the daemon is ready and 503 if it is not, with the reasons and warnings as JSON.
 class OperationsServer {
  public:
   OperationsServer(net::any_io_executor executor, std::string listen, Metrics& metrics,
                    std::function<Readiness()> readiness, Log log);
   ~OperationsServer();
 
-  Result<void> Listen();  // as RegistryServer::Listen()
+  Result<void> Listen();  // the same errors as RegistryServer::Listen()
   uint16_t port() const;
-  std::string address() const;  // with the port that was picked
+  std::string address() const;  // address:port, with the real port if port 0 was configured
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);
 

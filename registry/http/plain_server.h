@@ -16,25 +16,26 @@ namespace outport {
 
 namespace net = boost::asio;
 
-// The plain HTTP port beside the registry's HTTPS port. It serves ACME challenges:
-// /.well-known/acme-challenge/TOKEN (RFC 8555 §8.3) is the file of that path under a webroot, where
-// ACME clients such as certbot write it. It redirects all other requests to https:// on the same
-// host, with 308, so that clients keep their method. It serves no content of the registry.
+// The plain HTTP server beside the registry's HTTPS server. It answers ACME challenges (RFC 8555
+// §8.3): it serves /.well-known/acme-challenge/TOKEN from the file with this path under the
+// webroot. ACME clients such as certbot write the file. The server redirects all other requests to
+// https:// on the same host. The redirect's status is 308, so that clients keep their method. The
+// server serves no content of the registry.
 class PlainServer {
  public:
   struct Options {
-    std::string listen;             // as RegistryServer::Options::listen
-    std::filesystem::path webroot;  // empty: serves no challenges
+    std::string listen;             // in the format of RegistryServer::Options::listen
+    std::filesystem::path webroot;  // if empty, the server answers no challenges
   };
-  // `pool` reads the files. The references outlive the server.
+  // `pool` reads the challenge files. The references outlive the server.
   PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool, Metrics& metrics,
               const Log& log);
   ~PlainServer();
 
-  Result<void> Listen();  // as RegistryServer::Listen()
+  Result<void> Listen();  // the same errors as RegistryServer::Listen()
   uint16_t port() const;
-  std::string address() const;  // with the port that was picked
-  // `https_port`: the port that requests are redirected to.
+  std::string address() const;  // address:port, with the real port if port 0 was configured
+  // Starts to answer requests. Redirects lead to `https_port`.
   void Start(uint16_t https_port);
   void Stop(std::chrono::steady_clock::time_point deadline);
 

@@ -12,24 +12,24 @@ namespace outport {
 // The keys of the section `registry` that store.yml and node.yml share.
 struct RegistryConfig {
   std::string listen = "0.0.0.0:5000";
-  std::filesystem::path certificate;  // with `key`; empty: the fleet's, in DATA/pki
+  std::filesystem::path certificate;  // if empty, the fleet's certificate in DATA/pki
   std::filesystem::path key;
-  std::string http_listen;             // plain HTTP; empty: none
-  std::filesystem::path acme_webroot;  // empty: answers no ACME challenges
-  int64_t redirect_port = 0;           // 0: the port of `listen`
+  std::string http_listen;             // address of the plain HTTP server; if empty, there is none
+  std::filesystem::path acme_webroot;  // if empty, no answers to ACME challenges
+  int64_t redirect_port = 0;           // if 0, redirects lead to the port of `listen`
 
   ClientAuth client_auth = ClientAuth::kRequire;
-  std::filesystem::path client_ca;   // CAs besides the fleet's; empty: none
-  std::filesystem::path client_crl;  // empty: none
+  std::filesystem::path client_ca;   // further CAs of client certificates; may be empty
+  std::filesystem::path client_crl;  // revocation lists of these CAs; may be empty
 
-  // Returns the paths of the server certificate, its key and the trust bundles. `fleet` names the
-  // fleet's trust bundle in the folder `pki`.
+  // Returns the paths of the server certificate, its key and the trust bundles. `fleet` is the file
+  // name of the fleet's trust bundle in the folder `pki`.
   CertificateFiles Files(const std::filesystem::path& pki, const char* fleet) const;
-  // Reads these files. The error names the file. Blocks.
+  // Reads these files. An error names the file that caused it. Blocks.
   Result<LoadedCertificate> Load(const CertificateFiles& files) const;
 };
 
-// Settings::Finish() reports the problems.
+// Reads the section. Settings::Finish() reports the problems in it.
 RegistryConfig ReadRegistryConfig(Settings& section);
 
 }  // namespace outport

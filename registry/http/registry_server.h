@@ -19,19 +19,22 @@
 
 namespace outport {
 
-// The registry API over HTTPS (HTTP/1.1). The store and a node use the same code, over different
-// Registry implementations. Access needs a client certificate, a user's password and a grant. Open
-// connections are re-authorised when the directory changes and once a second, since users and
-// certificates expire. A connection whose access was revoked is cut.
+// Serves the registry API over HTTPS (HTTP/1.1). The store and the nodes use this class with
+// different implementations of Registry. Access needs a client certificate, a user's password and a
+// grant. The server re-authorises open connections when the directory changes. It also
+// re-authorises them once a second, because users and certificates expire. It cuts a connection
+// whose access was revoked.
 class RegistryServer {
  public:
   struct Options {
-    std::string listen = "0.0.0.0:5000";  // address:port, [v6]:port; port 0 picks one
+    std::string listen =
+        "0.0.0.0:5000";  // address:port or [v6]:port; for port 0 the system chooses one
     HttpLimits limits = {};
   };
   // The references outlive the server.
   struct Parts {
-    net::any_io_executor executor;  // run by one or more threads; each connection has a strand
+    net::any_io_executor
+        executor;  // may have several threads; each connection runs on its own strand
     std::shared_ptr<ServerTlsContext> tls;
     Registry& registry;
     AccessDirectory& directory;
@@ -40,24 +43,25 @@ class RegistryServer {
     Metrics& metrics;
     Log log;
     // Returns an error while this program cannot know the latest revocations, for example because a
-    // node has lost the store for too long. New requests get the error, and requests in progress
-    // are cut within a second. Safe for the executor's threads.
+    // node has lost the store for too long. The server answers new requests with this error, and
+    // cuts requests in progress within a second. Threads of the executor call this function
+    // concurrently.
     std::function<Result<void>()> revocations_known = [] { return Result<void>(); };
   };
   RegistryServer(Options options, Parts parts);
   ~RegistryServer();
 
-  // Binds the port. kFailedPrecondition names the address and the reason.
+  // Binds the port. If the bind fails, returns kFailedPrecondition with the address and the reason.
   Result<void> Listen();
   uint16_t port() const;
-  std::string address() const;  // with the port that was picked
+  std::string address() const;  // address:port, with the real port if port 0 was configured
   void Start();
-  // Uses this certificate for new connections. Cuts open connections whose client certificate is no
-  // longer trusted; the other ones stay. Any thread.
+  // Uses `tls` for new connections. Cuts each open connection whose client certificate `tls` no
+  // longer trusts. All other connections stay open. Any thread may call this method.
   void UseTls(std::shared_ptr<ServerTlsContext> tls);
-  // Stops accepting and drains requests in progress. Closes the remaining connections at the
-  // deadline, and returns when none is left. Blocks. REQUIRES: not called by a thread of the
-  // executor, which still runs.
+  // Stops accepting connections and drains the requests in progress. Closes the remaining
+  // connections at the deadline. Returns when no connection is left. Blocks. REQUIRES: the executor
+  // still runs, and the caller is not one of its threads.
   void Stop(std::chrono::steady_clock::time_point deadline);
 
  private:

@@ -10,13 +10,15 @@
 
 namespace outport::http {
 
-// The metrics of requests. The number of series is bounded: labels are routes and status classes,
-// and no names. Safe for all threads; takes no lock once a series exists.
+// The metrics of requests. The number of series is bounded: labels are methods, routes and status
+// classes, and never names of users or repositories. Safe for all threads. Takes no lock once a
+// series exists.
 class RequestMetrics {
  public:
   explicit RequestMetrics(Metrics& metrics);
 
-  // `noun`: nullopt if the request was rejected before its path was parsed.
+  // Counts a request and records its duration. `noun` is nullopt if the server rejected the request
+  // before it parsed the path.
   void Record(Method method, std::optional<Noun> noun, int status,
               std::chrono::steady_clock::duration took);
   void RecordBytes(uint64_t received, uint64_t sent);

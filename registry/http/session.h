@@ -17,8 +17,8 @@
 
 namespace outport::http {
 
-// One client's connection to the registry: a TLS handshake, then one request after the other. For
-// the connection's strand.
+// Serves one client's connection to the registry: a TLS handshake, then one request after another.
+// Runs on the connection's strand.
 class Session {
  public:
   // The parts that all sessions of a server share. They outlive the sessions.
@@ -26,7 +26,7 @@ class Session {
     const HttpLimits& limits;
     Registry& registry;
     const Gate gate;
-    const std::atomic<std::shared_ptr<ServerTlsContext>>& tls;  // of new connections
+    const std::atomic<std::shared_ptr<ServerTlsContext>>& tls;  // used for new connections
     RequestMetrics& metrics;
     ByteBudget& manifest_bytes;
     const Log& log;
@@ -44,19 +44,20 @@ class Session {
 
   net::awaitable<Result<void>> Handshake();
   net::awaitable<Result<std::optional<RequestHead>>> NextHead();
-  // Returns true if the connection may carry another request.
+  // Answers one request. Returns true if the connection may carry another request.
   net::awaitable<bool> Serve(const RequestHead& head);
-  // Answers bytes that are not a valid request.
+  // Answers with `error` when the received bytes are not a valid request.
   net::awaitable<void> Reject(const Error& error);
   net::awaitable<Result<void>> Answer(Exchange& exchange);
-  // Reads the client's certificate, by the authorities that are trusted now.
+  // Reads the identity in the client's certificate, and verifies it with the current trust bundle.
   void Identify();
-  // Re-authorises the request in progress or, between requests, the last sender.
+  // Re-authorises the request in progress. Between requests, re-authorises the last sender.
   Result<void> CheckAccess() const;
   // Cuts the connection if access was revoked.
   void Recheck();
   net::awaitable<Result<void>> AnswerCaught(Exchange& exchange);
-  // Sends the error, if any, and records the request. Returns true if the connection stays open.
+  // Sends the error if `outcome` is one, and records the request. Returns true if the connection
+  // stays open.
   net::awaitable<bool> Conclude(Exchange& exchange, Result<void> outcome);
   void Record(const Exchange& exchange, const std::optional<Error>& error);
 
@@ -68,10 +69,10 @@ class Session {
   // The context that verified the client's certificate; shared with the server.
   std::shared_ptr<ServerTlsContext> tls_;
   ClientPeer peer_;
-  std::optional<Sender> sender_;       // of the last request whose sender was authenticated
-  const Exchange* current_ = nullptr;  // in progress
-  bool revoked_ = false;               // cut, because access was revoked
-  uint64_t received_before_ = 0;       // bytes of the stream that are recorded already
+  std::optional<Sender> sender_;       // the last authenticated sender
+  const Exchange* current_ = nullptr;  // the request in progress; null between requests
+  bool revoked_ = false;               // the session has cut the connection
+  uint64_t received_before_ = 0;       // bytes that the metrics already include
   uint64_t sent_before_ = 0;
 };
 

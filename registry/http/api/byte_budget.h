@@ -7,10 +7,10 @@
 
 namespace outport::http {
 
-// A limit on the bytes that all requests together hold in memory for one purpose. Nothing waits for
-// free bytes: a request that gets none is rejected, and its client retries. The last quarter is
-// reserved for small shares, so that a few large requests that stall do not block small ones. Safe
-// for all threads.
+// Limits the bytes that all requests together keep in memory for one purpose. No request waits for
+// free bytes: if too few are free, the request is rejected, and its client retries. Only small
+// shares may use the last quarter of the budget, so that a few large requests that stall do not
+// block small requests. Safe for all threads.
 class ByteBudget {
  public:
   // Exports the metrics "<name>_bytes" (bytes in use) and "<name>_rejections_total".
@@ -20,7 +20,7 @@ class ByteBudget {
   uint64_t limit_bytes() const { return limit_bytes_; }
   void CountRejection() { rejections_.Increment(); }
 
-  // The bytes that one request has reserved. Its destructor releases them. For one strand.
+  // The bytes that one request has reserved. The destructor releases the bytes. For one strand.
   class Share {
    public:
     explicit Share(ByteBudget& budget) : budget_(budget) {}
@@ -28,10 +28,11 @@ class ByteBudget {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    // Sets the size. Returns false, and changes nothing, if the budget has too few free bytes. A
-    // smaller size is always possible.
+    // Sets the size of the share. If the budget has too few free bytes, returns false and keeps the
+    // old size. A reduction always succeeds.
     bool Resize(uint64_t bytes);
-    // Does so only if all shares together then hold at most `most_bytes`.
+    // Like Resize(bytes), but lets the share grow only while all shares together have at most
+    // `most_bytes`.
     bool Resize(uint64_t bytes, uint64_t most_bytes);
     uint64_t bytes() const { return bytes_; }
 

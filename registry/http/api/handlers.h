@@ -11,21 +11,21 @@
 
 namespace outport::http {
 
-// An admitted request. Lives until its response is sent.
+// An admitted request. It lives until its response is sent.
 struct Request {
   const RequestHead& head;
   const Route& route;
   const Caller& caller;
   const Rights& rights;
   RequestBody& body;
-  ByteBudget& manifest_bytes;  // for manifests in memory, until the response is sent
+  ByteBudget& manifest_bytes;  // manifests reserve their bytes here until the response is sent
 
   const RepositoryName& repository() const { return *route.repository; }
 };
 
-// A handler answers the requests of one route. It sends `response`, or returns an error that the
-// session sends. An error after the response has begun resets the connection. One file for each
-// noun.
+// A handler answers the requests of one route. It sends `response`, or returns an error, which the
+// session sends. If the handler returns an error after the response has begun, the session resets
+// the connection. Each noun has a file of handlers.
 using Handler = net::awaitable<Result<void>> (*)(Registry& registry, const Request& request,
                                                  Response& response);
 

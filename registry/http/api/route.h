@@ -17,34 +17,36 @@ enum class Noun { kPing, kCatalog, kTags, kManifest, kBlob, kUploads, kUpload, k
 inline constexpr size_t kNouns = 8;
 std::string_view ToString(Noun noun);  // "manifest", for logs and metrics
 
-// The parsed target of a request. A value.
+// The parsed target of a request. A value type.
 struct Route {
   Noun noun = Noun::kPing;
   std::optional<RepositoryName> repository;  // nullopt for kPing and kCatalog
   std::string reference;  // tag or digest (kManifest), digest (kBlob, kReferrers); not validated
   std::string upload_id;  // kUpload
 
-  // Query parameters. Unknown ones, such as ns, are ignored.
+  // The query parameters. The parser ignores parameters that are not listed here, such as "ns".
   std::optional<std::string> digest;
   std::optional<std::string> digest_algorithm;
   std::optional<std::string> mount;
   std::optional<std::string> from;
-  std::vector<std::string> tags;  // of all "tag" parameters; each may be a comma-separated list
+  std::vector<std::string>
+      tags;  // the values of all "tag" parameters; each may be a list with commas
   std::optional<std::string> artifact_type;
   std::optional<std::string> n;
   std::optional<std::string> last;
 };
 
-// Parses a request target. Matches from the right, since a repository may be named "blobs/uploads".
-// kNotFound for paths outside the API, kNameInvalid, kMalformedRequest.
+// Parses a request target. Matches the path from its end, because a repository may be named
+// "blobs/uploads". Returns kNotFound for a path outside the API, kNameInvalid for an invalid
+// repository name, and kMalformedRequest for an invalid URL.
 Result<Route> ParseRoute(std::string_view target);
 
-// The methods of a noun, as in the Allow field: "GET, HEAD".
+// Returns the methods that a noun allows, in the format of the Allow field: "GET, HEAD".
 std::string_view AllowedMethods(Noun noun);
 bool Allows(Noun noun, Method method);
 
-// The action that a request on a repository needs a grant for. Every request on an upload session
-// is a push, also a GET.
+// Returns the action that the sender of this request needs a grant for. Every request on an upload
+// session needs push, even a GET.
 Action RequiredAction(Noun noun, Method method);
 
 }  // namespace outport::http

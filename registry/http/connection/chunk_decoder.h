@@ -7,22 +7,23 @@
 
 namespace outport::http {
 
-// Decodes a chunked body (RFC 9112 §7.1) in place. Discards extensions and trailers, and limits
-// their size. A value for one body.
+// Decodes a chunked body (RFC 9112 §7.1) in place. Discards chunk extensions and trailers, and
+// limits their size. Each body needs a decoder of its own.
 class ChunkDecoder {
  public:
-  static constexpr size_t kMaxExtensionBytes = 16 << 10;  // of all chunks of a body together
+  static constexpr size_t kMaxExtensionBytes = 16 << 10;  // limit for all chunks of a body together
   static constexpr size_t kMaxTrailerBytes = 8 << 10;
 
   struct Step {
-    size_t consumed = 0;  // of the given bytes; fewer only if the body ended before them
-    size_t produced = 0;  // bytes of content, now at the front of the given bytes
+    size_t consumed =
+        0;  // input bytes that were decoded: all of them, unless the body ended earlier
+    size_t produced = 0;  // content bytes, which are now at the front of the input
   };
 
-  // Decodes the next bytes of the body. kMalformedRequest unless the framing is exact.
+  // Decodes the next bytes of the body. Returns kMalformedRequest if the framing violates the RFC.
   Result<Step> Decode(MutableBytes bytes);
 
-  // The body is complete, including its trailers.
+  // Whether the whole body was decoded, including its trailers.
   bool finished() const { return state_ == State::kDone; }
 
  private:
@@ -40,12 +41,13 @@ class ChunkDecoder {
     kEndLineFeed,
     kDone,
   };
-  Result<void> Consume(char c);  // a byte of the framing
+  Result<void> Consume(char c);  // decodes one byte of the framing
   Result<void> ConsumeSize(char c);
   Result<void> ConsumeTrailer(char c);
 
   State state_ = State::kSizeStart;
-  uint64_t size_ = 0;  // of the chunk; in kData, its bytes that are still to come
+  uint64_t size_ =
+      0;  // size of the chunk; in kData, the number of its bytes that are still missing
   size_t extension_bytes_ = 0;
   size_t trailer_bytes_ = 0;
 };

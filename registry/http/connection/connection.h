@@ -9,24 +9,26 @@
 
 namespace outport::http {
 
-// The receiving side of an HTTP/1.1 connection. It reads one header after the other; RequestBody
-// reads the bodies between them. Bytes beyond a header are kept for its body, and bytes beyond a
-// body for the next header. For one strand.
+// The receiving side of an HTTP/1.1 connection. It reads the headers of requests, and RequestBody
+// reads the bodies between them. If a read returns more bytes than the header or body has, the
+// connection keeps the rest for the body or header that follows. For one strand.
 class Connection {
  public:
-  // Both outlive the connection.
+  // `stream` and `limits` outlive the connection.
   Connection(Stream& stream, const HttpLimits& limits) : stream_(stream), limits_(limits) {}
 
   // Reads the next request's header. Returns nullopt if the client closed the connection or was
-  // idle for too long: HttpLimits::header before the first request, then HttpLimits::idle.
-  // kMalformedRequest, kUriTooLong, kHeaderTooLarge; kRequestTimeout for an unfinished header.
+  // idle for too long. The limit is HttpLimits::header before the first request, and
+  // HttpLimits::idle after it. Returns kMalformedRequest, kUriTooLong or kHeaderTooLarge for an
+  // invalid header. Returns kRequestTimeout if the header is not complete in time.
   net::awaitable<Result<std::optional<RequestHead>>> ReadHead();
 
-  // Reads bytes of a body: buffered ones first, then from the stream; 0 when the client closed.
+  // Reads bytes of a body. Returns buffered bytes first, then bytes from the stream. Returns 0 if
+  // the client closed the connection.
   net::awaitable<Result<size_t>> ReadBody(MutableBytes buffer);
-  // Reads only buffered bytes, and does not wait; 0 if there are none.
+  // Reads buffered bytes without a wait. Returns 0 if no bytes are buffered.
   size_t ReadBuffered(MutableBytes buffer);
-  // Returns bytes that ReadBody() read beyond the body: they belong to the next request.
+  // Takes back bytes that ReadBody() read beyond the body. They belong to the next request.
   void Unread(Bytes bytes) { input_.insert(begin_, AsText(bytes)); }
 
   Stream& stream() const { return stream_; }

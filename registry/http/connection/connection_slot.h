@@ -12,16 +12,17 @@
 
 namespace outport::http {
 
-// One connection's slot at the listener. The listener uses it to end, evict or re-authorise the
-// connection. Its state lives on the connection's strand; methods that say so are safe for all
-// threads.
+// The slot that one connection holds at the listener. Through the slot, the listener ends, evicts
+// or re-authorises the connection. Methods run on the connection's strand, unless their comment
+// says "Any thread".
 class ConnectionSlot : public std::enable_shared_from_this<ConnectionSlot> {
  public:
-  // `address`: the client's network address, which the slot is charged to.
+  // `address` is the client's network address. The slot counts towards the limit of this address.
   ConnectionSlot(net::any_io_executor strand, net::ip::address address, bool stopping)
       : strand_(std::move(strand)), address_(address), stopping_(stopping) {}
 
-  // Marks a wait between requests, which Stop() interrupts. Slot and stream outlive it.
+  // Exists while the connection waits for its next request. Stop() interrupts this wait. The slot
+  // and the stream outlive the Idle.
   class Idle {
    public:
     Idle(ConnectionSlot& slot, Stream& stream) : slot_(slot) {
@@ -36,17 +37,19 @@ class ConnectionSlot : public std::enable_shared_from_this<ConnectionSlot> {
     ConnectionSlot& slot_;
   };
 
-  // The server stops: the connection ends after the request in progress.
+  // Whether the server is stopping. If so, the connection ends after the request in progress.
   bool stopping() const { return stopping_; }
   const net::any_io_executor& strand() const { return strand_; }
   const net::ip::address& address() const { return address_; }
 
-  // The client proved who it is: its connection is no longer evicted. Any thread.
+  // Records that the client is authenticated. The listener then no longer evicts the connection.
+  // Any thread.
   void MarkAuthenticated() {
     State expected = State::kUnauthenticated;
     state_.compare_exchange_strong(expected, State::kAuthenticated);
   }
-  // Ends the connection if its client is unauthenticated; returns false otherwise. Any thread.
+  // If the client is unauthenticated, ends the connection and returns true. Otherwise returns
+  // false. Any thread.
   bool Evict() {
     State expected = State::kUnauthenticated;
     if (!state_.compare_exchange_strong(expected, State::kEvicted)) return false;
@@ -55,7 +58,8 @@ class ConnectionSlot : public std::enable_shared_from_this<ConnectionSlot> {
   }
   bool evicted() const { return state_ == State::kEvicted; }
 
-  // Sets the function that re-authorises the connection, or null. Both run on the strand.
+  // Sets the function that re-authorises the connection; null removes it. The function runs on the
+  // strand.
   void SetRecheck(std::function<void()> recheck) { recheck_ = std::move(recheck); }
   // Schedules the re-authorisation of the connection. Any thread.
   void Recheck() {
@@ -64,7 +68,7 @@ class ConnectionSlot : public std::enable_shared_from_this<ConnectionSlot> {
     });
   }
 
-  // Ends the connection: at once if it is idle, otherwise after its request. Any thread.
+  // Ends an idle connection at once, and any other connection after its request. Any thread.
   void Stop() {
     net::post(strand_, [self = shared_from_this()] {
       self->stopping_ = true;

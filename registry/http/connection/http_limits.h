@@ -6,19 +6,20 @@
 
 namespace outport {
 
-// The limits of a registry connection: sizes and waits.
+// The limits on sizes and waits of registry connections.
 struct HttpLimits {
-  // At a limit, the oldest unauthenticated connection is evicted; if there is none, the new one is
-  // closed. Metrics count both.
+  // The number of open connections. At this limit, the listener evicts the oldest unauthenticated
+  // connection for a new one. If all connections are authenticated, the listener closes the new
+  // one. Metrics count both cases.
   size_t connections = 2000;
   size_t connections_of_one_address = 500;
-  size_t header_bytes = 32 << 10;      // answered with 431 beyond it
-  size_t target_bytes = 16 << 10;      // of path and query; answered with 414 beyond it
-  uint64_t manifest_bytes = 64 << 20;  // of all manifests in memory; answered with 429 beyond it
+  size_t header_bytes = 32 << 10;      // a larger header gets the status 431
+  size_t target_bytes = 16 << 10;      // path and query; a longer target gets the status 414
+  uint64_t manifest_bytes = 64 << 20;  // all manifests in memory; further requests get 429
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds header{15'000};    // a request's header, and the wait for the first one
-  std::chrono::milliseconds idle{120'000};     // between requests
-  std::chrono::milliseconds progress{30'000};  // without a byte of a body, sent or received
+  std::chrono::milliseconds header{15'000};    // wait for the first request; time for a header
+  std::chrono::milliseconds idle{120'000};     // longest wait between requests
+  std::chrono::milliseconds progress{30'000};  // longest wait to send or receive a byte of a body
 };
 
 }  // namespace outport
