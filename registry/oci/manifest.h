@@ -39,8 +39,8 @@ struct Descriptor {
 struct Manifest {
   std::string media_type;
   bool is_index = false;
-  std::vector<Descriptor>
-      blobs;  // config and layers, except non-distributable ones: a push needs them all
+  // The config and the layers, except non-distributable ones. A push needs them all.
+  std::vector<Descriptor> blobs;
   std::vector<Descriptor> manifests;  // the manifests that an index lists
   std::optional<Descriptor> subject;
   std::string artifact_type;  // artifactType, else config.mediaType of an image manifest

@@ -17,8 +17,9 @@ constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
 constexpr int kMaxReconnectMs = 5000;
 constexpr int kFirstReconnectMs = 200;
-// The timeout of one attempt: about four round trips to another continent, with packet loss. It is
-// not a pause: after a refused connection the next attempt follows at once.
+// The timeout of one attempt to connect. It allows about four round trips to another continent,
+// with packet loss. It does not delay the next attempt: if the peer refuses the connection, gRPC
+// tries again at once.
 constexpr int kConnectMs = 4000;
 constexpr unsigned kFilesPeriodSeconds = 2;
 
@@ -92,7 +93,7 @@ Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
                                          std::string(domain) + "'; the caller is " +
                                          ToSpiffeId(identity.domain, identity.role, identity.name)};
   }
-  // The certificate was valid when the connection began; a connection may outlast it.
+  // Check again, because a connection may last longer than the certificate that it began with.
   if (identity.not_after <= std::chrono::system_clock::now()) {
     return Error{ErrorCode::kUnauthorized,
                  "the caller's certificate (serial " + identity.serial + ") has expired; renew it"};

@@ -32,7 +32,7 @@ ErrorCode FromGrpcCode(grpc::StatusCode code) {
     case grpc::StatusCode::UNAVAILABLE:
       return ErrorCode::kUnavailable;
     default:
-      // Not one of our errors: a failure of the connection, or a peer of another version.
+      // The peer sent no Outport error: the connection failed, or the peer has another version.
       return ErrorCode::kUnavailable;
   }
 }

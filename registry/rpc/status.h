@@ -11,12 +11,13 @@ namespace outport::rpc {
 // peer's FromStatus() restores the same code.
 grpc::Status ToStatus(const Error& error);
 
-// The error of a failed call: the peer's Error, or else an error for gRPC's code (kUnavailable for
-// an unreachable peer). `operation` describes the call: "resolving library/busybox:latest at the
-// store".
+// Returns the error of a failed call. This is the peer's Error if the peer sent one, or else an
+// error for gRPC's status code: kUnavailable if the peer is unreachable. `operation` describes the
+// call, for example "resolving library/busybox:latest at the store".
 Error FromStatus(const grpc::Status& status, std::string_view operation);
 
-// An Error as a message, with all items. A status has too little space for many items.
+// Encodes an Error with all its items as a message, because a status has too little space for many
+// items.
 v1::Refusal ToRefusal(const Error& error);
 Error FromRefusal(const v1::Refusal& refusal);
 

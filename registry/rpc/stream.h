@@ -25,16 +25,17 @@
 #include "registry/base/task_group.h"
 #include "registry/rpc/status.h"
 
-// Streams of gRPC's callback API for coroutines. At most one read and one write may be in progress
-// at a time; one coroutine may read while another one writes. Coroutines resume on their own
-// executor.
+// Adapts the streams of gRPC's callback API to coroutines. One coroutine may read while another
+// coroutine writes, but at most one read and one write may be in progress at a time. Each coroutine
+// resumes on its own executor.
 namespace outport::rpc {
 
-// One operation in progress. It resumes the coroutine that awaits it with gRPC's "ok".
+// One read, write or end of a stream in progress. When it ends, the coroutine that awaits it
+// resumes with gRPC's flag `ok`.
 class PendingOperation {
  public:
-  // Calls `start` and returns the value that Complete() gets. If the coroutine is cancelled
-  // meanwhile, calls `cancel`, which must make the operation end.
+  // Calls `start`, waits for Complete(ok) and returns `ok`. If the coroutine is cancelled during
+  // the wait, this calls `cancel`, which must make the operation end.
   template <class Start>
   net::awaitable<bool> Run(Start start, std::function<void()> cancel = nullptr) {
     auto initiate = [this, &start, &cancel](auto handler) {
@@ -52,15 +53,16 @@ class PendingOperation {
     co_return co_await net::async_initiate<const net::use_awaitable_t<>&, void(bool)>(
         std::move(initiate), net::use_awaitable);
   }
-  // Called on gRPC's thread, once for each Run().
+  // gRPC's thread calls this once for each Run().
   void Complete(bool ok) { std::exchange(resume_, nullptr)(ok); }
 
  private:
-  std::function<void(bool)> resume_;  // set before the operation starts, read after it ends
+  std::function<void(bool)> resume_;  // set before the operation starts, used when it ends
 };
 
-// Calls `expire` unless it is destroyed within `limit`. Construct and destroy it on one strand;
-// `expire` runs there too, and never after the destructor.
+// Limits the duration of an operation. Calls `expire` if `limit` passes before the object is
+// destroyed. Construct and destroy the object on one strand. `expire` runs on this strand too, and
+// never after the destructor.
 class OperationLimit {
  public:
   OperationLimit(const net::any_io_executor& executor, std::chrono::milliseconds limit,
@@ -85,27 +87,27 @@ class OperationLimit {
     net::steady_timer timer;
     std::function<void()> expire;
   };
-  std::shared_ptr<State> state_;  // shared with the timer's wait, which may end later
+  std::shared_ptr<State> state_;  // the timer's wait, which may end later, also owns it
 };
 
-// The server's side of a streaming call. ServeStream() creates and ends it. It lives at least as
-// long as the serving coroutine.
+// The server's side of a streaming call. ServeStream() creates and ends the call. The object lives
+// at least as long as the coroutine that serves the call.
 template <class Reactor>
 class ServerCall : public Reactor {
  public:
   explicit ServerCall(grpc::CallbackServerContext* context) : context_(context) {}
 
   grpc::CallbackServerContext& context() { return *context_; }
-  // Makes reads and writes in progress fail. May be called on any thread.
+  // Makes the read and the write in progress fail. May be called on any thread.
   void Cancel() { context_->TryCancel(); }
-  // Ends the call with `status`; a read in progress fails. Further calls have no effect.
-  // REQUIRES: no write is in progress, and neither a write nor context() follows.
+  // Ends the call with `status`, so that a read in progress fails. A second End() has no effect.
+  // REQUIRES: no write is in progress. Call neither Write() nor context() after End().
   void End(const grpc::Status& status) {
     if (!std::exchange(ended_, true)) this->Finish(status);
   }
   bool ended() const { return ended_; }
-  // The serving coroutine releases the object. REQUIRES: End() was called, no read is in progress,
-  // and it is called once.
+  // Releases the serving coroutine's reference to the object. Call it once. REQUIRES: End() was
+  // called, and no read is in progress.
   void Release() {
     if (--holders_ == 0) delete this;
   }
@@ -123,17 +125,17 @@ class ServerStream final : public ServerCall<grpc::ServerBidiReactor<In, Out>> {
  public:
   using ServerCall<grpc::ServerBidiReactor<In, Out>>::ServerCall;
 
-  // False if the peer has closed its side or left, and after End().
+  // Returns false if the peer has closed its side or has disconnected, and after End().
   net::awaitable<bool> Read(In& into) {
     if (this->ended()) co_return false;
     co_return co_await read_.Run([this, &into] { this->StartRead(&into); });
   }
-  // False if the peer has left. `message` must live until the call returns.
+  // Returns false if the peer has disconnected. `message` must live until Write() returns.
   net::awaitable<bool> Write(const Out& message) {
     return write_.Run([this, &message] { this->StartWrite(&message); });
   }
-  // Read() and Write() with a deadline: cancel the call if the peer sends, or accepts, nothing for
-  // `limit`. REQUIRES: the coroutine runs on a strand.
+  // Like Read() and Write(), but cancel the call if the peer sends no message, or accepts none,
+  // within `limit`. REQUIRES: the coroutine runs on a strand.
   net::awaitable<bool> Read(In& into, std::chrono::milliseconds limit) {
     const OperationLimit deadline(co_await net::this_coro::executor, limit,
                                   [this] { this->Cancel(); });
@@ -153,13 +155,14 @@ class ServerStream final : public ServerCall<grpc::ServerBidiReactor<In, Out>> {
   PendingOperation write_;
 };
 
-// The server's side of a stream that only the server writes. See ServerStream.
+// The server's side of a stream on which only the server sends messages. See ServerStream.
 template <class Out>
 class ServerWriter final : public ServerCall<grpc::ServerWriteReactor<Out>> {
  public:
   using ServerCall<grpc::ServerWriteReactor<Out>>::ServerCall;
 
-  // False if the peer has left. Cancels the call if the peer accepts nothing for `limit`.
+  // Returns false if the peer has disconnected. Cancels the call if the peer does not accept the
+  // message within `limit`.
   // REQUIRES: the coroutine runs on a strand.
   net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
     const OperationLimit deadline(co_await net::this_coro::executor, limit,
@@ -173,10 +176,10 @@ class ServerWriter final : public ServerCall<grpc::ServerWriteReactor<Out>> {
   PendingOperation write_;
 };
 
-// Serves a streaming call with a coroutine `serve(Stream&) -> awaitable<Result<void>>`, as a task
-// of `tasks`. Ends the call with its result, unless `serve` has called End(). No read or write may
-// be in progress when `serve` returns. Shut the server down, with a deadline, before you drain
-// `tasks`.
+// Serves a streaming call with a coroutine `serve(Stream&) -> awaitable<Result<void>>`, which runs
+// as a task of `tasks`. Ends the call with the result of `serve`, unless `serve` has called End().
+// No read or write may be in progress when `serve` returns. Before you drain `tasks`, shut the
+// server down with a deadline, so that no new call starts a task.
 template <class Stream, class Serve>
 Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serve serve) {
   auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
@@ -206,38 +209,38 @@ Stream* RejectStream(grpc::CallbackServerContext* context, const Error& why) {
   return stream;
 }
 
-// The client's side of a bidirectional stream. Several coroutines may share it. Await Close()
-// before the last of them releases it.
+// The client's side of a bidirectional stream. Several coroutines may share the object. The last
+// one must await Close() before it releases the object.
 template <class Out, class In>
 class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
  public:
-  // `begin(context, reactor)` calls the stub: stub.async()->Sync(context, reactor). It may first
-  // set up the context.
+  // `begin(context, reactor)` starts the call on the stub: stub.async()->Sync(context, reactor).
+  // Before this it may set up the context.
   template <class Begin>
   explicit ClientStream(Begin begin) {
     begin(&context_, this);
-    this->AddHold();  // operations start outside of reactions, until Close()
+    this->AddHold();  // allows operations outside of gRPC's callbacks, until Close()
     this->StartCall();
   }
 
-  // False if the stream has ended; later calls return false too, and Close() returns the status. A
-  // cancellation of the coroutine cancels the stream.
+  // Returns false if the stream has ended. All later calls then return false too, and Close()
+  // returns the status. If the coroutine is cancelled, so is the stream.
   net::awaitable<bool> Read(In& into) {
     return read_.Run([this, &into] { this->StartRead(&into); }, [this] { Cancel(); });
   }
   net::awaitable<bool> Write(const Out& message) {
     return write_.Run([this, &message] { this->StartWrite(&message); }, [this] { Cancel(); });
   }
-  // Write() with a deadline: cancels the stream if the peer accepts nothing for `limit`. REQUIRES:
-  // the coroutine runs on a strand.
+  // Like Write(), but cancels the stream if the peer does not accept the message within `limit`.
+  // REQUIRES: the coroutine runs on a strand.
   net::awaitable<bool> Write(const Out& message, std::chrono::milliseconds limit) {
     const OperationLimit deadline(co_await net::this_coro::executor, limit, [this] { Cancel(); });
     co_return co_await Write(message);
   }
-  // Makes reads and writes in progress, and later ones, fail. May be called on any thread.
+  // Makes the read and the write in progress fail, and all later ones. May be called on any thread.
   void Cancel() { context_.TryCancel(); }
-  // Cancels the stream if the server has not ended it, and returns the final status. REQUIRES: no
-  // read or write is in progress, and it is called once.
+  // Cancels the stream if the server has not ended it, and returns the final status. Call it once.
+  // REQUIRES: no read or write is in progress.
   net::awaitable<grpc::Status> Close() {
     co_await done_.Run([this] {
       if (!ended_) context_.TryCancel();
@@ -259,7 +262,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
 
   grpc::ClientContext context_;
   grpc::Status status_;
-  bool ended_ = false;  // a read has failed; only reads set it, one at a time
+  bool ended_ = false;  // a read has failed; only reads use it, one at a time
   PendingOperation read_;
   PendingOperation write_;
   PendingOperation done_;

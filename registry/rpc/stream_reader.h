@@ -16,11 +16,11 @@
 namespace outport::rpc {
 
 // The client's side of a stream that only the server writes. For one coroutine at a time. The
-// destructor cancels the call. REQUIRES: it is not destroyed during a Read.
+// destructor cancels the call. REQUIRES: no Read() is in progress when the reader is destroyed.
 template <class In>
 class StreamReader {
  public:
-  // `begin(context, reactor)` calls the stub:
+  // `begin(context, reactor)` starts the call on the stub:
   //   auto begin = [&](auto* context, auto* reactor) {
   //     stub.async()->ReadBlob(context, &request, reactor);
   //   };
@@ -37,9 +37,9 @@ class StreamReader {
   StreamReader(const StreamReader&) = delete;
   StreamReader& operator=(const StreamReader&) = delete;
 
-  // Returns the next message, valid until the next call. nullptr at the end of the stream, or if
-  // nothing arrives for `limit`; End() then returns the reason. REQUIRES: the coroutine runs on a
-  // strand.
+  // Returns the next message, which is valid until the next Read(). Returns nullptr if the stream
+  // has ended or if no message arrives within `limit`; End() then returns the reason. REQUIRES: the
+  // coroutine runs on a strand.
   net::awaitable<In*> Read(std::chrono::milliseconds limit) {
     auto cancel = [call = call_] { call->context.TryCancel(); };
     call_->executor = co_await net::this_coro::executor;
@@ -48,7 +48,7 @@ class StreamReader {
     const bool ok = co_await call->read.Run([call] { call->StartRead(&call->message); });
     co_return ok ? &call->message : nullptr;
   }
-  // Returns the final status. REQUIRES: Read returned nullptr, and End() is called once.
+  // Returns the final status. Call it once. REQUIRES: Read() returned nullptr.
   net::awaitable<grpc::Status> End() {
     const std::shared_ptr<Call> call = call_;
     call->end_awaited = true;
@@ -60,10 +60,10 @@ class StreamReader {
   struct Call final : grpc::ClientReadReactor<In> {
     void Begin(std::shared_ptr<Call> shared) {
       self = std::move(shared);
-      this->AddHold();  // reads start outside of reactions, until Release()
+      this->AddHold();  // allows reads outside of gRPC's callbacks, until Release()
       this->StartCall();
     }
-    // No further operation follows: lets the call end.
+    // Lets gRPC end the call. Start no operation after this.
     void Release() {
       if (!std::exchange(released, true)) this->RemoveHold();
     }
@@ -72,20 +72,20 @@ class StreamReader {
       std::shared_ptr<Call> last = std::move(self);
       status = final_status;
       if (end_awaited) done.Complete(status.ok());
-      // Destroys the call on the reader's executor: its context holds the channel, and the last
-      // channel must not be destroyed on gRPC's own thread, which would wait for itself.
+      // Destroy the call on the reader's executor. The call's context may own the last reference to
+      // the channel. If gRPC's own thread destroyed the channel, it would wait for itself.
       if (executor) net::post(net::any_io_executor(executor), [last = std::move(last)] {});
     }
 
     grpc::ClientContext context;
-    net::any_io_executor executor;  // the reader's; empty before the first Read
+    net::any_io_executor executor;  // the reader's executor; empty before the first Read()
     In message;
     grpc::Status status;
     PendingOperation read;
     PendingOperation done;
     bool released = false;
     bool end_awaited = false;
-    std::shared_ptr<Call> self;  // shared with gRPC until OnDone
+    std::shared_ptr<Call> self;  // keeps the call alive for gRPC until OnDone()
   };
 
   std::shared_ptr<Call> call_;

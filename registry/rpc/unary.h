@@ -24,10 +24,10 @@ namespace outport::rpc {
 struct CallOptions {
   std::string operation;  // for errors: "resolving library/busybox:latest at the store"
   std::chrono::milliseconds timeout{1000};
-  std::string request_id;  // sent as metadata unless empty
+  std::string request_id;  // sent as metadata; empty: not sent
 };
 
-// Wipes the password that a request of push.proto carries. gRPC's own buffers stay out of reach.
+// Wipes the password in a request of push.proto. It cannot wipe gRPC's own buffers.
 template <class Request>
 void WipePassword(Request& request) {
   if constexpr (requires { request.mutable_sender()->mutable_password(); }) {
@@ -36,13 +36,14 @@ void WipePassword(Request& request) {
 }
 
 // Makes a unary call through the callback API and resumes the caller on its own executor. Wipes the
-// request's password when gRPC and the caller are done with it:
+// request's password when neither gRPC nor the caller needs the request:
 //
 //   auto invoke = [&](auto... a) { stub.async()->Resolve(a...); };
 //   CO_TRY(auto response, co_await Call<v1::ResolveResponse>(invoke, request, options));
 template <class Response, class Invoke, class Request>
 net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOptions options) {
-  // Shared by the coroutine and the call, which may end after the coroutine was destroyed.
+  // The coroutine and the call share this state, because the call may end after the coroutine was
+  // destroyed.
   struct State {
     grpc::ClientContext context;
     Request request;
@@ -57,8 +58,9 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
   auto initiate = [state, &invoke](auto handler) {
     auto executor = net::get_associated_executor(handler);
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    // The handler takes the state along: its context holds the channel, and the last channel must
-    // not be destroyed on gRPC's own thread, which would wait for itself.
+    // Move `state` into the posted handler, so that it is destroyed on the caller's executor. The
+    // context in `state` may own the last reference to the channel. If gRPC's own thread destroyed
+    // the channel, it would wait for itself.
     auto done = [state, shared, executor,
                  guard = net::make_work_guard(executor)](const grpc::Status& status) mutable {
       net::post(executor,
@@ -74,15 +76,15 @@ net::awaitable<Result<Response>> Call(Invoke invoke, Request request, CallOption
   co_return std::move(state->response);
 }
 
-// Rejects a unary call at once, without queued work.
+// Rejects a unary call at once, without queueing work.
 inline grpc::ServerUnaryReactor* Reject(grpc::CallbackServerContext* context, const Error& why) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToStatus(why));
   return reactor;
 }
 
-// Serves a unary method with blocking work on `pool`: `serve` returns a Result<Response>. It may
-// use the context and the request, which gRPC keeps until Finish().
+// Serves a unary method by running `serve`, which may block, on `pool`. `serve` returns a
+// Result<Response>. It may use the context and the request, because gRPC keeps both until Finish().
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, BlockingPool& pool,
                                         Response* response, Serve serve) {
@@ -96,8 +98,9 @@ grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, Bl
   return reactor;
 }
 
-// Serves a unary method with a coroutine `serve() -> awaitable<Result<Response>>`, as a task of
-// `tasks`. Shut the server down, with a deadline, before you drain `tasks`.
+// Serves a unary method with a coroutine `serve() -> awaitable<Result<Response>>`, which runs as a
+// task of `tasks`. Before you drain `tasks`, shut the server down with a deadline, so that no new
+// call starts a task.
 template <class Response, class Serve>
 grpc::ServerUnaryReactor* ServeTask(grpc::CallbackServerContext* context, TaskGroup& tasks,
                                     Response* response, Serve serve) {

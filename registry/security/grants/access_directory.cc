@@ -13,7 +13,7 @@ std::shared_ptr<const User> AccessDirectory::Find(std::string_view name) const {
 
 bool AccessDirectory::IsRevoked(const CertificateIdentity& certificate) const {
   MutexLock lock(mutex_);
-  // An empty name: no certificate was sent, and none is required.
+  // The name is empty if the caller sent no certificate and the registry requires none.
   const bool of_fleet = !certificate.name.empty() && !certificate.name.starts_with(kForeignPrefix);
   if (!issuers_.empty() && of_fleet && !issuers_.contains(certificate.issuer_key_id)) return true;
   if (revoked_.empty()) return false;

@@ -35,7 +35,8 @@ Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
   return {};
 }
 
-// A level with stars matches some name if it is a valid level with each star replaced by a letter.
+// Whether some name can match a level of a pattern. This is so if the level is valid after each
+// star is replaced by a letter.
 bool SomeNameMatches(std::string level) {
   std::ranges::replace(level, '*', 'a');
   return RepositoryName::Parse(level).has_value();
@@ -103,11 +104,12 @@ std::string ToString(const std::vector<Grant>& grants) {
   return text.empty() ? "none" : text;
 }
 
-// Backtracks only to the last star: a later star can match all that an earlier one could.
+// Backtracks only to the last star, because the last star can match all characters that an earlier
+// star could give up.
 bool MatchesName(std::string_view glob, std::string_view name) {
   size_t at = 0;
   size_t star = std::string_view::npos;
-  size_t after_star = 0;  // position in the name after the part that the star matches
+  size_t after_star = 0;  // the position in `name` after the characters that the star matches
   size_t in_name = 0;
   while (in_name < name.size()) {
     if (at < glob.size() && glob[at] == '*') {

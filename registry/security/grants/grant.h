@@ -19,30 +19,32 @@ struct Grant {
   bool operator==(const Grant&) const = default;
 };
 
-// "pull,push" (all repositories) or "pull,push:team/**". kInvalidArgument names what is wrong.
+// Parses "pull,push", which means all repositories, or "pull,push:team/**". kInvalidArgument says
+// which part is invalid.
 Result<Grant> ParseGrant(std::string_view text);
 std::string ToString(const Grant& grant);
 std::string ToString(const std::vector<Grant>& grants);  // "pull:a pull,push:b", or "none"
-// '*' in `glob` matches any run of characters: "ci-*".
+// Whether `glob` matches `name`. A '*' matches any number of characters: "ci-*" matches "ci-1".
 bool MatchesName(std::string_view glob, std::string_view name);
 
 // The kinds of subjects that grants are given to.
 enum class SubjectKind { kUser, kGroup, kCertificate, kAnonymous };
 
-// "user:anna", "group:ops", "certificate:ci-1", "anonymous". "anonymous" is every caller; if the
-// registry requires a client certificate, every caller with one.
+// A subject of grants: "user:anna", "group:ops", "certificate:ci-1" or "anonymous". Grants to
+// "anonymous" apply to every caller that the registry admits. If the registry requires client
+// certificates, these are only callers with a certificate.
 struct Subject {
   SubjectKind kind = SubjectKind::kUser;
   std::string name;  // empty for kAnonymous
   auto operator<=>(const Subject&) const = default;
 };
 std::string ToString(const Subject& subject);
-// kInvalidArgument names what is wrong.
+// kInvalidArgument says which part is invalid.
 Result<Subject> ParseSubject(std::string_view text);
 
-// Checks a new grant. kInvalidArgument if it has 'admin' (only certificates have that role), if it
-// gives kAnonymous more than pull, or if no repository name can match its pattern. Stored grants
-// are read without this check.
+// Checks a new grant. kInvalidArgument if the grant has 'admin' (only certificates have that role),
+// if it gives kAnonymous more than pull, or if no repository name can match its pattern. The check
+// does not apply to grants that are already stored.
 Result<void> CheckGrant(const Grant& grant, SubjectKind kind);
 
 }  // namespace outport

@@ -7,7 +7,7 @@
 namespace outport {
 namespace {
 
-// The node permission that a client's action needs.
+// Returns the action that the node's permissions must allow for a client's action.
 Action NodeActionFor(Action action) { return action == Action::kDelete ? Action::kPush : action; }
 
 }  // namespace

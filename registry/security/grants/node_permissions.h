@@ -11,27 +11,28 @@
 
 namespace outport {
 
-// The permissions of a node: repositories that it may pull from the store, and push to. Push
-// includes delete. They bound the rights of every caller of the node. A value; the default allows
-// everything.
+// The permissions of a node: the repositories that it may pull from the store, and those to which
+// it may relay pushes and deletes. They limit the rights of every caller at the node. A value type.
+// The default allows everything.
 class NodePermissions {
  public:
   NodePermissions() = default;
-  // `name` is the node's name in error texts: "node 'eu-west'", "this node". No grants: the node
-  // may do everything.
+  // `name` names the node in error texts: "node 'eu-west'" or "this node". If `grants` is empty,
+  // the node may do everything.
   NodePermissions(std::string name, std::vector<Grant> grants);
 
-  // At a node: sets the patterns whose rows the replica has so far. The default is all.
+  // At a node, sets the patterns whose rows the replica already has. The default is all patterns.
   void SetReplicated(std::vector<std::string> patterns) { replicated_ = std::move(patterns); }
 
   bool Allows(Action action, const RepositoryName& repository) const;
-  // kDenied names what the node may do. kUnavailable: allowed, but the rows have not arrived yet.
+  // kDenied if the permissions do not allow the action; the error lists them. kUnavailable if they
+  // do, but the replica does not have the repository's rows yet.
   Result<void> Require(Action action, const RepositoryName& repository) const;
   // Whether the node may pull some repository that `pattern` could match.
   bool MayPullSomeOf(std::string_view pattern) const;
 
   const std::vector<Grant>& grants() const { return grants_; }
-  // The patterns that the node may pull: sorted, without duplicates.
+  // The patterns that the node may pull, sorted and without duplicates.
   std::vector<std::string> Scope() const;
 
  private:
@@ -44,8 +45,8 @@ class NodePermissions {
 };
 
 inline constexpr size_t kMaxNodeGrants = 100;
-// kInvalidArgument unless it is "pull:..." or "pull,push:...", with a pattern that some repository
-// name can match. CheckNodeGrants() also rejects more than kMaxNodeGrants.
+// kInvalidArgument unless the grant is "pull:PATTERN" or "pull,push:PATTERN" and some repository
+// name can match the pattern. CheckNodeGrants() also rejects more than kMaxNodeGrants grants.
 Result<void> CheckNodeGrant(const Grant& grant);
 Result<void> CheckNodeGrants(const std::vector<Grant>& grants);
 

@@ -6,10 +6,12 @@
 namespace outport {
 namespace {
 
-// The prefixes of the pattern that match the text read so far: bit i is the prefix of i bytes.
+// The set of prefixes of the pattern that match the text read so far. Bit i is set if the prefix of
+// i bytes matches.
 using Matched = std::bitset<kMaxPatternBytes + 1>;
 
-// Stars may match nothing: a prefix that matches also matches with the stars after it.
+// A star may match no character. So if a prefix matches, this also marks the prefix that includes
+// the stars after it.
 void SkipStars(std::string_view pattern, Matched& matched) {
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (matched[i] && pattern[i] == '*') matched.set(i + 1);
@@ -21,15 +23,15 @@ bool IsDeep(std::string_view pattern, size_t star) {
          (star > 0 && pattern[star - 1] == '*');
 }
 
-// Whether the character at `at` is a star that can match `c`.
+// Whether the pattern has a star at `at` that can match `c`.
 bool StarMatches(std::string_view pattern, size_t at, char c) {
   return pattern[at] == '*' && (c != '/' || IsDeep(pattern, at));
 }
 
 }  // namespace
 
-// Simulates all states of the pattern at once, so that the time is at most its length times the
-// length of the name.
+// Follows all matching prefixes of the pattern at once. The time is at most the length of the
+// pattern times the length of the name.
 bool MatchesPattern(std::string_view pattern, std::string_view repository) {
   if (pattern == kEverything) return true;
   const size_t literal = pattern.find('*');
@@ -57,9 +59,9 @@ bool MatchesPattern(std::string_view pattern, std::string_view repository) {
   return matched[pattern.size()];
 }
 
-// meet[i][j]: some text matches the first i bytes of `one` and the first j bytes of `other`. A step
-// ends a star, or lets a star match the next character of the other pattern. Two stars that match
-// the same character need no step.
+// meet[i][j] is set if some text matches the first i bytes of `one` and the first j bytes of
+// `other`. Each step moves past a star, past two equal characters, or past a character of one
+// pattern that a star of the other pattern matches.
 bool PatternsOverlap(std::string_view one, std::string_view other) {
   if (one.size() > kMaxPatternBytes || other.size() > kMaxPatternBytes) return false;
   std::vector<Matched> meet(one.size() + 1);

@@ -11,30 +11,32 @@ namespace outport {
 
 // One attempt to log in with a password.
 struct Attempt {
-  std::string origin;  // what failures are counted by: the client's address, or its network
-  std::string user;    // the name that the client sent, truncated; such a user need not exist
+  std::string origin;  // the client's address or network, by which failures are counted
+  std::string user;    // the truncated name that the client sent; the user may not exist
 };
 
-// Slows down password guessing. It counts failures by origin and by user. Beyond a number of free
-// failures, each further one begins a pause, twice as long as the last. During the pause all
-// attempts from that origin, or for that user, are rejected. The count decreases with time.
+// Slows down password guessing. It counts failures by origin and by user. The first failures have
+// no consequence. After them, each further failure begins a pause that is twice as long as the last
+// pause. During the pause, the caller must reject all attempts from that origin, or for that user.
+// The count decreases with time.
 //
-// A user that has logged in from an origin has its own count there. Guesses at the name of the user
-// from elsewhere, and other clients behind the same address, do not lock it out.
+// After a user has logged in from an origin, that pair of user and origin has a count of its own.
+// So the user can still log in from there if somebody guesses the user's password elsewhere, or if
+// another client at the same address fails.
 //
-// Bounded: when it is full, the entry that was used longest ago is dropped. For one thread at a
-// time.
+// The number of entries is bounded: a new entry evicts the least recently used one. For one thread
+// at a time.
 class AttemptLimiter {
  public:
   using Time = std::chrono::nanoseconds;  // since boot
 
-  static constexpr size_t kMaxEntries = 10'000;  // of each: origins, users, pairs that logged in
+  static constexpr size_t kMaxEntries = 10'000;  // in each map: origins, users, pairs
   static constexpr double kFreeFailuresPerOrigin = 10;
   static constexpr double kFreeFailuresPerUser = 20;
-  static constexpr std::chrono::seconds kForgivenessPeriod{30};  // forgives one failure
+  static constexpr std::chrono::seconds kForgivenessPeriod{30};  // the count drops by one in it
   static constexpr std::chrono::seconds kMaxPause{60};
 
-  // How long the client must wait before this attempt; 0: it may be made now.
+  // How long the client must wait before this attempt; 0: the client may try now.
   std::chrono::seconds Pause(const Attempt& attempt, Time now);
   void RecordFailure(const Attempt& attempt, Time now);
   void RecordSuccess(const Attempt& attempt);
@@ -52,7 +54,8 @@ class AttemptLimiter {
 
   LruMap<std::string, FailureScore> origins_{kMaxEntries};
   LruMap<std::string, FailureScore> users_{kMaxEntries};
-  LruMap<Pair, FailureScore> known_{kMaxEntries};  // pairs that logged in; failures since then
+  // The pairs that logged in, with their failures since then.
+  LruMap<Pair, FailureScore> known_{kMaxEntries};
 };
 
 }  // namespace outport

@@ -18,7 +18,7 @@
 namespace outport {
 namespace {
 
-// Unknown users are verified against this hash. It has the default cost.
+// The hash, of the default cost, against which passwords of unknown users are verified.
 const std::string& HashOfUnknownUser() {
   static const std::string kHash = "$2b$10$kuewjqBXq8oBhpxDIR9o4.XdQsLqxFsC1H/MDnRxwcWxTv1BUEBN2";
   return kHash;
@@ -28,7 +28,8 @@ constexpr std::chrono::seconds kVerificationDeadline{30};
 constexpr size_t kQueuePerOrigin = 32;
 constexpr size_t kMaxCountedNameBytes = 64;  // no user has a longer name
 
-// The same for unknown users and wrong passwords.
+// The error for unknown users and for wrong passwords, so that it does not reveal which users
+// exist.
 Error WrongCredentials() {
   return Error{ErrorCode::kUnauthorized, "the user name or the password is wrong"};
 }
@@ -47,18 +48,18 @@ enum class Outcome { kPending, kRight, kWrong, kFailed };
 }  // namespace
 
 struct Authenticator::State {
-  // A verification in progress, shared by all calls that wait for it.
+  // A verification in progress. All calls that wait for it share this object.
   struct Flight {
     Notifier finished;
     std::atomic<Outcome> outcome = Outcome::kPending;
     std::optional<Error> failure;  // set before `outcome` becomes kFailed
   };
 
-  // What to verify, without the password.
+  // The verification to do, without the password.
   struct Request {
     Attempt attempt;
     std::string hash;
-    bool known;  // `hash` is of an existing user
+    bool known;  // whether the user exists
   };
 
   State(const AccessDirectory& users_in, BlockingPool& pool_in, const Clock& clock_in,
@@ -82,8 +83,8 @@ struct Authenticator::State {
         rejection_delay(options.rejection_delay),
         cache(options.cache_entries, options.cache_lifetime) {}
 
-  // Joins or starts the verification of `mac`; nullptr if the cache has it. An error if the
-  // verification may not start.
+  // Joins or starts the verification of the credentials with this MAC. Returns nullptr if the cache
+  // has the MAC, or an error if the verification may not start.
   Result<std::shared_ptr<Flight>> Join(const std::shared_ptr<State>& self, const CredentialMac& mac,
                                        const Request& request, std::string_view password) {
     MutexLock lock(mutex);
@@ -96,10 +97,11 @@ struct Authenticator::State {
       return TooManyFailures(pause);
     }
     auto flight = std::make_shared<Flight>();
-    // The pool owns the work: the call that started it may end before the others.
+    // The pool owns the work, because the call that started it may end before other calls that wait
+    // for it.
     auto verify = [self, flight, mac, request, secret = Secret(password)] {
       auto verify_password = [&]() -> Result<Outcome> {
-        // An unknown user costs the same work, and is always rejected.
+        // For an unknown user, do the same work and then reject the password in any case.
         const bool right = VerifyPassword(secret.text(), request.hash) && request.known;
         if (!right) PadToDefaultCost(secret.text(), request.hash);
         return right ? Outcome::kRight : Outcome::kWrong;
@@ -108,7 +110,7 @@ struct Authenticator::State {
       if (!outcome.has_value()) flight->failure = outcome.error();
       self->Finish(mac, request.attempt, *flight, outcome.value_or(Outcome::kFailed));
     };
-    // Posts one turn for each piece of work. The queue chooses the work when the turn runs.
+    // Post one turn for each piece of work. The fair queue chooses the work when the turn runs.
     const bool posted = queue.HasRoom(attempt.origin) && pool.Post([self] { self->NextTurn()(); });
     if (!posted) {
       overloaded.Increment();
@@ -160,7 +162,8 @@ struct Authenticator::State {
   CredentialCache cache OUTPORT_GUARDED_BY(mutex);
   AttemptLimiter limiter OUTPORT_GUARDED_BY(mutex);
   FairQueue queue OUTPORT_GUARDED_BY(mutex){kQueuePerOrigin};
-  // Each is shared by the pool's work and the waiting calls. The pool's queue bounds their number.
+  // The pool's work and the waiting calls share each flight. The pool's queue limits the number of
+  // flights.
   std::map<CredentialMac, std::shared_ptr<Flight>> flights OUTPORT_GUARDED_BY(mutex);
 };
 

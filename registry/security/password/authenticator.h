@@ -14,33 +14,35 @@
 
 namespace outport {
 
-// Verifies user names and passwords with bcrypt. A bounded cache keeps verified credentials, as
-// keyed hashes, for a short time. Concurrent calls with the same credential share one verification.
-// An unknown user costs the same work as a known one.
+// Verifies user names and passwords with bcrypt. A bounded cache keeps a keyed hash of each
+// verified credential for a short time. Concurrent calls with the same credentials share one
+// verification. A failed login takes the same work for an unknown user as for a known user.
 //
-// Verifications queue by origin and take turns, so that a flood from one origin does not delay the
-// others for long. AttemptLimiter slows down failures. Safe for all threads.
+// Each origin has its own queue of verifications, and the queues take turns. So many attempts from
+// one origin do not delay other origins for long. An AttemptLimiter slows down repeated failures.
+// Safe for all threads.
 class Authenticator {
  public:
   struct Options {
     size_t cache_entries = 10000;
     std::chrono::seconds cache_lifetime{300};
-    // During a pause, an attempt is rejected only after this delay, to slow down each connection.
+    // During a pause of the AttemptLimiter, each rejection waits this long, to slow down the
+    // connection.
     std::chrono::milliseconds rejection_delay{500};
   };
-  // `pool` runs only bcrypt. When its queue is full, attempts are rejected with kTooManyRequests.
-  // The references outlive the Authenticator.
+  // `pool` must run no other work than bcrypt. When its queue is full, attempts fail with
+  // kTooManyRequests. The referenced objects must outlive the Authenticator.
   Authenticator(const AccessDirectory& users, BlockingPool& pool, const Clock& clock,
                 Metrics& metrics, Options options);
   ~Authenticator();
 
-  // Returns the user in its current state.
-  // kUnauthorized: an unknown user or a wrong password, with the same message.
-  // kTooManyRequests: too many failures from `origin` (an address, or its network) or for this
-  // user, with the time to wait; or too many verifications are queued.
+  // Verifies the password and returns the current state of the user.
+  // kUnauthorized: the user is unknown or the password is wrong. The message is the same for both.
+  // kTooManyRequests: there were too many failures from `origin` (an address or a network) or for
+  // this user, and the error gives the time to wait. Or too many verifications are queued.
   // kInternal: the verification threw an exception.
-  // A cached credential neither blocks nor suspends. A change of the user's password invalidates
-  // its cached credential. `name` and `password` outlive the call.
+  // If the cache has the credentials, the call returns without suspending. A change of the user's
+  // password invalidates the cached credentials. `name` and `password` must outlive the call.
   net::awaitable<Result<std::shared_ptr<const User>>> Authenticate(std::string origin,
                                                                    std::string_view name,
                                                                    std::string_view password);

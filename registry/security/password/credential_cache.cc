@@ -12,7 +12,8 @@
 namespace outport {
 namespace {
 
-// The length prefix makes the concatenation unambiguous.
+// Appends `part` with its length in front, so that two different lists of parts never give the same
+// text.
 void AppendPart(std::string& text, std::string_view part) {
   const auto size = static_cast<uint32_t>(part.size());
   for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>((size >> shift) & 0xff);

@@ -10,13 +10,14 @@
 namespace outport {
 
 // HMAC-SHA256 over a user's name, password and password hash, under a random key of this process.
-// The cache stores it instead of the password. A changed password hash changes it.
+// The cache stores this MAC instead of the password. A new password hash gives a new MAC, so a
+// change of the password invalidates the cached entry.
 using CredentialMac = std::array<std::byte, 32>;
 
-// The key, and the computation. Safe for several threads.
+// The random key, which computes the MACs. Safe for several threads.
 class CredentialMacKey {
  public:
-  CredentialMacKey();  // with a new random key
+  CredentialMacKey();  // creates a new random key
   ~CredentialMacKey();
   CredentialMacKey(const CredentialMacKey&) = delete;
   CredentialMacKey& operator=(const CredentialMacKey&) = delete;
@@ -28,8 +29,8 @@ class CredentialMacKey {
   std::array<unsigned char, 32> key_;
 };
 
-// The MACs of verified credentials. Each expires after `lifetime`. When the cache is full, the
-// least recently used one is dropped. For one thread at a time.
+// The MACs of verified credentials. Each MAC expires after `lifetime`. When the cache is full, a
+// new MAC evicts the least recently used one. For one thread at a time.
 class CredentialCache {
  public:
   CredentialCache(size_t entries, std::chrono::nanoseconds lifetime)

@@ -10,14 +10,15 @@
 
 namespace outport {
 
-// A queue of work in which origins take turns: round robin. An origin with much work delays each
-// other origin by at most one piece of it per turn. For one thread at a time.
+// A queue of work in which origins take turns (round robin). In each round, an origin gets at most
+// one piece of work done, so an origin with much work delays the others only a little. For one
+// thread at a time.
 class FairQueue {
  public:
   using Work = std::move_only_function<void()>;
   explicit FairQueue(size_t limit_per_origin) : limit_(limit_per_origin) {}
 
-  // Whether `origin` may push one more.
+  // Whether `origin` may push one more piece of work.
   bool HasRoom(const std::string& origin) const {
     const auto found = index_.find(origin);
     return found == index_.end() || found->second->works.size() < limit_;
@@ -30,7 +31,7 @@ class FairQueue {
     }
     found->second->works.push_back(std::move(work));
   }
-  // Removes the next work. REQUIRES: the queue is not empty.
+  // Removes and returns the next piece of work. REQUIRES: the queue is not empty.
   Work Pop() {
     const auto lane = lanes_.begin();
     Work work = std::move(lane->works.front());

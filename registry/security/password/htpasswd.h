@@ -14,9 +14,10 @@ struct HtpasswdUser {
   bool operator==(const HtpasswdUser&) const = default;
 };
 
-// Parses a file as `htpasswd -B` writes it: one NAME:HASH a line. Empty lines and lines that begin
-// with '#' are ignored. kInvalidArgument gives the number of the first invalid line and the reason:
-// a hash of another format, or a name that occurs twice. Error texts never contain a hash.
+// Parses a file that `htpasswd -B` wrote, with one NAME:HASH on each line. Ignores empty lines and
+// lines that begin with '#'. kInvalidArgument gives the number of the first invalid line and the
+// reason, for example a hash that is not bcrypt, or a name that occurs twice. Error texts never
+// contain a hash.
 Result<std::vector<HtpasswdUser>> ParseHtpasswd(std::string_view text);
 std::string FormatHtpasswd(const HtpasswdUser& user);  // ends with a newline
 

@@ -12,7 +12,8 @@ namespace outport {
 namespace {
 
 constexpr int kMinCost = 4;
-constexpr int kMaxCost = 15;  // 1.5 s a verification; more would delay other logins too long
+// A verification of this cost takes 1.5 s. A higher cost would delay other logins too long.
+constexpr int kMaxCost = 15;
 constexpr size_t kBcryptBytes = 60;
 
 struct Format {
@@ -27,7 +28,7 @@ constexpr std::array kOtherFormats = {
     Format{"$argon2", "Argon2 ($argon2)"},
 };
 
-// The 32 KiB workspace of crypt_r. It holds the password and its key schedule, so it is wiped.
+// The 32 KiB workspace of crypt_r. The destructor wipes it, because it contains the password.
 struct Workspace {
   Workspace() : data(std::make_unique<crypt_data>()) {}
   ~Workspace() { OPENSSL_cleanse(data.get(), sizeof(crypt_data)); }
@@ -36,7 +37,7 @@ struct Workspace {
   std::unique_ptr<crypt_data> data;
 };
 
-// A terminated copy for crypt_r, wiped afterwards.
+// A null-terminated copy of the password for crypt_r. The destructor wipes it.
 class SecretText {
  public:
   explicit SecretText(std::string_view text) : text_(text) {}
@@ -117,7 +118,8 @@ void PadToDefaultCost(std::string_view password, const std::string& hash) {
   const Workspace workspace;
   const SecretText text(password);
   static_assert(kDefaultBcryptCost <= 10, "the settings below have one digit");
-  // Each cost doubles the work: 2^5 + 2^5 + 2^6 + ... + 2^9 = 2^10.
+  // Each step of the cost doubles the work. For a hash of cost 5: 2^5 + 2^5 + 2^6 + ... + 2^9 =
+  // 2^10.
   for (int cost = CostOf(hash); cost < kDefaultBcryptCost; ++cost) {
     const std::string setting = "$2b$0" + std::to_string(cost) + "$kuewjqBXq8oBhpxDIR9o4.";
     crypt_r(text.c_str(), setting.c_str(), workspace.data.get());

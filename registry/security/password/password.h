@@ -7,24 +7,26 @@
 
 namespace outport {
 
-// bcrypt, by libxcrypt. A call computes for a time that grows with the cost (46 ms at 10): call it
-// only on a pool.
+// Password hashes with bcrypt, by libxcrypt. A call computes for a long time: 46 ms at cost 10, and
+// twice as long for each further cost. So call these functions only on a blocking pool.
 inline constexpr int kDefaultBcryptCost = 10;
 inline constexpr size_t kMaxPasswordBytes = 72;  // bcrypt ignores further bytes
 
-// "$2b$10$…". kInvalidArgument for an empty or too long password.
+// Returns a hash like "$2b$10$…". kInvalidArgument if the password is empty or too long.
 Result<std::string> HashPassword(std::string_view password, int cost = kDefaultBcryptCost);
 
-// The comparison takes constant time for equal costs. A hash of another format ($apr1$, crypt,
-// {SHA}) never matches.
+// Whether `hash` is the bcrypt hash of `password`. For hashes of equal cost, the time does not
+// depend on the result. A hash of another format ($apr1$, crypt, {SHA}) never matches.
 bool VerifyPassword(std::string_view password, const std::string& hash);
 
-// Adds the work that `hash` lacks to the default cost (htpasswd -B makes hashes of cost 5). The
-// time of a rejection then does not reveal whether the user exists. Does nothing for a hash of the
-// default cost or more.
+// Call this after a wrong password. If the cost of `hash` is below the default, computes until the
+// verification has taken as long as one of the default cost. Otherwise a fast rejection would
+// reveal that the user exists, because an unknown user costs the default. (htpasswd -B makes hashes
+// of cost 5.)
 void PadToDefaultCost(std::string_view password, const std::string& hash);
 
-// kInvalidArgument, with the name of the format, unless the hash is bcrypt ($2a$, $2b$, $2y$).
+// kInvalidArgument unless the hash is bcrypt ($2a$, $2b$, $2y$). The error names the format of the
+// hash.
 Result<void> CheckPasswordHash(std::string_view hash);
 
 }  // namespace outport

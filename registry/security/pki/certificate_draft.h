@@ -9,14 +9,14 @@
 #include "registry/security/pki/openssl.h"
 #include "registry/security/pki/pki.h"
 
-// Shared by pki.cc, which makes leaf certificates, and pki_authority.cc, which makes CA
-// certificates.
+// Code that both pki.cc (leaf certificates) and pki_authority.cc (CA certificates) use.
 namespace outport::pki {
 
-// Certificates begin this much earlier, for machines whose clock is behind.
+// Certificates become valid this long before they are issued, so that machines whose clock is slow
+// accept them at once.
 inline constexpr std::chrono::minutes kClockSkew{5};
 
-// A certificate under construction. Sign() reports a failure of any earlier call.
+// A certificate under construction. If any call fails, Sign() returns the error.
 class Draft {
  public:
   Draft() : certificate_(X509_new()) {
@@ -42,12 +42,12 @@ class Draft {
                                      static_cast<int>(common_name.size()), -1, 0) == 1);
   }
   void SetKey(EVP_PKEY* key) { Check(X509_set_pubkey(get(), key) == 1); }
-  // Call it before AddExtension(): the authority key identifier comes from the issuer.
+  // Call it before AddExtension(), because the authority key identifier comes from the issuer.
   void SetIssuer(X509* issuer) {
     issuer_ = issuer;
     Check(X509_set_issuer_name(get(), X509_get_subject_name(issuer)) == 1);
   }
-  // `value` has the syntax of openssl's configuration file. Pass only constants, never input.
+  // `value` has the syntax of an openssl configuration file. Never pass user input.
   void AddExtension(int kind, const char* value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer_, get(), nullptr, nullptr, 0);
@@ -71,14 +71,16 @@ class Draft {
   bool failed_ = false;
 };
 
-// The public key of a PKCS#10 request whose signature proves possession of the private key.
+// Returns the public key of a PKCS#10 request, after checking that the holder of its private key
+// signed the request.
 Result<openssl::KeyPtr> KeyOfRequest(std::string_view pem);
 
 struct Issuer {
   openssl::CertificatePtr certificate;
   openssl::KeyPtr key;
 };
-// Loads a CA for signing. kInvalidArgument, with the name `what`, if the key does not fit.
+// Loads a CA for signing. kInvalidArgument if the private key does not belong to the certificate;
+// the error calls the CA `what`.
 Result<Issuer> LoadIssuer(const KeyPair& pair, const std::string& what = "the issuing CA");
 
 }  // namespace outport::pki

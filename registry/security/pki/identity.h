@@ -16,12 +16,12 @@ enum class Role { kClient, kNode, kAdmin, kStore };
 std::string_view ToString(Role role);  // "client"
 Result<Role> ParseRole(std::string_view text);
 
-// The name of a user, a node or a certificate: [a-z0-9]([a-z0-9._-]*[a-z0-9])?, at most 64 bytes.
-// kInvalidArgument names the text and the rule.
+// Checks the name of a user, a node or a certificate: [a-z0-9]([a-z0-9._-]*[a-z0-9])?, at most 64
+// bytes. kInvalidArgument names `text` and the rule.
 Result<std::string> ParseSubjectName(std::string_view text);
 
-// The prefix of names from certificates of other authorities than the fleet's: "foreign:build-7".
-// No name of the fleet can contain it.
+// The prefix of a holder's name if an authority outside the fleet issued the certificate:
+// "foreign:build-7". No name in the fleet can contain it.
 inline constexpr std::string_view kForeignPrefix = "foreign:";
 
 // The holder that a certificate names.
@@ -34,9 +34,9 @@ struct CertificateIdentity {
   std::chrono::system_clock::time_point not_after = std::chrono::system_clock::time_point::max();
 };
 
-// "spiffe://outport/node/eu-west".
+// Returns an id like "spiffe://outport/node/eu-west".
 std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name);
-// Fills domain, role and name alone.
+// Sets only the domain, role and name of the result.
 Result<CertificateIdentity> ParseSpiffeId(std::string_view uri);
 
 enum class Action { kPull, kPush, kDelete, kAdmin };

@@ -20,7 +20,8 @@ constexpr size_t kHexBytes = 64;  // 256 bits
 constexpr size_t kChecksumBytes = 4;
 constexpr char kSeparator = '\n';
 
-// Detects a truncated or mistyped token. It is not a signature.
+// Returns a checksum that detects a truncated or mistyped token. It does not prove who made the
+// token.
 std::string Checksum(std::string_view text) {
   const uint32_t crc = Crc32c(AsBytes(text));
   std::string bytes;
@@ -61,7 +62,7 @@ std::string InvitationToken::Encode() const {
 
 Result<InvitationToken> InvitationToken::Decode(std::string_view text) {
   text = Trimmed(text);
-  // Error texts never contain the token: it is a secret.
+  // Error texts never contain the token, because it is a secret.
   if (!text.starts_with(kPrefix) || text.size() > kMaxTokenBytes) {
     return Error{ErrorCode::kInvalidArgument,
                  "not an invitation token: it must begin with 'outport1.'; create one with "
@@ -84,7 +85,7 @@ Result<InvitationToken> InvitationToken::Decode(std::string_view text) {
 
 std::string HashInvitationSecret(std::string_view secret) {
   std::array<std::byte, 32> digest;
-  // A fast hash is sufficient: 256 random bits cannot be guessed.
+  // A fast hash is sufficient, because nobody can guess 256 random bits.
   if (EVP_Digest(secret.data(), secret.size(), reinterpret_cast<unsigned char*>(digest.data()),
                  nullptr, EVP_sha256(), nullptr) != 1) {
     std::abort();

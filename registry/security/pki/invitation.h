@@ -7,8 +7,8 @@
 
 namespace outport {
 
-// The token that `outportctl node invite` prints and `outport-node join` reads: one word,
-// "outport1." followed by base64url of its parts. Protect it like a password until it is used.
+// The token that `outportctl node invite` prints and `outport-node join` reads. It is one word:
+// "outport1." and its parts in base64url. Until a node has used it, protect it like a password.
 struct InvitationToken {
   std::string store_address;     // host:port of the store's fleet port
   std::string root_fingerprint;  // lowercase hex SHA-256 of the fleet's root certificate
@@ -16,11 +16,12 @@ struct InvitationToken {
   std::string secret;            // 256 random bits, hex
 
   std::string Encode() const;
-  // kInvalidArgument if the text is not a token, or was truncated or altered (it has a checksum).
+  // kInvalidArgument if the text is not a token, or if its checksum shows that it was truncated or
+  // altered.
   static Result<InvitationToken> Decode(std::string_view text);
 };
 
-// The hash that the store keeps instead of the secret.
+// Returns the hash that the store keeps instead of the secret.
 std::string HashInvitationSecret(std::string_view secret);
 
 }  // namespace outport

@@ -23,7 +23,8 @@ std::string LowerHex(const ASN1_STRING* text) {
   return ToHex({data, static_cast<size_t>(ASN1_STRING_length(text))});
 }
 
-// Keys have no passphrase. A prompt on the terminal would block a daemon.
+// Rejects encrypted keys. Without this callback, OpenSSL would ask for the passphrase on the
+// terminal and block the daemon.
 int RejectPassphrase(char*, int, int, void*) { return -1; }
 
 Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
@@ -35,7 +36,8 @@ Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
   return std::chrono::system_clock::from_time_t(timegm(&utc));
 }
 
-// All objects that `Read` finds in `pem`, in order; `what` names their kind: "certificate".
+// Returns all objects that `Read` finds in `pem`, in order. `what` names their kind in errors:
+// "certificate".
 template <class T, auto Read>
 Result<std::vector<T>> ReadAll(std::string_view pem, const std::string& what) {
   const BioPtr bio = Reader(pem);
@@ -194,8 +196,8 @@ Result<CertificateIdentity> IdentityOf(X509* certificate) {
     return Error{ErrorCode::kCertificateInvalid, identity.error().message};
   }
   TRY_VOID(DescribeIssue(certificate, *identity));
-  // Revocations name the issuer by this key id. If the extension is present, OpenSSL has
-  // checked it against the key that signed the certificate.
+  // A revocation names the issuer by this key id, so the id must be present. OpenSSL has checked a
+  // present id against the key that signed the certificate.
   if (!identity->issuer_key_id.empty()) return identity;
   return Error{ErrorCode::kCertificateInvalid, "the certificate has no authority key identifier"};
 }

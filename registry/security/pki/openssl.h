@@ -15,7 +15,7 @@
 #include "registry/base/result.h"
 #include "registry/security/pki/identity.h"
 
-// Owning pointers and helpers for OpenSSL, for the .cc files of registry/security alone.
+// Owning pointers and helpers for OpenSSL. Only the .cc files of registry/security use them.
 namespace outport::openssl {
 
 template <auto Free>
@@ -36,40 +36,44 @@ using NumberPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 using ContextPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using ConnectionPtr = std::unique_ptr<SSL, Deleter<SSL_free>>;
 
-// "reading the key: CAUSE", with the cause from OpenSSL's error queue of this thread. Clears the
-// queue.
+// Makes an error like "reading the key: CAUSE". Takes the cause from this thread's OpenSSL error
+// queue, and clears the queue.
 Error LibraryError(std::string_view operation, ErrorCode code = ErrorCode::kInternal);
 
-// A BIO that reads `text`, which must outlive it. Aborts if no memory is left.
+// Returns a BIO that reads `text`. `text` must outlive the BIO. Aborts if no memory is left.
 BioPtr Reader(std::string_view text);
-// A BIO that writes to memory, which is wiped when freed. Written() copies its content.
+// Returns a BIO that writes to memory. OpenSSL wipes this memory when it frees it. Written()
+// returns a copy of the content.
 BioPtr Writer();
 std::string Written(BIO* bio);
 
-// kInvalidArgument if `pem` has no private key, or an encrypted one.
+// kInvalidArgument if `pem` has no private key, or if the key is encrypted.
 Result<KeyPtr> ReadPrivateKey(std::string_view pem);
-// All certificates in `pem`, in order; kInvalidArgument if it has none.
+// Returns all certificates in `pem`, in order. kInvalidArgument if there are none.
 Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem);
-// All revocation lists in `pem`, in order; kInvalidArgument if it has none.
+// Returns all revocation lists in `pem`, in order. kInvalidArgument if there are none.
 Result<std::vector<ListPtr>> ReadRevocationLists(std::string_view pem);
 std::string ToPem(X509* certificate);
-// PKCS#8.
+// Returns the private key in PKCS#8 format.
 std::string ToPem(EVP_PKEY* key);
 
-// Lowercase hex SHA-256 of the DER of a certificate, or of a public key (SubjectPublicKeyInfo).
+// Lowercase hex SHA-256 of the DER encoding of a certificate, or of the public key of a key pair
+// (SubjectPublicKeyInfo).
 std::string FingerprintOf(X509* certificate);
 std::string FingerprintOf(EVP_PKEY* key);
 Result<std::chrono::system_clock::time_point> NotBeforeOf(const X509* certificate);
 Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate);
-// The time by which a newer list replaces `list`; kInvalidArgument if the list does not have it.
+// Returns the time at which `list` expires (nextUpdate). kInvalidArgument if the list has no such
+// time.
 Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list);
-// kInvalidArgument unless the key is ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits. Larger keys
-// would make every handshake slow.
+// kInvalidArgument unless the key is ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits. A larger
+// RSA key would make every handshake slow.
 Result<void> CheckKeyStrength(EVP_PKEY* key);
-// Fills serial, issuer and end of validity into `identity`.
+// Sets the serial, the issuer and the end of validity in `identity`.
 Result<void> DescribeIssue(X509* certificate, CertificateIdentity& identity);
-// The holder, and the fields of DescribeIssue(). kCertificateInvalid unless the certificate has
-// exactly one URI SAN, and that is a SPIFFE id of the fleet's form.
+// Returns the holder of the certificate, and the fields that DescribeIssue() sets.
+// kCertificateInvalid unless the certificate has exactly one URI SAN and this is
+// spiffe://DOMAIN/ROLE/NAME.
 Result<CertificateIdentity> IdentityOf(X509* certificate);
 
 }  // namespace outport::openssl

@@ -35,7 +35,7 @@ bool AddText(GENERAL_NAMES* names, int kind, const std::string& text) {
   return sk_GENERAL_NAME_push(names, name) > 0 && good;
 }
 
-// Returns false, and adds nothing, if `text` is not an IP address.
+// Adds the IP address `text`. If `text` is not an IP address, returns false and adds nothing.
 bool AddAddress(GENERAL_NAMES* names, const std::string& text) {
   ASN1_OCTET_STRING* value = a2i_IPADDRESS(text.c_str());
   if (value == nullptr) {
@@ -48,7 +48,7 @@ bool AddAddress(GENERAL_NAMES* names, const std::string& text) {
   return sk_GENERAL_NAME_push(names, name) > 0;
 }
 
-// The text of an address of 4 or 16 bytes from a certificate.
+// Formats an IP address from a certificate, which has 4 or 16 bytes.
 std::string AddressText(const std::string& bytes) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const int family = bytes.size() == 4 ? AF_INET : AF_INET6;
@@ -96,7 +96,8 @@ const char* ExtendedUsage(const LeafOptions& options) {
   return options.server ? "serverAuth" : "clientAuth";
 }
 
-// A leaf does not outlast its issuer: its chain would become invalid before its own end.
+// Limits the end of a leaf certificate to the end of its issuer, because the chain is invalid after
+// that.
 Result<system_clock::time_point> EndOfLeaf(X509* issuer, std::chrono::seconds lifetime) {
   TRY(const system_clock::time_point issuer_end, openssl::NotAfterOf(issuer));
   const auto now = system_clock::now();
@@ -123,7 +124,8 @@ Result<IssuedCertificate> Issue(const Authority& authority, std::string_view req
   TRY(const system_clock::time_point end, EndOfLeaf(issuer.certificate.get(), options.lifetime));
 
   Draft draft;
-  // For a short lifetime, reduce the skew: renewal starts after a third of the lifetime.
+  // Reduce the skew of a short lifetime. A node renews after a third of the validity, which
+  // includes the skew. With the full skew, it would renew a new certificate almost at once.
   const auto skew = std::min<std::chrono::seconds>(kClockSkew, options.lifetime / 10);
   draft.SetValidity(system_clock::now() - skew, end);
   draft.SetSubject(name);

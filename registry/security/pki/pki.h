@@ -10,8 +10,9 @@
 #include "registry/base/secret.h"
 #include "registry/security/pki/identity.h"
 
-// The fleet's private certificate authority. All certificates and keys are PEM text; nothing here
-// reads or writes files. Slow: not for the path of a request. Does not block.
+// The fleet's private certificate authority. All certificates and keys are PEM text. No function
+// here reads or writes a file, or blocks. The functions compute for a long time, so do not call
+// them while serving a registry request.
 namespace outport::pki {
 
 struct KeyPair {
@@ -27,34 +28,36 @@ struct KeyPair {
   ~KeyPair() { Wipe(private_key); }
 };
 
-// The two tiers of the fleet's authority. `root` signs `issuing`, which signs leaf certificates.
+// The fleet's certificate authority in two tiers: `root` signs `issuing`, and `issuing` signs leaf
+// certificates.
 struct Authority {
   std::string domain;  // of the SPIFFE ids: "outport"
-  KeyPair root;        // private_key may be empty: it may be kept offline
+  KeyPair root;        // private_key is empty if it is kept offline
   KeyPair issuing;
 };
 
 enum class KeyType { kEcdsaP256, kEcdsaP384, kRsa2048, kRsa4096 };
-// "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-4096".
+// Parses "ecdsa-p256", "ecdsa-p384", "rsa-2048" or "rsa-4096".
 Result<KeyType> ParseKeyType(std::string_view text);
-// The type of the key in the first certificate of `pem`. Sizes in between count as the stronger
-// type.
+// Returns the type of the key in the first certificate of `pem`. A key size between two types is
+// rounded up: RSA of 3072 bits gives kRsa4096.
 Result<KeyType> KeyTypeOf(std::string_view pem);
-// The key type for a replacement of the certificate `pem`: ParseKeyType(text); if `text` is empty,
-// the type of the certificate's key.
+// Returns the key type for a replacement of the certificate `pem`. This is ParseKeyType(text), or
+// the type of the certificate's own key if `text` is empty.
 Result<KeyType> ReplacementKeyType(std::string_view text, std::string_view pem);
 
 std::string CreatePrivateKey(KeyType type = KeyType::kEcdsaP256);
 
-// A new two-tier authority: a root of 20 years, an issuing CA of 5.
+// Creates a new authority. Its root is valid for 20 years, and its issuing CA for 5 years.
 Result<Authority> CreateAuthority(const std::string& domain, KeyType type = KeyType::kEcdsaP256);
 // CreateRoot() creates only a root. IssueIssuingCa() returns the certificate of an issuing CA for
-// the key of `request` (PKCS#10, PEM); it does not outlast the root.
+// the key of `request` (PKCS#10, PEM). This certificate does not outlast the root.
 Result<KeyPair> CreateRoot(const std::string& domain, KeyType type = KeyType::kEcdsaP256);
 Result<std::string> IssueIssuingCa(const KeyPair& root, std::string_view request,
                                    const std::string& domain);
 
-// Creates a PKCS#10 request, signed to prove possession of the key. Issue() ignores its subject.
+// Creates a PKCS#10 request, and signs it to prove possession of the key. The request has no
+// subject that matters, because Issue() ignores it.
 Result<std::string> CreateRequest(std::string_view private_key);
 
 struct LeafOptions {
@@ -73,24 +76,26 @@ struct IssuedCertificate {
   std::chrono::system_clock::time_point not_after;
 };
 
-// Signs the key of `request`. kInvalidArgument if its signature is wrong or its key is weak
-// (anything but ECDSA P-256/P-384 and RSA of at least 2048 bits).
+// Issues a certificate for the key of `request`. kInvalidArgument if the signature of `request` is
+// wrong, or if CheckKeyStrength() does not accept its key.
 Result<IssuedCertificate> Issue(const Authority& authority, std::string_view request,
                                 const LeafOptions& options);
 
-// Checks host names as Issue() does. kInvalidArgument names the first that is neither a DNS name
-// nor an IP address.
+// Checks host names as Issue() does. kInvalidArgument names the first text that is neither a DNS
+// name nor an IP address.
 Result<void> CheckHostNames(const std::vector<std::string>& host_names);
 
-// Lowercase hex SHA-256 of the public key of `request`; the same errors as Issue().
+// Returns the lowercase hex SHA-256 of the public key of `request`. It rejects the same requests as
+// Issue().
 Result<std::string> KeyFingerprint(std::string_view request);
 
-// A binary PKCS#12 file with a key and its certificate chain, for browsers and keychains. They show
-// `name`; `password` decrypts it.
+// Returns a binary PKCS#12 file with a key and its certificate chain, for browsers and keychains.
+// They list the certificate as `name`. `password` encrypts the file.
 Result<std::string> ToPkcs12(std::string_view chain, std::string_view private_key,
                              const std::string& name, const std::string& password);
 
-// kInvalidArgument unless both can be read and the key belongs to the first certificate.
+// kInvalidArgument unless `certificate` and `private_key` can be read and the key belongs to the
+// first certificate.
 Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key);
 
 // Checks that both certificates can be read, that the root signed the issuing CA, and that the
@@ -100,26 +105,28 @@ Result<void> CheckAuthority(const Authority& authority);
 // kInvalidArgument unless the first certificate is valid for this host name or IP address.
 Result<void> CheckHost(std::string_view certificate, const std::string& host);
 
-// The DNS names and IP addresses of the first certificate, in the form that Issue() accepts.
+// Returns the DNS names and IP addresses of the first certificate, in the form that Issue()
+// accepts.
 Result<std::vector<std::string>> HostNames(std::string_view certificate);
 
-// The certificates of `pem`, each as its own PEM text.
+// Returns the certificates in `pem`, each as its own PEM text.
 Result<std::vector<std::string>> SplitCertificates(std::string_view pem);
 
-// The chain `pem` without its leaf: all but the first certificate, as PEM.
+// Returns the chain `pem` without its leaf: all certificates but the first, as PEM.
 Result<std::string> IssuerChain(std::string_view pem);
 
-// Lowercase hex SHA-256 of the text `pem`. Nodes report their trust bundle and their chains by it.
+// Returns the lowercase hex SHA-256 of the text `pem`. Nodes report this hash of their trust bundle
+// and of their chains to the store.
 std::string BundleHash(std::string_view pem);
 
 // Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);
 
-// The identity in the first certificate of `pem`, unverified.
+// Returns the identity in the first certificate of `pem`. Does not verify the certificate.
 Result<CertificateIdentity> Inspect(std::string_view pem);
 Result<std::chrono::system_clock::time_point> NotAfter(std::string_view pem);
 
-// Fields of the first certificate of `pem`, unverified.
+// Fields of the first certificate of a PEM text. Describe() does not verify the certificate.
 struct Description {
   std::string subject;  // "CN=Outport root"
   std::string fingerprint;

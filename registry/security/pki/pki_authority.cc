@@ -17,13 +17,13 @@ constexpr std::chrono::days kRootLifetime{20 * 365};
 constexpr std::chrono::days kIssuingLifetime{5 * 365};
 constexpr size_t kMaxRequestBytes = 64 << 10;
 
-// The common name of a CA. It includes the beginning of the key's fingerprint, so that successive
-// CAs have different names. A common name has at most 64 bytes.
+// Returns the common name of a CA, at most 64 bytes. The name includes the beginning of the key's
+// fingerprint, so that successive CAs have different names.
 std::string NameOf(const std::string& domain, const char* kind, EVP_PKEY* key) {
   return domain.substr(0, 40) + " " + kind + " CA " + openssl::FingerprintOf(key).substr(0, 8);
 }
 
-// Makes a self-signed certificate if `issuer` is null.
+// Makes a CA certificate. If `issuer` is null, the certificate is self-signed.
 Result<CertificatePtr> MakeCa(const std::string& domain, EVP_PKEY* key, const Issuer* issuer,
                               EVP_PKEY* own_key) {
   const bool is_root = issuer == nullptr;

@@ -1,4 +1,5 @@
-// The part of pki.h for files of certificate holders: keys, requests, PKCS#12, descriptions.
+// Implements the part of pki.h that certificate holders need: keys, requests, PKCS#12 files and
+// descriptions.
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
 #include <openssl/pem.h>
@@ -112,7 +113,7 @@ Result<std::string> ToPkcs12(std::string_view chain, std::string_view private_ke
   for (size_t i = 1; i < certificates.size(); ++i) {
     if (sk_X509_push(others.get(), certificates[i].get()) <= 0) std::abort();
   }
-  // AES-256 and SHA-256: OpenSSL 3's defaults.
+  // The default algorithms of OpenSSL 3 are AES-256 and SHA-256.
   using BundlePtr = std::unique_ptr<PKCS12, openssl::Deleter<PKCS12_free>>;
   const BundlePtr bundle(PKCS12_create(password.c_str(), name.c_str(), key.get(),
                                        certificates.front().get(), others.get(), 0, 0, 0, 0, 0));

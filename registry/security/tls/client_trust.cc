@@ -47,7 +47,8 @@ Result<std::vector<openssl::CertificatePtr>> AddAuthorities(X509_STORE* store,
   return certificates;
 }
 
-// OpenSSL would ignore a list that no authority issued, and accept revoked certificates.
+// Checks that one of the authorities issued `list`. OpenSSL would ignore any other list, and would
+// then accept revoked certificates.
 Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificatePtr>& authorities) {
   for (const auto& authority : authorities) {
     if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority.get())) != 0) {
@@ -74,7 +75,8 @@ std::string Foreign(X509* leaf) {
   return std::string(kForeignPrefix).append(name);
 }
 
-// Without the extension, OpenSSL accepts any usage. Certificates of the fleet always have it.
+// Rejects a certificate without extended key usage, for which OpenSSL accepts any usage.
+// Certificates of the fleet always have this extension.
 Result<CertificateIdentity> HolderInFleet(X509* leaf) {
   if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) {
     return Rejection(ClientTrust::Explain(X509_V_ERR_INVALID_PURPOSE));
@@ -123,7 +125,8 @@ struct ClientTrust::Authorities {
       return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_issuer_name(certificate)) == 0;
     });
   }
-  // Returns OpenSSL's code. Sets `of_fleet` if the chain contains an authority of the fleet.
+  // Verifies the chain of `leaf` and returns OpenSSL's code. Sets `of_fleet` to whether the chain
+  // contains an authority of the fleet.
   int Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now, unsigned long flags,
              bool& of_fleet) const {
     const ChainPtr chain(X509_STORE_CTX_new());
@@ -134,7 +137,7 @@ struct ClientTrust::Authorities {
     }
     X509_STORE_CTX_set_time(chain.get(), 0, system_clock::to_time_t(now));
     X509_STORE_CTX_set_flags(chain.get(), flags);
-    // IgnoreMissingList casts it back to const.
+    // IgnoreMissingList() casts the pointer back to const.
     X509_STORE_CTX_set_app_data(chain.get(), const_cast<Authorities*>(this));
     X509_STORE_CTX_set_verify_cb(chain.get(), IgnoreMissingList);
     const bool good = X509_verify_cert(chain.get()) == 1;
@@ -146,8 +149,9 @@ struct ClientTrust::Authorities {
     }
     return X509_V_OK;
   }
-  // With CRL checks on, OpenSSL requires a list for every authority. The fleet has none, and
-  // foreign authorities need none. Accepts a missing list.
+  // Accepts the certificates of an authority without a revocation list. When OpenSSL checks
+  // revocation lists, it otherwise requires a list of every authority. The fleet has no lists, and
+  // other authorities need none.
   static int IgnoreMissingList(int good, X509_STORE_CTX* chain) {
     if (good == 1) return 1;
     const auto* self = static_cast<const Authorities*>(X509_STORE_CTX_get_app_data(chain));
@@ -212,8 +216,9 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
   return trust;
 }
 
-// Accepts a trusted intermediate without its root, but only if the root is missing: with the root,
-// a revocation of the intermediate counts too.
+// Verifies up to the root first. Only if the root is missing, accepts a chain that ends at a
+// trusted intermediate. If the root is present, its list can also revoke the intermediate, so the
+// full chain must be valid.
 int ClientTrust::VerifyChain(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
                              bool& of_fleet) const {
   int code = authorities_->Verify(leaf, sent, now, 0, of_fleet);

@@ -15,12 +15,12 @@ struct x509_store_st;
 
 namespace outport {
 
-// The client certificates that a registry requires.
+// Which client certificate the registry requires.
 enum class ClientAuth {
-  kRequire,   // a valid one; the HTTP response explains a rejection
-  kStrict,    // a valid one; the handshake rejects others, but clients then show less of the reason
-  kOptional,  // none, or a valid one
-  kOff,       // none; the server does not request one
+  kRequire,   // a valid certificate; the HTTP response explains a rejection
+  kStrict,    // as kRequire, but the handshake rejects, and clients show less of the reason
+  kOptional,  // none or a valid certificate
+  kOff,       // none; the server does not request a certificate
 };
 Result<ClientAuth> ParseClientAuth(std::string_view text);  // "require"
 std::string_view ToString(ClientAuth auth);
@@ -34,36 +34,37 @@ struct ClientTrustOptions {
 };
 
 // Verifies client certificates and identifies their holders. A certificate of the fleet names its
-// holder in its SPIFFE id. The holder in a certificate of another trusted authority is "foreign:"
-// and its common name, so that it can never be a holder of the fleet. Safe for several threads;
-// does not block.
+// holder in its SPIFFE id. If another trusted authority issued the certificate, the holder's name
+// is "foreign:" and the common name. So such a certificate can never have the name of a holder in
+// the fleet. Safe for several threads; does not block.
 class ClientTrust {
  public:
-  // kInvalidArgument explains a problem with the authorities or the revocation lists. Each list
-  // must be issued by one of `foreign`.
+  // kInvalidArgument explains a problem with the authorities or the revocation lists. An authority
+  // in `foreign` must have issued each list.
   static Result<ClientTrust> Create(const ClientTrustOptions& options);
   ~ClientTrust();
   ClientTrust(ClientTrust&& other) noexcept;
   ClientTrust& operator=(ClientTrust&&) = delete;
 
   ClientAuth auth() const { return auth_; }
-  // The earliest time at which a revocation list expires. Certificates of its authority are
-  // rejected from then on.
+  // The earliest time at which a revocation list expires. From then on, Identify() rejects the
+  // certificates of the authority that issued the list.
   std::optional<std::chrono::system_clock::time_point> next_crl_expiry() const {
     return next_crl_expiry_;
   }
 
   // Verifies `leaf` and returns its holder. kCertificateInvalid with the reason: expired, unknown
   // authority, revoked by its authority, weak key, wrong role or usage, no name. `sent` has the
-  // certificates that the client sent with it, or is null. The caller keeps ownership of both.
+  // certificates that the client sent with `leaf`, or is null. The caller keeps ownership of `leaf`
+  // and `sent`.
   Result<CertificateIdentity> Identify(x509_st* leaf, stack_st_X509* sent,
                                        std::chrono::system_clock::time_point now) const;
-  // Identify() for a handshake. Returns X509_V_OK and sets `*holder` unless it is null; OpenSSL's
-  // code for an invalid chain; or X509_V_ERR_APPLICATION_VERIFICATION for a valid chain whose
-  // certificate is rejected by our rules.
+  // Identify() for a handshake. Returns X509_V_OK on success, and sets `*holder` unless `holder` is
+  // null. If the chain is invalid, returns OpenSSL's code. If the chain is valid but Outport's
+  // rules reject the certificate, returns X509_V_ERR_APPLICATION_VERIFICATION.
   int Verify(x509_st* leaf, stack_st_X509* sent, std::chrono::system_clock::time_point now,
              CertificateIdentity* holder = nullptr) const;
-  // The reason of a code of Verify(), for users.
+  // Explains a code of Verify() to users, as a clause like "it has expired".
   static std::string Explain(int code);
 
  private:

@@ -33,7 +33,8 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
   if (!not_after.has_value()) {
     return std::move(not_after).error().Within(files.certificate.native());
   }
-  // Checked first, so that the error does not name the certificate and the key.
+  // Check the authorities first, so that an error about them does not name the certificate and the
+  // key.
   TRY_VOID(ClientTrust::Create(options.trust));
   auto tls = ServerTlsContext::Create(options);
   if (!tls.has_value()) {

@@ -22,33 +22,34 @@ class BlockingPool;
 
 // The PEM files of a TLS server.
 struct CertificateFiles {
-  std::filesystem::path certificate;  // the chain, leaf first
-  std::filesystem::path key;          // readable by its owner alone
-  std::filesystem::path fleet = {};   // the fleet's trust bundle; empty: that of ServerTlsOptions
-  std::filesystem::path client_ca = {};   // further authorities of clients; empty: none
-  std::filesystem::path client_crl = {};  // their revocation lists; empty: none
+  std::filesystem::path certificate;      // the chain, leaf first
+  std::filesystem::path key;              // readable by its owner alone
+  std::filesystem::path fleet = {};       // trust bundle; empty: use ServerTlsOptions
+  std::filesystem::path client_ca = {};   // authorities outside the fleet; empty: none
+  std::filesystem::path client_crl = {};  // CRLs of `client_ca`; empty: none
 };
 
-// The content of the files, checked and ready to use.
+// The checked content of the files, ready to use.
 struct LoadedCertificate {
   ServerTlsOptions options;
   std::shared_ptr<ServerTlsContext> tls;  // shared with the connections
   std::chrono::system_clock::time_point not_after;
 };
 
-// Loads the files into a copy of `shown`, which has the other options. The error names the invalid
-// file, or both if certificate and key do not fit. Blocks.
+// Loads the files into a copy of `shown`, which has the options that no file contains. The error
+// names the invalid file, or the certificate and the key if they do not belong together. Blocks.
 Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown);
 
 // The server's certificate and trust bundle, reloaded when their files change. It reads the files
-// every two seconds, so any way to change them works: write, rename, symbolic link. Invalid files
-// keep the previous ones in use, and are reported in the log, metrics and Warnings(). They are
-// reported only if two checks in a row find the same problem, because several files do not change
-// at once. Safe for all threads.
+// every two seconds, so an administrator may change them in any way: write, rename or symbolic
+// link. If the new files are invalid, the server keeps the previous content, and reports the
+// problem in the log, the metrics and Warnings(). It reports a problem only if two checks in a row
+// find it, because between two checks only some of the files may have changed. Safe for all
+// threads.
 class ServedCertificate {
  public:
   using OnReload = std::function<void(std::shared_ptr<ServerTlsContext>)>;
-  // The references outlive the ServedCertificate.
+  // The referenced objects must outlive the ServedCertificate.
   struct Parts {
     BlockingPool& pool;
     const Clock& clock;
@@ -63,15 +64,16 @@ class ServedCertificate {
   std::chrono::system_clock::time_point not_after() const;
   // The fleet's trust bundle (PEM) in use, which may differ from the file.
   std::string fleet() const;
-  // Why the current files could not be loaded; nullopt if they are in use.
+  // Returns why the current files could not be loaded, or nullopt if they are in use.
   std::optional<std::string> WhyNotReloaded() const;
-  // The error text if the certificate in use has expired.
+  // Returns an error text if the certificate in use has expired, else nullopt.
   std::optional<std::string> WhyExpired() const;
   // Problems for an administrator: the certificate expires soon, the files could not be loaded, or
   // a revocation list has expired.
   std::vector<std::string> Warnings() const;
 
-  // Checks the files once; true if it loaded changed files. Blocks; one call at a time.
+  // Checks the files once. Returns true if it loaded changed files. Blocks. REQUIRES: no other
+  // Reload() runs.
   bool Reload();
   Awaitable<void> FollowUntilCancelled();
 
@@ -83,7 +85,7 @@ class ServedCertificate {
   prometheus::Counter& reloads_;
   prometheus::Counter& failures_;
   RepeatedFailure failure_;
-  std::optional<std::string> suspect_;  // of Reload(): the problem that the last check found
+  std::optional<std::string> suspect_;  // the problem that the last Reload() found
   mutable Mutex mutex_;
   LoadedCertificate current_ OUTPORT_GUARDED_BY(mutex_);
 };

@@ -31,7 +31,7 @@ class Socket {
   }
   int fd() const { return fd_; }
 
-  // Returns false at the deadline.
+  // Waits for `events`. Returns false if the deadline passes first.
   bool Wait(short events, Deadline deadline) const {
     for (;;) {
       const auto left =
@@ -75,8 +75,8 @@ Result<Socket> Connect(const std::string& address, const HostPort& target, Deadl
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  // The deadline does not apply here: the resolver cannot be interrupted safely. It has its own
-  // limits (resolv.conf(5): by default 5 seconds and two attempts per server).
+  // The deadline does not limit this call, because the resolver cannot be interrupted safely. The
+  // resolver has its own limits: by default 5 seconds and two attempts per server (resolv.conf(5)).
   const int status =
       ::getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &found);
   if (status != 0) return Unreachable(address, ::gai_strerror(status));
@@ -90,7 +90,8 @@ Result<Socket> Connect(const std::string& address, const HostPort& target, Deadl
   return Unreachable(address, cause);
 }
 
-// Sends OpenSSL's pending output to the socket; false if the peer has left or the deadline passed.
+// Sends OpenSSL's pending output to the socket. Returns false if the peer has disconnected or the
+// deadline passed.
 bool Send(const Socket& socket, BIO* from, Deadline deadline) {
   std::array<char, 16 << 10> buffer;
   for (int size; (size = BIO_read(from, buffer.data(), buffer.size())) > 0;) {
@@ -119,13 +120,14 @@ Result<openssl::ConnectionPtr> StartTls(const HostPort& target) {
   if (ssl == nullptr || SSL_set_min_proto_version(ssl.get(), TLS1_2_VERSION) != 1) {
     return openssl::LibraryError("setting up TLS");
   }
-  // Nothing is verified here, and no data is sent: the caller compares a fingerprint.
+  // Accept any certificate, because the caller compares a fingerprint and this connection carries
+  // no data.
   SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);
   SSL_set_alpn_protos(ssl.get(), kFleetProtocol, sizeof(kFleetProtocol));
   in6_addr numeric{};
   if (::inet_pton(AF_INET, target.host.c_str(), &numeric) != 1 &&
       ::inet_pton(AF_INET6, target.host.c_str(), &numeric) != 1) {
-    SSL_set_tlsext_host_name(ssl.get(), target.host.c_str());  // names only (RFC 6066, 3)
+    SSL_set_tlsext_host_name(ssl.get(), target.host.c_str());  // not for IP addresses (RFC 6066, 3)
   }
   SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_connect_state(ssl.get());

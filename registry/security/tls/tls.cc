@@ -10,19 +10,21 @@ namespace {
 
 using openssl::LibraryError;
 
-// Only forward secrecy and authenticated encryption. TLS 1.3 has its own list.
+// Only ciphers with forward secrecy and authenticated encryption. TLS 1.3 has its own list of
+// ciphers.
 constexpr char kTls12Ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr char kGroups[] = "X25519:P-256:P-384";
 constexpr int kMaxChainBytes = 32 << 10;
 constexpr unsigned char kSessionContext[] = "outport";
 
-// The index, in a connection's extra data, of the directory that RejectRevoked() sets.
+// RejectRevoked() stores the directory at this index of a connection's extra data.
 int DirectoryIndex() {
   static const int kIndex = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return kIndex;
 }
 
-// The client sees the alert "bad certificate". (X509_V_ERR_CERT_REVOKED means revoked by a CRL.)
+// The code for a certificate that the fleet revoked. The client sees the alert "bad certificate".
+// (X509_V_ERR_CERT_REVOKED is for revocations in a CRL.)
 constexpr int kRevokedByFleet = X509_V_ERR_CERT_REJECTED;
 
 bool IsRevoked(X509_STORE_CTX* peer, const CertificateIdentity& holder) {
@@ -33,8 +35,9 @@ bool IsRevoked(X509_STORE_CTX* peer, const CertificateIdentity& holder) {
   return directory != nullptr && directory->IsRevoked(holder);
 }
 
-// Without kStrict the handshake accepts any certificate, and only proves possession of the key. The
-// HTTP response then explains a rejection, which a failed handshake could not.
+// Without kStrict, the handshake accepts any certificate and only proves that the client has its
+// key. The server then rejects an invalid certificate in an HTTP response, which can explain the
+// reason. A failed handshake cannot.
 int VerifyPeer(X509_STORE_CTX* peer, void* context) {
   const ClientTrust& trust = static_cast<const ServerTlsContext*>(context)->trust();
   int code = X509_V_OK;
@@ -44,7 +47,7 @@ int VerifyPeer(X509_STORE_CTX* peer, void* context) {
                         std::chrono::system_clock::now(), &holder);
     if (code == X509_V_OK && IsRevoked(peer, holder)) code = kRevokedByFleet;
   }
-  X509_STORE_CTX_set_error(peer, code);  // read by HandshakeRejection()
+  X509_STORE_CTX_set_error(peer, code);  // HandshakeRejection() reads it
   return code == X509_V_OK ? 1 : 0;
 }
 
@@ -88,7 +91,7 @@ Result<void> SetPolicy(SSL_CTX* context) {
   if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_cipher_list(context, kTls12Ciphers) != 1 ||
       SSL_CTX_set1_groups_list(context, kGroups) != 1 ||
-      // Most clients open a new connection for each request and never use a ticket.
+      // Send no session tickets, because most clients never use them.
       SSL_CTX_set_num_tickets(context, 0) != 1 ||
       SSL_CTX_set_session_id_context(context, kSessionContext, sizeof(kSessionContext) - 1) != 1) {
     return LibraryError("setting up TLS");
@@ -106,10 +109,11 @@ Result<std::shared_ptr<ServerTlsContext>> ServerTlsContext::Create(
   TRY_VOID(UseIdentity(context.get(), options));
   TRY(ClientTrust trust, ClientTrust::Create(options.trust));
   ERR_clear_error();
-  // make_shared cannot call the private constructor.
+  // This cannot use make_shared, because the constructor is private.
   const std::shared_ptr<ServerTlsContext> made(
       new ServerTlsContext(context.release(), std::move(trust)));
-  // Sets no CA list: Go clients send no certificate unless its issuer is listed.
+  // Set no CA list, because a Go client sends no certificate if the list does not contain its
+  // issuer.
   SSL_CTX_set_verify(made->native(), VerifyMode(options.trust.auth), nullptr);
   SSL_CTX_set_cert_verify_callback(made->native(), VerifyPeer, made.get());
   return made;
@@ -127,7 +131,7 @@ Result<CertificateIdentity> ServerTlsContext::PeerIdentity(
 }
 
 void RejectRevoked(ssl_st* connection, const AccessDirectory& directory) {
-  // OpenSSL stores a non-const pointer; IsRevoked() casts it back to const.
+  // OpenSSL stores a non-const pointer. IsRevoked() casts the pointer back to const.
   SSL_set_ex_data(connection, DirectoryIndex(), const_cast<AccessDirectory*>(&directory));
 }
 
