@@ -22,7 +22,8 @@ Error NodeCannotVouch() {
       "certificate"};
 }
 
-// Returns a sender without a user, if its certificate or anonymous senders have grants.
+// Returns a sender without a user. Returns an error if neither its certificate nor anonymous
+// senders have grants.
 Result<Sender> WithoutUser(const Gate& gate, const Peer& peer, bool asked_for_anonymous) {
   if (!peer.certificate_is_verified()) return NodeCannotVouch();
   Sender sender{.gate = &gate,
@@ -40,20 +41,23 @@ Result<Sender> WithoutUser(const Gate& gate, const Peer& peer, bool asked_for_an
   return sender;
 }
 
-// Returns the sender's user as the directory has it now; null if the sender has no user.
+// Returns the current state of the sender's user from the directory. Returns null if the sender has
+// no user, and an error if the user may no longer log in.
 Result<std::shared_ptr<const User>> UserNow(const Sender& sender) {
   if (sender.user == nullptr) return std::shared_ptr<const User>();
   const Gate& gate = *sender.gate;
   std::shared_ptr<const User> user = gate.directory.Find(sender.user->name);
   if (user == nullptr || user->password_hash != sender.user->password_hash) {
-    return Error{ErrorCode::kUnauthorized,
-                 "user '" + sender.user->name + "' was removed, or its password was changed"};
+    return Error{
+        ErrorCode::kUnauthorized,
+        "user '" + sender.user->name + "' was removed, or its password was changed; log in again"};
   }
   TRY_VOID(CheckMayLogIn(*user, sender.peer->certificate(), gate.clock.Wall()));
   return user;
 }
 
-// Returns the rights of `user` over the sender's connection, or why they do not suffice.
+// Returns the rights of `user` on the sender's connection. Returns an error if the rights do not
+// suffice for `purpose`.
 Result<Rights> Authorise(const Sender& sender, const std::shared_ptr<const User>& user,
                          std::shared_ptr<const NodePermissions> bounds, const Purpose& purpose) {
   const Peer& peer = *sender.peer;

@@ -11,33 +11,37 @@
 
 namespace outport {
 
-// The other end of a connection that requests arrive on: a client, or a node that relays the
-// requests of its clients. Admission asks it what the connection allows. Nothing here blocks.
+// The other end of a connection on which requests arrive. It is a client, or a node that relays the
+// requests of its clients. Admission asks the peer what the connection allows. Nothing here blocks.
 class Peer {
  public:
   virtual ~Peer() = default;
 
-  // Authorises the connection, independently of senders. Returns the permissions that bound the
-  // rights of every sender (null: no bounds), or why the connection may not be used.
+  // Authorises the connection, whoever sends a request on it. Returns the permissions that limit
+  // the rights of every sender, or null if nothing limits them. Returns an error if the connection
+  // may not be used.
   virtual Result<std::shared_ptr<const NodePermissions>> Check() const = 0;
-  // The name in the client's certificate, which User::only_from is about; empty: there is none.
+  // The name in the client's certificate; empty if there is no certificate. User::only_from
+  // restricts logins by this name.
   virtual std::string_view certificate() const = 0;
-  // Whether this program verified that certificate. If not, a node asserts its name: the name adds
-  // no rights, and every sender must be a user.
+  // Whether this program verified the client's certificate. If not, a node only asserts the
+  // certificate's name. The name then adds no rights, and every sender must be a user.
   virtual bool certificate_is_verified() const = 0;
-  // The key by which wrong passwords are counted: an address, or the relaying node.
+  // The key under which the authenticator counts wrong passwords. It names the client's address or
+  // the relaying node.
   virtual const std::string& origin() const = 0;
 };
 
 // A client that is connected over TLS. For one thread at a time.
 class ClientPeer final : public Peer {
  public:
-  // `address`: of the client, without a port. The directory and the clock outlive the peer.
+  // `address` is the client's address, without a port. The directory and the clock outlive the
+  // peer.
   ClientPeer(const AccessDirectory& directory, const Clock& clock, std::string address)
       : directory_(directory), clock_(clock), address_(std::move(address)) {}
 
-  // Sets what the client's certificate says, or why that certificate is rejected. Called after the
-  // handshake, and again when this program trusts other authorities.
+  // Sets the identity in the client's certificate, or the reason why the certificate is rejected.
+  // The session calls this after the handshake, and again when the trust bundle changes.
   void Identify(Result<CertificateIdentity> identity) { identity_ = std::move(identity); }
   const Result<CertificateIdentity>& identity() const { return identity_; }
 

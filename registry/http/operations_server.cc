@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr size_t kConnections = 64;  // for a few scrapers and probes
+constexpr size_t kConnections = 64;  // enough for a few scrapers and probes
 
 HttpLimits Limits() {
   return HttpLimits{.header_bytes = 8 << 10, .idle = std::chrono::seconds(60)};
@@ -42,7 +42,7 @@ class OperationsServer::Server {
     const std::string path = head.target.substr(0, head.target.find('?'));
     if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
       const Error error{ErrorCode::kNotFound,
-                        "no such path; the paths are /metrics, /healthz and /readyz"};
+                        "this port has no such path; it serves /metrics, /healthz and /readyz"};
       co_return co_await response.SendError(error, "");
     }
     if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
@@ -67,7 +67,7 @@ class OperationsServer::Server {
 
   Metrics& metrics_;
   const std::function<Readiness()> readiness_;
-  http::PlainConnections connections_;  // last: they use the other members
+  http::PlainConnections connections_;  // last: they use the members above
 };
 
 OperationsServer::OperationsServer(net::any_io_executor executor, std::string listen,

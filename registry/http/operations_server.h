@@ -23,8 +23,8 @@ struct Readiness {
 };
 
 // The plain HTTP server for operators. By default it listens on loopback. It serves three paths:
-// /metrics, /healthz and /readyz. /healthz answers 200 while the process runs. /readyz answers 200
-// if the daemon is ready and 503 if it is not, with the reasons and warnings as JSON.
+// /metrics, /healthz and /readyz. /healthz answers 200 while the process runs. /readyz answers with
+// the reasons and warnings as JSON. Its status is 200 if the daemon is ready, and 503 otherwise.
 class OperationsServer {
  public:
   OperationsServer(net::any_io_executor executor, std::string listen, Metrics& metrics,

@@ -25,13 +25,15 @@ bool IsOneOf(char c, std::string_view others) {
          others.find(c) != std::string_view::npos;
 }
 
-// Whether `text` is base64url (RFC 8555 §8.1). A token cannot lead out of the folder.
+// Whether `text` consists of base64url characters, as every token of ACME does (RFC 8555 §8.1).
+// Such a token cannot lead out of the folder.
 bool IsToken(std::string_view text) {
   return !text.empty() && text.size() <= kMaxToken &&
          std::ranges::all_of(text, [](char c) { return IsOneOf(c, "-_"); });
 }
 
-// Returns the host of a Host field, without the port; empty if it is not valid in a URL.
+// Returns the host in a Host field, without the port. Returns an empty text if the host is not
+// valid in a URL.
 std::string HostOf(std::string_view field) {
   if (field.starts_with('[')) {
     const size_t end = field.find(']');
@@ -75,11 +77,12 @@ class PlainServer::Server {
     if (!path.starts_with(kChallenges)) co_return co_await Redirect(head, response);
     if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
       response.Set("Allow", "GET, HEAD");
-      const Error error{ErrorCode::kUnsupported, "a challenge allows only GET and HEAD"};
+      const Error error{ErrorCode::kUnsupported,
+                        "the path of an ACME challenge allows only GET and HEAD"};
       co_return co_await response.SendError(error, "");
     }
     const std::string token(path.substr(kChallenges.size()));
-    const Error unknown{ErrorCode::kNotFound, "there is no challenge with this token"};
+    const Error unknown{ErrorCode::kNotFound, "there is no ACME challenge with this token"};
     if (options_.webroot.empty() || !IsToken(token)) {
       co_return co_await response.SendError(unknown, "");
     }
@@ -98,7 +101,7 @@ class PlainServer::Server {
     const std::string host = HostOf(head.host);
     if (host.empty()) {
       const Error error{ErrorCode::kMalformedRequest,
-                        "this port redirects to HTTPS, and the Host field has no valid host"};
+                        "this port redirects to HTTPS, but the Host field names no valid host"};
       co_return co_await response.SendError(error, "");
     }
     const std::string port = https_port_ == 443 ? "" : ":" + std::to_string(https_port_);
@@ -109,7 +112,7 @@ class PlainServer::Server {
   const Options options_;
   BlockingPool& pool_;
   uint16_t https_port_ = 0;
-  http::PlainConnections connections_;  // last: they use the other members
+  http::PlainConnections connections_;  // last: they use the members above
 };
 
 PlainServer::PlainServer(net::any_io_executor executor, Options options, BlockingPool& pool,

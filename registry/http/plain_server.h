@@ -19,8 +19,8 @@ namespace net = boost::asio;
 // The plain HTTP server beside the registry's HTTPS server. It answers ACME challenges (RFC 8555
 // §8.3): it serves /.well-known/acme-challenge/TOKEN from the file with this path under the
 // webroot. ACME clients such as certbot write the file. The server redirects all other requests to
-// https:// on the same host. The redirect's status is 308, so that clients keep their method. The
-// server serves no content of the registry.
+// https:// on the same host. The redirect's status is 308, so that clients repeat the request with
+// the same method. The server serves no content of the registry.
 class PlainServer {
  public:
   struct Options {

@@ -17,8 +17,8 @@ void ReadClientTrust(Settings& section, RegistryConfig& config) {
   config.client_ca = section.AbsolutePath("client_ca", "/etc/outport/tls/client-ca.pem");
   config.client_crl = section.AbsolutePath("client_crl", "/etc/outport/tls/client-crl.pem");
   if (config.client_auth == ClientAuth::kOff && !config.client_ca.empty()) {
-    section.AddProblem("client_ca",
-                       "has no effect while registry.client_auth is off; remove one of them");
+    section.AddProblem(
+        "client_ca", "has no effect while registry.client_auth is off; remove one of the two keys");
   }
   if (config.client_ca.empty() && !config.client_crl.empty()) {
     section.AddProblem(
@@ -52,7 +52,7 @@ RegistryConfig ReadRegistryConfig(Settings& section) {
   if (config.certificate.empty() != config.key.empty()) {
     section.AddProblem(
         config.key.empty() ? "certificate" : "key",
-        "needs the other file of the pair; set registry.certificate and registry.key");
+        "needs the other key of the pair; set both registry.certificate and registry.key");
   }
   section.Renamed("plain_listen", "http_listen");
   config.http_listen = section.Listen("http_listen", "");

@@ -5,7 +5,7 @@
 namespace outport {
 namespace {
 
-constexpr std::chrono::seconds kFileCheckTime{1};  // the longest check of the files
+constexpr std::chrono::seconds kFileCheckTime{1};  // the longest wait for a check of the files
 
 RegistryServer::Parts WithTls(RegistryServer::Parts parts, const ServedCertificate& certificate) {
   parts.tls = certificate.tls();

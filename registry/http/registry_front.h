@@ -16,7 +16,8 @@ namespace outport {
 // server if one is configured. The front reloads the server certificate when its files change.
 class RegistryFront {
  public:
-  // The references outlive the front. `pool` reads files. The front sets `server.tls` itself.
+  // The references outlive the front. `pool` runs the reads of the certificate files. The front
+  // sets `server.tls` itself.
   struct Parts {
     RegistryServer::Parts server;
     BlockingPool& pool;
@@ -30,8 +31,7 @@ class RegistryFront {
   std::string plain_address() const { return plain_.has_value() ? plain_->address() : ""; }
   const ServedCertificate& certificate() const { return certificate_; }
   void Start();
-  void Stop(std::chrono::steady_clock::time_point
-                deadline);  // the same contract as RegistryServer::Stop()
+  void Stop(std::chrono::steady_clock::time_point deadline);  // see RegistryServer::Stop()
   // Adds the server certificate's reasons and warnings to `readiness`.
   void AddTo(Readiness& readiness) const;
 

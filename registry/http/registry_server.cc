@@ -9,8 +9,8 @@
 namespace outport {
 namespace {
 
-// The interval of re-authorisation without a change: users and certificates expire, and a node may
-// no longer know the latest revocations.
+// Without a change of the directory, connections are re-authorised at this interval, because users
+// and certificates expire and a node may lose the store.
 constexpr std::chrono::seconds kRecheckInterval{1};
 
 }  // namespace
@@ -66,8 +66,8 @@ class RegistryServer::Server {
   }
 
  private:
-  // Re-authorises the connections after a change, and after kRecheckInterval without one. Changes
-  // that come together cause one re-authorisation.
+  // Re-authorises the connections after each change of the directory, and after kRecheckInterval
+  // without a change. Several changes at once cause only one re-authorisation.
   net::awaitable<void> Watch() {
     uint64_t seen = parts_.directory.Changed().Version();
     while (!stopping_) {
@@ -91,7 +91,7 @@ class RegistryServer::Server {
   http::RequestMetrics metrics_;
   http::ByteBudget manifest_bytes_;
   const http::Session::Shared shared_;
-  http::Listener listener_;  // after the members that its connections use
+  http::Listener listener_;  // declared after the members that its connections use
   std::atomic<bool> stopping_ = false;
   TaskGroup watching_;
 };

@@ -27,14 +27,12 @@ namespace outport {
 class RegistryServer {
  public:
   struct Options {
-    std::string listen =
-        "0.0.0.0:5000";  // address:port or [v6]:port; for port 0 the system chooses one
+    std::string listen = "0.0.0.0:5000";  // or [v6]:port; the system replaces port 0
     HttpLimits limits = {};
   };
   // The references outlive the server.
   struct Parts {
-    net::any_io_executor
-        executor;  // may have several threads; each connection runs on its own strand
+    net::any_io_executor executor;  // any number of threads; a strand for each connection
     std::shared_ptr<ServerTlsContext> tls;
     Registry& registry;
     AccessDirectory& directory;

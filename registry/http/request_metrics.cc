@@ -29,8 +29,9 @@ RequestMetrics::RequestMetrics(Metrics& metrics)
                                   "Bytes sent to registry clients, TLS included.")),
       handshake_failures_(metrics.Counter("outport_http_handshake_failures_total",
                                           "Connections whose TLS handshake failed.")),
-      truncated_(metrics.Counter("outport_http_responses_truncated_total",
-                                 "Responses truncated because their body could not be completed.")),
+      truncated_(metrics.Counter(
+          "outport_http_responses_truncated_total",
+          "Responses truncated because the rest of the body could not be read or sent.")),
       revoked_(metrics.Counter("outport_http_connections_revoked_total",
                                "Open connections cut because access was revoked.")) {}
 
@@ -41,7 +42,8 @@ void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
   const size_t route = RouteIndex(noun);
   auto& counter =
       requests_[(static_cast<size_t>(method) * kRoutes + route) * kClasses + status_class];
-  // Two threads that race here get the same series.
+  // Two threads may both create the series. They get the same one, because Metrics returns the
+  // existing series.
   if (counter.load() == nullptr) {
     counter = &metrics_.Counter("outport_http_requests_total", "Requests answered.",
                                 {{"method", std::string(ToString(method))},

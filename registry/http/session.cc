@@ -10,7 +10,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kLoggedPathBytes = 512;
 
-// Returns the path without the query, which may hold secrets.
+// Returns the path of `target` for the log. Omits the query, because it may contain secrets.
 std::string_view LoggedPath(std::string_view target) {
   return target.substr(0, std::min(target.find('?'), kLoggedPathBytes));
 }
@@ -84,8 +84,8 @@ net::awaitable<void> Session::Run() {
     co_return;
   }
   Identify();
-  // If the certificate is already expired or revoked, answer the first request with the reason
-  // instead of dropping the connection.
+  // If the certificate is already expired or revoked, do not drop the connection. Answer the first
+  // request with the reason.
   if (const auto accepted = peer_.Check(); !accepted.has_value()) peer_.Identify(accepted.error());
   if (!peer_.certificate().empty()) slot_.MarkAuthenticated();
   for (;;) {
@@ -142,7 +142,8 @@ Result<void> Session::CheckAccess() const {
 
 // Runs on the connection's strand while Run() is suspended.
 void Session::Recheck() {
-  // Without an accepted certificate every request is rejected: there is nothing to revoke.
+  // Without an accepted certificate, the session rejects every request, so there is no access to
+  // revoke.
   if (revoked_ || !peer_.identity().has_value()) return;
   if (tls_ != shared_.tls.load()) Identify();
   const Result<void> access = CheckAccess();
@@ -157,8 +158,8 @@ void Session::Recheck() {
   stream_.Reset();
 }
 
-// Checks access first, in this order: certificate, user, grant. Parses the path only for a sender
-// that is authenticated.
+// Authenticates the sender by certificate and user, and only then parses the path. Checks the grant
+// last.
 net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   const RequestHead& head = exchange.head;
   Response& response = exchange.response;
@@ -204,7 +205,8 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
     if (const auto challenge = ChallengeOf(*error); challenge.has_value()) {
       response.Set("WWW-Authenticate", std::string(*challenge));
     }
-    // The path allows the method, but this registry does not: a read-only node (RFC 9110 §15.5.6).
+    // The path allows the method, but this registry does not, because it is a node that only serves
+    // pulls. The response must list the methods that the node does allow (RFC 9110 §15.5.6).
     if (error->code == ErrorCode::kUnsupported && exchange.noun.has_value() &&
         Allows(*exchange.noun, exchange.head.method)) {
       const bool writes_only = *exchange.noun == Noun::kUploads || *exchange.noun == Noun::kUpload;
@@ -221,8 +223,8 @@ net::awaitable<bool> Session::Conclude(Exchange& exchange, Result<void> outcome)
   Record(exchange, error);
   if (truncated) co_return false;
   if (response.closes()) {
-    // Unread bytes of a body or of further requests cause a reset, which could overtake the
-    // response. Lingering reads and discards them.
+    // If the session closes with unread bytes of a body or of further requests, the kernel sends a
+    // reset, which could overtake the response. Lingering reads and discards these bytes.
     const bool linger = error.has_value() || !exchange.body.finished() || !slot_.stopping();
     co_await stream_.Close(linger);
     co_return false;
@@ -251,14 +253,14 @@ void Session::Record(const Exchange& exchange, const std::optional<Error>& error
                                     {"address", address_},
                                     {"request_id", exchange.id}});
   if (!error.has_value()) {
-    log.Info("request");
+    log.Info("request served");
     return;
   }
   const ErrorTraits& traits = TraitsOf(error->code);
   if (traits.http_status == 500) {
     log.Error("request failed", {{"code", traits.name}, {"error", error->message}});
   } else {
-    log.Info("request", {{"code", traits.name}, {"error", error->message}});
+    log.Info("request served", {{"code", traits.name}, {"error", error->message}});
   }
 }
 

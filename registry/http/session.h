@@ -71,7 +71,7 @@ class Session {
   ClientPeer peer_;
   std::optional<Sender> sender_;       // the last authenticated sender
   const Exchange* current_ = nullptr;  // the request in progress; null between requests
-  bool revoked_ = false;               // the session has cut the connection
+  bool revoked_ = false;               // the connection was cut after a revocation
   uint64_t received_before_ = 0;       // bytes that the metrics already include
   uint64_t sent_before_ = 0;
 };

@@ -10,8 +10,8 @@ namespace {
 constexpr size_t kNamesPerScan = 256;
 constexpr size_t kMaxScannedReferrers = 4096;
 constexpr size_t kMaxScannedBytes = 32 << 20;
-constexpr size_t kIndexBytes = 512;  // maximum of JSON around the descriptors
-constexpr size_t kMemberBytes = 8;   // of JSON around a name and its value
+constexpr size_t kIndexBytes = 512;  // the most JSON around the descriptors
+constexpr size_t kMemberBytes = 8;   // the JSON around a member's name and value
 
 // The maximum size of `text` in a JSON string.
 size_t JsonBytes(std::string_view text) {
@@ -44,7 +44,7 @@ Result<Page> ListVisible(const Visible& visible, const PageRequest& page, const 
     const bool passed = inside ? range.exact : page.last > range.prefix;
     if (passed) continue;
     for (std::string after = inside ? page.last : "";;) {
-      // Among all names with this prefix, the exact name comes first.
+      // The exact name sorts before all other names with this prefix, so one name is enough.
       const size_t batch = std::min(range.exact ? 1 : kNamesPerScan, most_read);
       if (batch == 0) return found;
       most_read -= batch;
@@ -69,7 +69,7 @@ Result<Page> ListVisible(const Visible& visible, const PageRequest& page, const 
 Result<ReferrersPage> PageOfReferrers(const std::string& artifact_type, const PageRequest& page,
                                       const ReferrerScan& scan) {
   ReferrersPage found;
-  std::string last = page.last;  // digest of the last scanned referrer
+  std::string last = page.last;  // the digest of the last scanned referrer
   size_t page_bytes = kIndexBytes;
   size_t scanned = 0;
   size_t scanned_bytes = 0;

@@ -6,7 +6,7 @@
 
 #include "registry/service/registry.h"
 
-// Pages of lists, by the same rules at the store and at a node. The functions block if their scan
+// Pages of lists. The store and the nodes use the same rules. A function here blocks if its `scan`
 // blocks.
 namespace outport {
 
@@ -19,16 +19,17 @@ using NameScan = std::function<Result<std::vector<std::string>>(
 Result<Page> ListVisible(const Visible& visible, const PageRequest& page, const NameScan& scan,
                          size_t most_read = SIZE_MAX);
 
-// Reads some referrers after the digest `after` (empty: from the first), in byte order of the
-// digests. Returns none only at the end.
+// Reads some of the referrers after the digest `after`, in byte order of the digests. If `after` is
+// empty, starts with the first referrer. Returns an empty list only at the end.
 using ReferrerScan = std::function<Result<std::vector<ReferrerInfo>>(const std::string& after)>;
 
-// The bytes of referrers that a scan should read at a time.
+// The number of bytes of referrers that one call of a ReferrerScan should read.
 inline constexpr size_t kReferrerScanBytes = 1 << 20;
 
-// Returns a page of the referrers of `artifact_type`, or of all if that is empty. As JSON, the page
-// has at most kMaxManifestBytes, unless a single referrer has more. A page scans at most some
-// thousand rows: for a rare type it has few items, and `next` is where the scan stopped.
+// Returns a page of the referrers of type `artifact_type`, or of all referrers if `artifact_type`
+// is empty. As JSON, the page has at most kMaxManifestBytes, unless a single referrer has more. One
+// call scans at most some thousand rows. So the page of a rare type may have few items, and its
+// `next` says where the scan stopped.
 Result<ReferrersPage> PageOfReferrers(const std::string& artifact_type, const PageRequest& page,
                                       const ReferrerScan& scan);
 

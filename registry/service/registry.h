@@ -21,23 +21,24 @@
 
 namespace outport {
 
-// The admitted sender of a request, for logs, for the audit log, and for the store if a node
-// relays.
+// The admitted sender of a request. The logs and the audit log show the caller. A node sends the
+// caller to the store with each relayed write.
 struct Caller {
   std::string user;
-  // For writes that a node relays to the store; never logged. Null: the caller sent none. Shared
-  // with the session.
+  // The password, which a node sends to the store with a relayed write. It is never logged. It is
+  // null if the caller sent no password. Shared with the session.
   std::shared_ptr<const Secret> password = nullptr;
   std::string certificate;  // the name in the client certificate
   std::string address;
   std::string node = {};   // at the store: the node that relayed the request
-  std::string request_id;  // the same at node and store
+  std::string request_id;  // the node and the store use the same id
   // Read-your-writes: the answer must include the change with this sequence (Outport-Min-Sequence).
-  // kUnavailable if that is not possible.
+  // If the answer cannot include this change, the call returns kUnavailable.
   uint64_t min_sequence = 0;
 };
 
-// The upper bound of a stale answer's age. Absent: the answer is the store's own, or proven fresh.
+// The upper bound of a stale answer's age. An answer without a Staleness comes from the store or is
+// proven fresh.
 struct Staleness {
   std::chrono::seconds age{0};
 };
@@ -57,11 +58,11 @@ struct StoredManifest {
 struct PushedManifest {
   Digest digest;
   std::optional<Digest> subject;  // for OCI-Subject
-  uint64_t sequence = 0;          // of the change, for Outport-Sequence
+  uint64_t sequence = 0;          // sequence of the change, for Outport-Sequence
 };
 
 struct Deleted {
-  uint64_t sequence = 0;  // of the change
+  uint64_t sequence = 0;  // sequence of the change
 };
 
 struct BlobInfo {
@@ -74,9 +75,9 @@ class BlobBody {
  public:
   virtual ~BlobBody() = default;
   virtual const BlobInfo& info() const = 0;
-  // Reads from `offset`: at least one byte and at most `at_most`, all verified by checksum. The
-  // span is valid until the next call. After an error the response must be truncated, never
-  // completed. REQUIRES: `offset` is before the end.
+  // Reads at least one byte and at most `at_most` bytes from `offset`. The blob's checksums have
+  // verified these bytes. The span is valid until the next call. After an error, the caller must
+  // truncate the response, and never complete it. REQUIRES: `offset` is before the end.
   virtual Awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) = 0;
 };
 
@@ -101,7 +102,7 @@ struct PushedBlob {
   uint64_t sequence = 0;
 };
 
-// Items after `last` in byte order, at most `limit` (1 to kMaxPage).
+// A request for at most `limit` items (1 to kMaxPage) that follow `last` in byte order.
 struct PageRequest {
   std::string last;
   size_t limit = 0;
@@ -116,16 +117,17 @@ struct Page {
 
 struct ReferrersPage {
   std::vector<ReferrerInfo> items;
-  std::string next;  // PageRequest::last of the next page; empty: this page is the last one
+  std::string next;  // PageRequest::last of the next page; empty if there is none
   std::optional<Staleness> stale = std::nullopt;
 };
 
-// The verbs of a registry, without transport. The store answers them from its storage; a node
-// answers them from its replica and from the store. Safe for all threads; nothing here blocks.
-// References outlive the awaited call.
+// The operations of a registry, independent of the transport. The store answers them from its
+// storage. A node answers them from its replica and from the store. Safe for all threads. Nothing
+// here blocks. The arguments that are passed by reference outlive the awaited call.
 //
-// Errors of all verbs: kNameUnknown if the repository does not exist, kUnavailable (with
-// Retry-After) if a node cannot know the answer, kNoSpace, kTooManyRequests, kInternal.
+// Every operation may return these errors: kNameUnknown if the repository does not exist,
+// kUnavailable (with Retry-After) if a node cannot know the answer, kNoSpace, kTooManyRequests,
+// kInternal.
 //
 // A durable change survives a power cut from the moment when the call returns.
 class Registry {
@@ -134,27 +136,30 @@ class Registry {
 
   // Manifests.
 
-  // Returns the exact bytes that were pushed. kManifestUnknown.
+  // Returns the exact bytes that were pushed. kManifestUnknown if the repository has no such
+  // manifest.
   virtual Awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
                                                         const RepositoryName& repository,
                                                         const Reference& reference) = 0;
   virtual Awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Reference& reference) = 0;
-  // Stores the exact bytes and sets all tags in one durable change: `tags`, and `reference` if it
-  // is a tag. kManifestInvalid; kManifestBlobUnknown with the missing digests as items;
-  // kDigestInvalid if `reference` is the digest of other bytes.
+  // Stores the exact bytes and sets tags, in one durable change. The tags are `tags`, and
+  // `reference` if it is a tag. kManifestInvalid if the body is not a valid manifest;
+  // kManifestBlobUnknown with the missing digests as items; kDigestInvalid if `reference` is the
+  // digest of other bytes.
   virtual Awaitable<Result<PushedManifest>> PutManifest(
       const Caller& caller, const RepositoryName& repository, const Reference& reference,
       const std::string& content_type, const std::vector<Tag>& tags, std::string body) = 0;
-  // Deletes a tag only, or by digest the manifest and all of its tags. Durable. kManifestUnknown.
+  // Deletes only the tag if `reference` is a tag. Deletes the manifest and all of its tags if
+  // `reference` is a digest. Durable. kManifestUnknown if there is nothing to delete.
   virtual Awaitable<Result<Deleted>> DeleteManifest(const Caller& caller,
                                                     const RepositoryName& repository,
                                                     const Reference& reference) = 0;
-  // Lists the manifests with this subject in byte order of their digests; only those of
-  // `artifact_type` unless it is empty. The subject itself need not exist. A page has at most
-  // page.limit items and about kMaxManifestBytes; it may have fewer although more pages follow. An
-  // unknown repository has no referrers.
+  // Lists the manifests with this subject, in byte order of their digests. If `artifact_type` is
+  // not empty, lists only manifests of this type. The subject itself need not exist. A page has at
+  // most page.limit items and about kMaxManifestBytes; it may have fewer items although more pages
+  // follow. The list of an unknown repository is empty.
   virtual Awaitable<Result<ReferrersPage>> ListReferrers(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& subject,
@@ -167,44 +172,50 @@ class Registry {
   virtual Awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
                                                const RepositoryName& repository,
                                                const Digest& digest) = 0;
-  // Opens a blob. Returns when its size is known and its first bytes can be read. kBlobUnknown.
+  // Opens a blob. Returns when the blob's size is known and its first bytes can be read.
+  // kBlobUnknown if the repository has no link to the blob.
   virtual Awaitable<Result<std::unique_ptr<BlobBody>>> OpenBlob(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 const Digest& digest) = 0;
 
-  // Removes the blob from this repository; other repositories keep it. Durable. kBlobUnknown;
-  // kUnsupported while a manifest of the repository refers to the blob.
+  // Removes the blob from this repository. Other repositories keep the blob. Durable. kBlobUnknown
+  // if the repository has no link to the blob; kUnsupported while a manifest of the repository
+  // refers to the blob.
   virtual Awaitable<Result<Deleted>> DeleteBlob(const Caller& caller,
                                                 const RepositoryName& repository,
                                                 const Digest& digest) = 0;
-  // Links a blob in `repository`. Its source is `from`, or any repository without `from`. Durable.
-  // kBlobUnknown if no repository that `visible` accepts has the blob.
+  // Links a blob in `repository`. The blob comes from the repository `from`, or from any repository
+  // if `from` is nullopt. Durable. kBlobUnknown if no repository that `visible` accepts has the
+  // blob.
   virtual Awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const Digest& digest,
                                                   const std::optional<RepositoryName>& from,
                                                   const Visible& visible) = 0;
 
-  // Upload sessions. A session belongs to the repository and the user that started it: for other
-  // ones it is kBlobUploadUnknown. A second request on a session in use gets kTooManyRequests.
+  // Upload sessions. A session belongs to one repository and to the user that started it. For
+  // another repository or user, calls return kBlobUploadUnknown. While one call uses a session,
+  // other calls on this session return kTooManyRequests.
 
-  // `algorithm`: the expected algorithm of the blob's digest; another one is possible.
+  // `algorithm` is the expected algorithm of the blob's digest. FinishUpload() accepts other
+  // algorithms too.
   virtual Awaitable<Result<UploadStatus>> StartUpload(const Caller& caller,
                                                       const RepositoryName& repository,
                                                       DigestAlgorithm algorithm) = 0;
   virtual Awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const std::string& id) = 0;
-  // Appends the body. `range`: the client's claim where the body goes. kRangeInvalid if the range
-  // does not begin at the session's end; kSizeInvalid if the body has another length. After an
-  // error of the body, the bytes that arrived before it stay in the session.
+  // Appends the body. `range` is the part of the blob that the body is, according to the client.
+  // kRangeInvalid if the range does not begin at the session's end; kSizeInvalid if the body has
+  // another length. If reading the body fails, the session keeps the bytes that arrived before the
+  // error.
   virtual Awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const std::string& id,
                                                        std::optional<ByteRange> range,
                                                        ByteSource& body) = 0;
-  // Appends the body, then commits the session as the blob `digest`. Durable. kDigestInvalid, and
-  // the session is discarded, if the bytes have another digest.
+  // Appends the body, then commits the session as the blob `digest`. Durable. If the bytes have
+  // another digest, discards the session and returns kDigestInvalid.
   virtual Awaitable<Result<PushedBlob>> FinishUpload(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const std::string& id,

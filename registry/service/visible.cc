@@ -10,7 +10,7 @@ std::vector<NameRange> Visible::Disjoint(std::vector<NameRange> ranges) {
     return std::tuple<const std::string&, bool>(range.prefix, range.exact);
   });
   std::vector<NameRange> kept;
-  const NameRange* widest = nullptr;  // the last range that is not exact; skip ranges inside it
+  const NameRange* widest = nullptr;  // the last prefix range; it contains the ranges to skip
   for (NameRange& range : ranges) {
     if (widest != nullptr && range.prefix.starts_with(widest->prefix)) continue;
     if (!kept.empty() && kept.back().exact && range.exact && kept.back().prefix == range.prefix) {

@@ -18,11 +18,12 @@ struct NameRange {
   bool exact = false;  // only the name `prefix` itself
 };
 
-// The repositories that a caller may pull from: a predicate, and the ranges of names that hold
-// them, so that a list can skip all other names. A value.
+// The repositories that a caller may pull from. A predicate accepts their names. Ranges of names
+// contain all accepted names, so that a list can skip all other names. A value type.
 class Visible {
  public:
-  // Every name that `accepts` accepts is in one of `ranges`, which may overlap. Default: any name.
+  // REQUIRES: each name that `accepts` accepts is in one of `ranges`. The ranges may overlap. By
+  // default, one range contains all names.
   template <class Accepts>
     requires(std::predicate<const Accepts&, const RepositoryName&> &&
              !std::same_as<std::remove_cvref_t<Accepts>, Visible>)
@@ -30,7 +31,7 @@ class Visible {
       : accepts_(std::move(accepts)), ranges_(Disjoint(std::move(ranges))) {}
 
   bool operator()(const RepositoryName& name) const { return accepts_(name); }
-  // In byte order; no range contains another.
+  // The ranges are in byte order. No range contains another range.
   const std::vector<NameRange>& ranges() const { return ranges_; }
 
  private:
@@ -40,7 +41,7 @@ class Visible {
   std::vector<NameRange> ranges_;
 };
 
-// The repositories that these rights allow to pull from.
+// Returns the repositories that a caller with these rights may pull from.
 Visible VisibleTo(const Rights& rights);
 
 }  // namespace outport

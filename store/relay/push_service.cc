@@ -47,7 +47,7 @@ Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
 }  // namespace
 
 struct PushService::Admitted {
-  std::unique_ptr<const RelayingNode> node;  // the admission refers to it
+  std::unique_ptr<const RelayingNode> node;  // the admission refers to this node
   Admission admission;
   Caller caller;
   RepositoryName repository;
@@ -245,13 +245,13 @@ net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
 
 net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   const auto limit = parts_.limits.progress_deadline;
-  // Reject an unauthenticated caller before waiting for its header.
+  // Reject an unauthenticated caller before waiting for the upload's header.
   CO_TRY(CertificateIdentity node,
          rpc::RequireRole(stream.context(), parts_.identity.domain, Role::kNode, parts_.directory));
   v1::UploadPart part;
   if (!co_await stream.Read(part, limit) || !part.has_header()) {
     co_return Error{ErrorCode::kInvalidArgument,
-                    "the first message of an upload must be its header"};
+                    "the first message of a relayed upload must be the header"};
   }
   const v1::UploadPart::Header header = std::move(*part.mutable_header());
   const v1::UploadSession& session = header.session();
@@ -266,8 +266,9 @@ net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   auto stored = co_await Store(admitted, header, body);
   CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));
   if (!co_await stream.Write(answer, limit)) {
-    co_return Error{ErrorCode::kCancelled,
-                    "the node closed the stream or did not read the answer in time"};
+    co_return Error{
+        ErrorCode::kCancelled,
+        "the node that relays the upload closed the stream or did not read the answer in time"};
   }
   co_return Result<void>();
 }

@@ -22,19 +22,20 @@ namespace outport::store {
 struct PushLimits {
   size_t calls_per_node = 256;
   size_t uploads_per_node = 128;
-  // The longest wait for a node to send a part of a body, or to receive the answer. Longer than the
-  // node's own wait for its client.
+  // The longest wait for a node to send a part of a body or to receive the answer. It is longer
+  // than the node's own wait for its client, so that the node reports a slow client first.
   std::chrono::milliseconds progress_deadline{60000};
 };
 
-// Performs the writes that nodes relay for their clients (push.proto), with the store's Registry. A
-// node does not vouch for its clients: the store authenticates and admits each user itself, within
-// the node's permissions. The node only asserts the name in the client's certificate and the
-// client's address. That name can deny a login (UserRow.only_from), but adds no rights. Safe for
-// all threads: calls are coroutines of `tasks`.
+// Performs the writes that nodes relay for their clients (push.proto), with the store's Registry.
+// The store does not rely on the node to authenticate clients. It authenticates and admits each
+// user itself, within the node's permissions. The node only asserts the name in the client's
+// certificate and the client's address. The certificate's name can deny a login
+// (UserRow.only_from), but adds no rights. Safe for all threads. Each call runs as a coroutine of
+// `tasks`.
 class PushService final : public v1::Push::CallbackService {
  public:
-  // The references outlive the service. Shut down the server before draining `tasks`.
+  // The references outlive the service. Shut down the gRPC server before you drain `tasks`.
   struct Parts {
     const MemberDirectory& members;
     Registry& registry;
@@ -79,9 +80,9 @@ class PushService final : public v1::Push::CallbackService {
   using UploadStream = rpc::ServerStream<v1::UploadPart, v1::UploadAnswer>;
   struct Admitted;
 
-  // Admits a write: the node must be a member and have a free slot in `slots`, and the sender's
-  // user must have the right. kUnavailable if the node may not relay: its client is not at fault,
-  // and may use another node.
+  // Admits a write. The node must be a member and have a free slot in `slots`, and the sender's
+  // user must have the right. If the node may not relay, returns kUnavailable, because the client
+  // is not at fault and may use another node.
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodeSlots& slots);
@@ -112,7 +113,7 @@ class PushService final : public v1::Push::CallbackService {
                                                  ByteSource& body);
 
   v1::Position PositionAt(uint64_t sequence) const;
-  // Logs and counts a write, and returns its outcome.
+  // Logs and counts a write, and returns `outcome`.
   template <class T>
   Result<T> Record(const Admitted& admitted, const char* verb, Result<T> outcome);
 

@@ -7,7 +7,7 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kMaxPartBytes = 1 << 20;
-// The credit of all relayed bodies together, and the maximum for one.
+// The credit of all relayed bodies together, and the maximum for one body.
 constexpr uint64_t kTotalCreditBytes = 48 << 20;
 constexpr uint64_t kMaxCreditBytes = 8 << 20;
 
@@ -47,7 +47,8 @@ net::awaitable<Result<void>> RelayedBody::NextPart() {
 net::awaitable<Result<void>> RelayedBody::GrantCredit() {
   const uint64_t credit =
       std::clamp<uint64_t>(kTotalCreditBytes / bodies_.load(), kMaxPartBytes, kMaxCreditBytes);
-  // Credit for the largest part, or both sides would wait for each other.
+  // The unused credit must always cover the largest part. Otherwise the node would wait for credit,
+  // and the store for a part.
   if (granted_ >= received_ + std::max(credit / 2, uint64_t{kMaxPartBytes})) {
     co_return Result<void>();
   }
@@ -69,7 +70,7 @@ Result<void> RelayedBody::AcceptPart() {
                     received_ <= std::min(granted_, length_.value_or(granted_));
   if (!fits || (ended_ && received_ != length_.value_or(received_))) {
     return Error{ErrorCode::kInvalidArgument,
-                 "the node relays a body of another length than it announced"};
+                 "the node relays more or fewer bytes than it announced or has credit for"};
   }
   return {};
 }

@@ -16,8 +16,8 @@ Result<std::shared_ptr<const NodePermissions>> RelayingNode::Check() const {
   if (directory_.IsRevoked(node_)) {
     return Error{ErrorCode::kUnavailable,
                  "the store no longer accepts writes from node '" + node_.name +
-                     "' on this connection: the certificate of the connection was revoked, or its "
-                     "CA replaced; push again"};
+                     "' on this connection: the connection's certificate was revoked, or its "
+                     "CA was replaced; push again"};
   }
   auto permissions = members_.Require(node_.name);
   if (permissions.has_value()) return permissions;

@@ -8,18 +8,19 @@
 
 namespace outport::store {
 
-// A node that relays one write for a client. Its permissions bound the rights of the client's user.
-// It only asserts the name in the client's certificate. Safe for all threads.
+// A node that relays one write for a client. The node's permissions limit the rights of the
+// client's user. The store cannot verify the client's certificate, so the certificate's name is
+// only an assertion of the node. Safe for all threads.
 class RelayingNode final : public Peer {
  public:
-  // `node`: from the node's own certificate. The directories outlive it.
+  // `node` is the identity in the node's own certificate. Both directories outlive this object.
   RelayingNode(const MemberDirectory& members, const AccessDirectory& directory,
                CertificateIdentity node, std::string client_certificate);
 
   const std::string& name() const { return node_.name; }
 
-  // kUnavailable, since it is not the client's fault: the node's certificate was revoked, or the
-  // node is not a member of the fleet.
+  // Returns kUnavailable if the node's certificate was revoked or the node is not a member of the
+  // fleet. The code is kUnavailable because the client is not at fault.
   Result<std::shared_ptr<const NodePermissions>> Check() const override;
   std::string_view certificate() const override { return client_certificate_; }
   bool certificate_is_verified() const override { return false; }
@@ -30,8 +31,8 @@ class RelayingNode final : public Peer {
   const AccessDirectory& directory_;
   const CertificateIdentity node_;
   const std::string client_certificate_;
-  // Wrong passwords are counted by node. The store cannot verify a client's address, and the node
-  // counts the wrong passwords of each address itself.
+  // The store counts wrong passwords by node, because it cannot verify a client's address. The node
+  // itself counts wrong passwords by address.
   const std::string origin_;
 };
 

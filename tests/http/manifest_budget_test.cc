@@ -29,7 +29,7 @@ double HeldBytes(TestServer& server) {
 double Refusals(TestServer& server) {
   return server.metrics()
       .Counter("outport_http_manifest_memory_rejections_total",
-               "Requests rejected because too many bytes were in memory of manifests that are "
+               "Requests rejected because the memory limit was reached by manifests that are "
                "pushed and pulled.")
       .Value();
 }

@@ -12,7 +12,7 @@ void SetBlobFields(Response& response, const Digest& digest) {
 
 }  // namespace
 
-// GET, HEAD /v2/<name>/blobs/<digest>
+// GET, HEAD /v2/<name>/blobs/<digest>: sends the blob, or the range of it that the request names.
 net::awaitable<Result<void>> GetBlob(Registry& registry, const Request& request,
                                      Response& response) {
   CO_TRY(const Digest digest, Digest::Parse(request.route.reference));
@@ -38,7 +38,8 @@ net::awaitable<Result<void>> GetBlob(Registry& registry, const Request& request,
   co_return co_await response.SendBlob(*blob, *range);
 }
 
-// DELETE /v2/<name>/blobs/<digest>: removes the blob from this repository; other ones keep it.
+// DELETE /v2/<name>/blobs/<digest>: removes the blob from this repository; other repositories keep
+// it.
 net::awaitable<Result<void>> DeleteBlob(Registry& registry, const Request& request,
                                         Response& response) {
   CO_TRY(const Digest digest, Digest::Parse(request.route.reference));

@@ -13,7 +13,7 @@ ByteBudget::ByteBudget(uint64_t limit_bytes, Metrics& metrics, const std::string
       reserved_gauge_(metrics.Gauge(name + "_bytes", "Bytes in memory of " + what + ".")),
       rejections_(metrics.Counter(
           name + "_rejections_total",
-          "Requests rejected because too many bytes were in memory of " + what + ".")) {}
+          "Requests rejected because the memory limit was reached by " + what + ".")) {}
 
 bool ByteBudget::Reserve(uint64_t bytes, uint64_t most_bytes) {
   uint64_t reserved = reserved_.load();

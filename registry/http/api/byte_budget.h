@@ -8,9 +8,9 @@
 namespace outport::http {
 
 // Limits the bytes that all requests together keep in memory for one purpose. No request waits for
-// free bytes: if too few are free, the request is rejected, and its client retries. Only small
-// shares may use the last quarter of the budget, so that a few large requests that stall do not
-// block small requests. Safe for all threads.
+// free bytes. If too few bytes are free, the server rejects the request, and the client retries.
+// Only small shares may use the last quarter of the budget, so that a few large requests that stall
+// do not block small requests. Safe for all threads.
 class ByteBudget {
  public:
   // Exports the metrics "<name>_bytes" (bytes in use) and "<name>_rejections_total".
@@ -31,7 +31,7 @@ class ByteBudget {
     // Sets the size of the share. If the budget has too few free bytes, returns false and keeps the
     // old size. A reduction always succeeds.
     bool Resize(uint64_t bytes);
-    // Like Resize(bytes), but lets the share grow only while all shares together have at most
+    // Like Resize(bytes), but the share grows only if all shares together then have at most
     // `most_bytes`.
     bool Resize(uint64_t bytes, uint64_t most_bytes);
     uint64_t bytes() const { return bytes_; }

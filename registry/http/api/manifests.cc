@@ -10,9 +10,9 @@ namespace {
 
 constexpr size_t kMaxTagsOfOnePush = 100;
 
-// Parses the reference of a stored manifest. An invalid tag is an unknown manifest, since no push
-// can have created it: the conformance suite expects 404 for ".INVALID_MANIFEST_NAME". An invalid
-// digest is an error of its own.
+// Parses the reference of a stored manifest. No push can have created an invalid tag, so an invalid
+// tag is kManifestUnknown. The conformance suite expects this 404 for ".INVALID_MANIFEST_NAME". An
+// invalid digest keeps its own error.
 Result<Reference> ReferenceOfStored(const std::string& text) {
   auto reference = ParseReference(text);
   if (!reference.has_value() && reference.error().code == ErrorCode::kTagInvalid) {
@@ -35,13 +35,13 @@ Error TooLarge() {
 
 Error Busy(ByteBudget& budget) {
   budget.CountRejection();
-  return Error{ErrorCode::kTooManyRequests, "manifests in memory have reached the limit of " +
-                                                std::to_string(budget.limit_bytes()) +
-                                                " bytes; try again shortly"};
+  return Error{ErrorCode::kTooManyRequests,
+               "the manifests of other requests fill the memory limit of " +
+                   std::to_string(budget.limit_bytes()) + " bytes; try again shortly"};
 }
 
-// Reads a whole manifest, which has at most kMaxManifestBytes. Reserves memory for its bytes before
-// reading them: for the announced length, or step by step without one.
+// Reads a whole manifest, which has at most kMaxManifestBytes. Reserves memory before it reads. It
+// reserves the announced length, or grows the share step by step if the client announced no length.
 net::awaitable<Result<std::string>> ReadManifest(RequestBody& body, ByteBudget& budget,
                                                  ByteBudget::Share& share) {
   if (body.length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
@@ -59,8 +59,9 @@ net::awaitable<Result<std::string>> ReadManifest(RequestBody& body, ByteBudget& 
   }
 }
 
-// Reserves memory for a manifest before it is read. If `known` lacks its size, reserves the maximum
-// while the budget is at most half used, and otherwise asks for the size.
+// Reserves memory for a manifest that the handler is about to read. If `known` is nullopt, reserves
+// the maximum size while at most half of the budget is in use. Beyond that, asks the registry for
+// the manifest's real size.
 net::awaitable<Result<void>> ReserveManifestMemory(Registry& registry, const Request& request,
                                                    const Reference& reference,
                                                    const std::optional<ManifestInfo>& known,
@@ -80,15 +81,15 @@ net::awaitable<Result<void>> ReserveManifestMemory(Registry& registry, const Req
   co_return Result<void>();
 }
 
-// Removes the parameters of a media type, which mean nothing for manifests.
+// Removes the parameters of a media type, because they have no meaning for manifests.
 std::string WithoutParameters(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
   return std::string(type);
 }
 
-// Returns the tags of ?tag=, validated and without duplicates. They are ignored unless the path has
-// a digest.
+// Returns the tags of the parameter "tag", validated and without duplicates. If the path names a
+// tag instead of a digest, ignores the parameter.
 Result<std::vector<Tag>> ReadTags(const Request& request, const Reference& reference) {
   std::vector<Tag> tags;
   if (std::holds_alternative<Tag>(reference)) return tags;
@@ -107,7 +108,7 @@ Result<std::vector<Tag>> ReadTags(const Request& request, const Reference& refer
 }  // namespace
 
 // GET, HEAD /v2/<name>/manifests/<reference>. Serves the media type that was pushed, and ignores
-// Accept: a client that cannot use the type reports that better than a 404 does.
+// Accept: a client that cannot use the type gives a clearer error than a 404 would.
 net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const Reference reference, ReferenceOfStored(request.route.reference));
@@ -128,13 +129,14 @@ net::awaitable<Result<void>> GetManifest(Registry& registry, const Request& requ
   CO_TRY_VOID(co_await ReserveManifestMemory(registry, request, reference, known, share));
   CO_TRY(const StoredManifest manifest,
          co_await registry.GetManifest(request.caller, request.repository(), reference));
-  // The tag may have moved to a larger manifest meanwhile.
+  // The tag may have moved to a larger manifest since the memory was reserved.
   if (!share.Resize(manifest.body.size())) co_return Busy(request.manifest_bytes);
   SetManifestFields(response, manifest.info);
   co_return co_await response.SendText(200, manifest.info.media_type, manifest.body);
 }
 
-// PUT /v2/<name>/manifests/<reference>, with ?tag= for a digest: sets all of the tags, or none.
+// PUT /v2/<name>/manifests/<reference>, with ?tag= if the reference is a digest. Sets all of these
+// tags, or none.
 net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& request,
                                          Response& response) {
   CO_TRY(const Reference reference, ParseReference(request.route.reference));
@@ -154,7 +156,8 @@ net::awaitable<Result<void>> PutManifest(Registry& registry, const Request& requ
   co_return co_await response.SendEmpty(201);
 }
 
-// DELETE /v2/<name>/manifests/<reference>: deletes a tag only, or a manifest and all of its tags.
+// DELETE /v2/<name>/manifests/<reference>: deletes only the tag, or by digest the manifest and all
+// of its tags.
 net::awaitable<Result<void>> DeleteManifest(Registry& registry, const Request& request,
                                             Response& response) {
   CO_TRY(const Reference reference, ReferenceOfStored(request.route.reference));

@@ -14,7 +14,7 @@ Result<PageRequest> ParsePage(const Route& route) {
   const bool digits =
       !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) {
-    return Error{ErrorCode::kPaginationInvalid, "n is not a number of items: '" + text + "'"};
+    return Error{ErrorCode::kPaginationInvalid, "the parameter n is not a number: '" + text + "'"};
   }
   size_t n = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), n);

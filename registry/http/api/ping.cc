@@ -2,7 +2,7 @@
 
 namespace outport::http {
 
-// GET /v2/: tells the caller that its credentials are right ("docker login").
+// GET /v2/. A 200 tells the client that its credentials are valid ("docker login").
 net::awaitable<Result<void>> GetPing(Registry&, const Request&, Response& response) {
   co_return co_await response.SendText(200, "application/json", "{}");
 }

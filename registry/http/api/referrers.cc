@@ -24,8 +24,9 @@ boost::json::object ToDescriptor(const ReferrerInfo& referrer) {
 
 }  // namespace
 
-// GET, HEAD /v2/<name>/referrers/<digest>?artifactType=&n=&last=: an image index. It is empty if
-// there are no referrers or no such repository (OCI distribution-spec, "Listing Referrers").
+// GET, HEAD /v2/<name>/referrers/<digest>?artifactType=&n=&last=: answers with an image index. The
+// index is empty if the digest has no referrers or the repository does not exist (OCI
+// distribution-spec, "Listing Referrers").
 net::awaitable<Result<void>> GetReferrers(Registry& registry, const Request& request,
                                           Response& response) {
   CO_TRY(const Digest subject, Digest::Parse(request.route.reference));

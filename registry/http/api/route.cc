@@ -9,7 +9,7 @@ namespace outport::http {
 namespace {
 
 constexpr size_t kMaxUploadId = 128;
-constexpr size_t kQuotedBytes = 300;  // of a path, in an error
+constexpr size_t kQuotedBytes = 300;  // most bytes of a path that an error quotes
 
 Error NoSuchPath(std::string_view path) {
   return Error{ErrorCode::kNotFound,
@@ -28,7 +28,7 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-// The end of a path under /v2/, which follows the repository's name.
+// The part of a path under /v2/ that follows the repository's name.
 struct Match {
   Noun noun;
   size_t tail;  // number of segments after the repository
@@ -49,7 +49,7 @@ std::optional<Match> MatchTail(const std::vector<std::string_view>& s) {
   return std::nullopt;
 }
 
-// Session ids are opaque, but must be safe as a file's name.
+// Session ids are opaque to clients, but must be safe as file names.
 Result<std::string> ParseUploadId(std::string_view text) {
   const bool plain = std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -107,7 +107,7 @@ Result<Route> ParseRoute(std::string_view target) {
                          match->noun == Noun::kReferrers;
   if (names_one && match->last.empty()) return NoSuchPath(path);
 
-  // The repository ends where the matched tail begins, less the slash between them.
+  // The repository's name ends before the slash that begins the tail.
   const std::string_view first_of_tail = segments[segments.size() - match->tail];
   const size_t name_size = static_cast<size_t>(first_of_tail.data() - rest.data()) - 1;
   TRY(route.repository, RepositoryName::Parse(rest.substr(0, name_size)));

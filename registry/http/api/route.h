@@ -15,22 +15,21 @@ namespace outport::http {
 // The kinds of resources that paths of the registry API name.
 enum class Noun { kPing, kCatalog, kTags, kManifest, kBlob, kUploads, kUpload, kReferrers };
 inline constexpr size_t kNouns = 8;
-std::string_view ToString(Noun noun);  // "manifest", for logs and metrics
+std::string_view ToString(Noun noun);  // for logs and metrics, for example "manifest"
 
 // The parsed target of a request. A value type.
 struct Route {
   Noun noun = Noun::kPing;
   std::optional<RepositoryName> repository;  // nullopt for kPing and kCatalog
   std::string reference;  // tag or digest (kManifest), digest (kBlob, kReferrers); not validated
-  std::string upload_id;  // kUpload
+  std::string upload_id;  // only for kUpload
 
   // The query parameters. The parser ignores parameters that are not listed here, such as "ns".
   std::optional<std::string> digest;
   std::optional<std::string> digest_algorithm;
   std::optional<std::string> mount;
   std::optional<std::string> from;
-  std::vector<std::string>
-      tags;  // the values of all "tag" parameters; each may be a list with commas
+  std::vector<std::string> tags;  // all values of "tag"; each may be a list with commas
   std::optional<std::string> artifact_type;
   std::optional<std::string> n;
   std::optional<std::string> last;

@@ -8,12 +8,12 @@
 
 namespace outport::http {
 
-// GET, HEAD /v2/<name>/tags/list?n=&last=
+// GET, HEAD /v2/<name>/tags/list?n=&last=: lists the tags of the repository.
 net::awaitable<Result<void>> GetTags(Registry& registry, const Request& request,
                                      Response& response) {
   CO_TRY(const PageRequest wanted, ParsePage(request.route));
   PageRequest asked = wanted;
-  asked.limit = std::max<size_t>(wanted.limit, 1);  // n=0 still asks whether the repository exists
+  asked.limit = std::max<size_t>(wanted.limit, 1);  // even n=0 must fail for an unknown repository
   CO_TRY(Page page, co_await registry.ListTags(request.caller, request.repository(), asked));
   if (wanted.limit == 0) page.items.clear();
   if (page.more && !page.items.empty()) {

@@ -3,8 +3,8 @@
 namespace outport::http {
 namespace {
 
-// Returns "0-<last byte>", inclusive and without a unit. An empty session has "0-0" too, since the
-// Docker client parses two numbers.
+// Returns the value of the Range field: "0-<offset of the last byte>", without a unit. An empty
+// session has "0-0" too, because the Docker client expects two numbers.
 std::string FormatReceived(uint64_t size) {
   return "0-" + std::to_string(size == 0 ? 0 : size - 1);
 }
@@ -23,7 +23,8 @@ void SetBlobLocation(Response& response, const RepositoryName& repository, const
   response.Set("Outport-Sequence", std::to_string(blob.sequence));
 }
 
-// Returns the range of the client's chunk by Content-Range; nullopt without that field.
+// Returns the range of the client's chunk from Content-Range, or nullopt if the request has no such
+// field.
 Result<std::optional<ByteRange>> ReadChunkRange(const Request& request) {
   if (request.head.content_range.empty()) return std::optional<ByteRange>();
   TRY(const ByteRange range, ParseChunkRange(request.head.content_range));
@@ -35,8 +36,8 @@ Result<std::optional<ByteRange>> ReadChunkRange(const Request& request) {
   return std::optional(range);
 }
 
-// Adds the session's position to the response if the chunk does not continue the session, so that
-// the client can resume (OCI distribution-spec, "Pushing a blob in chunks").
+// If `error` says that the chunk does not continue the session, adds the session's position to the
+// response. The client can then resume there (OCI distribution-spec, "Pushing a blob in chunks").
 net::awaitable<Error> WithPosition(Registry& registry, const Request& request, Response& response,
                                    Error error) {
   if (error.code != ErrorCode::kRangeInvalid) co_return error;
@@ -47,7 +48,8 @@ net::awaitable<Error> WithPosition(Registry& registry, const Request& request, R
   co_return error;
 }
 
-// Returns the hash algorithm of the upload: the client's choice, or that of the blob to mount.
+// Returns the hash algorithm of the upload. The client chooses it, or it is the algorithm of the
+// blob to mount.
 Result<DigestAlgorithm> ReadDigestAlgorithm(const Request& request) {
   if (request.route.digest_algorithm.has_value()) {
     return ParseDigestAlgorithm(*request.route.digest_algorithm);
@@ -56,8 +58,8 @@ Result<DigestAlgorithm> ReadDigestAlgorithm(const Request& request) {
   return mounted.has_value() ? mounted->algorithm() : DigestAlgorithm::kSha256;
 }
 
-// POST ?mount=&from=: mounts the blob, or returns nullopt if that is not possible. The client then
-// pushes the blob (OCI distribution-spec, "Mounting a blob from another repository").
+// POST ?mount=&from=: mounts the blob. Returns nullopt if the blob cannot be mounted. The client
+// then pushes the blob (OCI distribution-spec, "Mounting a blob from another repository").
 net::awaitable<Result<std::optional<PushedBlob>>> Mount(Registry& registry,
                                                         const Request& request) {
   std::optional<PushedBlob> mounted;
@@ -89,7 +91,8 @@ net::awaitable<Result<void>> PostBlob(Registry& registry, const Request& request
   const auto blob = co_await registry.FinishUpload(request.caller, request.repository(), session.id,
                                                    std::nullopt, digest, request.body);
   if (!blob.has_value()) {
-    // No other request knows the session. It may be gone already.
+    // Cancel the session, since no other request knows its id. Ignore an error, because the session
+    // may have ended already.
     const Result<void> ignored =
         co_await registry.CancelUpload(request.caller, request.repository(), session.id);
     (void)ignored;
@@ -121,7 +124,7 @@ net::awaitable<Result<void>> StartUpload(Registry& registry, const Request& requ
   co_return co_await response.SendEmpty(202);
 }
 
-// GET, HEAD /v2/<name>/blobs/uploads/<id>
+// GET, HEAD /v2/<name>/blobs/uploads/<id>: says how many bytes the session has received.
 net::awaitable<Result<void>> GetUpload(Registry& registry, const Request& request,
                                        Response& response) {
   CO_TRY(
@@ -147,7 +150,8 @@ net::awaitable<Result<void>> AppendUpload(Registry& registry, const Request& req
   co_return co_await response.SendEmpty(202);
 }
 
-// PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>: appends the last chunk, if any, and commits.
+// PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>: appends the last chunk, if the request has
+// one, and commits the blob.
 net::awaitable<Result<void>> FinishUpload(Registry& registry, const Request& request,
                                           Response& response) {
   if (!request.route.digest.has_value()) {
@@ -168,7 +172,7 @@ net::awaitable<Result<void>> FinishUpload(Registry& registry, const Request& req
   co_return co_await response.SendEmpty(201);
 }
 
-// DELETE /v2/<name>/blobs/uploads/<id>
+// DELETE /v2/<name>/blobs/uploads/<id>: ends the session and discards its bytes.
 net::awaitable<Result<void>> CancelUpload(Registry& registry, const Request& request,
                                           Response& response) {
   CO_TRY_VOID(co_await registry.CancelUpload(request.caller, request.repository(),

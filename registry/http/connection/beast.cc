@@ -1,2 +1,2 @@
-// The one place where Beast's own code is compiled; registry/base/asio.cc is Asio's.
+// Only this file compiles Beast's own code. registry/base/asio.cc compiles Asio's.
 #include <boost/beast/src.hpp>

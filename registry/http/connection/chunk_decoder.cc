@@ -57,7 +57,7 @@ Result<void> ChunkDecoder::Consume(char c) {
       state_ = State::kDataLineFeed;
       return {};
     case State::kDataLineFeed:
-      if (c != '\n') return Malformed("a chunk's data end without LF");
+      if (c != '\n') return Malformed("a chunk's data end without CR and LF");
       state_ = State::kSizeStart;
       return {};
     case State::kTrailerStart:
@@ -72,7 +72,7 @@ Result<void> ChunkDecoder::Consume(char c) {
     case State::kDone:
       break;
   }
-  return Malformed("bytes after its end");
+  return Malformed("it is longer than its framing says");
 }
 
 Result<void> ChunkDecoder::ConsumeSize(char c) {
@@ -95,9 +95,9 @@ Result<void> ChunkDecoder::ConsumeSize(char c) {
   if (state_ == State::kSize && c != ';' && c != ' ' && c != '\t') {
     return Malformed("a chunk's size is not a hexadecimal number");
   }
-  if (IsControl(c)) return Malformed("a control character in a chunk's extension");
+  if (IsControl(c)) return Malformed("a chunk's extension contains a control character");
   state_ = State::kExtension;
-  if (++extension_bytes_ > kMaxExtensionBytes) return Malformed("too many chunk extensions");
+  if (++extension_bytes_ > kMaxExtensionBytes) return Malformed("its extensions are too long");
   return {};
 }
 
@@ -112,7 +112,7 @@ Result<void> ChunkDecoder::ConsumeTrailer(char c) {
     state_ = state_ == State::kTrailerStart ? State::kEndLineFeed : State::kTrailerLineFeed;
     return {};
   }
-  if (IsControl(c)) return Malformed("a control character in a trailer");
+  if (IsControl(c)) return Malformed("a trailer contains a control character");
   if (state_ == State::kTrailerStart && (c == ' ' || c == '\t' || c == ':')) {
     return Malformed("a trailer has no name");
   }

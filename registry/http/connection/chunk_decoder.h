@@ -15,8 +15,7 @@ class ChunkDecoder {
   static constexpr size_t kMaxTrailerBytes = 8 << 10;
 
   struct Step {
-    size_t consumed =
-        0;  // input bytes that were decoded: all of them, unless the body ended earlier
+    size_t consumed = 0;  // decoded input bytes; fewer than given only at the body's end
     size_t produced = 0;  // content bytes, which are now at the front of the input
   };
 
@@ -46,8 +45,7 @@ class ChunkDecoder {
   Result<void> ConsumeTrailer(char c);
 
   State state_ = State::kSizeStart;
-  uint64_t size_ =
-      0;  // size of the chunk; in kData, the number of its bytes that are still missing
+  uint64_t size_ = 0;  // size of the chunk; in kData, the size of its rest
   size_t extension_bytes_ = 0;
   size_t trailer_bytes_ = 0;
 };

@@ -10,8 +10,8 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kHeadReadBytes = 4 << 10;
-constexpr size_t kMaxEmptyLines = 16;    // before a request
-constexpr size_t kRequestLineRest = 32;  // for the method, the version and two spaces
+constexpr size_t kMaxEmptyLines = 16;    // that a client may send before a request
+constexpr size_t kRequestLineRest = 32;  // room for the method, the version and two spaces
 
 Error HeaderTooLarge(size_t limit) {
   return Error{ErrorCode::kHeaderTooLarge,
@@ -25,7 +25,7 @@ Error UriTooLong(size_t limit) {
 
 }  // namespace
 
-// Wipes the bytes, which may hold a password.
+// Overwrites the consumed bytes, because they may contain a password.
 void Connection::Consume(size_t size) {
   ::explicit_bzero(input_.data() + begin_, size);
   begin_ += size;
@@ -43,7 +43,7 @@ Result<std::optional<RequestHead>> Connection::ParseHead(size_t end) {
   return std::optional(std::move(head));
 }
 
-// Rejects buffered bytes that cannot become a valid header.
+// Rejects the buffered bytes if they cannot become a valid header.
 Result<void> Connection::CheckUnfinished() const {
   const std::string_view pending = Pending();
   const bool in_request_line = !pending.contains('\n');
@@ -67,7 +67,7 @@ net::awaitable<Result<std::optional<RequestHead>>> Connection::ReadHead() {
       searched = 0;
       if (++empty_lines > kMaxEmptyLines) {
         co_return Error{ErrorCode::kMalformedRequest,
-                        "the connection sent only empty lines and no request"};
+                        "the client sent only empty lines and no request"};
       }
     }
     const size_t end = FindHeadEnd(Pending(), searched);

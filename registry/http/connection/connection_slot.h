@@ -21,8 +21,8 @@ class ConnectionSlot : public std::enable_shared_from_this<ConnectionSlot> {
   ConnectionSlot(net::any_io_executor strand, net::ip::address address, bool stopping)
       : strand_(std::move(strand)), address_(address), stopping_(stopping) {}
 
-  // Exists while the connection waits for its next request. Stop() interrupts this wait. The slot
-  // and the stream outlive the Idle.
+  // The connection creates an Idle while it waits for the next request. Stop() interrupts this
+  // wait. The slot and the stream outlive the Idle.
   class Idle {
    public:
     Idle(ConnectionSlot& slot, Stream& stream) : slot_(slot) {

@@ -17,7 +17,7 @@ struct HttpLimits {
   size_t target_bytes = 16 << 10;      // path and query; a longer target gets the status 414
   uint64_t manifest_bytes = 64 << 20;  // all manifests in memory; further requests get 429
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds header{15'000};    // wait for the first request; time for a header
+  std::chrono::milliseconds header{15'000};    // longest wait for a header or the first request
   std::chrono::milliseconds idle{120'000};     // longest wait between requests
   std::chrono::milliseconds progress{30'000};  // longest wait to send or receive a byte of a body
 };

@@ -15,7 +15,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kAcceptPause{200};
 constexpr std::chrono::seconds kCloseTime{1};
 constexpr std::chrono::minutes kWarningInterval{1};
-constexpr size_t kEvictedConnections = 64;  // that are evicted and not closed yet
+constexpr size_t kEvictedConnections = 64;  // most connections that are evicted but not closed yet
 
 Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
   TRY(const HostPort parsed, ParseHostPort(listen));
@@ -23,7 +23,7 @@ Result<tcp::endpoint> ParseEndpoint(const std::string& listen) {
   const auto address = net::ip::make_address(parsed.host, bad);
   if (!bad) return tcp::endpoint(address, parsed.port);
   return Error{ErrorCode::kInvalidArgument, "'" + listen +
-                                                "' is not an address to listen on: it needs an IP "
+                                                "' is not a valid listen address: it needs an IP "
                                                 "address, as in 0.0.0.0:5000 or [::]:5000"};
 }
 
@@ -32,7 +32,7 @@ net::ip::address ClientNetworkOf(const tcp::socket& socket) {
   return NetworkOf(socket.remote_endpoint(gone).address());
 }
 
-// Whether the process is out of file descriptors or memory, so that accept must pause.
+// Whether the process lacks file descriptors or memory. The accept loop must then pause.
 bool IsExhaustion(const boost::system::error_code& failure) {
   return failure == net::error::no_descriptors || failure == net::error::no_buffer_space ||
          failure == net::error::no_memory ||

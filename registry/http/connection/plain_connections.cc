@@ -11,7 +11,7 @@ net::awaitable<Result<std::optional<RequestHead>>> NextHead(Connection& connecti
   co_return co_await connection.ReadHead();
 }
 
-// Answers bytes that are not a valid request.
+// Answers with `error` when the received bytes are not a valid request.
 net::awaitable<void> Refuse(Connection& connection, const Error& error) {
   const RequestHead nothing;
   RequestBody body(connection, nothing);

@@ -8,8 +8,8 @@
 
 namespace outport::http {
 
-// An HTTP server without TLS, for content that needs no secrecy. Serves one request after the other
-// on each connection. Safe for all threads.
+// An HTTP server without TLS, for content that needs no secrecy. Serves the requests of each
+// connection one after another. Safe for all threads.
 class PlainConnections {
  public:
   // Answers one request. The arguments outlive the coroutine. An error ends the connection.
@@ -25,7 +25,7 @@ class PlainConnections {
 
   const HttpLimits limits_;
   const Answer answer_;
-  Listener listener_;  // last: its connections use the other members
+  Listener listener_;  // declared last, because its connections use the other members
 };
 
 }  // namespace outport::http

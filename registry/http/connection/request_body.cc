@@ -24,7 +24,8 @@ RequestBody::RequestBody(Connection& connection, const RequestHead& head)
 
 Error RequestBody::Truncated() {
   failed_ = true;
-  return Error{ErrorCode::kMalformedRequest, "the connection ended before the request's body did"};
+  return Error{ErrorCode::kMalformedRequest,
+               "the connection ended before the end of the request's body"};
 }
 
 net::awaitable<Result<size_t>> RequestBody::Read(MutableBytes buffer) {
@@ -71,7 +72,7 @@ void RequestBody::DiscardBuffered() {
     const size_t size = connection_.ReadBuffered(trash);
     if (size == 0) return;
     const Result<size_t> ignored = Decode(MutableBytes(trash).first(size));
-    (void)ignored;  // a malformed body ends the connection
+    (void)ignored;  // a malformed body is no error here: it ends the connection
   }
 }
 

@@ -12,7 +12,7 @@ using beast::http::field;
 using Parser = beast::http::request_parser<beast::http::empty_body>;
 using Fields = beast::http::fields;
 
-constexpr size_t kQuotedBytes = 100;  // of a field's value, in a message
+constexpr size_t kQuotedBytes = 100;  // most bytes of a value that an error quotes
 
 Error Malformed(std::string_view reason) {
   return Error{ErrorCode::kMalformedRequest,
@@ -50,7 +50,8 @@ constexpr std::string_view kMinSequence = "Outport-Min-Sequence";
 std::string_view NameOf(field name) { return to_string(name); }
 std::string_view NameOf(std::string_view name) { return name; }
 
-// Returns the value of a field that may occur once; empty if the field is missing.
+// Returns the value of a field that may occur only once. Returns an empty text if the field is
+// missing.
 template <class Name>
 Result<std::string> Single(const Fields& fields, Name name) {
   const auto [first, last] = fields.equal_range(name);
@@ -61,7 +62,8 @@ Result<std::string> Single(const Fields& fields, Name name) {
   return std::string(first->value());
 }
 
-// Rejects lines that Beast accepts, as RFC 9112 allows, and that a proxy could frame differently.
+// Rejects lines that a proxy could frame differently. Beast accepts these lines, as RFC 9112
+// allows.
 Result<void> CheckLines(std::string_view head) {
   for (size_t i = 0; i < head.size(); ++i) {
     const char c = head[i];
@@ -82,13 +84,13 @@ Result<void> ReadFraming(const Fields& fields, RequestHead& head) {
   TRY(const std::string coding, Single(fields, field::transfer_encoding));
   const bool has_length = fields.count(field::content_length) > 0;
   const bool has_coding = fields.count(field::transfer_encoding) > 0;
-  if (has_length && has_coding) return Malformed("both Content-Length and Transfer-Encoding");
+  if (has_length && has_coding) return Malformed("it has Content-Length and Transfer-Encoding");
   if (has_coding) {
     if (!EqualsIgnoringCase(coding, "chunked")) {
-      return Malformed("the only transfer coding known here is chunked, not \"" +
+      return Malformed("the transfer coding must be chunked, not \"" +
                        coding.substr(0, kQuotedBytes) + "\"");
     }
-    if (head.http_1_0) return Malformed("HTTP/1.0 has no Transfer-Encoding");
+    if (head.http_1_0) return Malformed("HTTP/1.0 does not allow Transfer-Encoding");
     head.chunked = true;
   }
   if (has_length) {
@@ -103,7 +105,7 @@ Result<void> ReadFraming(const Fields& fields, RequestHead& head) {
   TRY(const std::string expect, Single(fields, field::expect));
   if (!expect.empty() && !head.http_1_0) {
     if (!EqualsIgnoringCase(expect, "100-continue")) {
-      return Malformed("the only expectation known here is 100-continue, not \"" +
+      return Malformed("the expectation must be 100-continue, not \"" +
                        expect.substr(0, kQuotedBytes) + "\"");
     }
     head.expects_continue = head.has_body();
@@ -113,12 +115,13 @@ Result<void> ReadFraming(const Fields& fields, RequestHead& head) {
 
 Result<void> CheckHost(const Fields& fields, const RequestHead& head) {
   const size_t hosts = fields.count(field::host);
-  if (hosts > 1) return Malformed("several Host fields");
+  if (hosts > 1) return Malformed("it has several Host fields");
   if (hosts == 0 && !head.http_1_0) return Malformed("the Host field is missing");
   return {};
 }
 
-// Returns the path of a target, also of the absolute form "https://host/v2/" (RFC 9112 §3.2.2).
+// Returns the path and query of a target. The target may have the absolute form "https://host/v2/"
+// (RFC 9112 §3.2.2).
 Result<std::string> OriginForm(std::string_view target) {
   for (const std::string_view scheme : {"https://", "http://"}) {
     if (!EqualsIgnoringCase(target.substr(0, scheme.size()), scheme)) continue;
@@ -199,7 +202,7 @@ Result<RequestHead> ParseRequestHead(std::string_view text) {
   TRY(head.range, Single(fields, field::range));
   TRY(head.if_range, Single(fields, field::if_range));
   TRY(head.min_sequence, Single(fields, kMinSequence));
-  // If-None-Match is a list: several fields mean one list (RFC 9110 §5.3).
+  // If-None-Match is a list. Several fields of this name form one list (RFC 9110 §5.3).
   const auto [first, last] = fields.equal_range(field::if_none_match);
   for (auto it = first; it != last; ++it) {
     if (!head.if_none_match.empty()) head.if_none_match += ", ";

@@ -12,7 +12,7 @@
 namespace outport::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOther };
-std::string_view ToString(Method method);  // "GET"; "OTHER" for unknown methods
+std::string_view ToString(Method method);  // for example "GET"; "OTHER" for unknown methods
 
 // The fields of a request's header that the registry reads (RFC 9110, 9112). The strings are
 // copies.
@@ -22,7 +22,7 @@ struct RequestHead {
   bool keep_alive = false;  // the client may send another request on this connection
   bool http_1_0 = false;
 
-  // The framing of the body: at most one of the two is set.
+  // The framing of the body. The header sets at most one of these two members.
   std::optional<uint64_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
@@ -34,24 +34,26 @@ struct RequestHead {
   std::string range;
   std::string if_range;
   std::string if_none_match;
-  std::string min_sequence;  // Outport-Min-Sequence
+  std::string min_sequence;  // the field Outport-Min-Sequence
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
 
 // Returns the end of the header at the front of `input` (after its empty line), or npos if the
-// header is incomplete. `searched`: bytes of `input` that earlier calls have searched.
+// header is incomplete. `searched` is the number of bytes of `input` that earlier calls have
+// searched.
 size_t FindHeadEnd(std::string_view input, size_t searched);
 
-// Whether a line of `input` ends without CR: the rest of such a header is not worth a wait. The
-// last byte may be a CR whose line feed has not arrived yet.
+// Whether a line of `input` ends without CR. Such a header is invalid, so the caller need not wait
+// for its rest. If `input` ends with a CR, this function does not judge that line, because its line
+// feed may still arrive.
 bool HasBareLineFeed(std::string_view input);
 
 // Parses one whole header, including its empty line. Rejects every header that a proxy and this
-// server could frame differently: both length fields, several or malformed Content-Length, another
-// transfer coding than chunked, folded lines, bare line feeds, space before a colon, no or several
-// Host fields. Rejects duplicates of fields that may occur once. kMalformedRequest names the
-// reason.
+// server could frame differently. It rejects both Content-Length and Transfer-Encoding, several or
+// malformed Content-Length fields, transfer codings other than chunked, folded lines, bare line
+// feeds, a space before a colon, and no or several Host fields. Also rejects duplicates of fields
+// that may occur only once. kMalformedRequest names the reason.
 Result<RequestHead> ParseRequestHead(std::string_view head);
 
 }  // namespace outport::http

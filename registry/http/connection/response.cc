@@ -10,9 +10,9 @@ namespace outport::http {
 namespace {
 
 constexpr uint64_t kBlobReadBytes = 256 << 10;
-constexpr size_t kInlineBodyBytes = 8 << 10;  // sent in one TLS record with the header
+constexpr size_t kInlineBodyBytes = 8 << 10;  // in one TLS record with the header
 
-// "Fri, 20 Nov 2026 18:49:06 GMT" (RFC 9110 §5.6.7).
+// Appends the Date field, for example "Date: Fri, 20 Nov 2026 18:49:06 GMT" (RFC 9110 §5.6.7).
 void AppendDate(std::string& out) {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
@@ -82,7 +82,8 @@ std::string FormatError(const Error& error, std::string_view request_id) {
   if (traits.http_status == 500) {
     message = "the registry failed; its log has the cause under request " + std::string(request_id);
   }
-  // Escaped by hand: a quoted part of the request need not be valid UTF-8.
+  // This code builds the JSON itself, because a message may quote a part of the request that is not
+  // valid UTF-8.
   const std::string entry = "{\"code\":\"" + std::string(traits.oci_code) + "\",\"message\":\"" +
                             JsonEscape(message) + '"';
   std::string entries;
@@ -125,7 +126,8 @@ void Response::Begin(int status, std::string_view content_type, std::optional<ui
 }
 
 net::awaitable<Result<void>> Response::SendEmpty(int status) {
-  // RFC 9110 §8.6: no Content-Length in 204; in 304 it would be that of the 200 response.
+  // A 204 must have no Content-Length. In a 304 it would be the length of the 200 response, so omit
+  // it there too (RFC 9110 §8.6).
   const bool bare = status == 204 || status == 304;
   Begin(status, "", bare ? std::nullopt : std::optional<uint64_t>(0));
   co_return co_await stream_.Flush();
@@ -154,7 +156,8 @@ net::awaitable<Result<void>> Response::SendBlob(BlobBody& blob, std::optional<By
   const ByteRange part = range.value_or(ByteRange{.offset = 0, .size = total});
   const uint64_t end = part.offset + part.size;
   uint64_t offset = part.offset;
-  // Read the first bytes before sending the status line: an error can still be answered.
+  // Read the first bytes before sending the status line. If the read fails, the session can still
+  // answer with an error.
   Bytes bytes;
   if (offset < end) {
     CO_TRY(bytes, co_await blob.Read(offset, std::min(end - offset, kBlobReadBytes)));
@@ -169,7 +172,7 @@ net::awaitable<Result<void>> Response::SendBlob(BlobBody& blob, std::optional<By
       CO_TRY(bytes, co_await blob.Read(offset, std::min(end - offset, kBlobReadBytes)));
     }
     bytes = bytes.first(static_cast<size_t>(std::min<uint64_t>(bytes.size(), end - offset)));
-    if (bytes.empty()) co_return Error{ErrorCode::kInternal, "a blob ended before its size"};
+    if (bytes.empty()) co_return Error{ErrorCode::kInternal, "a blob is shorter than its size"};
     CO_TRY_VOID(co_await stream_.Write(bytes));
     offset += bytes.size();
     body_bytes_ += bytes.size();

@@ -10,7 +10,7 @@
 namespace outport::http {
 namespace {
 
-constexpr size_t kSendBytes = 256 << 10;  // collected before a send
+constexpr size_t kSendBytes = 256 << 10;  // collect this many bytes before a send
 constexpr size_t kSmallInput = 16 << 10;  // enough for a handshake and a request
 constexpr size_t kLargeInput = 64 << 10;  // for uploads
 constexpr std::chrono::seconds kLingerTime{5};
@@ -101,7 +101,7 @@ net::awaitable<Result<void>> Stream::Handshake(Deadline deadline) {
     const int done = SSL_do_handshake(ssl_.get());
     const int reason = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), done);
     std::string cause = reason == SSL_ERROR_SSL ? LastTlsError() : "the connection ended";
-    const Result<void> sent = co_await transport_.Drain(progress_);  // alerts too
+    const Result<void> sent = co_await transport_.Drain(progress_);  // sends alerts too
     if (done == 1) co_return sent;
     if (reason != SSL_ERROR_WANT_READ) {
       co_return Error{ErrorCode::kMalformedRequest, "the TLS handshake failed: " + cause};
@@ -138,7 +138,7 @@ net::awaitable<Result<size_t>> Stream::ReadSome(MutableBytes buffer, Deadline de
     if (reset_) co_return Error{ErrorCode::kCancelled, "the connection was reset"};
     bool ended = false;
     const size_t filled = OpenRecords(buffer, ended);
-    // Sends the replies of TLS itself: a key update, an alert.
+    // Sends what TLS itself has to reply, such as a key update or an alert.
     if (transport_.queued() > 0) {
       CO_TRY_VOID(co_await transport_.Drain(progress_));
     }
@@ -201,7 +201,7 @@ net::awaitable<void> Stream::Close(bool linger) {
   if (reset_) co_return;
   if (ssl_ != nullptr && SSL_is_init_finished(ssl_.get()) == 1) {
     ERR_clear_error();
-    (void)SSL_shutdown(ssl_.get());  // queues close_notify; does not wait for the peer's
+    (void)SSL_shutdown(ssl_.get());  // queues close_notify; waits for no reply
     ERR_clear_error();
   }
   const Result<void> sent = co_await transport_.Drain(progress_);

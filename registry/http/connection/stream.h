@@ -11,42 +11,45 @@ struct bio_method_st;
 
 namespace outport::http {
 
-// A TLS connection, or a plain TCP connection if it has no TLS context. Outgoing records are
-// collected in a BIO of our own, so that one send carries about 256 KiB. For one strand. Nothing
-// here blocks, and every wait has a deadline.
+// A TLS connection, or a plain TCP connection if `tls` is null. A BIO of our own collects outgoing
+// TLS records, so that one send carries about 256 KiB. For one strand. Nothing here blocks, and
+// every wait has a deadline.
 class Stream {
  public:
-  // `tls`: null for plain text. `progress`: the longest wait for the client to receive a byte.
+  // `tls` is null for plain text. `progress` is the longest wait for the client to receive a byte.
   Stream(net::ip::tcp::socket socket, net::any_io_executor strand,
          std::shared_ptr<ServerTlsContext> tls, std::chrono::steady_clock::duration progress);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Returns at once for plain text. kMalformedRequest if the handshake fails.
+  // Performs the TLS handshake. Returns at once if the connection has no TLS. kMalformedRequest if
+  // the handshake fails.
   net::awaitable<Result<void>> Handshake(Deadline deadline);
 
-  // Reads at least one byte, and as many as are there without a further wait; 0 at the end. A TLS
-  // peer that closes without close_notify has ended too: HTTP has lengths of its own.
-  // kRequestTimeout, kCancelled.
+  // Waits for at least one byte, then reads all bytes that have arrived. Returns 0 at the end of
+  // the stream. A TLS peer that closes without close_notify also ends the stream, because HTTP
+  // detects a truncated message by its length. Returns kRequestTimeout at the deadline, and
+  // kCancelled if the connection failed or was interrupted.
   net::awaitable<Result<size_t>> ReadSome(MutableBytes buffer, Deadline deadline);
 
   // Adds a short text, which the next Write() or Flush() sends.
   void Append(std::string_view text) { pending_.append(text); }
-  // Sends `bytes`. A remainder that is too small for a send of its own waits for the next Write()
-  // or Flush(). `bytes` need not outlive the call.
+  // Sends `bytes`. If the last bytes are too few for a send of their own, keeps a copy until the
+  // next Write() or Flush(). `bytes` need not outlive the call.
   net::awaitable<Result<void>> Write(Bytes bytes);
   net::awaitable<Result<void>> Flush();
 
-  // Frees large buffers. For a connection that becomes idle.
+  // Frees large buffers. Call it when the connection becomes idle.
   void ReleaseBuffers();
 
-  // Closes the connection in order. With `linger`, then discards what the client still sends, for
-  // a bounded time: otherwise a reset could overtake an early response.
+  // Sends the queued bytes, then closes the connection. With `linger`, then reads and discards what
+  // the client still sends, for a bounded time. Without this, a reset could overtake a response
+  // that was sent before the whole request had arrived.
   net::awaitable<void> Close(bool linger);
   // Resets the connection, so that the client cannot mistake a truncated response for a whole one.
   void Reset();
-  // Ends the wait in progress and all later ones.
+  // Ends the wait in progress and all later waits.
   void Interrupt() { transport_.Interrupt(); }
 
   ssl_st* tls() const { return ssl_.get(); }  // nullptr for plain text
@@ -58,7 +61,7 @@ class Stream {
   struct SslFree {
     void operator()(ssl_st* ssl) const;
   };
-  // The callbacks of the BIO.
+  // Returns the callbacks of the BIO.
   static const bio_method_st* Method();
   static int WriteRecords(bio_st* bio, const char* data, size_t size, size_t* written);
   static int ReadRecords(bio_st* bio, char* data, size_t size, size_t* got);
@@ -72,7 +75,7 @@ class Stream {
   const std::chrono::steady_clock::duration progress_;
   std::unique_ptr<ssl_st, SslFree> ssl_;
   std::string pending_;  // plain text that is not encrypted yet
-  // Received bytes that OpenSSL has not read. It grows when a client fills it.
+  // Received bytes that OpenSSL has not read. The buffer grows when a client fills it.
   std::vector<std::byte> input_;
   size_t input_begin_ = 0;
   size_t input_end_ = 0;

@@ -16,7 +16,7 @@ namespace outport::http {
 namespace {
 
 constexpr size_t kMovedBeforeYield = 4 << 20;
-constexpr size_t kKeptOutputBytes = 16 << 10;  // that an idle connection may keep
+constexpr size_t kKeptOutputBytes = 16 << 10;  // buffer that an idle connection may keep
 
 Error Gone(int error_number) {
   return Error{ErrorCode::kCancelled, "the client closed the connection: " +
@@ -25,8 +25,8 @@ Error Gone(int error_number) {
 
 }  // namespace
 
-// The socket and the timer of its waits. A wait does not reset the timer: when the timer fires, it
-// compares the deadline, and sleeps again if that is later.
+// The socket and the timer of its waits. A new wait does not reset the timer. When the timer fires,
+// it compares the time with the current deadline. If the deadline is later, the timer sleeps again.
 struct Transport::Watch : std::enable_shared_from_this<Watch> {
   Watch(net::ip::tcp::socket s, const net::any_io_executor& strand)
       : socket(std::move(s)), timer(strand) {}
@@ -103,7 +103,7 @@ net::awaitable<Result<void>> Transport::Wait(net::ip::tcp::socket::wait_type typ
   watch.deadline = Deadline::max();
   if (!failure) co_return Result<void>();
   if (watch.expired) {
-    co_return Error{ErrorCode::kRequestTimeout, "the client was too slow"};
+    co_return Error{ErrorCode::kRequestTimeout, "the client was too slow to send or receive data"};
   }
   co_return Error{ErrorCode::kCancelled, watch.interrupted
                                              ? "the server is stopping"
@@ -182,7 +182,7 @@ std::string Transport::PeerAddress() const {
   const auto endpoint = watch_->socket.remote_endpoint(failure);
   if (failure) return "unknown";
   const net::ip::address address = endpoint.address();
-  // Show the IPv4 address of an IPv4 client, also if the socket is IPv6.
+  // Show the IPv4 address of an IPv4 client even if the socket is IPv6.
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string();
   }

@@ -6,9 +6,10 @@
 namespace outport::http {
 namespace {
 
-constexpr size_t kQuotedBytes = 300;  // of a path, in a message
+constexpr size_t kQuotedBytes = 300;  // most bytes of a path that an error quotes
 
-// `where` names the part of the URL. It never holds a query's value, which must not be logged.
+// `where` names the part of the URL. It never contains a value of the query, because such a value
+// must not be logged.
 Error Malformed(std::string_view reason, std::string_view where) {
   return Error{ErrorCode::kMalformedRequest,
                "the URL is malformed: " + std::string(reason) + " in " + std::string(where)};
@@ -27,7 +28,8 @@ int HexValue(char c) {
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-// Decodes the escape at `text[i]`, or returns -1. Sets `i` to the last digit of the escape.
+// Decodes the escape at `text[i]` and sets `i` to its last digit. Returns -1 if the escape is
+// invalid.
 int Unescape(std::string_view text, size_t& i) {
   const int high = i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
   const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
@@ -36,7 +38,8 @@ int Unescape(std::string_view text, size_t& i) {
   return high << 4 | low;
 }
 
-// Returns the next value of `name`, still encoded, and removes it from `query`.
+// Returns the next value of the parameter `name`, still encoded. Removes the query up to and
+// including this value.
 std::optional<std::string_view> NextParameter(std::string_view& query, std::string_view name) {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
@@ -47,7 +50,7 @@ std::optional<std::string_view> NextParameter(std::string_view& query, std::stri
   return std::nullopt;
 }
 
-// `name` names the parameter in errors.
+// Decodes a parameter's value. `name` is the parameter's name, for errors.
 Result<std::string> DecodeQueryValue(std::string_view text, std::string_view name) {
   const std::string where = "the parameter " + std::string(name);
   std::string value;
