@@ -76,7 +76,8 @@ std::invoke_result_t<Work&> Guarded(Work& work) {
   try {
     return work();
   } catch (const std::exception& exception) {
-    return Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+    return Error{ErrorCode::kInternal,
+                 "the work threw an exception: " + std::string(exception.what())};
   }
 }
 

@@ -66,7 +66,8 @@ std::string ToHex(Bytes bytes) {
 
 void FillRandom(MutableBytes bytes) {
   auto* begin = reinterpret_cast<unsigned char*>(bytes.data());
-  // Secrets that can be guessed are unsafe, so the process ends.
+  // End the process if OpenSSL has no randomness, because secrets that somebody can guess are
+  // unsafe.
   if (RAND_bytes(begin, static_cast<int>(bytes.size())) != 1) std::abort();
 }
 

@@ -16,15 +16,16 @@ inline std::string_view AsText(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Lowercase hexadecimal.
+// Returns `bytes` in lowercase hexadecimal.
 std::string ToHex(Bytes bytes);
 
-// Fills `bytes` from OpenSSL's random generator.
+// Fills `bytes` with random bytes from OpenSSL.
 void FillRandom(MutableBytes bytes);
-// `size` bytes of OpenSSL's random generator, as lowercase hexadecimal.
+// Returns `size` random bytes from OpenSSL, in lowercase hexadecimal.
 std::string RandomHex(size_t size);
 
-// The CRC32C (Castagnoli) of `bytes`, continued from `crc`; 0 begins a new checksum.
+// Returns the CRC32C (Castagnoli) of `bytes`. For a checksum over several pieces, pass the result
+// for the previous pieces as `crc`.
 uint32_t Crc32c(Bytes bytes, uint32_t crc = 0);
 
 }  // namespace outport

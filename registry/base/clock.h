@@ -26,7 +26,7 @@ class SystemClock final : public Clock {
 // another boot id and not synced, its bytes may be lost.
 std::string BootId();
 
-// "2026-11-20T18:49:06.123Z" (RFC 3339, UTC, milliseconds).
+// Formats a time like "2026-11-20T18:49:06.123Z" (RFC 3339, UTC, with milliseconds).
 std::string FormatTime(std::chrono::system_clock::time_point time);
 
 inline int64_t ToUnixMillis(std::chrono::system_clock::time_point time) {

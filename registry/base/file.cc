@@ -321,7 +321,7 @@ Result<FolderLock> FolderLock::Acquire(const fs::path& folder) {
     const ssize_t n = ::pread(fd, owner, sizeof(owner) - 1, 0);
     return Error{ErrorCode::kFailedPrecondition,
                  "the data folder " + folder.native() + " is in use by process " +
-                     (n > 0 ? owner : "(unknown)") + "; stop it, or use another folder"};
+                     (n > 0 ? owner : "(unknown)") + "; stop this process, or use another folder"};
   }
   const std::string self = std::to_string(::getpid());
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, self.data(), self.size(), 0) < 0) {

@@ -65,7 +65,7 @@ class Log {
   explicit Log(std::shared_ptr<spdlog::logger> sink) : sink_(std::move(sink)) {}
 
   std::shared_ptr<spdlog::logger> sink_;  // shared by all copies
-  std::string context_;                   // the fields of With(), as JSON members: ,"a":"b"
+  std::string context_;                   // the fields of With() as JSON members: ,"a":"b"
 };
 
 // Escapes `text` for use between the quotes of a JSON string. Bytes that are not UTF-8 become

@@ -30,7 +30,7 @@ class Metrics {
                                const Labels& labels = {});
   prometheus::Gauge& Gauge(const std::string& name, const std::string& help,
                            const Labels& labels = {});
-  // `bounds`: the upper bounds of the buckets, ascending.
+  // `bounds` are the upper bounds of the buckets, in ascending order.
   prometheus::Histogram& Histogram(const std::string& name, const std::string& help,
                                    const Labels& labels, const std::vector<double>& bounds);
 

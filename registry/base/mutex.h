@@ -36,7 +36,8 @@ class __attribute__((scoped_lockable)) MutexLock {
   Mutex& mutex_;
 };
 
-// Waits may wake spuriously: test the condition in a loop.
+// A condition variable for Mutex. A wait can return without a notification, so test the condition
+// in a loop.
 class CondVar {
  public:
   void Wait(Mutex& mutex) OUTPORT_REQUIRES_LOCK(mutex) {
@@ -44,7 +45,7 @@ class CondVar {
     condition_.wait(lock);
     lock.release();
   }
-  // Returns false once the deadline has passed.
+  // Waits for a notification. Returns false once the deadline has passed.
   bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline)
       OUTPORT_REQUIRES_LOCK(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);

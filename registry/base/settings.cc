@@ -14,7 +14,7 @@
 
 namespace outport {
 
-// Shared by all sections of a file.
+// The content of a file and its problems. All sections of the file share it.
 struct Settings::Document {
   std::string file;
   std::multimap<int, std::string> problems;  // by line
@@ -122,7 +122,7 @@ Settings::Settings(Settings&&) noexcept = default;
 Result<Settings> Settings::Load(const std::string& path, std::string_view made_by) {
   auto text = ReadWholeFile(path);
   if (!text.has_value() && text.error().code == ErrorCode::kNotFound && !made_by.empty()) {
-    text.error().message += "; '" + std::string(made_by) + "' writes one";
+    text.error().message += "; '" + std::string(made_by) + "' writes this file";
   }
   if (!text.has_value()) return std::move(text).error().Within("reading the configuration");
   return Parse(*text, path);
@@ -141,7 +141,7 @@ Result<Settings> Settings::Parse(const std::string& text, const std::string& fil
   }
   if (IsPresent(root) && !root.IsMap()) {
     return Error{ErrorCode::kInvalidArgument,
-                 file_name + ":1: a configuration is a mapping of keys to values"};
+                 file_name + ":1: the configuration must be a mapping of keys to values"};
   }
   auto mapping =
       std::make_shared<Document::Mapping>(root, "", std::set<std::string, std::less<>>{});
@@ -173,14 +173,14 @@ std::string Settings::Choice(std::string_view key, const std::vector<std::string
   if (std::ranges::find(choices, value) != choices.end()) return value;
   std::string list;
   for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
-  AddProblem(key, "'" + value + "' is not one of: " + list);
+  AddProblem(key, "'" + value + "' is not valid; write one of: " + list);
   return std::string(fallback);
 }
 
 bool Settings::Bool(std::string_view key, bool fallback) {
   const std::string value = String(key, fallback ? "true" : "false");
   if (value == "true") return true;
-  if (value != "false") AddProblem(key, "'" + value + "' is neither true nor false");
+  if (value != "false") AddProblem(key, "'" + value + "' is not valid; write true or false");
   return false;
 }
 
@@ -214,7 +214,7 @@ std::chrono::milliseconds Settings::Duration(std::string_view key,
 std::string Settings::AbsolutePath(std::string_view key, std::string_view example) {
   std::string text = String(key, "");
   if (!text.empty() && !text.starts_with('/')) {
-    AddProblem(key, "must be an absolute path: " + std::string(example));
+    AddProblem(key, "must be an absolute path, for example " + std::string(example));
   }
   return text;
 }
@@ -232,7 +232,7 @@ std::string Settings::Listen(std::string_view key, std::string_view fallback) {
   if (!parsed.has_value()) return text;
   if (!IsIpAddress(parsed->host)) {
     AddProblem(key, "'" + text +
-                        "' is a host name; listening needs an IP address of this machine: "
+                        "' is a host name; write an IP address of this machine, for example "
                         "127.0.0.1:5000, 0.0.0.0:5000 or [::]:5000");
   }
   for (const Document::Listener& other : document_->listeners) {

@@ -28,7 +28,7 @@ class Slots {
     ~Slot();
 
     // How many slots were in use when the caller acquired this slot: 0 for the first. A component
-    // may give more of a shared resource to slots of a low rank.
+    // may give more of a shared resource to a slot with a low rank.
     size_t rank() const { return rank_; }
 
    private:

@@ -80,7 +80,8 @@ Result<ByteRange> ParseChunkRange(std::string_view header) {
   }
   return Error{ErrorCode::kRangeInvalid,
                "the Content-Range \"" + std::string(header.substr(0, 100)) +
-                   "\" of a chunk is not valid; write FIRST-LAST, two byte positions, inclusive"};
+                   "\" is not valid; write FIRST-LAST, the positions of the chunk's first and "
+                   "last byte"};
 }
 
 }  // namespace outport

@@ -25,8 +25,8 @@ bool IsLowerHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'
 
 Error Invalid(std::string_view text) {
   return Error{ErrorCode::kDigestInvalid, "the digest \"" + std::string(text.substr(0, 200)) +
-                                              "\" is not valid; write sha256: and 64, or sha512: "
-                                              "and 128, lowercase hexadecimal digits"};
+                                              "\" is not valid; write sha256: and 64 lowercase "
+                                              "hexadecimal digits, or sha512: and 128"};
 }
 
 // Ends the process if a hash function failed. It fails only if no memory is left or OpenSSL is

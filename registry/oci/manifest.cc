@@ -54,9 +54,9 @@ Result<std::string> StringOf(const json::object& object, std::string_view key) {
 // `where` names the descriptor in errors: "layers[3]".
 Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& where) {
   const json::object* object = value.if_object();
-  if (object == nullptr) return Invalid("has a " + where + " that is not a descriptor");
+  if (object == nullptr) return Invalid("has an invalid " + where + ": it is not a JSON object");
   TRY(std::string type, StringOf(*object, "mediaType"));
-  if (type.empty()) return Invalid("has a " + where + " without a mediaType");
+  if (type.empty()) return Invalid("has an invalid " + where + ": it has no mediaType");
   TRY(const std::string digest_text, StringOf(*object, "digest"));
   Result<Digest> digest = Digest::Parse(digest_text);
   if (!digest.has_value())
@@ -64,7 +64,7 @@ Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& 
   const json::value* size = Find(*object, "size");
   const int64_t* size_bytes = size == nullptr ? nullptr : size->if_int64();
   if (size_bytes == nullptr || *size_bytes < 0) {
-    return Invalid("has a " + where + " without a size in bytes");
+    return Invalid("has an invalid " + where + ": it has no size in bytes");
   }
   return Descriptor{std::move(type), *std::move(digest), static_cast<uint64_t>(*size_bytes)};
 }
@@ -94,7 +94,8 @@ Result<std::map<std::string, std::string>> ParseAnnotations(const json::object& 
   for (const auto& member : *members) {
     const json::string* text = member.value().if_string();
     if (text == nullptr) {
-      return Invalid("has the annotation " + Quoted(member.key()) + " that is not a string");
+      return Invalid("has the annotation " + Quoted(member.key()) +
+                     ", whose value is not a string");
     }
     annotations.emplace(member.key(), std::string(text->data(), text->size()));
   }
@@ -121,7 +122,7 @@ Result<std::string> MediaTypeOf(const json::object& object, std::string_view con
   TRY(std::string own, StringOf(object, "mediaType"));
   if (own.starts_with(kSchema1) || content_type.starts_with(kSchema1)) return RefuseSchema1();
   if (content_type.empty() && own.empty()) {
-    return Invalid("has no mediaType, and the request has no Content-Type");
+    return Invalid("has no mediaType, and the request has no Content-Type; send one of them");
   }
   if (content_type.empty()) return own;
   if (!own.empty() && own != content_type) {
@@ -135,7 +136,7 @@ Result<void> CheckSchemaVersion(const json::object& object) {
   const json::value* version = Find(object, "schemaVersion");
   const int64_t* number = version == nullptr ? nullptr : version->if_int64();
   if (number != nullptr && *number == 1) return RefuseSchema1();
-  if (number == nullptr || *number != 2) return Invalid("has no schemaVersion 2");
+  if (number == nullptr || *number != 2) return Invalid("does not have the schemaVersion 2");
   return {};
 }
 

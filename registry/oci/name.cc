@@ -55,16 +55,16 @@ Result<RepositoryName> RepositoryName::Parse(std::string_view text) {
   if (IsRepositoryName(text)) return RepositoryName(std::string(text));
   return Error{ErrorCode::kNameInvalid,
                "the repository name \"" + std::string(text.substr(0, kMaxNameBytes + 1)) +
-                   "\" is not valid: at most 255 bytes; components between '/' of lowercase "
-                   "letters and digits, separated by '.', '_', '__' or '-'"};
+                   "\" is not valid; use at most 255 bytes, and between '/' only lowercase letters "
+                   "and digits, which '.', '_', '__' or '-' may separate"};
 }
 
 Result<Tag> Tag::Parse(std::string_view text) {
   if (IsTag(text)) return Tag(std::string(text));
   return Error{ErrorCode::kTagInvalid,
                "the tag \"" + std::string(text.substr(0, kMaxTagBytes + 1)) +
-                   "\" is not valid: at most 128 letters, digits, '_', '.' and '-', the first "
-                   "neither '.' nor '-'"};
+                   "\" is not valid; use at most 128 letters, digits, '_', '.' and '-', and do not "
+                   "begin with '.' or '-'"};
 }
 
 Result<Reference> ParseReference(std::string_view text) {

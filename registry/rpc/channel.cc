@@ -83,7 +83,7 @@ Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
   if (!auth->IsPeerAuthenticated() || shown.size() != 1) {
     return Error{ErrorCode::kUnauthorized,
                  "this call needs a certificate of the fleet in the role '" +
-                     std::string(ToString(role)) + "'; none was sent"};
+                     std::string(ToString(role)) + "'; the caller sent no certificate"};
   }
   TRY(CertificateIdentity identity,
       pki::Inspect(std::string_view(shown.front().data(), shown.front().size())));

@@ -185,7 +185,7 @@ Stream* ServeStream(grpc::CallbackServerContext* context, TaskGroup& tasks, Serv
   auto* stream = new Stream(context);  // deletes itself, as gRPC's reactors do
   tasks.Spawn([stream, serve = std::move(serve)]() mutable -> net::awaitable<void> {
     grpc::Status status(grpc::StatusCode::INTERNAL,
-                        "the call failed: internal error of the server");
+                        "the call failed: internal error of the server; see its log");
     try {
       const Result<void> result = co_await serve(*stream);
       status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());

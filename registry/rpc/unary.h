@@ -107,7 +107,7 @@ grpc::ServerUnaryReactor* ServeTask(grpc::CallbackServerContext* context, TaskGr
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   tasks.Spawn([reactor, response, serve = std::move(serve)]() mutable -> net::awaitable<void> {
     grpc::Status status(grpc::StatusCode::INTERNAL,
-                        "the call failed: internal error of the server");
+                        "the call failed: internal error of the server; see its log");
     try {
       Result<Response> result = co_await serve();
       if (result.has_value()) *response = *std::move(result);

@@ -108,7 +108,7 @@ TEST_F(BlockingPoolTest, AnExceptionIsAnErrorOfTheCaller) {
   const Result<int> result = RunToEnd(work());
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, ErrorCode::kInternal);
-  EXPECT_EQ(result.error().message, "an exception: no such luck");
+  EXPECT_EQ(result.error().message, "the work threw an exception: no such luck");
 }
 
 TEST_F(BlockingPoolTest, AnExceptionEndsOnlyTheWorkThatThrewIt) {

@@ -118,7 +118,7 @@ def test_every_problem_of_a_file_is_reported_at_once(quiet_fleet, tmp_path):
 def test_a_missing_configuration_is_named(tmp_path):
     for program in (STORE, NODE):
         said = refusal(program, "serve", "--config", tmp_path / "absent.yml")
-        assert "absent.yml" in said and "writes one" in said
+        assert "absent.yml" in said and "writes this file" in said
 
 
 def test_a_good_configuration_passes(quiet_fleet):

@@ -118,7 +118,9 @@ const Change kRevocations[] = {
        alice.only_from = {"laptop", "ci-*"};
        server.directory().Set(alice);
      },
-     403, "only with a client certificate named 'laptop', 'ci-*'; this one is 'desktop'"},
+     403,
+     "only with a client certificate named 'laptop', 'ci-*'; the certificate that was sent is "
+     "'desktop'"},
     {"the grant goes",
      [](TestServer& server) {
        User alice = Changed(server, "alice");

@@ -39,7 +39,7 @@ class AccessDirectory {
     std::set<CertificateId> revoked = {};
   };
 
-  std::shared_ptr<const User> Find(std::string_view name) const;  // nullptr if there is none
+  std::shared_ptr<const User> Find(std::string_view name) const;  // nullptr if no such user
   // Whether the certificate is revoked. At the store, a certificate of the fleet also counts as
   // revoked if its issuer is not a current CA of the fleet. Foreign authorities revoke their
   // certificates in their own CRLs, which this class does not see.

@@ -26,7 +26,7 @@ Result<void> CheckPattern(std::string_view text, std::string_view pattern) {
     return BadGrant(text, "its pattern is empty or longer than 255 bytes");
   }
   if (!std::ranges::all_of(pattern, IsPatternCharacter)) {
-    return BadGrant(text, "its pattern may only contain a-z 0-9 . _ - / *");
+    return BadGrant(text, "its pattern may contain only a-z 0-9 . _ - / *");
   }
   if (pattern.front() == '/' || pattern.back() == '/' || pattern.contains("//") ||
       pattern.contains("***")) {
@@ -155,7 +155,7 @@ Result<Subject> ParseSubject(std::string_view text) {
   return Error{
       ErrorCode::kInvalidArgument,
       "'" + std::string(text.substr(0, 128)) +
-          "' is not a valid subject: write user:NAME, group:NAME, certificate:NAME or anonymous"};
+          "' is not a valid subject; write user:NAME, group:NAME, certificate:NAME or anonymous"};
 }
 
 }  // namespace outport

@@ -39,8 +39,8 @@ Result<void> NodePermissions::Require(Action action, const RepositoryName& repos
   if (Grants(action, repository)) {
     return Error{ErrorCode::kUnavailable, name_ + " has not received the rows of '" +
                                               repository.ToString() +
-                                              "' yet: its permissions have just changed; retry "
-                                              "shortly"};
+                                              "' yet, because its permissions have just changed; "
+                                              "retry shortly"};
   }
   return Error{ErrorCode::kDenied,
                name_ + " may not " + std::string(ToString(NodeActionFor(action))) + " in '" +
@@ -70,7 +70,7 @@ Result<void> CheckNodeGrant(const Grant& grant) {
   if (unsupported || !grant.actions.contains(Action::kPull)) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + ToString(grant) +
-                     "' is not a valid node permission: write pull:PATTERN or pull,push:PATTERN "
+                     "' is not a valid node permission; write pull:PATTERN or pull,push:PATTERN "
                      "(push includes delete, if the user may delete)"};
   }
   return CheckGrant(grant, SubjectKind::kUser);
@@ -79,7 +79,7 @@ Result<void> CheckNodeGrant(const Grant& grant) {
 Result<void> CheckNodeGrants(const std::vector<Grant>& grants) {
   if (grants.size() > kMaxNodeGrants) {
     return Error{ErrorCode::kInvalidArgument,
-                 "a node has at most 100 permissions: use wider patterns"};
+                 "a node can have at most 100 permissions; use fewer and wider patterns"};
   }
   for (const Grant& grant : grants) TRY_VOID(CheckNodeGrant(grant));
   return {};

@@ -25,8 +25,8 @@ class NodePermissions {
   void SetReplicated(std::vector<std::string> patterns) { replicated_ = std::move(patterns); }
 
   bool Allows(Action action, const RepositoryName& repository) const;
-  // kDenied if the permissions do not allow the action; the error lists them. kUnavailable if they
-  // do, but the replica does not have the repository's rows yet.
+  // kDenied if the permissions do not allow the action; the error lists the permissions.
+  // kUnavailable if they allow it, but the replica does not have the repository's rows yet.
   Result<void> Require(Action action, const RepositoryName& repository) const;
   // Whether the node may pull some repository that `pattern` could match.
   bool MayPullSomeOf(std::string_view pattern) const;

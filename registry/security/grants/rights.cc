@@ -24,7 +24,7 @@ Result<void> RequireGrant(const Rights& rights, Action action, const RepositoryN
   if (rights.node() != nullptr) TRY_VOID(rights.node()->Require(action, repository));
   if (rights.anonymous()) {
     return Error{ErrorCode::kUnauthorized,
-                 "no user name and password were sent: log in first (docker login)"};
+                 "no user name and password were sent; log in first (docker login)"};
   }
   return Error{ErrorCode::kDenied, rights.caller() + " has no grant to " +
                                        std::string(ToString(action)) + " in '" +

@@ -23,7 +23,8 @@ Result<void> CheckMayLogIn(const User& user, std::string_view certificate,
   };
   if (user.only_from.empty() || std::ranges::any_of(user.only_from, matches)) return {};
   const std::string shown =
-      certificate.empty() ? "none was sent" : "this one is '" + std::string(certificate) + "'";
+      certificate.empty() ? "no certificate was sent"
+                          : "the certificate that was sent is '" + std::string(certificate) + "'";
   std::string wanted;
   for (const std::string& glob : user.only_from)
     wanted += (wanted.empty() ? "'" : ", '") + glob + "'";

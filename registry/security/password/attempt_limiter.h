@@ -33,7 +33,8 @@ class AttemptLimiter {
   static constexpr size_t kMaxEntries = 10'000;  // in each map: origins, users, pairs
   static constexpr double kFreeFailuresPerOrigin = 10;
   static constexpr double kFreeFailuresPerUser = 20;
-  static constexpr std::chrono::seconds kForgivenessPeriod{30};  // the count drops by one in it
+  // Each count decreases by one failure in this time.
+  static constexpr std::chrono::seconds kForgivenessPeriod{30};
   static constexpr std::chrono::seconds kMaxPause{60};
 
   // How long the client must wait before this attempt; 0: the client may try now.

@@ -18,7 +18,7 @@
 namespace outport {
 namespace {
 
-// The hash, of the default cost, against which passwords of unknown users are verified.
+// The hash against which the passwords of unknown users are verified. It has the default cost.
 const std::string& HashOfUnknownUser() {
   static const std::string kHash = "$2b$10$kuewjqBXq8oBhpxDIR9o4.XdQsLqxFsC1H/MDnRxwcWxTv1BUEBN2";
   return kHash;
@@ -55,7 +55,7 @@ struct Authenticator::State {
     std::optional<Error> failure;  // set before `outcome` becomes kFailed
   };
 
-  // The verification to do, without the password.
+  // The input of a verification, without the password.
   struct Request {
     Attempt attempt;
     std::string hash;

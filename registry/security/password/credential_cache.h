@@ -14,10 +14,10 @@ namespace outport {
 // change of the password invalidates the cached entry.
 using CredentialMac = std::array<std::byte, 32>;
 
-// The random key, which computes the MACs. Safe for several threads.
+// Computes MACs with a random key that no other process has. Safe for several threads.
 class CredentialMacKey {
  public:
-  CredentialMacKey();  // creates a new random key
+  CredentialMacKey();  // creates the key
   ~CredentialMacKey();
   CredentialMacKey(const CredentialMacKey&) = delete;
   CredentialMacKey& operator=(const CredentialMacKey&) = delete;

@@ -118,8 +118,8 @@ void PadToDefaultCost(std::string_view password, const std::string& hash) {
   const Workspace workspace;
   const SecretText text(password);
   static_assert(kDefaultBcryptCost <= 10, "the settings below have one digit");
-  // Each step of the cost doubles the work. For a hash of cost 5: 2^5 + 2^5 + 2^6 + ... + 2^9 =
-  // 2^10.
+  // Each step of the cost doubles the work. So for a hash of cost 5, the total is 2^5 + 2^5 + 2^6 +
+  // ... + 2^9 = 2^10.
   for (int cost = CostOf(hash); cost < kDefaultBcryptCost; ++cost) {
     const std::string setting = "$2b$0" + std::to_string(cost) + "$kuewjqBXq8oBhpxDIR9o4.";
     crypt_r(text.c_str(), setting.c_str(), workspace.data.get());

@@ -19,10 +19,10 @@ Result<std::string> HashPassword(std::string_view password, int cost = kDefaultB
 // depend on the result. A hash of another format ($apr1$, crypt, {SHA}) never matches.
 bool VerifyPassword(std::string_view password, const std::string& hash);
 
-// Call this after a wrong password. If the cost of `hash` is below the default, computes until the
-// verification has taken as long as one of the default cost. Otherwise a fast rejection would
-// reveal that the user exists, because an unknown user costs the default. (htpasswd -B makes hashes
-// of cost 5.)
+// Call this after a wrong password. If the cost of `hash` is below the default, computes more
+// hashes, so that the rejection takes as long as with a hash of the default cost. The rejection of
+// an unknown user takes this time too, so a faster one would reveal that the user exists. (htpasswd
+// -B makes hashes of cost 5.)
 void PadToDefaultCost(std::string_view password, const std::string& hash);
 
 // kInvalidArgument unless the hash is bcrypt ($2a$, $2b$, $2y$). The error names the format of the

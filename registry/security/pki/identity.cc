@@ -47,10 +47,11 @@ Result<Role> ParseRole(std::string_view text) {
 
 Result<std::string> ParseSubjectName(std::string_view text) {
   if (IsName(text, kMaxNameBytes)) return std::string(text);
-  return Error{ErrorCode::kInvalidArgument,
-               "'" + std::string(text.substr(0, 2 * kMaxNameBytes)) +
-                   "' is not a valid name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', with a "
-                   "letter or a digit at both ends"};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "'" + std::string(text.substr(0, 2 * kMaxNameBytes)) +
+          "' is not a valid name; use 1 to 64 characters of a-z, 0-9, '.', '_' and '-', with a "
+          "letter or a digit at both ends"};
 }
 
 std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name) {
@@ -61,7 +62,8 @@ std::string ToSpiffeId(std::string_view domain, Role role, std::string_view name
 Result<CertificateIdentity> ParseSpiffeId(std::string_view uri) {
   const auto reject = [uri] {
     return Error{ErrorCode::kInvalidArgument,
-                 "'" + std::string(uri.substr(0, 512)) + "' is not spiffe://DOMAIN/ROLE/NAME"};
+                 "'" + std::string(uri.substr(0, 512)) +
+                     "' does not have the form spiffe://DOMAIN/ROLE/NAME"};
   };
   if (!uri.starts_with(kScheme)) return reject();
   const std::string_view path = uri.substr(kScheme.size());

@@ -88,7 +88,7 @@ Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
   if (key == nullptr) {
     ERR_clear_error();
     return Error{ErrorCode::kInvalidArgument,
-                 "the private key cannot be read: use a PEM file without a passphrase"};
+                 "the private key cannot be read; use a PEM file without a passphrase"};
   }
   return key;
 }
@@ -164,7 +164,7 @@ Result<void> CheckKeyStrength(EVP_PKEY* key) {
   }
   ERR_clear_error();
   return Error{ErrorCode::kInvalidArgument,
-               "its key is not accepted: ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits"};
+               "its key is not accepted; use ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits"};
 }
 
 Result<void> DescribeIssue(X509* certificate, CertificateIdentity& identity) {

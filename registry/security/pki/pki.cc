@@ -48,7 +48,7 @@ bool AddAddress(GENERAL_NAMES* names, const std::string& text) {
   return sk_GENERAL_NAME_push(names, name) > 0;
 }
 
-// Formats an IP address from a certificate, which has 4 or 16 bytes.
+// Formats the 4 or 16 bytes of an IP address from a certificate.
 std::string AddressText(const std::string& bytes) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const int family = bytes.size() == 4 ? AF_INET : AF_INET6;
@@ -115,7 +115,8 @@ Result<IssuedCertificate> Issue(const Authority& authority, std::string_view req
                                 const LeafOptions& options) {
   TRY(const std::string name, ParseSubjectName(options.name));
   if (options.lifetime <= std::chrono::seconds(0) || (!options.server && !options.client)) {
-    return Error{ErrorCode::kInvalidArgument, "a certificate needs a lifetime and a usage"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "a certificate needs a lifetime, and a usage as server or client"};
   }
   TRY(const KeyPtr key, KeyOfRequest(request));
   TRY(const Issuer issuer, LoadIssuer(authority.issuing));

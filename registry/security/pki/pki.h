@@ -31,7 +31,7 @@ struct KeyPair {
 // The fleet's certificate authority in two tiers: `root` signs `issuing`, and `issuing` signs leaf
 // certificates.
 struct Authority {
-  std::string domain;  // of the SPIFFE ids: "outport"
+  std::string domain;  // the domain in SPIFFE ids: "outport"
   KeyPair root;        // private_key is empty if it is kept offline
   KeyPair issuing;
 };
@@ -56,8 +56,8 @@ Result<KeyPair> CreateRoot(const std::string& domain, KeyType type = KeyType::kE
 Result<std::string> IssueIssuingCa(const KeyPair& root, std::string_view request,
                                    const std::string& domain);
 
-// Creates a PKCS#10 request, and signs it to prove possession of the key. The request has no
-// subject that matters, because Issue() ignores it.
+// Creates a PKCS#10 request, and signs it to prove possession of the key. The request needs no
+// subject, because Issue() ignores the subject.
 Result<std::string> CreateRequest(std::string_view private_key);
 
 struct LeafOptions {
@@ -85,8 +85,8 @@ Result<IssuedCertificate> Issue(const Authority& authority, std::string_view req
 // name nor an IP address.
 Result<void> CheckHostNames(const std::vector<std::string>& host_names);
 
-// Returns the lowercase hex SHA-256 of the public key of `request`. It rejects the same requests as
-// Issue().
+// Returns the lowercase hex SHA-256 of the public key of `request`. This rejects the same requests
+// as Issue().
 Result<std::string> KeyFingerprint(std::string_view request);
 
 // Returns a binary PKCS#12 file with a key and its certificate chain, for browsers and keychains.
@@ -99,7 +99,7 @@ Result<std::string> ToPkcs12(std::string_view chain, std::string_view private_ke
 Result<void> CheckKeyPair(std::string_view certificate, std::string_view private_key);
 
 // Checks that both certificates can be read, that the root signed the issuing CA, and that the
-// issuing key belongs to it. kInvalidArgument names the wrong part.
+// issuing key belongs to the issuing CA. kInvalidArgument names the wrong part.
 Result<void> CheckAuthority(const Authority& authority);
 
 // kInvalidArgument unless the first certificate is valid for this host name or IP address.
@@ -119,7 +119,7 @@ Result<std::string> IssuerChain(std::string_view pem);
 // and of their chains to the store.
 std::string BundleHash(std::string_view pem);
 
-// Lowercase hex SHA-256 of the DER of the first certificate in `pem`.
+// Returns the lowercase hex SHA-256 of the DER encoding of the first certificate in `pem`.
 Result<std::string> Fingerprint(std::string_view pem);
 
 // Returns the identity in the first certificate of `pem`. Does not verify the certificate.

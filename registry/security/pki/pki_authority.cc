@@ -65,7 +65,7 @@ Result<KeyPtr> KeyOfRequest(std::string_view pem) {
   if (X509_REQ_verify(request.get(), key.get()) != 1) {
     ERR_clear_error();
     return Error{ErrorCode::kInvalidArgument,
-                 "the certificate request is not signed by its own key"};
+                 "the certificate request is not signed by the key that it contains"};
   }
   return key;
 }
@@ -87,7 +87,7 @@ Result<Issuer> LoadIssuer(const KeyPair& pair, const std::string& what) {
 Result<KeyPair> CreateRoot(const std::string& domain, KeyType type) {
   if (!ParseSpiffeId(ToSpiffeId(domain, Role::kStore, "store")).has_value()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "'" + domain + "' is not a valid domain: use a-z, 0-9, '.', '_' and '-'"};
+                 "'" + domain + "' is not a valid domain; use a-z, 0-9, '.', '_' and '-'"};
   }
   TRY(const KeyPtr key, openssl::ReadPrivateKey(CreatePrivateKey(type)));
   TRY(const CertificatePtr root, MakeCa(domain, key.get(), nullptr, key.get()));

@@ -113,7 +113,7 @@ Result<std::string> ToPkcs12(std::string_view chain, std::string_view private_ke
   for (size_t i = 1; i < certificates.size(); ++i) {
     if (sk_X509_push(others.get(), certificates[i].get()) <= 0) std::abort();
   }
-  // The default algorithms of OpenSSL 3 are AES-256 and SHA-256.
+  // PKCS12_create() uses AES-256 and SHA-256, the defaults of OpenSSL 3.
   using BundlePtr = std::unique_ptr<PKCS12, openssl::Deleter<PKCS12_free>>;
   const BundlePtr bundle(PKCS12_create(password.c_str(), name.c_str(), key.get(),
                                        certificates.front().get(), others.get(), 0, 0, 0, 0, 0));

@@ -16,7 +16,7 @@ using openssl::LibraryError;
 using std::chrono::system_clock;
 
 constexpr int kMaxChainDepth = 3;
-constexpr int kSecurityLevel = 2;           // of OpenSSL: at least 112 bits, no SHA-1
+constexpr int kSecurityLevel = 2;  // of OpenSSL: keys of at least 112 bits of security, no SHA-1
 constexpr size_t kMaxCommonNameBytes = 64;  // ub-common-name, RFC 5280 appendix A
 
 using StorePtr = std::unique_ptr<X509_STORE, openssl::Deleter<X509_STORE_free>>;
@@ -41,7 +41,8 @@ Result<std::vector<openssl::CertificatePtr>> AddAuthorities(X509_STORE* store,
       return Error{ErrorCode::kInvalidArgument, "one of the certificates is not a CA certificate"};
     }
     if (X509_STORE_add_cert(store, certificate.get()) != 1) {
-      return LibraryError("adding a certificate", ErrorCode::kInvalidArgument);
+      return LibraryError("adding a certificate to the trusted authorities",
+                          ErrorCode::kInvalidArgument);
     }
   }
   return certificates;
@@ -58,9 +59,10 @@ Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificateP
     ERR_clear_error();
     if (good) return {};
   }
-  return Error{ErrorCode::kInvalidArgument,
-               "no certificate in registry.client_ca issued one of the lists; add the issuer's "
-               "certificate there"};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "no certificate in registry.client_ca issued one of the lists in registry.client_crl; "
+      "add the issuer's certificate to registry.client_ca"};
 }
 
 std::string Foreign(X509* leaf) {
@@ -149,9 +151,9 @@ struct ClientTrust::Authorities {
     }
     return X509_V_OK;
   }
-  // Accepts the certificates of an authority without a revocation list. When OpenSSL checks
-  // revocation lists, it otherwise requires a list of every authority. The fleet has no lists, and
-  // other authorities need none.
+  // Makes OpenSSL accept the certificates of an authority that has no revocation list. Otherwise
+  // OpenSSL would require a list of every authority. But the fleet has no lists, and other
+  // authorities need none.
   static int IgnoreMissingList(int good, X509_STORE_CTX* chain) {
     if (good == 1) return 1;
     const auto* self = static_cast<const Authorities*>(X509_STORE_CTX_get_app_data(chain));
@@ -261,9 +263,9 @@ std::string ClientTrust::Explain(int code) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return "it was issued by an unknown authority, not by this fleet";
     case X509_V_ERR_INVALID_PURPOSE:
-      return "its extended key usage does not allow clients";
+      return "its extended key usage does not allow clients; it needs clientAuth";
     case X509_V_ERR_CERT_REVOKED:
-      return "it was revoked by its authority";
+      return "it was revoked by its authority; use another certificate";
     case X509_V_ERR_CRL_HAS_EXPIRED:
       return "the revocation list of its authority is out of date; an administrator must renew "
              "registry.client_crl";
@@ -273,7 +275,7 @@ std::string ClientTrust::Explain(int code) {
       return "its key or signature, or that of its authority, is too weak; RSA needs 2048 bits and "
              "SHA-256";
     case X509_V_ERR_APPLICATION_VERIFICATION:
-      return "its role, name or key is not that of a client";
+      return "its role, name or key is not valid for a client";
     default:
       return X509_verify_cert_error_string(code);
   }

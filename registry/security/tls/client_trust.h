@@ -18,7 +18,7 @@ namespace outport {
 // Which client certificate the registry requires.
 enum class ClientAuth {
   kRequire,   // a valid certificate; the HTTP response explains a rejection
-  kStrict,    // as kRequire, but the handshake rejects, and clients show less of the reason
+  kStrict,    // as kRequire, but the handshake rejects; clients then show less of the reason
   kOptional,  // none or a valid certificate
   kOff,       // none; the server does not request a certificate
 };

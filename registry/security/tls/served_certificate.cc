@@ -104,8 +104,9 @@ std::vector<std::string> ServedCertificate::Warnings() const {
   }
   const auto next_crl_expiry = tls()->trust().next_crl_expiry();
   if (next_crl_expiry.has_value() && *next_crl_expiry <= now) {
-    warnings.push_back("registry.client_crl: a list expired at " + FormatTime(*next_crl_expiry) +
-                       "; certificates of its authority are rejected until it is renewed");
+    warnings.push_back("registry.client_crl: a revocation list expired at " +
+                       FormatTime(*next_crl_expiry) +
+                       "; until you renew the list, certificates of its authority are rejected");
   }
   return warnings;
 }
