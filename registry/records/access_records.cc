@@ -51,7 +51,7 @@ Result<v1::Change> ToAccessChange(std::string_view key, const std::optional<std:
   v1::Change change;
   bool readable = true;
   if (key.starts_with(keys::kRevocations)) {
-    // A deleted revocation changes nothing.
+    // If the revocation's row was deleted, its change has no fields to fill.
     if (value.has_value()) readable = change.mutable_revoked()->ParseFromString(*value);
   } else if (key.starts_with(keys::kGrants)) {
     change.mutable_grants_set()->set_subject(std::string(keys::After(key, keys::kGrants)));

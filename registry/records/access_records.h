@@ -10,29 +10,31 @@
 #include "registry/storage/meta_store.h"
 
 // Converts the access rows (users, grants, revocations) to the types of registry/security, for the
-// store and for nodes. A grant that this version does not understand grants nothing.
+// store and for nodes. A grant that this version of the program does not understand grants nothing.
 namespace outport {
 
 v1::Grant ToGrantRecord(const Grant& grant);
-// Errors as ParseGrant.
+// Returns the errors of ParseGrant().
 Result<Grant> ParseGrantRecord(const v1::Grant& record);
-// Omits actions that this version does not know.
+// Converts the record. Omits actions that this version of the program does not know.
 Grant ToGrant(const v1::Grant& record);
 std::vector<Grant> ToGrants(const google::protobuf::RepeatedPtrField<v1::Grant>& records);
 User ToUser(const v1::UserRow& row);
 
-// Prefixes of the access rows. Revocations come first, so that access is removed before it is
-// added.
+// Prefixes of the access rows, in the order in which a reader applies them. Revocations come first,
+// so that the reader removes access before it adds access.
 inline constexpr std::array kAccessRows = {keys::kRevocations, keys::kUsers, keys::kGrants};
-// The change that the row at `key` stands for. `value` nullopt: the row was deleted. kCorrupt names
-// the key. REQUIRES: the key begins with one of kAccessRows.
+// Returns the change that wrote the row at `key`, or, if `value` is nullopt, the change that
+// deleted the row. kCorrupt if the row cannot be read; the error names the key. REQUIRES: the key
+// begins with one of kAccessRows.
 Result<v1::Change> ToAccessChange(std::string_view key, const std::optional<std::string>& value);
 // Reads all access rows. Blocks.
 Result<AccessDirectory::Contents> ReadAccess(const MetaView& meta);
 
-// Whether the change concerns a user, grants or a revoked certificate, which AccessDirectory holds.
+// Returns whether the change is about users, grants or revocations: the content of an
+// AccessDirectory.
 bool IsAccessChange(const v1::Change& change);
-// Applies an access change to the directory; ignores other changes.
+// Applies an access change to the directory. Ignores all other changes.
 void ApplyAccessChange(const v1::Change& change, AccessDirectory& directory);
 // Adds an access change to the contents of a directory that is being loaded.
 void ApplyAccessChange(const v1::Change& change, AccessDirectory::Contents& contents);

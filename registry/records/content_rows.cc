@@ -13,7 +13,7 @@ std::vector<std::string> Names(std::vector<KeyValue> rows) {
   return names;
 }
 
-// `row`: its key is the digest of the referrer.
+// The key of `row` is the digest of the referrer.
 Result<ReferrerInfo> ToReferrerInfo(const KeyValue& row) {
   TRY(Digest digest, Digest::Parse(row.key));
   TRY(const v1::ReferrerRow referrer, ParseRow<v1::ReferrerRow>(row.key, row.value));
@@ -67,7 +67,7 @@ Result<std::optional<ResolveAnswer::Content>> ContentRows::Find(
 Result<ResolveAnswer> ContentRows::Resolve(const ResolveQuestion& question) const {
   ResolveAnswer answer;
   TRY(answer.content, Find(question));
-  // Content is only in repositories that exist.
+  // If the repository has the content, the repository exists.
   answer.repository_known = answer.found();
   if (!answer.found()) {
     TRY(answer.repository_known, HasRepository(question.repository));

@@ -14,11 +14,11 @@
 namespace outport {
 
 // Answers questions about repositories from the rows of one view. The store and the nodes share
-// this class, so that a replica answers what the store answers at the same position.
+// this class. So at one position a node's replica gives the same answers as the store.
 // `prefix` precedes every key: a node keeps each generation of its replica under its own prefix.
 // Safe for several threads; every method may block. `view` outlives this object.
 //
-// Errors: those of the view, and kCorrupt for a row that cannot be read.
+// The methods return the errors of the view, and kCorrupt for a row that cannot be read.
 class ContentRows {
  public:
   explicit ContentRows(const MetaView& view, std::string prefix = {})
@@ -28,15 +28,15 @@ class ContentRows {
   Result<bool> HasRepository(const RepositoryName& repository) const;
   Result<std::optional<v1::ManifestRow>> FindManifest(const RepositoryName& repository,
                                                       const Digest& digest) const;
-  // At most `limit` tags greater than `after`, in byte order.
+  // Returns the tags that are greater than `after`, at most `limit` of them, in byte order.
   Result<std::vector<std::string>> ListTags(const RepositoryName& repository,
                                             const std::string& after, size_t limit) const;
-  // At most `limit` repositories that begin with `begin` and are greater than `after`, in byte
-  // order.
+  // Returns the repositories whose names begin with `begin` and are greater than `after`, at most
+  // `limit` of them, in byte order.
   Result<std::vector<std::string>> ListRepositories(const std::string& begin,
                                                     const std::string& after, size_t limit) const;
-  // The manifests whose subject is `subject` and whose digests are greater than `after`, in byte
-  // order of the digests. Limits as in ScanRange.
+  // Returns the manifests whose subject is `subject` and whose digests are greater than `after`, in
+  // byte order of the digests. ScanRange explains the two limits.
   Result<std::vector<ReferrerInfo>> ListReferrers(const RepositoryName& repository,
                                                   const Digest& subject, const std::string& after,
                                                   size_t limit, size_t limit_bytes) const;
@@ -44,7 +44,8 @@ class ContentRows {
  private:
   template <class Row>
   Result<std::optional<Row>> Read(const std::string& key) const;
-  // Rows of `section`; `range` and the keys of the result leave the section's own prefix out.
+  // Returns rows of `section`. The prefix of the section is neither in `range` nor in the keys of
+  // the result.
   Result<std::vector<KeyValue>> Scan(const std::string& section, ScanRange range) const;
   Result<std::optional<ResolveAnswer::Content>> Find(const ResolveQuestion& question) const;
 

@@ -8,9 +8,9 @@
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 
-// The key layout of a MetaStore. Values are messages of record.proto, upload.proto and node.proto
-// in proto/outport/v1; their names are in brackets. Other rows have an empty value, unless the text
-// says otherwise.
+// The key layout of a MetaStore. The brackets name the message that is the value. The messages are
+// in record.proto, upload.proto and node.proto in proto/outport/v1. A row without brackets has an
+// empty value, unless its line names another value.
 //
 //   repository/<repo>                          [RepositoryRow]
 //   tag/<repo>\0<tag>                          [TagRow]
@@ -19,7 +19,7 @@
 //   content/<digest>                           the exact bytes of a manifest
 //   holder/<digest>\0<repo>                    a repository that needs the bytes in content/
 //   link/<repo>\0<digest>                      [LinkRow]      blob visible in the repository
-//   linked/<digest>\0<repo>                    the inverse of link/
+//   linked/<digest>\0<repo>                    a repository that links the blob
 //   blob/<digest>                              [BlobRow]
 //   reference/<child>\0<repo>\0<parent>        the manifest <parent> names the digest <child>
 //   referrer/<repo>\0<subject>\0<digest>       [ReferrerRow]
@@ -29,17 +29,15 @@
 //   head                                       the change log's head, written by the commit
 //   audit/<sequence, 8 bytes big-endian>       hash and JSON, written by the commit
 //   audit-head                                 the audit log's head, written by the commit
-//   audit-file                                 [AuditFileRow] the last exported and trimmed entry
-//   user/<name>                                [UserRow]
-//   grant/<subject>                            [GrantRow]     of a group, certificate or anonymous
-//   certificate/<issuer key id>/<serial>       [CertificateRow]
-//   revocation/<issuer key id>/<serial>        [RevocationRow]
-//   node/<name>                                [NodeRow]
-//   invitation/<hash of the secret>            [InvitationRow]
-//   store                                      [StoreRow]     the store's epoch and domain
-//   trust                                      [TrustRow]     the trust bundle, after a rotation
-//   rotation                                   [RotationRow]  the rotation in progress
-//   policy                                     [PolicyRow]    the last audited policy
+//   audit-file                                 [AuditFileRow] the last exported entry, the last
+//   trimmed one user/<name>                                [UserRow] grant/<subject> [GrantRow]
+//   grants of a group, certificate or anonymous certificate/<issuer key id>/<serial>
+//   [CertificateRow] revocation/<issuer key id>/<serial>        [RevocationRow] node/<name>
+//   [NodeRow] invitation/<hash of the secret>            [InvitationRow] store [StoreRow]     the
+//   store's epoch and domain trust                                      [TrustRow]     the trust
+//   bundle, after a rotation rotation                                   [RotationRow]  the rotation
+//   in progress policy                                     [PolicyRow]    the policy of the last
+//   audit entry about it
 //
 // Only at a node:
 //
@@ -53,8 +51,8 @@
 // generations. Users, grants, revocations, trust, and the bytes of manifests (content/) belong to
 // no generation.
 //
-// Names of repositories and tags contain no NUL, and every prefix ends with '/' or NUL. So the
-// prefix of one name never matches the rows of another name.
+// Names of repositories and tags contain no NUL, and every prefix ends with '/' or NUL. So a scan
+// for one repository or tag never returns the rows of another one.
 namespace outport::keys {
 
 inline constexpr char kSeparator = '\0';
@@ -115,7 +113,8 @@ std::string LinkedIn(const Digest& digest);                                  // 
 std::string ReferencesTo(const Digest& child, const RepositoryName& repository);
 std::string ReferrersOf(const RepositoryName& repository, const Digest& subject);
 
-// The part of `key` after `prefix`, or nothing if `key` has another prefix.
+// Returns the part of `key` after `prefix`. Returns an empty text if `key` does not begin with
+// `prefix`.
 std::string_view After(std::string_view key, std::string_view prefix);
 
 }  // namespace outport::keys

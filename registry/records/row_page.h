@@ -14,13 +14,14 @@ namespace outport {
 template <class Row>
 struct RowPage {
   std::vector<Row> rows;
-  std::string next;  // the `after` of the next page; empty: this is the last page
+  std::string next;  // `after` for the next page; empty on the last page
 
   bool more() const { return !next.empty(); }
 };
 
-// At most `limit` rows (at least 1) with keys of `prefix`. `after` is the part of a key behind the
-// prefix: the page begins with the next greater key. Empty: with the first one. Blocks.
+// Returns at most `limit` rows whose keys begin with `prefix`. `limit` is at least 1. `after` is
+// the part of a key after the prefix; the page begins with the next greater key. If `after` is
+// empty, the page begins with the first key. Blocks.
 template <class Row>
 Result<RowPage<Row>> ListRows(const MetaView& meta, std::string_view prefix,
                               const std::string& after, size_t limit) {

@@ -10,8 +10,8 @@
 namespace outport {
 
 // Calls `see(row)`, which returns a Result<void>, for every row whose key begins with `prefix`, in
-// byte order of the keys. Reads page by page, to bound the memory. Stops at the first error.
-// Blocks.
+// byte order of the keys. Reads the rows page by page, to bound the memory. Stops at the first
+// error and returns the error. Blocks.
 template <class Row, class See>
 Result<void> ForEachRow(const MetaView& meta, std::string_view prefix, See see) {
   constexpr size_t kPage = 1000;

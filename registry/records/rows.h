@@ -13,7 +13,7 @@
 // Reads and writes the rows of a MetaStore as messages of record.proto.
 namespace outport {
 
-// `key` for logs and errors: with spaces in place of NULs.
+// Returns `key` for logs and errors: each NUL is replaced by a space.
 std::string Printable(std::string_view key);
 
 template <class Row>
@@ -25,8 +25,8 @@ Result<Row> ParseRow(std::string_view key, std::string_view value) {
   return row;
 }
 
-// The row at `key` of a MetaView or a MetaTransaction; nullopt if there is none. kCorrupt names the
-// key.
+// Returns the row at `key` of a MetaView or a MetaTransaction, or nullopt if there is no row.
+// kCorrupt if the row cannot be parsed; the error names the key.
 template <class Row, class Source>
 Result<std::optional<Row>> ReadRow(Source& source, std::string_view key) {
   TRY(const std::optional<std::string> value, source.Get(key));
@@ -35,7 +35,7 @@ Result<std::optional<Row>> ReadRow(Source& source, std::string_view key) {
   return std::optional<Row>(std::move(row));
 }
 
-// As ReadRow, and locks the key until the transaction ends.
+// Reads the row as ReadRow() does, and locks its key until the transaction ends.
 template <class Row>
 Result<std::optional<Row>> LockRow(MetaTransaction& transaction, std::string_view key) {
   TRY(const std::optional<std::string> value, transaction.GetForUpdate(key));
@@ -49,7 +49,7 @@ Result<void> WriteRow(MetaTransaction& transaction, std::string_view key, const 
   return transaction.Put(key, row.SerializeAsString());
 }
 
-// Whether the key exists, with or without a value.
+// Returns whether a row exists at `key`, with or without a value.
 template <class Source>
 Result<bool> HasRow(Source& source, std::string_view key) {
   TRY(const std::optional<std::string> value, source.Get(key));
@@ -60,9 +60,10 @@ inline void AppendChange(MetaTransaction& transaction, const v1::Change& change)
   transaction.Append(change.SerializeAsString());
 }
 
-// Runs `body(transaction)`, which returns a Result<void>, and commits the transaction synced. If a
-// lock times out, tries again, up to three times: `body` may run several times. Returns the
-// position of the last appended change, or the log's head if there is none.
+// Runs `body(transaction)`, which returns a Result<void>, and commits the transaction synced. If
+// the wait for a lock times out, runs everything again, up to three times. So `body` may run
+// several times. Returns the position of the last change that `body` appended. If it appended none,
+// returns the change log's head.
 template <class Body>
 Result<LogPosition> Transact(MetaStore& meta, Body body) {
   constexpr int kAttempts = 3;

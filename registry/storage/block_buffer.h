@@ -13,9 +13,9 @@
 namespace outport {
 
 // Reads one whole checksum block that begins at `begin` into `block`: from the page cache, or else
-// on the pool. `Source` is a BlobReader or a BlobWriter. A read on the pool shares `source` and
-// `memory`, which owns the bytes of `block`: it may outlive the coroutine that awaits it.
-// kCorrupt if the block fails its checksum or is shorter.
+// on the pool. `Source` is a BlobReader or a BlobWriter. `memory` owns the bytes of `block`. A read
+// on the pool may outlive the coroutine that awaits the read, so it shares `source` and `memory`.
+// kCorrupt if the block fails its checksum or is too short.
 template <class Source>
 net::awaitable<Result<void>> ReadBlock(std::shared_ptr<const Source> source, BlockingPool& disk,
                                        uint64_t begin, MutableBytes block,
@@ -37,14 +37,15 @@ net::awaitable<Result<void>> ReadBlock(std::shared_ptr<const Source> source, Blo
 // time.
 class BlockBuffer {
  public:
-  // Returns the held bytes from `offset` on. Empty if another block holds `offset`.
+  // Returns the bytes of the buffer from `offset` of the blob on. Returns no bytes if the byte at
+  // `offset` is not in the buffer.
   Bytes At(uint64_t offset) const {
     if (offset < begin_ || offset >= begin_ + size_) return {};
     return Bytes(*memory_).subspan(offset - begin_, begin_ + size_ - offset);
   }
 
-  // Fills the buffer with the block that holds `offset`. `total`: the size of the blob. Errors as
-  // ReadBlock's; the buffer is empty after one.
+  // Fills the buffer with the block that contains the byte at `offset`. `total` is the size of the
+  // blob. Returns the errors of ReadBlock(). After an error the buffer is empty.
   template <class Source>
   net::awaitable<Result<void>> Load(std::shared_ptr<const Source> source, BlockingPool& disk,
                                     uint64_t offset, uint64_t total) {

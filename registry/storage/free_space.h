@@ -8,9 +8,9 @@
 
 namespace outport {
 
-// Checks that `needed_bytes` more leave `headroom_bytes` of the disk free, which deletes and the
-// metadata need. kNoSpace, with the figures, if they do not. `disk` names the disk in the error:
-// "the store's disk". Blocks.
+// Checks that the disk has `headroom_bytes` free after a write of `needed_bytes`. Deletes and the
+// metadata need this headroom. If too little is free, returns kNoSpace with the numbers. `disk`
+// names the disk in the error, for example "the store's disk". Blocks.
 Result<void> RequireFreeSpace(BlobStore& blobs, std::string_view disk, uint64_t headroom_bytes,
                               uint64_t needed_bytes);
 

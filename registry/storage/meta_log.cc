@@ -42,7 +42,7 @@ LogPosition NextPosition(const LogPosition& previous, std::string_view record) {
       EVP_DigestUpdate(context.get(), record.data(), record.size()) != 1 ||
       EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(next.hash.data()),
                          nullptr) != 1) {
-    std::abort();  // no memory, or OpenSSL fails: a record must not get a wrong hash
+    std::abort();  // out of memory or OpenSSL failed; a record must not get a wrong hash
   }
   return next;
 }

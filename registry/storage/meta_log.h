@@ -9,31 +9,33 @@
 
 namespace outport {
 
-// How a log of numbered, hash-chained records is stored as rows of a key-value store:
+// The rows in which a key-value store keeps a log of numbered, hash-chained records:
 //
 //   <prefix><sequence, 8 bytes big-endian>   hash (32 bytes), record
 //   <head>                                   sequence (8 bytes big-endian), hash (32 bytes)
 struct LogRows {
-  std::string_view name;  // for errors
+  std::string_view name;  // the log's name in errors
   std::string_view prefix;
   std::string_view head;
   bool is_trimmed = false;  // whether the oldest records may have been deleted
 
   std::string Key(uint64_t sequence) const;
-  // Decode a row. kCorrupt if it is not a row that EncodeHead or EncodeRecord returns.
+  // These methods decode a row that EncodeHead() or EncodeRecord() has encoded. kCorrupt if the row
+  // has another format.
   Result<LogPosition> DecodeHead(std::string_view value) const;
   Result<LogRecord> DecodeRecord(std::string_view key, std::string_view value) const;
 };
 inline constexpr LogRows kChangeLog{"change log", "change/", "head"};
 inline constexpr LogRows kAuditLog{"audit log", "audit/", "audit-head", true};
 
-// The position with this hash, or nullopt if the hash does not have 32 bytes.
+// Returns the position with this hash, or nullopt if the hash does not have 32 bytes.
 std::optional<LogPosition> ToLogPosition(uint64_t sequence, std::string_view hash);
 
 std::string EncodeHead(const LogPosition& head);
 std::string EncodeRecord(const LogRecord& record);
 
-// Whether the key is one of the logs' rows, which only commits write.
+// Returns whether the key belongs to one of the two logs. Only MetaTransaction::Commit() writes the
+// rows of the logs.
 bool IsLogKey(std::string_view key);
 
 }  // namespace outport

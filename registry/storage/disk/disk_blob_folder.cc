@@ -6,7 +6,7 @@
 namespace outport {
 namespace {
 
-constexpr size_t kFanOut = 2;  // hexadecimal digits
+constexpr size_t kFanOut = 2;  // the number of hexadecimal digits in a folder's name
 constexpr size_t kMaxUploadName = 64;
 
 bool IsObjectName(std::string_view object) {
@@ -54,8 +54,9 @@ Result<void> DiskBlobFolder::Prepare() {
   for (const auto& folder : {blobs_ / "sha256", blobs_ / "sha512", pending_, quarantine_}) {
     TRY_VOID(files_.CreateDirectories(folder));
   }
-  // Sync again: an earlier process may have created a folder and died before it synced it. The root
-  // needs no second sync: no blob was acknowledged before its folders in the root were synced.
+  // Sync even if the folders exist: an earlier process may have created them and died before its
+  // sync. The root itself needs no second sync, because no blob was acknowledged before its folders
+  // in the root were synced.
   return files_.SyncDirectory(blobs_);
 }
 
@@ -66,8 +67,8 @@ Result<void> DiskBlobFolder::PrepareParent(const std::filesystem::path& path) {
     if (durable_.contains(folder)) return {};
   }
   TRY_VOID(files_.CreateDirectories(folder));
-  // Sync even if the folder exists: another thread may have created it and not synced it yet, or a
-  // process may have died before it did.
+  // Sync even if the folder exists. Another thread may have created the folder and not synced it
+  // yet, or an earlier process may have died before its sync.
   TRY_VOID(files_.SyncDirectory(folder.parent_path()));
   MutexLock lock(mutex_);
   durable_.insert(folder);

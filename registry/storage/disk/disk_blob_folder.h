@@ -11,12 +11,12 @@
 
 namespace outport {
 
-// How the bytes of a new blob are written: through the page cache, if they are read again soon, or
-// past it.
+// How a writer writes the bytes of a new blob. kCached writes through the kernel's page cache, for
+// bytes that are read again soon. kDirect bypasses the page cache.
 enum class BlobWrites { kCached, kDirect };
 
-// The paths of a DiskBlobStore, how it writes, and which of its folders are already synced. Safe
-// for several threads. Methods that return a Result<void> may block.
+// Knows the paths of a DiskBlobStore, how the store writes, and which folders are already synced.
+// Safe for several threads. Methods that return a Result<void> may block.
 class DiskBlobFolder {
  public:
   DiskBlobFolder(FileSystem& files, std::filesystem::path root, const std::string& pending,
@@ -33,17 +33,20 @@ class DiskBlobFolder {
   const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& pending() const { return pending_; }
 
-  // Returns the name of a blob's object. It is fresh if `serial` is.
+  // Returns the name of a blob's object. The name is new if `serial` is new.
   static std::string NewObject(const Digest& digest, const std::string& serial);
-  // Returns the path of a committed object. kCorrupt if NewObject does not return such a name.
+  // Returns the path of a committed object. kCorrupt if the name does not have the format of
+  // NewObject().
   Result<std::filesystem::path> PathOf(const std::string& object) const;
-  // Returns the path of an upload in progress. kInvalidArgument if no upload can have the name.
+  // Returns the path of an upload in progress. kInvalidArgument if `name` is not a valid name of an
+  // upload.
   Result<std::filesystem::path> PendingPathOf(const std::string& name) const;
   std::filesystem::path QuarantineOf(const std::string& object) const;
 
-  // Creates and syncs the folders that always exist.
+  // Creates and syncs the folders that every store has.
   Result<void> Prepare();
-  // Creates the parent folder of `path`, if needed. Its name survives a power cut from then on.
+  // Creates the parent folder of `path`, if it does not exist, and syncs its name. So the folder
+  // survives a power cut.
   Result<void> PrepareParent(const std::filesystem::path& path);
 
  private:
@@ -54,7 +57,8 @@ class DiskBlobFolder {
   const std::filesystem::path pending_;
   const std::filesystem::path quarantine_;
   Mutex mutex_;
-  std::set<std::filesystem::path> durable_ OUTPORT_GUARDED_BY(mutex_);  // at most 256 per algorithm
+  std::set<std::filesystem::path> durable_
+      OUTPORT_GUARDED_BY(mutex_);  // at most 256 for each algorithm
 };
 
 }  // namespace outport

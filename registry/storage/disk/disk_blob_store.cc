@@ -43,7 +43,7 @@ class DiskBlobReader final : public BlobReader {
     return ReadableBytes(offset, buffer_size, end, location_.size_bytes);
   }
 
-  // REQUIRES: `blocks` are whole blocks of the blob.
+  // Checks the blocks that begin at `offset`. REQUIRES: `blocks` contains whole blocks.
   Result<void> Verify(uint64_t offset, Bytes blocks) const {
     if (blocks.empty()) return {};
     const std::span<const uint32_t> checksums(location_.checksums);

@@ -9,20 +9,21 @@
 
 namespace outport {
 
-// A BlobStore in a folder:
+// A BlobStore that keeps its files in one folder:
 //
 //   ROOT/blobs/<algorithm>/ab/<hex>.<n>   a committed blob; n is random for each commit
-//   ROOT/<pending>/<name>                 a blob being written; removed at start, unless kept
-//   ROOT/quarantine/<object, '/' as '_'>  an object that failed its checksum
+//   ROOT/<pending>/<name>                 an uncommitted blob or upload; DiscardUncommitted()
+//   removes it ROOT/quarantine/<object, '/' as '_'>  an object that failed its checksum
 //
 // A commit syncs the file, renames it, and syncs the folder. A checkpoint syncs the file, and the
-// first one also the folder. A file whose sync failed is discarded. Folders are created when first
-// needed, and synced into their parent before an object in them counts as durable. The caller syncs
-// the name of ROOT itself. The store outlives its writers; readers do not need it.
+// first one also the folder. A file whose sync failed is discarded. The store creates a folder when
+// it first needs the folder, and syncs the folder's name before an object in the folder counts as
+// durable. The caller syncs the name of ROOT itself. The store outlives its writers. Readers may
+// outlive the store.
 class DiskBlobStore final : public BlobStore {
  public:
-  // `pending`: "uploads" at the store, "fetch" at a node. `writes`: kDirect at the store, which
-  // does not read a new blob soon; kCached at a node, whose readers follow the fetch.
+  // `pending` is "uploads" at the store and "fetch" at a node. `writes` is kDirect at the store,
+  // which does not read a new blob soon. It is kCached at a node, because readers follow the fetch.
   static Result<std::unique_ptr<DiskBlobStore>> Open(FileSystem& files,
                                                      const std::filesystem::path& root,
                                                      std::string pending, BlobWrites writes);

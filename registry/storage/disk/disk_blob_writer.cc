@@ -52,7 +52,7 @@ Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Resume(DiskBlobFolder& folde
                                           std::to_string(there) + " bytes, not " +
                                           std::to_string(size_bytes)};
   }
-  TRY_VOID(file->Truncate(size_bytes));  // releases reserved space, too
+  TRY_VOID(file->Truncate(size_bytes));  // also releases reserved space
   std::unique_ptr<DiskBlobWriter> writer(
       new DiskBlobWriter(folder, Kind::kUpload, algorithm, name, path, std::move(file)));
   writer->to_reread_ = size_bytes;
@@ -77,7 +77,8 @@ DiskBlobWriter::~DiskBlobWriter() {
   if (kind_ == Kind::kBlob && state_ != State::kCommitted) Discard();
 }
 
-// If the removal fails, DiscardUncommitted() removes the file later, or no row names the object.
+// Removes the file. If the removal fails, the file does no harm: no row names the object, and
+// DiscardUncommitted() removes a file in the pending folder at the next start.
 void DiskBlobWriter::Discard() {
   state_ = State::kFailed;
   if (path_.empty()) return;
@@ -132,7 +133,7 @@ void DiskBlobWriter::Hash(Bytes bytes, uint64_t end) {
   size_bytes_ = end;
 }
 
-// The first checkpoint also syncs the file's name, which Start() did not.
+// The first checkpoint also syncs the file's name, because Start() does not sync it.
 Result<void> DiskBlobWriter::Checkpoint() {
   if (state_ != State::kWriting) return AlreadyFailed();
   Result<void> synced = file_->Sync();
@@ -217,13 +218,14 @@ Digest DiskBlobWriter::Current(DigestAlgorithm algorithm) {
   if (algorithm == algorithm_) return hasher_.Current();
   Result<Digest> digest = Rehash(algorithm);
   if (digest.has_value()) return *std::move(digest);
-  // Bytes that cannot be read back cannot be committed under any digest.
+  // If the bytes cannot be read back, their digest is unknown, so a commit is impossible.
   state_ = State::kFailed;
   return Digest::Of(algorithm, {});
 }
 
-// An upload's name comes from the bytes appended so far; the caller asks when all are appended. It
-// uses the algorithm hashed during the upload, even if Commit() is called with another one.
+// The object of an upload is named by the digest of the bytes appended so far, so call object()
+// after the last append. The name has the algorithm with which the upload was hashed, even if
+// Commit() gets a digest of another algorithm.
 const std::string& DiskBlobWriter::object() const {
   if (kind_ == Kind::kUpload && state_ == State::kWriting) {
     object_ = DiskBlobFolder::NewObject(hasher_.Current(), serial_);
@@ -258,8 +260,8 @@ Result<BlobLocation> DiskBlobWriter::Commit(const Digest& expected, SyncWhen syn
   return location;
 }
 
-// A file whose sync failed is never synced again: a second fsync may succeed although the bytes
-// that the first one failed to write are lost.
+// Never syncs a file again after its sync has failed. The second fsync might succeed although the
+// first one has lost bytes.
 Result<void> DiskBlobWriter::Publish(const std::filesystem::path& target, SyncWhen sync) {
   if (sync == SyncWhen::kNow) TRY_VOID(file_->Sync());
   TRY_VOID(folder_.PrepareParent(target));

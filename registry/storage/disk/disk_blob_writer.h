@@ -15,12 +15,13 @@
 namespace outport {
 
 // Writes one blob to a file in the pending folder, hashes and checksums the appended bytes, and
-// moves the file to its final path. `folder` outlives it.
+// moves the file to its final path. `folder` outlives the writer.
 class DiskBlobWriter final : public BlobWriter {
  public:
-  // Starts a blob that will be committed under `digest`.
+  // Starts a blob whose digest is known.
   static Result<std::unique_ptr<BlobWriter>> Start(DiskBlobFolder& folder, const Digest& digest);
-  // Start a new upload, and resume an upload of an earlier writer.
+  // The first of these methods starts a new upload. The second one resumes an upload whose earlier
+  // writer no longer exists.
   static Result<std::unique_ptr<BlobWriter>> Start(DiskBlobFolder& folder,
                                                    DigestAlgorithm algorithm,
                                                    const std::string& name);
@@ -42,17 +43,17 @@ class DiskBlobWriter final : public BlobWriter {
   Result<BlobLocation> Commit(const Digest& expected, SyncWhen sync) override;
 
  private:
-  enum class Kind { kBlob, kUpload };  // the digest of a blob is known at the start
+  enum class Kind { kBlob, kUpload };  // kBlob: the digest is known at the start
   enum class State { kWriting, kFailed, kCommitted };
   struct Readable {
     size_t size = 0;
-    std::vector<uint32_t> checksums;  // of the blocks in these bytes
+    std::vector<uint32_t> checksums;  // the checksums of the blocks
   };
 
   DiskBlobWriter(DiskBlobFolder& folder, Kind kind, DigestAlgorithm algorithm, std::string serial,
                  const std::filesystem::path& path, std::unique_ptr<File> file);
   Result<void> Write(Bytes bytes);
-  // Hashes and checksums bytes that are in the file and end at `end`.
+  // Adds `bytes` to the hash and the checksums. The file has these bytes; they end at offset `end`.
   void Hash(Bytes bytes, uint64_t end);
   Result<Digest> Rehash(DigestAlgorithm algorithm) const;
   Result<void> Publish(const std::filesystem::path& target, SyncWhen sync);
@@ -62,21 +63,22 @@ class DiskBlobWriter final : public BlobWriter {
   DiskBlobFolder& folder_;
   const Kind kind_;
   const DigestAlgorithm algorithm_;
-  const std::string serial_;  // makes the object's name fresh; an upload's name
-  const std::string label_;   // names the file in errors
+  const std::string serial_;  // makes the object's name new; for an upload, its name
+  const std::string label_;   // the file's name in errors
   const std::unique_ptr<File> file_;
-  std::filesystem::path path_;  // where the file is now
+  std::filesystem::path path_;  // the file's current path
   State state_ = State::kWriting;
   uint64_t to_reread_ = 0;        // how many bytes Resume() found in the file
-  bool name_is_durable_ = false;  // synced in the pending folder
+  bool name_is_durable_ = false;  // whether the pending folder was synced
   Hasher hasher_;
-  uint64_t written_back_ = 0;   // the offset up to which write-back was started
-  mutable std::string object_;  // the last result of object()
+  uint64_t written_back_ = 0;   // write-back has started up to this offset
+  mutable std::string object_;  // the last name that object() returned
 
-  // Readers on other threads use these.
+  // Readers on other threads use the members below.
   mutable Mutex mutex_;
   uint64_t size_bytes_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  std::optional<uint64_t> whole_size_ OUTPORT_GUARDED_BY(mutex_);  // expected, or committed
+  std::optional<uint64_t> whole_size_
+      OUTPORT_GUARDED_BY(mutex_);  // the expected size, or the committed one
   BlockChecksums checksums_ OUTPORT_GUARDED_BY(mutex_);
 };
 

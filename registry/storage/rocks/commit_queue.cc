@@ -6,11 +6,11 @@
 namespace outport {
 namespace {
 
-// A group ends with the commit that exceeds one of these limits.
+// The limits of a group. The commit that reaches or exceeds one of them is the group's last.
 constexpr size_t kMaxGroup = 256;
 constexpr size_t kMaxGroupBytes = 4 << 20;
 
-// Appends a copy of a batch to another one.
+// Appends a copy of one batch to another batch.
 class Append final : public rocksdb::WriteBatch::Handler {
  public:
   explicit Append(rocksdb::WriteBatch& to) : to_(to) {}
@@ -18,7 +18,7 @@ class Append final : public rocksdb::WriteBatch::Handler {
     return to_.Put(key, value);
   }
   rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice& key) override { return to_.Delete(key); }
-  // RocksDB begins a transaction's batch with this mark, for two-phase commits.
+  // RocksDB begins a transaction's batch with this mark, for two-phase commits. We use none.
   rocksdb::Status MarkNoop(bool) override { return rocksdb::Status::OK(); }
 
  private:
@@ -60,9 +60,10 @@ Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRe
   {
     MutexLock lock(mutex_);
     queue_.push_back(&mine);
-    // This wait has no deadline: a commit that the leader is writing cannot be cancelled, so a
-    // caller that gave up would not know its outcome. The kernel ends the leader's write, with
-    // success or an error. Waiting callers hold threads of bounded pools.
+    // This wait has no deadline. The leader may be writing this commit already, and nobody can
+    // cancel that write. So a caller that stopped waiting would not know whether its commit
+    // succeeded. The wait ends, because the kernel ends the leader's write with success or an
+    // error. Waiting callers occupy only threads of bounded pools.
     while (!mine.done && (leading_ || queue_.front() != &mine)) mine.woken.Wait(mutex_);
     if (!mine.done && failed_.has_value()) {
       group = NextGroup();
@@ -119,7 +120,8 @@ Result<LogHeads> CommitQueue::Write(const Group& group, LogHeads heads) {
   }
   if (status.ok()) status = PutHead(batch, kChangeLog, before.changes, heads.changes);
   if (status.ok()) status = PutHead(batch, kAuditLog, before.audit, heads.audit);
-  // The transactions hold the locks of their keys, and only this queue writes log rows.
+  // RocksDB need not lock again: the transactions hold the locks of their keys, and only this queue
+  // writes log rows.
   rocksdb::TransactionDBWriteOptimizations optimizations;
   optimizations.skip_concurrency_control = true;
   if (status.ok()) status = db_.Write(options, optimizations, &batch);
@@ -127,7 +129,8 @@ Result<LogHeads> CommitQueue::Write(const Group& group, LogHeads heads) {
   return heads;
 }
 
-// Wakes under the lock: a commit that is done may be destroyed as soon as the lock is released.
+// Wakes the commits of the group while it holds the lock: the thread of a finished commit may
+// destroy the commit as soon as the lock is free.
 void CommitQueue::Finish(const Group& group, const std::optional<Error>& error) {
   for (Waiting* const commit : group) {
     commit->error = error;

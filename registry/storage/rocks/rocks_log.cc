@@ -12,10 +12,10 @@ void RocksLog::Logv(const char* format, va_list arguments) {
 
 void RocksLog::Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) {
   if (level < rocksdb::InfoLogLevel::WARN_LEVEL) return;
-  std::array<char, 1024> text{};  // longer lines are truncated
+  std::array<char, 1024> text{};  // vsnprintf truncates longer lines
   std::vsnprintf(text.data(), text.size(), format, arguments);
   const std::string_view message(text.data());
-  // RocksDB warns about its own default at every start.
+  // RocksDB writes this warning about its own default value at every start: drop the warning.
   if (message.find("Transaction write_policy is 0") != std::string_view::npos) return;
   if (level == rocksdb::InfoLogLevel::WARN_LEVEL) {
     log_.Warning("rocksdb", {{"message", message}});

@@ -6,7 +6,7 @@
 
 namespace outport {
 
-// Writes the warnings and errors of RocksDB's own log to our log.
+// A logger for RocksDB. It passes the warnings and errors of RocksDB to our log.
 class RocksLog final : public rocksdb::Logger {
  public:
   explicit RocksLog(const Log& log) : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(log) {}

@@ -85,8 +85,9 @@ class RocksMetaStore final : public MetaStore {
   CommitQueue queue_;
 };
 
-// Readers must see a write only after its WAL is synced. This is RocksDB's default order; do not
-// set pipelined or unordered writes, or a manual flush of the WAL.
+// Readers must see a write only after the sync of its WAL record. RocksDB works in this order by
+// default. Do not set pipelined or unordered writes, or a manual flush of the WAL: these options
+// change the order.
 rocksdb::Options MakeOptions(rocksdb::Env* env, const Log& log) {
   rocksdb::Options options;
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
@@ -99,19 +100,20 @@ rocksdb::Options MakeOptions(rocksdb::Env* env, const Log& log) {
   if (env != nullptr) options.env = env;
   options.create_if_missing = true;
   options.write_buffer_size = kWriteBufferBytes;
-  // Flushed memtables are not needed: transactions lock, and do not validate against snapshots.
+  // Do not keep flushed memtables. RocksDB needs them only for transactions that validate against a
+  // snapshot, and ours lock instead.
   options.max_write_buffer_size_to_maintain = 1;
   options.compression = rocksdb::kLZ4Compression;
   options.max_open_files = kOpenFiles;
   options.max_total_wal_size = kWalBytes;
-  // After a power cut the WAL may hold anything after the last sync. Recovery keeps the records
-  // before the first corrupt one.
+  // After a power cut the WAL may have any bytes after its last synced record. So recovery keeps
+  // the records before the first corrupt one and drops the rest.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.info_log = std::make_shared<RocksLog>(log);
   return options;
 }
 
-// Returns the end of the log. kCorrupt if the head row and the last record disagree.
+// Returns the position of the log's last record. kCorrupt if the head row has another position.
 Result<LogPosition> EndOf(const LogRows& log, const RocksReads& reads,
                           const std::string& operation) {
   TRY(const LogPosition head, reads.Head(log));
@@ -124,7 +126,8 @@ Result<LogPosition> EndOf(const LogRows& log, const RocksReads& reads,
                    (head.sequence == last.sequence ? " with another hash" : "")};
 }
 
-// RocksDB creates its folder, but does not sync it into its parent.
+// Creates the database's folder and syncs the parent folder. RocksDB would create its folder
+// without that sync.
 rocksdb::Status MakeFolder(rocksdb::Env& env, const std::filesystem::path& folder) {
   rocksdb::Status status = env.CreateDirIfMissing(folder);
   if (!status.ok()) return status;

@@ -14,11 +14,12 @@ namespace outport {
 
 struct RocksOptions {
   std::filesystem::path folder;
-  rocksdb::Env* env = nullptr;  // nullptr: the default one; tests inject faults here
+  rocksdb::Env* env = nullptr;  // nullptr: RocksDB's default; tests inject faults with another one
 };
 
-// Opens a MetaStore on an embedded RocksDB. It writes the commits of several threads together, with
-// one sync of the WAL (CommitQueue). kCorrupt and kInternal name the folder and RocksDB's reason.
+// Opens a MetaStore on an embedded RocksDB. A CommitQueue writes the commits of several threads
+// together, with one sync of the WAL. kCorrupt or kInternal if the folder cannot be opened; the
+// error names the folder and RocksDB's reason.
 Result<std::unique_ptr<MetaStore>> OpenRocksMetaStore(const RocksOptions& options, const Log& log);
 
 }  // namespace outport

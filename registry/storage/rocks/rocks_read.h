@@ -14,14 +14,16 @@ namespace outport {
 inline rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view ToText(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-// Converts RocksDB's status: kNoSpace, kCorrupt, kDeadlineExceeded if a lock was not acquired in
-// time, else kInternal.
+// Converts RocksDB's status to an error. A full disk is kNoSpace, corrupt data is kCorrupt, and a
+// wait for a lock that took too long is kDeadlineExceeded. All other failures are kInternal.
 Error RocksError(const rocksdb::Status& status, std::string_view operation);
 
-// Returns the first key after all keys that begin with `prefix`; empty if there is none.
+// Returns the first key after all keys that begin with `prefix`, or an empty text if no such key
+// exists.
 std::string EndOfPrefix(std::string_view prefix);
 
-// The bounds of a scan as options of RocksDB. Owns the strings that the options point to.
+// The bounds of a scan, as read options of RocksDB. An object owns the texts to which its options
+// point.
 class ScanBounds {
  public:
   explicit ScanBounds(const ScanRange& range, const rocksdb::Snapshot* snapshot = nullptr);
@@ -42,7 +44,8 @@ class ScanBounds {
   rocksdb::ReadOptions options_;
 };
 
-// The reads of MetaView on a database: at a snapshot, or, if it is nullptr, of the committed rows.
+// Implements the reads of MetaView for a database. With a snapshot, it reads the rows at that
+// snapshot. Without one (nullptr), it reads the rows committed by now.
 class RocksReads {
  public:
   explicit RocksReads(rocksdb::DB& db, const rocksdb::Snapshot* snapshot = nullptr)
@@ -50,10 +53,11 @@ class RocksReads {
 
   Result<std::optional<std::string>> Get(std::string_view key) const;
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) const;
-  // Returns the position in the head row, or the log's start if there is no head row.
+  // Returns the position that the log's head row contains, or the log's start if there is no head
+  // row.
   Result<LogPosition> Head(const LogRows& log) const;
-  // kCorrupt if there is a gap: after the first record read, or, if the log is never trimmed, at
-  // `from` already.
+  // Returns records as MetaView::ReadLog() does. kCorrupt if a record is missing. In a log that may
+  // be trimmed, the result may begin after `from`, but records must not be missing after that.
   Result<std::vector<LogRecord>> ReadLog(const LogRows& log, uint64_t from, size_t limit,
                                          size_t limit_bytes) const;
   // Returns the position of the log's last row, or the log's start if there is none.

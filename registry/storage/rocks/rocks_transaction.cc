@@ -11,7 +11,8 @@
 namespace outport {
 namespace {
 
-// Returns the result of locking or writing `key`.
+// Converts the status of a lock or a write of `key`. If another transaction holds the lock, the
+// error names the key.
 Result<void> Outcome(const rocksdb::Status& status, std::string_view operation,
                      std::string_view key) {
   if (status.ok()) return {};

@@ -28,7 +28,7 @@ class RocksTransaction final : public MetaTransaction {
   Result<LogPosition> Commit(Durability durability) override;
 
  private:
-  std::unique_ptr<rocksdb::Transaction> transaction_;  // nullptr once committed
+  std::unique_ptr<rocksdb::Transaction> transaction_;  // nullptr after Commit()
   CommitQueue& queue_;
   LogRecords records_;
 };
