@@ -64,9 +64,9 @@ net::awaitable<Result<Sender>> Authenticate(const Gate& gate, const Peer& peer,
 
 // The purposes of requests.
 
-// A check of the connection and the credentials. Clients send a password only if the answer is
-// kUnauthorized. So the answer is kUnauthorized unless the sender is a user, has a certificate with
-// grants, or has logged in as kAnonymousUser.
+// A check of the connection and the credentials. A client sends its password only after the answer
+// kUnauthorized. So Admit() returns kUnauthorized unless the sender is a user, has a certificate
+// with grants, or has logged in as kAnonymousUser.
 struct PingAccess {};
 // A list of the repositories that the sender may pull from. Every sender is admitted.
 struct CatalogAccess {};
@@ -77,8 +77,8 @@ struct RepositoryAccess {
 };
 using Purpose = std::variant<PingAccess, CatalogAccess, RepositoryAccess>;
 
-// The right of one sender to one purpose. Admit() returns it. A value type. The gate and the peer
-// outlive the admission.
+// The result of Admit(): the right of one sender to one purpose. A value type. The gate and the
+// peer outlive the admission.
 class Admission {
  public:
   const Sender& sender() const { return sender_; }

@@ -17,9 +17,9 @@ class Peer {
  public:
   virtual ~Peer() = default;
 
-  // Authorises the connection, whoever sends a request on it. Returns the permissions that limit
-  // the rights of every sender, or null if nothing limits them. Returns an error if the connection
-  // may not be used.
+  // Authorises the connection itself, independently of any sender. Returns the permissions that
+  // limit the rights of every sender, or null if nothing limits them. Returns an error if the
+  // connection may not be used.
   virtual Result<std::shared_ptr<const NodePermissions>> Check() const = 0;
   // The name in the client's certificate; empty if there is no certificate. User::only_from
   // restricts logins by this name.
@@ -45,7 +45,7 @@ class ClientPeer final : public Peer {
   void Identify(Result<CertificateIdentity> identity) { identity_ = std::move(identity); }
   const Result<CertificateIdentity>& identity() const { return identity_; }
 
-  // kCertificateInvalid: the certificate was rejected, has expired or was revoked.
+  // Returns kCertificateInvalid if the certificate was rejected, has expired or was revoked.
   Result<std::shared_ptr<const NodePermissions>> Check() const override;
   std::string_view certificate() const override {
     return identity_.has_value() ? std::string_view(identity_->name) : std::string_view();

@@ -26,7 +26,7 @@ bool IsOneOf(char c, std::string_view others) {
 }
 
 // Whether `text` consists of base64url characters, as every token of ACME does (RFC 8555 §8.1).
-// Such a token cannot lead out of the folder.
+// Such a token has no '/' and no '.', so its path cannot leave the folder.
 bool IsToken(std::string_view text) {
   return !text.empty() && text.size() <= kMaxToken &&
          std::ranges::all_of(text, [](char c) { return IsOneOf(c, "-_"); });

@@ -9,8 +9,8 @@
 namespace outport {
 namespace {
 
-// Without a change of the directory, connections are re-authorised at this interval, because users
-// and certificates expire and a node may lose the store.
+// The server re-authorises connections at this interval even if the directory does not change.
+// Users and certificates expire, and a node may lose the store.
 constexpr std::chrono::seconds kRecheckInterval{1};
 
 }  // namespace

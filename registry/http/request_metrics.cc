@@ -42,8 +42,8 @@ void RequestMetrics::Record(Method method, std::optional<Noun> noun, int status,
   const size_t route = RouteIndex(noun);
   auto& counter =
       requests_[(static_cast<size_t>(method) * kRoutes + route) * kClasses + status_class];
-  // Two threads may both create the series. They get the same one, because Metrics returns the
-  // existing series.
+  // Two threads may get here at once. Both get the same series, because Metrics returns an existing
+  // series.
   if (counter.load() == nullptr) {
     counter = &metrics_.Counter("outport_http_requests_total", "Requests answered.",
                                 {{"method", std::string(ToString(method))},

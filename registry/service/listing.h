@@ -6,8 +6,8 @@
 
 #include "registry/service/registry.h"
 
-// Pages of lists. The store and the nodes use the same rules. A function here blocks if its `scan`
-// blocks.
+// Pages of lists. The store and the nodes build pages by the same rules. A function here blocks if
+// its `scan` blocks.
 namespace outport {
 
 // Reads at most `limit` names that begin with `prefix` and are greater than `after`, in byte order.

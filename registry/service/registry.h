@@ -111,7 +111,7 @@ inline constexpr size_t kMaxPage = 1000;
 
 struct Page {
   std::vector<std::string> items;
-  bool more = false;  // there are items after the last one
+  bool more = false;  // more items exist after this page
   std::optional<Staleness> stale = std::nullopt;
 };
 
@@ -121,9 +121,9 @@ struct ReferrersPage {
   std::optional<Staleness> stale = std::nullopt;
 };
 
-// The operations of a registry, independent of the transport. The store answers them from its
-// storage. A node answers them from its replica and from the store. Safe for all threads. Nothing
-// here blocks. The arguments that are passed by reference outlive the awaited call.
+// The operations of a registry, independent of the transport. The store performs them on its
+// storage. A node performs them with its replica and the store. Safe for all threads. Nothing here
+// blocks. The arguments that are passed by reference outlive the awaited call.
 //
 // Every operation may return these errors: kNameUnknown if the repository does not exist,
 // kUnavailable (with Retry-After) if a node cannot know the answer, kNoSpace, kTooManyRequests,
@@ -168,7 +168,8 @@ class Registry {
 
   // Blobs.
 
-  // kBlobUnknown if the repository has no link to the blob. Never starts a fetch.
+  // Returns the blob's size. kBlobUnknown if the repository has no link to the blob. Never starts a
+  // fetch.
   virtual Awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
                                                const RepositoryName& repository,
                                                const Digest& digest) = 0;
@@ -205,10 +206,10 @@ class Registry {
   virtual Awaitable<Result<UploadStatus>> StatUpload(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const std::string& id) = 0;
-  // Appends the body. `range` is the part of the blob that the body is, according to the client.
-  // kRangeInvalid if the range does not begin at the session's end; kSizeInvalid if the body has
-  // another length. If reading the body fails, the session keeps the bytes that arrived before the
-  // error.
+  // Appends the body. `range` is the range of the blob that the body covers, according to the
+  // client. kRangeInvalid if `range` does not begin at the end of the received bytes; kSizeInvalid
+  // if the lengths of body and `range` differ. If reading the body fails, the session keeps the
+  // bytes that arrived before the error.
   virtual Awaitable<Result<UploadStatus>> AppendUpload(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const std::string& id,

@@ -12,14 +12,14 @@
 
 namespace outport {
 
-// The names of repositories with one prefix, or a single name.
+// A set of repository names: all names with one prefix, or a single name.
 struct NameRange {
   std::string prefix;
   bool exact = false;  // only the name `prefix` itself
 };
 
-// The repositories that a caller may pull from. A predicate accepts their names. Ranges of names
-// contain all accepted names, so that a list can skip all other names. A value type.
+// The repositories that a caller may pull from. A predicate decides for each name. The ranges
+// contain all accepted names, so that a list can skip every name outside of them. A value type.
 class Visible {
  public:
   // REQUIRES: each name that `accepts` accepts is in one of `ranges`. The ranges may overlap. By

@@ -29,8 +29,8 @@ struct PushLimits {
 
 // Performs the writes that nodes relay for their clients (push.proto), with the store's Registry.
 // The store does not rely on the node to authenticate clients. It authenticates and admits each
-// user itself, within the node's permissions. The node only asserts the name in the client's
-// certificate and the client's address. The certificate's name can deny a login
+// user itself, within the node's permissions. The store cannot verify the client's address and the
+// name in the client's certificate, which the node sends. This name can deny a login
 // (UserRow.only_from), but adds no rights. Safe for all threads. Each call runs as a coroutine of
 // `tasks`.
 class PushService final : public v1::Push::CallbackService {
@@ -81,8 +81,8 @@ class PushService final : public v1::Push::CallbackService {
   struct Admitted;
 
   // Admits a write. The node must be a member and have a free slot in `slots`, and the sender's
-  // user must have the right. If the node may not relay, returns kUnavailable, because the client
-  // is not at fault and may use another node.
+  // user must have the right to `action`. If the node may not relay, returns kUnavailable, because
+  // the client is not at fault and may use another node.
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodeSlots& slots);

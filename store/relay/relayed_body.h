@@ -24,7 +24,8 @@ class RelayedBody final : public ByteSource {
   using Recheck = std::function<Result<void>()>;
 
   // `length` is the length of the body, if the client announced it. `limit` is the longest wait for
-  // the node. `bodies` counts the bodies in progress. The counter outlives the body.
+  // the node to send or receive one message. `bodies` counts the bodies in progress. The counter
+  // outlives the body.
   RelayedBody(Stream& stream, std::optional<uint64_t> length, std::chrono::milliseconds limit,
               std::atomic<size_t>& bodies, Recheck recheck)
       : stream_(stream),

@@ -72,7 +72,7 @@ Result<void> ChunkDecoder::Consume(char c) {
     case State::kDone:
       break;
   }
-  return Malformed("it is longer than its framing says");
+  return Malformed("more bytes follow its last chunk");
 }
 
 Result<void> ChunkDecoder::ConsumeSize(char c) {

@@ -43,9 +43,9 @@ class Stream {
   // Frees large buffers. Call it when the connection becomes idle.
   void ReleaseBuffers();
 
-  // Sends the queued bytes, then closes the connection. With `linger`, then reads and discards what
-  // the client still sends, for a bounded time. Without this, a reset could overtake a response
-  // that was sent before the whole request had arrived.
+  // Sends the queued bytes, then ends the sending side. With `linger`, also reads and discards what
+  // the client still sends, for a bounded time. Without lingering, a reset could overtake a
+  // response that was sent before the whole request had arrived.
   net::awaitable<void> Close(bool linger);
   // Resets the connection, so that the client cannot mistake a truncated response for a whole one.
   void Reset();
