@@ -105,7 +105,7 @@ Result<void> AuditFile::Rotate() {
     if (!std::filesystem::exists(numbered(number - 1), ignored)) continue;
     TRY_VOID(parts_.files.Rename(numbered(number - 1), numbered(number)));
   }
-  // More files exist if `max_files` was larger before.
+  // Remove older files. They exist if an earlier configuration had a larger `max_files`.
   for (int64_t number = parts_.max_files + 1;; ++number) {
     std::error_code ignored;
     if (!std::filesystem::exists(numbered(number), ignored)) break;
@@ -114,8 +114,8 @@ Result<void> AuditFile::Rotate() {
   return OpenFile();
 }
 
-// If a write or sync fails, removes the new lines; the next call opens the file again and they are
-// written then.
+// Writes and syncs the lines. If the write or the sync fails, removes the new lines. The next
+// export then opens the file again and repeats the write.
 Result<void> AuditFile::Append(const std::string& lines) {
   TRY_VOID(OpenFile());
   if (size_bytes_ > 0 && size_bytes_ + lines.size() > parts_.max_size_bytes) TRY_VOID(Rotate());
@@ -143,7 +143,7 @@ void AuditFile::SendToSyslog(const std::vector<std::string>& lines) {
   }
 }
 
-// Returns true if there were entries.
+// Exports at most one page of entries. Returns false if there were no new entries.
 Result<bool> AuditFile::ExportPage() {
   TRY(const auto entries, parts_.meta.ReadAudit(exported_.sequence + 1, kPage, kPageBytes));
   if (entries.empty()) return false;
@@ -164,7 +164,8 @@ Result<bool> AuditFile::ExportPage() {
   return true;
 }
 
-// Returns true if it trimmed entries.
+// Deletes at most one page of exported entries from the audit log. Returns false if there was
+// nothing to delete.
 Result<bool> AuditFile::Trim() {
   TRY(const LogPosition head, parts_.meta.AuditHead());
   if (head.sequence <= parts_.max_entries) return false;

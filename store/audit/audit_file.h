@@ -21,15 +21,17 @@ namespace outport::store {
 //
 //   {"sequence":2,"previous":"<hex>","hash":"<hex>","record":{…}}
 //
-// The hash is the SHA-256 of the 32 bytes of `previous` and the text of `record`, so that the file
-// can be checked without the store. A row holds the last exported entry. It moves only after the
-// lines are synced: no entry is lost, and after a crash some entries may be written twice. A file
-// that would exceed its maximum size is renamed to NAME.1, NAME.1 to NAME.2, and so on. If the log
-// has more than `max_entries` entries, exported ones are trimmed.
+// The hash is the SHA-256 of the 32 bytes of `previous`, followed by the text of `record`. So
+// anybody can check the file without the store. A row names the last exported entry. The row is
+// updated only after the sync of the lines. So no entry is lost, but after a crash the file may
+// have some entries twice. Before a file would exceed its maximum size, it is renamed to NAME.1,
+// the old NAME.1 to NAME.2, and so on. If the log has more than `max_entries` entries, Export()
+// deletes the oldest ones that are already in the file.
 //
-// While the file cannot be written, entries stay in the log, and the export is retried. If the
-// syslog daemon accepts no line, the line is counted and not sent again; the file has it. Open()
-// and Export() are for one thread at a time, and block.
+// While the file cannot be written, new entries stay in the audit log, and the next Export() writes
+// them. If the syslog daemon does not accept a line, a metric counts that line, and no later call
+// sends it again: the file has the entry. Open() and Export() are for one thread at a time, and
+// block.
 class AuditFile {
  public:
   struct Parts {
@@ -42,16 +44,17 @@ class AuditFile {
     uint64_t max_size_bytes = 64 << 20;
     int64_t max_files = 10;
     uint64_t max_entries = 1000000;
-    std::string syslog;  // the daemon's socket; empty: none
+    std::string syslog;  // the path of the daemon's socket; empty: send nothing to syslog
   };
   explicit AuditFile(Parts parts);
 
-  // Opens or creates the file, and reads the last exported entry. Removes a line that a crash left
-  // incomplete: its entry is written again. Call it once, before the other methods.
+  // Opens or creates the file, and finds out which entry was exported last. Removes an incomplete
+  // last line, which a crash has left; Export() writes that entry again. Call it once, before the
+  // other methods.
   Result<void> Open();
-  // Exports new entries, and trims the log.
+  // Writes new entries to the file and to syslog, and then trims the audit log.
   Result<void> Export();
-  // Calls Export() periodically, until it is cancelled.
+  // Calls Export() periodically, until the coroutine is cancelled.
   net::awaitable<void> FollowUntilCancelled();
 
  private:
@@ -66,7 +69,7 @@ class AuditFile {
 
   const Parts parts_;
   Syslog syslog_;
-  std::unique_ptr<File> file_;  // nullptr: not open
+  std::unique_ptr<File> file_;  // nullptr: the file is not open
   uint64_t size_bytes_ = 0;
   LogPosition exported_;
   LogPosition trimmed_;

@@ -9,7 +9,8 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxText = 256;  // of a text that a client or a node sends about itself
+constexpr size_t kMaxText =
+    256;  // the bytes kept of a text that a client or a node sends about itself
 
 }  // namespace
 

@@ -11,7 +11,7 @@
 
 namespace outport::store {
 
-// The author of a change, and its origin. Texts that a client or a node sends about itself are
+// The author and the origin of a change. Long texts that a client or a node sends about itself are
 // truncated.
 struct Actor {
   std::string kind;  // "administrator", "user", "node" or "store"
@@ -24,13 +24,14 @@ struct Actor {
   static Actor Administrator(std::string name, std::string address = {},
                              std::string request_id = {});
   static Actor Node(std::string name, std::string address);
-  // The store itself, for changes that nobody requested.
+  // Returns the store as the author, for changes that nobody requested.
   static Actor Store();
-  // A user of the registry.
+  // Returns the user of a registry request as the author.
   static Actor Of(const Caller& caller);
 };
 
-// Adds entries of one actor to the audit log, each in the transaction of its change:
+// Adds entries of one actor to the audit log. Each entry is part of the transaction that makes the
+// change:
 //
 //   const Auditor auditor(actor, clock_);
 //   ...
@@ -42,7 +43,8 @@ class Auditor {
  public:
   Auditor(Actor actor, const Clock& clock) : actor_(std::move(actor)), clock_(clock) {}
 
-  // `action`: NOUN.VERB. `before` and `after`: the object before and after the change, or null.
+  // `action` has the form NOUN.VERB. `before` and `after` are the object before and after the
+  // change; null means that the object does not exist.
   void Add(MetaTransaction& transaction, std::string_view action, std::string_view object,
            const boost::json::value& before, const boost::json::value& after) const;
 

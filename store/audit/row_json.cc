@@ -22,7 +22,8 @@ bool IsSecret(const FieldDescriptor& field) {
   return false;
 }
 
-// Returns one value of a field. `index` is -1 if the field is not repeated.
+// Returns one value of a field as JSON. `index` selects the value of a repeated field; it is -1 for
+// other fields.
 boost::json::value FieldJson(const Message& row, const FieldDescriptor& field, int index) {
   const Reflection& from = *row.GetReflection();
   const bool one = index < 0;

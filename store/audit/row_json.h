@@ -11,7 +11,7 @@ namespace outport::store {
 // Returns `row` as JSON for the audit log, without unset fields and without secrets. A field is a
 // secret if it holds bytes, or if its name contains password, secret, token or private_key.
 boost::json::value RowJson(const google::protobuf::Message& row);
-// Returns null if there is no row.
+// Returns `row` as JSON, or null if the optional is empty.
 template <class Row>
 boost::json::value RowJson(const std::optional<Row>& row) {
   return row.has_value() ? RowJson(*row) : boost::json::value();

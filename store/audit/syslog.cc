@@ -20,7 +20,8 @@ Error NotSent(int error_number, const std::string& socket) {
                    "; start a syslog daemon, or set audit.syslog to false"};
 }
 
-// "<86>Nov 27 16:30:00 outport-store[4711]: " (RFC 3164, as syslog(3) writes it).
+// Returns the beginning of a line, in the form of syslog(3) (RFC 3164): "<86>Nov 27 16:30:00
+// outport-store[4711]: ".
 std::string Header() {
   std::array<char, 32> time{};
   const std::time_t now = std::time(nullptr);
@@ -57,7 +58,8 @@ Result<void> Syslog::Connect() {
 Result<void> Syslog::Send(std::string_view line) {
   if (socket_.empty()) return {};
   const std::string message = Header() + std::string(line);
-  for (const bool again : {true, false}) {  // reconnect once: the daemon may have restarted
+  for (const bool again :
+       {true, false}) {  // if the send fails, reconnect once: the daemon may have restarted
     TRY_VOID(Connect());
     if (::send(fd_, message.data(), message.size(), MSG_NOSIGNAL) >= 0) return {};
     const int error_number = errno;

@@ -9,17 +9,19 @@ namespace outport::store {
 
 inline constexpr char kSyslogSocket[] = "/dev/log";
 
-// Sends lines to the machine's syslog daemon, as LOG_AUTHPRIV and LOG_INFO. It does not use
-// syslog(3), which does not report a lost line. For one thread at a time; does not block.
+// Sends lines to the machine's syslog daemon, with facility LOG_AUTHPRIV and severity LOG_INFO.
+// This class does not use syslog(3), because syslog(3) does not report a lost line. For one thread
+// at a time; does not block.
 class Syslog {
  public:
-  // `socket`: the path of the daemon's socket; if it is empty, nothing is sent.
+  // `socket` is the path of the daemon's socket. If the path is empty, Send() does nothing.
   explicit Syslog(std::string socket) : socket_(std::move(socket)) {}
   ~Syslog();
   Syslog(const Syslog&) = delete;
   Syslog& operator=(const Syslog&) = delete;
 
-  // Sends one line. kUnavailable names the socket and the cause; the line is lost then.
+  // Sends one line. kUnavailable if the daemon does not accept the line: the line is lost, and the
+  // error names the socket and the cause.
   Result<void> Send(std::string_view line);
 
  private:

@@ -17,7 +17,7 @@ BlobLocation LocationOf(const v1::BlobRow& row) {
                       .checksums = {row.checksums().begin(), row.checksums().end()}};
 }
 
-// A new blob is condemned, under a lease, until a manifest names it.
+// Returns the row of a new blob. The blob is condemned, under a lease, until a manifest names it.
 v1::BlobRow NewBlobRow(const BlobLocation& location, int64_t now_ms) {
   v1::BlobRow row;
   row.set_size_bytes(location.size_bytes);
@@ -99,8 +99,8 @@ Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest
   return std::move(reader).error();
 }
 
-// Whether the blob is stored already. If its row names an object that cannot be opened, sets
-// `unusable_object` to it.
+// Returns whether the store has the blob's bytes already. If the blob's row names an object that
+// cannot be opened, sets `unusable_object` to that object.
 Result<bool> Blobs::HasUsableCopy(const Digest& digest, std::string& unusable_object) const {
   TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) return false;
@@ -121,7 +121,8 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
     Result<PushedBlob> linked = Link(repository, digest, committing);
-    // Unknown: the garbage collector was faster. Then store the new bytes.
+    // kBlobUnknown means that the garbage collector has just deleted the stored bytes. In this
+    // case, store the new bytes.
     if (linked.has_value() || linked.error().code != ErrorCode::kBlobUnknown) return linked;
   }
 
@@ -136,9 +137,9 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   Result<PushedBlob> pushed = Link(repository, digest, committing);
   std::string left_over = std::move(committing.left_over);
   if (!pushed.has_value()) {
-    // After a failed write of the metadata, the disk may hold a row that names the object. If the
-    // metadata still accepts commits, no write has failed, and the object can be removed. Otherwise
-    // the next start settles the intent.
+    // After a failed write of the metadata, the row that names the object may be on the disk. If
+    // the metadata still accepts commits, no write has failed, so no row names the object: remove
+    // the object. Otherwise keep it; the next start finds out whether a row names it.
     const bool unnamed = intents_.Record(object, digest).has_value();
     left_over = unnamed ? object : "";
   }
@@ -146,7 +147,8 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   return pushed;
 }
 
-// Removes an object that no row names. If that fails, its intent makes the next start retry.
+// Removes an object that no row names. If the removal fails, the object's intent stays, and the
+// next start tries again.
 void Blobs::Discard(const std::string& object) {
   Result<void> removed = parts_.bytes.Remove(object);
   if (removed.has_value()) removed = intents_.Forget(object);
@@ -156,7 +158,7 @@ void Blobs::Discard(const std::string& object) {
   }
 }
 
-// Runs the transaction of a commit.
+// Runs the transaction of a commit: writes the blob's row, if necessary, and the link.
 Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
                                Committing& committing) {
   const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
@@ -212,7 +214,8 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
     row->clear_object();
     auditor.Add(transaction, "blob.quarantine", digest.ToString(), {{"object", object}}, nullptr);
     TRY_VOID(WriteRow(transaction, keys::Blob(digest), *row));
-    // If the process ends before it has moved the object, the next start finds the intent.
+    // If the process ends before it moves the object, the next start finds this intent and removes
+    // the object.
     return IntentLedger::Record(transaction, object, digest);
   };
   TRY_VOID(Transact(parts_.meta, clear));

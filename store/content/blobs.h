@@ -24,24 +24,26 @@ class BlockingPool;
 
 namespace outport::store {
 
-// The lease of a blob that was just pushed or named by a push. The garbage collector keeps a blob
-// under a lease.
+// The length of a blob's lease. A lease begins when a client pushes the blob, or a manifest that
+// names the blob. The garbage collector deletes no blob that has a lease.
 inline constexpr std::chrono::milliseconds kBlobLease = std::chrono::hours(1);
 
-// Makes the blob live, and renews its lease if less than half of it remains. Returns whether the
-// row has changed.
+// Changes the row: the blob is live. Also renews the blob's lease, if less than half of the lease
+// remains. Returns whether the row has changed.
 bool TouchBlob(v1::BlobRow& row, int64_t now_ms);
 
-// Whether the blob's bytes can be served: it is not being deleted, and its object is not in
-// quarantine.
+// Returns whether the store can serve the blob's bytes. It cannot while the blob is being deleted,
+// or if the blob's object is in quarantine.
 bool IsUsable(const v1::BlobRow& row);
 
-// The blobs of all repositories: which repository links which blob, and where its bytes are stored.
-// Safe for several threads. Every method blocks, unless it says otherwise.
+// The blobs of all repositories. This class knows which repository links which blob, and where the
+// blob's bytes are stored. Safe for several threads. Every method blocks, unless its comment says
+// otherwise.
 //
-// A commit takes these steps: intent row (synced), sync of the file, rename, sync of the folder,
-// and one synced transaction with the blob, its link and the change. The intent must be on the disk
-// before the rename: only by it can a start find an object that no blob row names.
+// A commit takes these steps: a synced intent, the sync of the file, its rename, the sync of the
+// folder, and one synced transaction with the blob, its link and the change. The intent must be on
+// the disk before the rename. Otherwise a crash after the rename leaves an object that no row
+// names, and the next start cannot find that object.
 class Blobs {
  public:
   struct Parts {
@@ -50,7 +52,7 @@ class Blobs {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    uint64_t headroom_bytes = 0;  // of the disk, kept free of pushes
+    uint64_t headroom_bytes = 0;  // the free space of the disk that pushes must leave
   };
   explicit Blobs(Parts parts);
 
@@ -60,49 +62,52 @@ class Blobs {
   };
   struct Opened {
     Located blob;
-    std::shared_ptr<const BlobReader> reader;  // shared with reads on a pool
+    std::shared_ptr<const BlobReader> reader;  // reads on a pool share the reader
   };
-  // kBlobUnknown if the repository does not link the digest, or if its object is in quarantine or
-  // does not exist; kNameUnknown if there is no such repository.
+  // Looks up a blob. kBlobUnknown if the repository does not link the digest, or if the blob's
+  // object is in quarantine or does not exist. kNameUnknown if the repository does not exist.
   Result<BlobInfo> Stat(const RepositoryName& repository, const Digest& digest) const;
   Result<Located> Locate(const RepositoryName& repository, const Digest& digest) const;
   Result<Opened> Open(const RepositoryName& repository, const Digest& digest);
 
-  // Whether the blob's bytes are on the disk, in whatever repository it is linked.
+  // Returns whether the store has the blob's bytes. The link that names the blob may be in any
+  // repository.
   Result<bool> HasBytes(const Digest& digest) const;
 
-  // Commits the writer's bytes as `digest`, and links the blob in the repository, which is created
-  // if it is new. If the blob is stored already, only links it. kDigestInvalid if the bytes have
-  // another digest. Durable. Afterwards the writer can only be destroyed. `also` adds the caller's
-  // own writes to the transaction; it may run several times.
+  // Commits the writer's bytes as the blob `digest`, and links the blob in the repository. Creates
+  // the repository if it does not exist. If the store has the blob already, only links it.
+  // kDigestInvalid if the bytes have another digest. The result is durable. Afterwards the caller
+  // can only destroy the writer. `also` adds the caller's own writes to the transaction; it may run
+  // several times.
   using AlsoWrite = std::function<Result<void>(MetaTransaction&)>;
   Result<PushedBlob> Commit(const RepositoryName& repository, BlobWriter& writer,
                             const Digest& digest, const Actor& by, const AlsoWrite& also = {});
 
-  // Quarantines an object. The blob is unknown from then on, and a push brings it back. Does
-  // nothing if the blob's row names another object, or none. `why` is for the log.
+  // Quarantines an object. Afterwards the blob is unknown until a client pushes it again. Does
+  // nothing if the blob's row does not name this object. The log gets `why`.
   Result<void> Quarantine(const Digest& digest, const std::string& object, const std::string& why);
-  // Counts and quarantines an object after a read of it returned kCorrupt. Logs a failure. Does
-  // not block: the work runs on `disk`.
+  // Call it after a read of an object returned kCorrupt. Counts the corruption, and quarantines the
+  // object. Logs a failure. Does not block: the work runs on `disk`.
   Awaitable<void> QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
                                     Error why);
 
-  // Undoes the unfinished commits of an earlier process. Returns how many there were. Call it at
+  // Undoes the unfinished commits of an earlier process, and returns their number. Call it at
   // start, before the other methods.
   Result<size_t> SettleIntents();
 
-  // kNoSpace, with the figures, if `needed_bytes` more would leave less than the headroom free.
+  // Checks that the disk has the headroom free after a write of `needed_bytes`. If too little is
+  // free, returns kNoSpace with the numbers.
   Result<void> RequireFreeSpace(uint64_t needed_bytes) const;
 
  private:
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
-  // The state of a commit before and in its transaction.
+  // The data of one commit: inputs of its transaction, and one output.
   struct Committing {
     const Auditor& auditor;
     const AlsoWrite& also;
-    std::string unusable_object = {};     // the row names it, but it cannot be opened
-    const BlobLocation* fresh = nullptr;  // the object just committed; nullptr: it exists already
-    std::string left_over = {};           // output: the object to remove afterwards
+    std::string unusable_object = {};     // an object that the row names and that cannot be opened
+    const BlobLocation* fresh = nullptr;  // the new object; nullptr: the store has the blob already
+    std::string left_over = {};           // output: the object to remove after the transaction
   };
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
                           Committing& committing);

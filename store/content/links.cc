@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kMaxSources = 4096;
 constexpr size_t kReferencesPerScan = 100;
 
-// The error does not tell whether the blob exists in a repository that the caller may not see.
+// This error must not reveal whether the blob exists in a repository that the caller may not pull
+// from. So it is the same in both cases.
 Error NothingToMount(const Digest& digest) {
   return Error{
       ErrorCode::kBlobUnknown,
@@ -23,8 +24,8 @@ Error NothingToMount(const Digest& digest) {
       {digest.ToString()}};
 }
 
-// kUnsupported while a manifest of the repository refers to the blob. Deletes the references that
-// the deletion of a corrupt manifest left behind.
+// Returns kUnsupported if a manifest of the repository refers to the blob. Also deletes reference
+// rows whose manifest no longer exists; the deletion of a corrupt manifest leaves such rows.
 Result<void> RequireUnreferenced(MetaTransaction& transaction, const RepositoryName& repository,
                                  const Digest& digest) {
   const std::string prefix = keys::ReferencesTo(digest, repository);

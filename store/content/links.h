@@ -11,19 +11,22 @@
 
 namespace outport::store {
 
-// Mounts blobs into repositories, and removes them from repositories. Both lock blob/<digest>
-// first, as the push of a manifest does. Safe for several threads. Every method blocks.
+// Mounts blobs into repositories, and removes them from repositories. Both operations lock
+// blob/<digest> first, as the push of a manifest does. Safe for several threads. Every method
+// blocks.
 class Links {
  public:
   Links(MetaStore& meta, Blobs& blobs, const Clock& clock)
       : meta_(meta), blobs_(blobs), clock_(clock) {}
 
-  // As Registry::MountBlob. Without `from`, searches at most some thousands of repositories.
+  // Does what Registry::MountBlob says. Without `from`, looks for the blob in at most some
+  // thousands of the repositories that link it.
   Result<PushedBlob> Mount(const RepositoryName& repository, const Digest& digest,
                            const std::optional<RepositoryName>& from, const Visible& visible,
                            const Actor& by);
 
-  // As Registry::DeleteBlob. Keeps the bytes: other repositories may link or mount the blob.
+  // Does what Registry::DeleteBlob says. Keeps the blob's bytes, because other repositories may
+  // link or mount the blob.
   Result<Deleted> Remove(const RepositoryName& repository, const Digest& digest, const Actor& by);
 
  private:

@@ -21,8 +21,8 @@ std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors) {
   return sorted;
 }
 
-// Locks and touches the row of each blob that the manifest names: from here on a manifest refers to
-// the blob.
+// Locks the row of each blob that the manifest names, and touches the blob. Adds blobs that the
+// repository lacks to `missing`.
 Result<void> ManifestPush::LockBlobs(MetaTransaction& transaction,
                                      std::vector<std::string>& missing) const {
   for (const Digest& blob : SortedDigests(parts_.manifest.blobs)) {
@@ -38,16 +38,18 @@ Result<void> ManifestPush::LockBlobs(MetaTransaction& transaction,
   return {};
 }
 
-// Writes the bytes, under the lock that ManifestRemoval takes before it deletes them.
+// Writes the manifest's bytes. ManifestRemoval takes the same lock before it deletes the bytes, so
+// a push and a removal cannot overlap.
 Result<void> ManifestPush::WriteContent(MetaTransaction& transaction) const {
   const std::string key = keys::Content(parts_.digest);
   TRY(const auto stored, transaction.GetForUpdate(key));
-  // A push of the right bytes replaces corrupt ones.
+  // If the stored bytes are corrupt, this push replaces them.
   if (stored.has_value() && *stored == parts_.body) return {};
   return transaction.Put(key, parts_.body);
 }
 
-// Locks the rows of an index's children and of the manifest itself. Sets `own` to the latter.
+// Locks the rows of the manifest itself and, for an index, of its children. Sets `own` to the
+// manifest's own row. Adds children that the repository lacks to `missing`.
 Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
                                          std::vector<std::string>& missing,
                                          std::optional<v1::ManifestRow>& own) const {

@@ -13,8 +13,8 @@
 
 namespace outport::store {
 
-// Returns the digests of descriptors, each once, in byte order of their text: the order in which
-// their keys are locked.
+// Returns the digests of the descriptors, without duplicates and in byte order of their text.
+// Transactions lock the keys of blobs and manifests in this order.
 std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors);
 
 // The push of one manifest into a repository, in one transaction. The parts stay valid until Run()
@@ -25,15 +25,15 @@ class ManifestPush {
     const RepositoryName& repository;
     const Manifest& manifest;
     const Digest& digest;
-    const std::vector<Tag>& tags;  // to set; in byte order, each once
+    const std::vector<Tag>& tags;  // the tags to set; in byte order, without duplicates
     const std::string& body;
     int64_t now_ms = 0;
     const Auditor& auditor;
   };
   explicit ManifestPush(const Parts& parts) : parts_(parts) {}
 
-  // Writes the rows and changes. kManifestBlobUnknown names the missing digests. May run several
-  // times.
+  // Writes the rows and changes. kManifestBlobUnknown if the repository lacks content that the
+  // manifest names; the error lists the missing digests. May run several times.
   Result<void> Run(MetaTransaction& transaction) const;
 
  private:

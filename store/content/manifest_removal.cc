@@ -12,7 +12,7 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxTags = 1000;  // deleted in one transaction
+constexpr size_t kMaxTags = 1000;  // the most tags that one transaction deletes
 
 Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
                       const Tag& tag, const v1::TagRow& row, const Auditor& auditor) {
@@ -43,9 +43,9 @@ Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repos
   return EraseTag(transaction, repository, tag, *row, auditor);
 }
 
-// Locks what a push and the garbage collector lock, too: the blobs that the manifest refers to, its
-// bytes, and the manifests of the repository. So nobody can tag the manifest, or refer to it, until
-// the transaction ends.
+// Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
+// the manifest's bytes, the manifest and its children. So until the transaction ends, no push can
+// tag the manifest or refer to it.
 Result<v1::ManifestRow> ManifestRemoval::Lock(MetaTransaction& transaction) const {
   for (const Digest& blob : SortedDigests(parts_.blobs)) {
     TRY(const auto row, transaction.GetForUpdate(keys::Blob(blob)));
@@ -65,12 +65,13 @@ Result<v1::ManifestRow> ManifestRemoval::Lock(MetaTransaction& transaction) cons
 
 Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag& tag) const {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
-  // The tag may have moved before it was locked.
+  // Another push may have moved the tag before this transaction locked it. Keep such a tag.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
   return EraseTag(transaction, parts_.repository, tag, *row, parts_.auditor);
 }
 
-// Deletes the content with its last holder. New holders take this lock first.
+// Deletes this repository's holder row. If no other repository needs the manifest, deletes the
+// bytes, too. A push locks the bytes before it adds a holder, so no holder can appear meanwhile.
 Result<void> ManifestRemoval::ReleaseContent(MetaTransaction& transaction) const {
   TRY_VOID(transaction.Delete(keys::Holder(parts_.digest, parts_.repository)));
   const ScanRange range{.prefix = keys::HoldersOf(parts_.digest), .after = {}, .limit = 1};

@@ -12,8 +12,8 @@
 namespace outport::store {
 
 // The removal of one manifest from a repository, with its tags, its references, and its entry among
-// the referrers of its subject. Its children stay. Its bytes are deleted with its last holder. The
-// parts stay valid until Run() returns.
+// the referrers of its subject. The manifest's children stay. If no other repository needs the
+// manifest, its bytes are deleted, too. The parts stay valid until Run() returns.
 class ManifestRemoval {
  public:
   struct Parts {
@@ -26,9 +26,9 @@ class ManifestRemoval {
   };
   explicit ManifestRemoval(Parts parts) : parts_(std::move(parts)) {}
 
-  // Removes the manifest. kManifestUnknown. May run several times. If there are more tags than one
-  // transaction should delete, deletes some of them and sets `done` to false: run it again in
-  // another transaction then.
+  // Removes the manifest. kManifestUnknown if the repository has no such manifest. May run several
+  // times. If the manifest has more tags than one transaction should delete, deletes only some of
+  // the tags and sets `done` to false. The caller must then run it again in another transaction.
   Result<void> Run(MetaTransaction& transaction, bool& done) const;
 
  private:
@@ -40,7 +40,7 @@ class ManifestRemoval {
   const Parts parts_;
 };
 
-// Deletes a tag, with its change. kManifestUnknown if the repository has no such tag.
+// Deletes a tag, and appends the change. kManifestUnknown if the repository has no such tag.
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
                        const Tag& tag, const Auditor& auditor);
 

@@ -12,7 +12,8 @@
 namespace outport::store {
 namespace {
 
-// Returns `others` and, if the reference is a tag, that tag.
+// Returns the tags to set, sorted and without duplicates: `others` and, if the reference is a tag,
+// that tag.
 std::vector<Tag> SortedTags(const Reference& reference, const std::vector<Tag>& others) {
   std::set<Tag> tags(others.begin(), others.end());
   if (const Tag* tag = std::get_if<Tag>(&reference)) tags.insert(*tag);
@@ -36,7 +37,7 @@ Result<StoredManifest> Manifests::Get(const RepositoryName& repository,
                                       const Reference& reference) const {
   TRY(ManifestInfo info, Stat(repository, reference));
   TRY(std::optional<std::string> body, meta_.Get(keys::Content(info.digest)));
-  if (!body.has_value()) return UnknownManifest(repository, reference);  // just deleted
+  if (!body.has_value()) return UnknownManifest(repository, reference);  // deleted since the lookup
   if (Digest::Of(info.digest.algorithm(), AsBytes(*body)) != info.digest) {
     return Error{ErrorCode::kCorrupt, "the stored bytes of manifest " + info.digest.ToString() +
                                           " do not have that digest; push it again"};
@@ -97,8 +98,9 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
                                         const Auditor& auditor) {
   TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return UnknownManifest(repository, digest);
-  // Corrupt bytes do not name the children. The reference rows stay then, but they do not count
-  // without their manifest. Right bytes cannot change later: they have this digest.
+  // If the bytes are corrupt, the children are unknown, and the reference rows stay. Those rows
+  // have no effect without their manifest. If the bytes are right, they cannot change before the
+  // transaction: the digest fixes them.
   ManifestRemoval::Parts parts{
       .repository = repository, .digest = digest, .blobs = {}, .manifests = {}, .auditor = auditor};
   TRY(const std::optional<std::string> body, meta_.Get(keys::Content(digest)));

@@ -17,23 +17,26 @@ class Manifests {
  public:
   Manifests(MetaStore& meta, const Clock& clock) : meta_(meta), clock_(clock) {}
 
-  // Look up a manifest. kManifestUnknown; kNameUnknown if there is no such repository.
+  // These two methods look up a manifest. kManifestUnknown if the repository has no such manifest,
+  // kNameUnknown if the repository does not exist.
   Result<ManifestInfo> Stat(const RepositoryName& repository, const Reference& reference) const;
   Result<StoredManifest> Get(const RepositoryName& repository, const Reference& reference) const;
 
-  // Stores the exact bytes, records the manifest's references, and sets `tags` and, if `reference`
-  // is a tag, that tag. All in one transaction with the changes. Pushing an existing manifest again
-  // adds no change. Durable.
-  // kManifestInvalid, kManifestTooLarge, kDigestInvalid; kManifestBlobUnknown with the digests of
-  // blobs, or of an index's children, that the repository does not have. A subject need not exist.
+  // Stores the exact bytes, records which content the manifest refers to, and sets `tags`. If
+  // `reference` is a tag, sets that tag, too. One transaction contains all of this and the changes.
+  // A second push of the same manifest adds no change. The result is durable.
+  // kManifestInvalid, kManifestTooLarge and kDigestInvalid reject the bytes. kManifestBlobUnknown
+  // if the repository lacks a blob or an index's child; the error lists the missing digests. A
+  // subject need not exist.
   Result<PushedManifest> Put(const RepositoryName& repository, const Reference& reference,
                              const std::string& content_type, const std::vector<Tag>& tags,
                              const std::string& body, const Actor& by);
 
-  // Deletes a tag alone, if `reference` is a tag. If it is a digest, deletes the manifest, its
-  // tags, and its entry among the referrers of its subject, in one transaction; thousands of tags
-  // are deleted in transactions before. Its children stay, and so do indexes that refer to it.
-  // kManifestUnknown, kNameUnknown. Durable.
+  // If `reference` is a tag, deletes only that tag. If it is a digest, deletes the manifest, its
+  // tags, and its entry among the referrers of its subject, in one transaction. If the manifest has
+  // thousands of tags, earlier transactions delete most of the tags. The manifest's children stay,
+  // and so do indexes that refer to the manifest. kManifestUnknown if the repository has no such
+  // manifest or tag, kNameUnknown if the repository does not exist. The result is durable.
   Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference,
                          const Actor& by);
 

@@ -10,15 +10,16 @@
 
 namespace outport::store {
 
-// Returns the row by which a manifest is listed among the referrers of its subject.
+// Returns the row that lists the manifest among the referrers of its subject.
 v1::ReferrerRow ToReferrerRow(const Manifest& manifest, uint64_t size_bytes);
 
-// Lists the manifests of a repository that refer to another one. Safe for several threads. Blocks.
+// Lists the manifests of a repository whose subject is a given manifest. Safe for several threads.
+// Blocks.
 class Referrers {
  public:
   explicit Referrers(const MetaStore& meta) : meta_(meta) {}
 
-  // As Registry::ListReferrers.
+  // Does what Registry::ListReferrers says.
   Result<ReferrersPage> List(const RepositoryName& repository, const Digest& subject,
                              const std::string& artifact_type, const PageRequest& page) const;
 

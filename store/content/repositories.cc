@@ -15,8 +15,8 @@ Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repos
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
                               int64_t now_ms, const Auditor& auditor) {
   const std::string key = keys::Repository(repository);
-  // Read without a lock first: the repository nearly always exists, and pushes need not wait for
-  // each other then.
+  // Read without a lock first. The repository nearly always exists, and then concurrent pushes need
+  // not wait for each other's lock.
   TRY(const bool known, HasRow(transaction, key));
   if (known) return {};
   TRY(const auto locked, transaction.GetForUpdate(key));

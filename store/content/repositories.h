@@ -9,16 +9,17 @@
 
 namespace outport::store {
 
-// kNameUnknown if the repository does not exist. For callers that found nothing in it.
+// Returns kNameUnknown if the repository does not exist. A caller that found nothing in a
+// repository calls this to return the right error.
 Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repository);
 
-// Creates the repository, with its change, if it does not exist: a push creates it.
+// If the repository does not exist, creates it and appends the change. Every push calls this.
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
                               int64_t now_ms, const Auditor& auditor);
 
-// Links the blob in the repository, with its change, unless it is linked already. Creates the
-// repository if it is new. `action`: the name of the change in the audit log. REQUIRES: the caller
-// has locked blob/<digest>.
+// Links the blob in the repository and appends the change, unless the repository links the blob
+// already. Creates the repository if it does not exist. `action` is the action of the audit entry.
+// REQUIRES: the caller has locked blob/<digest>.
 Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
                        const Digest& digest, uint64_t size_bytes, int64_t now_ms,
                        const Auditor& auditor, std::string_view action);

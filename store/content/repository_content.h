@@ -13,10 +13,11 @@
 
 namespace outport::store {
 
-// The content of all repositories, over the MetaStore and the BlobStore: the rules for what a push
-// needs and what a pull sees. Each mutation is one transaction that appends its changes (I10). It
-// locks in byte order of the keys, blob/<digest> and manifest/<child> first, so that the garbage
-// collector and a push see each other. Safe for several threads. Everything here blocks.
+// The content of all repositories, in the MetaStore and the BlobStore. These classes have the rules
+// for what a push needs and what a pull sees. Each mutation is one transaction that appends its
+// changes (I10). The transaction locks in byte order of the keys, blob/<digest> and
+// manifest/<child> first. So a push and the garbage collector never work on the same blob at once.
+// Safe for several threads. Everything here blocks.
 struct Content {
   explicit Content(const Blobs::Parts& parts)
       : blobs(parts),
