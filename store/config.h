@@ -10,13 +10,14 @@
 
 namespace outport::store {
 
-// store.yml. Addresses to listen on are address:port or [v6]:port; port 0 picks one.
+// store.yml. Addresses to listen on are address:port or [v6]:port. For port 0 the system picks a
+// port.
 struct Config {
   std::filesystem::path data;
   RegistryConfig registry;
   std::string fleet_listen = "0.0.0.0:5001";
-  std::string fleet_address;                          // host:port that invitations carry
-  std::string fleet_address_place = "fleet.address";  // its place in the file, for messages
+  std::string fleet_address;                          // the host:port in invitations
+  std::string fleet_address_place = "fleet.address";  // its place in the file, for errors
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
 
@@ -28,10 +29,10 @@ struct Config {
   Freshness freshness;
 
   struct Access {
-    // How long a node admits clients without news of revocations.
+    // How long a node admits clients while it hears no revocations from the store.
     std::chrono::milliseconds max_revocation_age{std::chrono::hours(24)};
-    bool serve_on_expired_revocations = false;  // false: nodes answer 503 after that
-    std::filesystem::path htpasswd_file;        // users in addition to the fleet's; empty: none
+    bool serve_on_expired_revocations = false;  // false: nodes then answer 503
+    std::filesystem::path htpasswd_file;        // more users; empty: none
     std::string htpasswd_group = "htpasswd";
   };
   Access access;
@@ -39,13 +40,14 @@ struct Config {
   struct Audit {
     std::filesystem::path file;  // empty: DATA/audit/audit.jsonl
     uint64_t max_size_bytes = 64 << 20;
-    int64_t max_files = 10;         // rotated files, besides the current one
+    int64_t max_files = 10;         // rotated files, besides the current file
     int64_t max_entries = 1000000;  // kept in the metadata after their export to the file
     bool syslog = false;
   };
   Audit audit;
 
-  // Lifetimes of a node's certificates. The node renews each after a third of its lifetime.
+  // The lifetimes of a node's certificates. The node renews each certificate after a third of its
+  // lifetime.
   struct Nodes {
     std::chrono::milliseconds identity_certificate_lifetime{std::chrono::days(7)};
     std::chrono::milliseconds server_certificate_lifetime{std::chrono::days(90)};
@@ -63,11 +65,12 @@ struct Config {
   std::filesystem::path MetaFolder() const { return data / "meta"; }
 };
 
-// kInvalidArgument with a line "FILE:LINE: what is wrong" for every problem. Blocks.
+// Reads and checks a configuration file. Returns kInvalidArgument with a line "FILE:LINE: PROBLEM"
+// for every problem. Blocks.
 Result<Config> LoadConfig(const std::string& path);
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name);
 
-// Returns the text of a configuration file with comments; LoadConfig() reads it.
+// Returns the text of a configuration file, with comments. LoadConfig() can read the text.
 std::string FormatConfig(const Config& config);
 
 }  // namespace outport::store

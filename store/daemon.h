@@ -10,9 +10,9 @@
 namespace outport::store {
 
 // Starts a store: the registry port, the fleet port and the operations port over one data folder.
-// Opens the folder, completes or undoes what an earlier process left unfinished, binds the ports
-// and serves. The error names what is wrong with the configuration, the folder or a port, and the
-// fix. Blocks.
+// Opens the folder, completes or undoes unfinished work of an earlier process, binds the ports and
+// serves. An error names the problem with the configuration, the folder or a port, and the fix.
+// Blocks.
 Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version);
 
 }  // namespace outport::store

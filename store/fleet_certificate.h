@@ -13,24 +13,24 @@
 
 namespace outport::store {
 
-// Renews the certificate of the fleet port, and reports when it is about to expire. The certificate
-// of the registry port may be another one. Safe for all threads.
+// Renews the certificate of the fleet port, and reports when it is about to expire. The registry
+// port may use another certificate, which this class does not watch. Safe for all threads.
 class FleetCertificate {
  public:
-  // Everything it refers to outlives it.
+  // The referenced objects outlive this object.
   struct Parts {
     Rotation& rotation;
     const Clock& clock;
     Log log;
     std::filesystem::path pki;  // DATA/pki
-    std::string chain;          // PEM: the certificate as loaded at start
+    std::string chain;          // PEM: the certificate at the start of the store
   };
   explicit FleetCertificate(Parts parts);
 
-  // Renews the certificate if that is due. Logs a failure. Blocks.
+  // Renews the certificate if a renewal is due. Logs a failure. Blocks.
   void Renew();
-  // Adds a reason if the certificate has expired, a warning if it was not renewed in time. Does not
-  // block.
+  // Adds a reason to `readiness` if the certificate has expired, or a warning if its renewal is
+  // late. Does not block.
   void Report(Readiness& readiness) const;
 
  private:

@@ -20,22 +20,25 @@ class Server;
 
 namespace outport::store {
 
-// Limits of the fleet port, for all callers: also before they are authenticated.
+// The limits of the fleet port. They apply to all callers, also to callers that are not
+// authenticated yet.
 struct FleetLimits {
-  size_t memory_bytes = 256 << 20;  // gRPC's buffers, of all connections together
+  size_t memory_bytes = 256 << 20;  // of gRPC's buffers, for all connections
   int threads = 32;
   int streams = 256;  // calls in progress in one connection
   int metadata_bytes = 8 << 10;
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds idle{600'000};  // a connection without a call
-  // A connection keeps the certificate of its handshake. Long before that can expire, the peer is
-  // asked to open a new connection; after the grace, the calls of the old one are ended.
+  std::chrono::milliseconds idle{600'000};  // time without a call before a close
+  // A connection keeps the certificate of its handshake. When the connection has this age, long
+  // before that certificate can expire, the server asks the peer to open a new connection. After
+  // the grace, the server ends the calls of the old connection.
   std::chrono::milliseconds age{12 * 3'600'000};
   std::chrono::milliseconds age_grace{3'600'000};
 };
 
-// The limits for a fleet whose nodes' identity certificates last `identity_lifetime`. A node renews
-// its certificate after a third of that. Two quarters later, no connection uses the old one.
+// Returns the limits for a fleet whose nodes have identity certificates with this lifetime. A node
+// renews its certificate after a third of the lifetime. Age and grace are at most a quarter each,
+// so no connection uses the old certificate when it expires.
 FleetLimits LimitsFor(std::chrono::milliseconds identity_lifetime);
 
 // The fleet port: gRPC over mutual TLS, for nodes and administrators.
@@ -54,12 +57,13 @@ class FleetServer {
   explicit FleetServer(Parts parts);
   ~FleetServer();
 
-  // Binds and serves. Changed `files` are reloaded. kFailedPrecondition names the address.
+  // Binds the port and serves. Reloads `files` after they have changed. If the port cannot be
+  // bound, returns kFailedPrecondition with the address.
   Result<void> Start(const std::string& listen, const rpc::TlsFiles& files);
-  // The address that it listens on, with the port that the system picked for port 0.
+  // The address that the server listens on. For port 0 it has the port that the system picked.
   const std::string& address() const { return address_; }
-  // Waits for the calls in progress, cancels the others at the deadline, and returns when none is
-  // left. The tasks that serve streams must still run. Blocks.
+  // Waits until the calls in progress have ended. At the deadline, cancels the remaining calls.
+  // Meanwhile the tasks that serve streams must still run. Blocks.
   void Stop(std::chrono::system_clock::time_point deadline);
 
  private:

@@ -8,14 +8,14 @@
 
 namespace outport::store {
 
-// The part of store.yml that nodes follow.
+// Returns the part of store.yml that nodes follow.
 v1::FreshnessPolicy FreshnessPolicyOf(const Config& config);
 
-// The part of store.yml that decides about access and the audit log.
+// Returns the settings of store.yml that concern access and the audit log.
 v1::PolicyRow PolicyOf(const Config& config);
 
 // Adds a policy.set entry to the audit log if the policy has changed since the previous start. The
-// actor is the store, because it does not know who edited the file. Blocks.
+// entry names the store as the actor, because the store does not know who edited the file. Blocks.
 Result<void> RecordPolicy(MetaStore& meta, const v1::PolicyRow& policy, const Clock& clock);
 
 }  // namespace outport::store

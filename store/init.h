@@ -10,10 +10,10 @@
 namespace outport::store {
 
 struct InitOptions {
-  Config config;  // an empty fleet_address means the first name with the fleet port
-  std::vector<std::string> host_names;  // of the server certificate: DNS names, IP addresses
+  Config config;  // an empty fleet_address means the first host name with the fleet port
+  std::vector<std::string> host_names;  // DNS names and IP addresses for the certificate
   std::string domain = "outport";
-  std::string key_type = "ecdsa-p256";  // of the authorities and the server; pki::ParseKeyType()
+  std::string key_type = "ecdsa-p256";  // of the CAs and the server; see pki::ParseKeyType()
   std::string admin_name = "admin";
   std::filesystem::path admin_folder;  // empty: DATA/admin
   std::filesystem::path config_file;   // empty: DATA/store.yml
@@ -26,9 +26,9 @@ struct InitSummary {
   std::filesystem::path admin_folder;
 };
 
-// Creates a store: folders, the fleet's authority, the server certificate, the metadata, the first
-// administrator's profile, the configuration. kFailedPrecondition: the folder holds a store
-// already. A failed attempt removes what it created. Blocks.
+// Creates a store: the folders, the fleet's CAs, the server certificate, the metadata, the first
+// administrator's profile, and the configuration. Returns kFailedPrecondition if the folder has a
+// store already. A failed attempt removes what it has created. Blocks.
 Result<InitSummary> InitStore(InitOptions options);
 
 }  // namespace outport::store

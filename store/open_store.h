@@ -21,18 +21,19 @@ struct OpenedStore {
   std::unique_ptr<DiskBlobStore> blobs;
   StoreIdentity identity;
   AuthorityFiles authority;
-  LoadedCertificate certificate;  // of the registry port
+  LoadedCertificate certificate;  // the certificate of the registry port
 };
 
-// Locks and opens the data folder, and completes what an interrupted CA rotation left in it. The
-// error names the configuration key, the file or the folder, and says what to do. Blocks.
+// Locks and opens the data folder. If a crash interrupted the last step of a CA rotation, completes
+// that step. An error names the configuration key, the file or the folder, and says what to do.
+// Blocks.
 Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log);
 
-// Fails as a start of the store would, but neither locks the data folder nor binds the ports.
-// Blocks.
+// Checks what a start of the store checks, and fails with the same errors. Unlike a start, it
+// neither locks the data folder nor binds the ports. Blocks.
 Result<void> CheckStore(const Config& config);
 
-// The certificate files of the registry port.
+// Returns the certificate files of the registry port.
 CertificateFiles RegistryCertificateFiles(const Config& config);
 
 }  // namespace outport::store

@@ -9,12 +9,13 @@
 
 namespace outport::store {
 
-// The gauges for the head of the change log and the free disk space. The references outlive it.
+// Sets the gauges for the head of the change log and the free disk space. The referenced objects
+// outlive this object.
 class StoreGauges {
  public:
   StoreGauges(const MetaStore& meta, BlobStore& bytes, BlockingPool& disk, Metrics& metrics);
 
-  // Updates the gauges every second until it is cancelled.
+  // Updates the gauges every second until the coroutine is cancelled.
   net::awaitable<void> FollowUntilCancelled();
 
  private:

@@ -12,8 +12,9 @@
 
 namespace outport::store {
 
-// The Registry of the store: Content and Uploads, called on the disk pool. Its answers are never
-// stale. The references outlive it; stop the pool before the registry is destroyed.
+// Implements Registry for the store: calls Content and Uploads on the disk pool. The store's
+// answers are never stale. The referenced objects outlive the registry. Stop the pool before you
+// destroy the registry.
 class StoreRegistry final : public Registry {
  public:
   struct Parts {
@@ -78,7 +79,8 @@ class StoreRegistry final : public Registry {
                                                 const Visible& visible) override;
 
  private:
-  // kUnavailable if the caller's Outport-Min-Sequence is beyond the head of the log.
+  // Returns kUnavailable if the caller's Outport-Min-Sequence is greater than the sequence of the
+  // log's head.
   Result<void> RequireMinSequence(const Caller& caller) const;
 
   const Parts parts_;

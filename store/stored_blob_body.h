@@ -7,9 +7,10 @@
 
 namespace outport::store {
 
-// The body of a stored blob, for a client: one checksum block in memory at a time. The caller's
-// thread reads from the page cache, the pool from the disk. Bytes that fail their checksum never
-// leave: the body quarantines the object and ends with kCorrupt.
+// Sends a stored blob to a client, with one checksum block in memory at a time. The caller's thread
+// reads blocks that are in the page cache; the pool reads the others from the disk. A client never
+// gets a block that fails its checksum: the body then quarantines the object and ends with
+// kCorrupt.
 class StoredBlobBody final : public BlobBody {
  public:
   struct Parts {

@@ -9,17 +9,18 @@
 
 namespace outport::node {
 
-// The newest mark of an answer that this node showed before its replica had passed the answer
-// (row keys::kHighWaterMark). The mark is synced before the answer leaves. The answers are lost
-// when the process ends; the mark tells the next process that rows behind it may be older than
-// those answers. Safe for all threads; every method blocks.
+// Stores the high-water mark (row keys::kHighWaterMark): the newest position in an answer that this
+// node sent before its replica had reached that position. The node syncs the mark before the answer
+// leaves. The process's answers are lost when it ends. From the mark, the next process knows that
+// replica rows below the mark may be older than those answers. Safe for all threads; every method
+// blocks.
 class HighWaterMark {
  public:
   explicit HighWaterMark(MetaStore& meta) : meta_(meta) {}
 
-  // The mark of an earlier process; nullopt if there is none.
+  // Reads the mark of an earlier process; nullopt if no process has stored one.
   Result<std::optional<Mark>> Load();
-  // Returns once this mark, or a mark that covers it, survives a power cut.
+  // Returns when `mark`, or a newer mark, survives a power cut.
   Result<void> Raise(const Mark& mark);
 
  private:

@@ -20,19 +20,20 @@
 
 namespace outport::node {
 
-// The node's own answer: from the overlay, or else from the replica.
+// The node's own answer, from the overlay or, if the overlay has none, from the replica.
 struct LocalAnswer {
   ResolveAnswer answer;
-  // When the node asked the store for this answer; nullopt: it comes from the replica's rows.
+  // The time when the node asked the store for this answer. nullopt: the answer comes from the
+  // replica's rows.
   std::optional<std::chrono::nanoseconds> asked;
-  // False: the rows may be older than an answer that this node has shown.
+  // False if the rows may be older than an answer that this node has sent.
   bool trusted = true;
 };
 
 // Asks the store for the current answer to a question. Callers with the same question share one
-// call, which has a deadline of one second. The resolver keeps the answers in an overlay over the
-// replica. Of the store's answers and the replica's rows, the one at the later position wins, so
-// that this node's answers never go backwards. Safe for all strands.
+// call, which has a deadline of one second. The resolver keeps the store's answers in an overlay
+// over the replica. If both have an answer, the resolver uses the answer with the later position,
+// so that this node's answers never go backwards. Safe for all strands.
 class Resolver {
  public:
   struct Parts {
@@ -51,30 +52,32 @@ class Resolver {
   // Loads the high-water mark of an earlier process. Call it before the first question. Blocks.
   Result<void> Recover();
 
-  // The store's answer, or the replica's answer if the replica passed the store's meanwhile. The
-  // call may share the answer to an earlier call, unless that answer is "not found" or older than
-  // max_staleness. kUnavailable for every failure of the call; kTooManyRequests if too many
-  // questions are open.
+  // Returns the store's answer, or the replica's answer if the replica has passed the store's
+  // answer meanwhile. May share the answer to an earlier call, unless that answer is "not found" or
+  // older than max_staleness. Returns kUnavailable for every failure of the call, and
+  // kTooManyRequests if too many questions are open.
   net::awaitable<Result<StoreAnswer>> Resolve(std::string request_id, ResolveQuestion question);
-  // As Resolve(), but kUnavailable if the answer is older than the change that the caller knows of.
+  // Like Resolve(), but returns kUnavailable if the answer is older than the change that the caller
+  // knows of.
   net::awaitable<Result<StoreAnswer>> ResolveFor(const Caller& caller, ResolveQuestion question);
-  // The position of the store now. Errors as Resolve().
+  // Asks the store for its current position. Fails like Resolve().
   net::awaitable<Result<v1::Position>> ResolveHead(std::string request_id);
 
-  // The answer without asking the store: from the overlay while it is newer than the replica,
+  // Answers without asking the store: from the overlay if its answer is newer than the replica,
   // otherwise from the replica's rows.
   net::awaitable<Result<LocalAnswer>> FindLocal(ResolveQuestion question);
-  // The overlay's answers about a repository's tags, and the repositories that exist by its
-  // answers; both in byte order. Read these before the rows that they correct.
+  // These return the overlay's answers about a repository's tags, and the repositories that exist
+  // according to the overlay; both in byte order. Call them before you read the rows that the
+  // answers correct.
   std::vector<std::pair<Tag, StoreAnswer>> OverlayTags(const RepositoryName& repository) const;
   std::set<RepositoryName> OverlayRepositories() const;
 
   // Puts the result of a relayed write into the overlay: `answer` is the store's state at
-  // `position`, where the write committed. `asked`: a time before the write began.
+  // `position`, where the write committed. `asked` is a time before the write began.
   net::awaitable<void> RecordWrite(ResolveQuestion question, ResolveAnswer answer,
                                    v1::Position position, std::chrono::nanoseconds asked);
-  // Until the replica has passed `position`, the node asks the store, except for questions whose
-  // answers at `position` are recorded.
+  // Makes the node ask the store until the replica has passed `position`. The node does not ask
+  // about questions whose answers at `position` the overlay has.
   void DropOlder(const v1::Position& position) {
     overlay_.DropOlder(position, parts_.replica.position());
   }
@@ -88,11 +91,12 @@ class Resolver {
                                                    std::string request_id);
   net::awaitable<Result<StoreAnswer>> AskStore(ResolveQuestion question, std::string request_id);
   net::awaitable<Result<StoreAnswer>> AskStoreForHead(std::string request_id);
-  // Keeps an answer for later ones: in the overlay, and by the high-water mark for later processes.
+  // Puts an answer into the overlay, for later questions, and raises the high-water mark, for later
+  // processes.
   net::awaitable<Result<void>> Keep(ResolveQuestion question, StoreAnswer answer);
-  // Shares `work` among callers with this key.
+  // Runs `work` once for all concurrent callers with this key.
   net::awaitable<Result<StoreAnswer>> Share(std::string key, SingleFlight<StoreAnswer>::Work work);
-  // Whether a caller that joined a running call may use the call's result.
+  // Whether a caller that joined a call in progress may use the call's result.
   bool MayShare(const Result<StoreAnswer>& result) const;
 
   const Parts parts_;

@@ -10,44 +10,44 @@
 #include "registry/base/metrics.h"
 #include "registry/service/registry.h"
 
-// May the node answer from its own data, or must it ask the store? The table kRules in
-// staleness_rule.cc holds every case. Three rules come before the table:
+// Decides whether the node may answer from its own data or must ask the store. The table kRules in
+// staleness_rule.cc lists every case. Three rules come before the table:
 //
 //   - Read-your-writes: if the replica lacks the change that the caller knows of, the node waits up
 //     to one second, then asks the store (read_your_writes.h).
-//   - A kept answer of the store that is newer than the replica replaces the rows (overlay.h). Its
-//     age is the time since the node asked for it.
-//   - If such an answer was dropped, or lost in a restart, the age of the rows is unknown until the
-//     replica has passed the high-water mark (high_water_mark.h).
+//   - If the overlay has an answer of the store that is newer than the replica, the answer replaces
+//     the rows (overlay.h). The answer's age is the time since the node asked the store.
+//   - If the node dropped such an answer, or lost it in a restart, the age of the rows is unknown
+//     until the replica has passed the high-water mark (high_water_mark.h).
 //
-// Without the store, the node also checks that it holds every blob of a manifest
+// While the store is unreachable, the node also checks that its cache has every blob of a manifest
 // (node/manifests/completeness.h).
 namespace outport::node {
 
 enum class RequestKind { kTag, kDigest, kBlob, kTagList, kCatalog, kReferrers };
 
-// The node's own data about the request.
+// What the node's own data says about the request.
 enum class Local {
-  kFound,         // it has the content, or the list has entries
+  kFound,         // the node has the content, or the list has entries
   kAbsent,        // the repository exists, but has no such content
   kNoRepository,  // the repository does not exist
 };
 
-// The age of the node's own data, by the store's policy.
+// The age of the node's own data, in the classes of the store's policy.
 enum class Age {
   kFresh,  // at most max_staleness
   kStale,  // at most stale_if_error, and the policy allows stale answers
-  kNever,  // older, or unknown: not usable for tags and lists
+  kNever,  // older, or unknown; tags and lists must not use the data
 };
 Age Classify(std::optional<std::chrono::nanoseconds> age, const v1::FreshnessPolicy& policy);
 
 enum class StoreState { kNotAsked, kUnreachable };
 
 enum class Decision {
-  kAnswer,       // from the node's own data, as a current answer
-  kAskStore,     // only before the node has asked
-  kAnswerStale,  // from the node's own data, with Age and Warning
-  kUnavailable,  // 503
+  kAnswer,       // answer from the node's own data, as current
+  kAskStore,     // ask the store; only if the node has not asked it yet
+  kAnswerStale,  // answer from the node's own data, with Age and Warning
+  kUnavailable,  // answer 503
 };
 Decision Decide(RequestKind request, Local local, Age age, StoreState store);
 
@@ -56,14 +56,15 @@ class StalenessRule {
  public:
   StalenessRule(const Replica& replica, const Freshness& freshness, Metrics& metrics);
 
-  // The replica's staleness; nullopt: unknown. Read it before the rows: they are no older.
+  // Returns the replica's staleness; nullopt if it is unknown. Call it before you read the rows:
+  // the rows are then no older than the result says.
   std::optional<std::chrono::nanoseconds> ReplicaAge() const { return freshness_.Staleness(); }
 
   // Whether the node may answer without asking the store.
   bool MayAnswer(RequestKind request, Local local,
                  std::optional<std::chrono::nanoseconds> age) const;
-  // When the store is unreachable: the staleness to show with the answer (nullopt: none), or
-  // kUnavailable with the reason. `what` names the request in errors.
+  // For an unreachable store: returns the staleness to show with the answer (nullopt: show none),
+  // or kUnavailable with the reason. `what` names the request in errors.
   Result<std::optional<Staleness>> AnswerWithoutStore(RequestKind request, Local local,
                                                       std::optional<std::chrono::nanoseconds> age,
                                                       const std::string& what) const;

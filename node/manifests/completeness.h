@@ -10,11 +10,12 @@
 namespace outport::node {
 
 // Checks that a client can finish the pull of a manifest while the store is unreachable. An image
-// is complete if its config and layers are in the cache. An index is complete if one of its
-// platforms is; attestations are not platforms. Safe for several threads; blocks.
+// is complete if its config and layers are in the cache. An index is complete if the image of one
+// of its platforms is complete. An attestation does not count as a platform. Safe for several
+// threads; blocks.
 class Completeness {
  public:
-  // `is_cached`: whether the cache has a complete copy of a blob; may block.
+  // `is_cached` returns whether the cache has a complete copy of a blob. It may block.
   Completeness(const ReplicaRows& rows, ManifestContents& contents,
                std::function<Result<bool>(const Digest&)> is_cached)
       : rows_(rows), contents_(contents), is_cached_(std::move(is_cached)) {}

@@ -16,16 +16,16 @@
 
 namespace outport::node {
 
-// The bytes of manifests: from the node's own copies (content/<digest>), or fetched from the store
-// and kept. Concurrent callers share one fetch. Every read checks the digest. Callable from any
-// strand.
+// Reads the bytes of manifests from the node's own copies (content/<digest>). If the node has no
+// copy, fetches the manifest from the store and keeps a copy. Concurrent callers share one fetch.
+// Every read checks the digest. Callable from any strand.
 class ManifestContents {
  public:
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     MetaStore& meta;
-    BlobStore& blobs;             // on the same disk; reports its free space
-    uint64_t headroom_bytes = 0;  // with less free space, fetched manifests are not kept
+    BlobStore& blobs;             // on the disk of the copies; reports its free space
+    uint64_t headroom_bytes = 0;  // with less free space, the node keeps no new copies
     BlockingPool& pool;
     TaskGroup& tasks;
     Metrics& metrics;
@@ -34,10 +34,11 @@ class ManifestContents {
   explicit ManifestContents(Parts parts);
 
   using Content = std::shared_ptr<const std::string>;  // shared by the callers of one fetch
-  // kManifestUnknown if the store does not have the manifest; kUnavailable if the fetch failed.
+  // Returns kManifestUnknown if the store does not have the manifest, and kUnavailable if the fetch
+  // failed.
   net::awaitable<Result<Content>> Get(const std::string& request_id,
                                       const RepositoryName& repository, const Digest& digest);
-  // The node's own copy; nullopt if there is none. Deletes a corrupt copy. Blocks.
+  // Returns the node's own copy; nullopt if the node has none. Deletes a corrupt copy. Blocks.
   Result<std::optional<std::string>> FindLocal(const Digest& digest);
 
  private:

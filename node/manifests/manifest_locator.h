@@ -13,12 +13,13 @@ namespace outport::node {
 // The manifest that a reference names.
 struct LocatedManifest {
   ManifestInfo info;
-  // The store was not asked and seems unreachable: blobs that the node lacks cannot be fetched.
+  // True if the node answered without the store, and the store seems unreachable. The node then
+  // cannot fetch the blobs that it lacks.
   bool store_unreachable = false;
 };
 
-// Finds manifests by tag or digest, by the table in node/freshness/staleness_rule.cc. Callable from
-// any strand.
+// Finds manifests by tag or digest. The table in node/freshness/staleness_rule.cc decides when it
+// asks the store. Callable from any strand.
 class ManifestLocator {
  public:
   struct Parts {
@@ -26,11 +27,11 @@ class ManifestLocator {
     const StalenessRule& rule;
     Resolver& resolver;
     const Clock& clock;
-    std::function<bool()> store_is_connected;  // from any thread; does not block
+    std::function<bool()> store_is_connected;  // callable from any thread; does not block
   };
   explicit ManifestLocator(Parts parts);
 
-  // kManifestUnknown, kNameUnknown, kUnavailable.
+  // Fails with kManifestUnknown, kNameUnknown or kUnavailable.
   net::awaitable<Result<LocatedManifest>> Locate(const Caller& caller,
                                                  const RepositoryName& repository,
                                                  const Reference& reference);
@@ -39,8 +40,8 @@ class ManifestLocator {
   // The node's own answer.
   struct Known {
     ResolveAnswer answer;
-    std::optional<std::chrono::nanoseconds> age;  // an upper bound; nullopt: unknown
-    bool from_rows = false;                       // false: from the overlay
+    std::optional<std::chrono::nanoseconds> age;  // an upper bound; nullopt: the age is unknown
+    bool from_rows = false;                       // false: the answer is from the overlay
 
     Local local() const;
   };

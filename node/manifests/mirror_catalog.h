@@ -10,10 +10,10 @@
 
 namespace outport::node {
 
-// Lists tags, repositories and referrers from the replica, by the table in
-// node/freshness/staleness_rule.cc. To ask the store, a list asks for the store's head and waits
-// until the replica has passed it. Answers of the overlay correct the list in each case. Callable
-// from any strand.
+// Lists tags, repositories and referrers from the replica. The table in
+// node/freshness/staleness_rule.cc decides when the replica may answer alone. Otherwise the catalog
+// asks for the store's head, and waits until the replica has passed that head. In both cases, newer
+// answers in the overlay correct the list. Callable from any strand.
 class MirrorCatalog {
  public:
   struct Parts {
@@ -38,19 +38,19 @@ class MirrorCatalog {
  private:
   // How the replica may answer one request.
   struct Admission {
-    std::optional<Staleness> stale = std::nullopt;  // to be shown with the list
-    bool caught_up = false;  // it includes the store's head of after this request came
+    std::optional<Staleness> stale = std::nullopt;  // the staleness to show with the list
+    bool caught_up = false;  // the replica has passed a head read after the request came
     std::optional<Error> unreachable = std::nullopt;  // why the node could not ask the store
   };
   // Waits until the replica may answer.
   net::awaitable<Result<Admission>> Admit(RequestKind request, const Caller& caller);
   struct Tags {
-    std::vector<std::string> names;  // one more than fits on the page, if there are more
+    std::vector<std::string> names;  // one more than the page has, if a next page exists
     bool repository_known = false;
   };
   net::awaitable<Result<Tags>> ReadTags(RepositoryName repository, PageRequest page);
-  // Waits until the replica has passed the store's current head. kUnavailable if the store cannot
-  // be reached, or after one second.
+  // Waits until the replica has passed the store's current head. Returns kUnavailable if the store
+  // is unreachable, or if the wait takes longer than one second.
   net::awaitable<Result<void>> CatchUp(std::string request_id);
 
   const Parts parts_;

@@ -6,8 +6,8 @@
 
 namespace outport::node {
 
-// Serves manifests at a node. While the store is unreachable, serves only manifests that a client
-// can pull completely. Never waits for blobs. Callable from any strand.
+// Serves manifests at a node. While the store is unreachable, it serves only manifests that a
+// client can pull completely. It never waits for blobs. Callable from any strand.
 class MirrorManifests {
  public:
   struct Parts {

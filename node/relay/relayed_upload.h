@@ -14,10 +14,10 @@
 
 namespace outport::node {
 
-// Relays one request's body to the store, as a stream of parts. Reading from the client starts when
-// the store grants the first bytes. While one part is sent, the next one fills; no more is
-// buffered. When the store ends the stream, reading from the client stops. If the client
-// disconnects, the store receives a truncated body and keeps the bytes that came before. For one
+// Relays one request's body to the store, as a stream of parts. It starts to read from the client
+// when the store grants the first bytes. It buffers two parts: while it sends one part, it fills
+// the next part. When the store ends the stream, it stops reading from the client. If the client
+// disconnects, the store receives a truncated body and keeps the bytes that have arrived. For one
 // coroutine on a strand.
 class RelayedUpload {
  public:
@@ -31,9 +31,9 @@ class RelayedUpload {
   // `body` outlives this object.
   RelayedUpload(Parts parts, ByteSource& body);
 
-  // Returns the store's answer after its commit. Otherwise the store's error, the body's error, or
-  // kUnavailable if the store is unreachable or the stream breaks. Wipes the password in `header`.
-  // REQUIRES: called once.
+  // Returns the store's answer after the store's commit. Fails with the store's error, with the
+  // body's error, or with kUnavailable if the store is unreachable or the stream breaks. Wipes the
+  // password in `header`. REQUIRES: called once.
   net::awaitable<Result<v1::UploadAnswer>> Run(v1::UploadPart::Header header);
 
  private:
@@ -41,10 +41,11 @@ class RelayedUpload {
 
   // Reads the store's messages until the stream ends.
   net::awaitable<void> Listen();
-  // Sends the header, the body and its end; then waits for the end of the stream.
+  // Sends the header, the body and the message that ends the body. Then waits for the end of the
+  // stream.
   net::awaitable<void> Send(v1::UploadPart::Header header);
   net::awaitable<void> SendBody();
-  // Fills one part from the body; fills less than the part if the client is slow.
+  // Fills one part from the body. If the client is slow, the part is shorter.
   net::awaitable<void> Fill(v1::UploadPart& part);
   net::awaitable<bool> Write(const v1::UploadPart& part);
   // Waits until the store has granted `bytes` of the body, or the stream has ended. Cancels the
@@ -60,7 +61,7 @@ class RelayedUpload {
   Stream stream_;
   std::array<v1::UploadPart, 2> to_send_;
 
-  // On the caller's strand.
+  // The members below are used on the caller's strand.
   Notifier changed_;
   uint64_t granted_ = 0;  // bytes of the body that the store has granted so far
   uint64_t sent_ = 0;

@@ -16,32 +16,33 @@
 namespace outport::node {
 
 // Relays a node's writes to the store, with the user's own credentials, and answers after the
-// store's commit. Upload sessions live at the store, so that any node can continue them. A write is
-// visible at this node when it is answered: the answer waits for the replica to apply the write,
-// and after a limit the overlay holds it. Callable from any strand.
+// store's commit. The store keeps the upload sessions, so that any node can continue them. When a
+// client has the answer, its write is visible at this node: the answer waits until the replica has
+// applied the write, and if that takes too long, the write goes into the overlay. Callable from any
+// strand.
 class RelayedWrites {
  public:
   struct Limits {
-    // The most bodies in progress. Each buffers two parts: of 1 MiB while at most `wide` bodies are
-    // in progress, otherwise of 128 KiB.
+    // The maximum number of bodies in progress. Each body buffers two parts. A part has 1 MiB while
+    // at most `wide` bodies are in progress, otherwise 128 KiB.
     size_t bodies = 512;
     size_t wide = 16;
     std::chrono::milliseconds catch_up{1000};  // an answer waits this long for the replica
   };
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
-    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // shared likewise
+    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // shared with the same callers
     Replica& replica;
     Resolver& resolver;
     const Clock& clock;
     Metrics& metrics;
-    std::function<bool()> store_is_connected;  // from any thread; does not block
+    std::function<bool()> store_is_connected;  // callable from any thread; does not block
     Limits limits = {};
   };
   explicit RelayedWrites(Parts parts);
 
-  // As Registry's methods. kUnavailable if the store is unreachable or the call breaks: it is then
-  // unknown whether the store has committed the write.
+  // See the methods of Registry. Each returns kUnavailable if the store is unreachable or the call
+  // breaks. If the call breaks, the store may or may not have committed the write.
   net::awaitable<Result<PushedManifest>> PutManifest(
       const Caller& caller, const RepositoryName& repository, const Reference& reference,
       const std::string& content_type, const std::vector<Tag>& tags, std::string body);
@@ -50,7 +51,7 @@ class RelayedWrites {
                                                  const Reference& reference);
   net::awaitable<Result<Deleted>> DeleteBlob(const Caller& caller, const RepositoryName& repository,
                                              const Digest& digest);
-  // The store decides by the user's grants which repositories are visible.
+  // Mounts a blob. The store checks by the user's grants whether the user may see the blob.
   net::awaitable<Result<PushedBlob>> MountBlob(const Caller& caller,
                                                const RepositoryName& repository,
                                                const Digest& digest,
@@ -83,9 +84,10 @@ class RelayedWrites {
   net::awaitable<Result<Response>> Call(const Caller& caller, Method method, Request request);
   net::awaitable<Result<v1::UploadAnswer>> Upload(const Caller& caller,
                                                   v1::UploadPart::Header header, ByteSource& body);
-  // Waits until the replica has passed `position`, where a write committed; true if it has. After
-  // Limits::catch_up, puts `content` into the overlay as the answer to each question (nullopt: the
-  // write deleted it), and returns false. `asked`: a time before the write began.
+  // Waits until the replica has passed `position`, where a write committed, and returns true. If
+  // that takes longer than Limits::catch_up, puts `content` into the overlay as the answer to each
+  // question, and returns false. nullopt as `content` means that the write deleted it. `asked` is a
+  // time before the write began.
   net::awaitable<bool> MakeVisible(v1::Position position, std::vector<ResolveQuestion> questions,
                                    std::optional<ResolveAnswer::Content> content,
                                    std::chrono::nanoseconds asked);

@@ -10,19 +10,20 @@
 namespace outport::node {
 
 // Removes the bytes of manifests (content/<digest>) that no manifest row refers to. A round
-// collects a bounded number of candidates, drops the candidates that rows refer to, and removes the
-// others, in steps. Rows may change between the steps if Referred() is called for new references.
-// One call at a time; blocks.
+// collects a bounded number of candidates, drops those that a row refers to, and removes the rest,
+// in steps. Rows may change between the steps if the caller reports each new reference with
+// Referred(). One call at a time; blocks.
 class ContentGarbage {
  public:
   explicit ContentGarbage(MetaStore& meta) : meta_(meta) {}
 
-  // Begins a round with the next candidates. False if none are left; the next call starts from the
-  // beginning.
+  // Begins a round with the next candidates. Returns false if no candidates are left; the call
+  // after that starts from the first key.
   Result<bool> Collect();
-  // Call this when a row that refers to the digest is written.
+  // Call it when a row that refers to the digest is written.
   void Referred(const std::string& digest) { candidates_.erase(digest); }
-  // One step of the round, by the rows of the serving generation. False when the round is over.
+  // Runs one step of the round. `generation` is the generation that serves. Returns false when the
+  // round is over.
   Result<bool> Step(uint64_t generation);
 
  private:

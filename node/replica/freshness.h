@@ -11,23 +11,24 @@
 
 namespace outport::node {
 
-// Bounds the replica's age without synchronised clocks. A pong carries the store's head, read after
-// the node sent the ping. Once the replica has applied that head, the replica is no older than the
-// ping, by this machine's boot clock. After a restart and until the first pong, the last proof is
-// known by wall time only. Safe for all threads; does not block.
+// Computes an upper bound of the replica's age, without synchronised clocks. A pong carries the
+// store's head, which the store reads after the node has sent the ping. When the replica has
+// applied that head, it is no older than the ping, by this machine's boot clock. From a restart to
+// the first pong, the node knows only the wall time of the last proof. Safe for all threads; does
+// not block.
 class Freshness {
  public:
-  // `proven_ms`: the wall time of an earlier process's last proof; 0 if there is none.
+  // `proven_ms` is the wall time of the last proof of an earlier process; 0 if there was no proof.
   Freshness(const Clock& clock, int64_t proven_ms);
 
-  // The replica has applied this position.
+  // Records that the replica has applied this position.
   void RecordApplied(const std::string& epoch, uint64_t sequence);
-  // The pong to the ping sent at `sent` (by Clock::SinceBoot) carried this head.
+  // Records a pong with this head. `sent` is when the node sent the ping, by Clock::SinceBoot.
   void RecordPong(std::chrono::nanoseconds sent, const std::string& epoch, uint64_t head);
 
-  // An upper bound of the replica's age; nullopt if it is unknown.
+  // Returns an upper bound of the replica's age; nullopt if the age is unknown.
   std::optional<std::chrono::nanoseconds> Staleness() const;
-  // The wall time of the last proof, for the next process; 0 if there is none.
+  // Returns the wall time of the last proof, for the next process; 0 if there was no proof.
   int64_t ProvenMillis() const;
 
  private:
@@ -43,7 +44,7 @@ class Freshness {
   mutable Mutex mutex_;
   std::string epoch_ OUTPORT_GUARDED_BY(mutex_);
   uint64_t applied_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  // Pongs whose head is not applied yet, oldest first.
+  // Pongs whose head the replica has not applied yet, oldest first.
   std::deque<Pong> waiting_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<std::chrono::nanoseconds> proven_ OUTPORT_GUARDED_BY(mutex_);
 };

@@ -14,70 +14,75 @@
 
 namespace outport::node {
 
-// The node's copy of the store's rows, at one position of the store's log. Rows of generations,
-// access rows and the row `replica` are laid out in registry/records/keys.h.
+// The node's copy of the store's rows, at one position of the store's log. registry/records/keys.h
+// describes the rows of generations, the access rows and the row `replica`.
 //
-// One synced commit writes a batch and its position. A snapshot is written as a new generation
-// beside the serving one, and one commit replaces the serving generation; after a crash before that
-// commit, the old generation still serves. Generations that do not serve are removed in steps.
-// Access rows belong to no generation: they apply at once, and the AccessDirectory mirrors them.
+// One synced commit writes a batch and its position. The replica writes a snapshot as a new
+// generation beside the one that serves. One commit then replaces the serving generation; after a
+// crash before that commit, the old generation still serves. RemoveGarbage() removes generations
+// that do not serve. Access rows belong to no generation: they apply at once, and the
+// AccessDirectory mirrors them.
 //
-// A node may be limited to patterns of repositories. The row `replica` holds the node's
-// permissions, and the patterns whose rows it received. The AccessDirectory mirrors both.
+// A node may be limited to patterns of repositories. The row `replica` contains the node's
+// permissions, and the patterns whose rows the node has received. The AccessDirectory mirrors both.
 //
-// If the metadata is read-only (a full disk), rows and position() stay as they are and grow stale.
-// The AccessDirectory still follows the store, so that revocations remain in force.
+// If the metadata is read-only (for example, because the disk is full), the rows and position()
+// stop changing and become stale. The AccessDirectory still follows the store, so that the node
+// applies new revocations.
 //
-// The accessors are safe for all threads and do not block. The other methods block; one call at a
-// time.
+// The accessors are safe for all threads, and do not block unless their comment says so. The other
+// methods block; make one call at a time.
 class Replica {
  public:
   // Loads the position, and fills `directory` from the access rows. `directory` outlives the
   // replica.
   static Result<std::unique_ptr<Replica>> Open(MetaStore& meta, AccessDirectory& directory);
 
-  v1::Position position() const;  // empty epoch: nothing was ever applied
-  // The position that the AccessDirectory has reached. It is ahead of position() only while the
+  v1::Position position() const;  // empty epoch: the replica never applied anything
+  // The position that the AccessDirectory has reached. It differs from position() only while the
   // metadata is read-only.
   v1::Position followed() const;
   v1::FreshnessPolicy policy() const;
   // The fleet's trust bundle, if the store has sent one. Blocks.
   std::optional<v1::TrustRow> Trust() const;
-  // Patterns of the repositories whose rows this replica has; none: all repositories.
+  // The patterns of the repositories whose rows this replica has. No patterns mean all
+  // repositories.
   std::vector<std::string> scope() const;
   uint64_t generation() const;
   int64_t proven_ms() const;
   // Notified after position() has moved.
   Notifier& PositionChanged() { return position_changed_; }
 
-  // Stores the freshness policy and the node's permissions, from the store's Welcome. Reduced
-  // permissions are in force at once; new ones when their rows have arrived.
+  // Stores the freshness policy and the node's permissions, from the store's Welcome. Removed
+  // permissions end at once. Added permissions begin when the node has their rows.
   Result<void> SetTerms(const v1::StoreMessage::Welcome& welcome);
-  // Applies a batch. kFailedPrecondition if the batch does not follow the replica's position,
-  // kCorrupt if its hash does not match; in both cases nothing was applied.
+  // Applies a batch. Returns kFailedPrecondition if the batch does not begin at the replica's
+  // position, and kCorrupt if the batch's hash does not match. In both cases the replica is
+  // unchanged.
   Result<void> Apply(const v1::StoreMessage::Batch& batch);
   // Applies the parts of one snapshot, in order. The last part makes the new generation serve.
   Result<void> ApplySnapshot(const v1::StoreMessage::SnapshotPart& part);
-  // Gives up an unfinished snapshot; its rows become garbage.
+  // Abandons an unfinished snapshot. The snapshot's rows become garbage.
   void AbandonSnapshot();
   // Writes the wall time of the last proof of freshness, for the next process.
   Result<void> RecordProof(int64_t proven_ms);
-  // Removes some rows of generations that neither serve nor are being written. False when none is
-  // left. Batches and parts of a snapshot may be applied between two calls.
+  // Removes some rows of generations that neither serve nor are being written. Returns false when
+  // no such rows are left. Between two calls, the caller may apply batches and parts of a snapshot.
   Result<bool> RemoveGarbage();
-  // Collects some manifests whose bytes are here as candidates. RemoveContents() then removes, step
-  // by step, the candidates that no row refers to. Each returns false when it is done.
-  // REQUIRES, before the first RemoveContents(): a proof that the rows are newer than the
-  // collection, because bytes can be here before their row is.
+  // CollectContents() collects candidates: some manifests whose bytes this node has.
+  // RemoveContents() then removes, step by step, the candidates that no row refers to. Each method
+  // returns false when it is done. REQUIRES: before the first RemoveContents(), a proof of
+  // freshness that is newer than the collection, because the bytes of a manifest can arrive before
+  // its row.
   Result<bool> CollectContents() { return contents_.Collect(); }
   Result<bool> RemoveContents() { return contents_.Step(generation()); }
-  // Notified when there are rows for RemoveGarbage().
+  // Notified when RemoveGarbage() has rows to remove.
   Notifier& GarbageLeft() { return garbage_left_; }
 
  private:
   struct Shadow {
     uint64_t generation = 0;
-    std::vector<v1::Change> access;  // the access rows; they come before all other rows
+    std::vector<v1::Change> access;  // the access rows, which arrive before all other rows
     bool access_done = false;
   };
   Replica(MetaStore& meta, AccessDirectory& directory, v1::ReplicaRow row);
@@ -87,9 +92,11 @@ class Replica {
   void Publish(const v1::ReplicaRow& row);
   // Sets the node's permissions and scope in the directory from `row`.
   void ApplyPermissions(const v1::ReplicaRow& row);
-  // Writes `row`. False if the metadata is read-only, or became read-only by this write.
+  // Writes `row`. Returns false if the metadata is read-only, or becomes read-only because this
+  // write fails.
   Result<bool> WriteReplicaRow(const v1::ReplicaRow& row, MetaTransaction::Durability durability);
-  // Commits and publishes `row`. If the metadata is read-only, only records `row` as followed.
+  // Commits and publishes `row`. If the metadata is read-only, commits nothing and only publishes
+  // `row` as followed().
   Result<void> CommitOrFollow(MetaTransaction& transaction,
                               const std::optional<v1::ReplicaRow>& row);
   Result<void> LoadAccess();
@@ -102,8 +109,8 @@ class Replica {
   Notifier garbage_left_;
   mutable Mutex mutex_;
   v1::ReplicaRow row_ OUTPORT_GUARDED_BY(mutex_);
-  // Set once a commit failed because the metadata is read-only: the row as of the last change that
-  // was followed. Nothing is written after that.
+  // The row after the last change that the directory followed. It is set after a commit has failed
+  // because the metadata is read-only. After that, the replica writes nothing.
   std::optional<v1::ReplicaRow> unwritten_ OUTPORT_GUARDED_BY(mutex_);
   // Used by one caller at a time.
   std::optional<Shadow> shadow_;

@@ -12,8 +12,8 @@
 
 namespace outport::node {
 
-// Reads the rows of the serving generation. Each method reads one view: its result is the store's
-// state at one position. Safe for several threads; every method may block.
+// Reads the rows of the serving generation. Each method reads one view, so its result is the
+// store's state at one position. Safe for several threads; every method may block.
 class ReplicaRows {
  public:
   explicit ReplicaRows(MetaStore& meta) : meta_(meta) {}
@@ -22,7 +22,7 @@ class ReplicaRows {
     ResolveAnswer answer;
     v1::Position position;  // the answer is the store's state at exactly this position
   };
-  // The store's answer at the replica's position.
+  // Answers as the store did at the replica's position.
   Result<Answer> Resolve(const ResolveQuestion& question) const;
   Result<std::optional<v1::ManifestRow>> FindManifest(const RepositoryName& repository,
                                                       const Digest& digest) const;
@@ -31,20 +31,21 @@ class ReplicaRows {
     bool repository_known = false;
     v1::Position position;
   };
-  // At most `limit` tags greater than `after`, in byte order.
+  // Returns at most `limit` tags greater than `after`, in byte order.
   Result<Tags> ListTags(const RepositoryName& repository, const std::string& after,
                         size_t limit) const;
-  // At most `limit` repositories that begin with `prefix` and are greater than `after`.
+  // Returns at most `limit` repositories that begin with `prefix` and are greater than `after`, in
+  // byte order.
   Result<std::vector<std::string>> ListRepositories(const std::string& prefix,
                                                     const std::string& after, size_t limit) const;
-  // One step of a ReferrerScan.
+  // Returns the referrers for one step of a ReferrerScan.
   Result<std::vector<ReferrerInfo>> ListReferrers(const RepositoryName& repository,
                                                   const Digest& subject,
                                                   const std::string& after) const;
 
  private:
-  // One commit writes the rows and their position, so both are read from one view.
-  // Replica::position() moves a little later.
+  // The rows and their position, from one view: one commit writes both. Replica::position() moves a
+  // little later.
   struct View {
     std::unique_ptr<MetaView> meta;
     v1::Position position;

@@ -15,15 +15,15 @@
 namespace outport::node {
 
 // Keeps the replica up to date: runs one Sync stream after another, with backoff and full jitter
-// between them. Removes the garbage of old generations in steps, between two batches. Safe for all
-// threads.
+// between the streams. Between batches, it removes the garbage of old generations in steps. Safe
+// for all threads.
 class SyncClient {
  public:
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     Replica& replica;
     Freshness& freshness;
-    BlockingPool& pool;  // one thread, for nothing else: the replica's only writer
+    BlockingPool& pool;  // with one thread, only for the replica's writes
     TaskGroup& tasks;
     const Clock& clock;
     Metrics& metrics;
@@ -31,32 +31,33 @@ class SyncClient {
     std::string version;
     // Adds the node's status to each ping. Called from any thread.
     std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
-    // Receives each new trust bundle from the store. Called on the pool.
+    // Gets each new trust bundle that the store sends. Called on the pool.
     std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
   };
   explicit SyncClient(Parts parts);
 
   void Start();
-  // Ends the stream and starts no other. Drain `tasks` afterwards.
+  // Ends the stream, and starts no further stream. Drain `tasks` afterwards.
   void Stop();
-  // Ends the stream and starts another one over the current channel. Any thread.
+  // Ends the stream and starts a new one over the current channel. Call it from any thread.
   void Reconnect();
-  // Why the store denies every call of this node: the node was removed, or its certificate is
-  // invalid. nullopt if the store does not.
+  // Returns why the store denies every call of this node: an administrator removed the node, or its
+  // certificate is invalid. Returns nullopt if the store denies none.
   std::optional<std::string> WhyDenied() const;
-  // Whether the store has sent something in the last seconds.
+  // Whether the stream is connected and the store has sent something in the last 3 seconds.
   bool IsConnected() const;
 
  private:
   net::awaitable<void> Run();
-  // Runs one stream. Returns the pause before the next one; nullopt: a backoff that grows with the
-  // failures.
+  // Runs one stream. Returns the pause before the next stream. nullopt means a backoff that grows
+  // with the number of failures.
   net::awaitable<std::optional<std::chrono::milliseconds>> RunOnce();
   net::awaitable<void> WriteProof();
   net::awaitable<void> CollectGarbage();
   net::awaitable<void> RemoveGarbage();
   net::awaitable<void> RemoveContents();
-  // Waits until a proof of freshness is newer than this call. False if the client stops before.
+  // Waits for a proof of freshness that is newer than this call. Returns false if the client stops
+  // first.
   net::awaitable<bool> WaitForNewProof();
   net::awaitable<void> UpdateMetrics();
   std::chrono::milliseconds Backoff();
@@ -66,7 +67,7 @@ class SyncClient {
   SyncMetrics metrics_;
   Notifier stopped_;
 
-  // Used by Run()'s coroutine.
+  // Only Run()'s coroutine uses these members.
   std::minstd_rand random_;
   int failures_ = 0;
   bool want_snapshot_ = false;
@@ -74,7 +75,7 @@ class SyncClient {
   mutable Mutex mutex_;
   bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
   std::optional<std::string> denied_ OUTPORT_GUARDED_BY(mutex_);
-  // Shared with callers that query or cancel the stream while it ends.
+  // Other threads may query or cancel the connection while it ends, so they share it.
   std::shared_ptr<SyncConnection> connection_ OUTPORT_GUARDED_BY(mutex_);
 };
 

@@ -39,27 +39,29 @@ class SyncConnection {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     Replica& replica;
     Freshness& freshness;
-    BlockingPool& pool;  // one thread: the replica's writer
+    BlockingPool& pool;  // with one thread, for the replica's writes
     const Clock& clock;
     SyncMetrics& metrics;
     Log log;
     std::string version;
     // Adds the node's status to each ping. Called from any thread.
     std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
-    // Receives each new trust bundle from the store. Called on the pool.
+    // Gets each new trust bundle that the store sends. Called on the pool.
     std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
   };
-  // `want_snapshot`: asks for a snapshot, because the replica has diverged from the store.
+  // If `want_snapshot`, asks the store for a snapshot, because the replica has diverged from the
+  // store.
   SyncConnection(Parts parts, bool want_snapshot);
 
-  // Runs the stream and returns the reason of its end. kCorrupt: the replica has diverged from the
+  // Runs the stream and returns why it ended. kCorrupt means that the replica has diverged from the
   // store.
   net::awaitable<Error> Run();
-  // Any thread.
+  // Cancels the stream. Call it from any thread.
   void Cancel();
-  // Whether the store has welcomed this node and the stream is not silent. Any thread.
+  // Whether the store has sent a Welcome and the stream is not silent. Call it from any thread.
   bool IsAlive() const { return alive_; }
-  // After Run(): whether the store sent a Welcome, and whether a snapshot was applied.
+  // Call these after Run(). They return whether the store sent a Welcome, and whether the replica
+  // applied a snapshot.
   bool welcomed() const { return welcomed_; }
   bool applied_snapshot() const { return applied_snapshot_; }
 
@@ -76,7 +78,8 @@ class SyncConnection {
   void Applied();
   // Runs one of the three coroutines, and closes the connection when it ends.
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
-  // Closes the connection. Only the first reason is kept; nullopt: the stream's status has it.
+  // Closes the connection. Keeps only the reason of the first call. nullopt: the reason is the
+  // stream's status.
   void Close(std::optional<Error> why);
 
   using Stream = rpc::ClientStream<v1::NodeMessage, v1::StoreMessage>;
@@ -87,11 +90,11 @@ class SyncConnection {
   Stream stream_;
   std::atomic<bool> alive_ = false;
 
-  // On the connection's strand.
+  // The members below are used on the connection's strand.
   Notifier changed_;
   std::chrono::steady_clock::time_point last_heard_;
   std::chrono::steady_clock::time_point proof_written_;
-  bool busy_ = false;  // applying a message: the node does not read, so the store is not silent
+  bool busy_ = false;  // applying a message; meanwhile the store does not count as silent
   bool closed_ = false;
   bool welcomed_ = false;
   bool in_snapshot_ = false;

@@ -15,18 +15,19 @@ namespace outport::store {
 // several threads; blocks.
 class AccessFollower {
  public:
-  // Called with a revocation as soon as the directory refuses its certificate. Must not block.
+  // Called with each revocation, when the directory already refuses the certificate. Must not
+  // block.
   using RevocationListener = std::function<void(const v1::RevocationRow& revocation)>;
 
-  // `meta` and `directory` outlive it.
+  // `meta` and `directory` outlive the follower.
   AccessFollower(MetaStore& meta, AccessDirectory& directory, RevocationListener on_revoked = {})
       : meta_(meta), directory_(directory), on_revoked_(std::move(on_revoked)) {}
 
   // Fills the directory from the rows. Call it once, at start.
   Result<void> Load();
-  // Call it after a commit that changed the row at `key`. It applies the present row and not the
-  // caller's change: of two concurrent changes of a row, the last call sees the last commit. A row
-  // that cannot be read counts as deleted.
+  // Call it after a commit that changed the row at `key`. It reads the row and applies what it
+  // reads, not the caller's change. So after two concurrent changes of a row, the directory has the
+  // result of the last commit. A row that cannot be read counts as deleted.
   Result<void> Follow(const std::string& key);
 
   AccessDirectory& directory() const { return directory_; }
@@ -35,7 +36,7 @@ class AccessFollower {
   MetaStore& meta_;
   AccessDirectory& directory_;
   const RevocationListener on_revoked_;
-  Mutex following_;  // held from reading a row until it is applied: the newest row wins
+  Mutex following_;  // held from reading a row until applying it, so that the newest row wins
 };
 
 }  // namespace outport::store

@@ -15,22 +15,24 @@
 
 namespace outport::store {
 
-// The grants of users (in their rows), groups, certificates and 'anonymous'. The access directory
-// is up to date when a change returns. Safe for several threads; blocks.
+// Changes and lists grants. A user's grants are in the user's row; groups, certificates and
+// 'anonymous' have rows of their own. When a change returns, the access directory is up to date.
+// Safe for several threads; blocks.
 class Grants {
  public:
-  // The references outlive it.
+  // The referenced objects outlive this object.
   Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Clock& clock, Log log);
 
-  // Returns the change's sequence. kInvalidArgument: the grant is not valid for the subject, or the
-  // subject has 100 already; kAlreadyExists; kNotFound: the user is unknown. `by` is for the audit
-  // log.
+  // Adds a grant and returns the sequence of the change. Returns kInvalidArgument if the subject
+  // cannot have this grant or has 100 grants already, kAlreadyExists if it has this grant, and
+  // kNotFound if there is no such user. The audit log names `by`.
   Result<uint64_t> Add(const Subject& subject, const Grant& grant, const Actor& by);
-  // Removes exactly this grant. kNotFound lists the grants of the subject.
+  // Removes exactly this grant. Returns kNotFound if the subject does not have it; the error lists
+  // the subject's grants.
   Result<uint64_t> Remove(const Subject& subject, const Grant& grant, const Actor& by);
 
-  // The grants of subjects that are not users, after the subject `after` in byte order, at most
-  // `limit`.
+  // Returns at most `limit` grants of subjects that are not users, after the subject `after` in
+  // byte order.
   Result<RowPage<v1::GrantRow>> List(const std::string& after, size_t limit) const;
 
  private:

@@ -16,15 +16,15 @@
 
 namespace outport::store {
 
-// Reads the users of the file at `path`; an empty path means no users. An error begins with the
-// path. Blocks.
+// Reads the users of the file at `path`. An empty path means no users. The error text begins with
+// the path. Blocks.
 Result<std::vector<HtpasswdUser>> ReadHtpasswdFile(const std::filesystem::path& path);
 
-// Follows an htpasswd file: each of its users gets a row beside the fleet's own users, and so
-// reaches the nodes and the audit log. A new line adds the user with one group; a changed line
-// changes the password; a removed line removes the user. Other settings of an administrator remain.
-// A line with the name of a fleet's own user is ignored. If the file cannot be read, nothing
-// changes.
+// Follows an htpasswd file. Each user of the file gets a row like the fleet's own users, so that
+// nodes receive the user and the audit log records the changes. A new line adds a user with one
+// group. A changed line changes the user's password. A removed line removes the user. What an
+// administrator sets besides the password remains. A line is ignored if the fleet has a user of its
+// own with that name. If the file cannot be read, nothing changes.
 class HtpasswdUsers {
  public:
   struct Parts {
@@ -32,15 +32,15 @@ class HtpasswdUsers {
     BlockingPool& pool;
     Metrics& metrics;
     Log log;
-    std::filesystem::path file;  // empty: no file; users of an earlier file are removed
-    std::string group;           // of new users
+    std::filesystem::path file;  // empty: no file; Follow() removes the users of an earlier file
+    std::string group;           // the group of new users
   };
   explicit HtpasswdUsers(Parts parts);
 
   // Reads the file, and updates the rows if it has changed since the last successful call. For one
   // thread at a time; blocks.
   Result<void> Follow();
-  // Calls Follow() every second until it is cancelled. Logs a failure once.
+  // Calls Follow() every second until the coroutine is cancelled. Logs a repeated failure once.
   net::awaitable<void> FollowUntilCancelled();
 
  private:

@@ -15,29 +15,30 @@
 
 namespace outport::store {
 
-// kFailedPrecondition, with what to do, if the user comes from an htpasswd file.
+// Returns kFailedPrecondition, and says what to do, if the user comes from an htpasswd file.
 Result<void> RequireNotFromFile(const v1::UserRow& row);
 
-// The rows of users. The access directory is up to date when a change returns. Safe for several
-// threads; blocks.
+// Changes and lists the rows of users. When a change returns, the access directory is up to date.
+// Safe for several threads; blocks.
 class Users {
  public:
   Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log);
 
   using Edit = std::function<Result<void>(v1::UserRow& row)>;
 
-  // Returns the change's sequence. kAlreadyExists; kInvalidArgument: an invalid name, grant or
-  // hash. `by` is for the audit log.
+  // Adds a user and returns the sequence of the change. Returns kAlreadyExists if the user exists,
+  // and kInvalidArgument for an invalid name, grant or hash. The audit log names `by`.
   Result<uint64_t> Add(const v1::UserRow& row, const Actor& by);
-  // Applies `edit` to the row. kNotFound; kInvalidArgument as for Add(); an error of `edit`.
-  // `action` is for the audit log: "user.disable".
+  // Applies `edit` to the user's row. Returns kNotFound if there is no such user, kInvalidArgument
+  // as Add() does, or the error of `edit`. `action` is the action in the audit log, for example
+  // "user.disable".
   Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
                           const Actor& by);
-  // kNotFound; kFailedPrecondition if the user comes from an htpasswd file and `by` is not the
-  // store.
+  // Removes a user. Returns kNotFound if there is no such user, and kFailedPrecondition if the user
+  // comes from an htpasswd file and `by` is not the store.
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
-  // Names after `after` in byte order, at most `limit` (at least 1).
+  // Returns at most `limit` users (at least 1), after the name `after` in byte order.
   Result<RowPage<v1::UserRow>> List(const std::string& after, size_t limit) const;
 
  private:

@@ -10,11 +10,11 @@
 
 namespace outport::store {
 
-// The RPCs of access.proto: changes of users, grants, revocations. AdminGate admits the callers and
-// runs the methods on its pool. Safe for gRPC's threads.
+// Serves the RPCs of access.proto: administrators change users and grants, and revoke certificates.
+// AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's threads.
 class AccessService final : public v1::Access::CallbackService {
  public:
-  // The references outlive the server.
+  // The referenced objects outlive the server.
   struct Parts {
     AdminGate gate;
     Fleet& fleet;

@@ -16,18 +16,18 @@
 namespace outport::store {
 
 // Admits administrators to a service, and serves their calls on a pool. `directory` and `pool`
-// outlive it. Safe for gRPC's threads.
+// outlive the gate. Safe for gRPC's threads.
 struct AdminGate {
-  std::string domain;  // of the fleet's certificates
+  std::string domain;  // the domain of the fleet's certificates
   const AccessDirectory& directory;
   BlockingPool& pool;
 
-  // kUnauthorized, kDenied unless the caller shows an administrator's certificate of the domain
-  // that is not revoked. Does not block.
+  // Returns kUnauthorized or kDenied unless the caller has an administrator's certificate of the
+  // domain and the certificate is not revoked. Does not block.
   Result<Administrator> Admit(const grpc::ServerContextBase& context) const;
 
-  // Runs `serve(administrator)`, which returns a Result<Response>, on the pool. Ends the call of
-  // any other caller at once, before anything is queued for it.
+  // Runs `serve(administrator)`, which returns a Result<Response>, on the pool. If the caller is no
+  // administrator, ends the call at once, and queues nothing on the pool.
   template <class Response, class Function>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, Response* response,
                                   Function serve) const {
@@ -39,7 +39,7 @@ struct AdminGate {
     return rpc::ServeBlocking(context, pool, response, std::move(run));
   }
 
-  // The same for a method of `verbs`, which outlives the call:
+  // Runs a method of `verbs`, which outlives the call, in the same way. The method is one of
   // Result<Response> Verb(const Request&) const or Verb(const Request&, const Administrator&)
   // const.
   template <class Request, class Response, class Verbs, class Verb>

@@ -16,11 +16,11 @@
 
 namespace outport::store {
 
-// The RPCs of admin.proto: users, certificates, nodes, status. AdminGate admits the callers and
-// runs the methods on its pool. Safe for gRPC's threads.
+// Serves the RPCs of admin.proto: users, certificates, nodes and the store's status. AdminGate
+// admits the callers and runs the methods on its pool. Safe for gRPC's threads.
 class AdminService final : public v1::Admin::CallbackService {
  public:
-  // The references outlive the server.
+  // The referenced objects outlive the server.
   struct Parts {
     AdminGate gate;
     Fleet& fleet;
@@ -30,7 +30,7 @@ class AdminService final : public v1::Admin::CallbackService {
     std::string version;
     std::filesystem::path data;  // the data folder
     int64_t started_ms = 0;      // Unix time
-    // The reasons and warnings of the readiness check. Must not block.
+    // Returns the reasons and warnings of the readiness check. Must not block.
     std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };
   explicit AdminService(Parts parts);

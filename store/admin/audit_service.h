@@ -7,11 +7,12 @@
 
 namespace outport::store {
 
-// The RPCs of audit.proto: administrators search the audit log, and read its hash chain to verify
-// it. AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's threads.
+// Serves the RPCs of audit.proto: administrators search the audit log, and read its hash chain to
+// verify it. AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's
+// threads.
 class AuditService final : public v1::Audit::CallbackService {
  public:
-  // The references outlive the server.
+  // The referenced objects outlive the server.
   struct Parts {
     AdminGate gate;
     MetaStore& meta;

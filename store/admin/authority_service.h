@@ -6,11 +6,11 @@
 
 namespace outport::store {
 
-// The RPCs of authority.proto: administrators rotate the fleet's CAs. AdminGate admits the callers
-// and runs the methods on its pool. Safe for gRPC's threads.
+// Serves the RPCs of authority.proto: administrators rotate the fleet's CAs. AdminGate admits the
+// callers and runs the methods on its pool. Safe for gRPC's threads.
 class AuthorityService final : public v1::Authorities::CallbackService {
  public:
-  // The references outlive the server.
+  // The referenced objects outlive the server.
   struct Parts {
     AdminGate gate;
     Rotation& rotation;

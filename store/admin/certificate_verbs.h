@@ -11,7 +11,7 @@ namespace outport::store {
 // The operations of administrators on certificates. Safe for several threads; blocks.
 class CertificateVerbs {
  public:
-  explicit CertificateVerbs(Fleet& fleet) : fleet_(fleet) {}  // outlives it
+  explicit CertificateVerbs(Fleet& fleet) : fleet_(fleet) {}  // `fleet` outlives this object
 
   Result<v1::IssueCertificateResponse> Issue(const v1::IssueCertificateRequest& request,
                                              const Administrator& by) const;

@@ -11,9 +11,9 @@
 
 namespace outport::store {
 
-// The RPCs of enrollment.proto: a node gets and renews its certificates. Callers of Enroll have no
-// certificate, so Enroll has a rate limit for each network and one for all networks. Safe for
-// gRPC's threads; methods run on the pool.
+// Serves the RPCs of enrollment.proto: a node gets and renews its certificates. Callers of Enroll
+// have no certificate, so Enroll has a rate limit for each network and a rate limit for all
+// networks together. Safe for gRPC's threads; the methods run on the pool.
 class EnrollmentService final : public v1::Enrollment::CallbackService {
  public:
   struct Parts {
@@ -37,8 +37,8 @@ class EnrollmentService final : public v1::Enrollment::CallbackService {
   Fleet& fleet_;
   BlockingPool& pool_;
   const std::string domain_;
-  RateLimit limit_;     // of Enroll, by network (NetworkOf)
-  RateLimit renewals_;  // by node
+  RateLimit limit_;     // limits Enroll by network (NetworkOf)
+  RateLimit renewals_;  // limits renewals by node
   prometheus::Counter& admitted_;
   prometheus::Counter& rejected_;
 };

@@ -13,19 +13,20 @@ namespace outport::store {
 // The operations of administrators on grants. Safe for several threads; blocks.
 class GrantVerbs {
  public:
-  // Both outlive it.
+  // `fleet` and `clock` outlive this object.
   GrantVerbs(Fleet& fleet, const Clock& clock) : fleet_(fleet), clock_(clock) {}
 
   Result<v1::ChangedResponse> Add(const v1::GrantRequest& request, const Administrator& by) const;
   Result<v1::ChangedResponse> Remove(const v1::GrantRequest& request,
                                      const Administrator& by) const;
   Result<v1::ListGrantsResponse> List(const v1::ListGrantsRequest& request) const;
-  // Says whether a user may do an action in a repository: which grant allows it, or why it is
-  // denied.
+  // Says whether a user may perform an action in a repository. Names the grant that allows the
+  // action, or the reason why the action is denied.
   Result<v1::ExplainResponse> Explain(const v1::ExplainRequest& request) const;
 
  private:
-  // The reason why the node does not receive the user; empty: it receives the user.
+  // Returns why the node does not receive the user. An empty reason means that the node receives
+  // the user.
   Result<std::string> WhyUnknownAt(const NodePermissions& node, const v1::NodeRow& row,
                                    const std::string& user) const;
 

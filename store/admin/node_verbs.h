@@ -12,7 +12,7 @@ namespace outport::store {
 // Describe().
 class NodeVerbs {
  public:
-  explicit NodeVerbs(Fleet& fleet) : fleet_(fleet) {}  // outlives it
+  explicit NodeVerbs(Fleet& fleet) : fleet_(fleet) {}  // `fleet` outlives this object
 
   Result<v1::InviteNodeResponse> Invite(const v1::InviteNodeRequest& request,
                                         const Administrator& by) const;
@@ -22,7 +22,7 @@ class NodeVerbs {
   Result<v1::RemoveNodeResponse> Remove(const v1::RemoveNodeRequest& request,
                                         const Administrator& by) const;
 
-  // Combines the row of a node with the last report on its stream.
+  // Combines a node's row with the node's last report on its stream.
   v1::NodeInfo Describe(const v1::NodeRow& row) const;
 
  private:

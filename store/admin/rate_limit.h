@@ -9,14 +9,15 @@
 
 namespace outport::store {
 
-// A token bucket for each address, and one for all addresses together. It keeps a bounded number of
-// addresses and drops the least recently used one; the common bucket still limits a caller that
-// comes back with a full bucket. Safe for all threads; does not block.
+// A rate limit with a token bucket for each address, and a common bucket for all addresses. It
+// keeps a bounded number of addresses, and drops the least recently used address first. A dropped
+// address starts again with a full bucket; the common bucket still limits it. Safe for all threads;
+// does not block.
 class RateLimit {
  public:
   struct Rate {
     double burst = 1;       // tokens in a full bucket
-    double per_second = 1;  // tokens added
+    double per_second = 1;  // tokens added per second
   };
   struct Options {
     Rate each = {};
@@ -25,7 +26,7 @@ class RateLimit {
   };
   RateLimit(const Clock& clock, Options options);
 
-  // Removes a token from both buckets. false: one of them is empty; no token is removed.
+  // Removes a token from both buckets. If one of them is empty, removes none and returns false.
   bool Admit(const std::string& address);
 
  private:

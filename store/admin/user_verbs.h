@@ -11,7 +11,7 @@ namespace outport::store {
 // The operations of administrators on users. Safe for several threads; blocks.
 class UserVerbs {
  public:
-  explicit UserVerbs(Fleet& fleet) : fleet_(fleet) {}  // outlives it
+  explicit UserVerbs(Fleet& fleet) : fleet_(fleet) {}  // `fleet` outlives this object
 
   Result<v1::AddUserResponse> Add(const v1::AddUserRequest& request, const Administrator& by) const;
   Result<v1::ChangedResponse> Update(const v1::UpdateUserRequest& request,

@@ -12,19 +12,21 @@
 
 namespace outport::store {
 
-// The current issuing CA, and the authorities that the fleet accepts. Certificates are PEM.
+// The current issuing CA, and the authorities that the fleet accepts. The certificates are in PEM
+// form.
 struct TrustState {
   pki::Authority signer;  // without the root's key
-  std::string chain;      // follows the leaf in each certificate chain that the signer issues
+  std::string chain;      // the CAs after the leaf in each certificate that the signer issues
   std::string roots;      // for clients: the signer's root first
   std::string bundle;     // for members of the fleet: the roots, then the issuing CAs
 
   v1::TrustRow ToRow() const;
 };
-// The state while no rotation is in progress. Wipes the root's key.
+// Returns the trust state for a fleet without a rotation in progress. Wipes the root's key.
 TrustState TrustStateOf(pki::Authority authority);
 
-// The current trust state. A rotation replaces it. Safe for all threads; does not block.
+// Holds the current trust state. A rotation replaces the state. Safe for all threads; does not
+// block.
 class Authorities {
  public:
   explicit Authorities(TrustState first) { Set(std::move(first)); }
@@ -34,12 +36,12 @@ class Authorities {
 
  private:
   mutable Mutex mutex_;
-  // Shared with calls that issue certificates.
+  // Calls that issue certificates share the state.
   std::shared_ptr<const TrustState> state_ OUTPORT_GUARDED_BY(mutex_);
 };
 
-// The key id of an issuing CA (PEM), in lowercase hex. Certificates that it issued name it as
-// their issuer.
+// Returns the key id of an issuing CA (PEM), in lowercase hex. Each certificate names the key id of
+// its issuer.
 Result<std::string> IssuerKeyId(const std::string& issuing_certificate);
 
 // The phases of a rotation, as RotationRow names them (authority.proto).
@@ -47,8 +49,8 @@ inline constexpr const char* kTrustPhase = "trust";
 inline constexpr const char* kCertificatesPhase = "certificates";
 inline constexpr const char* kRetirePhase = "retire";  // cannot be undone
 
-// The state in a phase of a rotation. An empty phase means that none is in progress; `next` is
-// ignored then.
+// Returns the trust state in a phase of a rotation. An empty phase means that no rotation is in
+// progress; `next` is then ignored.
 TrustState TrustStateIn(const std::string& phase, const pki::Authority& current,
                         const std::optional<NextAuthority>& next);
 

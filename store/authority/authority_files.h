@@ -22,16 +22,16 @@ struct AuthorityFiles {
 };
 
 // Creates the fleet's authority, and the store's server certificate for `host_names` (DNS names and
-// IP addresses), with keys of `type`. kAlreadyExists names the file if `folder` has an authority.
-// Blocks.
+// IP addresses), with keys of `type`. If `folder` has an authority, returns kAlreadyExists with the
+// name of the file. Blocks.
 Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const std::filesystem::path& folder,
                                             const std::string& domain,
                                             const std::vector<std::string>& host_names,
                                             pki::KeyType type = pki::KeyType::kEcdsaP256);
 
-// These load DATA/pki. LoadAuthority() leaves out the files of the fleet port. kFailedPrecondition:
-// a file is missing, another user may read a key, or the authority is invalid; the error names the
-// file and says what to do. Both block.
+// Both functions load DATA/pki; LoadAuthority() omits the files of the fleet port. They return
+// kFailedPrecondition if a file is missing, if another user may read a key, or if the authority is
+// invalid. The error names the file and says what to do. Both block.
 Result<pki::Authority> LoadAuthority(const std::filesystem::path& folder,
                                      const std::string& domain);
 Result<AuthorityFiles> LoadAuthorityFiles(const std::filesystem::path& folder,

@@ -10,9 +10,9 @@
 
 namespace outport::store {
 
-// Loads DATA/pki at the start of a store. Before that it completes the last step of a CA rotation
-// that was interrupted, replaces a missing server key, and writes a missing trust bundle. Fails as
-// LoadAuthorityFiles() does. Blocks.
+// Loads DATA/pki when a store starts. First it completes the last step of a CA rotation if a crash
+// interrupted that step, replaces a missing server key, and writes a missing trust bundle. Fails
+// like LoadAuthorityFiles(). Blocks.
 Result<AuthorityFiles> RecoverAuthorityFiles(FileSystem& files, const std::filesystem::path& pki,
                                              const std::string& domain, const MetaStore& meta);
 

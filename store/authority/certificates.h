@@ -21,54 +21,59 @@ namespace outport::store {
 
 inline constexpr uint32_t kDefaultCertificateDays = 365;
 inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
-inline constexpr std::chrono::days kKeepExpired{90};  // rows of expired certificates
+inline constexpr std::chrono::days kKeepExpired{
+    90};  // how long rows of expired certificates remain
 
 // Returns the row of an issued certificate.
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
                          int64_t now_ms, const std::string& issued_by);
 
-// Inserts the revocation of a certificate, and its change record. false: it was revoked before.
+// Inserts the revocation of a certificate, and the change record for it. Returns false if the
+// certificate is revoked already.
 Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
                               int64_t now_ms, const std::string& by);
 
-// The certificates that the issuing CA signed. Every certificate has a row, so that it can be
-// revoked. Safe for several threads; blocks.
+// Issues, revokes and lists the certificates of the fleet. Every certificate has a row, so that an
+// administrator can revoke it. Safe for several threads; blocks.
 class Certificates {
  public:
-  // The references outlive it.
+  // The referenced objects outlive this object.
   Certificates(MetaStore& meta, const Authorities& authorities, AccessFollower& follower,
                const Clock& clock, Log log);
 
   struct Issued {
     std::string chain;        // PEM: the leaf, then its issuing CAs
-    std::string authorities;  // PEM: the root; during its rotation the old and the new root
+    std::string authorities;  // PEM: the root; while the root is rotated, the old and the new root
     v1::CertificateRow row;
   };
   // Issues a certificate to a client or an administrator, for the key of `request` (PKCS#10, PEM).
-  // `days`: 0 means the default. kInvalidArgument: another role, or an invalid name, request or
-  // number of days.
+  // 0 `days` mean the default. Returns kInvalidArgument for another role, or for an invalid name,
+  // request or number of days.
   Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
                        const Actor& by);
 
   struct Revoked {
-    uint64_t sequence = 0;  // of the change
+    uint64_t sequence = 0;  // the sequence of the change
     v1::CertificateRow row;
   };
-  // Revokes the certificate. When this returns, the access directory refuses the certificate; if it
-  // is a node's, the node's stream is cut. `serial`: the first 8 digits or more. kNotFound;
-  // kInvalidArgument if several serial numbers begin so; kFailedPrecondition for `own`, the
-  // caller's certificate. A repeated call changes nothing.
+  // Revokes a certificate. When the method returns, the access directory refuses the certificate.
+  // If it is the certificate of a node, the node's stream is cut. `serial` is the serial number, or
+  // at least its first 8 digits. Returns kNotFound if no certificate matches, kInvalidArgument if
+  // several match, and kFailedPrecondition if `own`, the caller's certificate, matches. A repeated
+  // call changes nothing.
   Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
-  // Finds a certificate and its revocation by the first digits of its serial number. Fails as
-  // Revoke() does.
+  // Finds a certificate and its revocation by the first digits of its serial number. Fails like
+  // Revoke().
   Result<v1::CertificateInfo> Find(const std::string& serial) const;
 
-  // Deletes the rows of certificates that expired more than kKeepExpired ago, except for revoked
-  // ones: renewals add rows all the time. Returns the number of deleted rows.
+  // Deletes the rows of certificates that expired more than kKeepExpired ago. Without that,
+  // renewals would add rows forever. Keeps the rows of revoked certificates. Returns the number of
+  // deleted rows.
   Result<size_t> DeleteExpired();
 
-  // Certificates after `after` (the `next` of the previous page, or empty), at most `limit`.
+  // Returns at most `limit` certificates after `after`, which is the `next` of the previous page,
+  // or empty.
   Result<RowPage<v1::CertificateInfo>> List(const std::string& after, size_t limit) const;
 
  private:

@@ -8,13 +8,13 @@
 
 namespace outport::store {
 
-// The files in DATA/pki that the fleet port reads, and by default the registry port too. Both
-// reload them after a change:
+// These files in DATA/pki are for the fleet port, and by default also for the registry port. Both
+// ports reload the files after a change:
 //   trusted.crt              the trust bundle
 //   server.crt, server.key   the store's certificate (leaf, issuing CAs, roots) and its key
 
-// Writes the trust bundle, and reissues the server certificate if that is due: if the CA chain has
-// changed, or after a third of the certificate's lifetime. The key and the names remain. Blocks.
+// Writes the trust bundle. Reissues the server certificate if the CA chain has changed, or after a
+// third of the certificate's lifetime. The certificate keeps its key and its names. Blocks.
 Result<void> WriteFleetFiles(const std::filesystem::path& pki, const TrustState& trust,
                              std::chrono::system_clock::time_point now);
 
@@ -23,8 +23,8 @@ Result<void> WriteServerCertificate(const std::filesystem::path& pki, const Trus
                                     const std::string& private_key,
                                     const std::vector<std::string>& host_names);
 
-// If the server key is missing, makes a new key and reissues the certificate for it, with the names
-// of the present one. An administrator deletes a key that may be compromised. Blocks.
+// If the server key is missing, makes a new key, and reissues the certificate for the new key and
+// the same names. So an administrator who fears that a key is compromised only deletes it. Blocks.
 Result<void> ReplaceMissingServerKey(const std::filesystem::path& pki, const TrustState& trust);
 
 inline constexpr const char* kTrustBundleFile = "trusted.crt";

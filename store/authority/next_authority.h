@@ -23,16 +23,18 @@ struct NextAuthority {
   static Result<NextAuthority> Load(const std::filesystem::path& pki, const std::string& domain);
 };
 
-// Makes and returns a new key for the next issuing CA, and deletes an earlier one. `type`: a type
-// of pki::ParseKeyType(); empty: the type of the current issuing CA.
+// Makes and returns a new key for the next issuing CA, and deletes an earlier next key. `type` is a
+// type of pki::ParseKeyType(); empty means the type of the current issuing CA.
 Result<std::string> MakeNextKey(FileSystem& files, const std::filesystem::path& pki,
                                 const pki::Authority& current, const std::string& type);
 // Completes DATA/pki/next. If the request has certificates, they must be for the key of
-// MakeNextKey(); otherwise the root's key in DATA/pki signs. kInvalidArgument: the certificates do
-// not belong together, or not to the key. kFailedPrecondition: the root's key is missing.
+// MakeNextKey(). Otherwise the root's key in DATA/pki signs. Returns kInvalidArgument if the
+// certificates do not belong together or do not belong to the key, and kFailedPrecondition if the
+// root's key is missing.
 Result<void> MakeNext(FileSystem& files, const std::filesystem::path& pki,
                       const pki::Authority& current, const v1::StartRotationRequest& request);
-// Makes the next authority the current one. Completes an interrupted attempt.
+// Makes the next authority the current authority. If a crash interrupted an earlier call, completes
+// it.
 Result<void> PromoteNext(FileSystem& files, const std::filesystem::path& pki);
 Result<void> RemoveNext(FileSystem& files, const std::filesystem::path& pki);
 

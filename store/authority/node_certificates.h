@@ -12,16 +12,16 @@
 
 namespace outport::store {
 
-// The lifetimes of a node's certificates. The node renews each after a third of its lifetime. The
-// identity is short-lived, so that a stolen one expires soon; the server certificate is long-lived,
-// so that it survives a long outage of the store.
+// The lifetimes of a node's certificates. The node renews each certificate after a third of its
+// lifetime. The identity is short-lived, so that a stolen identity expires soon. The server
+// certificate is long-lived, so that it stays valid during a long outage of the store.
 struct NodeLifetimes {
   std::chrono::seconds identity = std::chrono::days(7);
   std::chrono::seconds server = std::chrono::days(90);
 };
 
-// Issues the identity of a node, or its server certificate, for the key of `request` (PKCS#10,
-// PEM), and inserts its row.
+// Issues the identity of a node, or the node's server certificate, for the key of `request`
+// (PKCS#10, PEM), and inserts the certificate's row.
 enum class NodePurpose { kIdentity, kServer };
 Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, const v1::NodeRow& node,
                                            NodePurpose purpose, std::string_view request,

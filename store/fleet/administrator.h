@@ -5,7 +5,8 @@
 
 namespace outport::store {
 
-// An authenticated administrator: the name for the audit log, and the client certificate in use.
+// An authenticated administrator: the name for the audit log, and the client certificate of the
+// call.
 struct Administrator {
   Actor actor;
   CertificateId certificate;

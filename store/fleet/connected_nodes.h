@@ -13,9 +13,9 @@
 
 namespace outport::store {
 
-// The nodes that hold a Sync stream, and the last report of each. In memory: it is empty when the
-// store starts. MemberDirectory knows which nodes belong to the fleet. Safe for all threads; does
-// not block.
+// Knows which nodes have a Sync stream, and what each node last reported. It is in memory only, so
+// it is empty when the store starts. MemberDirectory knows which nodes belong to the fleet. Safe
+// for all threads; does not block.
 class ConnectedNodes {
  public:
   // The state of a node's stream, and what the node last reported on it.
@@ -25,41 +25,41 @@ class ConnectedNodes {
     int64_t last_ping_ms = 0;  // Unix time; 0: no ping yet
     std::string address;
     std::string version;
-    // From the last ping, bounded in number and length:
+    // The texts below are from the last ping. Their number and length are bounded.
     std::vector<std::string> warnings = {};
-    std::string trust_bundle_hash = {};          // of the bundle that the node uses
-    std::vector<std::string> chain_hashes = {};  // of the CA chain behind each of its certificates
+    std::string trust_bundle_hash = {};          // of the trust bundle in use
+    std::vector<std::string> chain_hashes = {};  // of each certificate's CA chain
   };
 
-  // Ends a node's stream with a reason. Called by any thread until Disconnect() returns, under this
-  // class's lock: it must not block.
+  // Ends a node's stream with a reason. Any thread may call it until Disconnect() returns. It must
+  // not block, because the caller has locked this object.
   using Cutter = std::function<void(const Error& why)>;
 
-  // Registers a stream of the node and returns its ticket. A node has one stream: an older one is
-  // cut.
+  // Registers a stream of the node and returns the stream's ticket. A node has only one stream:
+  // Connect() cuts an older one.
   uint64_t Connect(const std::string& node, const std::string& address, Cutter cut);
-  // `ticket` names the stream that reports. If a newer stream has replaced it, the report is
-  // ignored.
+  // These record a report of a node. `ticket` names the stream that brought it. If a newer stream
+  // has replaced that stream, the report is ignored.
   void RecordVersion(const std::string& node, uint64_t ticket, const std::string& version);
   void RecordPing(const std::string& node, uint64_t ticket, int64_t now_ms,
                   const v1::NodeMessage::Ping& ping);
   void RecordAcknowledgement(const std::string& node, uint64_t ticket, uint64_t sequence);
-  // Ends the registration. The node's last report remains.
+  // Ends the registration of a stream. The node's last report remains.
   void Disconnect(const std::string& node, uint64_t ticket);
 
-  // Cuts the node's stream, if it holds one: what the node may do has changed.
+  // Cuts the node's stream, if there is one, because the node's rights have changed.
   void Cut(const std::string& node);
-  // Cuts every stream: the store is stopping.
+  // Cuts every stream, because the store is stopping.
   void CutAll();
 
-  // nullopt if the node has not connected since the store started.
+  // Returns nullopt if the node has not connected since the store started.
   std::optional<Presence> Find(const std::string& node) const;
 
  private:
   struct Entry {
     Presence presence;
-    uint64_t ticket = 0;  // of the newest stream
-    Cutter cut;           // of the connected stream; empty: there is none
+    uint64_t ticket = 0;  // the ticket of the newest stream
+    Cutter cut;           // ends the connected stream; empty: no stream is connected
   };
   Entry* FindStream(const std::string& node, uint64_t ticket) OUTPORT_REQUIRES_LOCK(mutex_);
 

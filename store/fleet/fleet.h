@@ -22,9 +22,9 @@
 namespace outport::store {
 
 // The fleet in the store's metadata: users, grants, certificates and nodes. Each mutation is one
-// synced transaction that appends its change records. When it returns, the directories are up to
-// date, and the streams of the nodes that it affects are cut. Safe for several threads; mutations
-// and lists block.
+// synced transaction that also appends the change records. When a mutation returns, the directories
+// are up to date, and the streams of the affected nodes are cut. Safe for several threads;
+// mutations and lists block.
 struct Fleet {
   struct Parts {
     MetaStore& meta;
@@ -32,7 +32,7 @@ struct Fleet {
     const Clock& clock;
     Log log;
     pki::Authority authority;
-    std::string fleet_address;  // host:port that invitations carry
+    std::string fleet_address;  // the host:port in invitations
     NodeLifetimes lifetimes = {};
   };
   explicit Fleet(const Parts& parts);

@@ -14,7 +14,8 @@
 
 namespace outport::store {
 
-// The metadata of the fleet's nodes, and the directories that mirror it. The references outlive it.
+// The metadata of the fleet's nodes, and the directories that mirror the metadata. The referenced
+// objects outlive this object.
 struct FleetRows {
   MetaStore& meta;
   const Authorities& authorities;
@@ -25,8 +26,8 @@ struct FleetRows {
   Log log;
 
   // Call it after a commit that changed the row of `node` and inserted the revocations with the
-  // keys `revocations`. Updates the directories and cuts the node's stream. Continues after a row
-  // that cannot be read, and returns the first failure. Blocks.
+  // keys `revocations`. Updates the directories and cuts the node's stream. If a row cannot be
+  // read, continues with the others and returns the first failure. Blocks.
   Result<void> Follow(const std::string& node, const std::vector<std::string>& revocations) const;
 };
 

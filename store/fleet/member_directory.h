@@ -13,22 +13,23 @@
 
 namespace outport::store {
 
-// The members of the fleet and their permissions, in memory: every call of a node is checked here.
-// Follows the rows node/<name>. Safe for all threads.
+// Knows the nodes of the fleet and their permissions. It mirrors the rows node/<name> in memory,
+// because the store checks every call of a node here. Safe for all threads.
 class MemberDirectory {
  public:
-  // Both outlive it.
+  // `meta` and `connected` outlive the directory.
   MemberDirectory(const MetaStore& meta, ConnectedNodes& connected)
       : meta_(meta), connected_(connected) {}
 
   // Fills the directory from the rows. Call it once, at start. Blocks.
   Result<void> Load();
-  // Call it after a commit that changed the node's row. Reads the row again, and cuts the node's
-  // stream, which began with the previous permissions. A node whose row cannot be read counts as
-  // removed. Blocks.
+  // Call it after a commit that changed the node's row. Reads the row again. Cuts the node's
+  // stream, because the stream has the previous permissions. A node whose row cannot be read counts
+  // as removed. Blocks.
   Result<void> Follow(const std::string& node);
 
-  // kDenied, with what to do, unless the node belongs to the fleet. Does not block.
+  // Returns the node's permissions. Returns kDenied, and says what to do, unless the node belongs
+  // to the fleet. Does not block.
   Result<std::shared_ptr<const NodePermissions>> Require(const std::string& node) const;
 
  private:
@@ -36,13 +37,13 @@ class MemberDirectory {
 
   const MetaStore& meta_;
   ConnectedNodes& connected_;
-  Mutex following_;  // held from reading a row until it is kept: the newest row wins
+  Mutex following_;  // held from reading a row until storing it: the newest row wins
   mutable Mutex mutex_;
-  // Shared with the calls in progress.
+  // Calls in progress share the permissions.
   std::map<std::string, std::shared_ptr<const NodePermissions>> members_ OUTPORT_GUARDED_BY(mutex_);
 };
 
-// The error for a node that does not belong to the fleet: kDenied, with what to do.
+// Returns the error for a node that does not belong to the fleet: kDenied, and what to do.
 Error NoMember(const std::string& node);
 
 NodePermissions PermissionsOf(const v1::NodeRow& row);

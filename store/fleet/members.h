@@ -14,32 +14,34 @@
 
 namespace outport::store {
 
-// The nodes that belong to the fleet. Safe for several threads; blocks.
+// Finds, changes and removes the nodes that belong to the fleet. Safe for several threads; blocks.
 class Members {
  public:
   explicit Members(FleetRows rows) : rows_(std::move(rows)) {}
 
-  // Issues new certificates to a node, for the keys of the requests. kDenied unless the node
-  // belongs to the fleet. `from`: the caller's address, for the audit log.
+  // Issues new certificates to a node, for the keys of the requests. Returns kDenied unless the
+  // node belongs to the fleet. `from` is the caller's address, for the audit log.
   Result<v1::EnrollResponse> Renew(const std::string& node, const v1::RenewRequest& request,
                                    const std::string& from);
 
-  // kNotFound.
+  // Returns kNotFound if the fleet has no such node.
   Result<v1::NodeRow> Find(const std::string& node) const;
 
-  // The nodes after the name `after` in byte order, at most `limit`.
+  // Returns at most `limit` nodes after the name `after` in byte order.
   Result<RowPage<v1::NodeRow>> List(const std::string& after, size_t limit) const;
 
-  // Whether a node with these permissions receives the user's row. kNotFound.
+  // Returns whether a node with these permissions receives the user's row, or kNotFound if there is
+  // no such user.
   Result<bool> ReceivesUser(const NodePermissions& node, const std::string& user) const;
 
-  // Replaces what the node may do, and cuts its stream: the node connects again and receives the
-  // rows of its new scope. kNotFound, kInvalidArgument.
+  // Replaces the node's permissions and cuts the node's stream. The node then connects again and
+  // receives the rows of its new scope. Returns kNotFound if the fleet has no such node, and
+  // kInvalidArgument if the grants are invalid.
   Result<v1::NodeRow> Allow(const std::string& node, const std::vector<Grant>& allow,
                             const Actor& by);
 
   // Removes a node from the fleet: revokes its certificates, deletes its invitations and cuts its
-  // stream. Returns the sequence of the last change. kNotFound.
+  // stream. Returns the sequence of the last change, or kNotFound if the fleet has no such node.
   Result<uint64_t> Remove(const std::string& node, const Actor& by);
 
  private:

@@ -12,27 +12,28 @@
 
 namespace outport::store {
 
-// The rows that a node receives:
+// Decides which rows a node receives:
 // - the rows of the repositories that it may pull from;
-// - users, groups and other subjects with a grant in one of these repositories, with only such
-//   grants;
+// - users, groups and other subjects that have a grant in one of these repositories, but of their
+//   grants only these;
 // - every revocation.
-// Whether the node receives a user depends also on the grants of the user's groups. They are read
-// from the present rows, which may be newer than the change that is being sent. The node still ends
-// with the right rows, because LogReader sends the members of a group again after each change of
-// the group. A value.
+// Whether the node receives a user depends also on the grants of the user's groups. Filter() reads
+// these grants from the present rows, which may be newer than the change that it filters. The node
+// still gets the right rows in the end, because LogReader sends the members of a group again at
+// each change of the group. A value type.
 class NodeScope {
  public:
   explicit NodeScope(const NodePermissions& node);
 
-  // The node receives every row.
+  // True if the node receives every row.
   bool everything() const { return everything_; }
   const std::vector<std::string>& patterns() const { return patterns_; }
 
-  // Returns the part of a change, or of a row, that the node receives; nullopt: nothing. A user
-  // outside of the scope becomes a deletion, because the node may have received it before. Blocks.
+  // Returns the part of a change, or of a row, that the node receives; nullopt if it receives no
+  // part. For a user outside of the scope, returns a deletion, because the node may have received
+  // the user before. Blocks.
   Result<std::optional<v1::Change>> Filter(v1::Change change, const MetaView& meta) const;
-  // Whether the node receives the user. Blocks.
+  // Returns whether the node receives the user. Blocks.
   Result<bool> ReceivesUser(const v1::UserRow& user, const MetaView& meta) const;
 
  private:

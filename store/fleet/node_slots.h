@@ -10,15 +10,16 @@
 
 namespace outport::store {
 
-// Limits the calls of one kind that each node has in progress. Safe for all threads; never blocks.
-// Outlives its slots.
+// Limits how many calls of one kind each node may have in progress. Safe for all threads; never
+// blocks. The object outlives its slots.
 class NodeSlots {
  public:
   // `what` names the calls in errors: "blob streams". `in_use` counts the calls of all nodes.
   NodeSlots(std::string what, size_t slots_per_node, prometheus::Gauge& in_use)
       : what_(std::move(what)), slots_per_node_(slots_per_node), in_use_(in_use) {}
 
-  // kTooManyRequests if the node holds all of its slots. REQUIRES: `node` names a member.
+  // Acquires a slot. Returns kTooManyRequests if the node has all of its slots in use. REQUIRES:
+  // `node` names a member.
   Result<Slots::Slot> Acquire(const std::string& node);
 
  private:
@@ -26,7 +27,7 @@ class NodeSlots {
   const size_t slots_per_node_;
   prometheus::Gauge& in_use_;
   Mutex mutex_;
-  std::map<std::string, Slots> nodes_ OUTPORT_GUARDED_BY(mutex_);  // as many as there are members
+  std::map<std::string, Slots> nodes_ OUTPORT_GUARDED_BY(mutex_);  // an entry for each member
 };
 
 }  // namespace outport::store

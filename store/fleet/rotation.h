@@ -21,11 +21,12 @@
 namespace outport::store {
 
 // Rotates the issuing CA, or the root together with the issuing CA, without downtime.
-// authority.proto defines the phases. The state is the row `rotation` and the files of DATA/pki:
-// after a crash at any point, Recover() continues there. Safe for several threads; blocks.
+// authority.proto defines the phases. The row `rotation` and the files of DATA/pki contain the
+// state. After a crash at any point, Recover() continues from this state. Safe for several threads;
+// blocks.
 class Rotation {
  public:
-  // Everything it refers to outlives it.
+  // The referenced objects outlive the rotation.
   struct Parts {
     MetaStore& meta;
     Authorities& authorities;
@@ -39,15 +40,17 @@ class Rotation {
   };
   explicit Rotation(Parts parts) : parts_(std::move(parts)) {}
 
-  // Call it once, at start. Completes a last step that has begun, and publishes the state. If the
-  // trust bundle in the metadata is out of date, commits a new one for the nodes.
+  // Call it once, at start. If a crash interrupted the last step of a rotation, completes that
+  // step. Publishes the state. If the trust bundle in the metadata is out of date, commits a new
+  // bundle for the nodes.
   Result<void> Recover();
   // Renews the certificate of the fleet port after a third of its lifetime.
   Result<void> RenewServerCertificate();
 
   Result<v1::Rotation> Get() const;
   Result<v1::PrepareRotationResponse> Prepare(const v1::PrepareRotationRequest& request);
-  // kInvalidArgument: the certificates do not belong together. Other errors: see authority.proto.
+  // These take one step of a rotation. Start() returns kInvalidArgument if the certificates do not
+  // belong together. authority.proto lists the other errors.
   Result<v1::Rotation> Start(const v1::StartRotationRequest& request, const Actor& by);
   Result<v1::Rotation> Advance(const v1::AdvanceRotationRequest& request, const Administrator& by);
   Result<v1::Rotation> Undo(const v1::UndoRotationRequest& request, const Administrator& by);
@@ -57,12 +60,12 @@ class Rotation {
   Result<Row> ReadState() const;
   Result<pki::Authority> LoadCurrent() const;
   Result<TrustState> TrustStateAt(const Row& row) const;
-  // Commits `row` (nullopt: the rotation is over), the trust bundle for the nodes, and the
-  // revocation of all certificates that `revoked_issuer` issued (empty: none). Then publishes the
-  // new state. `forced` is for the audit log.
+  // Commits `row` (nullopt: the rotation is over) and the trust bundle for the nodes. Unless
+  // `revoked_issuer` is empty, also revokes all certificates that this issuer has issued. Then
+  // publishes the new state. The audit log records `forced`.
   Result<void> Commit(const Row& before, const Row& row, const std::string& revoked_issuer,
                       const Actor& by, bool forced = false);
-  // Makes the next authority the current one, after the last step was committed.
+  // Makes the next authority the current authority, after Commit() has committed the last step.
   Result<void> Complete(const v1::RotationRow& row, const Actor& by);
   // Applies the state to the authorities, the access directory and the files of the fleet port.
   Result<void> Publish(const TrustState& state) const;
@@ -73,8 +76,8 @@ class Rotation {
   // Visits the valid certificates of clients and administrators.
   Result<void> ForEachValid(const std::string& issuer,
                             const std::function<void(const v1::CertificateRow&)>& see) const;
-  // Fails if the step away from `row` must not be taken yet. The step revokes the certificates of
-  // `revoked_issuer` (empty: none).
+  // Fails if the rotation must not leave the phase of `row` yet. The step would revoke the
+  // certificates of `revoked_issuer` (empty: none).
   Result<void> CheckMayStep(const v1::RotationRow& row, const std::string& revoked_issuer,
                             bool force, const Administrator& by) const;
   Result<bool> HasIssued(const std::string& issuer) const;

@@ -4,10 +4,10 @@
 
 namespace outport::store {
 
-// Identifies a store to its nodes and administrators. From its StoreRow.
+// Identifies a store to its nodes and administrators. The values are from the StoreRow.
 struct StoreIdentity {
-  std::string epoch;   // of its change log
-  std::string domain;  // of the fleet's certificates
+  std::string epoch;   // the epoch of its change log
+  std::string domain;  // the domain of the fleet's certificates
 };
 
 }  // namespace outport::store

@@ -10,12 +10,12 @@
 
 namespace outport::store {
 
-// Whether the log contains this position: the same sequence with the same hash, in this epoch.
+// Returns whether the log of this epoch contains a record with the same sequence and the same hash.
 // Blocks.
 Result<bool> HasPoint(const MetaStore& meta, const std::string& epoch, const v1::Position& point);
 
-// Reads the change log from a position on, limited to what one node's scope includes. For one
-// thread at a time. The arguments of the constructor outlive it.
+// Reads the change log from a position on, limited to the rows in one node's scope. For one thread
+// at a time. The arguments of the constructor outlive the reader.
 class LogReader {
  public:
   LogReader(const MetaStore& meta, const NodeScope& scope, LogPosition from)
@@ -23,13 +23,13 @@ class LogReader {
 
   // The sequence of the last change that Next() has covered.
   uint64_t sequence() const { return at_.sequence; }
-  // The next batch for the node, at most about 64 KiB. If a batch changes the grants of a group,
-  // batches with the group's members come before it; their `from` equals their `to`. Blocks.
-  // REQUIRES: the log has a record after sequence().
+  // Returns the next batch for the node, of at most about 64 KiB. Before a batch that changes the
+  // grants of a group, Next() returns batches with the members of the group. In these extra
+  // batches, `from` equals `to`. Blocks. REQUIRES: the log has a record after sequence().
   Result<v1::StoreMessage> Next();
 
  private:
-  // A batch from the log, and the groups whose members must be sent before it.
+  // A batch from the log, and the groups whose members Next() must return before the batch.
   struct Prepared {
     v1::StoreMessage message;
     LogPosition to;
@@ -37,7 +37,8 @@ class LogReader {
     std::string after;  // the key of the last user read for the first group
   };
   Result<Prepared> Read() const;
-  // A batch with some members of the first group. Removes the group after its last members.
+  // Returns a batch with some members of the first group. After the last members of the group,
+  // removes the group from `prepared`.
   Result<v1::StoreMessage> NextMembers(Prepared& prepared) const;
 
   const MetaStore& meta_;

@@ -24,20 +24,20 @@ struct ReadBlobLimits {
 };
 
 // Serves Replication.ReadBlob: sends the bytes of a blob that the repository links. Each chunk is
-// one checksum block, verified when read, with the checksum from the blob's row. A corrupt block
-// ends the stream and quarantines the blob. Safe for several threads; does not block. Outlives the
-// server and the tasks.
+// one checksum block. When it reads the block, it verifies the checksum from the blob's row. A
+// corrupt block ends the stream and quarantines the blob. Safe for several threads; does not block.
+// The object outlives the server and the tasks.
 class ReadBlob {
  public:
   ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
            ReadBlobLimits limits = {});
 
-  // Whether the node may (still) read. Called before each chunk, so it must not block.
+  // Fails if the node may not read, or may no longer read. Called before each chunk, so it must not
+  // block.
   using Allowed = std::function<Result<void>()>;
 
-  // Serves one call of `node` as a task. Errors for the node: those of `allowed`,
-  // kInvalidArgument, kNameUnknown, kBlobUnknown, kCorrupt, and kTooManyRequests if the node has
-  // no free slot.
+  // Serves one call of `node` as a task. The node gets the errors of `allowed`, kInvalidArgument,
+  // kNameUnknown, kBlobUnknown or kCorrupt, and kTooManyRequests if it has no free slot.
   grpc::ServerWriteReactor<v1::BlobChunk>* Start(grpc::CallbackServerContext* context,
                                                  const v1::ReadBlobRequest* request,
                                                  std::string node, Allowed allowed);

@@ -17,10 +17,10 @@
 
 namespace outport::store {
 
-// The gRPC service for nodes (replication.proto). Every method first checks the caller: it has a
-// node's certificate, it is a member, and it may pull from the repository. Other callers are denied
-// before any work is queued. Safe for gRPC's threads: blocking work runs on the pool, streams are
-// coroutines of `tasks`.
+// The gRPC service for nodes (replication.proto). Every method first checks that the caller has a
+// node's certificate, belongs to the fleet, and may pull from the repository. It denies other
+// callers before it queues any work. Safe for gRPC's threads: blocking work runs on the pool,
+// streams are coroutines of `tasks`.
 class ReplicationService final : public v1::Replication::CallbackService {
  public:
   // The referenced objects outlive the service. Shut the server down before you drain `tasks`.
@@ -55,7 +55,8 @@ class ReplicationService final : public v1::Replication::CallbackService {
  private:
   // Authenticates the calling node by its certificate.
   Result<CertificateIdentity> RequireMember(const grpc::CallbackServerContext& context) const;
-  // Re-authorises a node during a long call: it must be a member, its certificate not revoked.
+  // Re-authorises a node during a long call. Fails if the node no longer belongs to the fleet, or
+  // if its certificate is revoked.
   Result<void> RequireStays(const CertificateIdentity& caller) const;
   Result<void> RequirePull(const std::string& node, const std::string& repository) const;
 

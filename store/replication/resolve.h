@@ -7,13 +7,14 @@
 
 namespace outport::store {
 
-// Answers a node's question from one view: the answer is the state at exactly its `head`.
-// kNameInvalid, kTagInvalid, kDigestInvalid or kInvalidArgument for a malformed question. Blocks.
+// Answers a node's question from one view, so the answer is the state at exactly the `head` in it.
+// Returns kNameInvalid, kTagInvalid, kDigestInvalid or kInvalidArgument for a malformed question.
+// Blocks.
 Result<v1::ResolveResponse> Resolve(MetaStore& meta, const std::string& epoch,
                                     const v1::ResolveRequest& request);
 
-// Reads a manifest. kManifestUnknown if the repository does not hold it; kCorrupt if its bytes are
-// missing or do not match the digest. Blocks.
+// Reads a manifest. Returns kManifestUnknown if the repository does not have it, and kCorrupt if
+// its bytes are missing or do not match the digest. Blocks.
 Result<v1::GetManifestResponse> ReadManifest(MetaStore& meta,
                                              const v1::GetManifestRequest& request);
 

@@ -10,17 +10,17 @@
 namespace outport::store {
 
 // Reads the rows of one view as SnapshotPart messages of bounded size, limited to one node's scope.
-// Access rows come first, because nodes apply them at once. Then repositories, manifests,
-// referrers, links and tags, so that each row comes after the rows that it needs. For one thread at
-// a time; Next() blocks.
+// Access rows come first, because nodes apply them at once. Then come repositories, manifests,
+// referrers, links and tags, in this order, so that each row comes after the rows that it needs.
+// For one thread at a time; Next() blocks.
 class SnapshotReader {
  public:
   static Result<std::unique_ptr<SnapshotReader>> Open(MetaStore& meta, std::string epoch,
                                                       NodeScope scope);
 
   const LogPosition& position() const { return position_; }
-  // The next part; it may be empty. The last part has `last` set. REQUIRES: not called after the
-  // last part.
+  // Returns the next part, which may be empty. The last part has `last` set. REQUIRES: not called
+  // after the last part.
   Result<v1::StoreMessage::SnapshotPart> Next();
 
  private:

@@ -27,10 +27,10 @@ using SyncStream = rpc::ServerStream<v1::NodeMessage, v1::StoreMessage>;
 // run on one strand:
 //   - Listen() reads the node's messages, and answers a ping with the head read after the ping;
 //   - FollowLog() reads the snapshot and the change log;
-//   - Write() sends the messages of both;
+//   - Write() sends the messages that Listen() and FollowLog() queue;
 //   - Watch() ends the stream of a silent node.
-// A queue of two messages connects them. With a slow node, gRPC's flow control fills the queue and
-// stops the reading of the log.
+// The queue has room for two messages. If the node is slow, gRPC's flow control stops Write(). The
+// queue then fills, and FollowLog() stops reading the log.
 class SyncSession {
  public:
   struct Parts {
@@ -42,13 +42,15 @@ class SyncSession {
     Log log;
     std::string epoch;
     v1::FreshnessPolicy policy;
-    // Whether the node may (still) receive changes. Called before each message; must not block.
+    // Fails if the node may not receive changes, or may no longer receive them. Called before each
+    // message; must not block.
     std::function<Result<void>()> allowed;
   };
   // `stream` outlives Run().
   SyncSession(Parts parts, std::string node, SyncStream& stream);
 
-  // Returns after the stream has ended with a status for the node, and all coroutines are done.
+  // Runs the stream. Returns when the stream has ended with a status for the node and all
+  // coroutines are done.
   net::awaitable<Result<void>> Run();
 
  private:
@@ -67,7 +69,7 @@ class SyncSession {
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
   // Queues a message; waits while the queue is full. False if the session has closed.
   net::awaitable<bool> Push(v1::StoreMessage message);
-  // Closes the session. Only the first reason is kept; nullopt: the node disconnected.
+  // Closes the session. Keeps only the reason of the first call. nullopt: the node disconnected.
   void Close(std::optional<Error> why);
   std::optional<Error> CloseRequest();
 
@@ -76,7 +78,7 @@ class SyncSession {
   SyncStream& stream_;
   uint64_t ticket_ = 0;
 
-  // On the session's strand.
+  // The members below are used on the session's strand.
   Notifier changed_;
   std::optional<v1::NodeMessage::Hello> hello_;
   std::deque<v1::StoreMessage> outbound_;
