@@ -9,8 +9,8 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxText =
-    256;  // the bytes kept of a text that a client or a node sends about itself
+// Longer texts that a client or a node sends about itself are truncated to this many bytes.
+constexpr size_t kMaxText = 256;
 
 }  // namespace
 

@@ -58,8 +58,8 @@ Result<void> Syslog::Connect() {
 Result<void> Syslog::Send(std::string_view line) {
   if (socket_.empty()) return {};
   const std::string message = Header() + std::string(line);
-  for (const bool again :
-       {true, false}) {  // if the send fails, reconnect once: the daemon may have restarted
+  // If the send fails, connect again once: the daemon may have restarted.
+  for (const bool again : {true, false}) {
     TRY_VOID(Connect());
     if (::send(fd_, message.data(), message.size(), MSG_NOSIGNAL) >= 0) return {};
     const int error_number = errno;

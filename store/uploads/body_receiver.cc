@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kWideBuffer = 1 << 20;
 constexpr size_t kNarrowBuffer = 128 << 10;
 
-// Compares the client's Content-Range with the session and with the body's length.
+// Checks that the client's Content-Range begins where the session ends, and has the body's length.
 Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received,
                         const std::optional<uint64_t>& length) {
   if (!range.has_value()) return {};
@@ -31,10 +31,10 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
   return {};
 }
 
-// The part of a body that one buffer holds.
+// The part of a body that is in one buffer.
 struct Filled {
   size_t size_bytes = 0;
-  bool last = false;  // the body ended here, completely or with `error`
+  bool last = false;  // whether the body ends here, completely or with `error`
   Result<void> error = {};
 };
 
@@ -60,7 +60,8 @@ net::awaitable<Filled> Fill(UploadSessions::Claim& claim, ByteSource& body, Muta
 
 size_t BufferBytes(size_t most, const std::optional<uint64_t>& length) {
   if (!length.has_value() || *length >= most) return most;
-  return static_cast<size_t>(*length) + 1;  // one more, to read the end of the body
+  // One byte more than the body, so that the same read also finds the end of the body.
+  return static_cast<size_t>(*length) + 1;
 }
 
 }  // namespace
@@ -74,8 +75,9 @@ class BodyReceiver::Buffer {
     aligned_ = static_cast<std::byte*>(std::align(alignment, size, aligned, space));
   }
 
-  // Returns the memory for the bytes at `offset` of the blob. It is aligned as the offset is, so
-  // that the writer need not copy, and ends at a multiple of the alignment.
+  // Returns memory for the bytes of the blob from `offset` on. The address and `offset` are equal
+  // modulo the alignment, and the memory ends at a multiple of the alignment. So the writer need
+  // not copy the bytes.
   MutableBytes RoomAt(uint64_t offset) const {
     const size_t begin = offset % alignment_;
     const size_t end = (begin + size_ + alignment_ - 1) / alignment_ * alignment_;
@@ -88,7 +90,7 @@ class BodyReceiver::Buffer {
   const size_t size_;
   const size_t alignment_;
   std::unique_ptr<std::byte[]> memory_;
-  std::byte* aligned_;  // in memory_, with room for size_ and two alignments
+  std::byte* aligned_;  // in memory_; size_ bytes and two alignments fit after it
 };
 
 BodyReceiver::BodyReceiver(Parts parts)
@@ -123,7 +125,8 @@ Result<size_t> BodyReceiver::Reserve(UploadSession& session, std::optional<uint6
 net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
                                                 std::optional<ByteRange> range, ByteSource& body,
                                                 size_t buffer_bytes, size_t alignment) {
-  // Shared with the pool, which may still write a buffer when this coroutine is destroyed.
+  // The pool shares the buffers: it may still write one to the disk when this coroutine is
+  // destroyed.
   std::array<std::shared_ptr<Buffer>, 2> buffers;
   for (auto& buffer : buffers) buffer = std::make_shared<Buffer>(buffer_bytes, alignment);
   std::optional<StartedWork> appending;
@@ -162,7 +165,8 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
   co_return filled.error;
 }
 
-// Drops a failed writer. The next request opens a new one, with the bytes received so far.
+// If the append fails, destroys the writer. The next request then opens a new writer with the bytes
+// received so far.
 Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes) {
   TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size()));
   Result<void> appended = session.writer->Append(bytes);

@@ -14,14 +14,16 @@
 
 namespace outport::store {
 
-// Receives the bodies of upload requests into their sessions. The pool hashes and writes one buffer
-// while the other one fills from the connection. Callable from any strand; nothing here blocks.
-// `blobs` and `disk` outlive it; the pool is stopped before it is destroyed.
+// Receives the bodies of upload requests into their sessions. Each body has two buffers: the pool
+// hashes and writes one of them while the connection fills the other one. Callable from any strand;
+// nothing here blocks. `blobs` and `disk` outlive the BodyReceiver. The owner stops the pool before
+// it destroys the BodyReceiver.
 class BodyReceiver {
  public:
   struct Limits {
-    // Bodies received at once. Each has two buffers: of 1 MiB for the first `wide` bodies, of
-    // 128 KiB for the others. This bounds the memory of all of them.
+    // At most `bodies` bodies are received at once. Each body has two buffers. The first `wide`
+    // bodies get buffers of 1 MiB, and all others get buffers of 128 KiB. So the memory for buffers
+    // is bounded.
     size_t bodies = 512;
     size_t wide = 32;
   };
@@ -34,20 +36,22 @@ class BodyReceiver {
   explicit BodyReceiver(Parts parts);
 
   // Appends the whole body to the claimed session, whose writer is open. After an error the session
-  // keeps the bytes that arrived before. kRangeInvalid and kSizeInvalid if `range` or the body's
-  // length does not fit, kNoSpace, kTooManyRequests beyond the limits or if another request took
-  // the session over.
+  // keeps the bytes that arrived before the error. kRangeInvalid if `range` does not begin where
+  // the session ends, kSizeInvalid if the body's length does not fit `range`. kNoSpace if the disk
+  // lacks the space. kTooManyRequests if a limit is reached, or if another request took the session
+  // over.
   net::awaitable<Result<void>> Receive(UploadSessions::ClaimPtr claim,
                                        std::optional<ByteRange> range, ByteSource& body);
 
  private:
   class Buffer;
 
-  // Reserves the space for `length` bytes. Returns the alignment that the writer wants. Blocks.
+  // Reserves disk space for `length` bytes. Returns the alignment with which the writer need not
+  // copy the bytes. Blocks.
   Result<size_t> Reserve(UploadSession& session, std::optional<uint64_t> length);
   net::awaitable<Result<void>> Copy(UploadSessions::ClaimPtr claim, std::optional<ByteRange> range,
                                     ByteSource& body, size_t buffer_bytes, size_t alignment);
-  // Blocks.
+  // Appends the bytes to the session's writer. Blocks.
   Result<void> AppendTo(UploadSession& session, Bytes bytes);
 
   const Parts parts_;

@@ -12,7 +12,7 @@ struct StartedWork::State {
   std::optional<Result<void>> result OUTPORT_GUARDED_BY(mutex);
   std::move_only_function<void(Result<void>)> resume OUTPORT_GUARDED_BY(mutex);
 
-  // Passes the result to the waiting coroutine, or keeps it until one waits.
+  // Passes the result to the waiting coroutine. If no coroutine waits yet, keeps the result.
   void Complete(Result<void> done) {
     std::move_only_function<void(Result<void>)> waiting;
     {
@@ -44,7 +44,7 @@ StartedWork StartedWork::Start(BlockingPool& pool, std::move_only_function<Resul
   auto state = std::make_shared<State>();
   auto run = [state, work = std::move(work)]() mutable {
     Result<void> done = Guarded(work);
-    work = nullptr;  // destroy what it owns before the coroutine resumes
+    work = nullptr;  // destroy the objects that the work owns before the coroutine resumes
     state->Complete(std::move(done));
   };
   const bool posted = pool.Post(std::move(run), BlockingPool::Admission::kInProgress);

@@ -59,8 +59,8 @@ Result<void> StoredUploads::Complete(MetaTransaction& transaction, const UploadS
   return transaction.Delete(keys::Upload(session.id));
 }
 
-// Restores the session from its row and its bytes. kCorrupt if there are too few bytes, kNotFound
-// if there are none.
+// Restores the session from its row and its bytes. kCorrupt if the session has fewer bytes than its
+// row says, kNotFound if its bytes do not exist.
 Result<UploadSessions::Session> StoredUploads::Restore(const std::string& id,
                                                        const v1::UploadRow& row) const {
   TRY(const RepositoryName repository, RepositoryName::Parse(row.repository()));

@@ -24,46 +24,52 @@ struct UploadSession {
   std::string id;
   RepositoryName repository;
   std::string user;
-  DigestAlgorithm algorithm;  // of the hash computed while the bytes arrive
+  DigestAlgorithm algorithm;  // the algorithm that hashes the bytes while they arrive
   int64_t started_ms = 0;
-  std::atomic<uint64_t> size_bytes = 0;          // received so far
-  std::atomic<uint64_t> checkpointed_bytes = 0;  // of these; they survive a power cut
+  std::atomic<uint64_t> size_bytes = 0;          // the bytes received so far
+  std::atomic<uint64_t> checkpointed_bytes = 0;  // the first bytes, which survive a power cut
 
-  // Only the holder of the claim uses the writer. nullptr: not opened since the store started.
+  // Only the request that has claimed the session uses the writer. nullptr until a request opens
+  // the writer after a start of the store or a failed write.
   std::unique_ptr<BlobWriter> writer = nullptr;
 
-  // Guarded by the lock of UploadSessions:
-  uint64_t holder = 0;  // the number of the claim; 0: none
-  size_t works = 0;     // how many Work objects the claim has
+  // The lock of UploadSessions guards the members below.
+  uint64_t holder = 0;  // the number of the current claim; 0: the session is not claimed
+  size_t works = 0;     // the number of Work objects of the claim
   std::optional<std::chrono::nanoseconds> awaits_client_since = {};
   std::chrono::nanoseconds last_used{0};
 
   Notifier released = {};  // notified when the claim ends
 };
 
-// The open upload sessions, in memory, by random id. Safe for several threads; nothing here blocks.
+// The table of open upload sessions, in memory. Each session has a random id. Safe for several
+// threads; nothing here blocks.
 //
-// One request at a time claims a session. Another request for it waits for a moment. If the
-// claiming request waits for a client that sends nothing, the new request takes the session over: a
-// client that lost its connection can continue before the store notices the loss.
+// A request claims its session, so that only one request at a time works on it. A second request
+// for the same session waits for the claim, but not for long. If the first request's client sends
+// nothing, the second request takes the session over. So a client that lost its connection can
+// continue before the store notices the loss.
 class UploadSessions {
  public:
-  using Session = std::shared_ptr<UploadSession>;  // shared by the table, claims and waiters
+  using Session =
+      std::shared_ptr<UploadSession>;  // the table, claims and waiting requests share a session
 
   struct Limits {
     size_t sessions = 1000;
     std::chrono::seconds idle = std::chrono::hours(168);
-    // When the table is full, a new session evicts one that was unused for this long.
+    // When the table is full, a new session evicts a session that was unused for at least this
+    // long.
     std::chrono::seconds evictable_after = std::chrono::hours(1);
-    // A client that sends nothing for this long loses the session to another request.
+    // If the client of a claiming request sends nothing for this long, another request may take the
+    // session over.
     std::chrono::milliseconds stall_limit{2'000};
     // How long a request waits for a session that another request has claimed.
     std::chrono::milliseconds max_wait{5'000};
   };
   UploadSessions(const Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}
 
-  // The right of one request to work on a session. Shared by the request and its work on a pool.
-  // The last owner releases the session, unless another request has taken it over.
+  // The right of one request to work on a session. The request and its work on a pool share the
+  // claim. The destructor releases the session, unless another request has taken the session over.
   class Claim {
    public:
     Claim(UploadSessions& table, Session session, uint64_t number, bool took_over)
@@ -74,8 +80,8 @@ class UploadSessions {
 
     UploadSession& session() const { return *session_; }
     bool took_over() const { return took_over_; }
-    // Says whether the request waits for bytes of its client. While it waits, another request may
-    // take the session over. So a request uses the session's writer only through a Work.
+    // Says whether the request waits for bytes of its client. While the request waits, another
+    // request may take the session over. So use the session's writer only while a Work exists.
     void SetAwaitsClient(bool waits) { table_.SetAwaitsClient(*session_, number_, waits); }
 
    private:
@@ -85,9 +91,10 @@ class UploadSessions {
     const uint64_t number_;
     const bool took_over_;
   };
-  using ClaimPtr = std::shared_ptr<Claim>;  // shared by the request and its work on the pool
+  using ClaimPtr = std::shared_ptr<Claim>;  // the request and its work on the pool share a claim
 
-  // While a Work exists, no other request takes the session over.
+  // Work of a claim's owner on the session. While a Work exists, no other request can take the
+  // session over.
   class Work {
    public:
     Work(Work&&) = default;
@@ -99,24 +106,29 @@ class UploadSessions {
     explicit Work(ClaimPtr claim) : claim_(std::move(claim)) {}
     ClaimPtr claim_;
   };
-  // kTooManyRequests if another request took the session over.
+  // Begins work on the claimed session. kTooManyRequests if another request has taken the session
+  // over.
   static Result<Work> BeginWork(ClaimPtr claim);
 
   // Adds a session. Returns the session that it evicted, or nullptr. kTooManyRequests if the table
   // is full and no session can be evicted.
   Result<Session> Add(Session session);
-  // Claims a session. kBlobUploadUnknown if this repository and user have no such session;
-  // kTooManyRequests if another request keeps it for limits().max_wait.
+  // Claims a session. Waits if another request has claimed it. kBlobUploadUnknown if this
+  // repository and user have no such session. kTooManyRequests if the other request keeps the
+  // session for limits().max_wait.
   net::awaitable<Result<ClaimPtr>> AwaitClaim(std::string id, RepositoryName repository,
                                               std::string user);
-  // Claims the session, or returns nullptr if a request has claimed it or it was removed.
+  // Claims the session without waiting. Returns nullptr if a request has claimed the session, or if
+  // the session was removed from the table.
   ClaimPtr ClaimIdle(const Session& session);
-  // Returns how many bytes a session has received. kBlobUploadUnknown as above.
+  // Returns how many bytes a session has received. kBlobUploadUnknown if this repository and user
+  // have no such session.
   Result<uint64_t> Size(const std::string& id, const RepositoryName& repository,
                         const std::string& user) const;
-  // Removes the session from the table. Owners of the pointer keep it.
+  // Removes the session from the table. The object exists until the last owner of the pointer
+  // releases it.
   void Remove(const UploadSession& session);
-  // Removes and returns the sessions that were unused for limits().idle.
+  // Removes all sessions that were unused for limits().idle, and returns them.
   std::vector<Session> Expire();
   // Returns the unclaimed sessions that were unused for `idle` and have bytes that are not yet
   // checkpointed.
@@ -129,7 +141,7 @@ class UploadSessions {
   struct Attempt {
     ClaimPtr claim = nullptr;
     Session busy = nullptr;
-    uint64_t seen = 0;  // the version of busy->released
+    uint64_t seen = 0;  // the version of busy->released at the attempt
     std::chrono::nanoseconds retry_in{0};
   };
   Result<Attempt> TryClaim(const std::string& id, const RepositoryName& repository,
@@ -140,7 +152,8 @@ class UploadSessions {
   void EndWork(UploadSession& session);
   Result<Session> Find(const std::string& id, const RepositoryName& repository,
                        const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
-  // Removes the session that was unused for longest; nullptr if no session can be evicted.
+  // Removes and returns the session that was unused for the longest time. Returns nullptr if no
+  // session can be evicted.
   Session EvictIdlest() OUTPORT_REQUIRES_LOCK(mutex_);
 
   const Clock& clock_;

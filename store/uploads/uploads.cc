@@ -9,11 +9,11 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kIdBytes = 16;
-constexpr uint64_t kRereadBytes = 64 << 20;  // in one piece of work on the pool
+constexpr uint64_t kRereadBytes = 64 << 20;  // the most bytes that one work item on the pool reads
 
 }  // namespace
 
-// A session whose bytes are read back into a new writer.
+// The state of a session while Reopen() reads its bytes into a new writer.
 struct Uploads::Reopening {
   std::unique_ptr<BlobWriter> writer;
   uint64_t left = 0;
@@ -96,8 +96,9 @@ net::awaitable<Result<Uploads::ClaimPtr>> Uploads::ClaimSession(std::string user
   co_return claim;
 }
 
-// Opens a new writer for a session of an earlier process, or after a failed write. It reads all
-// bytes again, because hash and checksums start over.
+// Opens a new writer, if the session has none: after a start of the store, or after a failed write.
+// Reads all bytes again, because the new writer must compute the hash and the checksums from the
+// first byte on.
 net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
   UploadSession& session = claim->session();
   if (session.writer != nullptr) co_return Result<void>();
@@ -160,12 +161,12 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
   const Result<void> received = co_await bodies_.Receive(claim, range, body);
   if (!received.has_value()) {
     const Result<void> settled = co_await FinishBody(std::move(claim), true);
-    static_cast<void>(settled);  // the client gets the first error
+    static_cast<void>(settled);  // the client gets the first error, that of Receive()
     co_return received.error();
   }
   CO_TRY(Work work, UploadSessions::BeginWork(std::move(claim)));
-  // The session ends here, even if the commit fails: a client that retried with its last chunk
-  // would append the chunk twice.
+  // Remove the session even if the commit fails. Otherwise a client that retries with its last
+  // chunk would append that chunk twice.
   sessions_.Remove(work.session());
   auto commit = [this, work = std::move(work), digest, by = std::move(by)]() -> Result<PushedBlob> {
     UploadSession& session = work.session();
@@ -176,8 +177,8 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
         parts_.blobs.Commit(session.repository, *session.writer, digest, by, complete);
     session.writer.reset();
     if (pushed.has_value()) {
-      // If the blob was stored already, the upload's bytes remain: discard them. If this fails, the
-      // next start does it.
+      // If the store had the blob already, the upload's bytes remain: discard them. If that fails,
+      // the next start discards them.
       [[maybe_unused]] const Result<void> best_effort = parts_.bytes.Discard(session.id);
     } else {
       stored_.Forget(session);
@@ -217,14 +218,16 @@ net::awaitable<Result<void>> Uploads::FinishBody(ClaimPtr claim, bool truncated)
     if (truncated) TRY_VOID(finished.writer->Expect(finished.size_bytes.load()));
     return checkpoint ? Checkpoint(finished) : Result<void>();
   };
-  // Never reject the work of a complete body: its client would append the same bytes again. The
-  // client of a truncated body has left.
+  // If the body is complete, do not let the pool reject this work: after an error the client would
+  // append the same bytes again. If the body is truncated, the pool may reject the work, because
+  // that client gets an error in any case.
   const auto admission =
       truncated ? BlockingPool::Admission::kNew : BlockingPool::Admission::kInProgress;
   co_return co_await Blocking(parts_.disk, std::move(finish), admission);
 }
 
-// If the sync fails, the file is not used again.
+// Makes a checkpoint. If the sync fails, discards the session: after a failed sync, nobody knows
+// which bytes are on the disk.
 Result<void> Uploads::Checkpoint(UploadSession& session) {
   const uint64_t size_bytes = session.size_bytes.load();
   Result<void> synced = session.writer->Checkpoint();

@@ -23,15 +23,17 @@ namespace outport::store {
 struct UploadLimits {
   UploadSessions::Limits sessions = {};
   BodyReceiver::Limits bodies = {};
-  // If a request leaves more bytes than this without a checkpoint, the store makes one before it
-  // answers. Fewer bytes are checkpointed once the session was unused for `checkpoint_after`.
+  // If a session has at least this many bytes without a checkpoint, the store makes a checkpoint
+  // before it answers the request. If it has fewer, CheckpointIdle() makes the checkpoint when the
+  // session was unused for `checkpoint_after`.
   uint64_t max_uncheckpointed_bytes = 8 << 20;
   std::chrono::seconds checkpoint_after{10};
 };
 
-// Blob uploads: sessions (UploadSessions), the bodies that they receive (BodyReceiver), and their
-// rows, by which sessions outlive the process (StoredUploads). Callable from any strand; only
-// methods that say so block. The parts outlive it; the pool is stopped before it is destroyed.
+// Uploads of blobs. UploadSessions has the sessions, BodyReceiver receives the bodies, and
+// StoredUploads keeps the rows by which sessions outlive the process. Callable from any strand. A
+// method blocks only if its comment says so. The parts outlive the Uploads. The owner stops the
+// pool before it destroys the Uploads.
 class Uploads {
  public:
   struct Parts {
@@ -42,7 +44,7 @@ class Uploads {
     const Clock& clock;
     Metrics& metrics;
     Log log;
-    std::string boot_id;  // of the running kernel
+    std::string boot_id;  // the current boot of the kernel
     UploadLimits limits = {};
   };
   explicit Uploads(Parts parts);
@@ -50,7 +52,7 @@ class Uploads {
   // Loads the sessions of an earlier process. Call it before the other methods. Blocks.
   Result<void> Load();
 
-  // As the methods of Registry. A session belongs to the user by.name.
+  // These methods do what the methods of Registry say. A session belongs to the user by.name.
   net::awaitable<Result<UploadStatus>> Start(Actor by, RepositoryName repository,
                                              DigestAlgorithm algorithm);
   Result<UploadStatus> Stat(const Actor& by, const RepositoryName& repository,
@@ -62,12 +64,12 @@ class Uploads {
                                             ByteSource& body);
   net::awaitable<Result<void>> Cancel(Actor by, RepositoryName repository, std::string id);
 
-  // Discards sessions that were idle for too long. Blocks.
+  // Discards sessions that were unused for too long, and returns their number. Blocks.
   size_t Expire();
-  // Checkpoints the sessions that were unused for `idle`, until the deadline. Blocks.
+  // Makes checkpoints of the sessions that were unused for `idle`. Stops at the deadline. Blocks.
   void CheckpointIdle(std::chrono::nanoseconds idle,
                       std::chrono::steady_clock::time_point deadline);
-  // Does both periodically, until it is cancelled.
+  // Calls Expire() and CheckpointIdle() periodically, until the coroutine is cancelled.
   net::awaitable<void> ExpireUntilCancelled();
 
  private:
@@ -79,8 +81,8 @@ class Uploads {
   net::awaitable<Result<ClaimPtr>> ClaimSession(std::string user, RepositoryName repository,
                                                 std::string id);
   net::awaitable<Result<void>> Reopen(ClaimPtr claim);
-  // Ends the work on one body, complete or truncated: makes a checkpoint if there are many new
-  // bytes, and releases the space reserved for a truncated body.
+  // Finishes the work on one body. Makes a checkpoint if the session has many new bytes. If the
+  // body was truncated, also releases the disk space that was reserved for its missing bytes.
   net::awaitable<Result<void>> FinishBody(ClaimPtr claim, bool truncated);
   Result<void> Checkpoint(UploadSession& session);
   // Removes the session, its row and its bytes.

@@ -57,8 +57,7 @@ class DiskBlobFolder {
   const std::filesystem::path pending_;
   const std::filesystem::path quarantine_;
   Mutex mutex_;
-  std::set<std::filesystem::path> durable_
-      OUTPORT_GUARDED_BY(mutex_);  // at most 256 for each algorithm
+  std::set<std::filesystem::path> durable_ OUTPORT_GUARDED_BY(mutex_);  // 256 for each algorithm
 };
 
 }  // namespace outport

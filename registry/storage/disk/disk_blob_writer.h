@@ -77,8 +77,7 @@ class DiskBlobWriter final : public BlobWriter {
   // Readers on other threads use the members below.
   mutable Mutex mutex_;
   uint64_t size_bytes_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  std::optional<uint64_t> whole_size_
-      OUTPORT_GUARDED_BY(mutex_);  // the expected size, or the committed one
+  std::optional<uint64_t> whole_size_ OUTPORT_GUARDED_BY(mutex_);  // expected or committed size
   BlockChecksums checksums_ OUTPORT_GUARDED_BY(mutex_);
 };
 
