@@ -29,8 +29,8 @@ void SetManifestFields(Response& response, const ManifestInfo& info) {
 }
 
 Error TooLarge() {
-  return Error{ErrorCode::kManifestTooLarge,
-               "a manifest may have at most " + std::to_string(kMaxManifestBytes) + " bytes"};
+  return Error{ErrorCode::kManifestTooLarge, "the manifest is too large; the limit is " +
+                                                 std::to_string(kMaxManifestBytes) + " bytes"};
 }
 
 Error Busy(ByteBudget& budget) {

@@ -14,13 +14,13 @@ constexpr size_t kMaxEmptyLines = 16;    // that a client may send before a requ
 constexpr size_t kRequestLineRest = 32;  // room for the method, the version and two spaces
 
 Error HeaderTooLarge(size_t limit) {
-  return Error{ErrorCode::kHeaderTooLarge,
-               "the request's header is larger than " + std::to_string(limit) + " bytes"};
+  return Error{ErrorCode::kHeaderTooLarge, "the request's header is larger than the limit of " +
+                                               std::to_string(limit) + " bytes"};
 }
 
 Error UriTooLong(size_t limit) {
   return Error{ErrorCode::kUriTooLong,
-               "the request's URL is longer than " + std::to_string(limit) + " bytes"};
+               "the request's URL is longer than the limit of " + std::to_string(limit) + " bytes"};
 }
 
 }  // namespace

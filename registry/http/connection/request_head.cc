@@ -69,7 +69,7 @@ Result<void> CheckLines(std::string_view head) {
     const char c = head[i];
     if (c == '\n' && (i == 0 || head[i - 1] != '\r')) return Malformed("a line ends without CR");
     if (c == '\r' && (i + 1 == head.size() || head[i + 1] != '\n')) {
-      return Malformed("a line contains a CR");
+      return Malformed("a line contains a CR before its end");
     }
     if (c == '\n' && i + 1 < head.size() && (head[i + 1] == ' ' || head[i + 1] == '\t')) {
       return Malformed("a header line is folded");

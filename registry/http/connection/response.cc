@@ -80,7 +80,8 @@ std::string FormatError(const Error& error, std::string_view request_id) {
   const ErrorTraits& traits = TraitsOf(error.code);
   std::string message = error.message;
   if (traits.http_status == 500) {
-    message = "the registry failed; its log has the cause under request " + std::string(request_id);
+    message = "the registry failed to answer; its log gives the cause for request_id " +
+              std::string(request_id);
   }
   // This code builds the JSON itself, because a message may quote a part of the request that is not
   // valid UTF-8.

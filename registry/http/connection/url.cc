@@ -11,8 +11,8 @@ constexpr size_t kQuotedBytes = 300;  // most bytes of a path that an error quot
 // `where` names the part of the URL. It never contains a value of the query, because such a value
 // must not be logged.
 Error Malformed(std::string_view reason, std::string_view where) {
-  return Error{ErrorCode::kMalformedRequest,
-               "the URL is malformed: " + std::string(reason) + " in " + std::string(where)};
+  return Error{ErrorCode::kMalformedRequest, "the URL is malformed: it contains " +
+                                                 std::string(reason) + " in " + std::string(where)};
 }
 
 std::string Quoted(std::string_view path) {
