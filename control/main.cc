@@ -6,7 +6,7 @@
 #include "control/program.h"
 
 int main(int argc, char** argv) {
-  // Errors are printed as one line; gRPC must not print its own.
+  // outportctl prints each error as one line. gRPC must not print errors of its own.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   return outport::control::Run(argc, argv, {STDIN_FILENO, std::cout, std::cerr});
 }

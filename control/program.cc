@@ -13,7 +13,7 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-// Accepts the options of the program after a command too: `outportctl user list -o json`.
+// Accepts the program's own options after a command, too: `outportctl user list -o json`.
 void LetOptionsFallThrough(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     command->fallthrough();

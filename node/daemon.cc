@@ -31,7 +31,7 @@ constexpr std::chrono::seconds kRequestDrain{20};
 constexpr std::chrono::seconds kTaskDrain{12};  // longer than any call to the store
 constexpr std::chrono::seconds kCancelDrain{3};
 
-// The data folder's contents, opened before anything runs.
+// The contents of the data folder. StartNode() opens them before it starts threads.
 struct Opened {
   NodeIdentity identity;
   LoadedCertificate certificate;
@@ -40,12 +40,14 @@ struct Opened {
   std::unique_ptr<DiskBlobStore> blobs;
 };
 
-// The files of the registry port: its certificate, and the authorities of clients' certificates.
+// Returns the files of the registry port: its certificate, and the authorities that issue the
+// certificates of clients.
 CertificateFiles FilesShown(const Config& config) {
   return config.registry.Files(config.PkiFolder(), "authorities.crt");
 }
 
-// The node's identity for dialling the store. Each new connection reads the files again.
+// Returns the identity with which the node dials the store. Each new connection reads its files
+// again.
 std::shared_ptr<grpc::ChannelCredentials> IdentityCredentials(const std::filesystem::path& pki) {
   return rpc::ReloadingChannelCredentials({.certificate_chain = pki / "identity.crt",
                                            .private_key = pki / "identity.key",
@@ -72,7 +74,8 @@ Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
                 std::move(blobs)};
 }
 
-// Members stand in the order of their dependence: each outlives those below it.
+// The order of the members is the order of their dependence: each member outlives the members below
+// it.
 struct NodeDaemon final : Daemon {
   NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, Opened o,
              std::unique_ptr<AccessDirectory> d, std::unique_ptr<Replica> r, std::string version);
@@ -82,7 +85,8 @@ struct NodeDaemon final : Daemon {
   Result<void> Stop() override;
   Readiness Ready() const;
   std::vector<std::string> Warnings() const;
-  // Why the node could not answer pulls if the store became unreachable now; nullopt: it could.
+  // Returns why the node could not answer pulls if the store became unreachable now. Returns
+  // nullopt if the node could answer.
   std::optional<std::string> WhyDependsOnStore() const;
   void Describe(v1::NodeMessage::Ping& ping) const;
   Mirror::Parts MirrorParts();
@@ -94,7 +98,8 @@ struct NodeDaemon final : Daemon {
   const SystemClock clock;
   Metrics metrics;
   Opened opened;
-  // Shared with the callers of the store. The first is for short calls, the others carry blobs.
+  // Shared with the callers of the store. The first channel is for short calls; the others carry
+  // blobs.
   const std::vector<std::shared_ptr<StoreChannel>> channels;
 
   IoThreads io;
@@ -247,7 +252,8 @@ std::vector<std::string> NodeDaemon::Warnings() const {
   return warnings;
 }
 
-// The store knows by itself whether this node is connected and whether its identity has expired.
+// Omits two warnings that the store finds out by itself: that this node is disconnected, and that
+// its identity has expired.
 void NodeDaemon::Describe(v1::NodeMessage::Ping& ping) const {
   renewal.AddTo(ping);
   ping.set_authorities(pki::BundleHash(front.certificate().fleet()));

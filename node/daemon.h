@@ -9,9 +9,9 @@
 
 namespace outport::node {
 
-// Starts a node: the registry port and the operations port over one data folder, replicating from
-// the store. Blocks. Returns an error, with the fix, for a problem with the configuration, the
-// folder or the ports. An unreachable store is not an error.
+// Starts a node: opens the data folder, serves the registry port and the operations port, and
+// replicates from the store. Blocks. Returns an error, with the fix, for a problem with the
+// configuration, the folder or the ports. An unreachable store is not an error.
 Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::string& version);
 
 // Checks the configuration and the certificates without opening the data folder or the ports.

@@ -29,7 +29,7 @@ Result<void> Serve(const std::string& path) {
 }
 
 int Main(int argc, char** argv) {
-  // Errors are printed as one line; gRPC must not print its own.
+  // outport-node prints each error as one line. gRPC must not print errors of its own.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app(
       "outport-node mirrors the store of an Outport fleet in a region: it serves pulls from its "

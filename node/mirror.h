@@ -19,7 +19,7 @@ class Mirror {
     std::vector<std::shared_ptr<StoreChannel>> blob_channels;
     MetaStore& meta;
     BlobStore& blobs;
-    uint64_t headroom_bytes = 0;  // free disk space below which nothing is cached
+    uint64_t headroom_bytes = 0;  // with less free disk space, the node caches no blob
     Replica& replica;
     const Freshness& freshness;
     BlockingPool& pool;
@@ -28,15 +28,15 @@ class Mirror {
     Metrics& metrics;
     Log log;
     std::string store_name;  // for the error of a rejected write
-    bool read_only = false;  // rejects writes instead of relaying them
+    bool read_only = false;  // the node rejects writes instead of relaying them
     std::function<bool()> store_is_connected;
   };
   explicit Mirror(Parts parts);
 
-  // Completes or undoes what a crash interrupted. Blocks. REQUIRES: called before the first
-  // request.
+  // Loads the high-water mark and discards unfinished copies of blobs, both of an earlier process.
+  // Blocks. REQUIRES: called before the first request.
   Result<void> Recover();
-  // Ends the fetches. Blocks. REQUIRES: the executor of the requests still runs.
+  // Ends the fetches in progress. Blocks. REQUIRES: the executor of the requests still runs.
   void Stop() { blobs_.Stop(); }
 
   Registry& registry() { return registry_; }

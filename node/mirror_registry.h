@@ -9,14 +9,15 @@
 namespace outport::node {
 
 // The Registry of a node. Manifests and lists come from the replica or the store, blobs from the
-// cache. Writes are relayed to the store, or rejected with kUnsupported. Callable from any strand.
+// cache. It relays writes to the store, or rejects them with kUnsupported at a read-only node.
+// Callable from any strand.
 class MirrorRegistry final : public Registry {
  public:
   struct Parts {
     MirrorManifests& manifests;
     MirrorCatalog& catalog;
     BlobCache& blobs;
-    RelayedWrites* writes;      // nullptr: rejects writes
+    RelayedWrites* writes;      // nullptr: the node is read-only
     std::string store_address;  // for the error of a rejected write
   };
   explicit MirrorRegistry(Parts parts) : parts_(std::move(parts)) {}

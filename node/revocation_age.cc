@@ -6,7 +6,7 @@ namespace outport::node {
 
 Result<void> CheckRevocationAge(const v1::FreshnessPolicy& policy,
                                 std::optional<std::chrono::nanoseconds> staleness) {
-  // A store that predates the limit sends none.
+  // The limit is 0 if the store is too old to send it.
   if (policy.max_revocation_age_ms() == 0 || policy.serve_beyond_revocation_age()) return {};
   const std::chrono::milliseconds limit(policy.max_revocation_age_ms());
   if (staleness.has_value() && *staleness <= limit) return {};

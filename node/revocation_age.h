@@ -8,9 +8,9 @@
 
 namespace outport::node {
 
-// Checks that this node knows revocations recent enough to admit callers. `staleness` is the age of
-// the replica; nullopt if it is unknown. Returns kUnavailable if the age exceeds the policy's limit
-// and the policy forbids to admit callers then.
+// Checks that this node knows recent enough revocations to admit callers. `staleness` is the age of
+// the replica, or nullopt if the age is unknown. Returns kUnavailable if the age is unknown or
+// exceeds the policy's limit, unless the policy admits callers even then.
 Result<void> CheckRevocationAge(const v1::FreshnessPolicy& policy,
                                 std::optional<std::chrono::nanoseconds> staleness);
 

@@ -35,7 +35,7 @@ struct Line {
   uint64_t sequence = 0;
   std::string previous;  // 32 bytes
   std::string hash;
-  std::string_view record;  // the exact text that was hashed
+  std::string_view record;  // the exact text that the hash covers
 };
 
 Result<Line> ParseLine(std::string_view text) {
@@ -65,7 +65,8 @@ Result<void> AddLine(AuditChain& chain, std::string_view text) {
   if (chain.count() == 0 && line.sequence > 0) chain.StartBehind(line.sequence - 1, line.previous);
   if (line.sequence > chain.last()) return chain.Add(line.sequence, line.hash, line.record);
   if (HashHex(line.previous, line.record) == ToHex(AsBytes(line.hash))) return {};
-  return CorruptAt(line.sequence, "the entry appears twice, and the copy does not match its hash");
+  return CorruptAt(line.sequence,
+                   "the file repeats the entry, and this copy does not match its hash");
 }
 
 }  // namespace
@@ -83,8 +84,8 @@ Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::st
   if (HashHex(hash_, record) != ToHex(AsBytes(hash))) {
     return CorruptAt(
         sequence,
-        "the hash does not match the record and the previous entry; one of them was changed "
-        "after it was written");
+        "the hash does not match the record and the previous entry's hash; one of the three was "
+        "changed after the store wrote it");
   }
   if (count_++ == 0) first_ = sequence;
   last_ = sequence;
@@ -93,7 +94,7 @@ Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::st
 }
 
 std::string AuditChain::Verified() const {
-  if (count_ == 0) return "no earlier entry was verified";
+  if (count_ == 0) return "no entry was verified before this one";
   return "entries " + std::to_string(first_) + " to " + std::to_string(last_) + " verified";
 }
 

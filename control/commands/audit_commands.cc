@@ -28,7 +28,7 @@ struct ListAudit {
   uint32_t limit = 100;
 };
 
-// "2h" is two hours before now; otherwise a day or a time, in UTC. Returns 0 for "".
+// Parses "2h" as two hours before now. Any other text is a day or a time in UTC. Returns 0 for "".
 Result<int64_t> ParseTime(const std::string& option, const std::string& text) {
   if (text.empty()) return 0;
   const auto ago = ParseDuration(text);
@@ -69,7 +69,8 @@ void AddRow(Table& table, const v1::AuditEntry& entry) {
              boost::json::value(change("/before")), boost::json::value(change("/after"))});
 }
 
-// The format of the store's audit file without the previous hash, because a list may have gaps.
+// Prints an entry in the format of the store's audit file, but without the previous hash: a list
+// may omit the previous entry.
 void PrintLine(std::ostream& out, const v1::AuditEntry& entry) {
   out << "{\"sequence\":" << entry.sequence() << ",\"hash\":\"" << ToHex(AsBytes(entry.hash()))
       << "\",\"record\":" << entry.record() << "}\n";
@@ -110,7 +111,8 @@ Result<void> List(const Invocation& invocation, const ListAudit& options) {
   return {};
 }
 
-// Reads the whole log. The chain begins after the entries that the store has trimmed.
+// Reads the whole log and verifies it. The store may have trimmed the oldest entries; the chain
+// then begins after them.
 Result<void> CheckLog(StoreClient& client, AuditChain& chain) {
   for (;;) {
     v1::ReadAuditRequest request;

@@ -31,7 +31,8 @@ Result<void> Show(const Invocation& invocation) {
   v1::Rotation rotation;
   TRY_VOID(client.Call(&v1::Authorities::Stub::GetRotation, v1::GetRotationRequest(), rotation,
                        "reading the rotation status"));
-  // In this phase the next authorities issue already: they are the rows above.
+  // In the phase "certificates" the next authorities issue already. They are the first two rows
+  // then, so do not add them again.
   const bool next_issues = rotation.phase() == "certificates";
   if (!rotation.next_root().empty() && !next_issues)
     TRY_VOID(add("next root", rotation.next_root()));
@@ -41,7 +42,7 @@ Result<void> Show(const Invocation& invocation) {
   invocation.Print(table);
   if (authorities.root_key_at_store() && !invocation.json()) {
     invocation.streams.err << "warning: the root key is on the store's disk, in DATA/pki/root.key; "
-                              "move it offline, only 'ca rotate' needs it\n";
+                              "move it offline; only 'ca rotate' needs it\n";
   }
   return {};
 }

@@ -74,7 +74,8 @@ Result<void> List(const Invocation& invocation, const ListCertificates& options)
   return {};
 }
 
-// `text` is a serial number, or a file with the certificate.
+// Returns the serial number. `text` is the number itself, or the name of a file with the
+// certificate.
 Result<std::string> SerialOf(const std::string& text) {
   if (!text.contains('/') && !text.contains('.')) return text;
   TRY(const std::string pem, ReadWholeFile(text));

@@ -9,8 +9,9 @@
 
 namespace outport::control {
 
-// A folder with a certificate. Either docker's layout, FOLDER/{ca.crt,client.cert,client.key}, or
-// an administrator's profile, FOLDER/{ca.crt,admin.crt,admin.key,outportctl.yml}. Blocks.
+// A folder with a certificate. It has docker's layout, FOLDER/{ca.crt,client.cert,client.key}, or
+// is an administrator's profile, FOLDER/{ca.crt,admin.crt,admin.key,outportctl.yml}. Prepare() and
+// Write() block.
 struct CertificateFolder {
   std::filesystem::path path;
   bool administrators = false;
@@ -21,16 +22,17 @@ struct CertificateFolder {
   std::filesystem::path key() const { return path / (administrators ? "admin.key" : "client.key"); }
   std::filesystem::path authorities() const { return path / "ca.crt"; }
 
-  // Creates the folder and checks that its files can be written, before a certificate is issued.
-  // Returns kAlreadyExists if a private key is there and `replace` is false.
+  // Creates the folder and checks that its files can be written. Call it before the store issues a
+  // certificate, so that the certificate can be saved. Returns kAlreadyExists if the folder has a
+  // private key and `replace` is false.
   Result<void> Prepare(bool with_key, bool replace) const;
-  // Writes the files. An empty key keeps the key that is there.
+  // Writes the files. If the key is empty, keeps the key that the folder has.
   Result<void> Write(const std::string& key_pem, const std::string& certificate_pem,
                      const std::string& authorities_pem) const;
 };
 
-// The folders with certificates: `path` itself and its subfolders. A profile's subfolders are not
-// searched. kNotFound if there is none.
+// Returns the folders that have a certificate, among `path` and its subfolders. Does not search the
+// subfolders of a profile. Returns kNotFound if no folder has a certificate. Blocks.
 Result<std::vector<CertificateFolder>> FindCertificateFolders(const std::filesystem::path& path);
 
 }  // namespace outport::control

@@ -4,7 +4,7 @@ namespace outport::control {
 
 class Command;
 
-// Each adds a family of commands to `app`. `app` is the program.
+// Each function adds one family of commands to `app`, the program.
 void AddUserCommands(const Command& app);
 void AddGrantCommands(const Command& app);
 void AddCertificateCommands(const Command& app);
@@ -14,7 +14,7 @@ void AddNodeCommands(const Command& app);
 void AddAuditCommands(const Command& app);
 void AddStatusCommand(const Command& app);
 
-// Each adds one command to a family.
+// Each function adds one command to a family.
 void AddGroupsCommand(const Command& family);
 void AddInstallCommand(const Command& family);
 void AddIssueCommand(const Command& family);

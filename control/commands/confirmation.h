@@ -14,11 +14,12 @@ namespace outport::control {
 struct Confirmation {
   std::vector<std::string> confirmed;
   std::vector<std::string> pending;
-  std::vector<std::string> disconnected;  // always empty if nodes were named: those are pending
+  std::vector<std::string> disconnected;  // empty if the caller named the nodes: they are pending
 };
 
-// Waits until every node of `names` has applied the change `sequence`, or until the timeout. Empty
-// `names` mean every connected node. Polls the store every 50 ms. kNotFound for an unknown name.
+// Waits until every node of `names` has applied the change `sequence`, or until the timeout. If
+// `names` is empty, waits for every connected node. Polls the store every 50 ms. Returns kNotFound
+// if `names` has an unknown node.
 Result<Confirmation> AwaitNodes(StoreClient& client, uint64_t sequence,
                                 const std::vector<std::string>& names,
                                 std::chrono::milliseconds timeout);

@@ -131,7 +131,8 @@ void AddChangeCommand(const Command& family, bool add) {
   auto changed = std::make_shared<ChangeGrant>();  // shared with the callback
   const Command command = family.AddCommand(
       add ? "add" : "remove",
-      add ? "Add a grant to a user, a group, the holders of certificates of a name, or everybody.\n"
+      add ? "Add a grant to a user, a group, the holders of certificates with a name, or "
+            "everybody.\n"
             "  outportctl grant add group:builders 'pull,push:team/**'\n"
             "  outportctl grant add anonymous 'pull:public/**'"
           : "Remove a grant as 'grant list' shows it. The store and every connected node apply "

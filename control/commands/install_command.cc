@@ -22,7 +22,7 @@ struct InstallCertificates {
   bool replace = false;
 };
 
-// Copies the files that docker and containerd read from the folder HOST:PORT.
+// Copies the files of a registry: docker and containerd read them from the folder HOST:PORT.
 Result<void> Copy(const CertificateFolder& from, const CertificateFolder& to, bool replace) {
   TRY(const std::string key, ReadSecretFile(from.key()));
   TRY(const std::string certificate, ReadWholeFile(from.certificate()));
@@ -41,7 +41,8 @@ Result<void> Copy(const CertificateFolder& from, const CertificateFolder& to, bo
   return to.Write(key, certificate, authorities);
 }
 
-// containerd's configuration of one registry (hosts.md of containerd), with its certificates.
+// Returns containerd's configuration of one registry, with the paths of its certificates. The
+// format is in hosts.md of containerd.
 std::string HostsToml(const std::string& registry, const CertificateFolder& folder) {
   const std::string server = "\"https://" + registry + "\"";
   return "server = " + server + "\n\n[host." + server +
@@ -65,7 +66,8 @@ Result<void> WriteHosts(const std::string& registry, const CertificateFolder& fo
   return ReplaceFile(path, text, kPublicMode);
 }
 
-// Docker Desktop's engine runs in a virtual machine, which copies this folder when it starts.
+// Prints the commands to run. Docker Desktop's engine runs in a virtual machine, which copies the
+// folder when the machine starts.
 Result<void> PrintForDesktop(const Invocation& invocation, const InstallCertificates& options) {
   std::error_code ignored;
   const std::string from = fs::absolute(options.from, ignored).lexically_normal().native();

@@ -33,7 +33,7 @@ struct IssueCertificate {
 
   bool IsForAdministrator() const { return role == "admin"; }
   // The output folders in docker's layout, certs.d/<host:port>/{ca.crt,client.cert,client.key}, or
-  // the profile. None if only a PKCS#12 bundle is written.
+  // the profile. Empty if the command writes only a PKCS#12 bundle.
   std::vector<CertificateFolder> Folders() const {
     if (!pkcs12.empty() && out.empty() && registries.empty()) return {};
     const fs::path base = out.empty() ? kDefaultFolder : out;
@@ -67,7 +67,7 @@ Result<void> Check(const IssueCertificate& options) {
   return {};
 }
 
-// A certificate request with its key; no key if it was made elsewhere.
+// A certificate request and its key. The key is empty if it was created elsewhere (--csr).
 struct KeyRequest {
   std::string request;
   std::string key;
@@ -77,7 +77,7 @@ Result<KeyRequest> MakeRequest(const IssueCertificate& options) {
   KeyRequest made;
   if (!options.csr.empty()) {
     TRY(made.request, ReadWholeFile(options.csr, kMaxRequestBytes));
-    TRY_VOID(pki::KeyFingerprint(made.request));  // fails before anything is written
+    TRY_VOID(pki::KeyFingerprint(made.request));  // fails before the command writes a file
     return made;
   }
   TRY(const pki::KeyType type, pki::ParseKeyType(options.key_type));
@@ -108,7 +108,7 @@ Result<void> WriteBundle(const IssueCertificate& options, const std::string& key
   return ReplaceFile(options.pkcs12, bundle, kSecretMode);
 }
 
-// Finds errors before the store issues anything.
+// Finds errors before the store issues a certificate.
 Result<void> PrepareOutput(const IssueCertificate& options) {
   for (const CertificateFolder& folder : options.Folders()) {
     TRY_VOID(folder.Prepare(options.csr.empty(), options.replace));
@@ -198,7 +198,7 @@ void AddIssueCommand(const Command& family) {
                               .ShowDefault();
   const Option csr = issue.AddOption(
       "--csr", issued->csr,
-      "Certificate request (PKCS#10, PEM) of an existing key; its names are ignored");
+      "Certificate request (PKCS#10, PEM) of an existing key; the store ignores the names in it");
   const Option pkcs12 = issue.AddOption(
       "--pkcs12", issued->pkcs12,
       "Write key and certificate to this PKCS#12 file, and to folders only with --for or --out. "

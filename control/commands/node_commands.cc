@@ -26,15 +26,14 @@ struct InviteNode {
   std::vector<std::string> allow;
 };
 
-// Adds the option with a node's permissions. `if_absent` describes the default.
+// Adds the option --allow, the permissions of a node. `if_absent` describes the default.
 Option AddAllow(const Command& command, std::vector<std::string>& allow,
                 const std::string& if_absent) {
   return command.AddOption(
       "--allow", allow,
-      "Permission of the node: pull:PATTERN or pull,push:PATTERN; repeatable. It bounds the rights "
-      "of every caller there. The node receives no other repositories, and no users without a "
-      "grant "
-      "in these" +
+      "Permission of the node: pull:PATTERN or pull,push:PATTERN; repeatable. It limits the rights "
+      "of every caller at the node. The node receives only the matching repositories, and the "
+      "users with a grant in one of them" +
           if_absent);
 }
 
@@ -49,7 +48,8 @@ Result<void> ParseAllow(const std::vector<std::string>& texts,
   return {};
 }
 
-// Never writes a token into an existing file: others might read that file.
+// Checks that the file does not exist. An existing file may be readable by other users, so a token
+// must not go there.
 Result<void> CheckTokenFile(const std::string& out) {
   std::error_code ignored;
   if (std::filesystem::exists(out, ignored)) {
@@ -161,7 +161,8 @@ Result<void> Set(const Invocation& invocation, const SetNode& options) {
 
 Result<void> Remove(const Invocation& invocation, const std::string& name) {
   TRY(StoreClient client, invocation.Connect());
-  // Read first: the node's row says which users it knew.
+  // Read the users before the removal: the store finds them by the permissions in the node's row,
+  // which the removal deletes.
   std::vector<std::string> users;
   auto add = [&users](const v1::UserInfo& user) { users.push_back(user.name()); };
   TRY_VOID(ForEachUser(client, {.for_node = name}, add));
@@ -175,9 +176,9 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
                                        {"users", boost::json::array(users.begin(), users.end())}};
   invocation.Print(document, "node '" + name + "' removed");
   if (!users.empty() && !invocation.json()) {
-    invocation.streams.err
-        << "change the passwords of the users that the node knew if somebody else may have it: "
-        << Join(users) << "\n";
+    invocation.streams.err << "the node knew the password hashes of these users; change their "
+                              "passwords if somebody else may have the node's data: "
+                           << Join(users) << "\n";
   }
   return {};
 }
@@ -200,8 +201,8 @@ void AddInvite(const Command& family) {
   invite.AddOption("--out", invited->out,
                    "New file for the token, readable only by its owner (default: print the token)");
   invite.AddFlag("--replace", invited->replace,
-                 "Let the machine replace the node with this name; the store rejects that node's "
-                 "certificates once the new machine has joined");
+                 "Let the machine replace the node with this name; the store rejects the older "
+                 "machine's certificates once the new machine has joined");
   invite.Run(invited, Invite);
 
   AddAllow(invite, invited->allow, " (default: everything; with --replace the node's permissions)");

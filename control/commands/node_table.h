@@ -5,7 +5,7 @@
 
 namespace outport::control {
 
-// The table of nodes that `node list` and `status` print.
+// Makes the empty table of nodes for `node list` and `status`.
 Table MakeNodeTable();
 void AddNode(Table& table, const v1::NodeInfo& node);
 

@@ -34,12 +34,12 @@ struct Renewable {
   std::vector<CertificateFolder> folders;
 };
 
-// The certificates found in the folders, by serial number. `cert issue` may have written one
-// certificate to several folders.
+// The certificates found in the folders, by serial number. One certificate may be in several
+// folders, because `cert issue` can write it to several.
 struct Found {
   std::map<std::string, Renewable> all;
-  std::vector<Error> failures;       // why others are not renewed
-  std::set<std::string> incomplete;  // serial numbers of which a folder cannot be renewed
+  std::vector<Error> failures;       // one for each certificate that was not renewed
+  std::set<std::string> incomplete;  // serials with a folder that cannot be renewed
 };
 
 uint32_t DaysOf(const pki::Description& certificate) {
@@ -51,13 +51,12 @@ Result<std::string> ReadKey(const CertificateFolder& folder, const Renewable& he
   auto key = ReadSecretFile(folder.key());
   if (key.has_value() || key.error().code != ErrorCode::kNotFound) return key;
   const std::string role = folder.administrators ? " --role admin" : "";
-  return Error{
-      ErrorCode::kNotFound,
-      folder.key().native() +
-          " does not exist, so the key was created elsewhere; renew with a request of that "
-          "key: 'outportctl cert issue " +
-          held.name + role + " --days " + std::to_string(held.days) + " --csr FILE --out " +
-          folder.path.native() + "'"};
+  return Error{ErrorCode::kNotFound,
+               folder.key().native() +
+                   " does not exist, so the key was created elsewhere; renew with a certificate "
+                   "request of that key: 'outportctl cert issue " +
+                   held.name + role + " --days " + std::to_string(held.days) +
+                   " --csr FILE --out " + folder.path.native() + "'"};
 }
 
 Result<void> ReadInto(Found& found, const CertificateFolder& folder, bool new_key) {
@@ -115,8 +114,9 @@ Result<v1::IssueCertificateResponse> RenewOne(StoreClient& client, const RenewCe
   return response;
 }
 
-// A revoked certificate must not come back by a renewal. The revocation of a whole issuing CA does
-// not count: a rotation revokes the older CA, and its holders renew.
+// Checks that the certificate itself is not revoked: a renewal must not restore revoked access. The
+// revocation of a whole issuing CA does not count. A rotation revokes the older CA, and the holders
+// of its certificates have to renew.
 Result<void> CheckNotRevoked(StoreClient& client, const std::string& serial,
                              const Renewable& held) {
   v1::GetCertificateRequest request;
@@ -132,7 +132,8 @@ Result<void> CheckNotRevoked(StoreClient& client, const std::string& serial,
                    held.name + "'"};
 }
 
-// Fails before anything is renewed if --revoke-old would revoke the caller's own certificate.
+// For --revoke-old: fails if one of the certificates is the caller's own, because the caller would
+// revoke its own access. Called before the first renewal.
 Result<void> CheckNotOwn(const StoreClient& client, const std::map<std::string, Renewable>& all) {
   TRY(const CertificateIdentity own, pki::Inspect(client.profile().identity.certificate_chain));
   if (!all.contains(own.serial)) return {};
@@ -147,8 +148,12 @@ Result<void> RevokeOld(StoreClient& client, const std::string& serial, const Ren
   const std::string what = "'" + held.name + "' was renewed, but its older certificate (serial " +
                            serial + ") was not revoked";
   if (incomplete) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 what + ": a folder that was not renewed still holds it"};
+    return Error{
+        ErrorCode::kFailedPrecondition,
+        what +
+            ": a folder that was not renewed still holds it; renew that folder, then revoke the "
+            "certificate with 'outportctl cert revoke " +
+            serial + "'"};
   }
   v1::RevokeCertificateRequest request;
   request.set_serial(serial);
@@ -178,7 +183,8 @@ Error Incomplete(const std::vector<Error>& failures, bool others) {
   return Error{failures.back().code, text};
 }
 
-// A certificate that cannot be renewed does not stop the others.
+// Renews every certificate of the folders. If one renewal fails, continues with the others, and
+// returns all failures in one error.
 Result<void> Renew(const Invocation& invocation, const RenewCertificates& options) {
   TRY(const auto folders, FindCertificateFolders(options.path));
   Found found = Read(folders, options.new_key);
@@ -186,10 +192,12 @@ Result<void> Renew(const Invocation& invocation, const RenewCertificates& option
   TRY(StoreClient client, invocation.Connect());
   if (options.revoke_old) TRY_VOID(CheckNotOwn(client, found.all));
   Table table({"name", "role", "expires", "serial", "replaced_serial", "folders"});
-  bool unreachable = false;  // then skip the rest instead of waiting for each
+  bool unreachable = false;  // if so, skip the other certificates instead of waiting for each
   for (const auto& [serial, held] : found.all) {
     if (unreachable) {
-      found.failures.push_back({ErrorCode::kUnavailable, "'" + held.name + "' was skipped"});
+      found.failures.push_back(
+          {ErrorCode::kUnavailable,
+           "'" + held.name + "' was skipped, because the store is unreachable"});
       continue;
     }
     const Result<void> renewed =

@@ -27,8 +27,8 @@ std::string ConfirmedBy(const Confirmation& nodes) {
   return nodes.pending.empty() ? "; no node is connected" : "; no node has confirmed yet";
 }
 
-// Prints which nodes have confirmed the change. Returns an error if a connected node has not.
-// `document` holds the sequence.
+// Prints which nodes have confirmed the change. Returns an error if a connected node has not
+// confirmed it. REQUIRES: `document` has the field "sequence".
 Result<void> PrintNodes(const Invocation& invocation, boost::json::object document,
                         const std::string& text, const Confirmation& nodes) {
   const auto sequence = document.at("sequence").to_number<uint64_t>();
@@ -42,10 +42,10 @@ Result<void> PrintNodes(const Invocation& invocation, boost::json::object docume
                            << " (until then access.max_revocation_age applies)\n";
   }
   if (nodes.pending.empty()) return {};
-  return Error{ErrorCode::kDeadlineExceeded,
-               "in force at the store, but not confirmed yet by: " + Join(nodes.pending) +
-                   "; check again with 'outportctl wait --sequence " + std::to_string(sequence) +
-                   "'"};
+  return Error{
+      ErrorCode::kDeadlineExceeded,
+      "the change is in force at the store, but not confirmed yet by: " + Join(nodes.pending) +
+          "; check again with 'outportctl wait --sequence " + std::to_string(sequence) + "'"};
 }
 
 Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& options) {
@@ -77,7 +77,8 @@ struct Wait {
   std::string timeout = "10s";
 };
 
-// No node can ever confirm a change that the store does not have.
+// Checks that the store has the change. Otherwise no node can confirm it, and the wait would last
+// until the timeout.
 Result<void> CheckSequence(StoreClient& client, uint64_t sequence) {
   v1::GetStatusResponse status;
   TRY_VOID(client.Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest(), status,

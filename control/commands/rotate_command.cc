@@ -29,8 +29,8 @@ constexpr milliseconds kMostPause{5000};
 struct Rotate {
   std::string kind;
   std::string root_key;      // empty: the store has the key
-  std::string new_root_key;  // file for the next root's key, if it is created here
-  std::string key_type;      // empty: the present type
+  std::string new_root_key;  // file for the next root's key, if this machine creates it
+  std::string key_type;      // empty: the type of the current key
   bool force = false;
   std::string wait = "60s";
 };
@@ -63,7 +63,7 @@ std::vector<std::string> PendingNodes(const v1::Rotation& rotation) {
   return pending;
 }
 
-// The phase, what is pending, and the next step.
+// Describes the phase, the pending nodes and certificates, and the next step.
 std::string ToText(const v1::Rotation& rotation) {
   if (rotation.kind().empty()) return "no rotation in progress";
   if (rotation.phase() == "retire") {
@@ -80,7 +80,7 @@ std::string ToText(const v1::Rotation& rotation) {
     std::vector<std::string> names;
     for (const v1::CertificateRow& row : rotation.certificates()) names.push_back(row.name());
     text += "\n" + std::to_string(rotation.remaining_certificates()) +
-            " certificates of clients and administrators are not valid after " +
+            " certificates of clients and administrators will not be valid after " +
             (trusting ? "an undo" : "the next step") + ": " + Join(names) +
             (names.size() < rotation.remaining_certificates() ? ", ..." : "") +
             "; run 'outportctl cert renew' where they are";
@@ -97,7 +97,7 @@ Result<void> Await(const Invocation& invocation, StoreClient& client, v1::Rotati
   const auto deadline = begin + timeout;
   for (auto now = begin; !PendingNodes(rotation).empty() && now < deadline;
        now = steady_clock::now()) {
-    // Each answer costs the store a scan of all certificates, so poll less and less often.
+    // The store scans all certificates for each answer, so the pause grows with the time waited.
     const auto pause =
         std::clamp<steady_clock::duration>((now - begin) / 4, kLeastPause, kMostPause);
     std::this_thread::sleep_for(std::min(pause, deadline - now));
@@ -112,8 +112,8 @@ Result<void> Await(const Invocation& invocation, StoreClient& client, v1::Rotati
                    "; check with 'outportctl ca rotate status'"};
 }
 
-// The present phase. A step names the phase that it leaves, so that a repeated request does not
-// take two steps.
+// Returns the current phase. A request for a step contains the phase that the step leaves. So a
+// repeated request cannot take a second step.
 Result<std::string> CurrentPhase(StoreClient& client) {
   v1::Rotation rotation;
   TRY_VOID(client.Call(&Stub::GetRotation, v1::GetRotationRequest(), rotation,
@@ -130,12 +130,12 @@ Result<void> AwaitEnd(const Invocation& invocation, StoreClient& client,
                                          : text + "; confirmed by " + Join(nodes.confirmed));
   if (nodes.pending.empty()) return {};
   return Error{ErrorCode::kDeadlineExceeded,
-               "in force at the store, but not confirmed yet by: " + Join(nodes.pending) +
-                   "; check again with 'outportctl wait --sequence " +
+               "the end of the rotation is in force at the store, but not confirmed yet by: " +
+                   Join(nodes.pending) + "; check again with 'outportctl wait --sequence " +
                    std::to_string(rotation.sequence()) + "'"};
 }
 
-// Signs the next issuing CA on this machine, so that the root's key does not leave it.
+// Signs the next issuing CA on this machine, so that the root's key does not leave the machine.
 Result<void> SignHere(StoreClient& client, const Rotate& options,
                       v1::StartRotationRequest& request) {
   TRY(const std::string root_key, ReadSecretFile(options.root_key));
@@ -164,7 +164,8 @@ Result<void> SignHere(StoreClient& client, const Rotate& options,
       pki::IssueIssuingCa(next, prepared.request(), prepared.domain()));
   request.set_cross_certificate(*by_root);
   request.set_root_certificate(next.certificate);
-  // Save the key before the root is used: a root without its key cannot sign again.
+  // Save the key before the store gets the new root: without its key the root could never sign
+  // another issuing CA.
   return ReplaceFile(options.new_root_key, next.private_key, kSecretMode);
 }
 
@@ -179,8 +180,8 @@ Result<void> CheckStart(const Rotate& options) {
   }
   if (options.new_root_key.empty()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "with --root-key the next root's key is created on this machine, too; name a new "
-                 "file for it with --new-root-key"};
+                 "with --root-key this machine also creates the next root's key; name a new file "
+                 "for that key with --new-root-key"};
   }
   std::error_code ignored;
   if (fs::exists(options.new_root_key, ignored)) {
@@ -192,13 +193,16 @@ Result<void> CheckStart(const Rotate& options) {
   return Error(possible.error()).Within("--new-root-key");
 }
 
-// The store may have started the rotation although its answer was lost, so the only copy of the
-// next root's key must stay.
+// Adds to the error what to do with the file of the next root's key. The store may have started the
+// rotation although the call failed, because only the answer may be lost. So the program does not
+// delete the file: it is the only copy of the key.
 Error StartFailed(const Rotate& options, Error why) {
   if (!options.new_root_key.empty()) {
-    why.message += "; " + options.new_root_key +
-                   " was written; keep it if 'outportctl ca rotate status' shows a rotation, "
-                   "because it is the next root's key; otherwise delete it";
+    why.message +=
+        "; " + options.new_root_key +
+        " contains a new root key; keep the file if 'outportctl ca rotate status' shows a "
+        "rotation, because it is the only copy of the next root's key; otherwise delete "
+        "the file";
   }
   return why;
 }
@@ -294,8 +298,8 @@ void AddRotateCommand(const Command& family) {
       "  outportctl ca rotate issuing     all trust the next CA; it issues nothing yet\n"
       "  outportctl ca rotate continue    the next CA issues; store and nodes renew\n"
       "  outportctl ca rotate continue    all reject the certificates of the older CA\n"
-      "'undo' goes back one step, until the last. Renew the certificates of clients and\n"
-      "administrators with 'outportctl cert renew' before the last step.");
+      "'undo' goes back one step, but not after the last one. Renew the certificates\n"
+      "of clients and administrators with 'outportctl cert renew' before the last step.");
   AddStart(rotate, "issuing",
            "Start to replace the issuing CA; the root stays\n"
            "  outportctl ca rotate issuing --root-key /media/usb/root.key");
@@ -313,13 +317,13 @@ void AddRotateCommand(const Command& family) {
   AddStep(rotate, "continue",
           "Go to the next phase, or take the last step\n"
           "  outportctl ca rotate continue",
-          "Continue although nodes or certificates are pending; they are rejected after the last "
+          "Continue although nodes or certificates are pending; the last step rejects them "
           "step",
           Continue);
   AddStep(rotate, "undo",
           "Go back one phase\n"
           "  outportctl ca rotate undo",
-          "Undo although nodes or certificates of the next CA are rejected then", Undo);
+          "Undo although the fleet then rejects nodes or certificates of the next CA", Undo);
 }
 
 }  // namespace outport::control

@@ -113,7 +113,7 @@ void AddSetCommand(const Command& family) {
       "Require a client certificate with a matching name; * is a wildcard; repeatable. The names "
       "given replace the present ones");
   const Option anywhere = command.AddFlag("--from-anywhere", set->from_anywhere,
-                                          "Require no certificate of a certain name");
+                                          "Remove the required certificate names");
   const Option expires =
       command.AddOption("--expires", set->expires, "Expiry: 90d, 2027-01-31 or never");
   groups.Excludes(no_groups);

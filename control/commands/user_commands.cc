@@ -39,7 +39,7 @@ Result<v1::AddUserRequest> ToRequest(const AddUser& options) {
 }
 
 Result<void> Add(const Invocation& invocation, const AddUser& options) {
-  // Finds errors before anybody types a password.
+  // Check the options before the prompt for the password.
   TRY(v1::AddUserRequest request, ToRequest(options));
   TRY(StoreClient client, invocation.Connect());
   TRY(const NewPassword password, MakePassword(invocation, options.password));

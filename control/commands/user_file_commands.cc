@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = 16 << 20;
 
-// All users with their password hashes.
+// Returns all users with their password hashes.
 Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
   std::vector<HtpasswdUser> users;
   auto add = [&users](const v1::UserInfo& user) {
@@ -27,7 +27,7 @@ Result<std::vector<HtpasswdUser>> ReadUsers(StoreClient& client) {
 }
 
 struct ExportUsers {
-  std::string file;  // empty: print
+  std::string file;  // empty: standard output
   bool replace = false;
 };
 
@@ -72,7 +72,7 @@ struct Imported {
   size_t unchanged = 0;
 };
 
-// The groups and grants of every new user.
+// Returns a request with the groups and grants that every new user gets.
 Result<v1::AddUserRequest> NewUserTemplate(const ImportUsers& options) {
   v1::AddUserRequest request;
   for (const std::string& text : options.allow) {
@@ -84,7 +84,8 @@ Result<v1::AddUserRequest> NewUserTemplate(const ImportUsers& options) {
   return request;
 }
 
-// Finds errors before anything is imported. `present` is the hash that the store has, or nullptr.
+// Checks one user. Called for all users before the first import. `present` is the password hash
+// that the store has for this user, or nullptr if the user is new.
 Result<void> CheckUser(const ImportUsers& options, const HtpasswdUser& user,
                        const std::string* present) {
   if (present == nullptr && options.allow.empty() && options.groups.empty()) {

@@ -12,7 +12,7 @@ struct UserFilter {
   std::string for_node = {};  // only the users that this node knows; empty: all
 };
 
-// Calls `see(user)` for every user of the fleet that the filter admits.
+// Calls `see(user)` for every user of the fleet that matches the filter.
 template <class See>
 Result<void> ForEachUser(StoreClient& client, const UserFilter& filter, See see) {
   v1::ListUsersRequest request;

@@ -14,7 +14,7 @@
 namespace outport::control {
 namespace {
 
-constexpr int kMinCost = 8;  // below this, guessing from the hash is cheap
+constexpr int kMinCost = 8;  // with a lower cost, a stolen hash reveals the password too cheaply
 constexpr int kMaxCost = 15;
 
 }  // namespace

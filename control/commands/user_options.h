@@ -27,8 +27,9 @@ struct NewPassword {
 // Prompts for the password, reads it from standard input, or generates it. Blocks.
 Result<NewPassword> MakePassword(const Invocation& invocation, const PasswordOptions& options);
 
-// Prints `document` as JSON, or `text`. A generated password is a field of the JSON, or the only
-// line on standard output.
+// Prints `document` as JSON, or `text`. If the password was generated, adds the password to the
+// JSON. Without JSON, it prints only the generated password on standard output, and `text` on
+// standard error.
 void PrintWithPassword(const Invocation& invocation, boost::json::object document,
                        const std::string& text, const NewPassword& password);
 
@@ -40,11 +41,11 @@ constexpr const char* kGrantHelp =
     "Grant ACTIONS[:PATTERN], repeatable. Actions: pull,push,delete. In a pattern * matches one "
     "level "
     "and ** any depth (default **)";
-// Parses a grant. kInvalidArgument if a subject of this kind cannot have it.
+// Parses a grant. Returns kInvalidArgument if a subject of this kind cannot have the grant.
 Result<v1::Grant> ParseGrantOption(const std::string& text, SubjectKind kind);
 std::string ToText(const v1::Grant& grant);  // "pull,push:team/**"
 
-// The commands of `user` that have files of their own.
+// Adds the commands of `user` that have files of their own.
 void AddUserChangeCommands(const Command& family);
 void AddUserFileCommands(const Command& family);
 

@@ -18,37 +18,37 @@ namespace outport::control {
 
 struct Invocation;
 
-// An option or an argument of a command, for the calls that restrict it. A value that refers to the
-// parser. Only command.cc includes the parser's header, because it is slow to compile.
+// An option or an argument of a command; its methods restrict it. A value type that refers to the
+// parser. Only command.cc includes the parser's header, because that header is slow to compile.
 class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
 
   Option Required() const;
-  Option ShowDefault() const;  // in the help
+  Option ShowDefault() const;  // in the help text
   Option OneOf(std::vector<std::string> values) const;
   Option Between(int64_t least, int64_t most) const;
   Option Excludes(Option other) const;
   Option Needs(Option other) const;
 
-  bool given() const;  // after the parse
+  bool given() const;  // REQUIRES: the command line is parsed
 
  private:
   CLI::Option* option_;
 };
 
-// A command, or a family of commands, of the command line. A value that refers to the parser; the
-// parser and the invocation outlive it and the run.
+// A command, or a family of commands. A value type that refers to the parser and the invocation.
+// Both outlive the Command and its run.
 class Command {
  public:
   Command(CLI::App& app, Invocation& invocation) : app_(&app), invocation_(&invocation) {}
 
-  // A command that exists only to hold others.
+  // Adds a command that only groups other commands.
   Command AddFamily(const std::string& name, const std::string& help) const;
   Command AddCommand(const std::string& name, const std::string& help) const;
 
-  // "--name" is an option, "NAME" a positional argument. `value` outlives the run. An option with a
-  // list takes one value each time that it is given.
+  // "--name" is an option, "NAME" a positional argument. `value` outlives the run. If the value is
+  // a list, each use of the option adds one element.
   Option AddOption(const std::string& name, std::string& value, const std::string& help) const;
   Option AddOption(const std::string& name, std::vector<std::string>& values,
                    const std::string& help) const;
@@ -57,13 +57,14 @@ class Command {
   Option AddOption(const std::string& name, int& value, const std::string& help) const;
   Option AddFlag(const std::string& name, bool& value, const std::string& help) const;
 
-  // At least one of `options` must be given; `names` lists them in the error.
+  // Requires at least one of `options` on the command line. `names` lists the options in the error.
   // REQUIRES: called before Run().
   void RequireOneOf(std::vector<Option> options, const std::string& names);
 
-  // What the program runs if this command is chosen.
+  // Sets the function that the program runs if the caller chooses this command.
   void Run(std::function<Result<void>(const Invocation&)> run) const;
-  // With the values of its options; they are shared with the callback.
+  // As above, for a function that takes the values of the options. The callback shares their
+  // ownership.
   template <class Options>
   void Run(std::shared_ptr<Options> options,
            Result<void> (*run)(const Invocation&, const Options&)) const {
@@ -75,7 +76,7 @@ class Command {
  private:
   CLI::App* app_;
   Invocation* invocation_;
-  std::function<void()> check_;  // throws what the parser reports as a usage error; may be empty
+  std::function<void()> check_;  // throws the parser's exception for a usage error; may be empty
 };
 
 }  // namespace outport::control

@@ -30,7 +30,7 @@ struct Invocation {
   std::function<Result<void>()> chosen;  // set when the command line is parsed
 
   bool json() const { return format == "json"; }
-  // Loads the profile and returns a client for its store. Does not connect yet.
+  // Loads the profile and returns a client for its store. The client connects at its first call.
   Result<StoreClient> Connect() const;
   void Print(const Table& table) const;
   // Prints the document as JSON, or `text` and a newline.

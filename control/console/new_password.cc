@@ -17,8 +17,8 @@ namespace {
 constexpr size_t kMaxLineBytes = 1024;
 constexpr size_t kGeneratedLetters = 24;
 
-// Turns the echo of a terminal off, and on again when destroyed. While it lives, an interrupt ends
-// the read instead of the program, so that the echo always comes back.
+// Turns the echo of a terminal off. The destructor restores the echo. Until then an interrupt ends
+// the read instead of the program, so that the destructor always runs.
 class QuietTerminal {
  public:
   explicit QuietTerminal(int terminal) : terminal_(terminal) {
@@ -46,10 +46,10 @@ class QuietTerminal {
   struct sigaction old_terminate_{};
 };
 
-// Reads byte by byte, to leave the input after the line to others.
+// Reads byte by byte, so that the input after the line stays unread for another program.
 Result<std::string> ReadLine(int input) {
   std::string line;
-  line.reserve(kMaxLineBytes);  // no reallocation, which would leave copies in memory
+  line.reserve(kMaxLineBytes);  // a reallocation would leave a copy of the password in memory
   for (char c = 0;;) {
     const ssize_t n = ::read(input, &c, 1);
     if (n < 0 && errno == EINTR) return Error{ErrorCode::kCancelled, "interrupted"};

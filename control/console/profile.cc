@@ -28,22 +28,21 @@ Error InFile(Error error, const std::filesystem::path& file) {
   return std::move(error).Within(file.native());
 }
 
-// Others may read the folder, because the key file itself is private. They must not write to it:
-// they could replace the authorities in ca.crt. A folder with the sticky bit, such as a mounted
-// secret, is accepted.
+// Checks that only the owner can write to the folder: other users could replace the authorities in
+// ca.crt. Other users may read the folder, because the key file itself is private. The check
+// accepts a folder with the sticky bit, such as a mounted secret.
 Result<void> CheckFolder(const std::filesystem::path& folder) {
   struct stat status{};
   if (::stat(folder.c_str(), &status) != 0) return {};
   const bool open = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
   if (!open || (status.st_mode & S_ISVTX) != 0) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               folder.native() +
-                   " is writable by others than its owner, who could have replaced its files; run "
-                   "'chmod go-w " +
-                   folder.native() + "', and check the files if other people use this machine"};
+               "others than its owner can write to " + folder.native() +
+                   ", and could have replaced its files; run 'chmod go-w " + folder.native() +
+                   "', and check the files if other people use this machine"};
 }
 
-// Finds problems that gRPC reports only as a failed handshake.
+// Finds problems of the certificate that gRPC would report only as a failed handshake.
 Result<void> CheckIdentity(const Profile& profile) {
   const std::filesystem::path certificate = profile.folder / "admin.crt";
   const auto pair =

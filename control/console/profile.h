@@ -16,11 +16,11 @@ struct Profile {
   std::string store;  // host:port of the store's fleet port
   rpc::TlsIdentity identity;
 
-  // Loads a profile. Blocks. kFailedPrecondition names the problem and the fix: a missing file, a
-  // key that others can read, an expired certificate.
+  // Loads a profile. Blocks. Returns kFailedPrecondition, with the fix, if a file is missing,
+  // others can read the key, or the certificate is expired.
   static Result<Profile> Load(const std::filesystem::path& folder);
-  // Creates the folder if it is missing, and writes the files. The key file has mode 0600; an empty
-  // key keeps the key that is there. Blocks.
+  // Creates the folder if it is missing, and writes the files. The key file has mode 0600. If the
+  // key is empty, keeps the existing key file. Blocks.
   Result<void> Save() const;
 };
 

@@ -11,8 +11,8 @@ std::string CauseAndFix(const std::string& message, const Profile& profile) {
   const std::string folder = profile.folder.native();
   if (message.contains("CERTIFICATE_VERIFY_FAILED") || message.contains("verify failed") ||
       message.contains("Peer name")) {
-    return "the store's certificate is not accepted: it belongs to another fleet, has expired, or "
-           "is for another name; compare " +
+    return "the store's certificate is not accepted, because it belongs to another fleet, "
+           "has expired, or is for another name; compare " +
            folder + "/ca.crt with the store's, and check 'store' in " + folder + "/outportctl.yml";
   }
   if (message.contains("ALPN")) {

@@ -20,8 +20,8 @@ class StoreClient {
 
   // Calls a method of one of the store's services:
   // client.Call(&v1::Admin::Stub::AddUser, request, response, "adding user 'ci'").
-  // `operation` begins the error's text. An error that does not come from the store says what may
-  // be wrong with the connection.
+  // The error's text begins with `operation`. If the error does not come from the store, its text
+  // says what may be wrong with the connection.
   template <class Stub, class Request, class Response>
   Result<void> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response& response, const std::string& operation) {
@@ -34,7 +34,7 @@ class StoreClient {
     return Explain(status, operation);
   }
 
-  // Calls `see(row)` for every row of a list, which the store returns page by page:
+  // Calls `see(row)` for every row of a list. Requests the list from the store page by page:
   // client.ForEachRow(&v1::Admin::Stub::ListNodes, request, &v1::ListNodesResponse::nodes,
   //                   "listing the nodes", see).
   template <class Stub, class Request, class Response, class Rows, class See>
@@ -59,7 +59,7 @@ class StoreClient {
 
   Profile profile_;
   std::shared_ptr<grpc::Channel> channel_;  // shared with the stubs
-  std::string request_id_;                  // the same for all calls; for the audit log
+  std::string request_id_;                  // one id for all calls, for the audit log
 };
 
 }  // namespace outport::control

@@ -8,14 +8,14 @@
 namespace outport::control {
 
 // Rows under named columns. Prints text for people, or JSON for programs: an array of objects whose
-// keys are the column names. A value.
+// keys are the column names. A value type.
 class Table {
  public:
   // `columns` are the snake_case keys of the JSON. The text shows them in capitals, without '_'.
   explicit Table(std::vector<std::string> columns) : columns_(std::move(columns)) {}
 
   // Adds a row. A cell is a string, a number, a boolean or an array of strings.
-  // REQUIRES: as many cells as columns.
+  // REQUIRES: the row has as many cells as the table has columns.
   void Add(std::vector<boost::json::value> cells);
 
   bool empty() const { return rows_.empty(); }

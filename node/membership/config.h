@@ -16,16 +16,17 @@ struct Config {
   std::filesystem::path data;
   std::string store;  // host:port of the store's fleet port
   RegistryConfig registry;
-  bool read_only = false;  // rejects writes instead of relaying them to the store
+  bool read_only = false;  // the node rejects writes instead of relaying them to the store
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
-  uint64_t headroom_bytes = 512 << 20;  // free disk space below which nothing is cached
+  uint64_t headroom_bytes = 512 << 20;  // with less free disk space, the node caches no blob
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path MetaFolder() const { return data / "meta"; }
 };
 
-// Returns kInvalidArgument with one line "FILE:LINE: problem" for every problem. Blocks.
+// Loads the file. For an invalid file, returns kInvalidArgument with one line "FILE:LINE: problem"
+// for each problem. Blocks.
 Result<Config> LoadConfig(const std::string& path);
 Result<Config> ParseConfig(const std::string& text, const std::string& file_name);
 

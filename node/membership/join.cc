@@ -32,7 +32,7 @@ bool Exists(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-// A double-quoted YAML scalar.
+// Returns the text as a double-quoted YAML scalar.
 std::string Quoted(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
@@ -61,7 +61,7 @@ Result<bool> HasRoot(const std::string& authorities, const InvitationToken& toke
   return false;
 }
 
-// Checks that the token is for the node of this folder, and for its fleet.
+// Checks that the token is for the node of this folder, and for that node's fleet.
 Result<void> CheckSameNode(const JoinOptions& options, const InvitationToken& token) {
   TRY(const NodeIdentity joined, LoadNodeIdentity(options.data));
   TRY(const bool same, HasRoot(joined.tls.authorities, token));
@@ -95,7 +95,7 @@ Result<void> CheckNotJoined(const JoinOptions& options, const InvitationToken& t
                    "--config-out"};
 }
 
-// Finds errors before the token is used, because it can be used only once.
+// Finds errors before Join() uses the token, because a token can be used only once.
 Result<void> CheckConfig(const JoinOptions& options, const fs::path& config,
                          const std::string& content) {
   const auto valid = ParseConfig(content, config.filename());
@@ -106,14 +106,15 @@ Result<void> CheckConfig(const JoinOptions& options, const fs::path& config,
   }
   const fs::path folder = fs::absolute(config).lexically_normal().parent_path();
   const fs::path data = fs::absolute(options.data).lexically_normal();
-  if (folder / "" == data / "") return {};  // Join() creates this folder
+  if (folder / "" == data / "") return {};  // Join() creates the data folder
   const Result<void> possible = CheckReplaceable(config);
   if (possible.has_value()) return {};
   return Error{possible.error().code,
                possible.error().message + "; create its folder, or choose another --config-out"};
 }
 
-// Returns the key of an earlier attempt, or a new key that is saved before it is used.
+// Returns the key of an earlier attempt. If there is none, creates a key and saves it before any
+// use.
 Result<std::string> LoadOrCreateKey(const fs::path& path, pki::KeyType type) {
   Result<std::string> kept = ReadSecretFile(path);
   if (kept.has_value() || kept.error().code != ErrorCode::kNotFound) return kept;
@@ -122,7 +123,8 @@ Result<std::string> LoadOrCreateKey(const fs::path& path, pki::KeyType type) {
   return key;
 }
 
-// Reports a wrong clock before gRPC reports it as a verification failure of OpenSSL.
+// Reports a wrong clock. Without this check, gRPC would report only that OpenSSL could not verify
+// the store's certificate.
 Result<void> CheckClock(const std::string& leaf) {
   TRY(const pki::Description shown, pki::Describe(leaf));
   const auto now = std::chrono::system_clock::now();
@@ -133,7 +135,8 @@ Result<void> CheckClock(const std::string& leaf) {
                    FormatTime(now) + "; set the clock that is wrong (the token was not used)"};
 }
 
-// Fetches the fleet's root over an unauthenticated connection. The token's fingerprint proves it.
+// Fetches the fleet's root over an unauthenticated connection. The fingerprint in the token proves
+// that the root is genuine.
 Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::milliseconds timeout) {
   TRY(const std::vector<std::string> chain, FetchServerChain(token.store_address, timeout));
   for (const std::string& certificate : chain) {
@@ -142,12 +145,13 @@ Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::millise
     TRY_VOID(CheckClock(chain.front()));
     return certificate;
   }
-  return Error{ErrorCode::kDenied,
-               "the server at " + token.store_address +
-                   " does not belong to the fleet of this token: no certificate of its chain has "
-                   "the fingerprint of the root; the root may have been replaced, or somebody "
-                   "intercepts the connection; the token was not sent; check the address, and ask "
-                   "for a new token"};
+  return Error{
+      ErrorCode::kDenied,
+      "the server at " + token.store_address +
+          " does not belong to the fleet of this token: no certificate in its chain has "
+          "the fingerprint in the token; the fleet may have replaced its root, or somebody "
+          "intercepts the connection; the token was not sent; check the address, and ask "
+          "for a new token"};
 }
 
 Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys,
@@ -165,7 +169,7 @@ Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys
   return response;
 }
 
-// Checks the certificates against our keys and the token, before anything is written.
+// Checks the certificates against our keys and the token, before Join() writes them.
 Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
                          const v1::EnrollResponse& answer) {
   TRY(const CertificateIdentity identity, pki::Inspect(answer.identity_certificate()));

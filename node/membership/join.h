@@ -15,8 +15,8 @@ struct JoinOptions {
   std::string operations_listen = "127.0.0.1:5002";
   std::filesystem::path config_out;     // empty: DATA/node.yml
   std::string key_type = "ecdsa-p256";  // for new keys; see pki::ParseKeyType()
-  // The node of this folder joins its fleet again under the same name, because its certificates
-  // expired or it was removed. Its keys, configuration and cached blobs stay.
+  // The node of this folder joins its fleet again under the same name, after its certificates
+  // expired or an administrator removed the node. Keys, configuration and cached blobs stay.
   bool replace = false;
   std::chrono::milliseconds timeout{20000};  // for each of the two calls to the store
 };
@@ -27,14 +27,14 @@ struct Joined {
   std::filesystem::path config;
 };
 
-// Makes this machine a node of the fleet. Join() trusts the store only if its chain holds the root
-// whose fingerprint is in the token. It creates two keys, exchanges the token for their
-// certificates, and writes the configuration and DATA/pki:
+// Makes this machine a node of the fleet. Join() trusts the store only if the store's certificate
+// chain contains the root whose fingerprint is in the token. Join() creates two keys, exchanges the
+// token for their certificates, and writes the configuration and DATA/pki:
 //   authorities.crt (root, issuing CA)  server.crt server.key (HTTPS)  identity.key identity.crt
-// The keys are written first, and a retry uses them again, because the token binds to them.
-// identity.crt is written last: it marks that the node has joined.
-// kAlreadyExists if the folder has joined and `replace` is false, if it belongs to another node or
-// fleet, or if another configuration is in the way. Blocks.
+// Join() writes the keys first. A retry uses them again, because the token works only with the keys
+// that used it first. Join() writes identity.crt last, as the mark that the node has joined.
+// Returns kAlreadyExists if the folder has joined and `replace` is false, if the folder belongs to
+// another node or fleet, or if the configuration file exists with other content. Blocks.
 Result<Joined> Join(const JoinOptions& options);
 
 }  // namespace outport::node

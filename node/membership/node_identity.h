@@ -7,15 +7,15 @@
 
 namespace outport::node {
 
-// Who a node that has joined is (DATA/pki): its name in the fleet, and the certificate and key with
-// which it dials the store.
+// The identity of a node that has joined a fleet, from DATA/pki: the node's name, and the
+// certificate and key with which the node dials the store.
 struct NodeIdentity {
   std::string name;  // the node's
   rpc::TlsIdentity tls;
 };
 
-// Loads them from the data folder. kFailedPrecondition if the folder has not joined a fleet; other
-// errors name the file. Blocks.
+// Loads the identity from the data folder. Returns kFailedPrecondition if the folder has not joined
+// a fleet. Other errors name the file. Blocks.
 Result<NodeIdentity> LoadNodeIdentity(const std::filesystem::path& data);
 
 }  // namespace outport::node

@@ -26,7 +26,7 @@ constexpr seconds kCallDeadline{10};
 constexpr seconds kLeastPause{1};
 constexpr std::chrono::hours kMostPause{1};
 constexpr double kMostJitter = 0.05;
-constexpr int kTriesPerLifetime = 60;  // while renewals fail
+constexpr int kTriesPerLifetime = 60;  // retries of a failed renewal
 constexpr seconds kRotationRetry{10};
 
 double DrawJitter() {
@@ -128,7 +128,7 @@ Result<void> Renewal::Renew(bool server_too) {
   const auto store = parts_.channel->Stubs();
   const grpc::Status status = store->enrollment.Renew(&context, request, &answer);
   if (!status.ok()) return rpc::FromStatus(status, "renewing the node's certificates");
-  // A certificate that does not match its key must not reach the files.
+  // Never write a certificate that does not match its key.
   TRY_VOID(pki::CheckKeyPair(answer.identity_certificate(), identity_key));
   if (server_too) {
     TRY_VOID(pki::CheckKeyPair(answer.server_certificate(), server_key));
@@ -139,8 +139,8 @@ Result<void> Renewal::Renew(bool server_too) {
   return {};
 }
 
-// A CA rotation waits for this node, so retry soon during one; back off while the store issues
-// certificates that do not help.
+// During a CA rotation the fleet waits for this node, so retry soon. Back off while the store
+// issues certificates that are still due for renewal.
 milliseconds Renewal::RetryAfter(const Lifetime& lifetime) const {
   const auto usual = lifetime.length() / kTriesPerLifetime;
   MutexLock lock(mutex_);
@@ -185,8 +185,8 @@ milliseconds Renewal::RenewDue(const Due& due, const Lifetime& identity) {
   const milliseconds retry = RetryAfter(identity);
   if (renewed_at_.has_value() && steady_clock::now() < *renewed_at_ + retry) {
     RecordFailure(identity, due.new_issuer
-                                ? "the new certificate chains to another authority than the store "
-                                  "announced"
+                                ? "the new certificate does not chain to the issuing CA that the "
+                                  "store announced"
                                 : "the new certificate is already due for renewal by this "
                                   "machine's clock, " +
                                       FormatTime(parts_.clock.Wall()) + "; set the clock");
@@ -202,7 +202,7 @@ milliseconds Renewal::RenewDue(const Due& due, const Lifetime& identity) {
   renewal_failure_.Record({});
   renewed_.Increment();
   parts_.log.Info("node certificates renewed", {{"server_certificate", due.server}});
-  return Bounded(kLeastPause);  // then check what came
+  return Bounded(kLeastPause);  // the next check inspects the new certificates
 }
 
 void Renewal::RecordFailure(const Lifetime& identity, const std::string& why) {

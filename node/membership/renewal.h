@@ -22,17 +22,17 @@
 
 namespace outport::node {
 
-// Keeps the files in DATA/pki up to date. It renews the node's certificates at the store, each
-// after a third of its lifetime and a jitter, so that the nodes of a fleet do not renew at once.
-// During a CA rotation it writes the new trust bundle, and renews certificates that do not chain to
-// the current issuing CA. The keys stay: a renewal replaces one file, so that a reader always finds
-// a certificate that matches its key. Safe for all threads.
+// Keeps the files in DATA/pki up to date. Renewal asks the store for a new certificate after a
+// third of the certificate's lifetime, plus a jitter: the nodes of a fleet must not renew all at
+// once. During a CA rotation it writes the new trust bundle, and renews certificates that do not
+// chain to the current issuing CA. A renewal keeps the key and replaces only the certificate's
+// file. So a reader always finds a certificate that matches its key. Safe for all threads.
 class Renewal {
  public:
   // The referenced objects outlive the Renewal.
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
-    // Called on the pool after the identity was renewed, to reconnect with it.
+    // Called on the pool after a renewal of the identity, to reconnect with the new certificate.
     std::function<void()> renewed;
     std::filesystem::path pki;  // DATA/pki
     std::string node;           // the node's name
@@ -44,7 +44,7 @@ class Renewal {
   explicit Renewal(Parts parts);
 
   // Sets the fleet's current authorities, as the store sent them. The next Check() updates the
-  // files, and retries until that works. Does not block.
+  // files. If the update fails, later checks retry it. Does not block.
   void SetTrust(const v1::TrustRow& trust);
   // Adds the hashes of the chains of this node's certificates to a ping.
   void AddTo(v1::NodeMessage::Ping& ping) const;
@@ -55,9 +55,10 @@ class Renewal {
   // Checks whenever a check is due or the authorities changed.
   net::awaitable<void> FollowUntilCancelled();
 
-  // Set if the identity has expired: the store rejects all calls of this node. Says what to do.
+  // Returns a text, with the fix, if the identity has expired. The store then rejects all calls of
+  // this node.
   std::optional<std::string> WhyExpired() const;
-  // Set if the last renewal, or the last write of the trust bundle, failed.
+  // Returns a text if the last renewal, or the last write of the trust bundle, failed.
   std::optional<std::string> Warning() const;
 
  private:
@@ -74,14 +75,15 @@ class Renewal {
     std::string chain;  // the certificates of the authorities, PEM
   };
   struct Due {
-    bool any = false;  // then the identity is renewed, whichever certificate is due
+    bool any = false;  // a certificate is due; every renewal includes the identity
     bool server = false;
-    bool new_issuer = false;  // because a certificate does not chain to the current issuing CA
+    bool new_issuer = false;  // a certificate does not chain to the current issuing CA
   };
   Result<Certificate> Read(const std::filesystem::path& certificate) const;
-  // Writes the trust bundle if the file does not hold it yet.
+  // Writes the trust bundle if the file has other content.
   Result<void> WriteTrustBundle() const;
-  // Publishes the state of the files to the gauge and to the other threads.
+  // Publishes the expiry of the identity to the gauge, and the expiry and the hashes of the chains
+  // to other threads.
   void Record(const Certificate& identity, const Certificate& server);
   std::string CurrentIssuerChain() const;  // "" if it is unknown
   Time DueAt(const Lifetime& lifetime) const;
@@ -93,8 +95,8 @@ class Renewal {
   std::chrono::milliseconds RetryAfter(const Lifetime& lifetime) const;
 
   const Parts parts_;
-  const double jitter_;  // a fraction of the lifetime, drawn once
-  // Only Check() uses these two.
+  const double jitter_;  // a random fraction of the lifetime, drawn once
+  // Only Check() uses the next two members.
   std::optional<std::chrono::steady_clock::time_point> renewed_at_;
   int fruitless_ = 0;  // consecutive renewals after which a certificate was still due
   prometheus::Gauge& expiry_;
@@ -103,7 +105,7 @@ class Renewal {
   RepeatedFailure trust_write_failure_;  // of the trust bundle into its file
   mutable Mutex mutex_;
   std::optional<Lifetime> identity_ OUTPORT_GUARDED_BY(mutex_);
-  std::optional<v1::TrustRow> trust_ OUTPORT_GUARDED_BY(mutex_);  // as the store sent it last
+  std::optional<v1::TrustRow> trust_ OUTPORT_GUARDED_BY(mutex_);  // the last that the store sent
   std::vector<std::string> chains_ OUTPORT_GUARDED_BY(mutex_);    // hashes, for AddTo()
   Notifier trust_changed_;
 };

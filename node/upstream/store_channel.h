@@ -10,14 +10,14 @@ namespace outport::node {
 
 struct StoreStubs;
 
-// The services of the store over a channel that can be replaced. A connection keeps the certificate
-// of its handshake, so a node needs a new connection after a renewal of its identity. Safe for all
-// threads; does not block.
+// The services of the store over a replaceable channel. A connection keeps the certificate of its
+// TLS handshake, so a node needs a new connection after it has renewed its identity. Safe for all
+// threads. Does not block.
 class StoreChannel {
  public:
   explicit StoreChannel(const std::shared_ptr<grpc::Channel>& channel) { Replace(channel); }
 
-  // The stubs of the current channel. A caller keeps the pointer until its call ends.
+  // Returns the stubs of the current channel. A caller keeps the pointer until its call ends.
   std::shared_ptr<StoreStubs> Stubs() const {
     MutexLock lock(mutex_);
     return stubs_;

@@ -22,7 +22,8 @@ Result<void> Copy(const fs::path& from, const fs::path& to, unsigned mode) {
   return ReplaceFile(to, content, mode);
 }
 
-// Returns the certificate as this program writes PEM: nodes compare trust bundles byte by byte.
+// Returns the certificate in the PEM form that this program writes. Nodes compare trust bundles
+// byte by byte, so the same certificate must always have the same text.
 Result<std::string> Normalise(const std::string& pem, const char* what) {
   auto certificates = pki::SplitCertificates(pem);
   if (!certificates.has_value()) return std::move(certificates).error().Within(what);

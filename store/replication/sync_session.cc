@@ -277,7 +277,8 @@ net::awaitable<Result<void>> SyncSession::Watch() {
     if (why.has_value()) Close(why);
     co_await changed_.WaitPast(seen, last_heard_ + kSilence);
   }
-  // The status follows the message in progress. If the node does not receive that in time, cancel.
+  // gRPC sends the status after the message in progress. If the node does not receive that message
+  // in time, cancel the stream.
   const auto deadline = steady_clock::now() + kLastWrite;
   while (writing_) {
     const uint64_t seen = changed_.Version();
