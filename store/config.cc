@@ -36,7 +36,8 @@ Config::Access ReadAccess(Settings section) {
   section.Renamed("beyond_it", "on_expired_revocations");
   access.max_revocation_age = section.Duration("max_revocation_age", access.max_revocation_age);
   if (access.max_revocation_age < kMinRevocationAge) {
-    section.AddProblem("max_revocation_age", "must be at least 5s: a node's stream may break");
+    section.AddProblem("max_revocation_age",
+                       "must be at least 5s, because a node's stream may break for some seconds");
   }
   const std::string expired =
       section.Choice("on_expired_revocations", {"refuse", "serve"}, "refuse");

@@ -42,7 +42,7 @@ NodeLifetimes LifetimesOf(const Config& config) {
       .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_certificate_lifetime)};
 }
 
-// Each member outlives the members below it, which refer to it.
+// The order matters: a member may refer only to members above it, because these outlive it.
 struct StoreDaemon final : Daemon {
   StoreDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileSystem> f, OpenedStore o,
               std::string v)
@@ -208,7 +208,8 @@ Result<void> StoreDaemon::Start() {
                             .private_key = config.PkiFolder() / "server.key",
                             .authorities = config.PkiFolder() / kTrustBundleFile};
   TRY_VOID(NameKeyInError(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
-  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));  // only if the start succeeds
+  // This is the last step that can fail, so a failed start records no policy.
+  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));
   log.Info("listening", {{"registry", front.address()},
                          {"http", front.plain_address()},
                          {"fleet", fleet_server.address()},
@@ -232,7 +233,8 @@ void StoreDaemon::Run() {
                                         [this] { fleet_certificate.Renew(); });
   });
   tasks.Spawn([this] {
-    // Not at once: the clock may be wrong when a machine starts, and is corrected soon.
+    // Skip the first run, because the clock may be wrong when a machine has just started. A wrong
+    // clock could delete rows of valid certificates.
     return RepeatBlockingUntilCancelled(kForgetPeriod, disk, [this, first = true]() mutable {
       if (std::exchange(first, false)) return;
       const Result<size_t> deleted = fleet.certificates.DeleteExpired();
@@ -252,7 +254,7 @@ Result<void> StoreDaemon::Stop() {
   stopping = true;
   log.Info("stopping");
   front.Stop(deadline);
-  fleet.connected_nodes.CutAll();  // streams do not end by themselves
+  fleet.connected_nodes.CutAll();  // because streams do not end by themselves
   fleet_server.Stop(std::chrono::system_clock::now() + kLastWait);
   tasks.Cancel();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
-constexpr int kMinPingIntervalMs = 5000;  // gRPC's default would reject the nodes' keepalive pings
+constexpr int kMinPingIntervalMs = 5000;  // gRPC's default rejects the nodes' keepalive pings
 
 void SetLimits(grpc::ServerBuilder& builder, const FleetLimits& limits) {
   grpc::ResourceQuota quota("fleet");
@@ -58,7 +58,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
   builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
-                             0);  // else two stores could share a port unnoticed
+                             0);  // otherwise two stores could share a port unnoticed
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,

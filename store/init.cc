@@ -63,7 +63,7 @@ Result<void> Complete(InitOptions& options) {
       "nothing was created: the options give an invalid configuration: " + valid.error().message};
 }
 
-// Checks early that the last step can write the configuration file.
+// Checks that InitStore() can write the configuration file, which is its last step.
 Result<void> CheckPaths(const InitOptions& options) {
   const fs::path folder = fs::absolute(options.config_file).lexically_normal().parent_path();
   if (folder / "" == options.config.data / "") return {};  // InitStore() creates it
@@ -132,7 +132,7 @@ Result<InitSummary> InitStore(InitOptions options) {
     return Error{folder.error().code, folder.error().message + "; choose another --data"};
   }
   TRY(const FolderLock lock, FolderLock::Acquire(options.config.data));
-  TRY_VOID(RequireNew(options));  // again, now that the lock is held
+  TRY_VOID(RequireNew(options));  // check again under the lock
   const bool had_admin = Exists(options.admin_folder);
   const Result<void> made = Create(options, files);
   if (!made.has_value()) {

@@ -25,7 +25,8 @@ bool IsInitialised(const Config& config) {
   return std::filesystem::is_directory(config.MetaFolder(), ignored);
 }
 
-// Nodes dial the address in their invitation, and accept no certificate for another name.
+// Checks that the store's certificate is for the fleet address. Nodes dial this address, which is
+// in their invitation, and accept no certificate for another name.
 Result<void> CheckFleetAddress(const Config& config, const std::string& server_chain) {
   TRY(const HostPort address, ParseHostPort(config.fleet_address));
   const Result<void> named = pki::CheckHost(server_chain, address.host);
@@ -72,7 +73,8 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
 
 Result<void> CheckStore(const Config& config) {
   if (!IsInitialised(config)) return NotInitialised(config.data);
-  // The domain is in the metadata, which a running store has locked; no file depends on it.
+  // Pass no domain: it is in the metadata, which a running store has locked, and the files do not
+  // depend on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
   TRY(const LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
   const auto users = ReadHtpasswdFile(config.access.htpasswd_file);

@@ -25,16 +25,17 @@ StoreRegistry::StoreRegistry(Parts parts)
       deleted_(parts_.metrics.Counter("outport_store_deletions_total",
                                       "Tags, manifests and links of blobs deleted by clients.")) {}
 
-// A store that was restored from a backup may be behind its clients.
+// A client may know a newer change than the store, if the store was restored from a backup.
 Result<void> StoreRegistry::RequireMinSequence(const Caller& caller) const {
   if (caller.min_sequence == 0) return {};
   TRY(const uint64_t head, parts_.content.catalog.Head());
   if (head >= caller.min_sequence) return {};
-  return Error{ErrorCode::kUnavailable,
-               "change " + std::to_string(caller.min_sequence) +
-                   " (Outport-Min-Sequence) is unknown: this store's log ends at change " +
-                   std::to_string(head) +
-                   "; the store was restored from a backup, or the number is of another store"};
+  return Error{
+      ErrorCode::kUnavailable,
+      "change " + std::to_string(caller.min_sequence) +
+          " (Outport-Min-Sequence) is unknown: this store's log ends at change " +
+          std::to_string(head) +
+          "; either the store was restored from a backup, or the number comes from another store"};
 }
 
 net::awaitable<Result<StoredManifest>> StoreRegistry::GetManifest(const Caller& caller,

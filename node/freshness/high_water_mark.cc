@@ -18,7 +18,7 @@ std::optional<Mark> ToMark(const std::optional<v1::HighWaterMarkRow>& row) {
   return mark;
 }
 
-// Whether rows that have passed `by` have also passed `mark`.
+// Returns whether rows that have passed the mark `by` have also passed `mark`.
 bool Covers(const std::optional<Mark>& by, const Mark& mark) {
   return by.has_value() && by->position.epoch() == mark.position.epoch() &&
          by->position.sequence() >= mark.position.sequence() &&
@@ -40,7 +40,7 @@ bool HighWaterMark::IsCovered(const Mark& mark) const {
 Result<void> HighWaterMark::Raise(const Mark& mark) {
   if (IsCovered(mark)) return {};
   const auto transaction = meta_.Begin();
-  // The lock lasts until the commit, so that an older mark never overwrites a newer one.
+  // The row stays locked until the commit, so that an older mark never overwrites a newer mark.
   TRY(const auto before, LockRow<v1::HighWaterMarkRow>(*transaction, keys::kHighWaterMark));
   if (Covers(ToMark(before), mark)) return {};
   v1::HighWaterMarkRow row;

@@ -16,8 +16,8 @@ bool HasPassed(const v1::Position& applied, const Mark& mark) {
   if (applied.epoch() == mark.position.epoch()) {
     return applied.sequence() >= mark.position.sequence();
   }
-  // The replica has left the epoch that it had when the answer came, and has not entered the
-  // answer's epoch: the store has begun a third one since.
+  // If the replica is also no longer in the epoch that it had when the answer came, the store has
+  // begun a third epoch since. The replica is then newer than the answer.
   return applied.epoch() != mark.replica_epoch;
 }
 

@@ -84,10 +84,10 @@ class Overlay {
   const size_t limit_;
   mutable Mutex mutex_;
   std::map<ResolveQuestion, StoreAnswer, Order> answers_ OUTPORT_GUARDED_BY(mutex_);
-  std::optional<Mark> newest_
-      OUTPORT_GUARDED_BY(mutex_);  // the newest mark of all answers ever kept
-  std::optional<Mark> newest_dropped_
-      OUTPORT_GUARDED_BY(mutex_);  // the newest mark of the dropped answers
+  // The newest mark of all answers that the overlay ever kept.
+  std::optional<Mark> newest_ OUTPORT_GUARDED_BY(mutex_);
+  // The newest mark of the dropped answers.
+  std::optional<Mark> newest_dropped_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::node

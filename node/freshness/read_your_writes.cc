@@ -31,9 +31,9 @@ net::awaitable<bool> WaitForCallersChange(Replica& replica, const Caller& caller
 Result<void> RequireCallersChange(const Caller& caller, const v1::Position& position) {
   if (position.sequence() >= caller.min_sequence) return {};
   return Error{ErrorCode::kUnavailable,
-               "no answer includes change " + std::to_string(caller.min_sequence) +
-                   " (Outport-Min-Sequence): the newest one is at change " +
-                   std::to_string(position.sequence()) + "; try again later"};
+               "the newest answer is from change " + std::to_string(position.sequence()) +
+                   ", but the client asks for change " + std::to_string(caller.min_sequence) +
+                   " (Outport-Min-Sequence); try again later"};
 }
 
 }  // namespace outport::node

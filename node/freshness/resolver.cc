@@ -61,9 +61,9 @@ net::awaitable<Result<StoreAnswer>> Resolver::Resolve(std::string request_id,
     return AskStore(question, request_id);
   };
   CO_TRY(StoreAnswer resolved, co_await Share(ToString(question), std::move(ask)));
-  // Meanwhile this node may have shown something newer: a later answer, or rows that the replica
-  // has applied. Read the overlay before the rows: if an answer leaves the overlay in between, the
-  // rows have passed that answer.
+  // While the call was in progress, this node may have sent something newer: a later answer of the
+  // store, or newer rows of the replica. Read the overlay before the rows: if an answer leaves the
+  // overlay between the two reads, the rows have passed that answer.
   if (auto kept = overlay_.Find(question, parts_.replica.position())) resolved = *std::move(kept);
   auto read = [this, question] { return parts_.rows.Resolve(question); };
   CO_TRY(ReplicaRows::Answer rows, co_await Blocking(parts_.pool, std::move(read)));
@@ -78,7 +78,7 @@ net::awaitable<Result<StoreAnswer>> Resolver::ResolveFor(const Caller& caller,
                                                          ResolveQuestion question) {
   CO_TRY(StoreAnswer resolved, co_await Resolve(caller.request_id, question));
   if (resolved.position.sequence() < caller.min_sequence) {
-    // The answer may belong to a call that began before this one: ask again.
+    // The answer may come from a shared call that began before this request, so ask again.
     CO_TRY(resolved, co_await Resolve(caller.request_id, std::move(question)));
   }
   CO_TRY_VOID(RequireCallersChange(caller, resolved.position));
@@ -98,8 +98,8 @@ net::awaitable<Result<StoreAnswer>> Resolver::Share(std::string key,
   co_return std::move(landing.result);
 }
 
-// The answer to an earlier question may miss a push in between. If the answer found something, it
-// may be that old for max_staleness.
+// The answer to an earlier question may miss a push that came between the two questions. If the
+// answer found the content, max_staleness allows that age.
 bool Resolver::MayShare(const Result<StoreAnswer>& result) const {
   if (!result.has_value()) return true;
   const std::chrono::milliseconds allowed(parts_.replica.policy().max_staleness_ms());
@@ -107,7 +107,7 @@ bool Resolver::MayShare(const Result<StoreAnswer>& result) const {
 }
 
 net::awaitable<Result<LocalAnswer>> Resolver::FindLocal(ResolveQuestion question) {
-  // The overlay first, as in Resolve().
+  // Read the overlay before the rows, as in Resolve().
   std::optional<StoreAnswer> kept = overlay_.Find(question, parts_.replica.position());
   auto read = [this, question] { return parts_.rows.Resolve(question); };
   CO_TRY(ReplicaRows::Answer rows, co_await Blocking(parts_.pool, std::move(read)));
@@ -135,7 +135,8 @@ net::awaitable<void> Resolver::RecordWrite(ResolveQuestion question, ResolveAnsw
                             .asked = asked,
                             .replica_epoch = parts_.replica.position().epoch()};
   const Result<void> kept = co_await Keep(question, written);
-  // The store has committed the write, whether or not the next process will know of it.
+  // If Keep() fails, the next process will not know of the write. The store has committed the write
+  // anyway, so this process shows it.
   if (!kept.has_value()) overlay_.Put(question, written, parts_.replica.position());
 }
 
@@ -179,8 +180,9 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskStore(ResolveQuestion question,
   co_return resolved;
 }
 
-// Raises the mark first, so that nobody sees an answer that the next process could not know of.
-// A read-only disk costs that guarantee, not the answer: a pull does not fail on a full disk.
+// Raises the mark first, so that the next process knows of every answer that a client has seen. On
+// a read-only disk the node answers without that guarantee, because a full disk must not make pulls
+// fail.
 net::awaitable<Result<void>> Resolver::Keep(ResolveQuestion question, StoreAnswer answer) {
   const Mark mark = answer.mark();
   if (!HasPassed(parts_.replica.position(), mark)) {
@@ -188,7 +190,7 @@ net::awaitable<Result<void>> Resolver::Keep(ResolveQuestion question, StoreAnswe
     const Result<void> raised = co_await Blocking(parts_.pool, std::move(raise));
     if (!raised.has_value()) {
       if (raised.error().code == ErrorCode::kTooManyRequests) co_return raised.error();
-      parts_.log.Warning("high-water mark not written: answers may go back after a restart",
+      parts_.log.Warning("high-water mark not written: answers may be older after a restart",
                          {{"error", raised.error().message}});
     }
   }

@@ -11,16 +11,16 @@ using std::chrono::nanoseconds;
 
 struct Rule {
   RequestKind request;
-  std::optional<Local> local;  // nullopt: any
-  std::optional<Age> age;      // nullopt: any
+  std::optional<Local> local;  // nullopt: any value matches
+  std::optional<Age> age;      // nullopt: any value matches
   Decision not_asked;
   Decision unreachable;
 };
 
 constexpr auto kAny = std::nullopt;
 
-// The first rule that matches applies. A digest's content never changes, so its age is irrelevant.
-// Only the store can say that something does not exist.
+// The first rule that matches applies. The content of a digest never changes, so its age is
+// irrelevant. Only the store can say that a content does not exist.
 constexpr std::array kRules = {
     // request, local, age, store not asked, store unreachable
     Rule{RequestKind::kTag, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
@@ -39,12 +39,13 @@ constexpr std::array kRules = {
          Decision::kAnswerStale},
     Rule{RequestKind::kTagList, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
 
-    // The catalog is never absent: an empty list is an answer.
+    // The catalog always exists: an empty list is a valid answer.
     Rule{RequestKind::kCatalog, kAny, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
     Rule{RequestKind::kCatalog, kAny, Age::kStale, Decision::kAskStore, Decision::kAnswerStale},
     Rule{RequestKind::kCatalog, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
 
-    // No referrers: the node asks, so that every node finds a signature that was just pushed.
+    // If the node has no referrers, it asks the store, so that every node finds a signature that a
+    // client has just pushed.
     Rule{RequestKind::kReferrers, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
     Rule{RequestKind::kReferrers, kAny, Age::kFresh, Decision::kAskStore, Decision::kAnswer},
     Rule{RequestKind::kReferrers, Local::kNoRepository, Age::kStale, Decision::kAskStore,

@@ -8,7 +8,8 @@ namespace {
 constexpr int kMaxDepth = 3;  // indexes within indexes
 constexpr std::string_view kInToto = "application/vnd.in-toto+json";
 
-// BuildKit lists attestations in an index beside the platforms.
+// Returns whether a manifest in an index is an attestation. BuildKit lists them beside the
+// platforms.
 bool IsAttestation(const Manifest& manifest) {
   return std::ranges::any_of(manifest.blobs,
                              [](const Descriptor& blob) { return blob.media_type == kInToto; });

@@ -11,7 +11,7 @@
 namespace outport::node {
 namespace {
 
-constexpr std::chrono::milliseconds kDeadline{10000};  // up to 4 MiB
+constexpr std::chrono::milliseconds kDeadline{10000};  // a manifest has up to 4 MiB
 constexpr size_t kOpenFetches = 64;
 
 bool IsOf(const Digest& digest, const std::string& content) {
@@ -55,7 +55,7 @@ Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& dig
 net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::string request_id,
                                                                           RepositoryName repository,
                                                                           Digest digest) {
-  // Look again: an earlier fetch may have finished since.
+  // Look again, because an earlier fetch may have finished since the first look.
   auto find = [this, digest] { return FindLocal(digest); };
   CO_TRY(std::optional<std::string> local, co_await Blocking(parts_.pool, std::move(find)));
   if (local.has_value()) co_return std::make_shared<const std::string>(*std::move(local));
@@ -77,10 +77,11 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   auto content = std::make_shared<const std::string>(std::move(*response->mutable_content()));
   if (content->size() > kMaxManifestBytes || !IsOf(digest, *content)) {
     corrupt_.Increment();
-    co_return Error{ErrorCode::kUnavailable, operation + ": the bytes do not match the digest"};
+    co_return Error{ErrorCode::kUnavailable,
+                    operation + ": the bytes from the store do not match the digest; try again"};
   }
   fetched_.Increment();
-  // A pull does not fail because the node cannot keep the manifest.
+  // If the node cannot keep the manifest, the pull still succeeds.
   auto keep = [this, digest, content] { return Keep(digest, *content); };
   const Result<void> kept = co_await Blocking(parts_.pool, std::move(keep));
   if (!kept.has_value()) {
@@ -90,7 +91,8 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Fetch(std::s
   co_return content;
 }
 
-// Buffered: after a power cut the node fetches the manifest again, and every read is checked.
+// Does not sync. If a power cut destroys the copy, the check at the next read fails, and the node
+// fetches the manifest again.
 Result<void> ManifestContents::Keep(const Digest& digest, const std::string& content) {
   TRY_VOID(
       RequireFreeSpace(parts_.blobs, "this node's disk", parts_.headroom_bytes, content.size()));

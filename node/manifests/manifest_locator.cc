@@ -46,7 +46,7 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::Locate(const Caller& ca
 
 net::awaitable<Result<ManifestLocator::Known>> ManifestLocator::FindLocal(
     ResolveQuestion question) {
-  const auto rows_age = parts_.rule.ReplicaAge();  // read before the rows, which are no older
+  const auto rows_age = parts_.rule.ReplicaAge();  // before the rows, so that they are no older
   CO_TRY(LocalAnswer found, co_await parts_.resolver.FindLocal(std::move(question)));
   Known known{.answer = std::move(found.answer),
               .age = std::nullopt,
@@ -78,7 +78,7 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTag(const Caller&
 net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTagWithoutStore(
     const RepositoryName& repository, const Tag& tag) {
   const std::string what = "resolving " + repository.ToString() + ":" + tag.ToString();
-  // Look again: other callers may have seen newer answers since.
+  // Look again, because another caller may have received a newer answer since.
   CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, tag)));
   CO_TRY(const std::optional<Staleness> stale,
          parts_.rule.AnswerWithoutStore(RequestKind::kTag, known.local(), known.age, what));

@@ -30,8 +30,9 @@ net::awaitable<Result<void>> MirrorCatalog::CatchUp(std::string request_id) {
   const bool applied =
       co_await WaitUntilApplied(parts_.replica, head.epoch(), head.sequence(), deadline);
   if (applied) co_return Result<void>();
-  co_return Error{ErrorCode::kUnavailable,
-                  "listing: this node did not catch up with the store in time; try again"};
+  co_return Error{
+      ErrorCode::kUnavailable,
+      "listing: this node's copy of the lists did not catch up with the store in time; try again"};
 }
 
 net::awaitable<Result<MirrorCatalog::Admission>> MirrorCatalog::Admit(RequestKind request,
@@ -46,7 +47,8 @@ net::awaitable<Result<MirrorCatalog::Admission>> MirrorCatalog::Admit(RequestKin
   if (caught_up.has_value()) co_return Admission{.caught_up = true};
   if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
   Admission admission{.unreachable = std::move(caught_up).error()};
-  // If the overlay dropped answers, the replica may be older than a list that this node has shown.
+  // If the overlay has dropped answers, the replica may be older than a list that this node has
+  // sent. So the age counts as unknown.
   age = parts_.resolver.ReplicaIsTrusted() ? parts_.rule.ReplicaAge() : std::nullopt;
   CO_TRY(admission.stale, parts_.rule.AnswerWithoutStore(request, Local::kFound, age, "listing"));
   co_return admission;
@@ -55,7 +57,8 @@ net::awaitable<Result<MirrorCatalog::Admission>> MirrorCatalog::Admit(RequestKin
 net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryName repository,
                                                                     PageRequest page) {
   const auto kept = parts_.resolver.OverlayTags(repository);
-  // Each kept answer may remove a name: read that many more, so that the page is full.
+  // Each answer of the overlay may remove a name. Read so many extra names, so that the page is
+  // full.
   const size_t limit = page.limit + 1 + kept.size();
   auto list = [this, repository, after = page.last, limit] {
     return parts_.rows.ListTags(repository, after, limit);
@@ -79,7 +82,7 @@ net::awaitable<Result<Page>> MirrorCatalog::ListTags(const Caller& caller,
   CO_TRY(Admission admission, co_await Admit(RequestKind::kTagList, caller));
   CO_TRY(Tags tags, co_await ReadTags(repository, page));
   if (!tags.repository_known && !admission.caught_up) {
-    // Only the store can say that the repository does not exist.
+    // Only the store can say that a repository does not exist.
     CO_TRY_VOID(co_await CatchUp(caller.request_id));
     admission.stale = std::nullopt;
     CO_TRY(tags, co_await ReadTags(repository, page));
@@ -131,12 +134,13 @@ net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller&
   CO_TRY(ReferrersPage found, co_await Blocking(parts_.pool, list));
   found.stale = admission.stale;
   if (!found.items.empty() || !found.next.empty() || admission.caught_up) co_return found;
-  // There are none: ask the store, so that every node finds a referrer that was just pushed.
+  // The list is empty. Ask the store, so that every node finds a referrer that a client has just
+  // pushed.
   if (!admission.unreachable.has_value()) {
     Result<void> caught_up = co_await CatchUp(caller.request_id);
     if (caught_up.has_value()) co_return co_await Blocking(parts_.pool, list);
     if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
-    co_return found;  // the rows are fresh
+    co_return found;  // the rows are fresh enough to answer with an empty list
   }
   const PageRequest no_tags{.last = "", .limit = 0};
   CO_TRY(const Tags tags, co_await ReadTags(repository, no_tags));

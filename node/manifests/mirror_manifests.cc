@@ -37,7 +37,7 @@ net::awaitable<Result<ManifestInfo>> MirrorManifests::Stat(const Caller& caller,
                                                            const RepositoryName& repository,
                                                            const Reference& reference) {
   CO_TRY(LocatedManifest located, co_await parts_.locator.Locate(caller, repository, reference));
-  // A HEAD must not succeed where the GET after it would fail.
+  // A HEAD must not succeed if the GET that follows would fail.
   if (located.store_unreachable) {
     CO_TRY(StoredManifest manifest, co_await Load(caller, repository, located));
     co_return std::move(manifest.info);

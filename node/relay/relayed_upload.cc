@@ -14,14 +14,15 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kConnect{5000};
-// Verification of the password may have to queue.
+// This is long because the verification of the password may have to wait in a queue.
 constexpr milliseconds kFirstAnswer{35000};
 constexpr milliseconds kProgress{30000};
-// Time for the store to sync, and to hash again if the digest has another algorithm. A lost
-// connection is noticed sooner.
+// The store needs time to sync the blob, and to hash it again if the digest has another algorithm.
+// gRPC notices a lost connection sooner.
 constexpr milliseconds kCommit{300000};
 constexpr milliseconds kEnd{5000};
-// Bytes of a slow client are sent after this long, so that the store sees progress.
+// After this time, a part is sent even if it is not full, so that the store sees the progress of a
+// slow client.
 constexpr milliseconds kFillTime{1000};
 
 }  // namespace
@@ -40,7 +41,8 @@ RelayedUpload::RelayedUpload(Parts parts, ByteSource& body)
 
 net::awaitable<Result<v1::UploadAnswer>> RelayedUpload::Run(v1::UploadPart::Header header) {
   using net::experimental::awaitable_operators::operator||;
-  // The end of the stream cancels the read from the client. Send() does not return before that end.
+  // When the stream ends, Listen() returns and cancels Send(), which may be reading from the
+  // client. Send() never returns before the stream ends.
   co_await (Listen() || Send(std::move(header)));
   const grpc::Status status = co_await stream_.Close();
   if (answer_.has_value()) co_return *std::move(answer_);

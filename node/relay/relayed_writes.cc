@@ -12,8 +12,8 @@
 namespace outport::node {
 namespace {
 
-constexpr std::chrono::milliseconds kCallDeadline{
-    40000};  // verification of the password may have to queue
+// This is long because the verification of the password may have to wait in a queue.
+constexpr std::chrono::milliseconds kCallDeadline{40000};
 constexpr size_t kWidePart = 1 << 20;
 constexpr size_t kNarrowPart = 128 << 10;
 
@@ -27,14 +27,14 @@ v1::Sender SenderOf(const Caller& caller) {
   sender.set_user(caller.user);
   if (caller.password != nullptr) {
     const std::string_view text = caller.password->text();
-    sender.set_password(text.data(), text.size());  // one copy: rpc::Call or RelayedUpload wipes it
+    sender.set_password(text.data(), text.size());  // the callee wipes this only copy
   }
   sender.set_certificate(caller.certificate);
   sender.set_address(caller.address);
   return sender;
 }
 
-// A request with its sender and repository set.
+// Returns a request with the sender and the repository.
 template <class Request>
 Request RequestOf(const Caller& caller, const RepositoryName& repository) {
   Request request;
@@ -163,7 +163,8 @@ net::awaitable<Result<Deleted>> RelayedWrites::DeleteManifest(const Caller& call
   std::vector<ResolveQuestion> questions{AskManifest(repository, reference)};
   const bool applied =
       co_await MakeVisible(response.position(), std::move(questions), std::nullopt, asked);
-  // The delete removed the digest's tags, too; only the replica will know which.
+  // The store has also deleted the tags that pointed to the digest. The node learns which tags from
+  // the replica, so it trusts no older answer until then.
   if (!applied && std::holds_alternative<Digest>(reference)) {
     parts_.resolver.DropOlder(response.position());
   }

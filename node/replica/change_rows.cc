@@ -18,7 +18,7 @@ Result<std::string> TagKey(const std::string& repository_text, const std::string
 
 using DigestKey = std::string (*)(const RepositoryName&, const Digest&);
 
-// The key of a referrer's row.
+// Returns the key of a referrer's row.
 template <class Kind>
 Result<std::string> ReferrerKey(const Kind& change) {
   TRY(const RepositoryName repository, RepositoryName::Parse(change.repository()));
@@ -27,7 +27,8 @@ Result<std::string> ReferrerKey(const Kind& change) {
   return keys::Referrer(repository, subject, digest);
 }
 
-// Sets the row at a repository and a digest to `value`; nullopt: deletes it.
+// Returns the change that sets the row of a digest in a repository to `value`, or deletes the row
+// if `value` is nullopt.
 template <class Kind>
 Result<RowChange> AtDigest(DigestKey key, const Kind& change, std::optional<std::string> value) {
   TRY(const RepositoryName repository, RepositoryName::Parse(change.repository()));

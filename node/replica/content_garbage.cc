@@ -18,7 +18,8 @@ Result<bool> ContentGarbage::Collect() {
   scanned_to_.clear();
   scanned_all_ = false;
   while (candidates_.size() < kRound) {
-    // Values are large, and only the keys are needed: scan few rows at a time.
+    // A scan also reads the values, which are large. So scan few rows at a time, although only the
+    // keys are needed.
     const ScanRange range{.prefix = std::string(keys::kContents), .after = collected_, .limit = 4};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
     for (const KeyValue& row : rows) candidates_.emplace(keys::After(row.key, keys::kContents));

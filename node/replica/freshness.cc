@@ -3,8 +3,9 @@
 namespace outport::node {
 namespace {
 
-// Pongs that wait for the replica to catch up. Further pongs are dropped: older pongs prove sooner,
-// and new pongs arrive all the time.
+// The maximum number of pongs that wait for the replica to apply their heads. When so many wait,
+// new pongs are dropped: the replica reaches the heads of the older pongs first, and more pongs
+// arrive all the time.
 constexpr size_t kWaitingLimit = 64;
 
 }  // namespace
@@ -42,7 +43,7 @@ std::optional<std::chrono::nanoseconds> Freshness::Staleness() const {
   if (proven_.has_value()) return clock_.SinceBoot() - *proven_;
   if (restored_ms_ == 0) return std::nullopt;
   const auto age = clock_.Wall() - FromUnixMillis(restored_ms_);
-  if (age < age.zero()) return std::nullopt;  // the wall clock was set back: unknown
+  if (age < age.zero()) return std::nullopt;  // the wall clock went back: the age is unknown
   return std::chrono::duration_cast<std::chrono::nanoseconds>(age);
 }
 

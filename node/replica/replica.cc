@@ -166,7 +166,7 @@ Result<void> Replica::SetTerms(const v1::StoreMessage::Welcome& welcome) {
   set(row);
   if (row.SerializeAsString() == before) return {};
   TRY(const bool ignored, WriteReplicaRow(row, MetaTransaction::Durability::kSynced));
-  static_cast<void>(ignored);  // the terms are in force even if they could not be written
+  static_cast<void>(ignored);  // the terms apply even if the write failed
   {
     MutexLock lock(mutex_);
     if (unwritten_.has_value()) set(*unwritten_);
@@ -201,7 +201,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
 }
 
 Result<uint64_t> Replica::FreeGeneration() const {
-  // Rows of an abandoned snapshot may still exist.
+  // Rows of an abandoned snapshot may still use the next number, so find a number without rows.
   for (uint64_t generation = this->generation() + 1;; ++generation) {
     const ScanRange range{.prefix = keys::GenerationPrefix(generation), .after = "", .limit = 1};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
@@ -218,7 +218,8 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
   const auto transaction = meta_.Begin();
   for (const v1::Change& change : part.rows()) {
     if (IsAccessChange(change)) {
-      // Revocations apply at once. The other access rows replace the old ones when all are here.
+      // Revocations apply at once. The other access rows wait until all of them have arrived, then
+      // replace the old rows together.
       if (change.has_revoked()) ApplyAccessChange(change, directory_);
       shadow_->access.push_back(change);
       continue;
@@ -239,8 +240,9 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   }
   if (shadow_->access_done && !access_was_done && !part.last()) {
-    // From here to the last part, the users have the new scope and the rows the old one. Write a
-    // scope that never equals the store's, so that an interrupted snapshot is sent again.
+    // From here to the last part, the users are those of the new scope, but the other rows are
+    // those of the old scope. Write a scope that never equals the store's scope: if the snapshot is
+    // interrupted, the store sends it again.
     if (row.scope().empty()) row.add_scope(std::string(kEverything));
     if (!row.scope().rbegin()->empty()) row.add_scope("");
     TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
@@ -310,7 +312,8 @@ Result<bool> Replica::RemoveGarbage() {
       static_cast<void>(ignored);
       return true;
     }
-    // All these rows belong to a generation that stays: continue after its last key.
+    // All these rows belong to a generation that stays. Continue the scan after the last key of
+    // that generation.
     const std::string& last = rows.back().key;
     range.after = last.substr(0, serving.size() - 1) + '/' + '\xff';
   }

@@ -17,9 +17,9 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLongestBackoff{3000};
-// After a stream that lived this long, the next one starts without backoff.
+// After a stream that has lived this long, the next stream starts without backoff.
 constexpr std::chrono::seconds kSettled{10};
-// The least time between the starts of two streams when the store asks to reconnect.
+// The shortest time between the starts of two streams if the store asks the node to reconnect.
 constexpr milliseconds kReconnectAfter{200};
 constexpr std::chrono::seconds kMeasureInterval{1};
 constexpr std::chrono::minutes kSweepInterval{60};
@@ -85,7 +85,7 @@ net::awaitable<void> SyncClient::Run() {
 }
 
 net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
-  // This client's backoff applies, not the channel's.
+  // Reset the channel's backoff, because this client has its own.
   grpc::experimental::ChannelResetConnectionBackoff(parts_.channel->Stubs()->channel.get());
   metrics_.connections.Increment();
   SyncConnection::Parts parts{.channel = parts_.channel,
@@ -118,10 +118,12 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   }
   co_await WriteProof();
   if (connection->applied_snapshot()) want_snapshot_ = false;
-  // A welcome alone is no success: the failure that ended this stream may end the next one, too.
+  // A stream that only got a Welcome is no success: the failure that ended it may end the next
+  // stream, too.
   const bool settled = connection->welcomed() && steady_clock::now() >= begun + kSettled;
   if (settled) failures_ = 0;
-  // The node's permissions or its certificate have changed: not a failure.
+  // The store ended the stream because the node's permissions or its certificate have changed. That
+  // is no failure.
   if (connection->welcomed() && why.code == ErrorCode::kCancelled && !IsStopping()) {
     parts_.log.Info("sync stream restarted", {{"error", why.message}});
     const auto lived = steady_clock::now() - begun;
@@ -132,7 +134,7 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
     want_snapshot_ = true;
     metrics_.divergences.Increment();
   }
-  // Logs failures 1, 2, 4, 8, …
+  // Log only the failures 1, 2, 4, 8, and so on.
   const bool log_this = std::has_single_bit(static_cast<unsigned>(failures_)) || failures_ == 0;
   if (log_this && !IsStopping()) {
     parts_.log.Warning("replication interrupted",
@@ -141,7 +143,8 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   co_return std::nullopt;
 }
 
-// Lets a node that starts while the store is unreachable know its staleness.
+// Writes the time of the last proof of freshness. With that time, a node that starts while the
+// store is unreachable knows its staleness.
 net::awaitable<void> SyncClient::WriteProof() {
   const int64_t proven_ms = parts_.freshness.ProvenMillis();
   if (proven_ms == 0) co_return;
@@ -169,7 +172,7 @@ net::awaitable<void> SyncClient::CollectGarbage() {
   }
 }
 
-// Runs on the pool's one thread in steps, so that batches are applied in between.
+// Runs in steps on the pool's only thread, so that the thread can apply batches between two steps.
 net::awaitable<void> SyncClient::RemoveGarbage() {
   auto remove = [&replica = parts_.replica] { return replica.RemoveGarbage(); };
   while (!IsStopping()) {
@@ -193,7 +196,8 @@ net::awaitable<bool> SyncClient::WaitForNewProof() {
   }
 }
 
-// Removes nothing while the store is unreachable: the node could not fetch the bytes again.
+// Removes nothing while the store is unreachable, because the node could not fetch the removed
+// bytes again.
 net::awaitable<void> SyncClient::RemoveContents() {
   auto collect = [&replica = parts_.replica] { return replica.CollectContents(); };
   auto remove = [&replica = parts_.replica] { return replica.RemoveContents(); };

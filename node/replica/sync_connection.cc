@@ -73,7 +73,8 @@ void SyncConnection::Close(std::optional<Error> why) {
   if (closed_) return;
   closed_ = true;
   alive_ = false;
-  // If the store has ended the stream, the stream's status has the reason.
+  // With a reason of its own, the node ends the stream. Otherwise the store has ended the stream,
+  // and the status has the reason.
   if (why.has_value()) stream_.Cancel();
   failure_ = std::move(why);
   changed_.Notify();
@@ -113,14 +114,15 @@ net::awaitable<Result<void>> SyncConnection::HandleWelcome(v1::StoreMessage::Wel
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()},
                    {"permissions", ToString(ToGrants(welcome.permissions()))}});
-  // An unfinished snapshot of an earlier stream cannot continue on this one.
+  // An unfinished snapshot of an earlier stream cannot continue on this stream, so abandon it.
   auto set = [&replica = parts_.replica, welcome] {
     replica.AbandonSnapshot();
     return replica.SetTerms(welcome);
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(set)));
   in_snapshot_ = welcome.snapshot_follows();
-  // The store may have restarted: tell it what this node has applied.
+  // The store may have restarted and lost what this node reported, so report the applied sequence
+  // again.
   if (!in_snapshot_) to_acknowledge_ = parts_.replica.position().sequence();
   welcomed_ = true;
   alive_ = true;
@@ -177,7 +179,7 @@ void SyncConnection::Applied() {
 }
 
 net::awaitable<Result<void>> SyncConnection::HandlePong(v1::StoreMessage::Pong pong) {
-  // During a snapshot, the serving generation may belong to another epoch: ignore pongs.
+  // Ignore pongs during a snapshot, because the serving generation may belong to another epoch.
   if (!welcomed_ || in_snapshot_) co_return Result<void>();
   const v1::Position applied = parts_.replica.followed();
   const v1::Position& head = pong.head();

@@ -49,14 +49,20 @@ Result<void> Check(const v1::UserRow& row) {
                    "gives them grants); choose another name");
   }
   TRY_VOID(CheckPasswordHash(row.password_hash()));
-  if (row.grants().size() > kMaxGrants) return BadUser(row, "may have at most 100 grants");
+  if (row.grants().size() > kMaxGrants) {
+    return BadUser(row, "may have at most 100 grants; use wider patterns or a group");
+  }
   for (const v1::Grant& record : row.grants()) {
     TRY(const Grant grant, ParseGrantRecord(record));
     TRY_VOID(CheckGrant(grant, SubjectKind::kUser));
   }
-  if (row.groups().size() > kMaxGroups) return BadUser(row, "may be in at most 100 groups");
+  if (row.groups().size() > kMaxGroups) {
+    return BadUser(row, "may be in at most 100 groups; leave out some");
+  }
   for (const std::string& group : row.groups()) TRY_VOID(ParseSubjectName(group));
-  if (row.only_from().size() > kMaxGlobs) return BadUser(row, "may be bound to at most 20 names");
+  if (row.only_from().size() > kMaxGlobs) {
+    return BadUser(row, "may be bound to at most 20 certificate names; use '*' in a name");
+  }
   for (const std::string& glob : row.only_from()) TRY_VOID(CheckGlob(row, glob));
   return {};
 }

@@ -101,7 +101,7 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* c
   return parts_.gate.Serve(context, response, [this](const Administrator&) { return Status(); });
 }
 
-// Includes the nodes of the first page; ListNodes returns the others.
+// The status includes only the first page of nodes. ListNodes returns the other nodes.
 Result<v1::GetStatusResponse> AdminService::Status() const {
   v1::GetStatusResponse response;
   response.set_version(parts_.version);

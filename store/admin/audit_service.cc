@@ -17,10 +17,10 @@ namespace {
 
 constexpr size_t kMaxPage = 1000;
 constexpr size_t kPageBytes = 1 << 20;
-constexpr size_t kChunk = 200;         // rows that a search reads at once
-constexpr size_t kMaxScanned = 10000;  // rows in one call
+constexpr size_t kChunk = 200;         // rows that a search reads together
+constexpr size_t kMaxScanned = 10000;  // rows that one call reads at most
 
-// The conditions of a search.
+// The conditions that a record must match in a search.
 class Filter {
  public:
   explicit Filter(const v1::SearchAuditRequest& request)
@@ -29,7 +29,7 @@ class Filter {
     if (request.until_ms() != 0) until_ = FormatTime(FromUnixMillis(request.until_ms()));
   }
 
-  // A corrupt record matches only a search without conditions.
+  // Returns whether a record matches. A corrupt record matches only a search without conditions.
   bool Matches(const std::string& record) const {
     if (since_.empty() && until_.empty() && actor_.empty() && action_.empty()) return true;
     boost::system::error_code error;
@@ -80,7 +80,8 @@ grpc::ServerUnaryReactor* AuditService::ReadAudit(grpc::CallbackServerContext* c
                            [this, request](const Administrator&) { return Read(*request); });
 }
 
-// Searches backwards in chunks. Sequences are dense, so the start of a chunk is known.
+// Searches backwards in chunks. Sequences are dense, so the search can compute where a chunk
+// starts.
 Result<v1::SearchAuditResponse> AuditService::Search(const v1::SearchAuditRequest& request) const {
   const Filter filter(request);
   const int limit = static_cast<int>(std::clamp<size_t>(request.limit(), 1, kMaxPage));
@@ -96,8 +97,8 @@ Result<v1::SearchAuditResponse> AuditService::Search(const v1::SearchAuditReques
     }
     const uint64_t first = last - std::min<uint64_t>(last, kChunk) + 1;
     TRY(std::vector<LogRecord> rows, parts_.meta.ReadAudit(first, last - first + 1, SIZE_MAX));
-    // If rows of the chunk were trimmed, the read starts at the first remaining row, and may return
-    // rows beyond the chunk.
+    // If the first rows of the chunk are already deleted, the read starts at the oldest remaining
+    // row. It may then return rows that come after the chunk: drop these.
     while (!rows.empty() && rows.back().position.sequence > last) rows.pop_back();
     for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
       if (response.entries_size() == limit || bytes > kPageBytes) {

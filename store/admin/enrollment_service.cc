@@ -10,12 +10,13 @@ namespace {
 
 constexpr size_t kMaxSecretBytes = 256;
 
-// A node tries a few times. An attacker cannot guess 256 random bits, but causes work.
+// The limit of Enroll lets a node try a few times. An attacker cannot guess the 256 random bits of
+// a secret, but each attempt causes work, so the limit bounds the attempts.
 constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2},
                                         .all = {.burst = 50, .per_second = 5},
                                         .addresses = 1024};
 
-// Only nodes with a certificate of the fleet use this limit.
+// The limit of Renew. Only nodes with a certificate of the fleet reach it.
 constexpr RateLimit::Options kRenewalLimits = {.each = {.burst = 10, .per_second = 0.2},
                                                .all = {.burst = 1000, .per_second = 100},
                                                .addresses = 10'000};
@@ -44,7 +45,7 @@ EnrollmentService::~EnrollmentService() = default;
 grpc::ServerUnaryReactor* EnrollmentService::Enroll(grpc::CallbackServerContext* context,
                                                     const v1::EnrollRequest* request,
                                                     v1::EnrollResponse* response) {
-  // The address has no port: otherwise each new connection would get a new allowance.
+  // Leave out the port: with it, each new connection would get a new bucket of the rate limit.
   const std::string from = AddressOfPeer(context->peer());
   const bool admitted = limit_.Admit(NetworkOf(from));
   (admitted ? admitted_ : rejected_).Increment();
@@ -64,7 +65,7 @@ grpc::ServerUnaryReactor* EnrollmentService::Renew(grpc::CallbackServerContext* 
   const auto caller = rpc::RequireRole(*context, domain_, Role::kNode, fleet_.follower.directory());
   if (!caller.has_value()) return rpc::Reject(context, caller.error());
   const std::string from = AddressOfPeer(context->peer());
-  // Each renewal adds rows: the limit rejects a node that repeats the call all the time.
+  // Each renewal adds rows to the metadata, so the limit rejects a node that renews all the time.
   if (!renewals_.Admit(caller->name)) return rpc::Reject(context, TooMany());
   auto serve = [this, request, node = caller->name, from] {
     return fleet_.members.Renew(node, *request, from);

@@ -68,10 +68,11 @@ Result<std::string> GrantVerbs::WhyUnknownAt(const NodePermissions& node, const 
   TRY(const bool received, fleet_.members.ReceivesUser(node, user));
   if (received) return std::string();
   return "node '" + row.name() + "' does not receive user '" + user + "': the node has " +
-         ToString(node.grants()) + ", and no grant of the user or its groups overlaps";
+         ToString(node.grants()) +
+         ", and no grant of the user or of its groups has a repository in common with them";
 }
 
-// Makes the checks of a request, in the same order.
+// Makes the same checks as a request to the registry, in the same order.
 Result<v1::ExplainResponse> GrantVerbs::Explain(const v1::ExplainRequest& request) const {
   TRY(const Action action, ParseAction(request.action()));
   TRY(const RepositoryName repository, RepositoryName::Parse(request.repository()));

@@ -43,7 +43,7 @@ void Edit(const v1::UpdateUserRequest& request, v1::UserRow& row) {
   if (request.has_only_from()) *row.mutable_only_from() = request.only_from().names();
 }
 
-// The action for the audit log.
+// Returns the name of the action for the audit log.
 std::string ActionOf(const v1::UpdateUserRequest& request) {
   if (request.has_password_hash()) return "user.passwd";
   if (request.has_disabled()) return request.disabled() ? "user.disable" : "user.enable";

@@ -48,8 +48,8 @@ TrustState TrustStateIn(const std::string& phase, const pki::Authority& current,
   } else {
     state = TrustStateOf(next->authority);
     if (phase == kRetirePhase) return state;
-    // The cross certificate comes first: a client that knows only the old root follows the first
-    // certificate of the issuer's name, and only this one leads to that root.
+    // The cross certificate comes first. A client that knows only the old root follows the first
+    // certificate with the issuer's name, and only the cross certificate leads to the old root.
     state.chain = next->cross + new_issuing;
     if (!same_root) state.roots += old_root;
   }

@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 
-// Replaces kNotFound by an error that says what to do.
+// If the file is missing, replaces kNotFound by an error that says what to do.
 Result<std::string> RequireFile(const fs::path& path, Result<std::string> text) {
   if (text.has_value() || text.error().code != ErrorCode::kNotFound) return text;
   return Error{ErrorCode::kFailedPrecondition,
@@ -38,7 +38,7 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
     if (fs::exists(folder / name, ignored)) {
       return Error{ErrorCode::kAlreadyExists,
                    (folder / name).native() +
-                       " exists already: this folder has an authority; choose another --data, or "
+                       " exists already, so the folder has an authority; choose another --data, or "
                        "remove the folder if nothing uses it"};
     }
   }
@@ -62,7 +62,8 @@ Result<pki::Authority> LoadAuthority(const fs::path& folder, const std::string& 
   TRY(authority.root.certificate, ReadPart(folder / "root.crt"));
   TRY(authority.issuing.certificate, ReadPart(folder / "issuing.crt"));
   TRY(authority.issuing.private_key, ReadKey(folder / "issuing.key"));
-  // The root's key may be kept elsewhere. If it is here, other users must not be able to read it.
+  // An administrator may keep the root's key elsewhere. If the key is in this folder, other users
+  // must not be able to read it.
   std::error_code ignored;
   if (fs::exists(folder / "root.key", ignored)) {
     TRY_VOID(ReadKey(folder / "root.key"));

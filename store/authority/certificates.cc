@@ -79,14 +79,16 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
                 nullptr, RowJson(row));
     return WriteRow(transaction, keys::Certificate(issued.issuer_key_id, issued.serial), row);
   };
-  // The row comes first: a certificate without a row could not be revoked.
+  // Insert the row before the certificate leaves the store: nobody could revoke a certificate
+  // without a row.
   TRY_VOID(Transact(meta_, insert));
   log_.Info("certificate issued",
             {{"name", name}, {"role", ToString(role)}, {"serial", issued.serial}, {"by", by.name}});
   return Issued{issued.certificate + trust->chain, trust->roots, row};
 }
 
-// There are few issuers: the search scans the matching certificates of one issuer after the other.
+// Searches the certificates of one issuer after the other, because a row's key begins with the
+// issuer. There are few issuers.
 Result<v1::CertificateRow> Certificates::FindBySerial(const std::string& serial) const {
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (serial.size() < kLeastSerialDigits || !std::ranges::all_of(serial, hex)) {

@@ -21,8 +21,8 @@ namespace outport::store {
 
 inline constexpr uint32_t kDefaultCertificateDays = 365;
 inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
-inline constexpr std::chrono::days kKeepExpired{
-    90};  // how long rows of expired certificates remain
+// How long the rows of expired certificates remain.
+inline constexpr std::chrono::days kKeepExpired{90};
 
 // Returns the row of an issued certificate.
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,

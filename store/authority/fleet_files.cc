@@ -22,7 +22,8 @@ Result<void> WriteIfChanged(const fs::path& path, const std::string& content) {
   return ReplaceFile(path, content, kPublicMode);
 }
 
-// With the roots: a node that joins looks for the root whose fingerprint its token has.
+// Returns the CA chain and the roots. A joining node needs the roots, because it looks for the root
+// with the fingerprint in its token.
 std::string ChainWithRoots(const TrustState& trust) { return trust.chain + trust.roots; }
 
 Result<bool> IsRenewalDue(const std::string& chain, const TrustState& trust,

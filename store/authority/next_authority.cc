@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 constexpr const char* kNext = "next";
-constexpr const char* kDone = "next.done";  // to be deleted
+constexpr const char* kDone = "next.done";  // the folder while it is being deleted
 
 bool Exists(const fs::path& path) {
   std::error_code ignored;
@@ -28,7 +28,7 @@ Result<std::string> Normalise(const std::string& pem, const char* what) {
   auto certificates = pki::SplitCertificates(pem);
   if (!certificates.has_value()) return std::move(certificates).error().Within(what);
   if (certificates->size() == 1) return std::move(certificates->front());
-  return Error{ErrorCode::kInvalidArgument, std::string(what) + ": it must be one certificate"};
+  return Error{ErrorCode::kInvalidArgument, std::string(what) + ": give exactly one certificate"};
 }
 
 Result<void> WriteParts(const fs::path& folder, const std::string& root, const std::string& issuing,
@@ -146,7 +146,8 @@ Result<void> PromoteNext(FileSystem& files, const fs::path& pki) {
   return RemoveNext(files, pki);
 }
 
-// The rename is atomic; a crash during the deletion leaves only next.done.
+// Renames the folder before it deletes the files, because a rename is atomic. A crash during the
+// deletion leaves only next.done.
 Result<void> RemoveNext(FileSystem& files, const fs::path& pki) {
   const fs::path done = pki / kDone;
   std::error_code ignored;

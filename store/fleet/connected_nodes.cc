@@ -9,14 +9,15 @@ namespace {
 constexpr int kMaxTexts = 10;
 constexpr size_t kMaxTextBytes = 500;
 
-// Truncates at the start of a character, so that the text remains UTF-8.
+// Truncates a text between two characters, so that it remains valid UTF-8.
 void Truncate(std::string& text, size_t size) {
   if (text.size() <= size) return;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
   text.resize(size);
 }
 
-// The first texts of a node's report, each truncated: a node cannot fill the store's memory.
+// Returns the first texts of a node's report, each truncated, so that a node cannot fill the
+// store's memory.
 std::vector<std::string> Bounded(const google::protobuf::RepeatedPtrField<std::string>& texts) {
   std::vector<std::string> bounded(texts.begin(),
                                    texts.begin() + std::min(texts.size(), kMaxTexts));
@@ -29,7 +30,8 @@ std::vector<std::string> Bounded(const google::protobuf::RepeatedPtrField<std::s
 uint64_t ConnectedNodes::Connect(const std::string& node, const std::string& address, Cutter cut) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[node];
-  // The lock keeps the older stream registered, and so alive, until its cutter has returned.
+  // Call the cutter under the lock. The older stream stays registered while the lock is held, so it
+  // is still alive when its cutter runs.
   if (entry.cut) {
     entry.cut(Error{ErrorCode::kUnavailable,
                     "connection cut: another machine connected as node '" + node + "' from " +

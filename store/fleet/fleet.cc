@@ -6,7 +6,8 @@ Fleet::Fleet(const Parts& parts)
     : authorities(TrustStateOf(parts.authority)),
       follower(parts.meta, parts.directory,
                [this](const v1::RevocationRow& row) {
-                 // A call checks the certificate, but an open stream does not end by itself.
+                 // The store checks the certificate at each new call, but an open stream does not
+                 // end by itself.
                  if (row.role() == ToString(Role::kNode)) connected_nodes.Cut(row.name());
                }),
       member_directory(parts.meta, connected_nodes),

@@ -5,7 +5,8 @@ namespace outport::store {
 Result<void> FleetRows::Follow(const std::string& node,
                                const std::vector<std::string>& revocations) const {
   Result<void> followed;
-  // Revocations first: otherwise a node could reconnect with a revoked certificate.
+  // Apply the revocations before the stream is cut: otherwise the node could reconnect with a
+  // revoked certificate.
   for (const std::string& key : revocations) {
     const Result<void> one = follower.Follow(key);
     if (followed.has_value()) followed = one;

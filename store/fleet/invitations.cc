@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::chrono::hours kDefaultLifetime{1};
 constexpr std::chrono::days kMaxLifetime{7};
-// An expired invitation is kept for this long, so that its token gets a precise error.
+// The row of an expired invitation remains for this long, so that a node with its token gets a
+// precise error.
 constexpr std::chrono::days kKeepExpired{7};
 constexpr size_t kMaxInvitations = 1000;
 constexpr size_t kSecretBytes = 32;
@@ -27,7 +28,8 @@ Error Denied(const std::string& what, const std::string& node = "NAME",
                                        node + " --host HOST" + option};
 }
 
-// The invitation is bound to both keys: a retry cannot exchange one of them.
+// Returns the fingerprints of both keys, to which the invitation is bound. So a retry cannot
+// replace one of the keys.
 Result<std::string> KeyFingerprintsOf(const v1::EnrollRequest& request) {
   TRY(const std::string identity, pki::KeyFingerprint(request.identity_request()));
   TRY(const std::string server, pki::KeyFingerprint(request.server_request()));
@@ -46,7 +48,7 @@ Result<void> CheckInvitation(const std::optional<v1::InvitationRow>& row, const 
   return {};
 }
 
-// Deletes the invitations of `node`, and those that expired more than kKeepExpired ago.
+// Deletes the invitations of `node`, and all invitations that expired more than kKeepExpired ago.
 Result<void> DeleteOthers(MetaTransaction& transaction, const std::string& node, int64_t now_ms) {
   const int64_t keep_ms = std::chrono::milliseconds(kKeepExpired).count();
   TRY(const auto rows, transaction.Scan({std::string(keys::kInvitations), "", kMaxInvitations}));
@@ -92,8 +94,9 @@ v1::InvitationRow ToRow(const Invitations::Options& options, const std::string& 
   return row;
 }
 
-// The row of the node that enrols. A retry with the same keys keeps the present permissions: an
-// administrator may have changed them since.
+// Returns the row of the node that enrols. If the node only repeats the call with the same keys,
+// the row keeps its permissions, because an administrator may have changed them since the first
+// call.
 v1::NodeRow ToNode(const v1::InvitationRow& invitation, const std::optional<v1::NodeRow>& before,
                    bool first_use, int64_t now_ms) {
   v1::NodeRow node;
@@ -135,7 +138,8 @@ Result<Invitations::Invitation> Invitations::Invite(const Options& options, cons
 
 Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
                                                const std::string& from) {
-  // Looked up by the hash of the secret: the time of the lookup says nothing about the secret.
+  // The key is a hash of the secret, so that the time of the lookup reveals nothing about the
+  // secret.
   const std::string key = keys::Invitation(HashInvitationSecret(request.secret()));
   const auto trust = rows_.authorities.Current();
   v1::EnrollResponse response;

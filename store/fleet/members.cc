@@ -12,7 +12,7 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxInvitations = 1000;  // Invitations::Invite() allows no more
+constexpr size_t kMaxInvitations = 1000;  // the limit of Invitations::Invite()
 
 Error NoSuchNode(const std::string& node) {
   return Error{ErrorCode::kNotFound, "there is no node '" + node.substr(0, 128) +

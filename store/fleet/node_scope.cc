@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kGroup = "group:";
 
-// The repository of the changed row; empty: the row belongs to no repository.
+// Returns the repository of the changed row; empty if the row belongs to no repository.
 std::string_view RepositoryOf(const v1::Change& change) {
   switch (change.kind_case()) {
     case v1::Change::kRepository:
@@ -93,7 +93,7 @@ Result<std::optional<v1::Change>> NodeScope::Filter(v1::Change change, const Met
       change.mutable_user_deleted()->set_name(name);
     }
   }
-  if (change.has_revoked()) {  // the node needs only the serial
+  if (change.has_revoked()) {  // the node needs only the serial number
     change.mutable_revoked()->clear_role();
     change.mutable_revoked()->clear_name();
     change.mutable_revoked()->clear_revoked_by();

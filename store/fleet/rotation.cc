@@ -33,7 +33,8 @@ Error InProgress(const v1::RotationRow& row) {
                    " CA is already in progress; see 'outportctl ca rotate status'"};
 }
 
-// Fails for a repeated request, and for the same request of a second administrator.
+// Fails if the rotation is not in the phase that the request expects. So a repeated request, or the
+// same request of a second administrator, does not take a second step.
 Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::string& from) {
   if (!row.has_value()) return NoRotation();
   if (row->phase() == from) return {};
@@ -43,8 +44,8 @@ Result<void> CheckPhase(const std::optional<v1::RotationRow>& row, const std::st
                    "'outportctl ca rotate status'"};
 }
 
-// Whether the node uses the trust bundle of `state`, and all its certificates have the chain of
-// `state`.
+// Returns whether the node uses the trust bundle of `state` and all its certificates have the CA
+// chain of `state`.
 bool IsDone(const ConnectedNodes::Presence& presence, const TrustState& state) {
   return presence.connected && presence.trust_bundle_hash == pki::BundleHash(state.bundle) &&
          !presence.chain_hashes.empty() &&
@@ -53,7 +54,7 @@ bool IsDone(const ConnectedNodes::Presence& presence, const TrustState& state) {
              [chain = pki::BundleHash(state.chain)](const auto& shown) { return shown == chain; });
 }
 
-// The key id of the issuing CA whose certificates an undo, or the last step, revokes.
+// These return the key id of the issuing CA whose certificates an undo revokes, or the last step.
 const std::string& RevokedByUndo(const v1::RotationRow& row) { return row.new_issuer_key_id(); }
 const std::string& RevokedByAdvance(const v1::RotationRow& row) { return row.old_issuer_key_id(); }
 
@@ -153,7 +154,8 @@ Result<void> Rotation::Commit(const Row& before, const Row& row, const std::stri
     auditor.Add(transaction, "ca.rotate", "authority", RowJson(before), after);
     return {};
   };
-  // Before the commit: a node that receives the change requests certificates at once.
+  // Publish the state before the commit: a node requests certificates as soon as it receives the
+  // change, and must get them from the new state.
   const auto previous = parts_.authorities.Current();
   parts_.authorities.Set(state);
   const Result<LogPosition> position = Transact(parts_.meta, commit);
@@ -320,7 +322,8 @@ Result<v1::Rotation> Rotation::Describe(const Row& row) const {
 
 Result<void> Rotation::FillCertificates(const std::string& issuer, const std::string& other,
                                         v1::Rotation& rotation) const {
-  // Holders ("client/desktop") that also have a certificate of the other CA: they keep access.
+  // The holders ("client/desktop") that also have a certificate of the other CA, and so keep their
+  // access.
   std::set<std::string> served;
   const auto holder = [](const v1::CertificateRow& row) { return row.role() + "/" + row.name(); };
   const auto serve = [&](const v1::CertificateRow& row) { served.insert(holder(row)); };

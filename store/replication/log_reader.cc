@@ -12,11 +12,11 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kChangesInBatch = 512;
-// Small enough that pongs between two batches are on time over a slow link.
+// A pong waits for the batch before it, so a batch must be small enough for a slow link.
 constexpr size_t kBytesInBatch = 64 << 10;
 constexpr std::string_view kGroup = "group:";
 
-// Makes `message` an empty batch.
+// Makes `message` an empty batch between the two positions, and returns the batch.
 v1::StoreMessage::Batch& Begin(const LogPosition& from, const LogPosition& to,
                                v1::StoreMessage& message) {
   v1::StoreMessage::Batch& batch = *message.mutable_batch();
@@ -62,8 +62,8 @@ Result<LogReader::Prepared> LogReader::Read() const {
   return prepared;
 }
 
-// A change of a group's grants moves the group's members into or out of the scope. Send the members
-// first, so that a node with the group's change also has its members.
+// A change of a group's grants may move the group's members into the scope or out of it. Return the
+// members before the change, so that a node that has the group's change also has its members.
 Result<v1::StoreMessage> LogReader::Next() {
   if (!prepared_.has_value()) {
     TRY(prepared_, Read());

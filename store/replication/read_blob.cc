@@ -14,7 +14,7 @@ namespace outport::store {
 struct ReadBlob::OpenBlob {
   Digest digest;
   BlobLocation location;
-  std::shared_ptr<const BlobReader> reader;  // shared with a read on the pool
+  std::shared_ptr<const BlobReader> reader;  // a read on the pool shares it
   uint64_t begin = 0;
   uint64_t end = 0;
 };
@@ -50,7 +50,7 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
                                              const Allowed& allowed) {
   started_.Increment();
   CO_TRY_VOID(allowed());
-  // The slot comes first: it bounds the open files and the work of the disk pool, too.
+  // Acquire the slot first, because it also bounds the open files and the work of the disk pool.
   const Result<Slots::Slot> slot = slots_.Acquire(node);
   if (!slot.has_value()) {
     rejected_.Increment();
@@ -72,7 +72,7 @@ net::awaitable<Result<void>> ReadBlob::Serve(Stream& stream, const v1::ReadBlobR
 
 net::awaitable<Result<void>> ReadBlob::Send(Stream& stream, const OpenBlob& blob,
                                             const Allowed& allowed) {
-  // Shared with a read on the pool.
+  // A read on the pool shares the chunk.
   const auto shared = std::make_shared<v1::BlobChunk>();
   v1::BlobChunk& chunk = *shared;
   chunk.set_total_bytes(blob.reader->size_bytes());

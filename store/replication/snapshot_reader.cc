@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kRowsInPart = 256;
 constexpr size_t kBytesInPart = 256 << 10;
 
-// Splits a name at the separator: into a repository, and a tag or digest.
+// Splits a name at the separator, into a repository and a tag or digest.
 std::pair<std::string, std::string> SplitName(std::string_view name) {
   const size_t at = name.find(keys::kSeparator);
   if (at == std::string_view::npos) return {std::string(name), {}};
@@ -69,7 +69,8 @@ bool FillTag(std::string_view name, const std::string& value, v1::Change& change
   return row.mutable_row()->ParseFromString(value);
 }
 
-// Whether the row exists for the node. A snapshot says that a row is absent by omitting it.
+// Returns whether the snapshot must contain the row. A snapshot omits a row that the node must not
+// have.
 bool IsPresent(const v1::Change& row) {
   return !row.has_user_deleted() && !(row.has_grants_set() && row.grants_set().grants().empty());
 }
@@ -79,7 +80,7 @@ struct Section {
   bool (*fill)(std::string_view name, const std::string& value, v1::Change& change);
 };
 
-// Revocations come first: nodes apply them at once.
+// Revocations come first, because nodes apply them at once.
 constexpr std::array kSections = {
     Section{keys::kRevocations, FillRevocation},
     Section{keys::kUsers, FillUser},

@@ -15,17 +15,18 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kOutboundLimit = 2;
-// A node pings twice a second. If it neither sends nor receives for this long, it is gone.
+// A node pings twice a second. A node that neither sends nor receives for this long counts as
+// disconnected.
 constexpr std::chrono::seconds kSilence{30};
-// Time for the message in progress when the stream must end.
+// When the stream must end, the message in progress has this time to leave.
 constexpr std::chrono::seconds kLastWrite{1};
-// A bound for waits that a notification ends.
+// A notification ends these waits; this only bounds them.
 constexpr std::chrono::seconds kWait{60};
-// A view delays compaction. A node that does not receive its snapshot in this time must start
-// again.
+// A snapshot keeps a view open, and an open view delays the compaction of the database. So a node
+// that does not receive its snapshot in this time must start again.
 constexpr std::chrono::minutes kSnapshotLimit{15};
 
-// Removes the stream from the connected nodes before the stream is destroyed.
+// Its destructor removes the stream from the connected nodes, before the stream is destroyed.
 class Presence {
  public:
   Presence(ConnectedNodes& nodes, const std::string& node, uint64_t ticket)
@@ -40,7 +41,8 @@ class Presence {
   const uint64_t ticket_;
 };
 
-// Whether the node's replica has the rows of `scope`. A node that names no patterns has all rows.
+// Returns whether the node's replica has the rows of `scope`. A node that names no patterns has all
+// rows.
 bool HasRowsOf(const v1::NodeMessage::Hello& hello, const NodeScope& scope) {
   const std::vector<std::string> patterns(hello.scope().begin(), hello.scope().end());
   return patterns.empty() ? scope.everything() : patterns == scope.patterns();
@@ -71,7 +73,7 @@ net::awaitable<Result<void>> SyncSession::Run() {
   co_return Result<void>();
 }
 
-// Runs every coroutine but Listen(), then ends the stream, which ends Listen().
+// Runs the three coroutines other than Listen(). Then ends the stream, which also ends Listen().
 net::awaitable<void> SyncSession::ServeUntilClosed() {
   using net::experimental::awaitable_operators::operator&&;
   {
@@ -147,8 +149,8 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
     co_await changed_.WaitPast(seen, steady_clock::now() + kWait);
   }
   if (closed_) co_return Result<void>();
-  // Checked after the stream is among the connected nodes: a later change of the node's rights ends
-  // the stream.
+  // Check the node's rights after the stream is among the connected nodes. Then every later change
+  // of the rights cuts the stream.
   CO_TRY_VOID(parts_.allowed());
   CO_TRY(const auto permissions, parts_.members.Require(node_));
   const NodeScope scope(*permissions);
@@ -184,7 +186,8 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   co_return Result<void>();
 }
 
-// The position of the node's replica; nullopt if the node cannot continue from there.
+// Returns the position of the node's replica; nullopt if the node cannot continue from that
+// position.
 net::awaitable<Result<std::optional<LogPosition>>> SyncSession::FindApplied(
     const NodeScope& scope) {
   const v1::Position& applied = hello_->applied();
@@ -260,7 +263,7 @@ net::awaitable<Result<void>> SyncSession::Write() {
     writing_ = false;
     changed_.Notify();
     if (!written) break;
-    last_heard_ = steady_clock::now();  // receiving a message shows that the node is alive, too
+    last_heard_ = steady_clock::now();  // a node that receives a message is alive
   }
   co_return Result<void>();
 }
