@@ -15,7 +15,8 @@ net::awaitable<void> Quarantine(BodyContext& context, Digest digest, std::string
     cached.Quarantine(digest, object, why);
     return Result<void>();
   };
-  // If the pool rejects this, the next reader finds the corrupt block again.
+  // If the pool rejects the work, the copy stays, and its next reader finds the corrupt block
+  // again.
   const Result<void> posted = co_await Blocking(context.disk, quarantine);
   static_cast<void>(posted);
 }
@@ -82,7 +83,8 @@ net::awaitable<Result<void>> FetchBody::Load(uint64_t offset) {
   released_ = *released;
   if (!block_.At(offset).empty()) co_return Result<void>();
   const std::shared_ptr<const BlobWriter> written = fetch.Written();
-  if (written == nullptr) co_return co_await Load(offset);  // the fetch has failed: returns why
+  // The fetch has just failed: Load() returns its error.
+  if (written == nullptr) co_return co_await Load(offset);
   const Result<void> loaded =
       co_await block_.Load(written, context_.disk, offset, info_.size_bytes);
   if (!loaded.has_value() && loaded.error().code == ErrorCode::kCorrupt) {
@@ -103,12 +105,14 @@ net::awaitable<Result<void>> FetchBody::PassThrough(uint64_t offset) {
   const uint64_t begin = in_order_ ? 0 : offset;
   passing_ = std::make_unique<PassingBody>((*fetch_)->request(), begin, context_.source,
                                            context_.metrics, *std::move(slot), context_.passing);
-  // A reader of the whole blob needs its digest checked: hash the bytes that it already has again.
+  // A reader of the whole blob relies on the check of the digest. So fetch and hash again the bytes
+  // that the reader already has.
   if (in_order_ && offset > 0) co_return co_await passing_->SkipTo(offset);
   co_return Result<void>();
 }
 
-// If no slot is free, the reader waits until the fetch reaches `offset`.
+// Begins to pass through from `offset`. If no slot is free, does nothing: the reader then waits
+// until the fetch reaches `offset`.
 void FetchBody::PassAhead(uint64_t offset) {
   std::optional<Slots::Slot> slot = context_.passing_slots.Acquire();
   if (!slot.has_value()) return;

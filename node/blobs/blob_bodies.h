@@ -12,15 +12,15 @@
 
 namespace outport::node {
 
-// The parts that the bodies of a node's blobs share. They outlive the bodies.
+// What the bodies of a node's blobs share. The context outlives the bodies.
 struct BodyContext {
   BlobSource& source;
   CachedBlobs& cached;
   BlockingPool& disk;
   const FetchMetrics& metrics;
   PassingLimits passing;
-  uint64_t far_ahead_bytes = 0;  // a reader this far past the watermark gets its own stream
-  Slots passing_slots;           // for bodies that pass through
+  uint64_t far_ahead_bytes = 0;  // a reader that is further past the watermark gets its own stream
+  Slots passing_slots;           // the slots of bodies that pass through
 };
 
 // The body of a cached copy. If a block fails its checksum, the body ends with kCorrupt and the
@@ -39,23 +39,23 @@ class CachedBody final : public BlobBody {
   BlockBuffer block_;
 };
 
-// The body of a blob that is being fetched: reads the fetch's file behind the watermark, also after
-// the fetch has ended. If the disk is full, passes through.
+// The body of a blob that the node is fetching. It reads the file of the fetch up to the watermark,
+// and also after the fetch has ended. If the disk is full, the blob passes through to the reader.
 class FetchBody final : public BlobBody {
  public:
   FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
-  // Waits until the first bytes may be read. Then the store has confirmed the size, and a blob that
-  // is not longer than the tail has verified.
+  // Waits until the first bytes may be read. By then the store has confirmed the blob's size. If
+  // the blob is not longer than the tail, its digest has verified, too.
   net::awaitable<Result<void>> Prefetch();
 
  private:
-  // Waits until the byte at `offset` is released, and loads its block.
+  // Waits until the byte at `offset` is released, and reads its block into memory.
   net::awaitable<Result<void>> Load(uint64_t offset);
-  // Continues from `offset` with a PassingBody: because the disk is full, or because the reader is
-  // far past the watermark.
+  // These two methods continue from `offset` with a PassingBody. PassThrough() is for a full disk,
+  // and PassAhead() is for a reader far past the watermark.
   net::awaitable<Result<void>> PassThrough(uint64_t offset);
   void PassAhead(uint64_t offset);
 
@@ -64,9 +64,9 @@ class FetchBody final : public BlobBody {
   const BlobInfo info_;
   BlockBuffer block_;
   uint64_t released_ = 0;
-  uint64_t position_ = 0;                 // where the last read ended
-  bool in_order_ = true;                  // read from the first byte on, without a gap
-  std::unique_ptr<PassingBody> passing_;  // reads the rest, if the fetch does not
+  uint64_t position_ = 0;  // the offset at which the last read ended
+  bool in_order_ = true;   // whether the reader has read from the first byte on, without a gap
+  std::unique_ptr<PassingBody> passing_;  // reads the rest of the blob, if it passes through
 };
 
 }  // namespace outport::node

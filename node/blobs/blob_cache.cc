@@ -32,7 +32,7 @@ void BlobCache::Stop() {
     MutexLock lock(mutex_);
     for (const auto& [digest, fetch] : fetches_) running.push_back(fetch);
   }
-  const Error stopping{ErrorCode::kUnavailable, "this node is stopping; use another one"};
+  const Error stopping{ErrorCode::kUnavailable, "this node is stopping; use another node"};
   for (const auto& fetch : running) fetch->Cancel(stopping);
   fetch_pool_.Stop();
   sync_pool_.Stop();
@@ -68,7 +68,7 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
     if (fetch != nullptr) co_return co_await OpenFetch(std::move(fetch));
   }
   co_return Error{ErrorCode::kUnavailable,
-                  "blob " + digest.ToString() + " is being replaced concurrently; retry"};
+                  "other requests are replacing the copy of blob " + digest.ToString() + "; retry"};
 }
 
 net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold> fetch) {
@@ -84,7 +84,7 @@ net::awaitable<Result<bool>> BlobCache::VerifyCopy(Digest digest, CachedCopy cop
     mine = verifying_.insert(digest).second;
   }
   if (!mine) co_return co_await WaitVerified(digest);
-  // Runs to its end on the pool, even if this coroutine is destroyed.
+  // The verification runs to its end on the pool, even if this coroutine is destroyed.
   auto verify = [this, digest, copy = std::move(copy)] {
     auto hash = [&] { return cached_.Verify(digest, copy); };
     Result<void> verified = Guarded(hash);
@@ -93,7 +93,8 @@ net::awaitable<Result<bool>> BlobCache::VerifyCopy(Digest digest, CachedCopy cop
   };
   const Result<void> verified = co_await Blocking(fetch_pool_, verify);
   if (verified.has_value()) co_return true;
-  if (verified.error().code == ErrorCode::kTooManyRequests) EndVerifying(digest);  // it never ran
+  // If the pool rejected `verify`, it never ran, so end the verification here.
+  if (verified.error().code == ErrorCode::kTooManyRequests) EndVerifying(digest);
   if (verified.error().code != ErrorCode::kCorrupt) co_return verified.error();
   parts_.metrics.corrupt_copy.Increment();
   co_return false;
@@ -102,7 +103,7 @@ net::awaitable<Result<bool>> BlobCache::VerifyCopy(Digest digest, CachedCopy cop
 net::awaitable<Result<bool>> BlobCache::WaitVerified(Digest digest) {
   const auto deadline = steady_clock::now() + parts_.limits.verify_deadline;
   for (;;) {
-    // Verifications of other copies notify, too.
+    // The notifier also wakes this loop for other copies, so check the digest each time.
     const uint64_t seen = verified_.Version();
     {
       MutexLock lock(mutex_);
@@ -168,7 +169,7 @@ void BlobCache::Run(const std::shared_ptr<BlobFetch>& fetch) {
     parts_.log.Warning("cached blob sync failed",
                        {{"digest", digest.ToString()}, {"error", synced.error().message}});
   };
-  // A copy that was not synced is verified after an unclean stop.
+  // The pool may reject the sync. Then the node verifies the copy after an unclean stop.
   static_cast<void>(sync_pool_.Post(std::move(sync)));
 }
 

@@ -23,19 +23,19 @@
 namespace outport::node {
 
 struct CacheLimits {
-  size_t fetch_threads = 8;  // fetches that run at once, each on a stream of its own
+  size_t fetch_threads = 8;  // the most fetches that run at once, each with its own stream
   size_t fetch_queue = 256;
   size_t sync_queue = 1024;
-  size_t passing_bodies = 64;  // streams for one reader alone
+  size_t passing_bodies = 64;  // the most bodies that pass through at once
   uint64_t far_ahead_bytes = 16 << 20;
-  uint64_t headroom_bytes = 0;  // of the disk; a copy that would leave less is not kept
+  uint64_t headroom_bytes = 0;  // do not keep a copy that would leave less disk space free
   std::chrono::milliseconds verify_deadline{120000};
   FetchLimits fetch = {};
   PassingLimits passing = {};
 };
 
-// The blobs of a node: cached copies, and fetches of blobs that are not cached. All readers of a
-// blob share one fetch. Callable from any strand. The parts outlive the cache, and the cache
+// The blobs of a node. Serves cached copies, and fetches blobs that are not cached. All readers of
+// a blob share one fetch. Callable from any strand. The parts outlive the cache, and the cache
 // outlives the bodies that it opened.
 class BlobCache {
  public:
@@ -56,32 +56,38 @@ class BlobCache {
   // Discards the unfinished copies of an earlier process. Call it at start. Blocks.
   Result<void> Recover() { return cached_.Recover(); }
   // Cancels the fetches, runs the queued syncs, and joins the threads. Blocks. REQUIRES: the
-  // io_context of the requests still runs.
+  // io_context of the requests is still running.
   void Stop();
 
-  // Returns the size, from the link. Starts no fetch.
+  // Returns the size of the blob, which the link contains. Starts no fetch.
   net::awaitable<Result<BlobInfo>> Stat(const Caller& caller, const RepositoryName& repository,
                                         const Digest& digest);
-  // Opens the blob, if the repository links it: its cached copy, a fetch in progress, or a new
-  // fetch. Returns when the size is confirmed and the first bytes can be read.
+  // Opens the blob, if the repository links it. Uses the cached copy, or else joins a fetch in
+  // progress, or else begins a fetch. Returns when the size is confirmed and the first bytes can be
+  // read.
   net::awaitable<Result<std::unique_ptr<BlobBody>>> Open(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& digest);
-  // Whether there is a complete copy. Reads only its row. Blocks as MetaStore::Get does.
+  // Returns whether the node has a complete copy of the blob. Reads only the copy's row. May block,
+  // as MetaStore::Get does.
   Result<bool> IsCached(const Digest& digest) const { return cached_.Contains(digest); }
 
  private:
   using Opened = Result<std::unique_ptr<BlobBody>>;
 
   net::awaitable<Opened> OpenFetch(std::unique_ptr<FetchHold> fetch);
-  // Verifies the copy. True: it may be served. False: look it up again, because another request has
-  // verified it, or it was quarantined.
+  // Verifies the copy. Returns true if the node may serve the copy. Returns false if the caller
+  // must look the copy up again: another request has verified it, or it was corrupt and is now in
+  // quarantine.
   net::awaitable<Result<bool>> VerifyCopy(Digest digest, CachedCopy copy);
-  // Waits until another request has verified the copy. Returns false: look it up again.
+  // Waits until another request has verified the copy. Always returns false: the caller must look
+  // the copy up again.
   net::awaitable<Result<bool>> WaitVerified(Digest digest);
   std::unique_ptr<FetchHold> JoinRunning(const Digest& digest);
   void EndVerifying(const Digest& digest);
-  // Joins or begins a fetch. nullptr if a fetch ended since `seen`: there may be a copy now.
+  // Joins a fetch in progress, or begins a fetch. `seen` is a result of FetchesEnded(). Returns
+  // nullptr if a fetch has ended since then: look for a copy again, because that fetch may have
+  // left one.
   Result<std::unique_ptr<FetchHold>> JoinOrBegin(const BlobRequest& request,
                                                  std::optional<uint64_t> seen);
   uint64_t FetchesEnded();
@@ -90,16 +96,17 @@ class BlobCache {
   const Parts parts_;
   CachedBlobs cached_;
   BodyContext bodies_;
-  Notifier verified_;  // notified when a verification ends
+  Notifier verified_;  // notified when the verification of any copy ends
 
   Mutex mutex_;
-  // Shared with their threads and readers. The pool bounds their number.
+  // The fetches in progress. A fetch's thread and readers share it. The pool bounds the number of
+  // fetches.
   std::map<Digest, std::shared_ptr<BlobFetch>> fetches_ OUTPORT_GUARDED_BY(mutex_);
   uint64_t fetches_ended_ OUTPORT_GUARDED_BY(mutex_) = 0;
   std::set<Digest> verifying_ OUTPORT_GUARDED_BY(mutex_);
 
   BlockingPool sync_pool_;
-  BlockingPool fetch_pool_;  // last: its threads use all of the above
+  BlockingPool fetch_pool_;  // declared last: its threads use all members above
 };
 
 }  // namespace outport::node

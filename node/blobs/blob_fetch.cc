@@ -13,13 +13,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Returns between half and all of `pause`, so that many nodes do not retry at once.
+// Returns a random time between half of `pause` and `pause`, so that many nodes do not retry at the
+// same moment.
 milliseconds Jittered(milliseconds pause) {
   std::random_device random;
   return pause / 2 + milliseconds(random() % (pause.count() / 2 + 1));
 }
 
-// Counts a reader as waiting from construction to destruction.
+// Counts a waiting reader in the gauge, from its construction to its destruction.
 class WaitingReader {
  public:
   explicit WaitingReader(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
@@ -46,7 +47,8 @@ BlobFetch::BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cache
       advanced_(steady_clock::now()),
       stream_alive_(advanced_) {}
 
-// Makes a stream the fetch's current one, from construction to destruction.
+// Registers a stream with the fetch, from its construction to its destruction, so that the fetch
+// can cancel the stream.
 class BlobFetch::StreamInUse {
  public:
   StreamInUse(BlobFetch& fetch, BlobStream& stream)
@@ -54,7 +56,7 @@ class BlobFetch::StreamInUse {
   ~StreamInUse() { fetch_.SetStream(nullptr); }
   StreamInUse(const StreamInUse&) = delete;
   StreamInUse& operator=(const StreamInUse&) = delete;
-  // False if the fetch was cancelled before.
+  // Returns false if the fetch was cancelled before the registration.
   bool usable() const { return usable_; }
 
  private:
@@ -122,7 +124,8 @@ Result<void> BlobFetch::ReceiveAll(BlobWriter& writer) {
   return Result<void>();
 }
 
-// The watermark is at a block boundary or at the end here, so no byte arrives twice.
+// Receives chunks of one stream until the stream ends or breaks. The watermark is always at the end
+// of a block, so a new stream begins at the first missing byte.
 BlobFetch::StreamEnd BlobFetch::Receive(BlobWriter& writer, Error& why) {
   const std::unique_ptr<BlobStream> stream = source_.Read(request_, Watermark());
   const StreamInUse use(*this, *stream);
@@ -174,8 +177,8 @@ void BlobFetch::Advance(size_t bytes) {
   changed_.Notify();
 }
 
-// Releases the tail once the digest has verified. If the row cannot be written, only the copy is
-// lost.
+// Checks the digest and releases the tail to the readers. If the copy's row cannot be written, the
+// readers still get the whole blob; only the cache does not keep it.
 Result<void> BlobFetch::Publish(BlobWriter& writer) {
   TRY(const BlobLocation location, cached_.Commit(request_.digest, writer));
   {
@@ -265,11 +268,12 @@ net::awaitable<Result<uint64_t>> BlobFetch::WaitReleased(uint64_t offset) {
     }
     if (steady_clock::now() >= give_up) {
       co_return Error{ErrorCode::kUnavailable, "fetching " + request_.digest.ToString() +
-                                                   " from the store makes no progress"};
+                                                   " from the store makes no progress; retry"};
     }
     if (!waiting.has_value()) waiting.emplace(metrics_.waiting_readers);
     const bool changed = co_await changed_.WaitPast(seen, look_again);
-    // The end of a connection does not throw here, and does not end later waits.
+    // If the reader's connection ends, WaitPast() does not throw. So check for cancellation after
+    // each wait.
     const auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) {
       co_return Error{ErrorCode::kCancelled, "the connection of the blob's reader has ended"};

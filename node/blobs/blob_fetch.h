@@ -15,21 +15,26 @@
 
 namespace outport::node {
 
-// The tail of a blob: these last bytes are released only when the whole digest has verified.
+// The length of a blob's tail. A fetch releases the tail to readers only when the whole blob's
+// digest has verified.
 inline constexpr uint64_t kTailBytes = 64 << 10;
 
 struct FetchLimits {
-  std::chrono::milliseconds first_byte_deadline{6000};  // give up if the store sends nothing
-  std::chrono::milliseconds progress_deadline{60000};   // give up after this long without a chunk
-  std::chrono::milliseconds stall_limit{4000};  // cancel a silent stream that readers wait for
-  std::chrono::milliseconds first_pause{100};   // before a resumption; doubles up to last_pause
+  // A fetch fails if its first chunk does not arrive within this time.
+  std::chrono::milliseconds first_byte_deadline{6000};
+  // After the first chunk, a fetch fails if no new chunk arrives within this time.
+  std::chrono::milliseconds progress_deadline{60000};
+  // If readers wait and the stream sends no chunk for this time, the fetch resumes on a new stream.
+  std::chrono::milliseconds stall_limit{4000};
+  // The pause before a broken stream is resumed. It doubles with each attempt, up to `last_pause`.
+  std::chrono::milliseconds first_pause{100};
   std::chrono::milliseconds last_pause{5000};
 };
 
-// The fetch of one blob from the store into the cache. It belongs to the node and not to a client.
-// One thread runs it. Any number of readers read behind its watermark, and wait for the watermark.
-// A broken stream is resumed where it broke. Safe for all threads. `source`, `cached` and
-// `metrics` outlive the fetch.
+// The fetch of one blob from the store into the cache. The fetch belongs to the node and not to a
+// client. One thread runs it. Any number of readers read the bytes before the watermark, and wait
+// for the next bytes. If the stream breaks, the fetch resumes it at the watermark. Safe for several
+// threads. `source`, `cached` and `metrics` outlive the fetch.
 class BlobFetch {
  public:
   BlobFetch(BlobRequest request, BlobSource& source, CachedBlobs& cached,
@@ -37,26 +42,30 @@ class BlobFetch {
 
   const BlobRequest& request() const { return request_; }
 
-  // Fetches and verifies the blob, and records its copy. Readers are notified of success or failure
-  // before this returns. True if the blob has verified; its object is object(). Blocks. Call it
-  // once.
+  // Fetches and verifies the blob, and records its copy. Notifies the readers of success or failure
+  // before it returns. Returns true if the blob has verified; then object() names the copy's
+  // object. Blocks. Call it once.
   bool Run();
   std::string object() const;
 
-  // Adds a reader. False if this fetch has failed or was cancelled: begin another one.
+  // Adds a reader. Returns false if this fetch has failed or was cancelled: begin another fetch
+  // then.
   bool Join();
-  // Removes a reader. The last one cancels the fetch, unless more than a quarter has arrived.
+  // Removes a reader. If it was the last reader, cancels the fetch, unless more than a quarter of
+  // the blob has arrived.
   void Leave();
-  // Cancels the fetch. Readers get `why`.
+  // Cancels the fetch. Its readers get the error `why`.
   void Cancel(const Error& why);
 
-  // Waits until the byte at `offset` is released, or all bytes are. Returns how many bytes from the
-  // start are released. Fails with the error of the fetch, or with kUnavailable if the fetch makes
-  // no progress. REQUIRES: the caller has joined; the coroutine runs on a strand.
+  // Waits until the byte at `offset` is released, or all bytes of the blob are. Returns how many
+  // bytes from the blob's start are released. If the fetch fails, returns its error. Returns
+  // kUnavailable if the fetch makes no progress. REQUIRES: the caller has joined the fetch; the
+  // coroutine runs on a strand.
   net::awaitable<Result<uint64_t>> WaitReleased(uint64_t offset);
-  // How many bytes have arrived, released or not.
+  // Returns how many bytes have arrived, whether or not they are released.
   uint64_t Watermark() const;
-  // The writer, to read the bytes before the watermark. nullptr before the first byte.
+  // Returns the writer of the copy. Readers read the bytes before the watermark from it. nullptr if
+  // the fetch has not begun to write, or has failed.
   std::shared_ptr<const BlobWriter> Written() const;
 
  private:
@@ -67,7 +76,8 @@ class BlobFetch {
   Result<void> Fetch();
   Result<void> ReceiveAll(BlobWriter& writer);
   StreamEnd Receive(BlobWriter& writer, Error& why);
-  // Sets the current stream, for cancellation. False if the fetch was cancelled meanwhile.
+  // Sets the stream that Cancel() must cancel, or nullptr. Returns false if the fetch is already
+  // cancelled.
   bool SetStream(BlobStream* stream);
   bool Pause(std::chrono::milliseconds pause);
   void Advance(size_t bytes);
@@ -87,7 +97,7 @@ class BlobFetch {
 
   mutable Mutex mutex_;
   CondVar cancelled_;
-  // Shared with readers, which read from it also after the fetch has ended.
+  // Readers share the writer. They read from it also after the fetch has ended.
   std::shared_ptr<BlobWriter> writer_ OUTPORT_GUARDED_BY(mutex_);
   BlobStream* stream_ OUTPORT_GUARDED_BY(mutex_) = nullptr;
   uint64_t watermark_ OUTPORT_GUARDED_BY(mutex_) = 0;
@@ -96,14 +106,16 @@ class BlobFetch {
   std::optional<Error> cancel_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Error> failure_ OUTPORT_GUARDED_BY(mutex_);
   size_t readers_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  Time advanced_ OUTPORT_GUARDED_BY(mutex_);      // when the last chunk arrived, or the start
-  Time stream_alive_ OUTPORT_GUARDED_BY(mutex_);  // the same for the current stream
+  // When the last chunk arrived, or, before the first chunk, when the fetch was created.
+  Time advanced_ OUTPORT_GUARDED_BY(mutex_);
+  // When the last chunk of the current stream arrived, or when the stream began.
+  Time stream_alive_ OUTPORT_GUARDED_BY(mutex_);
 };
 
-// A reader's membership in a fetch: leaves on destruction.
+// One reader of a fetch. The destructor leaves the fetch.
 class FetchHold {
  public:
-  // Joins the fetch; nullptr if it has failed or was cancelled.
+  // Joins the fetch. Returns nullptr if the fetch has failed or was cancelled.
   static std::unique_ptr<FetchHold> Join(std::shared_ptr<BlobFetch> fetch);
   // REQUIRES: the caller has joined the fetch.
   explicit FetchHold(std::shared_ptr<BlobFetch> fetch) : fetch_(std::move(fetch)) {}
@@ -115,8 +127,7 @@ class FetchHold {
   BlobFetch* operator->() const { return fetch_.get(); }
 
  private:
-  const std::shared_ptr<BlobFetch>
-      fetch_;  // shared with the thread that runs it, and other readers
+  const std::shared_ptr<BlobFetch> fetch_;  // other readers and the fetch's thread share the fetch
 };
 
 }  // namespace outport::node

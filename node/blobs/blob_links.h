@@ -10,9 +10,9 @@ namespace outport::node {
 class BlobLinks {
  public:
   virtual ~BlobLinks() = default;
-  // Returns the blob and its size, if the repository links it: from the node's own rows, or else
-  // from the store. kBlobUnknown and kNameUnknown are certain; kUnavailable if the node cannot
-  // know.
+  // If the repository links the blob, returns the blob and its size. Looks in the node's own rows
+  // first, and then asks the store. kBlobUnknown or kNameUnknown only if the store has no such link
+  // or repository. kUnavailable if the node could not ask the store.
   virtual net::awaitable<Result<BlobInfo>> Require(const Caller& caller,
                                                    const RepositoryName& repository,
                                                    const Digest& digest) = 0;

@@ -16,12 +16,13 @@
 namespace outport::node {
 namespace {
 
-// The connection of a stream.
+// The connection that a stream uses.
 struct Connection {
   std::shared_ptr<StoreChannel> channel;
   std::shared_ptr<StoreStubs> store;
 
-  // If the node has a new certificate by now, a rejection of the old one is no reason to give up.
+  // If the store rejected an old certificate and the node has a new one by now, a retry may
+  // succeed. So convert that error.
   Error Classify(Error error) const {
     if (error.code != ErrorCode::kUnauthorized || channel->Stubs() == store) return error;
     error.code = ErrorCode::kUnavailable;
@@ -29,7 +30,7 @@ struct Connection {
   }
 };
 
-// Checks the chunks of one stream.
+// Checks the size and the checksum of each chunk of one stream.
 class ChunkCheck {
  public:
   ChunkCheck(const BlobRequest& request, uint64_t offset, const FetchMetrics& metrics)
@@ -44,7 +45,7 @@ class ChunkCheck {
   Result<Bytes> Accept(const v1::BlobChunk& chunk) {
     if (std::exchange(first_, false) && chunk.total_bytes() != total_) {
       return Error{ErrorCode::kCorrupt,
-                   operation_ + ": it has " + std::to_string(chunk.total_bytes()) +
+                   operation_ + ": the blob has " + std::to_string(chunk.total_bytes()) +
                        " bytes at the store, but its link says " + std::to_string(total_)};
     }
     const Bytes data = AsBytes(chunk.data());
@@ -52,7 +53,7 @@ class ChunkCheck {
     if (data.size() != expected || Crc32c(data) != chunk.crc32c()) {
       metrics_.corrupt_chunk.Increment();
       return Error{ErrorCode::kUnavailable,
-                   operation_ + ": the chunk at " + std::to_string(position_) + " is corrupt"};
+                   operation_ + ": the chunk at byte " + std::to_string(position_) + " is corrupt"};
     }
     position_ += data.size();
     return data;
@@ -60,7 +61,7 @@ class ChunkCheck {
   Error Broken(const grpc::Status& status) const {
     if (!status.ok()) return rpc::FromStatus(status, operation_);
     return Error{ErrorCode::kUnavailable,
-                 operation_ + ": the stream ended early, at " + std::to_string(position_)};
+                 operation_ + ": the stream ended early, at byte " + std::to_string(position_)};
   }
 
  private:

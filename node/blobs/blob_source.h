@@ -18,65 +18,69 @@ namespace outport::node {
 
 namespace net = boost::asio;
 
-// A blob to read from the store.
+// Names a blob to read from the store, and the request that needs it.
 struct BlobRequest {
   RepositoryName repository;
   Digest digest;
-  uint64_t size_bytes = 0;  // from the repository's link
-  std::string request_id;   // of the client's request that needs the blob; may be empty
+  uint64_t size_bytes = 0;  // the size in the repository's link
+  std::string request_id;   // the id of the client's request; may be empty
 };
 
-// Whether a retry of the call to the store may soon succeed.
+// Returns whether a retry of the failed call to the store may soon succeed.
 bool MayRetry(const Error& error);
 
-// Converts a final error of the store for a client. If the store rejects this node (its certificate
-// or its membership), this is not the client's fault: the error becomes kUnavailable.
+// Converts an error of the store that the node returns to a client. If the store rejects the node's
+// certificate or membership, the client must not get that error, which would seem to be about the
+// client. The client gets kUnavailable instead.
 Error ForClient(Error error);
 
-// One ReadBlob call, for one thread, which it blocks. Chunks arrive in order; each is one checksum
-// block, and its checksum is checked. Errors are those of the store; kCorrupt if the store's blob
-// has another size; kUnavailable if the stream broke or ended early, if a chunk is corrupt, or if
-// the store rejects the certificate of the stream after the node has renewed it. After
-// kUnavailable, retry from where the stream broke.
+// One ReadBlob call, for one thread, which the call blocks. Chunks arrive in order. Each chunk is
+// one checksum block, and the stream checks its checksum. Next() returns the errors of the store,
+// and two of its own. kCorrupt: the store's blob has another size than the link. kUnavailable: the
+// stream broke or ended early, a chunk was corrupt, or the store rejected a certificate that the
+// node has renewed meanwhile. After kUnavailable, the caller retries with a new stream from the
+// first missing byte.
 class BlobStream {
  public:
   struct Call;
   explicit BlobStream(std::unique_ptr<Call> call);  // made by BlobSource
   ~BlobStream();
-  // Returns the next chunk, valid until the next call; empty at the blob's end.
+  // Returns the next chunk, or no bytes at the blob's end. The bytes are valid until the next call.
   Result<Bytes> Next();
-  // Makes Next() fail. Callable from any thread.
+  // Makes the current and all later calls of Next() fail. Callable from any thread.
   void Cancel();
 
  private:
   std::unique_ptr<Call> call_;
 };
 
-// One ReadBlob call, for a coroutine. Behaves as BlobStream. gRPC's flow control bounds the memory.
+// One ReadBlob call, for a coroutine. Its chunks and errors are those of BlobStream. gRPC's flow
+// control bounds the memory.
 class BlobChannel {
  public:
   struct Call;
   explicit BlobChannel(std::unique_ptr<Call> call);  // made by BlobSource
   ~BlobChannel();
-  // As BlobStream::Next. Also kUnavailable if no chunk arrives within `limit`.
+  // Does what BlobStream::Next() says. Also returns kUnavailable if no chunk arrives within
+  // `limit`.
   net::awaitable<Result<Bytes>> Next(std::chrono::milliseconds limit);
 
  private:
   std::unique_ptr<Call> call_;
 };
 
-// Reads blobs from the store. Safe for several threads. Outlives its streams.
+// Reads blobs from the store. Safe for several threads. The source outlives its streams.
 class BlobSource {
  public:
-  // `channels` have their own connections, and are used in turn. `stream_lifetime` bounds a stream
-  // that neither ends nor fails.
+  // Each of `channels` has its own connection; the streams use them in turn. A BlobStream that
+  // lasts longer than `stream_lifetime` fails.
   BlobSource(const std::vector<std::shared_ptr<StoreChannel>>& channels,
              const FetchMetrics& metrics,
              std::chrono::milliseconds stream_lifetime = std::chrono::minutes(10));
   ~BlobSource();
 
-  // Start a stream from `offset` to the blob's end. They do not block. REQUIRES: `offset` is a
-  // multiple of kChecksumBlockBytes.
+  // These two methods start a stream from `offset` to the blob's end. They do not block. REQUIRES:
+  // `offset` is a multiple of kChecksumBlockBytes.
   std::unique_ptr<BlobStream> Read(const BlobRequest& request, uint64_t offset);
   std::unique_ptr<BlobChannel> Subscribe(const BlobRequest& request, uint64_t offset);
 

@@ -17,7 +17,7 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
   if (!value.has_value()) return value.error();
   if (!value->has_value()) return std::optional<v1::CachedRow>();
   v1::CachedRow row;
-  // A row that cannot be parsed counts as no row: the copy is fetched again.
+  // Treat a row that cannot be parsed as no row: the node then fetches the blob again.
   if (!row.ParseFromString(**value)) return std::optional<v1::CachedRow>();
   return std::optional(std::move(row));
 }
@@ -27,12 +27,14 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
 CachedBlobs::CachedBlobs(Parts parts)
     : parts_(std::move(parts)), intents_(parts_.meta, parts_.blobs, Durability::kBuffered) {}
 
-// A commit that the process did not finish keeps its object only if its row was written.
+// If the earlier process did not finish a commit, keeps the object only if the copy's row names the
+// object.
 Result<void> CachedBlobs::Recover() {
   TRY_VOID(parts_.blobs.DiscardUncommitted({}));
   TRY_VOID(intents_.Settle(
       [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
-        if (!digest.has_value()) return false;  // the copy is fetched again
+        // If the digest is unreadable, remove the object. The node fetches the blob again.
+        if (!digest.has_value()) return false;
         TRY(const auto cached, ParseRow(parts_.meta.Get(keys::Cached(*digest))));
         return cached.has_value() && cached->object() == object;
       }));
@@ -77,7 +79,7 @@ Result<BlobLocation> CachedBlobs::Commit(const Digest& digest, BlobWriter& write
   Abandon(writer.object());
   if (location.error().code != ErrorCode::kDigestInvalid) return location.error();
   return Error{ErrorCode::kCorrupt, "the bytes that the store sent for " + digest.ToString() +
-                                        " have another digest; discarded"};
+                                        " have another digest; the node discarded them"};
 }
 
 Result<void> CachedBlobs::RecordCopy(const Digest& digest, const BlobLocation& location) {
@@ -98,7 +100,7 @@ Result<void> CachedBlobs::RecordCopy(const Digest& digest, const BlobLocation& l
 }
 
 void CachedBlobs::Abandon(const std::string& object) {
-  const Result<void> forgotten = intents_.Forget(object);  // if it fails, the next start settles it
+  const Result<void> forgotten = intents_.Forget(object);  // if this fails, the next start does it
   if (!forgotten.has_value()) {
     parts_.log.Warning("intent not deleted",
                        {{"object", object}, {"error", forgotten.error().message}});
@@ -113,7 +115,7 @@ Result<void> CachedBlobs::MakeDurable(const Digest& digest, const std::string& o
 Result<void> CachedBlobs::SetDurable(const Digest& digest, const std::string& object) {
   const auto transaction = parts_.meta.Begin();
   TRY(auto row, ParseRow(transaction->GetForUpdate(keys::Cached(digest))));
-  if (!row.has_value() || row->object() != object) return Result<void>();  // replaced meanwhile
+  if (!row.has_value() || row->object() != object) return Result<void>();  // a newer copy
   row->set_durable(true);
   TRY_VOID(transaction->Put(keys::Cached(digest), row->SerializeAsString()));
   TRY_VOID(transaction->Commit(Durability::kBuffered));

@@ -13,25 +13,25 @@
 
 namespace outport::node {
 
-// The node's own copy of a blob, open.
+// An open copy of a blob, from the node's cache.
 struct CachedCopy {
   BlobLocation location;
-  std::shared_ptr<const BlobReader> reader;  // shared with reads on the pool
-  // The copy was written under another boot of the kernel and never synced. It may hold anything:
-  // call Verify() before it is served.
+  std::shared_ptr<const BlobReader> reader;  // reads on the pool share the reader
+  // True if the copy was written before the last start of the kernel, and was never synced. The
+  // file may then have wrong bytes: call Verify() before you serve the copy.
   bool needs_verification = true;
 };
 
-// The node's copies of blobs: their objects in a BlobStore and their rows (cached/<digest>). A
-// request does not wait for a sync of its copy; MakeDurable() follows in the background. Safe for
-// several threads. Every method blocks.
+// The node's copies of blobs. A copy has an object in a BlobStore and a row (cached/<digest>). A
+// request does not wait for the sync of a new copy: the caller calls MakeDurable() later, in the
+// background. Safe for several threads. Every method blocks.
 class CachedBlobs {
  public:
   struct Parts {
     MetaStore& meta;
     BlobStore& blobs;
-    uint64_t headroom_bytes = 0;  // of the disk, kept free of copies for the metadata
-    std::string boot_id;          // of the running kernel
+    uint64_t headroom_bytes = 0;  // disk space that copies leave free, for the metadata
+    std::string boot_id;          // the current boot of the kernel
     Log log;
   };
   explicit CachedBlobs(Parts parts);
@@ -40,32 +40,33 @@ class CachedBlobs {
   // methods.
   Result<void> Recover();
 
-  // Opens the copy; nullopt if there is none. Quarantines a copy whose object does not exist or has
-  // another size.
+  // Opens the copy, or returns nullopt if the node has no copy. If the copy's object does not exist
+  // or has another size, quarantines the copy.
   Result<std::optional<CachedCopy>> Find(const Digest& digest);
   Result<bool> Contains(const Digest& digest) const;
 
   // Begins a copy of `size_bytes`. kNoSpace if the disk lacks the space, or if the metadata is
-  // read-only. End it with Commit or Abandon.
+  // read-only. Finish the copy with Commit().
   Result<std::unique_ptr<BlobWriter>> Begin(const Digest& digest, uint64_t size_bytes);
   // Publishes the copy, which is not yet durable. kCorrupt if the bytes have another digest. Call
-  // RecordCopy next.
+  // RecordCopy() next.
   Result<BlobLocation> Commit(const Digest& digest, BlobWriter& writer);
   // Writes the copy's row, and removes the object of an earlier copy.
   Result<void> RecordCopy(const Digest& digest, const BlobLocation& location);
-  // Forgets a copy that was not committed.
+  // Deletes the intent of a copy that was not committed.
   void Abandon(const std::string& object);
 
-  // Syncs the copy, then marks its row as durable.
+  // Syncs the copy's object, and then marks the copy as durable in its row.
   Result<void> MakeDurable(const Digest& digest, const std::string& object);
-  // Hashes the whole copy. Quarantines it and returns kCorrupt if it has another digest. Otherwise
-  // marks it as durable: its bytes came from the disk.
+  // Hashes the whole copy. If the copy has another digest, quarantines it and returns kCorrupt.
+  // Otherwise marks the copy as durable, because its bytes have just been read from the disk.
   Result<void> Verify(const Digest& digest, const CachedCopy& copy);
-  // Deletes the row and quarantines the object. Logs `why`, and a failure.
+  // Deletes the row and quarantines the object. Logs the reason `why`. Also logs a failure of these
+  // two steps.
   void Quarantine(const Digest& digest, const std::string& object, const Error& why);
 
  private:
-  // Deletes the row if it still names `object`.
+  // Deletes the copy's row, if the row still names `object`.
   Result<void> DeleteRow(const Digest& digest, const std::string& object);
   Result<void> SetDurable(const Digest& digest, const std::string& object);
 

@@ -4,7 +4,7 @@
 
 namespace outport::node {
 
-// The metrics of blobs at a node.
+// The metrics of a node's blob cache and blob fetches.
 struct FetchMetrics {
   explicit FetchMetrics(Metrics& metrics);
 

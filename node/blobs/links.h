@@ -5,7 +5,8 @@
 
 namespace outport::node {
 
-// BlobLinks from the node's replica, and, for links that it does not have, from the store.
+// Finds the links of blobs in the node's replica. For a link that the replica does not have, asks
+// the store.
 class Links final : public BlobLinks {
  public:
   Links(Replica& replica, Resolver& resolver) : replica_(replica), resolver_(resolver) {}

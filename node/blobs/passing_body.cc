@@ -58,10 +58,11 @@ net::awaitable<Result<Bytes>> PassingBody::Read(uint64_t offset, uint64_t at_mos
   co_return Error{ErrorCode::kInternal, "a chunk of a passing blob has an unexpected offset"};
 }
 
-// Receives one chunk. Resumes a broken stream.
+// Receives one chunk. If the stream is broken, resumes it with a new stream.
 net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
   for (int attempt = 1;; ++attempt) {
-    // The end of a connection does not throw here, and does not end later waits.
+    // If the reader's connection ends, the waits below do not throw. So check for cancellation
+    // before each attempt.
     const auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) {
       co_return Error{ErrorCode::kCancelled, "the connection of the blob's reader has ended"};
@@ -75,7 +76,7 @@ net::awaitable<Result<void>> PassingBody::ReceiveChunk() {
     }
     metrics_.resumed.Increment();
     net::steady_timer timer(co_await net::this_coro::executor, limits_.pause);
-    boost::system::error_code ignored;  // the next turn checks for cancellation
+    boost::system::error_code ignored;  // the next attempt checks for cancellation
     co_await timer.async_wait(net::redirect_error(net::use_awaitable, ignored));
   }
 }

@@ -42,8 +42,9 @@ class BlobReader {
 };
 
 // Writes one blob. For one thread at a time. A writer that is destroyed before Commit() discards
-// its bytes. Only the writer of an upload, which has a name, leaves its bytes for
-// BlobStore::Resume(). BlobStore::Discard() discards those. Every method may block.
+// its bytes. Only the writer of an upload, which has a name, leaves its bytes on the disk.
+// BlobStore::Resume() continues with these bytes, and BlobStore::Discard() discards them. Every
+// method may block.
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
@@ -53,9 +54,9 @@ class BlobWriter {
   virtual Result<void> Expect(uint64_t size_bytes) = 0;
   // Adds the bytes to the end of the blob. After an error the caller can only destroy the writer.
   virtual Result<void> Append(Bytes bytes) = 0;
-  // Returns the alignment with which Append() need not copy the bytes. Two conditions hold for such
-  // an append: the address of `bytes` and size_bytes() are equal modulo the alignment, and the
-  // blob's size after the append is a multiple of the alignment.
+  // Returns an alignment in bytes. Append() need not copy `bytes` if two conditions hold. The
+  // address of `bytes` and size_bytes() are equal modulo the alignment, and the blob's size after
+  // the append is a multiple of the alignment.
   virtual size_t alignment() const = 0;
   // Syncs the bytes appended so far, so that they survive a power cut. REQUIRES: the writer has a
   // name.

@@ -28,7 +28,7 @@ net::awaitable<Result<void>> ReadBlock(std::shared_ptr<const Source> source, Blo
     CO_TRY(read, co_await BlockingInProgress(disk, std::move(from_disk)));
   }
   if (read != block.size()) {
-    co_return Error{ErrorCode::kCorrupt, "the blob ends before its size says"};
+    co_return Error{ErrorCode::kCorrupt, "the blob has fewer bytes than its size says"};
   }
   co_return Result<void>();
 }

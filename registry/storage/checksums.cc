@@ -29,15 +29,17 @@ std::vector<uint32_t> BlockChecksums::All() const {
 Result<size_t> ReadableBytes(uint64_t offset, uint64_t buffer_size, uint64_t end, uint64_t total) {
   if (offset >= end) return size_t{0};
   if (offset % kChecksumBlockBytes != 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "reading a blob from " + std::to_string(offset) + ": not the start of a block"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "cannot read a blob from byte " + std::to_string(offset) + ": no block begins there"};
   }
   const uint64_t left = end - offset;
   if (end == total && buffer_size >= left) return static_cast<size_t>(left);
   const uint64_t whole = std::min(buffer_size, left) / kChecksumBlockBytes * kChecksumBlockBytes;
   if (whole == 0 && buffer_size < kChecksumBlockBytes) {
-    return Error{ErrorCode::kInvalidArgument, "reading a blob into " + std::to_string(buffer_size) +
-                                                  " bytes: less than a block"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "cannot read a blob into " + std::to_string(buffer_size) + " bytes: a block is larger"};
   }
   return static_cast<size_t>(whole);
 }

@@ -9,10 +9,10 @@ Result<void> RequireFreeSpace(BlobStore& blobs, std::string_view disk, uint64_t 
   TRY(const uint64_t free_bytes, blobs.FreeBytes());
   if (free_bytes >= headroom_bytes && free_bytes - headroom_bytes >= needed_bytes) return {};
   return Error{ErrorCode::kNoSpace,
-               std::string(disk) + " is full: " + std::to_string(needed_bytes) +
-                   " bytes are needed, " + std::to_string(free_bytes) + " are free, and " +
-                   std::to_string(headroom_bytes) +
-                   " of these are reserved (disk.headroom); ask the operator to free space"};
+               std::string(disk) + " is full: a write of " + std::to_string(needed_bytes) +
+                   " bytes must leave " + std::to_string(headroom_bytes) +
+                   " bytes free (disk.headroom), but only " + std::to_string(free_bytes) +
+                   " bytes are free; ask the operator to free space"};
 }
 
 }  // namespace outport

@@ -55,8 +55,8 @@ class MetaView {
   // Returns the position of the change log's last record in this view.
   virtual Result<LogPosition> Head() const = 0;
   // Returns the records of the change log from number `from` on, in order and without gaps. Returns
-  // at most `limit` records with about `limit_bytes` bytes. If record `from` exists, returns at
-  // least that one, whatever its size.
+  // at most `limit` records with about `limit_bytes` bytes. If record `from` exists, the result
+  // contains it, whatever its size.
   virtual Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
                                                  size_t limit_bytes) const = 0;
   // These two methods read the audit log, as Head() and ReadLog() read the change log. The audit
@@ -90,8 +90,8 @@ class MetaTransaction {
   // record, and at least one record remains.
   virtual Result<void> TrimAudit(uint64_t first, uint64_t last) = 0;
   enum class Durability {
-    kSynced,    // when Commit() returns, the commit survives a power cut
-    kBuffered,  // the commit survives a kill, but no power cut; log records make it kSynced
+    kSynced,    // after Commit() has returned, the commit survives a power cut
+    kBuffered,  // survives a kill, but no power cut; a commit with log records is kSynced
   };
   // Commits everything or nothing. Log records get the next numbers of their log, in the order of
   // the commits. Returns the position of the last change that this transaction appended. If it

@@ -24,9 +24,9 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
                      " bytes; continue from there"};
   }
   if (length.has_value() && *length != range->size) {
-    return Error{ErrorCode::kSizeInvalid, "the chunk's Content-Range says " +
-                                              std::to_string(range->size) + " bytes, its length " +
-                                              std::to_string(*length)};
+    return Error{ErrorCode::kSizeInvalid,
+                 "the chunk's Content-Range says " + std::to_string(range->size) +
+                     " bytes, but its length is " + std::to_string(*length)};
   }
   return {};
 }

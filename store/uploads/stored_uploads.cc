@@ -67,7 +67,8 @@ Result<UploadSessions::Session> StoredUploads::Restore(const std::string& id,
   TRY(const DigestAlgorithm algorithm, ParseDigestAlgorithm(row.algorithm()));
   TRY(const uint64_t there, bytes_.UncommittedBytes(id));
   if (there < row.checkpointed_bytes()) {
-    return Error{ErrorCode::kCorrupt, "the upload has " + std::to_string(there) + " bytes, not " +
+    return Error{ErrorCode::kCorrupt, "the upload has " + std::to_string(there) +
+                                          " bytes, but its row says " +
                                           std::to_string(row.checkpointed_bytes())};
   }
   auto session =

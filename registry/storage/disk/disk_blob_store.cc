@@ -80,7 +80,7 @@ Result<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const BlobLocation& loca
   TRY(const uint64_t size, (*file)->Size());
   if (size != location.size_bytes || location.checksums.size() != BlocksOf(size)) {
     return Error{ErrorCode::kCorrupt, "the blob object " + location.object + " has " +
-                                          std::to_string(size) + " bytes, not " +
+                                          std::to_string(size) + " bytes, but its row says " +
                                           std::to_string(location.size_bytes)};
   }
   return std::make_unique<DiskBlobReader>(*std::move(file), location);

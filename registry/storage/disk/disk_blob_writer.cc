@@ -49,7 +49,7 @@ Result<std::unique_ptr<BlobWriter>> DiskBlobWriter::Resume(DiskBlobFolder& folde
   TRY(const uint64_t there, file->Size());
   if (there < size_bytes) {
     return Error{ErrorCode::kCorrupt, "the upload " + path.native() + " has " +
-                                          std::to_string(there) + " bytes, not " +
+                                          std::to_string(there) + " bytes, but needs " +
                                           std::to_string(size_bytes)};
   }
   TRY_VOID(file->Truncate(size_bytes));  // also releases reserved space

@@ -77,7 +77,7 @@ class CommitQueue {
 
   rocksdb::TransactionDB& db_;
   mutable Mutex mutex_;
-  std::deque<Waiting*> queue_ OUTPORT_GUARDED_BY(mutex_);  // a thread has at most one commit in it
+  std::deque<Waiting*> queue_ OUTPORT_GUARDED_BY(mutex_);  // at most one commit of each thread
   bool leading_ OUTPORT_GUARDED_BY(mutex_) = false;
   LogHeads heads_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Error> failed_ OUTPORT_GUARDED_BY(mutex_);  // the failure that stopped the queue

@@ -88,7 +88,7 @@ Result<std::vector<LogRecord>> RocksReads::ReadLog(const LogRows& log, uint64_t 
     if (records.empty() && log.is_trimmed) expected = sequence;
     if (sequence != expected) {
       return Error{ErrorCode::kCorrupt, "the " + std::string(log.name) + " lacks record " +
-                                            std::to_string(expected) + "; the next is " +
+                                            std::to_string(expected) + "; the next record is " +
                                             std::to_string(sequence)};
     }
     bytes += record.record.size();

@@ -22,8 +22,8 @@ Error RocksError(const rocksdb::Status& status, std::string_view operation);
 // exists.
 std::string EndOfPrefix(std::string_view prefix);
 
-// The bounds of a scan, as read options of RocksDB. An object owns the texts to which its options
-// point.
+// The bounds of a scan, as read options of RocksDB. The options point to texts that the ScanBounds
+// owns.
 class ScanBounds {
  public:
   explicit ScanBounds(const ScanRange& range, const rocksdb::Snapshot* snapshot = nullptr);
@@ -44,8 +44,8 @@ class ScanBounds {
   rocksdb::ReadOptions options_;
 };
 
-// Implements the reads of MetaView for a database. With a snapshot, it reads the rows at that
-// snapshot. Without one (nullptr), it reads the rows committed by now.
+// Implements the reads of MetaView for a database. If `snapshot` is nullptr, the methods read the
+// newest committed rows. Otherwise they read the rows at the snapshot.
 class RocksReads {
  public:
   explicit RocksReads(rocksdb::DB& db, const rocksdb::Snapshot* snapshot = nullptr)
@@ -56,8 +56,8 @@ class RocksReads {
   // Returns the position that the log's head row contains, or the log's start if there is no head
   // row.
   Result<LogPosition> Head(const LogRows& log) const;
-  // Returns records as MetaView::ReadLog() does. kCorrupt if a record is missing. In a log that may
-  // be trimmed, the result may begin after `from`, but records must not be missing after that.
+  // Returns records as MetaView::ReadLog() does. kCorrupt if a record is missing. If the log may be
+  // trimmed, the result may begin after `from`; later records must not be missing.
   Result<std::vector<LogRecord>> ReadLog(const LogRows& log, uint64_t from, size_t limit,
                                          size_t limit_bytes) const;
   // Returns the position of the log's last row, or the log's start if there is none.

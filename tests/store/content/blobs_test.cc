@@ -172,7 +172,7 @@ TEST_F(BlobsTest, AFullDiskIsReportedWithItsFigures) {
                        .headroom_bytes = UINT64_MAX});
   const auto refused = tight.blobs.RequireFreeSpace(1000);
   ASSERT_EQ(CodeOf(refused), ErrorCode::kNoSpace);
-  EXPECT_NE(refused.error().message.find("1000 bytes are needed"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("a write of 1000 bytes"), std::string::npos);
 }
 
 }  // namespace
