@@ -12,7 +12,7 @@
 
 namespace outport::node {
 
-// What the bodies of a node's blobs share. The context outlives the bodies.
+// The objects that the bodies of a node's blobs share. The context outlives the bodies.
 struct BodyContext {
   BlobSource& source;
   CachedBlobs& cached;
@@ -23,8 +23,8 @@ struct BodyContext {
   Slots passing_slots;           // the slots of bodies that pass through
 };
 
-// The body of a cached copy. If a block fails its checksum, the body ends with kCorrupt and the
-// copy is quarantined.
+// The body of a cached copy. If a block fails its checksum, the body ends with kCorrupt, and
+// quarantines the copy.
 class CachedBody final : public BlobBody {
  public:
   CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy);

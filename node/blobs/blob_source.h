@@ -43,11 +43,11 @@ Error ForClient(Error error);
 class BlobStream {
  public:
   struct Call;
-  explicit BlobStream(std::unique_ptr<Call> call);  // made by BlobSource
+  explicit BlobStream(std::unique_ptr<Call> call);  // only BlobSource calls this
   ~BlobStream();
   // Returns the next chunk, or no bytes at the blob's end. The bytes are valid until the next call.
   Result<Bytes> Next();
-  // Makes the current and all later calls of Next() fail. Callable from any thread.
+  // Cancels the call, so that Next() fails. Callable from any thread.
   void Cancel();
 
  private:
@@ -59,7 +59,7 @@ class BlobStream {
 class BlobChannel {
  public:
   struct Call;
-  explicit BlobChannel(std::unique_ptr<Call> call);  // made by BlobSource
+  explicit BlobChannel(std::unique_ptr<Call> call);  // only BlobSource calls this
   ~BlobChannel();
   // Does what BlobStream::Next() says. Also returns kUnavailable if no chunk arrives within
   // `limit`.

@@ -29,15 +29,17 @@
 //   head                                       the change log's head, written by the commit
 //   audit/<sequence, 8 bytes big-endian>       hash and JSON, written by the commit
 //   audit-head                                 the audit log's head, written by the commit
-//   audit-file                                 [AuditFileRow] the last exported entry, the last
-//   trimmed one user/<name>                                [UserRow] grant/<subject> [GrantRow]
-//   grants of a group, certificate or anonymous certificate/<issuer key id>/<serial>
-//   [CertificateRow] revocation/<issuer key id>/<serial>        [RevocationRow] node/<name>
-//   [NodeRow] invitation/<hash of the secret>            [InvitationRow] store [StoreRow]     the
-//   store's epoch and domain trust                                      [TrustRow]     the trust
-//   bundle, after a rotation rotation                                   [RotationRow]  the rotation
-//   in progress policy                                     [PolicyRow]    the policy of the last
-//   audit entry about it
+//   audit-file                                 [AuditFileRow] last exported and last trimmed entry
+//   user/<name>                                [UserRow]
+//   grant/<subject>                            [GrantRow]     of group, certificate, anonymous
+//   certificate/<issuer key id>/<serial>       [CertificateRow]
+//   revocation/<issuer key id>/<serial>        [RevocationRow]
+//   node/<name>                                [NodeRow]
+//   invitation/<hash of the secret>            [InvitationRow]
+//   store                                      [StoreRow]     the store's epoch and domain
+//   trust                                      [TrustRow]     the trust bundle, after a rotation
+//   rotation                                   [RotationRow]  the rotation in progress
+//   policy                                     [PolicyRow]    the policy in the latest policy entry
 //
 // Only at a node:
 //

@@ -22,11 +22,11 @@ namespace outport::store {
 //   {"sequence":2,"previous":"<hex>","hash":"<hex>","record":{…}}
 //
 // The hash is the SHA-256 of the 32 bytes of `previous`, followed by the text of `record`. So
-// anybody can check the file without the store. A row names the last exported entry. The row is
-// updated only after the sync of the lines. So no entry is lost, but after a crash the file may
-// have some entries twice. Before a file would exceed its maximum size, it is renamed to NAME.1,
-// the old NAME.1 to NAME.2, and so on. If the log has more than `max_entries` entries, Export()
-// deletes the oldest ones that are already in the file.
+// anybody can check the file without the store. A row names the last exported entry. Export()
+// updates the row only after the sync of the lines. So no entry is lost, but after a crash the file
+// may have some entries twice. If new lines would make the file larger than its maximum size,
+// Export() first renames the file to NAME.1, the old NAME.1 to NAME.2, and so on. If the log has
+// more than `max_entries` entries, Export() deletes the oldest ones that are already in the file.
 //
 // While the file cannot be written, new entries stay in the audit log, and the next Export() writes
 // them. If the syslog daemon does not accept a line, a metric counts that line, and no later call

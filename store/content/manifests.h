@@ -12,7 +12,8 @@
 
 namespace outport::store {
 
-// Manifests and their tags. Safe for several threads; every method blocks.
+// Finds, stores and deletes manifests and their tags. Safe for several threads; every method
+// blocks.
 class Manifests {
  public:
   Manifests(MetaStore& meta, const Clock& clock) : meta_(meta), clock_(clock) {}

@@ -13,7 +13,8 @@ namespace outport::store {
 // repository calls this to return the right error.
 Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repository);
 
-// If the repository does not exist, creates it and appends the change. Every push calls this.
+// If the repository does not exist, creates it and appends the change. So a push creates its
+// repository.
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,
                               int64_t now_ms, const Auditor& auditor);
 

@@ -20,8 +20,8 @@ namespace outport::store {
 // Record() writes the row without a sync when a session begins. The row and all written bytes
 // survive a kill of the process, because the kernel has them. The row names the boot of the kernel.
 // If the kernel has not restarted since, all bytes of the file are valid. After a restart of the
-// kernel, for example a power cut, only the checkpointed bytes are valid. A checkpoint first syncs
-// the bytes, and then writes a synced row with their number.
+// kernel, for example after a power cut, only the checkpointed bytes are valid. A checkpoint first
+// syncs the bytes, and then writes a synced row with their number.
 //
 // Safe for several threads, if only one thread at a time works on a session. Every method blocks.
 class StoredUploads {

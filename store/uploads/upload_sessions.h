@@ -51,14 +51,13 @@ struct UploadSession {
 // continue before the store notices the loss.
 class UploadSessions {
  public:
-  using Session =
-      std::shared_ptr<UploadSession>;  // the table, claims and waiting requests share a session
+  using Session = std::shared_ptr<UploadSession>;  // the table, claims and waiters share it
 
   struct Limits {
     size_t sessions = 1000;
     std::chrono::seconds idle = std::chrono::hours(168);
-    // When the table is full, a new session evicts a session that was unused for at least this
-    // long.
+    // A session may be evicted for a new one, if the table is full, after it was unused for this
+    // time.
     std::chrono::seconds evictable_after = std::chrono::hours(1);
     // If the client of a claiming request sends nothing for this long, another request may take the
     // session over.

@@ -12,8 +12,8 @@ namespace outport {
 // A BlobStore that keeps its files in one folder:
 //
 //   ROOT/blobs/<algorithm>/ab/<hex>.<n>   a committed blob; n is random for each commit
-//   ROOT/<pending>/<name>                 an uncommitted blob or upload; DiscardUncommitted()
-//   removes it ROOT/quarantine/<object, '/' as '_'>  an object that failed its checksum
+//   ROOT/<pending>/<name>                 an uncommitted blob or an upload
+//   ROOT/quarantine/<object, '/' as '_'>  an object that failed its checksum
 //
 // A commit syncs the file, renames it, and syncs the folder. A checkpoint syncs the file, and the
 // first one also the folder. A file whose sync failed is discarded. The store creates a folder when
