@@ -15,7 +15,7 @@ REPEATED_SOURCE = "repeated_failure.cc"
 LITERALS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 FIELD = re.compile(r'\{\s*"([a-z_0-9]+)",')
 CELL = r"\|[^|\n]*"
-ROW = re.compile(rf"^\| (debug|info|warning|error) \| `([^`|]+)` \|([^|\n]*){CELL}{CELL}\|$", re.M)
+ROW = re.compile(rf"^\| `([^`|]+)` \| (debug|info|warning|error) \|([^|\n]*){CELL}{CELL}\|$", re.M)
 
 
 def arguments_of(text, begin):
@@ -70,7 +70,7 @@ def messages_in_sources():
 def rows_of(page):
     """{message: {(level, its fields)}}"""
     rows = {}
-    for level, message, fields in ROW.findall(page):
+    for message, level, fields in ROW.findall(page):
         rows.setdefault(message, {})[level] = set(re.findall(r"`(\w+)`", fields))
     return rows
 
@@ -118,7 +118,7 @@ def test_messages_are_found():
 
 
 def test_a_page_can_fail():
-    rows = rows_of("| info | `a` | `x`, `y` | it is. | |\n| error | `b` | | bad | fix |\n")
+    rows = rows_of("| `a` | info | `x`, `y` | it is. | |\n| `b` | error | | bad | fix |\n")
     assert problems_of([("f", "info", "a", {"x"}), ("f", "error", "b", set())], rows) == []
     assert problems_of([("f", "info", "a", {"z"}), ("f", "warning", "b", set())], rows) == [
         "f: a: fields without a row: ['z']", "f: no row for warning: b", "no source logs error: b"]
