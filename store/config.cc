@@ -134,7 +134,7 @@ std::string FormatConfig(const Config& config) {
          "registry: {listen: " +
          quoted(config.registry.listen) +
          "}\n"
-         "# address: where nodes reach the fleet port; invitations carry it.\n"
+         "# address: where nodes reach the fleet port; invitations contain it.\n"
          "fleet: {listen: " +
          quoted(config.fleet_listen) + ", address: " + quoted(config.fleet_address) +
          "}\n"
@@ -145,8 +145,8 @@ std::string FormatConfig(const Config& config) {
          "# How old a node's answer may be, and what nodes do while the store is unreachable: "
          "serve_stale or refuse.\n"
          "freshness: {max_staleness: 2s, stale_if_error: 24h, on_store_unreachable: serve_stale}\n"
-         "# How long nodes serve without news of revocations, and what they do after that: "
-         "refuse or serve.\n"
+         "# How long nodes serve while they hear no revocations from the store, and what they do "
+         "after that: refuse or serve.\n"
          "access: {max_revocation_age: 24h, on_expired_revocations: refuse}\n"
          "# The store rejects pushes when less than this is free.\n"
          "disk: {headroom: 512MiB}\n";

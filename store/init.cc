@@ -48,19 +48,20 @@ Result<void> Complete(InitOptions& options) {
   }
   TRY(const HostPort address, ParseHostPort(options.config.fleet_address));
   if (std::ranges::find(options.host_names, address.host) == options.host_names.end()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the fleet address " + options.config.fleet_address +
-                     " is not a name of the server certificate, so nodes would reject it; add "
-                     "--name " +
-                     address.host};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "the fleet address " + options.config.fleet_address +
+            " is not a name of the server certificate, so nodes would reject the store; add "
+            "--name " +
+            address.host};
   }
   const Result<void> named = pki::CheckHostNames(options.host_names);
   if (!named.has_value()) return Error(named.error()).Within("--name");
   const auto valid = ParseConfig(FormatConfig(options.config), options.config_file.filename());
   if (valid.has_value()) return {};
-  return Error{
-      ErrorCode::kInvalidArgument,
-      "nothing was created: the options give an invalid configuration: " + valid.error().message};
+  return Error{ErrorCode::kInvalidArgument,
+               "the options give an invalid configuration, so nothing was created: " +
+                   valid.error().message};
 }
 
 // Checks that InitStore() can write the configuration file, which is its last step.

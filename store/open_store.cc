@@ -31,12 +31,12 @@ Result<void> CheckFleetAddress(const Config& config, const std::string& server_c
   TRY(const HostPort address, ParseHostPort(config.fleet_address));
   const Result<void> named = pki::CheckHost(server_chain, address.host);
   if (named.has_value()) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               config.fleet_address_place + ": the store's certificate is not for '" +
-                   address.host +
-                   "', so nodes would refuse it; write one of its names ('openssl "
-                   "x509 -noout -ext subjectAltName -in " +
-                   (config.PkiFolder() / "server.crt").native() + "' shows them)"};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      config.fleet_address_place + ": the store's certificate is not for '" + address.host +
+          "', so nodes would reject the store; write a name from the certificate ('openssl "
+          "x509 -noout -ext subjectAltName -in " +
+          (config.PkiFolder() / "server.crt").native() + "' shows the names)"};
 }
 
 Result<LoadedCertificate> LoadRegistryCertificate(const Config& config,

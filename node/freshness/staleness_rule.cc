@@ -61,7 +61,7 @@ prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
 }
 
 std::string WhyUnavailable(Local local, std::optional<nanoseconds> age) {
-  if (local != Local::kFound) return "this node does not have it";
+  if (local != Local::kFound) return "this node has no copy of the content";
   if (!age.has_value()) return "the age of this node's copy is unknown";
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(*age);
   return "this node's copy is " + std::to_string(seconds.count()) +

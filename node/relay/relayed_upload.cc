@@ -49,7 +49,7 @@ net::awaitable<Result<v1::UploadAnswer>> RelayedUpload::Run(v1::UploadPart::Head
   if (truncated_) co_return *body_error_;
   if (status.error_code() == grpc::StatusCode::CANCELLED) {
     co_return Error{ErrorCode::kUnavailable,
-                    "relaying the upload to the store: deadline exceeded; retry"};
+                    "relaying the upload to the store: the store made no progress in time; retry"};
   }
   if (!status.ok()) co_return rpc::FromStatus(status, "relaying the upload to the store");
   co_return Error{

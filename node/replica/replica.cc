@@ -23,15 +23,16 @@ Result<void> Write(MetaTransaction& transaction, uint64_t generation, const RowC
 }
 
 std::string Applying(const v1::StoreMessage::Batch& batch) {
-  return "applying changes after " + std::to_string(batch.from()) + " up to " +
-         std::to_string(batch.to()) + " of the store";
+  return "applying the store's changes after " + std::to_string(batch.from()) + ", up to " +
+         std::to_string(batch.to());
 }
 
 Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::ReplicaRow& row) {
   const bool whole = batch.to() - batch.from() == static_cast<uint64_t>(batch.changes_size());
   if (batch.from() != row.sequence() || batch.to() < batch.from() || (!whole && !batch.partial())) {
     return Error{ErrorCode::kFailedPrecondition,
-                 Applying(batch) + ": the replica is at change " + std::to_string(row.sequence())};
+                 Applying(batch) + ": the batch does not begin at the replica's change " +
+                     std::to_string(row.sequence())};
   }
   if (batch.partial()) return {};
   std::optional<LogPosition> position = ToLogPosition(row.sequence(), row.hash());
@@ -39,7 +40,8 @@ Result<void> CheckFollows(const v1::StoreMessage::Batch& batch, const v1::Replic
     if (position.has_value()) position = NextPosition(*position, change.SerializeAsString());
   }
   if (!position.has_value() || AsText(position->hash) != batch.hash()) {
-    return Error{ErrorCode::kCorrupt, Applying(batch) + ": the hash of the changes does not match"};
+    return Error{ErrorCode::kCorrupt,
+                 Applying(batch) + ": the hash of the changes does not match the store's"};
   }
   return {};
 }

@@ -19,7 +19,8 @@ constexpr std::chrono::seconds kProofInterval{5};
 
 Error Diverged() {
   return Error{ErrorCode::kCorrupt,
-               "the replica has diverged from the store: the hashes differ at the same sequence"};
+               "the replica has diverged from the store: the hashes differ at the same sequence; "
+               "the node requests a snapshot"};
 }
 
 }  // namespace
@@ -52,7 +53,9 @@ net::awaitable<Error> SyncConnection::Run() {
   co_await (RunPart(Read()) && RunPart(Write()) && RunPart(Watch()));
   const grpc::Status status = co_await stream_.Close();
   if (failure_.has_value()) co_return *failure_;
-  if (status.ok()) co_return Error{ErrorCode::kUnavailable, "the store closed the stream"};
+  if (status.ok()) {
+    co_return Error{ErrorCode::kUnavailable, "the store closed the sync stream; reconnecting"};
+  }
   co_return rpc::FromStatus(status, "reading the store's change log");
 }
 
@@ -64,7 +67,8 @@ net::awaitable<void> SyncConnection::RunPart(net::awaitable<Result<void>> work) 
     Result<void> done = co_await std::move(work);
     if (!done.has_value()) why = std::move(done).error();
   } catch (const std::exception& exception) {
-    why = Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+    why = Error{ErrorCode::kInternal,
+                "the sync stream failed with an exception: " + std::string(exception.what())};
   }
   Close(std::move(why));
 }
@@ -230,7 +234,8 @@ net::awaitable<Result<void>> SyncConnection::Watch() {
     const uint64_t seen = changed_.Version();
     const auto patience = busy_ ? kWhileBusy : welcomed_ ? kSilence : kWelcomeSilence;
     if (steady_clock::now() >= last_heard_ + patience) {
-      co_return Error{ErrorCode::kUnavailable, "the store sent nothing in time"};
+      co_return Error{ErrorCode::kUnavailable,
+                      "the store sent nothing on the sync stream in time; reconnecting"};
     }
     co_await changed_.WaitPast(seen,
                                std::min(last_heard_ + patience, steady_clock::now() + kSilence));

@@ -34,10 +34,11 @@ Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-*").contains(c);
   };
   if (!name.empty() && name.size() <= kMaxGlobBytes && std::ranges::all_of(name, fits)) return {};
-  return BadUser(row, "cannot be bound to '" + glob.substr(0, 128) +
-                          "': names of certificates have a-z 0-9 . _ - and here * for any run of "
-                          "them, at most 64; 'foreign:' before them is for those of "
-                          "registry.client_ca");
+  return BadUser(row,
+                 "cannot be bound to '" + glob.substr(0, 128) +
+                     "': write a certificate's name of at most 64 of the characters a-z 0-9 . _ -, "
+                     "where * stands for any characters; put 'foreign:' before the name if "
+                     "an authority of registry.client_ca issued the certificate");
 }
 
 // Checks the fields of a user's row.
@@ -72,8 +73,8 @@ Result<void> Check(const v1::UserRow& row) {
 Result<void> RequireNotFromFile(const v1::UserRow& row) {
   if (row.source().empty()) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               "user '" + row.name() + "' and its password are defined in " + row.source() +
-                   ": change them there ('outportctl user disable' works for them)"};
+               "user '" + row.name() + "' is defined in " + row.source() +
+                   ": change the user in that file ('outportctl user disable' works, too)"};
 }
 
 Users::Users(MetaStore& meta, AccessFollower& follower, const Clock& clock, Log log)

@@ -64,7 +64,8 @@ Result<Certificates::Issued> Certificates::Issue(Role role, const std::string& n
                  "(outportctl node invite)"};
   }
   if (days > kMaxCertificateDays) {
-    return Error{ErrorCode::kInvalidArgument, "a certificate may last at most 1825 days (5 years)"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "a certificate may last at most 1825 days (5 years); ask for fewer days"};
   }
   pki::LeafOptions options;
   options.role = role;
@@ -124,7 +125,7 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
   TRY(v1::CertificateRow row, FindBySerial(serial));
   if (CertificateId{row.issuer_key_id(), row.serial()} == own) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "this is your own certificate; another administrator can revoke it"};
+                 "you cannot revoke your own certificate; another administrator can revoke it"};
   }
   const Auditor auditor(by, clock_);
   auto revoke = [&](MetaTransaction& transaction) -> Result<void> {

@@ -62,9 +62,9 @@ Result<void> DeleteOthers(MetaTransaction& transaction, const std::string& node,
     }
   }
   if (left < kMaxInvitations) return {};
-  return Error{
-      ErrorCode::kTooManyRequests,
-      "too many invitations: 1000 were made in the last week; wait until the oldest are deleted"};
+  return Error{ErrorCode::kTooManyRequests,
+               "too many invitations: 1000 were made in the last week; wait until the store "
+               "deletes the oldest"};
 }
 
 Result<void> CheckOptions(const Invitations::Options& options) {
@@ -78,7 +78,8 @@ Result<void> CheckOptions(const Invitations::Options& options) {
   TRY_VOID(pki::CheckHostNames(options.host_names));
   TRY_VOID(CheckNodeGrants(options.allow));
   if (options.lifetime.count() >= 0 && options.lifetime <= kMaxLifetime) return {};
-  return Error{ErrorCode::kInvalidArgument, "an invitation may last at most 7 days"};
+  return Error{ErrorCode::kInvalidArgument,
+               "an invitation may last at most 7 days; ask for a shorter time"};
 }
 
 v1::InvitationRow ToRow(const Invitations::Options& options, const std::string& by,
@@ -121,10 +122,11 @@ Result<Invitations::Invitation> Invitations::Invite(const Options& options, cons
   auto insert = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::NodeRow>(transaction, keys::Node(options.node)));
     if (present.has_value() && options.existing == ExistingNode::kReject) {
-      return Error{ErrorCode::kAlreadyExists,
-                   "node '" + options.node +
-                       "' is already in the fleet; --replace invites a machine that replaces it "
-                       "and revokes the certificates of the present machine"};
+      return Error{
+          ErrorCode::kAlreadyExists,
+          "node '" + options.node +
+              "' is already in the fleet; with --replace, a new machine may take the name, "
+              "and the certificates of the present machine are then revoked"};
     }
     TRY_VOID(DeleteOthers(transaction, options.node, now_ms));
     auditor.Add(transaction, "node.invite", "node/" + options.node, nullptr, RowJson(row));

@@ -113,8 +113,8 @@ Result<ReadBlob::OpenBlob> ReadBlob::Open(const v1::ReadBlobRequest& request) {
   const uint64_t length = request.length() == 0 ? rest : std::min(request.length(), rest);
   const uint64_t blocks = (size + kChecksumBlockBytes - 1) / kChecksumBlockBytes;
   if (opened.blob.location.checksums.size() != blocks) {
-    return Error{ErrorCode::kCorrupt,
-                 "the row of blob " + digest.ToString() + " has the wrong number of checksums"};
+    return Error{ErrorCode::kCorrupt, "reading blob " + digest.ToString() +
+                                          ": the blob's row has the wrong number of checksums"};
   }
   return OpenBlob{digest, std::move(opened.blob.location), std::move(opened.reader),
                   request.offset(), request.offset() + length};

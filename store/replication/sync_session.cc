@@ -89,7 +89,8 @@ net::awaitable<void> SyncSession::RunPart(net::awaitable<Result<void>> work) {
     Result<void> done = co_await std::move(work);
     if (!done.has_value()) why = std::move(done).error();
   } catch (const std::exception& exception) {
-    why = Error{ErrorCode::kInternal, "an exception: " + std::string(exception.what())};
+    why = Error{ErrorCode::kInternal,
+                "the sync stream failed with an exception: " + std::string(exception.what())};
   }
   Close(std::move(why));
 }
@@ -211,8 +212,9 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
   auto read = [reader] { return reader->Next(); };
   for (bool last = false; !last;) {
     if (steady_clock::now() > deadline) {
-      co_return Error{ErrorCode::kDeadlineExceeded,
-                      "sending a snapshot: the node did not receive it in 15 minutes"};
+      co_return Error{
+          ErrorCode::kDeadlineExceeded,
+          "sending a snapshot: the node did not receive the whole snapshot within 15 minutes"};
     }
     CO_TRY_VOID(parts_.allowed());
     v1::StoreMessage message;
