@@ -53,7 +53,7 @@ constexpr Case kCases[] = {
     {"not a choice", "data: /d\nregistry: {client_auth: maybe}",
      "store.yml:2: 'registry.client_auth': 'maybe' is not valid; write one of: require, off"},
     {"not a bool", "data: /d\nregistry: {quiet: 1}",
-     "store.yml:2: 'registry.quiet': '1' is neither true nor false"},
+     "store.yml:2: 'registry.quiet': '1' is not valid; write true or false"},
     {"a list where a value belongs", "data: [a]", "store.yml:1: 'data' must be a single value"},
     {"a value where a section belongs", "data: /d\nregistry: 7",
      "store.yml:2: 'registry': must be a mapping of keys to values"},
