@@ -10,8 +10,8 @@
 
 namespace outport::store {
 
-// store.yml. Addresses to listen on are address:port or [v6]:port. For port 0 the system picks a
-// port.
+// The settings of store.yml. Addresses to listen on are address:port or [v6]:port. For port 0 the
+// system picks a port.
 struct Config {
   std::filesystem::path data;
   RegistryConfig registry;
@@ -31,8 +31,8 @@ struct Config {
   struct Access {
     // How long a node admits clients while it hears no revocations from the store.
     std::chrono::milliseconds max_revocation_age{std::chrono::hours(24)};
-    bool serve_on_expired_revocations = false;  // false: nodes then answer 503
-    std::filesystem::path htpasswd_file;        // more users; empty: none
+    bool serve_on_expired_revocations = false;  // false: after that time nodes answer 503
+    std::filesystem::path htpasswd_file;        // empty: no htpasswd file
     std::string htpasswd_group = "htpasswd";
   };
   Access access;
@@ -41,7 +41,7 @@ struct Config {
     std::filesystem::path file;  // empty: DATA/audit/audit.jsonl
     uint64_t max_size_bytes = 64 << 20;
     int64_t max_files = 10;         // rotated files, besides the current file
-    int64_t max_entries = 1000000;  // kept in the metadata after their export to the file
+    int64_t max_entries = 1000000;  // entries that stay in the metadata after their export
     bool syslog = false;
   };
   Audit audit;

@@ -13,8 +13,9 @@
 
 namespace outport::store {
 
-// Renews the certificate of the fleet port, and reports when it is about to expire. The registry
-// port may use another certificate, which this class does not watch. Safe for all threads.
+// Renews the certificate of the fleet port, and reports when that certificate is about to expire.
+// The registry port may use another certificate, which this class does not watch. Safe for all
+// threads.
 class FleetCertificate {
  public:
   // The referenced objects outlive this object.

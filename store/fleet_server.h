@@ -23,12 +23,12 @@ namespace outport::store {
 // The limits of the fleet port. They apply to all callers, also to callers that are not
 // authenticated yet.
 struct FleetLimits {
-  size_t memory_bytes = 256 << 20;  // of gRPC's buffers, for all connections
+  size_t memory_bytes = 256 << 20;  // for gRPC's buffers of all connections
   int threads = 32;
   int streams = 256;  // calls in progress in one connection
   int metadata_bytes = 8 << 10;
   std::chrono::milliseconds handshake{10'000};
-  std::chrono::milliseconds idle{600'000};  // time without a call before a close
+  std::chrono::milliseconds idle{600'000};  // a connection without calls is closed after this
   // A connection keeps the certificate of its handshake. When the connection has this age, long
   // before that certificate can expire, the server asks the peer to open a new connection. After
   // the grace, the server ends the calls of the old connection.

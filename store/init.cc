@@ -67,7 +67,7 @@ Result<void> Complete(InitOptions& options) {
 // Checks that InitStore() can write the configuration file, which is its last step.
 Result<void> CheckPaths(const InitOptions& options) {
   const fs::path folder = fs::absolute(options.config_file).lexically_normal().parent_path();
-  if (folder / "" == options.config.data / "") return {};  // InitStore() creates it
+  if (folder / "" == options.config.data / "") return {};  // InitStore() creates this folder
   const Result<void> possible = CheckReplaceable(options.config_file);
   if (possible.has_value()) return {};
   return Error{possible.error().code,

@@ -13,7 +13,7 @@ struct InitOptions {
   Config config;  // an empty fleet_address means the first host name with the fleet port
   std::vector<std::string> host_names;  // DNS names and IP addresses for the certificate
   std::string domain = "outport";
-  std::string key_type = "ecdsa-p256";  // of the CAs and the server; see pki::ParseKeyType()
+  std::string key_type = "ecdsa-p256";  // for the CAs and the server; see pki::ParseKeyType()
   std::string admin_name = "admin";
   std::filesystem::path admin_folder;  // empty: DATA/admin
   std::filesystem::path config_file;   // empty: DATA/store.yml

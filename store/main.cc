@@ -45,7 +45,7 @@ int Check(const std::string& path) {
 }
 
 int Serve(const std::string& path) {
-  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // the store reports gRPC's errors itself
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // the store logs gRPC's errors itself
   const Result<Config> config = LoadConfig(path);
   if (!config.has_value()) return Fail(config.error());
   const Result<void> served =

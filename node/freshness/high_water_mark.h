@@ -11,9 +11,9 @@ namespace outport::node {
 
 // Stores the high-water mark (row keys::kHighWaterMark): the newest position in an answer that this
 // node sent before its replica had reached that position. The node syncs the mark before the answer
-// leaves. The process's answers are lost when it ends. From the mark, the next process knows that
-// replica rows below the mark may be older than those answers. Safe for all threads; every method
-// blocks.
+// leaves. The process's answers are lost when it ends. The mark tells the next process that rows of
+// the replica may be older than those answers until the replica reaches the mark. Safe for all
+// threads; every method blocks.
 class HighWaterMark {
  public:
   explicit HighWaterMark(MetaStore& meta) : meta_(meta) {}

@@ -66,9 +66,9 @@ class Resolver {
   // Answers without asking the store: from the overlay if its answer is newer than the replica,
   // otherwise from the replica's rows.
   net::awaitable<Result<LocalAnswer>> FindLocal(ResolveQuestion question);
-  // These return the overlay's answers about a repository's tags, and the repositories that exist
-  // according to the overlay; both in byte order. Call them before you read the rows that the
-  // answers correct.
+  // The two methods return the overlay's answers about a repository's tags, and the repositories
+  // that exist according to the overlay, in byte order. The answers correct the replica's rows, so
+  // call the methods before you read the rows.
   std::vector<std::pair<Tag, StoreAnswer>> OverlayTags(const RepositoryName& repository) const;
   std::set<RepositoryName> OverlayRepositories() const;
 

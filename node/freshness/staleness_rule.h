@@ -37,7 +37,7 @@ enum class Local {
 enum class Age {
   kFresh,  // at most max_staleness
   kStale,  // at most stale_if_error, and the policy allows stale answers
-  kNever,  // older, or unknown; tags and lists must not use the data
+  kNever,  // older or unknown; not to be used for tags and lists
 };
 Age Classify(std::optional<std::chrono::nanoseconds> age, const v1::FreshnessPolicy& policy);
 

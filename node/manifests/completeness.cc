@@ -5,7 +5,7 @@
 namespace outport::node {
 namespace {
 
-constexpr int kMaxDepth = 3;  // indexes within indexes
+constexpr int kMaxDepth = 3;  // an index may contain indexes, up to this depth
 constexpr std::string_view kInToto = "application/vnd.in-toto+json";
 
 // Returns whether a manifest in an index is an attestation. BuildKit lists them beside the

@@ -11,7 +11,7 @@
 namespace outport::node {
 namespace {
 
-constexpr std::chrono::milliseconds kDeadline{10000};  // a manifest has up to 4 MiB
+constexpr std::chrono::milliseconds kDeadline{10000};  // enough for a manifest of 4 MiB
 constexpr size_t kOpenFetches = 64;
 
 bool IsOf(const Digest& digest, const std::string& content) {

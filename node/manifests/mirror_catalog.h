@@ -39,13 +39,13 @@ class MirrorCatalog {
   // How the replica may answer one request.
   struct Admission {
     std::optional<Staleness> stale = std::nullopt;  // the staleness to show with the list
-    bool caught_up = false;  // the replica has passed a head read after the request came
+    bool caught_up = false;  // the replica has passed the head read for this request
     std::optional<Error> unreachable = std::nullopt;  // why the node could not ask the store
   };
   // Waits until the replica may answer.
   net::awaitable<Result<Admission>> Admit(RequestKind request, const Caller& caller);
   struct Tags {
-    std::vector<std::string> names;  // one more than the page has, if a next page exists
+    std::vector<std::string> names;  // has an extra name if there is a next page
     bool repository_known = false;
   };
   net::awaitable<Result<Tags>> ReadTags(RepositoryName repository, PageRequest page);

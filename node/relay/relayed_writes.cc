@@ -27,7 +27,7 @@ v1::Sender SenderOf(const Caller& caller) {
   sender.set_user(caller.user);
   if (caller.password != nullptr) {
     const std::string_view text = caller.password->text();
-    sender.set_password(text.data(), text.size());  // the callee wipes this only copy
+    sender.set_password(text.data(), text.size());  // the only copy; the call wipes it
   }
   sender.set_certificate(caller.certificate);
   sender.set_address(caller.address);

@@ -27,11 +27,11 @@ class RelayedWrites {
     // at most `wide` bodies are in progress, otherwise 128 KiB.
     size_t bodies = 512;
     size_t wide = 16;
-    std::chrono::milliseconds catch_up{1000};  // an answer waits this long for the replica
+    std::chrono::milliseconds catch_up{1000};  // the time that an answer waits for the replica
   };
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
-    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // shared with the same callers
+    std::vector<std::shared_ptr<StoreChannel>> body_channels;  // shared with other callers, too
     Replica& replica;
     Resolver& resolver;
     const Clock& clock;

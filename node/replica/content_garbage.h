@@ -20,7 +20,7 @@ class ContentGarbage {
   // Begins a round with the next candidates. Returns false if no candidates are left; the call
   // after that starts from the first key.
   Result<bool> Collect();
-  // Call it when a row that refers to the digest is written.
+  // Makes the round keep the bytes. Call it when you write a row that refers to the digest.
   void Referred(const std::string& digest) { candidates_.erase(digest); }
   // Runs one step of the round. `generation` is the generation that serves. Returns false when the
   // round is over.

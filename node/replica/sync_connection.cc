@@ -12,7 +12,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPingInterval{500};
-constexpr std::chrono::seconds kSilence{3};          // pongs come twice a second
+constexpr std::chrono::seconds kSilence{3};          // the store sends two pongs a second
 constexpr std::chrono::seconds kWelcomeSilence{10};  // includes the time to connect
 constexpr std::chrono::seconds kWhileBusy{60};
 constexpr std::chrono::seconds kProofInterval{5};

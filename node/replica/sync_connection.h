@@ -30,9 +30,9 @@ struct SyncMetrics {
   prometheus::Counter& divergences;
 };
 
-// One Sync stream to the store, from its Hello to its end. Three coroutines run on one strand:
-// Read() receives and applies messages, Write() sends pings and acknowledgements, Watch() ends a
-// silent stream.
+// One Sync stream to the store, from the Hello to the end of the stream. Three coroutines run on
+// one strand: Read() receives and applies messages, Write() sends pings and acknowledgements,
+// Watch() ends a silent stream.
 class SyncConnection {
  public:
   struct Parts {
@@ -76,7 +76,7 @@ class SyncConnection {
   net::awaitable<Result<void>> Watch();
   void ForwardTrust(const v1::Change& change) const;
   void Applied();
-  // Runs one of the three coroutines, and closes the connection when it ends.
+  // Runs one of the three coroutines, and closes the connection when that coroutine ends.
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
   // Closes the connection. Keeps only the reason of the first call. nullopt: the reason is the
   // stream's status.

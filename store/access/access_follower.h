@@ -36,7 +36,7 @@ class AccessFollower {
   MetaStore& meta_;
   AccessDirectory& directory_;
   const RevocationListener on_revoked_;
-  Mutex following_;  // held from reading a row until applying it, so that the newest row wins
+  Mutex following_;  // held while a row is read and applied: the newest row wins
 };
 
 }  // namespace outport::store

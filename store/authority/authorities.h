@@ -17,7 +17,7 @@ namespace outport::store {
 struct TrustState {
   pki::Authority signer;  // without the root's key
   std::string chain;      // the CAs after the leaf in each certificate that the signer issues
-  std::string roots;      // for clients: the signer's root first
+  std::string roots;      // for clients; the signer's root comes first
   std::string bundle;     // for members of the fleet: the roots, then the issuing CAs
 
   v1::TrustRow ToRow() const;
@@ -47,7 +47,7 @@ Result<std::string> IssuerKeyId(const std::string& issuing_certificate);
 // The phases of a rotation, as RotationRow names them (authority.proto).
 inline constexpr const char* kTrustPhase = "trust";
 inline constexpr const char* kCertificatesPhase = "certificates";
-inline constexpr const char* kRetirePhase = "retire";  // cannot be undone
+inline constexpr const char* kRetirePhase = "retire";  // an administrator cannot undo this phase
 
 // Returns the trust state in a phase of a rotation. An empty phase means that no rotation is in
 // progress; `next` is then ignored.

@@ -42,7 +42,7 @@ class Certificates {
                const Clock& clock, Log log);
 
   struct Issued {
-    std::string chain;        // PEM: the leaf, then its issuing CAs
+    std::string chain;        // PEM: the certificate, then its issuing CAs
     std::string authorities;  // PEM: the root; while the root is rotated, the old and the new root
     v1::CertificateRow row;
   };

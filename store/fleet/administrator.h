@@ -5,7 +5,7 @@
 
 namespace outport::store {
 
-// An authenticated administrator: the name for the audit log, and the client certificate of the
+// An authenticated administrator, with the name for the audit log and the client certificate of the
 // call.
 struct Administrator {
   Actor actor;

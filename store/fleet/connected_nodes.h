@@ -22,24 +22,24 @@ class ConnectedNodes {
   struct Presence {
     bool connected = false;
     uint64_t acknowledged_sequence = 0;
-    int64_t last_ping_ms = 0;  // Unix time; 0: no ping yet
+    int64_t last_ping_ms = 0;  // Unix time; 0: the node has sent no ping
     std::string address;
     std::string version;
     // The texts below are from the last ping. Their number and length are bounded.
     std::vector<std::string> warnings = {};
-    std::string trust_bundle_hash = {};          // of the trust bundle in use
-    std::vector<std::string> chain_hashes = {};  // of each certificate's CA chain
+    std::string trust_bundle_hash = {};          // the hash of the node's trust bundle
+    std::vector<std::string> chain_hashes = {};  // for each certificate, of its CA chain
   };
 
-  // Ends a node's stream with a reason. Any thread may call it until Disconnect() returns. It must
-  // not block, because the caller has locked this object.
+  // Ends a node's stream with a reason. Any thread may call the cutter until Disconnect() returns.
+  // The cutter must not block, because its caller has locked this object.
   using Cutter = std::function<void(const Error& why)>;
 
   // Registers a stream of the node and returns the stream's ticket. A node has only one stream:
   // Connect() cuts an older one.
   uint64_t Connect(const std::string& node, const std::string& address, Cutter cut);
-  // These record a report of a node. `ticket` names the stream that brought it. If a newer stream
-  // has replaced that stream, the report is ignored.
+  // Each of these methods records a report of a node. `ticket` names the stream on which the report
+  // came. If a newer stream has replaced that stream, the method ignores the report.
   void RecordVersion(const std::string& node, uint64_t ticket, const std::string& version);
   void RecordPing(const std::string& node, uint64_t ticket, int64_t now_ms,
                   const v1::NodeMessage::Ping& ping);
@@ -47,18 +47,19 @@ class ConnectedNodes {
   // Ends the registration of a stream. The node's last report remains.
   void Disconnect(const std::string& node, uint64_t ticket);
 
-  // Cuts the node's stream, if there is one, because the node's rights have changed.
+  // Cuts the node's stream, if the node has one. Call it after the node's rights have changed.
   void Cut(const std::string& node);
-  // Cuts every stream, because the store is stopping.
+  // Cuts every stream. Call it when the store stops.
   void CutAll();
 
-  // Returns nullopt if the node has not connected since the store started.
+  // Returns what the store knows of the node's stream; nullopt if the node has not connected since
+  // the store started.
   std::optional<Presence> Find(const std::string& node) const;
 
  private:
   struct Entry {
     Presence presence;
-    uint64_t ticket = 0;  // the ticket of the newest stream
+    uint64_t ticket = 0;  // the newest stream's ticket
     Cutter cut;           // ends the connected stream; empty: no stream is connected
   };
   Entry* FindStream(const std::string& node, uint64_t ticket) OUTPORT_REQUIRES_LOCK(mutex_);

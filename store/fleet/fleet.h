@@ -28,7 +28,7 @@ namespace outport::store {
 struct Fleet {
   struct Parts {
     MetaStore& meta;
-    AccessDirectory& directory;  // follows the rows
+    AccessDirectory& directory;  // mirrors the access rows
     const Clock& clock;
     Log log;
     pki::Authority authority;

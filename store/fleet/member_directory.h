@@ -14,7 +14,7 @@
 namespace outport::store {
 
 // Knows the nodes of the fleet and their permissions. It mirrors the rows node/<name> in memory,
-// because the store checks every call of a node here. Safe for all threads.
+// because the store checks every call of a node against them. Safe for all threads.
 class MemberDirectory {
  public:
   // `meta` and `connected` outlive the directory.
@@ -37,7 +37,7 @@ class MemberDirectory {
 
   const MetaStore& meta_;
   ConnectedNodes& connected_;
-  Mutex following_;  // held from reading a row until storing it: the newest row wins
+  Mutex following_;  // held while a row is read and stored: the newest row wins
   mutable Mutex mutex_;
   // Calls in progress share the permissions.
   std::map<std::string, std::shared_ptr<const NodePermissions>> members_ OUTPORT_GUARDED_BY(mutex_);

@@ -93,7 +93,7 @@ Result<std::optional<v1::Change>> NodeScope::Filter(v1::Change change, const Met
       change.mutable_user_deleted()->set_name(name);
     }
   }
-  if (change.has_revoked()) {  // the node needs only the serial number
+  if (change.has_revoked()) {  // send only the serial number
     change.mutable_revoked()->clear_role();
     change.mutable_revoked()->clear_name();
     change.mutable_revoked()->clear_revoked_by();

@@ -14,8 +14,8 @@ namespace outport::store {
 
 // Decides which rows a node receives:
 // - the rows of the repositories that it may pull from;
-// - users, groups and other subjects that have a grant in one of these repositories, but of their
-//   grants only these;
+// - users, groups and other subjects that have a grant in one of these repositories, without their
+//   other grants;
 // - every revocation.
 // Whether the node receives a user depends also on the grants of the user's groups. Filter() reads
 // these grants from the present rows, which may be newer than the change that it filters. The node

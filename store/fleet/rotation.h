@@ -49,8 +49,8 @@ class Rotation {
 
   Result<v1::Rotation> Get() const;
   Result<v1::PrepareRotationResponse> Prepare(const v1::PrepareRotationRequest& request);
-  // These take one step of a rotation. Start() returns kInvalidArgument if the certificates do not
-  // belong together. authority.proto lists the other errors.
+  // Each of the next three methods takes one step of a rotation. Start() returns kInvalidArgument
+  // if the certificates do not belong together. authority.proto lists the other errors.
   Result<v1::Rotation> Start(const v1::StartRotationRequest& request, const Actor& by);
   Result<v1::Rotation> Advance(const v1::AdvanceRotationRequest& request, const Administrator& by);
   Result<v1::Rotation> Undo(const v1::UndoRotationRequest& request, const Administrator& by);
@@ -83,7 +83,7 @@ class Rotation {
   Result<bool> HasIssued(const std::string& issuer) const;
 
   const Parts parts_;
-  mutable Mutex changing_;  // held during a whole step
+  mutable Mutex changing_;  // one step of a rotation holds it from start to end
 };
 
 }  // namespace outport::store

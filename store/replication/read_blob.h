@@ -24,16 +24,16 @@ struct ReadBlobLimits {
 };
 
 // Serves Replication.ReadBlob: sends the bytes of a blob that the repository links. Each chunk is
-// one checksum block. When it reads the block, it verifies the checksum from the blob's row. A
-// corrupt block ends the stream and quarantines the blob. Safe for several threads; does not block.
-// The object outlives the server and the tasks.
+// one checksum block. ReadBlob verifies each block as it reads it, by the checksum in the blob's
+// row. A corrupt block ends the stream and quarantines the blob. Safe for several threads; does not
+// block. The object outlives the server and the tasks.
 class ReadBlob {
  public:
   ReadBlob(Blobs& blobs, BlockingPool& disk, TaskGroup& tasks, Metrics& metrics, Log log,
            ReadBlobLimits limits = {});
 
-  // Fails if the node may not read, or may no longer read. Called before each chunk, so it must not
-  // block.
+  // Fails if the node has no right to read the blob, or has lost that right. Called before each
+  // chunk, so it must not block.
   using Allowed = std::function<Result<void>()>;
 
   // Serves one call of `node` as a task. The node gets the errors of `allowed`, kInvalidArgument,
@@ -50,7 +50,7 @@ class ReadBlob {
                                      const std::string& request_id, const std::string& node,
                                      const Allowed& allowed);
   net::awaitable<Result<void>> Send(Stream& stream, const OpenBlob& blob, const Allowed& allowed);
-  // Blocks.
+  // Opens the requested blob and checks the requested range. Blocks.
   Result<OpenBlob> Open(const v1::ReadBlobRequest& request);
 
   Blobs& blobs_;

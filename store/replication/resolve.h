@@ -7,9 +7,9 @@
 
 namespace outport::store {
 
-// Answers a node's question from one view, so the answer is the state at exactly the `head` in it.
-// Returns kNameInvalid, kTagInvalid, kDigestInvalid or kInvalidArgument for a malformed question.
-// Blocks.
+// Answers a node's question from one view, so the answer is the store's state at exactly the
+// answer's `head`. Returns kNameInvalid, kTagInvalid, kDigestInvalid or kInvalidArgument for a
+// malformed question. Blocks.
 Result<v1::ResolveResponse> Resolve(MetaStore& meta, const std::string& epoch,
                                     const v1::ResolveRequest& request);
 

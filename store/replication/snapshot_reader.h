@@ -32,7 +32,7 @@ class SnapshotReader {
   const LogPosition position_;
   const NodeScope scope_;
   size_t section_ = 0;
-  std::string after_;  // the last key read of the section
+  std::string after_;  // the last key that was read from the section
 };
 
 }  // namespace outport::store

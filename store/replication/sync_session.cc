@@ -265,7 +265,7 @@ net::awaitable<Result<void>> SyncSession::Write() {
     writing_ = false;
     changed_.Notify();
     if (!written) break;
-    last_heard_ = steady_clock::now();  // a node that receives a message is alive
+    last_heard_ = steady_clock::now();  // a node that receives messages is alive
   }
   co_return Result<void>();
 }

@@ -23,8 +23,8 @@ namespace outport::store {
 
 using SyncStream = rpc::ServerStream<v1::NodeMessage, v1::StoreMessage>;
 
-// One node's Sync stream, from its Hello to its end, limited to the node's scope. Four coroutines
-// run on one strand:
+// Serves one node's Sync stream, from the node's Hello to the end of the stream. Sends only rows in
+// the node's scope. Four coroutines run on one strand:
 //   - Listen() reads the node's messages, and answers a ping with the head read after the ping;
 //   - FollowLog() reads the snapshot and the change log;
 //   - Write() sends the messages that Listen() and FollowLog() queue;
@@ -42,8 +42,8 @@ class SyncSession {
     Log log;
     std::string epoch;
     v1::FreshnessPolicy policy;
-    // Fails if the node may not receive changes, or may no longer receive them. Called before each
-    // message; must not block.
+    // Fails if the node has no right to receive changes, or has lost that right. Called before each
+    // message, so it must not block.
     std::function<Result<void>()> allowed;
   };
   // `stream` outlives Run().
@@ -65,9 +65,9 @@ class SyncSession {
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();
 
-  // Runs one of the four coroutines, and closes the session when it ends.
+  // Runs one of the four coroutines, and closes the session when that coroutine ends.
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);
-  // Queues a message; waits while the queue is full. False if the session has closed.
+  // Queues a message, and waits while the queue is full. Returns false if the session has closed.
   net::awaitable<bool> Push(v1::StoreMessage message);
   // Closes the session. Keeps only the reason of the first call. nullopt: the node disconnected.
   void Close(std::optional<Error> why);
