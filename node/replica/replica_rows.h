@@ -22,7 +22,7 @@ class ReplicaRows {
     ResolveAnswer answer;
     v1::Position position;  // the answer is the store's state at exactly this position
   };
-  // Answers as the store did at the replica's position.
+  // Returns the answer that the store would have given at the replica's position.
   Result<Answer> Resolve(const ResolveQuestion& question) const;
   Result<std::optional<v1::ManifestRow>> FindManifest(const RepositoryName& repository,
                                                       const Digest& digest) const;

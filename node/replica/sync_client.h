@@ -42,7 +42,7 @@ class SyncClient {
   // Ends the stream and starts a new one over the current channel. Call it from any thread.
   void Reconnect();
   // Returns why the store denies every call of this node: an administrator removed the node, or its
-  // certificate is invalid. Returns nullopt if the store denies none.
+  // certificate is invalid. Returns nullopt if the store does not deny the calls.
   std::optional<std::string> WhyDenied() const;
   // Whether the stream is connected and the store has sent something in the last 3 seconds.
   bool IsConnected() const;

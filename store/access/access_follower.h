@@ -15,7 +15,7 @@ namespace outport::store {
 // several threads; blocks.
 class AccessFollower {
  public:
-  // Called with each revocation, when the directory already refuses the certificate. Must not
+  // Called with each revocation, after the directory has begun to refuse the certificate. Must not
   // block.
   using RevocationListener = std::function<void(const v1::RevocationRow& revocation)>;
 

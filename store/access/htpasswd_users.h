@@ -37,8 +37,8 @@ class HtpasswdUsers {
   };
   explicit HtpasswdUsers(Parts parts);
 
-  // Reads the file, and updates the rows if it has changed since the last successful call. For one
-  // thread at a time; blocks.
+  // Reads the file. If the file has changed since the last successful call, updates the rows. For
+  // one thread at a time; blocks.
   Result<void> Follow();
   // Calls Follow() every second until the coroutine is cancelled. Logs a repeated failure once.
   net::awaitable<void> FollowUntilCancelled();

@@ -14,7 +14,7 @@ namespace outport::store {
 // AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's threads.
 class AccessService final : public v1::Access::CallbackService {
  public:
-  // The referenced objects outlive the server.
+  // The objects that the members refer to outlive the server.
   struct Parts {
     AdminGate gate;
     Fleet& fleet;

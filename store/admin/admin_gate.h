@@ -39,9 +39,9 @@ struct AdminGate {
     return rpc::ServeBlocking(context, pool, response, std::move(run));
   }
 
-  // Runs a method of `verbs`, which outlives the call, in the same way. The method is one of
-  // Result<Response> Verb(const Request&) const or Verb(const Request&, const Administrator&)
-  // const.
+  // Runs `verb`, a method of `verbs`, on the pool in the same way. `verbs` outlives the call. The
+  // method takes (const Request&) or (const Request&, const Administrator&), and returns a
+  // Result<Response>.
   template <class Request, class Response, class Verbs, class Verb>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request* request,
                                   Response* response, const Verbs& verbs, Verb verb) const {
@@ -56,7 +56,8 @@ struct AdminGate {
   }
 };
 
-// The address of a gRPC peer: "10.0.0.1" for "ipv4:10.0.0.1:4711", "::1" for
+// Returns the address of a gRPC peer without its port: "10.0.0.1" for "ipv4:10.0.0.1:4711", "::1"
+// for
 // "ipv6:%5B::1%5D:4711".
 std::string AddressOfPeer(std::string_view peer);
 

@@ -20,7 +20,7 @@ namespace outport::store {
 // admits the callers and runs the methods on its pool. Safe for gRPC's threads.
 class AdminService final : public v1::Admin::CallbackService {
  public:
-  // The referenced objects outlive the server.
+  // The objects that the members refer to outlive the server.
   struct Parts {
     AdminGate gate;
     Fleet& fleet;

@@ -7,12 +7,12 @@
 
 namespace outport::store {
 
-// Serves the RPCs of audit.proto: administrators search the audit log, and read its hash chain to
-// verify it. AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's
+// Serves the RPCs of audit.proto: administrators search the audit log, and read the log's hashes to
+// verify the log. AdminGate admits the callers and runs the methods on its pool. Safe for gRPC's
 // threads.
 class AuditService final : public v1::Audit::CallbackService {
  public:
-  // The referenced objects outlive the server.
+  // The objects that the members refer to outlive the server.
   struct Parts {
     AdminGate gate;
     MetaStore& meta;

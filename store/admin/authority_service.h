@@ -10,7 +10,7 @@ namespace outport::store {
 // callers and runs the methods on its pool. Safe for gRPC's threads.
 class AuthorityService final : public v1::Authorities::CallbackService {
  public:
-  // The referenced objects outlive the server.
+  // The objects that the members refer to outlive the server.
   struct Parts {
     AdminGate gate;
     Rotation& rotation;

@@ -8,7 +8,7 @@
 
 namespace outport::store {
 
-// The operations of administrators on certificates. Safe for several threads; blocks.
+// Implements the operations of administrators on certificates. Safe for several threads; blocks.
 class CertificateVerbs {
  public:
   explicit CertificateVerbs(Fleet& fleet) : fleet_(fleet) {}  // `fleet` outlives this object

@@ -10,7 +10,7 @@
 
 namespace outport::store {
 
-// The operations of administrators on grants. Safe for several threads; blocks.
+// Implements the operations of administrators on grants. Safe for several threads; blocks.
 class GrantVerbs {
  public:
   // `fleet` and `clock` outlive this object.

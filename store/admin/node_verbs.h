@@ -8,8 +8,8 @@
 
 namespace outport::store {
 
-// The operations of administrators on nodes. Safe for several threads; blocks, except for
-// Describe().
+// Implements the operations of administrators on nodes. Safe for several threads; blocks, except
+// for Describe().
 class NodeVerbs {
  public:
   explicit NodeVerbs(Fleet& fleet) : fleet_(fleet) {}  // `fleet` outlives this object
@@ -22,7 +22,7 @@ class NodeVerbs {
   Result<v1::RemoveNodeResponse> Remove(const v1::RemoveNodeRequest& request,
                                         const Administrator& by) const;
 
-  // Combines a node's row with the node's last report on its stream.
+  // Describes a node from its row and from the last report on its stream.
   v1::NodeInfo Describe(const v1::NodeRow& row) const;
 
  private:

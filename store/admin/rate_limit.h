@@ -11,8 +11,8 @@ namespace outport::store {
 
 // A rate limit with a token bucket for each address, and a common bucket for all addresses. It
 // keeps a bounded number of addresses, and drops the least recently used address first. A dropped
-// address starts again with a full bucket; the common bucket still limits it. Safe for all threads;
-// does not block.
+// address that comes back starts with a full bucket, but the common bucket still limits it. Safe
+// for all threads; does not block.
 class RateLimit {
  public:
   struct Rate {

@@ -8,7 +8,7 @@
 
 namespace outport::store {
 
-// The operations of administrators on users. Safe for several threads; blocks.
+// Implements the operations of administrators on users. Safe for several threads; blocks.
 class UserVerbs {
  public:
   explicit UserVerbs(Fleet& fleet) : fleet_(fleet) {}  // `fleet` outlives this object
@@ -18,7 +18,7 @@ class UserVerbs {
                                      const Administrator& by) const;
   Result<v1::RemoveUserResponse> Remove(const v1::RemoveUserRequest& request,
                                         const Administrator& by) const;
-  // If the request names a node, lists only the users that the node receives.
+  // Lists the users. If the request names a node, lists only the users that this node receives.
   Result<v1::ListUsersResponse> List(const v1::ListUsersRequest& request) const;
 
  private:

@@ -47,8 +47,8 @@ class Certificates {
     v1::CertificateRow row;
   };
   // Issues a certificate to a client or an administrator, for the key of `request` (PKCS#10, PEM).
-  // 0 `days` mean the default. Returns kInvalidArgument for another role, or for an invalid name,
-  // request or number of days.
+  // If `days` is 0, the certificate gets the default lifetime. Returns kInvalidArgument for another
+  // role, or for an invalid name, request or number of days.
   Result<Issued> Issue(Role role, const std::string& name, std::string_view request, uint32_t days,
                        const Actor& by);
 
@@ -67,13 +67,13 @@ class Certificates {
   // Revoke().
   Result<v1::CertificateInfo> Find(const std::string& serial) const;
 
-  // Deletes the rows of certificates that expired more than kKeepExpired ago. Without that,
-  // renewals would add rows forever. Keeps the rows of revoked certificates. Returns the number of
-  // deleted rows.
+  // Deletes the rows of certificates that expired more than kKeepExpired ago. Without this
+  // deletion, renewals would add rows forever. Keeps the rows of revoked certificates. Returns the
+  // number of deleted rows.
   Result<size_t> DeleteExpired();
 
-  // Returns at most `limit` certificates after `after`, which is the `next` of the previous page,
-  // or empty.
+  // Returns at most `limit` certificates that come after `after`. `after` is the `next` of the
+  // previous page, or empty for the first page.
   Result<RowPage<v1::CertificateInfo>> List(const std::string& after, size_t limit) const;
 
  private:

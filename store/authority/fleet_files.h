@@ -24,7 +24,8 @@ Result<void> WriteServerCertificate(const std::filesystem::path& pki, const Trus
                                     const std::vector<std::string>& host_names);
 
 // If the server key is missing, makes a new key, and reissues the certificate for the new key and
-// the same names. So an administrator who fears that a key is compromised only deletes it. Blocks.
+// the same names. To replace a key that may be compromised, an administrator deletes its file and
+// restarts the store. Blocks.
 Result<void> ReplaceMissingServerKey(const std::filesystem::path& pki, const TrustState& trust);
 
 inline constexpr const char* kTrustBundleFile = "trusted.crt";

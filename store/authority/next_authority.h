@@ -28,13 +28,13 @@ struct NextAuthority {
 Result<std::string> MakeNextKey(FileSystem& files, const std::filesystem::path& pki,
                                 const pki::Authority& current, const std::string& type);
 // Completes DATA/pki/next. If the request has certificates, they must be for the key of
-// MakeNextKey(). Otherwise the root's key in DATA/pki signs. Returns kInvalidArgument if the
-// certificates do not belong together or do not belong to the key, and kFailedPrecondition if the
-// root's key is missing.
+// MakeNextKey(). Otherwise the root's key in DATA/pki signs the certificates. Returns
+// kInvalidArgument if the certificates do not belong together or do not belong to the key, and
+// kFailedPrecondition if the root's key is missing.
 Result<void> MakeNext(FileSystem& files, const std::filesystem::path& pki,
                       const pki::Authority& current, const v1::StartRotationRequest& request);
 // Makes the next authority the current authority. If a crash interrupted an earlier call, completes
-// it.
+// that call.
 Result<void> PromoteNext(FileSystem& files, const std::filesystem::path& pki);
 Result<void> RemoveNext(FileSystem& files, const std::filesystem::path& pki);
 

@@ -20,8 +20,8 @@ struct NodeLifetimes {
   std::chrono::seconds server = std::chrono::days(90);
 };
 
-// Issues the identity of a node, or the node's server certificate, for the key of `request`
-// (PKCS#10, PEM), and inserts the certificate's row.
+// IssueToNode() issues the identity of a node, or the node's server certificate, for the key of
+// `request` (PKCS#10, PEM), and inserts the certificate's row.
 enum class NodePurpose { kIdentity, kServer };
 Result<pki::IssuedCertificate> IssueToNode(const pki::Authority& authority, const v1::NodeRow& node,
                                            NodePurpose purpose, std::string_view request,
