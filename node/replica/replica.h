@@ -15,7 +15,7 @@
 namespace outport::node {
 
 // The node's copy of the store's rows, at one position of the store's log. registry/records/keys.h
-// describes the rows of generations, the access rows and the row `replica`.
+// describes the replica's own rows: the rows of generations, the access rows and the row `replica`.
 //
 // One synced commit writes a batch and its position. The replica writes a snapshot as a new
 // generation beside the one that serves. One commit then replaces the serving generation; after a

@@ -24,8 +24,8 @@ class Grants {
   Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Clock& clock, Log log);
 
   // Adds a grant and returns the sequence of the change. Returns kInvalidArgument if the subject
-  // cannot have this grant or has 100 grants already, kAlreadyExists if it has this grant, and
-  // kNotFound if there is no such user. The audit log names `by`.
+  // cannot have this grant or has 100 grants already, kAlreadyExists if the subject has this grant,
+  // and kNotFound if there is no such user. The audit log names `by`.
   Result<uint64_t> Add(const Subject& subject, const Grant& grant, const Actor& by);
   // Removes exactly this grant. Returns kNotFound if the subject does not have it; the error lists
   // the subject's grants.

@@ -36,7 +36,7 @@ class Authorities {
 
  private:
   mutable Mutex mutex_;
-  // Calls that issue certificates share the state.
+  // Calls that issue certificates keep a pointer to the state while they run.
   std::shared_ptr<const TrustState> state_ OUTPORT_GUARDED_BY(mutex_);
 };
 

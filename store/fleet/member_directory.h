@@ -39,7 +39,7 @@ class MemberDirectory {
   ConnectedNodes& connected_;
   Mutex following_;  // held while a row is read and stored: the newest row wins
   mutable Mutex mutex_;
-  // Calls in progress share the permissions.
+  // Calls in progress keep a pointer to the permissions of their node.
   std::map<std::string, std::shared_ptr<const NodePermissions>> members_ OUTPORT_GUARDED_BY(mutex_);
 };
 
