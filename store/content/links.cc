@@ -15,13 +15,13 @@ namespace {
 constexpr size_t kMaxSources = 4096;
 constexpr size_t kReferencesPerScan = 100;
 
-// This error must not reveal whether the blob exists in a repository that the caller may not pull
-// from. So it is the same in both cases.
+// This error must not reveal whether a repository that the caller may not pull from has the blob.
+// So the text is the same whether or not such a repository exists.
 Error NothingToMount(const Digest& digest) {
-  return Error{
-      ErrorCode::kBlobUnknown,
-      "mounting " + digest.ToString() + ": no repository that you may pull from has it; push it",
-      {digest.ToString()}};
+  return Error{ErrorCode::kBlobUnknown,
+               "cannot mount blob " + digest.ToString() +
+                   ": no repository that you may pull from has the blob; push it",
+               {digest.ToString()}};
 }
 
 // Returns kUnsupported if a manifest of the repository refers to the blob. Also deletes reference
@@ -36,8 +36,8 @@ Result<void> RequireUnreferenced(MetaTransaction& transaction, const RepositoryN
       TRY(const bool alive, HasRow(transaction, keys::ManifestOf(repository, parent)));
       if (alive) {
         return Error{ErrorCode::kUnsupported,
-                     "deleting blob " + digest.ToString() + " of " + repository.ToString() +
-                         ": its manifest " + parent.ToString() +
+                     "cannot delete blob " + digest.ToString() + " of " + repository.ToString() +
+                         ": manifest " + parent.ToString() +
                          " refers to it; delete the manifest first",
                      {parent.ToString()}};
       }

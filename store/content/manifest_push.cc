@@ -137,8 +137,9 @@ Result<void> ManifestPush::Run(MetaTransaction& transaction) const {
   TRY_VOID(LockManifests(transaction, missing, own));
   if (!missing.empty()) {
     return Error{ErrorCode::kManifestBlobUnknown,
-                 "the manifest refers to blobs or manifests that " + parts_.repository.ToString() +
-                     " does not have: " + std::to_string(missing.size()) + "; push them first",
+                 "repository " + parts_.repository.ToString() + " lacks " +
+                     std::to_string(missing.size()) +
+                     " blobs or manifests that the manifest refers to; push them first",
                  std::move(missing)};
   }
   std::vector<v1::Change> changes;

@@ -55,7 +55,8 @@ Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Re
   const Digest digest = Digest::Of(algorithm, AsBytes(body));
   if (wanted != nullptr && *wanted != digest) {
     return Error{ErrorCode::kDigestInvalid,
-                 "the manifest was sent as " + wanted->ToString() + " but is " + digest.ToString(),
+                 "the manifest was pushed as " + wanted->ToString() + ", but its digest is " +
+                     digest.ToString(),
                  {wanted->ToString()}};
   }
   const std::vector<Tag> sorted = SortedTags(reference, tags);
