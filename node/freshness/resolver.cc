@@ -172,7 +172,13 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskStore(ResolveQuestion question,
   StoreAnswer resolved{.answer = {}, .position = {}, .asked = parts_.clock.SinceBoot()};
   CO_TRY(v1::ResolveResponse response,
          co_await Call(ToMessage(question), ToString(question), std::move(request_id)));
-  CO_TRY(resolved.answer, FromMessage(question, response));
+  Result<ResolveAnswer> answer = FromMessage(question, response);
+  if (!answer.has_value()) {
+    failed_.Increment();
+    co_return Error{ErrorCode::kUnavailable, "asking the store for " + ToString(question) + ": " +
+                                                 std::move(answer).error().message};
+  }
+  resolved.answer = *std::move(answer);
   (resolved.answer.found() ? found_ : absent_).Increment();
   resolved.position = std::move(*response.mutable_head());
   resolved.replica_epoch = parts_.replica.position().epoch();
