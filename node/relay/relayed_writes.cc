@@ -237,6 +237,7 @@ net::awaitable<Result<v1::UploadAnswer>> RelayedWrites::Upload(const Caller& cal
   const std::optional<Slots::Slot> slot = bodies_.Acquire();
   if (!slot.has_value()) {
     rejected_.Increment();
+    Wipe(*header.mutable_session()->mutable_sender()->mutable_password());
     co_return Error{ErrorCode::kTooManyRequests,
                     "too many uploads are in progress at this node; retry shortly"};
   }
