@@ -123,7 +123,7 @@ void AddCertificateCommands(const Command& app) {
   list.AddOption("--name", listed->name, "Only certificates with a matching name; * is a wildcard");
   list.AddOption("--role", listed->role, "Only certificates with this role")
       .OneOf({"client", "admin", "node"});
-  list.AddOption("--status,--state", listed->status, "Only certificates with this status")
+  list.AddOption("--status", listed->status, "Only certificates with this status")
       .OneOf({"valid", "expired", "revoked"});
   list.AddOption("--expiring", listed->expiring,
                  "Only valid certificates that expire within this time (30d)");
