@@ -71,19 +71,11 @@ PushService::~PushService() = default;
 
 net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& context,
                                                                  const v1::Sender& sender,
-                                                                 const std::string& repository,
-                                                                 Action action, NodeSlots& slots) {
-  CO_TRY(CertificateIdentity node,
-         rpc::RequireRole(context, parts_.identity.domain, Role::kNode, parts_.directory));
-  co_return co_await Admit(std::move(node), rpc::RequestIdOf(context), sender, repository, action,
-                           slots);
-}
-
-net::awaitable<Result<PushService::Admitted>> PushService::Admit(CertificateIdentity identity,
-                                                                 std::string request_id,
-                                                                 const v1::Sender& sender,
                                                                  const std::string& repository_text,
                                                                  Action action, NodeSlots& slots) {
+  CO_TRY(CertificateIdentity identity,
+         rpc::RequireRole(context, parts_.identity.domain, Role::kNode, parts_.directory));
+  std::string request_id = rpc::RequestIdOf(context);
   auto node = std::make_unique<const RelayingNode>(parts_.members, parts_.directory,
                                                    std::move(identity), sender.certificate());
   if (const auto accepted = node->Check(); !accepted.has_value()) {
@@ -246,8 +238,9 @@ net::awaitable<Result<v1::CancelUploadResponse>> PushService::Cancel(
 net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   const auto limit = parts_.limits.progress_deadline;
   // Reject an unauthenticated caller before waiting for the upload's header.
-  CO_TRY(CertificateIdentity node,
-         rpc::RequireRole(stream.context(), parts_.identity.domain, Role::kNode, parts_.directory));
+  const auto role =
+      rpc::RequireRole(stream.context(), parts_.identity.domain, Role::kNode, parts_.directory);
+  if (!role.has_value()) co_return role.error();
   v1::UploadPart part;
   if (!co_await stream.Read(part, limit) || !part.has_header()) {
     co_return Error{ErrorCode::kInvalidArgument,
@@ -255,9 +248,9 @@ net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   }
   const v1::UploadPart::Header header = std::move(*part.mutable_header());
   const v1::UploadSession& session = header.session();
-  CO_TRY(const Admitted admitted,
-         co_await Admit(std::move(node), rpc::RequestIdOf(stream.context()), session.sender(),
-                        session.repository(), Action::kPush, uploads_));
+  // The certificate may have expired or been revoked while the header was awaited.
+  CO_TRY(const Admitted admitted, co_await Admit(stream.context(), session.sender(),
+                                                 session.repository(), Action::kPush, uploads_));
   std::optional<uint64_t> length;
   if (header.has_length()) length = header.length();
   RelayedBody body(stream, length, limit, bodies_,

@@ -86,10 +86,6 @@ class PushService final : public v1::Push::CallbackService {
   net::awaitable<Result<Admitted>> Admit(const Context& context, const v1::Sender& sender,
                                          const std::string& repository, Action action,
                                          NodeSlots& slots);
-  // Admits a write of a node whose certificate is already checked.
-  net::awaitable<Result<Admitted>> Admit(CertificateIdentity identity, std::string request_id,
-                                         const v1::Sender& sender, const std::string& repository,
-                                         Action action, NodeSlots& slots);
   net::awaitable<Result<Admission>> AdmitSender(const RelayingNode& node, const v1::Sender& sender,
                                                 const Result<RepositoryName>& repository,
                                                 Action action);
