@@ -11,8 +11,8 @@ bool RepeatedFailure::Record(const Result<void>& attempt, Log::Fields fields) {
   {
     MutexLock lock(mutex_);
     before = std::exchange(reason_, reason);
+    if (parts_.failing != nullptr) parts_.failing->Set(reason.has_value() ? 1 : 0);
   }
-  if (parts_.failing != nullptr) parts_.failing->Set(reason.has_value() ? 1 : 0);
   if (!reason.has_value()) {
     if (before.has_value() && !parts_.recovered.empty()) parts_.log.Info(parts_.recovered, fields);
     return false;
