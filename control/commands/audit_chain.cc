@@ -62,16 +62,17 @@ Result<Line> ParseLine(std::string_view text) {
 
 Result<void> AddLine(AuditChain& chain, std::string_view text) {
   TRY(const Line line, ParseLine(text));
-  if (chain.count() == 0 && line.sequence > 0) chain.StartBehind(line.sequence - 1, line.previous);
+  if (chain.count() == 0 && line.sequence > 0) chain.StartAfter(line.sequence - 1, line.previous);
   if (line.sequence > chain.last()) return chain.Add(line.sequence, line.hash, line.record);
   if (HashHex(line.previous, line.record) == ToHex(AsBytes(line.hash))) return {};
-  return CorruptAt(line.sequence,
-                   "the file repeats the entry, and this copy does not match its hash");
+  return CorruptAt(
+      line.sequence,
+      "the file has this entry twice, and the second copy does not match its own hash");
 }
 
 }  // namespace
 
-void AuditChain::StartBehind(uint64_t sequence, std::string hash) {
+void AuditChain::StartAfter(uint64_t sequence, std::string hash) {
   last_ = sequence;
   hash_ = std::move(hash);
 }

@@ -14,7 +14,7 @@ namespace outport::control {
 class AuditChain {
  public:
   // Starts the chain after entry `sequence`, whose hash is `hash`. Does not verify that entry.
-  void StartBehind(uint64_t sequence, std::string hash);
+  void StartAfter(uint64_t sequence, std::string hash);
 
   // Verifies the next entry. If the entry does not continue the chain, returns kCorrupt with the
   // sequence of the wrong entry and the reason.

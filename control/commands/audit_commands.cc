@@ -120,7 +120,7 @@ Result<void> CheckLog(StoreClient& client, AuditChain& chain) {
     v1::ReadAuditResponse response;
     TRY_VOID(client.Call(&v1::Audit::Stub::ReadAudit, request, response, "reading the audit log"));
     const v1::AuditPoint& trimmed = response.trimmed();
-    if (trimmed.sequence() > chain.last()) chain.StartBehind(trimmed.sequence(), trimmed.hash());
+    if (trimmed.sequence() > chain.last()) chain.StartAfter(trimmed.sequence(), trimmed.hash());
     for (const v1::AuditEntry& entry : response.entries()) {
       TRY_VOID(chain.Add(entry.sequence(), entry.hash(), entry.record()));
     }

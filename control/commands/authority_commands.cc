@@ -31,8 +31,8 @@ Result<void> Show(const Invocation& invocation) {
   v1::Rotation rotation;
   TRY_VOID(client.Call(&v1::Authorities::Stub::GetRotation, v1::GetRotationRequest(), rotation,
                        "reading the rotation status"));
-  // In the phase "certificates" the next authorities issue already. They are the first two rows
-  // then, so do not add them again.
+  // In the phase "certificates" the next CAs already issue certificates. The store lists them in
+  // the first two rows, so this function does not add them again.
   const bool next_issues = rotation.phase() == "certificates";
   if (!rotation.next_root().empty() && !next_issues)
     TRY_VOID(add("next root", rotation.next_root()));

@@ -106,7 +106,7 @@ class BlobFetch {
   std::optional<Error> cancel_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Error> failure_ OUTPORT_GUARDED_BY(mutex_);
   size_t readers_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  // When the last chunk arrived, or, before the first chunk, when the fetch was created.
+  // The time when the latest chunk arrived. Until a chunk arrives: when the fetch was created.
   Time advanced_ OUTPORT_GUARDED_BY(mutex_);
   // When the last chunk of the current stream arrived, or when the stream began.
   Time stream_alive_ OUTPORT_GUARDED_BY(mutex_);

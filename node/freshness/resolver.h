@@ -76,8 +76,8 @@ class Resolver {
   // `position`, where the write committed. `asked` is a time before the write began.
   net::awaitable<void> RecordWrite(ResolveQuestion question, ResolveAnswer answer,
                                    v1::Position position, std::chrono::nanoseconds asked);
-  // Makes the node ask the store until the replica has passed `position`. The node does not ask
-  // about questions whose answers at `position` the overlay has.
+  // Drops every kept answer that is older than `position`. Until the replica has passed `position`,
+  // the node asks the store each question, unless the overlay has an answer from `position` on.
   void DropOlder(const v1::Position& position) {
     overlay_.DropOlder(position, parts_.replica.position());
   }

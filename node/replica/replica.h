@@ -71,9 +71,9 @@ class Replica {
   Result<bool> RemoveGarbage();
   // CollectContents() collects candidates: some manifests whose bytes this node has.
   // RemoveContents() then removes, step by step, the candidates that no row refers to. Each method
-  // returns false when it is done. REQUIRES: before the first RemoveContents(), a proof of
-  // freshness that is newer than the collection, because the bytes of a manifest can arrive before
-  // its row.
+  // returns false when it is done. REQUIRES: between the two, the replica has caught up with the
+  // store once. The bytes of a manifest can arrive before the row that refers to them, and that row
+  // must be there when RemoveContents() looks for it.
   Result<bool> CollectContents() { return contents_.Collect(); }
   Result<bool> RemoveContents() { return contents_.Step(generation()); }
   // Notified when RemoveGarbage() has rows to remove.

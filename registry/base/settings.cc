@@ -18,7 +18,7 @@ namespace outport {
 struct Settings::Document {
   std::string file;
   std::multimap<int, std::string> problems;  // by line
-  // A mapping that the program opened, with the keys that the program read from it.
+  // A YAML mapping (a section of the file), and the keys that the program has read from it.
   struct Mapping {
     YAML::Node node;
     std::string path;  // "registry." for error messages

@@ -32,7 +32,8 @@ class RegistryFront {
   const ServedCertificate& certificate() const { return certificate_; }
   void Start();
   void Stop(std::chrono::steady_clock::time_point deadline);  // see RegistryServer::Stop()
-  // Adds the server certificate's reasons and warnings to `readiness`.
+  // Adds to `readiness` why the server certificate makes this program not ready (it has expired),
+  // and the certificate's warnings.
   void AddTo(Readiness& readiness) const;
 
  private:

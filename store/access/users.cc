@@ -34,11 +34,11 @@ Result<void> CheckGlob(const v1::UserRow& row, const std::string& glob) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-*").contains(c);
   };
   if (!name.empty() && name.size() <= kMaxGlobBytes && std::ranges::all_of(name, fits)) return {};
-  return BadUser(row,
-                 "cannot be bound to '" + glob.substr(0, 128) +
-                     "': write a certificate's name of at most 64 of the characters a-z 0-9 . _ -, "
-                     "where * stands for any characters; put 'foreign:' before the name if "
-                     "an authority of registry.client_ca issued the certificate");
+  return BadUser(
+      row, "cannot be bound to '" + glob.substr(0, 128) +
+               "': write a certificate's name of at most 64 characters (a-z, 0-9, '.', '_', '-', "
+               "and '*' for any text); put 'foreign:' before the name if an authority of "
+               "registry.client_ca issued the certificate");
 }
 
 // Checks the fields of a user's row.

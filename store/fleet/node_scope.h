@@ -17,10 +17,10 @@ namespace outport::store {
 // - users, groups and other subjects that have a grant in one of these repositories, without their
 //   other grants;
 // - every revocation.
-// Whether the node receives a user depends also on the grants of the user's groups. Filter() reads
-// these grants from the present rows, which may be newer than the change that it filters. The node
-// still gets the right rows in the end, because LogReader sends the members of a group again at
-// each change of the group. A value type.
+// The grants of a user's groups decide, too, whether the node receives the user. Filter() reads
+// these grants from the rows as they are now. They may be newer than the change that Filter()
+// looks at. The node still gets the right rows in the end: at each change of a group, LogReader
+// sends all members of the group again. A value type.
 class NodeScope {
  public:
   explicit NodeScope(const NodePermissions& node);

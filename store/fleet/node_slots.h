@@ -27,7 +27,9 @@ class NodeSlots {
   const size_t slots_per_node_;
   prometheus::Gauge& in_use_;
   Mutex mutex_;
-  std::map<std::string, Slots> nodes_ OUTPORT_GUARDED_BY(mutex_);  // an entry for each member
+  // An entry for each node that ever acquired a slot, since slots refer to their entry. Only
+  // members acquire slots, so administrators bound the number of names.
+  std::map<std::string, Slots> nodes_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::store

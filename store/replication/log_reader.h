@@ -29,7 +29,7 @@ class LogReader {
   Result<v1::StoreMessage> Next();
 
  private:
-  // A batch from the log, and the groups whose members Next() must return before the batch.
+  // A batch from the log, and groups. Next() returns the members of these groups before the batch.
   struct Prepared {
     v1::StoreMessage message;
     LogPosition to;

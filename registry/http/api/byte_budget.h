@@ -31,8 +31,8 @@ class ByteBudget {
     // Sets the size of the share. If the budget has too few free bytes, returns false and keeps the
     // old size. A reduction always succeeds.
     bool Resize(uint64_t bytes);
-    // Like Resize(bytes), but the share grows only if all shares together then have at most
-    // `most_bytes`.
+    // Like Resize(bytes), with a lower limit: also returns false if the shares of all requests
+    // would then have more than `most_bytes` in sum.
     bool Resize(uint64_t bytes, uint64_t most_bytes);
     uint64_t bytes() const { return bytes_; }
 

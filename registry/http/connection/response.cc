@@ -173,7 +173,8 @@ net::awaitable<Result<void>> Response::SendBlob(BlobBody& blob, std::optional<By
       CO_TRY(bytes, co_await blob.Read(offset, std::min(end - offset, kBlobReadBytes)));
     }
     bytes = bytes.first(static_cast<size_t>(std::min<uint64_t>(bytes.size(), end - offset)));
-    if (bytes.empty()) co_return Error{ErrorCode::kInternal, "a blob is shorter than its size"};
+    if (bytes.empty())
+      co_return Error{ErrorCode::kInternal, "the blob ended before its recorded size"};
     CO_TRY_VOID(co_await stream_.Write(bytes));
     offset += bytes.size();
     body_bytes_ += bytes.size();

@@ -162,8 +162,8 @@ struct Authenticator::State {
   CredentialCache cache OUTPORT_GUARDED_BY(mutex);
   AttemptLimiter limiter OUTPORT_GUARDED_BY(mutex);
   FairQueue queue OUTPORT_GUARDED_BY(mutex){kQueuePerOrigin};
-  // The pool's work and the waiting calls share each flight. The pool's queue limits the number of
-  // flights.
+  // The verifications in progress. The job in the pool and the calls that wait for its outcome
+  // share a Flight. The pool's queue limits how many there are.
   std::map<CredentialMac, std::shared_ptr<Flight>> flights OUTPORT_GUARDED_BY(mutex);
 };
 
