@@ -15,7 +15,8 @@
 
 namespace outport::node {
 
-// The position that the replica must reach before it is no older than an answer of the store.
+// The position of an answer of the store. A replica that has reached it is at least as new as the
+// answer.
 struct Mark {
   v1::Position position;      // the answer's position
   std::string replica_epoch;  // the replica's epoch when the answer came

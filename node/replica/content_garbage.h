@@ -22,8 +22,8 @@ class ContentGarbage {
   Result<bool> Collect();
   // Makes the round keep the bytes. Call it when you write a row that refers to the digest.
   void Referred(const std::string& digest) { candidates_.erase(digest); }
-  // Runs one step of the round. `generation` is the generation that serves. Returns false when the
-  // round is over.
+  // Looks at some of the collected candidates, and removes those that no row of `generation` refers
+  // to. `generation` is the one that answers requests. Returns false when none is left.
   Result<bool> Step(uint64_t generation);
 
  private:

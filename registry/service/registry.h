@@ -144,8 +144,8 @@ class Registry {
   virtual Awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Reference& reference) = 0;
-  // Stores the exact bytes and sets tags, in one durable change. The tags are `tags`, and
-  // `reference` if it is a tag. kManifestInvalid if the body is not a valid manifest;
+  // Stores the exact bytes and sets tags, in one durable change. It sets all of `tags`, and
+  // also `reference` if that is a tag. kManifestInvalid if the body is not a valid manifest;
   // kManifestBlobUnknown with the missing digests as items; kDigestInvalid if `reference` is the
   // digest of other bytes.
   virtual Awaitable<Result<PushedManifest>> PutManifest(

@@ -12,9 +12,10 @@
 
 namespace outport {
 
-// Reads one whole checksum block that begins at `begin` into `block`: from the page cache, or else
-// on the pool. `Source` is a BlobReader or a BlobWriter. `memory` owns the bytes of `block`. A read
-// on the pool may outlive the coroutine that awaits the read, so it shares `source` and `memory`.
+// Reads the whole checksum block that begins at `begin` into `block`. If the block is not in the
+// page cache, a thread of the pool reads it. That read may outlive the coroutine that awaits it, so
+// it shares `source` and `memory`, which owns the bytes of `block`. `Source` is a BlobReader or a
+// BlobWriter.
 // kCorrupt if the block fails its checksum or is too short.
 template <class Source>
 net::awaitable<Result<void>> ReadBlock(std::shared_ptr<const Source> source, BlockingPool& disk,

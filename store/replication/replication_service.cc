@@ -81,11 +81,11 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
     if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
     TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.identity.epoch, *request));
-    parts_.log.Info("question answered for node", {{"request_id", rpc::RequestIdOf(*context)},
-                                                   {"node", node},
-                                                   {"repository", request->repository()},
-                                                   {"reference", AskedFor(*request)},
-                                                   {"found", answer.found()}});
+    parts_.log.Info("resolve call answered", {{"request_id", rpc::RequestIdOf(*context)},
+                                              {"node", node},
+                                              {"repository", request->repository()},
+                                              {"reference", AskedFor(*request)},
+                                              {"found", answer.found()}});
     return answer;
   };
   return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));

@@ -46,8 +46,8 @@ class BodyReceiver {
  private:
   class Buffer;
 
-  // Reserves disk space for `length` bytes. Returns the alignment with which the writer need not
-  // copy the bytes. Blocks.
+  // Reserves disk space for `length` bytes. Returns the alignment that a buffer needs so that the
+  // writer can write from it without a copy. Blocks.
   Result<size_t> Reserve(UploadSession& session, std::optional<uint64_t> length);
   net::awaitable<Result<void>> Copy(UploadSessions::ClaimPtr claim, std::optional<ByteRange> range,
                                     ByteSource& body, size_t buffer_bytes, size_t alignment);

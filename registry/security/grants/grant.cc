@@ -104,8 +104,8 @@ std::string ToString(const std::vector<Grant>& grants) {
   return text.empty() ? "none" : text;
 }
 
-// Backtracks only to the last star, because the last star can match all characters that an earlier
-// star could give up.
+// On a mismatch, only the last star takes one more character. Earlier stars never need to change:
+// the last star can match any text that they could match.
 bool MatchesName(std::string_view glob, std::string_view name) {
   size_t at = 0;
   size_t star = std::string_view::npos;

@@ -218,9 +218,9 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
   return trust;
 }
 
-// Verifies up to the root first. Only if the root is missing, accepts a chain that ends at a
-// trusted intermediate. If the root is present, its list can also revoke the intermediate, so the
-// full chain must be valid.
+// Verifies the chain up to its root first. Only if no configured file holds the root, accepts a
+// chain that ends at a trusted intermediate. With the root, its revocation list may revoke the
+// intermediate, so the full chain must be valid.
 int ClientTrust::VerifyChain(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
                              bool& of_fleet) const {
   int code = authorities_->Verify(leaf, sent, now, 0, of_fleet);
