@@ -10,8 +10,8 @@
 
 namespace outport::node {
 
-// One stub for each service of the store, over one channel. Include this header only in .cc files
-// that call the store, because the generated headers are slow to compile.
+// One stub for each service of the store that a node calls, over one channel. Include this header
+// only in .cc files that call the store, because the generated headers are slow to compile.
 struct StoreStubs {
   explicit StoreStubs(const std::shared_ptr<grpc::Channel>& shared)
       : channel(shared), replication(channel), push(channel), enrollment(channel) {}

@@ -121,8 +121,8 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
   if (here && writer.Current(digest.algorithm()) == digest) {
     Result<PushedBlob> linked = Link(repository, digest, committing);
-    // kBlobUnknown means that the garbage collector has just deleted the stored bytes. In this
-    // case, store the new bytes.
+    // kBlobUnknown: the stored bytes have just gone (another request quarantined them). Then store
+    // the new bytes.
     if (linked.has_value() || linked.error().code != ErrorCode::kBlobUnknown) return linked;
   }
 

@@ -15,9 +15,9 @@ namespace outport::store {
 
 // The content of all repositories, in the MetaStore and the BlobStore. These classes have the rules
 // for what a push needs and what a pull sees. Each mutation is one transaction that appends its
-// changes (I10). The transaction locks its keys in byte order: blob/<digest>, then
-// manifest/<child>, then the others. So a push and the garbage collector never work on the same
-// blob at once. Safe for several threads. Everything here blocks.
+// changes (I10). The transaction first locks the blobs and the child manifests that it names,
+// each in byte order of the keys. So two pushes that name the same blobs never deadlock. Safe for
+// several threads. Everything here blocks.
 struct Content {
   explicit Content(const Blobs::Parts& parts)
       : blobs(parts),

@@ -1,6 +1,6 @@
 #include "node/membership/join.h"
 
-#include "node/membership/credentials.h"
+#include "node/membership/node_identity.h"
 #include "tests/store/fleet/fleet_fixture.h"
 
 namespace outport::node {
@@ -51,9 +51,9 @@ TEST_F(JoinTest, ItsKeysHaveTheRequestedType) {
 // Users who may enter the folder could have replaced the keys.
 TEST_F(JoinTest, RejectsAKeyFolderThatOthersMayEnter) {
   ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
-  ASSERT_TRUE(LoadCredentials(data_).has_value());
+  ASSERT_TRUE(LoadNodeIdentity(data_).has_value());
   fs::permissions(data_ / "pki", fs::perms::owner_all | fs::perms::group_exec);
-  const auto refused = LoadCredentials(data_);
+  const auto refused = LoadNodeIdentity(data_);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
   EXPECT_NE(refused.error().message.find("chmod 700 " + (data_ / "pki").native()),
