@@ -32,12 +32,12 @@ enum class ErrorCode {
   kUnavailable,
   // Outport's own codes.
   kCertificateInvalid,  // the client certificate is missing or not accepted
-  kMalformedRequest,    // the request is not HTTP, or matches no route
+  kMalformedRequest,    // the request is not valid HTTP
   kUriTooLong,
   kHeaderTooLarge,
   kRequestTimeout,
   kNoSpace,
-  kNotFound,  // to administrators: no such user, node or token
+  kNotFound,  // no such path in the API, file, user, node or token
   kAlreadyExists,
   kInvalidArgument,
   kFailedPrecondition,

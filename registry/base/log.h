@@ -16,7 +16,7 @@ namespace outport {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 // A log that writes one JSON object per line to standard error:
-//   {"time":"…","level":"info","event":"blob committed","digest":"sha256:…","size_bytes":12}
+//   {"time":"…","level":"info","event":"blob pushed","digest":"sha256:…","size_bytes":12}
 // A Log is a value type and cheap to copy. Safe for several threads. Never log a secret.
 class Log {
  public:

@@ -26,7 +26,7 @@ void KeepGrpcInitialized();
 
 // The certificate and the trust bundle of one side of a connection to the fleet port, as PEM.
 struct TlsIdentity {
-  std::string certificate_chain;  // leaf first; empty: no certificate (enrolment)
+  std::string certificate_chain;  // leaf first; empty: no certificate (enrollment)
   std::string private_key;
   std::string authorities;  // the fleet's trust bundle; no public authority is trusted
 
@@ -54,7 +54,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentit
 
 // Returns the credentials of the fleet port. The server requests a client certificate and verifies
 // it. A caller without a certificate can still call the methods, because a new node has none when
-// it enrols. So every method except enrolment must check its caller with RequireRole(). gRPC
+// it enrols. So every method except enrollment must check its caller with RequireRole(). gRPC
 // reloads the files when they change, and new connections use the new content.
 std::shared_ptr<grpc::ServerCredentials> ReloadingServerCredentials(const TlsFiles& files);
 

@@ -195,8 +195,9 @@ class Registry {
                                                   const Visible& visible) = 0;
 
   // Upload sessions. A session belongs to one repository and to the user that started it. For
-  // another repository or user, calls return kBlobUploadUnknown. While one call uses a session,
-  // other calls on this session return kTooManyRequests.
+  // another repository or user, calls return kBlobUploadUnknown. One call at a time appends to a
+  // session. Another call waits some seconds, or takes over a session whose client has stopped
+  // sending, and returns kTooManyRequests if neither succeeds. StatUpload() does not wait.
 
   // `algorithm` is the expected algorithm of the blob's digest. FinishUpload() accepts other
   // algorithms too.

@@ -184,7 +184,7 @@ Result<v1::EnrollResponse> Invitations::Enroll(const v1::EnrollRequest& request,
   };
   const Result<LogPosition> done = Transact(rows_.meta, enroll);
   if (!done.has_value()) {
-    rows_.log.Warning("enrolment denied", {{"address", from}, {"error", done.error().message}});
+    rows_.log.Warning("enrollment denied", {{"address", from}, {"error", done.error().message}});
     return done.error();
   }
   TRY_VOID(rows_.Follow(response.node(), revoked));
