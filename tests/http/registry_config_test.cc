@@ -49,8 +49,8 @@ TEST(RegistryConfig, I12SaysWhatIsWrong) {
     const char* problem;
   };
   constexpr Case kCases[] = {
-      {"certificate: /t/c.pem", "set registry.certificate and registry.key"},
-      {"key: /t/k.pem", "set registry.certificate and registry.key"},
+      {"certificate: /t/c.pem", "set both registry.certificate and registry.key"},
+      {"key: /t/k.pem", "set both registry.certificate and registry.key"},
       {"certificate: c.pem, key: /t/k.pem", "'registry.certificate': must be an absolute path"},
       {"client_auth: maybe", "'maybe' must be require, strict, optional or off"},
       {"client_auth: \"off\", client_ca: /t/ca.pem", "has no effect while"},

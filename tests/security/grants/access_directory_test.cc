@@ -141,8 +141,8 @@ TEST(User, LimitedToCertificatesNeedsOneOfThem) {
   ASSERT_FALSE(other.has_value());
   EXPECT_EQ(other.error().code, ErrorCode::kDenied);
   EXPECT_EQ(other.error().message,
-            "user 'ci' may log in only with a client certificate named 'ci-*', 'build'; this one "
-            "is 'laptop'");
+            "user 'ci' may log in only with a client certificate named 'ci-*', 'build'; the "
+            "certificate that was sent is 'laptop'");
   EXPECT_FALSE(CheckMayLogIn(user, "", now).has_value());
   user.only_from.assign({"*"});
   EXPECT_TRUE(CheckMayLogIn(user, "laptop", now).has_value());
