@@ -17,6 +17,7 @@ std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors) {
     digests.emplace(descriptor.digest.ToString(), descriptor.digest);
   }
   std::vector<Digest> sorted;
+  sorted.reserve(digests.size());
   for (const auto& [text, digest] : digests) sorted.push_back(digest);
   return sorted;
 }

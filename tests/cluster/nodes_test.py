@@ -79,7 +79,7 @@ def test_i6_a_removed_node_is_out_until_it_is_invited_again(new_fleet):
     fleet.control("user", "add", "second", "--allow", "pull", stdin=PASSWORD + "\n")
     done = fleet.control("node", "remove", "eu-west")
     assert done.stdout == "node 'eu-west' removed\n"
-    assert "somebody else may have it: demo, second" in done.stderr
+    assert "if somebody else may have the node's data: demo, second" in done.stderr
     assert fleet.control_json("node", "list") == []
     wait_for("the node to be cut off", lambda: node.metric("outport_node_sync_connected") == 0)
     assert node.operations("/readyz")[0] == 503 and "the store rejects this node" in node.operations("/readyz")[1]
@@ -157,7 +157,7 @@ def test_i6_a_limited_node_serves_and_relays_only_what_it_may(new_fleet):
     entry = json.loads(fleet.control("audit", "list", "-o", "json", "--action", "node.set").stdout)
     assert entry["record"]["object"] == "node/cn"
     removed = fleet.control("node", "remove", "cn")
-    assert "somebody else may have it: demo, outsider" in removed.stderr
+    assert "if somebody else may have the node's data: demo, outsider" in removed.stderr
 
 
 def test_a_replacement_keeps_the_permissions_of_the_node(new_fleet):

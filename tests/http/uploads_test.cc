@@ -104,7 +104,8 @@ TEST_F(Uploads, ADigestAsGoClientsEscapeIt) {
 }
 
 TEST_F(Uploads, ALargeBody) {
-  const std::string content(20'000'000, 'z');
+  std::string content;
+  content.assign(20'000'000, 'z');
   EXPECT_EQ(Finish(Start().Field("location"), DigestOf(content), content).status, 201);
   const TestResponse head =
       server_.Call({.method = "HEAD", .target = "/v2/a/blobs/" + DigestOf(content)});
