@@ -35,23 +35,23 @@ net::awaitable<Result<void>> MirrorCatalog::CatchUp(std::string request_id) {
       "listing: this node's copy of the lists did not catch up with the store in time; try again"};
 }
 
-net::awaitable<Result<MirrorCatalog::Admission>> MirrorCatalog::Admit(RequestKind request,
-                                                                      const Caller& caller) {
+net::awaitable<Result<MirrorCatalog::ReplicaState>> MirrorCatalog::PrepareReplica(
+    RequestKind request, const Caller& caller) {
   if (!co_await WaitForCallersChange(parts_.replica, caller)) {
     CO_TRY_VOID(RequireCallersChange(caller, parts_.replica.position()));
   }
   auto age = parts_.rule.ReplicaAge();
   if (!parts_.resolver.ReplicaHasPassed()) age = std::nullopt;
-  if (parts_.rule.MayAnswer(request, Local::kFound, age)) co_return Admission();
+  if (parts_.rule.MayAnswer(request, Local::kFound, age)) co_return ReplicaState();
   Result<void> caught_up = co_await CatchUp(caller.request_id);
-  if (caught_up.has_value()) co_return Admission{.caught_up = true};
+  if (caught_up.has_value()) co_return ReplicaState{.caught_up = true};
   if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
-  Admission admission{.unreachable = std::move(caught_up).error()};
+  ReplicaState replica{.unreachable = std::move(caught_up).error()};
   // If the overlay has dropped answers, the replica may be older than a list that this node has
   // sent. So the age counts as unknown.
   age = parts_.resolver.ReplicaIsTrusted() ? parts_.rule.ReplicaAge() : std::nullopt;
-  CO_TRY(admission.stale, parts_.rule.AnswerWithoutStore(request, Local::kFound, age, "listing"));
-  co_return admission;
+  CO_TRY(replica.stale, parts_.rule.AnswerWithoutStore(request, Local::kFound, age, "listing"));
+  co_return replica;
 }
 
 net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryName repository,
@@ -79,25 +79,25 @@ net::awaitable<Result<MirrorCatalog::Tags>> MirrorCatalog::ReadTags(RepositoryNa
 net::awaitable<Result<Page>> MirrorCatalog::ListTags(const Caller& caller,
                                                      const RepositoryName& repository,
                                                      const PageRequest& page) {
-  CO_TRY(Admission admission, co_await Admit(RequestKind::kTagList, caller));
+  CO_TRY(ReplicaState replica, co_await PrepareReplica(RequestKind::kTagList, caller));
   CO_TRY(Tags tags, co_await ReadTags(repository, page));
-  if (!tags.repository_known && !admission.caught_up) {
+  if (!tags.repository_known && !replica.caught_up) {
     // Only the store can say that a repository does not exist.
     CO_TRY_VOID(co_await CatchUp(caller.request_id));
-    admission.stale = std::nullopt;
+    replica.stale = std::nullopt;
     CO_TRY(tags, co_await ReadTags(repository, page));
   }
   if (!tags.repository_known) {
     co_return Error{ErrorCode::kNameUnknown,
                     "repository " + repository.ToString() + " does not exist"};
   }
-  co_return ToPage(std::move(tags.names), page.limit, admission.stale);
+  co_return ToPage(std::move(tags.names), page.limit, replica.stale);
 }
 
 net::awaitable<Result<Page>> MirrorCatalog::ListRepositories(const Caller& caller,
                                                              const PageRequest& page,
                                                              const Visible& visible) {
-  CO_TRY(const Admission admission, co_await Admit(RequestKind::kCatalog, caller));
+  CO_TRY(const ReplicaState replica, co_await PrepareReplica(RequestKind::kCatalog, caller));
   auto list = [this, page, visible,
                kept = parts_.resolver.OverlayRepositories()]() -> Result<Page> {
     const NameScan scan = [this](const std::string& prefix, const std::string& after,
@@ -115,7 +115,7 @@ net::awaitable<Result<Page>> MirrorCatalog::ListRepositories(const Caller& calle
     return shown;
   };
   CO_TRY(Page shown, co_await Blocking(parts_.pool, std::move(list)));
-  shown.stale = admission.stale;
+  shown.stale = replica.stale;
   co_return shown;
 }
 
@@ -124,7 +124,7 @@ net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller&
                                                                    const Digest& subject,
                                                                    const std::string& artifact_type,
                                                                    const PageRequest& page) {
-  CO_TRY(const Admission admission, co_await Admit(RequestKind::kReferrers, caller));
+  CO_TRY(const ReplicaState replica, co_await PrepareReplica(RequestKind::kReferrers, caller));
   auto list = [this, repository, subject, artifact_type, page] {
     const ReferrerScan scan = [&](const std::string& after) {
       return parts_.rows.ListReferrers(repository, subject, after);
@@ -132,11 +132,11 @@ net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller&
     return PageOfReferrers(artifact_type, page, scan);
   };
   CO_TRY(ReferrersPage found, co_await Blocking(parts_.pool, list));
-  found.stale = admission.stale;
-  if (!found.items.empty() || !found.next.empty() || admission.caught_up) co_return found;
+  found.stale = replica.stale;
+  if (!found.items.empty() || !found.next.empty() || replica.caught_up) co_return found;
   // The list is empty. Ask the store, so that every node finds a referrer that a client has just
   // pushed.
-  if (!admission.unreachable.has_value()) {
+  if (!replica.unreachable.has_value()) {
     Result<void> caught_up = co_await CatchUp(caller.request_id);
     if (caught_up.has_value()) co_return co_await Blocking(parts_.pool, list);
     if (caught_up.error().code != ErrorCode::kUnavailable) co_return std::move(caught_up).error();
@@ -145,10 +145,10 @@ net::awaitable<Result<ReferrersPage>> MirrorCatalog::ListReferrers(const Caller&
   const PageRequest no_tags{.last = "", .limit = 0};
   CO_TRY(const Tags tags, co_await ReadTags(repository, no_tags));
   const Local local = tags.repository_known ? Local::kAbsent : Local::kNoRepository;
-  const Age age = admission.stale.has_value() ? Age::kStale : Age::kFresh;
+  const Age age = replica.stale.has_value() ? Age::kStale : Age::kFresh;
   if (Decide(RequestKind::kReferrers, local, age, StoreState::kUnreachable) ==
       Decision::kUnavailable) {
-    co_return *admission.unreachable;
+    co_return *replica.unreachable;
   }
   co_return found;
 }

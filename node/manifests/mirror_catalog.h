@@ -36,14 +36,14 @@ class MirrorCatalog {
                                                       const PageRequest& page);
 
  private:
-  // How the replica may answer one request.
-  struct Admission {
+  // The state of the replica for one request that it may answer.
+  struct ReplicaState {
     std::optional<Staleness> stale = std::nullopt;  // the staleness to show with the list
     bool caught_up = false;  // the replica has passed the head read for this request
     std::optional<Error> unreachable = std::nullopt;  // why the node could not ask the store
   };
   // Waits until the replica may answer.
-  net::awaitable<Result<Admission>> Admit(RequestKind request, const Caller& caller);
+  net::awaitable<Result<ReplicaState>> PrepareReplica(RequestKind request, const Caller& caller);
   struct Tags {
     std::vector<std::string> names;  // has an extra name if there is a next page
     bool repository_known = false;
