@@ -1,6 +1,6 @@
-// What a page of a list costs at its start, in its middle and at its end: a repository of 1,000,000
-// tags, and a catalog of 100,000 repositories, in a real RocksDB. "rss_MiB" is what the process
-// holds after the pages: it must not grow with the list.
+// Measures the cost of a page at the start, in the middle and at the end of two lists: a repository
+// of 1,000,000 tags, and a catalog of 100,000 repositories, in a real RocksDB. "rss_MiB" is what
+// the process holds after the pages: it must not grow with the list.
 
 #include <benchmark/benchmark.h>
 #include <unistd.h>

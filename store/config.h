@@ -29,7 +29,7 @@ struct Config {
   Freshness freshness;
 
   struct Access {
-    // How long a node admits clients while it hears no revocations from the store.
+    // A node admits clients for at most this time after it last heard revocations from the store.
     std::chrono::milliseconds max_revocation_age{std::chrono::hours(24)};
     bool serve_on_expired_revocations = false;  // false: after that time nodes answer 503
     std::filesystem::path htpasswd_file;        // empty: no htpasswd file

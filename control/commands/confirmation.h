@@ -10,7 +10,7 @@
 
 namespace outport::control {
 
-// Which nodes have applied a change of the store.
+// The names of the nodes that have applied a change of the store, and of those that have not.
 struct Confirmation {
   std::vector<std::string> confirmed;
   std::vector<std::string> pending;

@@ -26,7 +26,7 @@ namespace outport::node {
 
 enum class RequestKind { kTag, kDigest, kBlob, kTagList, kCatalog, kReferrers };
 
-// What the node's own data says about the request.
+// The answer to the request by the node's own data.
 enum class Local {
   kFound,         // the node has the content, or the list has entries
   kAbsent,        // the repository exists, but has no such content

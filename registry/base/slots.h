@@ -27,7 +27,7 @@ class Slots {
     Slot& operator=(Slot&&) = delete;
     ~Slot();
 
-    // How many slots were in use when the caller acquired this slot: 0 for the first. A component
+    // Returns the number of slots that were in use before this one: 0 for the first. A component
     // may give more of a shared resource to a slot with a low rank.
     size_t rank() const { return rank_; }
 

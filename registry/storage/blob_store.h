@@ -17,8 +17,8 @@ namespace outport {
 // be shorter.
 inline constexpr uint64_t kChecksumBlockBytes = 256 << 10;
 
-// Where a committed blob is stored, and the checksums of its bytes. A reader needs no other
-// information.
+// Names the object of a committed blob and holds the checksums of its bytes. A reader needs no
+// other information.
 struct BlobLocation {
   std::string object;  // the blob's file, as the BlobStore names it; a new name for every commit
   uint64_t size_bytes = 0;

@@ -21,7 +21,7 @@ namespace outport::store {
 
 inline constexpr uint32_t kDefaultCertificateDays = 365;
 inline constexpr uint32_t kMaxCertificateDays = 5 * 365;
-// How long the rows of expired certificates remain.
+// The store keeps the row of a certificate for this time after the certificate expired.
 inline constexpr std::chrono::days kKeepExpired{90};
 
 // Returns the row of an issued certificate.

@@ -26,8 +26,8 @@ class Invitations {
     std::string token;
     int64_t expires_ms = 0;  // Unix time
   };
-  // What Invite() does if the fleet has a node of that name: it rejects the invitation, or lets the
-  // new machine replace that node.
+  // If the fleet already has a node of that name, Invite() rejects the invitation, or lets the new
+  // machine replace that node.
   enum class ExistingNode { kReject, kReplace };
   struct Options {
     std::string node;

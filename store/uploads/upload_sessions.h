@@ -62,7 +62,7 @@ class UploadSessions {
     // If the client of a claiming request sends nothing for this long, another request may take the
     // session over.
     std::chrono::milliseconds stall_limit{2'000};
-    // How long a request waits for a session that another request has claimed.
+    // A request waits at most this long for a session that another request has claimed.
     std::chrono::milliseconds max_wait{5'000};
   };
   UploadSessions(const Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}

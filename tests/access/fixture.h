@@ -32,8 +32,8 @@ class FakeNode final : public Peer {
   const std::string origin_ = "node eu-west";
 };
 
-// What decides about requests, without a server. Users: ann pulls and pushes in team/**, carol has
-// no grants. A client shows the certificate 'laptop'.
+// The parts that admit requests (directory, authenticator, clock), without a server. Users: ann
+// pulls and pushes in team/**, carol has no grants. A client shows the certificate 'laptop'.
 class Fleet {
  public:
   Fleet() {

@@ -37,7 +37,7 @@ class AttemptLimiter {
   static constexpr std::chrono::seconds kForgivenessPeriod{30};
   static constexpr std::chrono::seconds kMaxPause{60};
 
-  // How long the client must wait before this attempt; 0: the client may try now.
+  // Returns the time that the client must wait before this attempt; 0: the client may try now.
   std::chrono::seconds Pause(const Attempt& attempt, Time now);
   void RecordFailure(const Attempt& attempt, Time now);
   void RecordSuccess(const Attempt& attempt);

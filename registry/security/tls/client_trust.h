@@ -15,7 +15,7 @@ struct x509_store_st;
 
 namespace outport {
 
-// Which client certificate the registry requires.
+// The requirement of a registry for client certificates.
 enum class ClientAuth {
   kRequire,   // a valid certificate; the HTTP response explains a rejection
   kStrict,    // as kRequire, but the handshake rejects; clients then show less of the reason

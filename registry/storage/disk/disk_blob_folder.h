@@ -11,7 +11,7 @@
 
 namespace outport {
 
-// How a writer writes the bytes of a new blob. kCached writes through the kernel's page cache, for
+// The way to write the bytes of a new blob. kCached writes through the kernel's page cache, for
 // bytes that are read again soon. kDirect bypasses the page cache.
 enum class BlobWrites { kCached, kDirect };
 

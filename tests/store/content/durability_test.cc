@@ -162,7 +162,7 @@ Problems Check(TestContent& store, const Acknowledged& acknowledged) {
   return problems;
 }
 
-// Which syncs to ignore: number `first` to number `last`; 0: none.
+// The disk reports these syncs as done and ignores them: number `first` to number `last`; 0: none.
 struct Lie {
   uint64_t first = 0;
   uint64_t last = 0;
