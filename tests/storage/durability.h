@@ -9,7 +9,7 @@
 #include "tests/support/fault_disk.h"
 #include "tests/support/temporary_folder.h"
 
-// Runs a program of the storage floor on a FaultDisk: it changes the stores, notes acknowledged
+// Runs a program of storage on a FaultDisk: it changes the stores, notes acknowledged
 // changes, and checks after a power cut that they exist.
 namespace outport {
 

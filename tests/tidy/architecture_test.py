@@ -1,4 +1,4 @@
-"""docs/architecture.md describes every folder that floors_test.py has arrows for, with these arrows,
+"""docs/architecture.md describes every folder that rooms_test.py has arrows for, with these arrows,
 and no other."""
 
 import pathlib
@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from floors_test import ARROWS  # noqa: E402  (found by the line above)
+from rooms_test import ARROWS  # noqa: E402  (found by the line above)
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/architecture.md"
 

@@ -126,9 +126,9 @@ def target_of(folder):
 @pytest.mark.parametrize("folder", ARROWS)
 def test_targets_link_what_the_arrows_say(folder):
     text = (ROOT / folder / "CMakeLists.txt").read_text()
-    floors = re.findall(r"outport_floor\((\w+)\s+SOURCES.*?LINKS([^)]*)\)", text, re.S)
-    assert [name for name, _ in floors] == [target_of(folder)]
-    links = {word for word in floors[0][1].split() if word in map(target_of, ARROWS)}
+    rooms = re.findall(r"outport_room\((\w+)\s+SOURCES.*?LINKS([^)]*)\)", text, re.S)
+    assert [name for name, _ in rooms] == [target_of(folder)]
+    links = {word for word in rooms[0][1].split() if word in map(target_of, ARROWS)}
     assert links == set(map(target_of, ARROWS[folder]))
 
 
@@ -145,7 +145,7 @@ def test_outportctl_links_no_storage_engine():
     assert "rocksdb" not in libraries
 
 
-def test_libraries_stay_on_their_floors():
+def test_libraries_link_what_their_rooms_may():
     problems = []
     for path in sources("registry", "store", "node", "control"):
         folder = folder_of(str(path.relative_to(ROOT)))

@@ -1,9 +1,9 @@
-# outport_floor(NAME SOURCES a.cc ... LINKS target ...): the static library of one folder. A folder may
+# outport_room(NAME SOURCES a.cc ... LINKS target ...): the static library of one folder. A folder may
 # include only what it links, directly or through another; tests/tidy checks includes and links.
-function(outport_floor name)
-  cmake_parse_arguments(FLOOR "" "" "SOURCES;LINKS" ${ARGN})
-  add_library(${name} STATIC ${FLOOR_SOURCES})
-  target_link_libraries(${name} PUBLIC ${FLOOR_LINKS} PRIVATE outport_options)
+function(outport_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ROOM_LINKS} PRIVATE outport_options)
   target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
   outport_use_precompiled(${name})
 endfunction()
