@@ -146,13 +146,18 @@ Result<void> CachedBlobs::Verify(const Digest& digest, const CachedCopy& copy) {
 }
 
 void CachedBlobs::Quarantine(const Digest& digest, const std::string& object, const Error& why) {
-  parts_.log.Warning("cached blob quarantined",
-                     {{"digest", digest.ToString()}, {"object", object}, {"error", why.message}});
+  bool quarantined = true;
   for (const Result<void>& result : {DeleteRow(digest, object), parts_.blobs.Quarantine(object)}) {
     if (result.has_value() || result.error().code == ErrorCode::kBlobUnknown) continue;
-    parts_.log.Error("cached blob not quarantined",
-                     {{"digest", digest.ToString()}, {"error", result.error().message}});
+    quarantined = false;
+    parts_.log.Error("cached blob not quarantined", {{"digest", digest.ToString()},
+                                                     {"object", object},
+                                                     {"read_error", why.message},
+                                                     {"error", result.error().message}});
   }
+  if (!quarantined) return;
+  parts_.log.Warning("cached blob quarantined",
+                     {{"digest", digest.ToString()}, {"object", object}, {"error", why.message}});
 }
 
 Result<void> CachedBlobs::DeleteRow(const Digest& digest, const std::string& object) {

@@ -61,8 +61,8 @@ class CachedBlobs {
   // Hashes the whole copy. If the copy has another digest, quarantines it and returns kCorrupt.
   // Otherwise marks the copy as durable, because its bytes have just been read from the disk.
   Result<void> Verify(const Digest& digest, const CachedCopy& copy);
-  // Deletes the row and quarantines the object. Logs the reason `why`. Also logs a failure of these
-  // two steps.
+  // Deletes the row and quarantines the object. Then logs the result, with the reason `why`: the
+  // success, or each failed step.
   void Quarantine(const Digest& digest, const std::string& object, const Error& why);
 
  private:

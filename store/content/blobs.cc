@@ -220,11 +220,14 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
   };
   TRY_VOID(Transact(parts_.meta, clear));
   if (!mine) return {};
-  parts_.log.Error("blob quarantined",
-                   {{"digest", digest.ToString()}, {"object", object}, {"error", why}});
-  if (const Result<void> moved = parts_.bytes.Quarantine(object); !moved.has_value()) {
-    parts_.log.Warning("object not moved to quarantine",
-                       {{"object", object}, {"error", moved.error().message}});
+  if (const Result<void> moved = parts_.bytes.Quarantine(object); moved.has_value()) {
+    parts_.log.Error("blob quarantined",
+                     {{"digest", digest.ToString()}, {"object", object}, {"error", why}});
+  } else {
+    parts_.log.Error("object not moved to quarantine", {{"digest", digest.ToString()},
+                                                        {"object", object},
+                                                        {"read_error", why},
+                                                        {"error", moved.error().message}});
   }
   return intents_.Forget(object);
 }

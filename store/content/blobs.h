@@ -84,7 +84,8 @@ class Blobs {
                             const Digest& digest, const Actor& by, const AlsoWrite& also = {});
 
   // Quarantines an object. Afterwards the blob is unknown until a client pushes it again. Does
-  // nothing if the blob's row does not name this object. The log gets `why`.
+  // nothing if the blob's row does not name this object. The log gets `why`. A failed move of the
+  // file is only logged.
   Result<void> Quarantine(const Digest& digest, const std::string& object, const std::string& why);
   // Call it after a read of an object returned kCorrupt. Counts the corruption, and quarantines the
   // object. Logs a failure. Does not block: the work runs on `disk`.
