@@ -10,7 +10,7 @@ namespace {
 Log LogOf(const Log& log, const Caller& caller, const RepositoryName& repository) {
   return log.With({{"request_id", caller.request_id},
                    {"user", caller.user},
-                   {"certificate", caller.certificate},
+                   {"certificate", caller.certificate_name},
                    {"repository", repository.ToString()}});
 }
 

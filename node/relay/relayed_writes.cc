@@ -29,7 +29,7 @@ v1::Sender SenderOf(const Caller& caller) {
     const std::string_view text = caller.password->text();
     sender.set_password(text.data(), text.size());  // the only copy; the call wipes it
   }
-  sender.set_certificate(caller.certificate);
+  sender.set_certificate(caller.certificate_name);
   sender.set_address(caller.address);
   return sender;
 }

@@ -32,7 +32,7 @@ Result<Sender> WithoutUser(const Gate& gate, const Peer& peer, bool asked_for_an
                 .password = nullptr,
                 .name = {},
                 .asked_for_anonymous = asked_for_anonymous};
-  const Subject certificate{SubjectKind::kCertificate, std::string(peer.certificate())};
+  const Subject certificate{SubjectKind::kCertificate, std::string(peer.certificate_name())};
   if (!certificate.name.empty() && gate.directory.HasGrants(certificate)) {
     sender.name = ToString(certificate);
   } else if (!gate.directory.HasGrants({SubjectKind::kAnonymous, {}})) {
@@ -52,7 +52,7 @@ Result<std::shared_ptr<const User>> UserNow(const Sender& sender) {
         ErrorCode::kUnauthorized,
         "user '" + sender.user->name + "' was removed, or its password was changed; log in again"};
   }
-  TRY_VOID(CheckMayLogIn(*user, sender.peer->certificate(), gate.clock.Wall()));
+  TRY_VOID(CheckMayLogIn(*user, sender.peer->certificate_name(), gate.clock.Wall()));
   return user;
 }
 
@@ -62,7 +62,7 @@ Result<Rights> Authorise(const Sender& sender, const std::shared_ptr<const User>
                          std::shared_ptr<const NodePermissions> bounds, const Purpose& purpose) {
   const Peer& peer = *sender.peer;
   Rights rights = sender.gate->directory.RightsOf(
-      user, peer.certificate_is_verified() ? peer.certificate() : std::string_view());
+      user, peer.certificate_is_verified() ? peer.certificate_name() : std::string_view());
   if (bounds != nullptr) rights = rights.LimitedTo(std::move(bounds));
   if (const auto* access = std::get_if<RepositoryAccess>(&purpose)) {
     TRY_VOID(RequireGrant(rights, access->action, access->repository));
@@ -91,7 +91,7 @@ net::awaitable<Result<Sender>> Authenticate(const Gate& gate, const Peer& peer,
   }
   CO_TRY(auto user, co_await gate.authenticator.Authenticate(peer.origin(), login->user,
                                                              login->password.text()));
-  CO_TRY_VOID(CheckMayLogIn(*user, peer.certificate(), gate.clock.Wall()));
+  CO_TRY_VOID(CheckMayLogIn(*user, peer.certificate_name(), gate.clock.Wall()));
   auto password = std::make_shared<const Secret>(std::move(login->password));
   std::string name = user->name;
   co_return Sender{.gate = &gate,

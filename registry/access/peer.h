@@ -23,7 +23,7 @@ class Peer {
   virtual Result<std::shared_ptr<const NodePermissions>> Check() const = 0;
   // The name in the client's certificate; empty if there is no certificate. User::only_from
   // restricts logins by this name.
-  virtual std::string_view certificate() const = 0;
+  virtual std::string_view certificate_name() const = 0;
   // Whether this program verified the client's certificate. If not, a node only asserts the
   // certificate's name. The name then adds no rights, and every sender must be a user.
   virtual bool certificate_is_verified() const = 0;
@@ -47,7 +47,7 @@ class ClientPeer final : public Peer {
 
   // Returns kCertificateInvalid if the certificate was rejected, has expired or was revoked.
   Result<std::shared_ptr<const NodePermissions>> Check() const override;
-  std::string_view certificate() const override {
+  std::string_view certificate_name() const override {
     return identity_.has_value() ? std::string_view(identity_->name) : std::string_view();
   }
   bool certificate_is_verified() const override { return true; }

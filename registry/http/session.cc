@@ -87,7 +87,7 @@ net::awaitable<void> Session::Run() {
   // If the certificate is already expired or revoked, do not drop the connection. Answer the first
   // request with the reason.
   if (const auto accepted = peer_.Check(); !accepted.has_value()) peer_.Identify(accepted.error());
-  if (!peer_.certificate().empty()) slot_.MarkAuthenticated();
+  if (!peer_.certificate_name().empty()) slot_.MarkAuthenticated();
   for (;;) {
     const auto head = co_await NextHead();
     if (!head.has_value()) {
@@ -152,7 +152,7 @@ void Session::Recheck() {
   shared_.metrics.RecordRevocation();
   shared_.log.Info("connection cut: access revoked",
                    {{"address", address_},
-                    {"certificate", peer_.certificate()},
+                    {"certificate", peer_.certificate_name()},
                     {"user", sender_.has_value() ? sender_->name : std::string()},
                     {"error", access.error().message}});
   stream_.Reset();
@@ -183,7 +183,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
   CO_TRY(const uint64_t min_sequence, ParseMinSequence(head));
   const Caller caller{.user = exchange.user,
                       .password = sender_->password,
-                      .certificate = std::string(peer_.certificate()),
+                      .certificate_name = std::string(peer_.certificate_name()),
                       .address = address_,
                       .request_id = exchange.id,
                       .min_sequence = min_sequence};

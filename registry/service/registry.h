@@ -28,7 +28,7 @@ struct Caller {
   // The password, which a node sends to the store with a relayed write. It is never logged. It is
   // null if the caller sent no password. Shared with the session.
   std::shared_ptr<const Secret> password = nullptr;
-  std::string certificate;  // the name in the client certificate
+  std::string certificate_name;  // the name in the client certificate
   std::string address;
   std::string node = {};   // at the store: the node that relayed the request
   std::string request_id;  // the node and the store use the same id

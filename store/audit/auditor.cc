@@ -30,7 +30,7 @@ Actor Actor::Store() { return Actor{.kind = "store", .name = "store"}; }
 Actor Actor::Of(const Caller& caller) {
   return Actor{.kind = "user",
                .name = caller.user,
-               .certificate = caller.certificate.substr(0, kMaxText),
+               .certificate_name = caller.certificate_name.substr(0, kMaxText),
                .node = caller.node,
                .address = caller.address.substr(0, kMaxText),
                .request_id = caller.request_id.substr(0, kMaxText)};
@@ -50,7 +50,7 @@ void Auditor::Add(MetaTransaction& transaction, std::string_view action, std::st
   text += ",\"actor\":{";
   add("kind", actor_.kind);
   add("name", actor_.name);
-  add("certificate", actor_.certificate);
+  add("certificate", actor_.certificate_name);
   add("node", actor_.node);
   add("address", actor_.address);
   add("request_id", actor_.request_id);

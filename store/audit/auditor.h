@@ -16,8 +16,8 @@ namespace outport::store {
 struct Actor {
   std::string kind;  // "administrator", "user", "node" or "store"
   std::string name;
-  std::string certificate = {};  // the name of the user's certificate
-  std::string node = {};         // the node that relayed the change
+  std::string certificate_name = {};  // the name of the user's certificate
+  std::string node = {};              // the node that relayed the change
   std::string address = {};
   std::string request_id = {};
 

@@ -97,7 +97,7 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
     co_return admission.error();
   }
   Caller caller{.user = sender.user(),
-                .certificate = sender.certificate(),
+                .certificate_name = sender.certificate(),
                 .address = sender.address(),
                 .node = node->name(),
                 .request_id = std::move(request_id)};
@@ -127,7 +127,7 @@ Result<T> PushService::Record(const Admitted& admitted, const char* verb, Result
   const Log log = parts_.log.With({{"request_id", admitted.caller.request_id},
                                    {"node", admitted.node->name()},
                                    {"user", admitted.caller.user},
-                                   {"certificate", admitted.caller.certificate},
+                                   {"certificate", admitted.caller.certificate_name},
                                    {"address", admitted.caller.address},
                                    {"repository", admitted.repository.ToString()},
                                    {"verb", verb}});

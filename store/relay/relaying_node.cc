@@ -5,11 +5,11 @@
 namespace outport::store {
 
 RelayingNode::RelayingNode(const MemberDirectory& members, const AccessDirectory& directory,
-                           CertificateIdentity node, std::string client_certificate)
+                           CertificateIdentity node, std::string client_certificate_name)
     : members_(members),
       directory_(directory),
       node_(std::move(node)),
-      client_certificate_(std::move(client_certificate)),
+      client_certificate_name_(std::move(client_certificate_name)),
       origin_("node " + node_.name) {}
 
 Result<std::shared_ptr<const NodePermissions>> RelayingNode::Check() const {

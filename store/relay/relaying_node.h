@@ -15,14 +15,14 @@ class RelayingNode final : public Peer {
  public:
   // `node` is the identity in the node's own certificate. Both directories outlive this object.
   RelayingNode(const MemberDirectory& members, const AccessDirectory& directory,
-               CertificateIdentity node, std::string client_certificate);
+               CertificateIdentity node, std::string client_certificate_name);
 
   const std::string& name() const { return node_.name; }
 
   // Returns kUnavailable if the node's certificate was revoked or the node is not a member of the
   // fleet. The code is kUnavailable because the client is not at fault.
   Result<std::shared_ptr<const NodePermissions>> Check() const override;
-  std::string_view certificate() const override { return client_certificate_; }
+  std::string_view certificate_name() const override { return client_certificate_name_; }
   bool certificate_is_verified() const override { return false; }
   const std::string& origin() const override { return origin_; }
 
@@ -30,7 +30,7 @@ class RelayingNode final : public Peer {
   const MemberDirectory& members_;
   const AccessDirectory& directory_;
   const CertificateIdentity node_;
-  const std::string client_certificate_;
+  const std::string client_certificate_name_;
   // The store counts wrong passwords by node, because it cannot verify a client's address. The node
   // itself counts wrong passwords by address.
   const std::string origin_;

@@ -22,7 +22,7 @@ namespace outport {
 class FakeNode final : public Peer {
  public:
   Result<std::shared_ptr<const NodePermissions>> Check() const override { return permissions; }
-  std::string_view certificate() const override { return "laptop"; }
+  std::string_view certificate_name() const override { return "laptop"; }
   bool certificate_is_verified() const override { return false; }
   const std::string& origin() const override { return origin_; }
 

@@ -205,7 +205,7 @@ TEST(RegistryHttp, PassesTheCallerToTheRegistry) {
   ASSERT_NE(caller.password, nullptr);
   EXPECT_EQ(caller.password->text(), "builder");
   EXPECT_EQ(caller.min_sequence, 4711u);
-  EXPECT_EQ(caller.certificate, "desktop");
+  EXPECT_EQ(caller.certificate_name, "desktop");
   EXPECT_EQ(caller.address, "127.0.0.1");
   EXPECT_EQ(caller.request_id, response.Field("x-request-id"));
 }

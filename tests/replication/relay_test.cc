@@ -87,7 +87,7 @@ class RelayTest : public FleetTest {
   static Caller Ann(const std::string& password = "secret") {
     return Caller{.user = "ann",
                   .password = std::make_shared<const Secret>(password),
-                  .certificate = "desktop",
+                  .certificate_name = "desktop",
                   .address = "192.0.2.1",
                   .request_id = "r-9"};
   }

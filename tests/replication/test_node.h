@@ -168,7 +168,7 @@ class TestNode {
 
  private:
   Loop& loop_;
-  const Caller caller_{.user = "u", .certificate = "c", .address = "a", .request_id = "r-1"};
+  const Caller caller_{.user = "u", .certificate_name = "c", .address = "a", .request_id = "r-1"};
   PosixFileSystem files_;
   std::unique_ptr<MetaStore> meta_;
   std::unique_ptr<DiskBlobStore> blobs_;

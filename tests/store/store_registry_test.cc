@@ -58,7 +58,7 @@ class StoreRegistryTest : public testing::Test {
                            .metrics = metrics_,
                            .log = Log::Nowhere()}};
   const Caller caller_{
-      .user = "ann", .certificate = "desktop", .address = "127.0.0.1", .request_id = "1"};
+      .user = "ann", .certificate_name = "desktop", .address = "127.0.0.1", .request_id = "1"};
 };
 
 TEST_F(StoreRegistryTest, ReadsABlobInPiecesOfAnySize) {
@@ -94,7 +94,7 @@ TEST_F(StoreRegistryTest, AnAnswerIncludesTheChangeThatTheCallerNames) {
   ASSERT_TRUE(store_.PushBlob("a", content).has_value());
   const RepositoryName repository = Repo("a");
   const Digest digest = Sha256(content);
-  Caller caller{.user = "ann", .certificate = "desktop", .address = "::1", .request_id = "1"};
+  Caller caller{.user = "ann", .certificate_name = "desktop", .address = "::1", .request_id = "1"};
   caller.min_sequence = store_.Head();
   EXPECT_TRUE(io_.Await(registry_.StatBlob(caller, repository, digest)).has_value());
   caller.min_sequence = store_.Head() + 1;

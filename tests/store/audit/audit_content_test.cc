@@ -71,7 +71,7 @@ TEST_F(AuditContentTest, ARowHasTheObjectBeforeAndAfter) {
 TEST_F(AuditContentTest, ARowHasTheActorItsAddressAndItsNode) {
   const Caller caller{.user = "ci",
                       .password = std::make_shared<const Secret>("hunter2"),
-                      .certificate = "lap\"top" + std::string(1000, 'x'),
+                      .certificate_name = "lap\"top" + std::string(1000, 'x'),
                       .address = "10.0.0.7",
                       .node = "eu-west",
                       .request_id = "abc"};

@@ -30,7 +30,7 @@ std::string IndexManifest(const std::vector<std::string>& manifests);
 // Returns the member of a manifest that names its subject, for `extra` of ImageManifest.
 std::string SubjectJson(const Digest& subject);
 // The actor of all changes.
-inline const Actor kAnn{.kind = "user", .name = "ann", .certificate = "desktop"};
+inline const Actor kAnn{.kind = "user", .name = "ann", .certificate_name = "desktop"};
 inline const Visible kEverywhere = [](const RepositoryName&) { return true; };
 
 // Returns every file under a folder.
