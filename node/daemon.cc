@@ -235,7 +235,7 @@ Result<void> NodeDaemon::Stop() {
     log.Warning("tasks cancelled", {{"count", tasks.Count()}});
     tasks.Cancel();
     if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kCancelDrain)) {
-      return TasksLeft(tasks.Count());
+      return TasksStillRunning(tasks.Count());
     }
   }
   operations.Stop(std::chrono::steady_clock::now() + kTaskDrain);

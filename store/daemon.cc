@@ -258,7 +258,7 @@ Result<void> StoreDaemon::Stop() {
   fleet_server.Stop(std::chrono::system_clock::now() + kLastWait);
   tasks.Cancel();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kLastWait)) {
-    return TasksLeft(tasks.Count());
+    return TasksStillRunning(tasks.Count());
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);

@@ -93,9 +93,9 @@ net::awaitable<Result<v1::Position>> Resolver::ResolveHead(std::string request_i
 
 net::awaitable<Result<StoreAnswer>> Resolver::Share(std::string key,
                                                     SingleFlight<StoreAnswer>::Work work) {
-  auto landing = co_await flights_.Join(key, work);
-  if (landing.joined && !MayShare(landing.result)) landing = co_await flights_.Join(key, work);
-  co_return std::move(landing.result);
+  auto outcome = co_await flights_.Join(key, work);
+  if (outcome.joined && !MayShare(outcome.result)) outcome = co_await flights_.Join(key, work);
+  co_return std::move(outcome.result);
 }
 
 // The answer to an earlier question may miss a push that came between the two questions. If the

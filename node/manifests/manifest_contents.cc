@@ -36,8 +36,8 @@ net::awaitable<Result<ManifestContents::Content>> ManifestContents::Get(
   const SingleFlight<Content>::Work work = [this, request_id, repository, digest] {
     return Fetch(request_id, repository, digest);
   };
-  auto landing = co_await flights_.Join(repository.ToString() + '@' + digest.ToString(), work);
-  co_return std::move(landing.result);
+  auto outcome = co_await flights_.Join(repository.ToString() + '@' + digest.ToString(), work);
+  co_return std::move(outcome.result);
 }
 
 Result<std::optional<std::string>> ManifestContents::FindLocal(const Digest& digest) {

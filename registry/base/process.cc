@@ -22,25 +22,25 @@ void PrepareDaemonProcess() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-EndingSignals::EndingSignals() {
+StopSignals::StopSignals() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGTERM);
   sigaddset(&signals_, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
-void EndingSignals::Wait() {
+void StopSignals::Wait() {
   int signal_number = 0;
   sigwait(&signals_, &signal_number);
   pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
 }
 
-Error TasksLeft(size_t count) {
+Error TasksStillRunning(size_t count) {
   return Error{ErrorCode::kDeadlineExceeded, std::to_string(count) + " tasks did not end in time"};
 }
 
 Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start) {
-  EndingSignals signals;
+  StopSignals signals;
   TRY(const std::unique_ptr<Daemon> daemon, start());
   signals.Wait();
   const Result<void> stopped = daemon->Stop();

@@ -18,9 +18,9 @@ void PrepareDaemonProcess();
 
 // Blocks SIGTERM and SIGINT for all threads, so that only Wait() receives them. REQUIRES: construct
 // this before any thread starts, because threads inherit the signal mask.
-class EndingSignals {
+class StopSignals {
  public:
-  EndingSignals();
+  StopSignals();
   // Returns when the first signal arrives. A second signal then ends the process at once.
   void Wait();
 
@@ -39,7 +39,7 @@ class Daemon {
 };
 
 // The error for a Stop() after which `count` tasks still run.
-Error TasksLeft(size_t count);
+Error TasksStillRunning(size_t count);
 
 // Starts a daemon, waits for SIGTERM or SIGINT, and stops it. If Stop() fails, the process exits at
 // once with code 1 and destroys nothing, because tasks may still use the daemon. REQUIRES: no

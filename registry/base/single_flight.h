@@ -25,7 +25,7 @@ template <class Value>
 class SingleFlight {
  public:
   using Work = std::function<net::awaitable<Result<Value>>()>;
-  struct Landing {
+  struct Outcome {
     Result<Value> result;
     bool joined = false;  // the work was already in progress
   };
@@ -36,26 +36,26 @@ class SingleFlight {
       : tasks_(tasks), what_(std::move(what)), limit_(limit), timeout_(timeout) {}
 
   // Starts `work` for `key`, or joins the work in progress, and waits for its result.
-  net::awaitable<Landing> Join(std::string key, Work work) {
+  net::awaitable<Outcome> Join(std::string key, Work work) {
     bool joined = true;
     const std::shared_ptr<Flight> flight = FindOrBegin(key, std::move(work), joined);
     if (flight == nullptr) {
-      co_return Landing{Error{ErrorCode::kTooManyRequests,
+      co_return Outcome{Error{ErrorCode::kTooManyRequests,
                               "too many " + what_ + " are in progress; retry shortly"}};
     }
     const auto deadline = std::chrono::steady_clock::now() + timeout_;
     for (;;) {
-      const uint64_t seen = flight->landed.Version();
-      if (auto result = flight->Get()) co_return Landing{*std::move(result), joined};
-      if (!co_await flight->landed.WaitPast(seen, deadline)) break;
+      const uint64_t seen = flight->finished.Version();
+      if (auto result = flight->Get()) co_return Outcome{*std::move(result), joined};
+      if (!co_await flight->finished.WaitPast(seen, deadline)) break;
     }
-    co_return Landing{
+    co_return Outcome{
         Error{ErrorCode::kUnavailable, "waiting for " + what_ + ": no result in time; retry"}};
   }
 
  private:
   struct Flight {
-    Notifier landed;
+    Notifier finished;
     Mutex mutex;
     std::optional<Result<Value>> result OUTPORT_GUARDED_BY(mutex);
 
@@ -90,7 +90,7 @@ class SingleFlight {
         MutexLock lock(flight->mutex);
         flight->result = std::move(result);
       }
-      flight->landed.Notify();
+      flight->finished.Notify();
     });
     return flight;
   }
