@@ -1,12 +1,12 @@
-"""docs/log-messages.md has a row for each log message in the sources, with its level and fields, and
-no other row. A message is a constant, lower-case phrase; what varies is a field."""
+"""docs/log-messages.md has a row for each log message in the sources, with its program, level and
+fields, and no other row. A message is a constant, lower-case phrase; what varies is a field."""
 
 import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/log-messages.md"
-PROGRAMS = ("registry", "store", "node")
+FOLDERS = ("registry", "store", "node")
 
 CALL = re.compile(r"(?:\.|->)(Debug|Info|Warning|Error)\(")
 # A RepeatedFailure (registry/base/repeated_failure.h) logs these two; its own .cc is not read.
@@ -15,7 +15,8 @@ REPEATED_SOURCE = "repeated_failure.cc"
 LITERALS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 FIELD = re.compile(r'\{\s*"([a-z_0-9]+)",')
 CELL = r"\|[^|\n]*"
-ROW = re.compile(rf"^\| `([^`|]+)` \| (debug|info|warning|error) \|([^|\n]*){CELL}{CELL}\|$", re.M)
+ROW = re.compile(rf"^\| `([^`|]+)` \| (store|node|both) \| (debug|info|warning|error) "
+                 rf"\|([^|\n]*){CELL}{CELL}\|$", re.M)
 
 
 def arguments_of(text, begin):
@@ -62,35 +63,46 @@ def messages_of(text):
 
 
 def messages_in_sources():
-    return [(path, *message) for program in PROGRAMS
-            for path in sorted((ROOT / program).rglob("*.cc")) if path.name != REPEATED_SOURCE
+    return [(path.relative_to(ROOT), *message) for folder in FOLDERS
+            for path in sorted((ROOT / folder).rglob("*.cc")) if path.name != REPEATED_SOURCE
             for message in messages_of(path.read_text())]
 
 
 def rows_of(page):
-    """{message: {(level, its fields)}}"""
+    """{message: {level: (the program, the fields)}}"""
     rows = {}
-    for message, level, fields in ROW.findall(page):
-        rows.setdefault(message, {})[level] = set(re.findall(r"`(\w+)`", fields))
+    for message, program, level, fields in ROW.findall(page):
+        rows.setdefault(message, {})[level] = (program, set(re.findall(r"`(\w+)`", fields)))
     return rows
 
 
+def program_of(paths):
+    """The programs whose sources are these; both daemons link the folders below registry/."""
+    folders = {pathlib.Path(path).parts[0] for path in paths}
+    return folders.pop() if len(folders) == 1 and "registry" not in folders else "both"
+
+
 def problems_of(messages, rows):
-    problems, seen = [], set()
+    problems, sources = [], {}
     for path, level, message, fields in messages:
         if message is None:
             problems.append(f"{path}: the message is not a constant")
             continue
-        seen.add((level, message))
+        sources.setdefault((level, message), []).append(path)
         if message != message.lower() or message.endswith("."):
             problems.append(f"{path}: not a lower-case phrase: {message}")
-        row = rows.get(message, {}).get(level)
-        if row is None:
+        _, listed = rows.get(message, {}).get(level, (None, None))
+        if listed is None:
             problems.append(f"{path}: no row for {level}: {message}")
-        elif not fields <= row:
-            problems.append(f"{path}: {message}: fields without a row: {sorted(fields - row)}")
-    problems += [f"no source logs {level}: {message}" for message, levels in rows.items()
-                 for level in levels if (level, message) not in seen]
+        elif not fields <= listed:
+            problems.append(f"{path}: {message}: fields without a row: {sorted(fields - listed)}")
+    for message, levels in rows.items():
+        for level, (program, _) in levels.items():
+            paths = sources.get((level, message))
+            if paths is None:
+                problems.append(f"no source logs {level}: {message}")
+            elif program != program_of(paths):
+                problems.append(f"{message}: the program is {program_of(paths)}, not {program}")
     return problems
 
 
@@ -118,9 +130,16 @@ def test_messages_are_found():
 
 
 def test_a_page_can_fail():
-    rows = rows_of("| `a` | info | `x`, `y` | it is. | |\n| `b` | error | | bad | fix |\n")
-    assert problems_of([("f", "info", "a", {"x"}), ("f", "error", "b", set())], rows) == []
-    assert problems_of([("f", "info", "a", {"z"}), ("f", "warning", "b", set())], rows) == [
-        "f: a: fields without a row: ['z']", "f: no row for warning: b", "no source logs error: b"]
-    assert problems_of([("f", "info", None, set())], {}) == ["f: the message is not a constant"]
-    assert problems_of([("f", "info", "A", set())], {})[0] == "f: not a lower-case phrase: A"
+    rows = rows_of("| `a` | node | info | `x`, `y` | it is. | |\n"
+                   "| `b` | both | error | | bad | fix |\n")
+    f, g = "node/f", "registry/g"
+    assert problems_of([(f, "info", "a", {"x"}), (g, "error", "b", set())], rows) == []
+    assert problems_of([(f, "info", "a", {"z"}), (g, "warning", "b", set())], rows) == [
+        "node/f: a: fields without a row: ['z']", "registry/g: no row for warning: b",
+        "no source logs error: b"]
+    assert problems_of([("store/f", "info", "a", {"x"}), (f, "error", "b", set())], rows) == [
+        "a: the program is store, not node", "b: the program is node, not both"]
+    assert problems_of([(f, "info", "a", {"x"}), (f, "error", "b", set()),
+                        ("store/f", "error", "b", set())], rows) == []
+    assert problems_of([(f, "info", None, set())], {}) == ["node/f: the message is not a constant"]
+    assert problems_of([(f, "info", "A", set())], {})[0] == "node/f: not a lower-case phrase: A"
