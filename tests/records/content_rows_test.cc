@@ -5,37 +5,10 @@
 #include <map>
 
 #include "registry/records/keys.h"
+#include "tests/support/memory_meta_store.h"
 
 namespace outport {
 namespace {
-
-// Rows in memory. The logs are empty.
-class MapView final : public MetaView {
- public:
-  Result<std::optional<std::string>> Get(std::string_view key) const override {
-    const auto found = rows.find(std::string(key));
-    if (found == rows.end()) return std::optional<std::string>();
-    return std::optional(found->second);
-  }
-  Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
-    std::vector<KeyValue> found;
-    for (const auto& [key, value] : rows) {
-      if (found.size() == range.limit) break;
-      if (key.starts_with(range.prefix) && key > range.after) found.push_back({key, value});
-    }
-    return found;
-  }
-  Result<LogPosition> Head() const override { return LogPosition(); }
-  Result<std::vector<LogRecord>> ReadLog(uint64_t, size_t, size_t) const override {
-    return std::vector<LogRecord>();
-  }
-  Result<LogPosition> AuditHead() const override { return LogPosition(); }
-  Result<std::vector<LogRecord>> ReadAudit(uint64_t, size_t, size_t) const override {
-    return std::vector<LogRecord>();
-  }
-
-  std::map<std::string, std::string> rows;
-};
 
 RepositoryName Repo(const std::string& name) { return *RepositoryName::Parse(name); }
 Reference Ref(const std::string& text) { return *ParseReference(text); }
@@ -72,17 +45,22 @@ class ContentRowsTest : public testing::TestWithParam<std::string> {
     referrer.mutable_annotations(0)->set_value("v");
     Put(keys::Referrer(Repo("app"), DigestOf("image"), DigestOf("signature")), referrer);
     // Rows of another generation, and of repositories with similar names, are no answer.
-    view_.rows["g/other/" + keys::TagOf(Repo("app"), *Tag::Parse("v3"))] = "";
+    PutText("g/other/" + keys::TagOf(Repo("app"), *Tag::Parse("v3")), "");
     Put(keys::TagOf(Repo("app/sub"), *Tag::Parse("v4")), tag);
   }
 
   template <class Row>
   void Put(const std::string& key, const Row& row) {
-    view_.rows[GetParam() + key] = row.SerializeAsString();
+    PutText(GetParam() + key, row.SerializeAsString());
+  }
+  void PutText(const std::string& key, const std::string& value) {
+    const auto transaction = meta_.Begin();
+    EXPECT_TRUE(transaction->Put(key, value).has_value());
+    EXPECT_TRUE(transaction->Commit().has_value());
   }
 
-  MapView view_;
-  ContentRows rows_{view_, GetParam()};
+  MemoryMetaStore meta_;
+  ContentRows rows_{meta_, GetParam()};
 };
 
 struct ResolveCase {
@@ -126,7 +104,7 @@ TEST_P(ContentRowsTest, Resolves) {
 }
 
 TEST_P(ContentRowsTest, NamesTheRowThatItCannotRead) {
-  view_.rows[GetParam() + keys::TagOf(Repo("app"), *Tag::Parse("v1"))] = "\xff";
+  PutText(GetParam() + keys::TagOf(Repo("app"), *Tag::Parse("v1")), "\xff");
   const auto answer = rows_.Resolve(AskManifest(Repo("app"), Ref("v1")));
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::kCorrupt);

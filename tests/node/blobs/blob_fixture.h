@@ -18,8 +18,8 @@
 #include "node/blobs/blob_cache.h"
 #include "registry/rpc/channel.h"
 #include "registry/storage/disk/disk_blob_store.h"
-#include "tests/node/blobs/memory_meta_store.h"
 #include "tests/node/blobs/scripted_store.h"
+#include "tests/support/memory_meta_store.h"
 
 namespace outport::node {
 
