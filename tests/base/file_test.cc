@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <string>
 
+#include "tests/support/temporary_folder.h"
+
 namespace outport {
 namespace {
 
@@ -15,18 +17,14 @@ namespace fs = std::filesystem;
 
 class FileTest : public testing::Test {
  protected:
-  FileTest() : folder_(fs::path(testing::TempDir()) / ("outport-" + RandomHex(8))) {
-    fs::create_directories(folder_);
-  }
-  ~FileTest() override { fs::remove_all(folder_); }
-
   static unsigned Mode(const fs::path& path) {
     struct stat status{};
     EXPECT_EQ(::stat(path.c_str(), &status), 0);
     return status.st_mode & 0777;
   }
 
-  const fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   PosixFileSystem files_;
 };
 
@@ -176,14 +174,13 @@ TEST(CheckReplaceable, FindsTheErrorsOfReplaceFile) {
     EXPECT_TRUE(possible.error().message.starts_with(std::string(path) + " cannot be written"))
         << possible.error().message;
   }
-  const std::filesystem::path file =
-      std::filesystem::temp_directory_path() / ("replaceable." + std::to_string(::getpid()));
+  const TemporaryFolder folder;
+  const fs::path file = folder.path() / "x.yml";
   EXPECT_TRUE(CheckReplaceable(file).has_value());
   EXPECT_FALSE(std::filesystem::exists(file)) << "the check leaves no file";
   ASSERT_TRUE(ReplaceFile(file, "kept").has_value());
   EXPECT_TRUE(CheckReplaceable(file).has_value());
   EXPECT_EQ(*ReadWholeFile(file), "kept");
-  std::filesystem::remove(file);
 }
 
 }  // namespace

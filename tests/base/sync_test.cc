@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "registry/base/file.h"
+#include "tests/support/temporary_folder.h"
 
 // Tests that PosixFileSystem calls fsync and fdatasync: this program replaces the C library's
 // functions. All code above File and FileSystem is tested on a simulated disk that loses unsynced
@@ -51,17 +52,14 @@ namespace {
 
 class I2SyncReachesTheKernel : public testing::Test {
  protected:
-  I2SyncReachesTheKernel()
-      : folder_(fs::path(testing::TempDir()) / ("outport-" + RandomHex(8)) / "data") {
+  I2SyncReachesTheKernel() {
     fs::create_directories(folder_);
     syncs = &synced_;
   }
-  ~I2SyncReachesTheKernel() override {
-    syncs = nullptr;
-    fs::remove_all(folder_.parent_path());
-  }
+  ~I2SyncReachesTheKernel() override { syncs = nullptr; }
 
-  const fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path() / "data";
   Syncs synced_;
   PosixFileSystem files_;
 };

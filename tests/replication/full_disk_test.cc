@@ -12,11 +12,11 @@ namespace {
 // A node with a full disk.
 class FullDiskTest : public FleetTest {
  protected:
-  FullDiskTest() { std::filesystem::create_directories(folder_ / "node"); }
+  FullDiskTest() { std::filesystem::create_directories(folder_.path() / "node"); }
 
   std::unique_ptr<TestNode> JoinNode(const TestNodeDisk& disk) {
-    auto node = std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(),
-                                           clock_, /*read_only=*/false, disk);
+    auto node = std::make_unique<TestNode>(loop_, identity_, folder_.path() / "node",
+                                           store_->address(), clock_, /*read_only=*/false, disk);
     EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
     return node;
   }
@@ -40,7 +40,7 @@ TEST_F(FullDiskTest, PullsPassThroughBelowTheHeadroom) {
 // After one failed write, the metadata is read-only.
 TEST_F(FullDiskTest, I6ARemovedUserIsGoneOnAFullDisk) {
   for (const char* user : {"anna", "berta"}) store_->PublishUser(user);
-  FaultDisk disk(folder_ / "node");
+  FaultDisk disk(folder_.path() / "node");
   const auto node = JoinNode({.env = disk.env()});
   ASSERT_NE(node->users.Find("anna"), nullptr);
   disk.CutAt(1);
@@ -68,7 +68,7 @@ TEST_F(FullDiskTest, TheFirstWriteThatFailsEndsNoStream) {
   };
   for (size_t i = 0; i < std::size(kWrites); ++i) {
     SCOPED_TRACE(i);
-    const std::filesystem::path folder = folder_ / std::to_string(i);
+    const std::filesystem::path folder = folder_.path() / std::to_string(i);
     std::filesystem::create_directories(folder);
     FaultDisk disk(folder);
     const auto meta = OpenMeta(folder, disk.env());
@@ -85,7 +85,7 @@ TEST_F(FullDiskTest, TheFirstWriteThatFailsEndsNoStream) {
 // The node still fetches from the store what it cannot keep, and shows nothing stale as fresh.
 TEST_F(FullDiskTest, StaleRowsAreResolvedAtTheStore) {
   store_->PublishTag(kApp, "latest", store_->PublishImage(kApp, "first").digest);
-  FaultDisk disk(folder_ / "node");
+  FaultDisk disk(folder_.path() / "node");
   const auto node = JoinNode({.env = disk.env()});
   const uint64_t sequence = node->sequence();
   disk.CutAt(1);
@@ -104,13 +104,13 @@ TEST_F(FullDiskTest, StaleRowsAreResolvedAtTheStore) {
 // The node also follows a store that begins another epoch.
 TEST_F(FullDiskTest, I6UsersOfASnapshotApplyOnAFullDisk) {
   store_->PublishUser("anna");
-  FaultDisk disk(folder_ / "node");
+  FaultDisk disk(folder_.path() / "node");
   const auto node = JoinNode({.env = disk.env()});
   disk.CutAt(1);
   store_->PublishTag(kApp, "t", DigestOf("t"));
   EXPECT_TRUE(Eventually([&] { return node->meta().WhyReadOnly().has_value(); }));
   disk.CutAt(0);
-  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_.path() / "other", "epoch-2");
   other->AddNode("eu-west");
   other->PublishUser("berta");
   store_->Stop();

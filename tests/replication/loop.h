@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include "registry/base/bytes.h"
 #include "registry/base/clock.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
+#include "tests/support/temporary_folder.h"
 
 namespace outport {
 
@@ -78,22 +78,6 @@ class ShiftedClock final : public Clock {
   std::atomic<bool> broken_ = false;
   SystemClock system_;
   std::atomic<std::chrono::nanoseconds> shift_ = 0ns;
-};
-
-// A folder that is deleted after the test.
-class TestFolder {
- public:
-  TestFolder()
-      : path_(std::filesystem::temp_directory_path() / ("outport-replication-" + RandomHex(6))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TestFolder() { std::filesystem::remove_all(path_); }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
 };
 
 // Opens the metadata in `folder`; creates the folder if needed.

@@ -264,7 +264,7 @@ TEST_F(RelayTest, ASessionContinuesAtAnotherNodeAndEndsAtTheStore) {
   const auto node = JoinNode();
   store_->AddNode("us-east");
   const rpc::TlsIdentity other_identity = authority_.Issue(Role::kNode, "us-east");
-  TestNode other(loop_, other_identity, folder_ / "other", store_->address(), clock_);
+  TestNode other(loop_, other_identity, folder_.path() / "other", store_->address(), clock_);
   const std::string content = LargeContent(5'000'000);
   const auto session = Start(node->registry());
   ASSERT_TRUE(session) << session.error().message;

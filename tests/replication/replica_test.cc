@@ -21,7 +21,7 @@ class ReplicaTest : public testing::Test {
   void Open() {
     replica_.reset();
     meta_.reset();
-    meta_ = OpenMeta(folder_ / "node");
+    meta_ = OpenMeta(folder_.path() / "node");
     replica_ = *Replica::Open(*meta_, users_);
     rows_ = std::make_unique<ReplicaRows>(*meta_);
   }
@@ -73,7 +73,7 @@ class ReplicaTest : public testing::Test {
   }
   using Names = std::vector<std::string>;
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   AccessDirectory users_;
   std::unique_ptr<MetaStore> meta_;
   std::unique_ptr<Replica> replica_;

@@ -88,12 +88,12 @@ class ResolverTest : public testing::Test {
   }
 
   Loop loop_;
-  TestFolder folder_;
+  TemporaryFolder folder_;
   ShiftedClock clock_;
   Metrics metrics_;
   AccessDirectory users_;
   AskedStore store_;
-  std::unique_ptr<MetaStore> meta_ = OpenMeta(folder_ / "node");
+  std::unique_ptr<MetaStore> meta_ = OpenMeta(folder_.path() / "node");
   std::unique_ptr<Replica> replica_ = *Replica::Open(*meta_, users_);
   ReplicaRows rows_{*meta_};
   Freshness freshness_{clock_, 0};

@@ -97,7 +97,7 @@ TEST_F(SyncTest, I10AnotherHistoryWithTheSameNumbersIsSeen) {
   auto node = JoinNode();
   node.reset();
   // A diverged copy of the store: the same epoch and sequence, other content.
-  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other");
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_.path() / "other");
   other->AddNode("eu-west");
   other->PublishRepository(kApp);
   other->PublishTag(kApp, "b", DigestOf("b"));
@@ -114,7 +114,7 @@ TEST_F(SyncTest, I10AnotherHistoryWithTheSameNumbersIsSeen) {
 TEST_F(SyncTest, I10NewEpochIsAnotherHistory) {
   PublishTags("v", 3);
   auto node = JoinNode();
-  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_.path() / "other", "epoch-2");
   other->AddNode("eu-west");
   other->PublishRepository("other/app");
   store_->Stop();
@@ -129,7 +129,7 @@ TEST_F(SyncTest, I10NewEpochIsAnotherHistory) {
 TEST_F(SyncTest, OldGenerationIsRemovedDuringTheStream) {
   PublishTags("v", 2500);
   auto node = JoinNode();
-  auto other = std::make_unique<TestStore>(loop_, authority_, folder_ / "other", "epoch-2");
+  auto other = std::make_unique<TestStore>(loop_, authority_, folder_.path() / "other", "epoch-2");
   other->AddNode("eu-west");
   other->PublishRepository("other/app");
   store_->Stop();
@@ -196,7 +196,7 @@ TEST_F(SyncTest, I9NodeThatLostItsFolderComesBackTheSame) {
   auto node = JoinNode();
   node->PullAndKeep(kApp, image);
   node.reset();
-  std::filesystem::remove_all(folder_ / "node");
+  std::filesystem::remove_all(folder_.path() / "node");
 
   node = JoinNode();
   ExpectSameRows(*node);
@@ -325,7 +325,7 @@ TEST_F(SyncTest, TheStatusSaysWhyAStreamEnded) {
 // Each machine's stream ends the other's. Neither may reconnect in a tight loop.
 TEST_F(SyncTest, TwoMachinesOfOneNameDoNotRace) {
   const auto first = StartNode();
-  TestNode second(loop_, identity_, folder_ / "second", store_->address(), clock_);
+  TestNode second(loop_, identity_, folder_.path() / "second", store_->address(), clock_);
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_TRUE(Eventually(
       [&] {
@@ -380,7 +380,7 @@ TEST_F(AccessTest, ARemovedNodeLearnsHowToRejoin) {
   const Error error = Ask(authority_.Issue(Role::kNode, "removed"));
   EXPECT_EQ(error.code, ErrorCode::kDenied);
   EXPECT_THAT(error.message, testing::HasSubstr("outportctl node invite"));
-  TestNode node(loop_, authority_.Issue(Role::kNode, "removed"), folder_ / "removed",
+  TestNode node(loop_, authority_.Issue(Role::kNode, "removed"), folder_.path() / "removed",
                 store_->address(), clock_);
   EXPECT_TRUE(Eventually([&] { return node.Count("outport_node_sync_attempts_total") > 2; }));
   EXPECT_FALSE(node.IsConnected());

@@ -187,14 +187,14 @@ class TestNode {
 class FleetTest : public testing::Test {
  protected:
   FleetTest() {
-    store_ = std::make_unique<TestStore>(loop_, authority_, folder_ / "store");
+    store_ = std::make_unique<TestStore>(loop_, authority_, folder_.path() / "store");
     store_->AddNode("eu-west");
     store_->PublishRepository("library/app");
     store_->Start();
   }
   std::unique_ptr<TestNode> StartNode(bool read_only = false) {
-    return std::make_unique<TestNode>(loop_, identity_, folder_ / "node", store_->address(), clock_,
-                                      read_only);
+    return std::make_unique<TestNode>(loop_, identity_, folder_.path() / "node", store_->address(),
+                                      clock_, read_only);
   }
   // Starts a node that follows the store.
   std::unique_ptr<TestNode> JoinNode() {
@@ -208,7 +208,7 @@ class FleetTest : public testing::Test {
 
   static constexpr const char* kApp = "library/app";
   Loop loop_;
-  TestFolder folder_;
+  TemporaryFolder folder_;
   TestAuthority authority_;
   const rpc::TlsIdentity identity_ = authority_.Issue(Role::kNode, "eu-west");
   ShiftedClock clock_;

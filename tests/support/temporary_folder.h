@@ -7,12 +7,14 @@
 
 namespace outport {
 
-// A folder that is removed with its content when the test ends.
+// A folder that is removed with its content when the test ends. Only the user who runs the test can
+// read it.
 class TemporaryFolder {
  public:
   TemporaryFolder()
       : path_(std::filesystem::temp_directory_path() / ("outport-test-" + RandomHex(8))) {
     std::filesystem::create_directories(path_);
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
   }
   ~TemporaryFolder() {
     std::error_code ignored;

@@ -147,7 +147,7 @@ TEST_F(I1CorruptCopyStays, ACorruptUnsyncedCopyOfAnotherBootIsFetchedAgain) {
 TEST_F(BlobCacheTest, LeftoversOfAnEarlierProcessAreDiscarded) {
   Cache();
   CloseCache();
-  std::ofstream(folder_ / "fetch" / "sha256-abc.part") << "half a blob";
+  std::ofstream(folder_.path() / "fetch" / "sha256-abc.part") << "half a blob";
   Cache();
   EXPECT_TRUE(FilesUnder("fetch").empty());
 }

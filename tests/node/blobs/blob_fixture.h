@@ -20,6 +20,7 @@
 #include "registry/storage/disk/disk_blob_store.h"
 #include "tests/node/blobs/scripted_store.h"
 #include "tests/support/memory_meta_store.h"
+#include "tests/support/temporary_folder.h"
 
 namespace outport::node {
 
@@ -55,10 +56,7 @@ class BlobFixture : public testing::Test {
   BlobFixture() : guard_(context_.get_executor()) {
     rpc::KeepGrpcInitialized();
     for (int i = 0; i < 2; ++i) runners_.emplace_back([this] { context_.run(); });
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() /
-              ("outport-" + std::string(test->name()) + "-" + RandomHex(4));
-    blobs_ = *DiskBlobStore::Open(files_, folder_, "fetch", BlobWrites::kCached);
+    blobs_ = *DiskBlobStore::Open(files_, folder_.path(), "fetch", BlobWrites::kCached);
     StartStore();
   }
   ~BlobFixture() override {
@@ -67,7 +65,6 @@ class BlobFixture : public testing::Test {
     guard_.reset();
     for (std::thread& runner : runners_) runner.join();
     disk_.Stop();
-    std::filesystem::remove_all(folder_);
   }
 
   void StartStore() {
@@ -186,7 +183,7 @@ class BlobFixture : public testing::Test {
   bool IsCached(const TestBlob& blob) { return *Cache().IsCached(blob.digest()); }
   std::vector<std::filesystem::path> FilesUnder(const std::string& name) const {
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / name)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path() / name)) {
       if (entry.is_regular_file()) files.push_back(entry.path());
     }
     return files;
@@ -196,7 +193,7 @@ class BlobFixture : public testing::Test {
   net::executor_work_guard<net::io_context::executor_type> guard_;
   std::vector<std::thread> runners_;
   PosixFileSystem files_;
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<DiskBlobStore> blobs_;
   BlobStore* blob_store_ = nullptr;  // replaces blobs_ if set
   MemoryMetaStore meta_;

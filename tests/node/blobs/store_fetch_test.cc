@@ -36,9 +36,10 @@ class StoreFetchTest : public BlobFixture {
  protected:
   StoreFetchTest() {
     StopStore();
-    store_blobs_ = *DiskBlobStore::Open(files_, folder_ / "store", "uploads", BlobWrites::kDirect);
+    store_blobs_ =
+        *DiskBlobStore::Open(files_, folder_.path() / "store", "uploads", BlobWrites::kDirect);
     store_meta_ =
-        OpenRocksMetaStore({.folder = folder_ / "store" / "meta"}, Log::Nowhere()).value();
+        OpenRocksMetaStore({.folder = folder_.path() / "store" / "meta"}, Log::Nowhere()).value();
     content_ = std::make_unique<store::Content>(store::Blobs::Parts{.meta = *store_meta_,
                                                                     .bytes = *store_blobs_,
                                                                     .clock = clock_,

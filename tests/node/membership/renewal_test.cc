@@ -1,17 +1,16 @@
 #include "node/membership/renewal.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <set>
 
 #include "registry/base/file.h"
 #include "registry/security/pki/pki.h"
+#include "tests/support/temporary_folder.h"
 
 namespace outport::node {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::duration;
 using std::chrono::milliseconds;
 
@@ -19,25 +18,20 @@ using std::chrono::milliseconds;
 class RenewalTest : public testing::Test {
  protected:
   RenewalTest() {
-    std::string pattern = (fs::temp_directory_path() / "outport-XXXXXX").native();
-    pki_ = ::mkdtemp(pattern.data());
     const pki::Authority authority = *pki::CreateAuthority("outport");
     const pki::LeafOptions options{
         .role = Role::kNode, .name = "eu-west", .lifetime = std::chrono::hours(1)};
     const auto issued =
         *pki::Issue(authority, *pki::CreateRequest(pki::CreatePrivateKey()), options);
     for (const char* file : {"identity.crt", "server.crt"}) {
-      EXPECT_TRUE(ReplaceFile(pki_ / file, issued.certificate + authority.issuing.certificate, 0644)
+      EXPECT_TRUE(ReplaceFile(folder_.path() / file,
+                              issued.certificate + authority.issuing.certificate, 0644)
                       .has_value());
     }
     lifetime_ = *pki::Describe(issued.certificate);
   }
-  ~RenewalTest() override {
-    std::error_code ignored;
-    fs::remove_all(pki_, ignored);
-  }
 
-  fs::path pki_;
+  TemporaryFolder folder_;
   pki::Description lifetime_;
 };
 
@@ -53,7 +47,7 @@ TEST_F(RenewalTest, SpreadsTheRenewalsOfAFleet) {
     Metrics metrics;
     Renewal renewal({.channel = nullptr,
                      .renewed = [] {},
-                     .pki = pki_,
+                     .pki = folder_.path(),
                      .node = "eu-west",
                      .pool = pool,
                      .clock = clock,

@@ -19,7 +19,7 @@ class JoinTest : public store::FleetServerFixture {
   }
   std::string Read(const fs::path& path) const { return ReadWholeFile(path).value_or(""); }
 
-  store::TemporaryFolder machine_;
+  TemporaryFolder machine_;
   fs::path data_ = machine_.path() / "node";
 };
 

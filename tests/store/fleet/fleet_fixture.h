@@ -3,7 +3,6 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -23,27 +22,11 @@
 #include "store/fleet/fleet.h"
 #include "tests/support/fleet_credentials.h"
 #include "tests/support/shifted_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace outport::store {
 
 inline const Actor kAdmin = Actor::Administrator("admin");
-
-// A temporary folder that is deleted with the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "outport-XXXXXX").native();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // A fleet over a database in a temporary folder.
 class FleetFixture : public testing::Test {
