@@ -1,6 +1,7 @@
 #include "registry/records/keys.h"
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <initializer_list>
 
@@ -14,6 +15,12 @@ std::string Join(std::string_view prefix, std::initializer_list<std::string_view
     key.append(part);
   }
   return key;
+}
+
+std::string Hex16(uint64_t number) {
+  std::array<char, 17> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(number));
+  return hex.data();
 }
 
 std::string OfCertificate(std::string_view prefix, std::string_view issuer_key_id,
@@ -86,10 +93,68 @@ std::string Node(std::string_view name) { return Join(kNodes, {name}); }
 std::string Invitation(std::string_view secret_hash) { return Join(kInvitations, {secret_hash}); }
 std::string Cached(const Digest& digest) { return Join(kCachedBlobs, {digest.ToString()}); }
 
+std::string TimeText(int64_t time_ms) { return Hex16(static_cast<uint64_t>(time_ms)); }
+
+std::optional<int64_t> ParseTimeText(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
+  if (text.size() != 16 || error != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return static_cast<int64_t>(number);
+}
+
+std::string Condemned(int64_t due_ms, const RepositoryName& repository, const Digest& digest) {
+  return Join(kCondemned, {TimeText(due_ms), repository.ToString(), digest.ToString()});
+}
+
+std::string Untagged(const RepositoryName& repository, const Digest& digest) {
+  return Join(kUntagged, {repository.ToString(), digest.ToString()});
+}
+
+std::string Trash(std::string_view run, std::string_view kind, std::string_view repository,
+                  std::string_view name) {
+  return Join(kTrash, {run, kind, repository, name});
+}
+
+std::string Trashed(const RepositoryName& repository, const Digest& digest) {
+  return Join("trashed/", {repository.ToString(), digest.ToString()});
+}
+
+std::string Run(std::string_view run) { return Join(kRuns, {run}); }
+
+std::string TagEvent(const RepositoryName& repository, const Tag& tag, int64_t time_ms,
+                     uint32_t number) {
+  return TagEventsOf(repository, tag) + TimeText(time_ms) + Hex16(number);
+}
+
+std::string TagRule(std::string_view name) { return Join(kTagRules, {name}); }
+
+std::string Pull(const RepositoryName& repository, std::string_view reference) {
+  return Join(kPulls, {repository.ToString(), reference});
+}
+
+std::string Lease(std::string_view name) { return Join("lease/", {name}); }
+std::string Owner(std::string_view id) { return Join(kOwners, {id}); }
+
+std::string UntaggedIn(const RepositoryName& repository) {
+  return Join(kUntagged, {repository.ToString(), ""});
+}
+
+std::string TrashOf(std::string_view run, std::string_view kind) {
+  return kind.empty() ? Join(kTrash, {run, ""}) : Join(kTrash, {run, kind, ""});
+}
+
+std::string TagEventsOf(const RepositoryName& repository) {
+  return Join(kTagEvents, {repository.ToString(), ""});
+}
+
+std::string TagEventsOf(const RepositoryName& repository, const Tag& tag) {
+  return Join(kTagEvents, {repository.ToString(), tag.ToString(), ""});
+}
+
 std::string GenerationPrefix(uint64_t generation) {
-  std::array<char, 17> hex{};
-  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(generation));
-  return std::string(kGenerations) + hex.data() + '/';
+  return std::string(kGenerations) + Hex16(generation) + '/';
 }
 
 std::string TagsOf(const RepositoryName& repository) {

@@ -9,8 +9,9 @@
 #include "registry/oci/name.h"
 
 // The key layout of a MetaStore. The brackets name the message that is the value. The messages are
-// in record.proto, upload.proto and node.proto in proto/outport/v1. A row without brackets has an
-// empty value, unless its line names another value.
+// in record.proto, collection.proto, upload.proto and node.proto in proto/outport/v1. A row without
+// brackets has an empty value, unless its line names another value. A time in a key is 16 hex
+// digits of milliseconds, so that byte order is the order in time.
 //
 //   repository/<repo>                          [RepositoryRow]
 //   tag/<repo>\0<tag>                          [TagRow]
@@ -40,6 +41,21 @@
 //   trust                                      [TrustRow]     the trust bundle, after a rotation
 //   rotation                                   [RotationRow]  the rotation in progress
 //   policy                                     [PolicyRow]    the policy in the latest policy entry
+//   condemned/<due time>\0<repo>\0<digest>      the queue of condemned links
+//   untagged/<repo>\0<digest>                  [UntaggedRow]  a manifest that may be unreferenced
+//   trash/<run>\0<kind>\0<repo>\0<name>        [TrashRow]     what a run removed; kind: manifest,
+//   link,
+//                                              blob or tag; a blob has an empty <repo>
+//   trashed/<repo>\0<digest>                   [TrashedRow]   the run that removed a manifest
+//   run/<run>                                  [RunRow]       run ids are in order of time
+//   collector                                  [CollectorRow] whether the collector is paused
+//   tag-event/<repo>\0<tag>\0<time><number>    [TagEventRow]  the history of a tag
+//   tag-rule/<name>                            [TagRuleRow]   a rule that protects tags
+//   pull/<repo>\0<tag or digest>               [PullRow]      the last pull
+//   lease/<name>                               [LeaseRow]     the lease of background work
+//   owner/<id>                                 [OwnerRow]     a process that may own unfinished
+//   work clock                                      [ClockRow]     the store clock change-log
+//   [ChangeLogRow] how far the change log is trimmed format [FormatRow]    the format of the rows
 //
 // Only at a node:
 //
@@ -80,6 +96,27 @@ std::string Revocation(std::string_view issuer_key_id, std::string_view serial);
 std::string Node(std::string_view name);
 std::string Invitation(std::string_view secret_hash);
 std::string Cached(const Digest& digest);
+// The row of a condemned link in the queue.
+std::string Condemned(int64_t due_ms, const RepositoryName& repository, const Digest& digest);
+std::string Untagged(const RepositoryName& repository, const Digest& digest);
+// `kind` is one of the kinds above. `repository` is empty for a blob.
+std::string Trash(std::string_view run, std::string_view kind, std::string_view repository,
+                  std::string_view name);
+std::string Trashed(const RepositoryName& repository, const Digest& digest);
+std::string Run(std::string_view run);
+// `number` distinguishes events of the same millisecond.
+std::string TagEvent(const RepositoryName& repository, const Tag& tag, int64_t time_ms,
+                     uint32_t number);
+std::string TagRule(std::string_view name);
+std::string Pull(const RepositoryName& repository, std::string_view reference);
+std::string Lease(std::string_view name);
+std::string Owner(std::string_view id);
+std::string TimeText(int64_t time_ms);                        // 16 hex digits
+std::optional<int64_t> ParseTimeText(std::string_view text);  // the inverse
+inline constexpr std::string_view kCollector = "collector";
+inline constexpr std::string_view kClock = "clock";
+inline constexpr std::string_view kChangeLog = "change-log";
+inline constexpr std::string_view kFormat = "format";
 inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
 inline constexpr std::string_view kHighWaterMark = "shown";
@@ -106,6 +143,18 @@ inline constexpr std::string_view kNodes = "node/";
 inline constexpr std::string_view kInvitations = "invitation/";
 inline constexpr std::string_view kCachedBlobs = "cached/";
 inline constexpr std::string_view kGenerations = "g/";
+inline constexpr std::string_view kCondemned = "condemned/";
+inline constexpr std::string_view kUntagged = "untagged/";
+inline constexpr std::string_view kTrash = "trash/";
+inline constexpr std::string_view kRuns = "run/";
+inline constexpr std::string_view kTagEvents = "tag-event/";
+inline constexpr std::string_view kTagRules = "tag-rule/";
+inline constexpr std::string_view kPulls = "pull/";
+inline constexpr std::string_view kOwners = "owner/";
+std::string UntaggedIn(const RepositoryName& repository);                    // untagged/<repo>\0
+std::string TrashOf(std::string_view run, std::string_view kind = {});       // trash/<run>\0…
+std::string TagEventsOf(const RepositoryName& repository);                   // tag-event/<repo>\0
+std::string TagEventsOf(const RepositoryName& repository, const Tag& tag);   // …<tag>\0
 std::string GenerationPrefix(uint64_t generation);                           // g/<generation>/
 std::string TagsOf(const RepositoryName& repository);                        // tag/<repo>\0
 std::string TagsOn(const RepositoryName& repository, const Digest& digest);  // tagged/…\0…\0
