@@ -123,9 +123,14 @@ std::string Trashed(const RepositoryName& repository, const Digest& digest) {
 
 std::string Run(std::string_view run) { return Join(kRuns, {run}); }
 
-std::string TagEvent(const RepositoryName& repository, const Tag& tag, int64_t time_ms,
-                     uint32_t number) {
-  return TagEventsOf(repository, tag) + TimeText(time_ms) + Hex16(number);
+std::string TagEvent(const RepositoryName& repository, const Tag& tag, uint64_t number) {
+  return TagEventsOf(repository, tag) + Hex16(~number);
+}
+
+std::optional<uint64_t> TagEventNumber(std::string_view key) {
+  const std::optional<int64_t> complement = ParseTimeText(key.substr(key.rfind(kSeparator) + 1));
+  if (!complement.has_value()) return std::nullopt;
+  return ~static_cast<uint64_t>(*complement);
 }
 
 std::string TagRule(std::string_view name) { return Join(kTagRules, {name}); }

@@ -41,21 +41,21 @@
 //   trust                                      [TrustRow]     the trust bundle, after a rotation
 //   rotation                                   [RotationRow]  the rotation in progress
 //   policy                                     [PolicyRow]    the policy in the latest policy entry
-//   condemned/<due time>\0<repo>\0<digest>      the queue of condemned links
+//   condemned/<due time>\0<repo>\0<digest>     the queue of condemned links
 //   untagged/<repo>\0<digest>                  [UntaggedRow]  a manifest that may be unreferenced
-//   trash/<run>\0<kind>\0<repo>\0<name>        [TrashRow]     what a run removed; kind: manifest,
-//   link,
-//                                              blob or tag; a blob has an empty <repo>
+//   trash/<run>\0<kind>\0<repo>\0<name>        [TrashRow]     what a run removed; <kind> is one of
+//                                              manifest, link, blob (empty <repo>) and tag
 //   trashed/<repo>\0<digest>                   [TrashedRow]   the run that removed a manifest
 //   run/<run>                                  [RunRow]       run ids are in order of time
 //   collector                                  [CollectorRow] whether the collector is paused
-//   tag-event/<repo>\0<tag>\0<time><number>    [TagEventRow]  the history of a tag
+//   tag-event/<repo>\0<tag>\0<number>          [TagEventRow]  the history of a tag, newest first
 //   tag-rule/<name>                            [TagRuleRow]   a rule that protects tags
 //   pull/<repo>\0<tag or digest>               [PullRow]      the last pull
 //   lease/<name>                               [LeaseRow]     the lease of background work
-//   owner/<id>                                 [OwnerRow]     a process that may own unfinished
-//   work clock                                      [ClockRow]     the store clock change-log
-//   [ChangeLogRow] how far the change log is trimmed format [FormatRow]    the format of the rows
+//   owner/<id>                                 [OwnerRow]     a process that may own work
+//   clock                                      [ClockRow]     the store clock
+//   change-log                                 [ChangeLogRow] how far the change log is trimmed
+//   format                                     [FormatRow]    the format of the rows
 //
 // Only at a node:
 //
@@ -104,9 +104,11 @@ std::string Trash(std::string_view run, std::string_view kind, std::string_view 
                   std::string_view name);
 std::string Trashed(const RepositoryName& repository, const Digest& digest);
 std::string Run(std::string_view run);
-// `number` distinguishes events of the same millisecond.
-std::string TagEvent(const RepositoryName& repository, const Tag& tag, int64_t time_ms,
-                     uint32_t number);
+// The events of a tag are numbered in the order of their commits, from 1 on. The key has the
+// complement of the number as 16 hex digits, so that a scan finds the newest event first.
+std::string TagEvent(const RepositoryName& repository, const Tag& tag, uint64_t number);
+// Returns the number in the key of a tag event, or nullopt if the key has none.
+std::optional<uint64_t> TagEventNumber(std::string_view key);
 std::string TagRule(std::string_view name);
 std::string Pull(const RepositoryName& repository, std::string_view reference);
 std::string Lease(std::string_view name);

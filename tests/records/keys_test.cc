@@ -52,8 +52,18 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::LinkedIn(d1), "linked/" + d1_text + "|"},
       {keys::ReferencesTo(d1, repository), "reference/" + d1_text + "|a/b|"},
       {keys::ReferrersOf(repository, d1), "referrer/a/b|" + d1_text + "|"},
+      {keys::TagEvent(repository, tag, 0x1), "tag-event/a/b|v1|fffffffffffffffe"},
+      {keys::TagRule("releases"), "tag-rule/releases"},
   };
   for (const auto& c : kCases) EXPECT_EQ(Visible(c.key), c.expected);
+}
+
+TEST(Keys, TheNewestTagEventComesFirst) {
+  const RepositoryName repository = *RepositoryName::Parse("a");
+  const Tag tag = *Tag::Parse("v1");
+  EXPECT_LT(keys::TagEvent(repository, tag, 10), keys::TagEvent(repository, tag, 9));
+  EXPECT_EQ(keys::TagEventNumber(keys::TagEvent(repository, tag, 10)), 10U);
+  EXPECT_EQ(keys::TagEventNumber(keys::TagOf(repository, tag)), std::nullopt);
 }
 
 TEST(Keys, AfterGivesWhatFollowsAPrefix) {
