@@ -1,5 +1,6 @@
 #include "store/config.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "registry/base/settings.h"
@@ -16,6 +17,10 @@ constexpr uint64_t kMinAuditFileBytes = 64 << 10;
 constexpr int64_t kMaxAuditFiles = 1000;
 constexpr int64_t kMinAuditEntries = 1000;
 constexpr int64_t kMaxAuditEntries = 100'000'000;
+constexpr std::chrono::seconds kMinGcLease{1};
+constexpr std::chrono::hours kMaxGcLease{24};
+constexpr std::chrono::days kMaxGcTime{365};
+constexpr int64_t kMaxGcRate = 100000;
 
 Config::Freshness ReadFreshness(Settings section) {
   Config::Freshness freshness;
@@ -82,6 +87,45 @@ Config::Nodes ReadNodes(Settings section) {
   return nodes;
 }
 
+std::string InSeconds(std::chrono::milliseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + "s";
+}
+
+void ReadGcTime(Settings& section, const char* key, std::chrono::milliseconds& time) {
+  time = section.Duration(key, time);
+  if (time <= kMaxGcTime) return;
+  section.AddProblem(key, "must be at most 365d");
+  time = kMaxGcTime;
+}
+
+Config::Gc ReadGc(Settings section, const Config::Freshness& freshness) {
+  Config::Gc gc;
+  ReadGcTime(section, "longest_pull", gc.longest_pull);
+  // The bound keeps the sum from overflowing.
+  const std::chrono::milliseconds least_grace =
+      std::min<std::chrono::milliseconds>(freshness.stale_if_error, kMaxGcTime) + gc.longest_pull;
+  gc.grace = section.Duration("grace", std::max(gc.grace, least_grace));
+  if (gc.grace < least_grace) {
+    section.AddProblem("grace", "must be at least " + InSeconds(least_grace) +
+                                    ", because a node may serve a stale manifest for "
+                                    "freshness.stale_if_error and a pull may take gc.longest_pull");
+  }
+  gc.lease = section.Duration("lease", gc.lease);
+  if (gc.lease < kMinGcLease || gc.lease > kMaxGcLease) {
+    section.AddProblem("lease", "must be from 1s to 24h");
+  }
+  ReadGcTime(section, "trash", gc.trash);
+  Result<DailyWindow> window = DailyWindow::Parse(section.String("window", ""));
+  if (window.has_value()) {
+    gc.window = *window;
+  } else {
+    section.AddProblem("window", window.error().message);
+  }
+  gc.max_rate = section.Integer("max_rate", gc.max_rate, 1, kMaxGcRate);
+  gc.free_at_once_below = section.Size("free_at_once_below", gc.free_at_once_below);
+  return gc;
+}
+
 Result<Config> ReadConfig(Settings settings) {
   Config config;
   config.data = settings.RequiredString("data");
@@ -96,6 +140,7 @@ Result<Config> ReadConfig(Settings settings) {
       settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
+  config.gc = ReadGc(settings.Section("gc"), config.freshness);
   config.access = ReadAccess(settings.Section("access"));
   config.audit = ReadAudit(settings.Section("audit"));
   config.nodes = ReadNodes(settings.Section("nodes"));

@@ -7,6 +7,7 @@
 #include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/http/registry_config.h"
+#include "store/work/daily_window.h"
 
 namespace outport::store {
 
@@ -53,6 +54,22 @@ struct Config {
     std::chrono::milliseconds server_certificate_lifetime{std::chrono::days(90)};
   };
   Nodes nodes;
+
+  // Garbage collection: how long content that nothing refers to stays.
+  struct Gc {
+    // Content is removed when nothing has referred to it for this time. At least stale_if_error +
+    // longest_pull.
+    std::chrono::milliseconds grace{std::chrono::hours(36)};
+    // A client that was told that content exists may refer to it for this time.
+    std::chrono::milliseconds lease{std::chrono::hours(1)};
+    // What the collector removed can be restored for this time.
+    std::chrono::milliseconds trash{std::chrono::hours(24)};
+    std::chrono::milliseconds longest_pull{std::chrono::hours(1)};
+    DailyWindow window;               // when the collector works by itself
+    int64_t max_rate = 500;           // items that it removes or frees in a second
+    uint64_t free_at_once_below = 0;  // free disk space below which nothing stays in the trash
+  };
+  Gc gc;
 
   size_t max_upload_sessions = 1000;
   std::chrono::milliseconds upload_idle_timeout{std::chrono::hours(168)};

@@ -33,6 +33,12 @@ v1::PolicyRow PolicyOf(const Config& config) {
   policy.set_audit_max_files(config.audit.max_files);
   policy.set_audit_max_entries(config.audit.max_entries);
   policy.set_audit_syslog(config.audit.syslog);
+  policy.set_gc_grace_ms(config.gc.grace.count());
+  policy.set_gc_lease_ms(config.gc.lease.count());
+  policy.set_gc_trash_ms(config.gc.trash.count());
+  policy.set_gc_longest_pull_ms(config.gc.longest_pull.count());
+  policy.set_gc_window(config.gc.window.ToString());
+  policy.set_gc_free_at_once_below_bytes(config.gc.free_at_once_below);
   return policy;
 }
 

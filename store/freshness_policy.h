@@ -11,7 +11,7 @@ namespace outport::store {
 // Returns the part of store.yml that nodes follow.
 v1::FreshnessPolicy FreshnessPolicyOf(const Config& config);
 
-// Returns the settings of store.yml that concern access and the audit log.
+// Returns the settings of store.yml that concern access, the audit log and garbage collection.
 v1::PolicyRow PolicyOf(const Config& config);
 
 // Adds a policy.set entry to the audit log if the policy has changed since the previous start. The

@@ -93,5 +93,62 @@ TEST(StoreConfig, TheDataFolderAndTheFleetAddressAreRequired) {
   EXPECT_NE(read.error().message.find("'fleet.address' is missing"), std::string::npos);
 }
 
+const std::string kLeast = "data: /d\nfleet: {address: \"store:5001\"}\n";
+
+TEST(StoreConfig, ReadsGarbageCollection) {
+  const auto read = ParseConfig(
+      kLeast +
+          "freshness: {max_staleness: 1s, stale_if_error: 2s}\n"
+          "gc: {grace: 3s, lease: 1s, trash: 0s, longest_pull: 1s, window: \"22:00-04:00\",\n"
+          "     max_rate: 100000, free_at_once_below: 5GiB}\n",
+      "store.yml");
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->gc.grace, std::chrono::seconds(3));
+  EXPECT_EQ(read->gc.lease, std::chrono::seconds(1));
+  EXPECT_EQ(read->gc.trash, std::chrono::seconds(0));
+  EXPECT_EQ(read->gc.longest_pull, std::chrono::seconds(1));
+  EXPECT_EQ(read->gc.window.ToString(), "22:00-04:00");
+  EXPECT_EQ(read->gc.max_rate, 100000);
+  EXPECT_EQ(read->gc.free_at_once_below, 5ull << 30);
+}
+
+TEST(StoreConfig, TheGracePeriodIsLongerThanAStaleManifestAndAPull) {
+  const auto read =
+      ParseConfig(kLeast + "freshness: {stale_if_error: 24h}\ngc: {grace: 25h, longest_pull: 2h}\n",
+                  "store.yml");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(
+      read.error().message.find(
+          "store.yml:4: 'gc.grace': must be at least 93600s, because a node may serve a stale "
+          "manifest for freshness.stale_if_error and a pull may take gc.longest_pull"),
+      std::string::npos)
+      << read.error().message;
+  EXPECT_TRUE(
+      ParseConfig(kLeast + "freshness: {stale_if_error: 24h}\ngc: {grace: 25h}\n", "store.yml")
+          .has_value());
+}
+
+TEST(StoreConfig, AnUnsetGracePeriodFollowsStaleIfError) {
+  EXPECT_EQ(ParseConfig(kLeast, "store.yml")->gc.grace, std::chrono::hours(36));
+  EXPECT_EQ(ParseConfig(kLeast + "freshness: {stale_if_error: 7d}\n", "store.yml")->gc.grace,
+            std::chrono::hours(7 * 24 + 1));
+}
+
+TEST(StoreConfig, EveryProblemOfGarbageCollectionHasItsKey) {
+  const auto read = ParseConfig(
+      kLeast +
+          "gc: {lease: 25h, window: \"1-5\", max_rate: 0, trash: 366d, free_at_once_below: lots}\n",
+      "store.yml");
+  ASSERT_FALSE(read.has_value());
+  for (const char* part :
+       {"store.yml:3: 'gc.lease': must be from 1s to 24h",
+        "store.yml:3: 'gc.window': '1-5' is not a window; write for example \"01:00-05:00\"",
+        "store.yml:3: 'gc.max_rate'", "store.yml:3: 'gc.trash': must be at most 365d",
+        "store.yml:3: 'gc.free_at_once_below'"}) {
+    EXPECT_NE(read.error().message.find(part), std::string::npos) << part << "\n"
+                                                                  << read.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace outport::store
