@@ -23,6 +23,12 @@ Purpose PurposeOf(const Route& route, Method method) {
   return CatalogAccess{};
 }
 
+// Returns the value of Caller::may_push.
+bool MayPush(const Admission& admission, const Route& route, Method method) {
+  if (method == Method::kGet || !route.repository.has_value()) return false;
+  return admission.rights().Allows(Action::kPush, *route.repository);
+}
+
 }  // namespace
 
 // One request and its response.
@@ -186,7 +192,8 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                       .certificate_name = std::string(peer_.certificate_name()),
                       .address = address_,
                       .request_id = exchange.id,
-                      .min_sequence = min_sequence};
+                      .min_sequence = min_sequence,
+                      .may_push = MayPush(*exchange.admission, route, head.method)};
   const Request request{.head = head,
                         .route = route,
                         .caller = caller,

@@ -35,6 +35,10 @@ struct Caller {
   // Read-your-writes: the answer must include the change with this sequence (Outport-Min-Sequence).
   // If the answer cannot include this change, the call returns kUnavailable.
   uint64_t min_sequence = 0;
+  // The caller may push to the request's repository. If it is set, StatBlob() and StatManifest()
+  // renew the lease of the content that they find. A GET does not set it: only a HEAD asks what a
+  // push that follows may leave out.
+  bool may_push = false;
 };
 
 // The upper bound of a stale answer's age. An answer without a Staleness comes from the store or is
@@ -141,6 +145,7 @@ class Registry {
   virtual Awaitable<Result<StoredManifest>> GetManifest(const Caller& caller,
                                                         const RepositoryName& repository,
                                                         const Reference& reference) = 0;
+  // If `caller.may_push`, the garbage collector keeps the manifest for some time after the answer.
   virtual Awaitable<Result<ManifestInfo>> StatManifest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Reference& reference) = 0;
@@ -169,7 +174,8 @@ class Registry {
   // Blobs.
 
   // Returns the blob's size. kBlobUnknown if the repository has no link to the blob. Never starts a
-  // fetch.
+  // fetch. If `caller.may_push`, the garbage collector keeps the blob for some time after the
+  // answer.
   virtual Awaitable<Result<BlobInfo>> StatBlob(const Caller& caller,
                                                const RepositoryName& repository,
                                                const Digest& digest) = 0;

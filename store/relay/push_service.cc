@@ -100,7 +100,8 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                 .certificate_name = sender.certificate(),
                 .address = sender.address(),
                 .node = node->name(),
-                .request_id = std::move(request_id)};
+                .request_id = std::move(request_id),
+                .may_push = admission->rights().Allows(Action::kPush, *repository)};
   co_return Admitted{.node = std::move(node),
                      .admission = *std::move(admission),
                      .caller = std::move(caller),
