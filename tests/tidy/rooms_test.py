@@ -33,7 +33,7 @@ ARROWS = {
     "registry/rpc": ["registry/security/grants"],
     "store/audit": ["registry/records", "registry/service"],
     "store/work": ["registry/records"],
-    "store/content": ["store/audit"],
+    "store/content": ["store/audit", "store/work"],
     "store/uploads": ["store/content"],
     "store/access": ["store/audit", "registry/security/password"],
     "store/authority": ["store/access"],

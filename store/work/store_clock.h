@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "outport/v1/collection.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/mutex.h"
+#include "registry/base/result.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// The clock of the times in the store's rows: leases, the grace period, the trash. It never goes
+// back, not even across restarts. While the process runs, it follows CLOCK_BOOTTIME, and steps
+// forward to the wall clock if that is ahead by at most kMaxStep. It ignores a wall clock that is
+// behind, or farther ahead. So a wall clock that jumps far deletes nothing.
+//
+// The row `clock` persists the time. Load() continues from this row:
+//
+//   same boot     the row's time and the time since then by CLOCK_BOOTTIME, which is exact
+//   other boot    the wall clock, if it is ahead of the row by at most kMaxStep; else the row
+//
+// If the machine has restarted and the wall clock is farther ahead, the store cannot know whether
+// the machine was off for so long or whether the wall clock is wrong. Then Jump() returns the
+// difference until Accept() is called, or until the two clocks agree again by themselves. The
+// collector waits meanwhile. Restarts do not end the wait.
+//
+// Safe for several threads.
+class StoreClock {
+ public:
+  static constexpr std::chrono::milliseconds kMaxStep = std::chrono::hours(1);
+  // The longest time between two calls of Save(). After an unclean stop and a restart of the
+  // machine, the clock continues at this distance from the row, because the store may have used
+  // the times in between.
+  static constexpr std::chrono::milliseconds kMaxSavePeriod = std::chrono::minutes(1);
+
+  // Without Load(), the clock begins at the wall time.
+  explicit StoreClock(const Clock& clock, std::string boot_id = BootId());
+
+  // Continues from the row, if there is one. Call it at start, before NowMs(). Blocks.
+  Result<void> Load(const MetaView& meta);
+  // Persists the time, so that the clock survives a power cut. `next` is the longest time until the
+  // next call; zero for the last call before the process ends. Blocks.
+  Result<void> Save(MetaStore& meta, std::chrono::milliseconds next = kMaxSavePeriod);
+  // Accepts the wall clock if it is ahead, by whatever time, and persists the time. Changes nothing
+  // if that fails. Blocks.
+  Result<void> Accept(MetaStore& meta);
+
+  // Returns the time in milliseconds since 1970. Does not block.
+  int64_t NowMs() const;
+  // Returns by how much the wall clock was ahead at Load(), or nullopt if nothing waits for
+  // Accept(). Does not block.
+  std::optional<std::chrono::milliseconds> Jump() const;
+  // Returns by how much the wall clock is ahead now; negative if it is behind. More than kMaxStep
+  // means that one of the two clocks is wrong. Does not block.
+  std::chrono::milliseconds WallDifference() const;
+
+ private:
+  // Returns the time, after a step to the wall clock if that is due.
+  int64_t Advance() const OUTPORT_REQUIRES_LOCK(mutex_);
+  void Continue(const v1::ClockRow& row) OUTPORT_REQUIRES_LOCK(mutex_);
+  v1::ClockRow Row(std::chrono::milliseconds next) const;
+
+  const Clock& clock_;
+  const std::string boot_id_;
+  Mutex saving_;  // held while a row is written, so that rows are written in the order of time
+  mutable Mutex mutex_;
+  mutable int64_t time_ms_ OUTPORT_GUARDED_BY(mutex_);                   // at `at_boot_`
+  mutable std::chrono::nanoseconds at_boot_ OUTPORT_GUARDED_BY(mutex_);  // CLOCK_BOOTTIME
+  mutable std::optional<std::chrono::milliseconds> jump_ OUTPORT_GUARDED_BY(mutex_);
+};
+
+}  // namespace outport::store
