@@ -55,13 +55,13 @@ class MetaView {
   // Returns the position of the change log's last record in this view.
   virtual Result<LogPosition> Head() const = 0;
   // Returns the records of the change log from number `from` on, in order and without gaps. Returns
-  // at most `limit` records with about `limit_bytes` bytes. If record `from` exists, the result
-  // contains it, whatever its size.
+  // at most `limit` records with about `limit_bytes` bytes. The result contains the first of these
+  // records, whatever its size. The log's oldest records may have been deleted. So ReadLog() starts
+  // with the first existing record whose number is at least `from`: compare that number. To start
+  // far below the oldest record may cost time, because the database steps over deleted records.
   virtual Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
                                                  size_t limit_bytes) const = 0;
-  // These two methods read the audit log, as Head() and ReadLog() read the change log. The audit
-  // log's oldest records may have been deleted. So ReadAudit() starts with the first existing
-  // record whose number is at least `from`.
+  // These two methods read the audit log, as Head() and ReadLog() read the change log.
   virtual Result<LogPosition> AuditHead() const = 0;
   virtual Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
                                                    size_t limit_bytes) const = 0;
@@ -86,8 +86,10 @@ class MetaTransaction {
   // Adds a record to the audit log. Commit() assigns its number, and shows the record to readers
   // together with the transaction's writes.
   virtual void Audit(std::string record) = 0;
-  // Deletes the records `first` to `last` of the audit log. REQUIRES: `first` is the log's oldest
-  // record, and at least one record remains.
+  // These two methods delete the records `first` to `last` of a log, together with the writes of
+  // the transaction. They lock a key for each record, so delete many records in several
+  // transactions. REQUIRES: `first` is the log's oldest record, and at least one record remains.
+  virtual Result<void> TrimChanges(uint64_t first, uint64_t last) = 0;
   virtual Result<void> TrimAudit(uint64_t first, uint64_t last) = 0;
   enum class Durability {
     kSynced,    // after Commit() has returned, the commit survives a power cut

@@ -1,12 +1,15 @@
 #include "store/replication/log_reader.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "outport/v1/collection.pb.h"
 #include "registry/base/bytes.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
+#include "registry/storage/meta_log.h"
 
 namespace outport::store {
 namespace {
@@ -26,21 +29,54 @@ v1::StoreMessage::Batch& Begin(const LogPosition& from, const LogPosition& to,
   return batch;
 }
 
-}  // namespace
-
-Result<bool> HasPoint(const MetaStore& meta, const std::string& epoch, const v1::Position& point) {
-  if (point.epoch() != epoch) return false;
-  if (point.sequence() == 0) return AsText(LogPosition().hash) == point.hash();
-  TRY(const auto records, meta.ReadLog(point.sequence(), 1, 1));
-  return !records.empty() && records.front().position.sequence == point.sequence() &&
-         AsText(records.front().position.hash) == point.hash();
+Error Missing(uint64_t sequence) {
+  return Error{ErrorCode::kCorrupt,
+               "reading the change log: record " + std::to_string(sequence) + " is missing"};
 }
 
+}  // namespace
+
+Result<LogPosition> TrimmedPosition(const MetaView& meta) {
+  TRY(const auto row, ReadRow<v1::ChangeLogRow>(meta, keys::kChangeLog));
+  if (!row.has_value() || row->trimmed_sequence() == 0) return LogPosition();
+  const auto trimmed = ToLogPosition(row->trimmed_sequence(), row->trimmed_hash());
+  if (trimmed.has_value()) return *trimmed;
+  return Error{ErrorCode::kCorrupt,
+               "the row '" + std::string(keys::kChangeLog) + "' has an invalid hash"};
+}
+
+// Reads the row and the log from one view. Otherwise a trim between the two reads could look like
+// a missing record. Does not read below the trimmed position, because the database would step over
+// the deleted records.
+Result<bool> HasPoint(MetaStore& meta, const std::string& epoch, const v1::Position& point) {
+  if (point.epoch() != epoch) return false;
+  const std::unique_ptr<MetaView> view = meta.Snapshot();
+  TRY(const LogPosition trimmed, TrimmedPosition(*view));
+  if (point.sequence() < trimmed.sequence) return false;
+  if (point.sequence() == trimmed.sequence) return AsText(trimmed.hash) == point.hash();
+  TRY(const auto records, view->ReadLog(point.sequence(), 1, 1));
+  if (records.empty()) return false;
+  if (records.front().position.sequence != point.sequence()) return Missing(point.sequence());
+  return AsText(records.front().position.hash) == point.hash();
+}
+
+Result<void> LogReader::RequireNotTrimmed() const {
+  TRY(const LogPosition trimmed, TrimmedPosition(meta_));
+  if (trimmed.sequence <= at_.sequence) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "the change log was trimmed up to change " + std::to_string(trimmed.sequence) +
+                   ", but the node has received only change " + std::to_string(at_.sequence) +
+                   "; the node reconnects and receives a snapshot"};
+}
+
+// Looks for a trim before and after it reads: before, because the database would step over all
+// deleted records; after, because a trim may have come meanwhile.
 Result<LogReader::Prepared> LogReader::Read() const {
+  TRY_VOID(RequireNotTrimmed());
   TRY(const auto records, meta_.ReadLog(at_.sequence + 1, kChangesInBatch, kBytesInBatch));
   if (records.empty() || records.front().position.sequence != at_.sequence + 1) {
-    return Error{ErrorCode::kCorrupt, "reading the change log: record " +
-                                          std::to_string(at_.sequence + 1) + " is missing"};
+    TRY_VOID(RequireNotTrimmed());
+    return Missing(at_.sequence + 1);
   }
   Prepared prepared{.message = {}, .to = records.back().position, .groups = {}, .after = {}};
   v1::StoreMessage::Batch& batch = Begin(at_, prepared.to, prepared.message);

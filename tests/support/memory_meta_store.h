@@ -69,6 +69,7 @@ class MemoryMetaStore final : public MetaStore {
     }
     void Append(std::string) override {}
     void Audit(std::string) override {}
+    Result<void> TrimChanges(uint64_t, uint64_t) override { return {}; }
     Result<void> TrimAudit(uint64_t, uint64_t) override { return {}; }
     Result<LogPosition> Commit(Durability) override {
       MutexLock lock(store_.mutex_);

@@ -85,7 +85,7 @@ Result<std::vector<LogRecord>> RocksReads::ReadLog(const LogRows& log, uint64_t 
        iterator->Next()) {
     TRY(LogRecord record, log.DecodeRecord(ToText(iterator->key()), ToText(iterator->value())));
     const uint64_t sequence = record.position.sequence;
-    if (records.empty() && log.is_trimmed) expected = sequence;
+    if (records.empty()) expected = sequence;
     if (sequence != expected) {
       return Error{ErrorCode::kCorrupt, "the " + std::string(log.name) + " lacks record " +
                                             std::to_string(expected) + "; the next record is " +

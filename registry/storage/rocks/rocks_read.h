@@ -56,8 +56,8 @@ class RocksReads {
   // Returns the position that the log's head row contains, or the log's start if there is no head
   // row.
   Result<LogPosition> Head(const LogRows& log) const;
-  // Returns records as MetaView::ReadLog() does. kCorrupt if a record is missing. If the log may be
-  // trimmed, the result may begin after `from`; later records must not be missing.
+  // Returns records as MetaView::ReadLog() does. kCorrupt if a record is missing after the first
+  // one of the result.
   Result<std::vector<LogRecord>> ReadLog(const LogRows& log, uint64_t from, size_t limit,
                                          size_t limit_bytes) const;
   // Returns the position of the log's last row, or the log's start if there is none.

@@ -62,9 +62,9 @@ Result<void> RocksTransaction::Delete(std::string_view key) {
   return Outcome(transaction_->Delete(ToSlice(key)), "deleting", key);
 }
 
-Result<void> RocksTransaction::TrimAudit(uint64_t first, uint64_t last) {
+Result<void> RocksTransaction::Trim(const LogRows& log, uint64_t first, uint64_t last) {
   for (uint64_t sequence = first; sequence <= last; ++sequence) {
-    const std::string key = kAuditLog.Key(sequence);
+    const std::string key = log.Key(sequence);
     TRY_VOID(Outcome(transaction_->Delete(ToSlice(key)), "deleting", key));
   }
   return {};

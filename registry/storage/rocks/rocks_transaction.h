@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "registry/storage/meta_log.h"
 #include "registry/storage/meta_store.h"
 #include "registry/storage/rocks/commit_queue.h"
 
@@ -24,10 +25,17 @@ class RocksTransaction final : public MetaTransaction {
   Result<void> Delete(std::string_view key) override;
   void Append(std::string record) override { records_.changes.push_back(std::move(record)); }
   void Audit(std::string record) override { records_.audit.push_back(std::move(record)); }
-  Result<void> TrimAudit(uint64_t first, uint64_t last) override;
+  Result<void> TrimChanges(uint64_t first, uint64_t last) override {
+    return Trim(kChangeLog, first, last);
+  }
+  Result<void> TrimAudit(uint64_t first, uint64_t last) override {
+    return Trim(kAuditLog, first, last);
+  }
   Result<LogPosition> Commit(Durability durability) override;
 
  private:
+  Result<void> Trim(const LogRows& log, uint64_t first, uint64_t last);
+
   std::unique_ptr<rocksdb::Transaction> transaction_;  // nullptr after Commit()
   CommitQueue& queue_;
   LogRecords records_;

@@ -94,7 +94,8 @@ TEST(RocksMetaStore, ReportsAGapInTheLog) {
   Tamper(home.path(), kChangeLog.Key(2), std::nullopt);
   home.Reopen();
   EXPECT_EQ(home.store().ReadLog(1, 100, 1000).error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(home.store().ReadLog(2, 100, 1000).error().code, ErrorCode::kCorrupt);
+  // The storage does not know whether record 2 was trimmed: its reader compares the number.
+  EXPECT_EQ(home.store().ReadLog(2, 100, 1000)->front().position.sequence, 3u);
   EXPECT_EQ(home.store().ReadLog(3, 100, 1000)->size(), 1u);
 }
 
