@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kMaxUploadSessions = 100000;
 constexpr std::chrono::seconds kMinRevocationAge{5};
+constexpr std::chrono::hours kMinTagHistory{1};
 constexpr std::chrono::minutes kMinCertificateLifetime{1};
 constexpr std::chrono::days kMaxCertificateLifetime{365};
 constexpr uint64_t kMinAuditFileBytes = 64 << 10;
@@ -153,6 +154,9 @@ Result<Config> ReadConfig(Settings settings) {
   if (config.upload_idle_timeout < std::chrono::minutes(1)) {
     uploads.AddProblem("idle_timeout", "must be at least 1m");
   }
+  Settings tags = settings.Section("tags");
+  config.tag_history = tags.Duration("history", config.tag_history);
+  if (config.tag_history < kMinTagHistory) tags.AddProblem("history", "must be at least 1h");
   config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
   TRY_VOID(settings.Finish());
   return config;

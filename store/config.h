@@ -73,6 +73,7 @@ struct Config {
 
   size_t max_upload_sessions = 1000;
   std::chrono::milliseconds upload_idle_timeout{std::chrono::hours(168)};
+  std::chrono::milliseconds tag_history{std::chrono::days(90)};  // the history of tags reaches back
   uint64_t headroom_bytes = 512 << 20;  // free disk space below which the store rejects pushes
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }

@@ -29,7 +29,8 @@ TEST(StoreConfig, EveryProblemHasItsLine) {
       "freshness: {max_staleness: 2s, stale_if_error: 1s}\n"
       "uploads: {idle_timeout: 5s, max_sessions: 0}\n"
       "disk: {headroom: lots}\n"
-      "audit: {file: audit.jsonl, max_size: 1KiB, max_files: 0, max_entries: 999, syslog: often}\n";
+      "audit: {file: audit.jsonl, max_size: 1KiB, max_files: 0, max_entries: 999, syslog: often}\n"
+      "tags: {history: 5m}\n";
   const auto read = ParseConfig(kBad, "store.yml");
   ASSERT_FALSE(read.has_value());
   EXPECT_EQ(read.error().code, ErrorCode::kInvalidArgument);
@@ -39,7 +40,8 @@ TEST(StoreConfig, EveryProblemHasItsLine) {
         "store.yml:5: 'uploads.idle_timeout'", "store.yml:5: 'uploads.max_sessions'",
         "store.yml:6: 'disk.headroom'", "store.yml:7: 'audit.file'",
         "store.yml:7: 'audit.max_size'", "store.yml:7: 'audit.max_files'",
-        "store.yml:7: 'audit.max_entries'", "store.yml:7: 'audit.syslog'"}) {
+        "store.yml:7: 'audit.max_entries'", "store.yml:7: 'audit.syslog'",
+        "store.yml:8: 'tags.history': must be at least 1h"}) {
     EXPECT_NE(read.error().message.find(part), std::string::npos) << part << "\n"
                                                                   << read.error().message;
   }
@@ -58,6 +60,14 @@ TEST(StoreConfig, TheAuditFileIsInTheDataFolderByDefault) {
   EXPECT_EQ(other->audit.max_files, 3);
   EXPECT_EQ(other->audit.max_entries, 5000);
   EXPECT_TRUE(other->audit.syslog);
+}
+
+TEST(StoreConfig, TheHistoryOfTagsReachesBackForNinetyDays) {
+  const std::string least = "data: /d\nfleet: {address: \"store:5001\"}\n";
+  EXPECT_EQ(ParseConfig(least, "store.yml")->tag_history, std::chrono::days(90));
+  const auto other = ParseConfig(least + "tags: {history: 30d}\n", "store.yml");
+  ASSERT_TRUE(other.has_value()) << other.error().message;
+  EXPECT_EQ(other->tag_history, std::chrono::days(30));
 }
 
 TEST(StoreConfig, NamesTheNewKeyForARenamedOne) {
