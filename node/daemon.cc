@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/membership/node_format.h"
 #include "node/membership/node_identity.h"
 #include "node/membership/renewal.h"
 #include "node/mirror.h"
@@ -63,13 +64,19 @@ std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
   return channels;
 }
 
-Result<Opened> Open(const Config& config, FileSystem& files, const Log& log) {
+Result<Opened> Open(const Config& config, FileSystem& files, const Log& log,
+                    const std::string& version) {
+  // Check the format before the lock, because the lock writes a file.
+  TRY(DataFormat format, DataFormat::Read(config.data, kNodeFormats));
   TRY(NodeIdentity identity, LoadNodeIdentity(config.data));
   TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   TRY(FolderLock lock, FolderLock::Acquire(config.data));
+  // Read it again, because it cannot change under the lock.
+  TRY(format, DataFormat::Read(config.data, kNodeFormats));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "fetch", BlobWrites::kCached));
+  TRY_VOID(format.Raise(version, log));
   return Opened{std::move(identity), std::move(certificate), std::move(lock), std::move(meta),
                 std::move(blobs)};
 }
@@ -302,7 +309,7 @@ std::optional<std::string> NodeDaemon::WhyDependsOnStore() const {
 Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::string& version) {
   const Log log = Log::ToStandardError(config.log_level);
   auto files = std::make_unique<PosixFileSystem>();
-  TRY(Opened opened, Open(config, *files, log));
+  TRY(Opened opened, Open(config, *files, log, version));
   auto directory = std::make_unique<AccessDirectory>();
   TRY(auto replica, Replica::Open(*opened.meta, *directory));
   auto daemon = std::make_unique<NodeDaemon>(config, log, std::move(files), std::move(opened),
@@ -311,7 +318,14 @@ Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::strin
   return daemon;
 }
 
+Result<DataFormat> ReadNodeFormat(const std::filesystem::path& data) {
+  TRY(DataFormat format, DataFormat::Read(data, kNodeFormats));
+  TRY(const NodeIdentity identity, LoadNodeIdentity(data));
+  return format;
+}
+
 Result<void> CheckNode(const Config& config) {
+  TRY(const DataFormat format, DataFormat::Read(config.data, kNodeFormats));
   TRY(const NodeIdentity identity, LoadNodeIdentity(config.data));
   TRY(const LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
   return {};

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "node/membership/config.h"
+#include "registry/base/data_format.h"
 #include "registry/base/process.h"
 #include "registry/base/result.h"
 
@@ -17,5 +19,9 @@ Result<std::unique_ptr<Daemon>> StartNode(const Config& config, const std::strin
 // Checks the configuration and the certificates without opening the data folder or the ports.
 // Blocks.
 Result<void> CheckNode(const Config& config);
+
+// Reads the formats of a node's data folder, which a running node may use. kFailedPrecondition if
+// the folder has not joined a fleet. See DataFormat::Read() for the other errors. Blocks.
+Result<DataFormat> ReadNodeFormat(const std::filesystem::path& data);
 
 }  // namespace outport::node

@@ -16,11 +16,17 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
+Result<void> CheckData(const std::string& data) {
+  TRY(const DataFormat format, ReadNodeFormat(data));
+  for (const std::string& line : format.Describe()) std::printf("%s\n", line.c_str());
+  return {};
+}
+
 Result<void> Check(const std::string& path) {
   TRY(const Config config, LoadConfig(path));
   TRY_VOID(CheckNode(config));
   std::printf("%s: valid\n", path.c_str());
-  return {};
+  return CheckData(config.data);
 }
 
 Result<void> Serve(const std::string& path) {
@@ -43,7 +49,8 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   std::function<Result<void>()> chosen;
   std::string config;
-  AddJoinCommand(app, chosen);
+  std::string data;
+  AddJoinCommand(app, chosen, OUTPORT_VERSION);
   CLI::App* serve =
       app.add_subcommand("serve",
                          "Run the node until SIGTERM or SIGINT.\n"
@@ -52,10 +59,17 @@ int Main(int argc, char** argv) {
   serve->callback([&] { chosen = [&config] { return Serve(config); }; });
   CLI::App* check =
       app.add_subcommand("check",
-                         "Validate a configuration and the node's certificates.\n"
-                         "  outport-node check --config /var/lib/outport-node/node.yml");
-  check->add_option("--config", config, "Configuration file")->required();
-  check->callback([&] { chosen = [&config] { return Check(config); }; });
+                         "Validate a configuration, the node's certificates and its data folder. "
+                         "Changes nothing.\n"
+                         "  outport-node check --config /var/lib/outport-node/node.yml\n"
+                         "  outport-node check --data /var/lib/outport-node");
+  check->add_option("--config", config, "Configuration file");
+  check->add_option("--data", data,
+                    "Data folder: print only its formats, and what an upgrade would do");
+  check->require_option(1);
+  check->callback([&] {
+    chosen = [&config, &data] { return config.empty() ? CheckData(data) : Check(config); };
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

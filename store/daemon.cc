@@ -290,7 +290,7 @@ Readiness StoreDaemon::Ready() const {
 Result<std::unique_ptr<Daemon>> StartStore(const Config& config, const std::string& version) {
   const Log log = Log::ToStandardError(config.log_level);
   auto files = std::make_unique<PosixFileSystem>();
-  TRY(OpenedStore opened, OpenStore(config, *files, log));
+  TRY(OpenedStore opened, OpenStore(config, *files, log, version));
   auto daemon =
       std::make_unique<StoreDaemon>(config, log, std::move(files), std::move(opened), version);
   TRY_VOID(daemon->Start());

@@ -17,6 +17,7 @@
 #include "store/authority/admin_profile.h"
 #include "store/authority/authority_files.h"
 #include "store/authority/certificates.h"
+#include "store/store_format.h"
 
 namespace outport::store {
 namespace {
@@ -98,6 +99,7 @@ Result<void> Create(const InitOptions& options, FileSystem& files) {
   const Log log = Log::ToStandardError(LogLevel::kWarning);
   TRY_VOID(files.CreateDirectories(config.PkiFolder()));
   TRY_VOID(files.CreateDirectories(config.MetaFolder()));
+  TRY_VOID(DataFormat::Create(config.data, kStoreFormats, options.version));
   TRY(const auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
   TRY(AuthorityFiles authority, CreateAuthorityFiles(files, config.PkiFolder(), options.domain,
                                                      options.host_names, key_type));
@@ -138,7 +140,7 @@ Result<InitSummary> InitStore(InitOptions options) {
   const Result<void> made = Create(options, files);
   if (!made.has_value()) {
     std::error_code ignored;
-    for (const char* name : {"pki", "meta", "blobs", "uploads", "quarantine"}) {
+    for (const char* name : {"pki", "meta", "blobs", "uploads", "quarantine", "format"}) {
       fs::remove_all(options.config.data / name, ignored);
     }
     if (!had_admin) fs::remove_all(options.admin_folder, ignored);

@@ -17,6 +17,7 @@ struct InitOptions {
   std::string admin_name = "admin";
   std::filesystem::path admin_folder;  // empty: DATA/admin
   std::filesystem::path config_file;   // empty: DATA/store.yml
+  std::string version = "unknown";     // of this program, for DATA/format
 };
 
 // The paths of a new store.

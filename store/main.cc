@@ -35,13 +35,20 @@ int Init(const InitOptions& options) {
   return 0;
 }
 
+int CheckData(const std::string& data) {
+  const Result<DataFormat> format = ReadStoreFormat(data);
+  if (!format.has_value()) return Fail(format.error());
+  for (const std::string& line : format->Describe()) std::printf("%s\n", line.c_str());
+  return 0;
+}
+
 int Check(const std::string& path) {
   const Result<Config> config = LoadConfig(path);
   if (!config.has_value()) return Fail(config.error());
   const Result<void> checked = CheckStore(*config);
   if (!checked.has_value()) return Fail(checked.error());
   std::printf("%s: valid\n", path.c_str());
-  return 0;
+  return CheckData(config->data);
 }
 
 int Serve(const std::string& path) {
@@ -99,8 +106,10 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", "outport-store " OUTPORT_VERSION);
   app.require_subcommand(1);
   InitOptions options;
+  options.version = OUTPORT_VERSION;
   std::string data;
   std::string config;
+  std::string checked_data;
   AddInit(app, options, data);
   CLI::App* serve =
       app.add_subcommand("serve",
@@ -109,9 +118,14 @@ int Main(int argc, char** argv) {
   serve->add_option("--config", config, "Configuration file")->required();
   CLI::App* check =
       app.add_subcommand("check",
-                         "Validate a configuration, its certificates and its data folder.\n"
-                         "  outport-store check --config /var/lib/outport-store/store.yml");
-  check->add_option("--config", config, "Configuration file")->required();
+                         "Validate a configuration, its certificates and its data folder. Changes "
+                         "nothing.\n"
+                         "  outport-store check --config /var/lib/outport-store/store.yml\n"
+                         "  outport-store check --data /var/lib/outport-store");
+  check->add_option("--config", config, "Configuration file");
+  check->add_option("--data", checked_data,
+                    "Data folder: print only its formats, and what an upgrade would do");
+  check->require_option(1);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -122,7 +136,7 @@ int Main(int argc, char** argv) {
   }
   options.config.data = data;
   if (serve->parsed()) return Serve(config);
-  if (check->parsed()) return Check(config);
+  if (check->parsed()) return config.empty() ? CheckData(checked_data) : Check(config);
   return Init(options);
 }
 

@@ -10,6 +10,7 @@
 #include "store/access/htpasswd_users.h"
 #include "store/authority/authority_recovery.h"
 #include "store/authority/fleet_files.h"
+#include "store/store_format.h"
 
 namespace outport::store {
 namespace {
@@ -20,7 +21,9 @@ Error NotInitialised(const std::filesystem::path& data) {
                                                    data.native() + " --name HOST' makes one"};
 }
 
-bool IsInitialised(const Config& config) {
+bool IsInitialised(const std::filesystem::path& data) {
+  Config config;
+  config.data = data;
   std::error_code ignored;
   return std::filesystem::is_directory(config.MetaFolder(), ignored);
 }
@@ -52,9 +55,18 @@ CertificateFiles RegistryCertificateFiles(const Config& config) {
   return config.registry.Files(config.PkiFolder(), kTrustBundleFile);
 }
 
-Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log) {
-  if (!IsInitialised(config)) return NotInitialised(config.data);
+Result<DataFormat> ReadStoreFormat(const std::filesystem::path& data) {
+  if (!IsInitialised(data)) return NotInitialised(data);
+  return DataFormat::Read(data, kStoreFormats);
+}
+
+Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log,
+                              const std::string& version) {
+  // Check the format before the lock, because the lock writes a file.
+  TRY(DataFormat format, ReadStoreFormat(config.data));
   TRY(FolderLock lock, FolderLock::Acquire(config.data));
+  // Read it again, because it cannot change under the lock.
+  TRY(format, ReadStoreFormat(config.data));
   TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
   TRY(const auto row, ReadRow<v1::StoreRow>(*meta, keys::kStore));
   if (!row.has_value()) return NotInitialised(config.data);
@@ -63,6 +75,7 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
       RecoverAuthorityFiles(files, config.PkiFolder(), identity.domain, *meta));
   TRY(LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
+  TRY_VOID(format.Raise(version, log));
   return OpenedStore{.lock = std::move(lock),
                      .meta = std::move(meta),
                      .blobs = std::move(blobs),
@@ -72,7 +85,7 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
 }
 
 Result<void> CheckStore(const Config& config) {
-  if (!IsInitialised(config)) return NotInitialised(config.data);
+  TRY(const DataFormat format, ReadStoreFormat(config.data));
   // Pass no domain: it is in the metadata, which a running store has locked, and the files do not
   // depend on it.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));

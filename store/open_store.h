@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "registry/base/data_format.h"
 #include "registry/base/file.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
@@ -24,14 +25,20 @@ struct OpenedStore {
   LoadedCertificate certificate;  // the certificate of the registry port
 };
 
-// Locks and opens the data folder. If a crash interrupted the last step of a CA rotation, completes
-// that step. An error names the configuration key, the file or the folder, and says what to do.
-// Blocks.
-Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log);
+// Locks and opens the data folder, and upgrades its formats. If a crash interrupted the last step
+// of a CA rotation, completes that step. Refuses data that is newer than this program before it
+// changes anything. An error names the configuration key, the file or the folder, and says what to
+// do. `version` is the version of this program. Blocks.
+Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log& log,
+                              const std::string& version);
 
 // Checks what a start of the store checks, and fails with the same errors. Unlike a start, it
 // neither locks the data folder nor binds the ports. Blocks.
 Result<void> CheckStore(const Config& config);
+
+// Reads the formats of a store's data folder, which a running store may use. kFailedPrecondition if
+// the folder holds no store. See DataFormat::Read() for the other errors. Blocks.
+Result<DataFormat> ReadStoreFormat(const std::filesystem::path& data);
 
 // Returns the certificate files of the registry port.
 CertificateFiles RegistryCertificateFiles(const Config& config);

@@ -3,6 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include "node/membership/config.h"
+#include "node/membership/node_format.h"
 #include "node/membership/node_identity.h"
 #include "outport/v1/enrollment.grpc.pb.h"
 #include "registry/base/clock.h"
@@ -194,6 +195,7 @@ Result<Joined> Join(const JoinOptions& options) {
       options.config_out.empty() ? options.data / "node.yml" : options.config_out;
   const std::string content = MakeConfig(options, token);
   TRY_VOID(CheckConfig(options, config, content));
+  TRY(const DataFormat format, DataFormat::Read(options.data, kNodeFormats));
   PosixFileSystem files;
   const fs::path folder = options.data / "pki";
   const Result<void> made = files.CreateDirectories(folder);
@@ -213,6 +215,9 @@ Result<Joined> Join(const JoinOptions& options) {
   TRY_VOID(ReplaceFile(folder / "authorities.crt", answer.authorities(), kPublicMode));
   TRY_VOID(ReplaceFile(folder / "server.crt", answer.server_certificate(), kPublicMode));
   if (!options.replace || !Exists(config)) TRY_VOID(ReplaceFile(config, content, kPublicMode));
+  if (!Exists(options.data / "meta")) {
+    TRY_VOID(DataFormat::Create(options.data, kNodeFormats, options.version));
+  }
   TRY_VOID(ReplaceFile(folder / "identity.crt", answer.identity_certificate(), kPublicMode));
   return Joined{token.node, token.store_address, config};
 }

@@ -18,6 +18,7 @@ struct JoinOptions {
   // The node of this folder joins its fleet again under the same name, after its certificates
   // expired or an administrator removed the node. Keys, configuration and cached blobs stay.
   bool replace = false;
+  std::string version = "unknown";           // of this program, for DATA/format
   std::chrono::milliseconds timeout{20000};  // for each of the two calls to the store
 };
 
@@ -33,8 +34,9 @@ struct Joined {
 //   authorities.crt (root, issuing CA)  server.crt server.key (HTTPS)  identity.key identity.crt
 // Join() writes the keys first. A retry uses them again, because the token works only with the keys
 // that used it first. Join() writes identity.crt last, as the mark that the node has joined.
-// Returns kAlreadyExists if the folder has joined and `replace` is false, if the folder belongs to
-// another node or fleet, or if the configuration file exists with other content. Blocks.
+// Refuses data that is newer than this program before it uses the token. Returns kAlreadyExists if
+// the folder has joined and `replace` is false, if the folder belongs to another node or fleet, or
+// if the configuration file exists with other content. Blocks.
 Result<Joined> Join(const JoinOptions& options);
 
 }  // namespace outport::node

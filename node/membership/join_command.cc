@@ -56,8 +56,10 @@ Result<void> Run(Options options) {
 
 }  // namespace
 
-void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen) {
+void AddJoinCommand(CLI::App& app, std::function<Result<void>()>& chosen,
+                    const std::string& version) {
   auto options = std::make_shared<Options>();  // shared with the callback, which CLI11 copies
+  options->join.version = version;
   CLI::App* join = app.add_subcommand(
       "join",
       "Join a fleet: exchange the token of 'outportctl node invite' for certificates.\n"

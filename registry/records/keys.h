@@ -55,7 +55,6 @@
 //   owner/<id>                                 [OwnerRow]     a process that may own work
 //   clock                                      [ClockRow]     the store clock
 //   change-log                                 [ChangeLogRow] how far the change log is trimmed
-//   format                                     [FormatRow]    the format of the rows
 //
 // Only at a node:
 //
@@ -118,7 +117,6 @@ std::optional<int64_t> ParseTimeText(std::string_view text);  // the inverse
 inline constexpr std::string_view kCollector = "collector";
 inline constexpr std::string_view kClock = "clock";
 inline constexpr std::string_view kChangeLog = "change-log";
-inline constexpr std::string_view kFormat = "format";
 inline constexpr std::string_view kStore = "store";
 inline constexpr std::string_view kReplica = "replica";
 inline constexpr std::string_view kHighWaterMark = "shown";
