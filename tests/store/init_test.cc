@@ -54,6 +54,47 @@ TEST_F(InitTest, CreatesAStoreThatServes) {
   EXPECT_TRUE((*daemon)->Stop().has_value());
 }
 
+TEST_F(InitTest, WritesTheFormatsOfItsData) {
+  InitOptions options = Options();
+  options.version = "1.2.3";
+  ASSERT_TRUE(InitStore(options).has_value());
+  const auto text = ReadWholeFile(options.config.data / "format");
+  ASSERT_TRUE(text.has_value()) << text.error().message;
+  EXPECT_TRUE(text->ends_with("\nwritten-by 1.2.3\n")) << *text;
+  const auto format = ReadStoreFormat(options.config.data);
+  ASSERT_TRUE(format.has_value()) << format.error().message;
+  for (const std::string& line : format->Describe()) {
+    EXPECT_EQ(line.find("upgrades"), std::string::npos) << line;
+  }
+}
+
+TEST_F(InitTest, I15RefusesNewerDataBeforeItOpensThem) {
+  const auto made = InitStore(Options());
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  const auto config = LoadConfig(made->config_file);
+  ASSERT_TRUE(
+      ReplaceFile(made->data / "format", "store-metadata 99\nwritten-by 9.9.9\n").has_value());
+  fs::remove_all(made->data / "lock");
+  fs::remove_all(made->data / "meta" / "CURRENT");  // so an attempt to open it would fail otherwise
+  for (const auto& error : {CheckStore(*config).error(), StartStore(*config, "test").error()}) {
+    EXPECT_EQ(error.code, ErrorCode::kFailedPrecondition);
+    EXPECT_NE(error.message.find("has format 99"), std::string::npos) << error.message;
+  }
+  EXPECT_FALSE(fs::exists(made->data / "lock"));
+  EXPECT_FALSE(fs::exists(made->data / "meta" / "CURRENT"));
+}
+
+TEST_F(InitTest, UpgradesDataOfTheFirstFormat) {
+  const auto made = InitStore(Options());
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  fs::remove(made->data / "format");  // the first format has no such file
+  const auto config = LoadConfig(made->config_file);
+  auto daemon = StartStore(*config, "1.2.3");
+  ASSERT_TRUE(daemon.has_value()) << daemon.error().message;
+  EXPECT_TRUE((*daemon)->Stop().has_value());
+  EXPECT_TRUE(ReadWholeFile(made->data / "format").value_or("").ends_with("written-by 1.2.3\n"));
+}
+
 TEST_F(InitTest, RejectsAFolderThatHoldsAStore) {
   ASSERT_TRUE(InitStore(Options()).has_value());
   const auto again = InitStore(Options());

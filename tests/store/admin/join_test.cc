@@ -36,6 +36,36 @@ TEST_F(JoinTest, WritesTheFilesOfTheNode) {
   EXPECT_NE(Read(data_ / "node.yml").find("store: \"" + address_ + "\""), std::string::npos);
 }
 
+TEST_F(JoinTest, WritesTheFormatsOfANewFolder) {
+  JoinOptions options = Options(Invite("eu"));
+  options.version = "1.2.3";
+  ASSERT_TRUE(Join(options).has_value());
+  EXPECT_TRUE(Read(data_ / "format").ends_with("\nwritten-by 1.2.3\n")) << Read(data_ / "format");
+}
+
+// Rows of an earlier format are there: only `serve` upgrades them.
+TEST_F(JoinTest, LeavesTheFormatsOfDataThatExist) {
+  fs::create_directories(data_ / "meta");
+  ASSERT_TRUE(Join(Options(Invite("eu"))).has_value());
+  EXPECT_FALSE(fs::exists(data_ / "format"));
+}
+
+TEST_F(JoinTest, I15RefusesNewerDataBeforeItUsesTheToken) {
+  const InvitationToken token = Invite("eu");
+  fs::create_directories(data_);
+  ASSERT_TRUE(
+      ReplaceFile(data_ / "format", "node-metadata 99\nwritten-by 9.9.9\n").has_value());
+  const auto refused = Join(Options(token));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message.find("run release 9.9.9"), std::string::npos)
+      << refused.error().message;
+  EXPECT_FALSE(fs::exists(data_ / "pki"));
+  fs::remove(data_ / "format");
+  JoinOptions other = Options(token);
+  other.data = machine_.path() / "other";  // another machine: the token is still unused
+  EXPECT_TRUE(Join(other).has_value());
+}
+
 TEST_F(JoinTest, ItsKeysHaveTheRequestedType) {
   JoinOptions options = Options(Invite("eu"));
   options.key_type = "rsa-1024";
