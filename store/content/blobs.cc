@@ -7,6 +7,7 @@
 #include "registry/storage/free_space.h"
 #include "store/audit/row_json.h"
 #include "store/content/repositories.h"
+#include "store/content/trash.h"
 
 namespace outport::store {
 namespace {
@@ -17,22 +18,23 @@ BlobLocation LocationOf(const v1::BlobRow& row) {
                       .checksums = {row.checksums().begin(), row.checksums().end()}};
 }
 
-// Returns the row of a new blob. The blob is condemned, under a lease, until a manifest names it.
-v1::BlobRow NewBlobRow(const BlobLocation& location, int64_t now_ms) {
+v1::BlobRow NewBlobRow(const BlobLocation& location) {
   v1::BlobRow row;
   row.set_size_bytes(location.size_bytes);
   row.set_object(location.object);
   row.mutable_checksums()->Assign(location.checksums.begin(), location.checksums.end());
-  row.set_state(v1::BLOB_STATE_CONDEMNED);
-  row.set_condemned_ms(now_ms);
-  row.set_lease_until_ms(now_ms + kBlobLease.count());
   return row;
 }
 
-bool RenewLease(v1::BlobRow& row, int64_t now_ms) {
-  if (row.lease_until_ms() - now_ms >= kBlobLease.count() / 2) return false;
-  row.set_lease_until_ms(now_ms + kBlobLease.count());
-  return true;
+// Prepares the replacement of a row whose object cannot be used. After the transaction the caller
+// removes the object. If the process ends before that, the next start finds the intent.
+Result<void> ReplaceObject(MetaTransaction& transaction, const IntentLedger& intents,
+                           const Digest& digest, const v1::BlobRow& row) {
+  if (row.state() == v1::BLOB_STATE_TRASHED) {
+    TRY_VOID(transaction.Delete(keys::Trash(row.run(), trash_kind::kBlob, "", digest.ToString())));
+  }
+  if (row.object().empty()) return {};
+  return intents.Record(transaction, row.object(), digest);
 }
 
 Error Unknown(const RepositoryName& repository, const Digest& digest, const std::string& why) {
@@ -43,23 +45,16 @@ Error Unknown(const RepositoryName& repository, const Digest& digest, const std:
 
 }  // namespace
 
-bool TouchBlob(v1::BlobRow& row, int64_t now_ms) {
-  bool changed = RenewLease(row, now_ms);
-  if (row.state() != v1::BLOB_STATE_LIVE) {
-    row.set_state(v1::BLOB_STATE_LIVE);
-    row.set_condemned_ms(0);
-    changed = true;
-  }
-  return changed;
-}
-
 bool IsUsable(const v1::BlobRow& row) {
-  return row.state() != v1::BLOB_STATE_DELETING && !row.object().empty();
+  return row.state() != v1::BLOB_STATE_TRASHED && !row.object().empty();
 }
 
 Blobs::Blobs(Parts parts)
     : parts_(std::move(parts)),
-      intents_(parts_.meta, parts_.bytes, MetaTransaction::Durability::kSynced),
+      intents_({.meta = parts_.meta,
+                .blobs = parts_.bytes,
+                .durability = MetaTransaction::Durability::kSynced,
+                .owner = parts_.owner.id()}),
       corrupt_(parts_.metrics.Counter("outport_store_blobs_corrupt_total",
                                       "Reads of blobs that failed their checksum.")) {}
 
@@ -76,7 +71,7 @@ Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Dig
   }
   TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) {
-    return Unknown(repository, digest, "its bytes are corrupt or being deleted; push it again");
+    return Unknown(repository, digest, "its bytes are corrupt or were deleted; push it again");
   }
   return Located{{digest, row->size_bytes()}, LocationOf(*row)};
 }
@@ -84,6 +79,26 @@ Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Dig
 Result<BlobInfo> Blobs::Stat(const RepositoryName& repository, const Digest& digest) const {
   TRY(Located blob, Locate(repository, digest));
   return std::move(blob.info);
+}
+
+Result<Blobs::Touched> Blobs::Touch(const RepositoryName& repository, const Digest& digest) {
+  const Collection collection(parts_.times, parts_.store_clock.NowMs());
+  const std::string key = keys::Link(repository, digest);
+  TRY(Located blob, Locate(repository, digest));
+  TRY(auto link, ReadRow<v1::LinkRow>(parts_.meta, key));
+  if (!link.has_value() || !collection.HasLease(link->lease_until_ms())) {
+    auto touch = [&](MetaTransaction& transaction) -> Result<void> {
+      TRY(const auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(digest)));
+      TRY(link, ReadRow<v1::LinkRow>(transaction, key));
+      if (!link.has_value() || !row.has_value() || !IsUsable(*row)) {
+        return Unknown(repository, digest, "it was just deleted; push it again");
+      }
+      if (!collection.Touch(*link)) return {};
+      return WriteRow(transaction, key, *link);
+    };
+    TRY_VOID(Transact(parts_.meta, touch));
+  }
+  return Touched{std::move(blob.info), link->lease_until_ms() - collection.now_ms()};
 }
 
 Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest& digest) {
@@ -150,7 +165,7 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
 // Removes an object that no row names. If the removal fails, the object's intent stays, and the
 // next start tries again.
 void Blobs::Discard(const std::string& object) {
-  Result<void> removed = parts_.bytes.Remove(object);
+  Result<void> removed = parts_.bytes.Remove({&object, 1});
   if (removed.has_value()) removed = intents_.Forget(object);
   if (!removed.has_value()) {
     parts_.log.Warning("object not removed",
@@ -161,7 +176,7 @@ void Blobs::Discard(const std::string& object) {
 // Runs the transaction of a commit: writes the blob's row, if necessary, and the link.
 Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
                                Committing& committing) {
-  const int64_t now_ms = ToUnixMillis(parts_.clock.Wall());
+  const Collection collection(parts_.times, parts_.store_clock.NowMs());
   const std::string key = keys::Blob(digest);
   const BlobLocation* const fresh = committing.fresh;
   uint64_t size_bytes = 0;
@@ -172,16 +187,18 @@ Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& d
         row.has_value() && IsUsable(*row) && row->object() != committing.unusable_object;
     if (!keep && fresh == nullptr) return Unknown(repository, digest, "it was just deleted");
     if (keep) {
-      if (RenewLease(*row, now_ms)) TRY_VOID(WriteRow(transaction, key, *row));
       if (fresh != nullptr) committing.left_over = fresh->object;
     } else {
-      if (row.has_value()) committing.left_over = row->object();
-      row = NewBlobRow(*fresh, now_ms);
+      if (row.has_value()) {
+        committing.left_over = row->object();
+        TRY_VOID(ReplaceObject(transaction, intents_, digest, *row));
+      }
+      row = NewBlobRow(*fresh);
       TRY_VOID(WriteRow(transaction, key, *row));
       TRY_VOID(IntentLedger::Complete(transaction, fresh->object));
     }
     size_bytes = row->size_bytes();
-    TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, now_ms, committing.auditor,
+    TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, collection, committing.auditor,
                        "blob.push"));
     return committing.also == nullptr ? Result<void>() : committing.also(transaction);
   };
@@ -216,7 +233,7 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
     TRY_VOID(WriteRow(transaction, keys::Blob(digest), *row));
     // If the process ends before it moves the object, the next start finds this intent and removes
     // the object.
-    return IntentLedger::Record(transaction, object, digest);
+    return intents_.Record(transaction, object, digest);
   };
   TRY_VOID(Transact(parts_.meta, clear));
   if (!mine) return {};
@@ -233,12 +250,13 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
 }
 
 Result<size_t> Blobs::SettleIntents() {
-  return intents_.Settle(
-      [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
-        TRY_VOID(digest);
-        TRY(const auto blob, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(*digest)));
-        return blob.has_value() && blob->object() == object;
-      });
+  auto is_named = [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
+    TRY_VOID(digest);
+    TRY(const auto blob, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(*digest)));
+    return blob.has_value() && blob->object() == object;
+  };
+  auto is_dead = [this](const std::string& owner) { return parts_.owner.IsDead(owner); };
+  return intents_.Settle(is_named, is_dead);
 }
 
 }  // namespace outport::store

@@ -17,6 +17,9 @@
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
+#include "store/content/collection.h"
+#include "store/work/owner.h"
+#include "store/work/store_clock.h"
 
 namespace outport {
 class BlockingPool;
@@ -24,16 +27,8 @@ class BlockingPool;
 
 namespace outport::store {
 
-// The length of a blob's lease. A lease begins when a client pushes the blob, or a manifest that
-// names the blob. The garbage collector deletes no blob that has a lease.
-inline constexpr std::chrono::milliseconds kBlobLease = std::chrono::hours(1);
-
-// Changes the row: the blob is live. Also renews the blob's lease, if less than half of the lease
-// remains. Returns whether the row has changed.
-bool TouchBlob(v1::BlobRow& row, int64_t now_ms);
-
-// Returns whether the store can serve the blob's bytes. It cannot while the blob is being deleted,
-// or if the blob's object is in quarantine.
+// Returns whether the store can serve the blob's bytes. It cannot if the blob is in the trash, or
+// if the blob's object is in quarantine.
 bool IsUsable(const v1::BlobRow& row);
 
 // The blobs of all repositories. This class knows which repository links which blob, and where the
@@ -50,11 +45,16 @@ class Blobs {
     MetaStore& meta;
     BlobStore& bytes;
     const Clock& clock;
+    const StoreClock& store_clock;
+    const Owner& owner;  // in whose name commits are unfinished
+    CollectionTimes times = {};
     Metrics& metrics;
     Log log;
     uint64_t headroom_bytes = 0;  // the free space of the disk that pushes must leave
   };
   explicit Blobs(Parts parts);
+
+  const Parts& parts() const { return parts_; }
 
   struct Located {
     BlobInfo info;
@@ -69,6 +69,14 @@ class Blobs {
   Result<BlobInfo> Stat(const RepositoryName& repository, const Digest& digest) const;
   Result<Located> Locate(const RepositoryName& repository, const Digest& digest) const;
   Result<Opened> Open(const RepositoryName& repository, const Digest& digest);
+
+  struct Touched {
+    BlobInfo info;
+    int64_t lease_left_ms = 0;
+  };
+  // Looks up a blob for a client that may push. Renews the lease of the link if less than half is
+  // left: for lease_left_ms the collector removes neither the link nor the blob. Durable.
+  Result<Touched> Touch(const RepositoryName& repository, const Digest& digest);
 
   // Returns whether the store has the blob's bytes. The link that names the blob may be in any
   // repository.
@@ -92,8 +100,8 @@ class Blobs {
   Awaitable<void> QuarantineCorrupt(BlockingPool& disk, Digest digest, std::string object,
                                     Error why);
 
-  // Undoes the unfinished commits of an earlier process, and returns their number. Call it at
-  // start, before the other methods.
+  // Undoes the unfinished commits of processes that have ended, and returns their number. Call it
+  // at start, before the other methods.
   Result<size_t> SettleIntents();
 
   // Checks that the disk has the headroom free after a write of `needed_bytes`. If too little is

@@ -16,8 +16,7 @@ namespace outport::store {
 // blocks.
 class Links {
  public:
-  Links(MetaStore& meta, Blobs& blobs, const Clock& clock)
-      : meta_(meta), blobs_(blobs), clock_(clock) {}
+  explicit Links(Blobs& blobs) : blobs_(blobs), parts_(blobs.parts()) {}
 
   // Does what Registry::MountBlob says. Without `from`, looks for the blob in at most some
   // thousands of the repositories that link it.
@@ -25,8 +24,8 @@ class Links {
                            const std::optional<RepositoryName>& from, const Visible& visible,
                            const Actor& by);
 
-  // Does what Registry::DeleteBlob says. Keeps the blob's bytes, because other repositories may
-  // link or mount the blob.
+  // Does what Registry::DeleteBlob says. If no other repository links the blob, the blob goes to
+  // the trash.
   Result<Deleted> Remove(const RepositoryName& repository, const Digest& digest, const Actor& by);
 
  private:
@@ -35,9 +34,8 @@ class Links {
                                                    const std::optional<RepositoryName>& from,
                                                    const Visible& visible) const;
 
-  MetaStore& meta_;
   Blobs& blobs_;
-  const Clock& clock_;
+  const Blobs::Parts& parts_;
 };
 
 }  // namespace outport::store

@@ -8,8 +8,18 @@
 #include "store/content/blobs.h"
 #include "store/content/referrers.h"
 #include "store/content/repositories.h"
+#include "store/content/trash.h"
 
 namespace outport::store {
+namespace {
+
+// Returns the row without what only the store has.
+v1::ManifestRow Replicated(v1::ManifestRow row) {
+  row.clear_lease_until_ms();
+  return row;
+}
+
+}  // namespace
 
 std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors) {
   std::set<std::pair<std::string, Digest>> digests;
@@ -22,19 +32,21 @@ std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors) {
   return sorted;
 }
 
-// Locks the row of each blob that the manifest names, and touches the blob. Adds blobs that the
-// repository lacks to `missing`.
+// Locks the row of each blob that the manifest names, and marks the blob's link as referenced. Adds
+// blobs that the repository lacks to `missing`.
 Result<void> ManifestPush::LockBlobs(MetaTransaction& transaction,
                                      std::vector<std::string>& missing) const {
   for (const Digest& blob : SortedDigests(parts_.manifest.blobs)) {
-    const std::string key = keys::Blob(blob);
-    TRY(auto row, LockRow<v1::BlobRow>(transaction, key));
-    TRY(const bool linked, HasRow(transaction, keys::Link(parts_.repository, blob)));
-    if (!linked || !row.has_value() || !IsUsable(*row)) {
+    TRY(const auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(blob)));
+    const std::string key = keys::Link(parts_.repository, blob);
+    TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
+    if (!link.has_value() || !row.has_value() || !IsUsable(*row)) {
       missing.push_back(blob.ToString());
-    } else if (TouchBlob(*row, parts_.now_ms)) {
-      TRY_VOID(WriteRow(transaction, key, *row));
+      continue;
     }
+    const bool condemned = link->condemned_ms() != 0;
+    if (condemned) TRY_VOID(Collection::Acquit(transaction, parts_.repository, blob, *link));
+    if (parts_.collection.Touch(*link) || condemned) TRY_VOID(WriteRow(transaction, key, *link));
   }
   return {};
 }
@@ -68,16 +80,31 @@ Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
   return {};
 }
 
+// A tag refers to the manifest, and an index to its children: they are no candidates of the
+// collector. A new manifest that is pushed by its digest is a candidate.
+Result<void> ManifestPush::UpdateCandidates(MetaTransaction& transaction, bool is_new) const {
+  for (const Digest& child : SortedDigests(parts_.manifest.manifests)) {
+    TRY_VOID(Collection::DropCandidate(transaction, parts_.repository, child));
+  }
+  if (!parts_.tags.empty()) {
+    return Collection::DropCandidate(transaction, parts_.repository, parts_.digest);
+  }
+  if (!is_new) return {};
+  return parts_.collection.AddCandidate(transaction, parts_.repository, parts_.digest);
+}
+
 Result<void> ManifestPush::WriteManifest(MetaTransaction& transaction,
                                          const std::optional<v1::ManifestRow>& before,
                                          std::vector<v1::Change>& changes) const {
   const Manifest& manifest = parts_.manifest;
   v1::ManifestRow row = before.value_or(v1::ManifestRow());
-  if (!before.has_value()) row.set_created_ms(parts_.now_ms);
+  if (!before.has_value()) row.set_created_ms(parts_.collection.now_ms());
   row.set_media_type(manifest.media_type);
   row.set_size_bytes(parts_.body.size());
   if (manifest.subject.has_value()) row.set_subject(manifest.subject->digest.ToString());
+  parts_.collection.Touch(row);
   TRY_VOID(WriteRow(transaction, keys::ManifestOf(parts_.repository, parts_.digest), row));
+  TRY_VOID(UntrashManifest(transaction, parts_.repository, parts_.digest));
   TRY_VOID(transaction.Put(keys::Holder(parts_.digest, parts_.repository), {}));
   for (const std::vector<Descriptor>* children : {&manifest.blobs, &manifest.manifests}) {
     for (const Digest& child : SortedDigests(*children)) {
@@ -87,9 +114,10 @@ Result<void> ManifestPush::WriteManifest(MetaTransaction& transaction,
   v1::Change::ManifestPut& put = *changes.emplace_back().mutable_manifest_put();
   put.set_repository(parts_.repository.ToString());
   put.set_digest(parts_.digest.ToString());
-  *put.mutable_row() = row;
+  *put.mutable_row() = Replicated(row);
   parts_.auditor.Add(transaction, "manifest.push", put.repository() + "@" + put.digest(),
-                     RowJson(before), RowJson(row));
+                     before.has_value() ? RowJson(Replicated(*before)) : nullptr,
+                     RowJson(put.row()));
   if (!manifest.subject.has_value()) return {};
   return WriteReferrer(transaction, changes);
 }
@@ -116,6 +144,9 @@ Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag
   if (old.has_value()) {
     TRY(const Digest before, Digest::Parse(old->digest()));
     TRY_VOID(transaction.Delete(keys::Tagged(parts_.repository, before, tag)));
+    if (before != parts_.digest) {
+      TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, before));
+    }
   }
   v1::Change::TagSet& set = *changes.emplace_back().mutable_tag_set();
   set.set_repository(parts_.repository.ToString());
@@ -123,7 +154,7 @@ Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag
   set.mutable_row()->set_digest(text);
   set.mutable_row()->set_media_type(media_type);
   set.mutable_row()->set_size_bytes(parts_.body.size());
-  set.mutable_row()->set_updated_ms(parts_.now_ms);
+  set.mutable_row()->set_updated_ms(parts_.collection.now_ms());
   TRY_VOID(WriteRow(transaction, key, set.row()));
   parts_.auditor.Add(transaction, "tag.set", set.repository() + ":" + set.tag(), RowJson(old),
                      RowJson(set.row()));
@@ -146,8 +177,12 @@ Result<void> ManifestPush::Run(MetaTransaction& transaction) const {
   std::vector<v1::Change> changes;
   if (!own.has_value() || own->media_type() != parts_.manifest.media_type) {
     TRY_VOID(WriteManifest(transaction, own, changes));
+  } else if (parts_.collection.Touch(*own)) {
+    TRY_VOID(WriteRow(transaction, keys::ManifestOf(parts_.repository, parts_.digest), *own));
   }
-  TRY_VOID(EnsureRepository(transaction, parts_.repository, parts_.now_ms, parts_.auditor));
+  TRY_VOID(UpdateCandidates(transaction, !own.has_value()));
+  TRY_VOID(
+      EnsureRepository(transaction, parts_.repository, parts_.collection.now_ms(), parts_.auditor));
   for (const Tag& tag : parts_.tags) TRY_VOID(WriteTag(transaction, tag, changes));
   for (const v1::Change& change : changes) AppendChange(transaction, change);
   return {};

@@ -10,6 +10,7 @@
 #include "registry/oci/name.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
+#include "store/content/collection.h"
 
 namespace outport::store {
 
@@ -27,7 +28,7 @@ class ManifestPush {
     const Digest& digest;
     const std::vector<Tag>& tags;  // the tags to set; in byte order, without duplicates
     const std::string& body;
-    int64_t now_ms = 0;
+    const Collection& collection;
     const Auditor& auditor;
   };
   explicit ManifestPush(const Parts& parts) : parts_(parts) {}
@@ -40,6 +41,7 @@ class ManifestPush {
   Result<void> LockBlobs(MetaTransaction& transaction, std::vector<std::string>& missing) const;
   Result<void> LockManifests(MetaTransaction& transaction, std::vector<std::string>& missing,
                              std::optional<v1::ManifestRow>& own) const;
+  Result<void> UpdateCandidates(MetaTransaction& transaction, bool is_new) const;
   Result<void> WriteContent(MetaTransaction& transaction) const;
   Result<void> WriteManifest(MetaTransaction& transaction,
                              const std::optional<v1::ManifestRow>& before,

@@ -8,15 +8,20 @@
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/manifest_push.h"
+#include "store/content/trash.h"
 
 namespace outport::store {
 namespace {
 
 constexpr size_t kMaxTags = 1000;  // the most tags that one transaction deletes
+constexpr size_t kReferrersPerScan = 256;
+constexpr size_t kReferrerScanBytes = 1 << 20;
 
 Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
-                      const Tag& tag, const v1::TagRow& row, const Auditor& auditor) {
+                      const Tag& tag, const v1::TagRow& row, const Collection& collection,
+                      const Auditor& auditor) {
   TRY(const Digest digest, Digest::Parse(row.digest()));
+  TRY_VOID(collection.AddCandidate(transaction, repository, digest));
   TRY_VOID(transaction.Delete(keys::TagOf(repository, tag)));
   TRY_VOID(transaction.Delete(keys::Tagged(repository, digest, tag)));
   v1::Change change;
@@ -37,10 +42,10 @@ Error UnknownManifest(const RepositoryName& repository, const Reference& referen
 }
 
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag, const Auditor& auditor) {
+                       const Tag& tag, const Collection& collection, const Auditor& auditor) {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(repository, tag)));
   if (!row.has_value()) return UnknownManifest(repository, tag);
-  return EraseTag(transaction, repository, tag, *row, auditor);
+  return EraseTag(transaction, repository, tag, *row, collection, auditor);
 }
 
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
@@ -67,45 +72,89 @@ Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag&
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
   // Another push may have moved the tag before this transaction locked it. Keep such a tag.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
-  return EraseTag(transaction, parts_.repository, tag, *row, parts_.auditor);
+  return EraseTag(transaction, parts_.repository, tag, *row, parts_.collection, parts_.auditor);
 }
 
-// Deletes this repository's holder row. If no other repository needs the manifest, deletes the
-// bytes, too. A push locks the bytes before it adds a holder, so no holder can appear meanwhile.
-Result<void> ManifestRemoval::ReleaseContent(MetaTransaction& transaction) const {
-  TRY_VOID(transaction.Delete(keys::Holder(parts_.digest, parts_.repository)));
-  const ScanRange range{.prefix = keys::HoldersOf(parts_.digest), .after = {}, .limit = 1};
-  TRY(const std::vector<KeyValue> others, transaction.Scan(range));
-  if (!others.empty()) return {};
-  return transaction.Delete(keys::Content(parts_.digest));
+// Deletes the references to the children. Condemns the links of blobs that nothing in the
+// repository refers to any more. Lock() has locked the blobs.
+Result<void> ManifestRemoval::RemoveReferences(MetaTransaction& transaction) const {
+  const RepositoryName& repository = parts_.repository;
+  for (const std::vector<Descriptor>* children : {&parts_.blobs, &parts_.manifests}) {
+    for (const Digest& child : SortedDigests(*children)) {
+      TRY_VOID(transaction.Delete(keys::ReferenceOf(child, repository, parts_.digest)));
+    }
+  }
+  for (const Digest& blob : SortedDigests(parts_.blobs)) {
+    const std::string key = keys::Link(repository, blob);
+    TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
+    if (!link.has_value() || link->condemned_ms() != 0) continue;
+    TRY(const auto reference, Collection::FindReference(transaction, repository, blob));
+    if (reference.has_value()) continue;
+    TRY_VOID(parts_.collection.Condemn(transaction, repository, blob, *link));
+    TRY_VOID(WriteRow(transaction, key, *link));
+  }
+  for (const Digest& child : SortedDigests(parts_.manifests)) {
+    TRY(const bool here, HasRow(transaction, keys::ManifestOf(repository, child)));
+    if (here) TRY_VOID(parts_.collection.AddCandidate(transaction, repository, child));
+  }
+  return {};
+}
+
+Result<void> ManifestRemoval::RemoveReferrer(MetaTransaction& transaction,
+                                             const v1::ManifestRow& row) const {
+  if (row.subject().empty()) return {};
+  TRY(const Digest subject, Digest::Parse(row.subject()));
+  TRY_VOID(transaction.Delete(keys::Referrer(parts_.repository, subject, parts_.digest)));
+  v1::Change change;
+  change.mutable_referrer_deleted()->set_repository(parts_.repository.ToString());
+  change.mutable_referrer_deleted()->set_subject(row.subject());
+  change.mutable_referrer_deleted()->set_digest(parts_.digest.ToString());
+  AppendChange(transaction, change);
+  return {};
+}
+
+// The manifests whose subject is this manifest have lost it.
+Result<void> ManifestRemoval::AddReferrersAsCandidates(MetaTransaction& transaction) const {
+  const std::string prefix = keys::ReferrersOf(parts_.repository, parts_.digest);
+  ScanRange range{
+      .prefix = prefix, .after = {}, .limit = kReferrersPerScan, .limit_bytes = kReferrerScanBytes};
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows, transaction.Scan(range));
+    if (rows.empty()) return {};
+    for (const KeyValue& row : rows) {
+      TRY(const Digest referrer, Digest::Parse(keys::After(row.key, prefix)));
+      TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, referrer));
+    }
+    range.after = rows.back().key;
+  }
 }
 
 Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction,
-                                             const v1::ManifestRow& row) const {
-  TRY_VOID(ReleaseContent(transaction));
+                                             const v1::ManifestRow& row,
+                                             const std::vector<Tag>& tags) const {
+  const int64_t now_ms = parts_.collection.now_ms();
+  v1::TrashRow::Manifest trashed;
+  trashed.set_repository(parts_.repository.ToString());
+  trashed.set_digest(parts_.digest.ToString());
+  *trashed.mutable_row() = row;
+  trashed.mutable_row()->clear_lease_until_ms();
+  for (const Tag& tag : tags) trashed.add_tags(tag.ToString());
+  std::string run = parts_.run;
+  if (run.empty()) {
+    TRY(run, RunOfClients(transaction, now_ms));
+  }
   TRY_VOID(transaction.Delete(keys::ManifestOf(parts_.repository, parts_.digest)));
-  for (const std::vector<Descriptor>* children : {&parts_.blobs, &parts_.manifests}) {
-    for (const Digest& child : SortedDigests(*children)) {
-      TRY_VOID(transaction.Delete(keys::ReferenceOf(child, parts_.repository, parts_.digest)));
-    }
-  }
-  if (!row.subject().empty()) {
-    TRY(const Digest subject, Digest::Parse(row.subject()));
-    TRY_VOID(transaction.Delete(keys::Referrer(parts_.repository, subject, parts_.digest)));
-    v1::Change change;
-    change.mutable_referrer_deleted()->set_repository(parts_.repository.ToString());
-    change.mutable_referrer_deleted()->set_subject(row.subject());
-    change.mutable_referrer_deleted()->set_digest(parts_.digest.ToString());
-    AppendChange(transaction, change);
-  }
+  TRY_VOID(Collection::DropCandidate(transaction, parts_.repository, parts_.digest));
+  TRY_VOID(RemoveReferences(transaction));
+  TRY_VOID(RemoveReferrer(transaction, row));
+  TRY_VOID(AddReferrersAsCandidates(transaction));
   v1::Change change;
-  change.mutable_manifest_deleted()->set_repository(parts_.repository.ToString());
-  change.mutable_manifest_deleted()->set_digest(parts_.digest.ToString());
+  change.mutable_manifest_deleted()->set_repository(trashed.repository());
+  change.mutable_manifest_deleted()->set_digest(trashed.digest());
   AppendChange(transaction, change);
-  parts_.auditor.Add(transaction, "manifest.delete",
-                     parts_.repository.ToString() + "@" + parts_.digest.ToString(), RowJson(row),
-                     nullptr);
-  return {};
+  parts_.auditor.Add(transaction, "manifest.delete", trashed.repository() + "@" + trashed.digest(),
+                     RowJson(trashed.row()), nullptr);
+  return TrashManifest(transaction, run, std::move(trashed), now_ms);
 }
 
 Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) const {
@@ -114,12 +163,14 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
   TRY(const std::vector<KeyValue> tagged,
       transaction.Scan({.prefix = prefix, .after = {}, .limit = kMaxTags + 1}));
   done = tagged.size() <= kMaxTags;
+  std::vector<Tag> tags;
   for (size_t i = 0; i < std::min(tagged.size(), kMaxTags); ++i) {
-    TRY(const Tag tag, Tag::Parse(keys::After(tagged[i].key, prefix)));
+    TRY(Tag tag, Tag::Parse(keys::After(tagged[i].key, prefix)));
     TRY_VOID(RemoveTag(transaction, tag));
+    tags.push_back(std::move(tag));
   }
   if (!done) return {};
-  return RemoveManifest(transaction, row);
+  return RemoveManifest(transaction, row, tags);
 }
 
 }  // namespace outport::store

@@ -8,12 +8,14 @@
 #include "registry/oci/name.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
+#include "store/content/collection.h"
 
 namespace outport::store {
 
 // The removal of one manifest from a repository, with its tags, its references, and its entry among
-// the referrers of its subject. The manifest's children stay. If no other repository needs the
-// manifest, its bytes are deleted, too. The parts stay valid until Run() returns.
+// the referrers of its subject. The manifest goes to the trash. Its blobs that no other manifest of
+// the repository refers to are condemned. Its children and its referrers stay, as candidates of the
+// collector. The parts stay valid until Run() returns.
 class ManifestRemoval {
  public:
   struct Parts {
@@ -22,6 +24,8 @@ class ManifestRemoval {
     // The children of the manifest; empty if its bytes are corrupt.
     std::vector<Descriptor> blobs;
     std::vector<Descriptor> manifests;
+    const Collection& collection;
+    std::string run;  // the run that removes it; empty: the run of clients
     const Auditor& auditor;
   };
   explicit ManifestRemoval(Parts parts) : parts_(std::move(parts)) {}
@@ -34,15 +38,19 @@ class ManifestRemoval {
  private:
   Result<v1::ManifestRow> Lock(MetaTransaction& transaction) const;
   Result<void> RemoveTag(MetaTransaction& transaction, const Tag& tag) const;
-  Result<void> RemoveManifest(MetaTransaction& transaction, const v1::ManifestRow& row) const;
-  Result<void> ReleaseContent(MetaTransaction& transaction) const;
+  Result<void> RemoveManifest(MetaTransaction& transaction, const v1::ManifestRow& row,
+                              const std::vector<Tag>& tags) const;
+  Result<void> RemoveReferences(MetaTransaction& transaction) const;
+  Result<void> RemoveReferrer(MetaTransaction& transaction, const v1::ManifestRow& row) const;
+  Result<void> AddReferrersAsCandidates(MetaTransaction& transaction) const;
 
   const Parts parts_;
 };
 
-// Deletes a tag, and appends the change. kManifestUnknown if the repository has no such tag.
+// Deletes a tag, and appends the change. The tag's manifest becomes a candidate of the collector.
+// kManifestUnknown if the repository has no such tag.
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag, const Auditor& auditor);
+                       const Tag& tag, const Collection& collection, const Auditor& auditor);
 
 Error UnknownManifest(const RepositoryName& repository, const Reference& reference);
 

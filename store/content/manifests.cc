@@ -24,25 +24,42 @@ std::vector<Tag> SortedTags(const Reference& reference, const std::vector<Tag>& 
 
 Result<ManifestInfo> Manifests::Stat(const RepositoryName& repository,
                                      const Reference& reference) const {
-  TRY(ResolveAnswer answer, ContentRows(meta_).Resolve(AskManifest(repository, reference)));
+  TRY(ResolveAnswer answer, ContentRows(parts_.meta).Resolve(AskManifest(repository, reference)));
   if (answer.found()) {
     ResolveAnswer::Content& found = *answer.content;
     return ManifestInfo{std::move(found.digest), std::move(found.media_type), found.size_bytes};
   }
-  TRY_VOID(RequireRepository(meta_, repository));
+  TRY_VOID(RequireRepository(parts_.meta, repository));
   return UnknownManifest(repository, reference);
 }
 
 Result<StoredManifest> Manifests::Get(const RepositoryName& repository,
                                       const Reference& reference) const {
   TRY(ManifestInfo info, Stat(repository, reference));
-  TRY(std::optional<std::string> body, meta_.Get(keys::Content(info.digest)));
+  TRY(std::optional<std::string> body, parts_.meta.Get(keys::Content(info.digest)));
   if (!body.has_value()) return UnknownManifest(repository, reference);  // deleted since the lookup
   if (Digest::Of(info.digest.algorithm(), AsBytes(*body)) != info.digest) {
     return Error{ErrorCode::kCorrupt, "the stored bytes of manifest " + info.digest.ToString() +
                                           " do not have that digest; push it again"};
   }
   return StoredManifest{std::move(info), *std::move(body)};
+}
+
+Result<Manifests::Touched> Manifests::Touch(const RepositoryName& repository,
+                                            const Reference& reference) {
+  const Collection collection = Now();
+  TRY(ManifestInfo info, Stat(repository, reference));
+  const std::string key = keys::ManifestOf(repository, info.digest);
+  TRY(auto row, ReadRow<v1::ManifestRow>(parts_.meta, key));
+  if (!row.has_value() || !collection.HasLease(row->lease_until_ms())) {
+    auto touch = [&](MetaTransaction& transaction) -> Result<void> {
+      TRY(row, LockRow<v1::ManifestRow>(transaction, key));
+      if (!row.has_value()) return UnknownManifest(repository, reference);
+      return collection.Touch(*row) ? WriteRow(transaction, key, *row) : Result<void>();
+    };
+    TRY_VOID(Transact(parts_.meta, touch));
+  }
+  return Touched{std::move(info), row->lease_until_ms() - collection.now_ms()};
 }
 
 Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Reference& reference,
@@ -60,16 +77,17 @@ Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Re
                  {wanted->ToString()}};
   }
   const std::vector<Tag> sorted = SortedTags(reference, tags);
-  const Auditor auditor(by, clock_);
+  const Collection collection = Now();
+  const Auditor auditor(by, parts_.clock);
   const ManifestPush push({.repository = repository,
                            .manifest = manifest,
                            .digest = digest,
                            .tags = sorted,
                            .body = body,
-                           .now_ms = ToUnixMillis(clock_.Wall()),
+                           .collection = collection,
                            .auditor = auditor});
   auto run = [&push](MetaTransaction& transaction) { return push.Run(transaction); };
-  TRY(const LogPosition position, Transact(meta_, run));
+  TRY(const LogPosition position, Transact(parts_.meta, run));
   std::optional<Digest> subject;
   if (manifest.subject.has_value()) subject = manifest.subject->digest;
   return PushedManifest{digest, std::move(subject), position.sequence};
@@ -77,34 +95,41 @@ Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Re
 
 Result<Deleted> Manifests::Delete(const RepositoryName& repository, const Reference& reference,
                                   const Actor& by) {
-  const Auditor auditor(by, clock_);
+  const Auditor auditor(by, parts_.clock);
   Result<Deleted> deleted = std::holds_alternative<Tag>(reference)
                                 ? DeleteTag(repository, std::get<Tag>(reference), auditor)
                                 : DeleteDigest(repository, std::get<Digest>(reference), auditor);
   if (deleted.has_value() || deleted.error().code != ErrorCode::kManifestUnknown) return deleted;
-  TRY_VOID(RequireRepository(meta_, repository));
+  TRY_VOID(RequireRepository(parts_.meta, repository));
   return deleted;
 }
 
 Result<Deleted> Manifests::DeleteTag(const RepositoryName& repository, const Tag& tag,
                                      const Auditor& auditor) {
+  const Collection collection = Now();
   auto remove = [&](MetaTransaction& transaction) {
-    return RemoveTag(transaction, repository, tag, auditor);
+    return RemoveTag(transaction, repository, tag, collection, auditor);
   };
-  TRY(const LogPosition position, Transact(meta_, remove));
+  TRY(const LogPosition position, Transact(parts_.meta, remove));
   return Deleted{position.sequence};
 }
 
 Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const Digest& digest,
                                         const Auditor& auditor) {
-  TRY(const auto row, ReadRow<v1::ManifestRow>(meta_, keys::ManifestOf(repository, digest)));
+  TRY(const auto row, ReadRow<v1::ManifestRow>(parts_.meta, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return UnknownManifest(repository, digest);
   // If the bytes are corrupt, the children are unknown, and the reference rows stay. Those rows
   // have no effect without their manifest. If the bytes are right, they cannot change before the
   // transaction: the digest fixes them.
-  ManifestRemoval::Parts parts{
-      .repository = repository, .digest = digest, .blobs = {}, .manifests = {}, .auditor = auditor};
-  TRY(const std::optional<std::string> body, meta_.Get(keys::Content(digest)));
+  const Collection collection = Now();
+  ManifestRemoval::Parts parts{.repository = repository,
+                               .digest = digest,
+                               .blobs = {},
+                               .manifests = {},
+                               .collection = collection,
+                               .run = {},
+                               .auditor = auditor};
+  TRY(const std::optional<std::string> body, parts_.meta.Get(keys::Content(digest)));
   if (body.has_value() && Digest::Of(digest.algorithm(), AsBytes(*body)) == digest) {
     TRY(Manifest manifest, Manifest::Parse(*body, row->media_type()));
     parts.blobs = std::move(manifest.blobs);
@@ -114,7 +139,7 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
   LogPosition position;
   for (bool done = false; !done;) {
     auto run = [&](MetaTransaction& transaction) { return removal.Run(transaction, done); };
-    TRY(position, Transact(meta_, run));
+    TRY(position, Transact(parts_.meta, run));
   }
   return Deleted{position.sequence};
 }

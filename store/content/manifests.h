@@ -9,6 +9,8 @@
 #include "registry/service/registry.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
+#include "store/content/collection.h"
+#include "store/work/store_clock.h"
 
 namespace outport::store {
 
@@ -16,12 +18,26 @@ namespace outport::store {
 // blocks.
 class Manifests {
  public:
-  Manifests(MetaStore& meta, const Clock& clock) : meta_(meta), clock_(clock) {}
+  struct Parts {
+    MetaStore& meta;
+    const Clock& clock;
+    const StoreClock& store_clock;
+    CollectionTimes times = {};
+  };
+  explicit Manifests(const Parts& parts) : parts_(parts) {}
 
   // These two methods look up a manifest. kManifestUnknown if the repository has no such manifest,
   // kNameUnknown if the repository does not exist.
   Result<ManifestInfo> Stat(const RepositoryName& repository, const Reference& reference) const;
   Result<StoredManifest> Get(const RepositoryName& repository, const Reference& reference) const;
+
+  struct Touched {
+    ManifestInfo info;
+    int64_t lease_left_ms = 0;
+  };
+  // Looks up a manifest for a client that may push. Renews the manifest's lease if less than half
+  // is left: the collector keeps the manifest for lease_left_ms. Durable.
+  Result<Touched> Touch(const RepositoryName& repository, const Reference& reference);
 
   // Stores the exact bytes, records which content the manifest refers to, and sets `tags`. If
   // `reference` is a tag, sets that tag, too. One transaction contains all of this and the changes.
@@ -35,9 +51,10 @@ class Manifests {
 
   // If `reference` is a tag, deletes only that tag. If it is a digest, deletes the manifest, its
   // tags, and its entry among the referrers of its subject, in one transaction. If the manifest has
-  // thousands of tags, earlier transactions delete most of the tags. The manifest's children stay,
-  // and so do indexes that refer to the manifest. kManifestUnknown if the repository has no such
-  // manifest or tag, kNameUnknown if the repository does not exist. The result is durable.
+  // thousands of tags, earlier transactions delete most of the tags. The manifest goes to the
+  // trash. The manifest's children stay, and so do indexes that refer to the manifest.
+  // kManifestUnknown if the repository has no such manifest or tag, kNameUnknown if the repository
+  // does not exist. The result is durable.
   Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference,
                          const Actor& by);
 
@@ -47,8 +64,9 @@ class Manifests {
   Result<Deleted> DeleteDigest(const RepositoryName& repository, const Digest& digest,
                                const Auditor& auditor);
 
-  MetaStore& meta_;
-  const Clock& clock_;
+  Collection Now() const { return {parts_.times, parts_.store_clock.NowMs()}; }
+
+  const Parts parts_;
 };
 
 }  // namespace outport::store

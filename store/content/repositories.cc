@@ -32,19 +32,27 @@ Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName
 }
 
 Result<void> WriteLink(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Digest& digest, uint64_t size_bytes, int64_t now_ms,
+                       const Digest& digest, uint64_t size_bytes, const Collection& collection,
                        const Auditor& auditor, std::string_view action) {
   const std::string key = keys::Link(repository, digest);
-  TRY(const bool linked, HasRow(transaction, key));
-  if (linked) return {};
+  TRY(auto row, ReadRow<v1::LinkRow>(transaction, key));
+  if (row.has_value()) {
+    return collection.Touch(*row) ? WriteRow(transaction, key, *row) : Result<void>();
+  }
   v1::Change change;
   v1::Change::BlobLinked& link = *change.mutable_link();
   link.set_repository(repository.ToString());
   link.set_digest(digest.ToString());
   link.mutable_row()->set_size_bytes(size_bytes);
-  TRY_VOID(WriteRow(transaction, key, link.row()));
+  row = link.row();
+  collection.Touch(*row);
+  TRY(const auto reference, Collection::FindReference(transaction, repository, digest));
+  if (!reference.has_value()) {
+    TRY_VOID(collection.Condemn(transaction, repository, digest, *row));
+  }
+  TRY_VOID(WriteRow(transaction, key, *row));
   TRY_VOID(transaction.Put(keys::Linked(digest, repository), {}));
-  TRY_VOID(EnsureRepository(transaction, repository, now_ms, auditor));
+  TRY_VOID(EnsureRepository(transaction, repository, collection.now_ms(), auditor));
   AppendChange(transaction, change);
   auditor.Add(transaction, action, repository.ToString() + "@" + digest.ToString(), nullptr,
               RowJson(link.row()));

@@ -21,8 +21,11 @@ namespace outport::store {
 struct Content {
   explicit Content(const Blobs::Parts& parts)
       : blobs(parts),
-        links(parts.meta, blobs, parts.clock),
-        manifests(parts.meta, parts.clock),
+        links(blobs),
+        manifests({.meta = parts.meta,
+                   .clock = parts.clock,
+                   .store_clock = parts.store_clock,
+                   .times = parts.times}),
         referrers(parts.meta),
         catalog(parts.meta) {}
 

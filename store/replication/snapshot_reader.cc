@@ -46,13 +46,18 @@ bool FillRepository(std::string_view name, const std::string& value, v1::Change&
 bool FillManifest(std::string_view name, const std::string& value, v1::Change& change) {
   auto& row = *change.mutable_manifest_put();
   std::tie(*row.mutable_repository(), *row.mutable_digest()) = SplitName(name);
-  return row.mutable_row()->ParseFromString(value);
+  const bool parsed = row.mutable_row()->ParseFromString(value);
+  row.mutable_row()->clear_lease_until_ms();
+  return parsed;
 }
 
 bool FillLink(std::string_view name, const std::string& value, v1::Change& change) {
   auto& row = *change.mutable_link();
   std::tie(*row.mutable_repository(), *row.mutable_digest()) = SplitName(name);
-  return row.mutable_row()->ParseFromString(value);
+  v1::LinkRow stored;
+  const bool parsed = stored.ParseFromString(value);
+  row.mutable_row()->set_size_bytes(stored.size_bytes());  // the other fields are the collector's
+  return parsed;
 }
 
 bool FillReferrer(std::string_view name, const std::string& value, v1::Change& change) {

@@ -97,6 +97,7 @@ class TestStore {
         std::make_unique<store::ReadBlob>(content_.blobs, pool_, *tasks_, metrics, Log::Nowhere());
     service_ = std::make_unique<store::ReplicationService>(
         store::ReplicationService::Parts{.meta = *meta_,
+                                         .content = content_,
                                          .directory = users,
                                          .members = members_,
                                          .blobs = *read_blob_,
@@ -267,12 +268,16 @@ class TestStore {
   int port_ = 0;
   PosixFileSystem files_;
   SystemClock clock_;
+  store::StoreClock store_clock_{clock_};
   std::unique_ptr<MetaStore> meta_;
   store::MemberDirectory members_{*meta_, nodes};
   std::unique_ptr<DiskBlobStore> blobs_;
+  store::Owner owner_{*meta_, store_clock_, store::Owner::Access::kExclusive};
   store::Content content_{{.meta = *meta_,
                            .bytes = *blobs_,
                            .clock = clock_,
+                           .store_clock = store_clock_,
+                           .owner = owner_,
                            .metrics = metrics,
                            .log = Log::Nowhere()}};
   BlockingPool pool_{"store", 4, 1000};
@@ -283,6 +288,8 @@ class TestStore {
                            .blobs = content_.blobs,
                            .disk = pool_,
                            .clock = clock_,
+                           .store_clock = store_clock_,
+                           .owner = owner_,
                            .metrics = metrics,
                            .log = Log::Nowhere(),
                            .boot_id = "boot"}};

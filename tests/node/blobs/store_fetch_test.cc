@@ -40,9 +40,13 @@ class StoreFetchTest : public BlobFixture {
         *DiskBlobStore::Open(files_, folder_.path() / "store", "uploads", BlobWrites::kDirect);
     store_meta_ =
         OpenRocksMetaStore({.folder = folder_.path() / "store" / "meta"}, Log::Nowhere()).value();
+    owner_ = std::make_unique<store::Owner>(*store_meta_, store_clock_,
+                                            store::Owner::Access::kExclusive);
     content_ = std::make_unique<store::Content>(store::Blobs::Parts{.meta = *store_meta_,
                                                                     .bytes = *store_blobs_,
                                                                     .clock = clock_,
+                                                                    .store_clock = store_clock_,
+.owner = *owner_,
                                                                     .metrics = metrics_,
                                                                     .log = Log::Nowhere()});
     Serve({});
@@ -102,8 +106,10 @@ class StoreFetchTest : public BlobFixture {
   }
 
   SystemClock clock_;
+  store::StoreClock store_clock_{clock_};
   std::unique_ptr<MetaStore> store_meta_;
   std::unique_ptr<DiskBlobStore> store_blobs_;
+  std::unique_ptr<store::Owner> owner_;
   std::unique_ptr<store::Content> content_;
   TaskGroup tasks_{context_.get_executor(), Log::Nowhere()};
   std::unique_ptr<store::ReadBlob> read_blob_;

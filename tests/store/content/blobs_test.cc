@@ -10,10 +10,11 @@ namespace {
 
 class BlobsTest : public testing::Test {
  protected:
-  v1::BlobRow Row(const Digest& digest) {
-    const auto row = ReadRow<v1::BlobRow>(*store_.meta, keys::Blob(digest));
+  // Returns the row of the link in the repository "a".
+  v1::LinkRow Link(const std::string& bytes) {
+    const auto row = ReadRow<v1::LinkRow>(*store_.meta, keys::Link(Repo("a"), Sha256(bytes)));
     EXPECT_TRUE(row.has_value() && row->has_value());
-    return row->value_or(v1::BlobRow());
+    return row->value_or(v1::LinkRow());
   }
   size_t Intents() {
     return store_.meta->Scan({.prefix = std::string(keys::kIntents), .after = {}})->size();
@@ -92,25 +93,26 @@ TEST_F(BlobsTest, PushingAgainChangesNothing) {
   EXPECT_EQ(store_.Head(), head);
 }
 
-TEST_F(BlobsTest, ANewBlobIsCondemnedUnderALeaseUntilAManifestNamesIt) {
+TEST_F(BlobsTest, ANewLinkIsCondemnedUnderALeaseUntilAManifestNamesIt) {
   ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
-  const v1::BlobRow entered = Row(Sha256("config"));
-  EXPECT_EQ(entered.state(), v1::BLOB_STATE_CONDEMNED);
-  EXPECT_EQ(entered.condemned_ms(), ToUnixMillis(store_.clock.Wall()));
-  EXPECT_EQ(entered.lease_until_ms(), entered.condemned_ms() + kBlobLease.count());
+  const v1::LinkRow entered = Link("config");
+  EXPECT_EQ(entered.condemned_ms(), store_.store_clock.NowMs());
+  EXPECT_EQ(entered.lease_until_ms(), entered.condemned_ms() + store_.times.lease.count());
+  EXPECT_EQ(entered.due_ms(), entered.condemned_ms() + store_.times.grace.count());
   ASSERT_TRUE(store_.PushManifest("a", "v1", ImageManifest({"config"})).has_value());
-  EXPECT_EQ(Row(Sha256("config")).state(), v1::BLOB_STATE_LIVE);
+  EXPECT_EQ(Link("config").condemned_ms(), 0);
+  EXPECT_EQ(Link("config").due_ms(), 0);
 }
 
 TEST_F(BlobsTest, ALeaseIsRenewedOnlyWhenLessThanHalfIsLeft) {
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
-  const int64_t first = Row(Sha256("hello")).lease_until_ms();
-  store_.clock.Advance(kBlobLease / 4);
+  const int64_t first = Link("hello").lease_until_ms();
+  store_.clock.Advance(store_.times.lease / 4);
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
-  EXPECT_EQ(Row(Sha256("hello")).lease_until_ms(), first);
-  store_.clock.Advance(kBlobLease / 2);
+  EXPECT_EQ(Link("hello").lease_until_ms(), first);
+  store_.clock.Advance(store_.times.lease / 2);
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
-  EXPECT_GT(Row(Sha256("hello")).lease_until_ms(), first);
+  EXPECT_GT(Link("hello").lease_until_ms(), first);
 }
 
 TEST_F(BlobsTest, CorruptBytesAreNeverServedAndAPushReplacesThem) {
@@ -167,6 +169,8 @@ TEST_F(BlobsTest, AFullDiskIsReportedWithItsFigures) {
   const Content tight({.meta = *store_.meta,
                        .bytes = *store_.bytes,
                        .clock = store_.clock,
+                       .store_clock = store_.store_clock,
+                       .owner = *store_.owner,
                        .metrics = store_.metrics,
                        .log = Log::Nowhere(),
                        .headroom_bytes = UINT64_MAX});

@@ -61,8 +61,16 @@ TestContent::TestContent(std::filesystem::path path, FileSystem& files, rocksdb:
 Result<void> TestContent::Open() {
   TRY(meta, OpenRocksMetaStore({.folder = root / "meta", .env = env_}, Log::Nowhere()));
   TRY(bytes, DiskBlobStore::Open(files_, root, "uploads", BlobWrites::kDirect));
-  content = std::make_unique<Content>(Blobs::Parts{
-      .meta = *meta, .bytes = *bytes, .clock = clock, .metrics = metrics, .log = Log::Nowhere()});
+  owner = std::make_unique<Owner>(*meta, store_clock, Owner::Access::kExclusive);
+  TRY_VOID(owner->Renew());
+  content = std::make_unique<Content>(Blobs::Parts{.meta = *meta,
+                                                   .bytes = *bytes,
+                                                   .clock = clock,
+                                                   .store_clock = store_clock,
+.owner = *owner,
+                                                   .times = times,
+                                                   .metrics = metrics,
+                                                   .log = Log::Nowhere()});
   if (!keep_uploads) TRY_VOID(bytes->DiscardUncommitted({}));
   TRY(const size_t settled, content->blobs.SettleIntents());
   static_cast<void>(settled);
@@ -71,6 +79,7 @@ Result<void> TestContent::Open() {
 
 void TestContent::Close() {
   content.reset();
+  owner.reset();
   bytes.reset();
   meta.reset();
 }

@@ -90,9 +90,12 @@ class TestContent {
   const std::filesystem::path root;
   bool keep_uploads = false;  // Open() keeps the uploads of an earlier process
   ManualClock clock;
+  StoreClock store_clock{clock};
+  CollectionTimes times;  // Open() uses them
   Metrics metrics;
   std::unique_ptr<MetaStore> meta;
   std::unique_ptr<DiskBlobStore> bytes;
+  std::unique_ptr<Owner> owner;  // Open() makes a new one
   std::unique_ptr<Content> content;
 };
 

@@ -1,6 +1,7 @@
 #include "tests/store/content/index_check.h"
 
 #include "registry/records/rows.h"
+#include "store/content/collection.h"
 #include "tests/store/content/content_fixture.h"
 
 namespace outport::store {
@@ -25,7 +26,8 @@ class Check {
     });
     Each("manifest/", [&](const Parts& key, const std::string& value) { Manifests(key, value); });
     Each("holder/", [&](const Parts& key, const std::string&) {
-      Want("manifest/", {key[1], key[0]}, "a holder");
+      const bool trashed = *HasRow(meta_, Key("trashed/", {key[1], key[0]}));
+      if (!trashed) Want("manifest/", {key[1], key[0]}, "a holder");
     });
     Each("content/", [&](const Parts& key, const std::string&) {
       if (meta_.Scan({.prefix = Key("holder/", {key[0], ""})})->empty()) Say("bytes of nobody");
@@ -37,9 +39,22 @@ class Check {
       const auto row = ReadRow<v1::ManifestRow>(meta_, Key("manifest/", {key[0], key[2]}));
       if (!row->has_value() || (*row)->subject() != key[1]) Say("a referrer that is none");
     });
-    Each("link/", [&](const Parts& key, const std::string&) {
-      Want("linked/", {key[1], key[0]}, "a link");
-      Want("blob/", {key[1]}, "a link");
+    Each("link/", [&](const Parts& key, const std::string& value) { Links(key, value); });
+    Each("condemned/", [&](const Parts& key, const std::string&) {
+      const auto link = ReadRow<v1::LinkRow>(meta_, Key("link/", {key[1], key[2]}));
+      if (!link->has_value() || keys::TimeText((*link)->due_ms()) != key[0]) {
+        Say("a place in the queue without its link");
+      }
+    });
+    Each("blob/", [&](const Parts& key, const std::string& value) { Blobs(key, value); });
+    Each("untagged/",
+         [&](const Parts& key, const std::string&) { Want("manifest/", key, "a candidate"); });
+    Each("trashed/", [&](const Parts& key, const std::string& value) {
+      const auto row = *ParseRow<v1::TrashedRow>("", value);
+      Want("trash/", {row.run(), "manifest", key[0], key[1]}, "a trashed manifest");
+      Want("run/", {row.run()}, "a trashed manifest");
+      Want("content/", {key[1]}, "a trashed manifest");
+      if (*HasRow(meta_, Key("manifest/", key))) Say("a manifest that is also in the trash");
     });
     Each("linked/", [&](const Parts& key, const std::string&) {
       Want("link/", {key[1], key[0]}, "a way back");
@@ -66,6 +81,7 @@ class Check {
     const auto row = *ParseRow<v1::ManifestRow>("", value);
     Want("holder/", {key[1], key[0]}, "a manifest");
     if (!row.subject().empty()) Want("referrer/", {key[0], row.subject(), key[1]}, "a manifest");
+    if (!IsKept(key, row)) Want("untagged/", key, "a manifest that nothing keeps");
     const auto body = *meta_.Get(Key("content/", {key[1]}));
     if (!body.has_value()) return Say("a manifest without bytes");
     const auto manifest = Manifest::Parse(*body, row.media_type());
@@ -78,6 +94,37 @@ class Check {
     for (const Descriptor& blob : manifest->blobs) {
       Want("link/", {key[0], blob.digest.ToString()}, "a manifest");
     }
+  }
+
+  void Links(const Parts& key, const std::string& value) {
+    Want("linked/", {key[1], key[0]}, "a link");
+    Want("blob/", {key[1]}, "a link");
+    const auto row = *ParseRow<v1::LinkRow>("", value);
+    const auto reference = *Collection::FindReference(meta_, Repo(key[0]), *Digest::Parse(key[1]));
+    const bool condemned = row.condemned_ms() != 0;
+    if (condemned && reference.has_value()) Say("a condemned link that a manifest refers to");
+    if (!condemned && !reference.has_value()) Say("a link of nobody that is not condemned");
+    if (condemned != (row.due_ms() != 0)) Say("a link with half a condemnation");
+    if (condemned) {
+      Want("condemned/", {keys::TimeText(row.due_ms()), key[0], key[1]}, "a condemned link");
+    }
+  }
+
+  void Blobs(const Parts& key, const std::string& value) {
+    const auto row = *ParseRow<v1::BlobRow>("", value);
+    const bool linked = !meta_.Scan({.prefix = Key("linked/", {key[0], ""})})->empty();
+    const bool trashed = row.state() == v1::BLOB_STATE_TRASHED;
+    if (linked == trashed)
+      Say("a blob that is " + std::string(linked ? "linked and trashed" : "lost"));
+    if (trashed) Want("trash/", {row.run(), "blob", "", key[0]}, "a trashed blob");
+  }
+
+  // Returns whether a tag, an index or a subject keeps the manifest.
+  bool IsKept(const Parts& key, const v1::ManifestRow& row) {
+    if (!meta_.Scan({.prefix = Key("tagged/", {key[0], key[1], ""})})->empty()) return true;
+    const auto parent = *Collection::FindReference(meta_, Repo(key[0]), *Digest::Parse(key[1]));
+    if (parent.has_value()) return true;
+    return !row.subject().empty() && *HasRow(meta_, Key("manifest/", {key[0], row.subject()}));
   }
 
   template <class See>

@@ -16,8 +16,8 @@ using testing::IsEmpty;
 class LinksTest : public testing::Test {
  protected:
   ~LinksTest() override { EXPECT_THAT(ProblemsOfIndexes(*store_.meta), IsEmpty()); }
-  v1::BlobRow Row(const std::string& bytes) {
-    return **ReadRow<v1::BlobRow>(*store_.meta, keys::Blob(Sha256(bytes)));
+  v1::LinkRow Link(const std::string& repository, const std::string& bytes) {
+    return **ReadRow<v1::LinkRow>(*store_.meta, keys::Link(Repo(repository), Sha256(bytes)));
   }
   static Visible Only(const std::string& name) {
     return [name](const RepositoryName& repository) { return repository.ToString() == name; };
@@ -92,12 +92,12 @@ TEST_F(LinksTest, ABlobThatCannotBeMountedMustBePushed) {
 
 TEST_F(LinksTest, AMountRenewsTheLease) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
-  ASSERT_EQ(Row("layer").state(), v1::BLOB_STATE_CONDEMNED);
-  const int64_t before = Row("layer").lease_until_ms();
+  ASSERT_TRUE(store_.Mount("b", "layer", "a").has_value());
+  const v1::LinkRow first = Link("b", "layer");
+  EXPECT_EQ(first.condemned_ms(), store_.store_clock.NowMs());
   store_.clock.Advance(std::chrono::minutes(50));
   ASSERT_TRUE(store_.Mount("b", "layer", "a").has_value());
-  EXPECT_EQ(Row("layer").state(), v1::BLOB_STATE_LIVE);
-  EXPECT_GE(Row("layer").lease_until_ms(), before + 50 * 60 * 1000);
+  EXPECT_EQ(Link("b", "layer").lease_until_ms(), first.lease_until_ms() + 50 * 60 * 1000);
 }
 
 TEST_F(LinksTest, ADeletedBlobLeavesThisRepositoryAlone) {

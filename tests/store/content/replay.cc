@@ -57,6 +57,14 @@ void Apply(const v1::Change& change, Rows& rows) {
       Erase(keys::Link(Repo(gone.repository()), digest(gone.digest())), rows);
       return;
     }
+    case v1::Change::kTombstone: {
+      // The log has removed the last link before.
+      const std::string& gone = change.tombstone().digest();
+      for (const auto& [key, value] : rows) {
+        EXPECT_FALSE(key.starts_with(keys::kLinks) && key.ends_with(gone)) << Printable(key);
+      }
+      return;
+    }
     case v1::Change::kLink: {
       const auto& link = change.link();
       rows[keys::Link(Repo(link.repository()), digest(link.digest()))] =
@@ -66,6 +74,21 @@ void Apply(const v1::Change& change, Rows& rows) {
     default:
       FAIL() << "a change that no client makes: " << change.ShortDebugString();
   }
+}
+
+// Returns the row without what only the store has.
+std::string Replicated(std::string_view prefix, const std::string& value) {
+  if (prefix == keys::kManifests) {
+    auto row = *ParseRow<v1::ManifestRow>(prefix, value);
+    row.clear_lease_until_ms();
+    return row.SerializeAsString();
+  }
+  if (prefix == keys::kLinks) {
+    v1::LinkRow row;
+    row.set_size_bytes(ParseRow<v1::LinkRow>(prefix, value)->size_bytes());
+    return row.SerializeAsString();
+  }
+  return value;
 }
 
 }  // namespace
@@ -78,7 +101,7 @@ Rows ScanState(const MetaStore& meta) {
     for (;;) {
       const auto found = meta.Scan(range);
       EXPECT_TRUE(found.has_value());
-      for (const KeyValue& row : *found) rows.emplace(row.key, row.value);
+      for (const KeyValue& row : *found) rows.emplace(row.key, Replicated(prefix, row.value));
       if (found->size() < range.limit) break;
       range.after = found->back().key;
     }

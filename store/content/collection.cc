@@ -1,0 +1,108 @@
+#include "store/content/collection.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "registry/records/rows.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kReferencesPerScan = 100;
+
+// Returns a live reference. If `stale` is not null, adds to it the keys of references whose
+// manifest no longer exists.
+template <class Source>
+Result<std::optional<Digest>> FindLive(Source& source, const RepositoryName& repository,
+                                       const Digest& digest, std::vector<std::string>* stale) {
+  const std::string prefix = keys::ReferencesTo(digest, repository);
+  for (ScanRange range{.prefix = prefix, .after = {}, .limit = kReferencesPerScan};;) {
+    TRY(const std::vector<KeyValue> rows, source.Scan(range));
+    for (const KeyValue& row : rows) {
+      TRY(Digest parent, Digest::Parse(keys::After(row.key, prefix)));
+      TRY(const bool alive, HasRow(source, keys::ManifestOf(repository, parent)));
+      if (alive) return std::optional<Digest>(std::move(parent));
+      if (stale != nullptr) stale->push_back(row.key);
+    }
+    if (rows.size() < range.limit) return std::optional<Digest>();
+    range.after = rows.back().key;
+  }
+}
+
+}  // namespace
+
+Result<std::optional<Digest>> Collection::FindReference(MetaTransaction& transaction,
+                                                        const RepositoryName& repository,
+                                                        const Digest& digest) {
+  std::vector<std::string> stale;
+  TRY(std::optional<Digest> found, FindLive(transaction, repository, digest, &stale));
+  for (const std::string& key : stale) TRY_VOID(transaction.Delete(key));
+  return found;
+}
+
+Result<std::optional<Digest>> Collection::FindReference(const MetaView& view,
+                                                        const RepositoryName& repository,
+                                                        const Digest& digest) {
+  return FindLive(view, repository, digest, nullptr);
+}
+
+template <class Row>
+bool Collection::Renew(Row& row) const {
+  if (row.lease_until_ms() - now_ms_ >= times_.lease.count() / 2) return false;
+  row.set_lease_until_ms(now_ms_ + times_.lease.count());
+  return true;
+}
+
+bool Collection::Touch(v1::LinkRow& row) const { return Renew(row); }
+bool Collection::Touch(v1::ManifestRow& row) const { return Renew(row); }
+
+bool Collection::HasLease(int64_t lease_until_ms) const {
+  return lease_until_ms - now_ms_ >= times_.lease.count() / 2;
+}
+
+int64_t Collection::DueMs(const v1::LinkRow& row) const {
+  return std::max(row.condemned_ms() + times_.grace.count(), row.lease_until_ms());
+}
+
+Result<void> Collection::Condemn(MetaTransaction& transaction, const RepositoryName& repository,
+                                 const Digest& digest, v1::LinkRow& row) const {
+  row.set_condemned_ms(now_ms_);
+  return Postpone(transaction, repository, digest, DueMs(row), row);
+}
+
+Result<void> Collection::Postpone(MetaTransaction& transaction, const RepositoryName& repository,
+                                  const Digest& digest, int64_t due_ms, v1::LinkRow& row) {
+  if (row.due_ms() != 0) {
+    TRY_VOID(transaction.Delete(keys::Condemned(row.due_ms(), repository, digest)));
+  }
+  row.set_due_ms(due_ms);
+  return transaction.Put(keys::Condemned(due_ms, repository, digest), {});
+}
+
+Result<void> Collection::Acquit(MetaTransaction& transaction, const RepositoryName& repository,
+                                const Digest& digest, v1::LinkRow& row) {
+  if (row.due_ms() != 0) {
+    TRY_VOID(transaction.Delete(keys::Condemned(row.due_ms(), repository, digest)));
+  }
+  row.set_condemned_ms(0);
+  row.set_due_ms(0);
+  return {};
+}
+
+Result<void> Collection::AddCandidate(MetaTransaction& transaction,
+                                      const RepositoryName& repository,
+                                      const Digest& digest) const {
+  v1::UntaggedRow row;
+  row.set_since_ms(now_ms_);
+  return WriteRow(transaction, keys::Untagged(repository, digest), row);
+}
+
+Result<void> Collection::DropCandidate(MetaTransaction& transaction,
+                                       const RepositoryName& repository, const Digest& digest) {
+  const std::string key = keys::Untagged(repository, digest);
+  TRY(const bool candidate, HasRow(transaction, key));
+  return candidate ? transaction.Delete(key) : Result<void>();
+}
+
+}  // namespace outport::store

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// How long content that nobody refers to stays.
+struct CollectionTimes {
+  // A condemned link stays for this time. Longer than the longest pull that may still need it.
+  std::chrono::milliseconds grace = std::chrono::hours(36);
+  // A client that was told that content exists may refer to it for this time.
+  std::chrono::milliseconds lease = std::chrono::hours(1);
+  // What a run removed can be restored for this time.
+  std::chrono::milliseconds trash = std::chrono::hours(24);
+};
+
+// The changes of state by which the garbage collector knows what nobody refers to:
+//
+//   link:  referenced <-> condemned -> removed        (row link/, queue condemned/)
+//   blob:  linked -> trashed -> freed                 (goes with its last link)
+//   manifest: referenced <-> candidate -> removed     (row untagged/)
+//
+// All methods belong into a transaction that has locked blob/<digest> of each digest, in byte
+// order, or manifest/<repo>\0<digest> for a manifest. A value type; `now_ms` is the time of the
+// store clock when the transaction began.
+class Collection {
+ public:
+  Collection(const CollectionTimes& times, int64_t now_ms) : times_(times), now_ms_(now_ms) {}
+
+  int64_t now_ms() const { return now_ms_; }
+
+  // Returns a manifest of the repository that refers to the digest, or nullopt. Deletes reference
+  // rows whose manifest no longer exists; the deletion of a corrupt manifest leaves such rows.
+  static Result<std::optional<Digest>> FindReference(MetaTransaction& transaction,
+                                                     const RepositoryName& repository,
+                                                     const Digest& digest);
+  // The same without locks and without deletions, for a plan.
+  static Result<std::optional<Digest>> FindReference(const MetaView& view,
+                                                     const RepositoryName& repository,
+                                                     const Digest& digest);
+
+  // Renews the lease in the row if less than half is left. Returns whether the row has changed.
+  bool Touch(v1::LinkRow& row) const;
+  bool Touch(v1::ManifestRow& row) const;
+  // Returns whether at least half of a lease is left, so that a touch changes nothing.
+  bool HasLease(int64_t lease_until_ms) const;
+
+  // Marks the link as condemned since now, and queues it. Replaces an earlier place in the queue.
+  // The caller writes `row`.
+  Result<void> Condemn(MetaTransaction& transaction, const RepositoryName& repository,
+                       const Digest& digest, v1::LinkRow& row) const;
+  // Marks the link as referenced, and takes it out of the queue. The caller writes `row`.
+  static Result<void> Acquit(MetaTransaction& transaction, const RepositoryName& repository,
+                             const Digest& digest, v1::LinkRow& row);
+  // Puts a due link back into the queue, because its lease runs or because the grace period is now
+  // longer. The caller writes `row`.
+  static Result<void> Postpone(MetaTransaction& transaction, const RepositoryName& repository,
+                               const Digest& digest, int64_t due_ms, v1::LinkRow& row);
+  // Returns the earliest time when the collector may remove the link: after the grace period and
+  // the lease.
+  int64_t DueMs(const v1::LinkRow& row) const;
+
+  // Marks the manifest as a candidate since now: it may be unreferenced. The collector looks again.
+  Result<void> AddCandidate(MetaTransaction& transaction, const RepositoryName& repository,
+                            const Digest& digest) const;
+  static Result<void> DropCandidate(MetaTransaction& transaction, const RepositoryName& repository,
+                                    const Digest& digest);
+
+ private:
+  template <class Row>
+  bool Renew(Row& row) const;
+
+  const CollectionTimes times_;
+  const int64_t now_ms_;
+};
+
+}  // namespace outport::store

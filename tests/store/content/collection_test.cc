@@ -1,0 +1,164 @@
+#include "store/content/collection.h"
+
+#include <gmock/gmock.h>
+
+#include "registry/records/rows.h"
+#include "tests/store/content/content_fixture.h"
+#include "tests/store/content/index_check.h"
+#include "tests/store/content/replay.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::minutes;
+using testing::IsEmpty;
+
+class CollectionTest : public testing::Test {
+ protected:
+  ~CollectionTest() override {
+    EXPECT_THAT(ProblemsOfIndexes(*store_.meta), IsEmpty());
+    EXPECT_EQ(ReplayLog(*store_.meta), ScanState(*store_.meta));
+  }
+  v1::LinkRow Link(const std::string& repository, const std::string& bytes) {
+    return **ReadRow<v1::LinkRow>(*store_.meta, keys::Link(Repo(repository), Sha256(bytes)));
+  }
+  bool IsCondemned(const std::string& repository, const std::string& bytes) {
+    return Link(repository, bytes).condemned_ms() != 0;
+  }
+  bool IsCandidate(const std::string& repository, const std::string& manifest) {
+    return *HasRow(*store_.meta, keys::Untagged(Repo(repository), Sha256(manifest)));
+  }
+  v1::BlobRow Blob(const std::string& bytes) {
+    return **ReadRow<v1::BlobRow>(*store_.meta, keys::Blob(Sha256(bytes)));
+  }
+  std::string Text(const std::string& manifest) { return Sha256(manifest).ToString(); }
+
+  TestContent store_;
+};
+
+TEST_F(CollectionTest, TheRemovalOfTheLastManifestCondemnsItsBlobs) {
+  const std::string first = ImageManifest({"config", "shared"});
+  const std::string second = ImageManifest({"config", "own", "shared"});
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config", "shared"}).has_value());
+  ASSERT_TRUE(store_.PushImage("a", "v2", {"config", "own", "shared"}).has_value());
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(second)).has_value());
+  EXPECT_TRUE(IsCondemned("a", "own"));
+  EXPECT_FALSE(IsCondemned("a", "shared"));
+  store_.clock.Advance(minutes(1));
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(first)).has_value());
+  EXPECT_EQ(Link("a", "shared").condemned_ms(), store_.store_clock.NowMs());
+}
+
+TEST_F(CollectionTest, ADeletedTagCondemnsNothing) {
+  const std::string image = ImageManifest({"config"});
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  EXPECT_FALSE(IsCandidate("a", image));
+  ASSERT_TRUE(store_.DeleteManifest("a", "v1").has_value());
+  EXPECT_TRUE(IsCandidate("a", image));
+  EXPECT_FALSE(IsCondemned("a", "config"));
+}
+
+TEST_F(CollectionTest, AMovedTagMakesTheOldManifestACandidate) {
+  const std::string old = ImageManifest({"config"});
+  ASSERT_TRUE(store_.PushImage("a", "latest", {"config"}).has_value());
+  ASSERT_TRUE(store_.PushImage("a", "latest", {"config", "more"}).has_value());
+  EXPECT_TRUE(IsCandidate("a", old));
+  ASSERT_TRUE(store_.PushManifest("a", "again", old).has_value());
+  EXPECT_FALSE(IsCandidate("a", old));
+}
+
+TEST_F(CollectionTest, AnIndexKeepsItsChildrenUntilItGoes) {
+  const std::string child = ImageManifest({"config"});
+  const std::string index = IndexManifest({child});
+  ASSERT_TRUE(store_.PushBlob("a", "config").has_value());
+  ASSERT_TRUE(store_.PushManifest("a", Text(child), child).has_value());
+  EXPECT_TRUE(IsCandidate("a", child));
+  ASSERT_TRUE(store_.PushManifest("a", "v1", index).has_value());
+  EXPECT_FALSE(IsCandidate("a", child));
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(index)).has_value());
+  EXPECT_TRUE(IsCandidate("a", child));
+}
+
+TEST_F(CollectionTest, ASubjectKeepsItsReferrersUntilItGoes) {
+  const std::string subject = ImageManifest({"config"});
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  const std::string signature = ImageManifest({"config"}, SubjectJson(Sha256(subject)));
+  ASSERT_TRUE(store_.PushManifest("a", Text(signature), signature).has_value());
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(subject)).has_value());
+  EXPECT_TRUE(IsCandidate("a", signature));
+  EXPECT_FALSE(IsCondemned("a", "config"));
+}
+
+TEST_F(CollectionTest, ADeletedManifestWaitsInTheTrashWithItsBytes) {
+  const std::string image = ImageManifest({"config"});
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(image)).has_value());
+  EXPECT_EQ(CodeOf(store_.PullManifest("a", Text(image))), ErrorCode::kManifestUnknown);
+  const auto trashed =
+      **ReadRow<v1::TrashedRow>(*store_.meta, keys::Trashed(Repo("a"), Sha256(image)));
+  const auto row = **ReadRow<v1::TrashRow>(
+      *store_.meta, keys::Trash(trashed.run(), "manifest", "a", Text(image)));
+  EXPECT_THAT(row.manifest().tags(), testing::ElementsAre("v1"));
+  EXPECT_EQ(**store_.meta->Get(keys::Content(Sha256(image))), image);
+  ASSERT_TRUE(store_.PushManifest("a", "v1", image).has_value());
+  EXPECT_FALSE(*HasRow(*store_.meta, keys::Trashed(Repo("a"), Sha256(image))));
+  EXPECT_FALSE(IsCondemned("a", "config"));
+}
+
+TEST_F(CollectionTest, ABlobGoesWithItsLastLinkAndAPushBringsItBack) {
+  ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE(store_.Mount("b", "layer", "a").has_value());
+  ASSERT_TRUE(store_.DeleteBlob("a", "layer").has_value());
+  EXPECT_EQ(Blob("layer").state(), v1::BLOB_STATE_LIVE);
+  ASSERT_TRUE(store_.DeleteBlob("b", "layer").has_value());
+  const v1::BlobRow trashed = Blob("layer");
+  EXPECT_EQ(trashed.state(), v1::BLOB_STATE_TRASHED);
+  EXPECT_EQ(CodeOf(store_.Mount("c", "layer", "b")), ErrorCode::kBlobUnknown);
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
+  ASSERT_TRUE(store_.PushBlob("c", "layer").has_value());
+  EXPECT_EQ(Blob("layer").state(), v1::BLOB_STATE_LIVE);
+  EXPECT_NE(Blob("layer").object(), trashed.object());
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
+  EXPECT_EQ(*store_.PullBlob("c", Sha256("layer")), "layer");
+  store_.Reopen();
+  EXPECT_EQ(*store_.PullBlob("c", Sha256("layer")), "layer");
+}
+
+TEST_F(CollectionTest, ATouchPromisesTheBlobForTheRestOfItsLease) {
+  ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
+  const uint64_t head = store_.Head();
+  const auto touch = [&] { return store_.content->blobs.Touch(Repo("a"), Sha256("layer")); };
+  EXPECT_EQ(touch()->lease_left_ms, store_.times.lease.count());
+  store_.clock.Advance(minutes(20));
+  EXPECT_EQ(touch()->lease_left_ms, store_.times.lease.count() - 20 * 60'000);
+  store_.clock.Advance(minutes(20));
+  EXPECT_EQ(touch()->lease_left_ms, store_.times.lease.count());
+  EXPECT_EQ(Link("a", "layer").lease_until_ms(),
+            store_.store_clock.NowMs() + store_.times.lease.count());
+  EXPECT_EQ(store_.Head(), head) << "a touch is no change";
+  EXPECT_EQ(CodeOf(store_.content->blobs.Touch(Repo("a"), Sha256("none"))),
+            ErrorCode::kBlobUnknown);
+}
+
+TEST_F(CollectionTest, ATouchOfAManifestRenewsItsLease) {
+  const std::string image = ImageManifest({"config"});
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  store_.clock.Advance(minutes(40));
+  const auto touched = store_.content->manifests.Touch(Repo("a"), Ref("v1"));
+  ASSERT_TRUE(touched.has_value()) << touched.error().message;
+  EXPECT_EQ(touched->info.digest, Sha256(image));
+  EXPECT_EQ(touched->lease_left_ms, store_.times.lease.count());
+  EXPECT_EQ(CodeOf(store_.content->manifests.Touch(Repo("a"), Ref("v9"))),
+            ErrorCode::kManifestUnknown);
+}
+
+TEST_F(CollectionTest, APushOfTheSameManifestRenewsTheLeasesOfItsBlobs) {
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  const int64_t first = Link("a", "config").lease_until_ms();
+  store_.clock.Advance(minutes(40));
+  ASSERT_TRUE(store_.PushManifest("a", "v1", ImageManifest({"config"})).has_value());
+  EXPECT_EQ(Link("a", "config").lease_until_ms(), first + 40 * 60'000);
+}
+
+}  // namespace
+}  // namespace outport::store
