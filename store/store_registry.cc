@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "store/content/touch.h"
 #include "store/stored_blob_body.h"
 
 namespace outport::store {
@@ -52,8 +53,10 @@ net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller& c
                                                                  const RepositoryName& repository,
                                                                  const Reference& reference) {
   CO_TRY_VOID(RequireMinSequence(caller));
-  auto stat = [this, &repository, &reference] {
-    return parts_.content.manifests.Stat(repository, reference);
+  auto stat = [&]() -> Result<ManifestInfo> {
+    if (!caller.may_push) return parts_.content.manifests.Stat(repository, reference);
+    TRY(Manifests::Touched touched, TouchManifest(parts_.content, repository, reference));
+    return std::move(touched.info);
   };
   co_return co_await Blocking(parts_.disk, std::move(stat));
 }
@@ -110,8 +113,10 @@ net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& digest) {
   CO_TRY_VOID(RequireMinSequence(caller));
-  auto stat = [this, &repository, &digest] {
-    return parts_.content.blobs.Stat(repository, digest);
+  auto stat = [&]() -> Result<BlobInfo> {
+    if (!caller.may_push) return parts_.content.blobs.Stat(repository, digest);
+    TRY(Blobs::Touched touched, TouchBlob(parts_.content, repository, digest));
+    return std::move(touched.info);
   };
   co_return co_await Blocking(parts_.disk, std::move(stat));
 }

@@ -45,11 +45,11 @@ Result<void> ReplicationService::RequireStays(const CertificateIdentity& caller)
                "the certificate of node '" + caller.name + "' was revoked"};
 }
 
-Result<void> ReplicationService::RequirePull(const std::string& node,
-                                             const std::string& repository) const {
+Result<void> ReplicationService::Require(Action action, const std::string& node,
+                                         const std::string& repository) const {
   TRY(const auto permissions, parts_.members.Require(node));
   TRY(const RepositoryName name, RepositoryName::Parse(repository));
-  return permissions->Require(Action::kPull, name);
+  return permissions->Require(action, name);
 }
 
 grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::Sync(
@@ -79,8 +79,12 @@ grpc::ServerUnaryReactor* ReplicationService::Resolve(grpc::CallbackServerContex
   const auto caller = RequireMember(*context);
   if (!caller.has_value()) return rpc::Reject(context, caller.error());
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::ResolveResponse> {
-    if (!request->has_head()) TRY_VOID(RequirePull(node, request->repository()));
-    TRY(v1::ResolveResponse answer, store::Resolve(parts_.meta, parts_.identity.epoch, *request));
+    const std::string& epoch = parts_.identity.epoch;
+    if (!request->has_head()) TRY_VOID(Require(Action::kPull, node, request->repository()));
+    if (request->touch()) TRY_VOID(Require(Action::kPush, node, request->repository()));
+    TRY(v1::ResolveResponse answer, request->touch()
+                                        ? TouchAndResolve(parts_.content, epoch, *request)
+                                        : store::Resolve(parts_.meta, epoch, *request));
     parts_.log.Info("resolve call answered", {{"request_id", rpc::RequestIdOf(*context)},
                                               {"node", node},
                                               {"repository", request->repository()},
@@ -97,7 +101,7 @@ grpc::ServerUnaryReactor* ReplicationService::GetManifest(grpc::CallbackServerCo
   const auto caller = RequireMember(*context);
   if (!caller.has_value()) return rpc::Reject(context, caller.error());
   auto serve = [this, context, request, node = caller->name]() -> Result<v1::GetManifestResponse> {
-    TRY_VOID(RequirePull(node, request->repository()));
+    TRY_VOID(Require(Action::kPull, node, request->repository()));
     TRY(v1::GetManifestResponse answer, ReadManifest(parts_.meta, *request));
     parts_.log.Info("manifest sent to node", {{"request_id", rpc::RequestIdOf(*context)},
                                               {"node", node},
@@ -117,7 +121,7 @@ grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
   }
   auto may_go_on = [this, caller = *caller, repository = request->repository()]() -> Result<void> {
     TRY_VOID(RequireStays(caller));
-    return RequirePull(caller.name, repository);
+    return Require(Action::kPull, caller.name, repository);
   };
   return parts_.blobs.Start(context, request, caller->name, std::move(may_go_on));
 }

@@ -10,6 +10,7 @@
 #include "registry/base/task_group.h"
 #include "registry/security/grants/access_directory.h"
 #include "registry/storage/meta_store.h"
+#include "store/content/repository_content.h"
 #include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
 #include "store/fleet/store_identity.h"
@@ -18,14 +19,16 @@
 namespace outport::store {
 
 // The gRPC service for nodes (replication.proto). Every method first checks that the caller has a
-// node's certificate, belongs to the fleet, and may pull from the repository. It denies other
-// callers before it queues any work. Safe for gRPC's threads: blocking work runs on the pool,
-// streams are coroutines of `tasks`.
+// node's certificate, belongs to the fleet, and may pull from the repository. A touch also needs
+// the permission to push, because it keeps content at the store. The service denies other callers
+// before it queues any work. Safe for gRPC's threads: blocking work runs on the pool, streams are
+// coroutines of `tasks`.
 class ReplicationService final : public v1::Replication::CallbackService {
  public:
   // The referenced objects outlive the service. Shut the server down before you drain `tasks`.
   struct Parts {
     MetaStore& meta;
+    Content& content;
     const AccessDirectory& directory;
     const MemberDirectory& members;
     store::ReadBlob& blobs;
@@ -58,7 +61,8 @@ class ReplicationService final : public v1::Replication::CallbackService {
   // Re-authorises a node during a long call. Fails if the node no longer belongs to the fleet, or
   // if its certificate is revoked.
   Result<void> RequireStays(const CertificateIdentity& caller) const;
-  Result<void> RequirePull(const std::string& node, const std::string& repository) const;
+  // Checks that the node's permissions allow the action in the repository.
+  Result<void> Require(Action action, const std::string& node, const std::string& repository) const;
 
   const Parts parts_;
 };

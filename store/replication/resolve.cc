@@ -3,6 +3,7 @@
 #include "registry/oci/name.h"
 #include "registry/records/content_rows.h"
 #include "registry/records/keys.h"
+#include "store/content/touch.h"
 
 namespace outport::store {
 namespace {
@@ -32,6 +33,35 @@ v1::ResolveResponse ToMessage(const ResolveAnswer& answer) {
   return response;
 }
 
+// The lease that a touch renewed.
+struct Lease {
+  Digest digest;
+  int64_t left_ms = 0;
+};
+
+// Returns nullopt if the repository does not have the content.
+Result<std::optional<Lease>> Touch(Content& content, const ResolveQuestion& question) {
+  std::optional<Lease> lease;
+  Error why;
+  if (question.kind == ResolveQuestion::Kind::kBlob) {
+    const Digest& digest = std::get<Digest>(question.reference);
+    const auto touched = TouchBlob(content, question.repository, digest);
+    if (touched.has_value()) return std::optional(Lease{digest, touched->lease_left_ms});
+    why = touched.error();
+  } else {
+    const auto touched = TouchManifest(content, question.repository, question.reference);
+    if (touched.has_value()) {
+      return std::optional(Lease{touched->info.digest, touched->lease_left_ms});
+    }
+    why = touched.error();
+  }
+  const bool absent = why.code == ErrorCode::kBlobUnknown ||
+                      why.code == ErrorCode::kManifestUnknown ||
+                      why.code == ErrorCode::kNameUnknown;
+  if (absent) return lease;
+  return why;
+}
+
 }  // namespace
 
 v1::Position ToPosition(const std::string& epoch, const LogPosition& position) {
@@ -57,6 +87,30 @@ Result<v1::ResolveResponse> Resolve(MetaStore& meta, const std::string& epoch,
   response = ToMessage(answer);
   *response.mutable_head() = ToPosition(epoch, head);
   return response;
+}
+
+Result<v1::ResolveResponse> TouchAndResolve(Content& content, const std::string& epoch,
+                                            const v1::ResolveRequest& request) {
+  TRY(const ResolveQuestion question, FromMessage(request));
+  // Touch first: the answer then is newer than the lease, and never promises removed content. A
+  // push between the two steps makes them disagree; then repeat both once.
+  constexpr int kAttempts = 2;
+  for (int attempt = 1;; ++attempt) {
+    TRY(const std::optional<Lease> lease, Touch(content, question));
+    TRY(v1::ResolveResponse response, Resolve(content.blobs.parts().meta, epoch, request));
+    if (!response.found()) return response;
+    if (lease.has_value() && lease->digest.ToString() == response.digest()) {
+      response.set_lease_left_ms(lease->left_ms);
+      return response;
+    }
+    if (attempt < kAttempts) continue;
+    if (!lease.has_value() && question.kind == ResolveQuestion::Kind::kBlob) {
+      response.clear_found();
+      response.clear_digest();
+      response.clear_size_bytes();
+    }
+    return response;
+  }
 }
 
 Result<v1::GetManifestResponse> ReadManifest(MetaStore& meta,
