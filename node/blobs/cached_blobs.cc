@@ -25,19 +25,23 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
 }  // namespace
 
 CachedBlobs::CachedBlobs(Parts parts)
-    : parts_(std::move(parts)), intents_(parts_.meta, parts_.blobs, Durability::kBuffered) {}
+    : parts_(std::move(parts)),
+      intents_({.meta = parts_.meta, .blobs = parts_.blobs, .durability = Durability::kBuffered}) {}
 
 // If the earlier process did not finish a commit, keeps the object only if the copy's row names the
 // object.
 Result<void> CachedBlobs::Recover() {
   TRY_VOID(parts_.blobs.DiscardUncommitted({}));
-  TRY_VOID(intents_.Settle(
-      [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
-        // If the digest is unreadable, remove the object. The node fetches the blob again.
-        if (!digest.has_value()) return false;
-        TRY(const auto cached, ParseRow(parts_.meta.Get(keys::Cached(*digest))));
-        return cached.has_value() && cached->object() == object;
-      }));
+  auto is_named = [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
+    // If the digest is unreadable, remove the object. The node fetches the blob again.
+    if (!digest.has_value()) return false;
+    TRY(const auto cached, ParseRow(parts_.meta.Get(keys::Cached(*digest))));
+    return cached.has_value() && cached->object() == object;
+  };
+  // The lock of the node's folder proves that every earlier process has ended.
+  auto is_dead = [](const std::string&) -> Result<bool> { return true; };
+  TRY(const size_t settled, intents_.Settle(is_named, is_dead));
+  static_cast<void>(settled);
   return Result<void>();
 }
 
@@ -94,7 +98,7 @@ Result<void> CachedBlobs::RecordCopy(const Digest& digest, const BlobLocation& l
   TRY_VOID(IntentLedger::Complete(*transaction, location.object));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   if (before.has_value() && before->object() != location.object) {
-    return parts_.blobs.Remove(before->object());
+    return parts_.blobs.Remove({&before->object(), 1}, BlobWriter::SyncWhen::kLater);
   }
   return Result<void>();
 }

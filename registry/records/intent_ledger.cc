@@ -1,6 +1,7 @@
 #include "registry/records/intent_ledger.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "outport/v1/record.pb.h"
@@ -9,55 +10,82 @@
 namespace outport {
 namespace {
 
-Result<Digest> DigestOf(const KeyValue& intent) {
+struct Intent {
+  Result<Digest> digest;
+  std::string owner = {};
+};
+
+Intent ParseIntent(const KeyValue& intent) {
   v1::IntentRow row;
   if (!row.ParseFromString(intent.value)) {
-    return Error{ErrorCode::kCorrupt, "the row '" + intent.key + "' cannot be read"};
+    return {.digest = Error{ErrorCode::kCorrupt, "the row '" + intent.key + "' cannot be read"}};
   }
-  return Digest::Parse(row.digest());
+  return {.digest = Digest::Parse(row.digest()), .owner = row.owner()};
 }
 
 }  // namespace
 
 Result<void> IntentLedger::Record(MetaTransaction& transaction, const std::string& object,
-                                  const Digest& digest) {
+                                  const Digest& digest) const {
   v1::IntentRow row;
   row.set_digest(digest.ToString());
+  row.set_owner(parts_.owner);
   return transaction.Put(keys::Intent(object), row.SerializeAsString());
 }
 
 Result<void> IntentLedger::Record(const std::string& object, const Digest& digest) {
-  const std::unique_ptr<MetaTransaction> transaction = meta_.Begin();
+  const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
   TRY_VOID(Record(*transaction, object, digest));
-  TRY_VOID(transaction->Commit(durability_));
+  TRY_VOID(transaction->Commit(parts_.durability));
   return {};
 }
 
 Result<void> IntentLedger::Complete(MetaTransaction& transaction, const std::string& object) {
+  TRY(const auto intent, transaction.GetForUpdate(keys::Intent(object)));
+  if (!intent.has_value()) {
+    return Error{ErrorCode::kUnavailable, "another process has undone the commit of " + object +
+                                              " because this one was too slow; push it again"};
+  }
   return transaction.Delete(keys::Intent(object));
 }
 
 Result<void> IntentLedger::Forget(const std::string& object) {
-  const std::unique_ptr<MetaTransaction> transaction = meta_.Begin();
-  TRY_VOID(Complete(*transaction, object));
+  const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  TRY_VOID(transaction->Delete(keys::Intent(object)));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   return {};
 }
 
-Result<size_t> IntentLedger::Settle(const IsNamed& is_named) {
-  constexpr size_t kBatch = 256;
+// Keeps the intent locked while it looks and removes the object. So the commit cannot complete
+// meanwhile.
+Result<bool> IntentLedger::SettleOne(const KeyValue& intent, const IsNamed& is_named,
+                                     const IsDead& is_dead) {
+  TRY(const bool dead, is_dead(ParseIntent(intent).owner));
+  if (!dead) return false;
+  const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  TRY(const auto locked, transaction->GetForUpdate(intent.key));
+  if (locked != intent.value) return false;
+  const std::string object(keys::After(intent.key, keys::kIntents));
+  TRY(const bool named, is_named(object, ParseIntent(intent).digest));
+  const bool synced = parts_.durability == Durability::kSynced;
+  const auto sync = synced ? BlobWriter::SyncWhen::kNow : BlobWriter::SyncWhen::kLater;
+  if (!named) TRY_VOID(parts_.blobs.Remove({&object, 1}, sync));
+  TRY_VOID(transaction->Delete(intent.key));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  return true;
+}
+
+Result<size_t> IntentLedger::Settle(const IsNamed& is_named, const IsDead& is_dead) {
+  ScanRange range{.prefix = std::string(keys::kIntents), .after = {}, .limit = 256};
   size_t settled = 0;
   for (;;) {
-    TRY(const std::vector<KeyValue> intents,
-        meta_.Scan({.prefix = std::string(keys::kIntents), .after = {}, .limit = kBatch}));
-    if (intents.empty()) return settled;
+    TRY(const std::vector<KeyValue> intents, parts_.meta.Scan(range));
     for (const KeyValue& intent : intents) {
-      const std::string object(keys::After(intent.key, keys::kIntents));
-      TRY(const bool named, is_named(object, DigestOf(intent)));
-      if (!named) TRY_VOID(blobs_.Remove(object));
-      TRY_VOID(Forget(object));
-      ++settled;
+      TRY(const bool done, SettleOne(intent, is_named, is_dead));
+      settled += done ? 1 : 0;
     }
+    if (intents.size() < range.limit) return settled;
+    range.after = intents.back().key;
   }
 }
 

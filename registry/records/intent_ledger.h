@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
@@ -16,24 +17,31 @@ namespace outport {
 //   Record(object) -> BlobWriter::Commit -> one transaction with the row that names the object and
 //   Complete(object)
 //
-// If a starting program finds an intent, an earlier process did not finish that commit. Settle()
-// then removes the object, unless a row names the object. Safe for several threads. Every method
-// blocks.
+// An intent names its owner, the process that makes the commit. If the owner has ended, the process
+// did not finish the commit. Settle() then removes the object, unless a row names the object. Safe
+// for several threads. Every method blocks.
 class IntentLedger {
  public:
   using Durability = MetaTransaction::Durability;
-  // Record() commits with `durability`. With kSynced the intent is on the disk before the object.
-  // So after a power cut each object has a row or an intent. `blobs` and `meta` outlive the ledger.
-  IntentLedger(MetaStore& meta, BlobStore& blobs, Durability durability)
-      : meta_(meta), blobs_(blobs), durability_(durability) {}
+  struct Parts {
+    MetaStore& meta;
+    BlobStore& blobs;
+    // Record() commits with `durability`. With kSynced the intent is on the disk before the object.
+    // So after a power cut each object has a row or an intent.
+    Durability durability;
+    std::string owner = {};  // the id of this process; empty if only one process uses the folder
+  };
+  explicit IntentLedger(Parts parts) : parts_(std::move(parts)) {}
 
   // Records the intent in a transaction of its own. Call it before BlobWriter::Commit publishes the
   // object.
   Result<void> Record(const std::string& object, const Digest& digest);
   // Records the intent as part of `transaction`.
-  static Result<void> Record(MetaTransaction& transaction, const std::string& object,
-                             const Digest& digest);
-  // Deletes the intent as part of the transaction that writes the row that names the object.
+  Result<void> Record(MetaTransaction& transaction, const std::string& object,
+                      const Digest& digest) const;
+  // Deletes the intent as part of the transaction that writes the row that names the object. Locks
+  // the intent. kUnavailable if the intent does not exist: this process was so slow that another
+  // process has undone the commit.
   static Result<void> Complete(MetaTransaction& transaction, const std::string& object);
   // Deletes the intent of an object that no longer exists. Does not sync the deletion. If a power
   // cut restores the intent, the next Settle() deletes the intent.
@@ -43,14 +51,19 @@ class IntentLedger {
   // cannot be read.
   using IsNamed =
       std::function<Result<bool>(const std::string& object, const Result<Digest>& digest)>;
-  // For each intent, removes the object, unless a row names it, and then the intent. Returns the
-  // number of intents. Call it when the program starts, before the first commit.
-  Result<size_t> Settle(const IsNamed& is_named);
+  // Returns whether the process with this id has ended. The id is empty if the intent names no
+  // owner, or if its row cannot be read.
+  using IsDead = std::function<Result<bool>(const std::string& owner)>;
+  // For each intent of a dead owner, removes the object, unless a row names it, and then the
+  // intent. Leaves the intents of living owners alone. Returns the number of intents. Call it when
+  // the program starts, before the first commit.
+  Result<size_t> Settle(const IsNamed& is_named, const IsDead& is_dead);
 
  private:
-  MetaStore& meta_;
-  BlobStore& blobs_;
-  const Durability durability_;
+  // Settles one intent, unless its owner lives. Returns whether it has settled the intent.
+  Result<bool> SettleOne(const KeyValue& intent, const IsNamed& is_named, const IsDead& is_dead);
+
+  const Parts parts_;
 };
 
 }  // namespace outport

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -116,8 +117,14 @@ class BlobStore {
   virtual Result<void> Discard(const std::string& name) = 0;
   // Syncs an object that was committed with kLater, so that it survives a power cut.
   virtual Result<void> Sync(const std::string& object) = 0;
-  // Removes an object. Succeeds also if the object does not exist.
-  virtual Result<void> Remove(const std::string& object) = 0;
+  // Removes objects, at most kMaxRemovals of them. An object that does not exist counts as removed.
+  // If an object cannot be removed, goes on with the others and then returns the first error, which
+  // names that object. After an error any of the objects may still exist; the call can be repeated.
+  // After success the removals survive a power cut, unless `sync` is kLater. kInvalidArgument, and
+  // nothing is removed, if there are too many objects.
+  virtual Result<void> Remove(std::span<const std::string> objects,
+                              BlobWriter::SyncWhen sync = BlobWriter::SyncWhen::kNow) = 0;
+  static constexpr size_t kMaxRemovals = 1000;
   // Moves a corrupt object into quarantine, for people to examine. Open() no longer finds the
   // object.
   virtual Result<void> Quarantine(const std::string& object) = 0;

@@ -51,6 +51,7 @@ class BlobStoreContract : public testing::TestWithParam<MakeBlobStoreHome> {
   static constexpr size_t kBlock = kChecksumBlockBytes;
 
   BlobStore& store() { return home_->store(); }
+  Result<void> Remove(const std::vector<std::string>& objects) { return store().Remove(objects); }
 
   std::unique_ptr<BlobWriter> Start() {
     auto writer = store().Create(DigestAlgorithm::kSha256, RandomHex(8));
@@ -229,7 +230,7 @@ TEST_P(BlobStoreContract, KeepsTwoCommitsOfOneContentApart) {
   const BlobLocation first = Put("same");
   const BlobLocation second = Put("same");
   EXPECT_NE(first.object, second.object);
-  ASSERT_TRUE(store().Remove(first.object).has_value());
+  ASSERT_TRUE(Remove({first.object}).has_value());
   EXPECT_EQ(store().Open(first).error().code, ErrorCode::kBlobUnknown);
   EXPECT_EQ(ReadAll(*Open(second)), "same");
 }
@@ -238,10 +239,52 @@ TEST_P(BlobStoreContract, RemoveSparesReadersAndIsNoErrorTwice) {
   const std::string content = BlobContent(2 * kBlock);
   const BlobLocation location = Put(content);
   const auto reader = Open(location);
-  ASSERT_TRUE(store().Remove(location.object).has_value());
-  ASSERT_TRUE(store().Remove(location.object).has_value());
+  ASSERT_TRUE(Remove({location.object}).has_value());
+  ASSERT_TRUE(Remove({location.object}).has_value());
   EXPECT_EQ(store().Open(location).error().code, ErrorCode::kBlobUnknown);
   EXPECT_TRUE(ReadAll(*reader) == content);
+}
+
+TEST_P(BlobStoreContract, RemovesABatch) {
+  std::vector<BlobLocation> removed;
+  std::vector<std::string> objects;
+  for (int i = 0; i < 50; ++i) {
+    removed.push_back(Put("blob " + std::to_string(i)));
+    objects.push_back(removed.back().object);
+  }
+  objects.push_back(objects.front());
+  objects.push_back(Put("gone").object);
+  ASSERT_TRUE(Remove({objects.back()}).has_value());
+  const BlobLocation kept = Put("kept");
+  ASSERT_TRUE(Remove(objects).has_value());
+  for (const BlobLocation& location : removed) {
+    EXPECT_EQ(store().Open(location).error().code, ErrorCode::kBlobUnknown);
+  }
+  EXPECT_EQ(ReadAll(*Open(kept)), "kept");
+  EXPECT_TRUE(Remove({}).has_value());
+}
+
+TEST_P(BlobStoreContract, ABatchGoesOnAfterAnErrorAndReturnsTheFirst) {
+  const BlobLocation first = Put("first");
+  const BlobLocation last = Put("last");
+  const Result<void> removed = Remove({first.object, "no/object", "no/other", last.object});
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_TRUE(removed.error().message.contains("no/object")) << removed.error().message;
+  EXPECT_EQ(store().Open(first).error().code, ErrorCode::kBlobUnknown);
+  EXPECT_EQ(store().Open(last).error().code, ErrorCode::kBlobUnknown);
+}
+
+TEST_P(BlobStoreContract, ABatchHasALimit) {
+  const BlobLocation location = Put("kept");
+  std::vector<std::string> objects(BlobStore::kMaxRemovals, location.object);
+  objects.push_back(location.object);
+  const Result<void> removed = Remove(objects);
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_EQ(removed.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ReadAll(*Open(location)), "kept");
+  objects.pop_back();
+  ASSERT_TRUE(Remove(objects).has_value());
+  EXPECT_EQ(store().Open(location).error().code, ErrorCode::kBlobUnknown);
 }
 
 TEST_P(BlobStoreContract, AQuarantinedBlobIsUnknown) {
@@ -256,7 +299,7 @@ TEST_P(BlobStoreContract, InvalidObjectNamesAreRejected) {
                              "sha256/ab/c/d", "/etc/passwd", "md5/ab/abc.1"}) {
     SCOPED_TRACE(object);
     EXPECT_EQ(store().Open({object, 0, {}}).error().code, ErrorCode::kCorrupt);
-    EXPECT_FALSE(store().Remove(object).has_value());
+    EXPECT_FALSE(Remove({object}).has_value());
     EXPECT_FALSE(store().Quarantine(object).has_value());
     EXPECT_FALSE(store().Sync(object).has_value());
   }

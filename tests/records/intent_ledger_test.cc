@@ -18,12 +18,19 @@ namespace {
 
 class IntentLedgerTest : public testing::Test {
  protected:
+  IntentLedger LedgerOf(const std::string& owner) {
+    return IntentLedger({.meta = *meta_,
+                         .blobs = *blobs_,
+                         .durability = MetaTransaction::Durability::kSynced,
+                         .owner = owner});
+  }
   // Commits a blob, with its intent. Returns its object.
-  std::string Commit(const std::string& content) {
+  std::string Commit(const std::string& content) { return CommitIn(ledger_, content); }
+  std::string CommitIn(IntentLedger& ledger, const std::string& content) {
     const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(content));
     const auto writer = *blobs_->Create(digest);
     EXPECT_TRUE(writer->Append(AsBytes(content)).has_value());
-    EXPECT_TRUE(ledger_.Record(writer->object(), digest).has_value());
+    EXPECT_TRUE(ledger.Record(writer->object(), digest).has_value());
     EXPECT_TRUE(writer->Commit(digest).has_value());
     return writer->object();
   }
@@ -40,7 +47,11 @@ class IntentLedgerTest : public testing::Test {
       OpenRocksMetaStore({.folder = folder_.path() / "meta"}, Log::Nowhere()).value();
   std::unique_ptr<DiskBlobStore> blobs_ =
       DiskBlobStore::Open(files_, folder_.path(), "uploads", BlobWrites::kDirect).value();
-  IntentLedger ledger_{*meta_, *blobs_, MetaTransaction::Durability::kSynced};
+  IntentLedger ledger_ = LedgerOf("earlier");
+  const IntentLedger::IsDead everybody_ = [](const std::string&) { return Result<bool>(true); };
+  const IntentLedger::IsNamed nothing_ = [](const std::string&, const Result<Digest>&) {
+    return Result<bool>(false);
+  };
 };
 
 TEST_F(IntentLedgerTest, ACompletedCommitHasNoIntent) {
@@ -58,7 +69,7 @@ TEST_F(IntentLedgerTest, SettlingRemovesTheObjectsThatNoRowNames) {
     EXPECT_TRUE(digest.has_value());
     return Result<bool>(object == named);
   };
-  EXPECT_EQ(ledger_.Settle(is_named).value(), 2u);
+  EXPECT_EQ(ledger_.Settle(is_named, everybody_).value(), 2u);
   EXPECT_TRUE(Exists(named));
   EXPECT_FALSE(Exists(orphaned));
   EXPECT_EQ(Intents(), 0u);
@@ -73,9 +84,72 @@ TEST_F(IntentLedgerTest, AnUnreadableIntentIsReported) {
     TRY_VOID(digest);
     return true;
   };
-  const Result<size_t> settled = ledger_.Settle(fails);
+  const Result<size_t> settled = ledger_.Settle(fails, everybody_);
   ASSERT_FALSE(settled.has_value());
   EXPECT_EQ(settled.error().code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(Exists(object));
+}
+
+TEST_F(IntentLedgerTest, TheIntentsOfALivingOwnerAreLeftAlone) {
+  IntentLedger other = LedgerOf("other");
+  const std::string theirs = CommitIn(other, "theirs");
+  const std::string orphaned = Commit("orphaned");
+  const auto is_dead = [](const std::string& owner) { return Result<bool>(owner != "other"); };
+  EXPECT_EQ(LedgerOf("me").Settle(nothing_, is_dead).value(), 1u);
+  EXPECT_TRUE(Exists(theirs));
+  EXPECT_FALSE(Exists(orphaned));
+  EXPECT_EQ(Intents(), 1u);
+  const auto transaction = meta_->Begin();
+  ASSERT_TRUE(IntentLedger::Complete(*transaction, theirs).has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  EXPECT_EQ(Intents(), 0u);
+}
+
+TEST_F(IntentLedgerTest, AnIntentWithoutAnOwnerHasTheEmptyOwner) {
+  IntentLedger old = LedgerOf("");
+  CommitIn(old, "of an earlier release");
+  std::string seen = "none";
+  const auto is_dead = [&](const std::string& owner) {
+    seen = owner;
+    return Result<bool>(true);
+  };
+  EXPECT_EQ(ledger_.Settle(nothing_, is_dead).value(), 1u);
+  EXPECT_EQ(seen, "");
+}
+
+TEST_F(IntentLedgerTest, MoreIntentsThanAPageAreSettled) {
+  const auto transaction = meta_->Begin();
+  const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(std::string_view("x")));
+  for (int i = 0; i < 600; ++i) {
+    const std::string object = "sha256/ab/abc." + std::to_string(i);
+    const IntentLedger ledger = LedgerOf(i % 2 == 0 ? "other" : "earlier");
+    ASSERT_TRUE(ledger.Record(*transaction, object, digest).has_value());
+  }
+  ASSERT_TRUE(transaction->Commit().has_value());
+  const auto is_dead = [](const std::string& owner) { return Result<bool>(owner != "other"); };
+  EXPECT_EQ(ledger_.Settle(nothing_, is_dead).value(), 300u);
+  EXPECT_EQ(Intents(), 300u);
+}
+
+// A process that was so slow that another one took it for dead.
+TEST_F(IntentLedgerTest, ASettledCommitCannotBeCompleted) {
+  const std::string object = Commit("slow");
+  EXPECT_EQ(LedgerOf("me").Settle(nothing_, everybody_).value(), 1u);
+  const auto transaction = meta_->Begin();
+  const Result<void> completed = IntentLedger::Complete(*transaction, object);
+  ASSERT_FALSE(completed.has_value());
+  EXPECT_EQ(completed.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(IntentLedgerTest, ACommitThatCompletesMeanwhileIsNotUndone) {
+  const std::string object = Commit("slow");
+  const auto completes = [&](const std::string&) -> Result<bool> {
+    const auto transaction = meta_->Begin();
+    TRY_VOID(IntentLedger::Complete(*transaction, object));
+    TRY_VOID(transaction->Commit());
+    return true;
+  };
+  EXPECT_EQ(LedgerOf("me").Settle(nothing_, completes).value(), 0u);
   EXPECT_TRUE(Exists(object));
 }
 

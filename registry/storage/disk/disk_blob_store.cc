@@ -1,6 +1,7 @@
 #include "registry/storage/disk/disk_blob_store.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "registry/storage/checksums.h"
@@ -119,9 +120,34 @@ Result<void> DiskBlobStore::Sync(const std::string& object) {
   return folder_.files().SyncDirectory(path.parent_path());
 }
 
-Result<void> DiskBlobStore::Remove(const std::string& object) {
-  TRY(const std::filesystem::path path, folder_.PathOf(object));
-  return folder_.files().Remove(path);
+Result<void> DiskBlobStore::Remove(std::span<const std::string> objects,
+                                   BlobWriter::SyncWhen sync) {
+  if (objects.size() > kMaxRemovals) {
+    return Error{ErrorCode::kInvalidArgument, std::to_string(objects.size()) +
+                                                  " objects cannot be removed in one call; " +
+                                                  std::to_string(kMaxRemovals) + " can"};
+  }
+  Result<void> first;
+  const auto note = [&first](const Result<void>& done) {
+    if (first.has_value() && !done.has_value()) first = done;
+  };
+  std::set<std::filesystem::path> folders;
+  for (const std::string& object : objects) {
+    const Result<std::filesystem::path> path = folder_.PathOf(object);
+    if (!path.has_value()) {
+      note(path.error());
+      continue;
+    }
+    note(folder_.files().Remove(*path));
+    folders.insert(path->parent_path());
+  }
+  if (sync == BlobWriter::SyncWhen::kLater) return first;
+  for (const std::filesystem::path& folder : folders) {
+    const Result<void> synced = folder_.files().SyncDirectory(folder);
+    const bool absent = !synced.has_value() && synced.error().code == ErrorCode::kNotFound;
+    if (!absent) note(synced);
+  }
+  return first;
 }
 
 Result<void> DiskBlobStore::Quarantine(const std::string& object) {

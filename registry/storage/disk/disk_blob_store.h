@@ -15,11 +15,11 @@ namespace outport {
 //   ROOT/<pending>/<name>                 an uncommitted blob or an upload
 //   ROOT/quarantine/<object, '/' as '_'>  an object that failed its checksum
 //
-// A commit syncs the file, renames it, and syncs the folder. A checkpoint syncs the file, and the
-// first one also the folder. A file whose sync failed is discarded. The store creates a folder when
-// it first needs the folder, and syncs the folder's name before an object in the folder counts as
-// durable. The caller syncs the name of ROOT itself. The store outlives its writers. Readers may
-// outlive the store.
+// A commit syncs the file, renames it, and syncs the folder. A removal syncs each folder once. A
+// checkpoint syncs the file, and the first one also the folder. A file whose sync failed is
+// discarded. The store creates a folder when it first needs the folder, and syncs the folder's name
+// before an object in the folder counts as durable. The caller syncs the name of ROOT itself. The
+// store outlives its writers. Readers may outlive the store.
 class DiskBlobStore final : public BlobStore {
  public:
   // `pending` is "uploads" at the store and "fetch" at a node. `writes` is kDirect at the store,
@@ -37,7 +37,7 @@ class DiskBlobStore final : public BlobStore {
   Result<uint64_t> UncommittedBytes(const std::string& name) override;
   Result<void> Discard(const std::string& name) override;
   Result<void> Sync(const std::string& object) override;
-  Result<void> Remove(const std::string& object) override;
+  Result<void> Remove(std::span<const std::string> objects, BlobWriter::SyncWhen sync) override;
   Result<void> Quarantine(const std::string& object) override;
   Result<void> DiscardUncommitted(const std::set<std::string>& keep) override;
   Result<uint64_t> FreeBytes() override;

@@ -40,7 +40,9 @@ class HeldBlobStore final : public BlobStore {
   }
   Result<void> Discard(const std::string& name) override { return below_.Discard(name); }
   Result<void> Sync(const std::string& object) override { return below_.Sync(object); }
-  Result<void> Remove(const std::string& object) override { return below_.Remove(object); }
+  Result<void> Remove(std::span<const std::string> objects, BlobWriter::SyncWhen sync) override {
+    return below_.Remove(objects, sync);
+  }
   Result<void> Quarantine(const std::string& object) override { return below_.Quarantine(object); }
   Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
     return below_.DiscardUncommitted(keep);

@@ -140,6 +140,58 @@ TEST(UploadsSurviveAPowerCut, OnlyByBothSyncsOfACheckpoint) {
   });
 }
 
+// Writes some blobs, and removes them in one batch.
+class RemovalCase final : public DurabilityCase {
+ public:
+  explicit RemovalCase(std::filesystem::path root) : root_(std::move(root)) {}
+
+  void Work(FaultDisk& disk) override {
+    auto store = DiskBlobStore::Open(disk.files(), root_, "uploads", BlobWrites::kDirect);
+    if (!store.has_value()) return;
+    std::vector<std::string> objects;
+    for (int i = 0; i < 4; ++i) {
+      const std::string content = Content(i);
+      const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(content));
+      const auto writer = (*store)->Create(digest);
+      if (!writer.has_value() || !(*writer)->Append(AsBytes(content)).has_value()) return;
+      const auto location = (*writer)->Commit(digest);
+      if (!location.has_value()) return;
+      objects.push_back(location->object);
+    }
+    if ((*store)->Remove(objects).has_value()) removed_ = objects;
+  }
+
+  Losses Look(FaultDisk&) override {
+    Losses losses;
+    for (const std::string& object : removed_) {
+      if (std::filesystem::exists(root_ / "blobs" / object)) losses.push_back(object + " is back");
+    }
+    return losses;
+  }
+
+ private:
+  const std::filesystem::path root_;
+  std::vector<std::string> removed_;
+};
+
+std::unique_ptr<DurabilityCase> MakeRemovalCase(const std::filesystem::path& root) {
+  return std::make_unique<RemovalCase>(root);
+}
+
+TEST(RemovalsSurviveAPowerCut, AtAnyPoint) {
+  ExpectNothingLostAtAnyCut(&MakeRemovalCase, Loss::kAllUnsynced);
+  ExpectNothingLostAfterARestart(&MakeRemovalCase);
+}
+
+TEST(RemovalsSurviveAPowerCut, OnlyByTheSyncOfTheirFolders) {
+  uint64_t folders = 0;
+  ExpectLossIfIgnored(&MakeRemovalCase, "the removal's", [&](const FaultPoint& point) {
+    // A commit syncs the folder of its object once; a fifth sync of such a folder is the removal's.
+    const bool blobs = point.path.parent_path().parent_path().filename() == "blobs";
+    return point.kind == FaultKind::kSyncFolder && blobs && ++folders > 4;
+  });
+}
+
 std::unique_ptr<DurabilityCase> MakeBlobCase(const std::filesystem::path& root) {
   return std::make_unique<BlobCase>(root);
 }

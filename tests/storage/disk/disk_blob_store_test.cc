@@ -55,6 +55,26 @@ INSTANTIATE_TEST_SUITE_P(Disk, BlobStoreUploadContract,
 INSTANTIATE_TEST_SUITE_P(DirectDisk, BlobStoreUploadContract,
                          testing::Values(&MakeDiskHome<BlobWrites::kDirect>));
 
+TEST(DiskBlobStore, AFileThatCannotBeRemovedDoesNotKeepTheOthers) {
+  DiskHome home;
+  std::vector<std::string> objects;
+  for (const char* content : {"a", "b", "c"}) {
+    auto writer = *home.store().Create(DigestOf(content));
+    ASSERT_TRUE(writer->Append(AsBytes(std::string_view(content))).has_value());
+    objects.push_back(writer->Commit(DigestOf(content))->object);
+  }
+  const std::filesystem::path stuck = home.path() / "blobs" / objects[1];
+  std::filesystem::remove(stuck);
+  std::filesystem::create_directories(stuck / "full");
+  const Result<void> removed = home.store().Remove(objects);
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_TRUE(removed.error().message.contains(objects[1])) << removed.error().message;
+  EXPECT_FALSE(std::filesystem::exists(home.path() / "blobs" / objects[0]));
+  EXPECT_FALSE(std::filesystem::exists(home.path() / "blobs" / objects[2]));
+  std::filesystem::remove_all(stuck);
+  EXPECT_TRUE(home.store().Remove(objects).has_value());
+}
+
 TEST(DiskBlobStore, LaysBlobsOutAsItsHeaderSays) {
   DiskHome home;
   const Digest digest = DigestOf("abc");
