@@ -22,6 +22,7 @@
 #include "store/open_store.h"
 #include "store/store_gauges.h"
 #include "store/store_registry.h"
+#include "store/work/heartbeat.h"
 
 namespace outport::store {
 namespace {
@@ -60,6 +61,7 @@ struct StoreDaemon final : Daemon {
   const std::string version;
   const std::unique_ptr<PosixFileSystem> files;
   const SystemClock clock{};
+  StoreClock store_clock{clock};
   Metrics metrics;
   OpenedStore opened;
 
@@ -69,6 +71,9 @@ struct StoreDaemon final : Daemon {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks{io.executor(), log};
 
+  Owner owner{*opened.meta, store_clock, Owner::Access::kExclusive};
+  Heartbeat heartbeat{
+      {.meta = *opened.meta, .clock = store_clock, .owner = owner, .pool = disk, .log = log}};
   AccessDirectory directory;
   Fleet fleet{{.meta = *opened.meta,
                .directory = directory,
@@ -78,17 +83,23 @@ struct StoreDaemon final : Daemon {
                .fleet_address = config.fleet_address,
                .lifetimes = LifetimesOf(config)}};
   Authenticator authenticator{directory, passwords, clock, metrics, {}};
-  Content content{{.meta = *opened.meta,
-                   .bytes = *opened.blobs,
-                   .clock = clock,
-                   .metrics = metrics,
-                   .log = log,
-                   .headroom_bytes = config.headroom_bytes}};
+  Content content{
+      {.meta = *opened.meta,
+       .bytes = *opened.blobs,
+       .clock = clock,
+       .store_clock = store_clock,
+       .owner = owner,
+       .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
+       .metrics = metrics,
+       .log = log,
+       .headroom_bytes = config.headroom_bytes}};
   Uploads uploads{{.meta = *opened.meta,
                    .bytes = *opened.blobs,
                    .blobs = content.blobs,
                    .disk = disk,
                    .clock = clock,
+                   .store_clock = store_clock,
+                   .owner = owner,
                    .metrics = metrics,
                    .log = log,
                    .boot_id = BootId(),
@@ -151,6 +162,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
   const StoreIdentity& identity = opened.identity;
   const AdminGate gate{.domain = identity.domain, .directory = directory, .pool = fleet_pool};
   return {.replication = {.meta = *opened.meta,
+                          .content = content,
                           .directory = directory,
                           .members = fleet.member_directory,
                           .blobs = read_blob,
@@ -192,6 +204,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
 }
 
 Result<void> StoreDaemon::Start() {
+  TRY_VOID(heartbeat.Start());
   TRY(const size_t settled, content.blobs.SettleIntents());
   TRY_VOID(uploads.Load());
   TRY_VOID(fleet.Load());
@@ -225,6 +238,7 @@ Result<void> StoreDaemon::Start() {
 
 void StoreDaemon::Run() {
   io.Start();
+  tasks.Spawn([this] { return heartbeat.BeatUntilCancelled(); });
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
@@ -263,6 +277,7 @@ Result<void> StoreDaemon::Stop() {
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
+  heartbeat.Stop();
   io.Stop();
   log.Info("stopped");
   return {};
@@ -280,6 +295,7 @@ Readiness StoreDaemon::Ready() const {
   if (const std::optional<Error> why = opened.meta->WhyReadOnly()) {
     readiness.reasons.push_back("pushes are rejected: " + why->message);
   }
+  if (auto warning = store_clock.Warning()) readiness.warnings.push_back(*std::move(warning));
   fleet_certificate.Report(readiness);
   front.AddTo(readiness);
   return readiness;

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "outport/v1/upload.pb.h"
@@ -10,7 +11,10 @@
 #include "registry/base/result.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
+#include "store/audit/auditor.h"
 #include "store/uploads/upload_sessions.h"
+#include "store/work/owner.h"
+#include "store/work/store_clock.h"
 
 namespace outport::store {
 
@@ -23,12 +27,23 @@ namespace outport::store {
 // kernel, for example after a power cut, only the checkpointed bytes are valid. A checkpoint first
 // syncs the bytes, and then writes a synced row with their number.
 //
+// The row also names its owner, the process that has the session. A process loads only sessions
+// whose owner has ended, and becomes their owner. If another process has taken a session from this
+// one, because this one was too slow to renew its lease, every write returns kBlobUploadUnknown.
+//
 // Safe for several threads, if only one thread at a time works on a session. Every method blocks.
 class StoredUploads {
  public:
-  // `boot_id` identifies the current boot of the kernel.
-  StoredUploads(MetaStore& meta, BlobStore& bytes, const Clock& clock, std::string boot_id, Log log)
-      : meta_(meta), bytes_(bytes), clock_(clock), boot_id_(std::move(boot_id)), log_(log) {}
+  struct Parts {
+    MetaStore& meta;
+    BlobStore& bytes;
+    const Clock& clock;
+    const StoreClock& store_clock;
+    const Owner& owner;
+    std::string boot_id;  // the current boot of the kernel
+    Log log;
+  };
+  explicit StoredUploads(Parts parts) : parts_(std::move(parts)) {}
 
   // Writes the row of a session whose writer is open. The row then says that the session's bytes
   // were written under the current boot.
@@ -36,32 +51,39 @@ class StoredUploads {
   // Records that the session's first `checkpointed_bytes` bytes survive a power cut. REQUIRES:
   // BlobWriter::Checkpoint() has synced these bytes.
   Result<void> RecordCheckpoint(UploadSession& session, uint64_t checkpointed_bytes);
-  // Deletes the row and the bytes, without a sync. If they come back after a power cut, the session
-  // expires later. Logs a failure.
+  // Deletes the row and the bytes, without a sync, unless another process has taken the session. If
+  // they come back after a power cut, the session expires later. Logs a failure.
   void Forget(UploadSession& session);
+  // Deletes the row and records in the audit log who did it, in one synced transaction. Then
+  // discards the bytes; logs a failure of that.
+  Result<void> Cancel(UploadSession& session, const Actor& by);
   // Deletes the row as part of the transaction that makes the session's bytes a blob.
-  static Result<void> Complete(MetaTransaction& transaction, const UploadSession& session);
+  Result<void> Complete(MetaTransaction& transaction, const UploadSession& session) const;
 
   struct Loaded {
     std::vector<UploadSessions::Session> sessions;
     size_t lost = 0;     // sessions discarded because their bytes do not match their rows
     size_t expired = 0;  // sessions discarded because of `limits`
   };
-  // Loads the sessions of an earlier process, at most limits.sessions of them. Discards all other
-  // sessions, and bytes that belong to no session. Call it at start, before the other methods.
+  // Loads the sessions of processes that have ended, at most limits.sessions of them, and becomes
+  // their owner. Discards the other sessions of such processes. Discards bytes that belong to no
+  // session, unless another process lives, whose bytes these may be. Call it at start, before the
+  // other methods.
   Result<Loaded> Load(const UploadSessions::Limits& limits);
 
  private:
   Result<void> Write(const UploadSession& session, uint64_t checkpointed_bytes,
                      MetaTransaction::Durability durability);
-  Result<void> RemoveRow(const std::string& key);
+  Result<void> Remove(const std::string& id);
+  // Loads the session of a row, or discards it. Adds the ids of sessions whose bytes must stay to
+  // `kept`.
+  Result<void> LoadOne(const KeyValue& pair, const UploadSessions::Limits& limits, Loaded& loaded,
+                       std::set<std::string>& kept);
   Result<UploadSessions::Session> Restore(const std::string& id, const v1::UploadRow& row) const;
+  // Makes this process the owner in the row. Returns false if the row has changed meanwhile.
+  Result<bool> TakeOver(const KeyValue& pair, v1::UploadRow row);
 
-  MetaStore& meta_;
-  BlobStore& bytes_;
-  const Clock& clock_;
-  const std::string boot_id_;
-  const Log log_;
+  const Parts parts_;
 };
 
 }  // namespace outport::store

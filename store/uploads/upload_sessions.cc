@@ -128,6 +128,28 @@ Result<uint64_t> UploadSessions::Size(const std::string& id, const RepositoryNam
   return session->size_bytes.load();
 }
 
+Result<UploadSessions::Session> UploadSessions::Get(const std::string& id) const {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(id);
+  if (found != sessions_.end()) return found->second;
+  return Error{ErrorCode::kBlobUploadUnknown, "there is no upload session '" + id +
+                                                  "': it was finished or cancelled, or it expired"};
+}
+
+std::vector<UploadSessions::Listed> UploadSessions::List(const std::string& after,
+                                                         size_t limit) const {
+  std::vector<Listed> listed;
+  MutexLock lock(mutex_);
+  const std::chrono::nanoseconds now = clock_.SinceBoot();
+  for (auto it = sessions_.upper_bound(after); it != sessions_.end(); ++it) {
+    if (listed.size() == limit) break;
+    const bool active = it->second->holder != 0;
+    const auto unused = active ? std::chrono::nanoseconds(0) : now - it->second->last_used;
+    listed.push_back({.session = it->second, .unused = unused, .active = active});
+  }
+  return listed;
+}
+
 void UploadSessions::Release(UploadSession& session, uint64_t number) {
   {
     MutexLock lock(mutex_);

@@ -124,6 +124,15 @@ class UploadSessions {
   // have no such session.
   Result<uint64_t> Size(const std::string& id, const RepositoryName& repository,
                         const std::string& user) const;
+  // Returns a session, whoever has it. kBlobUploadUnknown if there is none with this id.
+  Result<Session> Get(const std::string& id) const;
+  struct Listed {
+    Session session;
+    std::chrono::nanoseconds unused{0};  // since its last use; 0 while a request uses it
+    bool active = false;                 // a request has claimed it
+  };
+  // Returns at most `limit` sessions whose ids are greater than `after`, in the order of their ids.
+  std::vector<Listed> List(const std::string& after, size_t limit) const;
   // Removes the session from the table. The object exists until the last owner of the pointer
   // releases it.
   void Remove(const UploadSession& session);

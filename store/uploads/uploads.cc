@@ -22,7 +22,13 @@ struct Uploads::Reopening {
 Uploads::Uploads(Parts parts)
     : parts_(std::move(parts)),
       sessions_(parts_.clock, parts_.limits.sessions),
-      stored_(parts_.meta, parts_.bytes, parts_.clock, parts_.boot_id, parts_.log),
+      stored_({.meta = parts_.meta,
+               .bytes = parts_.bytes,
+               .clock = parts_.clock,
+               .store_clock = parts_.store_clock,
+               .owner = parts_.owner,
+               .boot_id = parts_.boot_id,
+               .log = parts_.log}),
       bodies_({.blobs = parts_.blobs,
                .disk = parts_.disk,
                .metrics = parts_.metrics,
@@ -57,9 +63,9 @@ Result<void> Uploads::Load() {
 
 net::awaitable<Result<UploadStatus>> Uploads::Start(Actor by, RepositoryName repository,
                                                     DigestAlgorithm algorithm) {
-  auto session = std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository),
-                                                 std::move(by.name), algorithm,
-                                                 ToUnixMillis(parts_.clock.Wall()));
+  auto session =
+      std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository),
+                                      std::move(by.name), algorithm, parts_.store_clock.NowMs());
   auto start = [this, session]() -> Result<void> {
     TRY_VOID(parts_.blobs.RequireFreeSpace(0));
     TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
@@ -170,8 +176,8 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
   sessions_.Remove(work.session());
   auto commit = [this, work = std::move(work), digest, by = std::move(by)]() -> Result<PushedBlob> {
     UploadSession& session = work.session();
-    auto complete = [&session](MetaTransaction& transaction) {
-      return StoredUploads::Complete(transaction, session);
+    auto complete = [this, &session](MetaTransaction& transaction) {
+      return stored_.Complete(transaction, session);
     };
     Result<PushedBlob> pushed =
         parts_.blobs.Commit(session.repository, *session.writer, digest, by, complete);
@@ -196,6 +202,42 @@ net::awaitable<Result<void>> Uploads::Cancel(Actor by, RepositoryName repository
   auto cancel = [this, claim = std::move(claim)]() -> Result<void> {
     Discard(claim->session());
     return {};
+  };
+  co_return co_await Blocking(parts_.disk, std::move(cancel));
+}
+
+RowPage<Uploads::Overview> Uploads::List(const std::string& after, size_t limit) const {
+  using std::chrono::milliseconds;
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  const std::vector<UploadSessions::Listed> listed = sessions_.List(after, limit + 1);
+  RowPage<Overview> page;
+  for (const auto& [session, unused, active] : listed) {
+    if (page.rows.size() == limit) break;
+    const int64_t used_ms = now_ms - std::chrono::floor<milliseconds>(unused).count();
+    page.rows.push_back({.id = session->id,
+                         .repository = session->repository.ToString(),
+                         .user = session->user,
+                         .started_ms = session->started_ms,
+                         .used_ms = used_ms,
+                         .size_bytes = session->size_bytes.load(),
+                         .expires_ms = used_ms + milliseconds(sessions_.limits().idle).count(),
+                         .active = active});
+  }
+  if (listed.size() > limit) page.next = page.rows.back().id;
+  return page;
+}
+
+net::awaitable<Result<uint64_t>> Uploads::CancelAny(std::string id, Actor by) {
+  CO_TRY(const UploadSessions::Session session, sessions_.Get(id));
+  CO_TRY(ClaimPtr claim,
+         co_await sessions_.AwaitClaim(std::move(id), session->repository, session->user));
+  auto cancel = [this, claim = std::move(claim), by = std::move(by)]() -> Result<uint64_t> {
+    UploadSession& cancelled = claim->session();
+    const uint64_t size_bytes = cancelled.size_bytes.load();
+    TRY_VOID(stored_.Cancel(cancelled, by));
+    sessions_.Remove(cancelled);
+    CountSessions();
+    return size_bytes;
   };
   co_return co_await Blocking(parts_.disk, std::move(cancel));
 }

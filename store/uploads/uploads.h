@@ -10,6 +10,7 @@
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
 #include "registry/base/result.h"
+#include "registry/records/row_page.h"
 #include "registry/service/registry.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
@@ -17,6 +18,8 @@
 #include "store/uploads/body_receiver.h"
 #include "store/uploads/stored_uploads.h"
 #include "store/uploads/upload_sessions.h"
+#include "store/work/owner.h"
+#include "store/work/store_clock.h"
 
 namespace outport::store {
 
@@ -42,6 +45,8 @@ class Uploads {
     Blobs& blobs;
     BlockingPool& disk;
     const Clock& clock;
+    const StoreClock& store_clock;
+    const Owner& owner;  // in whose name sessions are open
     Metrics& metrics;
     Log log;
     std::string boot_id;  // the current boot of the kernel
@@ -49,7 +54,7 @@ class Uploads {
   };
   explicit Uploads(Parts parts);
 
-  // Loads the sessions of an earlier process. Call it before the other methods. Blocks.
+  // Loads the sessions of processes that have ended. Call it before the other methods. Blocks.
   Result<void> Load();
 
   // These methods do what the methods of Registry say. A session belongs to the user by.name.
@@ -63,6 +68,25 @@ class Uploads {
                                             std::optional<ByteRange> range, Digest digest,
                                             ByteSource& body);
   net::awaitable<Result<void>> Cancel(Actor by, RepositoryName repository, std::string id);
+
+  // A session for administrators.
+  struct Overview {
+    std::string id;
+    std::string repository;
+    std::string user;
+    int64_t started_ms = 0;
+    int64_t used_ms = 0;
+    uint64_t size_bytes = 0;
+    int64_t expires_ms = 0;  // if nobody uses it before
+    bool active = false;     // a request is using it
+  };
+  // Returns at most `limit` sessions of this process, in the order of their ids, after the id
+  // `after`. `limit` is at least 1. Does not block.
+  RowPage<Overview> List(const std::string& after, size_t limit) const;
+  // Cancels a session of any user, and returns how many bytes it had. Records it in the audit log.
+  // Waits for a request that uses the session, as Cancel() does. kBlobUploadUnknown if this process
+  // has no such session; kTooManyRequests if the request goes on using it.
+  net::awaitable<Result<uint64_t>> CancelAny(std::string id, Actor by);
 
   // Discards sessions that were unused for too long, and returns their number. Blocks.
   size_t Expire();

@@ -41,13 +41,29 @@ Result<bool> Owner::IsDead(const std::string& id) const {
   if (id == id_) return false;
   if (id.empty()) return true;
   TRY(const auto row, ReadRow<v1::OwnerRow>(meta_, keys::Owner(id)));
-  if (!row.has_value()) return true;
-  return row->until_ms() <= clock_.NowMs() || (exclusive_ && row->exclusive());
+  return !row.has_value() || IsDead(*row);
+}
+
+bool Owner::IsDead(const v1::OwnerRow& row) const {
+  return row.until_ms() <= clock_.NowMs() || (exclusive_ && row.exclusive());
+}
+
+Result<bool> Owner::IsAlone() const {
+  ScanRange range{.prefix = std::string(keys::kOwners), .after = {}, .limit = kBatch};
+  for (;;) {
+    TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
+    for (const KeyValue& pair : rows) {
+      TRY(const auto row, ParseRow<v1::OwnerRow>(pair.key, pair.value));
+      if (pair.key != keys::Owner(id_) && !IsDead(row)) return false;
+    }
+    if (rows.size() < range.limit) return true;
+    range.after = rows.back().key;
+  }
 }
 
 Result<size_t> Owner::DeleteExpired() {
   TRY(const std::vector<KeyValue> rows,
-      meta_.Scan({.prefix = std::string(keys::kOwners), .limit = kBatch}));
+      meta_.Scan({.prefix = std::string(keys::kOwners), .after = {}, .limit = kBatch}));
   size_t deleted = 0;
   for (const KeyValue& pair : rows) {
     const int64_t latest_ms = clock_.NowMs() - InMs(kForget);

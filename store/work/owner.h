@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "outport/v1/collection.pb.h"
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
 #include "store/work/store_clock.h"
@@ -38,6 +39,8 @@ class Owner {
   // Returns whether the process with this id has ended, so that another process may take its work.
   // An empty id is dead: releases before 0.2 wrote no owner. This process is alive.
   Result<bool> IsDead(const std::string& id) const;
+  // Returns whether no other owner lives.
+  Result<bool> IsAlone() const;
   // Deletes the rows of other owners that expired at least kForget ago, at most kBatch of them.
   // Returns their number.
   Result<size_t> DeleteExpired();
@@ -46,6 +49,8 @@ class Owner {
   static constexpr size_t kBatch = 1000;
 
  private:
+  bool IsDead(const v1::OwnerRow& row) const;
+
   MetaStore& meta_;
   const StoreClock& clock_;
   const bool exclusive_;

@@ -11,11 +11,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-Result<void> Write(MetaStore& meta, const v1::ClockRow& row) {
-  TRY_VOID(Transact(meta, [&](MetaTransaction& transaction) {
-    return WriteRow(transaction, keys::kClock, row);
-  }));
-  return {};
+int64_t WallMs(const Clock& clock) { return ToUnixMillis(clock.Wall()); }
+
+// Whether the clock may step forward by this difference.
+bool IsStep(milliseconds ahead, milliseconds max_step) {
+  return ahead > milliseconds(0) && ahead <= max_step;
+}
+
+std::string InHours(milliseconds time) {
+  const auto minutes = std::chrono::floor<std::chrono::minutes>(std::chrono::abs(time)).count();
+  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
 }
 
 }  // namespace
@@ -23,96 +28,102 @@ Result<void> Write(MetaStore& meta, const v1::ClockRow& row) {
 StoreClock::StoreClock(const Clock& clock, std::string boot_id)
     : clock_(clock),
       boot_id_(std::move(boot_id)),
-      time_ms_(ToUnixMillis(clock.Wall())),
-      at_boot_(clock.SinceBoot()) {}
+      base_{.time_ms = WallMs(clock), .boot = clock.SinceBoot()} {}
 
 Result<void> StoreClock::Load(const MetaView& meta) {
   TRY(const auto row, ReadRow<v1::ClockRow>(meta, keys::kClock));
   MutexLock lock(mutex_);
-  at_boot_ = clock_.SinceBoot();
-  time_ms_ = ToUnixMillis(clock_.Wall());
+  base_ = {.time_ms = WallMs(clock_), .boot = clock_.SinceBoot()};
   jump_.reset();
   if (row.has_value()) Continue(*row);
   return {};
 }
 
 void StoreClock::Continue(const v1::ClockRow& row) {
+  const Point wall = base_;
   const nanoseconds row_boot(row.boot_ns());
-  if (row.jump_ms() > 0) jump_ = milliseconds(row.jump_ms());
   // A container may have its own CLOCK_BOOTTIME, which can be behind that of the row.
-  if (row.boot_id() == boot_id_ && row_boot <= at_boot_) {
-    time_ms_ = row.time_ms() + std::chrono::floor<milliseconds>(at_boot_ - row_boot).count();
+  const bool same_boot = row.boot_id() == boot_id_ && row_boot <= wall.boot;
+  if (same_boot) {
+    base_ = {.time_ms = row.time_ms(), .boot = row_boot};
   } else {
-    time_ms_ = std::max(row.time_ms(), row.until_ms());
-    const milliseconds ahead(ToUnixMillis(clock_.Wall()) - time_ms_);
-    if (ahead > kMaxStep) jump_ = ahead;
+    base_.time_ms = std::max(row.time_ms(), row.until_ms());
   }
-  Advance();
+  const milliseconds ahead(wall.time_ms - Now().time_ms);
+  if (IsStep(ahead, kMaxStep)) base_ = wall;
+  if (row.jump_ms() > 0 && std::chrono::abs(ahead) > kMaxStep) jump_ = milliseconds(row.jump_ms());
+  if (!same_boot && ahead > kMaxStep) jump_ = ahead;
 }
 
-int64_t StoreClock::Advance() const {
-  const nanoseconds boot = clock_.SinceBoot();
-  const int64_t now_ms = time_ms_ + std::chrono::floor<milliseconds>(boot - at_boot_).count();
-  const int64_t wall_ms = ToUnixMillis(clock_.Wall());
-  const milliseconds ahead(wall_ms - now_ms);
-  if (jump_.has_value() && std::chrono::abs(ahead) <= kMaxStep) jump_.reset();
-  if (ahead <= milliseconds(0) || ahead > kMaxStep) return now_ms;
-  time_ms_ = wall_ms;
-  at_boot_ = boot;
-  return wall_ms;
+StoreClock::Point StoreClock::Now() const {
+  const auto passed = std::chrono::floor<milliseconds>(clock_.SinceBoot() - base_.boot);
+  return {.time_ms = base_.time_ms + passed.count(), .boot = base_.boot + passed};
 }
 
-v1::ClockRow StoreClock::Row(milliseconds next) const {
-  MutexLock lock(mutex_);
+Result<void> StoreClock::Persist(MetaStore& meta, milliseconds next, milliseconds max_step) {
+  MutexLock turn(saving_);
+  Point point;
+  std::optional<milliseconds> jump;
+  {
+    MutexLock lock(mutex_);
+    point = Now();
+    const milliseconds ahead(WallMs(clock_) - point.time_ms);
+    if (IsStep(ahead, max_step)) point.time_ms += ahead.count();
+    if (max_step == kMaxStep && std::chrono::abs(ahead) > kMaxStep) jump = jump_;
+  }
   v1::ClockRow row;
-  row.set_time_ms(Advance());
-  // The moment at which this millisecond began. So Continue() computes the times that this process
-  // would have returned.
-  row.set_boot_ns((at_boot_ + milliseconds(row.time_ms() - time_ms_)).count());
+  row.set_time_ms(point.time_ms);
   row.set_boot_id(boot_id_);
-  row.set_until_ms(row.time_ms() + next.count());
-  row.set_jump_ms(jump_.has_value() ? jump_->count() : 0);
-  return row;
+  row.set_boot_ns(point.boot.count());
+  row.set_until_ms(point.time_ms + next.count());
+  row.set_jump_ms(jump.has_value() ? jump->count() : 0);
+  TRY_VOID(Transact(meta, [&](MetaTransaction& transaction) {
+    return WriteRow(transaction, keys::kClock, row);
+  }));
+  MutexLock lock(mutex_);
+  base_ = point;  // computes the same times as before, or later ones after a step
+  jump_ = jump;
+  return {};
 }
 
 Result<void> StoreClock::Save(MetaStore& meta, milliseconds next) {
-  MutexLock turn(saving_);
-  return Write(meta, Row(next));
+  return Persist(meta, next, kMaxStep);
 }
 
 Result<void> StoreClock::Accept(MetaStore& meta) {
-  MutexLock turn(saving_);
-  v1::ClockRow row = Row(kMaxSavePeriod);
-  row.set_time_ms(std::max(row.time_ms(), ToUnixMillis(clock_.Wall())));
-  row.set_until_ms(row.time_ms() + kMaxSavePeriod.count());
-  row.set_jump_ms(0);
-  TRY_VOID(Write(meta, row));
-  MutexLock lock(mutex_);
-  const nanoseconds passed = clock_.SinceBoot() - nanoseconds(row.boot_ns());
-  const bool forward = row.time_ms() + std::chrono::floor<milliseconds>(passed).count() > Advance();
-  if (forward) {
-    time_ms_ = row.time_ms();
-    at_boot_ = nanoseconds(row.boot_ns());
-  }
-  jump_.reset();
-  return {};
+  return Persist(meta, kMaxSavePeriod, milliseconds::max());
 }
 
 int64_t StoreClock::NowMs() const {
   MutexLock lock(mutex_);
-  return Advance();
+  return Now().time_ms;
 }
 
 std::optional<milliseconds> StoreClock::Jump() const {
   MutexLock lock(mutex_);
-  Advance();
   return jump_;
 }
 
 milliseconds StoreClock::WallDifference() const {
   MutexLock lock(mutex_);
-  const int64_t now_ms = Advance();
-  return milliseconds(ToUnixMillis(clock_.Wall()) - now_ms);
+  return milliseconds(WallMs(clock_) - Now().time_ms);
+}
+
+std::optional<std::string> StoreClock::Warning() const {
+  const std::string how =
+      "set the wall clock, or run 'outportctl gc resume --accept-clock' if it is right";
+  if (const auto jump = Jump()) {
+    return "garbage collection waits: the wall clock was " + InHours(*jump) +
+           " ahead of the store clock when the machine started; " + how;
+  }
+  const milliseconds ahead = WallDifference();
+  if (ahead > kMaxStep) {
+    return "the wall clock is " + InHours(ahead) + " ahead of the store clock; " + how;
+  }
+  if (ahead < -kMaxStep) {
+    return "the wall clock is " + InHours(ahead) + " behind the store clock; set the wall clock";
+  }
+  return std::nullopt;
 }
 
 }  // namespace outport::store

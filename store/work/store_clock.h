@@ -14,11 +14,12 @@
 namespace outport::store {
 
 // The clock of the times in the store's rows: leases, the grace period, the trash. It never goes
-// back, not even across restarts. While the process runs, it follows CLOCK_BOOTTIME, and steps
-// forward to the wall clock if that is ahead by at most kMaxStep. It ignores a wall clock that is
-// behind, or farther ahead. So a wall clock that jumps far deletes nothing.
+// back, not even across restarts. While the process runs, it follows CLOCK_BOOTTIME. Save() steps
+// forward to the wall clock if that is ahead by at most kMaxStep. A wall clock that is behind, or
+// farther ahead, is ignored. So a wall clock that jumps far deletes nothing.
 //
-// The row `clock` persists the time. Load() continues from this row:
+// The row `clock` persists the time. A step is written to this row before NowMs() shows it. Load()
+// continues from the row:
 //
 //   same boot     the row's time and the time since then by CLOCK_BOOTTIME, which is exact
 //   other boot    the wall clock, if it is ahead of the row by at most kMaxStep; else the row
@@ -40,13 +41,15 @@ class StoreClock {
   // Without Load(), the clock begins at the wall time.
   explicit StoreClock(const Clock& clock, std::string boot_id = BootId());
 
-  // Continues from the row, if there is one. Call it at start, before NowMs(). Blocks.
+  // Continues from the row, if there is one. Call it at start, before NowMs(), and call Save()
+  // before the store writes a row with a time. Blocks.
   Result<void> Load(const MetaView& meta);
-  // Persists the time, so that the clock survives a power cut. `next` is the longest time until the
-  // next call; zero for the last call before the process ends. Blocks.
+  // Persists the time, so that the clock survives a power cut, after a step to the wall clock if
+  // that is due. `next` is the longest time until the next call; zero for the last call before the
+  // process ends. After an error the clock has made no step. Blocks.
   Result<void> Save(MetaStore& meta, std::chrono::milliseconds next = kMaxSavePeriod);
-  // Accepts the wall clock if it is ahead, by whatever time, and persists the time. Changes nothing
-  // if that fails. Blocks.
+  // Steps forward to the wall clock, however far it is ahead, persists the time, and ends the wait
+  // after a jump. Changes nothing if that fails. Blocks.
   Result<void> Accept(MetaStore& meta);
 
   // Returns the time in milliseconds since 1970. Does not block.
@@ -58,19 +61,29 @@ class StoreClock {
   // means that one of the two clocks is wrong. Does not block.
   std::chrono::milliseconds WallDifference() const;
 
+  // Returns what an administrator should know about the two clocks, and what to do; nullopt if they
+  // agree. Does not block.
+  std::optional<std::string> Warning() const;
+
  private:
-  // Returns the time, after a step to the wall clock if that is due.
-  int64_t Advance() const OUTPORT_REQUIRES_LOCK(mutex_);
+  // The time at a moment. It grows with CLOCK_BOOTTIME.
+  struct Point {
+    int64_t time_ms = 0;
+    std::chrono::nanoseconds boot{0};
+  };
+  // Returns the present time, and the moment at which its millisecond began.
+  Point Now() const OUTPORT_REQUIRES_LOCK(mutex_);
   void Continue(const v1::ClockRow& row) OUTPORT_REQUIRES_LOCK(mutex_);
-  v1::ClockRow Row(std::chrono::milliseconds next) const;
+  // Writes the row, after a step to the wall clock if that is ahead by at most `max_step`.
+  Result<void> Persist(MetaStore& meta, std::chrono::milliseconds next,
+                       std::chrono::milliseconds max_step);
 
   const Clock& clock_;
   const std::string boot_id_;
   Mutex saving_;  // held while a row is written, so that rows are written in the order of time
   mutable Mutex mutex_;
-  mutable int64_t time_ms_ OUTPORT_GUARDED_BY(mutex_);                   // at `at_boot_`
-  mutable std::chrono::nanoseconds at_boot_ OUTPORT_GUARDED_BY(mutex_);  // CLOCK_BOOTTIME
-  mutable std::optional<std::chrono::milliseconds> jump_ OUTPORT_GUARDED_BY(mutex_);
+  Point base_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<std::chrono::milliseconds> jump_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::store

@@ -46,7 +46,7 @@ class StoreFetchTest : public BlobFixture {
                                                                     .bytes = *store_blobs_,
                                                                     .clock = clock_,
                                                                     .store_clock = store_clock_,
-.owner = *owner_,
+                                                                    .owner = *owner_,
                                                                     .metrics = metrics_,
                                                                     .log = Log::Nowhere()});
     Serve({});

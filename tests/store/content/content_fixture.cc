@@ -67,7 +67,7 @@ Result<void> TestContent::Open() {
                                                    .bytes = *bytes,
                                                    .clock = clock,
                                                    .store_clock = store_clock,
-.owner = *owner,
+                                                   .owner = *owner,
                                                    .times = times,
                                                    .metrics = metrics,
                                                    .log = Log::Nowhere()});

@@ -24,6 +24,8 @@ class Store {
                                     .blobs = content_.content->blobs,
                                     .disk = io_.pool(),
                                     .clock = content_.clock,
+                                    .store_clock = content_.store_clock,
+                                    .owner = *content_.owner,
                                     .metrics = metrics_,
                                     .log = Log::Nowhere(),
                                     .boot_id = boot_id,

@@ -91,6 +91,8 @@ class UploadsTest : public testing::Test {
                                     .blobs = store_.content->blobs,
                                     .disk = io_.pool(),
                                     .clock = store_.clock,
+                                    .store_clock = store_.store_clock,
+                                    .owner = *store_.owner,
                                     .metrics = metrics_,
                                     .log = Log::Nowhere(),
                                     .boot_id = boot_id_,

@@ -1,0 +1,332 @@
+#include "store/work/store_clock.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "registry/base/log.h"
+#include "registry/records/rows.h"
+#include "registry/storage/rocks/rocks_meta_store.h"
+#include "tests/support/fault_disk.h"
+#include "tests/support/memory_meta_store.h"
+#include "tests/support/split_clock.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/test_name.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class StoreClockTest : public testing::Test {
+ protected:
+  StoreClockTest() { Start(); }
+
+  void Start() {
+    store_clock_.emplace(clock_, boot_id_);
+    ASSERT_TRUE(store_clock_->Load(meta_).has_value());
+  }
+  void Save() { ASSERT_TRUE(store_clock_->Save(meta_).has_value()); }
+  void SaveAtStop() { ASSERT_TRUE(store_clock_->Save(meta_, milliseconds(0)).has_value()); }
+  void Accept() { ASSERT_TRUE(store_clock_->Accept(meta_).has_value()); }
+  void Reboot(std::chrono::nanoseconds off) {
+    clock_.Reboot(off);
+    boot_id_ += "'";
+    Start();
+  }
+  // The time since the start of the test.
+  milliseconds Now() { return milliseconds(store_clock_->NowMs() - SplitClock::kStartMs); }
+  bool Jumped() { return store_clock_->Jump().has_value(); }
+
+  SplitClock clock_;
+  MemoryMetaStore meta_;
+  std::string boot_id_ = "boot";
+  std::optional<StoreClock> store_clock_;
+};
+
+TEST_F(StoreClockTest, BeginsAtTheWallTime) {
+  EXPECT_EQ(store_clock_->NowMs(), clock_.WallMs());
+  EXPECT_FALSE(Jumped());
+  clock_.Pass(minutes(5));
+  EXPECT_EQ(store_clock_->NowMs(), clock_.WallMs());
+}
+
+struct Step {
+  const char* what;
+  milliseconds wall_moves;
+  milliseconds expected;  // the store clock afterwards
+};
+constexpr Step kSteps[] = {
+    {"a small step forward is followed", seconds(1), minutes(2) + seconds(1)},
+    {"a step of an hour is followed", hours(1), minutes(2) + hours(1)},
+    {"a longer step is ignored", hours(1) + milliseconds(1), minutes(2)},
+    {"a jump of 37 hours is ignored", hours(37), minutes(2)},
+    {"a small step back is ignored", -seconds(1), minutes(2)},
+    {"a jump back is ignored", -hours(37), minutes(2)},
+};
+class StoreClockStep : public StoreClockTest, public testing::WithParamInterface<Step> {};
+TEST_P(StoreClockStep, WhileItRuns) {
+  clock_.StepWall(GetParam().wall_moves);
+  clock_.Pass(minutes(2));
+  EXPECT_EQ(Now(), minutes(2));
+  Save();
+  EXPECT_EQ(Now(), GetParam().expected);
+  EXPECT_EQ(store_clock_->WallDifference(),
+            minutes(2) + GetParam().wall_moves - GetParam().expected);
+  EXPECT_FALSE(Jumped());
+}
+INSTANTIATE_TEST_SUITE_P(Steps, StoreClockStep, testing::ValuesIn(kSteps), kNameOfRow);
+
+// The row is saved at 10 minutes, and the process restarts 30 seconds later without the machine.
+constexpr Step kRestarts[] = {
+    {"the time continues", {}, minutes(10) + seconds(30)},
+    {"a small step is followed", minutes(20), minutes(30) + seconds(30)},
+    {"a jump of 37 hours is ignored", hours(37), minutes(10) + seconds(30)},
+    {"a jump back is ignored", -hours(37), minutes(10) + seconds(30)},
+};
+class StoreClockRestart : public StoreClockTest, public testing::WithParamInterface<Step> {};
+TEST_P(StoreClockRestart, OfTheProcess) {
+  clock_.Pass(minutes(10));
+  Save();
+  clock_.Pass(seconds(30));
+  clock_.StepWall(GetParam().wall_moves);
+  Start();
+  EXPECT_EQ(Now(), GetParam().expected);
+  EXPECT_FALSE(Jumped());
+}
+INSTANTIATE_TEST_SUITE_P(Restarts, StoreClockRestart, testing::ValuesIn(kRestarts), kNameOfRow);
+
+// A store that was stopped for a weekend continues with the exact time, if its machine was on.
+TEST_F(StoreClockTest, AWeekendOffIsNoJumpWhileTheMachineIsOn) {
+  SaveAtStop();
+  clock_.Pass(hours(63) + milliseconds(7));
+  Start();
+  EXPECT_EQ(Now(), hours(63) + milliseconds(7));
+  EXPECT_FALSE(Jumped());
+}
+
+struct Reboots {
+  const char* what;
+  std::chrono::nanoseconds off;  // until the store starts, by the wall clock
+  bool clean;                    // the store was stopped before
+  milliseconds expected;         // the store clock when it starts
+  bool jumped;
+};
+constexpr Reboots kReboots[] = {
+    {"the wall clock is followed", minutes(10) - seconds(9), true, minutes(10), false},
+    {"an hour off is followed", hours(1) - seconds(9), true, hours(1), false},
+    {"more than an hour is a jump", hours(1), true, milliseconds(0), true},
+    {"37 hours are a jump", hours(37), true, milliseconds(0), true},
+    {"a wall clock that is behind is ignored", -hours(37), true, milliseconds(0), false},
+    {"after a power cut, used times are skipped", seconds(11), false, minutes(1), false},
+    {"after a power cut, behind", -hours(37), false, minutes(1), false},
+    {"after a power cut, ahead", minutes(10) - seconds(9), false, minutes(10), false},
+    {"after a power cut, a jump", hours(37), false, minutes(1), true},
+};
+class StoreClockReboot : public StoreClockTest, public testing::WithParamInterface<Reboots> {};
+TEST_P(StoreClockReboot, OfTheMachine) {
+  if (GetParam().clean) SaveAtStop();
+  if (!GetParam().clean) Save();
+  Reboot(GetParam().off);
+  EXPECT_EQ(Now(), GetParam().expected);
+  EXPECT_EQ(Jumped(), GetParam().jumped);
+  clock_.Pass(minutes(3));
+  EXPECT_EQ(Now(), GetParam().expected + minutes(3));
+}
+INSTANTIATE_TEST_SUITE_P(Reboots, StoreClockReboot, testing::ValuesIn(kReboots), kNameOfRow);
+
+TEST_F(StoreClockTest, AcceptsTheWallClockAfterAJump) {
+  SaveAtStop();
+  Reboot(hours(37));
+  EXPECT_EQ(store_clock_->Jump(), hours(37) + seconds(9));
+  clock_.Pass(minutes(2));
+  Accept();
+  EXPECT_FALSE(Jumped());
+  EXPECT_EQ(store_clock_->NowMs(), clock_.WallMs());
+  EXPECT_EQ(store_clock_->WallDifference(), milliseconds(0));
+  Start();
+  EXPECT_EQ(store_clock_->NowMs(), clock_.WallMs());
+  EXPECT_FALSE(Jumped());
+}
+
+TEST_F(StoreClockTest, AJumpWaitsAcrossRestarts) {
+  SaveAtStop();
+  Reboot(hours(37));
+  Save();
+  Start();
+  EXPECT_EQ(store_clock_->Jump(), hours(37) + seconds(9));
+  SaveAtStop();
+  Reboot(minutes(1));
+  EXPECT_TRUE(Jumped());
+  EXPECT_LT(Now(), minutes(3));
+}
+
+// The clock of the machine was wrong when it started, and was set right later.
+TEST_F(StoreClockTest, AJumpEndsWhenTheClocksAgreeAgain) {
+  SaveAtStop();
+  Reboot(hours(37));
+  clock_.Pass(minutes(1));
+  Save();
+  EXPECT_TRUE(Jumped());
+  clock_.StepWall(-hours(37) + minutes(5));
+  Save();
+  EXPECT_FALSE(Jumped());
+  EXPECT_EQ(store_clock_->NowMs(), clock_.WallMs());
+  Start();
+  EXPECT_FALSE(Jumped());
+}
+
+TEST_F(StoreClockTest, AcceptsAWallClockThatJumpedWhileItRan) {
+  clock_.StepWall(hours(37));
+  EXPECT_EQ(Now(), milliseconds(0));
+  EXPECT_EQ(store_clock_->WallDifference(), hours(37));
+  Accept();
+  EXPECT_EQ(Now(), hours(37));
+}
+
+TEST_F(StoreClockTest, DoesNotAcceptAWallClockThatIsBehind) {
+  clock_.Pass(minutes(1));
+  clock_.StepWall(-hours(2));
+  Accept();
+  EXPECT_EQ(Now(), minutes(1));
+  EXPECT_EQ(store_clock_->WallDifference(), -hours(2));
+}
+
+TEST_F(StoreClockTest, WarnsUntilTheClocksAgree) {
+  EXPECT_FALSE(store_clock_->Warning().has_value());
+  clock_.StepWall(-hours(2));
+  EXPECT_TRUE(store_clock_->Warning()->contains("2 h 0 min behind"));
+  clock_.StepWall(hours(39));
+  EXPECT_TRUE(store_clock_->Warning()->contains("37 h 0 min ahead"));
+  SaveAtStop();
+  Reboot(minutes(1));
+  EXPECT_TRUE(store_clock_->Warning()->contains("garbage collection waits"));
+  EXPECT_TRUE(store_clock_->Warning()->contains("--accept-clock"));
+  Accept();
+  EXPECT_FALSE(store_clock_->Warning().has_value());
+}
+
+// A container may have a time since boot of its own.
+TEST_F(StoreClockTest, ATimeSinceBootBeforeThatOfTheRowIsAnotherBoot) {
+  SaveAtStop();
+  clock_.Reboot(minutes(5));
+  Start();
+  EXPECT_EQ(Now(), minutes(5) + seconds(9));
+}
+
+TEST_F(StoreClockTest, RefusesACorruptRow) {
+  const auto transaction = meta_.Begin();
+  ASSERT_TRUE(transaction->Put(keys::kClock, "\xff").has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  const Result<void> loaded = StoreClock(clock_, boot_id_).Load(meta_);
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kCorrupt);
+}
+
+// A step is used only when it is persisted: a restart does not take it back.
+TEST_F(StoreClockTest, AStepSurvivesAPowerCut) {
+  clock_.StepWall(minutes(59));
+  Save();
+  EXPECT_EQ(Now(), minutes(59));
+  clock_.StepWall(-minutes(59));
+  Reboot(seconds(1));
+  EXPECT_GE(Now(), minutes(59));
+}
+
+TEST_F(StoreClockTest, WithoutItsRowTheClockMakesNoStep) {
+  const TemporaryFolder folder;
+  FaultDisk disk(folder.path());
+  const auto meta =
+      OpenRocksMetaStore({.folder = folder.path() / "meta", .env = disk.env()}, Log::Nowhere())
+          .value();
+  disk.CutAt(1);
+  clock_.StepWall(minutes(30));
+  EXPECT_FALSE(store_clock_->Save(*meta).has_value());
+  EXPECT_EQ(Now(), milliseconds(0));
+  clock_.StepWall(hours(30));
+  EXPECT_FALSE(store_clock_->Accept(*meta).has_value());
+  EXPECT_EQ(Now(), milliseconds(0));
+}
+
+// Kills, restarts, reboots and steps of the wall clock, in many orders.
+TEST_F(StoreClockTest, NeverGoesBack) {
+  uint64_t state = 0x9e3779b97f4a7c15;
+  const auto random = [&state](uint64_t below) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return static_cast<int64_t>(state % below);
+  };
+  int64_t latest = 0;
+  const auto look = [&] {
+    const int64_t now = store_clock_->NowMs();
+    EXPECT_GE(now, latest);
+    latest = std::max(latest, now);
+  };
+  for (int i = 0; i < 20'000 && !HasFailure(); ++i) {
+    clock_.Pass(milliseconds(random(60'000)));  // at most kMaxSavePeriod since Save()
+    look();
+    switch (random(8)) {
+      case 0:
+        clock_.StepWall(milliseconds(random(7'200'000)) - hours(1));
+        break;
+      case 1:
+        clock_.StepWall(random(2) == 0 ? hours(37) : -hours(37));
+        break;
+      case 2:
+        Start();
+        break;
+      case 3:
+        Reboot(milliseconds(random(600'000)));
+        break;
+      case 4:
+        Accept();
+        break;
+      default:
+        break;
+    }
+    Save();
+    look();
+  }
+}
+
+TEST_F(StoreClockTest, NeverGoesBackUnderConcurrentReaders) {
+  std::atomic<bool> stop = false;
+  std::atomic<int64_t> latest = 0;
+  std::atomic<int> backward = 0;
+  std::atomic<int> reads = 0;
+  const auto read = [&] {
+    while (!stop) {
+      const int64_t before = latest.load();
+      const int64_t now = store_clock_->NowMs();
+      if (now < before) ++backward;
+      int64_t seen = before;
+      while (seen < now && !latest.compare_exchange_weak(seen, now)) {
+      }
+      ++reads;
+    }
+  };
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) readers.emplace_back(read);
+  for (int i = 0; i < 2'000 || reads < 10'000; ++i) {
+    clock_.Pass(milliseconds(3));
+    clock_.StepWall(milliseconds(i % 2 == 0 ? 1'000 : -900));
+    if (i % 100 == 0) Accept();
+    if (i % 10 == 0) Save();
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(backward, 0);
+  EXPECT_GT(Now(), seconds(6));
+}
+
+}  // namespace
+}  // namespace outport::store
