@@ -53,8 +53,7 @@ TEST_F(JoinTest, LeavesTheFormatsOfDataThatExist) {
 TEST_F(JoinTest, I15RefusesNewerDataBeforeItUsesTheToken) {
   const InvitationToken token = Invite("eu");
   fs::create_directories(data_);
-  ASSERT_TRUE(
-      ReplaceFile(data_ / "format", "node-metadata 99\nwritten-by 9.9.9\n").has_value());
+  ASSERT_TRUE(ReplaceFile(data_ / "format", "node-metadata 99\nwritten-by 9.9.9\n").has_value());
   const auto refused = Join(Options(token));
   ASSERT_FALSE(refused.has_value());
   EXPECT_NE(refused.error().message.find("run release 9.9.9"), std::string::npos)
