@@ -1,0 +1,285 @@
+#include "store/gc/collector.h"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <ranges>
+
+#include "registry/base/blocking_pool.h"
+#include "registry/records/rows.h"
+#include "store/gc/link_sweep.h"
+#include "store/gc/runs.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Shorter than half of the lease, so that an idle collector keeps the lease.
+constexpr milliseconds kBeat{10'000};
+constexpr milliseconds kRetry{5'000};
+constexpr int64_t kHourMs = 3'600'000;
+constexpr int64_t kOverdueWarningMs = 24 * kHourMs;
+constexpr int kMaxAttempts = 10;  // of one step of a job, if locks time out
+constexpr std::string_view kLeaseName = "gc";
+
+}  // namespace
+
+Collector::Collector(Parts parts)
+    : parts_(std::move(parts)),
+      lease_(parts_.meta, parts_.store_clock, std::string(kLeaseName), parts_.owner.id()),
+      work_{.meta = parts_.meta,
+            .bytes = parts_.bytes,
+            .clock = parts_.clock,
+            .store_clock = parts_.store_clock,
+            .owner = parts_.owner,
+            .times = parts_.times,
+            .lease = lease_,
+            .log = parts_.log},
+      purge_(work_, parts_.limits.free_at_once_below),
+      old_garbage_(work_, [this] { return BackgroundRun(); }),
+      failure_({.log = parts_.log, .failed = "garbage collection failed"}),
+      queue_(parts_.metrics.Gauge("outport_store_gc_queue",
+                                  "Condemned links in the queue, counted up to 100,000.")),
+      overdue_(parts_.metrics.Gauge("outport_store_gc_overdue",
+                                    "Links in the queue that are due for more than an hour.")),
+      trash_bytes_(
+          parts_.metrics.Gauge("outport_store_gc_trash_bytes", "Bytes of the blobs in the trash.")),
+      removed_links_(parts_.metrics.Counter("outport_store_gc_links_removed_total",
+                                            "Links that the garbage collector removed.")),
+      freed_blobs_(parts_.metrics.Counter("outport_store_gc_blobs_freed_total",
+                                          "Blobs that left the trash for good.")),
+      freed_bytes_(parts_.metrics.Counter("outport_store_gc_freed_bytes_total",
+                                          "Bytes of the blobs that left the trash for good.")) {}
+
+Collector::~Collector() = default;
+
+Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
+  co_await net::this_coro::throw_if_cancelled(false);
+  for (;;) {
+    const uint64_t seen = wake_.Version();
+    auto step = [this]() -> Result<milliseconds> { return Step(); };
+    const Result<milliseconds> wait = co_await Blocking(pool, std::move(step));
+    auto state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) co_return;
+    co_await wake_.WaitPast(seen, steady_clock::now() + (wait.has_value() ? *wait : kRetry));
+    state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) co_return;
+  }
+}
+
+milliseconds Collector::Step() {
+  const auto began = steady_clock::now();
+  const Result<uint64_t> items = DoStep();
+  failure_.Record(items.has_value() ? Result<void>() : Result<void>(items.error()));
+  if (!items.has_value()) {
+    background_.reset();  // the next step reads its row again
+    return kRetry;
+  }
+  if (*items == 0) return std::min(parts_.limits.interval, kBeat);
+  const milliseconds pause(*items * 1000 / std::max<uint64_t>(parts_.limits.max_rate, 1));
+  const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began);
+  return std::max(pause - took, milliseconds(0));
+}
+
+Result<uint64_t> Collector::DoStep() {
+  TRY(const bool mine, lease_.Acquire());
+  if (!mine) {
+    LeaveToOthers();
+    return uint64_t{0};
+  }
+  if (!holds_lease_) TRY_VOID(Recover());
+  TRY_VOID(RefreshStatus());
+  TRY(const bool paused, IsPaused());
+  TRY(const uint64_t worked, StepJob(paused));
+  if (worked > 0 || paused || !RunInProgress().empty()) return worked;
+  const bool in_window = parts_.limits.window.Contains(parts_.clock.Wall());
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  if (now_ms < next_look_ms_) return uint64_t{0};
+  TRY(const uint64_t freed, purge_.Step(in_window));
+  freed_blobs_.Increment(static_cast<double>(purge_.freed().blobs() - freed_.blobs()));
+  freed_bytes_.Increment(static_cast<double>(purge_.freed().blob_bytes() - freed_.blob_bytes()));
+  freed_ = purge_.freed();
+  if (!in_window) {
+    TRY_VOID(EndBackgroundRun());
+    if (freed == 0) next_look_ms_ = now_ms + parts_.limits.interval.count();
+    return freed;
+  }
+  TRY(const uint64_t swept, SweepDue());
+  TRY(const uint64_t scanned, old_garbage_.Step());
+  const uint64_t items = freed + swept + scanned;
+  if (items == 0) {
+    TRY_VOID(EndBackgroundRun());
+    next_look_ms_ = now_ms + parts_.limits.interval.count();
+  }
+  return items;
+}
+
+// Another process holds the lease, and ends what this process has begun.
+void Collector::LeaveToOthers() {
+  holds_lease_ = false;
+  background_.reset();
+  MutexLock lock(mutex_);
+  job_.reset();
+  job_run_.clear();
+}
+
+// Removes the next links that are due. A burst of work reads on from the last row that it removed,
+// and only the next burst begins at the front of the queue again.
+Result<uint64_t> Collector::SweepDue() {
+  TRY(const std::vector<QueuedLink> due,
+      ReadDueLinks(parts_.meta, parts_.store_clock.NowMs(), after_, LinkSweep::kBatch));
+  if (due.empty()) {
+    after_.clear();
+    return uint64_t{0};
+  }
+  const QueuedLink& last = due.back();
+  TRY(ActiveRun* const run, BackgroundRun());
+  const uint64_t before = run->row().removed().links();
+  TRY_VOID(LinkSweep(work_, *run).Run(due));
+  removed_links_.Increment(static_cast<double>(run->row().removed().links() - before));
+  after_ = keys::Condemned(last.due_ms, last.content.repository, last.content.digest);
+  return due.size();
+}
+
+// Returns the run of the background work. One run takes in the bursts of an hour, so that the list
+// of runs stays short.
+Result<ActiveRun*> Collector::BackgroundRun() {
+  if (background_ != nullptr) return background_.get();
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
+  for (const v1::RunRow& run : std::views::reverse(runs)) {
+    if (run.started_ms() + kHourMs < now_ms) break;
+    if (run.kind() != v1::RUN_KIND_BACKGROUND || run.state() != v1::RUN_STATE_DONE) continue;
+    TRY(background_, ActiveRun::Continue(work_, run));
+    return background_.get();
+  }
+  v1::RunRow row;
+  row.set_kind(v1::RUN_KIND_BACKGROUND);
+  TRY(background_, ActiveRun::Begin(work_, std::move(row), Actor::Store()));
+  return background_.get();
+}
+
+Result<void> Collector::EndBackgroundRun() {
+  if (background_ == nullptr) return {};
+  TRY_VOID(background_->End(v1::RUN_STATE_DONE));
+  const v1::RunCounts& removed = background_->row().removed();
+  parts_.log.Info("garbage collected", {{"run", background_->id()},
+                                        {"links", removed.links()},
+                                        {"blobs", removed.blobs()},
+                                        {"blob_bytes", removed.blob_bytes()}});
+  background_.reset();
+  return {};
+}
+
+// Runs the next step of the job in progress. Returns 0 if there is none.
+Result<uint64_t> Collector::StepJob(bool paused) {
+  std::shared_ptr<Job> job;
+  {
+    MutexLock lock(mutex_);
+    job = job_;
+  }
+  if (job == nullptr || (paused && !job->restores())) return uint64_t{0};
+  TRY_VOID(EndBackgroundRun());
+  const Result<uint64_t> items = job->Step();
+  const bool contended = !items.has_value() && items.error().code == ErrorCode::kDeadlineExceeded;
+  attempts_ = contended ? attempts_ + 1 : 0;
+  if (contended && attempts_ < kMaxAttempts) return uint64_t{1};
+  if (items.has_value() && *items > 0) return items;
+  attempts_ = 0;
+  if (items.has_value()) {
+    parts_.log.Info("run ended", {{"run", job->run()}});
+  } else {
+    parts_.log.Error("run failed", {{"run", job->run()}, {"error", items.error().message}});
+    // If the row cannot be written, the recovery of the next holder of the lease writes it.
+    if (!job->Fail(items.error()).has_value()) holds_lease_ = false;
+  }
+  MutexLock lock(mutex_);
+  job_.reset();
+  job_run_.clear();
+  return uint64_t{1};
+}
+
+// Ends the runs of processes that held the lease before, and continues their undo.
+Result<void> Collector::Recover() {
+  TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
+  MutexLock lock(mutex_);
+  if (is_starting_ || job_ != nullptr) return {};
+  for (const v1::RunRow& run : runs) {
+    if (run.state() == v1::RUN_STATE_RUNNING) TRY_VOID(FailRun(run.id()));
+    if (run.state() != v1::RUN_STATE_UNDOING || job_ != nullptr) continue;
+    TRY(auto undo, ActiveRun::BeginUndo(work_, run.id(),
+                                        Actor{.kind = "administrator", .name = run.undone_by()}));
+    job_ = std::make_shared<UndoJob>(work_, std::move(undo));
+    job_run_ = run.id();
+  }
+  background_.reset();
+  holds_lease_ = true;
+  return {};
+}
+
+// What the run removed stays in its trash. The next run removes the rest.
+Result<void> Collector::FailRun(const std::string& id) {
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(id)));
+    if (!row.has_value() || row->state() != v1::RUN_STATE_RUNNING) return {};
+    row->set_state(v1::RUN_STATE_FAILED);
+    row->set_failure("the store stopped");
+    row->set_ended_ms(parts_.store_clock.NowMs());
+    TRY_VOID(WriteRow(transaction, keys::Run(id), *row));
+    return lease_.Check(transaction);
+  }));
+  return {};
+}
+
+// Refreshes gauges and warnings, and keeps the list of runs in order, once in an interval.
+Result<void> Collector::RefreshStatus() {
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  if (now_ms < next_status_ms_) return {};
+  next_status_ms_ = now_ms + parts_.limits.interval.count();
+  Runs runs(parts_.meta);
+  TRY_VOID(runs.CountDeletionsByClients(now_ms));
+  TRY_VOID(runs.Prune());
+  TRY(const QueueStatus queue, ReadQueueStatus(parts_.meta, now_ms));
+  TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
+  TRY(const bool paused, IsPaused());
+  queue_.Set(static_cast<double>(queue.condemned));
+  overdue_.Set(static_cast<double>(queue.overdue));
+  trash_bytes_.Set(static_cast<double>(trash.bytes));
+  std::vector<std::string> warnings;
+  const bool late = queue.oldest_due_ms != 0 && queue.oldest_due_ms + kOverdueWarningMs < now_ms;
+  if (late && !paused) {
+    warnings.push_back("garbage collection is overdue since " +
+                       FormatTime(FromUnixMillis(queue.oldest_due_ms)) +
+                       "; look in the log for 'garbage collection failed', or widen gc.window or "
+                       "raise gc.max_rate");
+  }
+  MutexLock lock(mutex_);
+  warnings_ = std::move(warnings);
+  return {};
+}
+
+Result<bool> Collector::IsPaused() const {
+  TRY(const auto row, ReadRow<v1::CollectorRow>(parts_.meta, keys::kCollector));
+  return (row.has_value() && row->paused()) || parts_.store_clock.Jump().has_value();
+}
+
+std::string Collector::RunInProgress() const {
+  MutexLock lock(mutex_);
+  return job_run_;
+}
+
+std::vector<std::string> Collector::Warnings() const {
+  MutexLock lock(mutex_);
+  return warnings_;
+}
+
+void Collector::Stop() {
+  Result<void> ended = EndBackgroundRun();
+  if (ended.has_value()) ended = lease_.Release();
+  if (!ended.has_value()) {
+    parts_.log.Warning("collector lease not released", {{"error", ended.error().message}});
+  }
+}
+
+}  // namespace outport::store

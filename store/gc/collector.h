@@ -1,0 +1,152 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "outport/v1/gc.pb.h"
+#include "registry/base/awaitable.h"
+#include "registry/base/metrics.h"
+#include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
+#include "registry/base/repeated_failure.h"
+#include "registry/base/result.h"
+#include "store/audit/auditor.h"
+#include "store/gc/active_run.h"
+#include "store/gc/collector_jobs.h"
+#include "store/gc/old_garbage.h"
+#include "store/gc/parts.h"
+#include "store/gc/plan.h"
+#include "store/gc/queue_status.h"
+#include "store/gc/trash_purge.h"
+#include "store/work/daily_window.h"
+
+namespace outport {
+class BlockingPool;
+}
+
+namespace outport::store {
+
+// The garbage collector. It works in steps: each one removes or frees at most some hundred items in
+// a few transactions. Between two steps it waits, so that it stays below the rate. By itself it
+// removes links and blobs that are due, and frees the trash, within the hours of its window. The
+// runs and undos that administrators request run at any hour, before that work.
+//
+// One process at a time collects: the one that holds the work lease "gc". If a process ends during
+// a run, the next holder of the lease marks the run as failed. An undo that was interrupted
+// continues.
+//
+// Step() is for one thread at a time. The other methods are safe for several threads. Every method
+// but Warnings() blocks.
+class Collector {
+ public:
+  struct Limits {
+    DailyWindow window;
+    uint64_t max_rate = 500;                     // items in a second
+    uint64_t free_at_once_below = 0;             // free bytes of the disk
+    std::chrono::milliseconds interval{60'000};  // between two looks at the queue
+  };
+  struct Parts {
+    MetaStore& meta;
+    BlobStore& bytes;
+    const Clock& clock;
+    StoreClock& store_clock;
+    const Owner& owner;
+    CollectionTimes times = {};
+    Metrics& metrics;
+    Log log;
+    Limits limits = {};
+    // Returns the nodes whose report of recent pulls is missing.
+    std::function<std::vector<std::string>()> nodes_without_report = [] {
+      return std::vector<std::string>();
+    };
+  };
+  explicit Collector(Parts parts);
+  ~Collector();
+
+  // Runs Step() on the pool, and waits, until the coroutine is cancelled.
+  Awaitable<void> WorkUntilCancelled(BlockingPool& pool);
+  // Does the next piece of work. Returns how long to wait before the next call. Logs failures.
+  std::chrono::milliseconds Step();
+  // Releases the lease. Call it when the process ends, after the last Step().
+  void Stop();
+
+  // The methods of the administrators. `by` is the author for the audit log.
+  Result<v1::GetPlanResponse> GetPlan(const v1::GetPlanRequest& request);
+  // kFailedPrecondition if the plan no longer holds, if the collector is paused, if another run is
+  // in progress, or if another process has the lease.
+  Result<v1::RunRow> StartRun(const v1::StartRunRequest& request, const Actor& by);
+  Result<v1::RunRow> UndoRun(const v1::UndoRunRequest& request, const Actor& by);
+  Result<v1::RunRow> GetRun(const v1::GetRunRequest& request) const;
+  Result<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) const;
+  Result<v1::Collector> Get() const;
+  Result<v1::Collector> Pause(const v1::PauseCollectorRequest& request, const Actor& by);
+  Result<v1::Collector> Resume(const v1::ResumeCollectorRequest& request, const Actor& by);
+
+  // What operators should know, as of the last step. Does not block.
+  std::vector<std::string> Warnings() const;
+
+ private:
+  // The steps. Each returns the number of items that it looked at.
+  Result<uint64_t> DoStep();
+  Result<uint64_t> StepJob(bool paused);
+  Result<uint64_t> SweepDue();
+  void LeaveToOthers();
+  Result<void> Recover();
+  Result<void> FailRun(const std::string& id);
+  Result<ActiveRun*> BackgroundRun();
+  Result<void> EndBackgroundRun();
+  Result<void> RefreshStatus();
+
+  Result<bool> IsPaused() const;
+  // Reserves the place of the one job that may be in progress. Released if `start` fails.
+  Result<v1::RunRow> StartJob(const std::function<Result<std::unique_ptr<Job>>()>& start);
+  Result<std::unique_ptr<Job>> MakeRun(const v1::StartRunRequest& request, const Actor& by);
+  Result<void> RequireReports(const v1::PlanOptions& options) const;
+  Result<Plan> MakePlan(const v1::PlanOptions& options, int64_t as_of_ms);
+  Result<Plan> MakePlanAgain(const std::string& name);
+  Error Changed(const std::string& name, const Plan& now) const;
+  void Remember(const Plan& plan);
+  std::string RunInProgress() const;
+
+  const Parts parts_;
+  WorkLease lease_;
+  const CollectorParts work_;
+  TrashPurge purge_;
+  OldGarbage old_garbage_;
+  RepeatedFailure failure_;
+  Notifier wake_;
+
+  std::atomic<bool> holds_lease_ = false;  // and has recovered; only Step() sets it
+
+  // Only for Step().
+  std::unique_ptr<ActiveRun> background_;  // in progress
+  std::string after_;                      // the last row of the queue that this burst has read
+  int64_t next_look_ms_ = 0;               // when the next burst may begin
+  int64_t next_status_ms_ = 0;
+  int attempts_ = 0;     // of a step of the job, since the last one that succeeded
+  v1::RunCounts freed_;  // as counted in the metrics
+
+  mutable Mutex mutex_;
+  bool is_starting_ OUTPORT_GUARDED_BY(mutex_) = false;  // a job is about to begin
+  std::shared_ptr<Job> job_ OUTPORT_GUARDED_BY(mutex_);  // only Step() uses its methods
+  std::string job_run_ OUTPORT_GUARDED_BY(mutex_);       // the id of its run
+  std::vector<std::string> warnings_ OUTPORT_GUARDED_BY(mutex_);
+  // The items of the latest small plans, to name what has changed since.
+  std::deque<std::pair<std::string, std::vector<std::string>>> plans_ OUTPORT_GUARDED_BY(mutex_);
+
+  prometheus::Gauge& queue_;
+  prometheus::Gauge& overdue_;
+  prometheus::Gauge& trash_bytes_;
+  prometheus::Counter& removed_links_;
+  prometheus::Counter& freed_blobs_;
+  prometheus::Counter& freed_bytes_;
+};
+
+}  // namespace outport::store

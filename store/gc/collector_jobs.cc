@@ -1,0 +1,108 @@
+#include "store/gc/collector_jobs.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "store/gc/link_sweep.h"
+#include "store/gc/manifest_sweep.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kManifestsPerStep = 16;  // each in a transaction of its own
+constexpr size_t kCandidatesPerStep = 64;
+constexpr int kMaxPasses = 32;  // more than any nesting of indexes
+
+}  // namespace
+
+Result<uint64_t> PlannedJob::Step() {
+  const size_t first = next_;
+  if (first == items_.size()) {
+    TRY_VOID(run_->End(v1::RUN_STATE_DONE));
+    return uint64_t{0};
+  }
+  std::vector<QueuedLink> links;
+  while (next_ < items_.size() && items_[next_].is_link() && links.size() < LinkSweep::kBatch) {
+    links.push_back({.due_ms = items_[next_].due_ms, .content = items_[next_].content});
+    ++next_;
+  }
+  if (!links.empty()) {
+    TRY_VOID(LinkSweep(parts_, *run_).Run(std::move(links)));
+    return next_ - first;
+  }
+  const size_t end = std::min(first + kManifestsPerStep, items_.size());
+  for (; next_ < end; ++next_) TRY_VOID(RemoveManifest(items_[next_].content));
+  return next_ - first;
+}
+
+Result<void> PlannedJob::RemoveManifest(const ContentKey& content) {
+  TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(content));
+  const bool kept =
+      outcome == ManifestSweep::Outcome::kReferenced || outcome == ManifestSweep::Outcome::kWaits;
+  if (!kept) return {};
+  return run_->Transact([](MetaTransaction&, v1::RunRow& next) -> Result<void> {
+    next.set_kept(next.kept() + 1);
+    return {};
+  });
+}
+
+Result<void> PlannedJob::Fail(const Error& why) {
+  return run_->End(v1::RUN_STATE_FAILED, why.message);
+}
+
+Result<uint64_t> SweepJob::Step() {
+  if (manifests_) {
+    TRY(const uint64_t seen, SweepManifests());
+    if (seen > 0) return seen;
+    const bool again = std::exchange(removed_, false) && ++passes_ < kMaxPasses;
+    after_.clear();
+    if (again) return uint64_t{1};
+    manifests_ = false;
+  }
+  TRY(const uint64_t seen, SweepLinks());
+  if (seen > 0) return seen;
+  TRY_VOID(run_->End(v1::RUN_STATE_DONE));
+  return uint64_t{0};
+}
+
+Result<uint64_t> SweepJob::SweepManifests() {
+  TRY(const std::vector<KeyValue> rows,
+      parts_.meta.Scan(
+          {.prefix = std::string(keys::kUntagged), .after = after_, .limit = kCandidatesPerStep}));
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  uint64_t seen = 0;
+  uint64_t tried = 0;
+  for (const KeyValue& row : rows) {
+    TRY(const ContentKey content, ParseContentKey(row.key, keys::kUntagged));
+    TRY(const auto candidate, ParseRow<v1::UntaggedRow>(row.key, row.value));
+    ++seen;
+    after_ = row.key;
+    if (!MatchesGlob(run_->row().repositories(), content.repository)) continue;
+    if (candidate.since_ms() + parts_.times.grace.count() > now_ms) continue;
+    TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(content));
+    removed_ = removed_ || outcome == ManifestSweep::Outcome::kRemoved;
+    if (++tried == kManifestsPerStep) break;
+  }
+  return seen;
+}
+
+Result<uint64_t> SweepJob::SweepLinks() {
+  TRY(const std::vector<QueuedLink> due,
+      ReadDueLinks(parts_.meta, parts_.store_clock.NowMs(), after_, LinkSweep::kBatch));
+  if (due.empty()) return uint64_t{0};
+  const QueuedLink& last = due.back();
+  after_ = keys::Condemned(last.due_ms, last.content.repository, last.content.digest);
+  std::vector<QueuedLink> matching;
+  std::ranges::copy_if(due, std::back_inserter(matching), [&](const QueuedLink& link) {
+    return MatchesGlob(run_->row().repositories(), link.content.repository);
+  });
+  if (!matching.empty()) TRY_VOID(LinkSweep(parts_, *run_).Run(std::move(matching)));
+  return due.size();
+}
+
+Result<void> SweepJob::Fail(const Error& why) {
+  return run_->End(v1::RUN_STATE_FAILED, why.message);
+}
+
+}  // namespace outport::store

@@ -1,0 +1,287 @@
+#include <algorithm>
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "registry/security/grants/pattern.h"
+#include "store/audit/row_json.h"
+#include "store/gc/collector.h"
+#include "store/gc/plan_name.h"
+#include "store/gc/runs.h"
+
+// The methods of the Collector that administrators call.
+namespace outport::store {
+namespace {
+
+constexpr uint32_t kDefaultItems = 1000;
+constexpr uint32_t kMaxItems = 5000;  // in one response
+constexpr uint32_t kDefaultRuns = 100;
+constexpr uint32_t kMaxRuns = 1000;
+constexpr size_t kMaxWhyBytes = 1000;
+constexpr int kMaxIgnoredNodes = 1000;
+constexpr size_t kRememberedPlans = 4;
+constexpr size_t kRememberedItems = 10'000;
+
+Error AnotherRun(const std::string& run) {
+  return Error{ErrorCode::kFailedPrecondition,
+               "run " + run + " is in progress; wait until it has ended ('outportctl gc status')"};
+}
+
+Result<void> CheckOptions(const v1::PlanOptions& options) {
+  if (options.repositories().size() > kMaxPatternBytes) {
+    return Error{ErrorCode::kInvalidArgument, "the glob of repositories is longer than " +
+                                                  std::to_string(kMaxPatternBytes) + " bytes"};
+  }
+  if (options.ignore_nodes_size() > kMaxIgnoredNodes) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
+  }
+  return {};
+}
+
+std::vector<std::string> SortedTexts(const Plan& plan) {
+  std::vector<std::string> texts;
+  texts.reserve(plan.items.size());
+  for (const PlannedItem& item : plan.items) texts.push_back(item.Text());
+  std::ranges::sort(texts);
+  return texts;
+}
+
+}  // namespace
+
+Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_ms) {
+  TRY_VOID(CheckOptions(options));
+  const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
+  Planner planner(*view, parts_.times, options, as_of_ms);
+  return planner.Make(parts_.nodes_without_report());
+}
+
+// Makes the plan of this name again, as of its time. kFailedPrecondition if the result differs.
+Result<Plan> Collector::MakePlanAgain(const std::string& name) {
+  TRY(const PlanName parsed, PlanName::Parse(name));
+  if (parsed.as_of_ms > parts_.store_clock.NowMs()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the plan is from the future; 'outportctl gc plan' makes a new one"};
+  }
+  TRY(Plan plan, MakePlan(parsed.options, parsed.as_of_ms));
+  if (plan.name != name) return Changed(name, plan);
+  return plan;
+}
+
+// Says what has changed since the plan was made, as far as the store remembers the plan.
+Error Collector::Changed(const std::string& name, const Plan& now) const {
+  std::string what = "it has " + std::to_string(now.items.size()) + " items now";
+  MutexLock lock(mutex_);
+  const auto found = std::ranges::find(plans_, name, [](const auto& plan) { return plan.first; });
+  if (found != plans_.end()) {
+    const std::vector<std::string> texts = SortedTexts(now);
+    std::vector<std::string> gone;
+    std::ranges::set_difference(found->second, texts, std::back_inserter(gone));
+    if (!gone.empty()) {
+      what = gone.front() + " is in use again, or was removed";
+      if (gone.size() > 1) what += ", and " + std::to_string(gone.size() - 1) + " other items";
+    }
+  }
+  return Error{ErrorCode::kFailedPrecondition,
+               "the plan no longer holds: " + what + "; 'outportctl gc plan' makes a new one"};
+}
+
+void Collector::Remember(const Plan& plan) {
+  if (plan.items.size() > kRememberedItems) return;
+  std::vector<std::string> texts = SortedTexts(plan);
+  MutexLock lock(mutex_);
+  plans_.emplace_back(plan.name, std::move(texts));
+  if (plans_.size() > kRememberedPlans) plans_.pop_front();
+}
+
+Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request) {
+  TRY(Plan plan, request.plan().empty() ? MakePlan(request.options(), parts_.store_clock.NowMs())
+                                        : MakePlanAgain(request.plan()));
+  if (request.plan().empty()) Remember(plan);
+  v1::GetPlanResponse response;
+  response.set_plan(plan.name);
+  const size_t limit = request.limit() == 0 ? kDefaultItems : std::min(request.limit(), kMaxItems);
+  const size_t first = std::min<size_t>(request.offset(), plan.items.size());
+  const size_t end = std::min(first + limit, plan.items.size());
+  for (size_t i = first; i < end; ++i) *response.add_items() = std::move(plan.items[i].shown);
+  *response.mutable_counts() = plan.counts;
+  response.set_freed_bytes(plan.freed_bytes);
+  response.set_freed_later_bytes(plan.freed_later_bytes);
+  response.set_cut(plan.cut);
+  response.set_waiting(plan.waiting);
+  response.set_next_due_ms(plan.next_due_ms);
+  for (std::string& node : plan.nodes_without_report) {
+    response.add_nodes_without_report(std::move(node));
+  }
+  return response;
+}
+
+Result<v1::RunRow> Collector::StartJob(const std::function<Result<std::unique_ptr<Job>>()>& start) {
+  {
+    MutexLock lock(mutex_);
+    if (is_starting_) return AnotherRun("that is about to begin");
+    if (job_ != nullptr) return AnotherRun(job_run_);
+    is_starting_ = true;
+  }
+  Result<std::unique_ptr<Job>> job =
+      holds_lease_ ? start()
+                   : Error{ErrorCode::kFailedPrecondition,
+                           "this store does not collect garbage at the moment: it has just "
+                           "started, or another process holds the lease; try again in 30 seconds"};
+  Result<v1::RunRow> row =
+      job.has_value() ? Runs(parts_.meta).Get((*job)->run()) : Result<v1::RunRow>(job.error());
+  MutexLock lock(mutex_);
+  is_starting_ = false;
+  if (!job.has_value()) return row;
+  job_run_ = (*job)->run();
+  job_ = *std::move(job);
+  wake_.Notify();
+  return row;
+}
+
+Result<v1::RunRow> Collector::StartRun(const v1::StartRunRequest& request, const Actor& by) {
+  return StartJob([&] { return MakeRun(request, by); });
+}
+
+Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& request,
+                                                const Actor& by) {
+  TRY(const bool paused, IsPaused());
+  if (paused) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the collector is paused; 'outportctl gc status' says why, and 'outportctl gc "
+                 "resume' ends the pause"};
+  }
+  v1::RunRow row;
+  row.set_kind(v1::RUN_KIND_REQUESTED);
+  if (request.plan().empty()) {
+    TRY_VOID(CheckOptions(request.options()));
+    TRY_VOID(RequireReports(request.options()));
+    row.set_delete_untagged(request.options().delete_untagged());
+    row.set_repositories(request.options().repositories());
+    TRY(auto run, ActiveRun::Begin(work_, std::move(row), by));
+    return std::unique_ptr<Job>(std::make_unique<SweepJob>(work_, std::move(run)));
+  }
+  TRY(Plan plan, MakePlanAgain(request.plan()));
+  TRY(const PlanName name, PlanName::Parse(request.plan()));
+  row.set_delete_untagged(name.options.delete_untagged());
+  row.set_repositories(name.options.repositories());
+  *row.mutable_planned() = plan.counts;
+  TRY(auto run, ActiveRun::Begin(work_, std::move(row), by));
+  return std::unique_ptr<Job>(
+      std::make_unique<PlannedJob>(work_, std::move(run), std::move(plan.items)));
+}
+
+// Without the reports of recent pulls nobody knows whether an untagged manifest is still pulled.
+Result<void> Collector::RequireReports(const v1::PlanOptions& options) const {
+  if (!options.delete_untagged()) return {};
+  const auto& ignored = options.ignore_nodes();
+  for (const std::string& node : parts_.nodes_without_report()) {
+    if (std::ranges::find(ignored, node) != ignored.end()) continue;
+    return Error{ErrorCode::kFailedPrecondition,
+                 "node " + node +
+                     " has not reported its recent pulls; wait for it, or ignore it with "
+                     "--ignore-node " +
+                     node,
+                 {node}};
+  }
+  return {};
+}
+
+Result<v1::RunRow> Collector::UndoRun(const v1::UndoRunRequest& request, const Actor& by) {
+  TRY(const v1::RunRow run, Runs(parts_.meta).Get(request.id()));
+  if (run.state() == v1::RUN_STATE_FREED) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "run " + run.id() + " cannot be undone: its trash window has ended"};
+  }
+  if (run.ended_ms() > parts_.store_clock.NowMs()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "run " + run.id() + " takes in the deletions by clients until " +
+                     FormatTime(FromUnixMillis(run.ended_ms())) +
+                     "; undo it after that, or restore single tags with 'outportctl tag restore'"};
+  }
+  return StartJob([&]() -> Result<std::unique_ptr<Job>> {
+    TRY(auto undo, ActiveRun::BeginUndo(work_, run.id(), by));
+    return std::unique_ptr<Job>(std::make_unique<UndoJob>(work_, std::move(undo)));
+  });
+}
+
+Result<v1::RunRow> Collector::GetRun(const v1::GetRunRequest& request) const {
+  return Runs(parts_.meta).Get(request.id());
+}
+
+Result<v1::ListRunsResponse> Collector::ListRuns(const v1::ListRunsRequest& request) const {
+  const size_t limit = request.limit() == 0 ? kDefaultRuns : std::min(request.limit(), kMaxRuns);
+  TRY(Runs::Page page, Runs(parts_.meta).List(request.before(), limit));
+  v1::ListRunsResponse response;
+  for (v1::RunRow& run : page.runs) *response.add_runs() = std::move(run);
+  response.set_next(std::move(page.next));
+  return response;
+}
+
+Result<v1::Collector> Collector::Get() const {
+  v1::Collector state;
+  TRY(const auto row, ReadRow<v1::CollectorRow>(parts_.meta, keys::kCollector));
+  if (row.has_value()) {
+    state.set_paused(row->paused());
+    state.set_paused_by(row->by());
+    state.set_paused_why(row->why());
+    state.set_paused_since_ms(row->since_ms());
+    state.set_scanned(row->scanned());
+  }
+  state.set_window(parts_.limits.window.ToString());
+  state.set_in_window(parts_.limits.window.Contains(parts_.clock.Wall()));
+  state.set_grace_ms(parts_.times.grace.count());
+  state.set_lease_ms(parts_.times.lease.count());
+  state.set_trash_ms(parts_.times.trash.count());
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  TRY(const QueueStatus queue, ReadQueueStatus(parts_.meta, now_ms));
+  state.set_condemned(queue.condemned);
+  state.set_overdue(queue.overdue);
+  state.set_oldest_due_ms(queue.oldest_due_ms);
+  TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
+  state.set_trash_blobs(trash.blobs);
+  state.set_trash_bytes(trash.bytes);
+  state.set_store_clock_ms(now_ms);
+  if (const auto jump = parts_.store_clock.Jump()) state.set_clock_jump_ms(jump->count());
+  state.set_running(RunInProgress());
+  return state;
+}
+
+Result<v1::Collector> Collector::Pause(const v1::PauseCollectorRequest& request, const Actor& by) {
+  const Auditor auditor(by, parts_.clock);
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto before, LockRow<v1::CollectorRow>(transaction, keys::kCollector));
+    v1::CollectorRow row = before.value_or(v1::CollectorRow());
+    row.set_paused(true);
+    row.set_by(by.name);
+    row.set_why(request.why().substr(0, kMaxWhyBytes));
+    row.set_since_ms(parts_.store_clock.NowMs());
+    auditor.Add(transaction, "gc.pause", "collector", RowJson(before), RowJson(row));
+    return WriteRow(transaction, keys::kCollector, row);
+  }));
+  return Get();
+}
+
+Result<v1::Collector> Collector::Resume(const v1::ResumeCollectorRequest& request,
+                                        const Actor& by) {
+  const auto jump = parts_.store_clock.Jump();
+  if (jump.has_value() && !request.accept_clock()) {
+    return Error{ErrorCode::kFailedPrecondition, *parts_.store_clock.Warning()};
+  }
+  const Auditor auditor(by, parts_.clock);
+  if (request.accept_clock()) TRY_VOID(parts_.store_clock.Accept(parts_.meta));
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto before, LockRow<v1::CollectorRow>(transaction, keys::kCollector));
+    v1::CollectorRow row = before.value_or(v1::CollectorRow());
+    row.clear_paused();
+    row.clear_by();
+    row.clear_why();
+    row.clear_since_ms();
+    auditor.Add(transaction, request.accept_clock() ? "gc.accept_clock" : "gc.resume", "collector",
+                RowJson(before), RowJson(row));
+    return WriteRow(transaction, keys::kCollector, row);
+  }));
+  wake_.Notify();
+  return Get();
+}
+
+}  // namespace outport::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/result.h"
+#include "store/gc/active_run.h"
+#include "store/gc/content_key.h"
+#include "store/gc/parts.h"
+
+namespace outport::store {
+
+// Returns the first links of the queue that are due at `until_ms`, in the order of the queue, at
+// most `limit` of them, after the row with the key `after`. A reader that goes on from the last
+// row that it removed does not make the database step over all deleted rows again. Blocks.
+Result<std::vector<QueuedLink>> ReadDueLinks(const MetaView& meta, int64_t until_ms,
+                                             const std::string& after, size_t limit);
+
+// Removes links that are due, and the blobs that lose their last link. For one thread at a time;
+// blocks.
+class LinkSweep {
+ public:
+  static constexpr size_t kBatch = 64;
+
+  // The arguments outlive this object.
+  LinkSweep(const CollectorParts& parts, ActiveRun& run) : parts_(parts), run_(run) {}
+
+  // Removes these links in one transaction, at most kBatch of them. Looks at each link again under
+  // the lock of its blob. A link that a manifest refers to leaves the queue. A link whose lease or
+  // grace period is not over goes back into the queue. So no link that the queue names stays where
+  // it was.
+  Result<void> Run(std::vector<QueuedLink> links);
+
+ private:
+  struct Locked;  // the batch under its locks
+  Result<void> RunLocked(MetaTransaction& transaction, const std::vector<QueuedLink>& links,
+                         v1::RunRow& run) const;
+  Result<void> RemoveOne(Locked& locked, const QueuedLink& link) const;
+
+  const CollectorParts& parts_;
+  ActiveRun& run_;
+};
+
+}  // namespace outport::store

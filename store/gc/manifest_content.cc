@@ -1,0 +1,54 @@
+#include "store/gc/manifest_content.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "store/content/collection.h"
+
+namespace outport::store {
+
+namespace {
+
+template <class Source>
+Result<bool> IsReferenced(Source& source, const ContentKey& content, const v1::ManifestRow& row) {
+  const auto& [repository, digest] = content;
+  TRY(const std::vector<KeyValue> tags,
+      source.Scan({.prefix = keys::TagsOn(repository, digest), .limit = 1}));
+  if (!tags.empty()) return true;
+  TRY(const auto parent, Collection::FindReference(source, repository, digest));
+  if (parent.has_value()) return true;
+  if (row.subject().empty()) return false;
+  TRY(const Digest subject, Digest::Parse(row.subject()));
+  return HasRow(source, keys::ManifestOf(repository, subject));
+}
+
+}  // namespace
+
+Result<std::optional<Manifest>> ReadManifest(const MetaView& meta, const Digest& digest,
+                                             const std::string& media_type) {
+  TRY(const std::optional<std::string> body, meta.Get(keys::Content(digest)));
+  if (!body.has_value() || Digest::Of(digest.algorithm(), AsBytes(*body)) != digest) {
+    return std::optional<Manifest>();
+  }
+  TRY(Manifest manifest, Manifest::Parse(*body, media_type));
+  return std::optional<Manifest>(std::move(manifest));
+}
+
+Result<bool> IsManifestReferenced(MetaTransaction& transaction, const ContentKey& content,
+                                  const v1::ManifestRow& row) {
+  return IsReferenced(transaction, content, row);
+}
+
+Result<bool> IsManifestReferenced(const MetaView& view, const ContentKey& content,
+                                  const v1::ManifestRow& row) {
+  return IsReferenced(view, content, row);
+}
+
+int64_t KeptUntilMs(const v1::UntaggedRow& candidate, const v1::ManifestRow& row,
+                    int64_t grace_ms) {
+  return std::max(candidate.since_ms() + grace_ms, row.lease_until_ms());
+}
+
+}  // namespace outport::store

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/manifest.h"
+#include "registry/storage/meta_store.h"
+#include "store/gc/content_key.h"
+
+namespace outport::store {
+
+// Parses the stored bytes of a manifest. nullopt if the bytes are absent or corrupt. The error of
+// Manifest::Parse() if the bytes have the right digest, but are no manifest. Blocks.
+Result<std::optional<Manifest>> ReadManifest(const MetaView& meta, const Digest& digest,
+                                             const std::string& media_type);
+
+// Returns whether a tag, an index of the repository or the subject's presence keeps the manifest.
+// The transaction has locked the manifest. Blocks.
+Result<bool> IsManifestReferenced(MetaTransaction& transaction, const ContentKey& content,
+                                  const v1::ManifestRow& row);
+// The same without locks and without deletions, for a plan.
+Result<bool> IsManifestReferenced(const MetaView& view, const ContentKey& content,
+                                  const v1::ManifestRow& row);
+
+// Returns the time until which the collector keeps an unreferenced manifest.
+int64_t KeptUntilMs(const v1::UntaggedRow& candidate, const v1::ManifestRow& row, int64_t grace_ms);
+
+}  // namespace outport::store

@@ -1,0 +1,108 @@
+#include "store/gc/manifest_sweep.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "registry/records/rows.h"
+#include "store/content/manifest_push.h"
+#include "store/content/manifest_removal.h"
+#include "store/gc/manifest_content.h"
+
+namespace outport::store {
+namespace {
+
+// Locks what ManifestRemoval locks, in the same order. So until the transaction ends, no push can
+// tag the manifest, list it or push its subject's referrers again.
+Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction, const ContentKey& content,
+                                            const std::optional<Manifest>& manifest) {
+  std::vector<Descriptor> manifests;
+  if (manifest.has_value()) {
+    for (const Digest& blob : SortedDigests(manifest->blobs)) {
+      TRY(const auto row, transaction.GetForUpdate(keys::Blob(blob)));
+    }
+    manifests = manifest->manifests;
+  }
+  TRY(const auto bytes, transaction.GetForUpdate(keys::Content(content.digest)));
+  manifests.push_back(Descriptor{.media_type = {}, .digest = content.digest});
+  std::optional<v1::ManifestRow> own;
+  for (const Digest& child : SortedDigests(manifests)) {
+    TRY(auto row,
+        LockRow<v1::ManifestRow>(transaction, keys::ManifestOf(content.repository, child)));
+    if (child == content.digest) own = std::move(row);
+  }
+  return own;
+}
+
+}  // namespace
+
+struct ManifestSweep::Candidate {
+  const ContentKey& content;
+  bool here = false;  // the repository has the manifest
+  std::optional<Manifest> manifest = {};
+};
+
+Result<ManifestSweep::Outcome> ManifestSweep::Remove(const ContentKey& content) {
+  Candidate candidate{.content = content};
+  TRY(const auto row,
+      ReadRow<v1::ManifestRow>(parts_.meta, keys::ManifestOf(content.repository, content.digest)));
+  candidate.here = row.has_value();
+  if (candidate.here) {
+    Result<std::optional<Manifest>> read =
+        ReadManifest(parts_.meta, content.digest, row->media_type());
+    if (!read.has_value()) return Outcome::kWaits;
+    candidate.manifest = *std::move(read);
+  }
+  Outcome outcome = Outcome::kGone;
+  TRY_VOID(run_.Transact([&](MetaTransaction& transaction, v1::RunRow& run) -> Result<void> {
+    TRY(outcome, RemoveLocked(transaction, candidate, run));
+    return {};
+  }));
+  return outcome;
+}
+
+Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& transaction,
+                                                           const Candidate& candidate,
+                                                           v1::RunRow& run) const {
+  const auto& [repository, digest] = candidate.content;
+  const std::optional<Manifest>& manifest = candidate.manifest;
+  TRY(const auto row, Lock(transaction, candidate.content, manifest));
+  // A transaction that takes a tag away locks this row, but not the manifest. So lock the row
+  // before the look at the tags. Otherwise the manifest could lose its last tag and its place among
+  // the candidates at the same time.
+  const std::string key = keys::Untagged(repository, digest);
+  TRY(const auto untagged, LockRow<v1::UntaggedRow>(transaction, key));
+  if (!row.has_value()) {
+    if (untagged.has_value()) TRY_VOID(transaction.Delete(key));
+    return Outcome::kGone;
+  }
+  if (!untagged.has_value()) return Outcome::kReferenced;
+  if (!manifest.has_value()) {
+    // If a push brought the manifest or its right bytes since they were read, its children are
+    // unknown.
+    TRY(const std::optional<Manifest> now, ReadManifest(parts_.meta, digest, row->media_type()));
+    if (!candidate.here || now.has_value()) return Outcome::kWaits;
+  }
+  TRY(const bool referenced, IsManifestReferenced(transaction, candidate.content, *row));
+  if (referenced) {
+    TRY_VOID(transaction.Delete(key));
+    return Outcome::kReferenced;
+  }
+  const Collection collection = parts_.Now();
+  const int64_t until_ms = KeptUntilMs(*untagged, *row, parts_.times.grace.count());
+  if (until_ms > collection.now_ms()) return Outcome::kWaits;
+  const ManifestRemoval removal(
+      {.repository = repository,
+       .digest = digest,
+       .blobs = manifest.has_value() ? manifest->blobs : std::vector<Descriptor>(),
+       .manifests = manifest.has_value() ? manifest->manifests : std::vector<Descriptor>(),
+       .collection = collection,
+       .run = run.id(),
+       .auditor = run_.auditor()});
+  bool done = false;  // the removal sets it to true: an unreferenced manifest has no tags
+  TRY_VOID(removal.Run(transaction, done));
+  run.mutable_removed()->set_manifests(run.removed().manifests() + 1);
+  return Outcome::kRemoved;
+}
+
+}  // namespace outport::store

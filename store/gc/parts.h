@@ -1,0 +1,29 @@
+#pragma once
+
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+#include "store/content/collection.h"
+#include "store/work/owner.h"
+#include "store/work/store_clock.h"
+#include "store/work/work_lease.h"
+
+namespace outport::store {
+
+// The objects that all steps of the collector use. They outlive the steps.
+struct CollectorParts {
+  MetaStore& meta;
+  BlobStore& bytes;
+  const Clock& clock;
+  const StoreClock& store_clock;
+  const Owner& owner;  // in whose name the removal of objects is unfinished
+  CollectionTimes times = {};
+  // Every transaction of the collector checks this lease as its last step.
+  const WorkLease& lease;
+  Log log;
+
+  Collection Now() const { return {times, store_clock.NowMs()}; }
+};
+
+}  // namespace outport::store

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "outport/v1/gc.pb.h"
+#include "registry/base/result.h"
+#include "registry/storage/meta_store.h"
+#include "store/content/collection.h"
+#include "store/gc/content_key.h"
+
+namespace outport::store {
+
+// One item of a plan.
+struct PlannedItem {
+  v1::PlanItem shown;
+  ContentKey content;
+  int64_t due_ms = 0;  // of a link: the time in the key of its row in the queue
+  bool is_link() const { return shown.kind() == "link"; }
+  // Names the item: "link team/app@sha256:…".
+  std::string Text() const;
+};
+
+// What a run would remove.
+struct Plan {
+  std::string name;
+  std::vector<PlannedItem> items;  // first the links in the order of the queue, then the manifests
+  v1::RunCounts counts;
+  uint64_t freed_bytes = 0;
+  uint64_t freed_later_bytes = 0;
+  bool cut = false;  // the plan ends at kMaxItems
+  uint64_t waiting = 0;
+  int64_t next_due_ms = 0;
+  std::vector<std::string> nodes_without_report;
+};
+
+// Makes plans. Reads the queue, the candidates, and what they refer to: the cost follows the
+// garbage and not the size of the store. For one thread; blocks.
+class Planner {
+ public:
+  static constexpr size_t kMaxItems = 100'000;
+  static constexpr uint64_t kMaxWaiting = 100'000;  // `waiting` counts no further
+
+  // `view` outlives this object; a snapshot, so that all reads agree. `options` says what to plan,
+  // `as_of_ms` is a time of the store clock that is not in the future.
+  Planner(const MetaView& view, const CollectionTimes& times, v1::PlanOptions options,
+          int64_t as_of_ms)
+      : view_(view), times_(times), options_(std::move(options)), as_of_ms_(as_of_ms) {}
+
+  // `nodes_without_report` are the nodes whose report of recent pulls is missing. If there is one
+  // that the options do not ignore, no manifest is in the plan.
+  Result<Plan> Make(const std::vector<std::string>& nodes_without_report);
+
+ private:
+  Result<void> AddLinks();
+  Result<void> AddLink(const QueuedLink& queued);
+  Result<void> AddManifests();
+  Result<void> AddManifest(const ContentKey& content, const v1::UntaggedRow& candidate);
+  Result<void> CountWaiting();
+  Result<void> CountBytes();
+  Result<bool> GoesWithPlan(const Digest& digest) const;
+  Result<bool> IsLastHolder(const Digest& digest) const;
+  Result<uint64_t> FreedLater(const PlannedItem& item);
+  Result<bool> LosesItsReferences(const Digest& digest) const;
+  Result<bool> OnlyPlannedRefer(const ContentKey& content) const;
+  bool Matches(const RepositoryName& repository) const;
+  bool IsFull();
+
+  const MetaView& view_;
+  const CollectionTimes times_;
+  const v1::PlanOptions options_;
+  const int64_t as_of_ms_;
+  Plan plan_;
+  std::set<ContentKey> links_;      // of the plan
+  std::set<ContentKey> manifests_;  // of the plan
+  std::set<size_t> seen_;           // hashes of the blobs that FreedLater() has counted
+};
+
+// Returns whether the glob of a request matches a repository. An empty glob matches all.
+bool MatchesGlob(const std::string& glob, const RepositoryName& repository);
+
+}  // namespace outport::store

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "outport/v1/gc.pb.h"
+#include "registry/base/result.h"
+
+namespace outport::store {
+
+// The name of a plan says how to make the plan again, and whether the result is the same. So the
+// store need not keep plans. A value type.
+//
+//   <time, 16 hex digits>-<items>-<hash, 32 hex digits>[-<options, hex>]
+struct PlanName {
+  int64_t as_of_ms = 0;  // the plan has what was due at this time
+  uint64_t items = 0;
+  std::string hash;  // over the items
+  v1::PlanOptions options;
+
+  std::string ToString() const;
+  // kInvalidArgument if the text is no name of a plan.
+  static Result<PlanName> Parse(const std::string& text);
+};
+
+// Returns the hash of a plan with these items. Their order does not matter.
+std::string HashOfItems(std::vector<std::string> items);
+
+}  // namespace outport::store

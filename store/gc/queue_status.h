@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "registry/base/result.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// The state of the queue of condemned links.
+struct QueueStatus {
+  static constexpr uint64_t kMaxCount = 100'000;  // no number counts further
+
+  uint64_t condemned = 0;
+  uint64_t overdue = 0;       // of these, due for longer than an hour
+  int64_t oldest_due_ms = 0;  // 0: none is due
+};
+// Blocks for the time of a scan of at most kMaxCount rows.
+Result<QueueStatus> ReadQueueStatus(const MetaView& meta, int64_t now_ms);
+
+// The blobs in the trash of all runs.
+struct TrashStatus {
+  uint64_t blobs = 0;
+  uint64_t bytes = 0;
+};
+// Reads only the rows of the runs. Blocks.
+Result<TrashStatus> ReadTrashStatus(MetaStore& meta);
+
+}  // namespace outport::store

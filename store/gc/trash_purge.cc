@@ -1,0 +1,251 @@
+#include "store/gc/trash_purge.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "store/content/trash.h"
+#include "store/gc/content_key.h"
+#include "store/gc/runs.h"
+
+namespace outport::store {
+namespace {
+
+bool IsInProgress(const v1::RunRow& run) {
+  return run.state() == v1::RUN_STATE_RUNNING || run.state() == v1::RUN_STATE_UNDOING;
+}
+
+size_t BatchOf(std::string_view kind) {
+  if (kind == trash_kind::kBlob) return TrashPurge::kBlobs;
+  return kind == trash_kind::kManifest ? TrashPurge::kManifests : TrashPurge::kOtherRows;
+}
+
+}  // namespace
+
+TrashPurge::TrashPurge(const CollectorParts& parts, uint64_t free_at_once_below)
+    : parts_(parts),
+      free_at_once_below_(free_at_once_below),
+      intents_({.meta = parts.meta,
+                .blobs = parts.bytes,
+                .durability = MetaTransaction::Durability::kSynced,
+                .owner = parts.owner.id()}) {}
+
+Result<bool> TrashPurge::IsDiskShort() const {
+  if (free_at_once_below_ == 0) return false;
+  TRY(const uint64_t free_bytes, parts_.bytes.FreeBytes());
+  return free_bytes < free_at_once_below_;
+}
+
+Result<bool> TrashPurge::HasTrash(const std::string& run, std::string_view kind) const {
+  TRY(const auto rows, parts_.meta.Scan({.prefix = keys::TrashOf(run, kind), .limit = 1}));
+  return !rows.empty();
+}
+
+// Runs are few, and their ids are in order of time. So this begins with the oldest trash.
+Result<std::optional<TrashPurge::Current>> TrashPurge::FindRun(bool in_window,
+                                                               bool short_of_space) const {
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
+  for (const v1::RunRow& run : runs) {
+    if (IsInProgress(run) || run.state() == v1::RUN_STATE_FREED) continue;
+    const int64_t end_ms = run.ended_ms() + parts_.times.trash.count();
+    std::vector<std::string_view> kinds;
+    if (in_window && end_ms <= now_ms) {
+      if (end_ms + parts_.times.grace.count() <= now_ms) kinds.push_back(trash_kind::kManifest);
+      kinds.insert(kinds.end(), {trash_kind::kTag, trash_kind::kLink, trash_kind::kBlob});
+    } else if (short_of_space && run.ended_ms() <= now_ms) {
+      kinds = {trash_kind::kLink, trash_kind::kBlob};
+    }
+    bool any = false;
+    for (const std::string_view kind : kinds) {
+      TRY(const bool has, HasTrash(run.id(), kind));
+      any = any || has;
+    }
+    const bool may_end = in_window && end_ms <= now_ms && run.state() != v1::RUN_STATE_UNDONE;
+    if (any) return Current{.run = run.id(), .kinds = std::move(kinds)};
+    TRY(const bool rest, HasTrash(run.id(), {}));
+    if (may_end && !rest) return Current{.run = run.id(), .kinds = {}};
+  }
+  return std::optional<Current>();
+}
+
+Result<uint64_t> TrashPurge::Step(bool in_window) {
+  if (!objects_.empty()) TRY_VOID(RemoveObjects());
+  if (!current_.has_value()) {
+    TRY(const bool short_of_space, IsDiskShort());
+    if (!in_window && !short_of_space) return uint64_t{0};
+    TRY(current_, FindRun(in_window, short_of_space));
+    if (current_.has_value() && short_of_space && !current_->kinds.empty()) {
+      parts_.log.Warning("trash freed early",
+                         {{"run", current_->run}, {"free_at_once_below", free_at_once_below_}});
+    }
+  }
+  while (current_.has_value()) {
+    if (current_->kinds.empty()) {
+      const std::string run = std::exchange(current_, std::nullopt)->run;
+      TRY_VOID(FinishRun(run));
+      return uint64_t{1};
+    }
+    const Result<uint64_t> freed = FreeBatch();
+    if (!freed.has_value() && freed.error().code == ErrorCode::kCancelled) {
+      current_.reset();
+      return uint64_t{0};
+    }
+    if (!freed.has_value() || *freed > 0) return freed;
+    current_->kinds.pop_back();
+    current_->after.clear();
+  }
+  return uint64_t{0};
+}
+
+// Frees the next batch of the current kind. Returns 0 if there is none.
+Result<uint64_t> TrashPurge::FreeBatch() {
+  const std::string_view kind = current_->kinds.back();
+  TRY(const std::vector<KeyValue> rows,
+      parts_.meta.Scan({.prefix = keys::TrashOf(current_->run, kind),
+                        .after = current_->after,
+                        .limit = BatchOf(kind)}));
+  if (rows.empty()) return uint64_t{0};
+  if (kind == trash_kind::kBlob) {
+    TRY_VOID(FreeBlobs(rows));
+    TRY_VOID(RemoveObjects());
+  } else if (kind == trash_kind::kManifest) {
+    TRY_VOID(FreeManifests(rows));
+  } else {
+    TRY_VOID(FreeRows(rows, kind));
+  }
+  current_->after = rows.back().key;
+  return rows.size();
+}
+
+// Runs `work` in a transaction, and adds what it freed to the row of the run.
+Result<void> TrashPurge::Commit(
+    const std::string& run,
+    const std::function<Result<void>(MetaTransaction&, v1::RunCounts&)>& work) {
+  v1::RunCounts freed;
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    freed.Clear();
+    TRY_VOID(work(transaction, freed));
+    TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(run)));
+    // An administrator undoes the run, or a burst of background work continues it.
+    if (row.has_value() && IsInProgress(*row)) {
+      return Error{ErrorCode::kCancelled, "run " + run + " is in progress again"};
+    }
+    if (row.has_value()) {
+      Add(*row->mutable_freed(), freed);
+      TRY_VOID(WriteRow(transaction, keys::Run(run), *row));
+    }
+    return parts_.lease.Check(transaction);
+  }));
+  Add(freed_, freed);
+  return {};
+}
+
+// The rows are in byte order of the digests, so this locks blobs in the order of all transactions.
+Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
+  const std::string run = current_->run;
+  std::vector<std::string> objects;
+  TRY_VOID(Commit(run, [&](MetaTransaction& transaction, v1::RunCounts& freed) -> Result<void> {
+    objects.clear();
+    for (const KeyValue& row : rows) {
+      TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+      TRY(const Digest digest, Digest::Parse(trash.blob().digest()));
+      const std::string key = keys::Blob(digest);
+      TRY(const auto blob, LockRow<v1::BlobRow>(transaction, key));
+      TRY(const bool still, HasRow(transaction, row.key));
+      if (!still) continue;  // a push has taken the blob out of the trash
+      TRY_VOID(transaction.Delete(row.key));
+      const bool mine = blob.has_value() && blob->state() == v1::BLOB_STATE_TRASHED &&
+                        blob->run() == run && blob->object() == trash.blob().object();
+      if (!mine) continue;  // whoever replaced the row has removed the object
+      TRY_VOID(transaction.Delete(key));
+      TRY_VOID(intents_.Record(transaction, blob->object(), digest));
+      objects.push_back(blob->object());
+      freed.set_blobs(freed.blobs() + 1);
+      freed.set_blob_bytes(freed.blob_bytes() + blob->size_bytes());
+    }
+    return {};
+  }));
+  objects_ = std::move(objects);
+  return {};
+}
+
+// Removes the objects of the last batch, and then their intents. If that fails, the next step
+// tries again.
+Result<void> TrashPurge::RemoveObjects() {
+  if (objects_.empty()) return {};
+  TRY_VOID(parts_.bytes.Remove(objects_));
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    for (const std::string& object : objects_) {
+      TRY_VOID(transaction.Delete(keys::Intent(object)));
+    }
+    return {};
+  }));
+  objects_.clear();
+  return {};
+}
+
+Result<void> TrashPurge::FreeManifests(const std::vector<KeyValue>& rows) {
+  std::vector<ContentKey> manifests;
+  std::set<std::string> contents;  // sorted, as all transactions lock them
+  std::set<std::string> own;
+  for (const KeyValue& row : rows) {
+    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+    TRY(RepositoryName repository, RepositoryName::Parse(trash.manifest().repository()));
+    TRY(Digest digest, Digest::Parse(trash.manifest().digest()));
+    contents.insert(keys::Content(digest));
+    own.insert(keys::ManifestOf(repository, digest));
+    manifests.push_back({std::move(repository), std::move(digest)});
+  }
+  const std::string run = current_->run;
+  return Commit(run, [&](MetaTransaction& transaction, v1::RunCounts& freed) -> Result<void> {
+    for (const std::set<std::string>* keys_to_lock : {&contents, &own}) {
+      for (const std::string& key : *keys_to_lock) {
+        TRY(const auto locked, transaction.GetForUpdate(key));
+      }
+    }
+    for (const auto& [repository, digest] : manifests) {
+      const std::string key =
+          keys::Trash(run, trash_kind::kManifest, repository.ToString(), digest.ToString());
+      TRY(const bool still, HasRow(transaction, key));
+      if (!still) continue;
+      TRY_VOID(FreeManifest(transaction, run, repository, digest));
+      freed.set_manifests(freed.manifests() + 1);
+    }
+    return {};
+  });
+}
+
+Result<void> TrashPurge::FreeRows(const std::vector<KeyValue>& rows, std::string_view kind) {
+  return Commit(current_->run,
+                [&](MetaTransaction& transaction, v1::RunCounts& freed) -> Result<void> {
+                  for (const KeyValue& row : rows) TRY_VOID(transaction.Delete(row.key));
+                  if (kind == trash_kind::kLink) {
+                    freed.set_links(rows.size());
+                  } else {
+                    freed.set_tags(rows.size());
+                  }
+                  return {};
+                });
+}
+
+Result<void> TrashPurge::FinishRun(const std::string& run) {
+  TRY(const bool rest, HasTrash(run, {}));
+  if (rest) return {};
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(run)));
+    const bool ended = row.has_value() &&
+                       (row->state() == v1::RUN_STATE_DONE || row->state() == v1::RUN_STATE_FAILED);
+    if (!ended || row->ended_ms() + parts_.times.trash.count() > parts_.store_clock.NowMs()) {
+      return {};
+    }
+    row->set_state(v1::RUN_STATE_FREED);
+    TRY_VOID(WriteRow(transaction, keys::Run(run), *row));
+    return parts_.lease.Check(transaction);
+  }));
+  return {};
+}
+
+}  // namespace outport::store

@@ -1,0 +1,290 @@
+#include "store/gc/undo.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "registry/records/rows.h"
+#include "store/content/manifest_push.h"
+#include "store/content/manifest_restore.h"
+#include "store/content/repositories.h"
+#include "store/content/trash.h"
+#include "store/gc/manifest_content.h"
+#include "store/gc/runs.h"
+
+namespace outport::store {
+namespace {
+
+constexpr int kMaxPasses = 32;  // more than any nesting of indexes
+
+Result<ContentKey> ContentOf(const std::string& repository, const std::string& digest) {
+  TRY(RepositoryName name, RepositoryName::Parse(repository));
+  TRY(Digest parsed, Digest::Parse(digest));
+  return ContentKey{std::move(name), std::move(parsed)};
+}
+
+// The content is gone, or a rule forbids the tag. Such a failure ends only this restore.
+bool IsLoss(const Error& error) {
+  return error.code == ErrorCode::kManifestUnknown ||
+         error.code == ErrorCode::kManifestBlobUnknown || error.code == ErrorCode::kDenied ||
+         (error.code == ErrorCode::kFailedPrecondition && !error.items.empty());
+}
+
+std::string_view KindOf(bool links, bool manifests) {
+  if (links) return trash_kind::kLink;
+  return manifests ? trash_kind::kManifest : trash_kind::kTag;
+}
+
+// A manifest that the repository has, and the tags to set on it.
+struct TagTarget {
+  const ContentKey& content;
+  const Manifest& manifest;
+  const std::string& body;
+  const std::vector<Tag>& tags;
+};
+
+// Sets those of the tags that do not exist, and returns their number. The push locks blobs and
+// manifests, which come before tags in the order of locks.
+Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& target,
+                               const Collection& collection, const Auditor& auditor) {
+  const auto& [repository, digest] = target.content;
+  const auto push = [&](const std::vector<Tag>& tags) {
+    return ManifestPush({.repository = repository,
+                         .manifest = target.manifest,
+                         .digest = digest,
+                         .tags = tags,
+                         .body = target.body,
+                         .collection = collection,
+                         .auditor = auditor})
+        .Run(transaction);
+  };
+  TRY_VOID(push({}));
+  std::vector<Tag> absent;
+  for (const Tag& tag : target.tags) {
+    TRY(const auto row, transaction.GetForUpdate(keys::TagOf(repository, tag)));
+    if (!row.has_value()) absent.push_back(tag);
+  }
+  if (!absent.empty()) TRY_VOID(push(absent));
+  return absent.size();
+}
+
+}  // namespace
+
+Undo::Undo(const CollectorParts& parts, std::unique_ptr<ActiveRun> run)
+    : parts_(parts), run_(std::move(run)) {}
+
+Result<uint64_t> Undo::Step() {
+  while (phase_ != Phase::kDone) {
+    const std::string_view kind = KindOf(phase_ == Phase::kLinks, phase_ == Phase::kManifests);
+    TRY(const std::vector<KeyValue> rows,
+        parts_.meta.Scan(
+            {.prefix = keys::TrashOf(run_->id(), kind), .after = after_, .limit = kBatch}));
+    if (rows.empty()) {
+      NextPhase();
+      continue;
+    }
+    if (phase_ == Phase::kLinks) TRY_VOID(RestoreLinks(rows));
+    if (phase_ == Phase::kManifests) TRY_VOID(RestoreManifests(rows));
+    if (phase_ == Phase::kTags) TRY_VOID(RestoreTags(rows));
+    after_ = rows.back().key;
+    return rows.size();
+  }
+  TRY_VOID(Finish());
+  return uint64_t{0};
+}
+
+void Undo::NextPhase() {
+  after_.clear();
+  switch (phase_) {
+    case Phase::kLinks:
+      phase_ = Phase::kManifests;
+      return;
+    case Phase::kManifests:
+      if (deferred_ > 0 && !last_pass_) {
+        last_pass_ = restored_in_pass_ == 0 || ++pass_ == kMaxPasses;
+        deferred_ = 0;
+        restored_in_pass_ = 0;
+      } else {
+        phase_ = Phase::kTags;
+      }
+      return;
+    default:
+      phase_ = Phase::kDone;
+  }
+}
+
+Result<void> Undo::Finish() {
+  return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
+    next.set_state(v1::RUN_STATE_UNDONE);
+    next.set_undone_ms(parts_.store_clock.NowMs());
+    return {};
+  });
+}
+
+Result<void> Undo::Fail(const Error& why) {
+  return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
+    next.set_state(v1::RUN_STATE_DONE);
+    next.set_failure("the undo failed: " + why.message);
+    return {};
+  });
+}
+
+Result<void> Undo::CountLost(uint64_t rows) {
+  return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
+    next.set_not_restored(next.not_restored() + rows);
+    return {};
+  });
+}
+
+Result<void> Undo::RestoreLinks(const std::vector<KeyValue>& rows) {
+  // By the text of the digest, the order in which all transactions lock blobs.
+  std::map<std::pair<std::string, std::string>, ContentKey> links;
+  for (const KeyValue& row : rows) {
+    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+    TRY(ContentKey content, ContentOf(trash.link().repository(), trash.link().digest()));
+    links.emplace(std::pair(trash.link().digest(), row.key), std::move(content));
+  }
+  return run_->Transact([&](MetaTransaction& transaction, v1::RunRow& next) -> Result<void> {
+    const Collection collection = parts_.Now();
+    v1::RunCounts restored;
+    for (const auto& [order, content] : links) {
+      TRY(const auto blob, LockRow<v1::BlobRow>(transaction, keys::Blob(content.digest)));
+    }
+    for (const auto& [order, content] : links) {
+      const auto& [repository, digest] = content;
+      const std::string& key = order.second;
+      TRY(const bool still, HasRow(transaction, key));
+      if (!still) continue;
+      TRY(const auto blob, ReadRow<v1::BlobRow>(transaction, keys::Blob(digest)));
+      TRY(const bool here, UntrashBlob(transaction, digest));
+      if (!here) {
+        next.set_not_restored(next.not_restored() + 1);
+        continue;
+      }
+      TRY_VOID(transaction.Delete(key));
+      if (blob->state() == v1::BLOB_STATE_TRASHED) {
+        restored.set_blobs(restored.blobs() + 1);
+        restored.set_blob_bytes(restored.blob_bytes() + blob->size_bytes());
+      }
+      TRY(const bool linked, HasRow(transaction, keys::Link(repository, digest)));
+      if (linked) continue;
+      restored.set_links(restored.links() + 1);
+      TRY_VOID(WriteLink(transaction, repository, digest, blob->size_bytes(), collection,
+                         run_->auditor(), "blob.restore"));
+    }
+    Add(*next.mutable_restored(), restored);
+    return {};
+  });
+}
+
+Result<bool> Undo::LacksChild(const ContentKey& content, const std::string& media_type) const {
+  const Result<std::optional<Manifest>> manifest =
+      ReadManifest(parts_.meta, content.digest, media_type);
+  if (!manifest.has_value() || !manifest->has_value()) return false;
+  for (const Descriptor& child : (*manifest)->manifests) {
+    TRY(const bool here, HasRow(parts_.meta, keys::ManifestOf(content.repository, child.digest)));
+    if (!here) return true;
+  }
+  return false;
+}
+
+Result<void> Undo::RestoreManifests(const std::vector<KeyValue>& rows) {
+  for (const KeyValue& row : rows) {
+    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+    TRY(const ContentKey content,
+        ContentOf(trash.manifest().repository(), trash.manifest().digest()));
+    if (!last_pass_) {
+      TRY(const bool lacks, LacksChild(content, trash.manifest().row().media_type()));
+      if (lacks) {
+        ++deferred_;
+        continue;
+      }
+    }
+    TRY(const bool still, HasRow(parts_.meta, row.key));
+    if (!still) continue;
+    TRY(const bool restored, RestoreManifest(content, trash.manifest()));
+    if (restored) {
+      ++restored_in_pass_;
+    } else {
+      TRY_VOID(CountLost(1));
+    }
+  }
+  return {};
+}
+
+// Restores one manifest with its tags. Returns false if its content is gone.
+Result<bool> Undo::RestoreManifest(const ContentKey& content, const v1::TrashRow::Manifest& trash) {
+  const ManifestRestore restore({.meta = parts_.meta,
+                                 .clock = parts_.clock,
+                                 .store_clock = parts_.store_clock,
+                                 .times = parts_.times});
+  const auto count = [&](MetaTransaction& transaction, const Auditor&) {
+    return run_->Write(transaction, [](MetaTransaction&, v1::RunRow& next) -> Result<void> {
+      next.mutable_restored()->set_manifests(next.restored().manifests() + 1);
+      return {};
+    });
+  };
+  const Result<LogPosition> put = restore.Run({.repository = content.repository,
+                                               .digest = content.digest,
+                                               .tags = {},
+                                               .why = "undo " + run_->id(),
+                                               .also = count},
+                                              run_->auditor().actor());
+  if (!put.has_value() && IsLoss(put.error())) return false;
+  TRY_VOID(put);
+  run_->Committed();
+  std::set<Tag> tags;
+  for (const std::string& text : trash.tags()) {
+    TRY(Tag tag, Tag::Parse(text));
+    tags.insert(std::move(tag));
+  }
+  if (tags.empty()) return true;
+  return SetTags(content, {tags.begin(), tags.end()}, {});
+}
+
+// Sets those of the tags that do not exist on a manifest of the repository. Also deletes the row
+// `done_key` of the trash, unless it is empty. Returns false if the manifest is gone, or if a rule
+// forbids a tag.
+Result<bool> Undo::SetTags(const ContentKey& content, const std::vector<Tag>& tags,
+                           const std::string& done_key) {
+  const std::string key = keys::ManifestOf(content.repository, content.digest);
+  TRY(const auto row, ReadRow<v1::ManifestRow>(parts_.meta, key));
+  if (!row.has_value()) return false;
+  TRY(const auto manifest, ReadManifest(parts_.meta, content.digest, row->media_type()));
+  TRY(const auto body, parts_.meta.Get(keys::Content(content.digest)));
+  if (!manifest.has_value() || !body.has_value()) return false;
+  const TagTarget target{content, *manifest, *body, tags};
+  const Result<void> set = run_->Transact([&](MetaTransaction& transaction,
+                                              v1::RunRow& next) -> Result<void> {
+    TRY(const uint64_t count, SetAbsentTags(transaction, target, parts_.Now(), run_->auditor()));
+    next.mutable_restored()->set_tags(next.restored().tags() + count);
+    return done_key.empty() ? Result<void>() : transaction.Delete(done_key);
+  });
+  if (!set.has_value() && IsLoss(set.error())) return false;
+  TRY_VOID(set);
+  return true;
+}
+
+Result<void> Undo::RestoreTags(const std::vector<KeyValue>& rows) {
+  for (const KeyValue& row : rows) {
+    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+    TRY(const ContentKey content, ContentOf(trash.tag().repository(), trash.tag().row().digest()));
+    TRY(Tag tag, Tag::Parse(trash.tag().tag()));
+    TRY(const bool here, HasRow(parts_.meta, keys::ManifestOf(content.repository, content.digest)));
+    if (!here) {
+      // Another run removed the manifest after this one had deleted its tag.
+      TRY(const bool restored, RestoreManifest(content, {}));
+      if (!restored) {
+        TRY_VOID(CountLost(1));
+        continue;
+      }
+    }
+    TRY(const bool set, SetTags(content, {std::move(tag)}, row.key));
+    if (!set) TRY_VOID(CountLost(1));
+  }
+  return {};
+}
+
+}  // namespace outport::store

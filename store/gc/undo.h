@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outport/v1/collection.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/name.h"
+#include "registry/storage/meta_store.h"
+#include "store/gc/active_run.h"
+#include "store/gc/content_key.h"
+#include "store/gc/parts.h"
+
+namespace outport::store {
+
+// Restores what a run removed, as far as it is in the trash: first links with their blobs, then
+// manifests with their tags, children before their indexes, then tags that the run deleted. Links
+// come back condemned from now on, so that the collector does not take them again at once. A tag
+// that exists again stays as it is. Each batch is one transaction under the locks of a push, so an
+// undo runs while clients push. Restored content leaves the trash; so an undo that was interrupted
+// begins again and restores the rest. For one thread at a time; blocks.
+class Undo {
+ public:
+  static constexpr size_t kBatch = 64;
+
+  // `parts` outlives this object. `run` is in the state UNDOING.
+  Undo(const CollectorParts& parts, std::unique_ptr<ActiveRun> run);
+
+  // Restores the next batch. Returns the number of rows that it looked at. 0: the undo is complete,
+  // and the run has the state UNDONE.
+  Result<uint64_t> Step();
+
+  // Ends the undo. What it has not restored stays in the trash, so that it can be undone again.
+  Result<void> Fail(const Error& why);
+
+  const std::string& run() const { return run_->id(); }
+
+ private:
+  enum class Phase { kLinks, kManifests, kTags, kDone };
+
+  Result<void> RestoreLinks(const std::vector<KeyValue>& rows);
+  Result<bool> RestoreManifest(const ContentKey& content, const v1::TrashRow::Manifest& trash);
+  Result<void> RestoreManifests(const std::vector<KeyValue>& rows);
+  Result<void> RestoreTags(const std::vector<KeyValue>& rows);
+  Result<bool> SetTags(const ContentKey& content, const std::vector<Tag>& tags,
+                       const std::string& done_key);
+  Result<bool> LacksChild(const ContentKey& content, const std::string& media_type) const;
+  Result<void> CountLost(uint64_t rows);
+  void NextPhase();
+  Result<void> Finish();
+
+  const CollectorParts& parts_;
+  const std::unique_ptr<ActiveRun> run_;
+  Phase phase_ = Phase::kLinks;
+  std::string after_ = {};  // the key of the last row of the phase that was read
+  // Manifests whose children are still in the trash wait for the next pass.
+  int pass_ = 0;
+  uint64_t deferred_ = 0;
+  uint64_t restored_in_pass_ = 0;
+  bool last_pass_ = false;
+};
+
+}  // namespace outport::store
