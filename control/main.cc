@@ -8,5 +8,9 @@
 int main(int argc, char** argv) {
   // outportctl prints each error as one line. gRPC must not print errors of its own.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
-  return outport::control::Run(argc, argv, {STDIN_FILENO, std::cout, std::cerr});
+  return outport::control::Run(argc, argv,
+                               {.input = STDIN_FILENO,
+                                .out = std::cout,
+                                .err = std::cerr,
+                                .terminal = ::isatty(STDERR_FILENO) != 0});
 }

@@ -3,17 +3,15 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <ctime>
 #include <ostream>
 
 #include "control/commands/audit_chain.h"
 #include "control/commands/commands.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/units.h"
 #include "outport/v1/audit.grpc.pb.h"
 #include "registry/base/bytes.h"
-#include "registry/base/clock.h"
-#include "registry/base/settings.h"
 
 namespace outport::control {
 namespace {
@@ -27,23 +25,6 @@ struct ListAudit {
   std::string action;
   uint32_t limit = 100;
 };
-
-// Parses "2h" as two hours before now. Any other text is a day or a time in UTC. Returns 0 for "".
-Result<int64_t> ParseTime(const std::string& option, const std::string& text) {
-  if (text.empty()) return 0;
-  const auto ago = ParseDuration(text);
-  if (ago.has_value()) return ToUnixMillis(std::chrono::system_clock::now() - *ago);
-  for (const char* format : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"}) {
-    std::tm time{};
-    const char* end = ::strptime(text.c_str(), format, &time);
-    if (end != nullptr && *end == '\0') return int64_t{1000} * ::timegm(&time);
-  }
-  return Error{
-      ErrorCode::kInvalidArgument,
-      option + " '" + text +
-          "' is not a time; use a duration before now (90m, 24h, 7d), a day (2026-11-27) or "
-          "a time in UTC (2026-11-27T15:00:00Z)"};
-}
 
 std::string TextAt(const boost::json::value& row, const char* where) {
   boost::system::error_code ignored;

@@ -18,6 +18,7 @@ struct Streams {
   int input;  // a file descriptor; passwords are read from it
   std::ostream& out;
   std::ostream& err;
+  bool terminal = false;  // `err` is a terminal
 };
 
 // One run of outportctl: the global options and the chosen command.

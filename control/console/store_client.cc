@@ -41,7 +41,12 @@ Error StoreClient::Explain(const grpc::Status& status, const std::string& operat
   const std::string at = " at " + profile_.store;
   const bool from_store = !status.error_details().empty();
   if (from_store) return std::move(error).Within(operation + at);
-  if (error.code == ErrorCode::kUnavailable) {
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    error.code = ErrorCode::kUnsupported;
+    error.message = operation + at +
+                    ": the store's release does not have this call; update the "
+                    "store, or use the outportctl of its release";
+  } else if (error.code == ErrorCode::kUnavailable) {
     error.message = operation + at + ": " + CauseAndFix(status.error_message(), profile_);
   } else if (error.code == ErrorCode::kDeadlineExceeded) {
     error.message = operation + at +

@@ -1,0 +1,54 @@
+#include "control/console/progress.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <ostream>
+
+namespace outport::control {
+
+using std::chrono::steady_clock;
+
+void Progress::Show(const std::string& text) {
+  if (invocation_.json() || text == shown_) return;
+  if (invocation_.streams.terminal) {
+    // Return to the first column, write, and erase what the line had to the right.
+    invocation_.streams.err << "\r" << text << "\x1b[K" << std::flush;
+  } else {
+    const auto now = steady_clock::now();
+    if (!shown_.empty() && now - shown_at_ < kLineEvery) return;
+    invocation_.streams.err << text << "\n" << std::flush;
+    shown_at_ = now;
+  }
+  shown_ = text;
+}
+
+void Progress::Clear() {
+  if (invocation_.streams.terminal && !shown_.empty()) {
+    invocation_.streams.err << "\r\x1b[K" << std::flush;
+  }
+  shown_.clear();
+}
+
+InterruptibleWait::InterruptibleWait() {
+  ::sigemptyset(&signals_);
+  ::sigaddset(&signals_, SIGINT);
+  ::sigaddset(&signals_, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+}
+
+InterruptibleWait::~InterruptibleWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+bool InterruptibleWait::Sleep(std::chrono::milliseconds time) {
+  const auto deadline = steady_clock::now() + time;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::max(deadline - steady_clock::now(), steady_clock::duration::zero()));
+    const timespec span{.tv_sec = left.count() / 1'000'000'000,
+                        .tv_nsec = left.count() % 1'000'000'000};
+    if (::sigtimedwait(&signals_, nullptr, &span) > 0) return false;
+    if (errno != EINTR) return true;
+  }
+}
+
+}  // namespace outport::control
