@@ -26,7 +26,7 @@ void LetOptionsFallThrough(CLI::App& app) {
 int Run(int argc, const char* const* argv, Streams streams) {
   Invocation invocation(streams);
   CLI::App app(
-      "outportctl administers an Outport fleet: users, grants, certificates and nodes.\n"
+      "outportctl administers an Outport fleet: users, grants, certificates, nodes and content.\n"
       "It calls the store's fleet port with an administrator certificate from a profile:\n"
       "a folder with outportctl.yml, ca.crt, admin.crt and admin.key.\n"
       "  outportctl --profile ./admin user add ci --allow 'pull,push:team/**'",
@@ -44,6 +44,9 @@ int Run(int argc, const char* const* argv, Streams streams) {
   AddCertificateCommands(root);
   AddAuthorityCommands(root);
   AddNodeCommands(root);
+  AddGcCommands(root);
+  AddTagCommands(root);
+  AddUploadCommands(root);
   AddAuditCommands(root);
   AddStatusCommand(root);
   AddWaitCommand(root);

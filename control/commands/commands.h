@@ -13,8 +13,13 @@ void AddWaitCommand(const Command& app);
 void AddNodeCommands(const Command& app);
 void AddAuditCommands(const Command& app);
 void AddStatusCommand(const Command& app);
+void AddGcCommands(const Command& app);
+void AddTagCommands(const Command& app);
+void AddUploadCommands(const Command& app);
 
 // Each function adds one command to a family.
+void AddGcPlanCommand(const Command& family);
+void AddGcRunCommands(const Command& family);
 void AddGroupsCommand(const Command& family);
 void AddInstallCommand(const Command& family);
 void AddIssueCommand(const Command& family);

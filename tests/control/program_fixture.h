@@ -22,7 +22,7 @@ struct Outcome {
 // Runs outportctl against a store.
 class ProgramTest : public store::FleetServerFixture {
  protected:
-  ProgramTest() {
+  explicit ProgramTest(const std::vector<grpc::Service*>& more = {}) : FleetServerFixture(more) {
     EXPECT_TRUE(
         CreateAdminProfile(disk_, profile_, "admin", address_, fleet_.certificates).has_value());
   }

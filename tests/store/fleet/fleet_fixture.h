@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "registry/rpc/channel.h"
 #include "registry/security/password/password.h"
@@ -66,7 +67,8 @@ class FleetFixture : public testing::Test {
 // A fleet behind a real fleet port on loopback, with mutual TLS.
 class FleetServerFixture : public FleetFixture {
  protected:
-  FleetServerFixture() {
+  // `more` are further services of the fleet port. They outlive the fixture.
+  explicit FleetServerFixture(const std::vector<grpc::Service*>& more = {}) {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0",
@@ -78,6 +80,7 @@ class FleetServerFixture : public FleetFixture {
     builder.RegisterService(&enrollment_);
     builder.RegisterService(&audit_);
     builder.RegisterService(&authority_);
+    for (grpc::Service* service : more) builder.RegisterService(service);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "outport/v1/gc.pb.h"
+
+namespace outport::control {
+
+// Descriptions of the garbage collector and its runs, for the families `gc` and `status`.
+
+// The names of the output for programs: "requested", "done".
+std::string NameOf(v1::RunKind kind);
+std::string NameOf(v1::RunState state);
+
+// What the collector does now, in one line: "paused by admin: maintenance".
+std::string ActivityOf(const v1::Collector& collector);
+// Says that due content has not been removed for long, and what to do. Empty if there is none.
+std::string OverdueWarning(const v1::Collector& collector);
+// Everything on which an administrator must act: overdue work, a clock that jumped.
+std::vector<std::string> WarningsOf(const v1::Collector& collector);
+boost::json::object JsonOf(const v1::Collector& collector);
+
+// The number of items that a run counts: blobs go with their last link.
+uint64_t ItemsOf(const v1::RunCounts& counts);
+// The content in words: "480 links, 20 manifests (1.2 GiB)". "nothing" if there is none.
+std::string ToText(const v1::RunCounts& counts);
+boost::json::object JsonOf(const v1::RunCounts& counts);
+boost::json::object JsonOf(const v1::RunRow& run);
+
+}  // namespace outport::control

@@ -1,0 +1,279 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <functional>
+
+#include "control/commands/collector_text.h"
+#include "control/commands/commands.h"
+#include "control/commands/plan_options.h"
+#include "control/console/invocation.h"
+#include "control/console/progress.h"
+#include "control/console/units.h"
+#include "outport/v1/gc.grpc.pb.h"
+#include "registry/base/settings.h"
+
+namespace outport::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using Stub = v1::Gc::Stub;
+
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLastPause{1000};
+// A store that restarts is back within this time, and then continues the run.
+constexpr std::chrono::seconds kStoreAway{60};
+
+struct WaitOptions {
+  bool wait = true;
+  std::string timeout = "24h";
+
+  void AddTo(const Command& command) {
+    command.AddFlag("--wait,!--no-wait", wait, "Wait until the work is done (default), or do not");
+    command.AddOption("--timeout", timeout, "Maximum time to wait").ShowDefault();
+  }
+};
+
+// What a command waits for: `done` says whether the work has ended, `progress` how far it is.
+struct Work {
+  std::function<bool(const v1::RunRow&)> done;
+  std::function<std::string(const v1::RunRow&)> progress;
+};
+
+// Follows a run at the store until its work is done. kCancelled after an interrupt, and
+// kDeadlineExceeded after the timeout; the run then continues at the store.
+Result<v1::RunRow> Follow(const Invocation& invocation, StoreClient& client, v1::RunRow run,
+                          const Work& work, InterruptibleWait& wait, milliseconds timeout) {
+  const std::string goes_on = "run " + run.id() +
+                              " continues at the store; see 'outportctl gc status' and "
+                              "'outportctl gc history'";
+  Progress progress(invocation);
+  v1::GetRunRequest request;
+  request.set_id(run.id());
+  const auto deadline = steady_clock::now() + timeout;
+  auto answered = steady_clock::now();
+  for (milliseconds pause = kFirstPause; !work.done(run); pause = std::min(2 * pause, kLastPause)) {
+    progress.Show(work.progress(run));
+    if (!wait.Sleep(pause)) return Error{ErrorCode::kCancelled, "interrupted; " + goes_on};
+    const auto now = steady_clock::now();
+    if (now >= deadline) {
+      return Error{ErrorCode::kDeadlineExceeded,
+                   "stopped waiting after the time of --timeout; " + goes_on};
+    }
+    const Result<void> read =
+        client.Call(&Stub::GetRun, request, run, "reading the progress of run " + run.id());
+    if (read.has_value()) {
+      answered = now;
+    } else if (read.error().code != ErrorCode::kUnavailable || now - answered > kStoreAway) {
+      return read.error();
+    }
+  }
+  return run;
+}
+
+// "120 of 500 items, 1.2 GiB". Without a plan, nobody knows the whole.
+std::string Share(const v1::RunCounts& part, const v1::RunCounts& whole) {
+  if (ItemsOf(whole) == 0) {
+    return CountText(ItemsOf(part), "item") + ", " + SizeText(part.blob_bytes());
+  }
+  return std::to_string(ItemsOf(part)) + " of " + CountText(ItemsOf(whole), "item") + ", " +
+         SizeText(part.blob_bytes());
+}
+
+// Until when a run can be undone, and how. Empty if it cannot.
+std::string UndoHint(StoreClient& client, const v1::RunRow& run) {
+  v1::Collector collector;
+  const Result<void> read = client.Call(&Stub::GetCollector, v1::GetCollectorRequest(), collector,
+                                        "reading the trash window");
+  if (!read.has_value() || collector.trash_ms() == 0 || ItemsOf(run.removed()) == 0) return "";
+  return "\nundo it until " + ToTime(run.ended_ms() + collector.trash_ms()) +
+         ": outportctl gc undo " + run.id();
+}
+
+// --- gc run
+
+struct StartRun {
+  PlanChoice choice;
+  std::string plan;
+  WaitOptions waiting;
+};
+
+Result<void> PrintEnd(const Invocation& invocation, StoreClient& client, const v1::RunRow& run) {
+  if (run.state() == v1::RUN_STATE_FAILED) {
+    if (invocation.json()) invocation.Print(JsonOf(run), "");
+    return Error{ErrorCode::kInternal,
+                 "run " + run.id() + " failed after it removed " + ToText(run.removed()) + ": " +
+                     run.failure() + "; what it removed can be restored with 'outportctl gc undo " +
+                     run.id() + "'"};
+  }
+  std::string text = "run " + run.id() + " removed " + ToText(run.removed());
+  if (run.kept() > 0) {
+    text += "; " + CountText(run.kept(), "item") +
+            (run.kept() == 1 ? " stays, because it is" : " stay, because they are") +
+            " in use again";
+  }
+  invocation.Print(JsonOf(run), text + UndoHint(client, run));
+  return {};
+}
+
+Result<void> Run(const Invocation& invocation, const StartRun& options) {
+  TRY(const milliseconds timeout, ParseDuration(options.waiting.timeout));
+  InterruptibleWait wait;
+  TRY(StoreClient client, invocation.Connect());
+  v1::StartRunRequest request;
+  request.set_plan(options.plan);
+  if (options.plan.empty()) *request.mutable_options() = options.choice.ToOptions();
+  v1::RunRow run;
+  TRY_VOID(client.Call(&Stub::StartRun, request, run, "starting the run"));
+  if (!options.waiting.wait) {
+    invocation.Print(JsonOf(run), "run " + run.id() + " started; see 'outportctl gc status'");
+    return {};
+  }
+  const Work work{
+      .done = [](const v1::RunRow& row) { return row.state() != v1::RUN_STATE_RUNNING; },
+      .progress =
+          [](const v1::RunRow& row) {
+            return "run " + row.id() + ": removed " + Share(row.removed(), row.planned());
+          }};
+  TRY(run, Follow(invocation, client, std::move(run), work, wait, timeout));
+  return PrintEnd(invocation, client, run);
+}
+
+void AddRun(const Command& family) {
+  auto options = std::make_shared<StartRun>();  // shared with the callback
+  const Command run = family.AddCommand(
+      "run",
+      "Remove what a plan lists, or everything that is due now. What is in use again when its\n"
+      "turn comes stays. Removed content is hidden at once; its disk space is freed when the\n"
+      "trash window ends, and until then 'gc undo' restores it. Ctrl-C ends only the wait.\n"
+      "  outportctl gc run --plan 0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46\n"
+      "  outportctl gc run --delete-untagged --repository 'team/**'");
+  const Option plan = run.AddOption("--plan", options->plan,
+                                    "Run exactly this plan; fails if content has changed since");
+  for (const Option& choice : options->choice.AddTo(run)) plan.Excludes(choice);
+  options->waiting.AddTo(run);
+  run.Run(options, Run);
+}
+
+// --- gc undo
+
+struct Undo {
+  std::string run;
+  WaitOptions waiting;
+};
+
+Result<void> UndoRun(const Invocation& invocation, const Undo& options) {
+  TRY(const milliseconds timeout, ParseDuration(options.waiting.timeout));
+  InterruptibleWait wait;
+  TRY(StoreClient client, invocation.Connect());
+  v1::UndoRunRequest request;
+  request.set_id(options.run);
+  v1::RunRow run;
+  TRY_VOID(client.Call(&Stub::UndoRun, request, run, "undoing run " + options.run));
+  if (!options.waiting.wait) {
+    invocation.Print(JsonOf(run),
+                     "undo of run " + run.id() + " started; see 'outportctl gc history'");
+    return {};
+  }
+  const Work work{
+      .done = [](const v1::RunRow& row) { return row.state() != v1::RUN_STATE_UNDOING; },
+      .progress =
+          [](const v1::RunRow& row) {
+            return "run " + row.id() + ": restored " + Share(row.restored(), row.removed());
+          }};
+  TRY(run, Follow(invocation, client, std::move(run), work, wait, timeout));
+  if (run.state() != v1::RUN_STATE_UNDONE) {
+    const std::string why = run.failure().empty() ? "the trash window has ended" : run.failure();
+    return Error{
+        ErrorCode::kFailedPrecondition,
+        "run " + run.id() + " is not undone; it restored " + ToText(run.restored()) + ": " + why};
+  }
+  std::string text = "run " + run.id() + " undone: restored " + ToText(run.restored());
+  if (run.not_restored() > 0) {
+    text += "; " + CountText(run.not_restored(), "item") +
+            " could not be restored: see the store's log";
+  }
+  invocation.Print(JsonOf(run), text);
+  return {};
+}
+
+void AddUndo(const Command& family) {
+  auto options = std::make_shared<Undo>();  // shared with the callback
+  const Command undo = family.AddCommand(
+      "undo",
+      "Restore what a run removed, while it is in the trash: manifests, their tags, blobs. Tags\n"
+      "that were set again meanwhile stay as they are.\n"
+      "  outportctl gc undo 0000019a1f3c5e80-7d41b2c9");
+  undo.AddOption("RUN", options->run, "Id of the run, from 'gc history'").Required();
+  options->waiting.AddTo(undo);
+  undo.Run(options, UndoRun);
+}
+
+// --- gc history
+
+struct History {
+  uint32_t limit = 20;
+};
+
+Result<std::vector<v1::RunRow>> ReadRuns(StoreClient& client, uint32_t limit) {
+  std::vector<v1::RunRow> runs;
+  v1::ListRunsRequest request;
+  while (runs.size() < limit) {
+    request.set_limit(limit - static_cast<uint32_t>(runs.size()));
+    v1::ListRunsResponse response;
+    TRY_VOID(client.Call(&Stub::ListRuns, request, response, "listing the runs"));
+    runs.insert(runs.end(), response.runs().begin(), response.runs().end());
+    if (response.next().empty()) break;
+    request.set_before(response.next());
+  }
+  return runs;
+}
+
+std::string TookText(const v1::RunRow& run) {
+  if (run.ended_ms() == 0) return "";
+  return SpanText(milliseconds(run.ended_ms() - run.started_ms()));
+}
+
+Result<void> ShowHistory(const Invocation& invocation, const History& options) {
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const std::vector<v1::RunRow> runs, ReadRuns(client, options.limit));
+  if (invocation.json()) {
+    boost::json::array rows;
+    for (const v1::RunRow& run : runs) rows.push_back(JsonOf(run));
+    invocation.Print(rows, "");
+    return {};
+  }
+  Table table({"run", "kind", "state", "started", "took", "by", "removed", "kept", "failure"});
+  for (const v1::RunRow& run : runs) {
+    table.Add({boost::json::value(run.id()), boost::json::value(NameOf(run.kind())),
+               boost::json::value(NameOf(run.state())),
+               boost::json::value(ToTime(run.started_ms())), boost::json::value(TookText(run)),
+               boost::json::value(run.by()), boost::json::value(ToText(run.removed())),
+               boost::json::value(run.kept()), boost::json::value(run.failure())});
+  }
+  invocation.Print(table);
+  return {};
+}
+
+void AddHistory(const Command& family) {
+  auto options = std::make_shared<History>();  // shared with the callback
+  const Command history = family.AddCommand(
+      "history",
+      "List the runs, newest first: the collector's own, those of administrators and of\n"
+      "retention, and what clients deleted ('clients', one entry an hour).\n"
+      "  outportctl gc history --limit 50");
+  history.AddOption("--limit", options->limit, "Maximum number of runs")
+      .Between(1, 10000)
+      .ShowDefault();
+  history.Run(options, ShowHistory);
+}
+
+}  // namespace
+
+void AddGcRunCommands(const Command& family) {
+  AddRun(family);
+  AddUndo(family);
+  AddHistory(family);
+}
+
+}  // namespace outport::control

@@ -1,0 +1,62 @@
+#include <boost/json/object.hpp>
+
+#include "control/commands/commands.h"
+#include "control/console/command.h"
+#include "control/console/invocation.h"
+#include "control/console/units.h"
+#include "outport/v1/content.grpc.pb.h"
+
+namespace outport::control {
+namespace {
+
+using Stub = v1::Content::Stub;
+
+Result<void> List(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  Table table({"id", "repository", "user", "started", "used", "size_bytes", "expires", "active"});
+  const auto add = [&table](const v1::UploadInfo& upload) {
+    table.Add(
+        {boost::json::value(upload.id()), boost::json::value(upload.repository()),
+         boost::json::value(upload.user()), boost::json::value(ToTime(upload.started_ms())),
+         boost::json::value(ToTime(upload.used_ms())), boost::json::value(upload.size_bytes()),
+         boost::json::value(ToTime(upload.expires_ms())), boost::json::value(upload.active())});
+  };
+  TRY_VOID(client.ForEachRow(&Stub::ListUploads, v1::ListUploadsRequest(),
+                             &v1::ListUploadsResponse::uploads, "listing the uploads", add));
+  invocation.Print(table);
+  return {};
+}
+
+Result<void> Cancel(const Invocation& invocation, const std::string& id) {
+  TRY(StoreClient client, invocation.Connect());
+  v1::AdminCancelUploadRequest request;
+  request.set_id(id);
+  v1::AdminCancelUploadResponse response;
+  TRY_VOID(client.Call(&Stub::CancelUpload, request, response, "cancelling upload '" + id + "'"));
+  invocation.Print({{"id", id}, {"freed_bytes", response.size_bytes()}},
+                   "upload '" + id + "' cancelled; " + SizeText(response.size_bytes()) + " freed");
+  return {};
+}
+
+}  // namespace
+
+void AddUploadCommands(const Command& app) {
+  const Command family = app.AddFamily("upload", "List and cancel upload sessions");
+  family
+      .AddCommand(
+          "list",
+          "List the open upload sessions: who pushes where, how many bytes have arrived, and\n"
+          "when the store drops the session if nobody uses it.\n"
+          "  outportctl upload list")
+      .Run(List);
+  auto cancelled = std::make_shared<std::string>();  // shared with the callback
+  const Command cancel = family.AddCommand(
+      "cancel",
+      "End an upload session and free its bytes. The client must start the push of this blob\n"
+      "again; most clients do so by themselves.\n"
+      "  outportctl upload cancel 6f1d2c3b4a596877");
+  cancel.AddOption("ID", *cancelled, "Id of the session, from 'upload list'").Required();
+  cancel.Run(cancelled, Cancel);
+}
+
+}  // namespace outport::control

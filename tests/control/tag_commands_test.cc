@@ -1,0 +1,134 @@
+#include <boost/json/parse.hpp>
+
+#include "registry/base/clock.h"
+#include "tests/control/fake_content.h"
+
+namespace outport::control {
+namespace {
+
+namespace json = boost::json;
+
+const std::string kBefore = "sha256:" + std::string(64, 'a');
+const std::string kAfter = "sha256:" + std::string(64, 'b');
+
+class TagCommandsTest : public ContentProgramTest {
+ protected:
+  void AddEvent(const std::string& tag, const std::string& before, const std::string& after) {
+    v1::TagEvent& event = content_.events.emplace_back();
+    event.set_tag(tag);
+    event.set_restorable(true);
+    event.mutable_row()->set_time_ms(1'000'000);
+    event.mutable_row()->set_before(before);
+    event.mutable_row()->set_after(after);
+    event.mutable_row()->set_by("user ci");
+    event.mutable_row()->set_node("eu-west");
+  }
+  json::value Json(std::vector<std::string> words) {
+    words.insert(words.begin(), {"-o", "json"});
+    const Outcome outcome = Control(std::move(words));
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return json::parse(outcome.out);
+  }
+};
+
+TEST_F(TagCommandsTest, TheHistorySaysWhoMovedATagAndFromWhere) {
+  AddEvent("latest", kBefore, kAfter);
+  EXPECT_EQ(Control({"tag", "history", "team/app:latest"}).out,
+            "TIME                       TAG      BEFORE                AFTER                 BY  "
+            "      NODE      WHY   RESTORABLE\n"
+            "1970-01-01T00:16:40.000Z   latest   sha256:aaaaaaaaaaaa   sha256:bbbbbbbbbbbb   user"
+            " ci   eu-west         yes\n");
+  EXPECT_EQ(content_.history_request.repository(), "team/app");
+  EXPECT_EQ(content_.history_request.tag(), "latest");
+  const json::value event = Json({"tag", "history", "team/app"}).at(0);
+  EXPECT_EQ(content_.history_request.tag(), "");
+  EXPECT_EQ(event.at("before").as_string(), kBefore);
+  EXPECT_EQ(event.at("after").as_string(), kAfter);
+  EXPECT_EQ(event.at("by").as_string(), "user ci");
+  EXPECT_EQ(event.at("node").as_string(), "eu-west");
+  EXPECT_TRUE(event.at("restorable").as_bool());
+}
+
+TEST_F(TagCommandsTest, TheHistoryIsReadPageByPageUpToTheLimit) {
+  for (const char* tag : {"5", "4", "3", "2", "1"}) AddEvent(tag, "", kAfter);
+  EXPECT_EQ(Json({"tag", "history", "team/app"}).as_array().size(), 5u);
+  const json::value three = Json({"tag", "history", "team/app", "--limit", "3"});
+  ASSERT_EQ(three.as_array().size(), 3u);
+  EXPECT_EQ(three.at(2).at("tag").as_string(), "3");
+}
+
+TEST_F(TagCommandsTest, RestoresTheDigestBeforeTheLastChange) {
+  content_.restored.set_digest(kBefore);
+  content_.restored.set_before(kAfter);
+  content_.restored.set_sequence(42);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest"}).out,
+            "team/app:latest is " + kBefore + " (before: " + kAfter + ")\n");
+  EXPECT_EQ(content_.restore_request.to_case(), v1::RestoreTagRequest::TO_NOT_SET);
+  content_.restored.clear_before();
+  const json::value restored = Json({"tag", "restore", "team/app:latest"});
+  EXPECT_EQ(restored.at("digest").as_string(), kBefore);
+  EXPECT_EQ(restored.at("before").as_string(), "");
+  EXPECT_EQ(restored.at("sequence").as_int64(), 42);
+}
+
+TEST_F(TagCommandsTest, RestoresADigestOrTheStateAtATime) {
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--to", kBefore}).status, 0);
+  EXPECT_EQ(content_.restore_request.digest(), kBefore);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--at", "2026-11-27"}).status, 0);
+  EXPECT_EQ(content_.restore_request.at_ms(), 1'795'737'600'000);
+  ASSERT_EQ(Control({"tag", "restore", "team/app:latest", "--at", "2h"}).status, 0);
+  const int64_t two_hours_ago =
+      ToUnixMillis(std::chrono::system_clock::now() - std::chrono::hours(2));
+  EXPECT_LE(content_.restore_request.at_ms(), two_hours_ago);
+  EXPECT_GT(content_.restore_request.at_ms(), two_hours_ago - 600'000);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--at", "2h", "--to", kBefore}).status,
+            2);
+}
+
+TEST_F(TagCommandsTest, RefusesWhatIsNoTagInOneLine) {
+  ExpectOneLine(Control({"tag", "restore", "team/app"}), "names no tag; write REPO:TAG");
+  ExpectOneLine(Control({"tag", "history", "Team/App"}), "Team/App");
+  ExpectOneLine(Control({"tag", "history", "team/app:-x"}), "-x");
+  ExpectOneLine(Control({"tag", "restore", "team/app:latest", "--to", "sha256:1"}), "sha256:1");
+  ExpectOneLine(Control({"tag", "restore", "team/app:latest", "--at", "soon"}),
+                "--at 'soon' is not a time");
+  content_.refusal = Refusal(ErrorCode::kFailedPrecondition, "its content is gone");
+  ExpectOneLine(Control({"tag", "restore", "team/app:latest"}), "its content is gone");
+}
+
+TEST_F(TagCommandsTest, SetsListsAndRemovesRules) {
+  const Outcome set =
+      Control({"tag", "protect", "releases", "--repository", "team/**", "--tags", "v*"});
+  EXPECT_EQ(set.status, 0) << set.err;
+  const json::value rule = Json({"tag", "rules"}).at(0);
+  EXPECT_EQ(rule.at("name").as_string(), "releases");
+  EXPECT_EQ(rule.at("repositories").as_string(), "team/**");
+  EXPECT_EQ(rule.at("tags").as_string(), "v*");
+  EXPECT_EQ(Control({"tag", "unprotect", "releases"}).status, 0);
+  EXPECT_TRUE(Json({"tag", "rules"}).as_array().empty());
+  EXPECT_EQ(Control({"tag", "protect", "releases", "--tags", "v*"}).status, 2);
+}
+
+TEST_F(TagCommandsTest, ListsAndCancelsUploads) {
+  v1::UploadInfo& upload = content_.uploads.emplace_back();
+  upload.set_id("6f1d2c3b");
+  upload.set_repository("team/app");
+  upload.set_user("ci");
+  upload.set_started_ms(1'000'000);
+  upload.set_size_bytes(5 << 20);
+  upload.set_active(true);
+  const json::value shown = Json({"upload", "list"}).at(0);
+  EXPECT_EQ(shown.at("id").as_string(), "6f1d2c3b");
+  EXPECT_EQ(shown.at("repository").as_string(), "team/app");
+  EXPECT_EQ(shown.at("user").as_string(), "ci");
+  EXPECT_EQ(shown.at("size_bytes").as_int64(), 5 << 20);
+  EXPECT_TRUE(shown.at("active").as_bool());
+  EXPECT_EQ(Control({"upload", "cancel", "6f1d2c3b"}).out,
+            "upload '6f1d2c3b' cancelled; 5.0 MiB freed\n");
+  EXPECT_TRUE(Json({"upload", "list"}).as_array().empty());
+  content_.refusal = Refusal(ErrorCode::kNotFound, "there is no upload '6f1d2c3b'");
+  ExpectOneLine(Control({"upload", "cancel", "6f1d2c3b"}), "there is no upload '6f1d2c3b'");
+}
+
+}  // namespace
+}  // namespace outport::control
