@@ -158,7 +158,7 @@ class RemovalCase final : public DurabilityCase {
       if (!location.has_value()) return;
       objects.push_back(location->object);
     }
-    if ((*store)->Remove(objects).has_value()) removed_ = objects;
+    if ((*store)->Remove(objects, BlobWriter::SyncWhen::kNow).has_value()) removed_ = objects;
   }
 
   Losses Look(FaultDisk&) override {
