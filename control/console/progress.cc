@@ -37,7 +37,13 @@ InterruptibleWait::InterruptibleWait() {
   ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
 }
 
-InterruptibleWait::~InterruptibleWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+InterruptibleWait::~InterruptibleWait() {
+  // A second interrupt must not end the program before it has said what the first one did.
+  const timespec none{};
+  while (::sigtimedwait(&signals_, nullptr, &none) > 0) {
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 bool InterruptibleWait::Sleep(std::chrono::milliseconds time) {
   const auto deadline = steady_clock::now() + time;
