@@ -9,7 +9,7 @@ SOURCES = ("registry/http/registry_config.cc", "store/config.cc", "node/membersh
 DAEMON_KEYS_END = "## outportctl.yml"
 
 READ = re.compile(r"\.(?:RequiredString|String|AbsolutePath|Listen|Size|Duration|Integer|Choice|Bool"
-                  r'|Level|Address)\(\s*"(\w+)"|\bReadLifetime\(section, "(\w+)"')
+                  r'|Level|Address)\(\s*"(\w+)"|\bRead\w+\(section, "(\w+)"')
 RENAMED = re.compile(r'\.Renamed\(\s*"(\w+)", "(\w+)"\)')
 ROW = re.compile(r"^\| `(?:\w+\.)*(\w+)` \|", re.M)
 
