@@ -90,6 +90,7 @@ std::string Revocation(std::string_view issuer_key_id, std::string_view serial) 
 }
 
 std::string Node(std::string_view name) { return Join(kNodes, {name}); }
+std::string Acknowledged(std::string_view node) { return Join(kAcknowledged, {node}); }
 std::string Invitation(std::string_view secret_hash) { return Join(kInvitations, {secret_hash}); }
 std::string Cached(const Digest& digest) { return Join(kCachedBlobs, {digest.ToString()}); }
 

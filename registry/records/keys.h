@@ -55,6 +55,7 @@
 //   owner/<id>                                 [OwnerRow]     a process that may own work
 //   clock                                      [ClockRow]     the store clock
 //   change-log                                 [ChangeLogRow] how far the change log is trimmed
+//   acknowledged/<node>                        [AcknowledgedRow] the node's position in it
 //
 // Only at a node:
 //
@@ -93,6 +94,7 @@ std::string GrantsOf(std::string_view subject);
 std::string Certificate(std::string_view issuer_key_id, std::string_view serial);
 std::string Revocation(std::string_view issuer_key_id, std::string_view serial);
 std::string Node(std::string_view name);
+std::string Acknowledged(std::string_view node);
 std::string Invitation(std::string_view secret_hash);
 std::string Cached(const Digest& digest);
 // The row of a condemned link in the queue.
@@ -140,6 +142,7 @@ inline constexpr std::string_view kGrants = "grant/";
 inline constexpr std::string_view kCertificates = "certificate/";
 inline constexpr std::string_view kRevocations = "revocation/";
 inline constexpr std::string_view kNodes = "node/";
+inline constexpr std::string_view kAcknowledged = "acknowledged/";
 inline constexpr std::string_view kInvitations = "invitation/";
 inline constexpr std::string_view kCachedBlobs = "cached/";
 inline constexpr std::string_view kGenerations = "g/";

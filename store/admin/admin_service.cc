@@ -109,6 +109,7 @@ Result<v1::GetStatusResponse> AdminService::Status() const {
   response.set_started_ms(parts_.started_ms);
   TRY(const LogPosition head, parts_.meta.Head());
   response.set_head_sequence(head.sequence);
+  TRY(*response.mutable_change_log(), parts_.change_log());
   TRY(const uint64_t free_bytes, parts_.files.FreeBytes(parts_.data));
   response.set_free_bytes(free_bytes);
   TRY(const RowPage<v1::NodeRow> page, parts_.fleet.members.List("", kMaxPageOfRows));

@@ -30,6 +30,8 @@ class AdminService final : public v1::Admin::CallbackService {
     std::string version;
     std::filesystem::path data;  // the data folder
     int64_t started_ms = 0;      // Unix time
+    // Returns the state of the change log. May block.
+    std::function<Result<v1::ChangeLogInfo>()> change_log = [] { return v1::ChangeLogInfo(); };
     // Returns the reasons and warnings of the readiness check. Must not block.
     std::function<std::vector<std::string>()> warnings = [] { return std::vector<std::string>(); };
   };

@@ -42,6 +42,7 @@ uint64_t ConnectedNodes::Connect(const std::string& node, const std::string& add
   entry.cut = std::move(cut);
   entry.ticket = ++last_ticket_;
   entry.presence.connected = true;
+  entry.presence.reads_after = 0;
   entry.presence.address = address;
   return entry.ticket;
 }
@@ -72,6 +73,11 @@ void ConnectedNodes::RecordAcknowledgement(const std::string& node, uint64_t tic
                                            uint64_t sequence) {
   MutexLock lock(mutex_);
   if (Entry* entry = FindStream(node, ticket)) entry->presence.acknowledged_sequence = sequence;
+}
+
+void ConnectedNodes::RecordStart(const std::string& node, uint64_t ticket, uint64_t sequence) {
+  MutexLock lock(mutex_);
+  if (Entry* entry = FindStream(node, ticket)) entry->presence.reads_after = sequence;
 }
 
 void ConnectedNodes::Disconnect(const std::string& node, uint64_t ticket) {

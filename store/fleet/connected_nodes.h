@@ -22,6 +22,8 @@ class ConnectedNodes {
   struct Presence {
     bool connected = false;
     uint64_t acknowledged_sequence = 0;
+    // The change after which the stream reads the log; 0: the stream does not yet read the log.
+    uint64_t reads_after = 0;
     int64_t last_ping_ms = 0;  // Unix time; 0: the node has sent no ping
     std::string address;
     std::string version;
@@ -44,6 +46,9 @@ class ConnectedNodes {
   void RecordPing(const std::string& node, uint64_t ticket, int64_t now_ms,
                   const v1::NodeMessage::Ping& ping);
   void RecordAcknowledgement(const std::string& node, uint64_t ticket, uint64_t sequence);
+  // Records that the stream needs the changes after `sequence`: it resumes the log there, or it
+  // sends a snapshot that is not older.
+  void RecordStart(const std::string& node, uint64_t ticket, uint64_t sequence);
   // Ends the registration of a stream. The node's last report remains.
   void Disconnect(const std::string& node, uint64_t ticket);
 

@@ -165,6 +165,8 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   for (const Grant& grant : permissions->grants()) {
     *welcome.add_permissions() = ToGrantRecord(grant);
   }
+  // Before the snapshot opens its view: from now on, the log keeps what the snapshot lacks.
+  parts_.nodes.RecordStart(node_, ticket_, applied.value_or(head).sequence);
   if (!co_await Push(std::move(message))) co_return Result<void>();
   parts_.log.Info(applied.has_value() ? "change log resumed" : "snapshot started",
                   {{"sequence", hello_->applied().sequence()}, {"head", head.sequence}});

@@ -42,6 +42,7 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::Certificate("k", "s"), "certificate/k/s"},
       {keys::Revocation("k", "s"), "revocation/k/s"},
       {keys::Node("eu-west"), "node/eu-west"},
+      {keys::Acknowledged("eu-west"), "acknowledged/eu-west"},
       {keys::Invitation("h"), "invitation/h"},
       {keys::Cached(d1), "cached/" + d1_text},
       {keys::GenerationPrefix(0x2b), "g/000000000000002b/"},
