@@ -80,7 +80,7 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
                      .meta = std::move(meta),
                      .blobs = std::move(blobs),
                      .identity = std::move(identity),
-                     .authority = std::move(authority),
+                     .authority = authority,
                      .certificate = std::move(certificate)};
 }
 
