@@ -80,11 +80,13 @@ class Member(Daemon):
         self.set_section("registry", listen=self.at(), **keys)
 
     def set_section(self, name, **keys):
-        """Restarts with exactly these keys in that section of its configuration."""
+        """Restarts with exactly these keys in that section of its configuration, which it may lack."""
         self.stop()
         line = f"{name}: {json.dumps(keys, default=str)}"
         text, count = re.subn(rf"(?m)^{name}: .*$", line, self.config.read_text())
-        assert count == 1, text
+        assert count <= 1, text
+        if count == 0:
+            text += line + "\n"
         self.config.write_text(text)
         self.start()
 

@@ -1,0 +1,400 @@
+"""Garbage collection with real processes: what goes, what stays, and how it comes back."""
+
+import datetime
+import http.client
+import json
+import os
+import threading
+
+from client import MANIFEST, digest_of, make_manifest
+from processes import PATIENCE, wait_for
+
+REPOSITORY = "team/app"
+
+
+def closed_window():
+    """A window of an hour that is far from now, so that only requested runs remove content."""
+    begin = datetime.datetime.now() + datetime.timedelta(hours=6)
+    return f"{begin:%H}:00-{begin:%H}:59"
+
+
+def collecting(new_fleet, *nodes, **keys):
+    """A fleet whose store removes content seconds after nothing refers to it."""
+    fleet = new_fleet(*nodes)
+    fleet.control("grant", "add", "user:demo", "delete")
+    store = fleet.store
+    store.set_section("freshness", max_staleness="500ms", stale_if_error="1s",
+                      on_store_unreachable="serve_stale")
+    times = {"grace": "2s", "lease": "1s", "trash": "1h", "longest_pull": "1s"}
+    store.set_section("gc", **(times | keys))
+    return fleet
+
+
+def objects(member, digest):
+    """The files with the bytes of a blob."""
+    algorithm, digits = digest.split(":")
+    return list((member.data / "blobs" / algorithm).glob(f"*/{digits}.*"))
+
+
+def all_objects(member):
+    """The digests of all blobs on the disk."""
+    files = (member.data / "blobs" / "sha256").glob("*/*")
+    return {"sha256:" + file.name.split(".")[0] for file in files}
+
+
+def delete_manifest(client, digest, repository=REPOSITORY):
+    answer = client.call("DELETE", f"/v2/{repository}/manifests/{digest}")
+    assert answer.status == 202, answer
+
+
+def get_blob(client, digest, repository=REPOSITORY):
+    """By GET: a HEAD would begin a lease."""
+    return client.get(f"/v2/{repository}/blobs/{digest}")
+
+
+def get_manifest(client, reference, repository=REPOSITORY):
+    return client.call("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFEST})
+
+
+def plan_of(fleet, *options):
+    return fleet.control_json("gc", "plan", *options)
+
+
+def planned(fleet, *options):
+    return {(item["kind"], item["digest"]) for item in plan_of(fleet, *options)["items"]}
+
+
+def wait_until_due(fleet, *digests):
+    """Waits until a run would remove the links of these digests."""
+    wanted = {("link", digest) for digest in digests}
+    wait_for(lambda: f"{wanted} to be due in {plan_of(fleet)}", lambda: wanted <= planned(fleet))
+
+
+def push(client, tag, layer, repository=REPOSITORY):
+    """Pushes an image of one layer; returns the digests of manifest, config and layer."""
+    digest = client.push_image(repository, tag, layer)
+    manifest = json.loads(get_manifest(client, digest, repository).body)
+    return digest, manifest["config"]["digest"], manifest["layers"][0]["digest"]
+
+
+def assert_complete(client, tag, repository=REPOSITORY):
+    """Pulls an image as a client does, and checks every byte."""
+    answer = get_manifest(client, tag, repository)
+    assert answer.status == 200, (tag, answer)
+    assert digest_of(answer.body) == answer.headers["Docker-Content-Digest"]
+    manifest = json.loads(answer.body)
+    for descriptor in [manifest["config"], *manifest["layers"]]:
+        blob = get_blob(client, descriptor["digest"], repository)
+        assert blob.status == 200, (tag, descriptor, blob)
+        assert digest_of(blob.body) == descriptor["digest"]
+
+
+def test_what_nothing_refers_to_goes_by_itself_and_at_the_nodes_too(new_fleet):
+    fleet = collecting(new_fleet, "eu-west", trash="1s")
+    node = fleet.nodes["eu-west"]
+    client = fleet.store.client()
+    kept = push(client, "kept", b"kept")
+    manifest, config, layer = push(client, "v1", b"layer of v1")
+    wait_for("the node to have the image", lambda: get_manifest(node.client(), "v1").status == 200)
+    assert get_blob(node.client(), layer).status == 200
+    wait_for("the node to cache the layer", lambda: objects(node, layer))
+    delete_manifest(client, manifest)
+    for digest in (config, layer):
+        wait_for(f"the bytes of {digest} to go", lambda d=digest: not objects(fleet.store, d), 240)
+        assert get_blob(client, digest).status == 404
+    wait_for("the node to drop its copy", lambda: not objects(node, layer), 60)
+    wait_for("the node to say so", lambda: get_blob(node.client(), layer).status == 404)
+    for member in fleet.members():
+        assert_complete(member.client(), "kept")
+    assert {kept[1], kept[2]} == all_objects(fleet.store)
+    kinds = {run["kind"] for run in fleet.control_json("gc", "history")}
+    assert kinds == {"background", "clients"}
+
+
+def test_a_plan_is_run_and_undone(new_fleet):
+    fleet = collecting(new_fleet, window=closed_window())
+    client = fleet.store.client()
+    data = os.urandom(300_000)
+    manifest, config, layer = push(client, "v1", data)
+    push(client, "v1", data, "team/other")  # shares all blobs
+    only_here = client.push_blob(REPOSITORY, b"an orphan")
+    delete_manifest(client, manifest)
+    wait_until_due(fleet, config, layer, only_here)
+
+    plan = plan_of(fleet)
+    assert plan["links"] == 3 and plan["manifests"] == 0 and not plan["cut"], plan
+    by_digest = {item["digest"]: item for item in plan["items"]}
+    assert {item["reason"] for item in plan["items"]} == {"unreferenced"}
+    assert by_digest[layer]["size_bytes"] == len(data)
+    assert by_digest[layer]["freed_bytes"] == 0, "another repository has the blob"
+    assert by_digest[only_here]["freed_bytes"] == len(b"an orphan") == plan["freed_bytes"]
+    assert plan_of(fleet, "--repository", "team/none")["items"] == []
+    text = fleet.control("gc", "plan").stdout
+    assert f"outportctl gc run --plan {plan['plan']}" in text and "3 links" in text
+
+    done = fleet.control("gc", "run", "--plan", plan["plan"]).stdout
+    run = fleet.control_json("gc", "history")[0]
+    assert f"run {run['run']} removed 3 links" in done and f"gc undo {run['run']}" in done
+    assert run["kind"] == "requested" and run["state"] == "done" and run["by"], run
+    assert run["removed"]["links"] == 3 and run["removed"]["blobs"] == 1, run
+    for digest in (config, layer, only_here):
+        assert get_blob(client, digest).status == 404
+    assert objects(fleet.store, only_here), "the bytes stay until the trash window ends"
+    assert_complete(client, "v1", "team/other")
+
+    undone = fleet.control("gc", "undo", run["run"]).stdout
+    assert "undone: restored 3 links" in undone, undone
+    for digest in (config, layer, only_here):
+        assert get_blob(client, digest).status == 200
+    assert fleet.control_json("gc", "history")[0]["state"] == "undone"
+    again = fleet.control("gc", "undo", run["run"], check=False)
+    assert again.returncode == 1 and run["run"] in again.stderr, again.stderr
+
+
+def test_a_plan_that_no_longer_holds_is_refused(new_fleet):
+    fleet = collecting(new_fleet, window=closed_window())
+    client = fleet.store.client()
+    manifest, config, layer = push(client, "v1", b"layer")
+    delete_manifest(client, manifest)
+    wait_until_due(fleet, config, layer)
+    plan = plan_of(fleet)["plan"]
+    push(client, "v2", b"layer")
+    refused = fleet.control("gc", "run", "--plan", plan, check=False)
+    assert refused.returncode == 1 and "plan" in refused.stderr, refused.stderr
+    assert refused.stderr.count("\n") == 1, "one line"
+    assert_complete(client, "v2")
+    assert plan_of(fleet)["items"] == []
+    unknown = fleet.control("gc", "run", "--plan", "no-such-plan", check=False)
+    assert unknown.returncode == 1, unknown.stdout
+
+
+def test_an_untagged_manifest_goes_only_on_request(new_fleet):
+    fleet = collecting(new_fleet, window=closed_window())
+    client = fleet.store.client()
+    first = push(client, "latest", b"one")
+    second = push(client, "latest", b"two")
+    assert first != second
+    untagged = {("manifest", first[0])}
+    wait_for("the manifest to be due", lambda: untagged <= planned(fleet, "--delete-untagged"))
+    assert planned(fleet) == set()
+    fleet.control("gc", "run")
+    assert get_manifest(client, first[0]).status == 200
+    fleet.control("gc", "run", "--delete-untagged")
+    assert get_manifest(client, first[0]).status == 404
+    assert_complete(client, "latest")
+    wait_until_due(fleet, first[2])
+    fleet.control("gc", "run")
+    assert get_blob(client, first[2]).status == 404
+    assert_complete(client, "latest")
+
+
+def test_a_deleted_tag_comes_back_with_its_content(new_fleet):
+    fleet = collecting(new_fleet, "eu-west", window=closed_window())
+    node = fleet.nodes["eu-west"]
+    client = fleet.store.client()
+    manifest, config, layer = push(client, "v1", b"precious")
+    delete_manifest(node.client(), manifest)
+    assert get_manifest(client, "v1").status == 404
+    wait_until_due(fleet, config, layer)
+    fleet.control("gc", "run")
+    assert get_blob(client, layer).status == 404
+
+    events = fleet.control_json("tag", "history", f"{REPOSITORY}:v1")
+    assert [(event["before"], event["after"]) for event in events] == [(manifest, ""), ("", manifest)]
+    assert events[0]["by"] == "user demo" and events[0]["node"] == "eu-west", events
+    assert events[1]["node"] == "" and all(event["restorable"] for event in events)
+
+    restored = fleet.control("tag", "restore", f"{REPOSITORY}:v1").stdout
+    assert manifest in restored
+    assert_complete(client, "v1")
+    fleet.settle()
+    assert_complete(node.client(), "v1")
+    assert planned(fleet) == set(), "the restored image is in use"
+    assert fleet.control_json("tag", "history", f"{REPOSITORY}:v1")[0]["why"] == "restore"
+
+
+def test_a_tag_goes_back_to_a_digest_of_its_history(new_fleet):
+    fleet = new_fleet()
+    client = fleet.store.client()
+    digests = [push(client, "latest", layer)[0] for layer in (b"one", b"two", b"three")]
+    fleet.control("tag", "restore", f"{REPOSITORY}:latest")
+    assert get_manifest(client, "latest").headers["Docker-Content-Digest"] == digests[1]
+    fleet.control("tag", "restore", f"{REPOSITORY}:latest", "--to", digests[0])
+    assert get_manifest(client, "latest").headers["Docker-Content-Digest"] == digests[0]
+    never = fleet.control("tag", "restore", f"{REPOSITORY}:latest", "--to", digest_of(b"never"), check=False)
+    assert never.returncode == 1 and digest_of(b"never") in never.stderr, never.stderr
+
+
+def test_a_protected_tag_neither_moves_nor_goes(new_fleet):
+    fleet = new_fleet("eu-west")
+    fleet.control("grant", "add", "user:demo", "delete")
+    fleet.control("tag", "protect", "releases", "--repository", "team/**", "--tags", "v*")
+    client = fleet.store.client()
+    digest = push(client, "v1", b"one")[0]
+    other = make_manifest(b"{}", [])
+    client.push_blob(REPOSITORY, b"{}")
+    fleet.settle()
+    for member in fleet.members():
+        for answer in (member.client().put_manifest(REPOSITORY, "v1", other),
+                       member.client().call("DELETE", f"/v2/{REPOSITORY}/manifests/v1"),
+                       member.client().call("DELETE", f"/v2/{REPOSITORY}/manifests/{digest}")):
+            assert answer.status == 403 and answer.code() == "DENIED", (member.name, answer)
+            assert "releases" in answer.message()
+    assert client.put_manifest(REPOSITORY, "latest", other).status == 201
+    fleet.control("tag", "unprotect", "releases")
+    assert client.put_manifest(REPOSITORY, "v1", other).status == 201
+
+
+def test_a_paused_collector_removes_nothing(new_fleet):
+    fleet = collecting(new_fleet, trash="1s")
+    client = fleet.store.client()
+    fleet.control("gc", "pause", "--why", "a test")
+    manifest, config, layer = push(client, "v1", b"layer")
+    delete_manifest(client, manifest)
+    wait_until_due(fleet, config, layer)
+    status = fleet.control_json("gc", "status")
+    assert status["paused"] and status["paused_why"] == "a test" and status["condemned"] >= 2, status
+    fleet.store.stop()
+    fleet.store.start()
+    assert fleet.control_json("gc", "status")["paused"], "a restart does not end the pause"
+    assert get_blob(client, layer).status == 200
+    fleet.control("gc", "resume")
+    wait_for("the bytes to go", lambda: not objects(fleet.store, layer), 240)
+
+
+def test_i7_what_a_node_served_stays_for_the_grace_period(new_fleet):
+    """The default times: a client that has the manifest gets its layers after the deletion."""
+    fleet = new_fleet("eu-west")
+    fleet.control("grant", "add", "user:demo", "delete")
+    node = fleet.nodes["eu-west"]
+    manifest, config, layer = push(fleet.store.client(), "v1", b"layer")
+    wait_for("the node to serve it", lambda: get_manifest(node.client(), "v1").status == 200)
+    delete_manifest(fleet.store.client(), manifest)
+    wait_for("the collector to have started", lambda: fleet.control(
+        "gc", "run", "--delete-untagged", "--ignore-node", "eu-west", check=False).returncode == 0)
+    fleet.settle()
+    assert get_manifest(node.client(), "v1").status == 404
+    for digest in (config, layer):
+        assert get_blob(node.client(), digest).status == 200
+    assert plan_of(fleet)["waiting"] == 2
+
+
+class Pusher(threading.Thread):
+    """Pushes images that share layers with others, and deletes most of them again."""
+
+    TURNS = 25
+
+    def __init__(self, client, name, layers):
+        super().__init__()
+        self.client, self.name, self.layers = client, name, layers
+        self.kept, self.failure = [], None
+
+    def run(self):
+        try:
+            for turn in range(self.TURNS):
+                self.turn(turn)
+        except (AssertionError, OSError, http.client.HTTPException) as failure:
+            self.failure = failure
+
+    def ensure_blob(self, data):
+        """As clients do: pushes a blob only if the registry does not have it."""
+        digest = digest_of(data)
+        if self.client.call("HEAD", f"/v2/{REPOSITORY}/blobs/{digest}").status != 200:
+            self.client.push_blob(REPOSITORY, data)
+
+    def turn(self, turn):
+        tag = f"{self.name}-{turn}"
+        config = b'{"architecture":"amd64","os":"linux","tag":"%s"}' % tag.encode()
+        layers = [self.layers[turn % len(self.layers)], self.layers[(turn * 7 + 3) % len(self.layers)]]
+        for data in (config, *layers):
+            self.ensure_blob(data)
+        manifest = make_manifest(config, layers)
+        answer = self.client.put_manifest(REPOSITORY, tag, manifest)
+        assert answer.status == 201, (tag, answer)
+        assert_complete(self.client, tag)
+        if turn % 5 == 0:
+            self.kept.append(tag)
+        else:
+            delete_manifest(self.client, digest_of(manifest))
+
+
+def test_i7_collection_while_pushes_go_on(new_fleet):
+    fleet = collecting(new_fleet, "eu-west", grace="2s", lease=f"{10 * PATIENCE}s", trash="1s",
+                       max_rate=10000)
+    layers = [b"shared layer %d " % index * 1000 for index in range(8)]
+    members = fleet.members()
+    pushers = [Pusher(members[index % 2].client(), f"p{index}", layers) for index in range(4)]
+    for pusher in pushers:
+        pusher.start()
+    for pusher in pushers:
+        pusher.join()
+    for pusher in pushers:
+        assert pusher.failure is None, (pusher.name, repr(pusher.failure))
+    fleet.settle()
+    needed = set()
+    for tag in [tag for pusher in pushers for tag in pusher.kept]:
+        for member in members:
+            assert_complete(member.client(), tag)
+        manifest = json.loads(get_manifest(fleet.store.client(), tag).body)
+        needed |= {part["digest"] for part in [manifest["config"], *manifest["layers"]]}
+    wait_for(lambda: f"only the needed blobs to stay; {len(all_objects(fleet.store) - needed)} others",
+             lambda: all_objects(fleet.store) <= needed, 300)
+    assert all_objects(fleet.store) == needed
+    for pusher in pushers:
+        for tag in pusher.kept:
+            assert_complete(fleet.store.client(), tag)
+
+
+def test_i7_kill_9_of_the_store_in_a_run(new_fleet):
+    count = 200
+    fleet = collecting(new_fleet, window=closed_window(), max_rate=40)
+    client = fleet.store.client()
+    push(client, "kept", b"kept")
+    orphans = [client.push_blob(REPOSITORY, b"orphan %d" % index) for index in range(count)]
+    wait_until_due(fleet, *orphans)
+    run = fleet.control_json("gc", "run", "--no-wait")["run"]
+
+    def state():
+        return next(row for row in fleet.control_json("gc", "history") if row["run"] == run)
+
+    wait_for("a part to be removed", lambda: state()["removed"]["links"] > 0)
+    fleet.store.kill()
+    fleet.store.start()
+    ended = wait_for("the run to end", lambda: (lambda row: row if row["state"] != "running" else None)(state()), 90)
+    assert ended["state"] in ("done", "failed"), ended
+    gone = sum(get_blob(client, digest).status == 404 for digest in orphans)
+    assert gone == ended["removed"]["links"] > 0, "the row counts exactly what the run removed"
+    assert_complete(client, "kept")
+    if gone < count:
+        fleet.control("gc", "run")
+    for digest in orphans:
+        assert get_blob(client, digest).status == 404
+    undone = fleet.control_json("gc", "undo", run)
+    assert undone["state"] == "undone" and undone["restored"]["links"] == gone, undone
+    assert sum(get_blob(client, digest).status == 200 for digest in orphans) == gone
+
+
+def test_uploads_are_listed_and_cancelled(new_fleet):
+    fleet = new_fleet()
+    client = fleet.store.client()
+    location = client.start_upload(REPOSITORY)
+    answer = client.call("PATCH", location, body=b"x" * 5000,
+                         headers={"Content-Type": "application/octet-stream"})
+    assert answer.status == 202, answer
+    upload, = fleet.control_json("upload", "list")
+    assert upload["repository"] == REPOSITORY and upload["user"] == "demo", upload
+    assert upload["size_bytes"] == 5000 and upload["id"] in location, upload
+    fleet.control("upload", "cancel", upload["id"])
+    assert fleet.control_json("upload", "list") == []
+    assert client.get(location).status == 404
+    again = fleet.control("upload", "cancel", upload["id"], check=False)
+    assert again.returncode == 1 and upload["id"] in again.stderr
+
+
+def test_status_shows_the_collector(new_fleet):
+    fleet = new_fleet()
+    collector = fleet.control_json("status")["collector"]
+    assert collector["overdue"] == 0 and collector["trash_blobs"] == 0, collector
+    assert not collector["paused"]
+    fleet.control("gc", "pause", "--why", "looking")
+    assert "looking" in fleet.control("status").stdout
