@@ -8,6 +8,8 @@
 #include "store/content/blobs.h"
 #include "store/content/referrers.h"
 #include "store/content/repositories.h"
+#include "store/content/tag_history.h"
+#include "store/content/tag_rules.h"
 #include "store/content/trash.h"
 
 namespace outport::store {
@@ -145,8 +147,17 @@ Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag
     TRY(const Digest before, Digest::Parse(old->digest()));
     TRY_VOID(transaction.Delete(keys::Tagged(parts_.repository, before, tag)));
     if (before != parts_.digest) {
+      TRY(const auto protection, TagProtection::Read(transaction, parts_.repository));
+      TRY_VOID(protection.RequireUnprotected(tag));
       TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, before));
     }
+  }
+  if (!old.has_value() || old->digest() != text) {
+    const TagChange change{.before = old.has_value() ? old->digest() : std::string(),
+                           .after = text,
+                           .why = std::string(parts_.why),
+                           .now_ms = parts_.collection.now_ms()};
+    TRY_VOID(RecordTagEvent(transaction, parts_.repository, tag, change, parts_.auditor.actor()));
   }
   v1::Change::TagSet& set = *changes.emplace_back().mutable_tag_set();
   set.set_repository(parts_.repository.ToString());

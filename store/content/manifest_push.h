@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outport/v1/record.pb.h"
@@ -28,13 +29,15 @@ class ManifestPush {
     const Digest& digest;
     const std::vector<Tag>& tags;  // the tags to set; in byte order, without duplicates
     const std::string& body;
+    std::string_view why = {};  // TagEventRow.why of the tags; empty: a client's push
     const Collection& collection;
     const Auditor& auditor;
   };
   explicit ManifestPush(const Parts& parts) : parts_(parts) {}
 
   // Writes the rows and changes. kManifestBlobUnknown if the repository lacks content that the
-  // manifest names; the error lists the missing digests. May run several times.
+  // manifest names; the error lists the missing digests. kDenied if a tag would move although a
+  // rule protects it. May run several times.
   Result<void> Run(MetaTransaction& transaction) const;
 
  private:

@@ -8,6 +8,8 @@
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/manifest_push.h"
+#include "store/content/tag_history.h"
+#include "store/content/tag_rules.h"
 #include "store/content/trash.h"
 
 namespace outport::store {
@@ -19,7 +21,7 @@ constexpr size_t kReferrerScanBytes = 1 << 20;
 
 Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
                       const Tag& tag, const v1::TagRow& row, const Collection& collection,
-                      const Auditor& auditor) {
+                      const Auditor& auditor, const std::string& why) {
   TRY(const Digest digest, Digest::Parse(row.digest()));
   TRY_VOID(collection.AddCandidate(transaction, repository, digest));
   TRY_VOID(transaction.Delete(keys::TagOf(repository, tag)));
@@ -30,7 +32,9 @@ Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& reposi
   AppendChange(transaction, change);
   auditor.Add(transaction, "tag.delete", repository.ToString() + ":" + tag.ToString(), RowJson(row),
               nullptr);
-  return {};
+  const TagChange history{
+      .before = row.digest(), .after = {}, .why = why, .now_ms = collection.now_ms()};
+  return RecordTagEvent(transaction, repository, tag, history, auditor.actor());
 }
 
 }  // namespace
@@ -42,10 +46,13 @@ Error UnknownManifest(const RepositoryName& repository, const Reference& referen
 }
 
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag, const Collection& collection, const Auditor& auditor) {
+                       const Tag& tag, const Collection& collection, const Auditor& auditor,
+                       const std::string& why) {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(repository, tag)));
   if (!row.has_value()) return UnknownManifest(repository, tag);
-  return EraseTag(transaction, repository, tag, *row, collection, auditor);
+  TRY(const auto protection, TagProtection::Read(transaction, repository));
+  TRY_VOID(protection.RequireUnprotected(tag));
+  return EraseTag(transaction, repository, tag, *row, collection, auditor, why);
 }
 
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
@@ -72,7 +79,9 @@ Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag&
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
   // Another push may have moved the tag before this transaction locked it. Keep such a tag.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
-  return EraseTag(transaction, parts_.repository, tag, *row, parts_.collection, parts_.auditor);
+  const std::string why = parts_.run.empty() ? std::string() : "gc " + parts_.run;
+  return EraseTag(transaction, parts_.repository, tag, *row, parts_.collection, parts_.auditor,
+                  why);
 }
 
 // Deletes the references to the children. Condemns the links of blobs that nothing in the
@@ -163,9 +172,11 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
   TRY(const std::vector<KeyValue> tagged,
       transaction.Scan({.prefix = prefix, .after = {}, .limit = kMaxTags + 1}));
   done = tagged.size() <= kMaxTags;
+  TRY(const auto protection, TagProtection::Read(transaction, parts_.repository));
   std::vector<Tag> tags;
   for (size_t i = 0; i < std::min(tagged.size(), kMaxTags); ++i) {
     TRY(Tag tag, Tag::Parse(keys::After(tagged[i].key, prefix)));
+    TRY_VOID(protection.RequireUnprotected(tag));
     TRY_VOID(RemoveTag(transaction, tag));
     tags.push_back(std::move(tag));
   }

@@ -30,9 +30,10 @@ class ManifestRemoval {
   };
   explicit ManifestRemoval(Parts parts) : parts_(std::move(parts)) {}
 
-  // Removes the manifest. kManifestUnknown if the repository has no such manifest. May run several
-  // times. If the manifest has more tags than one transaction should delete, deletes only some of
-  // the tags and sets `done` to false. The caller must then run it again in another transaction.
+  // Removes the manifest. kManifestUnknown if the repository has no such manifest, kDenied if a
+  // rule protects one of its tags. May run several times. If the manifest has more tags than one
+  // transaction should delete, deletes only some of the tags and sets `done` to false. The caller
+  // must then run it again in another transaction.
   Result<void> Run(MetaTransaction& transaction, bool& done) const;
 
  private:
@@ -48,9 +49,11 @@ class ManifestRemoval {
 };
 
 // Deletes a tag, and appends the change. The tag's manifest becomes a candidate of the collector.
-// kManifestUnknown if the repository has no such tag.
+// kManifestUnknown if the repository has no such tag, kDenied if a rule protects it. `why` is
+// TagEventRow.why.
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag, const Collection& collection, const Auditor& auditor);
+                       const Tag& tag, const Collection& collection, const Auditor& auditor,
+                       const std::string& why = {});
 
 Error UnknownManifest(const RepositoryName& repository, const Reference& reference);
 

@@ -44,7 +44,7 @@ class Manifests {
   // A second push of the same manifest adds no change. The result is durable.
   // kManifestInvalid, kManifestTooLarge and kDigestInvalid reject the bytes. kManifestBlobUnknown
   // if the repository lacks a blob or an index's child; the error lists the missing digests. A
-  // subject need not exist.
+  // subject need not exist. kDenied if a tag would move although a rule protects it.
   Result<PushedManifest> Put(const RepositoryName& repository, const Reference& reference,
                              const std::string& content_type, const std::vector<Tag>& tags,
                              const std::string& body, const Actor& by);
@@ -54,7 +54,7 @@ class Manifests {
   // thousands of tags, earlier transactions delete most of the tags. The manifest goes to the
   // trash. The manifest's children stay, and so do indexes that refer to the manifest.
   // kManifestUnknown if the repository has no such manifest or tag, kNameUnknown if the repository
-  // does not exist. The result is durable.
+  // does not exist. kDenied if a rule protects a tag that would go. The result is durable.
   Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference,
                          const Actor& by);
 

@@ -12,6 +12,7 @@ namespace {
 constexpr char kCursorSeparator = '/';  // no tag has it
 
 std::string NameOf(const Actor& actor) {
+  if (actor.kind == actor.name) return actor.kind;  // the store
   if (!actor.name.empty()) return actor.kind + " " + actor.name;
   if (!actor.certificate_name.empty()) return "certificate " + actor.certificate_name;
   return "anonymous";

@@ -87,8 +87,9 @@ Result<void> TagProtection::RequireUnprotected(const Tag& tag) const {
                "tag " + tag.ToString() + " of " + repository_ + " is protected by the rule '" +
                    rule->name() + "' (repositories " + rule->repositories() + ", tags " +
                    rule->tags() +
-                   "): nobody can move or delete it; use another tag, or ask an administrator to "
-                   "remove the rule",
+                   "), so it can be neither moved nor deleted; use another tag, or remove the rule "
+                   "with 'outportctl tag unprotect " +
+                   rule->name() + "'",
                {tag.ToString()}};
 }
 
@@ -146,7 +147,7 @@ Result<void> TagRules::Remove(const std::string& name, const Actor& by) {
     TRY(const auto before, LockRow<v1::TagRuleRow>(transaction, key));
     if (!before.has_value()) {
       return Error{ErrorCode::kNotFound,
-                   "there is no rule '" + name + "'; 'outportctl tag protect list' shows the rules",
+                   "there is no rule '" + name + "'; 'outportctl tag rules' lists the rules",
                    {name}};
     }
     auditor.Add(transaction, "tag-rule.remove", "tag-rule/" + name, RowJson(before), nullptr);

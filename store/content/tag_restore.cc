@@ -1,0 +1,128 @@
+#include "store/content/tag_restore.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "outport/v1/collection.pb.h"
+#include "registry/base/clock.h"
+#include "registry/base/log.h"
+#include "registry/records/rows.h"
+#include "store/audit/row_json.h"
+#include "store/content/repositories.h"
+#include "store/content/tag_history.h"
+#include "store/content/tag_rules.h"
+
+namespace outport::store {
+namespace {
+
+constexpr size_t kMaxShown = 10;  // digests that an error names
+
+std::string TimeOf(int64_t time_ms) { return FormatTime(FromUnixMillis(time_ms)); }
+
+// The past of one tag, and the choice from it.
+class Past {
+ public:
+  Past(std::string name, std::vector<v1::TagEventRow> events)
+      : name_(std::move(name)), events_(std::move(events)) {}
+
+  Result<std::string> Find(TagRestore::BeforeLastChange) const;
+  Result<std::string> Find(TagRestore::At at) const;
+  Result<std::string> Find(const Digest& digest) const;
+
+ private:
+  Error NotThere(const std::string& why) const;
+
+  const std::string name_;
+  const std::vector<v1::TagEventRow> events_;  // newest first; at least one
+};
+
+Error Past::NotThere(const std::string& why) const {
+  std::set<std::string> seen;
+  std::vector<std::string> digests;
+  for (const v1::TagEventRow& event : events_) {
+    for (const std::string& digest : {event.after(), event.before()}) {
+      if (!digest.empty() && seen.insert(digest).second) digests.push_back(digest);
+    }
+  }
+  std::string has;
+  for (size_t i = 0; i < std::min(digests.size(), kMaxShown); ++i) {
+    has += (i == 0 ? "" : ", ") + digests[i];
+  }
+  if (digests.size() > kMaxShown) has += ", …";
+  return Error{ErrorCode::kNotFound, "cannot restore tag " + name_ + ": " + why +
+                                         "; its history, from " + TimeOf(events_.back().time_ms()) +
+                                         " on, has " + has};
+}
+
+Result<std::string> Past::Find(TagRestore::BeforeLastChange) const {
+  const v1::TagEventRow& last = events_.front();
+  if (!last.before().empty()) return last.before();
+  return NotThere("it did not exist before its last change, at " + TimeOf(last.time_ms()));
+}
+
+Result<std::string> Past::Find(TagRestore::At at) const {
+  const auto event = std::ranges::find_if(
+      events_, [&](const v1::TagEventRow& row) { return row.time_ms() <= at.time_ms; });
+  if (event == events_.end()) {
+    return NotThere(events_.back().before().empty()
+                        ? "it did not exist at " + TimeOf(at.time_ms)
+                        : "its history does not reach back to " + TimeOf(at.time_ms));
+  }
+  if (!event->after().empty()) return event->after();
+  return NotThere("it did not exist at " + TimeOf(at.time_ms) + ": it was deleted at " +
+                  TimeOf(event->time_ms()));
+}
+
+Result<std::string> Past::Find(const Digest& digest) const {
+  std::string text = digest.ToString();
+  const bool had = std::ranges::any_of(events_, [&](const v1::TagEventRow& row) {
+    return row.before() == text || row.after() == text;
+  });
+  if (had) return text;
+  return NotThere("it never was " + text);
+}
+
+}  // namespace
+
+Result<TagRestore::Restored> TagRestore::Run(const RepositoryName& repository, const Tag& tag,
+                                             const To& to, const Actor& by) const {
+  const std::string name = repository.ToString() + ":" + tag.ToString();
+  TRY(std::vector<v1::TagEventRow> events, TagHistory(parts_.meta).Of(repository, tag));
+  if (events.empty()) {
+    TRY_VOID(RequireRepository(parts_.meta, repository));
+    return Error{ErrorCode::kNotFound,
+                 "cannot restore tag " + name + ": its history is empty; 'outportctl tag history " +
+                     repository.ToString() + "' lists all tags that have a history"};
+  }
+  const Past past(name, std::move(events));
+  TRY(const std::string text, std::visit([&](const auto& t) { return past.Find(t); }, to));
+  TRY(Digest digest, Digest::Parse(text));
+  const std::string key = keys::TagOf(repository, tag);
+  TRY(auto current, ReadRow<v1::TagRow>(parts_.meta, key));
+  // The push refuses this, too, but only after the manifest's children have come back.
+  if (current.has_value() && current->digest() != text) {
+    TRY(const auto protection, TagProtection::Read(parts_.meta, repository));
+    TRY_VOID(protection.RequireUnprotected(tag));
+  }
+  auto record = [&](MetaTransaction& transaction, const Auditor& auditor) -> Result<void> {
+    TRY(current, ReadRow<v1::TagRow>(transaction, key));
+    auditor.Add(transaction, "tag.restore", name, RowJson(current), {{"digest", text}});
+    return {};
+  };
+  const ManifestRestore::Target target{
+      .repository = repository, .digest = digest, .tags = {tag}, .why = "restore", .also = record};
+  Result<LogPosition> position = ManifestRestore(parts_).Run(target, by);
+  if (!position.has_value() && position.error().code == ErrorCode::kManifestUnknown) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "cannot restore tag " + name + ": manifest " + text +
+                     " is gone, also from the trash; push the image again",
+                 {text}};
+  }
+  if (!position.has_value()) return std::move(position).error();
+  return Restored{std::move(digest), current.has_value() ? current->digest() : std::string(),
+                  position->sequence};
+}
+
+}  // namespace outport::store
