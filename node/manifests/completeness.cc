@@ -26,13 +26,11 @@ Result<bool> Completeness::IsComplete(const RepositoryName& repository,
 
 Result<bool> Completeness::IsComplete(const RepositoryName& repository, const Manifest& manifest,
                                       int depth) const {
-  if (!manifest.is_index) {
-    for (const Descriptor& blob : manifest.blobs) {
-      TRY(const bool cached, is_cached_(blob.digest));
-      if (!cached) return false;
-    }
-    return true;
+  for (const Descriptor& blob : manifest.blobs) {
+    TRY(const bool cached, is_cached_(blob.digest));
+    if (!cached) return false;
   }
+  if (!manifest.is_index) return true;
   if (depth == kMaxDepth) return false;
   for (const Descriptor& child : manifest.manifests) {
     TRY(const bool whole, IsCompletePlatform(repository, child, depth));

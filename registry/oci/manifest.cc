@@ -140,6 +140,11 @@ Result<void> CheckSchemaVersion(const json::object& object) {
   return {};
 }
 
+bool IsManifestType(std::string_view type) {
+  return type == media_type::kOciManifest || type == media_type::kOciIndex ||
+         type == media_type::kDockerManifest || type == media_type::kDockerList;
+}
+
 // Rejects an index with the fields of an image manifest, and an image manifest with those of an
 // index. Clients could read such a body as either (CVE-2021-41190).
 Result<void> CheckUnambiguous(const json::object& object, bool is_index) {
@@ -163,6 +168,16 @@ Result<void> ParseImage(const json::object& object, Manifest& manifest) {
   TRY(std::vector<Descriptor> layers, ParseDescriptors(object, "layers"));
   for (Descriptor& layer : layers) {
     if (!IsNonDistributable(layer.media_type)) manifest.blobs.push_back(std::move(layer));
+  }
+  return {};
+}
+
+// An index may list blobs, too: BuildKit writes its cache so.
+Result<void> ParseIndex(const json::object& object, Manifest& manifest) {
+  TRY(std::vector<Descriptor> children, ParseDescriptors(object, "manifests"));
+  for (Descriptor& child : children) {
+    const bool is_blob = !child.media_type.empty() && !IsManifestType(child.media_type);
+    (is_blob ? manifest.blobs : manifest.manifests).push_back(std::move(child));
   }
   return {};
 }
@@ -193,8 +208,7 @@ Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content
   TRY_VOID(CheckSchemaVersion(object));
   const std::string_view type = manifest.media_type;
   manifest.is_index = type == media_type::kOciIndex || type == media_type::kDockerList;
-  if (!manifest.is_index && type != media_type::kOciManifest &&
-      type != media_type::kDockerManifest) {
+  if (!IsManifestType(type)) {
     return Invalid("is of the type " + Quoted(type) +
                    ", which is not supported; use an OCI manifest or index, or Docker's schema 2");
   }
@@ -205,7 +219,7 @@ Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content
     TRY(manifest.subject, ParseDescriptor(*subject, "subject"));
   }
   if (manifest.is_index) {
-    TRY(manifest.manifests, ParseDescriptors(object, "manifests"));
+    TRY_VOID(ParseIndex(object, manifest));
   } else {
     TRY_VOID(ParseImage(object, manifest));
   }

@@ -39,7 +39,8 @@ struct Descriptor {
 struct Manifest {
   std::string media_type;
   bool is_index = false;
-  // The config and the layers, except non-distributable ones. A push needs them all.
+  // The config and the layers, except non-distributable ones; of an index, the children that are no
+  // manifests. A push needs them all.
   std::vector<Descriptor> blobs;
   std::vector<Descriptor> manifests;  // the manifests that an index lists
   std::optional<Descriptor> subject;

@@ -22,6 +22,9 @@ std::string DescriptorText(char fill, const std::string& type = "application/x",
          more + "}";
 }
 
+// The descriptor of a manifest in an index.
+std::string ChildText(char fill) { return DescriptorText(fill, std::string(kOciManifest)); }
+
 // {"schemaVersion":2,<members>}
 std::string Body(const std::string& members) { return R"({"schemaVersion":2,)" + members + "}"; }
 
@@ -68,14 +71,20 @@ const struct {
      std::string(kOciManifest) + " ; charset=utf-8", kOciManifest, "ab", ""},
     {"Docker's schema 2", WithType(kDockerManifest, ImageMembers()), std::string(kDockerManifest),
      kDockerManifest, "ab", ""},
-    {"an OCI index", WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c') + "]"),
+    {"an OCI index", WithType(kOciIndex, R"("manifests":[)" + ChildText('c') + "]"),
      std::string(kOciIndex), kOciIndex, "", "c"},
-    {"Docker's list", WithType(kDockerList, R"("manifests":[)" + DescriptorText('c') + "]"),
+    {"Docker's list", WithType(kDockerList, R"("manifests":[)" + ChildText('c') + "]"),
      std::string(kDockerList), kDockerList, "", "c"},
     {"an index in an index",
      WithType(kOciIndex, R"("manifests":[)" + DescriptorText('c', std::string(kOciIndex)) + "," +
-                             DescriptorText('d') + "]"),
+                             ChildText('d') + "]"),
      "", kOciIndex, "", "cd"},
+    {"an index of blobs, as BuildKit writes for its cache",
+     WithType(kOciIndex, R"("manifests":[)" +
+                             DescriptorText('c', "application/vnd.oci.image.layer.v1.tar+gzip") +
+                             "," + DescriptorText('d', "application/vnd.buildkit.cacheconfig.v0") +
+                             "]"),
+     "", kOciIndex, "cd", ""},
     {"an empty config", WithType(kOciManifest, R"("artifactType":"a/b",)" + EmptyConfigMembers()),
      "", kOciManifest, "ee", ""},
     {"no layers", WithType(kOciManifest, R"("layers":[],"config":)" + DescriptorText('a')), "",
