@@ -21,6 +21,7 @@ net::awaitable<Result<StoredManifest>> MirrorRegistry::GetManifest(const Caller&
 net::awaitable<Result<ManifestInfo>> MirrorRegistry::StatManifest(const Caller& caller,
                                                                   const RepositoryName& repository,
                                                                   const Reference& reference) {
+  if (MayPush(caller)) return parts_.manifests.Confirm(caller, repository, reference);
   return parts_.manifests.Stat(caller, repository, reference);
 }
 
@@ -48,6 +49,7 @@ net::awaitable<Result<ReferrersPage>> MirrorRegistry::ListReferrers(
 net::awaitable<Result<BlobInfo>> MirrorRegistry::StatBlob(const Caller& caller,
                                                           const RepositoryName& repository,
                                                           const Digest& digest) {
+  if (MayPush(caller)) return parts_.blobs.Confirm(caller, repository, digest);
   return parts_.blobs.Stat(caller, repository, digest);
 }
 

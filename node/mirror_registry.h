@@ -77,6 +77,8 @@ class MirrorRegistry final : public Registry {
  private:
   // Returns kUnsupported if this node is read-only.
   Result<void> CheckWritable(const RepositoryName& repository) const;
+  // Whether the caller may push through this node.
+  bool MayPush(const Caller& caller) const { return caller.may_push && parts_.writes != nullptr; }
 
   const Parts parts_;
 };

@@ -62,6 +62,11 @@ class BlobCache {
   // Returns the size of the blob, which the link contains. Starts no fetch.
   net::awaitable<Result<BlobInfo>> Stat(const Caller& caller, const RepositoryName& repository,
                                         const Digest& digest);
+  // As above, for a client that may push: see BlobLinks::Confirm().
+  net::awaitable<Result<BlobInfo>> Confirm(const Caller& caller, const RepositoryName& repository,
+                                           const Digest& digest) {
+    return parts_.links.Confirm(caller, repository, digest);
+  }
   // Opens the blob, if the repository links it. Uses the cached copy, or else joins a fetch in
   // progress, or else begins a fetch. Returns when the size is confirmed and the first bytes can be
   // read.

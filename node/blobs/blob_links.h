@@ -16,6 +16,13 @@ class BlobLinks {
   virtual net::awaitable<Result<BlobInfo>> Require(const Caller& caller,
                                                    const RepositoryName& repository,
                                                    const Digest& digest) = 0;
+  // As above, for a client that may push. The store confirms the link and renews its lease, unless
+  // this node knows that at least half of the lease is left. kBlobUnknown if the store has no bytes
+  // that a push could refer to. While the store is unreachable, a link in the node's own rows is
+  // good enough: the push that follows fails with kUnavailable anyway.
+  virtual net::awaitable<Result<BlobInfo>> Confirm(const Caller& caller,
+                                                   const RepositoryName& repository,
+                                                   const Digest& digest) = 0;
 };
 
 }  // namespace outport::node

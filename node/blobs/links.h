@@ -13,6 +13,8 @@ class Links final : public BlobLinks {
 
   net::awaitable<Result<BlobInfo>> Require(const Caller& caller, const RepositoryName& repository,
                                            const Digest& digest) override;
+  net::awaitable<Result<BlobInfo>> Confirm(const Caller& caller, const RepositoryName& repository,
+                                           const Digest& digest) override;
 
  private:
   Replica& replica_;

@@ -44,7 +44,9 @@ prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
 Resolver::Resolver(Parts parts)
     : parts_(std::move(parts)),
       high_water_mark_(parts_.meta),
+      leases_(parts_.clock),
       flights_(parts_.tasks, "lookups at the store", kOpenQuestions, 2 * kDeadline),
+      touches_(parts_.tasks, "lookups at the store before pushes", kOpenQuestions, 2 * kDeadline),
       found_(Count(parts_.metrics, "found")),
       absent_(Count(parts_.metrics, "absent")),
       failed_(Count(parts_.metrics, "failed")) {}
@@ -57,10 +59,19 @@ Result<void> Resolver::Recover() {
 
 net::awaitable<Result<StoreAnswer>> Resolver::Resolve(std::string request_id,
                                                       ResolveQuestion question) {
-  SingleFlight<StoreAnswer>::Work ask = [this, question, request_id] {
-    return AskStore(question, request_id);
+  return Ask(Kind::kResolve, std::move(request_id), std::move(question));
+}
+
+net::awaitable<Result<StoreAnswer>> Resolver::Ask(Kind kind, std::string request_id,
+                                                  ResolveQuestion question) {
+  Flights::Work ask = [this, kind, question, request_id] {
+    return AskStore(kind, question, request_id);
   };
-  CO_TRY(StoreAnswer resolved, co_await Share(ToString(question), std::move(ask)));
+  Flights& flights = kind == Kind::kTouch ? touches_ : flights_;
+  CO_TRY(StoreAnswer resolved, co_await Share(flights, ToString(question), std::move(ask)));
+  const bool absent_blob =
+      question.kind == ResolveQuestion::Kind::kBlob && !resolved.answer.found();
+  if (kind == Kind::kTouch && absent_blob) co_return resolved;
   // While the call was in progress, this node may have sent something newer: a later answer of the
   // store, or newer rows of the replica. Read the overlay before the rows: if an answer leaves the
   // overlay between the two reads, the rows have passed that answer.
@@ -76,25 +87,35 @@ net::awaitable<Result<StoreAnswer>> Resolver::Resolve(std::string request_id,
 
 net::awaitable<Result<StoreAnswer>> Resolver::ResolveFor(const Caller& caller,
                                                          ResolveQuestion question) {
-  CO_TRY(StoreAnswer resolved, co_await Resolve(caller.request_id, question));
+  return AskFor(Kind::kResolve, caller, std::move(question));
+}
+
+net::awaitable<Result<StoreAnswer>> Resolver::Touch(const Caller& caller,
+                                                    ResolveQuestion question) {
+  return AskFor(Kind::kTouch, caller, std::move(question));
+}
+
+net::awaitable<Result<StoreAnswer>> Resolver::AskFor(Kind kind, const Caller& caller,
+                                                     ResolveQuestion question) {
+  CO_TRY(StoreAnswer resolved, co_await Ask(kind, caller.request_id, question));
   if (resolved.position.sequence() < caller.min_sequence) {
     // The answer may come from a shared call that began before this request, so ask again.
-    CO_TRY(resolved, co_await Resolve(caller.request_id, std::move(question)));
+    CO_TRY(resolved, co_await Ask(kind, caller.request_id, std::move(question)));
   }
   CO_TRY_VOID(RequireCallersChange(caller, resolved.position));
   co_return resolved;
 }
 
 net::awaitable<Result<v1::Position>> Resolver::ResolveHead(std::string request_id) {
-  SingleFlight<StoreAnswer>::Work ask = [this, request_id] { return AskStoreForHead(request_id); };
-  CO_TRY(StoreAnswer head, co_await Share("head", std::move(ask)));
+  Flights::Work ask = [this, request_id] { return AskStoreForHead(request_id); };
+  CO_TRY(StoreAnswer head, co_await Share(flights_, "head", std::move(ask)));
   co_return std::move(head.position);
 }
 
-net::awaitable<Result<StoreAnswer>> Resolver::Share(std::string key,
-                                                    SingleFlight<StoreAnswer>::Work work) {
-  auto outcome = co_await flights_.Join(key, work);
-  if (outcome.joined && !MayShare(outcome.result)) outcome = co_await flights_.Join(key, work);
+net::awaitable<Result<StoreAnswer>> Resolver::Share(Flights& flights, std::string key,
+                                                    Flights::Work work) {
+  auto outcome = co_await flights.Join(key, work);
+  if (outcome.joined && !MayShare(outcome.result)) outcome = co_await flights.Join(key, work);
   co_return std::move(outcome.result);
 }
 
@@ -167,11 +188,13 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskStoreForHead(std::string reques
   co_return head;
 }
 
-net::awaitable<Result<StoreAnswer>> Resolver::AskStore(ResolveQuestion question,
+net::awaitable<Result<StoreAnswer>> Resolver::AskStore(Kind kind, ResolveQuestion question,
                                                        std::string request_id) {
   StoreAnswer resolved{.answer = {}, .position = {}, .asked = parts_.clock.SinceBoot()};
+  v1::ResolveRequest request = ToMessage(question);
+  request.set_touch(kind == Kind::kTouch);
   CO_TRY(v1::ResolveResponse response,
-         co_await Call(ToMessage(question), ToString(question), std::move(request_id)));
+         co_await Call(std::move(request), ToString(question), std::move(request_id)));
   Result<ResolveAnswer> answer = FromMessage(question, response);
   if (!answer.has_value()) {
     failed_.Increment();
@@ -182,6 +205,11 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskStore(ResolveQuestion question,
   (resolved.answer.found() ? found_ : absent_).Increment();
   resolved.position = std::move(*response.mutable_head());
   resolved.replica_epoch = parts_.replica.position().epoch();
+  if (resolved.answer.found() && response.lease_left_ms() > 0) {
+    leases_.Record(resolved.position.epoch(),
+                   {question.repository, question.kind, resolved.answer.content->digest},
+                   resolved.asked, std::chrono::milliseconds(response.lease_left_ms()));
+  }
   CO_TRY_VOID(co_await Keep(std::move(question), resolved));
   co_return resolved;
 }

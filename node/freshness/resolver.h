@@ -8,6 +8,7 @@
 
 #include "node/freshness/high_water_mark.h"
 #include "node/freshness/overlay.h"
+#include "node/freshness/push_leases.h"
 #include "node/replica/replica_rows.h"
 #include "node/upstream/store_channel.h"
 #include "outport/v1/replication.pb.h"
@@ -60,6 +61,16 @@ class Resolver {
   // Like Resolve(), but returns kUnavailable if the answer is older than the change that the caller
   // knows of.
   net::awaitable<Result<StoreAnswer>> ResolveFor(const Caller& caller, ResolveQuestion question);
+  // Like ResolveFor(), for a client that may push: the store first renews the lease of the content,
+  // so that its garbage collector keeps the content. If the store says that a blob is absent, the
+  // result is "not found" although the replica may still have the link: the store has no bytes that
+  // a push could refer to.
+  net::awaitable<Result<StoreAnswer>> Touch(const Caller& caller, ResolveQuestion question);
+  // Whether an earlier Touch() found the content, and at least half of its lease is left. `content`
+  // names the content by digest.
+  bool HasLease(const ResolveQuestion& content) {
+    return leases_.Covers(parts_.replica.position().epoch(), content);
+  }
   // Asks the store for its current position. Fails like Resolve().
   net::awaitable<Result<v1::Position>> ResolveHead(std::string request_id);
 
@@ -89,20 +100,30 @@ class Resolver {
  private:
   net::awaitable<Result<v1::ResolveResponse>> Call(v1::ResolveRequest request, std::string what,
                                                    std::string request_id);
-  net::awaitable<Result<StoreAnswer>> AskStore(ResolveQuestion question, std::string request_id);
+  enum class Kind { kResolve, kTouch };
+  // Asks the store, or joins a call in progress of the same kind.
+  net::awaitable<Result<StoreAnswer>> Ask(Kind kind, std::string request_id,
+                                          ResolveQuestion question);
+  net::awaitable<Result<StoreAnswer>> AskFor(Kind kind, const Caller& caller,
+                                             ResolveQuestion question);
+  net::awaitable<Result<StoreAnswer>> AskStore(Kind kind, ResolveQuestion question,
+                                               std::string request_id);
   net::awaitable<Result<StoreAnswer>> AskStoreForHead(std::string request_id);
   // Puts an answer into the overlay, for later questions, and raises the high-water mark, for later
   // processes.
   net::awaitable<Result<void>> Keep(ResolveQuestion question, StoreAnswer answer);
   // Runs `work` once for all concurrent callers with this key.
-  net::awaitable<Result<StoreAnswer>> Share(std::string key, SingleFlight<StoreAnswer>::Work work);
+  using Flights = SingleFlight<StoreAnswer>;
+  net::awaitable<Result<StoreAnswer>> Share(Flights& flights, std::string key, Flights::Work work);
   // Whether a caller that joined a call in progress may use the call's result.
   bool MayShare(const Result<StoreAnswer>& result) const;
 
   const Parts parts_;
   Overlay overlay_;
   HighWaterMark high_water_mark_;
-  SingleFlight<StoreAnswer> flights_;
+  PushLeases leases_;
+  Flights flights_;
+  Flights touches_;  // of its own, so that pushes do not keep pulls from asking
   prometheus::Counter& found_;
   prometheus::Counter& absent_;
   prometheus::Counter& failed_;

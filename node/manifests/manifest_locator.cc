@@ -44,6 +44,50 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::Locate(const Caller& ca
   co_return co_await LocateDigest(caller, repository, std::get<Digest>(reference));
 }
 
+net::awaitable<Result<LocatedManifest>> ManifestLocator::Confirm(const Caller& caller,
+                                                                 const RepositoryName& repository,
+                                                                 const Reference& reference) {
+  const bool caught_up = co_await WaitForCallersChange(parts_.replica, caller);
+  if (caught_up) {
+    CO_TRY(std::optional<LocatedManifest> leased, co_await FindLeased(repository, reference));
+    if (leased.has_value()) co_return *std::move(leased);
+  }
+  const Result<StoreAnswer> touched =
+      co_await parts_.resolver.Touch(caller, AskManifest(repository, reference));
+  if (touched.has_value()) co_return ToManifest(touched->answer, repository, reference);
+  if (touched.error().code != ErrorCode::kUnavailable || !caught_up) co_return touched.error();
+  co_return co_await LocateWithoutStore(repository, reference, touched.error());
+}
+
+net::awaitable<Result<std::optional<LocatedManifest>>> ManifestLocator::FindLeased(
+    const RepositoryName& repository, const Reference& reference) {
+  std::optional<LocatedManifest> leased;
+  CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, reference)));
+  if (!known.answer.found()) co_return leased;
+  const auto kind =
+      std::holds_alternative<Tag>(reference) ? RequestKind::kTag : RequestKind::kDigest;
+  if (!parts_.rule.MayAnswer(kind, Local::kFound, known.age)) co_return leased;
+  const Digest& digest = known.answer.content->digest;
+  if (!parts_.resolver.HasLease(AskManifest(repository, digest))) co_return leased;
+  CO_TRY(leased, ToManifest(known.answer, repository, reference));
+  leased->store_unreachable = !parts_.store_is_connected();
+  co_return leased;
+}
+
+net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateWithoutStore(
+    const RepositoryName& repository, const Reference& reference, const Error& unreachable) {
+  if (const Tag* tag = std::get_if<Tag>(&reference)) {
+    co_return co_await LocateTagWithoutStore(repository, *tag);
+  }
+  CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, reference)));
+  if (!parts_.rule.MayAnswer(RequestKind::kDigest, known.local(), known.age)) {
+    co_return unreachable;
+  }
+  CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, reference));
+  located.store_unreachable = true;
+  co_return located;
+}
+
 net::awaitable<Result<ManifestLocator::Known>> ManifestLocator::FindLocal(
     ResolveQuestion question) {
   const auto rows_age = parts_.rule.ReplicaAge();  // before the rows, so that they are no older

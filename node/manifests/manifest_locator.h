@@ -36,6 +36,14 @@ class ManifestLocator {
                                                  const RepositoryName& repository,
                                                  const Reference& reference);
 
+  // As above, for a client that may push. The store confirms the manifest and renews its lease,
+  // unless the node may answer without the store and knows that at least half of the lease is left.
+  // While the store is unreachable, answers as Locate() does then: the push that follows fails with
+  // kUnavailable anyway.
+  net::awaitable<Result<LocatedManifest>> Confirm(const Caller& caller,
+                                                  const RepositoryName& repository,
+                                                  const Reference& reference);
+
  private:
   // The node's own answer.
   struct Known {
@@ -54,6 +62,13 @@ class ManifestLocator {
   net::awaitable<Result<LocatedManifest>> LocateDigest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Digest& digest);
+  // Returns the node's own answer, if the staleness rule allows it and half of the manifest's lease
+  // is left. Returns nullopt if the node must ask the store.
+  net::awaitable<Result<std::optional<LocatedManifest>>> FindLeased(
+      const RepositoryName& repository, const Reference& reference);
+  net::awaitable<Result<LocatedManifest>> LocateWithoutStore(const RepositoryName& repository,
+                                                             const Reference& reference,
+                                                             const Error& unreachable);
   net::awaitable<Result<Known>> FindLocal(ResolveQuestion question);
 
   const Parts parts_;

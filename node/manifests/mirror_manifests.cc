@@ -37,6 +37,19 @@ net::awaitable<Result<ManifestInfo>> MirrorManifests::Stat(const Caller& caller,
                                                            const RepositoryName& repository,
                                                            const Reference& reference) {
   CO_TRY(LocatedManifest located, co_await parts_.locator.Locate(caller, repository, reference));
+  co_return co_await ToInfo(caller, repository, std::move(located));
+}
+
+net::awaitable<Result<ManifestInfo>> MirrorManifests::Confirm(const Caller& caller,
+                                                              const RepositoryName& repository,
+                                                              const Reference& reference) {
+  CO_TRY(LocatedManifest located, co_await parts_.locator.Confirm(caller, repository, reference));
+  co_return co_await ToInfo(caller, repository, std::move(located));
+}
+
+net::awaitable<Result<ManifestInfo>> MirrorManifests::ToInfo(const Caller& caller,
+                                                             const RepositoryName& repository,
+                                                             LocatedManifest located) {
   // A HEAD must not succeed if the GET that follows would fail.
   if (located.store_unreachable) {
     CO_TRY(StoredManifest manifest, co_await Load(caller, repository, located));

@@ -22,8 +22,16 @@ class MirrorManifests {
                                              const Reference& reference);
   net::awaitable<Result<ManifestInfo>> Stat(const Caller& caller, const RepositoryName& repository,
                                             const Reference& reference);
+  // As above, for a client that may push: see ManifestLocator::Confirm().
+  net::awaitable<Result<ManifestInfo>> Confirm(const Caller& caller,
+                                               const RepositoryName& repository,
+                                               const Reference& reference);
 
  private:
+  // Returns the answer to a HEAD.
+  net::awaitable<Result<ManifestInfo>> ToInfo(const Caller& caller,
+                                              const RepositoryName& repository,
+                                              LocatedManifest located);
   net::awaitable<Result<StoredManifest>> Load(const Caller& caller,
                                               const RepositoryName& repository,
                                               const LocatedManifest& located);

@@ -38,6 +38,10 @@ class TestLinks final : public BlobLinks {
     if (found == links_.end()) co_return Error{ErrorCode::kBlobUnknown, "not linked"};
     co_return BlobInfo{digest, found->second};
   }
+  net::awaitable<Result<BlobInfo>> Confirm(const Caller& caller, const RepositoryName& repository,
+                                           const Digest& digest) override {
+    return Require(caller, repository, digest);
+  }
 
  private:
   std::map<std::pair<RepositoryName, Digest>, uint64_t> links_;
