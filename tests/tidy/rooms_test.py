@@ -35,6 +35,7 @@ ARROWS = {
     "store/work": ["registry/records"],
     "store/content": ["store/audit", "store/work"],
     "store/uploads": ["store/content"],
+    "store/gc": ["store/content"],
     "store/access": ["store/audit", "registry/security/password"],
     "store/authority": ["store/access"],
     "store/fleet": ["store/authority"],
