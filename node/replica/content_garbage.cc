@@ -23,9 +23,10 @@ Result<bool> ContentGarbage::Collect() {
     const ScanRange range{.prefix = std::string(keys::kContents), .after = collected_, .limit = 4};
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
     for (const KeyValue& row : rows) candidates_.emplace(keys::After(row.key, keys::kContents));
-    collected_ = rows.empty() ? "" : rows.back().key;
-    if (rows.size() < range.limit) break;
+    if (rows.empty()) break;
+    collected_ = rows.back().key;
   }
+  if (candidates_.empty()) collected_.clear();
   return !candidates_.empty();
 }
 
