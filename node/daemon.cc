@@ -151,7 +151,13 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
             .log = log,
             .version = std::move(version),
             .add_status = [this](v1::NodeMessage::Ping& ping) { Describe(ping); },
-            .on_trust = [this](const v1::TrustRow& trust) { renewal.SetTrust(trust); }}),
+            .on_trust = [this](const v1::TrustRow& trust) { renewal.SetTrust(trust); },
+            .on_tombstones =
+                [this](std::vector<Digest> digests) { mirror.DropTombstoned(std::move(digests)); },
+            .drop_copies =
+                [this](std::vector<CopyName> copies) {
+                  return mirror.DropUnlinked(std::move(copies));
+                }}),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
       front(config.registry, FilesShown(config), std::move(opened.certificate),

@@ -3,7 +3,8 @@
 namespace outport::node {
 
 Mirror::Mirror(Parts parts)
-    : staleness_rule_(parts.replica, parts.freshness, parts.metrics),
+    : pool_(parts.pool),
+      staleness_rule_(parts.replica, parts.freshness, parts.metrics),
       rows_(parts.meta),
       resolver_({.channel = parts.channel,
                  .replica = parts.replica,
@@ -64,6 +65,13 @@ RelayedWrites::Parts Mirror::WritesParts(const Parts& parts) {
           .clock = parts.clock,
           .metrics = parts.metrics,
           .store_is_connected = parts.store_is_connected};
+}
+
+net::awaitable<Result<void>> Mirror::DropUnlinked(std::vector<CopyName> copies) {
+  auto drop = [this, copies = std::move(copies)]() mutable {
+    return blobs_.DropUnlinked(std::move(copies));
+  };
+  co_return co_await Blocking(pool_, std::move(drop));
 }
 
 Result<void> Mirror::Recover() {

@@ -3,6 +3,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "node/blobs/links.h"
 #include "node/mirror_registry.h"
@@ -36,6 +38,9 @@ class Mirror {
   // Loads the high-water mark and discards unfinished copies of blobs, both of an earlier process.
   // Blocks. REQUIRES: called before the first request.
   Result<void> Recover();
+  // As in BlobCache. DropUnlinked() runs on the pool.
+  void DropTombstoned(std::vector<Digest> digests) { blobs_.DropTombstoned(std::move(digests)); }
+  net::awaitable<Result<void>> DropUnlinked(std::vector<CopyName> copies);
   // Ends the fetches in progress. Blocks. REQUIRES: the executor of the requests still runs.
   void Stop() { blobs_.Stop(); }
 
@@ -44,6 +49,7 @@ class Mirror {
  private:
   RelayedWrites::Parts WritesParts(const Parts& parts);
 
+  BlockingPool& pool_;
   StalenessRule staleness_rule_;
   ReplicaRows rows_;
   Resolver resolver_;

@@ -1,5 +1,6 @@
 #include "node/blobs/blob_cache.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -121,6 +122,48 @@ void BlobCache::EndVerifying(const Digest& digest) {
     verifying_.erase(digest);
   }
   verified_.Notify();
+}
+
+void BlobCache::DropTombstoned(std::vector<Digest> digests) {
+  std::vector<CopyName> copies;
+  {
+    MutexLock lock(mutex_);
+    for (Digest& digest : digests) {
+      const auto running = fetches_.find(digest);
+      if (running != fetches_.end()) running->second->DiscardCopy();
+      copies.push_back({std::move(digest), ""});
+    }
+  }
+  auto drop = [this, copies = std::move(copies)]() mutable {
+    const Result<void> dropped =
+        Drop(std::move(copies), "tombstone", parts_.metrics.dropped_tombstone);
+    if (!dropped.has_value()) {
+      parts_.log.Warning("cached blobs not dropped", {{"error", dropped.error().message}});
+    }
+  };
+  if (!sync_pool_.Post(std::move(drop))) {
+    parts_.log.Warning("cached blobs not dropped", {{"error", sync_pool_.Rejection().message}});
+  }
+}
+
+Result<void> BlobCache::DropUnlinked(std::vector<CopyName> copies) {
+  return Drop(std::move(copies), "unlinked", parts_.metrics.dropped_unlinked);
+}
+
+Result<void> BlobCache::Drop(std::vector<CopyName> copies, const char* reason,
+                             prometheus::Counter& counter) {
+  for (size_t begin = 0; begin < copies.size(); begin += BlobStore::kMaxRemovals) {
+    const size_t size = std::min(BlobStore::kMaxRemovals, copies.size() - begin);
+    const auto first = copies.begin() + static_cast<ptrdiff_t>(begin);
+    TRY(const CachedBlobs::Dropped dropped,
+        cached_.Drop({first, first + static_cast<ptrdiff_t>(size)}));
+    if (dropped.count == 0) continue;
+    counter.Increment(static_cast<double>(dropped.count));
+    parts_.log.Info(
+        "cached blobs dropped",
+        {{"reason", reason}, {"count", dropped.count}, {"size_bytes", dropped.size_bytes}});
+  }
+  return {};
 }
 
 uint64_t BlobCache::FetchesEnded() {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "node/blobs/blob_bodies.h"
 #include "node/blobs/blob_fetch.h"
@@ -73,6 +74,12 @@ class BlobCache {
   net::awaitable<Result<std::unique_ptr<BlobBody>>> Open(const Caller& caller,
                                                          const RepositoryName& repository,
                                                          const Digest& digest);
+  // Drops the copies of blobs that the store has removed. A fetch in progress serves its readers to
+  // the end, but leaves no copy. Does not block: the removal runs in the background. Copies that it
+  // cannot drop go with the next round of DropUnlinked().
+  void DropTombstoned(std::vector<Digest> digests);
+  // Drops copies that no repository links (Replica::FindUnlinked). Blocks.
+  Result<void> DropUnlinked(std::vector<CopyName> copies);
   // Returns whether the node has a complete copy of the blob. Reads only the copy's row. May block,
   // as MetaStore::Get does.
   Result<bool> IsCached(const Digest& digest) const { return cached_.Contains(digest); }
@@ -95,6 +102,8 @@ class BlobCache {
   // left one.
   Result<std::unique_ptr<FetchHold>> JoinOrBegin(const BlobRequest& request,
                                                  std::optional<uint64_t> seen);
+  // Drops copies in steps, counts and logs them.
+  Result<void> Drop(std::vector<CopyName> copies, const char* reason, prometheus::Counter& counter);
   uint64_t FetchesEnded();
   void Run(const std::shared_ptr<BlobFetch>& fetch);
 

@@ -187,11 +187,35 @@ Result<void> BlobFetch::Publish(BlobWriter& writer) {
     object_ = location.object;
   }
   changed_.Notify();
+  RecordCopy(location);
+  return Result<void>();
+}
+
+// DiscardCopy() may come before or after the copy's row is written. BlobCache first calls
+// DiscardCopy(), then drops the copy whose row it finds. So if the flag is not set yet when the row
+// is there, BlobCache finds the row.
+void BlobFetch::RecordCopy(const BlobLocation& location) {
   const Result<void> recorded = cached_.RecordCopy(request_.digest, location);
   if (!recorded.has_value()) {
     log_.Warning("fetched blob not cached", {{"error", recorded.error().message}});
+    return;
   }
-  return Result<void>();
+  {
+    MutexLock lock(mutex_);
+    if (!discard_copy_) return;
+  }
+  const auto dropped = cached_.Drop({{request_.digest, location.object}});
+  if (dropped.has_value()) {
+    metrics_.dropped_tombstone.Increment(static_cast<double>(dropped->count));
+    log_.Info("fetched blob not kept: the store has removed it");
+  } else {
+    log_.Warning("cached blobs not dropped", {{"error", dropped.error().message}});
+  }
+}
+
+void BlobFetch::DiscardCopy() {
+  MutexLock lock(mutex_);
+  discard_copy_ = true;
 }
 
 std::string BlobFetch::object() const {

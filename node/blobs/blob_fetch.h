@@ -57,6 +57,10 @@ class BlobFetch {
   // Cancels the fetch. Its readers get the error `why`.
   void Cancel(const Error& why);
 
+  // Leaves no copy in the cache: the store has removed the blob. The fetch serves its readers to
+  // the end.
+  void DiscardCopy();
+
   // Waits until the byte at `offset` is released, or all bytes of the blob are. Returns how many
   // bytes from the blob's start are released. If the fetch fails, returns its error. Returns
   // kUnavailable if the fetch makes no progress. REQUIRES: the caller has joined the fetch; the
@@ -82,6 +86,7 @@ class BlobFetch {
   bool Pause(std::chrono::milliseconds pause);
   void Advance(size_t bytes);
   Result<void> Publish(BlobWriter& writer);
+  void RecordCopy(const BlobLocation& location);
   void CancelStalledStream();
   void CancelLocked(const Error& why) OUTPORT_REQUIRES_LOCK(mutex_);
   uint64_t Released() const OUTPORT_REQUIRES_LOCK(mutex_);
@@ -102,6 +107,7 @@ class BlobFetch {
   BlobStream* stream_ OUTPORT_GUARDED_BY(mutex_) = nullptr;
   uint64_t watermark_ OUTPORT_GUARDED_BY(mutex_) = 0;
   bool verified_ OUTPORT_GUARDED_BY(mutex_) = false;
+  bool discard_copy_ OUTPORT_GUARDED_BY(mutex_) = false;
   std::string object_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Error> cancel_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Error> failure_ OUTPORT_GUARDED_BY(mutex_);

@@ -112,7 +112,12 @@ void CachedBlobs::Abandon(const std::string& object) {
 }
 
 Result<void> CachedBlobs::MakeDurable(const Digest& digest, const std::string& object) {
-  TRY_VOID(parts_.blobs.Sync(object));
+  const Result<void> synced = parts_.blobs.Sync(object);
+  if (!synced.has_value()) {
+    TRY(const auto row, ParseRow(parts_.meta.Get(keys::Cached(digest))));
+    const bool dropped = !row.has_value() || row->object() != object;
+    return dropped ? Result<void>() : synced;
+  }
   return SetDurable(digest, object);
 }
 
@@ -147,6 +152,28 @@ Result<void> CachedBlobs::Verify(const Digest& digest, const CachedCopy& copy) {
                                            "another digest"};
   Quarantine(digest, copy.location.object, why);
   return why;
+}
+
+Result<CachedBlobs::Dropped> CachedBlobs::Drop(std::vector<CopyName> copies) {
+  std::ranges::sort(copies, {}, &CopyName::digest);  // the order of the locks
+  Dropped dropped;
+  std::vector<std::string> objects;
+  const auto transaction = parts_.meta.Begin();
+  for (const CopyName& copy : copies) {
+    const std::string key = keys::Cached(copy.digest);
+    TRY(const auto row, ParseRow(transaction->GetForUpdate(key)));
+    if (!row.has_value() || (!copy.object.empty() && row->object() != copy.object)) continue;
+    TRY_VOID(transaction->Delete(key));
+    TRY_VOID(intents_.Record(*transaction, row->object(), copy.digest));
+    objects.push_back(row->object());
+    ++dropped.count;
+    dropped.size_bytes += row->size_bytes();
+  }
+  if (objects.empty()) return dropped;
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  TRY_VOID(parts_.blobs.Remove(objects, BlobWriter::SyncWhen::kLater));
+  for (const std::string& object : objects) TRY_VOID(intents_.Forget(object));
+  return dropped;
 }
 
 void CachedBlobs::Quarantine(const Digest& digest, const std::string& object, const Error& why) {

@@ -3,7 +3,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "node/replica/copy_garbage.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
@@ -61,6 +63,15 @@ class CachedBlobs {
   // Hashes the whole copy. If the copy has another digest, quarantines it and returns kCorrupt.
   // Otherwise marks the copy as durable, because its bytes have just been read from the disk.
   Result<void> Verify(const Digest& digest, const CachedCopy& copy);
+  // Drops copies: deletes their rows, then removes their objects. Skips a copy whose row names
+  // another object; an empty object means any copy of the digest. Readers that have opened a copy
+  // read it to the end. If the process ends before the objects are removed, Recover() removes them.
+  // At most BlobStore::kMaxRemovals copies.
+  struct Dropped {
+    size_t count = 0;
+    uint64_t size_bytes = 0;
+  };
+  Result<Dropped> Drop(std::vector<CopyName> copies);
   // Deletes the row and quarantines the object. Then logs the result, with the reason `why`: the
   // success, or each failed step.
   void Quarantine(const Digest& digest, const std::string& object, const Error& why);

@@ -7,6 +7,8 @@ constexpr char kPassed[] = "outport_node_blob_pass_throughs_total";
 constexpr char kPassedHelp[] =
     "Blobs or ranges streamed from the store to one client without caching.";
 constexpr char kCorrupt[] = "outport_node_blobs_corrupt_total";
+constexpr char kDropped[] = "outport_node_blobs_dropped_total";
+constexpr char kDroppedHelp[] = "Copies of blobs dropped because no repository links the blob.";
 constexpr char kCorruptHelp[] = "Blob data that did not match its checksum or digest.";
 
 }  // namespace
@@ -31,6 +33,8 @@ FetchMetrics::FetchMetrics(Metrics& metrics)
       corrupt_chunk(metrics.Counter(kCorrupt, kCorruptHelp, {{"where", "chunk"}})),
       corrupt_digest(metrics.Counter(kCorrupt, kCorruptHelp, {{"where", "digest"}})),
       corrupt_copy(metrics.Counter(kCorrupt, kCorruptHelp, {{"where", "cached_copy"}})),
-      hits(metrics.Counter("outport_node_blob_cache_hits_total", "Blobs served from the cache.")) {}
+      hits(metrics.Counter("outport_node_blob_cache_hits_total", "Blobs served from the cache.")),
+      dropped_tombstone(metrics.Counter(kDropped, kDroppedHelp, {{"reason", "tombstone"}})),
+      dropped_unlinked(metrics.Counter(kDropped, kDroppedHelp, {{"reason", "unlinked"}})) {}
 
 }  // namespace outport::node

@@ -22,6 +22,8 @@ struct FetchMetrics {
   prometheus::Counter& corrupt_digest;
   prometheus::Counter& corrupt_copy;
   prometheus::Counter& hits;
+  prometheus::Counter& dropped_tombstone;
+  prometheus::Counter& dropped_unlinked;
 };
 
 }  // namespace outport::node

@@ -82,6 +82,11 @@ Result<std::optional<RowChange>> Convert(const v1::Change& change) {
           change.revoked().SerializeAsString(), false};
     case v1::Change::kTrust:
       return RowChange{std::string(keys::kTrust), change.trust().SerializeAsString(), false};
+    case v1::Change::kTombstone: {
+      // The cache drops its copy; the links have changes of their own.
+      TRY_VOID(Digest::Parse(change.tombstone().digest()));
+      break;
+    }
     case v1::Change::KIND_NOT_SET:
       break;
   }

@@ -17,8 +17,8 @@ struct RowChange {
   bool in_generation = true;
 };
 
-// Returns nullopt for a kind of change that this version does not know, and kCorrupt for an invalid
-// name or digest.
+// Returns nullopt for a change that affects no row: a tombstone, or a kind that this version does
+// not know. kCorrupt for an invalid name or digest.
 Result<std::optional<RowChange>> ToRowChange(const v1::Change& change);
 
 }  // namespace outport::node

@@ -57,7 +57,7 @@ v1::Position PositionOf(const v1::ReplicaRow& row) {
 }
 
 Replica::Replica(MetaStore& meta, AccessDirectory& directory, v1::ReplicaRow row)
-    : meta_(meta), directory_(directory), row_(std::move(row)), contents_(meta) {}
+    : meta_(meta), directory_(directory), row_(std::move(row)), contents_(meta), copies_(meta) {}
 
 Result<std::unique_ptr<Replica>> Replica::Open(MetaStore& meta, AccessDirectory& directory) {
   TRY(auto row, ReadRow<v1::ReplicaRow>(meta, keys::kReplica));
@@ -194,6 +194,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
     TRY(const std::optional<RowChange> row_change, ToRowChange(change));
     if (row_change.has_value()) TRY_VOID(Write(*transaction, row.generation(), *row_change));
     if (change.has_manifest_put()) contents_.Referred(change.manifest_put().digest());
+    if (change.has_link()) copies_.Linked(change.link().digest());
   }
   row.set_sequence(batch.to());
   row.set_hash(batch.hash());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "node/replica/content_garbage.h"
+#include "node/replica/copy_garbage.h"
 #include "outport/v1/replication.pb.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
@@ -76,6 +77,13 @@ class Replica {
   // must be there when RemoveContents() looks for it.
   Result<bool> CollectContents() { return contents_.Collect(); }
   Result<bool> RemoveContents() { return contents_.Step(generation()); }
+  // CollectCopies() collects candidates: some copies of blobs in the node's cache. FindUnlinked()
+  // then returns, step by step, those that no repository links; nullopt means that no candidates
+  // are left. REQUIRES: between the two, the replica has caught up with the store once. The copy of
+  // a blob can be there before the row of its link, and that row must be there when FindUnlinked()
+  // looks for it.
+  Result<bool> CollectCopies() { return copies_.Collect(); }
+  Result<std::optional<std::vector<CopyName>>> FindUnlinked() { return copies_.Step(generation()); }
   // Notified when RemoveGarbage() has rows to remove.
   Notifier& GarbageLeft() { return garbage_left_; }
 
@@ -115,6 +123,7 @@ class Replica {
   // Used by one caller at a time.
   std::optional<Shadow> shadow_;
   ContentGarbage contents_;
+  CopyGarbage copies_;
 };
 
 v1::Position PositionOf(const v1::ReplicaRow& row);

@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kSettled{10};
 constexpr milliseconds kReconnectAfter{200};
 constexpr std::chrono::seconds kMeasureInterval{1};
 constexpr std::chrono::minutes kSweepInterval{60};
+// The pause between two steps of the search for unlinked copies, which may scan many links.
+constexpr milliseconds kStepPause{10};
 
 }  // namespace
 
@@ -97,7 +99,8 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
                               .log = parts_.log,
                               .version = parts_.version,
                               .add_status = parts_.add_status,
-                              .on_trust = parts_.on_trust};
+                              .on_trust = parts_.on_trust,
+                              .on_tombstones = parts_.on_tombstones};
   auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);
   {
     MutexLock lock(mutex_);
@@ -167,6 +170,7 @@ net::awaitable<void> SyncClient::CollectGarbage() {
     const uint64_t seen = parts_.replica.GarbageLeft().Version();
     co_await RemoveGarbage();
     co_await RemoveContents();
+    co_await DropCopies();
     if (IsStopping()) break;
     co_await parts_.replica.GarbageLeft().WaitPast(seen, steady_clock::now() + kSweepInterval);
   }
@@ -213,6 +217,35 @@ net::awaitable<void> SyncClient::RemoveContents() {
   if (!more.has_value()) {
     parts_.log.Warning("unreferenced manifests not removed", {{"error", more.error().message}});
   }
+}
+
+// Drops nothing while the store is unreachable: see RemoveContents().
+net::awaitable<void> SyncClient::DropCopies() {
+  if (parts_.drop_copies == nullptr) co_return;
+  auto collect = [&replica = parts_.replica] { return replica.CollectCopies(); };
+  Result<bool> more = co_await Blocking(parts_.pool, collect);
+  while (more.value_or(false)) {
+    if (!co_await WaitForNewProof()) co_return;
+    const Result<void> dropped = co_await DropUnlinked();
+    if (IsStopping()) co_return;
+    more = dropped.has_value() ? co_await Blocking(parts_.pool, collect) : dropped.error();
+  }
+  if (!more.has_value()) {
+    parts_.log.Warning("unlinked blob copies not dropped", {{"error", more.error().message}});
+  }
+}
+
+net::awaitable<Result<void>> SyncClient::DropUnlinked() {
+  auto find = [&replica = parts_.replica] { return replica.FindUnlinked(); };
+  while (!IsStopping()) {
+    const uint64_t seen = stopped_.Version();
+    CO_TRY(std::optional<std::vector<CopyName>> copies, co_await Blocking(parts_.pool, find));
+    if (!copies.has_value()) break;
+    // A link may arrive before the copy is dropped. Then the node fetches the blob once more.
+    if (!copies->empty()) CO_TRY_VOID(co_await parts_.drop_copies(*std::move(copies)));
+    co_await stopped_.WaitPast(seen, steady_clock::now() + kStepPause);
+  }
+  co_return Result<void>();
 }
 
 net::awaitable<void> SyncClient::UpdateMetrics() {

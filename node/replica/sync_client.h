@@ -33,6 +33,10 @@ class SyncClient {
     std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
     // Gets each new trust bundle that the store sends. Called on the pool.
     std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
+    // As in SyncConnection::Parts.
+    std::function<void(std::vector<Digest>)> on_tombstones = [](std::vector<Digest>) {};
+    // Drops these copies of blobs from the cache.
+    std::function<net::awaitable<Result<void>>(std::vector<CopyName>)> drop_copies;
   };
   explicit SyncClient(Parts parts);
 
@@ -56,6 +60,9 @@ class SyncClient {
   net::awaitable<void> CollectGarbage();
   net::awaitable<void> RemoveGarbage();
   net::awaitable<void> RemoveContents();
+  net::awaitable<void> DropCopies();
+  // Drops the collected copies that no repository links.
+  net::awaitable<Result<void>> DropUnlinked();
   // Waits for a proof of freshness that is newer than this call. Returns false if the client stops
   // first.
   net::awaitable<bool> WaitForNewProof();

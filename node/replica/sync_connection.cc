@@ -137,10 +137,24 @@ void SyncConnection::ForwardTrust(const v1::Change& change) const {
   if (change.has_trust()) parts_.on_trust(change.trust());
 }
 
+void SyncConnection::ForwardTombstones(const v1::StoreMessage::Batch& batch) const {
+  // If the metadata is read-only, the replica still has the links, and may serve the copies.
+  if (parts_.replica.position().sequence() != batch.to()) return;
+  std::vector<Digest> digests;
+  for (const v1::Change& change : batch.changes()) {
+    if (!change.has_tombstone()) continue;
+    auto digest = Digest::Parse(change.tombstone().digest());
+    if (digest.has_value()) digests.push_back(*std::move(digest));
+  }
+  if (!digests.empty()) parts_.on_tombstones(std::move(digests));
+}
+
 net::awaitable<Result<void>> SyncConnection::HandleBatch(v1::StoreMessage::Batch batch) {
   auto apply = [this, batch = std::move(batch)] {
     for (const v1::Change& change : batch.changes()) ForwardTrust(change);
-    return parts_.replica.Apply(batch);
+    Result<void> applied = parts_.replica.Apply(batch);
+    if (applied.has_value()) ForwardTombstones(batch);
+    return applied;
   };
   CO_TRY_VOID(co_await Blocking(parts_.pool, std::move(apply)));
   Applied();

@@ -48,6 +48,9 @@ class SyncConnection {
     std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
     // Gets each new trust bundle that the store sends. Called on the pool.
     std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
+    // Gets the tombstones of each batch that has some, after the replica has applied the batch.
+    // Called on the pool, so it must not wait for the disk.
+    std::function<void(std::vector<Digest>)> on_tombstones = [](std::vector<Digest>) {};
   };
   // If `want_snapshot`, asks the store for a snapshot, because the replica has diverged from the
   // store.
@@ -75,6 +78,7 @@ class SyncConnection {
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();
   void ForwardTrust(const v1::Change& change) const;
+  void ForwardTombstones(const v1::StoreMessage::Batch& batch) const;
   void Applied();
   // Runs one of the three coroutines, and closes the connection when that coroutine ends.
   net::awaitable<void> RunPart(net::awaitable<Result<void>> work);

@@ -32,6 +32,8 @@ std::string_view RepositoryOf(const v1::Change& change) {
       return change.referrer_set().repository();
     case v1::Change::kReferrerDeleted:
       return change.referrer_deleted().repository();
+    case v1::Change::kTombstone:
+      return change.tombstone().repository();
     case v1::Change::kUserSet:
     case v1::Change::kUserDeleted:
     case v1::Change::kGrantsSet:

@@ -36,7 +36,17 @@ class TestNode {
                .clock = clock,
                .metrics = metrics,
                .log = Log::Nowhere(),
-               .version = "test"}),
+               .version = "test",
+               .add_status = [](v1::NodeMessage::Ping&) {},
+               .on_trust = [](const v1::TrustRow&) {},
+               .on_tombstones =
+                   [this](std::vector<Digest> digests) {
+                     mirror_.DropTombstoned(std::move(digests));
+                   },
+               .drop_copies =
+                   [this](std::vector<node::CopyName> copies) {
+                     return mirror_.DropUnlinked(std::move(copies));
+                   }}),
         mirror_({.channel = channel_,
                  .blob_channels = {std::make_shared<node::StoreChannel>(
                      rpc::Dial(store, identity, true))},

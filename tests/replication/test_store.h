@@ -154,9 +154,11 @@ class TestStore {
   void Publish(const std::vector<v1::Change>& changes) {
     const auto transaction = meta_->Begin();
     for (const v1::Change& change : changes) {
-      const node::RowChange row = node::ToRowChange(change)->value();
-      ASSERT_TRUE(row.value.has_value() ? transaction->Put(row.key, *row.value)
-                                        : transaction->Delete(row.key));
+      const std::optional<node::RowChange> row = *node::ToRowChange(change);
+      if (row.has_value()) {
+        ASSERT_TRUE(row->value.has_value() ? transaction->Put(row->key, *row->value)
+                                           : transaction->Delete(row->key));
+      }
       transaction->Append(change.SerializeAsString());
     }
     ASSERT_TRUE(transaction->Commit());
@@ -197,6 +199,8 @@ class TestStore {
     row.mutable_checksums()->Assign(location.checksums.begin(), location.checksums.end());
     const auto transaction = meta_->Begin();
     EXPECT_TRUE(transaction->Put(keys::Blob(digest), row.SerializeAsString()));
+    EXPECT_TRUE(
+        transaction->Put(keys::Linked(digest, *RepositoryName::Parse(repository)), std::string()));
     EXPECT_TRUE(transaction->Commit());
     v1::Change change;
     change.mutable_link()->set_repository(repository);
