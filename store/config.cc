@@ -18,6 +18,9 @@ constexpr uint64_t kMinAuditFileBytes = 64 << 10;
 constexpr int64_t kMaxAuditFiles = 1000;
 constexpr int64_t kMinAuditEntries = 1000;
 constexpr int64_t kMaxAuditEntries = 100'000'000;
+constexpr std::chrono::hours kMinChangesAge{1};
+constexpr std::chrono::days kMaxChangesAge{3650};
+constexpr uint64_t kMinChangesBytes = 1 << 20;
 constexpr std::chrono::seconds kMinGcLease{1};
 constexpr std::chrono::hours kMaxGcLease{24};
 constexpr std::chrono::days kMaxGcTime{365};
@@ -92,6 +95,19 @@ std::string InSeconds(std::chrono::milliseconds time) {
   return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + "s";
 }
 
+Config::Changes ReadChanges(Settings section) {
+  Config::Changes changes;
+  changes.max_age = section.Duration("max_age", changes.max_age);
+  if (changes.max_age < kMinChangesAge || changes.max_age > kMaxChangesAge) {
+    section.AddProblem("max_age", "must be from 1h to 3650d");
+  }
+  changes.max_size_bytes = section.Size("max_size", changes.max_size_bytes);
+  if (changes.max_size_bytes < kMinChangesBytes) {
+    section.AddProblem("max_size", "must be at least 1MiB");
+  }
+  return changes;
+}
+
 void ReadGcTime(Settings& section, const char* key, std::chrono::milliseconds& time) {
   time = section.Duration(key, time);
   if (time <= kMaxGcTime) return;
@@ -141,6 +157,7 @@ Result<Config> ReadConfig(Settings settings) {
       settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
+  config.changes = ReadChanges(settings.Section("changes"));
   config.gc = ReadGc(settings.Section("gc"), config.freshness);
   config.access = ReadAccess(settings.Section("access"));
   config.audit = ReadAudit(settings.Section("audit"));

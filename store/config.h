@@ -73,6 +73,13 @@ struct Config {
 
   size_t max_upload_sessions = 1000;
   std::chrono::milliseconds upload_idle_timeout{std::chrono::hours(168)};
+  // The bounds of the change log. Within them, the log keeps the changes that a node lacks.
+  struct Changes {
+    std::chrono::milliseconds max_age{std::chrono::days(30)};
+    uint64_t max_size_bytes = 1 << 30;
+  };
+  Changes changes;
+
   std::chrono::milliseconds tag_history{std::chrono::days(90)};  // the history of tags reaches back
   uint64_t headroom_bytes = 512 << 20;  // free disk space below which the store rejects pushes
 

@@ -105,6 +105,22 @@ TEST(StoreConfig, TheDataFolderAndTheFleetAddressAreRequired) {
 
 const std::string kLeast = "data: /d\nfleet: {address: \"store:5001\"}\n";
 
+TEST(StoreConfig, BoundsTheChangeLog) {
+  const auto unset = ParseConfig(kLeast, "store.yml");
+  EXPECT_EQ(unset->changes.max_age, std::chrono::days(30));
+  EXPECT_EQ(unset->changes.max_size_bytes, 1u << 30);
+  const auto set = ParseConfig(kLeast + "changes: {max_age: 36h, max_size: 64MiB}\n", "store.yml");
+  ASSERT_TRUE(set.has_value()) << set.error().message;
+  EXPECT_EQ(set->changes.max_age, std::chrono::hours(36));
+  EXPECT_EQ(set->changes.max_size_bytes, 64u << 20);
+  const auto bad = ParseConfig(kLeast + "changes: {max_age: 59m, max_size: 1KiB}\n", "store.yml");
+  ASSERT_FALSE(bad.has_value());
+  for (const char* part : {"store.yml:3: 'changes.max_age': must be from 1h to 3650d",
+                           "store.yml:3: 'changes.max_size': must be at least 1MiB"}) {
+    EXPECT_NE(bad.error().message.find(part), std::string::npos) << bad.error().message;
+  }
+}
+
 TEST(StoreConfig, ReadsGarbageCollection) {
   const auto read = ParseConfig(
       kLeast +
