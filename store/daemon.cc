@@ -20,6 +20,7 @@
 #include "store/fleet_server.h"
 #include "store/freshness_policy.h"
 #include "store/open_store.h"
+#include "store/replication/log_trimmer.h"
 #include "store/store_gauges.h"
 #include "store/store_registry.h"
 #include "store/work/heartbeat.h"
@@ -139,6 +140,15 @@ struct StoreDaemon final : Daemon {
                                       .log = log,
                                       .pki = config.PkiFolder(),
                                       .chain = opened.authority.server_chain}};
+  LogTrimmer log_trimmer{{.meta = *opened.meta,
+                          .nodes = fleet.connected_nodes,
+                          .clock = store_clock,
+                          .pool = disk,
+                          .metrics = metrics,
+                          .log = log,
+                          .owner = owner.id(),
+                          .bounds = {.max_age = config.changes.max_age,
+                                     .max_size_bytes = config.changes.max_size_bytes}}};
   ReadBlob read_blob{content.blobs, fleet_pool, tasks, metrics, log};
   FleetServer fleet_server{FleetServerParts()};
   RegistryFront front{config.registry,
@@ -191,6 +201,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
                     .version = version,
                     .data = config.data,
                     .started_ms = ToUnixMillis(clock.Wall()),
+                    .change_log = [this] { return log_trimmer.Describe(); },
                     .warnings = [this] { return Warnings(); }},
           .access = {.gate = gate, .fleet = fleet, .clock = clock},
           .enrollment = {.fleet = fleet,
@@ -242,6 +253,7 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
+  tasks.Spawn([this] { return log_trimmer.FollowUntilCancelled(); });
   tasks.Spawn([this] {
     return RepeatBlockingUntilCancelled(kCertificatePeriod, disk,
                                         [this] { fleet_certificate.Renew(); });
