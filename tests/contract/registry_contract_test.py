@@ -11,6 +11,7 @@ import deletion_rows
 import discovery_rows
 import pull_rows
 import push_rows
+import pusher_rows
 import upload_rows
 from client import Answer
 from fleet import PASSWORD, Fleet
@@ -18,7 +19,7 @@ from exchange import World
 from processes import wait_for
 
 ROWS = [row for module in (access_rows, pull_rows, upload_rows, push_rows, discovery_rows, deletion_rows,
-                             client_rows)
+                             client_rows, pusher_rows)
         for row in module.ROWS]
 USERS = {"all": "pull,push,delete", "reader": "pull", "writer": "pull,push", "narrow": "pull,push:c/**",
          "stranger": "pull:elsewhere/**"}
@@ -47,12 +48,13 @@ class Connection:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """A store, a node in front of it, and users with different grants."""
+    """A store, a node in front of it, users with different grants, and a protected tag."""
     fleet = Fleet(tmp_path_factory.mktemp("pair")).start()
     try:
         fleet.add_node("eu-west")
         for user, allowed in USERS.items():
             fleet.control("user", "add", user, "--allow", allowed, stdin=PASSWORD + "\n")
+        fleet.control("tag", "protect", "frozen", "--repository", "**", "--tags", "frozen")
         yield {"store": fleet.store, "node": fleet.nodes["eu-west"]}
     finally:
         fleet.stop()

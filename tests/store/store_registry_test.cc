@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "registry/records/rows.h"
 #include "store/stored_blob_body.h"
 #include "tests/store/content/content_fixture.h"
 #include "tests/support/full_pool.h"
@@ -49,6 +50,8 @@ class StoreRegistryTest : public testing::Test {
                     .blobs = store_.content->blobs,
                     .disk = io_.pool(),
                     .clock = store_.clock,
+                    .store_clock = store_.store_clock,
+                    .owner = *store_.owner,
                     .metrics = metrics_,
                     .log = Log::Nowhere(),
                     .boot_id = "boot"}};
@@ -109,6 +112,36 @@ TEST_F(StoreRegistryTest, AnAnswerIncludesTheChangeThatTheCallerNames) {
   EXPECT_EQ(CodeOf(io_.Await(registry_.GetManifest(caller, repository, reference))),
             ErrorCode::kUnavailable)
       << "not 404";
+}
+
+// Only a caller that may push renews leases, and only with a HEAD.
+TEST_F(StoreRegistryTest, I7AHeadByAPusherRenewsTheLease) {
+  const std::string body = ImageManifest({"config"});
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  const RepositoryName repository = Repo("a");
+  const Digest blob = Sha256("config");
+  const Reference tag = Ref("v1");
+  const auto leases = [&] {
+    const auto link = *ReadRow<v1::LinkRow>(*store_.meta, keys::Link(repository, blob));
+    const auto manifest =
+        *ReadRow<v1::ManifestRow>(*store_.meta, keys::ManifestOf(repository, Sha256(body)));
+    return std::pair(link->lease_until_ms(), manifest->lease_until_ms());
+  };
+  const auto pushed = leases();
+  store_.clock.Advance(std::chrono::minutes(31));
+  EXPECT_TRUE(io_.Await(registry_.StatBlob(caller_, repository, blob)).has_value());
+  EXPECT_TRUE(io_.Await(registry_.StatManifest(caller_, repository, tag)).has_value());
+  EXPECT_EQ(leases(), pushed);
+  Caller pusher = caller_;
+  pusher.may_push = true;
+  EXPECT_TRUE(io_.Await(registry_.OpenBlob(pusher, repository, blob)).has_value());
+  EXPECT_TRUE(io_.Await(registry_.GetManifest(pusher, repository, tag)).has_value());
+  EXPECT_EQ(leases(), pushed);
+  EXPECT_TRUE(io_.Await(registry_.StatBlob(pusher, repository, blob)).has_value());
+  EXPECT_GT(leases().first, pushed.first);
+  EXPECT_EQ(leases().second, pushed.second);
+  EXPECT_TRUE(io_.Await(registry_.StatManifest(pusher, repository, tag)).has_value());
+  EXPECT_GT(leases().second, pushed.second);
 }
 
 TEST_F(StoreRegistryTest, I1CorruptBytesAreNeverServed) {
