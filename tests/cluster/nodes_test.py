@@ -171,3 +171,24 @@ def test_a_replacement_keeps_the_permissions_of_the_node(new_fleet):
     assert shows(fleet, "cn")["permissions"] == ["pull:team/**"]
     fleet.join(fleet.new_node("third"), fleet.invite("cn", "--replace", "--allow", "pull,push"))
     assert shows(fleet, "cn")["permissions"] == ["pull,push:**"]
+
+
+def test_status_shows_the_log_and_the_slowest_node(new_fleet):
+    fleet = new_fleet()
+    for name in ("eu-west", "us-east"):
+        fleet.add_node(name)
+    fleet.store.client().push_image("team/app", "v1", b"one")
+    fleet.settle()
+    status = fleet.control_json("status")
+    log, left = status["change_log"], status["head_sequence"]
+    assert (log["first_sequence"], log["records"]) == (1, left)
+    assert log["slowest_sequence"] == left and log["slowest_connected"]
+
+    fleet.nodes["us-east"].stop()
+    fleet.store.client().push_image("team/app", "v2", b"two")
+    fleet.control("wait", "--sequence", str(fleet.control_json("status")["head_sequence"]), "eu-west")
+    wait_for("the store to notice", lambda: (
+        not fleet.control_json("status")["change_log"]["slowest_connected"]))
+    log = fleet.control_json("status")["change_log"]
+    assert (log["slowest_node"], log["slowest_sequence"]) == ("us-east", left)
+    assert f"slowest node us-east at {left}, not connected\n" in fleet.control("status").stdout

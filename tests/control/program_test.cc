@@ -128,6 +128,9 @@ TEST_F(ProgramTest, ShowsStatusAndNodes) {
   const auto status = boost::json::parse(Control({"status", "-o", "json"}).out);
   EXPECT_EQ(status.at("epoch").as_string(), "epoch1");
   EXPECT_TRUE(status.at("nodes").as_array().empty());
+  EXPECT_EQ(status.at("change_log").at("slowest_node").as_string(), "");
+  EXPECT_NE(Control({"status"}).out.find("\nchange log    0 changes from 0 on (0 B)\n"),
+            std::string::npos);
   EXPECT_NE(Control({"status"}).out.find("epoch1"), std::string::npos);
   EXPECT_EQ(Control({"node", "list", "-o", "json"}).out, "[]\n");
 }
