@@ -213,38 +213,6 @@ def test_a_deleted_tag_comes_back_with_its_content(new_fleet):
     assert fleet.control_json("tag", "history", f"{REPOSITORY}:v1")[0]["why"] == "restore"
 
 
-def test_a_tag_goes_back_to_a_digest_of_its_history(new_fleet):
-    fleet = new_fleet()
-    client = fleet.store.client()
-    digests = [push(client, "latest", layer)[0] for layer in (b"one", b"two", b"three")]
-    fleet.control("tag", "restore", f"{REPOSITORY}:latest")
-    assert get_manifest(client, "latest").headers["Docker-Content-Digest"] == digests[1]
-    fleet.control("tag", "restore", f"{REPOSITORY}:latest", "--to", digests[0])
-    assert get_manifest(client, "latest").headers["Docker-Content-Digest"] == digests[0]
-    never = fleet.control("tag", "restore", f"{REPOSITORY}:latest", "--to", digest_of(b"never"), check=False)
-    assert never.returncode == 1 and digest_of(b"never") in never.stderr, never.stderr
-
-
-def test_a_protected_tag_neither_moves_nor_goes(new_fleet):
-    fleet = new_fleet("eu-west")
-    fleet.control("grant", "add", "user:demo", "delete")
-    fleet.control("tag", "protect", "releases", "--repository", "team/**", "--tags", "v*")
-    client = fleet.store.client()
-    digest = push(client, "v1", b"one")[0]
-    other = make_manifest(b"{}", [])
-    client.push_blob(REPOSITORY, b"{}")
-    fleet.settle()
-    for member in fleet.members():
-        for answer in (member.client().put_manifest(REPOSITORY, "v1", other),
-                       member.client().call("DELETE", f"/v2/{REPOSITORY}/manifests/v1"),
-                       member.client().call("DELETE", f"/v2/{REPOSITORY}/manifests/{digest}")):
-            assert answer.status == 403 and answer.code() == "DENIED", (member.name, answer)
-            assert "releases" in answer.message()
-    assert client.put_manifest(REPOSITORY, "latest", other).status == 201
-    fleet.control("tag", "unprotect", "releases")
-    assert client.put_manifest(REPOSITORY, "v1", other).status == 201
-
-
 def test_a_paused_collector_removes_nothing(new_fleet):
     fleet = collecting(new_fleet, trash="1s")
     client = fleet.store.client()
