@@ -87,7 +87,7 @@ void AddHistory(const Command& family) {
       "RESTORABLE says whether 'tag restore' can bring the content back.\n"
       "  outportctl tag history team/app:latest\n"
       "  outportctl tag history team/app --limit 1000 -o json");
-  history.AddOption("REPO[:TAG]", options->name, "Repository, or one tag in it").Required();
+  history.AddOption("NAME", options->name, "REPO, or one tag: REPO:TAG").Required();
   history.AddOption("--limit", options->limit, "Maximum number of entries")
       .Between(1, 1000000)
       .ShowDefault();
@@ -140,7 +140,7 @@ void AddRestore(const Command& family) {
       "Deleted content comes back too, while it is in the trash.\n"
       "  outportctl tag restore team/app:latest\n"
       "  outportctl tag restore team/app:latest --at 2h");
-  restore.AddOption("REPO:TAG", options->name, "The tag").Required();
+  restore.AddOption("NAME", options->name, "The tag: REPO:TAG").Required();
   const Option to = restore.AddOption("--to", options->to,
                                       "A digest from 'tag history -o json' (default: the one "
                                       "before the last change)");
