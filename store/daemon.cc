@@ -16,6 +16,7 @@
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
 #include "store/authority/fleet_files.h"
+#include "store/content/tag_history_sweep.h"
 #include "store/fleet_certificate.h"
 #include "store/fleet_server.h"
 #include "store/freshness_policy.h"
@@ -109,6 +110,12 @@ struct StoreDaemon final : Daemon {
                                                config.upload_idle_timeout)}}}};
   StoreRegistry registry{
       {.content = content, .uploads = uploads, .disk = disk, .metrics = metrics, .log = log}};
+  TagHistorySweep tag_history_sweep{{.meta = *opened.meta,
+                                     .clock = store_clock,
+                                     .pool = disk,
+                                     .log = log,
+                                     .owner = owner.id(),
+                                     .keep = config.tag_history}};
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
   AuditFile audit_file{{.meta = *opened.meta,
                         .files = *files,
@@ -211,6 +218,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
                          .domain = identity.domain},
           .audit = {.gate = gate, .meta = *opened.meta},
           .authority = {.gate = gate, .rotation = rotation},
+          .content = {.gate = gate, .content = content, .uploads = uploads, .tasks = tasks},
           .limits = LimitsFor(config.nodes.identity_certificate_lifetime)};
 }
 
@@ -251,6 +259,7 @@ void StoreDaemon::Run() {
   io.Start();
   tasks.Spawn([this] { return heartbeat.BeatUntilCancelled(); });
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
+  tasks.Spawn([this] { return tag_history_sweep.RunUntilCancelled(); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   tasks.Spawn([this] { return log_trimmer.FollowUntilCancelled(); });

@@ -48,6 +48,7 @@ FleetServer::FleetServer(Parts parts)
       enrollment_(parts.enrollment),
       audit_(std::move(parts.audit)),
       authority_(std::move(parts.authority)),
+      content_(std::move(parts.content)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
@@ -72,6 +73,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   builder.RegisterService(&enrollment_);
   builder.RegisterService(&audit_);
   builder.RegisterService(&authority_);
+  builder.RegisterService(&content_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

@@ -10,6 +10,7 @@
 #include "store/admin/admin_service.h"
 #include "store/admin/audit_service.h"
 #include "store/admin/authority_service.h"
+#include "store/admin/content_service.h"
 #include "store/admin/enrollment_service.h"
 #include "store/relay/push_service.h"
 #include "store/replication/replication_service.h"
@@ -52,6 +53,7 @@ class FleetServer {
     EnrollmentService::Parts enrollment;
     AuditService::Parts audit;
     AuthorityService::Parts authority;
+    ContentService::Parts content;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
@@ -74,6 +76,7 @@ class FleetServer {
   EnrollmentService enrollment_;
   AuditService audit_;
   AuthorityService authority_;
+  ContentService content_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

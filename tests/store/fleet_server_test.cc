@@ -25,45 +25,47 @@ class FleetServerTest : public FleetFixture {
   }
   void Start(FleetLimits limits = {}) {
     const AdminGate gate{.domain = identity_.domain, .directory = directory_, .pool = pool_};
-    server_ = std::make_unique<FleetServer>(
-        FleetServer::Parts{.replication = {.meta = *meta_,
-                                           .directory = directory_,
-                                           .members = fleet_.member_directory,
-                                           .blobs = read_blob_,
-                                           .pool = pool_,
-                                           .tasks = tasks_,
-                                           .nodes = fleet_.connected_nodes,
-                                           .clock = clock_,
-                                           .metrics = metrics_,
-                                           .log = Log::Nowhere(),
-                                           .identity = identity_,
-                                           .policy = {}},
-                           .push = {.members = fleet_.member_directory,
-                                    .registry = registry_,
-                                    .directory = directory_,
-                                    .authenticator = authenticator_,
-                                    .clock = clock_,
-                                    .tasks = tasks_,
-                                    .metrics = metrics_,
-                                    .log = Log::Nowhere(),
-                                    .identity = identity_},
-                           .admin = {.gate = gate,
-                                     .fleet = fleet_,
-                                     .meta = *meta_,
-                                     .files = disk_,
-                                     .epoch = identity_.epoch,
-                                     .version = "1.2.3",
-                                     .data = folder_.path(),
-                                     .started_ms = 1000},
-                           .access = {.gate = gate, .fleet = fleet_, .clock = clock_},
-                           .enrollment = {.fleet = fleet_,
-                                          .pool = pool_,
-                                          .clock = clock_,
-                                          .metrics = metrics_,
-                                          .domain = identity_.domain},
-                           .audit = {.gate = gate, .meta = *meta_},
-                           .authority = {.gate = gate, .rotation = rotation_},
-                           .limits = limits});
+    server_ = std::make_unique<FleetServer>(FleetServer::Parts{
+        .replication = {.meta = *meta_,
+                        .content = content_,
+                        .directory = directory_,
+                        .members = fleet_.member_directory,
+                        .blobs = read_blob_,
+                        .pool = pool_,
+                        .tasks = tasks_,
+                        .nodes = fleet_.connected_nodes,
+                        .clock = clock_,
+                        .metrics = metrics_,
+                        .log = Log::Nowhere(),
+                        .identity = identity_,
+                        .policy = {}},
+        .push = {.members = fleet_.member_directory,
+                 .registry = registry_,
+                 .directory = directory_,
+                 .authenticator = authenticator_,
+                 .clock = clock_,
+                 .tasks = tasks_,
+                 .metrics = metrics_,
+                 .log = Log::Nowhere(),
+                 .identity = identity_},
+        .admin = {.gate = gate,
+                  .fleet = fleet_,
+                  .meta = *meta_,
+                  .files = disk_,
+                  .epoch = identity_.epoch,
+                  .version = "1.2.3",
+                  .data = folder_.path(),
+                  .started_ms = 1000},
+        .access = {.gate = gate, .fleet = fleet_, .clock = clock_},
+        .enrollment = {.fleet = fleet_,
+                       .pool = pool_,
+                       .clock = clock_,
+                       .metrics = metrics_,
+                       .domain = identity_.domain},
+        .audit = {.gate = gate, .meta = *meta_},
+        .authority = {.gate = gate, .rotation = rotation_},
+        .content = {.gate = gate, .content = content_, .uploads = uploads_, .tasks = tasks_},
+        .limits = limits});
     const std::filesystem::path pki = folder_.path() / "pki";
     ASSERT_TRUE(
         server_->Start("127.0.0.1:0", {pki / "server.crt", pki / "server.key", pki / "trusted.crt"})
@@ -120,12 +122,26 @@ class FleetServerTest : public FleetFixture {
   Metrics metrics_;
   std::unique_ptr<DiskBlobStore> bytes_ =
       *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
-  Blobs blobs_{{.meta = *meta_,
-                .bytes = *bytes_,
-                .clock = clock_,
-                .metrics = metrics_,
-                .log = Log::Nowhere()}};
-  store::ReadBlob read_blob_{blobs_, pool_, tasks_, metrics_, Log::Nowhere()};
+  StoreClock store_clock_{clock_};
+  Owner owner_{*meta_, store_clock_, Owner::Access::kExclusive};
+  Content content_{{.meta = *meta_,
+                    .bytes = *bytes_,
+                    .clock = clock_,
+                    .store_clock = store_clock_,
+                    .owner = owner_,
+                    .metrics = metrics_,
+                    .log = Log::Nowhere()}};
+  Uploads uploads_{{.meta = *meta_,
+                    .bytes = *bytes_,
+                    .blobs = content_.blobs,
+                    .disk = pool_,
+                    .clock = clock_,
+                    .store_clock = store_clock_,
+                    .owner = owner_,
+                    .metrics = metrics_,
+                    .log = Log::Nowhere(),
+                    .boot_id = "boot"}};
+  store::ReadBlob read_blob_{content_.blobs, pool_, tasks_, metrics_, Log::Nowhere()};
   testing_support::MemoryRegistry registry_;
   Authenticator authenticator_{directory_, pool_, clock_, metrics_, {}};
   Rotation rotation_{{.meta = *meta_,
