@@ -20,6 +20,7 @@
 #include "store/fleet_certificate.h"
 #include "store/fleet_server.h"
 #include "store/freshness_policy.h"
+#include "store/gc/collector.h"
 #include "store/open_store.h"
 #include "store/replication/log_trimmer.h"
 #include "store/store_gauges.h"
@@ -43,6 +44,13 @@ NodeLifetimes LifetimesOf(const Config& config) {
       .identity =
           std::chrono::floor<std::chrono::seconds>(config.nodes.identity_certificate_lifetime),
       .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_certificate_lifetime)};
+}
+
+// Returns how often the collector looks at its queue: seldom, unless the times are short.
+std::chrono::milliseconds CollectionInterval(const Config& config) {
+  constexpr std::chrono::milliseconds kShortest = std::chrono::seconds(1);
+  constexpr std::chrono::milliseconds kLongest = std::chrono::minutes(1);
+  return std::clamp(std::min(config.gc.grace, config.gc.trash) / 10, kShortest, kLongest);
 }
 
 // The order matters: a member may refer only to members above it, because these outlive it.
@@ -116,6 +124,19 @@ struct StoreDaemon final : Daemon {
                                      .log = log,
                                      .owner = owner.id(),
                                      .keep = config.tag_history}};
+  Collector collector{
+      {.meta = *opened.meta,
+       .bytes = *opened.blobs,
+       .clock = clock,
+       .store_clock = store_clock,
+       .owner = owner,
+       .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
+       .metrics = metrics,
+       .log = log,
+       .limits = {.window = config.gc.window,
+                  .max_rate = static_cast<uint64_t>(config.gc.max_rate),
+                  .free_at_once_below = config.gc.free_at_once_below,
+                  .interval = CollectionInterval(config)}}};
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
   AuditFile audit_file{{.meta = *opened.meta,
                         .files = *files,
@@ -219,6 +240,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
           .audit = {.gate = gate, .meta = *opened.meta},
           .authority = {.gate = gate, .rotation = rotation},
           .content = {.gate = gate, .content = content, .uploads = uploads, .tasks = tasks},
+          .gc = {.gate = gate, .collector = collector},
           .limits = LimitsFor(config.nodes.identity_certificate_lifetime)};
 }
 
@@ -260,6 +282,7 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return heartbeat.BeatUntilCancelled(); });
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return tag_history_sweep.RunUntilCancelled(); });
+  tasks.Spawn([this] { return collector.WorkUntilCancelled(disk); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   tasks.Spawn([this] { return log_trimmer.FollowUntilCancelled(); });
@@ -298,6 +321,7 @@ Result<void> StoreDaemon::Stop() {
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
+  collector.Stop();
   heartbeat.Stop();
   io.Stop();
   log.Info("stopped");
@@ -317,6 +341,9 @@ Readiness StoreDaemon::Ready() const {
     readiness.reasons.push_back("pushes are rejected: " + why->message);
   }
   if (auto warning = store_clock.Warning()) readiness.warnings.push_back(*std::move(warning));
+  for (std::string& warning : collector.Warnings()) {
+    readiness.warnings.push_back(std::move(warning));
+  }
   fleet_certificate.Report(readiness);
   front.AddTo(readiness);
   return readiness;

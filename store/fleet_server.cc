@@ -49,6 +49,7 @@ FleetServer::FleetServer(Parts parts)
       audit_(std::move(parts.audit)),
       authority_(std::move(parts.authority)),
       content_(std::move(parts.content)),
+      gc_(std::move(parts.gc)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
@@ -74,6 +75,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   builder.RegisterService(&audit_);
   builder.RegisterService(&authority_);
   builder.RegisterService(&content_);
+  builder.RegisterService(&gc_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

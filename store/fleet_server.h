@@ -12,6 +12,7 @@
 #include "store/admin/authority_service.h"
 #include "store/admin/content_service.h"
 #include "store/admin/enrollment_service.h"
+#include "store/admin/gc_service.h"
 #include "store/relay/push_service.h"
 #include "store/replication/replication_service.h"
 
@@ -54,6 +55,7 @@ class FleetServer {
     AuditService::Parts audit;
     AuthorityService::Parts authority;
     ContentService::Parts content;
+    GcService::Parts gc;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
@@ -77,6 +79,7 @@ class FleetServer {
   AuditService audit_;
   AuthorityService authority_;
   ContentService content_;
+  GcService gc_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

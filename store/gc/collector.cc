@@ -188,9 +188,9 @@ Result<uint64_t> Collector::StepJob(bool paused) {
   if (items.has_value() && *items > 0) return items;
   attempts_ = 0;
   if (items.has_value()) {
-    parts_.log.Info("run ended", {{"run", job->run()}});
+    parts_.log.Info("collection run ended", {{"run", job->run()}});
   } else {
-    parts_.log.Error("run failed", {{"run", job->run()}, {"error", items.error().message}});
+    parts_.log.Error("collection run failed", {{"run", job->run()}, {"error", items.error().message}});
     // If the row cannot be written, the recovery of the next holder of the lease writes it.
     if (!job->Fail(items.error()).has_value()) holds_lease_ = false;
   }

@@ -47,7 +47,7 @@ namespace outport::store {
 class Collector {
  public:
   struct Limits {
-    DailyWindow window;
+    DailyWindow window = {};
     uint64_t max_rate = 500;                     // items in a second
     uint64_t free_at_once_below = 0;             // free bytes of the disk
     std::chrono::milliseconds interval{60'000};  // between two looks at the queue
@@ -107,6 +107,8 @@ class Collector {
   Result<bool> IsPaused() const;
   // Reserves the place of the one job that may be in progress. Released if `start` fails.
   Result<v1::RunRow> StartJob(const std::function<Result<std::unique_ptr<Job>>()>& start);
+  Result<std::unique_ptr<Job>> StartWithLease(
+      const std::function<Result<std::unique_ptr<Job>>()>& start);
   Result<std::unique_ptr<Job>> MakeRun(const v1::StartRunRequest& request, const Actor& by);
   Result<void> RequireReports(const v1::PlanOptions& options) const;
   Result<Plan> MakePlan(const v1::PlanOptions& options, int64_t as_of_ms);

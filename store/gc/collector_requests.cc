@@ -115,6 +115,15 @@ Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request
   return response;
 }
 
+Result<std::unique_ptr<Job>> Collector::StartWithLease(
+    const std::function<Result<std::unique_ptr<Job>>()>& start) {
+  TRY(const bool mine, lease_.Acquire());
+  if (mine && holds_lease_) return start();
+  return Error{ErrorCode::kFailedPrecondition,
+               "this store does not collect garbage at the moment: it has just started, or another "
+               "process holds the lease; try again in 30 seconds"};
+}
+
 Result<v1::RunRow> Collector::StartJob(const std::function<Result<std::unique_ptr<Job>>()>& start) {
   {
     MutexLock lock(mutex_);
@@ -122,11 +131,7 @@ Result<v1::RunRow> Collector::StartJob(const std::function<Result<std::unique_pt
     if (job_ != nullptr) return AnotherRun(job_run_);
     is_starting_ = true;
   }
-  Result<std::unique_ptr<Job>> job =
-      holds_lease_ ? start()
-                   : Error{ErrorCode::kFailedPrecondition,
-                           "this store does not collect garbage at the moment: it has just "
-                           "started, or another process holds the lease; try again in 30 seconds"};
+  Result<std::unique_ptr<Job>> job = StartWithLease(start);
   Result<v1::RunRow> row =
       job.has_value() ? Runs(parts_.meta).Get((*job)->run()) : Result<v1::RunRow>(job.error());
   MutexLock lock(mutex_);

@@ -65,6 +65,7 @@ class FleetServerTest : public FleetFixture {
         .audit = {.gate = gate, .meta = *meta_},
         .authority = {.gate = gate, .rotation = rotation_},
         .content = {.gate = gate, .content = content_, .uploads = uploads_, .tasks = tasks_},
+        .gc = {.gate = gate, .collector = collector_},
         .limits = limits});
     const std::filesystem::path pki = folder_.path() / "pki";
     ASSERT_TRUE(
@@ -131,6 +132,13 @@ class FleetServerTest : public FleetFixture {
                     .owner = owner_,
                     .metrics = metrics_,
                     .log = Log::Nowhere()}};
+  Collector collector_{{.meta = *meta_,
+                        .bytes = *bytes_,
+                        .clock = clock_,
+                        .store_clock = store_clock_,
+                        .owner = owner_,
+                        .metrics = metrics_,
+                        .log = Log::Nowhere()}};
   Uploads uploads_{{.meta = *meta_,
                     .bytes = *bytes_,
                     .blobs = content_.blobs,

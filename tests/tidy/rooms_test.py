@@ -39,7 +39,7 @@ ARROWS = {
     "store/access": ["store/audit", "registry/security/password"],
     "store/authority": ["store/access"],
     "store/fleet": ["store/authority"],
-    "store/admin": ["store/fleet", "store/uploads", "registry/rpc"],
+    "store/admin": ["store/fleet", "store/uploads", "store/gc", "registry/rpc"],
     "store/replication": ["store/content", "store/fleet", "registry/rpc"],
     "store/relay": ["store/fleet", "registry/access", "registry/rpc"],
     "store": ["store/uploads", "store/admin", "store/replication", "store/relay", "store/work",
