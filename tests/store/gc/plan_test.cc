@@ -1,0 +1,229 @@
+#include "registry/records/rows.h"
+#include "store/gc/plan_name.h"
+#include "tests/store/gc/collector_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::hours;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string LinkItem(const std::string& repository, const std::string& bytes) {
+  return "link " + repository + "@" + Sha256(bytes).ToString();
+}
+std::string ManifestItem(const std::string& repository, const std::string& body) {
+  return "manifest " + repository + "@" + Sha256(body).ToString();
+}
+
+// The collector is paused, so that due links stay for the plan.
+class PlanTest : public CollectorTest {
+ protected:
+  PlanTest() {
+    static_cast<void>(collector->Step());
+    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  }
+  v1::RunRow RunPlan(const std::string& plan) {
+    EXPECT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+    v1::StartRunRequest request;
+    request.set_plan(plan);
+    const auto started = (*collector)->StartRun(request, kAdministrator);
+    EXPECT_TRUE(started.has_value()) << started.error().message;
+    if (!started.has_value()) return {};
+    collector->Work();
+    v1::GetRunRequest get;
+    get.set_id(started->id());
+    return *(*collector)->GetRun(get);
+  }
+  Error Refusal(const std::string& plan) {
+    EXPECT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+    v1::StartRunRequest request;
+    request.set_plan(plan);
+    const auto started = (*collector)->StartRun(request, kAdministrator);
+    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+    EXPECT_FALSE(started.has_value());
+    return started.has_value() ? Error{} : started.error();
+  }
+};
+
+TEST_F(PlanTest, ShowsWhatIsDueAndChangesNothing) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE(store.PushBlob("b", "12345678").has_value());
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+  EXPECT_THAT(collector->Plan().items(), IsEmpty());
+  EXPECT_EQ(collector->Plan().waiting(), 2u);
+  EXPECT_GT(collector->Plan().next_due_ms(), store.store_clock.NowMs());
+  store.clock.Advance(hours(37));
+  const uint64_t head = store.Head();
+  const v1::GetPlanResponse plan = collector->Plan(true);
+  EXPECT_THAT(ItemsOf(plan),
+              testing::UnorderedElementsAre(LinkItem("a", "layer"), LinkItem("b", "12345678")));
+  EXPECT_EQ(plan.freed_bytes(), 13u);
+  EXPECT_EQ(plan.counts().blobs(), 2u);
+  EXPECT_EQ(plan.waiting(), 0u);
+  EXPECT_EQ(plan.items(0).reason(), v1::PLAN_REASON_UNREFERENCED);
+  EXPECT_EQ(store.Head(), head);
+  EXPECT_TRUE(HasBlob("a", "layer"));
+}
+
+TEST_F(PlanTest, CountsSharedBytesOnceAndOnlyIfAllGo) {
+  for (const char* name : {"a", "b"}) {
+    ASSERT_TRUE(store.PushBlob(name, "shared").has_value());
+    ASSERT_TRUE(store.PushBlob(name, "partly").has_value());
+  }
+  ASSERT_TRUE(store.PushManifest("b", "v1", ImageManifest({"partly"})).has_value());
+  store.clock.Advance(hours(37));
+  const v1::GetPlanResponse plan = collector->Plan();
+  EXPECT_EQ(plan.counts().links(), 3u);
+  EXPECT_EQ(plan.counts().blobs(), 1u);
+  EXPECT_EQ(plan.freed_bytes(), 6u) << "the bytes of 'shared', once";
+}
+
+TEST_F(PlanTest, ManifestsShowTheBytesThatGoLater) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "own layer"}).has_value());
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "x"}).has_value());
+  const std::string old = ImageManifest({"config", "own layer"});
+  store.clock.Advance(hours(37));
+  EXPECT_THAT(collector->Plan(false).items(), IsEmpty());
+  const v1::GetPlanResponse plan = collector->Plan(true);
+  EXPECT_THAT(ItemsOf(plan), ElementsAre(ManifestItem("a", old)));
+  EXPECT_EQ(plan.items(0).reason(), v1::PLAN_REASON_UNTAGGED);
+  EXPECT_EQ(plan.freed_later_bytes(), 9u) << "the config stays";
+  EXPECT_EQ(plan.freed_bytes(), 9u + old.size());
+}
+
+TEST_F(PlanTest, AGlobLimitsThePlan) {
+  ASSERT_TRUE(store.PushBlob("team/a", "1").has_value());
+  ASSERT_TRUE(store.PushBlob("team/b", "2").has_value());
+  ASSERT_TRUE(store.PushBlob("other", "3").has_value());
+  store.clock.Advance(hours(37));
+  EXPECT_EQ(collector->Plan(false, "team/*").items_size(), 2);
+  EXPECT_EQ(collector->Plan(false, "other").items_size(), 1);
+  EXPECT_EQ(collector->Plan(false, "").items_size(), 3);
+}
+
+TEST_F(PlanTest, ARunDoesExactlyThePlan) {
+  ASSERT_TRUE(store.PushBlob("team/a", "1").has_value());
+  ASSERT_TRUE(store.PushBlob("other", "3").has_value());
+  store.clock.Advance(hours(37));
+  const v1::GetPlanResponse plan = collector->Plan(false, "team/*");
+  const v1::RunRow run = RunPlan(plan.plan());
+  EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
+  EXPECT_EQ(run.kind(), v1::RUN_KIND_REQUESTED);
+  EXPECT_EQ(run.by(), "root");
+  EXPECT_EQ(run.planned().links(), 1u);
+  EXPECT_EQ(run.removed().links(), 1u);
+  EXPECT_EQ(run.kept(), 0u);
+  EXPECT_FALSE(HasBlob("team/a", "1"));
+}
+
+TEST_F(PlanTest, APlanThatNoLongerHoldsIsRefusedWithTheFirstDifference) {
+  ASSERT_TRUE(store.PushBlob("a", "1").has_value());
+  ASSERT_TRUE(store.PushBlob("a", "2").has_value());
+  store.clock.Advance(hours(37));
+  const v1::GetPlanResponse plan = collector->Plan();
+  ASSERT_TRUE(store.PushManifest("a", "v1", ImageManifest({"1"})).has_value());
+  const Error refusal = Refusal(plan.plan());
+  EXPECT_EQ(refusal.code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(refusal.message, HasSubstr(LinkItem("a", "1") + " is in use again"));
+  EXPECT_TRUE(HasBlob("a", "2"));
+}
+
+TEST_F(PlanTest, ATouchEndsAPlanToo) {
+  ASSERT_TRUE(store.PushBlob("a", "1").has_value());
+  store.clock.Advance(hours(37));
+  const v1::GetPlanResponse plan = collector->Plan();
+  ASSERT_TRUE(store.content->blobs.Touch(Repo("a"), Sha256("1")).has_value());
+  EXPECT_EQ(Refusal(plan.plan()).code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(PlanTest, WhatBecomesDueAfterAPlanDoesNotEndIt) {
+  ASSERT_TRUE(store.PushBlob("a", "1").has_value());
+  store.clock.Advance(hours(1));
+  ASSERT_TRUE(store.PushBlob("a", "2").has_value());
+  store.clock.Advance(hours(35) + std::chrono::minutes(30));
+  const v1::GetPlanResponse plan = collector->Plan();
+  EXPECT_THAT(ItemsOf(plan), ElementsAre(LinkItem("a", "1")));
+  store.clock.Advance(hours(1));
+  const v1::RunRow run = RunPlan(plan.plan());
+  EXPECT_EQ(run.removed().links(), 1u);
+}
+
+TEST_F(PlanTest, APlanIsReadInPages) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  store.clock.Advance(hours(37));
+  v1::GetPlanRequest request;
+  request.set_limit(3);
+  const auto first = (*collector)->GetPlan(request);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->items_size(), 3);
+  request.set_plan(first->plan());
+  request.set_offset(3);
+  const auto second = (*collector)->GetPlan(request);
+  ASSERT_TRUE(second.has_value()) << second.error().message;
+  EXPECT_EQ(second->items_size(), 2);
+  EXPECT_EQ(second->counts().links(), 5u);
+  ASSERT_TRUE(store.PushManifest("a", "v1", ImageManifest({"4"})).has_value());
+  EXPECT_EQ(CodeOf((*collector)->GetPlan(request)), ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(PlanTest, ItemsThatAreInUseAgainWhenTheirTurnComesAreKept) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  store.clock.Advance(hours(37));
+  const v1::GetPlanResponse plan = collector->Plan();
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  v1::StartRunRequest request;
+  request.set_plan(plan.plan());
+  ASSERT_TRUE((*collector)->StartRun(request, kAdministrator).has_value());
+  ASSERT_TRUE(store.PushManifest("a", "v1", ImageManifest({"7"})).has_value());
+  collector->Work();
+  const v1::RunRow run = collector->LastRun();
+  EXPECT_EQ(run.removed().links(), 99u);
+  EXPECT_EQ(run.kept(), 1u);
+  EXPECT_TRUE(HasBlob("a", "7"));
+}
+
+TEST_F(PlanTest, WhileANodeOwesItsReportOfPullsNoManifestIsPlanned) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", "v1").has_value());
+  store.clock.Advance(hours(37));
+  const auto view = store.meta->Snapshot();
+  v1::PlanOptions options;
+  options.set_delete_untagged(true);
+  const auto planned = [&] {
+    return *Planner(*view, store.times, options, store.store_clock.NowMs())
+                .Make({"eu-west", "us-east"});
+  };
+  EXPECT_THAT(planned().items, IsEmpty());
+  EXPECT_THAT(planned().nodes_without_report, ElementsAre("eu-west", "us-east"));
+  options.add_ignore_nodes("eu-west");
+  EXPECT_THAT(planned().nodes_without_report, ElementsAre("us-east"));
+  options.add_ignore_nodes("us-east");
+  EXPECT_EQ(planned().items.size(), 1u);
+}
+
+TEST(PlanNameTest, SurvivesItsText) {
+  PlanName name;
+  name.as_of_ms = 1'790'000'000'000;
+  name.items = 12;
+  name.hash = HashOfItems({"b", "a"});
+  name.options.set_delete_untagged(true);
+  name.options.set_repositories("team/**");
+  const auto parsed = PlanName::Parse(name.ToString());
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(parsed->ToString(), name.ToString());
+  EXPECT_EQ(parsed->options.repositories(), "team/**");
+  EXPECT_EQ(HashOfItems({"a", "b"}), name.hash) << "the order does not matter";
+}
+
+TEST(PlanNameTest, RejectsOtherTexts) {
+  for (const char* text : {"", "-", "x", "0000000000000000", "000001a0c5a5c000-1-",
+                           "000001a0c5a5c000-x-00000000000000000000000000000000",
+                           "000001a0c5a5c000-1-00000000000000000000000000000000-zz"}) {
+    EXPECT_EQ(CodeOf(PlanName::Parse(text)), ErrorCode::kInvalidArgument) << text;
+  }
+}
+
+}  // namespace
+}  // namespace outport::store

@@ -1,0 +1,126 @@
+#include "registry/records/rows.h"
+#include "tests/store/gc/collector_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using testing::HasSubstr;
+
+class RequestsTest : public CollectorTest {};
+
+TEST_F(RequestsTest, APausedCollectorRemovesNothingAndSaysWho) {
+  v1::PauseCollectorRequest request;
+  request.set_why("maintenance");
+  const auto paused = (*collector)->Pause(request, kAdministrator);
+  ASSERT_TRUE(paused.has_value());
+  EXPECT_TRUE(paused->paused());
+  EXPECT_EQ(paused->paused_by(), "root");
+  EXPECT_EQ(paused->paused_why(), "maintenance");
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  collector->WorkAfter(hours(37));
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  const auto run = (*collector)->StartRun({}, kAdministrator);
+  ASSERT_FALSE(run.has_value());
+  EXPECT_THAT(run.error().message, HasSubstr("paused"));
+  const auto resumed = (*collector)->Resume({}, kAdministrator);
+  ASSERT_TRUE(resumed.has_value());
+  EXPECT_FALSE(resumed->paused());
+  EXPECT_EQ(resumed->paused_by(), "");
+  collector->WorkAfter(minutes(1));
+  EXPECT_FALSE(HasBlob("a", "layer"));
+}
+
+TEST_F(RequestsTest, APauseHaltsARunInProgress) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->WorkAfter(hours(37));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  ASSERT_TRUE((*collector)->StartRun({}, kAdministrator).has_value());
+  ASSERT_TRUE(collector->Step());
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Work();
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_RUNNING);
+  EXPECT_GT(CountRows(store, keys::kLinks), 0u);
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Work();
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_DONE);
+  EXPECT_EQ(CountRows(store, keys::kLinks), 0u);
+}
+
+TEST_F(RequestsTest, OneRunAtATime) {
+  static_cast<void>(collector->Step());
+  const auto first = (*collector)->StartRun({}, kAdministrator);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ((*collector)->Get()->running(), first->id());
+  const auto second = (*collector)->StartRun({}, kAdministrator);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(second.error().message, HasSubstr(first->id()));
+  collector->Work();
+  EXPECT_EQ((*collector)->Get()->running(), "");
+  EXPECT_TRUE((*collector)->StartRun({}, kAdministrator).has_value());
+}
+
+TEST_F(RequestsTest, RunsAreListedFromTheNewestToTheOldest) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(collector->Run({}).id());
+  v1::ListRunsRequest request;
+  request.set_limit(2);
+  std::vector<std::string> listed;
+  for (;;) {
+    const auto page = (*collector)->ListRuns(request);
+    ASSERT_TRUE(page.has_value());
+    EXPECT_LE(page->runs_size(), 2);
+    for (const v1::RunRow& run : page->runs()) listed.push_back(run.id());
+    if (page->next().empty()) break;
+    request.set_before(page->next());
+  }
+  EXPECT_THAT(listed, testing::ElementsAreArray(ids.rbegin(), ids.rend()));
+}
+
+TEST_F(RequestsTest, UnknownRuns) {
+  v1::GetRunRequest get;
+  get.set_id("nonsense");
+  EXPECT_EQ(CodeOf((*collector)->GetRun(get)), ErrorCode::kInvalidArgument);
+  get.set_id("000001a0c5a5c000-00000001");
+  EXPECT_EQ(CodeOf((*collector)->GetRun(get)), ErrorCode::kNotFound);
+}
+
+TEST_F(RequestsTest, TheRunOfClientsCountsWhatTheyDeleted) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  const std::string digest = Sha256(ImageManifest({"config"})).ToString();
+  ASSERT_TRUE(store.DeleteManifest("a", digest).has_value());
+  ASSERT_TRUE(store.DeleteBlob("a", "layer").has_value());
+  collector->WorkAfter(hours(2));
+  const auto runs = (*collector)->ListRuns({});
+  ASSERT_EQ(runs->runs_size(), 1);
+  EXPECT_EQ(runs->runs(0).kind(), v1::RUN_KIND_CLIENTS);
+  EXPECT_EQ(runs->runs(0).removed().manifests(), 1u);
+  EXPECT_EQ(runs->runs(0).removed().tags(), 1u);
+  EXPECT_EQ(runs->runs(0).removed().blobs(), 1u);
+  EXPECT_EQ((*collector)->Get()->trash_bytes(), 5u);
+  collector->WorkAfter(hours(25 + 36));  // frees the manifest, and removes its blob
+  collector->WorkAfter(hours(25));
+  EXPECT_EQ((*collector)->Get()->trash_bytes(), 0u);
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  ExpectConsistent();
+}
+
+TEST_F(RequestsTest, TheStatusTellsTheTimes) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  const auto state = (*collector)->Get();
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ(state->grace_ms(), 36 * 3'600'000);
+  EXPECT_EQ(state->lease_ms(), 3'600'000);
+  EXPECT_EQ(state->trash_ms(), 24 * 3'600'000);
+  EXPECT_EQ(state->condemned(), 1u);
+  EXPECT_EQ(state->overdue(), 0u);
+  EXPECT_EQ(state->oldest_due_ms(), 0) << "none is due";
+  EXPECT_TRUE(state->in_window());
+}
+
+}  // namespace
+}  // namespace outport::store

@@ -1,0 +1,162 @@
+#include "registry/records/rows.h"
+#include "tests/store/gc/collector_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+class UndoTest : public CollectorTest {
+ protected:
+  // Pushes an image, takes its tag away, and removes it with a run.
+  std::string RemoveImage() {
+    EXPECT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+    EXPECT_TRUE(store.DeleteManifest("a", "v1").has_value());
+    store.clock.Advance(hours(37));
+    const v1::RunRow run = collector->RunUntagged();
+    EXPECT_EQ(run.removed().manifests(), 1u);
+    return run.id();
+  }
+  const std::string kBody = ImageManifest({"config", "layer"});
+  const std::string kDigest = Sha256(kBody).ToString();
+};
+
+TEST_F(UndoTest, BringsLinksAndBlobsBack) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE(store.PushBlob("b", "layer").has_value());
+  collector->WorkAfter(hours(37));
+  ASSERT_FALSE(HasBlob("a", "layer"));
+  const v1::RunRow run = collector->Undo(collector->LastRun().id());
+  EXPECT_EQ(run.state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(run.restored().links(), 2u);
+  EXPECT_EQ(run.restored().blobs(), 1u);
+  EXPECT_EQ(run.restored().blob_bytes(), 5u);
+  EXPECT_EQ(run.undone_by(), "root");
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  EXPECT_TRUE(HasBlob("b", "layer"));
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  ExpectConsistent();
+  collector->WorkAfter(hours(35));
+  EXPECT_TRUE(HasBlob("a", "layer")) << "the grace period begins anew";
+  collector->WorkAfter(hours(2));
+  EXPECT_FALSE(HasBlob("a", "layer"));
+}
+
+TEST_F(UndoTest, BringsManifestsBackWithTheirReferences) {
+  const std::string run = RemoveImage();
+  ASSERT_FALSE(HasManifest("a", kDigest));
+  EXPECT_EQ(collector->Undo(run).restored().manifests(), 1u);
+  EXPECT_TRUE(HasManifest("a", kDigest));
+  ExpectConsistent();
+  collector->WorkAfter(hours(100));
+  EXPECT_TRUE(HasBlob("a", "layer")) << "the manifest refers to it again";
+}
+
+TEST_F(UndoTest, AManifestBringsItsBlobsBackFromTheTrashOfLaterRuns) {
+  const std::string run = RemoveImage();
+  collector->WorkAfter(hours(37));  // the background removes the blobs
+  ASSERT_FALSE(HasBlob("a", "layer"));
+  EXPECT_EQ(collector->Undo(run).restored().manifests(), 1u);
+  EXPECT_TRUE(HasManifest("a", kDigest));
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, DeletionsByClientsCanBeUndoneWithTheirTags) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  ASSERT_TRUE(store.PushTagged("a", kBody, {"v2", "moved"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", kDigest).has_value());
+  ASSERT_TRUE(store.PushImage("a", "moved", {"config"}).has_value());
+  const auto runs = (*collector)->ListRuns({});
+  ASSERT_EQ(runs->runs_size(), 1);
+  v1::UndoRunRequest request;
+  request.set_id(runs->runs(0).id());
+  static_cast<void>(collector->Step());
+  EXPECT_EQ(CodeOf((*collector)->UndoRun(request, kAdministrator)), ErrorCode::kFailedPrecondition)
+      << "the hour is not over";
+  store.clock.Advance(hours(1));
+  const v1::RunRow undone = collector->Undo(request.id());
+  EXPECT_EQ(undone.restored().tags(), 2u);
+  EXPECT_EQ(store.PullManifest("a", "v1")->info.digest, Sha256(kBody));
+  EXPECT_EQ(store.PullManifest("a", "v2")->info.digest, Sha256(kBody));
+  EXPECT_EQ(store.PullManifest("a", "moved")->info.digest, Sha256(ImageManifest({"config"})))
+      << "a tag that exists stays as it is";
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, TagsOfTheTrashComeBack) {
+  ASSERT_TRUE(store.PushImage("a", "keep", {"config", "layer"}).has_value());
+  const std::string run = collector->Run({}).id();
+  // As a run of retention writes it.
+  const auto remove = [&](MetaTransaction& transaction) -> Result<void> {
+    v1::TrashRow row;
+    row.mutable_tag()->set_repository("a");
+    row.mutable_tag()->set_tag("v1");
+    row.mutable_tag()->mutable_row()->set_digest(kDigest);
+    return WriteRow(transaction, keys::Trash(run, "tag", "a", "v1"), row);
+  };
+  ASSERT_TRUE(Transact(*store.meta, remove).has_value());
+  EXPECT_EQ(collector->Undo(run).restored().tags(), 1u);
+  EXPECT_TRUE(HasManifest("a", "v1"));
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, WhatIsPushedAgainIsNotTouched) {
+  const std::string run = RemoveImage();
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  const v1::RunRow undone = collector->Undo(run);
+  EXPECT_EQ(undone.state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(undone.restored().manifests(), 0u);
+  EXPECT_EQ(undone.not_restored(), 0u);
+  EXPECT_TRUE(HasManifest("a", "v1"));
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, WhatIsFreedCannotComeBack) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  collector->WorkAfter(hours(37));
+  const std::string run = collector->LastRun().id();
+  collector->WorkAfter(hours(25));
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_FREED);
+  v1::UndoRunRequest request;
+  request.set_id(run);
+  const auto undo = (*collector)->UndoRun(request, kAdministrator);
+  ASSERT_FALSE(undo.has_value());
+  EXPECT_THAT(undo.error().message, testing::HasSubstr("its trash window has ended"));
+}
+
+TEST_F(UndoTest, AManifestWhoseBytesAreGoneIsCounted) {
+  const std::string run = RemoveImage();
+  const auto lose = [&](MetaTransaction& transaction) {
+    return transaction.Delete(keys::Content(Sha256(kBody)));
+  };
+  ASSERT_TRUE(Transact(*store.meta, lose).has_value());
+  const v1::RunRow undone = collector->Undo(run);
+  EXPECT_EQ(undone.state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(undone.restored().manifests(), 0u);
+  EXPECT_EQ(undone.not_restored(), 1u);
+}
+
+TEST_F(UndoTest, APausedCollectorStillRestores) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  collector->WorkAfter(hours(37));
+  const std::string run = collector->LastRun().id();
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  EXPECT_EQ(collector->Undo(run).state(), v1::RUN_STATE_UNDONE);
+  EXPECT_TRUE(HasBlob("a", "layer"));
+}
+
+TEST_F(UndoTest, AnUndoneRunCanBeUndoneAgain) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  collector->WorkAfter(hours(37));
+  const std::string run = collector->LastRun().id();
+  EXPECT_EQ(collector->Undo(run).restored().links(), 1u);
+  EXPECT_EQ(collector->Undo(run).restored().links(), 1u) << "the first count stays";
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  ExpectConsistent();
+}
+
+}  // namespace
+}  // namespace outport::store
