@@ -55,8 +55,8 @@ struct FakeGc final : v1::Gc::Service {
     const MutexLock lock(mutex_);
     for (const v1::RunRow& run : runs) {
       if (!request->before().empty() && run.id() >= request->before()) continue;
-      if (response->runs_size() == 2) {  // a page
-        response->set_next(response->runs(1).id());
+      if (response->runs_size() == static_cast<int>(std::min(request->limit(), 2u))) {
+        response->set_next(response->runs().rbegin()->id());
         break;
       }
       *response->add_runs() = run;
