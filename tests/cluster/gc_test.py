@@ -147,8 +147,9 @@ def test_a_plan_is_run_and_undone(new_fleet):
     for digest in (config, layer, only_here):
         assert get_blob(client, digest).status == 200
     assert fleet.control_json("gc", "history")[0]["state"] == "undone"
-    again = fleet.control("gc", "undo", run["run"], check=False)
-    assert again.returncode == 1 and run["run"] in again.stderr, again.stderr
+    assert fleet.control_json("gc", "undo", run["run"])["restored"]["links"] == 3, "nothing new"
+    unknown = fleet.control("gc", "undo", "0000000000000001-00000001", check=False)
+    assert unknown.returncode == 1 and "0000000000000001-00000001" in unknown.stderr, unknown.stderr
 
 
 def test_a_plan_that_no_longer_holds_is_refused(new_fleet):
