@@ -40,7 +40,9 @@ net::awaitable<Result<BlobInfo>> Links::Confirm(const Caller& caller,
   const bool caught_up = co_await WaitForCallersChange(replica_, caller);
   if (caught_up && resolver_.HasLease(question)) {
     CO_TRY(const LocalAnswer known, co_await resolver_.FindLocal(question));
-    if (known.answer.found()) co_return BlobInfo{digest, known.answer.content->size_bytes};
+    if (known.answer.found() && known.trusted) {
+      co_return BlobInfo{digest, known.answer.content->size_bytes};
+    }
   }
   const Result<StoreAnswer> touched = co_await resolver_.Touch(caller, question);
   if (touched.has_value()) co_return ToBlob(*touched, repository, digest);

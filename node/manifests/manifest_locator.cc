@@ -63,7 +63,7 @@ net::awaitable<Result<std::optional<LocatedManifest>>> ManifestLocator::FindLeas
     const RepositoryName& repository, const Reference& reference) {
   std::optional<LocatedManifest> leased;
   CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, reference)));
-  if (!known.answer.found()) co_return leased;
+  if (!known.answer.found() || !known.age.has_value()) co_return leased;
   const auto kind =
       std::holds_alternative<Tag>(reference) ? RequestKind::kTag : RequestKind::kDigest;
   if (!parts_.rule.MayAnswer(kind, Local::kFound, known.age)) co_return leased;
