@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -268,10 +269,9 @@ Result<v1::Collector> Collector::Pause(const v1::PauseCollectorRequest& request,
 
 Result<v1::Collector> Collector::Resume(const v1::ResumeCollectorRequest& request,
                                         const Actor& by) {
-  const auto jump = parts_.store_clock.Jump();
-  if (jump.has_value() && !request.accept_clock()) {
-    return Error{ErrorCode::kFailedPrecondition, *parts_.store_clock.Warning()};
-  }
+  const std::optional<std::string> warning = parts_.store_clock.Warning();
+  const bool waits = parts_.store_clock.Jump().has_value() && warning.has_value();
+  if (waits && !request.accept_clock()) return Error{ErrorCode::kFailedPrecondition, *warning};
   const Auditor auditor(by, parts_.clock);
   if (request.accept_clock()) TRY_VOID(parts_.store_clock.Accept(parts_.meta));
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
