@@ -140,6 +140,12 @@ std::string Pull(const RepositoryName& repository, std::string_view reference) {
   return Join(kPulls, {repository.ToString(), reference});
 }
 
+std::string NodeReport(std::string_view node) { return Join(kNodeReports, {node}); }
+
+std::string Pulled(const RepositoryName& repository, std::string_view reference) {
+  return Join(kPulled, {repository.ToString(), reference});
+}
+
 std::string Lease(std::string_view name) { return Join("lease/", {name}); }
 std::string Owner(std::string_view id) { return Join(kOwners, {id}); }
 

@@ -51,6 +51,7 @@
 //   tag-event/<repo>\0<tag>\0<number>          [TagEventRow]  the history of a tag, newest first
 //   tag-rule/<name>                            [TagRuleRow]   a rule that protects tags
 //   pull/<repo>\0<tag or digest>               [PullRow]      the last pull
+//   node-report/<node>                         [NodeReportRow] how far a node reported its pulls
 //   lease/<name>                               [LeaseRow]     the lease of background work
 //   owner/<id>                                 [OwnerRow]     a process that may own work
 //   clock                                      [ClockRow]     the store clock
@@ -64,6 +65,7 @@
 //   replica                                    [ReplicaRow]   the replica's position and terms
 //   shown                                      [HighWaterMarkRow] the high-water mark
 //   cached/<digest>                            [CachedRow]    a copy of a blob
+//   pulled/<repo>\0<tag or digest>             [PulledRow]    a pull to report to the store
 //
 // A node keeps the store's rows of repositories, tags, manifests, referrers and links in
 // generations. Users, grants, revocations, trust, and the bytes of manifests (content/) belong to
@@ -112,6 +114,8 @@ std::string TagEvent(const RepositoryName& repository, const Tag& tag, uint64_t 
 std::optional<uint64_t> TagEventNumber(std::string_view key);
 std::string TagRule(std::string_view name);
 std::string Pull(const RepositoryName& repository, std::string_view reference);
+std::string NodeReport(std::string_view node);
+std::string Pulled(const RepositoryName& repository, std::string_view reference);
 std::string Lease(std::string_view name);
 std::string Owner(std::string_view id);
 std::string TimeText(int64_t time_ms);                        // 16 hex digits
@@ -153,6 +157,8 @@ inline constexpr std::string_view kRuns = "run/";
 inline constexpr std::string_view kTagEvents = "tag-event/";
 inline constexpr std::string_view kTagRules = "tag-rule/";
 inline constexpr std::string_view kPulls = "pull/";
+inline constexpr std::string_view kNodeReports = "node-report/";
+inline constexpr std::string_view kPulled = "pulled/";
 inline constexpr std::string_view kOwners = "owner/";
 std::string UntaggedIn(const RepositoryName& repository);                    // untagged/<repo>\0
 std::string TrashOf(std::string_view run, std::string_view kind = {});       // trash/<run>\0…
