@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,10 +54,9 @@ class LogTrimmerTest : public testing::Test {
       AppendChange(*transaction, change);
     }
     ASSERT_TRUE(transaction->Commit().has_value());
-    positions_.resize(1);
     for (const LogRecord& record : *meta_->ReadLog(1, 100'000, 1 << 30)) {
-      positions_.resize(record.position.sequence + 1);
-      positions_.back() = record.position;
+      positions_.resize(std::max(positions_.size(), record.position.sequence + 1));
+      positions_[record.position.sequence] = record.position;
     }
   }
   void AddMember(const std::string& node) {
@@ -106,7 +106,8 @@ class LogTrimmerTest : public testing::Test {
   StoreClock store_clock_{clock_, "boot"};
   BlockingPool pool_{"trim", 1, 4};
   Metrics metrics_;
-  std::vector<LogPosition> positions_;  // positions_[n] is that of record n, before any trim
+  // positions_[n] is that of record n, also after it was trimmed.
+  std::vector<LogPosition> positions_ = std::vector<LogPosition>(1);
 };
 
 TEST_F(LogTrimmerTest, TrimsBehindTheSlowestNode) {
@@ -197,9 +198,11 @@ TEST_F(LogTrimmerTest, ARemovedNodeHoldsNothing) {
 TEST_F(LogTrimmerTest, TrimsOldRecordsPastANode) {
   const LogBounds bounds{.max_age = days(30), .min_records = 10};
   AddMember("away");
+  AddMember("later");
   Append(10);
   Acknowledge("away", 10);
   Append(40);
+  Acknowledge("later", 50);
   Trim(bounds);
   EXPECT_EQ(First(), 11u);
   clock_.Advance(days(20));
@@ -213,6 +216,7 @@ TEST_F(LogTrimmerTest, TrimsOldRecordsPastANode) {
   Trim(bounds);
   EXPECT_EQ(First(), 51u) << "the first 50 records are older";
   EXPECT_FALSE(Has(10));
+  EXPECT_TRUE(Has(50)) << "this node can continue";
   clock_.Advance(days(300));
   Trim(bounds);
   EXPECT_EQ(First(), 91u) << "the last records stay, whatever their age";
