@@ -21,6 +21,8 @@ constexpr milliseconds kRetry{5'000};
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kOverdueWarningMs = 24 * kHourMs;
 constexpr int kMaxAttempts = 10;  // of one step of a job, if locks time out
+// To read a row costs much less than to remove an item.
+constexpr uint64_t kScannedRowsPerItem = 16;
 constexpr std::string_view kLeaseName = "gc";
 
 }  // namespace
@@ -107,7 +109,7 @@ Result<uint64_t> Collector::DoStep() {
   }
   TRY(const uint64_t swept, SweepDue());
   TRY(const uint64_t scanned, old_garbage_.Step());
-  const uint64_t items = freed + swept + scanned;
+  const uint64_t items = freed + swept + (scanned + kScannedRowsPerItem - 1) / kScannedRowsPerItem;
   if (items == 0) {
     TRY_VOID(EndBackgroundRun());
     next_look_ms_ = now_ms + parts_.limits.interval.count();
@@ -190,7 +192,8 @@ Result<uint64_t> Collector::StepJob(bool paused) {
   if (items.has_value()) {
     parts_.log.Info("collection run ended", {{"run", job->run()}});
   } else {
-    parts_.log.Error("collection run failed", {{"run", job->run()}, {"error", items.error().message}});
+    parts_.log.Error("collection run failed",
+                     {{"run", job->run()}, {"error", items.error().message}});
     // If the row cannot be written, the recovery of the next holder of the lease writes it.
     if (!job->Fail(items.error()).has_value()) holds_lease_ = false;
   }
