@@ -119,9 +119,9 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
                                         const Auditor& auditor) {
   TRY(const auto row, ReadRow<v1::ManifestRow>(parts_.meta, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return UnknownManifest(repository, digest);
-  // The transactions below check this, too. But the first of several must not delete tags if a
-  // later one would refuse.
-  TRY_VOID(RequireUnprotectedTags(parts_.meta, repository, digest));
+  // The transactions below check the manifest's own tags, too. But the first of several must not
+  // delete tags if a later one would refuse.
+  TRY_VOID(RequireUnprotectedImage(parts_.meta, repository, digest));
   // If the bytes are corrupt, the children are unknown, and the reference rows stay. Those rows
   // have no effect without their manifest. If the bytes are right, they cannot change before the
   // transaction: the digest fixes them.

@@ -54,7 +54,8 @@ class Manifests {
   // thousands of tags, earlier transactions delete most of the tags. The manifest goes to the
   // trash. The manifest's children stay, and so do indexes that refer to the manifest.
   // kManifestUnknown if the repository has no such manifest or tag, kNameUnknown if the repository
-  // does not exist. kDenied if a rule protects a tag that would go. The result is durable.
+  // does not exist. kDenied if a rule protects a tag that would go, or a tag of an index that
+  // contains the manifest. The result is durable.
   Result<Deleted> Delete(const RepositoryName& repository, const Reference& reference,
                          const Actor& by);
 

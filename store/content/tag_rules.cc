@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kMaxTagPatternBytes = 128;
 constexpr size_t kTagsPerScan = 1000;
+constexpr size_t kMaxIndexes = 1000;
 
 bool IsTagPatternCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -43,6 +45,35 @@ Result<void> CheckRule(const v1::TagRuleRow& rule) {
                "'" + rule.tags().substr(0, 300) +
                    "' is not a valid pattern of tags; use 1 to 128 letters, digits, '.', '_', '-' "
                    "and '*', for example v*"};
+}
+
+Result<void> RequireUnprotectedTags(const MetaView& meta, const RepositoryName& repository,
+                                    const Digest& digest, const TagProtection& protection) {
+  const std::string prefix = keys::TagsOn(repository, digest);
+  for (ScanRange range{.prefix = prefix, .limit = kTagsPerScan};;) {
+    TRY(const std::vector<KeyValue> rows, meta.Scan(range));
+    for (const KeyValue& row : rows) {
+      TRY(const Tag tag, Tag::Parse(keys::After(row.key, prefix)));
+      TRY_VOID(protection.RequireUnprotected(tag));
+    }
+    if (rows.size() < range.limit) return {};
+    range.after = rows.back().key;
+  }
+}
+
+// Returns the indexes of the repository that list the manifest, at most kMaxIndexes.
+Result<std::vector<Digest>> IndexesOf(const MetaView& meta, const RepositoryName& repository,
+                                      const Digest& digest) {
+  const std::string prefix = keys::ReferencesTo(digest, repository);
+  TRY(const std::vector<KeyValue> rows, meta.Scan({.prefix = prefix, .limit = kMaxIndexes}));
+  std::vector<Digest> indexes;
+  for (const KeyValue& row : rows) {
+    TRY(Digest index, Digest::Parse(keys::After(row.key, prefix)));
+    // The deletion of a corrupt index leaves such rows.
+    TRY(const bool exists, HasRow(meta, keys::ManifestOf(repository, index)));
+    if (exists) indexes.push_back(std::move(index));
+  }
+  return indexes;
 }
 
 }  // namespace
@@ -93,20 +124,28 @@ Result<void> TagProtection::RequireUnprotected(const Tag& tag) const {
                {tag.ToString()}};
 }
 
-Result<void> RequireUnprotectedTags(const MetaView& meta, const RepositoryName& repository,
-                                    const Digest& digest) {
+Result<void> RequireUnprotectedImage(const MetaView& meta, const RepositoryName& repository,
+                                     const Digest& digest) {
   TRY(const TagProtection protection, TagProtection::Read(meta, repository));
   if (protection.empty()) return {};
-  const std::string prefix = keys::TagsOn(repository, digest);
-  for (ScanRange range{.prefix = prefix, .limit = kTagsPerScan};;) {
-    TRY(const std::vector<KeyValue> rows, meta.Scan(range));
-    for (const KeyValue& row : rows) {
-      TRY(const Tag tag, Tag::Parse(keys::After(row.key, prefix)));
-      TRY_VOID(protection.RequireUnprotected(tag));
+  std::set<std::string> seen = {digest.ToString()};
+  std::vector<Digest> open = {digest};
+  while (!open.empty()) {
+    const Digest next = open.back();
+    open.pop_back();
+    const Result<void> unprotected = RequireUnprotectedTags(meta, repository, next, protection);
+    if (!unprotected.has_value() && next != digest) {
+      return Error(unprotected.error())
+          .Within("manifest " + digest.ToString() + " is part of a protected image");
     }
-    if (rows.size() < range.limit) return {};
-    range.after = rows.back().key;
+    TRY_VOID(unprotected);
+    TRY(const std::vector<Digest> indexes, IndexesOf(meta, repository, next));
+    for (const Digest& index : indexes) {
+      if (seen.size() > kMaxIndexes) return {};
+      if (seen.insert(index.ToString()).second) open.push_back(index);
+    }
   }
+  return {};
 }
 
 Result<void> TagRules::Set(const v1::TagRuleRow& rule, int64_t created_ms, const Actor& by) {

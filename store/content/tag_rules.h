@@ -42,10 +42,11 @@ class TagProtection {
   std::vector<v1::TagRuleRow> rules_;
 };
 
-// Returns kDenied if a rule protects one of the manifest's tags. Reads all these tags, but only if
-// a rule applies to the repository. May block.
-Result<void> RequireUnprotectedTags(const MetaView& meta, const RepositoryName& repository,
-                                    const Digest& digest);
+// Returns kDenied if a rule protects a tag of the manifest, or a tag of an index that contains the
+// manifest. Looks at the first thousand of these indexes. Reads all tags of each, but only if a
+// rule applies to the repository. May block.
+Result<void> RequireUnprotectedImage(const MetaView& meta, const RepositoryName& repository,
+                                     const Digest& digest);
 
 // Sets, removes and lists the rules that protect tags. Safe for several threads; every method
 // blocks.

@@ -62,6 +62,22 @@ TEST_F(TagRulesTest, AProtectedTagIsNotDeleted) {
   ASSERT_TRUE(store_.DeleteManifest("team/app", "other").has_value()) << "no rule protects it";
 }
 
+TEST_F(TagRulesTest, APartOfAProtectedImageIsNotDeleted) {
+  const std::string child = ImageManifest({"two"});
+  const std::string inner = IndexManifest({child});
+  const std::string outer = IndexManifest({inner});
+  ASSERT_TRUE(store_.PushTagged("team/app", child, {}).has_value());
+  ASSERT_TRUE(store_.PushTagged("team/app", inner, {}).has_value());
+  ASSERT_TRUE(store_.PushManifest("team/app", "v2", outer).has_value());
+  ASSERT_TRUE(Set("releases", "**", "v*").has_value());
+  const auto deleted = store_.DeleteManifest("team/app", Sha256(child).ToString());
+  ASSERT_EQ(CodeOf(deleted), ErrorCode::kDenied);
+  EXPECT_THAT(deleted.error().message, HasSubstr("manifest " + Sha256(child).ToString() +
+                                                 " is part of a protected image: tag v2"));
+  ASSERT_TRUE(Remove("releases").has_value());
+  EXPECT_TRUE(store_.DeleteManifest("team/app", Sha256(child).ToString()).has_value());
+}
+
 TEST_F(TagRulesTest, WhatDoesNotChangeTheTagIsAllowed) {
   ASSERT_TRUE(Set("all", "**", "*").has_value());
   EXPECT_TRUE(Move("v1.2", "one").has_value()) << "the same digest";
