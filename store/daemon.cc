@@ -16,6 +16,7 @@
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
 #include "store/authority/fleet_files.h"
+#include "store/content/pull_flush.h"
 #include "store/content/tag_history_sweep.h"
 #include "store/fleet_certificate.h"
 #include "store/fleet_server.h"
@@ -23,6 +24,7 @@
 #include "store/gc/collector.h"
 #include "store/open_store.h"
 #include "store/replication/log_trimmer.h"
+#include "store/replication/pull_reports.h"
 #include "store/store_gauges.h"
 #include "store/store_registry.h"
 #include "store/work/heartbeat.h"
@@ -64,6 +66,7 @@ struct StoreDaemon final : Daemon {
   Result<void> Stop() override;
   Readiness Ready() const;
   std::vector<std::string> Warnings() const;
+  Result<std::vector<std::string>> NodesWithoutReport() const;
   FleetServer::Parts FleetServerParts();
 
   const Config config;
@@ -116,8 +119,15 @@ struct StoreDaemon final : Daemon {
                    .limits = {.sessions = {.sessions = config.max_upload_sessions,
                                            .idle = std::chrono::duration_cast<std::chrono::seconds>(
                                                config.upload_idle_timeout)}}}};
-  StoreRegistry registry{
-      {.content = content, .uploads = uploads, .disk = disk, .metrics = metrics, .log = log}};
+  PullRecorder pulls{[this] { return store_clock.NowMs(); }};
+  StoreRegistry registry{{.content = content,
+                          .uploads = uploads,
+                          .disk = disk,
+                          .pulls = pulls,
+                          .metrics = metrics,
+                          .log = log}};
+  PullFlush pull_flush{
+      {.pulls = pulls, .meta = *opened.meta, .pool = disk, .metrics = metrics, .log = log}};
   TagHistorySweep tag_history_sweep{{.meta = *opened.meta,
                                      .clock = store_clock,
                                      .pool = disk,
@@ -136,7 +146,8 @@ struct StoreDaemon final : Daemon {
        .limits = {.window = config.gc.window,
                   .max_rate = static_cast<uint64_t>(config.gc.max_rate),
                   .free_at_once_below = config.gc.free_at_once_below,
-                  .interval = CollectionInterval(config)}}};
+                  .interval = CollectionInterval(config)},
+       .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
   AuditFile audit_file{{.meta = *opened.meta,
                         .files = *files,
@@ -208,6 +219,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
                           .tasks = tasks,
                           .nodes = fleet.connected_nodes,
                           .clock = clock,
+                          .store_clock = store_clock,
                           .metrics = metrics,
                           .log = log,
                           .identity = identity,
@@ -282,6 +294,7 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return heartbeat.BeatUntilCancelled(); });
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
   tasks.Spawn([this] { return tag_history_sweep.RunUntilCancelled(); });
+  tasks.Spawn([this] { return pull_flush.RunUntilCancelled(); });
   tasks.Spawn([this] { return collector.WorkUntilCancelled(disk); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
@@ -321,6 +334,7 @@ Result<void> StoreDaemon::Stop() {
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
+  pull_flush.Flush();
   collector.Stop();
   heartbeat.Stop();
   io.Stop();
@@ -332,6 +346,11 @@ std::vector<std::string> StoreDaemon::Warnings() const {
   Readiness readiness = Ready();
   std::ranges::move(readiness.warnings, std::back_inserter(readiness.reasons));
   return std::move(readiness.reasons);
+}
+
+Result<std::vector<std::string>> StoreDaemon::NodesWithoutReport() const {
+  const std::chrono::milliseconds within = kReportedWithin;
+  return store::NodesWithoutReport(*opened.meta, store_clock.NowMs() - within.count());
 }
 
 Readiness StoreDaemon::Ready() const {

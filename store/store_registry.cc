@@ -46,7 +46,9 @@ net::awaitable<Result<StoredManifest>> StoreRegistry::GetManifest(const Caller& 
   auto get = [this, &repository, &reference] {
     return parts_.content.manifests.Get(repository, reference);
   };
-  co_return co_await Blocking(parts_.disk, std::move(get));
+  CO_TRY(StoredManifest manifest, co_await Blocking(parts_.disk, std::move(get)));
+  parts_.pulls.Record(repository, reference, manifest.info.digest);
+  co_return manifest;
 }
 
 net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller& caller,

@@ -6,6 +6,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
+#include "registry/service/pull_recorder.h"
 #include "registry/service/registry.h"
 #include "store/content/repository_content.h"
 #include "store/uploads/uploads.h"
@@ -21,6 +22,7 @@ class StoreRegistry final : public Registry {
     Content& content;
     Uploads& uploads;
     BlockingPool& disk;
+    PullRecorder& pulls;
     Metrics& metrics;
     Log log;
   };

@@ -8,6 +8,7 @@
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/manifest_push.h"
+#include "store/content/pulls.h"
 #include "store/content/tag_history.h"
 #include "store/content/tag_rules.h"
 #include "store/content/trash.h"
@@ -26,6 +27,7 @@ Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& reposi
   TRY_VOID(collection.AddCandidate(transaction, repository, digest));
   TRY_VOID(transaction.Delete(keys::TagOf(repository, tag)));
   TRY_VOID(transaction.Delete(keys::Tagged(repository, digest, tag)));
+  TRY_VOID(DeletePull(transaction, repository, tag.ToString()));
   v1::Change change;
   change.mutable_tag_deleted()->set_repository(repository.ToString());
   change.mutable_tag_deleted()->set_tag(tag.ToString());
@@ -153,6 +155,7 @@ Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction,
     TRY(run, RunOfClients(transaction, now_ms));
   }
   TRY_VOID(transaction.Delete(keys::ManifestOf(parts_.repository, parts_.digest)));
+  TRY_VOID(DeletePull(transaction, parts_.repository, parts_.digest.ToString()));
   TRY_VOID(Collection::DropCandidate(transaction, parts_.repository, parts_.digest));
   TRY_VOID(RemoveReferences(transaction));
   TRY_VOID(RemoveReferrer(transaction, row));

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "outport/v1/collection.pb.h"
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
@@ -71,6 +72,11 @@ Result<v1::NodeRow> Members::Find(const std::string& node) const {
   return *std::move(row);
 }
 
+Result<int64_t> Members::PullsReportedMs(const std::string& node) const {
+  TRY(const auto row, ReadRow<v1::NodeReportRow>(rows_.meta, keys::NodeReport(node)));
+  return row.has_value() ? row->complete_until_ms() : int64_t{0};
+}
+
 Result<RowPage<v1::NodeRow>> Members::List(const std::string& after, size_t limit) const {
   return ListRows<v1::NodeRow>(rows_.meta, keys::kNodes, after, limit);
 }
@@ -118,6 +124,7 @@ Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
     TRY(revoked, RevokeNodeCertificates(rows_.meta, transaction, node,
                                         ToUnixMillis(rows_.clock.Wall()), by.name));
     auditor.Add(transaction, "node.remove", "node/" + node, RowJson(*row), nullptr);
+    TRY_VOID(transaction.Delete(keys::NodeReport(node)));
     return transaction.Delete(key);
   };
   TRY(const LogPosition position, Transact(rows_.meta, remove));

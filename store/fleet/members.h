@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,9 @@ class Members {
 
   // Returns kNotFound if the fleet has no such node.
   Result<v1::NodeRow> Find(const std::string& node) const;
+
+  // Returns the time up to which the node has reported the pulls of its clients; 0 if it never did.
+  Result<int64_t> PullsReportedMs(const std::string& node) const;
 
   // Returns at most `limit` nodes after the name `after` in byte order.
   Result<RowPage<v1::NodeRow>> List(const std::string& after, size_t limit) const;

@@ -63,7 +63,7 @@ class Collector {
     Log log;
     Limits limits = {};
     // Returns the nodes whose report of recent pulls is missing.
-    std::function<std::vector<std::string>()> nodes_without_report = [] {
+    std::function<Result<std::vector<std::string>>()> nodes_without_report = [] {
       return std::vector<std::string>();
     };
   };

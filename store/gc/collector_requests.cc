@@ -53,7 +53,8 @@ Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_m
   TRY_VOID(CheckOptions(options));
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
-  return planner.Make(parts_.nodes_without_report());
+  TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
+  return planner.Make(nodes);
 }
 
 // Makes the plan of this name again, as of its time. kFailedPrecondition if the result differs.
@@ -180,7 +181,8 @@ Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& reque
 Result<void> Collector::RequireReports(const v1::PlanOptions& options) const {
   if (!options.delete_untagged()) return {};
   const auto& ignored = options.ignore_nodes();
-  for (const std::string& node : parts_.nodes_without_report()) {
+  TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
+  for (const std::string& node : nodes) {
     if (std::ranges::find(ignored, node) != ignored.end()) continue;
     return Error{ErrorCode::kFailedPrecondition,
                  "node " + node +

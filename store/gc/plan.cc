@@ -5,6 +5,7 @@
 
 #include "registry/records/rows.h"
 #include "registry/security/grants/pattern.h"
+#include "store/content/pulls.h"
 #include "store/gc/manifest_content.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/runs.h"
@@ -118,7 +119,7 @@ Result<void> Planner::AddManifest(const ContentKey& content, const v1::UntaggedR
                                                : v1::PLAN_REASON_NO_SUBJECT);
   item.shown.set_since_ms(candidate.since_ms());
   item.shown.set_size_bytes(row->size_bytes());
-  TRY(const auto pull, ReadRow<v1::PullRow>(view_, keys::Pull(repository, digest.ToString())));
+  TRY(const auto pull, LastPullOf(view_, repository, digest));
   if (pull.has_value()) {
     item.shown.set_last_pulled_ms(pull->last_ms());
     item.shown.set_last_pulled_at(pull->node());

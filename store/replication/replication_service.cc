@@ -27,7 +27,8 @@ std::string AskedFor(const v1::ResolveRequest& request) {
 
 }  // namespace
 
-ReplicationService::ReplicationService(Parts parts) : parts_(std::move(parts)) {}
+ReplicationService::ReplicationService(Parts parts)
+    : parts_(std::move(parts)), pull_metrics_(parts_.metrics) {}
 ReplicationService::~ReplicationService() = default;
 
 Result<CertificateIdentity> ReplicationService::RequireMember(
@@ -124,6 +125,23 @@ grpc::ServerWriteReactor<v1::BlobChunk>* ReplicationService::ReadBlob(
     return Require(Action::kPull, caller.name, repository);
   };
   return parts_.blobs.Start(context, request, caller->name, std::move(may_go_on));
+}
+
+grpc::ServerUnaryReactor* ReplicationService::ReportPulls(grpc::CallbackServerContext* context,
+                                                          const v1::ReportPullsRequest* request,
+                                                          v1::ReportPullsResponse* response) {
+  const auto caller = RequireMember(*context);
+  if (!caller.has_value()) return rpc::Reject(context, caller.error());
+  auto serve = [this, request, node = caller->name]() -> Result<v1::ReportPullsResponse> {
+    TRY(const auto permissions, parts_.members.Require(node));
+    TRY(v1::ReportPullsResponse answer, RecordReport(parts_.meta, node, *permissions, *request,
+                                                     parts_.store_clock.NowMs(), pull_metrics_));
+    if (request->dropped() > 0) {
+      parts_.log.Warning("node lost pulls", {{"node", node}, {"count", request->dropped()}});
+    }
+    return answer;
+  };
+  return rpc::ServeBlocking(context, parts_.pool, response, std::move(serve));
 }
 
 }  // namespace outport::store

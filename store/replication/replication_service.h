@@ -14,7 +14,9 @@
 #include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
 #include "store/fleet/store_identity.h"
+#include "store/replication/pull_reports.h"
 #include "store/replication/read_blob.h"
+#include "store/work/store_clock.h"
 
 namespace outport::store {
 
@@ -36,6 +38,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
     TaskGroup& tasks;
     ConnectedNodes& nodes;
     const Clock& clock;
+    const StoreClock& store_clock;
     Metrics& metrics;
     Log log;
     StoreIdentity identity;
@@ -54,6 +57,9 @@ class ReplicationService final : public v1::Replication::CallbackService {
                                         v1::GetManifestResponse* response) override;
   grpc::ServerWriteReactor<v1::BlobChunk>* ReadBlob(grpc::CallbackServerContext* context,
                                                     const v1::ReadBlobRequest* request) override;
+  grpc::ServerUnaryReactor* ReportPulls(grpc::CallbackServerContext* context,
+                                        const v1::ReportPullsRequest* request,
+                                        v1::ReportPullsResponse* response) override;
 
  private:
   // Authenticates the calling node by its certificate.
@@ -65,6 +71,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
   Result<void> Require(Action action, const std::string& node, const std::string& repository) const;
 
   const Parts parts_;
+  const PullMetrics pull_metrics_;
 };
 
 }  // namespace outport::store

@@ -114,6 +114,7 @@ class RolesTest : public FleetTest {
         Unary<v1::Replication>("GetManifest", &Replication::GetManifest, manifest),
         {"ReadBlob", [blob](const auto& channel,
                             auto& context) { return CallReadBlob(channel, context, blob); }},
+        Unary<v1::Replication>("ReportPulls", &Replication::ReportPulls, v1::ReportPullsRequest()),
         Write("PutManifest", &v1::Push::Stub::PutManifest),
         Write("DeleteManifest", &v1::Push::Stub::DeleteManifest),
         Write("DeleteBlob", &v1::Push::Stub::DeleteBlob),

@@ -105,6 +105,7 @@ class TestStore {
                                          .tasks = *tasks_,
                                          .nodes = nodes,
                                          .clock = clock_,
+                                         .store_clock = store_clock_,
                                          .metrics = metrics,
                                          .log = Log::Nowhere(),
                                          .identity = Identity(),
@@ -297,9 +298,11 @@ class TestStore {
                            .metrics = metrics,
                            .log = Log::Nowhere(),
                            .boot_id = "boot"}};
+  PullRecorder pulls_{[this] { return store_clock_.NowMs(); }};
   store::StoreRegistry registry_{{.content = content_,
                                   .uploads = uploads_,
                                   .disk = pool_,
+                                  .pulls = pulls_,
                                   .metrics = metrics,
                                   .log = Log::Nowhere()}};
   std::unique_ptr<TaskGroup> tasks_;

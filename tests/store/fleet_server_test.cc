@@ -35,6 +35,7 @@ class FleetServerTest : public FleetFixture {
                         .tasks = tasks_,
                         .nodes = fleet_.connected_nodes,
                         .clock = clock_,
+                        .store_clock = store_clock_,
                         .metrics = metrics_,
                         .log = Log::Nowhere(),
                         .identity = identity_,

@@ -55,9 +55,11 @@ class StoreRegistryTest : public testing::Test {
                     .metrics = metrics_,
                     .log = Log::Nowhere(),
                     .boot_id = "boot"}};
+  PullRecorder pulls_{[this] { return store_.store_clock.NowMs(); }};
   StoreRegistry registry_{{.content = *store_.content,
                            .uploads = uploads_,
                            .disk = io_.pool(),
+                           .pulls = pulls_,
                            .metrics = metrics_,
                            .log = Log::Nowhere()}};
   const Caller caller_{
@@ -142,6 +144,21 @@ TEST_F(StoreRegistryTest, I7AHeadByAPusherRenewsTheLease) {
   EXPECT_EQ(leases().second, pushed.second);
   EXPECT_TRUE(io_.Await(registry_.StatManifest(pusher, repository, tag)).has_value());
   EXPECT_GT(leases().second, pushed.second);
+}
+
+TEST_F(StoreRegistryTest, AGetIsAPullAndAHeadIsNone) {
+  const RepositoryName repository = Repo("a");
+  const Digest digest = store_.PushImage("a", "latest", {"one"})->digest;
+  ASSERT_TRUE(io_.Await(registry_.StatManifest(caller_, repository, Ref("latest"))).has_value());
+  ASSERT_FALSE(io_.Await(registry_.GetManifest(caller_, repository, Ref("absent"))).has_value());
+  ASSERT_TRUE(Open("one").has_value());
+  EXPECT_EQ(pulls_.Take().pulls.size(), 0U);
+  ASSERT_TRUE(io_.Await(registry_.GetManifest(caller_, repository, Ref("latest"))).has_value());
+  const std::vector<Pull> pulls = pulls_.Take().pulls;
+  ASSERT_EQ(pulls.size(), 2U);
+  EXPECT_EQ(pulls[0].reference, Ref("latest"));
+  EXPECT_EQ(pulls[1].reference, Reference(digest));
+  EXPECT_EQ(pulls[1].time_ms, store_.store_clock.NowMs());
 }
 
 TEST_F(StoreRegistryTest, I1CorruptBytesAreNeverServed) {

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <vector>
+
+#include "registry/base/awaitable.h"
+#include "registry/base/blocking_pool.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
+#include "registry/base/repeated_failure.h"
+#include "registry/service/pull_recorder.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// Counts the last pulls that the store writes and drops, for its own clients and for nodes.
+struct PullMetrics {
+  explicit PullMetrics(Metrics& metrics);
+
+  prometheus::Counter& written;  // rows
+  prometheus::Counter& full;     // dropped, by reason
+  prometheus::Counter& unknown;
+  prometheus::Counter& not_permitted;
+};
+
+// Writes the pulls that clients made at the store into their rows: every 30 seconds, and at the
+// end. So a store that is killed forgets the pulls of the last 30 seconds. Flush() is for one
+// thread at a time.
+class PullFlush {
+ public:
+  // The referenced objects outlive this object.
+  struct Parts {
+    PullRecorder& pulls;
+    MetaStore& meta;
+    BlockingPool& pool;
+    Metrics& metrics;
+    Log log;
+  };
+  explicit PullFlush(Parts parts);
+
+  // Flushes until the coroutine is cancelled.
+  Awaitable<void> RunUntilCancelled();
+  // Writes what the recorder has. After an error the next call writes the same pulls first, and
+  // meanwhile the recorder keeps the new ones. Logs errors. Blocks.
+  void Flush();
+
+ private:
+  const Parts parts_;
+  PullMetrics metrics_;
+  RepeatedFailure write_failure_;
+  RepeatedFailure full_;
+  std::vector<Pull> unwritten_;
+};
+
+}  // namespace outport::store

@@ -1,0 +1,160 @@
+#include "store/content/pulls.h"
+
+#include <algorithm>
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "registry/oci/manifest.h"
+#include "registry/records/rows.h"
+
+namespace outport::store {
+namespace {
+
+using Durability = MetaTransaction::Durability;
+
+constexpr size_t kRowsInTransaction = 256;
+constexpr size_t kMaxRelatives = 1000;
+constexpr int64_t kHourMs = 3'600'000;
+constexpr int kAttempts = 3;
+
+bool IsDigest(const Reference& reference) { return std::holds_alternative<Digest>(reference); }
+
+std::string KeyOf(const RepositoryName& repository, const Reference& reference) {
+  if (const Tag* tag = std::get_if<Tag>(&reference)) return keys::TagOf(repository, *tag);
+  return keys::ManifestOf(repository, std::get<Digest>(reference));
+}
+
+// Locks the pull's row before it looks for the content. A deletion of the content locks the same
+// row. So either this finds no content, or the deletion finds the row.
+Result<void> WritePull(MetaTransaction& transaction, const Pull& pull, const std::string& node,
+                       WrittenPulls& written) {
+  const std::string key = keys::Pull(pull.repository, ToString(pull.reference));
+  TRY(const auto old, LockRow<v1::PullRow>(transaction, key));
+  TRY(const bool exists, HasRow(transaction, KeyOf(pull.repository, pull.reference)));
+  if (!exists) {
+    ++written.unknown;
+    return {};
+  }
+  if (old.has_value() && pull.time_ms / kHourMs <= old->last_ms() / kHourMs) return {};
+  v1::PullRow row;
+  row.set_last_ms(pull.time_ms);
+  row.set_node(node);
+  ++written.rows;
+  return WriteRow(transaction, key, row);
+}
+
+Result<WrittenPulls> WriteOnce(MetaStore& meta, std::span<const Pull> pulls,
+                               const std::string& node, Durability durability) {
+  WrittenPulls written;
+  const std::unique_ptr<MetaTransaction> transaction = meta.Begin();
+  for (const Pull& pull : pulls) TRY_VOID(WritePull(*transaction, pull, node, written));
+  if (written.rows > 0) {
+    TRY_VOID(transaction->Commit(durability));
+  }
+  return written;
+}
+
+// Retries if the wait for a lock times out.
+Result<WrittenPulls> WriteSome(MetaStore& meta, std::span<const Pull> pulls,
+                               const std::string& node, Durability durability) {
+  for (int attempt = 1;; ++attempt) {
+    Result<WrittenPulls> written = WriteOnce(meta, pulls, node, durability);
+    const bool contended =
+        !written.has_value() && written.error().code == ErrorCode::kDeadlineExceeded;
+    if (!contended || attempt == kAttempts) return written;
+  }
+}
+
+void KeepNewer(std::optional<v1::PullRow>& newest, const std::optional<v1::PullRow>& other) {
+  if (!other.has_value()) return;
+  if (!newest.has_value() || newest->last_ms() < other->last_ms()) newest = other;
+}
+
+// Returns the manifests that an index lists. Returns none if its bytes are absent or corrupt.
+Result<std::vector<Digest>> ChildrenOf(const MetaView& view, const RepositoryName& repository,
+                                       const Digest& digest) {
+  std::vector<Digest> children;
+  TRY(const auto row, ReadRow<v1::ManifestRow>(view, keys::ManifestOf(repository, digest)));
+  if (!row.has_value()) return children;
+  const bool is_index =
+      row->media_type() == media_type::kOciIndex || row->media_type() == media_type::kDockerList;
+  if (!is_index) return children;
+  TRY(const auto body, view.Get(keys::Content(digest)));
+  if (!body.has_value()) return children;
+  const Result<Manifest> manifest = Manifest::Parse(*body, row->media_type());
+  if (!manifest.has_value()) return children;
+  for (const Descriptor& child : manifest->manifests) {
+    if (children.size() == kMaxRelatives) break;
+    children.push_back(child.digest);
+  }
+  return children;
+}
+
+Result<std::vector<Digest>> ParentsOf(const MetaView& view, const RepositoryName& repository,
+                                      const Digest& digest) {
+  const std::string prefix = keys::ReferencesTo(digest, repository);
+  TRY(const std::vector<KeyValue> rows, view.Scan({.prefix = prefix, .limit = kMaxRelatives}));
+  std::vector<Digest> parents;
+  for (const KeyValue& row : rows) {
+    TRY(Digest parent, Digest::Parse(keys::After(row.key, prefix)));
+    parents.push_back(std::move(parent));
+  }
+  return parents;
+}
+
+}  // namespace
+
+// The order of the locks is that of DeletePull(), so that no two transactions deadlock.
+Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const std::string& node,
+                                Durability durability) {
+  std::ranges::sort(pulls, {}, [](const Pull& pull) {
+    return std::tuple(pull.repository.ToString(), IsDigest(pull.reference),
+                      ToString(pull.reference));
+  });
+  WrittenPulls all;
+  for (std::span<const Pull> left = pulls; !left.empty();) {
+    const size_t count = std::min(left.size(), kRowsInTransaction);
+    TRY(const WrittenPulls written, WriteSome(meta, left.first(count), node, durability));
+    all.rows += written.rows;
+    all.unknown += written.unknown;
+    left = left.subspan(count);
+  }
+  return all;
+}
+
+Result<void> DeletePull(MetaTransaction& transaction, const RepositoryName& repository,
+                        std::string_view reference) {
+  return transaction.Delete(keys::Pull(repository, reference));
+}
+
+Result<std::optional<v1::PullRow>> FindPull(const MetaView& view, const RepositoryName& repository,
+                                            const Reference& reference) {
+  return ReadRow<v1::PullRow>(view, keys::Pull(repository, ToString(reference)));
+}
+
+Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
+                                              const RepositoryName& repository,
+                                              const Digest& digest) {
+  TRY(auto newest, FindPull(view, repository, digest));
+  TRY(const std::vector<Digest> parents, ParentsOf(view, repository, digest));
+  TRY(const std::vector<Digest> children, ChildrenOf(view, repository, digest));
+  for (const std::vector<Digest>* relatives : {&parents, &children}) {
+    for (const Digest& relative : *relatives) {
+      TRY(const auto pull, FindPull(view, repository, relative));
+      KeepNewer(newest, pull);
+    }
+  }
+  return newest;
+}
+
+Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
+                                              const RepositoryName& repository, const Tag& tag,
+                                              const Digest& digest) {
+  TRY(auto newest, FindPull(view, repository, tag));
+  TRY(const auto of_manifest, LastPullOf(view, repository, digest));
+  KeepNewer(newest, of_manifest);
+  return newest;
+}
+
+}  // namespace outport::store

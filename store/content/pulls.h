@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outport/v1/collection.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+#include "registry/service/pull_recorder.h"
+#include "registry/storage/meta_store.h"
+
+// The rows of the last pulls: pull/<repo>\0<tag or digest>. A row goes with its tag or manifest, in
+// the same transaction. A time in a row is up to an hour, and the delay of a node's report, older
+// than the last pull.
+namespace outport::store {
+
+struct WrittenPulls {
+  uint64_t rows = 0;     // written
+  uint64_t unknown = 0;  // pulls whose tag or manifest no longer exists
+};
+
+// Writes the pulls into their rows. A row's time never goes back, and a row is written at most once
+// for each hour. Drops pulls of content that does not exist: a late report must not bring back the
+// row of a deleted tag. `node` is the node whose client pulled; empty: the store. Writes some
+// hundred rows in a transaction. After an error a part is written, and the caller may repeat
+// everything. Blocks.
+Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const std::string& node,
+                                MetaTransaction::Durability durability);
+
+// Deletes the row, together with the tag or manifest. The transaction locks the rows of one
+// repository in this order: the tags in byte order, then the digests.
+Result<void> DeletePull(MetaTransaction& transaction, const RepositoryName& repository,
+                        std::string_view reference);
+
+// Returns the last pull by exactly this tag or digest, or nullopt if there is none. Blocks.
+Result<std::optional<v1::PullRow>> FindPull(const MetaView& view, const RepositoryName& repository,
+                                            const Reference& reference);
+
+// Returns the last pull of a manifest: by its own digest, by an index that lists it, or of a
+// manifest that it lists. Looks at the first 1000 of each. A pull by tag counts for the digest that
+// the tag had at that time. Blocks.
+Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
+                                              const RepositoryName& repository,
+                                              const Digest& digest);
+
+// Returns the last pull of a tag, or of the manifest `digest` to which it points. Blocks.
+Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
+                                              const RepositoryName& repository, const Tag& tag,
+                                              const Digest& digest);
+
+}  // namespace outport::store

@@ -1,0 +1,136 @@
+#include "store/content/pulls.h"
+
+#include <gtest/gtest.h>
+
+#include "registry/records/rows.h"
+#include "store/content/pull_flush.h"
+#include "tests/store/content/content_fixture.h"
+
+namespace outport::store {
+namespace {
+
+constexpr int64_t kHourMs = 3'600'000;
+
+class PullsTest : public testing::Test {
+ protected:
+  PullsTest() {
+    EXPECT_TRUE(store_.PushImage("a", "latest", {"one"}).has_value());
+    EXPECT_TRUE(store_.PushImage("a", "other", {"two"}).has_value());
+  }
+
+  WrittenPulls Write(const std::string& reference, int64_t time_ms, const std::string& node = {}) {
+    const auto written = WritePulls(*store_.meta, {{Repo("a"), Ref(reference), time_ms}}, node,
+                                    MetaTransaction::Durability::kBuffered);
+    EXPECT_TRUE(written.has_value());
+    return written.value_or(WrittenPulls());
+  }
+  // The time in the row; 0: there is none.
+  int64_t TimeOf(const std::string& reference) {
+    const auto row = FindPull(*store_.meta, Repo("a"), Ref(reference));
+    EXPECT_TRUE(row.has_value());
+    return row->has_value() ? (*row)->last_ms() : 0;
+  }
+  int64_t LastOf(const Digest& digest) {
+    const auto row = LastPullOf(*store_.meta, Repo("a"), digest);
+    EXPECT_TRUE(row.has_value());
+    return row->has_value() ? (*row)->last_ms() : 0;
+  }
+
+  TestContent store_;
+  const std::string image_ = ImageManifest({"one"});
+  const std::string digest_ = Sha256(image_).ToString();
+};
+
+TEST_F(PullsTest, KeepsTheNewestPull) {
+  EXPECT_EQ(Write("latest", 5 * kHourMs, "eu-west").rows, 1U);
+  EXPECT_EQ((*FindPull(*store_.meta, Repo("a"), Ref("latest")))->node(), "eu-west");
+  EXPECT_EQ(Write("latest", 4 * kHourMs).rows, 0U) << "a late report";
+  EXPECT_EQ(TimeOf("latest"), 5 * kHourMs);
+  EXPECT_EQ(Write("latest", 6 * kHourMs).rows, 1U);
+  EXPECT_EQ(TimeOf("latest"), 6 * kHourMs);
+  EXPECT_EQ((*FindPull(*store_.meta, Repo("a"), Ref("latest")))->node(), "");
+  EXPECT_EQ(TimeOf(digest_), 0) << "each row has its own pulls";
+}
+
+TEST_F(PullsTest, WritesARowOnceAnHour) {
+  EXPECT_EQ(Write(digest_, 5 * kHourMs).rows, 1U);
+  EXPECT_EQ(Write(digest_, 6 * kHourMs - 1).rows, 0U);
+  EXPECT_EQ(TimeOf(digest_), 5 * kHourMs);
+}
+
+TEST_F(PullsTest, DropsPullsOfWhatDoesNotExist) {
+  for (const std::string& absent : {std::string("absent"), Sha256("absent").ToString()}) {
+    const WrittenPulls written = Write(absent, kHourMs);
+    EXPECT_EQ(written.rows, 0U) << absent;
+    EXPECT_EQ(written.unknown, 1U) << absent;
+    EXPECT_EQ(TimeOf(absent), 0) << absent;
+  }
+}
+
+TEST_F(PullsTest, ARowGoesWithItsTag) {
+  Write("latest", kHourMs);
+  Write(digest_, kHourMs);
+  ASSERT_TRUE(store_.DeleteManifest("a", "latest").has_value());
+  EXPECT_EQ(TimeOf("latest"), 0);
+  EXPECT_EQ(TimeOf(digest_), kHourMs);
+  EXPECT_EQ(Write("latest", 2 * kHourMs).unknown, 1U) << "a late report does not bring it back";
+  EXPECT_EQ(TimeOf("latest"), 0);
+}
+
+TEST_F(PullsTest, RowsGoWithTheManifest) {
+  Write("latest", kHourMs);
+  Write(digest_, kHourMs);
+  Write("other", kHourMs);
+  ASSERT_TRUE(store_.DeleteManifest("a", digest_).has_value());
+  EXPECT_EQ(TimeOf("latest"), 0);
+  EXPECT_EQ(TimeOf(digest_), 0);
+  EXPECT_EQ(TimeOf("other"), kHourMs);
+}
+
+TEST_F(PullsTest, APullOfAChildIsAPullOfItsIndexAndTheReverse) {
+  const std::string index = IndexManifest({image_});
+  ASSERT_TRUE(store_.PushManifest("a", "multi", index).has_value());
+  const Digest child = Sha256(image_);
+  const Digest parent = Sha256(index);
+  EXPECT_EQ(LastOf(parent), 0);
+  Write(child.ToString(), 5 * kHourMs);
+  EXPECT_EQ(LastOf(parent), 5 * kHourMs);
+  Write(parent.ToString(), 7 * kHourMs);
+  EXPECT_EQ(LastOf(parent), 7 * kHourMs);
+  EXPECT_EQ(LastOf(child), 7 * kHourMs);
+  EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 0);
+}
+
+TEST_F(PullsTest, ATagIsPulledByItsNameOrByItsManifest) {
+  const auto last = [&] {
+    return (*LastPullOf(*store_.meta, Repo("a"), *Tag::Parse("latest"), Sha256(image_)))->last_ms();
+  };
+  Write("latest", 5 * kHourMs);
+  EXPECT_EQ(last(), 5 * kHourMs);
+  Write(digest_, 6 * kHourMs);
+  EXPECT_EQ(last(), 6 * kHourMs);
+}
+
+TEST_F(PullsTest, TheFlushWritesWhatTheRecorderHas) {
+  PullRecorder recorder([this] { return store_.store_clock.NowMs(); },
+                        {.pulls = 2, .in_repository = 2});
+  BlockingPool pool("disk", 1, 10);
+  Metrics metrics;
+  PullFlush flush({.pulls = recorder,
+                   .meta = *store_.meta,
+                   .pool = pool,
+                   .metrics = metrics,
+                   .log = Log::Nowhere()});
+  recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
+  recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
+  flush.Flush();
+  EXPECT_EQ(TimeOf("latest"), store_.store_clock.NowMs());
+  EXPECT_EQ(TimeOf(digest_), store_.store_clock.NowMs());
+  const PullMetrics counted(metrics);
+  EXPECT_EQ(counted.written.Value(), 2);
+  EXPECT_EQ(counted.full.Value(), 1);
+  pool.Stop();
+}
+
+}  // namespace
+}  // namespace outport::store
