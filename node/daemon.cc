@@ -10,6 +10,7 @@
 #include "node/membership/node_identity.h"
 #include "node/membership/renewal.h"
 #include "node/mirror.h"
+#include "node/pulls/pull_reporter.h"
 #include "node/replica/sync_client.h"
 #include "node/revocation_age.h"
 #include "registry/base/io_threads.h"
@@ -22,6 +23,8 @@
 
 namespace outport::node {
 namespace {
+
+using Milliseconds = std::chrono::milliseconds;
 
 constexpr size_t kDiskThreads = 8;
 constexpr size_t kWorkQueue = 4096;
@@ -96,6 +99,7 @@ struct NodeDaemon final : Daemon {
   // nullopt if the node could answer.
   std::optional<std::string> WhyDependsOnStore() const;
   void Describe(v1::NodeMessage::Ping& ping) const;
+  PullReporter::Parts PullReporterParts();
   Mirror::Parts MirrorParts();
   void Reconnect();
 
@@ -119,6 +123,9 @@ struct NodeDaemon final : Daemon {
   const std::unique_ptr<Replica> replica;
   Freshness freshness;
   SyncClient sync;
+  PullRecorder pulls{
+      [this] { return std::chrono::floor<Milliseconds>(clock.SinceBoot()).count(); }};
+  PullReporter pull_reporter;
   Mirror mirror;
   Authenticator authenticator;
   RegistryFront front;
@@ -158,6 +165,7 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
                 [this](std::vector<CopyName> copies) {
                   return mirror.DropUnlinked(std::move(copies));
                 }}),
+      pull_reporter(PullReporterParts()),
       mirror(MirrorParts()),
       authenticator(*directory, passwords, clock, metrics, {}),
       front(config.registry, FilesShown(config), std::move(opened.certificate),
@@ -186,6 +194,18 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
                .log = log}),
       renewing(io.executor(), log) {}
 
+PullReporter::Parts NodeDaemon::PullReporterParts() {
+  return {.channel = channels.front(),
+          .pulls = pulls,
+          .meta = *opened.meta,
+          .pool = disk,
+          .tasks = tasks,
+          .clock = clock,
+          .metrics = metrics,
+          .log = log,
+          .store_is_connected = [this] { return sync.IsConnected(); }};
+}
+
 Mirror::Parts NodeDaemon::MirrorParts() {
   return Mirror::Parts{.channel = channels.front(),
                        .blob_channels = {channels.begin() + 1, channels.end()},
@@ -193,6 +213,7 @@ Mirror::Parts NodeDaemon::MirrorParts() {
                        .blobs = *opened.blobs,
                        .headroom_bytes = config.headroom_bytes,
                        .replica = *replica,
+                       .pulls = pulls,
                        .freshness = freshness,
                        .pool = disk,
                        .tasks = tasks,
@@ -232,6 +253,7 @@ void NodeDaemon::Run() {
   io.Start();
   if (const auto trust = replica->Trust()) renewal.SetTrust(*trust);
   sync.Start();
+  pull_reporter.Start();
   front.Start();
   operations.Start();
   renewing.Spawn([this] { return renewal.FollowUntilCancelled(); });
@@ -244,6 +266,7 @@ Result<void> NodeDaemon::Stop() {
   renewing.Cancel();
   mirror.Stop();
   sync.Stop();
+  pull_reporter.Stop();
   if (!tasks.DrainBlocking(std::chrono::steady_clock::now() + kTaskDrain)) {
     log.Warning("tasks cancelled", {{"count", tasks.Count()}});
     tasks.Cancel();

@@ -54,6 +54,7 @@ Mirror::Mirror(Parts parts)
       registry_({.manifests = manifests_,
                  .catalog = catalog_,
                  .blobs = blobs_,
+                 .pulls = parts.pulls,
                  .writes = writes_.get(),
                  .store_address = parts.store_name}) {}
 

@@ -23,6 +23,7 @@ class Mirror {
     BlobStore& blobs;
     uint64_t headroom_bytes = 0;  // with less free disk space, the node caches no blob
     Replica& replica;
+    PullRecorder& pulls;
     const Freshness& freshness;
     BlockingPool& pool;
     TaskGroup& tasks;

@@ -15,7 +15,9 @@ Result<void> MirrorRegistry::CheckWritable(const RepositoryName& repository) con
 net::awaitable<Result<StoredManifest>> MirrorRegistry::GetManifest(const Caller& caller,
                                                                    const RepositoryName& repository,
                                                                    const Reference& reference) {
-  return parts_.manifests.Get(caller, repository, reference);
+  CO_TRY(StoredManifest manifest, co_await parts_.manifests.Get(caller, repository, reference));
+  parts_.pulls.Record(repository, reference, manifest.info.digest);
+  co_return manifest;
 }
 
 net::awaitable<Result<ManifestInfo>> MirrorRegistry::StatManifest(const Caller& caller,

@@ -4,6 +4,7 @@
 #include "node/manifests/mirror_catalog.h"
 #include "node/manifests/mirror_manifests.h"
 #include "node/relay/relayed_writes.h"
+#include "registry/service/pull_recorder.h"
 #include "registry/service/registry.h"
 
 namespace outport::node {
@@ -17,6 +18,7 @@ class MirrorRegistry final : public Registry {
     MirrorManifests& manifests;
     MirrorCatalog& catalog;
     BlobCache& blobs;
+    PullRecorder& pulls;
     RelayedWrites* writes;      // nullptr: the node is read-only
     std::string store_address;  // for the error of a rejected write
   };

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "node/mirror.h"
+#include "node/pulls/pull_reporter.h"
 #include "node/replica/sync_client.h"
 #include "registry/storage/disk/disk_blob_store.h"
 #include "tests/replication/test_store.h"
@@ -28,6 +29,7 @@ class TestNode {
         tasks_(loop.executor(), Log::ToStandardError(LogLevel::kError)),
         replica_(*node::Replica::Open(*meta_, users)),
         freshness_(clock, replica_->proven_ms()),
+        clock_(clock),
         sync_({.channel = channel_,
                .replica = *replica_,
                .freshness = freshness_,
@@ -54,6 +56,7 @@ class TestNode {
                  .blobs = *blobs_,
                  .headroom_bytes = disk.headroom_bytes,
                  .replica = *replica_,
+                 .pulls = pulls_,
                  .freshness = freshness_,
                  .pool = pool_,
                  .tasks = tasks_,
@@ -70,11 +73,32 @@ class TestNode {
   ~TestNode() {
     mirror_.Stop();
     sync_.Stop();
+    if (pull_reporter_ != nullptr) pull_reporter_->Stop();
     EXPECT_TRUE(tasks_.DrainBlocking(std::chrono::steady_clock::now() + 10s));
     pool_.Stop();
     sync_pool_.Stop();
   }
 
+  // Reports the pulls to the store, all the time.
+  void StartReports() {
+    constexpr std::chrono::milliseconds kSoon{20};
+    pull_reporter_ = std::make_unique<node::PullReporter>(
+        node::PullReporter::Parts{.channel = channel_,
+                                  .pulls = pulls_,
+                                  .meta = *meta_,
+                                  .pool = pool_,
+                                  .tasks = tasks_,
+                                  .clock = clock_,
+                                  .metrics = metrics,
+                                  .log = Log::Nowhere(),
+                                  .store_is_connected = [this] { return sync_.IsConnected(); },
+                                  .intervals = {.check = kSoon,
+                                                .flush = kSoon,
+                                                .report = kSoon,
+                                                .empty_report = kSoon,
+                                                .longest_backoff = 10 * kSoon}});
+    pull_reporter_->Start();
+  }
   // Stops replication. The node can still call the store.
   void StopSync() {
     sync_.Stop();
@@ -188,8 +212,12 @@ class TestNode {
   TaskGroup tasks_;
   std::unique_ptr<node::Replica> replica_;
   node::Freshness freshness_;
+  const Clock& clock_;
+  PullRecorder pulls_{
+      [this] { return std::chrono::floor<std::chrono::milliseconds>(clock_.SinceBoot()).count(); }};
   node::SyncClient sync_;
   node::Mirror mirror_;
+  std::unique_ptr<node::PullReporter> pull_reporter_;
   node::ReplicaRows rows_;
 };
 
