@@ -262,6 +262,48 @@ Settings Settings::Section(std::string_view key) {
   return Settings(document_, std::make_unique<Node>(mapping));
 }
 
+bool Settings::Has(std::string_view key) { return IsPresent(node_->Find(key)); }
+
+bool Settings::IsList(std::string_view key, size_t most) {
+  const YAML::Node found = node_->Find(key);
+  if (!IsPresent(found)) return false;
+  if (!found.IsSequence()) {
+    AddProblem(key, "must be a list");
+    return false;
+  }
+  if (found.size() <= most) return true;
+  AddProblem(key, "has more than " + std::to_string(most) + " elements");
+  return false;
+}
+
+std::vector<std::string> Settings::Strings(std::string_view key, size_t most) {
+  std::vector<std::string> texts;
+  if (!IsList(key, most)) return texts;
+  for (const YAML::Node& element : node_->Find(key)) {
+    if (element.IsScalar()) {
+      texts.push_back(element.Scalar());
+    } else {
+      document_->Add(element, "'" + node_->Path(key) + "' must be a list of single values");
+    }
+  }
+  return texts;
+}
+
+std::vector<Settings> Settings::Sections(std::string_view key, size_t most) {
+  std::vector<Settings> sections;
+  if (!IsList(key, most)) return sections;
+  for (const YAML::Node& element : node_->Find(key)) {
+    const std::string path = node_->Path(key) + "[" + std::to_string(sections.size()) + "]";
+    if (!element.IsMap())
+      document_->Add(element, "'" + path + "' must be a mapping of keys to values");
+    auto mapping = std::make_shared<Document::Mapping>(element, path + ".",
+                                                       std::set<std::string, std::less<>>{});
+    document_->mappings.push_back(mapping);
+    sections.push_back(Settings(document_, std::make_unique<Node>(mapping)));
+  }
+  return sections;
+}
+
 void Settings::Renamed(std::string_view old_key, std::string_view new_key) {
   document_->renamed.insert_or_assign(node_->Path(old_key), node_->Path(new_key));
 }

@@ -51,6 +51,12 @@ class Settings {
   LogLevel Level(std::string_view key, LogLevel fallback);
   // The mapping at `key`. If the key is absent, the section is empty.
   Settings Section(std::string_view key);
+  // Whether the file has the key with a value.
+  bool Has(std::string_view key);
+  // The list of texts or of mappings at `key`. If the key is absent, the list is empty. More than
+  // `most` elements are a problem.
+  std::vector<std::string> Strings(std::string_view key, size_t most);
+  std::vector<Settings> Sections(std::string_view key, size_t most);
 
   // Declares that `old_key` of this section is now called `new_key`. If a file still has `old_key`,
   // Finish() fails and names the new key. Both keys may be paths below this section, like
@@ -73,6 +79,7 @@ class Settings {
  private:
   struct Document;
   struct Node;
+  bool IsList(std::string_view key, size_t most);
   Settings(std::shared_ptr<Document> document, std::unique_ptr<Node> node);
 
   std::shared_ptr<Document> document_;  // shared with the sections

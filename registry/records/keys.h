@@ -52,6 +52,7 @@
 //   tag-rule/<name>                            [TagRuleRow]   a rule that protects tags
 //   pull/<repo>\0<tag or digest>               [PullRow]      the last pull
 //   node-report/<node>                         [NodeReportRow] how far a node reported its pulls
+//   retention                                  [RetentionRow] the policies of retention
 //   lease/<name>                               [LeaseRow]     the lease of background work
 //   owner/<id>                                 [OwnerRow]     a process that may own work
 //   clock                                      [ClockRow]     the store clock
@@ -121,6 +122,7 @@ std::string Owner(std::string_view id);
 std::string TimeText(int64_t time_ms);                        // 16 hex digits
 std::optional<int64_t> ParseTimeText(std::string_view text);  // the inverse
 inline constexpr std::string_view kCollector = "collector";
+inline constexpr std::string_view kRetention = "retention";
 inline constexpr std::string_view kClock = "clock";
 inline constexpr std::string_view kChangeLog = "change-log";
 inline constexpr std::string_view kStore = "store";
