@@ -133,6 +133,7 @@ Result<void> Show(const Invocation& invocation, const std::string& name) {
                           {"address", node.address()},
                           {"last_seen", ToTime(node.last_ping_ms())},
                           {"sequence", node.acknowledged_sequence()},
+                          {"pulls_reported", ToTime(node.pulls_reported_ms())},
                           {"version", node.version()},
                           {"warnings", Texts(node.warnings())}});
   return {};

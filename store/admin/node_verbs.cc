@@ -41,7 +41,10 @@ Result<v1::InviteNodeResponse> NodeVerbs::Invite(const v1::InviteNodeRequest& re
 
 Result<v1::NodeInfo> NodeVerbs::Get(const v1::GetNodeRequest& request) const {
   TRY(const v1::NodeRow row, fleet_.members.Find(request.name()));
-  return Describe(row);
+  v1::NodeInfo info = Describe(row);
+  TRY(const int64_t reported_ms, fleet_.members.PullsReportedMs(request.name()));
+  info.set_pulls_reported_ms(reported_ms);
+  return info;
 }
 
 Result<v1::SetNodeResponse> NodeVerbs::Set(const v1::SetNodeRequest& request,

@@ -55,6 +55,9 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::ReferrersOf(repository, d1), "referrer/a/b|" + d1_text + "|"},
       {keys::TagEvent(repository, tag, 0x1), "tag-event/a/b|v1|fffffffffffffffe"},
       {keys::TagRule("releases"), "tag-rule/releases"},
+      {keys::Pull(repository, "v1"), "pull/a/b|v1"},
+      {keys::NodeReport("eu-west"), "node-report/eu-west"},
+      {keys::Pulled(repository, d1_text), "pulled/a/b|" + d1_text},
   };
   for (const auto& c : kCases) EXPECT_EQ(Visible(c.key), c.expected);
 }
