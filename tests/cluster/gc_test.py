@@ -189,6 +189,30 @@ def test_an_untagged_manifest_goes_only_on_request(new_fleet):
     assert_complete(client, "latest")
 
 
+def test_the_plan_shows_pulls_at_the_store_and_at_nodes(new_fleet):
+    fleet = collecting(new_fleet, "eu-west", window=closed_window())
+    node = fleet.nodes["eu-west"]
+    client = fleet.store.client()
+    at_node, at_store, never, _ = [
+        client.push_image(REPOSITORY, "latest", layer) for layer in (b"1", b"2", b"3", b"4")]
+    wait_for("the pull at the node", lambda: get_manifest(node.client(), at_node).status == 200)
+    assert get_manifest(client, at_store).status == 200
+    # A stop writes the pulls to the disk. After its start the node reports at once.
+    assert node.stop() == 0
+    assert fleet.store.stop() == 0
+    fleet.store.start()
+    node.start()
+
+    def last_pulls():
+        return {item["digest"]: (item["last_pull"] != "", item["last_pull_at"])
+                for item in plan_of(fleet, "--delete-untagged")["items"]}
+
+    wanted = {at_node: (True, "eu-west"), at_store: (True, ""), never: (False, "")}
+    wait_for(lambda: f"{wanted} in {last_pulls()}",
+             lambda: wanted.items() <= last_pulls().items())
+    assert fleet.control_json("node", "show", "eu-west")["pulls_reported"] != ""
+
+
 def test_a_deleted_tag_comes_back_with_its_content(new_fleet):
     fleet = collecting(new_fleet, "eu-west", window=closed_window())
     node = fleet.nodes["eu-west"]
