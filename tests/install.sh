@@ -13,7 +13,7 @@ readonly BUILD=(
 readonly TEST=(
   skopeo podman buildah docker.io containerd umoci busybox-static apache2-utils jq curl iproute2 procps util-linux
   pebble certbot systemd strace faketime
-  python3 python3-pytest
+  python3 python3-pytest spin
 )
 
 wanted=("${BUILD[@]}")

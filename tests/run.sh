@@ -8,8 +8,8 @@
 #   tests/run.sh pattern_test.cc   the tests of a file
 #   tests/run.sh Pattern           the tests whose name matches: Suite, Suite.Test, a ctest name
 #   tests/run.sh tests/store       the tests of a folder
-#   tests/run.sh asan              the preset asan or tsan: all but e2e, crash and tidy tests, under
-#                                  a sanitizer
+#   tests/run.sh asan              the preset asan or tsan: all but e2e, crash, tidy and model
+#                                  tests, under a sanitizer
 #   tests/run.sh asan --quick      the unit tests alone, under a sanitizer
 #   tests/run.sh debug             like release, for a debugger and without precompiled headers
 #
@@ -40,7 +40,7 @@ done
 chosen=()
 targets=()
 case $preset$quick in
-  asan | tsan) chosen=(--label-exclude '^(e2e|crash|tidy)$') ;;
+  asan | tsan) chosen=(--label-exclude '^(e2e|crash|tidy|model)$') ;;
   *sanyes)
     chosen=(--label-regex '^(unit|fuzz)$' --label-exclude '^slow$')
     targets=(unit_tests)

@@ -1,6 +1,6 @@
 // One blob digest at the store and at a node: two pushers who ask the node for the blob (HEAD), the
 // collector, the log of changes, and the node's copy with its fetch and its drops. README.md maps
-// the steps to functions, and says what each switch NO_... takes out.
+// the steps to functions, and says what each switch takes out.
 //
 // Each transaction of the store is one step here; store.pml has them in detail. One repository.
 //
@@ -156,7 +156,9 @@ again:
 
 #ifdef KILL
 #define OR_KILL(objects) \
-  :: d_step { dead_intents = dead_intents | (intents & (objects)); intents = intents & ~(objects) }; \
+  :: d_step { \
+       dead_intents = dead_intents | (intents & (objects)); intents = intents & ~(objects) \
+     }; \
      goto killed
 #else
 #define OR_KILL(objects)

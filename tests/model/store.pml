@@ -1,12 +1,12 @@
-// One blob digest at the store: its row, its objects on the disk, its links in two repositories, and
-// two manifests that refer to it, one of each pusher. README.md maps the steps to functions, and says
-// what each switch NO_... takes out.
+// One blob digest at the store: its row, its objects on the disk, its links in two repositories,
+// and two manifests that refer to it, one of each pusher. README.md maps the steps to functions,
+// and says what each switch takes out.
 //
 // Two pushers, the collector and the clock run at the same time. Switches that add to the model:
 //
 //   SAME     both pushers work in repository 0; without it, each has its own
 //   CRASH    a pusher's server or the collector ends at any step, as by kill -9
-//   UNDO     an administrator restores content from the trash
+//   UNDO     an administrator, in place of the second pusher, restores content from the trash
 //   PULLS    clients pull: what a manifest refers to stays for the grace period
 //
 // A transaction has two steps. The first locks blob/<digest> and looks, the second writes, commits
@@ -116,7 +116,9 @@ again:
     :: !link[r] && link[1 - r] -> goto mount     // Links::FindSource
     :: CAN_LOCK(lock, NO_LOCK_PUT) -> goto put
     :: manifest[me] && CAN_LOCK(lock, NO_LOCK_REMOVE) -> m = me; goto remove
-    :: manifest[1 - me] && HOME(1 - me, r) && CAN_LOCK(lock, NO_LOCK_REMOVE) -> m = 1 - me; goto remove
+    :: manifest[1 - me] && HOME(1 - me, r) && CAN_LOCK(lock, NO_LOCK_REMOVE) ->
+      m = 1 - me;
+      goto remove
     :: link[r] && !REFERRED(r) && CAN_LOCK(lock, NO_LOCK_UNLINK) -> goto unlink
     fi
   };
@@ -242,7 +244,11 @@ remove:  // DELETE of a manifest of the repository: ManifestRemoval
   goto again;
 
 unlink:  // DELETE of the blob: Links::Remove. It ends what the repository's clients rely on.
-  atomic { LOCK(lock, NO_LOCK_UNLINK); seen = link[r] && LOOK(!REFERRED(r), NO_LOOK_UNLINK); last = !link[1 - r] };
+  atomic {
+    LOCK(lock, NO_LOCK_UNLINK);
+    seen = link[r] && LOOK(!REFERRED(r), NO_LOOK_UNLINK);
+    last = !link[1 - r]
+  };
   d_step {
     if
     :: seen ->
@@ -347,8 +353,11 @@ again:
     fi
   };
 
-undo_link:
-  atomic { LOCK(lock, NO_LOCK_UNDO_LINK); seen = LOOK(trash_link[r] && object != NO, NO_LOOK_UNDO_LINK) };
+undo_link:  // Undo::RestoreLinks
+  atomic {
+    LOCK(lock, NO_LOCK_UNDO_LINK);
+    seen = LOOK(trash_link[r] && object != NO, NO_LOOK_UNDO_LINK)
+  };
   d_step {
     if
     :: seen -> trashed = 0; trash_blob = NO; WriteLink(r, 1)
@@ -360,11 +369,16 @@ undo_link:
   };
   goto again;
 
-undo_manifest:
-  atomic { LOCK(lock, NO_LOCK_UNDO_MANIFEST); seen = LOOK(trash_manifest[m] && link[r] && USABLE, NO_LOOK_UNDO_MANIFEST) };
+undo_manifest:  // ManifestRestore: brings back the blob, too
+  atomic {
+    LOCK(lock, NO_LOCK_UNDO_MANIFEST);
+    seen = LOOK(trash_manifest[m] && object != NO, NO_LOOK_UNDO_MANIFEST)
+  };
   d_step {
     if
     :: seen ->
+      trashed = 0;
+      trash_blob = NO;
       link[r] = 1;
       queue[r] = 0;
       leased[r] = 1;
@@ -380,8 +394,13 @@ undo_manifest:
 #endif
 
 // Nothing is in progress, nothing waits for the collector.
+#ifdef UNDO
+#define OTHER Administrator
+#else
+#define OTHER Pusher
+#endif
 #define AT_REST \
-  (Pusher[1]@again && Pusher[2]@again && Collector[3]@again && queue[0] == 0 && queue[1] == 0 && \
+  (Pusher[1]@again && OTHER[2]@again && Collector[3]@again && queue[0] == 0 && queue[1] == 0 && \
    trash_blob == NO && intent[0] == 0 && intent[1] == 0 && intent[2] == 0)
 
 proctype Clock() {
@@ -415,11 +434,12 @@ init {
     home[1] = 1;
 #endif
     run Pusher(0, home[0]);
-    run Pusher(1, home[1]);
-    run Collector();
 #ifdef UNDO
     run Administrator();
+#else
+    run Pusher(1, home[1]);
 #endif
+    run Collector();
     run Clock()
   }
 }
