@@ -10,6 +10,11 @@ namespace {
 
 class BlobsTest : public testing::Test {
  protected:
+  v1::BlobRow Row(const Digest& digest) {
+    const auto row = ReadRow<v1::BlobRow>(*store_.meta, keys::Blob(digest));
+    EXPECT_TRUE(row.has_value() && row->has_value());
+    return row->value_or(v1::BlobRow());
+  }
   // Returns the row of the link in the repository "a".
   v1::LinkRow Link(const std::string& bytes) {
     const auto row = ReadRow<v1::LinkRow>(*store_.meta, keys::Link(Repo("a"), Sha256(bytes)));
