@@ -25,6 +25,7 @@
 #include "store/open_store.h"
 #include "store/replication/log_trimmer.h"
 #include "store/replication/pull_reports.h"
+#include "store/retention/retention.h"
 #include "store/store_gauges.h"
 #include "store/store_registry.h"
 #include "store/work/heartbeat.h"
@@ -148,6 +149,14 @@ struct StoreDaemon final : Daemon {
                   .free_at_once_below = config.gc.free_at_once_below,
                   .interval = CollectionInterval(config)},
        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
+  Retention retention{
+      {.meta = *opened.meta,
+       .clock = clock,
+       .store_clock = store_clock,
+       .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
+       .collector = collector,
+       .log = log,
+       .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
   AuditFile audit_file{{.meta = *opened.meta,
                         .files = *files,
@@ -253,6 +262,7 @@ FleetServer::Parts StoreDaemon::FleetServerParts() {
           .authority = {.gate = gate, .rotation = rotation},
           .content = {.gate = gate, .content = content, .uploads = uploads, .tasks = tasks},
           .gc = {.gate = gate, .collector = collector},
+          .retention = {.gate = gate, .retention = retention},
           .limits = LimitsFor(config.nodes.identity_certificate_lifetime)};
 }
 
@@ -296,6 +306,7 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return tag_history_sweep.RunUntilCancelled(); });
   tasks.Spawn([this] { return pull_flush.RunUntilCancelled(); });
   tasks.Spawn([this] { return collector.WorkUntilCancelled(disk); });
+  tasks.Spawn([this] { return retention.RunWhenDueUntilCancelled(disk); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   tasks.Spawn([this] { return log_trimmer.FollowUntilCancelled(); });

@@ -50,6 +50,7 @@ FleetServer::FleetServer(Parts parts)
       authority_(std::move(parts.authority)),
       content_(std::move(parts.content)),
       gc_(std::move(parts.gc)),
+      retention_(std::move(parts.retention)),
       limits_(parts.limits) {}
 
 FleetServer::~FleetServer() = default;
@@ -76,6 +77,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   builder.RegisterService(&authority_);
   builder.RegisterService(&content_);
   builder.RegisterService(&gc_);
+  builder.RegisterService(&retention_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return Error{ErrorCode::kFailedPrecondition,

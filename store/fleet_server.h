@@ -13,6 +13,7 @@
 #include "store/admin/content_service.h"
 #include "store/admin/enrollment_service.h"
 #include "store/admin/gc_service.h"
+#include "store/admin/retention_service.h"
 #include "store/relay/push_service.h"
 #include "store/replication/replication_service.h"
 
@@ -56,6 +57,7 @@ class FleetServer {
     AuthorityService::Parts authority;
     ContentService::Parts content;
     GcService::Parts gc;
+    RetentionService::Parts retention;
     FleetLimits limits = {};
   };
   explicit FleetServer(Parts parts);
@@ -80,6 +82,7 @@ class FleetServer {
   AuthorityService authority_;
   ContentService content_;
   GcService gc_;
+  RetentionService retention_;
   const FleetLimits limits_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

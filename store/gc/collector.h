@@ -82,6 +82,10 @@ class Collector {
   // kFailedPrecondition if the plan no longer holds, if the collector is paused, if another run is
   // in progress, or if another process has the lease.
   Result<v1::RunRow> StartRun(const v1::StartRunRequest& request, const Actor& by);
+  // Starts the run of another room, such as retention. `make` begins the run and returns its job;
+  // the collector then runs the job. Fails as StartRun() does.
+  using MakeJob = std::function<Result<std::unique_ptr<Job>>(const CollectorParts&)>;
+  Result<v1::RunRow> StartOther(const MakeJob& make);
   Result<v1::RunRow> UndoRun(const v1::UndoRunRequest& request, const Actor& by);
   Result<v1::RunRow> GetRun(const v1::GetRunRequest& request) const;
   Result<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) const;
@@ -105,6 +109,7 @@ class Collector {
   Result<void> RefreshStatus();
 
   Result<bool> IsPaused() const;
+  Result<void> RequireActive() const;
   // Reserves the place of the one job that may be in progress. Released if `start` fails.
   Result<v1::RunRow> StartJob(const std::function<Result<std::unique_ptr<Job>>()>& start);
   Result<std::unique_ptr<Job>> StartWithLease(

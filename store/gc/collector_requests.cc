@@ -149,14 +149,24 @@ Result<v1::RunRow> Collector::StartRun(const v1::StartRunRequest& request, const
   return StartJob([&] { return MakeRun(request, by); });
 }
 
+Result<v1::RunRow> Collector::StartOther(const MakeJob& make) {
+  return StartJob([&]() -> Result<std::unique_ptr<Job>> {
+    TRY_VOID(RequireActive());
+    return make(work_);
+  });
+}
+
+Result<void> Collector::RequireActive() const {
+  TRY(const bool paused, IsPaused());
+  if (!paused) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "the collector is paused; 'outportctl gc status' says why, and 'outportctl gc "
+               "resume' ends the pause"};
+}
+
 Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& request,
                                                 const Actor& by) {
-  TRY(const bool paused, IsPaused());
-  if (paused) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 "the collector is paused; 'outportctl gc status' says why, and 'outportctl gc "
-                 "resume' ends the pause"};
-  }
+  TRY_VOID(RequireActive());
   v1::RunRow row;
   row.set_kind(v1::RUN_KIND_REQUESTED);
   if (request.plan().empty()) {

@@ -1,5 +1,6 @@
 #include "store/gc/manifest_sweep.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -89,7 +90,8 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
     return Outcome::kReferenced;
   }
   const Collection collection = parts_.Now();
-  const int64_t until_ms = KeptUntilMs(*untagged, *row, parts_.times.grace.count());
+  const std::chrono::milliseconds wait = std::max(parts_.times.grace, keep_for_);
+  const int64_t until_ms = KeptUntilMs(*untagged, *row, wait.count());
   if (until_ms > collection.now_ms()) return Outcome::kWaits;
   const ManifestRemoval removal(
       {.repository = repository,

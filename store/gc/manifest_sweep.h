@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "registry/base/result.h"
@@ -16,8 +17,11 @@ namespace outport::store {
 // time; blocks.
 class ManifestSweep {
  public:
-  // The arguments outlive this object.
-  ManifestSweep(const CollectorParts& parts, ActiveRun& run) : parts_(parts), run_(run) {}
+  // The references outlive this object. A candidate waits for the grace period, or for `keep_for`
+  // if that is longer.
+  ManifestSweep(const CollectorParts& parts, ActiveRun& run,
+                std::chrono::milliseconds keep_for = {})
+      : parts_(parts), run_(run), keep_for_(keep_for) {}
 
   enum class Outcome {
     kRemoved,
@@ -36,6 +40,7 @@ class ManifestSweep {
 
   const CollectorParts& parts_;
   ActiveRun& run_;
+  const std::chrono::milliseconds keep_for_;
 };
 
 }  // namespace outport::store

@@ -67,6 +67,7 @@ class FleetServerTest : public FleetFixture {
         .authority = {.gate = gate, .rotation = rotation_},
         .content = {.gate = gate, .content = content_, .uploads = uploads_, .tasks = tasks_},
         .gc = {.gate = gate, .collector = collector_},
+        .retention = {.gate = gate, .retention = retention_},
         .limits = limits});
     const std::filesystem::path pki = folder_.path() / "pki";
     ASSERT_TRUE(
@@ -139,6 +140,11 @@ class FleetServerTest : public FleetFixture {
                         .store_clock = store_clock_,
                         .owner = owner_,
                         .metrics = metrics_,
+                        .log = Log::Nowhere()}};
+  Retention retention_{{.meta = *meta_,
+                        .clock = clock_,
+                        .store_clock = store_clock_,
+                        .collector = collector_,
                         .log = Log::Nowhere()}};
   Uploads uploads_{{.meta = *meta_,
                     .bytes = *bytes_,

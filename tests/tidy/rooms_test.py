@@ -36,10 +36,11 @@ ARROWS = {
     "store/content": ["store/audit", "store/work"],
     "store/uploads": ["store/content"],
     "store/gc": ["store/content"],
+    "store/retention": ["store/gc"],
     "store/access": ["store/audit", "registry/security/password"],
     "store/authority": ["store/access"],
     "store/fleet": ["store/authority"],
-    "store/admin": ["store/fleet", "store/uploads", "store/gc", "registry/rpc"],
+    "store/admin": ["store/fleet", "store/uploads", "store/retention", "registry/rpc"],
     "store/replication": ["store/content", "store/fleet", "registry/rpc"],
     "store/relay": ["store/fleet", "registry/access", "registry/rpc"],
     "store": ["store/uploads", "store/admin", "store/replication", "store/relay", "store/work",
@@ -72,6 +73,7 @@ LIBRARY_FOLDERS = {
     r"boost/beast": r"registry/http(/.*)?",
     r"grpcpp/|grpc/|.*\.grpc\.pb\.h": r"registry/rpc|store(/.*)?|node(/.*)?|control(/.*)?",
     r"rocksdb/": r"registry/storage/rocks",
+    r"re2/": r"store/retention",
     r"yaml-cpp/|spdlog/": r"registry/base",
 }
 NEVER = {

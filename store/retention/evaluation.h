@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "outport/v1/retention.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace outport::store {
+
+// What a policy must know about a tag. Times are milliseconds by the store clock.
+struct TagFacts {
+  Tag name;
+  Digest digest;
+  int64_t pushed_ms = 0;          // when the tag got its digest
+  int64_t pulled_ms = 0;          // the last pull; 0: no known pull
+  std::string pulled_at = {};     // the node; empty: the store
+  std::string protected_by = {};  // the name of the rule that protects the tag; empty: none
+  // The tag names a manifest with a subject, or is the tag of a signature, and the subject is in
+  // the repository.
+  bool has_subject = false;
+};
+
+struct TagDecision {
+  bool keep = true;
+  std::string rule;  // why, in words
+};
+
+// A policy with compiled patterns. Immutable; safe for several threads.
+class CompiledPolicy {
+ public:
+  // kInvalidArgument if a pattern is invalid; ParsePolicies() has checked them.
+  static Result<CompiledPolicy> Compile(const v1::RetentionPolicy& policy);
+  CompiledPolicy(CompiledPolicy&&) noexcept;
+  ~CompiledPolicy();
+
+  const v1::RetentionPolicy& policy() const { return policy_; }
+  bool Matches(const std::string& repository) const;
+  // Whether the policy looks at pulls, so that it needs the reports of all nodes.
+  bool LooksAtPulls() const;
+  bool LooksAtPulledTags() const;
+
+  // Decides about all tags of one repository; the result has the order of `tags`. A tag stays if
+  // one entry keeps it, if no entry's pattern matches it, if a rule protects it, or if its subject
+  // is there. `latest` stays unless a pattern that matches it contains the word "latest". An entry
+  // whose only condition is newest_semver_per_minor matches no tags but versions. A tag without a
+  // known pull counts as pulled when it was pushed. Tags that are equal in the order of
+  // last_pushed, last_pulled or of versions stay together. Does not block.
+  std::vector<TagDecision> Evaluate(const std::vector<TagFacts>& tags, int64_t now_ms) const;
+
+ private:
+  CompiledPolicy();
+
+  v1::RetentionPolicy policy_;
+  std::vector<std::unique_ptr<re2::RE2>> patterns_;  // of the entries
+};
+
+}  // namespace outport::store

@@ -1,0 +1,266 @@
+#include "store/retention/retention.h"
+
+#include <algorithm>
+#include <ctime>
+#include <unordered_map>
+#include <utility>
+
+#include "registry/base/repeat.h"
+#include "registry/records/rows.h"
+#include "store/audit/row_json.h"
+#include "store/gc/active_run.h"
+#include "store/gc/plan_name.h"
+#include "store/gc/runs.h"
+#include "store/retention/freed_bytes.h"
+#include "store/retention/policy_file.h"
+#include "store/retention/retention_job.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::system_clock;
+
+constexpr uint32_t kDefaultItems = 1000;
+constexpr uint32_t kMaxItems = 5000;  // in one response
+constexpr size_t kMaxFileNameBytes = 255;
+constexpr int kMaxIgnoredNodes = 1000;
+constexpr std::chrono::hours kTryFor{6};
+constexpr std::chrono::minutes kRetry{10};
+constexpr std::chrono::seconds kLook{30};
+constexpr int kMinutesOfHour = 60;
+
+const std::string kStoredName = "the applied policies";  // in the place of a file's name
+
+// Returns the file's name for error lines, without control characters.
+std::string ShownName(const std::string& name) {
+  std::string shown = name.substr(0, kMaxFileNameBytes);
+  std::erase_if(shown, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  return shown.empty() ? "retention.yml" : shown;
+}
+
+}  // namespace
+
+Retention::Retention(Parts parts)
+    : parts_(std::move(parts)),
+      failure_({.log = parts_.log,
+                .failed = "scheduled retention run not started",
+                .level = LogLevel::kWarning}),
+      last_look_(parts_.clock.Wall()) {}
+
+Result<v1::AppliedPolicies> Retention::Apply(const v1::ApplyPoliciesRequest& request,
+                                             const Actor& by) {
+  TRY_VOID(ParsePolicies(request.yaml(), ShownName(request.file_name())));
+  const Auditor auditor(by, parts_.clock);
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto before, LockRow<v1::RetentionRow>(transaction, keys::kRetention));
+    v1::RetentionRow row;
+    row.set_yaml(request.yaml());
+    row.set_by(by.name);
+    row.set_at_ms(parts_.store_clock.NowMs());
+    auditor.Add(transaction, "retention.apply", "retention", RowJson(before), RowJson(row));
+    return WriteRow(transaction, keys::kRetention, row);
+  }));
+  return Get();
+}
+
+Result<v1::AppliedPolicies> Retention::Get() const {
+  v1::AppliedPolicies applied;
+  TRY(const auto row, ReadRow<v1::RetentionRow>(parts_.meta, keys::kRetention));
+  if (!row.has_value()) return applied;
+  applied.set_yaml(row->yaml());
+  applied.set_by(row->by());
+  applied.set_at_ms(row->at_ms());
+  TRY(*applied.mutable_policies(), ParsePolicies(row->yaml(), kStoredName));
+  return applied;
+}
+
+Result<Retention::Compiled> Retention::Compile() const {
+  TRY(const v1::AppliedPolicies applied, Get());
+  Compiled compiled;
+  compiled.text = "policies " + HashOfItems({applied.yaml()});
+  for (const v1::RetentionPolicy& policy : applied.policies().policies()) {
+    TRY(CompiledPolicy next, CompiledPolicy::Compile(policy));
+    compiled.policies.push_back(std::move(next));
+  }
+  return compiled;
+}
+
+Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& compiled,
+                                         const v1::PlanOptions& options, int64_t as_of_ms) const {
+  if (options.ignore_nodes_size() > kMaxIgnoredNodes) {
+    return Error{ErrorCode::kInvalidArgument, "there are too many nodes to ignore"};
+  }
+  const RetentionPlanner planner(view, parts_.times, compiled.policies, as_of_ms);
+  TRY(DropPlan plan, planner.Make());
+  std::vector<std::string> texts{compiled.text};
+  for (const DroppedTag& tag : plan.tags) texts.push_back(tag.Text());
+  for (const DroppedManifest& manifest : plan.manifests) texts.push_back(manifest.Text());
+  PlanName name{.as_of_ms = as_of_ms, .items = texts.size() - 1, .hash = {}, .options = {}};
+  name.hash = HashOfItems(std::move(texts));
+  *name.options.mutable_ignore_nodes() = options.ignore_nodes();
+  return Named{.plan = std::move(plan), .name = name.ToString()};
+}
+
+// Makes the plan of this name again, as of its time. kFailedPrecondition if the result differs.
+Result<Retention::Named> Retention::MakeAgain(const MetaView& view, const Compiled& compiled,
+                                              const std::string& name) const {
+  TRY(const PlanName parsed, PlanName::Parse(name));
+  if (parsed.as_of_ms > parts_.store_clock.NowMs()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the plan is from the future; 'outportctl retention plan' makes a new one"};
+  }
+  TRY(Named made, Make(view, compiled, parsed.options, parsed.as_of_ms));
+  if (made.name == name) return made;
+  return Error{ErrorCode::kFailedPrecondition,
+               "the plan no longer holds: tags or policies have changed, and it would delete " +
+                   std::to_string(made.plan.tags.size()) + " tags and " +
+                   std::to_string(made.plan.manifests.size()) +
+                   " untagged manifests now; 'outportctl retention plan' makes a new one"};
+}
+
+Result<std::vector<std::string>> Retention::MissingReports(const DropPlan& plan,
+                                                           const v1::PlanOptions& options) const {
+  std::vector<std::string> missing;
+  if (!plan.looks_at_pulls) return missing;
+  TRY(missing, parts_.nodes_without_report());
+  std::erase_if(missing, [&](const std::string& node) {
+    return std::ranges::find(options.ignore_nodes(), node) != options.ignore_nodes().end();
+  });
+  return missing;
+}
+
+Result<void> Retention::AddTotals(const MetaView& view, const DropPlan& plan,
+                                  v1::RetentionPlan& response) const {
+  response.set_repositories(plan.repositories);
+  response.set_kept_tags(plan.kept_tags);
+  response.set_dropped_tags(plan.tags.size());
+  response.set_dropped_manifests(plan.manifests.size());
+  response.set_cut(plan.cut);
+  for (const std::string& name : plan.too_large) response.add_too_large(name);
+  FreedBytes freed(view, plan);
+  TRY(const std::vector<uint64_t> bytes, freed.Count());
+  response.set_freed_is_minimum(freed.is_minimum());
+  std::unordered_map<std::string, uint64_t> by_item;  // "team/app:v1", "team/app@sha256:…"
+  size_t next = 0;
+  for (const DroppedTag& tag : plan.tags) {
+    by_item[tag.content.repository.ToString() + ":" + tag.tag.ToString()] = bytes[next++];
+  }
+  for (const DroppedManifest& manifest : plan.manifests) {
+    const auto& [repository, digest] = manifest.content;
+    by_item[repository.ToString() + "@" + digest.ToString()] = bytes[next++];
+  }
+  uint64_t sum = 0;
+  for (const uint64_t each : bytes) sum += each;
+  response.set_freed_bytes(sum);
+  for (v1::RetentionItem& item : *response.mutable_items()) {
+    const auto found = by_item.find(PlaceOf(item));
+    if (!item.keep() && found != by_item.end()) item.set_freed_bytes(found->second);
+  }
+  return {};
+}
+
+Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& request) const {
+  const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
+  TRY(const Compiled compiled, Compile());
+  v1::RetentionPlan response;
+  int64_t as_of_ms = parts_.store_clock.NowMs();
+  std::optional<Named> made;
+  if (request.plan().empty()) {
+    TRY(made, Make(*view, compiled, request.options(), as_of_ms));
+    response.set_plan(made->name);
+  } else {
+    TRY(const PlanName name, PlanName::Parse(request.plan()));
+    as_of_ms = std::min(as_of_ms, name.as_of_ms);
+    response.set_plan(request.plan());
+  }
+  const size_t limit = request.limit() == 0 ? kDefaultItems : std::min(request.limit(), kMaxItems);
+  const RetentionPlanner planner(*view, parts_.times, compiled.policies, as_of_ms);
+  TRY(RetentionPlanner::Page page, planner.List(request.after(), limit, request.only_drops()));
+  for (v1::RetentionItem& item : page.items) *response.add_items() = std::move(item);
+  response.set_next(std::move(page.next));
+  if (!made.has_value()) return response;
+  TRY_VOID(AddTotals(*view, made->plan, response));
+  TRY(const std::vector<std::string> missing, MissingReports(made->plan, request.options()));
+  for (const std::string& node : missing) response.add_nodes_without_report(node);
+  return response;
+}
+
+Result<v1::RunRow> Retention::StartRun(const v1::StartRetentionRequest& request, const Actor& by) {
+  return parts_.collector.StartOther(
+      [&](const CollectorParts& work) { return MakeJob(work, request, by); });
+}
+
+Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
+                                                const v1::StartRetentionRequest& request,
+                                                const Actor& by) const {
+  const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
+  TRY(const Compiled compiled, Compile());
+  TRY(Named made, request.plan().empty()
+                      ? Make(*view, compiled, request.options(), parts_.store_clock.NowMs())
+                      : MakeAgain(*view, compiled, request.plan()));
+  TRY(const PlanName name, PlanName::Parse(made.name));
+  TRY(const std::vector<std::string> missing, MissingReports(made.plan, name.options));
+  if (!missing.empty()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "node " + missing.front() +
+                     " has not reported its recent pulls; wait for it, or ignore it with "
+                     "--ignore-node " +
+                     missing.front(),
+                 {missing.front()}};
+  }
+  v1::RunRow row;
+  row.set_kind(v1::RUN_KIND_RETENTION);
+  row.mutable_planned()->set_tags(made.plan.tags.size());
+  row.mutable_planned()->set_manifests(made.plan.manifests.size());
+  TRY(auto run, ActiveRun::Begin(work, std::move(row), by));
+  return std::unique_ptr<Job>(
+      std::make_unique<RetentionJob>(work, std::move(run), std::move(made.plan)));
+}
+
+// Returns whether the scheduled time has passed since the last look.
+bool Retention::IsDue(system_clock::time_point now, int minute) {
+  const system_clock::time_point since = std::exchange(last_look_, now);
+  if (minute < 0) return false;
+  const std::time_t time = system_clock::to_time_t(now);
+  std::tm local{};
+  ::localtime_r(&time, &local);
+  local.tm_hour = minute / kMinutesOfHour;
+  local.tm_min = minute % kMinutesOfHour;
+  local.tm_sec = 0;
+  local.tm_isdst = -1;
+  const system_clock::time_point at = system_clock::from_time_t(std::mktime(&local));
+  return since < at && at <= now;
+}
+
+Awaitable<void> Retention::RunWhenDueUntilCancelled(BlockingPool& pool) {
+  return RepeatBlockingUntilCancelled(kLook, pool, [this] { RunIfDue(); });
+}
+
+void Retention::RunIfDue() {
+  const system_clock::time_point now = parts_.clock.Wall();
+  const Result<v1::AppliedPolicies> applied = Get();
+  if (!applied.has_value()) {
+    failure_.Record(applied.error());
+    return;
+  }
+  const int minute = MinuteOfSchedule(applied->policies().schedule());
+  if (IsDue(now, minute)) {
+    try_until_ = now + kTryFor;
+    next_try_ = now;
+  }
+  if (minute < 0 || now >= try_until_ || now < next_try_) return;
+  next_try_ = now + kRetry;
+  const Result<void> started = RunScheduled();
+  failure_.Record(started);
+  if (started.has_value()) try_until_ = now;
+}
+
+Result<void> Retention::RunScheduled() {
+  TRY(const v1::RunRow run, StartRun({}, Actor::Store()));
+  parts_.log.Info("scheduled retention run started", {{"run", run.id()},
+                                                      {"tags", run.planned().tags()},
+                                                      {"manifests", run.planned().manifests()}});
+  return {};
+}
+
+}  // namespace outport::store

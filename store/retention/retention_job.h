@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "registry/base/result.h"
+#include "registry/storage/meta_store.h"
+#include "store/content/tag_rules.h"
+#include "store/gc/active_run.h"
+#include "store/gc/collector_jobs.h"
+#include "store/gc/parts.h"
+#include "store/retention/retention_planner.h"
+
+namespace outport::store {
+
+// Deletes the tags of a plan, and then its untagged manifests. Looks at each tag again under its
+// lock: a tag stays if it was pushed since the plan, if it was pulled since and the policy looks at
+// pulls, or if a rule protects it. Deleted tags go to the trash of the run, so that an undo
+// restores them. For one thread at a time; blocks.
+class RetentionJob final : public Job {
+ public:
+  static constexpr size_t kTagsPerStep = 50;  // in one transaction
+  static constexpr size_t kManifestsPerStep = 10;
+
+  // `parts` outlives this object.
+  RetentionJob(const CollectorParts& parts, std::unique_ptr<ActiveRun> run, DropPlan plan)
+      : parts_(parts), run_(std::move(run)), plan_(std::move(plan)) {}
+  const std::string& run() const override { return run_->id(); }
+  Result<uint64_t> Step() override;
+  Result<void> Fail(const Error& why) override;
+
+ private:
+  Result<uint64_t> DeleteTags();
+  Result<uint64_t> RemoveManifests();
+  // Returns whether the tag was deleted; false: it stays.
+  Result<bool> DeleteTag(MetaTransaction& transaction, const DroppedTag& dropped,
+                         const TagProtection& protection) const;
+  Result<bool> IsPulledSince(const DroppedTag& dropped) const;
+
+  const CollectorParts& parts_;
+  const std::unique_ptr<ActiveRun> run_;
+  const DropPlan plan_;
+  size_t next_tag_ = 0;
+  size_t next_manifest_ = 0;
+};
+
+}  // namespace outport::store
