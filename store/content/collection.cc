@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "outport/v1/collection.pb.h"
 #include "registry/records/rows.h"
 
 namespace outport::store {
@@ -103,6 +104,14 @@ Result<void> Collection::DropCandidate(MetaTransaction& transaction,
   const std::string key = keys::Untagged(repository, digest);
   TRY(const bool candidate, HasRow(transaction, key));
   return candidate ? transaction.Delete(key) : Result<void>();
+}
+
+Result<void> Collection::RequestScan(MetaTransaction& transaction) {
+  TRY(auto row, LockRow<v1::CollectorRow>(transaction, keys::kCollector));
+  if (!row.has_value() || (!row->scanned() && row->scan_after().empty())) return {};
+  row->set_scanned(false);
+  row->clear_scan_after();
+  return WriteRow(transaction, keys::kCollector, *row);
 }
 
 }  // namespace outport::store

@@ -75,6 +75,10 @@ class Collection {
   static Result<void> DropCandidate(MetaTransaction& transaction, const RepositoryName& repository,
                                     const Digest& digest);
 
+  // Makes the collector scan all rows for garbage that is not marked as such. Call it when a
+  // manifest goes whose children nobody knows, because its bytes are corrupt.
+  static Result<void> RequestScan(MetaTransaction& transaction);
+
  private:
   template <class Row>
   bool Renew(Row& row) const;

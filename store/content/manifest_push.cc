@@ -63,7 +63,8 @@ Result<void> ManifestPush::WriteContent(MetaTransaction& transaction) const {
   return transaction.Put(key, parts_.body);
 }
 
-// Locks the rows of the manifest itself and, for an index, of its children. Sets `own` to the
+// Locks the rows of the manifest itself and, for an index, of its children, and touches the
+// children. Sets `own` to the
 // manifest's own row. Adds children that the repository lacks to `missing`.
 Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
                                          std::vector<std::string>& missing,
@@ -77,6 +78,8 @@ Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
       own = std::move(row);
     } else if (!row.has_value()) {
       missing.push_back(child.ToString());
+    } else if (parts_.collection.Touch(*row)) {
+      TRY_VOID(WriteRow(transaction, key, *row));
     }
   }
   return {};
@@ -191,10 +194,12 @@ Result<void> ManifestPush::Run(MetaTransaction& transaction) const {
   } else if (parts_.collection.Touch(*own)) {
     TRY_VOID(WriteRow(transaction, keys::ManifestOf(parts_.repository, parts_.digest), *own));
   }
-  TRY_VOID(UpdateCandidates(transaction, !own.has_value()));
   TRY_VOID(
       EnsureRepository(transaction, parts_.repository, parts_.collection.now_ms(), parts_.auditor));
   for (const Tag& tag : parts_.tags) TRY_VOID(WriteTag(transaction, tag, changes));
+  // After the tags: the rows of candidates are locked in the order in which the tags name them. So
+  // two pushes that swap a tag wait for the tag, and not for each other.
+  TRY_VOID(UpdateCandidates(transaction, !own.has_value()));
   for (const v1::Change& change : changes) AppendChange(transaction, change);
   return {};
 }

@@ -160,6 +160,7 @@ Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction,
   TRY_VOID(RemoveReferences(transaction));
   TRY_VOID(RemoveReferrer(transaction, row));
   TRY_VOID(AddReferrersAsCandidates(transaction));
+  if (!parts_.children_known) TRY_VOID(Collection::RequestScan(transaction));
   v1::Change change;
   change.mutable_manifest_deleted()->set_repository(trashed.repository());
   change.mutable_manifest_deleted()->set_digest(trashed.digest());

@@ -24,6 +24,7 @@ class ManifestRemoval {
     // The children of the manifest; empty if its bytes are corrupt.
     std::vector<Descriptor> blobs;
     std::vector<Descriptor> manifests;
+    bool children_known = true;  // false: the bytes are corrupt
     const Collection& collection;
     std::string run;  // the run that removes it; empty: the run of clients
     const Auditor& auditor;

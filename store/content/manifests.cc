@@ -138,6 +138,8 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
     TRY(Manifest manifest, Manifest::Parse(*body, row->media_type()));
     parts.blobs = std::move(manifest.blobs);
     parts.manifests = std::move(manifest.manifests);
+  } else {
+    parts.children_known = false;
   }
   const ManifestRemoval removal(std::move(parts));
   LogPosition position;

@@ -37,10 +37,8 @@ Result<Digest> DigestOfBlob(std::string_view key) {
 }  // namespace
 
 Result<uint64_t> OldGarbage::Step() {
-  if (complete_) return uint64_t{0};
   TRY(const auto collector, ReadRow<v1::CollectorRow>(parts_.meta, keys::kCollector));
-  complete_ = collector.has_value() && collector->scanned();
-  if (complete_) return uint64_t{0};
+  if (collector.has_value() && collector->scanned()) return uint64_t{0};
   const std::string after = collector.has_value() ? collector->scan_after() : std::string();
   const std::string_view prefix = PrefixAt(after);
   TRY(const Page page, Read(prefix, after));
@@ -49,7 +47,7 @@ Result<uint64_t> OldGarbage::Step() {
     if (prefix != keys::kBlobs) {
       for (const std::string& key : page.keys) TRY_VOID(Change(transaction, prefix, key));
     }
-    TRY_VOID(WritePosition(transaction, prefix, page));
+    TRY_VOID(WritePosition(transaction, after, page));
     return parts_.lease.Check(transaction);
   }));
   return std::max<uint64_t>(page.rows, 1);
@@ -146,11 +144,14 @@ Result<void> OldGarbage::RemoveBlobs(const Page& page) {
   });
 }
 
-// The end of the rows of one kind is the beginning of the next kind.
-Result<void> OldGarbage::WritePosition(MetaTransaction& transaction, std::string_view prefix,
+// The end of the rows of one kind is the beginning of the next kind. If the scan was requested
+// again since the page was read, its position stays.
+Result<void> OldGarbage::WritePosition(MetaTransaction& transaction, const std::string& after,
                                        const Page& page) {
+  const std::string_view prefix = PrefixAt(after);
   TRY(auto row, LockRow<v1::CollectorRow>(transaction, keys::kCollector));
   if (!row.has_value()) row.emplace();
+  if (row->scan_after() != after) return {};
   if (page.rows > 0) {
     row->set_scan_after(page.last);
   } else if (prefix == kPrefixes.back()) {

@@ -14,10 +14,11 @@
 
 namespace outport::store {
 
-// The one-time scan for garbage that the rows of releases before 0.2 do not mark as such. It
-// condemns links that nothing refers to, makes candidates of manifests without a tag or an index,
-// and puts blobs without a link in the trash. The row `collector` has the scan's position, so the
-// scan continues after a restart. For one thread at a time; blocks.
+// The scan for garbage that no row marks as such: that of releases before 0.2, and the children of
+// a corrupt manifest that was deleted (Collection::RequestScan()). It condemns links that nothing
+// refers to, makes candidates of manifests without a tag or an index, and puts blobs without a link
+// in the trash. The row `collector` has the scan's position, so the scan continues after a restart.
+// For one thread at a time; blocks.
 class OldGarbage {
  public:
   static constexpr size_t kRows = 1000;   // that one step reads at most
@@ -44,12 +45,11 @@ class OldGarbage {
   Result<void> CondemnLink(MetaTransaction& transaction, const std::string& key) const;
   Result<void> AddCandidate(MetaTransaction& transaction, const std::string& key) const;
   Result<void> RemoveBlobs(const Page& page);
-  static Result<void> WritePosition(MetaTransaction& transaction, std::string_view prefix,
+  static Result<void> WritePosition(MetaTransaction& transaction, const std::string& after,
                                     const Page& page);
 
   const CollectorParts& parts_;
   const Run run_;
-  bool complete_ = false;
 };
 
 }  // namespace outport::store

@@ -177,6 +177,23 @@ TEST_F(GarbageTest, ALongerGracePeriodHoldsForLinksThatAreInTheQueueAlready) {
   EXPECT_FALSE(HasBlob("a", "layer"));
 }
 
+TEST_F(GarbageTest, TheBlobsOfACorruptManifestGoAfterItsDeletion) {
+  const std::string image = ImageManifest({"config", "layer"});
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  collector->Work();  // the first scan is complete
+  const auto corrupt = [&](MetaTransaction& transaction) {
+    return transaction.Put(keys::Content(Sha256(image)), "{");
+  };
+  ASSERT_TRUE(Transact(*store.meta, corrupt).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", Sha256(image).ToString()).has_value());
+  collector->WorkAfter(minutes(10));
+  collector->WorkAfter(hours(37));
+  EXPECT_FALSE(HasBlob("a", "config"));
+  EXPECT_FALSE(HasBlob("a", "layer"));
+  collector->WorkAfter(hours(100));
+  EXPECT_TRUE(store.Files("blobs").empty());
+}
+
 // The rows of an earlier release have no leases, no queue and no candidates.
 void ForgetGarbage(TestContent& store) {
   const auto forget = [&](MetaTransaction& transaction) -> Result<void> {
