@@ -98,6 +98,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
        .digest = digest,
        .blobs = manifest.has_value() ? manifest->blobs : std::vector<Descriptor>(),
        .manifests = manifest.has_value() ? manifest->manifests : std::vector<Descriptor>(),
+       .children_known = manifest.has_value(),
        .collection = collection,
        .run = run.id(),
        .auditor = run_.auditor()});
