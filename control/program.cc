@@ -46,6 +46,7 @@ int Run(int argc, const char* const* argv, Streams streams) {
   AddNodeCommands(root);
   AddGcCommands(root);
   AddTagCommands(root);
+  AddRetentionCommands(root);
   AddUploadCommands(root);
   AddAuditCommands(root);
   AddStatusCommand(root);

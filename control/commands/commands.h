@@ -15,6 +15,7 @@ void AddAuditCommands(const Command& app);
 void AddStatusCommand(const Command& app);
 void AddGcCommands(const Command& app);
 void AddTagCommands(const Command& app);
+void AddRetentionCommands(const Command& app);
 void AddUploadCommands(const Command& app);
 
 // Each function adds one command to a family.
@@ -24,6 +25,7 @@ void AddGroupsCommand(const Command& family);
 void AddInstallCommand(const Command& family);
 void AddIssueCommand(const Command& family);
 void AddRenewCommand(const Command& family);
+void AddRetentionPlanCommand(const Command& family);
 void AddRevokeCommand(const Command& family);
 void AddRotateCommand(const Command& family);
 

@@ -1,11 +1,12 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
-#include <functional>
+#include <utility>
 
 #include "control/commands/collector_text.h"
 #include "control/commands/commands.h"
 #include "control/commands/plan_options.h"
+#include "control/commands/run_following.h"
 #include "control/console/invocation.h"
 #include "control/console/progress.h"
 #include "control/console/units.h"
@@ -16,79 +17,7 @@ namespace outport::control {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 using Stub = v1::Gc::Stub;
-
-constexpr milliseconds kFirstPause{100};
-constexpr milliseconds kLastPause{1000};
-// A store that restarts is back within this time, and then continues the run.
-constexpr std::chrono::seconds kStoreAway{60};
-
-struct WaitOptions {
-  bool wait = true;
-  std::string timeout = "24h";
-
-  void AddTo(const Command& command) {
-    command.AddFlag("--wait,!--no-wait", wait, "Wait until the work is done (default), or do not");
-    command.AddOption("--timeout", timeout, "Maximum time to wait").ShowDefault();
-  }
-};
-
-// What a command waits for: `done` says whether the work has ended, `progress` how far it is.
-struct Work {
-  std::function<bool(const v1::RunRow&)> done;
-  std::function<std::string(const v1::RunRow&)> progress;
-};
-
-// Follows a run at the store until its work is done. kCancelled after an interrupt, and
-// kDeadlineExceeded after the timeout; the run then continues at the store.
-Result<v1::RunRow> Follow(const Invocation& invocation, StoreClient& client, v1::RunRow run,
-                          const Work& work, InterruptibleWait& wait, milliseconds timeout) {
-  const std::string goes_on = "run " + run.id() +
-                              " continues at the store; see 'outportctl gc status' and "
-                              "'outportctl gc history'";
-  Progress progress(invocation);
-  v1::GetRunRequest request;
-  request.set_id(run.id());
-  const auto deadline = steady_clock::now() + timeout;
-  auto answered = steady_clock::now();
-  for (milliseconds pause = kFirstPause; !work.done(run); pause = std::min(2 * pause, kLastPause)) {
-    progress.Show(work.progress(run));
-    if (!wait.Sleep(pause)) return Error{ErrorCode::kCancelled, "interrupted; " + goes_on};
-    const auto now = steady_clock::now();
-    if (now >= deadline) {
-      return Error{ErrorCode::kDeadlineExceeded,
-                   "stopped waiting after the time of --timeout; " + goes_on};
-    }
-    const Result<void> read =
-        client.Call(&Stub::GetRun, request, run, "reading the progress of run " + run.id());
-    if (read.has_value()) {
-      answered = now;
-    } else if (read.error().code != ErrorCode::kUnavailable || now - answered > kStoreAway) {
-      return read.error();
-    }
-  }
-  return run;
-}
-
-// "120 of 500 items, 1.2 GiB". Without a plan, nobody knows the whole.
-std::string Share(const v1::RunCounts& part, const v1::RunCounts& whole) {
-  if (ItemsOf(whole) == 0) {
-    return CountText(ItemsOf(part), "item") + ", " + SizeText(part.blob_bytes());
-  }
-  return std::to_string(ItemsOf(part)) + " of " + CountText(ItemsOf(whole), "item") + ", " +
-         SizeText(part.blob_bytes());
-}
-
-// Until when a run can be undone, and how. Empty if it cannot.
-std::string UndoHint(StoreClient& client, const v1::RunRow& run) {
-  v1::Collector collector;
-  const Result<void> read = client.Call(&Stub::GetCollector, v1::GetCollectorRequest(), collector,
-                                        "reading the trash window");
-  if (!read.has_value() || collector.trash_ms() == 0 || ItemsOf(run.removed()) == 0) return "";
-  return "\nundo it until " + ToTime(run.ended_ms() + collector.trash_ms()) +
-         ": outportctl gc undo " + run.id();
-}
 
 // --- gc run
 
@@ -98,26 +27,8 @@ struct StartRun {
   WaitOptions waiting;
 };
 
-Result<void> PrintEnd(const Invocation& invocation, StoreClient& client, const v1::RunRow& run) {
-  if (run.state() == v1::RUN_STATE_FAILED) {
-    if (invocation.json()) invocation.Print(JsonOf(run), "");
-    return Error{ErrorCode::kInternal,
-                 "run " + run.id() + " failed after it removed " + ToText(run.removed()) + ": " +
-                     run.failure() + "; what it removed can be restored with 'outportctl gc undo " +
-                     run.id() + "'"};
-  }
-  std::string text = "run " + run.id() + " removed " + ToText(run.removed());
-  if (run.kept() > 0) {
-    text += "; " + CountText(run.kept(), "item") +
-            (run.kept() == 1 ? " stays, because it is" : " stay, because they are") +
-            " in use again";
-  }
-  invocation.Print(JsonOf(run), text + UndoHint(client, run));
-  return {};
-}
-
 Result<void> Run(const Invocation& invocation, const StartRun& options) {
-  TRY(const milliseconds timeout, ParseDuration(options.waiting.timeout));
+  TRY_VOID(ParseDuration(options.waiting.timeout));
   InterruptibleWait wait;
   TRY(StoreClient client, invocation.Connect());
   v1::StartRunRequest request;
@@ -125,18 +36,7 @@ Result<void> Run(const Invocation& invocation, const StartRun& options) {
   if (options.plan.empty()) *request.mutable_options() = options.choice.ToOptions();
   v1::RunRow run;
   TRY_VOID(client.Call(&Stub::StartRun, request, run, "starting the run"));
-  if (!options.waiting.wait) {
-    invocation.Print(JsonOf(run), "run " + run.id() + " started; see 'outportctl gc status'");
-    return {};
-  }
-  const Work work{
-      .done = [](const v1::RunRow& row) { return row.state() != v1::RUN_STATE_RUNNING; },
-      .progress =
-          [](const v1::RunRow& row) {
-            return "run " + row.id() + ": removed " + Share(row.removed(), row.planned());
-          }};
-  TRY(run, Follow(invocation, client, std::move(run), work, wait, timeout));
-  return PrintEnd(invocation, client, run);
+  return FollowRun(invocation, client, std::move(run), options.waiting, wait);
 }
 
 void AddRun(const Command& family) {
@@ -175,7 +75,7 @@ Result<void> UndoRun(const Invocation& invocation, const Undo& options) {
                      "undo of run " + run.id() + " started; see 'outportctl gc history'");
     return {};
   }
-  const Work work{
+  const RunWork work{
       .done = [](const v1::RunRow& row) { return row.state() != v1::RUN_STATE_UNDOING; },
       .progress =
           [](const v1::RunRow& row) {
