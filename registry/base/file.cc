@@ -217,7 +217,12 @@ Result<void> PosixFileSystem::CreateDirectories(const fs::path& path) {
 
 Result<void> PosixFileSystem::SyncDirectory(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrnoError(errno, "opening the folder", path.native());
+  if (fd < 0) {
+    const int error_number = errno;
+    Error error = ErrnoError(error_number, "opening the folder", path.native());
+    if (error_number == ENOENT) error.code = ErrorCode::kNotFound;
+    return error;
+  }
   const int status = ::fsync(fd);
   const int error_number = errno;
   ::close(fd);

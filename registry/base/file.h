@@ -66,6 +66,7 @@ class FileSystem {
   virtual Result<void> Remove(const std::filesystem::path& path) = 0;
   // Creates the folder and its missing parents with mode 0700. Syncs the parent of each new folder.
   virtual Result<void> CreateDirectories(const std::filesystem::path& path) = 0;
+  // kNotFound if the folder does not exist.
   virtual Result<void> SyncDirectory(const std::filesystem::path& path) = 0;
   // Returns the names, not the paths, of the files in a folder, in no particular order.
   virtual Result<std::vector<std::string>> List(const std::filesystem::path& path) = 0;
