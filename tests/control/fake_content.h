@@ -9,6 +9,7 @@
 
 #include "outport/v1/content.grpc.pb.h"
 #include "outport/v1/gc.grpc.pb.h"
+#include "outport/v1/retention.grpc.pb.h"
 #include "registry/base/mutex.h"
 #include "registry/rpc/status.h"
 #include "tests/control/program_fixture.h"
@@ -178,15 +179,65 @@ struct FakeContent final : v1::Content::Service {
   Mutex mutex_;
 };
 
+struct FakeRetention final : v1::Retention::Service {
+  grpc::Status ApplyPolicies(grpc::ServerContext*, const v1::ApplyPoliciesRequest* request,
+                             v1::AppliedPolicies* response) override {
+    const MutexLock lock(mutex_);
+    apply_request = *request;
+    applied.set_yaml(request->yaml());
+    *response = applied;
+    return refusal;
+  }
+  grpc::Status GetPolicies(grpc::ServerContext*, const v1::GetPoliciesRequest*,
+                           v1::AppliedPolicies* response) override {
+    const MutexLock lock(mutex_);
+    *response = applied;
+    return refusal;
+  }
+  grpc::Status GetPlan(grpc::ServerContext*, const v1::GetRetentionPlanRequest* request,
+                       v1::RetentionPlan* response) override {
+    const MutexLock lock(mutex_);
+    plan_requests.push_back(*request);
+    *response = plan;
+    response->clear_items();
+    const int first = request->after().empty() ? 0 : std::stoi(request->after());
+    const int end =
+        std::min(plan.items_size(), first + std::min(2, static_cast<int>(request->limit())));
+    for (int i = first; i < end; ++i) *response->add_items() = plan.items(i);
+    if (end < plan.items_size()) response->set_next(std::to_string(end));
+    return refusal;
+  }
+  grpc::Status StartRun(grpc::ServerContext*, const v1::StartRetentionRequest* request,
+                        v1::RunRow* response) override {
+    const MutexLock lock(mutex_);
+    start_request = *request;
+    *response = started;
+    return refusal;
+  }
+
+  v1::AppliedPolicies applied;
+  v1::RetentionPlan plan;  // with all items
+  v1::RunRow started;
+  grpc::Status refusal = grpc::Status::OK;  // of every call
+
+  v1::ApplyPoliciesRequest apply_request;
+  std::vector<v1::GetRetentionPlanRequest> plan_requests;
+  v1::StartRetentionRequest start_request;
+
+ private:
+  Mutex mutex_;
+};
+
 struct FakeServices {
   FakeGc gc_;
   FakeContent content_;
+  FakeRetention retention_;
 };
 
-// Runs outportctl against a store with the two fake services.
+// Runs outportctl against a store with the fake services.
 class ContentProgramTest : public FakeServices, public ProgramTest {
  protected:
-  ContentProgramTest() : ProgramTest({&gc_, &content_}) {}
+  ContentProgramTest() : ProgramTest({&gc_, &content_, &retention_}) {}
 
   static grpc::Status Refusal(ErrorCode code, const std::string& message) {
     return rpc::ToStatus(Error{code, message});
