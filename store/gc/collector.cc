@@ -75,7 +75,13 @@ milliseconds Collector::Step() {
   const Result<uint64_t> items = DoStep();
   failure_.Record(items.has_value() ? Result<void>() : Result<void>(items.error()));
   if (!items.has_value()) {
-    background_.reset();  // the next step reads its row again
+    // A wait for a lock that timed out has changed nothing, so the run goes on. After another
+    // failure its row may differ from this object. Then the recovery ends the run: in a run that
+    // never ends, the trash would stay.
+    if (items.error().code != ErrorCode::kDeadlineExceeded) {
+      background_.reset();
+      holds_lease_ = false;
+    }
     return kRetry;
   }
   if (*items == 0) return std::min(parts_.limits.interval, kBeat);
@@ -94,6 +100,8 @@ Result<uint64_t> Collector::DoStep() {
   TRY_VOID(RefreshStatus());
   TRY(const bool paused, IsPaused());
   TRY(const uint64_t worked, StepJob(paused));
+  // While the run is in progress, nobody can undo it.
+  if (paused) TRY_VOID(EndBackgroundRun());
   if (worked > 0 || paused || !RunInProgress().empty()) return worked;
   const bool in_window = parts_.limits.window.Contains(parts_.clock.Wall());
   const int64_t now_ms = parts_.store_clock.NowMs();
@@ -147,8 +155,11 @@ Result<uint64_t> Collector::SweepDue() {
 // Returns the run of the background work. One run takes in the bursts of an hour, so that the list
 // of runs stays short.
 Result<ActiveRun*> Collector::BackgroundRun() {
-  if (background_ != nullptr) return background_.get();
   const int64_t now_ms = parts_.store_clock.NowMs();
+  // Work without a pause must not keep one run in progress for days: its trash would stay.
+  const bool old = background_ != nullptr && background_->row().started_ms() + kHourMs < now_ms;
+  if (old) TRY_VOID(EndBackgroundRun());
+  if (background_ != nullptr) return background_.get();
   TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
   for (const v1::RunRow& run : std::views::reverse(runs)) {
     if (run.started_ms() + kHourMs < now_ms) break;
@@ -227,7 +238,7 @@ Result<void> Collector::FailRun(const std::string& id) {
     TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(id)));
     if (!row.has_value() || row->state() != v1::RUN_STATE_RUNNING) return {};
     row->set_state(v1::RUN_STATE_FAILED);
-    row->set_failure("the store stopped");
+    row->set_failure("it was interrupted");
     row->set_ended_ms(parts_.store_clock.NowMs());
     TRY_VOID(WriteRow(transaction, keys::Run(id), *row));
     return lease_.Check(transaction);

@@ -23,12 +23,15 @@ Result<uint64_t> PlannedJob::Step() {
     return uint64_t{0};
   }
   std::vector<QueuedLink> links;
-  while (next_ < items_.size() && items_[next_].is_link() && links.size() < LinkSweep::kBatch) {
-    links.push_back({.due_ms = items_[next_].due_ms, .content = items_[next_].content});
-    ++next_;
+  size_t end_of_links = first;
+  while (end_of_links < items_.size() && items_[end_of_links].is_link() &&
+         links.size() < LinkSweep::kBatch) {
+    const PlannedItem& item = items_[end_of_links++];
+    links.push_back({.due_ms = item.due_ms, .content = item.content});
   }
   if (!links.empty()) {
     TRY_VOID(LinkSweep(parts_, *run_).Run(std::move(links)));
+    next_ = end_of_links;  // not before: a step that waits too long for a lock is repeated
     return next_ - first;
   }
   const size_t end = std::min(first + kManifestsPerStep, items_.size());
@@ -76,13 +79,16 @@ Result<uint64_t> SweepJob::SweepManifests() {
   for (const KeyValue& row : rows) {
     TRY(const ContentKey content, ParseContentKey(row.key, keys::kUntagged));
     TRY(const auto candidate, ParseRow<v1::UntaggedRow>(row.key, row.value));
+    const bool wanted = MatchesGlob(run_->row().repositories(), content.repository) &&
+                        candidate.since_ms() + parts_.times.grace.count() <= now_ms;
+    if (wanted) {
+      TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(content));
+      removed_ = removed_ || outcome == ManifestSweep::Outcome::kRemoved;
+      ++tried;
+    }
     ++seen;
-    after_ = row.key;
-    if (!MatchesGlob(run_->row().repositories(), content.repository)) continue;
-    if (candidate.since_ms() + parts_.times.grace.count() > now_ms) continue;
-    TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(content));
-    removed_ = removed_ || outcome == ManifestSweep::Outcome::kRemoved;
-    if (++tried == kManifestsPerStep) break;
+    after_ = row.key;  // not before: a step that waits too long for a lock is repeated
+    if (tried == kManifestsPerStep) break;
   }
   return seen;
 }
@@ -92,12 +98,12 @@ Result<uint64_t> SweepJob::SweepLinks() {
       ReadDueLinks(parts_.meta, parts_.store_clock.NowMs(), after_, LinkSweep::kBatch));
   if (due.empty()) return uint64_t{0};
   const QueuedLink& last = due.back();
-  after_ = keys::Condemned(last.due_ms, last.content.repository, last.content.digest);
   std::vector<QueuedLink> matching;
   std::ranges::copy_if(due, std::back_inserter(matching), [&](const QueuedLink& link) {
     return MatchesGlob(run_->row().repositories(), link.content.repository);
   });
   if (!matching.empty()) TRY_VOID(LinkSweep(parts_, *run_).Run(std::move(matching)));
+  after_ = keys::Condemned(last.due_ms, last.content.repository, last.content.digest);
   return due.size();
 }
 

@@ -52,7 +52,8 @@ Result<std::optional<TrashPurge::Current>> TrashPurge::FindRun(bool in_window,
     if (IsInProgress(run) || run.state() == v1::RUN_STATE_FREED) continue;
     const int64_t end_ms = run.ended_ms() + parts_.times.trash.count();
     std::vector<std::string_view> kinds;
-    if (in_window && end_ms <= now_ms) {
+    const bool ended = in_window && end_ms <= now_ms;
+    if (ended) {
       if (end_ms + parts_.times.grace.count() <= now_ms) kinds.push_back(trash_kind::kManifest);
       kinds.insert(kinds.end(), {trash_kind::kTag, trash_kind::kLink, trash_kind::kBlob});
     } else if (short_of_space && run.ended_ms() <= now_ms) {
@@ -63,8 +64,8 @@ Result<std::optional<TrashPurge::Current>> TrashPurge::FindRun(bool in_window,
       TRY(const bool has, HasTrash(run.id(), kind));
       any = any || has;
     }
-    const bool may_end = in_window && end_ms <= now_ms && run.state() != v1::RUN_STATE_UNDONE;
-    if (any) return Current{.run = run.id(), .kinds = std::move(kinds)};
+    const bool may_end = ended && run.state() != v1::RUN_STATE_UNDONE;
+    if (any) return Current{.run = run.id(), .kinds = std::move(kinds), .early = !ended};
     TRY(const bool rest, HasTrash(run.id(), {}));
     if (may_end && !rest) return Current{.run = run.id(), .kinds = {}};
   }
@@ -77,10 +78,14 @@ Result<uint64_t> TrashPurge::Step(bool in_window) {
     TRY(const bool short_of_space, IsDiskShort());
     if (!in_window && !short_of_space) return uint64_t{0};
     TRY(current_, FindRun(in_window, short_of_space));
-    if (current_.has_value() && short_of_space && !current_->kinds.empty()) {
+    if (current_.has_value() && current_->early) {
       parts_.log.Warning("trash freed early",
                          {{"run", current_->run}, {"free_at_once_below", free_at_once_below_}});
     }
+  }
+  if (current_.has_value() && current_->early) {
+    TRY(const bool short_of_space, IsDiskShort());
+    if (!short_of_space) current_.reset();
   }
   while (current_.has_value()) {
     if (current_->kinds.empty()) {
@@ -154,13 +159,14 @@ Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
       TRY(const Digest digest, Digest::Parse(trash.blob().digest()));
       const std::string key = keys::Blob(digest);
       TRY(const auto blob, LockRow<v1::BlobRow>(transaction, key));
-      TRY(const bool still, HasRow(transaction, row.key));
-      if (!still) continue;  // a push has taken the blob out of the trash
+      TRY(const auto still, transaction.Get(row.key));
+      if (still != row.value) continue;  // a push has taken the blob out of the trash
       TRY_VOID(transaction.Delete(row.key));
-      const bool mine = blob.has_value() && blob->state() == v1::BLOB_STATE_TRASHED &&
-                        blob->run() == run && blob->object() == trash.blob().object();
+      const bool mine =
+          blob.has_value() && blob->state() == v1::BLOB_STATE_TRASHED && blob->run() == run;
       if (!mine) continue;  // whoever replaced the row has removed the object
       TRY_VOID(transaction.Delete(key));
+      if (blob->object() != trash.blob().object()) continue;  // the object is in quarantine
       TRY_VOID(intents_.Record(transaction, blob->object(), digest));
       objects.push_back(blob->object());
       freed.set_blobs(freed.blobs() + 1);

@@ -42,6 +42,7 @@ class TrashPurge {
     std::string run;
     std::vector<std::string_view> kinds;  // still to free; the last one first
     std::string after = {};               // the key of the last row that was read
+    bool early = false;                   // only because the disk is short; stop when it is not
   };
   Result<bool> IsDiskShort() const;
   Result<std::optional<Current>> FindRun(bool in_window, bool short_of_space) const;

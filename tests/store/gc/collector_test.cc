@@ -120,6 +120,46 @@ TEST_F(GarbageTest, AQuarantinedBlobGoesWithItsLastLink) {
   EXPECT_EQ(collector->LastRun().removed().links(), 1u);
 }
 
+TEST_F(GarbageTest, ABlobThatIsQuarantinedInTheTrashLeavesNoRow) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  const auto row = ReadRow<v1::BlobRow>(*store.meta, keys::Blob(Sha256("layer")));
+  collector->WorkAfter(hours(37));
+  ASSERT_TRUE(
+      store.content->blobs.Quarantine(Sha256("layer"), (*row)->object(), "rot").has_value());
+  collector->WorkAfter(hours(25));
+  EXPECT_EQ(CountRows(store, keys::kBlobs), 0u);
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_FREED);
+}
+
+TEST_F(GarbageTest, WorkWithoutAPauseBeginsAnotherRunAfterAnHour) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE(collector->Step());
+  collector->WorkAfter(minutes(61));
+  const std::vector<v1::RunRow> runs = collector->Runs();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].state(), v1::RUN_STATE_DONE);
+  EXPECT_EQ(runs[0].removed().links() + runs[1].removed().links(), 100u);
+}
+
+TEST_F(GarbageTest, AFailedStepEndsTheRunSoThatItsTrashIsFreed) {
+  const std::string broken = std::string(keys::kCondemned) + "~";
+  const auto write = [&](MetaTransaction& transaction) { return transaction.Put(broken, {}); };
+  const auto repair = [&](MetaTransaction& transaction) { return transaction.Delete(broken); };
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE(collector->Step());
+  ASSERT_TRUE(Transact(*store.meta, write).has_value());
+  EXPECT_GT((*collector)->Step(), seconds(1)) << "the step fails";
+  ASSERT_TRUE(Transact(*store.meta, repair).has_value());
+  collector->Work();
+  ASSERT_EQ(collector->Runs().size(), 2u);
+  EXPECT_EQ(collector->Runs().front().state(), v1::RUN_STATE_FAILED);
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_DONE);
+  collector->WorkAfter(hours(25));
+  EXPECT_THAT(store.Files("blobs"), testing::IsEmpty());
+}
+
 TEST_F(GarbageTest, AShortDiskFreesBlobsAtOnce) {
   collector = std::make_unique<TestCollector>(
       store, Collector::Limits{.free_at_once_below = uint64_t{1} << 62});

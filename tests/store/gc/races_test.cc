@@ -208,7 +208,7 @@ TEST_F(RaceTest, TwoCollectors) {
   EXPECT_FALSE(HasBlob("a", "next"));
   EXPECT_FALSE(collector->Step()) << "it has lost the lease";
   EXPECT_EQ(other.Runs().front().state(), v1::RUN_STATE_FAILED);
-  EXPECT_EQ(other.Runs().front().failure(), "the store stopped");
+  EXPECT_EQ(other.Runs().front().failure(), "it was interrupted");
   ExpectConsistent();
 }
 

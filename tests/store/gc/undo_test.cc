@@ -148,6 +148,17 @@ TEST_F(UndoTest, APausedCollectorStillRestores) {
   EXPECT_TRUE(HasBlob("a", "layer"));
 }
 
+TEST_F(UndoTest, APauseEndsTheBackgroundRunSoThatItCanBeUndone) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE(collector->Step());
+  ASSERT_EQ(collector->LastRun().state(), v1::RUN_STATE_RUNNING);
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  EXPECT_EQ(collector->Undo(collector->LastRun().id()).state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(CountRows(store, keys::kLinks), 100u);
+  ExpectConsistent();
+}
+
 TEST_F(UndoTest, AnUndoneRunCanBeUndoneAgain) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   collector->WorkAfter(hours(37));
