@@ -145,7 +145,8 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
   TRY_VOID(intents_.Record(object, digest));
   Result<BlobLocation> location = writer.Commit(digest);
   if (!location.has_value()) {
-    TRY_VOID(intents_.Forget(object));
+    // The sync of the folder may have failed after the rename. Then the object may exist.
+    Discard(object);
     return std::move(location).error();
   }
   committing.fresh = &*location;
@@ -245,6 +246,7 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
                                                         {"object", object},
                                                         {"read_error", why},
                                                         {"error", moved.error().message}});
+    return {};  // the intent stays, so that the next start removes the object
   }
   return intents_.Forget(object);
 }

@@ -181,9 +181,12 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
   for (size_t i = 0; i < std::min(tagged.size(), kMaxTags); ++i) {
     TRY(Tag tag, Tag::Parse(keys::After(tagged[i].key, prefix)));
     TRY_VOID(protection.RequireUnprotected(tag));
-    TRY_VOID(RemoveTag(transaction, tag));
+    // Lock all tags before RemoveTag() locks the row of the candidate, as a push does that moves
+    // one of these tags to another manifest.
+    TRY(const auto locked, transaction.GetForUpdate(keys::TagOf(parts_.repository, tag)));
     tags.push_back(std::move(tag));
   }
+  for (const Tag& tag : tags) TRY_VOID(RemoveTag(transaction, tag));
   if (!done) return {};
   return RemoveManifest(transaction, row, tags);
 }
