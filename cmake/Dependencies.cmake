@@ -3,7 +3,7 @@
 # defines.
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
-find_package(gRPC CONFIG REQUIRED)
+find_package(gRPC CONFIG REQUIRED)  # also finds re2::re2
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(RocksDB CONFIG REQUIRED)

@@ -48,8 +48,10 @@ std::string PlanName::ToString() const {
 }
 
 Result<PlanName> PlanName::Parse(const std::string& text) {
-  const Error invalid{ErrorCode::kInvalidArgument,
-                      "this is not the name of a plan; 'outportctl gc plan' prints the name"};
+  const Error invalid{
+      ErrorCode::kInvalidArgument,
+      "this is not the name of a plan; 'outportctl gc plan' and 'outportctl retention "
+      "plan' print names"};
   if (text.size() > kMaxNameBytes) return invalid;
   std::string_view rest = text;
   PlanName name;

@@ -27,6 +27,11 @@ Result<uint64_t> RetentionJob::DeleteTags() {
     ++end;
   }
   TRY_VOID(run_->Transact([&](MetaTransaction& transaction, v1::RunRow& row) -> Result<void> {
+    // Lock all tags before the first deletion locks a row of a manifest. A push locks its tags
+    // before these rows, too, so neither waits for the other in a circle.
+    for (size_t i = next_tag_; i < end; ++i) {
+      TRY(const auto tag, transaction.GetForUpdate(keys::TagOf(repository, plan_.tags[i].tag)));
+    }
     TRY(const TagProtection protection, TagProtection::Read(transaction, repository));
     for (size_t i = next_tag_; i < end; ++i) {
       TRY(const bool deleted, DeleteTag(transaction, plan_.tags[i], protection));
