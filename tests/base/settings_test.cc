@@ -135,6 +135,44 @@ TEST(Settings, LocatesAValue) {
   EXPECT_EQ(fleet.LocationOf("address"), "store.yml:3: 'fleet.address'");
 }
 
+TEST(Settings, ListsHaveTextsOrSections) {
+  auto settings = Settings::Parse(
+      "names: [a, b]\n"
+      "parts:\n"
+      "  - size: 1\n"
+      "  - size: 2\n"
+      "    siez: 3\n",
+      "f.yml");
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_FALSE(settings->Has("absent"));
+  EXPECT_TRUE(settings->Has("names"));
+  EXPECT_EQ(settings->Strings("names", 2), (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(settings->Strings("absent", 2).empty());
+  std::vector<Settings> parts = settings->Sections("parts", 2);
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[1].Integer("size", 0, 0, 9), 2);
+  EXPECT_EQ(parts[0].Integer("size", 0, 0, 9), 1);
+  const auto finished = settings->Finish();
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_EQ(finished.error().message, "f.yml:5: unknown key 'parts[1].siez'; known here: size");
+}
+
+TEST(Settings, AListThatIsNoneOrTooLongIsAProblem) {
+  auto settings = Settings::Parse("a: x\nb: [1, 2, 3]\nc: [[1]]\nd: [1]\n", "f.yml");
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_TRUE(settings->Strings("a", 9).empty());
+  EXPECT_TRUE(settings->Strings("b", 2).empty());
+  EXPECT_TRUE(settings->Strings("c", 9).empty());
+  EXPECT_EQ(settings->Sections("d", 9).size(), 1u);
+  const auto finished = settings->Finish();
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_EQ(finished.error().message,
+            "f.yml:1: 'a': must be a list\n"
+            "f.yml:2: 'b': has more than 2 elements\n"
+            "f.yml:3: 'c' must be a list of single values\n"
+            "f.yml:4: 'd[0]' must be a mapping of keys to values");
+}
+
 TEST(Settings, AMissingFileIsNamed) {
   const auto settings = Settings::Load("/nonexistent/store.yml");
   ASSERT_FALSE(settings.has_value());
