@@ -34,7 +34,8 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kDiskThreads = 8;
-constexpr size_t kFleetThreads = 4;
+constexpr size_t kFleetThreads = 6;
+constexpr size_t kAdminThreads = 2;  // so that administrators never occupy the threads of nodes
 constexpr size_t kWorkQueue = 4096;
 constexpr size_t kPasswordQueue = 256;
 constexpr std::chrono::seconds kDrain{20};
@@ -82,6 +83,7 @@ struct StoreDaemon final : Daemon {
   IoThreads io{log};
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
   BlockingPool fleet_pool{"fleet", kFleetThreads, kWorkQueue, log};
+  BlockingPool admin_pool{"admin", kAdminThreads, kWorkQueue, log};
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks{io.executor(), log};
 
@@ -218,7 +220,7 @@ struct StoreDaemon final : Daemon {
 
 FleetServer::Parts StoreDaemon::FleetServerParts() {
   const StoreIdentity& identity = opened.identity;
-  const AdminGate gate{.domain = identity.domain, .directory = directory, .pool = fleet_pool};
+  const AdminGate gate{.domain = identity.domain, .directory = directory, .pool = admin_pool};
   return {.replication = {.meta = *opened.meta,
                           .content = content,
                           .directory = directory,
@@ -344,7 +346,7 @@ Result<void> StoreDaemon::Stop() {
   }
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
-  for (BlockingPool* pool : {&disk, &fleet_pool, &passwords}) pool->Stop();
+  for (BlockingPool* pool : {&disk, &fleet_pool, &admin_pool, &passwords}) pool->Stop();
   pull_flush.Flush();
   collector.Stop();
   heartbeat.Stop();
