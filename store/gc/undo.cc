@@ -43,6 +43,7 @@ struct TagTarget {
   const Manifest& manifest;
   const std::string& body;
   const std::vector<Tag>& tags;
+  const std::string why;  // TagEventRow.why
 };
 
 // Sets those of the tags that do not exist, and returns their number. The push locks blobs and
@@ -56,6 +57,7 @@ Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& ta
                          .digest = digest,
                          .tags = tags,
                          .body = target.body,
+                         .why = target.why,
                          .collection = collection,
                          .auditor = auditor})
         .Run(transaction);
@@ -255,7 +257,7 @@ Result<bool> Undo::SetTags(const ContentKey& content, const std::vector<Tag>& ta
   TRY(const auto manifest, ReadManifest(parts_.meta, content.digest, row->media_type()));
   TRY(const auto body, parts_.meta.Get(keys::Content(content.digest)));
   if (!manifest.has_value() || !body.has_value()) return false;
-  const TagTarget target{content, *manifest, *body, tags};
+  const TagTarget target{content, *manifest, *body, tags, "undo " + run_->id()};
   const Result<void> set = run_->Transact([&](MetaTransaction& transaction,
                                               v1::RunRow& next) -> Result<void> {
     TRY(const uint64_t count, SetAbsentTags(transaction, target, parts_.Now(), run_->auditor()));

@@ -1,4 +1,5 @@
 #include "registry/records/rows.h"
+#include "store/content/tag_history.h"
 #include "tests/store/gc/collector_fixture.h"
 
 namespace outport::store {
@@ -17,6 +18,12 @@ class UndoTest : public CollectorTest {
     const v1::RunRow run = collector->RunUntagged();
     EXPECT_EQ(run.removed().manifests(), 1u);
     return run.id();
+  }
+  // Why the tag changed for the last time.
+  std::string LastWhy(const std::string& tag) {
+    const auto events = TagHistory(*store.meta).Of(Repo("a"), *Tag::Parse(tag));
+    EXPECT_TRUE(events.has_value() && !events->empty());
+    return events.has_value() && !events->empty() ? events->front().why() : "no event";
   }
   const std::string kBody = ImageManifest({"config", "layer"});
   const std::string kDigest = Sha256(kBody).ToString();
@@ -82,6 +89,9 @@ TEST_F(UndoTest, DeletionsByClientsCanBeUndoneWithTheirTags) {
   EXPECT_EQ(store.PullManifest("a", "v2")->info.digest, Sha256(kBody));
   EXPECT_EQ(store.PullManifest("a", "moved")->info.digest, Sha256(ImageManifest({"config"})))
       << "a tag that exists stays as it is";
+  EXPECT_EQ(LastWhy("v1"), "undo " + request.id());
+  EXPECT_EQ(LastWhy("v2"), "undo " + request.id());
+  EXPECT_EQ(LastWhy("moved"), "") << "a client has pushed it";
   ExpectConsistent();
 }
 
@@ -99,6 +109,7 @@ TEST_F(UndoTest, TagsOfTheTrashComeBack) {
   ASSERT_TRUE(Transact(*store.meta, remove).has_value());
   EXPECT_EQ(collector->Undo(run).restored().tags(), 1u);
   EXPECT_TRUE(HasManifest("a", "v1"));
+  EXPECT_EQ(LastWhy("v1"), "undo " + run);
   EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
   ExpectConsistent();
 }
