@@ -147,11 +147,12 @@ Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag
   const std::string& media_type = parts_.manifest.media_type;
   if (old.has_value() && old->digest() == text && old->media_type() == media_type) return {};
   if (old.has_value()) {
+    // Another media type also changes what clients get by the tag.
+    TRY(const auto protection, TagProtection::Read(transaction, parts_.repository));
+    TRY_VOID(protection.RequireUnprotected(tag));
     TRY(const Digest before, Digest::Parse(old->digest()));
     TRY_VOID(transaction.Delete(keys::Tagged(parts_.repository, before, tag)));
     if (before != parts_.digest) {
-      TRY(const auto protection, TagProtection::Read(transaction, parts_.repository));
-      TRY_VOID(protection.RequireUnprotected(tag));
       TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, before));
     }
   }

@@ -36,8 +36,8 @@ class ManifestPush {
   explicit ManifestPush(const Parts& parts) : parts_(parts) {}
 
   // Writes the rows and changes. kManifestBlobUnknown if the repository lacks content that the
-  // manifest names; the error lists the missing digests. kDenied if a tag would move although a
-  // rule protects it. May run several times.
+  // manifest names; the error lists the missing digests. kDenied if a tag would change although
+  // a rule protects it. May run several times.
   Result<void> Run(MetaTransaction& transaction) const;
 
  private:

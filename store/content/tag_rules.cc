@@ -61,11 +61,21 @@ Result<void> RequireUnprotectedTags(const MetaView& meta, const RepositoryName& 
   }
 }
 
-// Returns the indexes of the repository that list the manifest, at most kMaxIndexes.
+Error TooManyIndexes(const RepositoryName& repository, const Digest& digest) {
+  return Error{ErrorCode::kDenied,
+               "manifest " + digest.ToString() + " is part of more than " +
+                   std::to_string(kMaxIndexes) + " indexes of " + repository.ToString() +
+                   ", too many to look for protected tags; delete indexes first, or remove the "
+                   "rules of the repository with 'outportctl tag unprotect'"};
+}
+
+// Returns the indexes of the repository that list the manifest. kDenied if there are more than
+// kMaxIndexes.
 Result<std::vector<Digest>> IndexesOf(const MetaView& meta, const RepositoryName& repository,
                                       const Digest& digest) {
   const std::string prefix = keys::ReferencesTo(digest, repository);
-  TRY(const std::vector<KeyValue> rows, meta.Scan({.prefix = prefix, .limit = kMaxIndexes}));
+  TRY(const std::vector<KeyValue> rows, meta.Scan({.prefix = prefix, .limit = kMaxIndexes + 1}));
+  if (rows.size() > kMaxIndexes) return TooManyIndexes(repository, digest);
   std::vector<Digest> indexes;
   for (const KeyValue& row : rows) {
     TRY(Digest index, Digest::Parse(keys::After(row.key, prefix)));
@@ -114,14 +124,14 @@ const v1::TagRuleRow* TagProtection::Find(const Tag& tag) const {
 Result<void> TagProtection::RequireUnprotected(const Tag& tag) const {
   const v1::TagRuleRow* rule = Find(tag);
   if (rule == nullptr) return {};
-  return Error{ErrorCode::kDenied,
-               "tag " + tag.ToString() + " of " + repository_ + " is protected by the rule '" +
-                   rule->name() + "' (repositories " + rule->repositories() + ", tags " +
-                   rule->tags() +
-                   "), so it can be neither moved nor deleted; use another tag, or remove the rule "
-                   "with 'outportctl tag unprotect " +
-                   rule->name() + "'",
-               {tag.ToString()}};
+  return Error{
+      ErrorCode::kDenied,
+      "tag " + tag.ToString() + " of " + repository_ + " is protected by the rule '" +
+          rule->name() + "' (repositories " + rule->repositories() + ", tags " + rule->tags() +
+          "), so it can be neither changed nor deleted; use another tag, or remove the rule "
+          "with 'outportctl tag unprotect " +
+          rule->name() + "'",
+      {tag.ToString()}};
 }
 
 Result<void> RequireUnprotectedImage(const MetaView& meta, const RepositoryName& repository,
@@ -141,7 +151,7 @@ Result<void> RequireUnprotectedImage(const MetaView& meta, const RepositoryName&
     TRY_VOID(unprotected);
     TRY(const std::vector<Digest> indexes, IndexesOf(meta, repository, next));
     for (const Digest& index : indexes) {
-      if (seen.size() > kMaxIndexes) return {};
+      if (seen.size() > kMaxIndexes) return TooManyIndexes(repository, digest);
       if (seen.insert(index.ToString()).second) open.push_back(index);
     }
   }

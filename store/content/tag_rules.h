@@ -17,7 +17,7 @@ namespace outport::store {
 inline constexpr size_t kMaxTagRules = 100;
 
 // The rules that protect the tags of one repository, as rows of a transaction or a view. A tag that
-// exists and matches a rule neither moves to another digest nor is deleted. A value type.
+// exists and matches a rule is neither changed nor deleted. A value type.
 class TagProtection {
  public:
   // Reads the rules in force, at most kMaxTagRules. Every transaction that moves or deletes a tag
@@ -43,8 +43,8 @@ class TagProtection {
 };
 
 // Returns kDenied if a rule protects a tag of the manifest, or a tag of an index that contains the
-// manifest. Looks at the first thousand of these indexes. Reads all tags of each, but only if a
-// rule applies to the repository. May block.
+// manifest; also if more than a thousand indexes do, because it does not look at more. Reads all
+// tags of each, but only if a rule applies to the repository. May block.
 Result<void> RequireUnprotectedImage(const MetaView& meta, const RepositoryName& repository,
                                      const Digest& digest);
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "registry/records/rows.h"
 #include "store/content/tag_history.h"
 #include "tests/store/content/content_fixture.h"
 
@@ -84,6 +85,50 @@ TEST_F(TagRulesTest, WhatDoesNotChangeTheTagIsAllowed) {
   EXPECT_TRUE(Move("v1.3").has_value()) << "a new tag";
   EXPECT_EQ(CodeOf(Move("v1.3", "one")), ErrorCode::kDenied);
   ASSERT_TRUE(store_.PushTagged("team/app", ImageManifest({"two"}), {}).has_value());
+}
+
+TEST_F(TagRulesTest, AProtectedTagKeepsItsMediaType) {
+  std::string body = ImageManifest({"one"});
+  const std::string own =
+      R"("mediaType":")" + std::string(media_type::kOciManifest) + R"(","config")";
+  const size_t at = body.find(own);
+  ASSERT_NE(at, std::string::npos);
+  body.replace(at, own.size(), R"("config")");
+  const auto push = [&](std::string_view type) {
+    return store_.content->manifests.Put(Repo("team/app"), Ref("v2"), std::string(type), {}, body,
+                                         kAnn);
+  };
+  ASSERT_TRUE(push(media_type::kOciManifest).has_value());
+  ASSERT_TRUE(Set("releases", "**", "v*").has_value());
+  EXPECT_TRUE(push(media_type::kOciManifest).has_value()) << "the same row";
+  EXPECT_EQ(CodeOf(push(media_type::kDockerManifest)), ErrorCode::kDenied);
+  EXPECT_EQ(store_.PullManifest("team/app", "v2")->info.media_type, media_type::kOciManifest);
+  ASSERT_TRUE(Remove("releases").has_value());
+  EXPECT_TRUE(push(media_type::kDockerManifest).has_value());
+}
+
+TEST_F(TagRulesTest, AManifestOfTooManyIndexesIsNotDeleted) {
+  const RepositoryName repository = Repo("team/app");
+  const Digest child = Sha256(ImageManifest({"one"}));
+  ASSERT_TRUE(store_.DeleteManifest("team/app", "v1.2").has_value());
+  const auto list = [&](int from, int to) {
+    return Transact(*store_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+      for (int i = from; i < to; ++i) {
+        const Digest index = Sha256("index " + std::to_string(i));
+        TRY_VOID(transaction.Put(keys::ReferenceOf(child, repository, index), {}));
+        TRY_VOID(WriteRow(transaction, keys::ManifestOf(repository, index), v1::ManifestRow()));
+      }
+      return {};
+    });
+  };
+  ASSERT_TRUE(Set("releases", "**", "v*").has_value());
+  ASSERT_TRUE(list(0, 1001).has_value());
+  const auto deleted = store_.DeleteManifest("team/app", digest_);
+  ASSERT_EQ(CodeOf(deleted), ErrorCode::kDenied);
+  EXPECT_THAT(deleted.error().message, HasSubstr("part of more than 1000 indexes of team/app"));
+  EXPECT_TRUE(store_.PullManifest("team/app", digest_).has_value());
+  ASSERT_TRUE(Remove("releases").has_value());
+  EXPECT_TRUE(store_.DeleteManifest("team/app", digest_).has_value()) << "nothing is protected";
 }
 
 TEST_F(TagRulesTest, APushThatMovesOneProtectedTagMovesNone) {
