@@ -26,7 +26,10 @@ Result<std::optional<v1::CachedRow>> ParseRow(const Result<std::optional<std::st
 
 CachedBlobs::CachedBlobs(Parts parts)
     : parts_(std::move(parts)),
-      intents_({.meta = parts_.meta, .blobs = parts_.blobs, .durability = Durability::kBuffered}) {}
+      intents_({.meta = parts_.meta,
+                .blobs = parts_.blobs,
+                .durability = Durability::kBuffered,
+                .log = parts_.log}) {}
 
 // If the earlier process did not finish a commit, keeps the object only if the copy's row names the
 // object.

@@ -69,7 +69,15 @@ Result<bool> IntentLedger::SettleOne(const KeyValue& intent, const IsNamed& is_n
   TRY(const bool named, is_named(object, ParseIntent(intent).digest));
   const bool synced = parts_.durability == Durability::kSynced;
   const auto sync = synced ? BlobWriter::SyncWhen::kNow : BlobWriter::SyncWhen::kLater;
-  if (!named) TRY_VOID(parts_.blobs.Remove({&object, 1}, sync));
+  if (!named) {
+    // One object on a bad part of the disk must not keep the program from its start.
+    const Result<void> removed = parts_.blobs.Remove({&object, 1}, sync);
+    if (!removed.has_value()) {
+      parts_.log.Warning("object not removed",
+                         {{"object", object}, {"error", removed.error().message}});
+      return false;
+    }
+  }
   TRY_VOID(transaction->Delete(intent.key));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   return true;

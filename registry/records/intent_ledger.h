@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
 #include "registry/storage/blob_store.h"
@@ -30,6 +31,7 @@ class IntentLedger {
     // So after a power cut each object has a row or an intent.
     Durability durability;
     std::string owner = {};  // the id of this process; empty if only one process uses the folder
+    Log log = Log::Nowhere();
   };
   explicit IntentLedger(Parts parts) : parts_(std::move(parts)) {}
 
@@ -55,8 +57,9 @@ class IntentLedger {
   // owner, or if its row cannot be read.
   using IsDead = std::function<Result<bool>(const std::string& owner)>;
   // For each intent of a dead owner, removes the object, unless a row names it, and then the
-  // intent. Leaves the intents of living owners alone. Returns the number of intents. Call it when
-  // the program starts, before the first commit.
+  // intent. Leaves the intents of living owners alone. If an object cannot be removed, logs that
+  // and leaves its intent. Returns the number of intents that it settled. Call it when the program
+  // starts, before the first commit.
   Result<size_t> Settle(const IsNamed& is_named, const IsDead& is_dead);
 
  private:

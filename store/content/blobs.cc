@@ -54,7 +54,8 @@ Blobs::Blobs(Parts parts)
       intents_({.meta = parts_.meta,
                 .blobs = parts_.bytes,
                 .durability = MetaTransaction::Durability::kSynced,
-                .owner = parts_.owner.id()}),
+                .owner = parts_.owner.id(),
+                .log = parts_.log}),
       corrupt_(parts_.metrics.Counter("outport_store_blobs_corrupt_total",
                                       "Reads of blobs that failed their checksum.")) {}
 

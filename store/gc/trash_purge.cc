@@ -13,8 +13,19 @@
 namespace outport::store {
 namespace {
 
+// A deletion by a client that began within the hour of its run commits before this time has passed
+// since the end of the run.
+constexpr int64_t kLateDeletionMs = 600'000;
+
 bool IsInProgress(const v1::RunRow& run) {
   return run.state() == v1::RUN_STATE_RUNNING || run.state() == v1::RUN_STATE_UNDOING;
+}
+
+// Whether no transaction adds anything to the trash of the run any more, and the run may become
+// FREED when its trash is empty.
+bool IsClosed(const v1::RunRow& run, int64_t trash_ms, int64_t now_ms) {
+  const bool by_clients = run.kind() == v1::RUN_KIND_CLIENTS;
+  return run.ended_ms() + trash_ms + (by_clients ? kLateDeletionMs : 0) <= now_ms;
 }
 
 size_t BatchOf(std::string_view kind) {
@@ -64,7 +75,8 @@ Result<std::optional<TrashPurge::Current>> TrashPurge::FindRun(bool in_window,
       TRY(const bool has, HasTrash(run.id(), kind));
       any = any || has;
     }
-    const bool may_end = ended && run.state() != v1::RUN_STATE_UNDONE;
+    const bool may_end = ended && run.state() != v1::RUN_STATE_UNDONE &&
+                         IsClosed(run, parts_.times.trash.count(), now_ms);
     if (any) return Current{.run = run.id(), .kinds = std::move(kinds), .early = !ended};
     TRY(const bool rest, HasTrash(run.id(), {}));
     if (may_end && !rest) return Current{.run = run.id(), .kinds = {}};
@@ -178,11 +190,20 @@ Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
   return {};
 }
 
-// Removes the objects of the last batch, and then their intents. If that fails, the next step
-// tries again.
+// Removes the objects of the last batch, and then their intents. If the disk fails for an object,
+// its intent stays, so that the next start tries again; the other objects do not wait for it. If
+// the metadata fail, the next step tries again.
 Result<void> TrashPurge::RemoveObjects() {
   if (objects_.empty()) return {};
-  TRY_VOID(parts_.bytes.Remove(objects_));
+  if (!parts_.bytes.Remove(objects_).has_value()) {
+    std::erase_if(objects_, [&](const std::string& object) {
+      const Result<void> removed = parts_.bytes.Remove({&object, 1});
+      if (removed.has_value()) return false;
+      parts_.log.Warning("object not removed",
+                         {{"object", object}, {"error", removed.error().message}});
+      return true;
+    });
+  }
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
     for (const std::string& object : objects_) {
       TRY_VOID(transaction.Delete(keys::Intent(object)));
@@ -244,7 +265,7 @@ Result<void> TrashPurge::FinishRun(const std::string& run) {
     TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(run)));
     const bool ended = row.has_value() &&
                        (row->state() == v1::RUN_STATE_DONE || row->state() == v1::RUN_STATE_FAILED);
-    if (!ended || row->ended_ms() + parts_.times.trash.count() > parts_.store_clock.NowMs()) {
+    if (!ended || !IsClosed(*row, parts_.times.trash.count(), parts_.store_clock.NowMs())) {
       return {};
     }
     row->set_state(v1::RUN_STATE_FREED);

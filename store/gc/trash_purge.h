@@ -18,7 +18,8 @@ namespace outport::store {
 //
 // One step deletes the rows of a batch of blobs, together with intents that name their objects.
 // Only then does it remove the objects. So a process that ends in between leaves intents, and the
-// next start removes the objects. For one thread at a time; blocks.
+// next start removes the objects. An object that the disk does not remove is logged and left to the
+// next start, too; it counts as freed. For one thread at a time; blocks.
 class TrashPurge {
  public:
   static constexpr size_t kBlobs = 256;  // in one batch

@@ -75,6 +75,21 @@ TEST_F(IntentLedgerTest, SettlingRemovesTheObjectsThatNoRowNames) {
   EXPECT_EQ(Intents(), 0u);
 }
 
+TEST_F(IntentLedgerTest, AnObjectThatCannotBeRemovedKeepsItsIntent) {
+  const std::string stuck = Commit("stuck");
+  const std::string orphaned = Commit("orphaned");
+  const std::filesystem::path path = folder_.path() / "blobs" / stuck;
+  std::filesystem::remove(path);
+  std::filesystem::create_directories(path / "full");
+  EXPECT_EQ(ledger_.Settle(nothing_, everybody_).value(), 1u);
+  EXPECT_FALSE(Exists(orphaned));
+  EXPECT_EQ(Intents(), 1u);
+  std::filesystem::remove(path / "full");
+  std::filesystem::remove(path);
+  EXPECT_EQ(ledger_.Settle(nothing_, everybody_).value(), 1u) << "the next start tries again";
+  EXPECT_EQ(Intents(), 0u);
+}
+
 TEST_F(IntentLedgerTest, AnUnreadableIntentIsReported) {
   const std::string object = Commit("hello");
   const auto transaction = meta_->Begin();
