@@ -11,6 +11,11 @@ namespace {
 constexpr int64_t kHourMs = 3'600'000;
 constexpr size_t kRunIdBytes = 4;
 
+// Whether the trash of the run is freed later.
+bool TakesIn(const v1::RunRow& run) {
+  return run.state() != v1::RUN_STATE_FREED && run.state() != v1::RUN_STATE_UNDONE;
+}
+
 }  // namespace
 
 std::string NewRunId(int64_t now_ms) {
@@ -22,10 +27,17 @@ Result<std::string> RunOfClients(MetaTransaction& transaction, int64_t now_ms) {
   std::string id = keys::TimeText(hour_ms) + "-00000000";
   const std::string key = keys::Run(id);
   // Read without a lock first: only the first deletion of the hour writes the row.
-  TRY(const bool known, HasRow(transaction, key));
-  if (known) return id;
-  TRY(const auto locked, transaction.GetForUpdate(key));
-  if (locked.has_value()) return id;
+  TRY(const auto known, ReadRow<v1::RunRow>(transaction, key));
+  if (known.has_value() && TakesIn(*known)) return id;
+  TRY(auto locked, LockRow<v1::RunRow>(transaction, key));
+  if (locked.has_value() && TakesIn(*locked)) return id;
+  if (locked.has_value()) {
+    // This deletion began before the end of its hour and is late. Nobody frees the trash of a run
+    // that is FREED, so the run is open again.
+    locked->set_state(v1::RUN_STATE_DONE);
+    TRY_VOID(WriteRow(transaction, key, *locked));
+    return id;
+  }
   v1::RunRow row;
   row.set_id(id);
   row.set_kind(v1::RUN_KIND_CLIENTS);

@@ -32,7 +32,7 @@ inline constexpr std::string_view kTag = "tag";
 std::string NewRunId(int64_t now_ms);
 
 // Returns the run that has the deletions by clients of the current hour. If there is none, writes
-// its row.
+// its row. If its trash is freed already, opens the run again.
 Result<std::string> RunOfClients(MetaTransaction& transaction, int64_t now_ms);
 
 // Puts a manifest in the trash. The caller removes its row and its references, and keeps holder/.

@@ -1,10 +1,12 @@
 #include "registry/records/rows.h"
+#include "store/content/trash.h"
 #include "tests/store/gc/collector_fixture.h"
 
 namespace outport::store {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using testing::HasSubstr;
 
@@ -107,6 +109,47 @@ TEST_F(RequestsTest, TheRunOfClientsCountsWhatTheyDeleted) {
   EXPECT_EQ((*collector)->Get()->trash_bytes(), 0u);
   EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
   ExpectConsistent();
+}
+
+TEST_F(RequestsTest, ALateDeletionOpensTheRunOfItsHourAgain) {
+  const int64_t began_ms = store.store_clock.NowMs();
+  std::string run;
+  const auto remove = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(run, RunOfClients(transaction, began_ms));
+    v1::TrashRow row;
+    row.mutable_tag()->set_repository("a");
+    row.mutable_tag()->set_tag("v1");
+    return WriteRow(transaction, keys::Trash(run, trash_kind::kTag, "a", "v1"), row);
+  };
+  const auto state = [&] {
+    v1::GetRunRequest get;
+    get.set_id(run);
+    return (*collector)->GetRun(get)->state();
+  };
+  ASSERT_TRUE(Transact(*store.meta, remove).has_value());
+  collector->WorkAfter(hours(25) + minutes(11));
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  EXPECT_EQ(state(), v1::RUN_STATE_FREED);
+  const std::string first = run;
+  ASSERT_TRUE(Transact(*store.meta, remove).has_value());
+  EXPECT_EQ(run, first);
+  EXPECT_EQ(state(), v1::RUN_STATE_DONE);
+  collector->WorkAfter(minutes(1));
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  EXPECT_EQ(state(), v1::RUN_STATE_FREED);
+}
+
+TEST_F(RequestsTest, TheRunOfClientsWaitsForLateDeletions) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE(store.DeleteBlob("a", "layer").has_value());
+  const v1::RunRow run = (*collector)->ListRuns({})->runs(0);
+  const auto state = [&] { return (*collector)->ListRuns({})->runs(0).state(); };
+  const int64_t left_ms = run.ended_ms() - store.store_clock.NowMs();
+  collector->WorkAfter(milliseconds(left_ms) + hours(24) + minutes(1));
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  EXPECT_EQ(state(), v1::RUN_STATE_DONE);
+  collector->WorkAfter(minutes(10));
+  EXPECT_EQ(state(), v1::RUN_STATE_FREED);
 }
 
 TEST_F(RequestsTest, TheStatusTellsTheTimes) {
