@@ -158,6 +158,7 @@ NodeDaemon::NodeDaemon(const Config& c, const Log& l, std::unique_ptr<PosixFileS
             .log = log,
             .version = std::move(version),
             .add_status = [this](v1::NodeMessage::Ping& ping) { Describe(ping); },
+            .on_epoch = [this](const std::string& epoch) { mirror.BeginEpoch(epoch); },
             .on_trust = [this](const v1::TrustRow& trust) { renewal.SetTrust(trust); },
             .on_tombstones =
                 [this](std::vector<Digest> digests) { mirror.DropTombstoned(std::move(digests)); },

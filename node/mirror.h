@@ -39,6 +39,8 @@ class Mirror {
   // Loads the high-water mark and discards unfinished copies of blobs, both of an earlier process.
   // Blocks. REQUIRES: called before the first request.
   Result<void> Recover();
+  // As in Resolver.
+  void BeginEpoch(const std::string& epoch) { resolver_.BeginEpoch(epoch); }
   // As in BlobCache. DropUnlinked() runs on the pool.
   void DropTombstoned(std::vector<Digest> digests) { blobs_.DropTombstoned(std::move(digests)); }
   net::awaitable<Result<void>> DropUnlinked(std::vector<CopyName> copies);

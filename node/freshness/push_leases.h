@@ -22,12 +22,16 @@ class PushLeases {
  public:
   explicit PushLeases(const Clock& clock, size_t limit = 16384) : clock_(clock), leases_(limit) {}
 
+  // Drops all leases of other epochs. `epoch` is the store's epoch: a store that was restored from
+  // a backup does not know the leases of its earlier epoch. The replica may stay in that epoch for
+  // long, for example until it has loaded a snapshot.
+  void BeginEpoch(const std::string& epoch);
   // Records that the store of `epoch` keeps the content for `left` after `asked`, by
-  // Clock::SinceBoot. `content` names the content by digest.
+  // Clock::SinceBoot. `content` names the content by digest. Ignores an answer of another epoch
+  // than that of the last BeginEpoch().
   void Record(const std::string& epoch, const ResolveQuestion& content,
               std::chrono::nanoseconds asked, std::chrono::milliseconds left);
-  // Whether at least half of the content's lease is left. `epoch` is the replica's epoch: a store
-  // that was restored from a backup does not know the leases of its earlier epoch.
+  // Whether at least half of the content's lease is left. `epoch` is the replica's epoch.
   bool Covers(const std::string& epoch, const ResolveQuestion& content);
 
  private:
@@ -38,6 +42,7 @@ class PushLeases {
 
   const Clock& clock_;
   Mutex mutex_;
+  std::string store_epoch_ OUTPORT_GUARDED_BY(mutex_);  // empty: not known yet
   LruMap<ResolveQuestion, Lease> leases_ OUTPORT_GUARDED_BY(mutex_);
 };
 

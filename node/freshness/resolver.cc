@@ -10,6 +10,8 @@ namespace outport::node {
 namespace {
 
 constexpr std::chrono::milliseconds kDeadline{1000};
+// The store waits up to a second for a lock, and tries a few times.
+constexpr std::chrono::milliseconds kTouchDeadline{3000};
 constexpr size_t kOpenQuestions = 256;
 
 v1::ResolveRequest ToMessage(const ResolveQuestion& question) {
@@ -41,12 +43,19 @@ prometheus::Counter& Count(Metrics& metrics, const std::string& result) {
 
 }  // namespace
 
+std::optional<std::chrono::nanoseconds> LocalAnswer::Age(
+    std::optional<std::chrono::nanoseconds> rows_age, std::chrono::nanoseconds now) const {
+  if (asked.has_value()) return now - *asked;
+  return trusted ? rows_age : std::nullopt;
+}
+
 Resolver::Resolver(Parts parts)
     : parts_(std::move(parts)),
       high_water_mark_(parts_.meta),
       leases_(parts_.clock),
       flights_(parts_.tasks, "lookups at the store", kOpenQuestions, 2 * kDeadline),
-      touches_(parts_.tasks, "lookups at the store before pushes", kOpenQuestions, 2 * kDeadline),
+      touches_(parts_.tasks, "lookups at the store before pushes", kOpenQuestions,
+               2 * kTouchDeadline),
       found_(Count(parts_.metrics, "found")),
       absent_(Count(parts_.metrics, "absent")),
       failed_(Count(parts_.metrics, "failed")) {}
@@ -161,11 +170,11 @@ net::awaitable<void> Resolver::RecordWrite(ResolveQuestion question, ResolveAnsw
   if (!kept.has_value()) overlay_.Put(question, written, parts_.replica.position());
 }
 
-net::awaitable<Result<v1::ResolveResponse>> Resolver::Call(v1::ResolveRequest request,
+net::awaitable<Result<v1::ResolveResponse>> Resolver::Call(Kind kind, v1::ResolveRequest request,
                                                            std::string what,
                                                            std::string request_id) {
   rpc::CallOptions options{.operation = "asking the store for " + what,
-                           .timeout = kDeadline,
+                           .timeout = kind == Kind::kTouch ? kTouchDeadline : kDeadline,
                            .request_id = std::move(request_id)};
   auto invoke = [store = parts_.channel->Stubs()](auto... arguments) {
     store->replication.async()->Resolve(arguments...);
@@ -183,7 +192,7 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskStoreForHead(std::string reques
   v1::ResolveRequest request;
   request.set_head(true);
   CO_TRY(v1::ResolveResponse response,
-         co_await Call(std::move(request), "its head", std::move(request_id)));
+         co_await Call(Kind::kResolve, std::move(request), "its head", std::move(request_id)));
   head.position = std::move(*response.mutable_head());
   co_return head;
 }
@@ -194,7 +203,7 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskStore(Kind kind, ResolveQuestio
   v1::ResolveRequest request = ToMessage(question);
   request.set_touch(kind == Kind::kTouch);
   CO_TRY(v1::ResolveResponse response,
-         co_await Call(std::move(request), ToString(question), std::move(request_id)));
+         co_await Call(kind, std::move(request), ToString(question), std::move(request_id)));
   Result<ResolveAnswer> answer = FromMessage(question, response);
   if (!answer.has_value()) {
     failed_.Increment();

@@ -29,11 +29,17 @@ struct LocalAnswer {
   std::optional<std::chrono::nanoseconds> asked;
   // False if the rows may be older than an answer that this node has sent.
   bool trusted = true;
+
+  // Returns an upper bound of the answer's age at `now`, by Clock::SinceBoot; nullopt: the age is
+  // unknown. `rows_age` is the replica's age from before the question.
+  std::optional<std::chrono::nanoseconds> Age(std::optional<std::chrono::nanoseconds> rows_age,
+                                              std::chrono::nanoseconds now) const;
 };
 
 // Asks the store for the current answer to a question. Callers with the same question share one
-// call, which has a deadline of one second. The resolver keeps the store's answers in an overlay
-// over the replica. If both have an answer, the resolver uses the answer with the later position,
+// call, which has a deadline of one second; a call that renews a lease has three seconds, because
+// the store waits for its locks. The resolver keeps the store's answers in an overlay over the
+// replica. If both have an answer, the resolver uses the answer with the later position,
 // so that this node's answers never go backwards. Safe for all strands.
 class Resolver {
  public:
@@ -66,6 +72,9 @@ class Resolver {
   // result is "not found" although the replica may still have the link: the store has no bytes that
   // a push could refer to.
   net::awaitable<Result<StoreAnswer>> Touch(const Caller& caller, ResolveQuestion question);
+  // Drops the leases that a store of another epoch has renewed. `epoch` is from the store's
+  // Welcome.
+  void BeginEpoch(const std::string& epoch) { leases_.BeginEpoch(epoch); }
   // Whether an earlier Touch() found the content, and at least half of its lease is left. `content`
   // names the content by digest.
   bool HasLease(const ResolveQuestion& content) {
@@ -98,9 +107,9 @@ class Resolver {
   bool ReplicaHasPassed() const { return overlay_.IsPassed(parts_.replica.position()); }
 
  private:
-  net::awaitable<Result<v1::ResolveResponse>> Call(v1::ResolveRequest request, std::string what,
-                                                   std::string request_id);
   enum class Kind { kResolve, kTouch };
+  net::awaitable<Result<v1::ResolveResponse>> Call(Kind kind, v1::ResolveRequest request,
+                                                   std::string what, std::string request_id);
   // Asks the store, or joins a call in progress of the same kind.
   net::awaitable<Result<StoreAnswer>> Ask(Kind kind, std::string request_id,
                                           ResolveQuestion question);

@@ -99,6 +99,7 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
                               .log = parts_.log,
                               .version = parts_.version,
                               .add_status = parts_.add_status,
+                              .on_epoch = parts_.on_epoch,
                               .on_trust = parts_.on_trust,
                               .on_tombstones = parts_.on_tombstones};
   auto connection = std::make_shared<SyncConnection>(std::move(parts), want_snapshot_);

@@ -31,6 +31,8 @@ class SyncClient {
     std::string version;
     // Adds the node's status to each ping. Called from any thread.
     std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
+    // As in SyncConnection::Parts.
+    std::function<void(const std::string&)> on_epoch = [](const std::string&) {};
     // Gets each new trust bundle that the store sends. Called on the pool.
     std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
     // As in SyncConnection::Parts.

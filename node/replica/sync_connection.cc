@@ -118,6 +118,7 @@ net::awaitable<Result<void>> SyncConnection::HandleWelcome(v1::StoreMessage::Wel
                    {"applied", parts_.replica.position().sequence()},
                    {"snapshot", welcome.snapshot_follows()},
                    {"permissions", ToString(ToGrants(welcome.permissions()))}});
+  parts_.on_epoch(welcome.head().epoch());
   // An unfinished snapshot of an earlier stream cannot continue on this stream, so abandon it.
   auto set = [&replica = parts_.replica, welcome] {
     replica.AbandonSnapshot();

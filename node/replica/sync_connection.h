@@ -46,6 +46,8 @@ class SyncConnection {
     std::string version;
     // Adds the node's status to each ping. Called from any thread.
     std::function<void(v1::NodeMessage::Ping&)> add_status = [](v1::NodeMessage::Ping&) {};
+    // Gets the store's epoch from each Welcome. Called on the connection's strand; must not block.
+    std::function<void(const std::string&)> on_epoch = [](const std::string&) {};
     // Gets each new trust bundle that the store sends. Called on the pool.
     std::function<void(const v1::TrustRow&)> on_trust = [](const v1::TrustRow&) {};
     // Gets the tombstones of each batch that has some, after the replica has applied the batch.

@@ -40,6 +40,18 @@ class LruMap {
     recent_.erase(found->second);
     index_.erase(found);
   }
+  // Erases each entry whose value `drop` accepts.
+  template <class Predicate>
+  void EraseIf(Predicate drop) {
+    for (auto entry = recent_.begin(); entry != recent_.end();) {
+      if (!drop(std::as_const(entry->second))) {
+        ++entry;
+        continue;
+      }
+      index_.erase(entry->first);
+      entry = recent_.erase(entry);
+    }
+  }
   size_t size() const { return index_.size(); }
 
  private:

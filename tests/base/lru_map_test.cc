@@ -23,5 +23,19 @@ TEST(LruMap, EvictsTheLeastRecentlyUsed) {
   EXPECT_EQ(map.size(), 1u);
 }
 
+TEST(LruMap, ErasesTheEntriesWithSomeValues) {
+  LruMap<std::string, int> map(4);
+  for (int i = 0; i < 4; ++i) map.At(std::string(1, static_cast<char>('a' + i))) = i;
+  map.EraseIf([](int value) { return value % 2 == 0; });
+  EXPECT_EQ(map.size(), 2u);
+  EXPECT_EQ(map.Find("a"), nullptr);
+  EXPECT_EQ(*map.Find("b"), 1);
+  map.At("e");
+  map.At("f");
+  map.At("g");  // evicts "d", the least recently used one
+  EXPECT_EQ(map.Find("d"), nullptr);
+  EXPECT_EQ(*map.Find("b"), 1);
+}
+
 }  // namespace
 }  // namespace outport

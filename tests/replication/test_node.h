@@ -40,6 +40,7 @@ class TestNode {
                .log = Log::Nowhere(),
                .version = "test",
                .add_status = [](v1::NodeMessage::Ping&) {},
+               .on_epoch = [this](const std::string& epoch) { mirror_.BeginEpoch(epoch); },
                .on_trust = [](const v1::TrustRow&) {},
                .on_tombstones =
                    [this](std::vector<Digest> digests) {

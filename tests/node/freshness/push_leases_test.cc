@@ -59,6 +59,29 @@ TEST_F(PushLeasesTest, ALeaseEndsWithTheEpochOfTheStore) {
   EXPECT_FALSE(leases_.Covers("f", Blob("a")));
 }
 
+// The store was restored, and the replica has not loaded its snapshot yet.
+TEST_F(PushLeasesTest, ALeaseEndsBeforeTheReplicaReachesTheEpochOfTheStore) {
+  leases_.BeginEpoch("e");
+  leases_.Record("e", Blob("a"), clock_.SinceBoot(), 10s);
+  leases_.BeginEpoch("e");  // a new stream to the same store
+  EXPECT_TRUE(leases_.Covers("e", Blob("a")));
+  leases_.BeginEpoch("f");
+  EXPECT_FALSE(leases_.Covers("e", Blob("a")));
+  leases_.Record("e", Blob("a"), clock_.SinceBoot(), 10s);  // an answer that comes late
+  EXPECT_FALSE(leases_.Covers("e", Blob("a")));
+  leases_.Record("f", Blob("a"), clock_.SinceBoot(), 10s);
+  EXPECT_FALSE(leases_.Covers("e", Blob("a")));
+  EXPECT_TRUE(leases_.Covers("f", Blob("a")));
+}
+
+TEST_F(PushLeasesTest, ALeaseOfTheNewEpochOutlivesItsWelcome) {
+  leases_.Record("e", Blob("a"), clock_.SinceBoot(), 10s);
+  leases_.Record("f", Blob("b"), clock_.SinceBoot(), 10s);
+  leases_.BeginEpoch("f");
+  EXPECT_FALSE(leases_.Covers("e", Blob("a")));
+  EXPECT_TRUE(leases_.Covers("f", Blob("b")));
+}
+
 TEST_F(PushLeasesTest, TheLeasesAreBounded) {
   for (const char* content : {"a", "b", "c"}) {
     leases_.Record("e", Blob(content), clock_.SinceBoot(), 10s);
