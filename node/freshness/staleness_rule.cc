@@ -19,8 +19,9 @@ struct Rule {
 
 constexpr auto kAny = std::nullopt;
 
-// The first rule that matches applies. The content of a digest never changes, so its age is
-// irrelevant. Only the store can say that a content does not exist.
+// The first rule that matches applies. Only the store can say that a content does not exist. The
+// content of a digest never changes, but the store's garbage collector may remove it when no node
+// may serve it as stale any more. So rows that are older ask the store whether it has the content.
 constexpr std::array kRules = {
     // request, local, age, store not asked, store unreachable
     Rule{RequestKind::kTag, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},
@@ -28,9 +29,11 @@ constexpr std::array kRules = {
          Decision::kAnswerStale},
     Rule{RequestKind::kTag, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
 
+    Rule{RequestKind::kDigest, Local::kFound, Age::kNever, Decision::kAskStore, Decision::kAnswer},
     Rule{RequestKind::kDigest, Local::kFound, kAny, Decision::kAnswer, Decision::kAnswer},
     Rule{RequestKind::kDigest, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
 
+    Rule{RequestKind::kBlob, Local::kFound, Age::kNever, Decision::kAskStore, Decision::kAnswer},
     Rule{RequestKind::kBlob, Local::kFound, kAny, Decision::kAnswer, Decision::kAnswer},
     Rule{RequestKind::kBlob, kAny, kAny, Decision::kAskStore, Decision::kUnavailable},
 
@@ -73,8 +76,13 @@ std::string WhyUnavailable(Local local, std::optional<nanoseconds> age) {
 Age Classify(std::optional<nanoseconds> age, const v1::FreshnessPolicy& policy) {
   if (!age.has_value()) return Age::kNever;
   if (*age <= milliseconds(policy.max_staleness_ms())) return Age::kFresh;
-  const bool stale = policy.serve_stale() && *age <= milliseconds(policy.stale_if_error_ms());
-  return stale ? Age::kStale : Age::kNever;
+  if (*age > milliseconds(policy.stale_if_error_ms())) return Age::kNever;
+  return policy.serve_stale() ? Age::kStale : Age::kRefused;
+}
+
+Local LocalOf(const ResolveAnswer& answer) {
+  if (answer.found()) return Local::kFound;
+  return answer.repository_known ? Local::kAbsent : Local::kNoRepository;
 }
 
 Decision Decide(RequestKind request, Local local, Age age, StoreState store) {
@@ -95,6 +103,12 @@ bool StalenessRule::MayAnswer(RequestKind request, Local local,
                               std::optional<nanoseconds> age) const {
   const Age classified = Classify(age, replica_.policy());
   return Decide(request, local, classified, StoreState::kNotAsked) == Decision::kAnswer;
+}
+
+bool StalenessRule::MayAnswerWithoutStore(RequestKind request, Local local,
+                                          std::optional<nanoseconds> age) const {
+  const Age classified = Classify(age, replica_.policy());
+  return Decide(request, local, classified, StoreState::kUnreachable) == Decision::kAnswer;
 }
 
 Result<std::optional<Staleness>> StalenessRule::AnswerWithoutStore(RequestKind request, Local local,

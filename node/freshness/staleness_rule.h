@@ -8,6 +8,7 @@
 #include "node/replica/freshness.h"
 #include "node/replica/replica.h"
 #include "registry/base/metrics.h"
+#include "registry/records/resolve.h"
 #include "registry/service/registry.h"
 
 // Decides whether the node may answer from its own data or must ask the store. The table kRules in
@@ -32,12 +33,14 @@ enum class Local {
   kAbsent,        // the repository exists, but has no such content
   kNoRepository,  // the repository does not exist
 };
+Local LocalOf(const ResolveAnswer& answer);
 
 // The age of the node's own data, in the classes of the store's policy.
 enum class Age {
-  kFresh,  // at most max_staleness
-  kStale,  // at most stale_if_error, and the policy allows stale answers
-  kNever,  // older or unknown; not to be used for tags and lists
+  kFresh,    // at most max_staleness
+  kStale,    // at most stale_if_error, and the policy allows stale answers
+  kRefused,  // at most stale_if_error, and the policy allows no stale answers
+  kNever,    // older or unknown
 };
 Age Classify(std::optional<std::chrono::nanoseconds> age, const v1::FreshnessPolicy& policy);
 
@@ -63,6 +66,9 @@ class StalenessRule {
   // Whether the node may answer without asking the store.
   bool MayAnswer(RequestKind request, Local local,
                  std::optional<std::chrono::nanoseconds> age) const;
+  // Whether the node may answer as current while the store is unreachable.
+  bool MayAnswerWithoutStore(RequestKind request, Local local,
+                             std::optional<std::chrono::nanoseconds> age) const;
   // For an unreachable store: returns the staleness to show with the answer (nullopt: show none),
   // or kUnavailable with the reason. `what` names the request in errors.
   Result<std::optional<Staleness>> AnswerWithoutStore(RequestKind request, Local local,

@@ -25,11 +25,6 @@ Result<LocatedManifest> ToManifest(const ResolveAnswer& answer, const Repository
 
 ManifestLocator::ManifestLocator(Parts parts) : parts_(std::move(parts)) {}
 
-Local ManifestLocator::Known::local() const {
-  if (answer.found()) return Local::kFound;
-  return answer.repository_known ? Local::kAbsent : Local::kNoRepository;
-}
-
 net::awaitable<Result<LocatedManifest>> ManifestLocator::Locate(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 const Reference& reference) {
@@ -55,15 +50,21 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::Confirm(const Caller& c
   const Result<StoreAnswer> touched =
       co_await parts_.resolver.Touch(caller, AskManifest(repository, reference));
   if (touched.has_value()) co_return ToManifest(touched->answer, repository, reference);
-  if (touched.error().code != ErrorCode::kUnavailable || !caught_up) co_return touched.error();
-  co_return co_await LocateWithoutStore(repository, reference, touched.error());
+  const bool unreachable =
+      touched.error().code == ErrorCode::kUnavailable && !parts_.store_is_connected();
+  if (!unreachable || !caught_up) co_return touched.error();
+  if (const Tag* tag = std::get_if<Tag>(&reference)) {
+    co_return co_await LocateTagWithoutStore(repository, *tag);
+  }
+  co_return co_await LocateDigestWithoutStore(repository, std::get<Digest>(reference),
+                                              touched.error());
 }
 
 net::awaitable<Result<std::optional<LocatedManifest>>> ManifestLocator::FindLeased(
     const RepositoryName& repository, const Reference& reference) {
   std::optional<LocatedManifest> leased;
   CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, reference)));
-  if (!known.answer.found() || !known.age.has_value()) co_return leased;
+  if (!known.answer.found()) co_return leased;
   const auto kind =
       std::holds_alternative<Tag>(reference) ? RequestKind::kTag : RequestKind::kDigest;
   if (!parts_.rule.MayAnswer(kind, Local::kFound, known.age)) co_return leased;
@@ -74,33 +75,13 @@ net::awaitable<Result<std::optional<LocatedManifest>>> ManifestLocator::FindLeas
   co_return leased;
 }
 
-net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateWithoutStore(
-    const RepositoryName& repository, const Reference& reference, const Error& unreachable) {
-  if (const Tag* tag = std::get_if<Tag>(&reference)) {
-    co_return co_await LocateTagWithoutStore(repository, *tag);
-  }
-  CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, reference)));
-  if (!parts_.rule.MayAnswer(RequestKind::kDigest, known.local(), known.age)) {
-    co_return unreachable;
-  }
-  CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, reference));
-  located.store_unreachable = true;
-  co_return located;
-}
-
 net::awaitable<Result<ManifestLocator::Known>> ManifestLocator::FindLocal(
     ResolveQuestion question) {
   const auto rows_age = parts_.rule.ReplicaAge();  // before the rows, so that they are no older
   CO_TRY(LocalAnswer found, co_await parts_.resolver.FindLocal(std::move(question)));
-  Known known{.answer = std::move(found.answer),
-              .age = std::nullopt,
-              .from_rows = !found.asked.has_value()};
-  if (found.asked.has_value()) {
-    known.age = parts_.clock.SinceBoot() - *found.asked;
-  } else if (found.trusted) {
-    known.age = rows_age;
-  }
-  co_return known;
+  const auto age = found.Age(rows_age, parts_.clock.SinceBoot());
+  co_return Known{
+      .answer = std::move(found.answer), .age = age, .from_rows = !found.asked.has_value()};
 }
 
 net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTag(const Caller& caller,
@@ -141,8 +122,22 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateDigest(
     located.store_unreachable = !parts_.store_is_connected();
     co_return located;
   }
-  CO_TRY(const StoreAnswer resolved, co_await parts_.resolver.Resolve(caller.request_id, question));
-  co_return ToManifest(resolved.answer, repository, digest);
+  const auto resolved = co_await parts_.resolver.Resolve(caller.request_id, question);
+  if (resolved.has_value()) co_return ToManifest(resolved->answer, repository, digest);
+  if (resolved.error().code != ErrorCode::kUnavailable) co_return resolved.error();
+  co_return co_await LocateDigestWithoutStore(repository, digest, resolved.error());
+}
+
+net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateDigestWithoutStore(
+    const RepositoryName& repository, const Digest& digest, const Error& unreachable) {
+  // Look again, as in LocateTagWithoutStore().
+  CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, digest)));
+  if (!parts_.rule.MayAnswerWithoutStore(RequestKind::kDigest, known.local(), known.age)) {
+    co_return unreachable;
+  }
+  CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, digest));
+  located.store_unreachable = true;
+  co_return located;
 }
 
 }  // namespace outport::node

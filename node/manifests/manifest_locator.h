@@ -38,8 +38,9 @@ class ManifestLocator {
 
   // As above, for a client that may push. The store confirms the manifest and renews its lease,
   // unless the node may answer without the store and knows that at least half of the lease is left.
-  // While the store is unreachable, answers as Locate() does then: the push that follows fails with
-  // kUnavailable anyway.
+  // While the node is not connected to the store, answers as Locate() does then: the push that
+  // follows fails with kUnavailable anyway. If the node is connected, and the store does not
+  // answer, fails with kUnavailable: the store may be collecting the manifest.
   net::awaitable<Result<LocatedManifest>> Confirm(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const Reference& reference);
@@ -51,7 +52,7 @@ class ManifestLocator {
     std::optional<std::chrono::nanoseconds> age;  // an upper bound; nullopt: the age is unknown
     bool from_rows = false;                       // false: the answer is from the overlay
 
-    Local local() const;
+    Local local() const { return LocalOf(answer); }
   };
 
   net::awaitable<Result<LocatedManifest>> LocateTag(const Caller& caller,
@@ -62,13 +63,14 @@ class ManifestLocator {
   net::awaitable<Result<LocatedManifest>> LocateDigest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Digest& digest);
+  // `unreachable` is the error of the question to the store.
+  net::awaitable<Result<LocatedManifest>> LocateDigestWithoutStore(const RepositoryName& repository,
+                                                                   const Digest& digest,
+                                                                   const Error& unreachable);
   // Returns the node's own answer, if the staleness rule allows it and half of the manifest's lease
   // is left. Returns nullopt if the node must ask the store.
   net::awaitable<Result<std::optional<LocatedManifest>>> FindLeased(
       const RepositoryName& repository, const Reference& reference);
-  net::awaitable<Result<LocatedManifest>> LocateWithoutStore(const RepositoryName& repository,
-                                                             const Reference& reference,
-                                                             const Error& unreachable);
   net::awaitable<Result<Known>> FindLocal(ResolveQuestion question);
 
   const Parts parts_;

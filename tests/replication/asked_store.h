@@ -15,7 +15,7 @@
 namespace outport {
 
 // A store that answers every question with the answer that the test has set when the question
-// arrives. The test may hold the answers back. Safe for all threads.
+// arrives. The test may hold the answers back, or make the calls fail. Safe for all threads.
 class AskedStore final : public v1::Replication::Service {
  public:
   AskedStore() {
@@ -38,6 +38,11 @@ class AskedStore final : public v1::Replication::Service {
     MutexLock lock(mutex_);
     answer_ = answer;
   }
+  // Whether every call fails.
+  void Fail(bool fails) {
+    MutexLock lock(mutex_);
+    fails_ = fails;
+  }
   void Hold() { SetHeld(true); }
   void Release() { SetHeld(false); }
   int asked() const {
@@ -49,6 +54,7 @@ class AskedStore final : public v1::Replication::Service {
                        v1::ResolveResponse* response) override {
     MutexLock lock(mutex_);
     ++asked_;
+    if (fails_) return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the pool is full"};
     *response = answer_;
     while (held_ && !context->IsCancelled()) {
       changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + std::chrono::milliseconds(20));
@@ -68,6 +74,7 @@ class AskedStore final : public v1::Replication::Service {
   mutable Mutex mutex_;
   CondVar changed_;
   v1::ResolveResponse answer_ OUTPORT_GUARDED_BY(mutex_);
+  bool fails_ OUTPORT_GUARDED_BY(mutex_) = false;
   bool held_ OUTPORT_GUARDED_BY(mutex_) = false;
   int asked_ OUTPORT_GUARDED_BY(mutex_) = 0;
 };

@@ -165,6 +165,37 @@ TEST_F(MirrorTest, I3TooOldIsNotServed) {
   EXPECT_TRUE(node->Get(kApp, image_.digest.ToString())) << "a digest does not age";
 }
 
+// The grace period of the store's garbage collector covers stale rows, and no older ones.
+TEST_F(MirrorTest, I7RowsThatAreTooOldDoNotAnswerADigestAlone) {
+  const auto node = JoinNode();
+  node->PullAndKeep(kApp, image_);
+  node->StopSync();  // the node can still ask the store
+  v1::Change deleted;
+  deleted.mutable_manifest_deleted()->set_repository(kApp);
+  deleted.mutable_manifest_deleted()->set_digest(image_.digest.ToString());
+  v1::Change unlinked;
+  unlinked.mutable_unlink()->set_repository(kApp);
+  unlinked.mutable_unlink()->set_digest(image_.blobs[1].ToString());
+  store_->Publish({deleted, unlinked});
+
+  clock_.Advance(23h);
+  EXPECT_TRUE(node->Get(kApp, image_.digest.ToString()));
+  EXPECT_TRUE(node->ReadBlob(kApp, image_.blobs[1]));
+  EXPECT_EQ(node->Resolves(), 0);
+
+  clock_.Advance(2h);
+  EXPECT_EQ(CodeOf(node->Get(kApp, image_.digest.ToString())), ErrorCode::kManifestUnknown);
+  EXPECT_EQ(CodeOf(node->ReadBlob(kApp, image_.blobs[1])), ErrorCode::kBlobUnknown);
+  EXPECT_TRUE(node->ReadBlob(kApp, image_.blobs[0])) << "the store still has it";
+  EXPECT_EQ(node->Resolves(), 3);
+
+  store_->Stop();
+  clock_.Advance(25h);
+  EXPECT_TRUE(node->ReadBlob(kApp, image_.blobs[0])) << "nobody can say that it is gone";
+  EXPECT_EQ(CodeOf(node->Get(kApp, image_.digest.ToString())), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(node->ReadBlob(kApp, image_.blobs[1])), ErrorCode::kUnavailable);
+}
+
 TEST_F(MirrorTest, I3RejectsStaleAnswersIfThePolicySaysSo) {
   store_->Stop();
   store_->policy.set_serve_stale(false);

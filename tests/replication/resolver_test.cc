@@ -4,6 +4,7 @@
 
 #include <boost/asio/use_future.hpp>
 
+#include "node/blobs/links.h"
 #include "node/manifests/manifest_locator.h"
 #include "node/replica/change_rows.h"
 #include "tests/replication/asked_store.h"
@@ -51,6 +52,13 @@ class ResolverTest : public testing::Test {
     change.mutable_tag_set()->mutable_row()->set_digest(DigestOf(name));
     return change;
   }
+  static v1::Change LinkTo(const std::string& name) {
+    v1::Change change;
+    change.mutable_link()->set_repository("r");
+    change.mutable_link()->set_digest(DigestOf(name));
+    change.mutable_link()->mutable_row()->set_size_bytes(1);
+    return change;
+  }
   static v1::ResolveResponse Found(const std::string& name, const v1::Position& head) {
     v1::ResolveResponse answer;
     answer.set_found(true);
@@ -86,6 +94,26 @@ class ResolverTest : public testing::Test {
       co_return co_await locator_.Locate(caller, name, reference);
     }));
   }
+  // The answers to a HEAD by a client that may push: of the tag, and of a blob.
+  Result<LocatedManifest> ConfirmTag() {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<LocatedManifest>> {
+      const Caller caller;
+      const RepositoryName name = *RepositoryName::Parse("r");
+      const Reference reference = *ParseReference("a");
+      co_return co_await locator_.Confirm(caller, name, reference);
+    });
+  }
+  Result<BlobInfo> ConfirmBlob(const std::string& blob) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<BlobInfo>> {
+      const Caller caller;
+      const RepositoryName name = *RepositoryName::Parse("r");
+      const Digest digest = *Digest::Parse(DigestOf(blob));
+      co_return co_await links_.Confirm(caller, name, digest);
+    });
+  }
+  static ErrorCode CodeOf(const auto& result) {
+    return result.has_value() ? ErrorCode::kInternal : result.error().code;
+  }
 
   Loop loop_;
   TemporaryFolder folder_;
@@ -93,6 +121,7 @@ class ResolverTest : public testing::Test {
   Metrics metrics_;
   AccessDirectory users_;
   AskedStore store_;
+  std::atomic<bool> connected_ = true;
   std::unique_ptr<MetaStore> meta_ = OpenMeta(folder_.path() / "node");
   std::unique_ptr<Replica> replica_ = *Replica::Open(*meta_, users_);
   ReplicaRows rows_{*meta_};
@@ -113,7 +142,12 @@ class ResolverTest : public testing::Test {
                             .rule = rule_,
                             .resolver = resolver_,
                             .clock = clock_,
-                            .store_is_connected = [] { return true; }}};
+                            .store_is_connected = [this] { return connected_.load(); }}};
+  Links links_{{.replica = *replica_,
+                .rule = rule_,
+                .resolver = resolver_,
+                .clock = clock_,
+                .store_is_connected = [this] { return connected_.load(); }}};
 };
 
 TEST_F(ResolverTest, I3NewerReplicaWins) {
@@ -171,6 +205,47 @@ TEST_F(ResolverTest, I3JoinedAnswerIsNoOlderThanAllowed) {
   net::post(strand, [this] { store_.Release(); });
   EXPECT_EQ(joined.get(), DigestOf("new"));
   first.get();
+}
+
+TEST_F(ResolverTest, I7OnlyWithoutTheStoreTheReplicaAnswersAPusher) {
+  Apply(LinkTo("blob"), 8);
+  ProveFresh();
+  store_.Fail(true);
+  EXPECT_EQ(CodeOf(ConfirmBlob("blob")), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(ConfirmTag()), ErrorCode::kUnavailable);
+  connected_ = false;
+  ProveFresh();
+  EXPECT_TRUE(ConfirmBlob("blob"));
+  EXPECT_EQ(Told(ConfirmTag()), DigestOf("old"));
+  EXPECT_EQ(store_.asked(), 4);
+}
+
+TEST_F(ResolverTest, TheStoreHasTimeForItsLocksBeforeItRenewsALease) {
+  Apply(LinkTo("blob"), 8);
+  ProveFresh();
+  store_.Answer(Found("blob", At(8)));
+  store_.Hold();
+  auto slow = std::async(std::launch::async, [this] { return ConfirmBlob("blob"); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
+  // A real lock wait: other questions would have failed after a second.
+  EXPECT_EQ(slow.wait_for(1500ms), std::future_status::timeout);
+  store_.Release();
+  EXPECT_TRUE(slow.get());
+}
+
+TEST_F(ResolverTest, I7ALeaseEndsWhenTheStoreBeginsAnotherEpoch) {
+  Apply(LinkTo("blob"), 8);
+  ProveFresh();
+  v1::ResolveResponse leased = Found("blob", At(8));
+  leased.set_lease_left_ms(3600000);
+  store_.Answer(leased);
+  resolver_.BeginEpoch("e");
+  EXPECT_TRUE(ConfirmBlob("blob"));
+  EXPECT_TRUE(ConfirmBlob("blob"));
+  EXPECT_EQ(store_.asked(), 1);
+  resolver_.BeginEpoch("f");  // the replica is still in "e"
+  EXPECT_TRUE(ConfirmBlob("blob"));
+  EXPECT_EQ(store_.asked(), 2);
 }
 
 }  // namespace

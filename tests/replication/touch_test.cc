@@ -140,10 +140,26 @@ TEST_F(TouchTest, I11WithoutTheStoreTheReplicaAnswers) {
   const auto node = JoinNode();
   node->PullAndKeep(kApp, image_);
   store_->Stop();
+  ASSERT_TRUE(Eventually([&] { return !node->IsConnected(); }));
   EXPECT_TRUE(HeadBlob(*node, image_.blobs.front(), true));
   EXPECT_TRUE(HeadManifest(*node, image_.digest.ToString(), true));
   EXPECT_TRUE(HeadManifest(*node, "latest", true));
   EXPECT_EQ(CodeOf(HeadBlob(*node, DigestOf("absent"), true)), ErrorCode::kUnavailable);
+}
+
+// A transaction holds the locks for longer than the store waits. The store may be collecting the
+// blob, so the node must not answer from its rows.
+TEST_F(TouchTest, I7WithoutALeaseAConnectedNodeDoesNotAnswerAPusher) {
+  const auto node = JoinNode();
+  const Digest blob = image_.blobs.front();
+  {
+    const auto collecting = store_->meta().Begin();
+    ASSERT_TRUE(collecting->GetForUpdate(keys::Blob(blob)));
+    EXPECT_EQ(CodeOf(HeadBlob(*node, blob, true)), ErrorCode::kUnavailable);
+    EXPECT_TRUE(HeadBlob(*node, blob, false));
+  }
+  EXPECT_TRUE(HeadBlob(*node, blob, true));
+  EXPECT_GT(LeaseOfBlob(blob), 0);
 }
 
 TEST_F(TouchTest, APushThatTheReplicaLacksIsFound) {

@@ -19,9 +19,12 @@ constexpr ClassifyCase kClassifyCases[] = {
     {"beyond max_staleness", 2001ms, true, Age::kStale},
     {"at stale_if_error", 60s, true, Age::kStale},
     {"beyond stale_if_error", 60001ms, true, Age::kNever},
-    {"stale answers are disabled", 2001ms, false, Age::kNever},
+    {"stale answers are disabled", 2001ms, false, Age::kRefused},
+    {"at stale_if_error, stale answers are disabled", 60s, false, Age::kRefused},
+    {"beyond stale_if_error, stale answers are disabled", 60001ms, false, Age::kNever},
     {"fresh, stale answers are disabled", 2000ms, false, Age::kFresh},
     {"unknown", std::nullopt, true, Age::kNever},
+    {"unknown, stale answers are disabled", std::nullopt, false, Age::kNever},
 };
 
 TEST(I3StalenessRule, ClassifiesAgesByThePolicy) {
@@ -50,12 +53,19 @@ using enum Decision;
 constexpr DecisionCase kDecisionCases[] = {
     {"a fresh tag", kTag, kFound, kFresh, kAnswer, kAnswer},
     {"a stale tag", kTag, kFound, kStale, kAskStore, kAnswerStale},
+    {"a tag that the policy refuses", kTag, kFound, kRefused, kAskStore, kUnavailable},
     {"a tag that is too old", kTag, kFound, kNever, kAskStore, kUnavailable},
     {"a tag that the node lacks", kTag, kAbsent, kFresh, kAskStore, kUnavailable},
     {"a tag of an unknown repository", kTag, kNoRepository, kFresh, kAskStore, kUnavailable},
-    {"an old digest", kDigest, kFound, kNever, kAnswer, kAnswer},
+    {"a fresh digest", kDigest, kFound, kFresh, kAnswer, kAnswer},
+    {"a stale digest", kDigest, kFound, kStale, kAnswer, kAnswer},
+    {"a stale digest where tags are refused", kDigest, kFound, kRefused, kAnswer, kAnswer},
+    {"a digest that the store may have removed", kDigest, kFound, kNever, kAskStore, kAnswer},
     {"a digest that the node lacks", kDigest, kAbsent, kFresh, kAskStore, kUnavailable},
-    {"an old blob", kBlob, kFound, kNever, kAnswer, kAnswer},
+    {"a fresh blob", kBlob, kFound, kFresh, kAnswer, kAnswer},
+    {"a stale blob", kBlob, kFound, kStale, kAnswer, kAnswer},
+    {"a stale blob where tags are refused", kBlob, kFound, kRefused, kAnswer, kAnswer},
+    {"a blob that the store may have removed", kBlob, kFound, kNever, kAskStore, kAnswer},
     {"a blob that the node lacks", kBlob, kAbsent, kFresh, kAskStore, kUnavailable},
     {"fresh tags", kTagList, kFound, kFresh, kAnswer, kAnswer},
     {"stale tags", kTagList, kFound, kStale, kAskStore, kAnswerStale},
@@ -87,7 +97,7 @@ TEST(I3StalenessRule, DecidesWhetherTheNodeMayAnswer) {
 TEST(I3StalenessRule, DecidesEveryCase) {
   for (const RequestKind request : {kTag, kDigest, kBlob, kTagList, kCatalog, kReferrers}) {
     for (const Local local : {kFound, kAbsent, kNoRepository}) {
-      for (const Age age : {kFresh, kStale, kNever}) {
+      for (const Age age : {kFresh, kStale, kRefused, kNever}) {
         const Decision first = Decide(request, local, age, StoreState::kNotAsked);
         EXPECT_TRUE(first == kAnswer || first == kAskStore);
         EXPECT_NE(Decide(request, local, age, StoreState::kUnreachable), kAskStore);
