@@ -65,6 +65,10 @@ std::string ActivityOf(const v1::Collector& collector) {
     if (!collector.paused_why().empty()) text += ": " + collector.paused_why();
     return text;
   }
+  if (collector.clock_step_wait_ms() != 0) {
+    return "waits " + SpanText(milliseconds(collector.clock_step_wait_ms())) +
+           " because the clock stepped forward";
+  }
   if (!collector.running().empty()) return "run " + collector.running() + " is in progress";
   if (!collector.scanned()) return "scans the content of an earlier release for the first time";
   if (!collector.in_window()) return "waits for its window, " + collector.window();
@@ -117,6 +121,7 @@ boost::json::object JsonOf(const v1::Collector& collector) {
           {"trash_ms", collector.trash_ms()},
           {"store_clock", ToTime(collector.store_clock_ms())},
           {"clock_jump_ms", collector.clock_jump_ms()},
+          {"clock_step_wait_ms", collector.clock_step_wait_ms()},
           {"scanned", collector.scanned()},
           {"warnings", std::move(warnings)}};
 }

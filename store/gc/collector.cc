@@ -115,7 +115,7 @@ Result<uint64_t> Collector::DoStep() {
     if (freed == 0) next_look_ms_ = now_ms + parts_.limits.interval.count();
     return freed;
   }
-  TRY(const uint64_t swept, SweepDue());
+  TRY(const uint64_t swept, work_.StepWait().count() > 0 ? Result<uint64_t>(0) : SweepDue());
   TRY(const uint64_t scanned, old_garbage_.Step());
   const uint64_t items = freed + swept + (scanned + kScannedRowsPerItem - 1) / kScannedRowsPerItem;
   if (items == 0) {
@@ -192,8 +192,10 @@ Result<uint64_t> Collector::StepJob(bool paused) {
     MutexLock lock(mutex_);
     job = job_;
   }
-  if (job == nullptr || (paused && !job->restores())) return uint64_t{0};
+  if (job == nullptr) return uint64_t{0};
   TRY_VOID(EndBackgroundRun());
+  const bool waits = paused || work_.StepWait().count() > 0;
+  if (waits && !job->restores()) return uint64_t{0};
   const Result<uint64_t> items = job->Step();
   const bool contended = !items.has_value() && items.error().code == ErrorCode::kDeadlineExceeded;
   attempts_ = contended ? attempts_ + 1 : 0;
@@ -267,6 +269,12 @@ Result<void> Collector::RefreshStatus() {
                        FormatTime(FromUnixMillis(queue.oldest_due_ms)) +
                        "; look in the log for 'garbage collection failed', or widen gc.window or "
                        "raise gc.max_rate");
+  }
+  const auto wait = std::chrono::ceil<std::chrono::minutes>(work_.StepWait());
+  if (wait.count() > 0) {
+    warnings.push_back("garbage collection waits " + std::to_string(wait.count()) +
+                       " min because the clock stepped forward: leases of clients may have ended "
+                       "early; nothing to do if the wall clock is right");
   }
   MutexLock lock(mutex_);
   warnings_ = std::move(warnings);

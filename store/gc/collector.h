@@ -36,7 +36,8 @@ namespace outport::store {
 // The garbage collector. It works in steps: each one removes or frees at most some hundred items in
 // a few transactions. Between two steps it waits, so that it stays below the rate. By itself it
 // removes links and blobs that are due, and frees the trash, within the hours of its window. The
-// runs and undos that administrators request run at any hour, before that work.
+// runs and undos that administrators request run at any hour, before that work. After a step of the
+// store clock, nothing is removed for one lease.
 //
 // One process at a time collects: the one that holds the work lease "gc". If a process ends during
 // a run, the next holder of the lease marks the run as failed. An undo that was interrupted

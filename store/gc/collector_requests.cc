@@ -260,6 +260,7 @@ Result<v1::Collector> Collector::Get() const {
   state.set_trash_bytes(trash.bytes);
   state.set_store_clock_ms(now_ms);
   if (const auto jump = parts_.store_clock.Jump()) state.set_clock_jump_ms(jump->count());
+  state.set_clock_step_wait_ms(work_.StepWait().count());
   state.set_running(RunInProgress());
   return state;
 }

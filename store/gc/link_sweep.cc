@@ -51,6 +51,11 @@ Result<void> LinkSweep::RunLocked(MetaTransaction& transaction,
                 .run = run,
                 .blobs = {},
                 .removed = {}};
+  // The clock has just stepped. The links stay in the queue.
+  if (parts_.StepWait().count() > 0) {
+    run.set_kept(run.kept() + links.size());
+    return {};
+  }
   for (const QueuedLink& link : links) {
     std::string text = link.content.digest.ToString();
     if (locked.blobs.contains(text)) continue;

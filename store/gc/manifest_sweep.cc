@@ -92,7 +92,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
   const Collection collection = parts_.Now();
   const std::chrono::milliseconds wait = std::max(parts_.times.grace, keep_for_);
   const int64_t until_ms = KeptUntilMs(*untagged, *row, wait.count());
-  if (until_ms > collection.now_ms()) return Outcome::kWaits;
+  if (until_ms > collection.now_ms() || parts_.StepWait().count() > 0) return Outcome::kWaits;
   const ManifestRemoval removal(
       {.repository = repository,
        .digest = digest,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/storage/blob_store.h"
@@ -24,6 +26,14 @@ struct CollectorParts {
   Log log;
 
   Collection Now() const { return {times, store_clock.NowMs()}; }
+
+  // How long nothing may be removed because the store clock stepped: a lease from before the step
+  // may seem to have ended. 0: no wait. Ask after Now(), so that no step comes between the two.
+  std::chrono::milliseconds StepWait() const {
+    const auto since = store_clock.SinceStep();
+    if (!since.has_value() || *since >= times.lease) return std::chrono::milliseconds(0);
+    return std::chrono::ceil<std::chrono::milliseconds>(times.lease - *since);
+  }
 };
 
 }  // namespace outport::store

@@ -35,6 +35,7 @@ Result<void> StoreClock::Load(const MetaView& meta) {
   MutexLock lock(mutex_);
   base_ = {.time_ms = WallMs(clock_), .boot = clock_.SinceBoot()};
   jump_.reset();
+  stepped_.reset();
   if (row.has_value()) Continue(*row);
   return {};
 }
@@ -49,8 +50,13 @@ void StoreClock::Continue(const v1::ClockRow& row) {
   } else {
     base_.time_ms = std::max(row.time_ms(), row.until_ms());
   }
+  const int64_t before_ms = same_boot ? Now().time_ms : row.time_ms();
   const milliseconds ahead(wall.time_ms - Now().time_ms);
   if (IsStep(ahead, kMaxStep)) base_ = wall;
+  if (row.stepped_boot_ns() != 0) {
+    stepped_ = same_boot ? nanoseconds(row.stepped_boot_ns()) : wall.boot;
+  }
+  if (Now().time_ms - before_ms > kSmallStep.count()) stepped_ = wall.boot;
   if (row.jump_ms() > 0 && std::chrono::abs(ahead) > kMaxStep) jump_ = milliseconds(row.jump_ms());
   if (!same_boot && ahead > kMaxStep) jump_ = ahead;
 }
@@ -64,11 +70,16 @@ Result<void> StoreClock::Persist(MetaStore& meta, milliseconds next, millisecond
   MutexLock turn(saving_);
   Point point;
   std::optional<milliseconds> jump;
+  std::optional<nanoseconds> stepped;
+  bool counts = false;
   {
     MutexLock lock(mutex_);
     point = Now();
     const milliseconds ahead(WallMs(clock_) - point.time_ms);
-    if (IsStep(ahead, max_step)) point.time_ms += ahead.count();
+    const bool steps = IsStep(ahead, max_step);
+    if (steps) point.time_ms += ahead.count();
+    counts = steps && ahead > kSmallStep;
+    stepped = counts ? point.boot : stepped_;
     if (max_step == kMaxStep && std::chrono::abs(ahead) > kMaxStep) jump = jump_;
   }
   v1::ClockRow row;
@@ -77,12 +88,14 @@ Result<void> StoreClock::Persist(MetaStore& meta, milliseconds next, millisecond
   row.set_boot_ns(point.boot.count());
   row.set_until_ms(point.time_ms + next.count());
   row.set_jump_ms(jump.has_value() ? jump->count() : 0);
+  row.set_stepped_boot_ns(stepped.has_value() ? stepped->count() : 0);
   TRY_VOID(Transact(meta, [&](MetaTransaction& transaction) {
     return WriteRow(transaction, keys::kClock, row);
   }));
   MutexLock lock(mutex_);
   base_ = point;  // computes the same times as before, or later ones after a step
   jump_ = jump;
+  stepped_ = counts ? clock_.SinceBoot() : stepped;  // NowMs() shows the step only now
   return {};
 }
 
@@ -102,6 +115,12 @@ int64_t StoreClock::NowMs() const {
 std::optional<milliseconds> StoreClock::Jump() const {
   MutexLock lock(mutex_);
   return jump_;
+}
+
+std::optional<nanoseconds> StoreClock::SinceStep() const {
+  MutexLock lock(mutex_);
+  if (!stepped_.has_value()) return std::nullopt;
+  return clock_.SinceBoot() - *stepped_;
 }
 
 milliseconds StoreClock::WallDifference() const {

@@ -29,10 +29,17 @@ namespace outport::store {
 // difference until Accept() is called, or until the two clocks agree again by themselves. The
 // collector waits meanwhile. Restarts do not end the wait.
 //
+// A step ends leases early. SinceStep() tells how long ago the last one was, so that the collector
+// can wait until every lease from before the step has had its full time. Restarts do not end this
+// wait either. A restart of the machine counts as a step if the clock moves over it by more than a
+// second.
+//
 // Safe for several threads.
 class StoreClock {
  public:
   static constexpr std::chrono::milliseconds kMaxStep = std::chrono::hours(1);
+  // Smaller steps do not count for SinceStep(). They correct the drift of CLOCK_BOOTTIME.
+  static constexpr std::chrono::milliseconds kSmallStep = std::chrono::seconds(1);
   // The longest time between two calls of Save(). After an unclean stop and a restart of the
   // machine, the clock continues at this distance from the row, because the store may have used
   // the times in between.
@@ -61,6 +68,11 @@ class StoreClock {
   // means that one of the two clocks is wrong. Does not block.
   std::chrono::milliseconds WallDifference() const;
 
+  // Returns the time by CLOCK_BOOTTIME since the last step of more than kSmallStep; nullopt if
+  // there was none. A time of NowMs() after a step is never seen before the step is. Does not
+  // block.
+  std::optional<std::chrono::nanoseconds> SinceStep() const;
+
   // Returns what an administrator should know about the two clocks, and what to do; nullopt if they
   // agree. Does not block.
   std::optional<std::string> Warning() const;
@@ -84,6 +96,7 @@ class StoreClock {
   mutable Mutex mutex_;
   Point base_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<std::chrono::milliseconds> jump_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<std::chrono::nanoseconds> stepped_ OUTPORT_GUARDED_BY(mutex_);  // since boot
 };
 
 }  // namespace outport::store

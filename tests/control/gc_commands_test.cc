@@ -309,6 +309,12 @@ TEST_F(GcCommandsTest, WarnsOfAClockThatJumped) {
   EXPECT_EQ(gc_.collector.clock_jump_ms(), 0);
 }
 
+TEST_F(GcCommandsTest, SaysThatItWaitsBecauseTheClockStepped) {
+  gc_.collector.set_clock_step_wait_ms(40 * 60'000);
+  ExpectPart(Control({"gc", "status"}).out, "because the clock stepped forward");
+  EXPECT_EQ(Json({"gc", "status"}).at("clock_step_wait_ms").as_int64(), 40 * 60'000);
+}
+
 TEST_F(GcCommandsTest, TheStatusOfTheStoreWarnsOfOverdueWork) {
   gc_.collector.set_store_clock_ms(100 * kHourMs);
   gc_.collector.set_oldest_due_ms(97 * kHourMs);

@@ -15,12 +15,15 @@ class ManualClock final : public Clock {
   }
   std::chrono::system_clock::time_point Wall() const override {
     constexpr int64_t kStartMillis = 1'790'000'000'000;
-    return FromUnixMillis(kStartMillis + passed_.load() / 1'000'000);
+    return FromUnixMillis(kStartMillis + (passed_.load() + stepped_.load()) / 1'000'000);
   }
+  // Somebody sets the wall clock.
+  void StepWall(std::chrono::nanoseconds by) { stepped_ += by.count(); }
   void Advance(std::chrono::nanoseconds time) { passed_ += time.count(); }
 
  private:
   std::atomic<int64_t> passed_ = 0;
+  std::atomic<int64_t> stepped_ = 0;
 };
 
 }  // namespace outport::store

@@ -160,6 +160,60 @@ TEST_F(GarbageTest, AFailedStepEndsTheRunSoThatItsTrashIsFreed) {
   EXPECT_THAT(store.Files("blobs"), testing::IsEmpty());
 }
 
+TEST_F(GarbageTest, AfterAStepOfTheClockEveryLeaseHasItsTime) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE(store.content->blobs.Touch(Repo("a"), Sha256("layer")).has_value());
+  store.clock.StepWall(minutes(59));
+  ASSERT_TRUE(store.store_clock.Save(*store.meta).has_value());
+  collector->WorkAfter(minutes(2));
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  EXPECT_GT((*collector)->Get()->clock_step_wait_ms(), 57 * 60'000);
+  EXPECT_THAT((*collector)->Warnings(),
+              testing::ElementsAre(testing::HasSubstr("because the clock stepped forward")));
+  collector->WorkAfter(minutes(59));
+  EXPECT_FALSE(HasBlob("a", "layer"));
+  EXPECT_EQ((*collector)->Get()->clock_step_wait_ms(), 0);
+  EXPECT_THAT((*collector)->Warnings(), testing::IsEmpty());
+}
+
+TEST_F(GarbageTest, ARequestedRunWaitsAfterAStepOfTheClock) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", "v1").has_value());
+  store.clock.Advance(hours(37));
+  store.clock.StepWall(minutes(10));
+  ASSERT_TRUE(store.store_clock.Save(*store.meta).has_value());
+  const std::string digest = Sha256(ImageManifest({"config"})).ToString();
+  const v1::RunRow waits = collector->RunUntagged();
+  EXPECT_EQ(waits.state(), v1::RUN_STATE_RUNNING);
+  EXPECT_TRUE(HasManifest("a", digest));
+  collector->WorkAfter(hours(1));
+  EXPECT_EQ((*collector)->Get()->running(), "");
+  EXPECT_FALSE(HasManifest("a", digest));
+}
+
+TEST_F(GarbageTest, AnObjectThatTheDiskDoesNotRemoveStopsNothing) {
+  ASSERT_TRUE(store.PushBlob("a", "stuck").has_value());
+  const std::filesystem::path stuck = store.Files("blobs").front();
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  std::filesystem::remove(stuck);
+  std::filesystem::create_directories(stuck / "full");
+  collector->WorkAfter(hours(37));
+  ASSERT_TRUE(store.PushBlob("a", "later").has_value());
+  collector->WorkAfter(hours(25));
+  EXPECT_EQ(store.Files("blobs").size(), 1u) << "only the later blob is left";
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_FREED);
+  EXPECT_EQ(CountRows(store, keys::kIntents), 1u);
+  collector->WorkAfter(hours(37));
+  EXPECT_FALSE(HasBlob("a", "later")) << "the collector goes on";
+  std::filesystem::remove(stuck / "full");
+  std::filesystem::remove(stuck);
+  store.clock.Advance(hours(1));
+  collector.reset();
+  store.Reopen();
+  EXPECT_EQ(CountRows(store, keys::kIntents), 0u) << "the next start tries again";
+}
+
 TEST_F(GarbageTest, AShortDiskFreesBlobsAtOnce) {
   collector = std::make_unique<TestCollector>(
       store, Collector::Limits{.free_at_once_below = uint64_t{1} << 62});

@@ -45,6 +45,7 @@ class StoreClockTest : public testing::Test {
   // The time since the start of the test.
   milliseconds Now() { return milliseconds(store_clock_->NowMs() - SplitClock::kStartMs); }
   bool Jumped() { return store_clock_->Jump().has_value(); }
+  std::optional<std::chrono::nanoseconds> SinceStep() { return store_clock_->SinceStep(); }
 
   SplitClock clock_;
   MemoryMetaStore meta_;
@@ -212,6 +213,51 @@ TEST_F(StoreClockTest, WarnsUntilTheClocksAgree) {
   EXPECT_TRUE(store_clock_->Warning()->contains("--accept-clock"));
   Accept();
   EXPECT_FALSE(store_clock_->Warning().has_value());
+}
+
+TEST_F(StoreClockTest, TellsHowLongAgoItStepped) {
+  Save();
+  clock_.StepWall(seconds(1));
+  Save();
+  EXPECT_EQ(SinceStep(), std::nullopt) << "a small step";
+  clock_.StepWall(minutes(59));
+  EXPECT_EQ(SinceStep(), std::nullopt) << "not yet";
+  Save();
+  EXPECT_EQ(SinceStep(), minutes(0));
+  clock_.Pass(minutes(20));
+  Save();
+  EXPECT_EQ(SinceStep(), minutes(20));
+  Start();
+  EXPECT_EQ(SinceStep(), minutes(20)) << "a restart does not end the wait";
+  Accept();
+  EXPECT_EQ(SinceStep(), minutes(20)) << "the clocks agree";
+  clock_.StepWall(hours(37));
+  Accept();
+  EXPECT_EQ(SinceStep(), minutes(0));
+}
+
+TEST_F(StoreClockTest, AStepAtAStartCounts) {
+  Save();
+  clock_.Pass(minutes(5));
+  Start();
+  EXPECT_EQ(SinceStep(), std::nullopt);
+  clock_.StepWall(minutes(20));
+  Start();
+  EXPECT_EQ(SinceStep(), minutes(0));
+}
+
+// Nobody knows how much of the difference is time that has passed.
+TEST_F(StoreClockTest, ARebootThatMovesTheClockIsAStep) {
+  SaveAtStop();
+  Reboot(-hours(2));
+  EXPECT_EQ(SinceStep(), std::nullopt) << "the wall clock is behind";
+  SaveAtStop();
+  Reboot(hours(2) + minutes(10));
+  EXPECT_EQ(SinceStep(), minutes(0));
+  clock_.Pass(minutes(30));
+  SaveAtStop();
+  Reboot(-hours(2));
+  EXPECT_EQ(SinceStep(), minutes(0)) << "how long ago the step was is not known any more";
 }
 
 // A container may have a time since boot of its own.
