@@ -7,7 +7,7 @@
 // unlocks. Who writes a row untagged/ waits for its lock and holds it until the commit, so the
 // second step waits for it.
 
-#include "switch.h"
+#include "switch.inc"
 
 #define IMAGE 0
 #define INDEX 1

@@ -46,7 +46,7 @@ class Model:
         self.folder, self.model = folder, model
         self.flags = [f"-D{flag}" for flag in flags.split()]
         assert shutil.which("spin"), "the package spin is missing; run tests/install.sh"
-        for source in [FOLDER / model, FOLDER / "switch.h"]:
+        for source in [FOLDER / model, FOLDER / "switch.inc"]:
             shutil.copy(source, folder)
 
     def call(self, *command):

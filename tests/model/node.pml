@@ -10,7 +10,7 @@
 //
 // ROUND leaves out leases and manifests, to keep the model small.
 
-#include "switch.h"
+#include "switch.inc"
 
 #define OBJECTS 3            // the most objects of the digest at the same time, at each program
 #define NO OBJECTS

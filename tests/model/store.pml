@@ -12,7 +12,7 @@
 // A transaction has two steps. The first locks blob/<digest> and looks, the second writes, commits
 // and unlocks. Steps that take no lock can come in between.
 
-#include "switch.h"
+#include "switch.inc"
 
 #define OBJECTS 3            // the most objects of the digest at the same time
 #define NO OBJECTS           // no object

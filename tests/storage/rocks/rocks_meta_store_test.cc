@@ -5,6 +5,7 @@
 
 #include "registry/storage/meta_log.h"
 #include "tests/contract/audit_log_contract.h"
+#include "tests/contract/log_trim_contract.h"
 #include "tests/support/temporary_folder.h"
 
 namespace outport {

@@ -10,6 +10,13 @@ void Erase(const std::string& key, Rows& rows) {
   EXPECT_EQ(rows.erase(key), 1u) << "the log deletes what it did not make: " << Printable(key);
 }
 
+// Before a tombstone, the log has removed the last link.
+void ExpectNoLink(const std::string& digest, const Rows& rows) {
+  for (const auto& [key, value] : rows) {
+    EXPECT_FALSE(key.starts_with(keys::kLinks) && key.ends_with(digest)) << Printable(key);
+  }
+}
+
 void Apply(const v1::Change& change, Rows& rows) {
   const auto digest = [](const std::string& text) { return *Digest::Parse(text); };
   switch (change.kind_case()) {
@@ -57,14 +64,8 @@ void Apply(const v1::Change& change, Rows& rows) {
       Erase(keys::Link(Repo(gone.repository()), digest(gone.digest())), rows);
       return;
     }
-    case v1::Change::kTombstone: {
-      // The log has removed the last link before.
-      const std::string& gone = change.tombstone().digest();
-      for (const auto& [key, value] : rows) {
-        EXPECT_FALSE(key.starts_with(keys::kLinks) && key.ends_with(gone)) << Printable(key);
-      }
-      return;
-    }
+    case v1::Change::kTombstone:
+      return ExpectNoLink(change.tombstone().digest(), rows);
     case v1::Change::kLink: {
       const auto& link = change.link();
       rows[keys::Link(Repo(link.repository()), digest(link.digest()))] =
