@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 
+#include "outport/v1/collection.pb.h"
 #include "registry/records/rows.h"
 #include "store/content/manifests.h"
+#include "store/content/trash.h"
 #include "tests/store/content/content_fixture.h"
 #include "tests/store/content/index_check.h"
 
@@ -75,12 +77,23 @@ TEST_F(ManifestDeletionTest, AnIndexLeavesItsChildren) {
   EXPECT_FALSE(Has(keys::ReferenceOf(Sha256(body_), Repo("a"), Sha256(index))));
 }
 
-TEST_F(ManifestDeletionTest, BytesAreDeletedWithTheirLastHolder) {
+TEST_F(ManifestDeletionTest, BytesAreFreedWithTheirLastHolder) {
+  const auto free = [&](const std::string& repository) {
+    const auto trashed =
+        **ReadRow<v1::TrashedRow>(*store_.meta, keys::Trashed(Repo(repository), Sha256(body_)));
+    const auto run = [&](MetaTransaction& transaction) {
+      return FreeManifest(transaction, trashed.run(), Repo(repository), Sha256(body_));
+    };
+    return Transact(*store_.meta, run).has_value();
+  };
   ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
   ASSERT_TRUE(store_.PushImage("b", "v1", {"config"}).has_value());
   ASSERT_TRUE(store_.DeleteManifest("a", digest_).has_value());
+  ASSERT_TRUE(free("a"));
   EXPECT_EQ(store_.PullManifest("b", "v1")->body, body_);
   ASSERT_TRUE(store_.DeleteManifest("b", digest_).has_value());
+  EXPECT_TRUE(Has(keys::Content(Sha256(body_)))) << "in the trash";
+  ASSERT_TRUE(free("b"));
   EXPECT_FALSE(Has(keys::Content(Sha256(body_))));
   ASSERT_TRUE(store_.PushManifest("a", "v1", body_).has_value());
   EXPECT_EQ(store_.PullManifest("a", "v1")->body, body_);
