@@ -61,6 +61,7 @@ std::shared_ptr<grpc::ChannelCredentials> IdentityCredentials(const std::filesys
 std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
   const auto credentials = IdentityCredentials(config.PkiFolder());
   std::vector<std::shared_ptr<StoreChannel>> channels;
+  channels.reserve(1 + kBlobConnections);
   for (size_t i = 0; i < 1 + kBlobConnections; ++i) {
     channels.push_back(std::make_shared<StoreChannel>(rpc::Dial(config.store, credentials, true)));
   }
