@@ -85,8 +85,9 @@ void SyncConnection::Close(std::optional<Error> why) {
 }
 
 net::awaitable<Result<void>> SyncConnection::Read() {
-  v1::StoreMessage message;
-  while (!closed_ && co_await stream_.Read(message)) {
+  while (!closed_) {
+    v1::StoreMessage message;
+    if (!co_await stream_.Read(message)) break;
     busy_ = true;
     const Result<void> taken = co_await Handle(std::move(message));
     busy_ = false;
