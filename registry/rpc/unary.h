@@ -91,8 +91,9 @@ grpc::ServerUnaryReactor* ServeBlocking(grpc::CallbackServerContext* context, Bl
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto run = [reactor, response, serve = std::move(serve)]() mutable {
     Result<Response> result = Guarded(serve);
+    const grpc::Status status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());
     if (result.has_value()) *response = *std::move(result);
-    reactor->Finish(result.has_value() ? grpc::Status::OK : ToStatus(result.error()));
+    reactor->Finish(status);
   };
   if (!pool.Post(std::move(run))) reactor->Finish(ToStatus(pool.Rejection()));
   return reactor;
@@ -110,8 +111,8 @@ grpc::ServerUnaryReactor* ServeTask(grpc::CallbackServerContext* context, TaskGr
                         "the call failed: internal error of the server; see its log");
     try {
       Result<Response> result = co_await serve();
-      if (result.has_value()) *response = *std::move(result);
       status = result.has_value() ? grpc::Status::OK : ToStatus(result.error());
+      if (result.has_value()) *response = *std::move(result);
     } catch (const std::exception&) {
       reactor->Finish(status);
       throw;  // the task group logs it
