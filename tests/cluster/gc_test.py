@@ -316,6 +316,9 @@ def test_i7_collection_while_pushes_go_on(new_fleet):
                        max_rate=10000)
     layers = [b"shared layer %d " % index * 1000 for index in range(8)]
     members = fleet.members()
+    for member in members:  # a node that started before the store may still wait to reconnect
+        wait_for("a member to take pushes", lambda client=member.client(): client.call(
+            "POST", f"/v2/{REPOSITORY}/blobs/uploads/").status == 202)
     pushers = [Pusher(members[index % 2].client(), f"p{index}", layers) for index in range(4)]
     for pusher in pushers:
         pusher.start()
