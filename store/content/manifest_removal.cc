@@ -58,9 +58,8 @@ Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repos
 }
 
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
-// the manifest's bytes, the manifest and its children. So until the transaction ends, no push can
-// tag the manifest or refer to it.
-Result<v1::ManifestRow> ManifestRemoval::Lock(MetaTransaction& transaction) const {
+// the manifest's bytes, the manifest and its children.
+Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& transaction) const {
   for (const Digest& blob : SortedDigests(parts_.blobs)) {
     TRY(const auto row, transaction.GetForUpdate(keys::Blob(blob)));
   }
@@ -73,8 +72,7 @@ Result<v1::ManifestRow> ManifestRemoval::Lock(MetaTransaction& transaction) cons
     TRY(auto row, LockRow<v1::ManifestRow>(transaction, key));
     if (child == parts_.digest) own = std::move(row);
   }
-  if (!own.has_value()) return UnknownManifest(parts_.repository, parts_.digest);
-  return *std::move(own);
+  return own;
 }
 
 Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag& tag) const {
@@ -171,7 +169,8 @@ Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction,
 }
 
 Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) const {
-  TRY(const v1::ManifestRow row, Lock(transaction));
+  TRY(const std::optional<v1::ManifestRow> row, Lock(transaction));
+  if (!row.has_value()) return UnknownManifest(parts_.repository, parts_.digest);
   const std::string prefix = keys::TagsOn(parts_.repository, parts_.digest);
   TRY(const std::vector<KeyValue> tagged,
       transaction.Scan({.prefix = prefix, .after = {}, .limit = kMaxTags + 1}));
@@ -188,7 +187,7 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
   }
   for (const Tag& tag : tags) TRY_VOID(RemoveTag(transaction, tag));
   if (!done) return {};
-  return RemoveManifest(transaction, row, tags);
+  return RemoveManifest(transaction, *row, tags);
 }
 
 }  // namespace outport::store

@@ -37,8 +37,12 @@ class ManifestRemoval {
   // must then run it again in another transaction.
   Result<void> Run(MetaTransaction& transaction, bool& done) const;
 
+  // Locks what Run() locks before the tags, in the same order, and returns the row of the manifest;
+  // nullopt if the repository has no such manifest. A caller that decides first whether to run
+  // calls it: until the transaction ends, no push can tag the manifest or refer to it.
+  Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction) const;
+
  private:
-  Result<v1::ManifestRow> Lock(MetaTransaction& transaction) const;
   Result<void> RemoveTag(MetaTransaction& transaction, const Tag& tag) const;
   Result<void> RemoveManifest(MetaTransaction& transaction, const v1::ManifestRow& row,
                               const std::vector<Tag>& tags) const;

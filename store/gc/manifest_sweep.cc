@@ -6,36 +6,10 @@
 #include <vector>
 
 #include "registry/records/rows.h"
-#include "store/content/manifest_push.h"
 #include "store/content/manifest_removal.h"
 #include "store/gc/manifest_content.h"
 
 namespace outport::store {
-namespace {
-
-// Locks what ManifestRemoval locks, in the same order. So until the transaction ends, no push can
-// tag the manifest, list it or push its subject's referrers again.
-Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction, const ContentKey& content,
-                                            const std::optional<Manifest>& manifest) {
-  std::vector<Descriptor> manifests;
-  if (manifest.has_value()) {
-    for (const Digest& blob : SortedDigests(manifest->blobs)) {
-      TRY(const auto row, transaction.GetForUpdate(keys::Blob(blob)));
-    }
-    manifests = manifest->manifests;
-  }
-  TRY(const auto bytes, transaction.GetForUpdate(keys::Content(content.digest)));
-  manifests.push_back(Descriptor{.media_type = {}, .digest = content.digest});
-  std::optional<v1::ManifestRow> own;
-  for (const Digest& child : SortedDigests(manifests)) {
-    TRY(auto row,
-        LockRow<v1::ManifestRow>(transaction, keys::ManifestOf(content.repository, child)));
-    if (child == content.digest) own = std::move(row);
-  }
-  return own;
-}
-
-}  // namespace
 
 struct ManifestSweep::Candidate {
   const ContentKey& content;
@@ -67,7 +41,17 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
                                                            v1::RunRow& run) const {
   const auto& [repository, digest] = candidate.content;
   const std::optional<Manifest>& manifest = candidate.manifest;
-  TRY(const auto row, Lock(transaction, candidate.content, manifest));
+  const Collection collection = parts_.Now();
+  const ManifestRemoval removal(
+      {.repository = repository,
+       .digest = digest,
+       .blobs = manifest.has_value() ? manifest->blobs : std::vector<Descriptor>(),
+       .manifests = manifest.has_value() ? manifest->manifests : std::vector<Descriptor>(),
+       .children_known = manifest.has_value(),
+       .collection = collection,
+       .run = run.id(),
+       .auditor = run_.auditor()});
+  TRY(const auto row, removal.Lock(transaction));
   // A transaction that takes a tag away locks this row, but not the manifest. So lock the row
   // before the look at the tags. Otherwise the manifest could lose its last tag and its place among
   // the candidates at the same time.
@@ -89,19 +73,9 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
     TRY_VOID(transaction.Delete(key));
     return Outcome::kReferenced;
   }
-  const Collection collection = parts_.Now();
   const std::chrono::milliseconds wait = std::max(parts_.times.grace, keep_for_);
   const int64_t until_ms = KeptUntilMs(*untagged, *row, wait.count());
   if (until_ms > collection.now_ms() || parts_.StepWait().count() > 0) return Outcome::kWaits;
-  const ManifestRemoval removal(
-      {.repository = repository,
-       .digest = digest,
-       .blobs = manifest.has_value() ? manifest->blobs : std::vector<Descriptor>(),
-       .manifests = manifest.has_value() ? manifest->manifests : std::vector<Descriptor>(),
-       .children_known = manifest.has_value(),
-       .collection = collection,
-       .run = run.id(),
-       .auditor = run_.auditor()});
   bool done = false;  // the removal sets it to true: an unreferenced manifest has no tags
   TRY_VOID(removal.Run(transaction, done));
   run.mutable_removed()->set_manifests(run.removed().manifests() + 1);
