@@ -17,6 +17,20 @@ constexpr size_t kRowsPerScan = 1000;
 // A digest that more repositories or manifests than this refer to counts as not freed.
 constexpr size_t kMaxReferences = 100;
 
+// Returns whether `holds(rest)`, which returns a Result<bool>, is true for the rest of each key
+// with this prefix. Stops at the first key for which it is not. Returns false if there are more
+// keys than kMaxReferences.
+template <class Holds>
+Result<bool> HoldsForAll(const MetaView& view, const std::string& prefix, Holds holds) {
+  TRY(const std::vector<KeyValue> rows, view.Scan({.prefix = prefix, .limit = kMaxReferences + 1}));
+  if (rows.size() > kMaxReferences) return false;
+  for (const KeyValue& row : rows) {
+    TRY(const bool held, holds(keys::After(row.key, prefix)));
+    if (!held) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool MatchesGlob(const std::string& glob, const RepositoryName& repository) {
@@ -176,30 +190,20 @@ Result<void> Planner::CountBytes() {
   return {};
 }
 
-// Returns whether all links of the blob are in the plan. Stops at the first one that is not.
+// Returns whether all links of the blob are in the plan.
 Result<bool> Planner::GoesWithPlan(const Digest& digest) const {
-  const std::string prefix = keys::LinkedIn(digest);
-  TRY(const std::vector<KeyValue> rows,
-      view_.Scan({.prefix = prefix, .limit = kMaxReferences + 1}));
-  if (rows.size() > kMaxReferences) return false;
-  for (const KeyValue& row : rows) {
-    TRY(RepositoryName repository, RepositoryName::Parse(keys::After(row.key, prefix)));
-    if (!links_.contains(ContentKey{std::move(repository), digest})) return false;
-  }
-  return true;
+  return HoldsForAll(view_, keys::LinkedIn(digest), [&](std::string_view name) -> Result<bool> {
+    TRY(RepositoryName repository, RepositoryName::Parse(name));
+    return links_.contains(ContentKey{std::move(repository), digest});
+  });
 }
 
 // Returns whether only manifests of the plan need the bytes of this manifest.
 Result<bool> Planner::IsLastHolder(const Digest& digest) const {
-  const std::string prefix = keys::HoldersOf(digest);
-  TRY(const std::vector<KeyValue> rows,
-      view_.Scan({.prefix = prefix, .limit = kMaxReferences + 1}));
-  if (rows.size() > kMaxReferences) return false;
-  for (const KeyValue& row : rows) {
-    TRY(RepositoryName repository, RepositoryName::Parse(keys::After(row.key, prefix)));
-    if (!manifests_.contains(ContentKey{std::move(repository), digest})) return false;
-  }
-  return true;
+  return HoldsForAll(view_, keys::HoldersOf(digest), [&](std::string_view name) -> Result<bool> {
+    TRY(RepositoryName repository, RepositoryName::Parse(name));
+    return manifests_.contains(ContentKey{std::move(repository), digest});
+  });
 }
 
 // Returns the bytes of the manifest's blobs that nothing refers to after the run, except those that
@@ -222,30 +226,20 @@ Result<uint64_t> Planner::FreedLater(const PlannedItem& item) {
 }
 
 Result<bool> Planner::LosesItsReferences(const Digest& digest) const {
-  const std::string prefix = keys::LinkedIn(digest);
-  TRY(const std::vector<KeyValue> rows,
-      view_.Scan({.prefix = prefix, .limit = kMaxReferences + 1}));
-  if (rows.size() > kMaxReferences) return false;
-  for (const KeyValue& row : rows) {
-    TRY(RepositoryName repository, RepositoryName::Parse(keys::After(row.key, prefix)));
-    TRY(const bool only, OnlyPlannedRefer(ContentKey{std::move(repository), digest}));
-    if (!only) return false;
-  }
-  return true;
+  return HoldsForAll(view_, keys::LinkedIn(digest), [&](std::string_view name) -> Result<bool> {
+    TRY(RepositoryName repository, RepositoryName::Parse(name));
+    return OnlyPlannedRefer(ContentKey{std::move(repository), digest});
+  });
 }
 
 Result<bool> Planner::OnlyPlannedRefer(const ContentKey& content) const {
   const auto& [repository, digest] = content;
-  const std::string prefix = keys::ReferencesTo(digest, repository);
-  TRY(const std::vector<KeyValue> rows,
-      view_.Scan({.prefix = prefix, .limit = kMaxReferences + 1}));
-  if (rows.size() > kMaxReferences) return false;
-  for (const KeyValue& row : rows) {
-    TRY(Digest parent, Digest::Parse(keys::After(row.key, prefix)));
-    TRY(const bool alive, HasRow(view_, keys::ManifestOf(repository, parent)));
-    if (alive && !manifests_.contains(ContentKey{repository, std::move(parent)})) return false;
-  }
-  return true;
+  const auto is_planned_or_gone = [&](std::string_view text) -> Result<bool> {
+    TRY(Digest parent, Digest::Parse(text));
+    TRY(const bool alive, HasRow(view_, keys::ManifestOf(content.repository, parent)));
+    return !alive || manifests_.contains(ContentKey{content.repository, std::move(parent)});
+  };
+  return HoldsForAll(view_, keys::ReferencesTo(digest, repository), is_planned_or_gone);
 }
 
 }  // namespace outport::store
