@@ -62,7 +62,7 @@ struct Config {
     std::chrono::milliseconds grace{std::chrono::hours(36)};
     // A client that was told that content exists may refer to it for this time.
     std::chrono::milliseconds lease{std::chrono::hours(1)};
-    // What the collector removed can be restored for this time.
+    // An administrator can restore the content that the collector removed for this time.
     std::chrono::milliseconds trash{std::chrono::hours(24)};
     std::chrono::milliseconds longest_pull{std::chrono::hours(1)};
     DailyWindow window;               // when the collector works by itself

@@ -15,7 +15,7 @@ namespace outport::control {
 std::string NameOf(v1::RunKind kind);
 std::string NameOf(v1::RunState state);
 
-// What the collector does now, in one line: "paused by admin: maintenance".
+// Returns one line that says what the collector does now: "paused by admin: maintenance".
 std::string ActivityOf(const v1::Collector& collector);
 // Says that due content has not been removed for long, and what to do. Empty if there is none.
 std::string OverdueWarning(const v1::Collector& collector);

@@ -21,7 +21,8 @@ struct WaitOptions {
   void AddTo(const Command& command);
 };
 
-// What a command waits for: `done` says whether the work has ended, `progress` how far it is.
+// The work that a command waits for. `done` says whether the work has ended, and `progress` says
+// how far it is.
 struct RunWork {
   std::function<bool(const v1::RunRow&)> done;
   std::function<std::string(const v1::RunRow&)> progress;

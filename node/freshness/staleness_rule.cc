@@ -21,7 +21,7 @@ constexpr auto kAny = std::nullopt;
 
 // The first rule that matches applies. Only the store can say that a content does not exist. The
 // content of a digest never changes, but the store's garbage collector may remove it when no node
-// may serve it as stale any more. So rows that are older ask the store whether it has the content.
+// may serve it as stale any more. So a node with older rows asks the store for the content.
 constexpr std::array kRules = {
     // request, local, age, store not asked, store unreachable
     Rule{RequestKind::kTag, Local::kFound, Age::kFresh, Decision::kAnswer, Decision::kAnswer},

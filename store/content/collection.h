@@ -15,11 +15,11 @@ namespace outport::store {
 
 // How long content that nobody refers to stays.
 struct CollectionTimes {
-  // A condemned link stays for this time. Longer than the longest pull that may still need it.
+  // A condemned link stays for this time, so that pulls in progress can still read the blob.
   std::chrono::milliseconds grace = std::chrono::hours(36);
   // A client that was told that content exists may refer to it for this time.
   std::chrono::milliseconds lease = std::chrono::hours(1);
-  // What a run removed can be restored for this time.
+  // An administrator can restore the content that a run removed for this time.
   std::chrono::milliseconds trash = std::chrono::hours(24);
 };
 

@@ -84,8 +84,8 @@ Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag&
                   why);
 }
 
-// Deletes the references to the children. Condemns the links of blobs that nothing in the
-// repository refers to any more. Lock() has locked the blobs.
+// Deletes the references to the children. Condemns the link of each blob that has lost its last
+// reference in the repository. Lock() has locked the blobs.
 Result<void> ManifestRemoval::RemoveReferences(MetaTransaction& transaction) const {
   const RepositoryName& repository = parts_.repository;
   for (const std::vector<Descriptor>* children : {&parts_.blobs, &parts_.manifests}) {

@@ -17,9 +17,9 @@ class TagRestore {
   // The referenced objects outlive this object.
   explicit TagRestore(const ManifestRestore::Parts& parts) : parts_(parts) {}
 
-  // What the tag was before its last change.
+  // Restores the digest that the tag had before its last change.
   struct BeforeLastChange {};
-  // What the tag was at this time.
+  // Restores the digest that the tag had at this time.
   struct At {
     int64_t time_ms;
   };

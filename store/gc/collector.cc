@@ -234,7 +234,7 @@ Result<void> Collector::Recover() {
   return {};
 }
 
-// What the run removed stays in its trash. The next run removes the rest.
+// The trash keeps the content that the run removed. The next run removes the rest.
 Result<void> Collector::FailRun(const std::string& id) {
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
     TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(id)));

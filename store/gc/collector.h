@@ -94,7 +94,7 @@ class Collector {
   Result<v1::Collector> Pause(const v1::PauseCollectorRequest& request, const Actor& by);
   Result<v1::Collector> Resume(const v1::ResumeCollectorRequest& request, const Actor& by);
 
-  // What operators should know, as of the last step. Does not block.
+  // Returns the warnings for operators, as of the last step. Does not block.
   std::vector<std::string> Warnings() const;
 
  private:

@@ -25,7 +25,7 @@ struct PlannedItem {
   std::string Text() const;
 };
 
-// What a run would remove.
+// The items that a run would remove.
 struct Plan {
   std::string name;
   std::vector<PlannedItem> items;  // first the links in the order of the queue, then the manifests

@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kOverdueMs = 3'600'000;
 constexpr size_t kRowsPerScan = 1000;
 
-// What is in the trash. Restores of single tags take content out of the trash without a count in
-// the run, so the difference may be below zero.
+// Returns the amount that is still in the trash. Restores of single tags take content out of the
+// trash without a count in the run, so the difference may be below zero.
 uint64_t Left(uint64_t removed, uint64_t freed, uint64_t restored) {
   return removed > freed + restored ? removed - freed - restored : 0;
 }

@@ -35,7 +35,7 @@ class TrashPurge {
   // short.
   Result<uint64_t> Step(bool in_window);
 
-  // What this object has freed since it exists.
+  // Returns the counts of the content that this object has freed.
   const v1::RunCounts& freed() const { return freed_; }
 
  private:

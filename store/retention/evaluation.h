@@ -16,7 +16,7 @@ class RE2;
 
 namespace outport::store {
 
-// What a policy must know about a tag. Times are milliseconds by the store clock.
+// The facts about a tag by which a policy decides. Times are milliseconds by the store clock.
 struct TagFacts {
   Tag name;
   Digest digest;

@@ -33,7 +33,7 @@ struct DroppedManifest {
   std::string Text() const;  // "manifest team/app@sha256:…"
 };
 
-// What a run would delete.
+// The tags that a run would delete.
 struct DropPlan {
   std::vector<DroppedTag> tags;  // by repository and name
   std::vector<DroppedManifest> manifests;
