@@ -60,18 +60,20 @@ inline void AppendChange(MetaTransaction& transaction, const v1::Change& change)
   transaction.Append(change.SerializeAsString());
 }
 
-// Runs `body(transaction)`, which returns a Result<void>, and commits the transaction synced. If
-// the wait for a lock times out, runs everything again, up to three times. So `body` may run
-// several times. Returns the position of the last change that `body` appended. If it appended none,
-// returns the change log's head.
+// Runs `body(transaction)`, which returns a Result<void>, and commits the transaction. If the wait
+// for a lock times out, runs everything again, up to three times. So `body` may run several times.
+// Returns the position of the last change that `body` appended. If it appended none, returns the
+// change log's head.
 template <class Body>
-Result<LogPosition> Transact(MetaStore& meta, Body body) {
+Result<LogPosition> Transact(
+    MetaStore& meta, Body body,
+    MetaTransaction::Durability durability = MetaTransaction::Durability::kSynced) {
   constexpr int kAttempts = 3;
   for (int attempt = 1;; ++attempt) {
     const std::unique_ptr<MetaTransaction> transaction = meta.Begin();
     Result<void> done = body(*transaction);
-    Result<LogPosition> position =
-        done.has_value() ? transaction->Commit() : Result<LogPosition>(std::move(done).error());
+    Result<LogPosition> position = done.has_value() ? transaction->Commit(durability)
+                                                    : Result<LogPosition>(std::move(done).error());
     const bool contended =
         !position.has_value() && position.error().code == ErrorCode::kDeadlineExceeded;
     if (!contended || attempt == kAttempts) return position;

@@ -16,7 +16,6 @@ using Durability = MetaTransaction::Durability;
 constexpr size_t kRowsInTransaction = 256;
 constexpr size_t kMaxRelatives = 1000;
 constexpr int64_t kHourMs = 3'600'000;
-constexpr int kAttempts = 3;
 
 bool IsDigest(const Reference& reference) { return std::holds_alternative<Digest>(reference); }
 
@@ -44,26 +43,16 @@ Result<void> WritePull(MetaTransaction& transaction, const Pull& pull, const std
   return WriteRow(transaction, key, row);
 }
 
-Result<WrittenPulls> WriteOnce(MetaStore& meta, std::span<const Pull> pulls,
-                               const std::string& node, Durability durability) {
-  WrittenPulls written;
-  const std::unique_ptr<MetaTransaction> transaction = meta.Begin();
-  for (const Pull& pull : pulls) TRY_VOID(WritePull(*transaction, pull, node, written));
-  if (written.rows > 0) {
-    TRY_VOID(transaction->Commit(durability));
-  }
-  return written;
-}
-
-// Retries if the wait for a lock times out.
 Result<WrittenPulls> WriteSome(MetaStore& meta, std::span<const Pull> pulls,
                                const std::string& node, Durability durability) {
-  for (int attempt = 1;; ++attempt) {
-    Result<WrittenPulls> written = WriteOnce(meta, pulls, node, durability);
-    const bool contended =
-        !written.has_value() && written.error().code == ErrorCode::kDeadlineExceeded;
-    if (!contended || attempt == kAttempts) return written;
-  }
+  WrittenPulls written;
+  auto write = [&](MetaTransaction& transaction) -> Result<void> {
+    written = {};
+    for (const Pull& pull : pulls) TRY_VOID(WritePull(transaction, pull, node, written));
+    return {};
+  };
+  TRY_VOID(Transact(meta, write, durability));
+  return written;
 }
 
 void KeepNewer(std::optional<v1::PullRow>& newest, const std::optional<v1::PullRow>& other) {
