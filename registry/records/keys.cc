@@ -113,6 +113,10 @@ std::string Untagged(const RepositoryName& repository, const Digest& digest) {
   return Join(kUntagged, {repository.ToString(), digest.ToString()});
 }
 
+std::string Orphaned(const RepositoryName& repository, const Digest& subject) {
+  return Join(kOrphaned, {repository.ToString(), subject.ToString()});
+}
+
 std::string Trash(std::string_view run, std::string_view kind, std::string_view repository,
                   std::string_view name) {
   return Join(kTrash, {run, kind, repository, name});
@@ -151,6 +155,10 @@ std::string Owner(std::string_view id) { return Join(kOwners, {id}); }
 
 std::string UntaggedIn(const RepositoryName& repository) {
   return Join(kUntagged, {repository.ToString(), ""});
+}
+
+std::string OrphanedIn(const RepositoryName& repository) {
+  return Join(kOrphaned, {repository.ToString(), ""});
 }
 
 std::string TrashOf(std::string_view run, std::string_view kind) {

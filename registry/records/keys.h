@@ -43,6 +43,8 @@
 //   policy                                     [PolicyRow]    the policy in the latest policy entry
 //   condemned/<due time>\0<repo>\0<digest>     the queue of condemned links
 //   untagged/<repo>\0<digest>                  [UntaggedRow]  a manifest that may be unreferenced
+//   orphaned/<repo>\0<subject>                 [OrphanedRow]  a removed manifest; its referrers are
+//                                              to become candidates
 //   trash/<run>\0<kind>\0<repo>\0<name>        [TrashRow]     what a run removed; <kind> is one of
 //                                              manifest, link, blob (empty <repo>) and tag
 //   trashed/<repo>\0<digest>                   [TrashedRow]   the run that removed a manifest
@@ -103,6 +105,7 @@ std::string Cached(const Digest& digest);
 // The row of a condemned link in the queue.
 std::string Condemned(int64_t due_ms, const RepositoryName& repository, const Digest& digest);
 std::string Untagged(const RepositoryName& repository, const Digest& digest);
+std::string Orphaned(const RepositoryName& repository, const Digest& subject);
 // `kind` is one of the kinds above. `repository` is empty for a blob.
 std::string Trash(std::string_view run, std::string_view kind, std::string_view repository,
                   std::string_view name);
@@ -154,6 +157,7 @@ inline constexpr std::string_view kCachedBlobs = "cached/";
 inline constexpr std::string_view kGenerations = "g/";
 inline constexpr std::string_view kCondemned = "condemned/";
 inline constexpr std::string_view kUntagged = "untagged/";
+inline constexpr std::string_view kOrphaned = "orphaned/";
 inline constexpr std::string_view kTrash = "trash/";
 inline constexpr std::string_view kRuns = "run/";
 inline constexpr std::string_view kTagEvents = "tag-event/";
@@ -163,6 +167,7 @@ inline constexpr std::string_view kNodeReports = "node-report/";
 inline constexpr std::string_view kPulled = "pulled/";
 inline constexpr std::string_view kOwners = "owner/";
 std::string UntaggedIn(const RepositoryName& repository);                    // untagged/<repo>\0
+std::string OrphanedIn(const RepositoryName& repository);                    // orphaned/<repo>\0
 std::string TrashOf(std::string_view run, std::string_view kind = {});       // trash/<run>\0…
 std::string TagEventsOf(const RepositoryName& repository);                   // tag-event/<repo>\0
 std::string TagEventsOf(const RepositoryName& repository, const Tag& tag);   // …<tag>\0
