@@ -75,13 +75,15 @@ Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& tr
   return own;
 }
 
-Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const Tag& tag) const {
+Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const std::string& run,
+                                        const Tag& tag) const {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
   // Another push may have moved the tag before this transaction locked it. Keep such a tag.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
   const std::string why = parts_.run.empty() ? std::string() : "gc " + parts_.run;
-  return EraseTag(transaction, parts_.repository, tag, *row, parts_.collection, parts_.auditor,
-                  why);
+  TRY_VOID(
+      EraseTag(transaction, parts_.repository, tag, *row, parts_.collection, parts_.auditor, why));
+  return TrashTag(transaction, run, parts_.repository, tag, *row, parts_.collection.now_ms());
 }
 
 // Deletes the references to the children. Condemns the link of each blob that has lost its last
@@ -138,20 +140,14 @@ Result<void> ManifestRemoval::AddReferrersAsCandidates(MetaTransaction& transact
   }
 }
 
-Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction,
-                                             const v1::ManifestRow& row,
-                                             const std::vector<Tag>& tags) const {
+Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction, const std::string& run,
+                                             const v1::ManifestRow& row) const {
   const int64_t now_ms = parts_.collection.now_ms();
   v1::TrashRow::Manifest trashed;
   trashed.set_repository(parts_.repository.ToString());
   trashed.set_digest(parts_.digest.ToString());
   *trashed.mutable_row() = row;
   trashed.mutable_row()->clear_lease_until_ms();
-  for (const Tag& tag : tags) trashed.add_tags(tag.ToString());
-  std::string run = parts_.run;
-  if (run.empty()) {
-    TRY(run, RunOfClients(transaction, now_ms));
-  }
   TRY_VOID(transaction.Delete(keys::ManifestOf(parts_.repository, parts_.digest)));
   TRY_VOID(DeletePull(transaction, parts_.repository, parts_.digest.ToString()));
   TRY_VOID(Collection::DropCandidate(transaction, parts_.repository, parts_.digest));
@@ -185,9 +181,13 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
     TRY(const auto locked, transaction.GetForUpdate(keys::TagOf(parts_.repository, tag)));
     tags.push_back(std::move(tag));
   }
-  for (const Tag& tag : tags) TRY_VOID(RemoveTag(transaction, tag));
+  std::string run = parts_.run;
+  if (run.empty()) {
+    TRY(run, RunOfClients(transaction, parts_.collection.now_ms()));
+  }
+  for (const Tag& tag : tags) TRY_VOID(RemoveTag(transaction, run, tag));
   if (!done) return {};
-  return RemoveManifest(transaction, *row, tags);
+  return RemoveManifest(transaction, run, *row);
 }
 
 }  // namespace outport::store

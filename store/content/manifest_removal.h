@@ -13,9 +13,9 @@
 namespace outport::store {
 
 // The removal of one manifest from a repository, with its tags, its references, and its entry among
-// the referrers of its subject. The manifest goes to the trash. Its blobs that no other manifest of
-// the repository refers to are condemned. Its children and its referrers stay, as candidates of the
-// collector. The parts stay valid until Run() returns.
+// the referrers of its subject. The manifest and its tags go to the trash. Its blobs that no other
+// manifest of the repository refers to are condemned. Its children and its referrers stay, as
+// candidates of the collector. The parts stay valid until Run() returns.
 class ManifestRemoval {
  public:
   struct Parts {
@@ -43,9 +43,10 @@ class ManifestRemoval {
   Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction) const;
 
  private:
-  Result<void> RemoveTag(MetaTransaction& transaction, const Tag& tag) const;
-  Result<void> RemoveManifest(MetaTransaction& transaction, const v1::ManifestRow& row,
-                              const std::vector<Tag>& tags) const;
+  Result<void> RemoveTag(MetaTransaction& transaction, const std::string& run,
+                         const Tag& tag) const;
+  Result<void> RemoveManifest(MetaTransaction& transaction, const std::string& run,
+                              const v1::ManifestRow& row) const;
   Result<void> RemoveReferences(MetaTransaction& transaction) const;
   Result<void> RemoveReferrer(MetaTransaction& transaction, const v1::ManifestRow& row) const;
   Result<void> AddReferrersAsCandidates(MetaTransaction& transaction) const;

@@ -63,6 +63,18 @@ Result<void> TrashManifest(MetaTransaction& transaction, const std::string& run,
                   row);
 }
 
+Result<void> TrashTag(MetaTransaction& transaction, const std::string& run,
+                      const RepositoryName& repository, const Tag& tag, const v1::TagRow& row,
+                      int64_t now_ms) {
+  v1::TrashRow trash;
+  trash.set_removed_ms(now_ms);
+  trash.mutable_tag()->set_repository(repository.ToString());
+  trash.mutable_tag()->set_tag(tag.ToString());
+  *trash.mutable_tag()->mutable_row() = row;
+  return WriteRow(transaction,
+                  keys::Trash(run, trash_kind::kTag, repository.ToString(), tag.ToString()), trash);
+}
+
 Result<void> UntrashManifest(MetaTransaction& transaction, const RepositoryName& repository,
                              const Digest& digest) {
   const std::string key = keys::Trashed(repository, digest);

@@ -69,7 +69,7 @@ Result<v1::RunCounts> Runs::CountTrash(const std::string& run) const {
       TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
       v1::RunCounts one;
       one.set_manifests(trash.has_manifest() ? 1 : 0);
-      one.set_tags(trash.has_tag() ? 1 : static_cast<uint64_t>(trash.manifest().tags_size()));
+      one.set_tags(trash.has_tag() ? 1 : 0);
       one.set_links(trash.has_link() ? 1 : 0);
       one.set_blobs(trash.has_blob() ? 1 : 0);
       one.set_blob_bytes(trash.blob().size_bytes());

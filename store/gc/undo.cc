@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
+#include <ranges>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -32,18 +32,13 @@ bool IsLoss(const Error& error) {
          (error.code == ErrorCode::kFailedPrecondition && !error.items.empty());
 }
 
-std::string_view KindOf(bool links, bool manifests) {
-  if (links) return trash_kind::kLink;
-  return manifests ? trash_kind::kManifest : trash_kind::kTag;
-}
-
 // A manifest that the repository has, and the tags to set on it.
 struct TagTarget {
   const ContentKey& content;
   const Manifest& manifest;
   const std::string& body;
-  const std::vector<Tag>& tags;
-  const std::string why;  // TagEventRow.why
+  const std::vector<Tag> tags;  // in byte order
+  const std::string why;        // TagEventRow.why
 };
 
 // Sets those of the tags that do not exist, and returns their number. The push locks blobs and
@@ -77,20 +72,45 @@ Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& ta
 Undo::Undo(const CollectorParts& parts, std::unique_ptr<ActiveRun> run)
     : parts_(parts), run_(std::move(run)) {}
 
+std::string_view Undo::KindOf(Phase phase) {
+  switch (phase) {
+    case Phase::kLinks:
+      return trash_kind::kLink;
+    case Phase::kManifests:
+      return trash_kind::kManifest;
+    case Phase::kTags:
+    case Phase::kDone:
+      break;
+  }
+  return trash_kind::kTag;
+}
+
+Result<void> Undo::Restore(const std::vector<KeyValue>& rows) {
+  switch (phase_) {
+    case Phase::kLinks:
+      return RestoreLinks(rows);
+    case Phase::kManifests:
+      return RestoreManifests(rows);
+    case Phase::kTags:
+      return RestoreTags(rows);
+    case Phase::kDone:
+      break;
+  }
+  return {};
+}
+
 Result<uint64_t> Undo::Step() {
   while (phase_ != Phase::kDone) {
-    const std::string_view kind = KindOf(phase_ == Phase::kLinks, phase_ == Phase::kManifests);
     TRY(const std::vector<KeyValue> rows,
-        parts_.meta.Scan(
-            {.prefix = keys::TrashOf(run_->id(), kind), .after = after_, .limit = kBatch}));
+        parts_.meta.Scan({.prefix = keys::TrashOf(run_->id(), KindOf(phase_)),
+                          .after = after_,
+                          .limit = kBatch}));
     if (rows.empty()) {
       NextPhase();
       continue;
     }
-    if (phase_ == Phase::kLinks) TRY_VOID(RestoreLinks(rows));
-    if (phase_ == Phase::kManifests) TRY_VOID(RestoreManifests(rows));
-    if (phase_ == Phase::kTags) TRY_VOID(RestoreTags(rows));
-    after_ = rows.back().key;
+    TRY_VOID(Restore(rows));
+    after_ = rows.back().key;  // not before: a step that waits too long for a lock is repeated
     return rows.size();
   }
   TRY_VOID(Finish());
@@ -112,8 +132,10 @@ void Undo::NextPhase() {
         phase_ = Phase::kTags;
       }
       return;
-    default:
+    case Phase::kTags:
+    case Phase::kDone:
       phase_ = Phase::kDone;
+      return;
   }
 }
 
@@ -133,7 +155,9 @@ Result<void> Undo::Fail(const Error& why) {
   });
 }
 
+// A step calls it last, so that a step that is repeated counts no row twice.
 Result<void> Undo::CountLost(uint64_t rows) {
+  if (rows == 0) return {};
   return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
     next.set_not_restored(next.not_restored() + rows);
     return {};
@@ -193,6 +217,7 @@ Result<bool> Undo::LacksChild(const ContentKey& content, const std::string& medi
 }
 
 Result<void> Undo::RestoreManifests(const std::vector<KeyValue>& rows) {
+  uint64_t lost = 0;
   for (const KeyValue& row : rows) {
     TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
     TRY(const ContentKey content,
@@ -206,18 +231,18 @@ Result<void> Undo::RestoreManifests(const std::vector<KeyValue>& rows) {
     }
     TRY(const bool still, HasRow(parts_.meta, row.key));
     if (!still) continue;
-    TRY(const bool restored, RestoreManifest(content, trash.manifest()));
+    TRY(const bool restored, RestoreManifest(content));
     if (restored) {
       ++restored_in_pass_;
     } else {
-      TRY_VOID(CountLost(1));
+      ++lost;
     }
   }
-  return {};
+  return CountLost(lost);
 }
 
-// Restores one manifest with its tags. Returns false if its content is gone.
-Result<bool> Undo::RestoreManifest(const ContentKey& content, const v1::TrashRow::Manifest& trash) {
+// Restores one manifest without its tags. Returns false if its content is gone.
+Result<bool> Undo::RestoreManifest(const ContentKey& content) {
   const ManifestRestore restore({.meta = parts_.meta,
                                  .clock = parts_.clock,
                                  .store_clock = parts_.store_clock,
@@ -237,56 +262,57 @@ Result<bool> Undo::RestoreManifest(const ContentKey& content, const v1::TrashRow
   if (!put.has_value() && IsLoss(put.error())) return false;
   TRY_VOID(put);
   run_->Committed();
-  std::set<Tag> tags;
-  for (const std::string& text : trash.tags()) {
-    TRY(Tag tag, Tag::Parse(text));
-    tags.insert(std::move(tag));
-  }
-  if (tags.empty()) return true;
-  return SetTags(content, {tags.begin(), tags.end()}, {});
+  return true;
 }
 
-// Sets those of the tags that do not exist on a manifest of the repository. Also deletes the row
-// `done_key` of the trash, unless it is empty. Returns false if the manifest is gone, or if a rule
-// forbids a tag.
-Result<bool> Undo::SetTags(const ContentKey& content, const std::vector<Tag>& tags,
-                           const std::string& done_key) {
+// Sets those of the tags that do not exist on a manifest of the repository, and takes all of them
+// out of the trash. Returns false if the manifest is gone, or if a rule forbids a tag.
+Result<bool> Undo::SetTags(const ContentKey& content, const TrashedTags& tags) {
   const std::string key = keys::ManifestOf(content.repository, content.digest);
   TRY(const auto row, ReadRow<v1::ManifestRow>(parts_.meta, key));
   if (!row.has_value()) return false;
-  TRY(const auto manifest, ReadManifest(parts_.meta, content.digest, row->media_type()));
+  const Result<std::optional<Manifest>> manifest =
+      ReadManifest(parts_.meta, content.digest, row->media_type());
   TRY(const auto body, parts_.meta.Get(keys::Content(content.digest)));
-  if (!manifest.has_value() || !body.has_value()) return false;
-  const TagTarget target{content, *manifest, *body, tags, "undo " + run_->id()};
+  if (!manifest.has_value() || !manifest->has_value() || !body.has_value()) return false;
+  const auto names = std::views::keys(tags);
+  const TagTarget target{
+      content, **manifest, *body, {names.begin(), names.end()}, "undo " + run_->id()};
   const Result<void> set = run_->Transact([&](MetaTransaction& transaction,
                                               v1::RunRow& next) -> Result<void> {
     TRY(const uint64_t count, SetAbsentTags(transaction, target, parts_.Now(), run_->auditor()));
     next.mutable_restored()->set_tags(next.restored().tags() + count);
-    return done_key.empty() ? Result<void>() : transaction.Delete(done_key);
+    for (const auto& [tag, trash_key] : tags) TRY_VOID(transaction.Delete(trash_key));
+    return {};
   });
   if (!set.has_value() && IsLoss(set.error())) return false;
   TRY_VOID(set);
   return true;
 }
 
+// The tags of a manifest come back in one transaction for each page.
 Result<void> Undo::RestoreTags(const std::vector<KeyValue>& rows) {
+  std::map<ContentKey, TrashedTags> manifests;
   for (const KeyValue& row : rows) {
     TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
-    TRY(const ContentKey content, ContentOf(trash.tag().repository(), trash.tag().row().digest()));
+    TRY(ContentKey content, ContentOf(trash.tag().repository(), trash.tag().row().digest()));
     TRY(Tag tag, Tag::Parse(trash.tag().tag()));
-    TRY(const bool here, HasRow(parts_.meta, keys::ManifestOf(content.repository, content.digest)));
-    if (!here) {
-      // Another run removed the manifest after this one had deleted its tag.
-      TRY(const bool restored, RestoreManifest(content, {}));
-      if (!restored) {
-        TRY_VOID(CountLost(1));
-        continue;
-      }
-    }
-    TRY(const bool set, SetTags(content, {std::move(tag)}, row.key));
-    if (!set) TRY_VOID(CountLost(1));
+    manifests[std::move(content)].emplace(std::move(tag), row.key);
   }
-  return {};
+  uint64_t lost = 0;
+  for (const auto& [content, tags] : manifests) {
+    TRY(bool here, HasRow(parts_.meta, keys::ManifestOf(content.repository, content.digest)));
+    if (!here) {
+      // Another run removed the manifest after this one had deleted its tags.
+      TRY(here, RestoreManifest(content));
+    }
+    bool set = false;
+    if (here) {
+      TRY(set, SetTags(content, tags));
+    }
+    if (!set) lost += tags.size();
+  }
+  return CountLost(lost);
 }
 
 }  // namespace outport::store

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,11 +18,12 @@
 namespace outport::store {
 
 // Restores what a run removed, as far as it is in the trash: first links with their blobs, then
-// manifests with their tags, children before their indexes, then tags that the run deleted. Links
-// come back condemned from now on, so that the collector does not take them again at once. A tag
-// that exists again stays as it is. Each batch is one transaction under the locks of a push, so an
-// undo runs while clients push. Restored content leaves the trash; so an undo that was interrupted
-// begins again and restores the rest. For one thread at a time; blocks.
+// manifests, children before their indexes, then tags. Links come back condemned from now on, so
+// that the collector does not take them again at once. A tag that exists again stays as it is. A
+// step reads at most kBatch rows, and restores them in transactions under the locks of a push, so
+// an undo runs while clients push. What a transaction restores leaves the trash in the same
+// transaction; so an undo that was interrupted begins again and restores the rest. For one thread
+// at a time; blocks.
 class Undo {
  public:
   static constexpr size_t kBatch = 64;
@@ -41,12 +43,16 @@ class Undo {
  private:
   enum class Phase { kLinks, kManifests, kTags, kDone };
 
+  // Tags of the trash, with the keys of their rows.
+  using TrashedTags = std::map<Tag, std::string>;
+
+  static std::string_view KindOf(Phase phase);
+  Result<void> Restore(const std::vector<KeyValue>& rows);
   Result<void> RestoreLinks(const std::vector<KeyValue>& rows);
-  Result<bool> RestoreManifest(const ContentKey& content, const v1::TrashRow::Manifest& trash);
+  Result<bool> RestoreManifest(const ContentKey& content);
   Result<void> RestoreManifests(const std::vector<KeyValue>& rows);
   Result<void> RestoreTags(const std::vector<KeyValue>& rows);
-  Result<bool> SetTags(const ContentKey& content, const std::vector<Tag>& tags,
-                       const std::string& done_key);
+  Result<bool> SetTags(const ContentKey& content, const TrashedTags& tags);
   Result<bool> LacksChild(const ContentKey& content, const std::string& media_type) const;
   Result<void> CountLost(uint64_t rows);
   void NextPhase();

@@ -58,15 +58,7 @@ Result<bool> RetentionJob::DeleteTag(MetaTransaction& transaction, const Dropped
   const Collection collection = parts_.Now();
   TRY_VOID(RemoveTag(transaction, repository, dropped.tag, collection, run_->auditor(),
                      "retention " + dropped.policy));
-  v1::TrashRow trash;
-  trash.set_removed_ms(collection.now_ms());
-  trash.mutable_tag()->set_repository(repository.ToString());
-  trash.mutable_tag()->set_tag(dropped.tag.ToString());
-  *trash.mutable_tag()->mutable_row() = *row;
-  TRY_VOID(WriteRow(
-      transaction,
-      keys::Trash(run_->id(), trash_kind::kTag, repository.ToString(), dropped.tag.ToString()),
-      trash));
+  TRY_VOID(TrashTag(transaction, run_->id(), repository, dropped.tag, *row, collection.now_ms()));
   return true;
 }
 

@@ -98,7 +98,10 @@ TEST_F(CollectionTest, ADeletedManifestWaitsInTheTrashWithItsBytes) {
       **ReadRow<v1::TrashedRow>(*store_.meta, keys::Trashed(Repo("a"), Sha256(image)));
   const auto row = **ReadRow<v1::TrashRow>(
       *store_.meta, keys::Trash(trashed.run(), "manifest", "a", Text(image)));
-  EXPECT_THAT(row.manifest().tags(), testing::ElementsAre("v1"));
+  EXPECT_EQ(row.manifest().row().size_bytes(), image.size());
+  const auto tag =
+      **ReadRow<v1::TrashRow>(*store_.meta, keys::Trash(trashed.run(), "tag", "a", "v1"));
+  EXPECT_EQ(tag.tag().row().digest(), Text(image));
   EXPECT_EQ(**store_.meta->Get(keys::Content(Sha256(image))), image);
   ASSERT_TRUE(store_.PushManifest("a", "v1", image).has_value());
   EXPECT_FALSE(*HasRow(*store_.meta, keys::Trashed(Repo("a"), Sha256(image))));

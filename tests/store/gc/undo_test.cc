@@ -1,5 +1,6 @@
 #include "registry/records/rows.h"
 #include "store/content/tag_history.h"
+#include "store/content/tag_restore.h"
 #include "tests/store/gc/collector_fixture.h"
 
 namespace outport::store {
@@ -19,6 +20,23 @@ class UndoTest : public CollectorTest {
     EXPECT_EQ(run.removed().manifests(), 1u);
     return run.id();
   }
+  // Pushes an image with many tags, more than one transaction deletes, and deletes it by its
+  // digest. Returns the run that an administrator can undo.
+  std::string DeleteImageWithManyTags() {
+    EXPECT_TRUE(store.PushImage("a", "v0", {"config", "layer"}).has_value());
+    EXPECT_TRUE(store.PushTagged("a", kBody, ManyTags()).has_value());
+    EXPECT_TRUE(store.DeleteManifest("a", kDigest).has_value());
+    EXPECT_EQ(CountRows(store, keys::kTags), 0u);
+    store.clock.Advance(hours(1));
+    return (*collector)->ListRuns({})->runs(0).id();
+  }
+  static std::vector<std::string> ManyTags() {
+    std::vector<std::string> tags;
+    for (size_t i = 0; i < kManyTags; ++i) tags.push_back("v" + std::to_string(i));
+    return tags;
+  }
+  static constexpr size_t kManyTags = 2100;
+
   // Why the tag changed for the last time.
   std::string LastWhy(const std::string& tag) {
     const auto events = TagHistory(*store.meta).Of(Repo("a"), *Tag::Parse(tag));
@@ -92,6 +110,55 @@ TEST_F(UndoTest, DeletionsByClientsCanBeUndoneWithTheirTags) {
   EXPECT_EQ(LastWhy("v1"), "undo " + request.id());
   EXPECT_EQ(LastWhy("v2"), "undo " + request.id());
   EXPECT_EQ(LastWhy("moved"), "") << "a client has pushed it";
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, AllTagsOfAManifestComeBack) {
+  const v1::RunRow undone = collector->Undo(DeleteImageWithManyTags());
+  EXPECT_EQ(undone.state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(undone.restored().manifests(), 1u);
+  EXPECT_EQ(undone.restored().tags(), kManyTags);
+  EXPECT_EQ(undone.not_restored(), 0u);
+  EXPECT_EQ(CountRows(store, keys::kTags), kManyTags);
+  for (const char* tag : {"v0", "v1", "v1050", "v2099"}) EXPECT_TRUE(HasManifest("a", tag)) << tag;
+  EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, AnUndoThatIsInterruptedBetweenTagsRestoresTheRest) {
+  v1::UndoRunRequest request;
+  request.set_id(DeleteImageWithManyTags());
+  static_cast<void>(collector->Step());  // acquires the lease
+  ASSERT_TRUE((*collector)->UndoRun(request, kAdministrator).has_value());
+  while (CountRows(store, keys::kTags) == 0) ASSERT_TRUE(collector->Step());
+  EXPECT_LT(CountRows(store, keys::kTags), kManyTags);
+  collector.reset();  // the process is killed
+  store.Reopen();
+  collector = std::make_unique<TestCollector>(store);
+  collector->WorkAfter(minutes(1));
+  EXPECT_EQ(CountRows(store, keys::kTags), kManyTags);
+  const v1::RunRow undone = (*collector)->ListRuns({})->runs(0);
+  EXPECT_EQ(undone.state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(undone.restored().tags(), kManyTags) << "no tag is counted twice";
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, TheRestoreOfOneTagLeavesTheOthersToAnUndo) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  ASSERT_TRUE(store.PushTagged("a", kBody, {"v2", "v3"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", kDigest).has_value());
+  const TagRestore restore({.meta = *store.meta,
+                            .clock = store.clock,
+                            .store_clock = store.store_clock,
+                            .times = store.times});
+  ASSERT_TRUE(
+      restore.Run(Repo("a"), *Tag::Parse("v1"), TagRestore::BeforeLastChange(), kAdministrator)
+          .has_value());
+  EXPECT_FALSE(HasManifest("a", "v2"));
+  store.clock.Advance(hours(1));
+  EXPECT_EQ(collector->Undo((*collector)->ListRuns({})->runs(0).id()).restored().tags(), 2u);
+  EXPECT_TRUE(HasManifest("a", "v2"));
+  EXPECT_TRUE(HasManifest("a", "v3"));
   ExpectConsistent();
 }
 
