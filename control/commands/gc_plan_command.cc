@@ -19,7 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr uint32_t kPage = 5000;  // the most that the store returns in one answer
-constexpr milliseconds kRecent = std::chrono::days(7);
 
 struct PlanRun {
   PlanChoice choice;
@@ -39,8 +38,8 @@ std::string NameOf(v1::PlanReason reason) {
   }
 }
 
-// Reads the plan page by page, but at most `limit` items. The first page says which plan it is; if
-// content changes before the last page, the store refuses the next page.
+// Reads the plan page by page, but at most `limit` items. The first page says which plan it is. If
+// the store has forgotten that plan and content has changed, the store refuses the next page.
 Result<v1::GetPlanResponse> ReadPlan(StoreClient& client, const PlanRun& options) {
   v1::GetPlanRequest request;
   *request.mutable_options() = options.choice.ToOptions();
@@ -84,6 +83,9 @@ boost::json::object ToJson(const v1::GetPlanResponse& plan) {
           {"blobs", plan.counts().blobs()},
           {"freed_bytes", plan.freed_bytes()},
           {"freed_later_bytes", plan.freed_later_bytes()},
+          {"recently_pulled", plan.recently_pulled()},
+          {"last_pull", ToTime(plan.last_pulled_ms())},
+          {"last_pull_at", plan.last_pulled_at()},
           {"cut", plan.cut()},
           {"waiting", plan.waiting()},
           {"next_due", ToTime(plan.next_due_ms())},
@@ -94,11 +96,13 @@ std::string Ago(int64_t time_ms, int64_t now_ms) {
   return SpanText(milliseconds(now_ms - time_ms)) + " ago";
 }
 
-std::string LastPull(const v1::PlanItem& item, int64_t now_ms) {
-  if (item.last_pulled_ms() == 0) return "";
+// "3h ago at node eu-west", for an item or for a whole plan.
+template <class Pulled>
+std::string LastPull(const Pulled& pulled, int64_t now_ms) {
+  if (pulled.last_pulled_ms() == 0) return "";
   const std::string where =
-      item.last_pulled_at().empty() ? "the store" : "node " + item.last_pulled_at();
-  return Ago(item.last_pulled_ms(), now_ms) + " at " + where;
+      pulled.last_pulled_at().empty() ? "the store" : "node " + pulled.last_pulled_at();
+  return Ago(pulled.last_pulled_ms(), now_ms) + " at " + where;
 }
 
 Table TableOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
@@ -125,12 +129,9 @@ std::string SummaryOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
             " when the grace period of the manifests' blobs ends";
   }
   text += "\n";
-  uint64_t recent = 0;
-  for (const v1::PlanItem& item : plan.items()) {
-    if (item.last_pulled_ms() + kRecent.count() > now_ms) ++recent;
-  }
-  if (recent > 0) {
-    text += "note: " + CountText(recent, "item") + " of this list had a pull in the last 7 days\n";
+  if (plan.recently_pulled() > 0) {
+    text += "note: " + CountText(plan.recently_pulled(), "item") +
+            " had a pull in the last 7 days, the last one " + LastPull(plan, now_ms) + "\n";
   }
   if (plan.cut()) {
     text += "note: one run removes no more than this; plan again after the run\n";

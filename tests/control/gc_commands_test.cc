@@ -71,6 +71,9 @@ TEST_F(GcCommandsTest, ThePlanSaysWhatGoesWhyAndHowToRunIt) {
   manifest.set_last_pulled_ms(HoursAgo(3));
   manifest.set_last_pulled_at("eu-west");
   gc_.plan.set_plan("5f0c2a9b");
+  gc_.plan.set_recently_pulled(7);
+  gc_.plan.set_last_pulled_ms(HoursAgo(2));
+  gc_.plan.set_last_pulled_at("us-east");
   gc_.plan.set_freed_bytes(3 << 20);
   gc_.plan.set_waiting(4);
   gc_.plan.set_next_due_ms(1'000'000);
@@ -84,7 +87,7 @@ TEST_F(GcCommandsTest, ThePlanSaysWhatGoesWhyAndHowToRunIt) {
             " B       3h ago at node eu-west\n"
             "\n"
             "1 link, 1 manifest; frees 3.0 MiB\n"
-            "note: 1 item of this list had a pull in the last 7 days\n"
+            "note: 7 items had a pull in the last 7 days, the last one 2h ago at node us-east\n"
             "waiting for the grace period: 4 links, the first is due at 1970-01-01T00:16:40.000Z\n"
             "plan: 5f0c2a9b\n"
             "run it: outportctl gc run --plan 5f0c2a9b\n");
@@ -97,8 +100,14 @@ TEST_F(GcCommandsTest, ThePlanAsJsonHasWholeDigestsAndBytes) {
   item.set_freed_bytes(600);
   gc_.plan.set_plan("5f0c2a9b");
   gc_.plan.set_cut(true);
+  gc_.plan.set_recently_pulled(7);
+  gc_.plan.set_last_pulled_ms(1'000'000);
+  gc_.plan.set_last_pulled_at("us-east");
   gc_.plan.add_nodes_without_report("eu-west");
   const json::value plan = Json({"gc", "plan"});
+  EXPECT_EQ(plan.at("recently_pulled").as_int64(), 7);
+  EXPECT_EQ(plan.at("last_pull").as_string(), "1970-01-01T00:16:40.000Z");
+  EXPECT_EQ(plan.at("last_pull_at").as_string(), "us-east");
   EXPECT_EQ(plan.at("plan").as_string(), "5f0c2a9b");
   EXPECT_EQ(plan.at("manifests").as_int64(), 1);
   EXPECT_EQ(plan.at("links").as_int64(), 0);

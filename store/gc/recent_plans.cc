@@ -1,0 +1,75 @@
+#include "store/gc/recent_plans.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outport::store {
+
+PagedPlan::PagedPlan(const Plan& plan) {
+  totals_.set_plan(plan.name);
+  *totals_.mutable_counts() = plan.counts;
+  totals_.set_freed_bytes(plan.freed_bytes);
+  totals_.set_freed_later_bytes(plan.freed_later_bytes);
+  totals_.set_recently_pulled(plan.recently_pulled);
+  totals_.set_last_pulled_ms(plan.last_pull.last_ms());
+  totals_.set_last_pulled_at(plan.last_pull.node());
+  totals_.set_cut(plan.cut);
+  totals_.set_waiting(plan.waiting);
+  totals_.set_next_due_ms(plan.next_due_ms);
+  for (const std::string& node : plan.nodes_without_report) {
+    totals_.add_nodes_without_report(node);
+  }
+  ends_.reserve(plan.items.size());
+  for (const PlannedItem& item : plan.items) {
+    items_ += item.shown.SerializeAsString();
+    ends_.push_back(items_.size());
+  }
+  items_.shrink_to_fit();
+}
+
+v1::PlanItem PagedPlan::Item(size_t index) const {
+  const size_t begin = index == 0 ? 0 : ends_[index - 1];
+  v1::PlanItem item;
+  // Cannot fail: the bytes are those of an item.
+  static_cast<void>(
+      item.ParseFromArray(items_.data() + begin, static_cast<int>(ends_[index] - begin)));
+  return item;
+}
+
+v1::GetPlanResponse PagedPlan::Page(size_t first, size_t limit) const {
+  v1::GetPlanResponse page = totals_;
+  const size_t begin = std::min(first, size());
+  const size_t end = begin + std::min(limit, size() - begin);
+  for (size_t i = begin; i < end; ++i) *page.add_items() = Item(i);
+  return page;
+}
+
+std::vector<std::string> PagedPlan::SortedTexts() const {
+  std::vector<std::string> texts;
+  texts.reserve(size());
+  for (size_t i = 0; i < size(); ++i) texts.push_back(TextOf(Item(i)));
+  std::ranges::sort(texts);
+  return texts;
+}
+
+void RecentPlans::Add(std::shared_ptr<const PagedPlan> plan) {
+  MutexLock lock(mutex_);
+  std::erase_if(plans_, [&](const auto& other) { return other->name() == plan->name(); });
+  plans_.push_back(std::move(plan));
+  size_t items = 0;
+  for (const auto& each : plans_) items += each->size();
+  while (plans_.size() > kMaxPlans || (plans_.size() > 1 && items > Planner::kMaxItems)) {
+    items -= plans_.front()->size();
+    plans_.pop_front();
+  }
+}
+
+std::shared_ptr<const PagedPlan> RecentPlans::Find(const std::string& name) const {
+  MutexLock lock(mutex_);
+  for (const auto& plan : plans_) {
+    if (plan->name() == name) return plan;
+  }
+  return nullptr;
+}
+
+}  // namespace outport::store
