@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "outport/v1/collection.pb.h"
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/manifest_push.h"
@@ -16,8 +17,8 @@
 namespace outport::store {
 namespace {
 
-constexpr size_t kMaxTags = 1000;  // the most tags that one transaction deletes
-constexpr size_t kReferrersPerScan = 256;
+constexpr size_t kMaxTags = 1000;      // the most tags that one transaction deletes
+constexpr size_t kMaxReferrers = 256;  // the most candidates that one transaction adds
 constexpr size_t kReferrerScanBytes = 1 << 20;
 
 Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
@@ -124,20 +125,27 @@ Result<void> ManifestRemoval::RemoveReferrer(MetaTransaction& transaction,
   return {};
 }
 
-// The manifests whose subject is this manifest have lost it.
+// The manifests whose subject is this manifest have lost it. If they are too many or too large for
+// one transaction, the collector makes candidates of them.
 Result<void> ManifestRemoval::AddReferrersAsCandidates(MetaTransaction& transaction) const {
   const std::string prefix = keys::ReferrersOf(parts_.repository, parts_.digest);
-  ScanRange range{
-      .prefix = prefix, .after = {}, .limit = kReferrersPerScan, .limit_bytes = kReferrerScanBytes};
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, transaction.Scan(range));
-    if (rows.empty()) return {};
-    for (const KeyValue& row : rows) {
-      TRY(const Digest referrer, Digest::Parse(keys::After(row.key, prefix)));
-      TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, referrer));
-    }
-    range.after = rows.back().key;
+  TRY(const std::vector<KeyValue> rows, transaction.Scan({.prefix = prefix,
+                                                          .after = {},
+                                                          .limit = kMaxReferrers,
+                                                          .limit_bytes = kReferrerScanBytes}));
+  if (rows.empty()) return {};
+  TRY(const std::vector<KeyValue> more,
+      transaction.Scan({.prefix = prefix, .after = rows.back().key, .limit = 1}));
+  if (!more.empty()) {
+    v1::OrphanedRow row;
+    row.set_since_ms(parts_.collection.now_ms());
+    return WriteRow(transaction, keys::Orphaned(parts_.repository, parts_.digest), row);
   }
+  for (const KeyValue& row : rows) {
+    TRY(const Digest referrer, Digest::Parse(keys::After(row.key, prefix)));
+    TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, referrer));
+  }
+  return {};
 }
 
 Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction, const std::string& run,

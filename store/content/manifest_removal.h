@@ -15,7 +15,8 @@ namespace outport::store {
 // The removal of one manifest from a repository, with its tags, its references, and its entry among
 // the referrers of its subject. The manifest and its tags go to the trash. Its blobs that no other
 // manifest of the repository refers to are condemned. Its children and its referrers stay, as
-// candidates of the collector. The parts stay valid until Run() returns.
+// candidates of the collector; of very many referrers the collector makes candidates later
+// (OrphanSweep). The parts stay valid until Run() returns.
 class ManifestRemoval {
  public:
   struct Parts {

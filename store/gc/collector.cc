@@ -25,6 +25,10 @@ constexpr int kMaxAttempts = 10;  // of one step of a job, if locks time out
 constexpr uint64_t kScannedRowsPerItem = 16;
 constexpr std::string_view kLeaseName = "gc";
 
+uint64_t InItems(uint64_t scanned_rows) {
+  return (scanned_rows + kScannedRowsPerItem - 1) / kScannedRowsPerItem;
+}
+
 }  // namespace
 
 Collector::Collector(Parts parts)
@@ -40,6 +44,7 @@ Collector::Collector(Parts parts)
             .log = parts_.log},
       purge_(work_, parts_.limits.free_at_once_below),
       old_garbage_(work_, [this] { return BackgroundRun(); }),
+      orphans_(work_),
       failure_({.log = parts_.log, .failed = "garbage collection failed"}),
       queue_(parts_.metrics.Gauge("outport_store_gc_queue",
                                   "Condemned links in the queue, counted up to 100,000.")),
@@ -99,6 +104,9 @@ Result<uint64_t> Collector::DoStep() {
   if (!holds_lease_) TRY_VOID(Recover());
   TRY_VOID(RefreshStatus());
   TRY(const bool paused, IsPaused());
+  // Before the jobs, so that a run also removes the referrers of manifests that are gone.
+  TRY(const uint64_t orphans, paused ? Result<uint64_t>(0) : orphans_.Step());
+  if (orphans > 0) return InItems(orphans);
   TRY(const uint64_t worked, StepJob(paused));
   // While the run is in progress, nobody can undo it.
   if (paused) TRY_VOID(EndBackgroundRun());
@@ -117,7 +125,7 @@ Result<uint64_t> Collector::DoStep() {
   }
   TRY(const uint64_t swept, work_.StepWait().count() > 0 ? Result<uint64_t>(0) : SweepDue());
   TRY(const uint64_t scanned, old_garbage_.Step());
-  const uint64_t items = freed + swept + (scanned + kScannedRowsPerItem - 1) / kScannedRowsPerItem;
+  const uint64_t items = freed + swept + InItems(scanned);
   if (items == 0) {
     TRY_VOID(EndBackgroundRun());
     next_look_ms_ = now_ms + parts_.limits.interval.count();

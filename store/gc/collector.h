@@ -21,6 +21,7 @@
 #include "store/gc/active_run.h"
 #include "store/gc/collector_jobs.h"
 #include "store/gc/old_garbage.h"
+#include "store/gc/orphan_sweep.h"
 #include "store/gc/parts.h"
 #include "store/gc/plan.h"
 #include "store/gc/queue_status.h"
@@ -128,6 +129,7 @@ class Collector {
   const CollectorParts work_;
   TrashPurge purge_;
   OldGarbage old_garbage_;
+  OrphanSweep orphans_;
   RepeatedFailure failure_;
   Notifier wake_;
 

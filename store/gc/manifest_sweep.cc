@@ -7,6 +7,7 @@
 
 #include "registry/records/rows.h"
 #include "store/content/manifest_removal.h"
+#include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 
 namespace outport::store {
@@ -56,7 +57,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
   // before the look at the tags. Otherwise the manifest could lose its last tag and its place among
   // the candidates at the same time.
   const std::string key = keys::Untagged(repository, digest);
-  TRY(const auto untagged, LockRow<v1::UntaggedRow>(transaction, key));
+  TRY(auto untagged, LockRow<v1::UntaggedRow>(transaction, key));
   if (!row.has_value()) {
     if (untagged.has_value()) TRY_VOID(transaction.Delete(key));
     return Outcome::kGone;
@@ -73,6 +74,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
     TRY_VOID(transaction.Delete(key));
     return Outcome::kReferenced;
   }
+  TRY_VOID(CountOrphaned(transaction, candidate.content, *row, *untagged));
   const std::chrono::milliseconds wait = std::max(parts_.times.grace, keep_for_);
   const int64_t until_ms = KeptUntilMs(*untagged, *row, wait.count());
   if (until_ms > collection.now_ms() || parts_.StepWait().count() > 0) return Outcome::kWaits;

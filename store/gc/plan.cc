@@ -6,6 +6,7 @@
 #include "registry/records/rows.h"
 #include "registry/security/grants/pattern.h"
 #include "store/content/pulls.h"
+#include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/runs.h"
@@ -104,24 +105,23 @@ Result<void> Planner::AddLink(const QueuedLink& queued) {
 }
 
 Result<void> Planner::AddManifests() {
-  ScanRange range{.prefix = std::string(keys::kUntagged), .limit = kRowsPerScan};
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, view_.Scan(range));
-    for (const KeyValue& row : rows) {
-      TRY(const ContentKey content, ParseContentKey(row.key, keys::kUntagged));
-      TRY(const auto candidate, ParseRow<v1::UntaggedRow>(row.key, row.value));
-      if (IsFull()) return {};
-      if (Matches(content.repository)) TRY_VOID(AddManifest(content, candidate));
-    }
-    if (rows.size() < range.limit) return {};
-    range.after = rows.back().key;
-  }
+  const CandidateScan scan{.view = view_, .matches = [this](const RepositoryName& repository) {
+                             return Matches(repository);
+                           }};
+  const auto add = [this](const ContentKey& content,
+                          const v1::UntaggedRow& candidate) -> Result<bool> {
+    if (IsFull()) return false;
+    TRY_VOID(AddManifest(content, candidate));
+    return true;
+  };
+  return ForEachCandidate(scan, add);
 }
 
-Result<void> Planner::AddManifest(const ContentKey& content, const v1::UntaggedRow& candidate) {
+Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow candidate) {
   const auto& [repository, digest] = content;
   TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository, digest)));
   if (!row.has_value()) return {};
+  TRY_VOID(CountOrphaned(view_, content, *row, candidate));
   if (KeptUntilMs(candidate, *row, times_.grace.count()) > as_of_ms_) return {};
   TRY(const bool referenced, IsManifestReferenced(view_, content, *row));
   if (referenced) return {};

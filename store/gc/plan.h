@@ -59,7 +59,7 @@ class Planner {
   Result<void> AddLinks();
   Result<void> AddLink(const QueuedLink& queued);
   Result<void> AddManifests();
-  Result<void> AddManifest(const ContentKey& content, const v1::UntaggedRow& candidate);
+  Result<void> AddManifest(const ContentKey& content, v1::UntaggedRow candidate);
   Result<void> CountWaiting();
   Result<void> CountBytes();
   Result<bool> GoesWithPlan(const Digest& digest) const;

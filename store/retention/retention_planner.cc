@@ -5,6 +5,7 @@
 
 #include "registry/records/rows.h"
 #include "store/content/pulls.h"
+#include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 #include "store/retention/repository_tags.h"
 
@@ -73,27 +74,26 @@ Result<bool> RetentionPlanner::Visit(const std::string& name,
 
 Result<void> RetentionPlanner::FindUntagged(Repository& repository) const {
   if (!repository.policy.policy().has_untagged_keep_for_ms()) return {};
-  const std::string prefix = keys::UntaggedIn(repository.name);
-  for (ScanRange range{.prefix = prefix, .limit = kRowsPerScan};;) {
-    TRY(const std::vector<KeyValue> rows, view_.Scan(range));
-    for (const KeyValue& row : rows) {
-      if (repository.untagged.size() >= kMaxDrops) return {};
-      TRY(const auto candidate, ParseRow<v1::UntaggedRow>(row.key, row.value));
-      TRY(Digest digest, Digest::Parse(keys::After(row.key, prefix)));
-      TRY(const bool goes, GoesUntagged(repository, digest, candidate));
-      if (goes) repository.untagged.push_back(std::move(digest));
-    }
-    if (rows.size() < range.limit) return {};
-    range.after = rows.back().key;
-  }
+  const auto add = [&](const ContentKey& content,
+                       const v1::UntaggedRow& candidate) -> Result<bool> {
+    if (repository.untagged.size() >= kMaxDrops) return false;
+    TRY(const bool goes, GoesUntagged(repository, content.digest, candidate));
+    if (goes) repository.untagged.push_back(content.digest);
+    return true;
+  };
+  TRY_VOID(ForEachCandidate({.view = view_, .repository = repository.name}, add));
+  std::ranges::sort(repository.untagged, {},
+                    [](const Digest& digest) { return digest.ToString(); });
+  return {};
 }
 
 Result<bool> RetentionPlanner::GoesUntagged(const Repository& repository, const Digest& digest,
-                                            const v1::UntaggedRow& candidate) const {
+                                            v1::UntaggedRow candidate) const {
   const int64_t keep_for_ms = repository.policy.policy().untagged_keep_for_ms();
   const ContentKey content{repository.name, digest};
   TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository.name, digest)));
   if (!row.has_value()) return false;
+  TRY_VOID(CountOrphaned(view_, content, *row, candidate));
   const int64_t grace_ms = std::max<int64_t>(times_.grace.count(), keep_for_ms);
   if (KeptUntilMs(candidate, *row, grace_ms) > as_of_ms_) return false;
   TRY(const bool referenced, IsManifestReferenced(view_, content, *row));

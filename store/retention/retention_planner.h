@@ -73,7 +73,7 @@ class RetentionPlanner {
     bool too_large = false;
     std::vector<TagFacts> tags = {};
     std::vector<TagDecision> decisions = {};
-    std::vector<Digest> untagged = {};  // the manifests that go
+    std::vector<Digest> untagged = {};  // the manifests that go, in byte order
   };
   // Calls `visit` for each repository with a policy, from `first` on; empty: from the beginning.
   // `visit` returns whether to continue.
@@ -83,7 +83,7 @@ class RetentionPlanner {
                      const std::function<Result<bool>(Repository&)>& visit) const;
   Result<void> FindUntagged(Repository& repository) const;
   Result<bool> GoesUntagged(const Repository& repository, const Digest& digest,
-                            const v1::UntaggedRow& candidate) const;
+                            v1::UntaggedRow candidate) const;
   static std::vector<v1::RetentionItem> ItemsOf(const Repository& repository, bool only_drops);
 
   const MetaView& view_;

@@ -81,7 +81,9 @@ class Check {
     const auto row = *ParseRow<v1::ManifestRow>("", value);
     Want("holder/", {key[1], key[0]}, "a manifest");
     if (!row.subject().empty()) Want("referrer/", {key[0], row.subject(), key[1]}, "a manifest");
-    if (!IsKept(key, row)) Want("untagged/", key, "a manifest that nothing keeps");
+    const bool waits =
+        !row.subject().empty() && *HasRow(meta_, Key("orphaned/", {key[0], row.subject()}));
+    if (!IsKept(key, row) && !waits) Want("untagged/", key, "a manifest that nothing keeps");
     const auto body = *meta_.Get(Key("content/", {key[1]}));
     if (!body.has_value()) return Say("a manifest without bytes");
     const auto manifest = Manifest::Parse(*body, row.media_type());

@@ -127,9 +127,9 @@ CollectorTest::CollectorTest(CollectionTimes times) {
 }
 
 void CollectorTest::ExpectEmpty() const {
-  for (const char* prefix :
-       {"tag/", "tagged/", "manifest/", "content/", "holder/", "link/", "linked/", "blob/",
-        "reference/", "referrer/", "intent/", "condemned/", "untagged/", "trash/", "trashed/"}) {
+  for (const char* prefix : {"tag/", "tagged/", "manifest/", "content/", "holder/", "link/",
+                             "linked/", "blob/", "reference/", "referrer/", "intent/", "condemned/",
+                             "untagged/", "orphaned/", "trash/", "trashed/"}) {
     EXPECT_EQ(CountRows(store, prefix), 0u) << prefix;
   }
   EXPECT_THAT(store.Files("blobs"), testing::IsEmpty());

@@ -220,7 +220,7 @@ TEST_P(RandomTest, NothingReachableIsLostAndEverythingElseGoes) {
   }
   for (const char* prefix :
        {"manifest/", "content/", "holder/", "link/", "linked/", "blob/", "reference/", "referrer/",
-        "intent/", "condemned/", "untagged/", "trash/", "trashed/"}) {
+        "intent/", "condemned/", "untagged/", "orphaned/", "trash/", "trashed/"}) {
     EXPECT_EQ(CountRows(store, prefix), 0u) << prefix;
   }
   EXPECT_THAT(store.Files("blobs"), testing::IsEmpty());

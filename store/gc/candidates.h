@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outport/v1/record.pb.h"
+#include "registry/base/result.h"
+#include "registry/oci/digest.h"
+#include "registry/oci/name.h"
+#include "registry/storage/meta_store.h"
+#include "store/gc/content_key.h"
+
+// The manifests that may be unreferenced: those with a row untagged/, and the referrers of removed
+// manifests that rows orphaned/ name, of which the collector has not made candidates yet. All
+// functions block.
+namespace outport::store {
+
+// Which candidates to visit.
+struct CandidateScan {
+  const MetaView& view;
+  std::optional<RepositoryName> repository = {};  // only this one; nullopt: all
+  // Which repositories to visit. Stays valid as long as the scan.
+  std::function<bool(const RepositoryName&)> matches = [](const RepositoryName&) { return true; };
+};
+
+// Calls `visit` for each candidate, once, in no particular order. `visit` returns whether to
+// continue. The row of a candidate that has none tells when its subject was removed.
+using VisitCandidate = std::function<Result<bool>(const ContentKey&, const v1::UntaggedRow&)>;
+Result<void> ForEachCandidate(const CandidateScan& scan, const VisitCandidate& visit);
+
+// Returns the next referrers of a manifest in byte order, after the one with the text `after`. At
+// most `limit` of them, and fewer if their rows are large: only an empty result proves that there
+// are no more.
+Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey& subject,
+                                          const std::string& after, size_t limit);
+
+// Moves the time of the candidate to the removal of its subject, if that is later and not yet in
+// the candidate's row. `manifest` is the candidate's row manifest/.
+Result<void> CountOrphaned(MetaTransaction& transaction, const ContentKey& content,
+                           const v1::ManifestRow& manifest, v1::UntaggedRow& candidate);
+Result<void> CountOrphaned(const MetaView& view, const ContentKey& content,
+                           const v1::ManifestRow& manifest, v1::UntaggedRow& candidate);
+
+}  // namespace outport::store

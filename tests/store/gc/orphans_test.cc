@@ -1,0 +1,174 @@
+#include "registry/records/rows.h"
+#include "store/gc/candidates.h"
+#include "store/gc/orphan_sweep.h"
+#include "tests/store/gc/collector_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::hours;
+using testing::SizeIs;
+
+constexpr size_t kReferrers = 2 * OrphanSweep::kBatch + 20;
+
+// An image with more referrers than one transaction makes candidates of. The referrers were pushed
+// by digest, and the collector has seen that their subject is there.
+class OrphansTest : public CollectorTest {
+ protected:
+  OrphansTest() {
+    EXPECT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+    for (size_t i = 0; i < kReferrers; ++i) PushReferrer(std::to_string(i));
+    collector->WorkAfter(hours(37));
+    static_cast<void>(collector->RunUntagged());
+    EXPECT_EQ(Candidates(), 0u);
+  }
+  void PushReferrer(const std::string& name) {
+    const std::string extra =
+        SubjectJson(Sha256(image_)) + R"(,"annotations":{"n":")" + name + "\"}";
+    EXPECT_TRUE(store.PushTagged("a", ImageManifest({"config"}, extra), {}).has_value());
+  }
+  void DeleteSubject() {
+    const auto deleted = store.DeleteManifest("a", Sha256(image_).ToString());
+    ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
+  }
+  void Pause() { ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value()); }
+  void Resume() { ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value()); }
+  size_t Candidates() { return CountRows(store, keys::kUntagged); }
+  bool Waits() { return CountRows(store, keys::kOrphaned) > 0; }
+
+  const std::string image_ = ImageManifest({"config"});
+};
+
+TEST_F(OrphansTest, TheCollectorMakesCandidatesInSteps) {
+  DeleteSubject();
+  EXPECT_EQ(Candidates(), 0u) << "the removal itself is small";
+  EXPECT_TRUE(Waits());
+  ExpectConsistent();
+  ASSERT_TRUE(collector->Step());
+  EXPECT_EQ(Candidates(), OrphanSweep::kBatch);
+  collector.reset();  // the process ends
+  store.Reopen();
+  collector = std::make_unique<TestCollector>(store);
+  collector->WorkAfter(std::chrono::seconds(31));
+  EXPECT_EQ(Candidates(), kReferrers);
+  EXPECT_FALSE(Waits());
+  ExpectConsistent();
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), kReferrers);
+  EXPECT_EQ(Candidates(), 0u);
+  ExpectConsistent();
+}
+
+TEST_F(OrphansTest, ASubjectThatWasPushedAgainMakesNoCandidates) {
+  DeleteSubject();
+  ASSERT_TRUE(collector->Step());
+  ASSERT_TRUE(store.PushManifest("a", "v1", image_).has_value());
+  collector->Work();
+  EXPECT_EQ(Candidates(), OrphanSweep::kBatch)
+      << "those of the first step; the collector looks again";
+  EXPECT_FALSE(Waits());
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), 0u);
+  EXPECT_EQ(Candidates(), 0u);
+  ExpectConsistent();
+}
+
+TEST_F(OrphansTest, ASecondRemovalBeginsAtTheFirstReferrerAgain) {
+  DeleteSubject();
+  ASSERT_TRUE(collector->Step());
+  ASSERT_TRUE(store.PushManifest("a", "v1", image_).has_value());
+  DeleteSubject();
+  const auto row = ReadRow<v1::OrphanedRow>(*store.meta, keys::Orphaned(Repo("a"), Sha256(image_)));
+  ASSERT_TRUE(row->has_value());
+  EXPECT_EQ((*row)->after(), "");
+  collector->Work();
+  EXPECT_EQ(Candidates(), kReferrers);
+}
+
+TEST_F(OrphansTest, APlanHasTheReferrersThatAreNoCandidatesYet) {
+  Pause();
+  DeleteSubject();
+  EXPECT_EQ(collector->Plan(true).counts().manifests(), 0u) << "the grace period has just begun";
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(Candidates(), 0u) << "a paused collector does nothing";
+  const v1::GetPlanResponse plan = collector->Plan(true);
+  EXPECT_EQ(plan.counts().manifests(), kReferrers);
+  Resume();
+  v1::StartRunRequest request;
+  request.set_plan(plan.plan());
+  const v1::RunRow run = collector->Run(request);
+  EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
+  EXPECT_EQ(run.removed().manifests(), kReferrers) << "the run waits for the candidates";
+  ExpectConsistent();
+}
+
+TEST_F(OrphansTest, TheGracePeriodOfAnOldCandidateBeginsWithTheRemovalOfItsSubject) {
+  PushReferrer("new");
+  store.clock.Advance(hours(100));
+  ASSERT_EQ(Candidates(), 1u);
+  Pause();
+  DeleteSubject();
+  EXPECT_EQ(collector->Plan(true).counts().manifests(), 0u);
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(collector->Plan(true).counts().manifests(), kReferrers + 1) << "each of them once";
+}
+
+TEST_F(OrphansTest, ALaterTimeOfACandidateStays) {
+  PushReferrer("new");
+  Pause();
+  DeleteSubject();
+  store.clock.Advance(hours(10));
+  const std::string extra = SubjectJson(Sha256(image_)) + R"(,"annotations":{"n":"new"})";
+  const std::string referrer = ImageManifest({"config"}, extra);
+  ASSERT_TRUE(store.PushTagged("a", referrer, {"tag"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", "tag").has_value());
+  const int64_t untagged_ms = store.store_clock.NowMs();
+  store.clock.Advance(hours(1));
+  Resume();
+  collector->Work();
+  EXPECT_EQ(Candidates(), kReferrers + 1);
+  const auto row =
+      ReadRow<v1::UntaggedRow>(*store.meta, keys::Untagged(Repo("a"), Sha256(referrer)));
+  EXPECT_EQ((*row)->since_ms(), untagged_ms);
+}
+
+TEST_F(OrphansTest, WithoutTheLeaseNothingChanges) {
+  DeleteSubject();
+  const WorkLease lost(*store.meta, store.store_clock, "gc", "another process");
+  const CollectorParts parts{.meta = *store.meta,
+                             .bytes = *store.bytes,
+                             .clock = store.clock,
+                             .store_clock = store.store_clock,
+                             .owner = *store.owner,
+                             .times = store.times,
+                             .lease = lost,
+                             .log = Log::Nowhere()};
+  EXPECT_EQ(CodeOf(OrphanSweep(parts).Step()), ErrorCode::kFailedPrecondition);
+  EXPECT_EQ(Candidates(), 0u);
+  EXPECT_TRUE(Waits());
+}
+
+TEST_F(OrphansTest, AScanOfOneRepositoryHasOnlyItsReferrers) {
+  Pause();
+  DeleteSubject();
+  ASSERT_TRUE(store.PushTagged("a", image_, {}).has_value());  // keeps the referrers
+  ASSERT_TRUE(store.PushImage("b", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("b", "v1").has_value());
+  std::vector<ContentKey> visited;
+  const auto visit = [&](const ContentKey& content, const v1::UntaggedRow&) -> Result<bool> {
+    visited.push_back(content);
+    return true;
+  };
+  ASSERT_TRUE(ForEachCandidate({.view = *store.meta, .repository = Repo("a")}, visit).has_value());
+  EXPECT_THAT(visited, SizeIs(1)) << "the image itself";
+  DeleteSubject();
+  visited.clear();
+  ASSERT_TRUE(ForEachCandidate({.view = *store.meta, .repository = Repo("a")}, visit).has_value());
+  EXPECT_THAT(visited, SizeIs(kReferrers));
+  visited.clear();
+  ASSERT_TRUE(ForEachCandidate({.view = *store.meta, .repository = Repo("b")}, visit).has_value());
+  EXPECT_THAT(visited, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace outport::store
