@@ -12,23 +12,37 @@ namespace {
 
 constexpr size_t kReferencesPerScan = 100;
 
-// Returns a live reference. If `stale` is not null, adds to it the keys of references whose
-// manifest no longer exists.
-template <class Source>
+// Returns a live reference. If the manifest of a reference does not exist, calls
+// `is_stale(reference, manifest)` with the keys of the two rows. It returns false if the manifest
+// exists by now.
+template <class Source, class IsStale>
 Result<std::optional<Digest>> FindLive(Source& source, const RepositoryName& repository,
-                                       const Digest& digest, std::vector<std::string>* stale) {
+                                       const Digest& digest, const IsStale& is_stale) {
   const std::string prefix = keys::ReferencesTo(digest, repository);
   for (ScanRange range{.prefix = prefix, .after = {}, .limit = kReferencesPerScan};;) {
     TRY(const std::vector<KeyValue> rows, source.Scan(range));
     for (const KeyValue& row : rows) {
       TRY(Digest parent, Digest::Parse(keys::After(row.key, prefix)));
-      TRY(const bool alive, HasRow(source, keys::ManifestOf(repository, parent)));
-      if (alive) return std::optional<Digest>(std::move(parent));
-      if (stale != nullptr) stale->push_back(row.key);
+      const std::string manifest = keys::ManifestOf(repository, parent);
+      TRY(const bool exists, HasRow(source, manifest));
+      TRY(const bool stale, exists ? Result<bool>(false) : is_stale(row.key, manifest));
+      if (!stale) return std::optional<Digest>(std::move(parent));
     }
     if (rows.size() < range.limit) return std::optional<Digest>();
     range.after = rows.back().key;
   }
+}
+
+// Deletes a reference whose manifest does not exist. A push of the manifest may have written both
+// rows since then, so locks the reference, which the push writes, too, and looks again. Returns
+// false if the reference is live.
+Result<bool> DeleteStale(MetaTransaction& transaction, const std::string& reference,
+                         const std::string& manifest) {
+  TRY(const auto locked, transaction.GetForUpdate(reference));
+  TRY(const bool exists, HasRow(transaction, manifest));
+  if (exists && locked.has_value()) return false;
+  if (locked.has_value()) TRY_VOID(transaction.Delete(reference));
+  return true;
 }
 
 }  // namespace
@@ -36,16 +50,17 @@ Result<std::optional<Digest>> FindLive(Source& source, const RepositoryName& rep
 Result<std::optional<Digest>> Collection::FindReference(MetaTransaction& transaction,
                                                         const RepositoryName& repository,
                                                         const Digest& digest) {
-  std::vector<std::string> stale;
-  TRY(std::optional<Digest> found, FindLive(transaction, repository, digest, &stale));
-  for (const std::string& key : stale) TRY_VOID(transaction.Delete(key));
-  return found;
+  const auto drop = [&](const std::string& reference, const std::string& manifest) {
+    return DeleteStale(transaction, reference, manifest);
+  };
+  return FindLive(transaction, repository, digest, drop);
 }
 
 Result<std::optional<Digest>> Collection::FindReference(const MetaView& view,
                                                         const RepositoryName& repository,
                                                         const Digest& digest) {
-  return FindLive(view, repository, digest, nullptr);
+  const auto ignore = [](const std::string&, const std::string&) { return Result<bool>(true); };
+  return FindLive(view, repository, digest, ignore);
 }
 
 template <class Row>

@@ -39,7 +39,8 @@ class Collection {
   int64_t now_ms() const { return now_ms_; }
 
   // Returns a manifest of the repository that refers to the digest, or nullopt. Deletes reference
-  // rows whose manifest no longer exists; the deletion of a corrupt manifest leaves such rows.
+  // rows whose manifest no longer exists, after a second look under the lock of the reference. The
+  // deletion of a corrupt manifest leaves such rows.
   static Result<std::optional<Digest>> FindReference(MetaTransaction& transaction,
                                                      const RepositoryName& repository,
                                                      const Digest& digest);

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <memory>
+#include <utility>
+
 #include "registry/records/rows.h"
 #include "tests/store/content/content_fixture.h"
 #include "tests/store/content/index_check.h"
@@ -12,6 +16,40 @@ namespace {
 
 using std::chrono::minutes;
 using testing::IsEmpty;
+
+// A transaction that calls a function once, between its first look for a row and what follows.
+class InterruptedTransaction final : public MetaTransaction {
+ public:
+  InterruptedTransaction(MetaTransaction& inner, std::string key, std::function<void()> interrupt)
+      : inner_(inner), key_(std::move(key)), interrupt_(std::move(interrupt)) {}
+  Result<std::optional<std::string>> Get(std::string_view key) override {
+    auto value = inner_.Get(key);
+    if (key == key_ && interrupt_) std::exchange(interrupt_, nullptr)();
+    return value;
+  }
+  Result<std::optional<std::string>> GetForUpdate(std::string_view key) override {
+    return inner_.GetForUpdate(key);
+  }
+  Result<std::vector<KeyValue>> Scan(const ScanRange& range) override { return inner_.Scan(range); }
+  Result<void> Put(std::string_view key, std::string_view value) override {
+    return inner_.Put(key, value);
+  }
+  Result<void> Delete(std::string_view key) override { return inner_.Delete(key); }
+  void Append(std::string record) override { inner_.Append(std::move(record)); }
+  void Audit(std::string record) override { inner_.Audit(std::move(record)); }
+  Result<void> TrimChanges(uint64_t first, uint64_t last) override {
+    return inner_.TrimChanges(first, last);
+  }
+  Result<void> TrimAudit(uint64_t first, uint64_t last) override {
+    return inner_.TrimAudit(first, last);
+  }
+  Result<LogPosition> Commit(Durability durability) override { return inner_.Commit(durability); }
+
+ private:
+  MetaTransaction& inner_;
+  const std::string key_;
+  std::function<void()> interrupt_;
+};
 
 class CollectionTest : public testing::Test {
  protected:
@@ -77,6 +115,43 @@ TEST_F(CollectionTest, AnIndexKeepsItsChildrenUntilItGoes) {
   EXPECT_FALSE(IsCandidate("a", child));
   ASSERT_TRUE(store_.DeleteManifest("a", Text(index)).has_value());
   EXPECT_TRUE(IsCandidate("a", child));
+}
+
+TEST_F(CollectionTest, AReferenceOfAManifestThatComesBackMeanwhileStays) {
+  const std::string image = ImageManifest({"config"});
+  const std::string reference = keys::ReferenceOf(Sha256("config"), Repo("a"), Sha256(image));
+  ASSERT_TRUE(store_.PushImage("a", "v1", {"config"}).has_value());
+  const auto corrupt = [&](MetaTransaction& transaction) {
+    return transaction.Put(keys::Content(Sha256(image)), "{");
+  };
+  ASSERT_TRUE(Transact(*store_.meta, corrupt).has_value());
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(image)).has_value());
+  ASSERT_TRUE(*HasRow(*store_.meta, reference))
+      << "nobody knows the children of a corrupt manifest";
+
+  const std::unique_ptr<MetaTransaction> inner = store_.meta->Begin();
+  InterruptedTransaction transaction(*inner, keys::ManifestOf(Repo("a"), Sha256(image)), [&] {
+    ASSERT_TRUE(store_.PushManifest("a", "v1", image).has_value());
+  });
+  const auto found = Collection::FindReference(transaction, Repo("a"), Sha256("config"));
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  EXPECT_EQ(*found, Sha256(image));
+  ASSERT_TRUE(inner->Commit().has_value());
+  EXPECT_TRUE(*HasRow(*store_.meta, reference));
+}
+
+TEST_F(CollectionTest, AReferenceWithoutItsManifestIsDeleted) {
+  const std::string reference = keys::ReferenceOf(Sha256("config"), Repo("a"), Sha256("gone"));
+  const auto write = [&](MetaTransaction& transaction) { return transaction.Put(reference, {}); };
+  ASSERT_TRUE(Transact(*store_.meta, write).has_value());
+  std::optional<Digest> found;
+  const auto find = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(found, Collection::FindReference(transaction, Repo("a"), Sha256("config")));
+    return {};
+  };
+  ASSERT_TRUE(Transact(*store_.meta, find).has_value());
+  EXPECT_EQ(found, std::nullopt);
+  EXPECT_FALSE(*HasRow(*store_.meta, reference));
 }
 
 TEST_F(CollectionTest, ASubjectKeepsItsReferrersUntilItGoes) {
