@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +24,7 @@
 #include "store/gc/parts.h"
 #include "store/gc/plan.h"
 #include "store/gc/queue_status.h"
+#include "store/gc/recent_plans.h"
 #include "store/gc/trash_purge.h"
 #include "store/work/daily_window.h"
 
@@ -121,7 +121,6 @@ class Collector {
   Result<Plan> MakePlan(const v1::PlanOptions& options, int64_t as_of_ms);
   Result<Plan> MakePlanAgain(const std::string& name);
   Error Changed(const std::string& name, const Plan& now) const;
-  void Remember(const Plan& plan);
   std::string RunInProgress() const;
 
   const Parts parts_;
@@ -148,8 +147,8 @@ class Collector {
   std::shared_ptr<Job> job_ OUTPORT_GUARDED_BY(mutex_);  // only Step() uses its methods
   std::string job_run_ OUTPORT_GUARDED_BY(mutex_);       // the id of its run
   std::vector<std::string> warnings_ OUTPORT_GUARDED_BY(mutex_);
-  // The items of the latest small plans, to name what has changed since.
-  std::deque<std::pair<std::string, std::vector<std::string>>> plans_ OUTPORT_GUARDED_BY(mutex_);
+
+  RecentPlans plans_;
 
   prometheus::Gauge& queue_;
   prometheus::Gauge& overdue_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -19,8 +20,6 @@ constexpr uint32_t kDefaultRuns = 100;
 constexpr uint32_t kMaxRuns = 1000;
 constexpr size_t kMaxWhyBytes = 1000;
 constexpr int kMaxIgnoredNodes = 1000;
-constexpr size_t kRememberedPlans = 4;
-constexpr size_t kRememberedItems = 10'000;
 
 Error AnotherRun(const std::string& run) {
   return Error{ErrorCode::kFailedPrecondition,
@@ -37,14 +36,6 @@ Result<void> CheckOptions(const v1::PlanOptions& options) {
                  "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
   }
   return {};
-}
-
-std::vector<std::string> SortedTexts(const Plan& plan) {
-  std::vector<std::string> texts;
-  texts.reserve(plan.items.size());
-  for (const PlannedItem& item : plan.items) texts.push_back(item.Text());
-  std::ranges::sort(texts);
-  return texts;
 }
 
 }  // namespace
@@ -72,12 +63,10 @@ Result<Plan> Collector::MakePlanAgain(const std::string& name) {
 // Says what has changed since the plan was made, as far as the store remembers the plan.
 Error Collector::Changed(const std::string& name, const Plan& now) const {
   std::string what = "it has " + std::to_string(now.items.size()) + " items now";
-  MutexLock lock(mutex_);
-  const auto found = std::ranges::find(plans_, name, [](const auto& plan) { return plan.first; });
-  if (found != plans_.end()) {
-    const std::vector<std::string> texts = SortedTexts(now);
+  if (const std::shared_ptr<const PagedPlan> before = plans_.Find(name)) {
     std::vector<std::string> gone;
-    std::ranges::set_difference(found->second, texts, std::back_inserter(gone));
+    std::ranges::set_difference(before->SortedTexts(), PagedPlan(now).SortedTexts(),
+                                std::back_inserter(gone));
     if (!gone.empty()) {
       what = gone.front() + " is in use again, or was removed";
       if (gone.size() > 1) what += ", and " + std::to_string(gone.size() - 1) + " other items";
@@ -87,34 +76,18 @@ Error Collector::Changed(const std::string& name, const Plan& now) const {
                "the plan no longer holds: " + what + "; 'outportctl gc plan' makes a new one"};
 }
 
-void Collector::Remember(const Plan& plan) {
-  if (plan.items.size() > kRememberedItems) return;
-  std::vector<std::string> texts = SortedTexts(plan);
-  MutexLock lock(mutex_);
-  plans_.emplace_back(plan.name, std::move(texts));
-  if (plans_.size() > kRememberedPlans) plans_.pop_front();
-}
-
+// Makes the plan once: its other pages come from memory.
 Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request) {
-  TRY(Plan plan, request.plan().empty() ? MakePlan(request.options(), parts_.store_clock.NowMs())
-                                        : MakePlanAgain(request.plan()));
-  if (request.plan().empty()) Remember(plan);
-  v1::GetPlanResponse response;
-  response.set_plan(plan.name);
-  const size_t limit = request.limit() == 0 ? kDefaultItems : std::min(request.limit(), kMaxItems);
-  const size_t first = std::min<size_t>(request.offset(), plan.items.size());
-  const size_t end = std::min(first + limit, plan.items.size());
-  for (size_t i = first; i < end; ++i) *response.add_items() = std::move(plan.items[i].shown);
-  *response.mutable_counts() = plan.counts;
-  response.set_freed_bytes(plan.freed_bytes);
-  response.set_freed_later_bytes(plan.freed_later_bytes);
-  response.set_cut(plan.cut);
-  response.set_waiting(plan.waiting);
-  response.set_next_due_ms(plan.next_due_ms);
-  for (std::string& node : plan.nodes_without_report) {
-    response.add_nodes_without_report(std::move(node));
+  std::shared_ptr<const PagedPlan> plan = plans_.Find(request.plan());
+  if (plan == nullptr) {
+    TRY(const Plan made, request.plan().empty()
+                             ? MakePlan(request.options(), parts_.store_clock.NowMs())
+                             : MakePlanAgain(request.plan()));
+    plan = std::make_shared<const PagedPlan>(made);
+    plans_.Add(plan);
   }
-  return response;
+  const size_t limit = request.limit() == 0 ? kDefaultItems : std::min(request.limit(), kMaxItems);
+  return plan->Page(request.offset(), limit);
 }
 
 Result<std::unique_ptr<Job>> Collector::StartWithLease(

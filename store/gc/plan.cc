@@ -38,8 +38,8 @@ bool MatchesGlob(const std::string& glob, const RepositoryName& repository) {
   return glob.empty() || MatchesPattern(glob, repository.ToString());
 }
 
-std::string PlannedItem::Text() const {
-  return shown.kind() + " " + shown.repository() + "@" + shown.digest();
+std::string TextOf(const v1::PlanItem& item) {
+  return item.kind() + " " + item.repository() + "@" + item.digest();
 }
 
 bool Planner::Matches(const RepositoryName& repository) const {
@@ -64,7 +64,7 @@ Result<Plan> Planner::Make(const std::vector<std::string>& nodes_without_report)
   TRY_VOID(CountBytes());
   std::vector<std::string> texts;
   texts.reserve(plan_.items.size());
-  for (const PlannedItem& item : plan_.items) texts.push_back(item.Text());
+  for (const PlannedItem& item : plan_.items) texts.push_back(TextOf(item.shown));
   const uint64_t items = texts.size();
   plan_.name = PlanName{as_of_ms_, items, HashOfItems(std::move(texts)), options_}.ToString();
   return std::move(plan_);
@@ -133,13 +133,19 @@ Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow can
                                                : v1::PLAN_REASON_NO_SUBJECT);
   item.shown.set_since_ms(candidate.since_ms());
   item.shown.set_size_bytes(row->size_bytes());
-  TRY(const auto pull, LastPullOf(view_, repository, digest));
-  if (pull.has_value()) {
-    item.shown.set_last_pulled_ms(pull->last_ms());
-    item.shown.set_last_pulled_at(pull->node());
-  }
+  TRY_VOID(AddPull(item));
   manifests_.insert(content);
   plan_.items.push_back(std::move(item));
+  return {};
+}
+
+Result<void> Planner::AddPull(PlannedItem& item) {
+  TRY(const auto pull, LastPullOf(view_, item.content.repository, item.content.digest));
+  if (!pull.has_value()) return {};
+  item.shown.set_last_pulled_ms(pull->last_ms());
+  item.shown.set_last_pulled_at(pull->node());
+  if (pull->last_ms() + kRecent.count() > as_of_ms_) ++plan_.recently_pulled;
+  if (pull->last_ms() > plan_.last_pull.last_ms()) plan_.last_pull = *pull;
   return {};
 }
 

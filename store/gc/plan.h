@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "outport/v1/collection.pb.h"
 #include "outport/v1/gc.pb.h"
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
@@ -15,14 +17,15 @@
 
 namespace outport::store {
 
+// Names an item of a plan: "link team/app@sha256:…".
+std::string TextOf(const v1::PlanItem& item);
+
 // One item of a plan.
 struct PlannedItem {
   v1::PlanItem shown;
   ContentKey content;
   int64_t due_ms = 0;  // of a link: the time in the key of its row in the queue
   bool is_link() const { return shown.kind() == "link"; }
-  // Names the item: "link team/app@sha256:…".
-  std::string Text() const;
 };
 
 // The items that a run would remove.
@@ -32,7 +35,9 @@ struct Plan {
   v1::RunCounts counts;
   uint64_t freed_bytes = 0;
   uint64_t freed_later_bytes = 0;
-  bool cut = false;  // the plan ends at kMaxItems
+  uint64_t recently_pulled = 0;  // items with a pull within Planner::kRecent
+  v1::PullRow last_pull;         // of any item; without a time if no pull is known
+  bool cut = false;              // the plan ends at kMaxItems
   uint64_t waiting = 0;
   int64_t next_due_ms = 0;
   std::vector<std::string> nodes_without_report;
@@ -44,6 +49,7 @@ class Planner {
  public:
   static constexpr size_t kMaxItems = 100'000;
   static constexpr uint64_t kMaxWaiting = 100'000;  // `waiting` counts no further
+  static constexpr std::chrono::milliseconds kRecent = std::chrono::days(7);  // of a pull
 
   // `view` outlives this object; a snapshot, so that all reads agree. `options` says what to plan,
   // `as_of_ms` is a time of the store clock that is not in the future.
@@ -60,6 +66,7 @@ class Planner {
   Result<void> AddLink(const QueuedLink& queued);
   Result<void> AddManifests();
   Result<void> AddManifest(const ContentKey& content, v1::UntaggedRow candidate);
+  Result<void> AddPull(PlannedItem& item);
   Result<void> CountWaiting();
   Result<void> CountBytes();
   Result<bool> GoesWithPlan(const Digest& digest) const;

@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <iterator>
+
 #include "registry/records/rows.h"
+#include "store/content/pulls.h"
 #include "store/gc/plan_name.h"
+#include "store/gc/recent_plans.h"
 #include "tests/store/gc/collector_fixture.h"
 
 namespace outport::store {
@@ -150,7 +155,7 @@ TEST_F(PlanTest, WhatBecomesDueAfterAPlanDoesNotEndIt) {
   EXPECT_EQ(run.removed().links(), 1u);
 }
 
-TEST_F(PlanTest, APlanIsReadInPages) {
+TEST_F(PlanTest, APlanIsMadeOnceAndReadInPages) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
   store.clock.Advance(hours(37));
   v1::GetPlanRequest request;
@@ -158,14 +163,131 @@ TEST_F(PlanTest, APlanIsReadInPages) {
   const auto first = (*collector)->GetPlan(request);
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->items_size(), 3);
+  // A plan that was made again would not have this item.
+  ASSERT_TRUE(store.PushManifest("a", "v1", ImageManifest({"4"})).has_value());
   request.set_plan(first->plan());
   request.set_offset(3);
   const auto second = (*collector)->GetPlan(request);
   ASSERT_TRUE(second.has_value()) << second.error().message;
-  EXPECT_EQ(second->items_size(), 2);
   EXPECT_EQ(second->counts().links(), 5u);
+  EXPECT_EQ(second->freed_bytes(), 5u);
+  std::vector<std::string> items = ItemsOf(*first);
+  std::ranges::copy(ItemsOf(*second), std::back_inserter(items));
+  EXPECT_THAT(items, testing::UnorderedElementsAre(LinkItem("a", "0"), LinkItem("a", "1"),
+                                                   LinkItem("a", "2"), LinkItem("a", "3"),
+                                                   LinkItem("a", "4")));
+  EXPECT_EQ(Refusal(first->plan()).code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(PlanTest, AStoreThatDoesNotRememberAPlanMakesItAgain) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  store.clock.Advance(hours(37));
+  v1::GetPlanRequest request;
+  request.set_plan(collector->Plan().plan());
+  request.set_offset(3);
+  TestCollector other(store);  // as after a restart
+  ASSERT_TRUE(other->GetPlan(request).has_value());
+  EXPECT_EQ(other->GetPlan(request)->items_size(), 2);
   ASSERT_TRUE(store.PushManifest("a", "v1", ImageManifest({"4"})).has_value());
-  EXPECT_EQ(CodeOf((*collector)->GetPlan(request)), ErrorCode::kFailedPrecondition);
+  EXPECT_TRUE(other->GetPlan(request).has_value()) << "now it remembers the plan";
+  TestCollector third(store);
+  EXPECT_EQ(CodeOf(third->GetPlan(request)), ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(PlanTest, TheStoreRemembersAFewPlans) {
+  RecentPlans plans;
+  const auto add = [&plans](const std::string& name, size_t items) {
+    Plan plan{.name = name};
+    const PlannedItem item{.shown = {}, .content = {Repo("a"), Sha256("1")}};
+    plan.items.assign(items, item);
+    plans.Add(std::make_shared<const PagedPlan>(plan));
+  };
+  for (size_t i = 0; i <= RecentPlans::kMaxPlans; ++i) add(std::to_string(i), 1);
+  EXPECT_EQ(plans.Find("0"), nullptr) << "there are too many plans";
+  EXPECT_NE(plans.Find("1"), nullptr);
+  add("many", Planner::kMaxItems - 2);
+  EXPECT_EQ(plans.Find("6"), nullptr) << "there are too many items";
+  EXPECT_NE(plans.Find("7"), nullptr);
+  EXPECT_NE(plans.Find("8"), nullptr);
+  EXPECT_EQ(plans.Find("many")->size(), Planner::kMaxItems - 2);
+}
+
+TEST_F(PlanTest, NamesThePullsThatARunWouldBreak) {
+  const std::string bodies[] = {ImageManifest({"1"}), ImageManifest({"2"}), ImageManifest({"3"})};
+  for (const char* blob : {"1", "2", "3"}) {
+    ASSERT_TRUE(store.PushImage("a", "v1", {blob}).has_value());
+  }
+  ASSERT_TRUE(store.DeleteManifest("a", "v1").has_value());
+  store.clock.Advance(hours(24 * 30));
+  const auto pull = [&](const std::string& body, hours ago, const std::string& node) {
+    const int64_t time_ms = store.store_clock.NowMs() - std::chrono::milliseconds(ago).count();
+    const auto written = WritePulls(*store.meta, {{Repo("a"), Sha256(body), time_ms}}, node,
+                                    MetaTransaction::Durability::kSynced);
+    EXPECT_EQ(written->rows, 1u);
+    return time_ms;
+  };
+  pull(bodies[0], hours(24 * 8), "eu-west");
+  const int64_t last_ms = pull(bodies[1], hours(2), "us-east");
+  pull(bodies[2], hours(3), "");
+  v1::GetPlanRequest request;
+  request.mutable_options()->set_delete_untagged(true);
+  request.set_limit(1);
+  const auto plan = (*collector)->GetPlan(request);
+  ASSERT_EQ(plan->counts().manifests(), 3u);
+  EXPECT_EQ(plan->recently_pulled(), 2u) << "of all items, whatever the page";
+  EXPECT_EQ(plan->last_pulled_ms(), last_ms);
+  EXPECT_EQ(plan->last_pulled_at(), "us-east");
+}
+
+// Counts what a plan reads.
+class CountingView final : public MetaView {
+ public:
+  explicit CountingView(const MetaView& view) : view_(view) {}
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    ++reads;
+    return view_.Get(key);
+  }
+  Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
+    auto rows = view_.Scan(range);
+    reads += 1 + (rows.has_value() ? rows->size() : 0);
+    return rows;
+  }
+  Result<LogPosition> Head() const override { return view_.Head(); }
+  Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
+                                         size_t limit_bytes) const override {
+    return view_.ReadLog(from, limit, limit_bytes);
+  }
+  Result<LogPosition> AuditHead() const override { return view_.AuditHead(); }
+  Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
+                                           size_t limit_bytes) const override {
+    return view_.ReadAudit(from, limit, limit_bytes);
+  }
+  mutable size_t reads = 0;
+
+ private:
+  const MetaView& view_;
+};
+
+TEST_F(PlanTest, TheCostFollowsTheGarbageAndNotTheSizeOfTheStore) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
+  ASSERT_TRUE(store.PushImage("a", "moves", {"old"}).has_value());
+  ASSERT_TRUE(store.PushImage("a", "moves", {"new"}).has_value());
+  store.clock.Advance(hours(37));
+  v1::PlanOptions options;
+  options.set_delete_untagged(true);
+  const auto reads = [&] {
+    const auto snapshot = store.meta->Snapshot();
+    const CountingView view(*snapshot);
+    const auto plan = Planner(view, store.times, options, store.store_clock.NowMs()).Make({});
+    EXPECT_EQ(plan->items.size(), 4u);
+    return view.reads;
+  };
+  const size_t of_small_store = reads();
+  for (int i = 0; i < 100; ++i) {
+    const std::string number = std::to_string(i);
+    ASSERT_TRUE(store.PushImage("a", "v" + number, {"config", "layer " + number}).has_value());
+  }
+  EXPECT_EQ(reads(), of_small_store);
 }
 
 TEST_F(PlanTest, ItemsThatAreInUseAgainWhenTheirTurnComesAreKept) {
