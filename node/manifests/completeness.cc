@@ -20,7 +20,7 @@ bool IsAttestation(const Manifest& manifest) {
 Result<bool> Completeness::IsComplete(const RepositoryName& repository,
                                       const std::string& media_type,
                                       const std::string& content) const {
-  TRY(const Manifest manifest, Manifest::Parse(content, media_type));
+  TRY(const Manifest manifest, Manifest::ParseStored(content, media_type));
   return IsComplete(repository, manifest, 0);
 }
 
@@ -45,7 +45,7 @@ Result<bool> Completeness::IsCompletePlatform(const RepositoryName& repository,
   if (!row.has_value()) return false;
   TRY(const auto content, contents_.FindLocal(child.digest));
   if (!content.has_value()) return false;
-  TRY(const Manifest manifest, Manifest::Parse(*content, row->media_type()));
+  TRY(const Manifest manifest, Manifest::ParseStored(*content, row->media_type()));
   if (IsAttestation(manifest)) return false;
   return IsComplete(repository, manifest, depth + 1);
 }

@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <cstdint>
 
 namespace outport {
 namespace {
@@ -69,14 +70,19 @@ Result<Descriptor> ParseDescriptor(const json::value& value, const std::string& 
   return Descriptor{std::move(type), *std::move(digest), static_cast<uint64_t>(*size_bytes)};
 }
 
-// Returns the list of descriptors in the member `key`, or an empty list if the member is absent.
-Result<std::vector<Descriptor>> ParseDescriptors(const json::object& object,
-                                                 const std::string& key) {
+// Returns the list of descriptors in the member `key`, or an empty list if the member is absent. An
+// error if there are more than `limit`.
+Result<std::vector<Descriptor>> ParseDescriptors(const json::object& object, const std::string& key,
+                                                 size_t limit) {
   std::vector<Descriptor> descriptors;
   const json::value* value = Find(object, key);
   if (value == nullptr) return descriptors;
   const json::array* list = value->if_array();
   if (list == nullptr) return Invalid("has " + key + " that are not a list");
+  if (list->size() > limit) {
+    return Invalid("has " + std::to_string(list->size()) + " " + key + "; reduce them to at most " +
+                   std::to_string(limit));
+  }
   descriptors.reserve(list->size());
   for (size_t i = 0; i < list->size(); ++i) {
     TRY(Descriptor descriptor, ParseDescriptor((*list)[i], key + "[" + std::to_string(i) + "]"));
@@ -159,13 +165,13 @@ Result<void> CheckUnambiguous(const json::object& object, bool is_index) {
   return {};
 }
 
-Result<void> ParseImage(const json::object& object, Manifest& manifest) {
+Result<void> ParseImage(const json::object& object, size_t limit, Manifest& manifest) {
   const json::value* config = Find(object, "config");
   if (config == nullptr) return Invalid("has no config");
   TRY(Descriptor descriptor, ParseDescriptor(*config, "config"));
   if (manifest.artifact_type.empty()) manifest.artifact_type = descriptor.media_type;
   manifest.blobs.push_back(std::move(descriptor));
-  TRY(std::vector<Descriptor> layers, ParseDescriptors(object, "layers"));
+  TRY(std::vector<Descriptor> layers, ParseDescriptors(object, "layers", limit));
   for (Descriptor& layer : layers) {
     if (!IsNonDistributable(layer.media_type)) manifest.blobs.push_back(std::move(layer));
   }
@@ -173,8 +179,8 @@ Result<void> ParseImage(const json::object& object, Manifest& manifest) {
 }
 
 // An index may list blobs, too: BuildKit writes its cache so.
-Result<void> ParseIndex(const json::object& object, Manifest& manifest) {
-  TRY(std::vector<Descriptor> children, ParseDescriptors(object, "manifests"));
+Result<void> ParseIndex(const json::object& object, size_t limit, Manifest& manifest) {
+  TRY(std::vector<Descriptor> children, ParseDescriptors(object, "manifests", limit));
   for (Descriptor& child : children) {
     const bool is_blob = !child.media_type.empty() && !IsManifestType(child.media_type);
     (is_blob ? manifest.blobs : manifest.manifests).push_back(std::move(child));
@@ -182,22 +188,8 @@ Result<void> ParseIndex(const json::object& object, Manifest& manifest) {
   return {};
 }
 
-}  // namespace
-
-bool IsNonDistributable(std::string_view media_type) {
-  for (const std::string_view known : {
-           "application/vnd.oci.image.layer.nondistributable.v1.tar",
-           "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-           "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-           "application/vnd.docker.image.rootfs.foreign.diff.tar",
-           "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-       }) {
-    if (media_type == known) return true;
-  }
-  return false;
-}
-
-Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content_type) {
+// `limit` is the most descriptors in one list.
+Result<Manifest> ParseManifest(std::string_view body, std::string_view content_type, size_t limit) {
   if (body.size() > kMaxManifestBytes) {
     return Error{ErrorCode::kManifestTooLarge,
                  "the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"};
@@ -219,11 +211,34 @@ Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content
     TRY(manifest.subject, ParseDescriptor(*subject, "subject"));
   }
   if (manifest.is_index) {
-    TRY_VOID(ParseIndex(object, manifest));
+    TRY_VOID(ParseIndex(object, limit, manifest));
   } else {
-    TRY_VOID(ParseImage(object, manifest));
+    TRY_VOID(ParseImage(object, limit, manifest));
   }
   return manifest;
+}
+
+}  // namespace
+
+bool IsNonDistributable(std::string_view media_type) {
+  for (const std::string_view known : {
+           "application/vnd.oci.image.layer.nondistributable.v1.tar",
+           "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+           "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+           "application/vnd.docker.image.rootfs.foreign.diff.tar",
+           "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+       }) {
+    if (media_type == known) return true;
+  }
+  return false;
+}
+
+Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content_type) {
+  return ParseManifest(body, content_type, kMaxDescriptors);
+}
+
+Result<Manifest> Manifest::ParseStored(std::string_view body, std::string_view media_type) {
+  return ParseManifest(body, media_type, SIZE_MAX);
 }
 
 }  // namespace outport

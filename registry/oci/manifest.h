@@ -13,6 +13,9 @@
 namespace outport {
 
 inline constexpr uint64_t kMaxManifestBytes = 4 << 20;  // a larger manifest gets 413
+// The most layers of a manifest, and the most entries of an index. The store writes some rows for
+// each of them, in one transaction.
+inline constexpr size_t kMaxDescriptors = 10'000;
 
 // Media types of OCI image-spec (media-types.md) and of Docker's "Image Manifest V 2, Schema 2".
 namespace media_type {
@@ -50,9 +53,13 @@ struct Manifest {
   // `content_type` is the request's Content-Type. Parse() ignores its parameters. If it is empty,
   // the body's mediaType decides.
   // kManifestInvalid gives the reason: for example, the body is not JSON, is nested too deeply, has
-  // schema 1, has an unsupported type or an invalid descriptor, or its mediaType differs from
-  // `content_type`. kManifestTooLarge if the body is larger than kMaxManifestBytes.
+  // schema 1, has an unsupported type, an invalid descriptor or more descriptors than
+  // kMaxDescriptors, or its mediaType differs from `content_type`. kManifestTooLarge if the body is
+  // larger than kMaxManifestBytes.
   static Result<Manifest> Parse(std::string_view body, std::string_view content_type);
+  // The same for a manifest that the store has accepted. It may have any number of descriptors,
+  // because releases before 0.2 had no limit.
+  static Result<Manifest> ParseStored(std::string_view body, std::string_view media_type);
 };
 
 }  // namespace outport

@@ -73,7 +73,7 @@ Result<std::optional<ManifestRestore::Stored>> ManifestRestore::Load(
   }
   TRY(std::optional<std::string> body, parts_.meta.Get(keys::Content(digest)));
   if (!body.has_value() || Digest::Of(digest.algorithm(), AsBytes(*body)) != digest) return none;
-  TRY(Manifest manifest, Manifest::Parse(*body, row->media_type()));
+  TRY(Manifest manifest, Manifest::ParseStored(*body, row->media_type()));
   return Stored{std::move(manifest), *std::move(body)};
 }
 

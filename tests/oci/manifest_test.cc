@@ -196,7 +196,30 @@ TEST(Manifest, RejectsInvalidDocuments) { ExpectRejected(kInvalidDocuments); }
 
 TEST(Manifest, RejectsInvalidDescriptors) { ExpectRejected(kInvalidDescriptors); }
 
-TEST(Manifest, LimitsTheSizeOnly) {
+// Returns a manifest with this many layers, or an index with this many entries.
+std::string WithMany(bool index, size_t count) {
+  std::string list;
+  for (size_t i = 0; i < count; ++i) list += (i > 0 ? "," : "") + DescriptorText('b');
+  return index ? Body(R"("manifests":[)" + list + "]")
+               : Body(R"("config":)" + DescriptorText('a') + R"(,"layers":[)" + list + "]");
+}
+
+TEST(Manifest, LimitsTheNumberOfDescriptors) {
+  for (const bool index : {false, true}) {
+    const std::string_view type = index ? kOciIndex : kOciManifest;
+    EXPECT_TRUE(Manifest::Parse(WithMany(index, kMaxDescriptors), type).has_value());
+    const std::string body = WithMany(index, kMaxDescriptors + 1);
+    const auto refused = Manifest::Parse(body, type);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kManifestInvalid);
+    EXPECT_EQ(refused.error().message, std::string("the manifest has 10001 ") +
+                                           (index ? "manifests" : "layers") +
+                                           "; reduce them to at most 10000");
+    EXPECT_TRUE(Manifest::ParseStored(body, type).has_value()) << "an earlier release stored it";
+  }
+}
+
+TEST(Manifest, LimitsTheSize) {
   const std::string start = R"({"a":")";
   const std::string end = "\",\"schemaVersion\":2," + ImageMembers() + "}";
   const auto sized = [&](size_t size) {
