@@ -1,10 +1,12 @@
 #include "store/admin/tag_verbs.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "store/admin/paging.h"
+#include "store/content/manifest_restore.h"
 #include "store/content/tag_history.h"
 #include "store/content/tag_restore.h"
 #include "store/content/tag_rules.h"
@@ -12,9 +14,20 @@
 namespace outport::store {
 namespace {
 
+// A page of the history ends early when it has read so many manifests to find what is restorable.
+constexpr size_t kMaxManifestsRead = 2000;
+
 TagRules RulesOf(Content& content) {
   const Blobs::Parts& parts = content.blobs.parts();
   return {parts.meta, parts.clock, parts.log};
+}
+
+ManifestRestore::Parts RestoreParts(Content& content) {
+  const Blobs::Parts& parts = content.blobs.parts();
+  return {.meta = parts.meta,
+          .clock = parts.clock,
+          .store_clock = parts.store_clock,
+          .times = parts.times};
 }
 
 Result<TagRestore::To> TargetOf(const v1::RestoreTagRequest& request) {
@@ -45,15 +58,25 @@ Result<v1::ListTagHistoryResponse> TagVerbs::ListHistory(
   const TagHistory history(content_.blobs.parts().meta);
   TRY(const TagHistory::Page page, history.List(repository, tag, request.after(), LimitOf(asked)));
   v1::ListTagHistoryResponse response;
-  response.set_next(page.next);
+  const ManifestRestore restore(RestoreParts(content_));
+  std::map<std::string, bool> restorable;  // by digest
+  size_t read = 0;
   for (const TagHistory::Event& event : page.events) {
+    if (read >= kMaxManifestsRead) break;
     v1::TagEvent& shown = *response.add_events();
     shown.set_tag(event.tag.ToString());
     *shown.mutable_row() = event.row;
-    const std::string& digest = event.row.after().empty() ? event.row.before() : event.row.after();
-    TRY(const bool there, history.HasManifest(repository, digest));
-    shown.set_restorable(there);
+    const std::string& text = event.row.after().empty() ? event.row.before() : event.row.after();
+    auto known = restorable.find(text);
+    if (known == restorable.end()) {
+      TRY(const Digest digest, Digest::Parse(text));
+      TRY(const bool can, restore.CanRun(repository, digest, read));
+      known = restorable.emplace(text, can).first;
+    }
+    shown.set_restorable(known->second);
   }
+  const auto shown = static_cast<size_t>(response.events_size());
+  response.set_next(shown == page.events.size() ? page.next : page.events[shown - 1].next);
   return response;
 }
 
@@ -63,10 +86,7 @@ Result<v1::RestoreTagResponse> TagVerbs::Restore(const v1::RestoreTagRequest& re
   TRY(const Tag tag, Tag::Parse(request.tag()));
   TRY(const TagRestore::To to, TargetOf(request));
   const Blobs::Parts& parts = content_.blobs.parts();
-  const TagRestore restore({.meta = parts.meta,
-                            .clock = parts.clock,
-                            .store_clock = parts.store_clock,
-                            .times = parts.times});
+  const TagRestore restore(RestoreParts(content_));
   TRY(const TagRestore::Restored restored, restore.Run(repository, tag, to, by.actor));
   v1::RestoreTagResponse response;
   response.set_digest(restored.digest.ToString());

@@ -106,6 +106,7 @@ Result<ManifestRestore::Plan> ManifestRestore::MakePlan(const RepositoryName& re
     }
     if (!seen.insert(visit.digest.ToString()).second) continue;
     TRY(const auto stored, Load(repository, visit.digest));
+    plan.read = seen.size();
     if (!stored.has_value()) {
       plan.missing.push_back(visit.digest.ToString());
       continue;
@@ -116,7 +117,8 @@ Result<ManifestRestore::Plan> ManifestRestore::MakePlan(const RepositoryName& re
       TRY(const bool visible, HasRow(parts_.meta, keys::ManifestOf(repository, child)));
       if (!visible) open.push_back({child});
     }
-    if (seen.size() > kMaxManifests || open.size() > kMaxOpen) return TooMany(digest);
+    plan.too_large = seen.size() > kMaxManifests || open.size() > kMaxOpen;
+    if (plan.too_large) return plan;
   }
   return plan;
 }
@@ -149,6 +151,7 @@ Result<LogPosition> ManifestRestore::Put(const Target& target, const Digest& dig
 
 Result<LogPosition> ManifestRestore::Run(const Target& target, const Actor& by) const {
   TRY(Plan plan, MakePlan(target.repository, target.digest));
+  if (plan.too_large) return TooMany(target.digest);
   if (plan.missing == std::vector{target.digest.ToString()}) {
     return UnknownManifest(target.repository, target.digest);
   }
@@ -159,6 +162,16 @@ Result<LogPosition> ManifestRestore::Run(const Target& target, const Actor& by) 
     TRY(position, Put(target, digest, auditor));
   }
   return position;
+}
+
+Result<bool> ManifestRestore::CanRun(const RepositoryName& repository, const Digest& digest,
+                                     size_t& read) const {
+  const Result<Plan> plan = MakePlan(repository, digest);
+  // Bytes that are no manifest cannot be put again.
+  if (!plan.has_value() && plan.error().code == ErrorCode::kManifestInvalid) return false;
+  TRY_VOID(plan);
+  read += plan->read;
+  return !plan->too_large && plan->missing.empty();
 }
 
 }  // namespace outport::store

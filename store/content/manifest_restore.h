@@ -50,6 +50,11 @@ class ManifestRestore {
   // if a rule protects one of the tags. The result is durable.
   Result<LogPosition> Run(const Target& target, const Actor& by) const;
 
+  // Returns whether Run() would find everything that the manifest needs. Changes nothing. Adds the
+  // number of manifests that it read to `read`: the manifest, and the descendants that the
+  // repository lacks, at most kMaxManifests + 1.
+  Result<bool> CanRun(const RepositoryName& repository, const Digest& digest, size_t& read) const;
+
  private:
   struct Stored {
     Manifest manifest;
@@ -59,6 +64,8 @@ class ManifestRestore {
   struct Plan {
     std::vector<Digest> order;
     std::vector<std::string> missing;
+    size_t read = 0;         // manifests
+    bool too_large = false;  // more than kMaxManifests are to come back; the plan is incomplete
   };
   Result<std::optional<Stored>> Load(const RepositoryName& repository, const Digest& digest) const;
   Result<Plan> MakePlan(const RepositoryName& repository, const Digest& digest) const;

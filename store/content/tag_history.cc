@@ -83,9 +83,9 @@ Result<TagHistory::Page> TagHistory::List(const RepositoryName& repository,
     const std::string_view part = keys::After(row.key, all);
     TRY(Tag of, Tag::Parse(part.substr(0, part.find(keys::kSeparator))));
     TRY(auto event, ParseRow<v1::TagEventRow>(row.key, row.value));
-    page.events.push_back({std::move(of), std::move(event)});
+    page.events.push_back({std::move(of), std::move(event), CursorOf(part)});
   }
-  if (rows.size() > limit) page.next = CursorOf(keys::After(rows[limit - 1].key, all));
+  if (rows.size() > limit) page.next = page.events.back().next;
   return page;
 }
 
@@ -112,14 +112,6 @@ Result<std::vector<v1::TagEventRow>> TagHistory::Of(const RepositoryName& reposi
     events.push_back(std::move(event));
   }
   return events;
-}
-
-Result<bool> TagHistory::HasManifest(const RepositoryName& repository,
-                                     const std::string& digest) const {
-  TRY(const Digest parsed, Digest::Parse(digest));
-  TRY(const bool visible, HasRow(meta_, keys::ManifestOf(repository, parsed)));
-  if (visible) return true;
-  return HasRow(meta_, keys::Trashed(repository, parsed));
 }
 
 }  // namespace outport::store

@@ -41,6 +41,7 @@ class TagHistory {
   struct Event {
     Tag tag;
     v1::TagEventRow row;
+    std::string next;  // `after` of a page that continues behind this event
   };
   struct Page {
     std::vector<Event> events;
@@ -55,9 +56,6 @@ class TagHistory {
 
   // Returns all events of a tag, from the newest to the oldest: at most kMaxTagEvents.
   Result<std::vector<v1::TagEventRow>> Of(const RepositoryName& repository, const Tag& tag) const;
-
-  // Returns whether the repository has the manifest, or has it in the trash.
-  Result<bool> HasManifest(const RepositoryName& repository, const std::string& digest) const;
 
  private:
   Result<void> RequireKnown(const RepositoryName& repository, const std::optional<Tag>& tag) const;

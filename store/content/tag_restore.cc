@@ -66,9 +66,7 @@ Result<std::string> Past::Find(TagRestore::At at) const {
   const auto event = std::ranges::find_if(
       events_, [&](const v1::TagEventRow& row) { return row.time_ms() <= at.time_ms; });
   if (event == events_.end()) {
-    return NotThere(events_.back().before().empty()
-                        ? "it did not exist at " + TimeOf(at.time_ms)
-                        : "its history does not reach back to " + TimeOf(at.time_ms));
+    return NotThere(TimeOf(at.time_ms) + " is before its oldest known change");
   }
   if (!event->after().empty()) return event->after();
   return NotThere("it did not exist at " + TimeOf(at.time_ms) + ": it was deleted at " +

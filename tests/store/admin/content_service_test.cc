@@ -193,6 +193,17 @@ TEST_F(ContentServiceTest, AnEventWithoutContentIsNotRestorable) {
   EXPECT_EQ(restored.error().items, std::vector{one});
 }
 
+TEST_F(ContentServiceTest, AnEventWhoseLayerIsGoneIsNotRestorable) {
+  const std::string one = Push("v1", "one");
+  ASSERT_TRUE(content_.manifests.Delete(Repo("app"), Ref(one), kAnn).has_value());
+  const auto transaction = meta_->Begin();
+  ASSERT_TRUE(transaction->Delete(keys::Blob(Sha256("one"))).has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  EXPECT_FALSE(History("v1")->events(0).restorable());
+  EXPECT_FALSE(History("v1")->events(1).restorable()) << "the push of the same digest";
+  EXPECT_EQ(CodeOf(Restore()), ErrorCode::kFailedPrecondition);
+}
+
 TEST_F(ContentServiceTest, ATagIsRestored) {
   const std::string one = Push("v1", "one");
   const std::string two = Push("v1", "two");

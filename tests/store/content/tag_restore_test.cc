@@ -36,6 +36,20 @@ class TagRestoreTest : public testing::Test {
                               .times = store_.times});
     return restore.Run(Repo("a"), *Tag::Parse(tag), to, Actor::Administrator("admin"));
   }
+  bool CanRestore(const std::string& body) {
+    size_t read = 0;
+    const ManifestRestore restore({.meta = *store_.meta,
+                                   .clock = store_.clock,
+                                   .store_clock = store_.store_clock,
+                                   .times = store_.times});
+    return restore.CanRun(Repo("a"), Sha256(body), read).value();
+  }
+  // Frees a blob that is in the trash, as the end of the trash window does.
+  void FreeBlob(const std::string& bytes) {
+    const auto transaction = store_.meta->Begin();
+    ASSERT_TRUE(transaction->Delete(keys::Blob(Sha256(bytes))).has_value());
+    ASSERT_TRUE(transaction->Commit().has_value());
+  }
   // Moves v1 to an image of these blobs.
   void Move(const std::vector<std::string>& blobs) {
     ASSERT_TRUE(store_.PushImage("a", "v1", blobs).has_value());
@@ -175,6 +189,8 @@ TEST_F(TagRestoreTest, GoesBackToADigest) {
 }
 
 TEST_F(TagRestoreTest, GoesBackToATime) {
+  const std::string oldest = FormatTime(
+      FromUnixMillis(TagHistory(*store_.meta).Of(Repo("a"), *Tag::Parse("v1"))->back().time_ms()));
   const int64_t first_ms = store_.store_clock.NowMs();
   Move({"config", "two"});
   const int64_t second_ms = store_.store_clock.NowMs();
@@ -189,7 +205,10 @@ TEST_F(TagRestoreTest, GoesBackToATime) {
   EXPECT_THAT(deleted.error().message, HasSubstr("it was deleted at"));
   const auto before = Restore("v1", TagRestore::At{1000});
   ASSERT_EQ(CodeOf(before), ErrorCode::kNotFound);
-  EXPECT_THAT(before.error().message, HasSubstr("it did not exist at 1970-01-01"));
+  EXPECT_THAT(before.error().message,
+              HasSubstr("1970-01-01T00:00:01.000Z is before its oldest known change; its history, "
+                        "from " +
+                        oldest + " on, has "));
 }
 
 TEST_F(TagRestoreTest, NothingToGoBackTo) {
@@ -197,6 +216,30 @@ TEST_F(TagRestoreTest, NothingToGoBackTo) {
   ASSERT_EQ(CodeOf(first), ErrorCode::kNotFound) << "v1 was only created";
   EXPECT_THAT(first.error().message, HasSubstr("it did not exist before its last change"));
   EXPECT_EQ(CodeOf(Restore("v9")), ErrorCode::kNotFound);
+}
+
+TEST_F(TagRestoreTest, SaysBeforeWhetherAllContentIsThere) {
+  EXPECT_TRUE(CanRestore(one_));
+  EXPECT_FALSE(CanRestore(two_)) << "it was never there";
+  Delete(Sha256(one_).ToString());
+  DeleteBlobs({"config", "one"});
+  EXPECT_TRUE(CanRestore(one_)) << "all of it is in the trash";
+  FreeBlob("one");
+  EXPECT_FALSE(CanRestore(one_));
+  EXPECT_EQ(CodeOf(Restore()), ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(TagRestoreTest, SaysBeforeWhetherTheChildrenOfAnIndexAreThere) {
+  ASSERT_TRUE(store_.PushImage("a", "child", {"config", "two"}).has_value());
+  const std::string index = IndexManifest({one_, two_});
+  ASSERT_TRUE(store_.PushManifest("a", "multi", index).has_value());
+  for (const std::string& body : {index, one_, two_}) Delete(Sha256(body).ToString());
+  EXPECT_TRUE(CanRestore(index));
+  DeleteBlobs({"two"});
+  EXPECT_TRUE(CanRestore(index));
+  FreeBlob("two");
+  EXPECT_FALSE(CanRestore(index)) << "a child lacks its layer";
+  EXPECT_EQ(CodeOf(Restore("multi")), ErrorCode::kFailedPrecondition);
 }
 
 TEST_F(TagRestoreTest, AManifestThatIsGoneIsNamed) {
@@ -215,9 +258,7 @@ TEST_F(TagRestoreTest, ContentOfAnIndexThatIsGoneIsNamed) {
   for (const std::string& body : {index, one_, two_}) Delete(Sha256(body).ToString());
   Free(one_);
   DeleteBlobs({"two"});
-  const auto transaction = store_.meta->Begin();
-  ASSERT_TRUE(transaction->Delete(keys::Blob(Sha256("two"))).has_value());
-  ASSERT_TRUE(transaction->Commit().has_value());
+  FreeBlob("two");
   const uint64_t head = store_.Head();
   const auto restored = Restore("multi");
   ASSERT_EQ(CodeOf(restored), ErrorCode::kFailedPrecondition);
