@@ -63,7 +63,7 @@ class Entry {
     matches_.reserve(tags.size());
     for (const TagFacts& tag : tags) {
       const std::string& text = tag.name.ToString();
-      bool matches = re2::RE2::FullMatch(text, pattern);
+      bool matches = !tag.has_subject && re2::RE2::FullMatch(text, pattern);
       const bool needs_version = entry.newest_semver_per_minor() != 0 || only_versions;
       std::optional<Version> version;
       if (matches && needs_version) version = Version::Parse(text);
@@ -197,10 +197,10 @@ std::vector<TagDecision> CompiledPolicy::Evaluate(const std::vector<TagFacts>& t
   decisions.reserve(tags.size());
   for (size_t i = 0; i < tags.size(); ++i) {
     TagDecision decision = Decide(entries, tags, i, now_ms);
-    if (!decision.keep && !tags[i].protected_by.empty()) {
-      decision = {.keep = true, .rule = "tag rule " + tags[i].protected_by};
-    } else if (!decision.keep && tags[i].has_subject) {
+    if (tags[i].has_subject) {
       decision = {.keep = true, .rule = "its subject is in the repository"};
+    } else if (!decision.keep && !tags[i].protected_by.empty()) {
+      decision = {.keep = true, .rule = "tag rule " + tags[i].protected_by};
     } else if (!decision.keep && !names_latest && tags[i].name.ToString() == kLatest) {
       decision = {.keep = true, .rule = "latest stays unless a pattern names it"};
     }

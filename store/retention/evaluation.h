@@ -50,10 +50,11 @@ class CompiledPolicy {
 
   // Decides about all tags of one repository; the result has the order of `tags`. A tag stays if
   // one entry keeps it, if no entry's pattern matches it, if a rule protects it, or if its subject
-  // is there. `latest` stays unless a pattern that matches it contains the word "latest". An entry
-  // whose only condition is newest_semver_per_minor matches no tags but versions. A tag without a
-  // known pull counts as pulled when it was pushed. Tags that are equal in the order of
-  // last_pushed, last_pulled or of versions stay together. Does not block.
+  // is there. No entry counts a tag whose subject is there: signatures take no place of the images
+  // that they belong to. `latest` stays unless a pattern that matches it contains the word
+  // "latest". An entry whose only condition is newest_semver_per_minor matches no tags but
+  // versions. A tag without a known pull counts as pulled when it was pushed. Tags that are equal
+  // in the order of last_pushed, last_pulled or of versions stay together. Does not block.
   std::vector<TagDecision> Evaluate(const std::vector<TagFacts>& tags, int64_t now_ms) const;
 
  private:

@@ -23,18 +23,19 @@ std::optional<Digest> SubjectInName(std::string_view tag) {
   return *digest;
 }
 
-Result<bool> HasSubject(const MetaView& view, const RepositoryName& repository,
-                        const TagFacts& tag) {
-  std::optional<Digest> subject = SubjectInName(tag.name.ToString());
-  if (!subject.has_value()) {
-    TRY(const auto row, ReadRow<v1::ManifestRow>(view, keys::ManifestOf(repository, tag.digest)));
-    if (!row.has_value() || row->subject().empty()) return false;
-    TRY(subject, Digest::Parse(row->subject()));
-  }
-  return HasRow(view, keys::ManifestOf(repository, *subject));
-}
-
 }  // namespace
+
+Result<bool> HasSubject(const MetaView& view, const RepositoryName& repository, const Tag& tag,
+                        const Digest& digest) {
+  if (const std::optional<Digest> named = SubjectInName(tag.ToString())) {
+    TRY(const bool here, HasRow(view, keys::ManifestOf(repository, *named)));
+    if (here) return true;
+  }
+  TRY(const auto row, ReadRow<v1::ManifestRow>(view, keys::ManifestOf(repository, digest)));
+  if (!row.has_value() || row->subject().empty()) return false;
+  TRY(const Digest subject, Digest::Parse(row->subject()));
+  return HasRow(view, keys::ManifestOf(repository, subject));
+}
 
 Result<std::optional<std::vector<TagFacts>>> ReadTagFacts(const MetaView& view,
                                                           const RepositoryName& repository,
@@ -56,7 +57,7 @@ Result<std::optional<std::vector<TagFacts>>> ReadTagFacts(const MetaView& view,
       if (const v1::TagRuleRow* const rule = protection.Find(tag.name)) {
         tag.protected_by = rule->name();
       }
-      TRY(tag.has_subject, HasSubject(view, repository, tag));
+      TRY(tag.has_subject, HasSubject(view, repository, tag.name, tag.digest));
       if (with_pulls) {
         TRY(const auto pull, LastPullOf(view, repository, tag.name, tag.digest));
         if (pull.has_value()) {

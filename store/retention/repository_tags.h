@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "registry/base/result.h"
+#include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 #include "registry/storage/meta_store.h"
 #include "store/retention/evaluation.h"
@@ -20,5 +21,11 @@ inline constexpr size_t kMaxTagsOfRepository = 200'000;
 Result<std::optional<std::vector<TagFacts>>> ReadTagFacts(const MetaView& view,
                                                           const RepositoryName& repository,
                                                           bool with_pulls);
+
+// Returns whether the tag is that of a referrer whose subject is in the repository: its manifest
+// `digest` has a subject, or its name has the digest of one, as the name of a signature has.
+// Blocks.
+Result<bool> HasSubject(const MetaView& view, const RepositoryName& repository, const Tag& tag,
+                        const Digest& digest);
 
 }  // namespace outport::store

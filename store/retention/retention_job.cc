@@ -8,6 +8,7 @@
 #include "store/content/pulls.h"
 #include "store/content/trash.h"
 #include "store/gc/manifest_sweep.h"
+#include "store/retention/repository_tags.h"
 
 namespace outport::store {
 
@@ -53,6 +54,8 @@ Result<bool> RetentionJob::DeleteTag(MetaTransaction& transaction, const Dropped
   const bool same = row.has_value() && row->digest() == digest.ToString() &&
                     row->updated_ms() == dropped.pushed_ms;
   if (!same || protection.Find(dropped.tag) != nullptr) return false;
+  TRY(const bool has_subject, HasSubject(parts_.meta, repository, dropped.tag, digest));
+  if (has_subject) return false;
   TRY(const bool pulled, IsPulledSince(dropped));
   if (pulled) return false;
   const Collection collection = parts_.Now();

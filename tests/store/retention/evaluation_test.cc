@@ -180,6 +180,19 @@ TEST(EvaluationTest, AProtectedTagStaysAndSoDoesAReferrer) {
   EXPECT_THAT(Decide({entry}, tags)[1].rule, HasSubstr("subject"));
 }
 
+TEST(EvaluationTest, TagsOfReferrersTakeNoPlaceOfOtherTags) {
+  v1::RetentionKeep entry = Entry(".*");
+  entry.set_last_pushed(2);
+  std::vector<TagFacts> tags = {Fact("v1", 3), Fact("v2", 2), Fact("v3", 1), Fact("sig2", 0),
+                                Fact("sig3", 0)};
+  for (TagFacts& tag : tags) tag.has_subject = tag.name.ToString().starts_with("sig");
+  EXPECT_THAT(Dropped({entry}, tags), ElementsAre("v1"));
+  entry.clear_last_pushed();
+  entry.set_last_pulled(2);
+  for (TagFacts& tag : tags) tag.pulled_ms = tag.pushed_ms;
+  EXPECT_THAT(Dropped({entry}, tags), ElementsAre("v1"));
+}
+
 TEST(EvaluationTest, APolicySaysWhetherItLooksAtPulls) {
   v1::RetentionPolicy policy;
   *policy.add_keep() = Entry(".*");

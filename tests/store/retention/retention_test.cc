@@ -271,6 +271,63 @@ TEST_F(RetentionTest, UntaggedManifestsGoAfterTheirTime) {
   EXPECT_TRUE(HasManifest("ci/app", "1"));
 }
 
+// The tag by which tools find the signature of an image without the API for referrers.
+std::string SignatureTag(const Digest& subject) { return "sha256-" + subject.hex() + ".sig"; }
+
+TEST_F(RetentionTest, ATaggedReferrerStaysWithItsSubject) {
+  Apply(kLastOne);
+  Push("ci/app", {"1"});
+  const Digest subject = Sha256(ImageManifest({"layer of ci/app1"}));
+  Push("ci/app", {SignatureTag(subject)});
+  ASSERT_TRUE(store.PushBlob("ci/app", "{}").has_value());
+  ASSERT_TRUE(store.PushManifest("ci/app", "sbom", ImageManifest({"{}"}, SubjectJson(subject)))
+                  .has_value());
+  Push("ci/app", {"2"});
+  EXPECT_THAT(Texts(Plan()), ElementsAre("drop ci/app:1 by ci: no condition holds: entry 1",
+                                         "keep ci/app:2 by ci: entry 1: last_pushed 1",
+                                         "keep ci/app:sbom by ci: its subject is in the repository",
+                                         "keep ci/app:" + SignatureTag(subject) +
+                                             " by ci: its subject is in the repository"));
+  EXPECT_EQ(Run().removed().tags(), 1u);
+  EXPECT_TRUE(HasManifest("ci/app", "sbom"));
+  EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
+  // Without their subject they are tags like others.
+  ASSERT_TRUE(store.DeleteManifest("ci/app", subject.ToString()).has_value());
+  EXPECT_EQ(Run().removed().tags(), 2u);
+  EXPECT_FALSE(HasManifest("ci/app", "sbom"));
+  EXPECT_FALSE(HasManifest("ci/app", SignatureTag(subject)));
+  EXPECT_TRUE(HasManifest("ci/app", "2"));
+  ExpectConsistent();
+}
+
+TEST_F(RetentionTest, ATaggedReferrerDoesNotKeepItsSubject) {
+  Apply(std::string(kLastOne) + "    untagged: {keep_for: 1h}\n");
+  Push("ci/app", {"1"});
+  const Digest subject = Sha256(ImageManifest({"layer of ci/app1"}));
+  Push("ci/app", {SignatureTag(subject)});
+  ASSERT_TRUE(store.PushBlob("ci/app", "{}").has_value());
+  ASSERT_TRUE(store.PushManifest("ci/app", "sbom", ImageManifest({"{}"}, SubjectJson(subject)))
+                  .has_value());
+  Push("ci/app", {"2"});
+  EXPECT_EQ(Run().removed().tags(), 1u);
+  store.clock.Advance(hours(37));
+  EXPECT_EQ(Run().removed().manifests(), 1u);
+  EXPECT_FALSE(HasManifest("ci/app", subject.ToString()));
+  EXPECT_EQ(Plan().dropped_tags(), 2u) << "its referrers are tags like others now";
+}
+
+TEST_F(RetentionTest, ASubjectThatComesDuringTheRunKeepsItsReferrers) {
+  Apply(kLastOne);
+  const Digest subject = Sha256(ImageManifest({"layer of ci/app3"}));
+  Push("ci/app", {SignatureTag(subject), "2"});
+  ASSERT_EQ(Plan().dropped_tags(), 1u);
+  ASSERT_TRUE(Start().has_value());
+  Push("ci/app", {"3"});
+  collector->Work();
+  EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
+  EXPECT_EQ(collector->LastRun().kept(), 1u);
+}
+
 TEST_F(RetentionTest, APausedCollectorRunsNoRetention) {
   Apply(kLastOne);
   Push("ci/app", {"1", "2"});
