@@ -40,6 +40,12 @@ Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& reposi
   return RecordTagEvent(transaction, repository, tag, history, auditor.actor());
 }
 
+std::vector<Digest> ChildrenOf(const ManifestRemoval::Parts& parts) {
+  std::vector<Descriptor> children = parts.blobs;
+  children.insert(children.end(), parts.manifests.begin(), parts.manifests.end());
+  return SortedDigests(children);
+}
+
 }  // namespace
 
 Error UnknownManifest(const RepositoryName& repository, const Reference& reference) {
@@ -58,17 +64,21 @@ Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repos
   return EraseTag(transaction, repository, tag, *row, collection, auditor, why);
 }
 
+ManifestRemoval::ManifestRemoval(Parts parts)
+    : parts_(std::move(parts)), children_(ChildrenOf(parts_)) {}
+
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
 // the manifest's bytes, the manifest and its children.
 Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& transaction) const {
-  for (const Digest& blob : SortedDigests(parts_.blobs)) {
-    TRY(const auto row, transaction.GetForUpdate(keys::Blob(blob)));
+  for (const Digest& child : children_) {
+    TRY(const auto row, transaction.GetForUpdate(keys::Blob(child)));
   }
   TRY(const auto content, transaction.GetForUpdate(keys::Content(parts_.digest)));
-  std::vector<Descriptor> all = parts_.manifests;
-  all.push_back(Descriptor{.media_type = {}, .digest = parts_.digest});
   std::optional<v1::ManifestRow> own;
-  for (const Digest& child : SortedDigests(all)) {
+  const auto text = [](const Digest& digest) { return digest.ToString(); };
+  std::vector<Digest> all = children_;
+  all.insert(std::ranges::upper_bound(all, text(parts_.digest), {}, text), parts_.digest);
+  for (const Digest& child : all) {
     const std::string key = keys::ManifestOf(parts_.repository, child);
     TRY(auto row, LockRow<v1::ManifestRow>(transaction, key));
     if (child == parts_.digest) own = std::move(row);
@@ -87,25 +97,28 @@ Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const std:
   return TrashTag(transaction, run, parts_.repository, tag, *row, parts_.collection.now_ms());
 }
 
-// Deletes the references to the children. Condemns the link of each blob that has lost its last
-// reference in the repository. Lock() has locked the blobs.
+// Condemns the link of a digest that has lost its last reference in the repository. Lock() has
+// locked the blob.
+Result<void> ManifestRemoval::CondemnUnreferenced(MetaTransaction& transaction,
+                                                  const Digest& blob) const {
+  const std::string key = keys::Link(parts_.repository, blob);
+  TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
+  if (!link.has_value() || link->condemned_ms() != 0) return {};
+  TRY(const auto reference, Collection::FindReference(transaction, parts_.repository, blob));
+  if (reference.has_value()) return {};
+  TRY_VOID(parts_.collection.Condemn(transaction, parts_.repository, blob, *link));
+  return WriteRow(transaction, key, *link);
+}
+
+// Deletes the references to the children. Each child is looked at as a blob and as a manifest: its
+// last reference may go with a manifest that names it as the other kind.
 Result<void> ManifestRemoval::RemoveReferences(MetaTransaction& transaction) const {
   const RepositoryName& repository = parts_.repository;
-  for (const std::vector<Descriptor>* children : {&parts_.blobs, &parts_.manifests}) {
-    for (const Digest& child : SortedDigests(*children)) {
-      TRY_VOID(transaction.Delete(keys::ReferenceOf(child, repository, parts_.digest)));
-    }
+  for (const Digest& child : children_) {
+    TRY_VOID(transaction.Delete(keys::ReferenceOf(child, repository, parts_.digest)));
   }
-  for (const Digest& blob : SortedDigests(parts_.blobs)) {
-    const std::string key = keys::Link(repository, blob);
-    TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
-    if (!link.has_value() || link->condemned_ms() != 0) continue;
-    TRY(const auto reference, Collection::FindReference(transaction, repository, blob));
-    if (reference.has_value()) continue;
-    TRY_VOID(parts_.collection.Condemn(transaction, repository, blob, *link));
-    TRY_VOID(WriteRow(transaction, key, *link));
-  }
-  for (const Digest& child : SortedDigests(parts_.manifests)) {
+  for (const Digest& child : children_) TRY_VOID(CondemnUnreferenced(transaction, child));
+  for (const Digest& child : children_) {
     TRY(const bool here, HasRow(transaction, keys::ManifestOf(repository, child)));
     if (here) TRY_VOID(parts_.collection.AddCandidate(transaction, repository, child));
   }

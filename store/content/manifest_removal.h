@@ -30,7 +30,7 @@ class ManifestRemoval {
     std::string run;  // the run that removes it; empty: the run of clients
     const Auditor& auditor;
   };
-  explicit ManifestRemoval(Parts parts) : parts_(std::move(parts)) {}
+  explicit ManifestRemoval(Parts parts);
 
   // Removes the manifest. kManifestUnknown if the repository has no such manifest, kDenied if a
   // rule protects one of its tags. May run several times. If the manifest has more tags than one
@@ -49,10 +49,14 @@ class ManifestRemoval {
   Result<void> RemoveManifest(MetaTransaction& transaction, const std::string& run,
                               const v1::ManifestRow& row) const;
   Result<void> RemoveReferences(MetaTransaction& transaction) const;
+  Result<void> CondemnUnreferenced(MetaTransaction& transaction, const Digest& blob) const;
   Result<void> RemoveReferrer(MetaTransaction& transaction, const v1::ManifestRow& row) const;
   Result<void> AddReferrersAsCandidates(MetaTransaction& transaction) const;
 
   const Parts parts_;
+  // Blobs and manifests in byte order. A digest may be both: other manifests may name it as the
+  // other kind.
+  const std::vector<Digest> children_;
 };
 
 // Deletes a tag, and appends the change. The tag's manifest becomes a candidate of the collector.

@@ -117,6 +117,42 @@ TEST_F(CollectionTest, AnIndexKeepsItsChildrenUntilItGoes) {
   EXPECT_TRUE(IsCandidate("a", child));
 }
 
+// An image is also a layer of another image, and a child of an index.
+class BothKindsTest : public CollectionTest {
+ protected:
+  BothKindsTest() {
+    EXPECT_TRUE(store_.PushImage("a", "child", {"config"}).has_value());
+    EXPECT_TRUE(store_.DeleteManifest("a", "child").has_value());
+    EXPECT_TRUE(store_.PushImage("a", "image", {"config", both_}).has_value());
+    EXPECT_TRUE(store_.PushManifest("a", "index", index_).has_value());
+    EXPECT_FALSE(IsCandidate("a", both_));
+    EXPECT_FALSE(IsCondemned("a", both_));
+  }
+  const std::string both_ = ImageManifest({"config"});
+  const std::string image_ = ImageManifest({"config", both_});
+  const std::string index_ = IndexManifest({both_});
+};
+
+TEST_F(BothKindsTest, TheLastReferenceOfABlobGoesWithAnIndex) {
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(image_)).has_value());
+  EXPECT_FALSE(IsCondemned("a", both_)) << "the index refers to the digest";
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(index_)).has_value());
+  EXPECT_TRUE(IsCondemned("a", both_));
+  EXPECT_TRUE(IsCandidate("a", both_));
+}
+
+TEST_F(BothKindsTest, TheLastReferenceOfAManifestGoesWithAnImage) {
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(index_)).has_value());
+  const auto sweep = [&](MetaTransaction& transaction) {  // the image refers to the digest
+    return Collection::DropCandidate(transaction, Repo("a"), Sha256(both_));
+  };
+  ASSERT_TRUE(Transact(*store_.meta, sweep).has_value());
+  EXPECT_FALSE(IsCondemned("a", both_));
+  ASSERT_TRUE(store_.DeleteManifest("a", Text(image_)).has_value());
+  EXPECT_TRUE(IsCandidate("a", both_));
+  EXPECT_TRUE(IsCondemned("a", both_));
+}
+
 TEST_F(CollectionTest, AReferenceOfAManifestThatComesBackMeanwhileStays) {
   const std::string image = ImageManifest({"config"});
   const std::string reference = keys::ReferenceOf(Sha256("config"), Repo("a"), Sha256(image));
