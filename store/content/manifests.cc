@@ -8,6 +8,7 @@
 #include "store/content/manifest_push.h"
 #include "store/content/manifest_removal.h"
 #include "store/content/repositories.h"
+#include "store/content/stored_manifest.h"
 #include "store/content/tag_rules.h"
 
 namespace outport::store {
@@ -133,13 +134,11 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
                                .collection = collection,
                                .run = {},
                                .auditor = auditor};
-  TRY(const std::optional<std::string> body, parts_.meta.Get(keys::Content(digest)));
-  if (body.has_value() && Digest::Of(digest.algorithm(), AsBytes(*body)) == digest) {
-    TRY(Manifest manifest, Manifest::Parse(*body, row->media_type()));
-    parts.blobs = std::move(manifest.blobs);
-    parts.manifests = std::move(manifest.manifests);
-  } else {
-    parts.children_known = false;
+  TRY(std::optional<Manifest> manifest, ReadManifest(parts_.meta, digest, row->media_type()));
+  parts.children_known = manifest.has_value();
+  if (manifest.has_value()) {
+    parts.blobs = std::move(manifest->blobs);
+    parts.manifests = std::move(manifest->manifests);
   }
   const ManifestRemoval removal(std::move(parts));
   LogPosition position;

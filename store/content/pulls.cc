@@ -1,12 +1,15 @@
 #include "store/content/pulls.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 
 #include "registry/oci/manifest.h"
 #include "registry/records/rows.h"
+#include "store/content/stored_manifest.h"
 
 namespace outport::store {
 namespace {
@@ -14,7 +17,8 @@ namespace {
 using Durability = MetaTransaction::Durability;
 
 constexpr size_t kRowsInTransaction = 256;
-constexpr size_t kMaxRelatives = 1000;
+constexpr size_t kMaxRelatives = 1000;  // of a manifest, in either direction
+constexpr int kMaxDepth = 8;            // of indexes in indexes
 constexpr int64_t kHourMs = 3'600'000;
 
 bool IsDigest(const Reference& reference) { return std::holds_alternative<Digest>(reference); }
@@ -60,7 +64,7 @@ void KeepNewer(std::optional<v1::PullRow>& newest, const std::optional<v1::PullR
   if (!newest.has_value() || newest->last_ms() < other->last_ms()) newest = other;
 }
 
-// Returns the manifests that an index lists. Returns none if its bytes are absent or corrupt.
+// Returns the manifests that an index lists; none if its bytes are absent or corrupt.
 Result<std::vector<Digest>> ChildrenOf(const MetaView& view, const RepositoryName& repository,
                                        const Digest& digest) {
   std::vector<Digest> children;
@@ -69,11 +73,9 @@ Result<std::vector<Digest>> ChildrenOf(const MetaView& view, const RepositoryNam
   const bool is_index =
       row->media_type() == media_type::kOciIndex || row->media_type() == media_type::kDockerList;
   if (!is_index) return children;
-  TRY(const auto body, view.Get(keys::Content(digest)));
-  if (!body.has_value()) return children;
-  const Result<Manifest> manifest = Manifest::Parse(*body, row->media_type());
-  if (!manifest.has_value()) return children;
-  for (const Descriptor& child : manifest->manifests) {
+  const Result<std::optional<Manifest>> manifest = ReadManifest(view, digest, row->media_type());
+  if (!manifest.has_value() || !manifest->has_value()) return children;
+  for (const Descriptor& child : (*manifest)->manifests) {
     if (children.size() == kMaxRelatives) break;
     children.push_back(child.digest);
   }
@@ -90,6 +92,31 @@ Result<std::vector<Digest>> ParentsOf(const MetaView& view, const RepositoryName
     parents.push_back(std::move(parent));
   }
   return parents;
+}
+
+// Looks at the pulls of the manifests that `relatives_of(view, repository, digest)` returns, of
+// their relatives and so on. Keeps the newest.
+template <class RelativesOf>
+Result<void> AddPullsOfRelatives(const MetaView& view, const RepositoryName& repository,
+                                 const Digest& digest, const RelativesOf& relatives_of,
+                                 std::optional<v1::PullRow>& newest) {
+  std::set<std::string> seen{digest.ToString()};
+  std::vector<Digest> level{digest};
+  for (int depth = 0; depth < kMaxDepth && !level.empty(); ++depth) {
+    std::vector<Digest> next;
+    for (const Digest& member : level) {
+      TRY(const std::vector<Digest> relatives, relatives_of(view, repository, member));
+      for (const Digest& relative : relatives) {
+        if (seen.size() > kMaxRelatives) return {};
+        if (!seen.insert(relative.ToString()).second) continue;
+        TRY(const auto pull, FindPull(view, repository, relative));
+        KeepNewer(newest, pull);
+        next.push_back(relative);
+      }
+    }
+    level = std::move(next);
+  }
+  return {};
 }
 
 }  // namespace
@@ -126,14 +153,8 @@ Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
                                               const RepositoryName& repository,
                                               const Digest& digest) {
   TRY(auto newest, FindPull(view, repository, digest));
-  TRY(const std::vector<Digest> parents, ParentsOf(view, repository, digest));
-  TRY(const std::vector<Digest> children, ChildrenOf(view, repository, digest));
-  for (const std::vector<Digest>* relatives : {&parents, &children}) {
-    for (const Digest& relative : *relatives) {
-      TRY(const auto pull, FindPull(view, repository, relative));
-      KeepNewer(newest, pull);
-    }
-  }
+  TRY_VOID(AddPullsOfRelatives(view, repository, digest, ParentsOf, newest));
+  TRY_VOID(AddPullsOfRelatives(view, repository, digest, ChildrenOf, newest));
   return newest;
 }
 

@@ -41,8 +41,9 @@ Result<std::optional<v1::PullRow>> FindPull(const MetaView& view, const Reposito
                                             const Reference& reference);
 
 // Returns the last pull of a manifest: by its own digest, by an index that lists it, or of a
-// manifest that it lists. Looks at the first 1000 of each. A pull by tag counts for the digest that
-// the tag had at that time. Blocks.
+// manifest that it lists; also through indexes in indexes, up to eight of them. Looks at the first
+// 1000 in either direction. A pull by tag counts for the digest that the tag had at that time.
+// Blocks.
 Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
                                               const RepositoryName& repository,
                                               const Digest& digest);

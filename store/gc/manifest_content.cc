@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "registry/records/rows.h"
 #include "store/content/collection.h"
@@ -25,16 +25,6 @@ Result<bool> IsReferenced(Source& source, const ContentKey& content, const v1::M
 }
 
 }  // namespace
-
-Result<std::optional<Manifest>> ReadManifest(const MetaView& meta, const Digest& digest,
-                                             const std::string& media_type) {
-  TRY(const std::optional<std::string> body, meta.Get(keys::Content(digest)));
-  if (!body.has_value() || Digest::Of(digest.algorithm(), AsBytes(*body)) != digest) {
-    return std::optional<Manifest>();
-  }
-  TRY(Manifest manifest, Manifest::Parse(*body, media_type));
-  return std::optional<Manifest>(std::move(manifest));
-}
 
 Result<bool> IsManifestReferenced(MetaTransaction& transaction, const ContentKey& content,
                                   const v1::ManifestRow& row) {

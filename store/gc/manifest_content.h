@@ -1,21 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <vector>
 
 #include "outport/v1/record.pb.h"
 #include "registry/base/result.h"
-#include "registry/oci/manifest.h"
 #include "registry/storage/meta_store.h"
+#include "store/content/stored_manifest.h"
 #include "store/gc/content_key.h"
 
 namespace outport::store {
-
-// Parses the stored bytes of a manifest. nullopt if the bytes are absent or corrupt. The error of
-// Manifest::Parse() if the bytes have the right digest, but are no manifest. Blocks.
-Result<std::optional<Manifest>> ReadManifest(const MetaView& meta, const Digest& digest,
-                                             const std::string& media_type);
 
 // Returns whether a tag, an index of the repository or the subject's presence keeps the manifest.
 // The transaction has locked the manifest. Blocks.

@@ -101,6 +101,29 @@ TEST_F(PullsTest, APullOfAChildIsAPullOfItsIndexAndTheReverse) {
   EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 0);
 }
 
+// An index that lists one other index.
+std::string OuterIndex(const std::string& inner) {
+  return R"({"schemaVersion":2,"mediaType":")" + std::string(media_type::kOciIndex) +
+         R"(","manifests":[{"mediaType":")" + std::string(media_type::kOciIndex) +
+         R"(","digest":")" + Sha256(inner).ToString() + R"(","size":)" +
+         std::to_string(inner.size()) + "}]}";
+}
+
+TEST_F(PullsTest, APullCountsThroughIndexesInIndexes) {
+  std::vector<std::string> bodies{image_, IndexManifest({image_, ImageManifest({"two"})})};
+  while (bodies.size() <= 9) bodies.push_back(OuterIndex(bodies.back()));
+  for (const std::string& body : bodies) ASSERT_TRUE(store_.PushTagged("a", body, {}).has_value());
+  const auto at = [&](size_t level) { return Sha256(bodies[level]); };
+  Write(at(8).ToString(), 5 * kHourMs);
+  EXPECT_EQ(LastOf(at(0)), 5 * kHourMs);
+  EXPECT_EQ(LastOf(at(5)), 5 * kHourMs);
+  EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 5 * kHourMs);
+  Write(at(0).ToString(), 7 * kHourMs);
+  EXPECT_EQ(LastOf(at(8)), 7 * kHourMs);
+  EXPECT_EQ(LastOf(at(9)), 5 * kHourMs) << "more than eight levels";
+  EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 5 * kHourMs) << "only the image beside it";
+}
+
 TEST_F(PullsTest, ATagIsPulledByItsNameOrByItsManifest) {
   const auto last = [&] {
     return (*LastPullOf(*store_.meta, Repo("a"), *Tag::Parse("latest"), Sha256(image_)))->last_ms();
