@@ -66,6 +66,11 @@ Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes) const {
 
 Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {
   TRY(const bool linked, HasRow(parts_.meta, keys::Link(repository, digest)));
+  return Locate(repository, digest, linked);
+}
+
+Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest,
+                                     bool linked) const {
   if (!linked) {
     TRY_VOID(RequireRepository(parts_.meta, repository));
     return Unknown(repository, digest, "the repository has no such blob");
@@ -85,9 +90,9 @@ Result<BlobInfo> Blobs::Stat(const RepositoryName& repository, const Digest& dig
 Result<Blobs::Touched> Blobs::Touch(const RepositoryName& repository, const Digest& digest) {
   const Collection collection(parts_.times, parts_.store_clock.NowMs());
   const std::string key = keys::Link(repository, digest);
-  TRY(Located blob, Locate(repository, digest));
   TRY(auto link, ReadRow<v1::LinkRow>(parts_.meta, key));
-  if (!link.has_value() || !collection.HasLease(link->lease_until_ms())) {
+  TRY(Located blob, Locate(repository, digest, link.has_value()));
+  if (!collection.HasLease(link->lease_until_ms())) {
     auto touch = [&](MetaTransaction& transaction) -> Result<void> {
       TRY(const auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(digest)));
       TRY(link, ReadRow<v1::LinkRow>(transaction, key));

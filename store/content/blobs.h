@@ -109,6 +109,8 @@ class Blobs {
   Result<void> RequireFreeSpace(uint64_t needed_bytes) const;
 
  private:
+  // `linked`: whether the repository links the blob.
+  Result<Located> Locate(const RepositoryName& repository, const Digest& digest, bool linked) const;
   Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
   // The data of one commit: inputs of its transaction, and one output.
   struct Committing {

@@ -8,6 +8,39 @@
 namespace outport::store {
 namespace {
 
+// Counts the reads of one row.
+class CountingStore final : public MetaStore {
+ public:
+  CountingStore(MetaStore& inner, std::string key) : inner_(inner), key_(std::move(key)) {}
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    if (key == key_) ++reads;
+    return inner_.Get(key);
+  }
+  Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
+    return inner_.Scan(range);
+  }
+  Result<LogPosition> Head() const override { return inner_.Head(); }
+  Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
+                                         size_t limit_bytes) const override {
+    return inner_.ReadLog(from, limit, limit_bytes);
+  }
+  Result<LogPosition> AuditHead() const override { return inner_.AuditHead(); }
+  Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
+                                           size_t limit_bytes) const override {
+    return inner_.ReadAudit(from, limit, limit_bytes);
+  }
+  std::unique_ptr<MetaTransaction> Begin() override { return inner_.Begin(); }
+  std::unique_ptr<MetaView> Snapshot() override { return inner_.Snapshot(); }
+  std::optional<Error> WhyReadOnly() const override { return inner_.WhyReadOnly(); }
+  Notifier& HeadChanged() override { return inner_.HeadChanged(); }
+
+  mutable int reads = 0;
+
+ private:
+  MetaStore& inner_;
+  const std::string key_;
+};
+
 class BlobsTest : public testing::Test {
  protected:
   v1::BlobRow Row(const Digest& digest) {
@@ -46,6 +79,23 @@ TEST_F(BlobsTest, APushedBlobCanBePulled) {
   store_.Reopen();
   EXPECT_EQ(*store_.PullBlob("team/app", Sha256("hello")), "hello");
   EXPECT_EQ(Intents(), 0u);
+}
+
+TEST_F(BlobsTest, ATouchUnderALeaseReadsTheLinkOnce) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  CountingStore counting(*store_.meta, keys::Link(Repo("a"), Sha256("hello")));
+  Blobs blobs({.meta = counting,
+               .bytes = *store_.bytes,
+               .clock = store_.clock,
+               .store_clock = store_.store_clock,
+               .owner = *store_.owner,
+               .times = store_.times,
+               .metrics = store_.metrics,
+               .log = Log::Nowhere()});
+  const auto touched = blobs.Touch(Repo("a"), Sha256("hello"));
+  ASSERT_TRUE(touched.has_value()) << touched.error().message;
+  EXPECT_EQ(touched->info.size_bytes, 5u);
+  EXPECT_EQ(counting.reads, 1);
 }
 
 TEST_F(BlobsTest, EmptyBlobAndSha512) {
