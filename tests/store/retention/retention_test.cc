@@ -328,6 +328,30 @@ TEST_F(RetentionTest, ASubjectThatComesDuringTheRunKeepsItsReferrers) {
   EXPECT_EQ(collector->LastRun().kept(), 1u);
 }
 
+TEST_F(RetentionTest, ThePlanHasTheManyReferrersOfARemovedSubject) {
+  constexpr size_t kReferrers = 300;  // more than the removal makes candidates of
+  Apply("policies:\n  - {name: ci, repositories: [ci/app], untagged: {keep_for: 7d}}\n");
+  const std::string image = ImageManifest({"config"});
+  ASSERT_TRUE(store.PushImage("ci/app", "1", {"config"}).has_value());
+  for (size_t i = 0; i < kReferrers; ++i) {
+    const std::string extra =
+        SubjectJson(Sha256(image)) + R"(,"annotations":{"n":")" + std::to_string(i) + "\"}";
+    ASSERT_TRUE(store.PushTagged("ci/app", ImageManifest({"config"}, extra), {}).has_value());
+  }
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), 0u) << "they are no candidates now";
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  ASSERT_TRUE(store.DeleteManifest("ci/app", Sha256(image).ToString()).has_value());
+  store.clock.Advance(hours(6 * 24));
+  EXPECT_EQ(Plan().dropped_manifests(), 0u);
+  store.clock.Advance(hours(25));
+  const v1::RetentionPlan plan = Plan();
+  EXPECT_EQ(plan.dropped_manifests(), kReferrers);
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  EXPECT_EQ(Run(plan.plan()).removed().manifests(), kReferrers);
+  ExpectConsistent();
+}
+
 TEST_F(RetentionTest, APausedCollectorRunsNoRetention) {
   Apply(kLastOne);
   Push("ci/app", {"1", "2"});
