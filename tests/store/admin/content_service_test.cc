@@ -1,52 +1,29 @@
 #include "store/admin/content_service.h"
 
-#include <grpcpp/client_context.h>
-
 #include "registry/rpc/status.h"
-#include "registry/storage/disk/disk_blob_store.h"
+#include "tests/store/admin/service_fixture.h"
 #include "tests/store/content/content_fixture.h"
-#include "tests/store/fleet/fleet_fixture.h"
-#include "tests/support/io_thread.h"
 
 namespace outport::store {
 namespace {
 
-// The service over real content and a real fleet port.
-class ContentServiceTest : public FleetFixture {
+// The service over real content.
+class ContentServiceTest : public ServiceFixture<v1::Content> {
  protected:
-  ContentServiceTest() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0",
-                             rpc::FleetServerCredentials({files_.server_chain, files_.server_key,
-                                                          TrustStateOf(files_.authority).bundle}),
-                             &port);
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-    address_ = "127.0.0.1:" + std::to_string(port);
-  }
+  ContentServiceTest() { Serve(service_); }
   ~ContentServiceTest() override {
-    server_->Shutdown(std::chrono::system_clock::now());
+    StopServing();
     EXPECT_TRUE(tasks_.DrainBlocking(std::chrono::steady_clock::now() + std::chrono::seconds(20)));
     io_.Stop();
   }
 
-  rpc::TlsIdentity IdentityOf(Role role, const std::string& name) {
-    const std::string key = pki::CreatePrivateKey();
-    const pki::LeafOptions options{.role = role, .name = name, .lifetime = std::chrono::hours(1)};
-    const auto leaf = *pki::Issue(files_.authority, *pki::CreateRequest(key), options);
-    return {leaf.certificate + files_.authority.issuing.certificate, key,
-            files_.authority.root.certificate};
-  }
+  // Calls a method as an administrator.
   template <class Request, class Response>
-  Result<Response> Call(grpc::Status (v1::Content::Stub::*method)(grpc::ClientContext*,
-                                                                  const Request&, Response*),
+  Result<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                     Response*),
                         const Request& request) {
-    const auto stub = v1::Content::NewStub(rpc::Dial(address_, administrator_, true));
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     Response response;
-    const grpc::Status status = (stub.get()->*method)(&context, request, &response);
+    const grpc::Status status = ServiceFixture::Call(administrator_, method, request, response);
     if (!status.ok()) return rpc::FromStatus(status, "calling the store");
     return response;
   }
@@ -68,22 +45,16 @@ class ContentServiceTest : public FleetFixture {
     request.set_tag(tag);
     request.set_limit(limit);
     request.set_after(after);
-    return Call(&v1::Content::Stub::ListTagHistory, request);
+    return Call(&Stub::ListTagHistory, request);
   }
   Result<v1::RestoreTagResponse> Restore(const v1::RestoreTagRequest& extra = {}) {
     v1::RestoreTagRequest request = extra;
     request.set_repository("app");
     request.set_tag("v1");
-    return Call(&v1::Content::Stub::RestoreTag, request);
+    return Call(&Stub::RestoreTag, request);
   }
 
-  StoreClock store_clock_{clock_};
-  Owner owner_{*meta_, store_clock_, Owner::Access::kExclusive};
-  IoThread io_;
   TaskGroup tasks_{io_.executor(), Log::Nowhere()};
-  Metrics metrics_;
-  std::unique_ptr<DiskBlobStore> bytes_ =
-      *DiskBlobStore::Open(disk_, folder_.path(), "uploads", BlobWrites::kDirect);
   Content content_{{.meta = *meta_,
                     .bytes = *bytes_,
                     .clock = clock_,
@@ -102,12 +73,7 @@ class ContentServiceTest : public FleetFixture {
                     .log = Log::Nowhere(),
                     .boot_id = "boot"}};
   ContentService service_{
-      {.gate = {.domain = "outport", .directory = directory_, .pool = io_.pool()},
-       .content = content_,
-       .uploads = uploads_,
-       .tasks = tasks_}};
-  std::unique_ptr<grpc::Server> server_;
-  std::string address_;
+      {.gate = gate_, .content = content_, .uploads = uploads_, .tasks = tasks_}};
   const rpc::TlsIdentity administrator_ = IdentityOf(Role::kAdmin, "admin");
 };
 
@@ -128,7 +94,6 @@ Method Empty(const char* name,
 }
 
 TEST_F(ContentServiceTest, I6OnlyAdministratorsChangeTheContentOfOthers) {
-  using Stub = v1::Content::Stub;
   const Method kMethods[] = {
       Empty("ListTagHistory", &Stub::ListTagHistory), Empty("RestoreTag", &Stub::RestoreTag),
       Empty("SetTagRule", &Stub::SetTagRule),         Empty("RemoveTagRule", &Stub::RemoveTagRule),
@@ -142,16 +107,16 @@ TEST_F(ContentServiceTest, I6OnlyAdministratorsChangeTheContentOfOthers) {
     rpc::TlsIdentity identity;
     grpc::StatusCode code;
   } kCallers[] = {
-      {"nobody", {"", "", files_.authority.root.certificate}, grpc::UNAUTHENTICATED},
+      {"nobody", Nobody(), grpc::UNAUTHENTICATED},
       {"a client", IdentityOf(Role::kClient, "desktop"), grpc::PERMISSION_DENIED},
       {"a node", IdentityOf(Role::kNode, "eu"), grpc::PERMISSION_DENIED},
       {"the store", IdentityOf(Role::kStore, "store"), grpc::PERMISSION_DENIED},
   };
   for (const auto& caller : kCallers) {
-    const auto stub = v1::Content::NewStub(rpc::Dial(address_, caller.identity, true));
+    const auto stub = StubOf(caller.identity);
     for (const Method& method : kMethods) {
       grpc::ClientContext context;
-      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+      SetDeadline(context);
       const grpc::Status status = method.call(*stub, context);
       EXPECT_EQ(status.error_code(), caller.code)
           << caller.name << " " << method.name << ": " << status.error_message();
@@ -228,33 +193,33 @@ TEST_F(ContentServiceTest, RulesAreSetListedAndRemoved) {
   set.mutable_rule()->set_name("releases");
   set.mutable_rule()->set_repositories("app");
   set.mutable_rule()->set_tags("v*");
-  ASSERT_TRUE(Call(&v1::Content::Stub::SetTagRule, set).has_value());
-  const auto rules = Call(&v1::Content::Stub::ListTagRules, v1::ListTagRulesRequest());
+  ASSERT_TRUE(Call(&Stub::SetTagRule, set).has_value());
+  const auto rules = Call(&Stub::ListTagRules, v1::ListTagRulesRequest());
   ASSERT_TRUE(rules.has_value());
   ASSERT_EQ(rules->rules_size(), 1);
   EXPECT_EQ(rules->rules(0).created_by(), "admin");
   EXPECT_GT(rules->rules(0).created_ms(), 1'000'000'000'000);
   v1::RemoveTagRuleRequest remove;
   remove.set_name("releases");
-  ASSERT_TRUE(Call(&v1::Content::Stub::RemoveTagRule, remove).has_value());
-  EXPECT_EQ(CodeOf(Call(&v1::Content::Stub::RemoveTagRule, remove)), ErrorCode::kNotFound);
+  ASSERT_TRUE(Call(&Stub::RemoveTagRule, remove).has_value());
+  EXPECT_EQ(CodeOf(Call(&Stub::RemoveTagRule, remove)), ErrorCode::kNotFound);
   set.mutable_rule()->set_tags("");
-  EXPECT_EQ(CodeOf(Call(&v1::Content::Stub::SetTagRule, set)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(Call(&Stub::SetTagRule, set)), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(ContentServiceTest, AnUploadIsListedAndCancelled) {
   const auto started = io_.Await(uploads_.Start(kAnn, Repo("app"), DigestAlgorithm::kSha256));
   ASSERT_TRUE(started.has_value());
-  const auto listed = Call(&v1::Content::Stub::ListUploads, v1::ListUploadsRequest());
+  const auto listed = Call(&Stub::ListUploads, v1::ListUploadsRequest());
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
   ASSERT_EQ(listed->uploads_size(), 1);
   EXPECT_EQ(listed->uploads(0).id(), started->id);
   EXPECT_EQ(listed->uploads(0).repository(), "app");
   v1::AdminCancelUploadRequest cancel;
   cancel.set_id(started->id);
-  const auto cancelled = Call(&v1::Content::Stub::CancelUpload, cancel);
+  const auto cancelled = Call(&Stub::CancelUpload, cancel);
   ASSERT_TRUE(cancelled.has_value()) << cancelled.error().message;
-  EXPECT_EQ(Call(&v1::Content::Stub::ListUploads, v1::ListUploadsRequest())->uploads_size(), 0);
+  EXPECT_EQ(Call(&Stub::ListUploads, v1::ListUploadsRequest())->uploads_size(), 0);
 }
 
 }  // namespace
