@@ -3,11 +3,8 @@
 #include <array>
 #include <ctime>
 
-#include "registry/records/rows.h"
-#include "registry/service/pull_recorder.h"
-#include "store/content/pulls.h"
 #include "store/content/tag_history.h"
-#include "tests/store/gc/collector_fixture.h"
+#include "tests/store/retention/retention_fixture.h"
 
 namespace outport::store {
 namespace {
@@ -17,81 +14,6 @@ using std::chrono::minutes;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr const char* kLastOne =
-    "policies:\n"
-    "  - name: ci\n"
-    "    repositories: [\"ci/*\"]\n"
-    "    keep:\n"
-    "      - {tags: \".*\", last_pushed: 1}\n";
-
-class RetentionTest : public CollectorTest {
- protected:
-  RetentionTest() : retention_(MakeParts()) { static_cast<void>(collector->Step()); }
-
-  Retention::Parts MakeParts() {
-    return {.meta = *store.meta,
-            .clock = store.clock,
-            .store_clock = store.store_clock,
-            .times = store.times,
-            .collector = **collector,
-            .log = Log::Nowhere(),
-            .nodes_without_report = [this] { return missing_; }};
-  }
-  void Apply(const std::string& yaml) {
-    v1::ApplyPoliciesRequest request;
-    request.set_yaml(yaml);
-    const auto applied = retention_.Apply(request, kAdministrator);
-    ASSERT_TRUE(applied.has_value()) << applied.error().message;
-  }
-  // Pushes images of their own, an hour apart.
-  void Push(const std::string& repository, const std::vector<std::string>& tags) {
-    for (const std::string& tag : tags) {
-      store.clock.Advance(hours(1));
-      ASSERT_TRUE(store.PushImage(repository, tag, {"layer of " + repository + tag}).has_value());
-    }
-  }
-  void Pull(const std::string& repository, const std::string& tag) {
-    const outport::Pull pull{.repository = RepositoryName::Parse(repository).value(),
-                             .reference = ParseReference(tag).value(),
-                             .time_ms = store.store_clock.NowMs()};
-    const auto written =
-        WritePulls(*store.meta, {pull}, "", MetaTransaction::Durability::kBuffered);
-    ASSERT_TRUE(written.has_value());
-  }
-  v1::RetentionPlan Plan(const v1::GetRetentionPlanRequest& request = {}) {
-    auto plan = retention_.GetPlan(request);
-    EXPECT_TRUE(plan.has_value()) << plan.error().message;
-    return plan.has_value() ? *std::move(plan) : v1::RetentionPlan();
-  }
-  static std::vector<std::string> Texts(const v1::RetentionPlan& plan) {
-    std::vector<std::string> texts;
-    for (const v1::RetentionItem& item : plan.items()) {
-      texts.push_back((item.keep() ? "keep " : "drop ") + PlaceOf(item) + " by " + item.policy() +
-                      ": " + item.rule());
-    }
-    return texts;
-  }
-  Result<v1::RunRow> Start(const std::string& plan = "") {
-    collector->Step();  // renews the lease
-    v1::StartRetentionRequest request;
-    request.set_plan(plan);
-    return retention_.StartRun(request, kAdministrator);
-  }
-  v1::RunRow Run(const std::string& plan = "") {
-    const auto started = Start(plan);
-    EXPECT_TRUE(started.has_value()) << started.error().message;
-    if (!started.has_value()) return {};
-    EXPECT_EQ(started->kind(), v1::RUN_KIND_RETENTION);
-    collector->Work();
-    v1::GetRunRequest request;
-    request.set_id(started->id());
-    return (*collector)->GetRun(request).value_or(v1::RunRow());
-  }
-
-  std::vector<std::string> missing_;
-  Retention retention_;
-};
 
 TEST_F(RetentionTest, WithoutPoliciesEverythingStays) {
   Push("ci/app", {"1", "2"});
@@ -269,87 +191,6 @@ TEST_F(RetentionTest, UntaggedManifestsGoAfterTheirTime) {
   EXPECT_EQ(Run(plan.plan()).removed().manifests(), 1u);
   EXPECT_FALSE(HasManifest("ci/app", digest));
   EXPECT_TRUE(HasManifest("ci/app", "1"));
-}
-
-// The tag by which tools find the signature of an image without the API for referrers.
-std::string SignatureTag(const Digest& subject) { return "sha256-" + subject.hex() + ".sig"; }
-
-TEST_F(RetentionTest, ATaggedReferrerStaysWithItsSubject) {
-  Apply(kLastOne);
-  Push("ci/app", {"1"});
-  const Digest subject = Sha256(ImageManifest({"layer of ci/app1"}));
-  Push("ci/app", {SignatureTag(subject)});
-  ASSERT_TRUE(store.PushBlob("ci/app", "{}").has_value());
-  ASSERT_TRUE(store.PushManifest("ci/app", "sbom", ImageManifest({"{}"}, SubjectJson(subject)))
-                  .has_value());
-  Push("ci/app", {"2"});
-  EXPECT_THAT(Texts(Plan()), ElementsAre("drop ci/app:1 by ci: no condition holds: entry 1",
-                                         "keep ci/app:2 by ci: entry 1: last_pushed 1",
-                                         "keep ci/app:sbom by ci: its subject is in the repository",
-                                         "keep ci/app:" + SignatureTag(subject) +
-                                             " by ci: its subject is in the repository"));
-  EXPECT_EQ(Run().removed().tags(), 1u);
-  EXPECT_TRUE(HasManifest("ci/app", "sbom"));
-  EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
-  // Without their subject they are tags like others.
-  ASSERT_TRUE(store.DeleteManifest("ci/app", subject.ToString()).has_value());
-  EXPECT_EQ(Run().removed().tags(), 2u);
-  EXPECT_FALSE(HasManifest("ci/app", "sbom"));
-  EXPECT_FALSE(HasManifest("ci/app", SignatureTag(subject)));
-  EXPECT_TRUE(HasManifest("ci/app", "2"));
-  ExpectConsistent();
-}
-
-TEST_F(RetentionTest, ATaggedReferrerDoesNotKeepItsSubject) {
-  Apply(std::string(kLastOne) + "    untagged: {keep_for: 1h}\n");
-  Push("ci/app", {"1"});
-  const Digest subject = Sha256(ImageManifest({"layer of ci/app1"}));
-  Push("ci/app", {SignatureTag(subject)});
-  ASSERT_TRUE(store.PushBlob("ci/app", "{}").has_value());
-  ASSERT_TRUE(store.PushManifest("ci/app", "sbom", ImageManifest({"{}"}, SubjectJson(subject)))
-                  .has_value());
-  Push("ci/app", {"2"});
-  EXPECT_EQ(Run().removed().tags(), 1u);
-  store.clock.Advance(hours(37));
-  EXPECT_EQ(Run().removed().manifests(), 1u);
-  EXPECT_FALSE(HasManifest("ci/app", subject.ToString()));
-  EXPECT_EQ(Plan().dropped_tags(), 2u) << "its referrers are tags like others now";
-}
-
-TEST_F(RetentionTest, ASubjectThatComesDuringTheRunKeepsItsReferrers) {
-  Apply(kLastOne);
-  const Digest subject = Sha256(ImageManifest({"layer of ci/app3"}));
-  Push("ci/app", {SignatureTag(subject), "2"});
-  ASSERT_EQ(Plan().dropped_tags(), 1u);
-  ASSERT_TRUE(Start().has_value());
-  Push("ci/app", {"3"});
-  collector->Work();
-  EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
-  EXPECT_EQ(collector->LastRun().kept(), 1u);
-}
-
-TEST_F(RetentionTest, ThePlanHasTheManyReferrersOfARemovedSubject) {
-  constexpr size_t kReferrers = 300;  // more than the removal makes candidates of
-  Apply("policies:\n  - {name: ci, repositories: [ci/app], untagged: {keep_for: 7d}}\n");
-  const std::string image = ImageManifest({"config"});
-  ASSERT_TRUE(store.PushImage("ci/app", "1", {"config"}).has_value());
-  for (size_t i = 0; i < kReferrers; ++i) {
-    const std::string extra =
-        SubjectJson(Sha256(image)) + R"(,"annotations":{"n":")" + std::to_string(i) + "\"}";
-    ASSERT_TRUE(store.PushTagged("ci/app", ImageManifest({"config"}, extra), {}).has_value());
-  }
-  collector->WorkAfter(hours(37));
-  EXPECT_EQ(collector->RunUntagged().removed().manifests(), 0u) << "they are no candidates now";
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  ASSERT_TRUE(store.DeleteManifest("ci/app", Sha256(image).ToString()).has_value());
-  store.clock.Advance(hours(6 * 24));
-  EXPECT_EQ(Plan().dropped_manifests(), 0u);
-  store.clock.Advance(hours(25));
-  const v1::RetentionPlan plan = Plan();
-  EXPECT_EQ(plan.dropped_manifests(), kReferrers);
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
-  EXPECT_EQ(Run(plan.plan()).removed().manifests(), kReferrers);
-  ExpectConsistent();
 }
 
 TEST_F(RetentionTest, APausedCollectorRunsNoRetention) {
