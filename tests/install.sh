@@ -12,8 +12,8 @@ readonly BUILD=(
 )
 readonly TEST=(
   skopeo podman buildah docker.io containerd umoci busybox-static apache2-utils jq curl iproute2 procps util-linux
-  pebble certbot systemd strace faketime
-  python3 python3-pytest spin
+  pebble certbot systemd strace faketime e2fsprogs
+  python3 python3-pytest spin docker-registry
 )
 
 wanted=("${BUILD[@]}")
