@@ -20,6 +20,8 @@ namespace outport {
 //   Push(disk.files(), disk.env());      // runs until the cut
 //   disk.DropUnsynced();                 // the power is back: reopen and check
 //
+// Fail() and FailReads() select operations that fail while the power is on, with EIO or ENOSPC.
+//
 // IgnoreSyncs() selects syncs that return OK without an effect. A test of durability must fail with
 // it; otherwise it tests nothing. Close the stores before DropUnsynced() and Restart(). Only files
 // written through files() and env() are affected.
@@ -44,6 +46,12 @@ class FaultDisk {
     IgnoreSyncs([left = k](const FaultPoint&) mutable { return left > 0 && --left == 0; });
   }
   uint64_t ignored() const { return recorder_.ignored(); }
+  // Makes the selected changes fail without an effect, while the power is on. {}: none.
+  void Fail(FaultError error, Selector which) { recorder_.Fail(error, std::move(which)); }
+  // Makes reads of the selected files fail (EIO), in files() and in RocksDB. {}: none.
+  void FailReads(FaultRecorder::PathSelector which) { recorder_.FailReads(std::move(which)); }
+  // The changes and reads that failed, without those after a power cut.
+  uint64_t failed() const { return recorder_.failed(); }
   // The recorded changes so far.
   std::vector<FaultPoint> history() const { return recorder_.history(); }
 

@@ -1,5 +1,7 @@
 #include "tests/support/fault_env.h"
 
+#include <utility>
+
 namespace outport {
 namespace {
 
@@ -9,11 +11,23 @@ using Debug = rocksdb::IODebugContext;
 
 IOStatus PowerIsCut(const std::string& path) { return IOStatus::IOError("the power is cut", path); }
 
+IOStatus IoError(const std::string& path) { return IOStatus::IOError("input/output error", path); }
+
 IOStatus DoAt(FaultRecorder& recorder, uint64_t session, FaultKind kind, const std::string& path,
               const std::function<IOStatus(DiskImage&)>& change) {
   IOStatus status;
   const auto run = [&](DiskImage& image) { status = change(image); };
-  return recorder.Do({kind, path}, session, run) ? status : PowerIsCut(path);
+  switch (recorder.Do({kind, path}, session, run)) {
+    case Fate::kDone:
+      return status;
+    case Fate::kPowerCut:
+      return PowerIsCut(path);
+    case Fate::kIoError:
+      return IoError(path);
+    case Fate::kNoSpace:
+      return IOStatus::NoSpace("no space", path);
+  }
+  std::unreachable();
 }
 
 class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
@@ -65,6 +79,30 @@ class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   const DiskImage::NodePtr node_;  // shared with the image
 };
 
+class FaultRandomAccessFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  FaultRandomAccessFile(FaultRecorder& recorder, std::string path,
+                        std::unique_ptr<rocksdb::FSRandomAccessFile> real)
+      : FSRandomAccessFileOwnerWrapper(std::move(real)),
+        recorder_(recorder),
+        path_(std::move(path)) {}
+
+  IOStatus Read(uint64_t offset, size_t size, const Options& options, rocksdb::Slice* result,
+                char* buffer, Debug* dbg) const override {
+    if (recorder_.FailsRead(path_)) return IoError(path_);
+    return target()->Read(offset, size, options, result, buffer, dbg);
+  }
+  IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count, const Options& options,
+                     Debug* dbg) override {
+    if (recorder_.FailsRead(path_)) return IoError(path_);
+    return target()->MultiRead(requests, count, options, dbg);
+  }
+
+ private:
+  FaultRecorder& recorder_;
+  const std::string path_;
+};
+
 class FaultDirectory final : public rocksdb::FSDirectoryWrapper {
  public:
   FaultDirectory(FaultRecorder& recorder, std::string path,
@@ -110,7 +148,12 @@ IOStatus FaultRocksFileSystem::NewRandomAccessFile(
     const std::string& path, const rocksdb::FileOptions& options,
     std::unique_ptr<rocksdb::FSRandomAccessFile>* file, Debug* dbg) {
   if (!recorder_.IsOn(recorder_.session())) return PowerIsCut(path);
-  return target()->NewRandomAccessFile(path, options, file, dbg);
+  std::unique_ptr<rocksdb::FSRandomAccessFile> real;
+  IOStatus status = target()->NewRandomAccessFile(path, options, &real, dbg);
+  if (status.ok()) {
+    *file = std::make_unique<FaultRandomAccessFile>(recorder_, path, std::move(real));
+  }
+  return status;
 }
 
 IOStatus FaultRocksFileSystem::NewWritableFile(const std::string& path,

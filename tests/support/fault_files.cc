@@ -1,5 +1,7 @@
 #include "tests/support/fault_files.h"
 
+#include <utility>
+
 namespace outport {
 namespace {
 
@@ -9,12 +11,25 @@ Error PowerIsCut(const fs::path& path) {
   return Error{ErrorCode::kInternal, "the power is cut at " + path.native()};
 }
 
+Error IoError(const fs::path& path) {
+  return Error{ErrorCode::kInternal, "input/output error at " + path.native()};
+}
+
 Result<void> DoAt(FaultRecorder& recorder, uint64_t session, FaultKind kind, const fs::path& path,
                   const std::function<Result<void>(DiskImage&)>& change) {
   Result<void> result;
   const auto run = [&](DiskImage& image) { result = change(image); };
-  if (!recorder.Do({kind, path}, session, run)) return PowerIsCut(path);
-  return result;
+  switch (recorder.Do({kind, path}, session, run)) {
+    case Fate::kDone:
+      return result;
+    case Fate::kPowerCut:
+      return PowerIsCut(path);
+    case Fate::kIoError:
+      return IoError(path);
+    case Fate::kNoSpace:
+      return Error{ErrorCode::kNoSpace, "no space for " + path.native()};
+  }
+  std::unreachable();
 }
 
 class FaultFile final : public File {
@@ -36,6 +51,7 @@ class FaultFile final : public File {
   }
   Result<size_t> ReadAt(uint64_t offset, MutableBytes buffer) const override {
     if (!recorder_.IsOn(session_)) return PowerIsCut(path_);
+    if (recorder_.FailsRead(path_)) return IoError(path_);
     return real_->ReadAt(offset, buffer);
   }
   size_t ReadCachedAt(uint64_t offset, MutableBytes buffer) const override {

@@ -8,22 +8,26 @@ std::string Describe(const FaultPoint& point) {
   return std::string(kNames[static_cast<size_t>(point.kind)]) + " " + point.path.native();
 }
 
-bool FaultRecorder::Do(const FaultPoint& point, uint64_t session,
+Fate FaultRecorder::Do(const FaultPoint& point, uint64_t session,
                        const std::function<void(DiskImage&)>& change) {
   MutexLock lock(mutex_);
-  if (cut_ || session != session_) return false;
+  if (cut_ || session != session_) return Fate::kPowerCut;
   history_.push_back(point);
   if (history_.size() == cut_at_) {
     cut_ = true;
-    return false;
+    return Fate::kPowerCut;
+  }
+  if (fail_ && fail_(point)) {
+    ++failed_;
+    return error_ == FaultError::kIo ? Fate::kIoError : Fate::kNoSpace;
   }
   const bool is_sync = point.kind == FaultKind::kSyncFile || point.kind == FaultKind::kSyncFolder;
   if (is_sync && ignore_ && ignore_(point)) {
     ++ignored_;
-    return true;
+    return Fate::kDone;
   }
   change(image_);
-  return true;
+  return Fate::kDone;
 }
 
 bool FaultRecorder::IsOn(uint64_t session) const {
@@ -59,6 +63,29 @@ void FaultRecorder::IgnoreSyncs(Selector which) {
 uint64_t FaultRecorder::ignored() const {
   MutexLock lock(mutex_);
   return ignored_;
+}
+
+void FaultRecorder::Fail(FaultError error, Selector which) {
+  MutexLock lock(mutex_);
+  error_ = error;
+  fail_ = std::move(which);
+}
+
+void FaultRecorder::FailReads(PathSelector which) {
+  MutexLock lock(mutex_);
+  fail_reads_ = std::move(which);
+}
+
+bool FaultRecorder::FailsRead(const std::filesystem::path& path) {
+  MutexLock lock(mutex_);
+  const bool fails = fail_reads_ && fail_reads_(path);
+  failed_ += fails ? 1 : 0;
+  return fails;
+}
+
+uint64_t FaultRecorder::failed() const {
+  MutexLock lock(mutex_);
+  return failed_;
 }
 
 std::vector<FaultPoint> FaultRecorder::history() const {
