@@ -10,7 +10,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ["outport-store", "outport-node", "outportctl"]
+PROGRAMS = ["outport-store", "outport-node", "outportctl", "store_data_check"]
 TEST = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.M)
 
 
