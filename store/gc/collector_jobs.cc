@@ -35,7 +35,11 @@ Result<uint64_t> PlannedJob::Step() {
     return next_ - first;
   }
   const size_t end = std::min(first + kManifestsPerStep, items_.size());
-  for (; next_ < end; ++next_) TRY_VOID(RemoveManifest(items_[next_].content));
+  const StepTime time(parts_.clock);
+  while (next_ < end && !time.IsOver()) {
+    TRY_VOID(RemoveManifest(items_[next_].content));
+    ++next_;
+  }
   return next_ - first;
 }
 
@@ -74,6 +78,7 @@ Result<uint64_t> SweepJob::SweepManifests() {
       parts_.meta.Scan(
           {.prefix = std::string(keys::kUntagged), .after = after_, .limit = kCandidatesPerStep}));
   const int64_t now_ms = parts_.store_clock.NowMs();
+  const StepTime time(parts_.clock);
   uint64_t seen = 0;
   uint64_t tried = 0;
   for (const KeyValue& row : rows) {
@@ -88,7 +93,7 @@ Result<uint64_t> SweepJob::SweepManifests() {
     }
     ++seen;
     after_ = row.key;  // not before: a step that waits too long for a lock is repeated
-    if (tried == kManifestsPerStep) break;
+    if (tried == kManifestsPerStep || time.IsOver()) break;
   }
   return seen;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "outport/v1/gc.pb.h"
+#include "registry/base/clock.h"
 #include "registry/base/result.h"
 #include "store/gc/active_run.h"
 #include "store/gc/parts.h"
@@ -14,6 +16,21 @@
 #include "store/gc/undo.h"
 
 namespace outport::store {
+
+// The time of one step that makes many transactions. The step ends when it is over, and the next
+// one goes on, so that the lease is renewed in time.
+class StepTime {
+ public:
+  static constexpr std::chrono::seconds kMost{5};
+
+  // `clock` outlives this object.
+  explicit StepTime(const Clock& clock) : clock_(clock), began_(clock.SinceBoot()) {}
+  bool IsOver() const { return clock_.SinceBoot() - began_ >= kMost; }
+
+ private:
+  const Clock& clock_;
+  const std::chrono::nanoseconds began_;
+};
 
 // Work that an administrator requested. The collector runs one job at a time, step by step. For one
 // thread at a time; blocks.

@@ -75,7 +75,8 @@ Result<bool> RetentionJob::IsPulledSince(const DroppedTag& dropped) const {
 Result<uint64_t> RetentionJob::RemoveManifests() {
   const size_t first = next_manifest_;
   const size_t end = std::min(first + kManifestsPerStep, plan_.manifests.size());
-  for (; next_manifest_ < end; ++next_manifest_) {
+  const StepTime time(parts_.clock);
+  for (; next_manifest_ < end && !time.IsOver(); ++next_manifest_) {
     const DroppedManifest& dropped = plan_.manifests[next_manifest_];
     TRY(const bool pulled,
         KeptByPull(parts_.meta, dropped.content, dropped.keep_for_ms, parts_.store_clock.NowMs()));
