@@ -115,7 +115,19 @@ void ReadGcTime(Settings& section, const char* key, std::chrono::milliseconds& t
   time = kMaxGcTime;
 }
 
-Config::Gc ReadGc(Settings section, const Config::Freshness& freshness) {
+// Pushes are rejected at the headroom, so trash that is freed only there helps no push.
+uint64_t ReadFreeAtOnceBelow(Settings& section, uint64_t headroom_bytes) {
+  const uint64_t twice = std::min<uint64_t>(2 * headroom_bytes, INT64_MAX);  // the largest size
+  const uint64_t below = section.Size("free_at_once_below", twice);
+  if (below == 0 || below > headroom_bytes || below == twice) return below;
+  section.AddProblem("free_at_once_below",
+                     "must be more than disk.headroom (" + std::to_string(headroom_bytes) +
+                         " bytes), where the store rejects pushes, or 0 for never");
+  return twice;
+}
+
+Config::Gc ReadGc(Settings section, const Config& config) {
+  const Config::Freshness& freshness = config.freshness;
   Config::Gc gc;
   ReadGcTime(section, "longest_pull", gc.longest_pull);
   // The bound keeps the sum from overflowing.
@@ -139,7 +151,7 @@ Config::Gc ReadGc(Settings section, const Config::Freshness& freshness) {
     section.AddProblem("window", window.error().message);
   }
   gc.max_rate = section.Integer("max_rate", gc.max_rate, 1, kMaxGcRate);
-  gc.free_at_once_below = section.Size("free_at_once_below", gc.free_at_once_below);
+  gc.free_at_once_below = ReadFreeAtOnceBelow(section, config.headroom_bytes);
   return gc;
 }
 
@@ -158,7 +170,8 @@ Result<Config> ReadConfig(Settings settings) {
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
   config.changes = ReadChanges(settings.Section("changes"));
-  config.gc = ReadGc(settings.Section("gc"), config.freshness);
+  config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
+  config.gc = ReadGc(settings.Section("gc"), config);
   config.access = ReadAccess(settings.Section("access"));
   config.audit = ReadAudit(settings.Section("audit"));
   config.nodes = ReadNodes(settings.Section("nodes"));
@@ -174,7 +187,6 @@ Result<Config> ReadConfig(Settings settings) {
   Settings tags = settings.Section("tags");
   config.tag_history = tags.Duration("history", config.tag_history);
   if (config.tag_history < kMinTagHistory) tags.AddProblem("history", "must be at least 1h");
-  config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
   TRY_VOID(settings.Finish());
   return config;
 }

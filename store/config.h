@@ -65,9 +65,10 @@ struct Config {
     // An administrator can restore the content that the collector removed for this time.
     std::chrono::milliseconds trash{std::chrono::hours(24)};
     std::chrono::milliseconds longest_pull{std::chrono::hours(1)};
-    DailyWindow window;               // when the collector works by itself
-    int64_t max_rate = 500;           // items that it removes or frees in a second
-    uint64_t free_at_once_below = 0;  // free disk space below which nothing stays in the trash
+    DailyWindow window;      // when the collector works by itself
+    int64_t max_rate = 500;  // items that it removes or frees in a second
+    // Free disk space below which nothing stays in the trash; more than the headroom. 0: never.
+    uint64_t free_at_once_below = 1024 << 20;
   };
   Gc gc;
 

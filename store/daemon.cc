@@ -87,6 +87,7 @@ struct StoreDaemon final : Daemon {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks{io.executor(), log};
 
+  SpaceDemand space_demand{clock};
   Owner owner{*opened.meta, store_clock, Owner::Access::kExclusive};
   Heartbeat heartbeat{
       {.meta = *opened.meta, .clock = store_clock, .owner = owner, .pool = disk, .log = log}};
@@ -108,7 +109,8 @@ struct StoreDaemon final : Daemon {
        .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
        .metrics = metrics,
        .log = log,
-       .headroom_bytes = config.headroom_bytes}};
+       .headroom_bytes = config.headroom_bytes,
+       .demand = &space_demand}};
   Uploads uploads{{.meta = *opened.meta,
                    .bytes = *opened.blobs,
                    .blobs = content.blobs,
@@ -138,7 +140,9 @@ struct StoreDaemon final : Daemon {
                                      .owner = owner.id(),
                                      .keep = config.tag_history}};
   Collector collector{
+                  .headroom_bytes = config.headroom_bytes,
       {.meta = *opened.meta,
+       .demand = &space_demand,
        .bytes = *opened.blobs,
        .clock = clock,
        .store_clock = store_clock,

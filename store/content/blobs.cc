@@ -60,8 +60,11 @@ Blobs::Blobs(Parts parts)
                                       "Reads of blobs that failed their checksum.")) {}
 
 Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes) const {
-  return outport::RequireFreeSpace(parts_.bytes, "the store's disk", parts_.headroom_bytes,
-                                   needed_bytes);
+  Result<void> enough = outport::RequireFreeSpace(parts_.bytes, "the store's disk",
+                                                  parts_.headroom_bytes, needed_bytes);
+  const bool full = !enough.has_value() && enough.error().code == ErrorCode::kNoSpace;
+  if (full && parts_.demand != nullptr) parts_.demand->Add(needed_bytes);
+  return enough;
 }
 
 Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {

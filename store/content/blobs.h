@@ -18,6 +18,7 @@
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
 #include "store/content/collection.h"
+#include "store/content/space_demand.h"
 #include "store/work/owner.h"
 #include "store/work/store_clock.h"
 
@@ -51,6 +52,8 @@ class Blobs {
     Metrics& metrics;
     Log log;
     uint64_t headroom_bytes = 0;  // the free space of the disk that pushes must leave
+    // Gets the rejected pushes; nullptr: nobody frees space for them.
+    SpaceDemand* demand = nullptr;
   };
   explicit Blobs(Parts parts);
 
@@ -105,7 +108,7 @@ class Blobs {
   Result<size_t> SettleIntents();
 
   // Checks that the disk has the headroom free after a write of `needed_bytes`. If too little is
-  // free, returns kNoSpace with the numbers.
+  // free, returns kNoSpace with the numbers, and adds the bytes to the demand.
   Result<void> RequireFreeSpace(uint64_t needed_bytes) const;
 
  private:

@@ -20,7 +20,11 @@ constexpr milliseconds kBeat{10'000};
 constexpr milliseconds kRetry{5'000};
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kOverdueWarningMs = 24 * kHourMs;
-constexpr int kMaxAttempts = 10;  // of one step of a job, if locks time out
+constexpr int kMaxAttempts = 10;  // of one step of a job, if it waits too long
+constexpr int64_t kEarlyLookMs = 1'000;
+// The status takes at most one part in 50 of the time, however long the queue and the list of runs
+// are.
+constexpr int64_t kStatusPart = 50;
 // To read a row costs much less than to remove an item.
 constexpr uint64_t kScannedRowsPerItem = 16;
 constexpr std::string_view kLeaseName = "gc";
@@ -42,7 +46,9 @@ Collector::Collector(Parts parts)
             .times = parts_.times,
             .lease = lease_,
             .log = parts_.log},
-      purge_(work_, parts_.limits.free_at_once_below),
+      purge_(work_, {.free_at_once_below = parts_.limits.free_at_once_below,
+                     .headroom_bytes = parts_.limits.headroom_bytes,
+                     .demand = parts_.demand}),
       old_garbage_(work_, [this] { return BackgroundRun(); }),
       orphans_(work_),
       failure_({.log = parts_.log, .failed = "garbage collection failed"}),
@@ -57,9 +63,13 @@ Collector::Collector(Parts parts)
       freed_blobs_(parts_.metrics.Counter("outport_store_gc_blobs_freed_total",
                                           "Blobs that left the trash for good.")),
       freed_bytes_(parts_.metrics.Counter("outport_store_gc_freed_bytes_total",
-                                          "Bytes of the blobs that left the trash for good.")) {}
+                                          "Bytes of the blobs that left the trash for good.")) {
+  if (parts_.demand != nullptr) parts_.demand->OnMore([this] { wake_.Notify(); });
+}
 
-Collector::~Collector() = default;
+Collector::~Collector() {
+  if (parts_.demand != nullptr) parts_.demand->OnMore({});
+}
 
 Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
   co_await net::this_coro::throw_if_cancelled(false);
@@ -85,7 +95,7 @@ milliseconds Collector::Step() {
     // never ends, the trash would stay.
     if (items.error().code != ErrorCode::kDeadlineExceeded) {
       background_.reset();
-      holds_lease_ = false;
+      recovered_fence_ = 0;
     }
     return kRetry;
   }
@@ -97,13 +107,16 @@ milliseconds Collector::Step() {
 
 Result<uint64_t> Collector::DoStep() {
   TRY(const bool mine, lease_.Acquire());
-  if (!mine) {
-    LeaveToOthers();
-    return uint64_t{0};
-  }
-  if (!holds_lease_) TRY_VOID(Recover());
+  // Another process may have held the lease since the last step.
+  const bool lost = recovered_fence_ != 0 && !HoldsLease();
+  if (!mine || lost) LeaveToOthers();
+  if (!mine) return uint64_t{0};
+  if (!HoldsLease()) TRY_VOID(Recover());
   TRY_VOID(RefreshStatus());
   TRY(const bool paused, IsPaused());
+  // Before all other work, because pushes wait for it.
+  TRY(const uint64_t freed, paused ? Result<uint64_t>(0) : FreeEarly());
+  if (freed > 0) return freed;
   // Before the jobs, so that a run also removes the referrers of manifests that are gone.
   TRY(const uint64_t orphans, paused ? Result<uint64_t>(0) : orphans_.Step());
   if (orphans > 0) return InItems(orphans);
@@ -111,21 +124,36 @@ Result<uint64_t> Collector::DoStep() {
   // While the run is in progress, nobody can undo it.
   if (paused) TRY_VOID(EndBackgroundRun());
   if (worked > 0 || paused || !RunInProgress().empty()) return worked;
-  const bool in_window = parts_.limits.window.Contains(parts_.clock.Wall());
+  return StepBackground();
+}
+
+// Frees trash before its window ends, if the disk is short of space. While a job is in progress and
+// there is nothing to free, looks only once a second.
+Result<uint64_t> Collector::FreeEarly() {
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  const bool in_job = !RunInProgress().empty();
+  if (in_job && now_ms < next_early_ms_) return uint64_t{0};
+  // The trash of a run in progress cannot be freed, so end the run now and then.
+  const bool old = background_since_ms_ + milliseconds(kBeat).count() <= now_ms;
+  if (purge_.IsDiskShort() && background_ != nullptr && old) TRY_VOID(EndBackgroundRun());
+  TRY(const uint64_t freed, purge_.StepEarly());
+  CountFreed();
+  if (freed == 0) next_early_ms_ = now_ms + kEarlyLookMs;
+  return freed;
+}
+
+// Does the work that nobody requested.
+Result<uint64_t> Collector::StepBackground() {
   const int64_t now_ms = parts_.store_clock.NowMs();
   if (now_ms < next_look_ms_) return uint64_t{0};
-  TRY(const uint64_t freed, purge_.Step(in_window));
-  freed_blobs_.Increment(static_cast<double>(purge_.freed().blobs() - freed_.blobs()));
-  freed_bytes_.Increment(static_cast<double>(purge_.freed().blob_bytes() - freed_.blob_bytes()));
-  freed_ = purge_.freed();
-  if (!in_window) {
-    TRY_VOID(EndBackgroundRun());
-    if (freed == 0) next_look_ms_ = now_ms + parts_.limits.interval.count();
-    return freed;
+  uint64_t items = 0;
+  if (parts_.limits.window.Contains(parts_.clock.Wall())) {
+    TRY(const uint64_t freed, purge_.Step());
+    CountFreed();
+    TRY(const uint64_t swept, work_.StepWait().count() > 0 ? Result<uint64_t>(0) : SweepDue());
+    TRY(const uint64_t scanned, old_garbage_.Step());
+    items = freed + swept + InItems(scanned);
   }
-  TRY(const uint64_t swept, work_.StepWait().count() > 0 ? Result<uint64_t>(0) : SweepDue());
-  TRY(const uint64_t scanned, old_garbage_.Step());
-  const uint64_t items = freed + swept + InItems(scanned);
   if (items == 0) {
     TRY_VOID(EndBackgroundRun());
     next_look_ms_ = now_ms + parts_.limits.interval.count();
@@ -133,9 +161,20 @@ Result<uint64_t> Collector::DoStep() {
   return items;
 }
 
+void Collector::CountFreed() {
+  freed_blobs_.Increment(static_cast<double>(purge_.freed().blobs() - freed_.blobs()));
+  freed_bytes_.Increment(static_cast<double>(purge_.freed().blob_bytes() - freed_.blob_bytes()));
+  freed_ = purge_.freed();
+}
+
+bool Collector::HoldsLease() const {
+  const uint64_t recovered = recovered_fence_;
+  return recovered != 0 && recovered == lease_.fence();
+}
+
 // Another process holds the lease, and ends what this process has begun.
 void Collector::LeaveToOthers() {
-  holds_lease_ = false;
+  recovered_fence_ = 0;
   background_.reset();
   MutexLock lock(mutex_);
   job_.reset();
@@ -168,6 +207,7 @@ Result<ActiveRun*> Collector::BackgroundRun() {
   const bool old = background_ != nullptr && background_->row().started_ms() + kHourMs < now_ms;
   if (old) TRY_VOID(EndBackgroundRun());
   if (background_ != nullptr) return background_.get();
+  background_since_ms_ = now_ms;
   TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
   for (const v1::RunRow& run : std::views::reverse(runs)) {
     if (run.started_ms() + kHourMs < now_ms) break;
@@ -204,10 +244,11 @@ Result<uint64_t> Collector::StepJob(bool paused) {
   TRY_VOID(EndBackgroundRun());
   const bool waits = paused || work_.StepWait().count() > 0;
   if (waits && !job->restores()) return uint64_t{0};
+  const uint64_t fence = lease_.fence();
   const Result<uint64_t> items = job->Step();
-  const bool contended = !items.has_value() && items.error().code == ErrorCode::kDeadlineExceeded;
-  attempts_ = contended ? attempts_ + 1 : 0;
-  if (contended && attempts_ < kMaxAttempts) return uint64_t{1};
+  const bool repeat = !items.has_value() && MayRepeat(items.error(), fence);
+  attempts_ = repeat ? attempts_ + 1 : 0;
+  if (repeat && attempts_ < kMaxAttempts) return uint64_t{1};
   if (items.has_value() && *items > 0) return items;
   attempts_ = 0;
   if (items.has_value()) {
@@ -216,12 +257,22 @@ Result<uint64_t> Collector::StepJob(bool paused) {
     parts_.log.Error("collection run failed",
                      {{"run", job->run()}, {"error", items.error().message}});
     // If the row cannot be written, the recovery of the next holder of the lease writes it.
-    if (!job->Fail(items.error()).has_value()) holds_lease_ = false;
+    if (!job->Fail(items.error()).has_value()) recovered_fence_ = 0;
   }
   MutexLock lock(mutex_);
   job_.reset();
   job_run_.clear();
   return uint64_t{1};
+}
+
+// Returns whether the step of a job that failed with this error may be repeated: it waited too long
+// for a lock, or for longer than its lease. Such a step has changed nothing. If another process has
+// held the lease since, that process has ended the run.
+bool Collector::MayRepeat(const Error& error, uint64_t fence) {
+  if (error.code == ErrorCode::kDeadlineExceeded) return true;
+  if (error.code != ErrorCode::kFailedPrecondition) return false;
+  const Result<bool> mine = lease_.Acquire();
+  return mine.has_value() && *mine && lease_.fence() == fence;
 }
 
 // Ends the runs of processes that held the lease before, and continues their undo.
@@ -238,7 +289,7 @@ Result<void> Collector::Recover() {
     job_run_ = run.id();
   }
   background_.reset();
-  holds_lease_ = true;
+  recovered_fence_ = lease_.fence();
   return {};
 }
 
@@ -256,11 +307,13 @@ Result<void> Collector::FailRun(const std::string& id) {
   return {};
 }
 
-// Refreshes gauges and warnings, and keeps the list of runs in order, once in an interval.
+// Refreshes gauges and warnings, and keeps the list of runs in order. Does so once in an interval,
+// or less often if that takes long.
 Result<void> Collector::RefreshStatus() {
   const int64_t now_ms = parts_.store_clock.NowMs();
   if (now_ms < next_status_ms_) return {};
   next_status_ms_ = now_ms + parts_.limits.interval.count();
+  const std::chrono::nanoseconds began = parts_.clock.SinceBoot();
   Runs runs(parts_.meta);
   TRY_VOID(runs.CountDeletionsByClients(now_ms));
   TRY_VOID(runs.Prune());
@@ -284,6 +337,8 @@ Result<void> Collector::RefreshStatus() {
                        " min because the clock stepped forward: leases of clients may have ended "
                        "early; nothing to do if the wall clock is right");
   }
+  const auto took = std::chrono::ceil<milliseconds>(parts_.clock.SinceBoot() - began);
+  next_status_ms_ = std::max(next_status_ms_, now_ms + took.count() * kStatusPart);
   MutexLock lock(mutex_);
   warnings_ = std::move(warnings);
   return {};

@@ -17,6 +17,7 @@
 #include "registry/base/repeated_failure.h"
 #include "registry/base/result.h"
 #include "store/audit/auditor.h"
+#include "store/content/space_demand.h"
 #include "store/gc/active_run.h"
 #include "store/gc/collector_jobs.h"
 #include "store/gc/old_garbage.h"
@@ -38,7 +39,8 @@ namespace outport::store {
 // a few transactions. Between two steps it waits, so that it stays below the rate. By itself it
 // removes links and blobs that are due, and frees the trash, within the hours of its window. The
 // runs and undos that administrators request run at any hour, before that work. After a step of the
-// store clock, nothing is removed for one lease.
+// store clock, nothing is removed for one lease. Where the disk is short of space, the trash is
+// freed early, at any hour and also during a job.
 //
 // One process at a time collects: the one that holds the work lease "gc". If a process ends during
 // a run, the next holder of the lease marks the run as failed. An undo that was interrupted
@@ -51,7 +53,8 @@ class Collector {
   struct Limits {
     DailyWindow window = {};
     uint64_t max_rate = 500;                     // items in a second
-    uint64_t free_at_once_below = 0;             // free bytes of the disk
+    uint64_t free_at_once_below = 0;             // free bytes of the disk; 0: never
+    uint64_t headroom_bytes = 0;                 // that pushes leave free
     std::chrono::milliseconds interval{60'000};  // between two looks at the queue
   };
   struct Parts {
@@ -64,6 +67,7 @@ class Collector {
     Metrics& metrics;
     Log log;
     Limits limits = {};
+    SpaceDemand* demand = nullptr;  // of rejected pushes; outlives the collector
     // Returns the nodes whose report of recent pulls is missing.
     std::function<Result<std::vector<std::string>>()> nodes_without_report = [] {
       return std::vector<std::string>();
@@ -102,6 +106,10 @@ class Collector {
   // The steps. Each returns the number of items that it looked at.
   Result<uint64_t> DoStep();
   Result<uint64_t> StepJob(bool paused);
+  Result<uint64_t> StepBackground();
+  Result<uint64_t> FreeEarly();
+  void CountFreed();
+  bool MayRepeat(const Error& error, uint64_t fence);
   Result<uint64_t> SweepDue();
   void LeaveToOthers();
   Result<void> Recover();
@@ -110,6 +118,7 @@ class Collector {
   Result<void> EndBackgroundRun();
   Result<void> RefreshStatus();
 
+  bool HoldsLease() const;
   Result<bool> IsPaused() const;
   Result<void> RequireActive() const;
   // Reserves the place of the one job that may be in progress. Released if `start` fails.
@@ -132,12 +141,15 @@ class Collector {
   RepeatedFailure failure_;
   Notifier wake_;
 
-  std::atomic<bool> holds_lease_ = false;  // and has recovered; only Step() sets it
+  // The fence of the lease at the last recovery; 0: recover at the next step. Only Step() sets it.
+  std::atomic<uint64_t> recovered_fence_ = 0;
 
   // Only for Step().
   std::unique_ptr<ActiveRun> background_;  // in progress
   std::string after_;                      // the last row of the queue that this burst has read
+  int64_t background_since_ms_ = 0;        // when this burst began
   int64_t next_look_ms_ = 0;               // when the next burst may begin
+  int64_t next_early_ms_ = 0;              // when to look for trash to free early, during a job
   int64_t next_status_ms_ = 0;
   int attempts_ = 0;     // of a step of the job, since the last one that succeeded
   v1::RunCounts freed_;  // as counted in the metrics

@@ -93,7 +93,7 @@ Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request
 Result<std::unique_ptr<Job>> Collector::StartWithLease(
     const std::function<Result<std::unique_ptr<Job>>()>& start) {
   TRY(const bool mine, lease_.Acquire());
-  if (mine && holds_lease_) return start();
+  if (mine && HoldsLease()) return start();
   return Error{ErrorCode::kFailedPrecondition,
                "this store does not collect garbage at the moment: it has just started, or another "
                "process holds the lease; try again in 30 seconds"};

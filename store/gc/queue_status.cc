@@ -42,6 +42,13 @@ Result<TrashStatus> ReadTrashStatus(MetaStore& meta) {
   TRY(const std::vector<v1::RunRow> runs, Runs(meta).All());
   TrashStatus status;
   for (const v1::RunRow& run : runs) {
+    if (run.state() == v1::RUN_STATE_FREED) continue;
+    if (run.kind() == v1::RUN_KIND_CLIENTS && !run.has_removed()) {
+      TRY(const v1::RunCounts counts, Runs(meta).CountBlobs(run.id(), TrashStatus::kMaxCounted));
+      status.blobs += counts.blobs();
+      status.bytes += counts.blob_bytes();
+      continue;
+    }
     status.blobs += Left(run.removed().blobs(), run.freed().blobs(), run.restored().blobs());
     status.bytes +=
         Left(run.removed().blob_bytes(), run.freed().blob_bytes(), run.restored().blob_bytes());

@@ -20,10 +20,15 @@ Result<QueueStatus> ReadQueueStatus(const MetaView& meta, int64_t now_ms);
 
 // The blobs in the trash of all runs.
 struct TrashStatus {
+  // No run has exact counts of what clients deleted in the present hour. So these blobs are counted
+  // one by one, but only up to this number.
+  static constexpr size_t kMaxCounted = 10'000;
+
   uint64_t blobs = 0;
   uint64_t bytes = 0;
 };
-// Reads only the rows of the runs. Blocks.
+// Reads the rows of the runs, and at most kMaxCounted rows of the trash for each hour whose counts
+// are open. Blocks.
 Result<TrashStatus> ReadTrashStatus(MetaStore& meta);
 
 }  // namespace outport::store

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "registry/records/rows.h"
+#include "store/content/trash.h"
 
 namespace outport::store {
 namespace {
@@ -61,9 +62,10 @@ Result<Runs::Page> Runs::List(const std::string& before, size_t limit) const {
   return page;
 }
 
-Result<v1::RunCounts> Runs::CountTrash(const std::string& run) const {
+// Counts the rows of the trash that have this prefix, at most `limit` of them.
+Result<v1::RunCounts> Runs::CountTrash(const std::string& prefix, size_t limit) const {
   v1::RunCounts counts;
-  for (ScanRange range{.prefix = keys::TrashOf(run), .limit = kRunsPerScan};;) {
+  for (ScanRange range{.prefix = prefix, .limit = std::min(kRunsPerScan, limit)};;) {
     TRY(const std::vector<KeyValue> rows, meta_.Scan(range));
     for (const KeyValue& row : rows) {
       TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
@@ -75,7 +77,9 @@ Result<v1::RunCounts> Runs::CountTrash(const std::string& run) const {
       one.set_blob_bytes(trash.blob().size_bytes());
       Add(counts, one);
     }
-    if (rows.size() < range.limit) return counts;
+    limit -= rows.size();
+    if (rows.size() < range.limit || limit == 0) return counts;
+    range.limit = std::min(kRunsPerScan, limit);
     range.after = rows.back().key;
   }
 }
@@ -83,17 +87,24 @@ Result<v1::RunCounts> Runs::CountTrash(const std::string& run) const {
 Result<void> Runs::CountDeletionsByClients(int64_t now_ms) {
   TRY(const std::vector<v1::RunRow> all, All());
   for (const v1::RunRow& run : all) {
-    const bool counted = run.has_removed() || run.has_freed();
-    if (run.kind() != v1::RUN_KIND_CLIENTS || counted || run.ended_ms() > now_ms) continue;
-    TRY(const v1::RunCounts counts, CountTrash(run.id()));
+    const bool counted = run.has_removed() || run.ended_ms() > now_ms;
+    if (run.kind() != v1::RUN_KIND_CLIENTS || counted) continue;
+    TRY(const v1::RunCounts counts, CountTrash(keys::TrashOf(run.id()), SIZE_MAX));
     TRY_VOID(Transact(meta_, [&](MetaTransaction& transaction) -> Result<void> {
       TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(run.id())));
       if (!row.has_value() || row->has_removed()) return {};
       *row->mutable_removed() = counts;
+      // What is no longer in the trash: on a full disk it is freed within the hour.
+      Add(*row->mutable_removed(), row->freed());
+      Add(*row->mutable_removed(), row->restored());
       return WriteRow(transaction, keys::Run(run.id()), *row);
     }));
   }
   return {};
+}
+
+Result<v1::RunCounts> Runs::CountBlobs(const std::string& run, size_t limit) const {
+  return CountTrash(keys::TrashOf(run, trash_kind::kBlob), limit);
 }
 
 Result<void> Runs::Prune() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,12 +36,14 @@ class Runs {
   // Counts what clients deleted in each hour that is over. Deletions by clients do not write the
   // row of their run, because all clients would wait for that row.
   Result<void> CountDeletionsByClients(int64_t now_ms);
+  // Counts the blobs in the trash of a run. Reads at most `limit` rows.
+  Result<v1::RunCounts> CountBlobs(const std::string& run, size_t limit) const;
 
   // Deletes the oldest runs that have no trash, so that kMaxRuns of them remain.
   Result<void> Prune();
 
  private:
-  Result<v1::RunCounts> CountTrash(const std::string& run) const;
+  Result<v1::RunCounts> CountTrash(const std::string& prefix, size_t limit) const;
 
   MetaStore& meta_;
 };

@@ -8,6 +8,7 @@
 #include "registry/records/rows.h"
 #include "store/content/trash.h"
 #include "store/gc/content_key.h"
+#include "store/gc/queue_status.h"
 #include "store/gc/runs.h"
 
 namespace outport::store {
@@ -33,20 +34,48 @@ size_t BatchOf(std::string_view kind) {
   return kind == trash_kind::kManifest ? TrashPurge::kManifests : TrashPurge::kOtherRows;
 }
 
+// Keeps only as many rows of blobs as have `bytes` together. What need not go stays restorable.
+Result<void> KeepFirst(std::vector<KeyValue>& rows, uint64_t bytes) {
+  uint64_t sum = 0;
+  size_t count = 0;
+  while (count < rows.size() && sum < bytes) {
+    const KeyValue& row = rows[count++];
+    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+    sum += trash.blob().size_bytes();
+  }
+  rows.resize(count);
+  return {};
+}
+
 }  // namespace
 
-TrashPurge::TrashPurge(const CollectorParts& parts, uint64_t free_at_once_below)
+TrashPurge::TrashPurge(const CollectorParts& parts, const Space& space)
     : parts_(parts),
-      free_at_once_below_(free_at_once_below),
+      space_(space),
       intents_({.meta = parts.meta,
                 .blobs = parts.bytes,
                 .durability = MetaTransaction::Durability::kSynced,
                 .owner = parts.owner.id()}) {}
 
-Result<bool> TrashPurge::IsDiskShort() const {
-  if (free_at_once_below_ == 0) return false;
+// Returns how many bytes of the disk must be freed; 0: the disk is not short of space.
+Result<uint64_t> TrashPurge::MissingBytes() const {
+  if (space_.free_at_once_below == 0) return uint64_t{0};
   TRY(const uint64_t free_bytes, parts_.bytes.FreeBytes());
-  return free_bytes < free_at_once_below_;
+  uint64_t wanted = space_.free_at_once_below;
+  const auto demand = space_.demand == nullptr ? std::nullopt : space_.demand->Largest();
+  if (demand.has_value()) {
+    const uint64_t room = free_bytes - std::min(free_bytes, space_.headroom_bytes);
+    if (free_bytes >= space_.headroom_bytes && room >= *demand) {
+      space_.demand->Satisfy(room);
+    } else {
+      TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
+      const uint64_t most = free_bytes + trash.bytes;
+      const bool enough = most >= space_.headroom_bytes && most - space_.headroom_bytes >= *demand;
+      if (enough) wanted = std::max(wanted, space_.headroom_bytes + *demand);
+      if (!enough) space_.demand->Refuse(most - std::min(most, space_.headroom_bytes));
+    }
+  }
+  return wanted - std::min(wanted, free_bytes);
 }
 
 Result<bool> TrashPurge::HasTrash(const std::string& run, std::string_view kind) const {
@@ -55,50 +84,73 @@ Result<bool> TrashPurge::HasTrash(const std::string& run, std::string_view kind)
 }
 
 // Runs are few, and their ids are in order of time. So this begins with the oldest trash.
-Result<std::optional<TrashPurge::Current>> TrashPurge::FindRun(bool in_window,
-                                                               bool short_of_space) const {
+Result<std::optional<TrashPurge::Current>> TrashPurge::FindEnded() const {
   const int64_t now_ms = parts_.store_clock.NowMs();
   TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
   for (const v1::RunRow& run : runs) {
     if (IsInProgress(run) || run.state() == v1::RUN_STATE_FREED) continue;
     const int64_t end_ms = run.ended_ms() + parts_.times.trash.count();
+    if (end_ms > now_ms) continue;
     std::vector<std::string_view> kinds;
-    const bool ended = in_window && end_ms <= now_ms;
-    if (ended) {
-      if (end_ms + parts_.times.grace.count() <= now_ms) kinds.push_back(trash_kind::kManifest);
-      kinds.insert(kinds.end(), {trash_kind::kTag, trash_kind::kLink, trash_kind::kBlob});
-    } else if (short_of_space && run.ended_ms() <= now_ms) {
-      kinds = {trash_kind::kLink, trash_kind::kBlob};
-    }
+    if (end_ms + parts_.times.grace.count() <= now_ms) kinds.push_back(trash_kind::kManifest);
+    kinds.insert(kinds.end(), {trash_kind::kTag, trash_kind::kLink, trash_kind::kBlob});
     bool any = false;
     for (const std::string_view kind : kinds) {
       TRY(const bool has, HasTrash(run.id(), kind));
       any = any || has;
     }
-    const bool may_end = ended && run.state() != v1::RUN_STATE_UNDONE &&
-                         IsClosed(run, parts_.times.trash.count(), now_ms);
-    if (any) return Current{.run = run.id(), .kinds = std::move(kinds), .early = !ended};
+    if (any) return Current{.run = run.id(), .kinds = std::move(kinds)};
     TRY(const bool rest, HasTrash(run.id(), {}));
+    const bool may_end =
+        run.state() != v1::RUN_STATE_UNDONE && IsClosed(run, parts_.times.trash.count(), now_ms);
     if (may_end && !rest) return Current{.run = run.id(), .kinds = {}};
   }
   return std::optional<Current>();
 }
 
-Result<uint64_t> TrashPurge::Step(bool in_window) {
-  if (!objects_.empty()) TRY_VOID(RemoveObjects());
+// Also finds the run of the deletions by clients in this hour. Its trash still grows.
+Result<std::optional<TrashPurge::Current>> TrashPurge::FindEarly() const {
+  TRY(const std::vector<v1::RunRow> runs, Runs(parts_.meta).All());
+  for (const v1::RunRow& run : runs) {
+    if (IsInProgress(run) || run.state() == v1::RUN_STATE_FREED) continue;
+    TRY(const bool has, HasTrash(run.id(), trash_kind::kBlob));
+    if (has) return Current{.run = run.id(), .kinds = {trash_kind::kBlob}, .early = true};
+  }
+  return std::optional<Current>();
+}
+
+Result<uint64_t> TrashPurge::Step() {
+  TRY_VOID(RemoveObjects());
+  if (current_.has_value() && current_->early) current_.reset();
   if (!current_.has_value()) {
-    TRY(const bool short_of_space, IsDiskShort());
-    if (!in_window && !short_of_space) return uint64_t{0};
-    TRY(current_, FindRun(in_window, short_of_space));
-    if (current_.has_value() && current_->early) {
+    TRY(current_, FindEnded());
+  }
+  return FreeCurrent();
+}
+
+Result<uint64_t> TrashPurge::StepEarly() {
+  TRY_VOID(RemoveObjects());
+  TRY(missing_bytes_, MissingBytes());
+  const bool goes_on = current_.has_value() && current_->early;
+  if (missing_bytes_ == 0) {
+    if (goes_on) current_.reset();
+    return uint64_t{0};
+  }
+  if (!goes_on) {
+    TRY(auto found, FindEarly());
+    if (!found.has_value()) return uint64_t{0};
+    current_ = std::move(found);
+    if (logged_ != current_->run) {
       parts_.log.Warning("trash freed early",
-                         {{"run", current_->run}, {"free_at_once_below", free_at_once_below_}});
+                         {{"run", current_->run}, {"missing_bytes", missing_bytes_}});
     }
+    logged_ = current_->run;
   }
-  if (current_.has_value() && current_->early) {
-    TRY(const bool short_of_space, IsDiskShort());
-    if (!short_of_space) current_.reset();
-  }
+  return FreeCurrent();
+}
+
+// Frees the next batch of the current run. Returns 0 if there is no such run.
+Result<uint64_t> TrashPurge::FreeCurrent() {
   while (current_.has_value()) {
     if (current_->kinds.empty()) {
       const std::string run = std::exchange(current_, std::nullopt)->run;
@@ -120,11 +172,11 @@ Result<uint64_t> TrashPurge::Step(bool in_window) {
 // Frees the next batch of the current kind. Returns 0 if there is none.
 Result<uint64_t> TrashPurge::FreeBatch() {
   const std::string_view kind = current_->kinds.back();
-  TRY(const std::vector<KeyValue> rows,
-      parts_.meta.Scan({.prefix = keys::TrashOf(current_->run, kind),
-                        .after = current_->after,
-                        .limit = BatchOf(kind)}));
+  TRY(std::vector<KeyValue> rows, parts_.meta.Scan({.prefix = keys::TrashOf(current_->run, kind),
+                                                    .after = current_->after,
+                                                    .limit = BatchOf(kind)}));
   if (rows.empty()) return uint64_t{0};
+  if (current_->early) TRY_VOID(KeepFirst(rows, missing_bytes_));
   if (kind == trash_kind::kBlob) {
     TRY_VOID(FreeBlobs(rows));
     TRY_VOID(RemoveObjects());

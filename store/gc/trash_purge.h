@@ -8,6 +8,7 @@
 #include "outport/v1/collection.pb.h"
 #include "registry/base/result.h"
 #include "registry/records/intent_ledger.h"
+#include "store/content/space_demand.h"
 #include "store/gc/parts.h"
 
 namespace outport::store {
@@ -19,21 +20,36 @@ namespace outport::store {
 // One step deletes the rows of a batch of blobs, together with intents that name their objects.
 // Only then does it remove the objects. So a process that ends in between leaves intents, and the
 // next start removes the objects. An object that the disk does not remove is logged and left to the
-// next start, too; it counts as freed. For one thread at a time; blocks.
+// next start, too; it counts as freed.
+//
+// Where the disk is short of space, blobs do not wait for the end of their trash window, also those
+// that clients deleted in this hour: StepEarly() frees the oldest ones, and no more than the disk
+// needs. Their links, tags and manifests stay in the trash until the window ends.
+//
+// For one thread at a time; blocks.
 class TrashPurge {
  public:
   static constexpr size_t kBlobs = 256;  // in one batch
   static constexpr size_t kManifests = 64;
   static constexpr size_t kOtherRows = 500;
 
-  // `parts` outlives this object. While less than `free_at_once_below` bytes of the disk are free,
-  // blobs of ended runs do not wait for the end of their trash window.
-  TrashPurge(const CollectorParts& parts, uint64_t free_at_once_below);
+  // The disk is short of space while fewer bytes than `free_at_once_below` are free, or fewer than
+  // the headroom and the demand of a push together, if the trash has enough for that push.
+  struct Space {
+    uint64_t free_at_once_below = 0;  // 0: the disk is never short
+    uint64_t headroom_bytes = 0;
+    SpaceDemand* demand = nullptr;
+  };
+  // `parts` and the demand outlive this object.
+  TrashPurge(const CollectorParts& parts, const Space& space);
 
-  // Frees one batch. Returns the number of rows that it freed; 0: there is nothing to free.
-  // `in_window` is false outside the hours of background work: then frees only where the disk is
-  // short.
-  Result<uint64_t> Step(bool in_window);
+  // Frees one batch of the trash whose window has ended. Returns the number of rows that it freed;
+  // 0: there is nothing to free.
+  Result<uint64_t> Step();
+  // Does the same with trash whose window has not ended, if the disk is short of space.
+  Result<uint64_t> StepEarly();
+  // Returns whether the disk was short of space at the last StepEarly(). Does not block.
+  bool IsDiskShort() const { return missing_bytes_ > 0; }
 
   // Returns the counts of the content that this object has freed.
   const v1::RunCounts& freed() const { return freed_; }
@@ -45,9 +61,11 @@ class TrashPurge {
     std::string after = {};               // the key of the last row that was read
     bool early = false;                   // only because the disk is short; stop when it is not
   };
-  Result<bool> IsDiskShort() const;
-  Result<std::optional<Current>> FindRun(bool in_window, bool short_of_space) const;
+  Result<uint64_t> MissingBytes() const;
+  Result<std::optional<Current>> FindEnded() const;
+  Result<std::optional<Current>> FindEarly() const;
   Result<bool> HasTrash(const std::string& run, std::string_view kind) const;
+  Result<uint64_t> FreeCurrent();
   Result<uint64_t> FreeBatch();
   Result<void> FreeBlobs(const std::vector<KeyValue>& rows);
   Result<void> FreeManifests(const std::vector<KeyValue>& rows);
@@ -58,9 +76,11 @@ class TrashPurge {
                       const std::function<Result<void>(MetaTransaction&, v1::RunCounts&)>& work);
 
   const CollectorParts& parts_;
-  const uint64_t free_at_once_below_;
+  const Space space_;
   const IntentLedger intents_;
   std::optional<Current> current_;
+  uint64_t missing_bytes_ = 0;  // of the disk; 0: it is not short
+  std::string logged_;          // the last run whose trash was freed early
   // Objects whose rows are deleted and whose intents exist.
   std::vector<std::string> objects_;
   v1::RunCounts freed_;

@@ -26,8 +26,8 @@ namespace outport::store {
 // The holder is this object, not the owner: another object with the same owner waits until the
 // lease expires or is released.
 //
-// Safe for several threads; every method blocks. The arguments outlive the lease. The destructor
-// does not release the lease.
+// Safe for several threads; every method but fence() blocks. The arguments outlive the lease. The
+// destructor does not release the lease.
 class WorkLease {
  public:
   static constexpr std::chrono::seconds kDuration{30};
@@ -47,6 +47,9 @@ class WorkLease {
   Result<void> Release();
 
  private:
+  // Returns this object's fencing number; 0 if it did not hold the lease when it last looked. If
+  // the number has changed, another holder may have worked in between. Does not block.
+  uint64_t fence() const { return fence_.load(); }
   // Renews the lease in the row, or makes this object the new holder. Returns the fencing number,
   // or 0 if another holder has the lease.
   Result<uint64_t> Write(MetaTransaction& transaction) const;

@@ -138,6 +138,23 @@ TEST(StoreConfig, ReadsGarbageCollection) {
   EXPECT_EQ(read->gc.free_at_once_below, 5ull << 30);
 }
 
+TEST(StoreConfig, TrashIsFreedEarlyBeforeTheHeadroomIsReached) {
+  EXPECT_EQ(ParseConfig(kLeast, "store.yml")->gc.free_at_once_below, 1ull << 30);
+  EXPECT_EQ(ParseConfig(kLeast + "disk: {headroom: 3GiB}\n", "store.yml")->gc.free_at_once_below,
+            6ull << 30);
+  const std::string gc = "gc: {free_at_once_below: ";
+  EXPECT_EQ(ParseConfig(kLeast + gc + "0}\n", "store.yml")->gc.free_at_once_below, 0u);
+  EXPECT_EQ(ParseConfig(kLeast + gc + "513MiB}\n", "store.yml")->gc.free_at_once_below,
+            513ull << 20);
+  const auto read = ParseConfig(kLeast + gc + "512MiB}\n", "store.yml");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(read.error().message.find(
+                "store.yml:3: 'gc.free_at_once_below': must be more than disk.headroom (536870912 "
+                "bytes), where the store rejects pushes, or 0 for never"),
+            std::string::npos)
+      << read.error().message;
+}
+
 TEST(StoreConfig, TheGracePeriodIsLongerThanAStaleManifestAndAPull) {
   const auto read =
       ParseConfig(kLeast + "freshness: {stale_if_error: 24h}\ngc: {grace: 25h, longest_pull: 2h}\n",

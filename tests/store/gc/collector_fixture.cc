@@ -18,18 +18,24 @@ constexpr int kIdleSteps = 4;
 
 }  // namespace
 
-TestCollector::TestCollector(TestContent& store, Collector::Limits limits) : store_(store) {
-  limits.interval = kInterval;
+TestCollector::TestCollector(TestContent& store, Collector::Limits limits)
+    : TestCollector(store, limits, {}) {}
+
+TestCollector::TestCollector(TestContent& store, Collector::Limits limits, const Devices& devices)
+    : store_(store) {
+  if (limits.interval == Collector::Limits().interval) limits.interval = kInterval;
   limits.max_rate = 1'000'000'000;  // so that Step() asks for a wait only when it is idle
-  collector_ = std::make_unique<Collector>(Collector::Parts{.meta = *store.meta,
-                                                            .bytes = *store.bytes,
-                                                            .clock = store.clock,
-                                                            .store_clock = store.store_clock,
-                                                            .owner = *store.owner,
-                                                            .times = store.times,
-                                                            .metrics = store.metrics,
-                                                            .log = Log::Nowhere(),
-                                                            .limits = limits});
+  collector_ = std::make_unique<Collector>(
+      Collector::Parts{.meta = devices.meta != nullptr ? *devices.meta : *store.meta,
+                       .bytes = devices.bytes != nullptr ? *devices.bytes : *store.bytes,
+                       .clock = store.clock,
+                       .store_clock = store.store_clock,
+                       .owner = *store.owner,
+                       .times = store.times,
+                       .metrics = store.metrics,
+                       .log = Log::Nowhere(),
+                       .limits = limits,
+                       .demand = devices.demand});
 }
 
 TestCollector::~TestCollector() = default;

@@ -20,8 +20,16 @@ inline const Actor kAdministrator{.kind = "administrator", .name = "root"};
 // A collector over a store's content. Tests run its steps themselves.
 class TestCollector {
  public:
-  // Uses the open content of `store`, with its times.
+  // What the collector uses instead of the stores of the content.
+  struct Devices {
+    MetaStore* meta = nullptr;
+    BlobStore* bytes = nullptr;
+    SpaceDemand* demand = nullptr;
+  };
+  // Uses the open content of `store`, with its times. An interval in the limits that is not the
+  // default stays.
   explicit TestCollector(TestContent& store, Collector::Limits limits = {});
+  TestCollector(TestContent& store, Collector::Limits limits, const Devices& devices);
   ~TestCollector();
 
   // Runs steps until the collector has nothing to do. A failed step fails the test.

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "registry/storage/blob_store.h"
+#include "registry/storage/meta_store.h"
+
+namespace outport::store {
+
+// A BlobStore whose disk has a size that the test chooses.
+class SmallDisk final : public BlobStore {
+ public:
+  // `used` returns the bytes of the files on the disk. The blobs are in `bytes`.
+  SmallDisk(BlobStore& bytes, uint64_t size_bytes, std::function<uint64_t()> used)
+      : bytes_(bytes), size_bytes_(size_bytes), used_(std::move(used)) {}
+
+  Result<uint64_t> FreeBytes() override { return size_bytes_ - used_(); }
+  Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override {
+    return bytes_.Open(location);
+  }
+  Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override {
+    return bytes_.Create(digest);
+  }
+  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm,
+                                             const std::string& name) override {
+    return bytes_.Create(algorithm, name);
+  }
+  Result<std::unique_ptr<BlobWriter>> Resume(DigestAlgorithm algorithm, const std::string& name,
+                                             uint64_t size_bytes) override {
+    return bytes_.Resume(algorithm, name, size_bytes);
+  }
+  Result<uint64_t> UncommittedBytes(const std::string& name) override {
+    return bytes_.UncommittedBytes(name);
+  }
+  Result<void> Discard(const std::string& name) override { return bytes_.Discard(name); }
+  Result<void> Sync(const std::string& object) override { return bytes_.Sync(object); }
+  Result<void> Remove(std::span<const std::string> objects, BlobWriter::SyncWhen sync) override {
+    return bytes_.Remove(objects, sync);
+  }
+  Result<void> Quarantine(const std::string& object) override { return bytes_.Quarantine(object); }
+  Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
+    return bytes_.DiscardUncommitted(keep);
+  }
+
+ private:
+  BlobStore& bytes_;
+  const uint64_t size_bytes_;
+  const std::function<uint64_t()> used_;
+};
+
+// A MetaStore that tells the test what happens. The test may advance its clock meanwhile, as if the
+// disk were slow.
+class WatchedMeta final : public MetaStore {
+ public:
+  explicit WatchedMeta(MetaStore& meta) : meta_(meta) {}
+
+  std::function<void()> on_begin = [] {};
+  std::function<void(const ScanRange&)> on_scan = [](const ScanRange&) {};
+
+  std::unique_ptr<MetaTransaction> Begin() override {
+    auto transaction = meta_.Begin();
+    on_begin();
+    return transaction;
+  }
+  Result<std::vector<KeyValue>> Scan(const ScanRange& range) const override {
+    on_scan(range);
+    return meta_.Scan(range);
+  }
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    return meta_.Get(key);
+  }
+  Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
+                                         size_t limit_bytes) const override {
+    return meta_.ReadLog(from, limit, limit_bytes);
+  }
+  Result<std::vector<LogRecord>> ReadAudit(uint64_t from, size_t limit,
+                                           size_t limit_bytes) const override {
+    return meta_.ReadAudit(from, limit, limit_bytes);
+  }
+  Result<LogPosition> Head() const override { return meta_.Head(); }
+  Result<LogPosition> AuditHead() const override { return meta_.AuditHead(); }
+  std::unique_ptr<MetaView> Snapshot() override { return meta_.Snapshot(); }
+  std::optional<Error> WhyReadOnly() const override { return meta_.WhyReadOnly(); }
+  Notifier& HeadChanged() override { return meta_.HeadChanged(); }
+
+ private:
+  MetaStore& meta_;
+};
+
+}  // namespace outport::store
