@@ -42,17 +42,19 @@ Result<void> StoreClock::Load(const MetaView& meta) {
 
 void StoreClock::Continue(const v1::ClockRow& row) {
   const Point wall = base_;
+  const int64_t used_until_ms = std::max(row.time_ms(), row.until_ms());
   const nanoseconds row_boot(row.boot_ns());
-  // A container may have its own CLOCK_BOOTTIME, which can be behind that of the row.
-  const bool same_boot = row.boot_id() == boot_id_ && row_boot <= wall.boot;
-  if (same_boot) {
-    base_ = {.time_ms = row.time_ms(), .boot = row_boot};
-  } else {
-    base_.time_ms = std::max(row.time_ms(), row.until_ms());
-  }
+  base_ = {.time_ms = row.time_ms(), .boot = row_boot};
+  // A container may have its own CLOCK_BOOTTIME (time_namespaces(7)). It can be behind that of the
+  // row, or so far ahead that the time would pass the wall clock.
+  const int64_t latest_ms = std::max(used_until_ms, wall.time_ms + kMaxStep.count());
+  const bool same_boot =
+      row.boot_id() == boot_id_ && row_boot <= wall.boot && Now().time_ms <= latest_ms;
+  if (!same_boot) base_ = {.time_ms = used_until_ms, .boot = wall.boot};
   const int64_t before_ms = same_boot ? Now().time_ms : row.time_ms();
   const milliseconds ahead(wall.time_ms - Now().time_ms);
-  if (IsStep(ahead, kMaxStep)) base_ = wall;
+  // After the same boot, Save() follows the wall clock.
+  if (!same_boot && IsStep(ahead, kMaxStep)) base_ = wall;
   if (row.stepped_boot_ns() != 0) {
     stepped_ = same_boot ? nanoseconds(row.stepped_boot_ns()) : wall.boot;
   }
@@ -76,11 +78,15 @@ Result<void> StoreClock::Persist(MetaStore& meta, milliseconds next, millisecond
     MutexLock lock(mutex_);
     point = Now();
     const milliseconds ahead(WallMs(clock_) - point.time_ms);
-    const bool steps = IsStep(ahead, max_step);
-    if (steps) point.time_ms += ahead.count();
+    const bool accepts = max_step != kMaxStep;
+    // Without this limit, a wall clock that is set forward again and again would be followed far.
+    const auto passed = std::chrono::floor<milliseconds>(point.boot - base_.boot);
+    const milliseconds step = accepts ? ahead : std::min(ahead, passed);
+    const bool steps = IsStep(ahead, max_step) && step > milliseconds(0);
+    if (steps) point.time_ms += step.count();
     counts = steps && ahead > kSmallStep;
     stepped = counts ? point.boot : stepped_;
-    if (max_step == kMaxStep && std::chrono::abs(ahead) > kMaxStep) jump = jump_;
+    if (!accepts && std::chrono::abs(ahead) > kMaxStep) jump = jump_;
   }
   v1::ClockRow row;
   row.set_time_ms(point.time_ms);

@@ -15,14 +15,19 @@ namespace outport::store {
 
 // The clock of the times in the store's rows: leases, the grace period, the trash. It never goes
 // back, not even across restarts. While the process runs, it follows CLOCK_BOOTTIME. Save() steps
-// forward to the wall clock if that is ahead by at most kMaxStep. A wall clock that is behind, or
-// farther ahead, is ignored. So a wall clock that jumps far deletes nothing.
+// forward towards the wall clock if that is ahead by at most kMaxStep. A step is never longer than
+// the time since the last Save(), so the clock runs at most twice as fast as time passes, also if
+// somebody sets the wall clock forward again and again. A wall clock that is behind, or farther
+// ahead, is ignored. So a wall clock that jumps far deletes nothing.
 //
 // The row `clock` persists the time. A step is written to this row before NowMs() shows it. Load()
 // continues from the row:
 //
 //   same boot     the row's time and the time since then by CLOCK_BOOTTIME, which is exact
 //   other boot    the wall clock, if it is ahead of the row by at most kMaxStep; else the row
+//
+// A time by CLOCK_BOOTTIME that is more than kMaxStep ahead of the wall clock counts as another
+// boot: a container may have a CLOCK_BOOTTIME of its own.
 //
 // If the machine has restarted and the wall clock is farther ahead, the store cannot know whether
 // the machine was off for so long or whether the wall clock is wrong. Then Jump() returns the
@@ -51,9 +56,9 @@ class StoreClock {
   // Continues from the row, if there is one. Call it at start, before NowMs(), and call Save()
   // before the store writes a row with a time. Blocks.
   Result<void> Load(const MetaView& meta);
-  // Persists the time, so that the clock survives a power cut, after a step to the wall clock if
-  // that is due. `next` is the longest time until the next call; zero for the last call before the
-  // process ends. After an error the clock has made no step. Blocks.
+  // Persists the time, so that the clock survives a power cut, after a step towards the wall clock
+  // if that is due. `next` is the longest time until the next call; zero for the last call before
+  // the process ends. After an error the clock has made no step. Blocks.
   Result<void> Save(MetaStore& meta, std::chrono::milliseconds next = kMaxSavePeriod);
   // Steps forward to the wall clock, however far it is ahead, persists the time, and ends the wait
   // after a jump. Changes nothing if that fails. Blocks.
@@ -86,7 +91,7 @@ class StoreClock {
   // Returns the present time, and the moment at which its millisecond began.
   Point Now() const OUTPORT_REQUIRES_LOCK(mutex_);
   void Continue(const v1::ClockRow& row) OUTPORT_REQUIRES_LOCK(mutex_);
-  // Writes the row, after a step to the wall clock if that is ahead by at most `max_step`.
+  // Writes the row, after a step if the wall clock is ahead by at most `max_step`.
   Result<void> Persist(MetaStore& meta, std::chrono::milliseconds next,
                        std::chrono::milliseconds max_step);
 
