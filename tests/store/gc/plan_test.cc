@@ -197,7 +197,8 @@ TEST_F(PlanTest, AStoreThatDoesNotRememberAPlanMakesItAgain) {
 TEST_F(PlanTest, TheStoreRemembersAFewPlans) {
   RecentPlans plans;
   const auto add = [&plans](const std::string& name, size_t items) {
-    Plan plan{.name = name};
+    Plan plan;
+    plan.name = name;
     const PlannedItem item{.shown = {}, .content = {Repo("a"), Sha256("1")}};
     plan.items.assign(items, item);
     plans.Add(std::make_shared<const PagedPlan>(plan));
