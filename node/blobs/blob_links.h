@@ -12,8 +12,9 @@ class BlobLinks {
   virtual ~BlobLinks() = default;
   // If the repository links the blob, returns the blob and its size. Looks in the node's own rows
   // first. If they lack the link, or are older than the store's policy allows, asks the store;
-  // while the store is unreachable, the own rows are good enough. kBlobUnknown or kNameUnknown only
-  // if the store has no such link or repository. kUnavailable if the node could not ask the store.
+  // while the store is unreachable, or the node has too many open questions, the own rows are good
+  // enough. kBlobUnknown or kNameUnknown only if the store has no such link or repository.
+  // kUnavailable or kTooManyRequests if the node could not ask the store.
   virtual net::awaitable<Result<BlobInfo>> Require(const Caller& caller,
                                                    const RepositoryName& repository,
                                                    const Digest& digest) = 0;
@@ -22,7 +23,8 @@ class BlobLinks {
   // that a push could refer to. While the node is not connected to the store, a link in the node's
   // own rows is good enough: the push that follows fails with kUnavailable anyway. If the node is
   // connected, and the store does not answer, fails with kUnavailable: the store may be collecting
-  // the blob.
+  // the blob. For the same reason fails with kTooManyRequests if the node has too many open
+  // questions, or too many of the caller's user.
   virtual net::awaitable<Result<BlobInfo>> Confirm(const Caller& caller,
                                                    const RepositoryName& repository,
                                                    const Digest& digest) = 0;

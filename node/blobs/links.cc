@@ -36,7 +36,7 @@ net::awaitable<Result<BlobInfo>> Links::Require(const Caller& caller,
   const Result<StoreAnswer> resolved = co_await parts_.resolver.ResolveFor(caller, question);
   if (resolved.has_value()) co_return ToBlob(resolved->answer, repository, digest);
   const Error& why = resolved.error();
-  if (why.code != ErrorCode::kUnavailable || !caught_up) co_return why;
+  if (!DidNotAnswer(why) || !caught_up) co_return why;
   co_return co_await FindWithoutStore(repository, digest, why);
 }
 
@@ -54,7 +54,7 @@ net::awaitable<Result<BlobInfo>> Links::Confirm(const Caller& caller,
   const Result<StoreAnswer> touched = co_await parts_.resolver.Touch(caller, question);
   if (touched.has_value()) co_return ToBlob(touched->answer, repository, digest);
   const Error& why = touched.error();
-  const bool unreachable = why.code == ErrorCode::kUnavailable && !parts_.store_is_connected();
+  const bool unreachable = DidNotAnswer(why) && !parts_.store_is_connected();
   if (!unreachable || !caught_up) co_return why;
   co_return co_await FindWithoutStore(repository, digest, why);
 }
@@ -68,11 +68,11 @@ net::awaitable<Result<Links::Known>> Links::FindLocal(ResolveQuestion question) 
 
 net::awaitable<Result<BlobInfo>> Links::FindWithoutStore(const RepositoryName& repository,
                                                          const Digest& digest,
-                                                         const Error& unreachable) {
+                                                         const Error& unanswered) {
   // Look again, because another caller may have received a newer answer since.
   CO_TRY(const Known known, co_await FindLocal(AskBlob(repository, digest)));
   if (!parts_.rule.MayAnswerWithoutStore(RequestKind::kBlob, LocalOf(known.answer), known.age)) {
-    co_return unreachable;
+    co_return unanswered;
   }
   co_return ToBlob(known.answer, repository, digest);
 }

@@ -35,9 +35,9 @@ class Links final : public BlobLinks {
   };
 
   net::awaitable<Result<Known>> FindLocal(ResolveQuestion question);
-  // `unreachable` is the error of the question to the store.
+  // `unanswered` is the error of the question to the store.
   net::awaitable<Result<BlobInfo>> FindWithoutStore(const RepositoryName& repository,
-                                                    const Digest& digest, const Error& unreachable);
+                                                    const Digest& digest, const Error& unanswered);
 
   const Parts parts_;
 };

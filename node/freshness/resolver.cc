@@ -12,7 +12,6 @@ namespace {
 constexpr std::chrono::milliseconds kDeadline{1000};
 // The store waits up to a second for a lock, and tries a few times.
 constexpr std::chrono::milliseconds kTouchDeadline{3000};
-constexpr size_t kOpenQuestions = 256;
 
 v1::ResolveRequest ToMessage(const ResolveQuestion& question) {
   v1::ResolveRequest request;
@@ -53,8 +52,10 @@ Resolver::Resolver(Parts parts)
     : parts_(std::move(parts)),
       high_water_mark_(parts_.meta),
       leases_(parts_.clock),
-      flights_(parts_.tasks, "lookups at the store", kOpenQuestions, 2 * kDeadline),
-      touches_(parts_.tasks, "lookups at the store before pushes", kOpenQuestions,
+      flights_(parts_.tasks, "lookups at the store", {.keys = parts_.limits.questions},
+               2 * kDeadline),
+      touches_(parts_.tasks, "lookups at the store before pushes",
+               {.keys = parts_.limits.touches, .keys_of_user = parts_.limits.touches_of_user},
                2 * kTouchDeadline),
       found_(Count(parts_.metrics, "found")),
       absent_(Count(parts_.metrics, "absent")),
@@ -68,16 +69,17 @@ Result<void> Resolver::Recover() {
 
 net::awaitable<Result<StoreAnswer>> Resolver::Resolve(std::string request_id,
                                                       ResolveQuestion question) {
-  return Ask(Kind::kResolve, std::move(request_id), std::move(question));
+  return Ask(Kind::kResolve, {.request_id = std::move(request_id)}, std::move(question));
 }
 
-net::awaitable<Result<StoreAnswer>> Resolver::Ask(Kind kind, std::string request_id,
+net::awaitable<Result<StoreAnswer>> Resolver::Ask(Kind kind, Asking asking,
                                                   ResolveQuestion question) {
-  Flights::Work ask = [this, kind, question, request_id] {
+  Flights::Work ask = [this, kind, question, request_id = std::move(asking.request_id)] {
     return AskStore(kind, question, request_id);
   };
   Flights& flights = kind == Kind::kTouch ? touches_ : flights_;
-  CO_TRY(StoreAnswer resolved, co_await Share(flights, ToString(question), std::move(ask)));
+  CO_TRY(StoreAnswer resolved,
+         co_await Share(flights, ToString(question), std::move(asking.user), std::move(ask)));
   const bool absent_blob =
       question.kind == ResolveQuestion::Kind::kBlob && !resolved.answer.found();
   if (kind == Kind::kTouch && absent_blob) co_return resolved;
@@ -106,10 +108,11 @@ net::awaitable<Result<StoreAnswer>> Resolver::Touch(const Caller& caller,
 
 net::awaitable<Result<StoreAnswer>> Resolver::AskFor(Kind kind, const Caller& caller,
                                                      ResolveQuestion question) {
-  CO_TRY(StoreAnswer resolved, co_await Ask(kind, caller.request_id, question));
+  const Asking asking{.request_id = caller.request_id, .user = caller.user};
+  CO_TRY(StoreAnswer resolved, co_await Ask(kind, asking, question));
   if (resolved.position.sequence() < caller.min_sequence) {
     // The answer may come from a shared call that began before this request, so ask again.
-    CO_TRY(resolved, co_await Ask(kind, caller.request_id, std::move(question)));
+    CO_TRY(resolved, co_await Ask(kind, asking, std::move(question)));
   }
   CO_TRY_VOID(RequireCallersChange(caller, resolved.position));
   co_return resolved;
@@ -117,14 +120,16 @@ net::awaitable<Result<StoreAnswer>> Resolver::AskFor(Kind kind, const Caller& ca
 
 net::awaitable<Result<v1::Position>> Resolver::ResolveHead(std::string request_id) {
   Flights::Work ask = [this, request_id] { return AskStoreForHead(request_id); };
-  CO_TRY(StoreAnswer head, co_await Share(flights_, "head", std::move(ask)));
+  CO_TRY(StoreAnswer head, co_await Share(flights_, "head", {}, std::move(ask)));
   co_return std::move(head.position);
 }
 
 net::awaitable<Result<StoreAnswer>> Resolver::Share(Flights& flights, std::string key,
-                                                    Flights::Work work) {
-  auto outcome = co_await flights.Join(key, work);
-  if (outcome.joined && !MayShare(outcome.result)) outcome = co_await flights.Join(key, work);
+                                                    std::string user, Flights::Work work) {
+  auto outcome = co_await flights.Join(key, work, user);
+  if (outcome.joined && !MayShare(outcome.result)) {
+    outcome = co_await flights.Join(key, work, user);
+  }
   co_return std::move(outcome.result);
 }
 

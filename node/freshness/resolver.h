@@ -21,6 +21,12 @@
 
 namespace outport::node {
 
+// Whether a question to the store failed without an answer: the store is unreachable, or the node
+// has too many open questions. Then the node's own data may be good enough.
+inline bool DidNotAnswer(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTooManyRequests;
+}
+
 // The node's own answer, from the overlay or, if the overlay has none, from the replica.
 struct LocalAnswer {
   ResolveAnswer answer;
@@ -38,11 +44,18 @@ struct LocalAnswer {
 
 // Asks the store for the current answer to a question. Callers with the same question share one
 // call, which has a deadline of one second; a call that renews a lease has three seconds, because
-// the store waits for its locks. The resolver keeps the store's answers in an overlay over the
+// the store waits for its locks. Limits the open questions, and for calls that renew a lease also
+// the open questions of each user. The resolver keeps the store's answers in an overlay over the
 // replica. If both have an answer, the resolver uses the answer with the later position,
 // so that this node's answers never go backwards. Safe for all strands.
 class Resolver {
  public:
+  struct Limits {
+    size_t questions = 256;  // without those that renew a lease
+    size_t touches = 256;    // questions that renew a lease
+    // So that one user who pushes does not keep the others from pushing.
+    size_t touches_of_user = 64;
+  };
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
     const Replica& replica;
@@ -53,6 +66,7 @@ class Resolver {
     const Clock& clock;
     Metrics& metrics;
     Log log;
+    Limits limits = {};
   };
   explicit Resolver(Parts parts);
 
@@ -62,13 +76,14 @@ class Resolver {
   // Returns the store's answer, or the replica's answer if the replica has passed the store's
   // answer meanwhile. May share the answer to an earlier call, unless that answer is "not found" or
   // older than max_staleness. Returns kUnavailable for every failure of the call, and
-  // kTooManyRequests if too many questions are open.
+  // kTooManyRequests if too many questions are open, so that the node did not ask.
   net::awaitable<Result<StoreAnswer>> Resolve(std::string request_id, ResolveQuestion question);
   // Like Resolve(), but returns kUnavailable if the answer is older than the change that the caller
   // knows of.
   net::awaitable<Result<StoreAnswer>> ResolveFor(const Caller& caller, ResolveQuestion question);
   // Like ResolveFor(), for a client that may push: the store first renews the lease of the content,
-  // so that its garbage collector keeps the content. If the store says that a blob is absent, the
+  // so that its garbage collector keeps the content. Also returns kTooManyRequests if the caller's
+  // user has too many such questions open. If the store says that a blob is absent, the
   // result is "not found" although the replica may still have the link: the store has no bytes that
   // a push could refer to.
   net::awaitable<Result<StoreAnswer>> Touch(const Caller& caller, ResolveQuestion question);
@@ -111,8 +126,12 @@ class Resolver {
   net::awaitable<Result<v1::ResolveResponse>> Call(Kind kind, v1::ResolveRequest request,
                                                    std::string what, std::string request_id);
   // Asks the store, or joins a call in progress of the same kind.
-  net::awaitable<Result<StoreAnswer>> Ask(Kind kind, std::string request_id,
-                                          ResolveQuestion question);
+  // Who asks: the request, and its user for a question that counts for one.
+  struct Asking {
+    std::string request_id;
+    std::string user = {};
+  };
+  net::awaitable<Result<StoreAnswer>> Ask(Kind kind, Asking asking, ResolveQuestion question);
   net::awaitable<Result<StoreAnswer>> AskFor(Kind kind, const Caller& caller,
                                              ResolveQuestion question);
   net::awaitable<Result<StoreAnswer>> AskStore(Kind kind, ResolveQuestion question,
@@ -123,7 +142,8 @@ class Resolver {
   net::awaitable<Result<void>> Keep(ResolveQuestion question, StoreAnswer answer);
   // Runs `work` once for all concurrent callers with this key.
   using Flights = SingleFlight<StoreAnswer>;
-  net::awaitable<Result<StoreAnswer>> Share(Flights& flights, std::string key, Flights::Work work);
+  net::awaitable<Result<StoreAnswer>> Share(Flights& flights, std::string key, std::string user,
+                                            Flights::Work work);
   // Whether a caller that joined a call in progress may use the call's result.
   bool MayShare(const Result<StoreAnswer>& result) const;
 

@@ -22,7 +22,7 @@ bool IsOf(const Digest& digest, const std::string& content) {
 
 ManifestContents::ManifestContents(Parts parts)
     : parts_(std::move(parts)),
-      flights_(parts_.tasks, "manifests from the store", kOpenFetches, 2 * kDeadline),
+      flights_(parts_.tasks, "manifests from the store", {.keys = kOpenFetches}, 2 * kDeadline),
       fetched_(parts_.metrics.Counter("outport_node_manifests_fetched_total",
                                       "Manifests fetched from the store.")),
       corrupt_(parts_.metrics.Counter("outport_node_manifests_corrupt_total",

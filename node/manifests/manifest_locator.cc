@@ -50,8 +50,7 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::Confirm(const Caller& c
   const Result<StoreAnswer> touched =
       co_await parts_.resolver.Touch(caller, AskManifest(repository, reference));
   if (touched.has_value()) co_return ToManifest(touched->answer, repository, reference);
-  const bool unreachable =
-      touched.error().code == ErrorCode::kUnavailable && !parts_.store_is_connected();
+  const bool unreachable = DidNotAnswer(touched.error()) && !parts_.store_is_connected();
   if (!unreachable || !caught_up) co_return touched.error();
   if (const Tag* tag = std::get_if<Tag>(&reference)) {
     co_return co_await LocateTagWithoutStore(repository, *tag);
@@ -96,7 +95,12 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateTag(const Caller&
   }
   const auto resolved = co_await parts_.resolver.Resolve(caller.request_id, question);
   if (resolved.has_value()) co_return ToManifest(resolved->answer, repository, tag);
-  if (resolved.error().code != ErrorCode::kUnavailable) co_return resolved.error();
+  // With too many open questions, the node may still reach the store. Then a stale tag is no
+  // answer.
+  const Error& why = resolved.error();
+  const bool unreachable =
+      why.code == ErrorCode::kUnavailable || (DidNotAnswer(why) && !parts_.store_is_connected());
+  if (!unreachable) co_return why;
   co_return co_await LocateTagWithoutStore(repository, tag);
 }
 
@@ -124,19 +128,21 @@ net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateDigest(
   }
   const auto resolved = co_await parts_.resolver.Resolve(caller.request_id, question);
   if (resolved.has_value()) co_return ToManifest(resolved->answer, repository, digest);
-  if (resolved.error().code != ErrorCode::kUnavailable) co_return resolved.error();
+  if (!DidNotAnswer(resolved.error())) co_return resolved.error();
   co_return co_await LocateDigestWithoutStore(repository, digest, resolved.error());
 }
 
 net::awaitable<Result<LocatedManifest>> ManifestLocator::LocateDigestWithoutStore(
-    const RepositoryName& repository, const Digest& digest, const Error& unreachable) {
+    const RepositoryName& repository, const Digest& digest, const Error& unanswered) {
   // Look again, as in LocateTagWithoutStore().
   CO_TRY(const Known known, co_await FindLocal(AskManifest(repository, digest)));
   if (!parts_.rule.MayAnswerWithoutStore(RequestKind::kDigest, known.local(), known.age)) {
-    co_return unreachable;
+    co_return unanswered;
   }
   CO_TRY(LocatedManifest located, ToManifest(known.answer, repository, digest));
-  located.store_unreachable = true;
+  // If the node did not ask, it can still fetch what it lacks.
+  located.store_unreachable =
+      unanswered.code == ErrorCode::kUnavailable || !parts_.store_is_connected();
   co_return located;
 }
 

@@ -31,7 +31,8 @@ class ManifestLocator {
   };
   explicit ManifestLocator(Parts parts);
 
-  // Fails with kManifestUnknown, kNameUnknown or kUnavailable.
+  // Fails with kManifestUnknown, kNameUnknown or kUnavailable; with kTooManyRequests if the node
+  // has too many open questions, and its own data may not answer.
   net::awaitable<Result<LocatedManifest>> Locate(const Caller& caller,
                                                  const RepositoryName& repository,
                                                  const Reference& reference);
@@ -40,7 +41,9 @@ class ManifestLocator {
   // unless the node may answer without the store and knows that at least half of the lease is left.
   // While the node is not connected to the store, answers as Locate() does then: the push that
   // follows fails with kUnavailable anyway. If the node is connected, and the store does not
-  // answer, fails with kUnavailable: the store may be collecting the manifest.
+  // answer, fails with kUnavailable: the store may be collecting the manifest. For the same reason
+  // fails with kTooManyRequests if the node has too many open questions, or too many of the
+  // caller's user.
   net::awaitable<Result<LocatedManifest>> Confirm(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const Reference& reference);
@@ -63,10 +66,10 @@ class ManifestLocator {
   net::awaitable<Result<LocatedManifest>> LocateDigest(const Caller& caller,
                                                        const RepositoryName& repository,
                                                        const Digest& digest);
-  // `unreachable` is the error of the question to the store.
+  // `unanswered` is the error of the question to the store.
   net::awaitable<Result<LocatedManifest>> LocateDigestWithoutStore(const RepositoryName& repository,
                                                                    const Digest& digest,
-                                                                   const Error& unreachable);
+                                                                   const Error& unanswered);
   // Returns the node's own answer, if the staleness rule allows it and half of the manifest's lease
   // is left. Returns nullopt if the node must ask the store.
   net::awaitable<Result<std::optional<LocatedManifest>>> FindLeased(

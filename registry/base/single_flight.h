@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -18,9 +19,13 @@
 namespace outport {
 
 // Runs at most one piece of work per key at a time. All concurrent callers with that key share the
-// result. The work is a task of `tasks`, so it continues when a caller stops waiting. If work for
-// `limit` keys is in progress, a new key gets kTooManyRequests. Safe for all strands. Drain `tasks`
-// before you destroy the SingleFlight.
+// result. The work is a task of `tasks`, so it continues when a caller stops waiting. Safe for all
+// strands. Drain `tasks` before you destroy the SingleFlight.
+//
+// If work for `keys` keys is in progress, a new key gets kTooManyRequests. The work belongs to the
+// user who started it. So that one user does not take all keys, a user who has work for
+// `keys_of_user` keys in progress gets kTooManyRequests for a new key, too. A user may always join
+// the work of others.
 template <class Value>
 class SingleFlight {
  public:
@@ -30,19 +35,22 @@ class SingleFlight {
     bool joined = false;  // the work was already in progress
   };
 
+  struct Limits {
+    size_t keys = 0;
+    size_t keys_of_user = SIZE_MAX;
+  };
   // `what` names the work in error texts: "lookups at the store". `timeout` limits how long a
   // caller waits, not how long the work runs.
-  SingleFlight(TaskGroup& tasks, std::string what, size_t limit, std::chrono::milliseconds timeout)
-      : tasks_(tasks), what_(std::move(what)), limit_(limit), timeout_(timeout) {}
+  SingleFlight(TaskGroup& tasks, std::string what, Limits limits, std::chrono::milliseconds timeout)
+      : tasks_(tasks), what_(std::move(what)), limits_(limits), timeout_(timeout) {}
 
-  // Starts `work` for `key`, or joins the work in progress, and waits for its result.
-  net::awaitable<Outcome> Join(std::string key, Work work) {
+  // Starts `work` for `key` in the name of `user`, or joins the work in progress, and waits for its
+  // result. Without a limit for each user, the user may be empty.
+  net::awaitable<Outcome> Join(std::string key, Work work, std::string user = {}) {
     bool joined = true;
-    const std::shared_ptr<Flight> flight = FindOrBegin(key, std::move(work), joined);
-    if (flight == nullptr) {
-      co_return Outcome{Error{ErrorCode::kTooManyRequests,
-                              "too many " + what_ + " are in progress; retry shortly"}};
-    }
+    const Result<FlightPtr> begun = FindOrBegin(key, std::move(work), user, joined);
+    if (!begun.has_value()) co_return Outcome{begun.error()};
+    const FlightPtr& flight = *begun;
     const auto deadline = std::chrono::steady_clock::now() + timeout_;
     for (;;) {
       const uint64_t seen = flight->finished.Version();
@@ -65,17 +73,20 @@ class SingleFlight {
     }
   };
 
-  std::shared_ptr<Flight> FindOrBegin(const std::string& key, Work work, bool& joined) {
-    auto flight = std::make_shared<Flight>();  // shared by the work and its callers
+  using FlightPtr = std::shared_ptr<Flight>;  // the work and its callers share the flight
+
+  Result<FlightPtr> FindOrBegin(const std::string& key, Work work, const std::string& user,
+                                bool& joined) {
+    auto flight = std::make_shared<Flight>();
     {
       MutexLock lock(mutex_);
       const auto found = flights_.find(key);
       if (found != flights_.end()) return found->second;
-      if (flights_.size() >= limit_) return nullptr;
+      TRY_VOID(Admit(user));
       flights_.emplace(key, flight);
     }
     joined = false;
-    tasks_.Spawn([this, key, flight, run = std::move(work)]() -> net::awaitable<void> {
+    tasks_.Spawn([this, key, user, flight, run = std::move(work)]() -> net::awaitable<void> {
       std::optional<Result<Value>> result;
       try {
         result = co_await run();
@@ -85,6 +96,7 @@ class SingleFlight {
       {
         MutexLock lock(mutex_);
         flights_.erase(key);
+        if (--users_.at(user) == 0) users_.erase(user);
       }
       {
         MutexLock lock(flight->mutex);
@@ -95,12 +107,31 @@ class SingleFlight {
     return flight;
   }
 
+  // Counts one more key of the user, unless a limit is reached.
+  Result<void> Admit(const std::string& user) OUTPORT_REQUIRES_LOCK(mutex_) {
+    if (flights_.size() >= limits_.keys) {
+      return Error{ErrorCode::kTooManyRequests,
+                   "too many " + what_ + " are in progress; retry shortly"};
+    }
+    const auto counted = users_.try_emplace(user, 0).first;
+    if (counted->second >= limits_.keys_of_user) {
+      if (counted->second == 0) users_.erase(counted);
+      return Error{ErrorCode::kTooManyRequests,
+                   "user '" + user + "' has " + std::to_string(limits_.keys_of_user) + " " + what_ +
+                       " in progress, which is the limit for one user; retry shortly"};
+    }
+    ++counted->second;
+    return {};
+  }
+
   TaskGroup& tasks_;
   const std::string what_;
-  const size_t limit_;
+  const Limits limits_;
   const std::chrono::milliseconds timeout_;
   Mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<Flight>> flights_ OUTPORT_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, FlightPtr> flights_ OUTPORT_GUARDED_BY(mutex_);
+  // The number of keys of each user who has any.
+  std::unordered_map<std::string, size_t> users_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport

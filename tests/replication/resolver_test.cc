@@ -18,10 +18,8 @@ namespace {
 // the store's answers.
 class ResolverTest : public testing::Test {
  protected:
-  ResolverTest() {
-    v1::StoreMessage::Welcome welcome;
-    welcome.mutable_policy()->set_max_staleness_ms(2000);
-    EXPECT_TRUE(replica_->SetTerms(welcome));
+  explicit ResolverTest(Resolver::Limits limits = {}) : limits_(limits) {
+    SetPolicy(2s, 0s);
     v1::StoreMessage::SnapshotPart part;
     *part.mutable_position() = At(7);
     *part.add_rows() = TagAt("old");
@@ -35,6 +33,14 @@ class ResolverTest : public testing::Test {
     pool_.Stop();
   }
 
+  void SetPolicy(std::chrono::milliseconds max_staleness,
+                 std::chrono::milliseconds stale_if_error) {
+    v1::StoreMessage::Welcome welcome;
+    welcome.mutable_policy()->set_max_staleness_ms(max_staleness.count());
+    welcome.mutable_policy()->set_stale_if_error_ms(stale_if_error.count());
+    welcome.mutable_policy()->set_serve_stale(stale_if_error > 0s);
+    EXPECT_TRUE(replica_->SetTerms(welcome));
+  }
   static v1::Position At(uint64_t sequence) {
     v1::Position position;
     position.set_epoch("e");
@@ -57,6 +63,13 @@ class ResolverTest : public testing::Test {
     change.mutable_link()->set_repository("r");
     change.mutable_link()->set_digest(DigestOf(name));
     change.mutable_link()->mutable_row()->set_size_bytes(1);
+    return change;
+  }
+  static v1::Change ManifestAt(const std::string& name) {
+    v1::Change change;
+    change.mutable_manifest_put()->set_repository("r");
+    change.mutable_manifest_put()->set_digest(DigestOf(name));
+    change.mutable_manifest_put()->mutable_row()->set_size_bytes(1);
     return change;
   }
   static v1::ResolveResponse Found(const std::string& name, const v1::Position& head) {
@@ -86,13 +99,22 @@ class ResolverTest : public testing::Test {
   static std::string Told(const Result<LocatedManifest>& located) {
     return located.has_value() ? located->info.digest.ToString() : located.error().message;
   }
-  std::string Locate() {
-    return Told(loop_.RunToEnd([&]() -> net::awaitable<Result<LocatedManifest>> {
+  std::string Locate() { return Told(LocateReference("a")); }
+  Result<LocatedManifest> LocateReference(const std::string& text) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<LocatedManifest>> {
       const Caller caller;
       const RepositoryName name = *RepositoryName::Parse("r");
-      const Reference reference = *ParseReference("a");
+      const Reference reference = *ParseReference(text);
       co_return co_await locator_.Locate(caller, name, reference);
-    }));
+    });
+  }
+  Result<BlobInfo> RequireBlob(const std::string& blob) {
+    return loop_.RunToEnd([&]() -> net::awaitable<Result<BlobInfo>> {
+      const Caller caller;
+      const RepositoryName name = *RepositoryName::Parse("r");
+      const Digest digest = *Digest::Parse(DigestOf(blob));
+      co_return co_await links_.Require(caller, name, digest);
+    });
   }
   // The answers to a HEAD by a client that may push: of the tag, and of a blob.
   Result<LocatedManifest> ConfirmTag() {
@@ -103,9 +125,10 @@ class ResolverTest : public testing::Test {
       co_return co_await locator_.Confirm(caller, name, reference);
     });
   }
-  Result<BlobInfo> ConfirmBlob(const std::string& blob) {
+  Result<BlobInfo> ConfirmBlob(const std::string& blob, const std::string& user = "ann") {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<BlobInfo>> {
-      const Caller caller;
+      Caller caller;
+      caller.user = user;
       const RepositoryName name = *RepositoryName::Parse("r");
       const Digest digest = *Digest::Parse(DigestOf(blob));
       co_return co_await links_.Confirm(caller, name, digest);
@@ -115,6 +138,7 @@ class ResolverTest : public testing::Test {
     return result.has_value() ? ErrorCode::kInternal : result.error().code;
   }
 
+  const Resolver::Limits limits_;
   Loop loop_;
   TemporaryFolder folder_;
   ShiftedClock clock_;
@@ -137,7 +161,8 @@ class ResolverTest : public testing::Test {
                       .tasks = tasks_,
                       .clock = clock_,
                       .metrics = metrics_,
-                      .log = Log::Nowhere()}};
+                      .log = Log::Nowhere(),
+                      .limits = limits_}};
   ManifestLocator locator_{{.replica = *replica_,
                             .rule = rule_,
                             .resolver = resolver_,
@@ -246,6 +271,61 @@ TEST_F(ResolverTest, I7ALeaseEndsWhenTheStoreBeginsAnotherEpoch) {
   resolver_.BeginEpoch("f");  // the replica is still in "e"
   EXPECT_TRUE(ConfirmBlob("blob"));
   EXPECT_EQ(store_.asked(), 2);
+}
+
+// A node whose limit of open questions is reached. The age of its rows is unknown.
+class BusyNodeTest : public ResolverTest {
+ protected:
+  BusyNodeTest() : ResolverTest({.questions = 0}) {
+    Apply(LinkTo("blob"), 8);
+    Apply(ManifestAt("manifest"), 9);
+  }
+};
+
+TEST_F(BusyNodeTest, ADigestInItsRowsIsAnsweredWithoutAQuestion) {
+  EXPECT_TRUE(RequireBlob("blob"));
+  const Result<LocatedManifest> located = LocateReference(DigestOf("manifest"));
+  ASSERT_TRUE(located) << located.error().message;
+  EXPECT_FALSE(located->store_unreachable) << "the node can fetch what it lacks";
+  EXPECT_EQ(store_.asked(), 0);
+}
+
+TEST_F(BusyNodeTest, WhatTheRowsMustNotAnswerIsRejected) {
+  EXPECT_EQ(CodeOf(RequireBlob("other")), ErrorCode::kTooManyRequests);
+  EXPECT_EQ(CodeOf(LocateReference(DigestOf("other"))), ErrorCode::kTooManyRequests);
+  SetPolicy(2s, 3600s);
+  ProveFresh();
+  clock_.Advance(10s);
+  EXPECT_EQ(CodeOf(LocateReference("a")), ErrorCode::kTooManyRequests) << "the tag may have moved";
+  connected_ = false;
+  const Result<LocatedManifest> stale = LocateReference("a");
+  ASSERT_TRUE(stale) << stale.error().message;
+  EXPECT_TRUE(stale->info.stale.has_value());
+}
+
+// Whoever may push needs the lease that only the store gives.
+class PushersOfANodeTest : public ResolverTest {
+ protected:
+  PushersOfANodeTest() : ResolverTest({.touches_of_user = 1}) {
+    Apply(LinkTo("one"), 8);
+    Apply(LinkTo("two"), 9);
+    ProveFresh();
+  }
+};
+
+TEST_F(PushersOfANodeTest, I7OneUserDoesNotTakeAllQuestions) {
+  store_.Hold();
+  auto first = std::async(std::launch::async, [this] { return ConfirmBlob("one", "ann"); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
+  const Result<BlobInfo> second = ConfirmBlob("two", "ann");
+  EXPECT_EQ(CodeOf(second), ErrorCode::kTooManyRequests);
+  EXPECT_TRUE(second.error().message.contains("'ann'")) << second.error().message;
+  auto of_bob = std::async(std::launch::async, [this] { return ConfirmBlob("two", "bob"); });
+  EXPECT_TRUE(Eventually([&] { return store_.asked() == 2; }));
+  store_.Release();
+  EXPECT_TRUE(first.get());
+  EXPECT_TRUE(of_bob.get());
+  EXPECT_TRUE(ConfirmBlob("two", "ann")) << "the user's question has ended";
 }
 
 }  // namespace
