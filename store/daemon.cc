@@ -16,6 +16,7 @@
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
 #include "store/authority/fleet_files.h"
+#include "store/configured_times.h"
 #include "store/content/pull_flush.h"
 #include "store/content/tag_history_sweep.h"
 #include "store/fleet_certificate.h"
@@ -42,20 +43,6 @@ constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::minutes kCertificatePeriod{10};
 constexpr std::chrono::hours kForgetPeriod{24};
-
-NodeLifetimes LifetimesOf(const Config& config) {
-  return {
-      .identity =
-          std::chrono::floor<std::chrono::seconds>(config.nodes.identity_certificate_lifetime),
-      .server = std::chrono::floor<std::chrono::seconds>(config.nodes.server_certificate_lifetime)};
-}
-
-// Returns how often the collector looks at its queue: seldom, unless the times are short.
-std::chrono::milliseconds CollectionInterval(const Config& config) {
-  constexpr std::chrono::milliseconds kShortest = std::chrono::seconds(1);
-  constexpr std::chrono::milliseconds kLongest = std::chrono::minutes(1);
-  return std::clamp(std::min(config.gc.grace, config.gc.trash) / 10, kShortest, kLongest);
-}
 
 // The order matters: a member may refer only to members above it, because these outlive it.
 struct StoreDaemon final : Daemon {
@@ -87,7 +74,6 @@ struct StoreDaemon final : Daemon {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks{io.executor(), log};
 
-  SpaceDemand space_demand{clock};
   Owner owner{*opened.meta, store_clock, Owner::Access::kExclusive};
   Heartbeat heartbeat{
       {.meta = *opened.meta, .clock = store_clock, .owner = owner, .pool = disk, .log = log}};
@@ -100,13 +86,14 @@ struct StoreDaemon final : Daemon {
                .fleet_address = config.fleet_address,
                .lifetimes = LifetimesOf(config)}};
   Authenticator authenticator{directory, passwords, clock, metrics, {}};
+  SpaceDemand space_demand{clock};
   Content content{
       {.meta = *opened.meta,
        .bytes = *opened.blobs,
        .clock = clock,
        .store_clock = store_clock,
        .owner = owner,
-       .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
+       .times = CollectionTimesOf(config),
        .metrics = metrics,
        .log = log,
        .headroom_bytes = config.headroom_bytes,
@@ -140,26 +127,26 @@ struct StoreDaemon final : Daemon {
                                      .owner = owner.id(),
                                      .keep = config.tag_history}};
   Collector collector{
-                  .headroom_bytes = config.headroom_bytes,
       {.meta = *opened.meta,
-       .demand = &space_demand,
        .bytes = *opened.blobs,
        .clock = clock,
        .store_clock = store_clock,
        .owner = owner,
-       .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
+       .times = CollectionTimesOf(config),
        .metrics = metrics,
        .log = log,
        .limits = {.window = config.gc.window,
                   .max_rate = static_cast<uint64_t>(config.gc.max_rate),
                   .free_at_once_below = config.gc.free_at_once_below,
+                  .headroom_bytes = config.headroom_bytes,
                   .interval = CollectionInterval(config)},
+       .demand = &space_demand,
        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   Retention retention{
       {.meta = *opened.meta,
        .clock = clock,
        .store_clock = store_clock,
-       .times = {.grace = config.gc.grace, .lease = config.gc.lease, .trash = config.gc.trash},
+       .times = CollectionTimesOf(config),
        .collector = collector,
        .log = log,
        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
@@ -169,6 +156,8 @@ struct StoreDaemon final : Daemon {
                         .pool = disk,
                         .metrics = metrics,
                         .log = log,
+                        .clock = store_clock,
+                        .owner = owner,
                         .path = config.AuditFile(),
                         .max_size_bytes = config.audit.max_size_bytes,
                         .max_files = config.audit.max_files,

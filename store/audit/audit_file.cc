@@ -38,6 +38,7 @@ void ToPoint(const LogPosition& position, v1::AuditPoint& point) {
 
 AuditFile::AuditFile(Parts parts)
     : parts_(std::move(parts)),
+      lease_(parts_.meta, parts_.clock, "audit-file", parts_.owner),
       syslog_(parts_.syslog),
       sequence_(parts_.metrics.Gauge("outport_store_audit_exported_sequence",
                                      "Sequence of the last audit entry written to the file.")),
@@ -54,25 +55,45 @@ AuditFile::AuditFile(Parts parts)
            .failures = &parts_.metrics.Counter("outport_store_audit_syslog_dropped_total",
                                                "Audit entries that syslog did not accept.")}) {}
 
+// Changes no existing file, because another process may be writing to it.
 Result<void> AuditFile::Open() {
-  TRY(const auto row, ReadRow<v1::AuditFileRow>(parts_.meta, keys::kAuditFile));
-  if (row.has_value()) {
-    exported_ = FromPoint(row->exported());
-    trimmed_ = FromPoint(row->trimmed());
-  }
   TRY_VOID(parts_.files.CreateDirectories(parts_.path.parent_path()));
-  return OpenFile();
+  TRY(const std::unique_ptr<File> opened, OpenOrCreate());
+  return ReadState();
+}
+
+Result<void> AuditFile::ReadState() {
+  TRY(const auto row, ReadRow<v1::AuditFileRow>(parts_.meta, keys::kAuditFile));
+  exported_ = row.has_value() ? FromPoint(row->exported()) : LogPosition();
+  trimmed_ = row.has_value() ? FromPoint(row->trimmed()) : LogPosition();
+  sequence_.Set(static_cast<double>(exported_.sequence));
+  return {};
+}
+
+Result<bool> AuditFile::Lead() {
+  TRY(const bool mine, lease_.Acquire());
+  if (mine && lease_.fence() == fence_) return true;
+  file_.reset();
+  fence_ = 0;
+  if (!mine) return false;
+  TRY_VOID(ReadState());
+  fence_ = lease_.fence();
+  return true;
+}
+
+Result<std::unique_ptr<File>> AuditFile::OpenOrCreate() {
+  auto opened = parts_.files.OpenForWrite(parts_.path);
+  if (opened.has_value() || opened.error().code != ErrorCode::kNotFound) return opened;
+  opened = parts_.files.Create(parts_.path);
+  // Another process may have created the file meanwhile.
+  if (!opened.has_value()) return parts_.files.OpenForWrite(parts_.path);
+  TRY_VOID(parts_.files.SyncDirectory(parts_.path.parent_path()));
+  return opened;
 }
 
 Result<void> AuditFile::OpenFile() {
   if (file_ != nullptr) return {};
-  auto opened = parts_.files.OpenForWrite(parts_.path);
-  if (!opened.has_value() && opened.error().code == ErrorCode::kNotFound) {
-    opened = parts_.files.Create(parts_.path);
-    if (opened.has_value()) TRY_VOID(parts_.files.SyncDirectory(parts_.path.parent_path()));
-  }
-  if (!opened.has_value()) return opened.error();
-  file_ = *std::move(opened);
+  TRY(file_, OpenOrCreate());
   TRY(size_bytes_, file_->Size());
   return TruncateIncompleteLine();
 }
@@ -115,14 +136,22 @@ Result<void> AuditFile::Rotate() {
 }
 
 // Writes and syncs the lines. If the write or the sync fails, removes the new lines. The next
-// export then opens the file again and repeats the write.
+// export then opens the file again and repeats the write. A slow process may write although it has
+// lost the lease. So opens the file again if its size has changed, and removes no lines without the
+// lease.
 Result<void> AuditFile::Append(const std::string& lines) {
+  TRY_VOID(OpenFile());
+  TRY(const uint64_t size_bytes, file_->Size());
+  if (size_bytes != size_bytes_) file_.reset();
   TRY_VOID(OpenFile());
   if (size_bytes_ > 0 && size_bytes_ + lines.size() > parts_.max_size_bytes) TRY_VOID(Rotate());
   Result<void> written = file_->WriteAt(size_bytes_, AsBytes(lines));
   if (written.has_value()) written = file_->Sync();
   if (!written.has_value()) {
-    [[maybe_unused]] const Result<void> best_effort = file_->Truncate(size_bytes_);
+    const bool mine = lease_.Acquire().value_or(false) && lease_.fence() == fence_;
+    if (mine) {
+      [[maybe_unused]] const Result<void> best_effort = file_->Truncate(size_bytes_);
+    }
     file_.reset();
     return written;
   }
@@ -134,7 +163,8 @@ Result<void> AuditFile::WriteState(MetaTransaction& transaction, const LogPositi
   v1::AuditFileRow row;
   ToPoint(exported_, *row.mutable_exported());
   ToPoint(trimmed, *row.mutable_trimmed());
-  return WriteRow(transaction, keys::kAuditFile, row);
+  TRY_VOID(WriteRow(transaction, keys::kAuditFile, row));
+  return lease_.Check(transaction);
 }
 
 void AuditFile::SendToSyslog(const std::vector<std::string>& lines) {
@@ -143,8 +173,11 @@ void AuditFile::SendToSyslog(const std::vector<std::string>& lines) {
   }
 }
 
-// Exports at most one page of entries. Returns false if there were no new entries.
+// Exports at most one page of entries. Returns false if there were no new entries, or if another
+// process exports.
 Result<bool> AuditFile::ExportPage() {
+  TRY(const bool mine, Lead());
+  if (!mine) return false;
   TRY(const auto entries, parts_.meta.ReadAudit(exported_.sequence + 1, kPage, kPageBytes));
   if (entries.empty()) return false;
   std::vector<std::string> lines;
@@ -164,12 +197,18 @@ Result<bool> AuditFile::ExportPage() {
   return true;
 }
 
+uint64_t AuditFile::TrimTarget(const LogPosition& head) const {
+  if (head.sequence <= parts_.max_entries) return 0;
+  return std::min(exported_.sequence, head.sequence - parts_.max_entries);
+}
+
 // Deletes at most one page of exported entries from the audit log. Returns false if there was
-// nothing to delete.
+// nothing to delete, or if another process exports.
 Result<bool> AuditFile::Trim() {
+  TRY(const bool mine, Lead());
+  if (!mine) return false;
   TRY(const LogPosition head, parts_.meta.AuditHead());
-  if (head.sequence <= parts_.max_entries) return false;
-  const uint64_t last = std::min(exported_.sequence, head.sequence - parts_.max_entries);
+  const uint64_t last = TrimTarget(head);
   if (last <= trimmed_.sequence) return false;
   const size_t limit = std::min<uint64_t>(kPage, last - trimmed_.sequence);
   TRY(const auto entries, parts_.meta.ReadAudit(trimmed_.sequence + 1, limit, kPageBytes));
@@ -183,8 +222,17 @@ Result<bool> AuditFile::Trim() {
   return true;
 }
 
+// A process without the lease does not know what the others have exported since.
+Result<bool> AuditFile::HasWork() {
+  if (fence_ == 0) TRY_VOID(ReadState());
+  TRY(const LogPosition head, parts_.meta.AuditHead());
+  return head.sequence > exported_.sequence || TrimTarget(head) > trimmed_.sequence;
+}
+
+// If nothing is to be done, does not acquire the lease, because that writes a row.
 Result<void> AuditFile::Export() {
-  bool more = true;
+  TRY(bool more, HasWork());
+  if (!more) return {};
   for (int page = 0; more && page < kPagesAtOnce; ++page) {
     TRY(more, ExportPage());
   }

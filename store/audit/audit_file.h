@@ -14,6 +14,9 @@
 #include "registry/base/repeated_failure.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/syslog.h"
+#include "store/work/owner.h"
+#include "store/work/store_clock.h"
+#include "store/work/work_lease.h"
 
 namespace outport::store {
 
@@ -30,8 +33,13 @@ namespace outport::store {
 //
 // While the file cannot be written, new entries stay in the audit log, and the next Export() writes
 // them. If the syslog daemon does not accept a line, a metric counts that line, and no later call
-// sends it again: the file has the entry. Open() and Export() are for one thread at a time, and
-// block.
+// sends it again: the file has the entry.
+//
+// One process of those that share the metadata exports: the holder of the lease "audit-file". Each
+// transaction that writes the row checks the fencing number. So a process that lost the lease
+// during a write does not move the export back; its lines may be in the file twice.
+//
+// Open() and Export() are for one thread at a time, and block.
 class AuditFile {
  public:
   struct Parts {
@@ -40,6 +48,8 @@ class AuditFile {
     BlockingPool& pool;
     Metrics& metrics;
     Log log;
+    const StoreClock& clock;
+    const Owner& owner;  // this process
     std::filesystem::path path;
     uint64_t max_size_bytes = 64 << 20;
     int64_t max_files = 10;
@@ -48,27 +58,39 @@ class AuditFile {
   };
   explicit AuditFile(Parts parts);
 
-  // Opens or creates the file, and finds out which entry was exported last. Removes an incomplete
-  // last line, which a crash has left; Export() writes that entry again. Call it once, before the
-  // other methods.
+  // Creates the file if it does not exist. Fails if the file cannot be opened. Call it once, before
+  // the other methods.
   Result<void> Open();
-  // Writes new entries to the file and to syslog, and then trims the audit log.
+  // Writes new entries to the file and to syslog, and then trims the audit log. If this process has
+  // just acquired the lease, first removes an incomplete last line, which a crash has left, and
+  // writes that entry again. Does nothing if another process has the lease.
   Result<void> Export();
   // Calls Export() periodically, until the coroutine is cancelled.
   net::awaitable<void> FollowUntilCancelled();
 
  private:
+  // Returns whether there are entries to export or to trim.
+  Result<bool> HasWork();
+  // Acquires or renews the lease. Returns false if another process has it. If another process may
+  // have exported since, reads the row and opens the file again.
+  Result<bool> Lead();
+  Result<void> ReadState();
+  Result<std::unique_ptr<File>> OpenOrCreate();
   Result<void> OpenFile();
   Result<void> TruncateIncompleteLine();
   Result<void> Rotate();
   Result<bool> ExportPage();
   Result<void> Append(const std::string& lines);
   Result<bool> Trim();
+  // Returns the last entry that can be deleted from the log.
+  uint64_t TrimTarget(const LogPosition& head) const;
   Result<void> WriteState(MetaTransaction& transaction, const LogPosition& trimmed) const;
   void SendToSyslog(const std::vector<std::string>& lines);
 
   const Parts parts_;
+  WorkLease lease_;
   Syslog syslog_;
+  uint64_t fence_ = 0;          // the fencing number with which the members below were read
   std::unique_ptr<File> file_;  // nullptr: the file is not open
   uint64_t size_bytes_ = 0;
   LogPosition exported_;

@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include "outport/v1/collection.pb.h"
 #include "registry/records/rows.h"
 
 namespace outport::store {
@@ -19,6 +18,14 @@ WorkLease::WorkLease(MetaStore& meta, const StoreClock& clock, std::string name,
       name_(std::move(name)),
       key_(keys::Lease(name_)),
       owner_(std::move(owner)) {}
+
+WorkLease::WorkLease(MetaStore& meta, const StoreClock& clock, std::string name, const Owner& owner)
+    : meta_(meta),
+      clock_(clock),
+      name_(std::move(name)),
+      key_(keys::Lease(name_)),
+      owner_(owner.id()),
+      process_(&owner) {}
 
 Result<bool> WorkLease::Acquire() {
   MutexLock turn(turn_);
@@ -44,12 +51,22 @@ Result<uint64_t> WorkLease::Write(MetaTransaction& transaction) const {
   const uint64_t held = fence_.load();
   const int64_t now_ms = clock_.NowMs();
   const bool mine = held != 0 && row.fence() == held;
-  if (!mine && row.until_ms() > now_ms) return uint64_t{0};
-  if (!mine) row.set_fence(row.fence() + 1);
+  if (!mine) {
+    TRY(const bool held_elsewhere, IsHeldElsewhere(row));
+    if (held_elsewhere) return uint64_t{0};
+    row.set_fence(row.fence() + 1);
+  }
   row.set_owner(owner_);
   row.set_until_ms(now_ms + DurationMs());
   TRY_VOID(WriteRow(transaction, key_, row));
   return row.fence();
+}
+
+Result<bool> WorkLease::IsHeldElsewhere(const v1::LeaseRow& row) const {
+  if (row.until_ms() <= clock_.NowMs()) return false;
+  if (process_ == nullptr) return true;
+  TRY(const bool ended, process_->IsDead(row.owner()));
+  return !ended;
 }
 
 Result<void> WorkLease::Check(MetaTransaction& transaction) const {

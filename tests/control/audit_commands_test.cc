@@ -192,11 +192,15 @@ TEST_F(AuditCommandsTest, VerifiesATrimmedLogAndItsFiles) {
   Record(30);
   Metrics metrics;
   const fs::path path = folder_.path() / "audit.jsonl";
+  const store::StoreClock store_clock(clock_);
+  const store::Owner owner(*log_, store_clock, store::Owner::Access::kExclusive);
   store::AuditFile file({.meta = *log_,
                          .files = disk_,
                          .pool = pool_,
                          .metrics = metrics,
                          .log = Log::Nowhere(),
+                         .clock = store_clock,
+                         .owner = owner,
                          .path = path,
                          .max_size_bytes = 1,
                          .max_files = 5,

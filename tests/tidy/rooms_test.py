@@ -31,7 +31,7 @@ ARROWS = {
     "registry/http/api": ["registry/http/connection"],
     "registry/http": ["registry/http/api", "registry/access"],
     "registry/rpc": ["registry/security/grants"],
-    "store/audit": ["registry/records", "registry/service"],
+    "store/audit": ["registry/records", "registry/service", "store/work"],
     "store/work": ["registry/records"],
     "store/content": ["store/audit", "store/work"],
     "store/uploads": ["store/content"],

@@ -5,6 +5,7 @@
 #include "registry/storage/rocks/rocks_meta_store.h"
 #include "store/audit/audit_file.h"
 #include "tests/storage/durability.h"
+#include "tests/support/manual_clock.h"
 
 namespace outport::store {
 namespace {
@@ -57,11 +58,14 @@ class AuditCase final : public DurabilityCase {
       auto store = OpenRocksMetaStore({.folder = root / "meta", .env = disk.env()}, Log::Nowhere());
       if (!store.has_value()) return;
       meta = *std::move(store);
+      owner = std::make_unique<Owner>(*meta, store_clock, Owner::Access::kExclusive);
       file = std::make_unique<AuditFile>(AuditFile::Parts{.meta = *meta,
                                                           .files = disk.files(),
                                                           .pool = pool,
                                                           .metrics = metrics,
                                                           .log = Log::Nowhere(),
+                                                          .clock = store_clock,
+                                                          .owner = *owner,
                                                           .path = root / "audit" / "audit.jsonl",
                                                           .max_size_bytes = 1000,
                                                           .max_files = 100,
@@ -71,7 +75,10 @@ class AuditCase final : public DurabilityCase {
     }
     BlockingPool pool{"audit", 1, 10};
     Metrics metrics;
+    ManualClock clock;
+    StoreClock store_clock{clock};
     std::unique_ptr<MetaStore> meta;
+    std::unique_ptr<Owner> owner;  // every earlier owner has ended
     std::unique_ptr<AuditFile> file;
     bool opened = false;
   };

@@ -6,32 +6,75 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
+#include <utility>
 
+#include "registry/records/rows.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
 #include "tests/store/audit/audit_rows.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/temporary_folder.h"
 
 namespace outport::store {
 namespace {
 
+// Calls a hook once, when a file is opened.
+class HookedFiles final : public FileSystem {
+ public:
+  using Path = std::filesystem::path;
+  std::function<void()> before_open;
+
+  Result<std::unique_ptr<File>> OpenForWrite(const Path& path) override {
+    if (before_open != nullptr) std::exchange(before_open, nullptr)();
+    return disk_.OpenForWrite(path);
+  }
+  Result<std::unique_ptr<File>> Create(const Path& path) override { return disk_.Create(path); }
+  Result<std::unique_ptr<File>> OpenForRead(const Path& path) override {
+    return disk_.OpenForRead(path);
+  }
+  Result<void> Rename(const Path& from, const Path& to) override { return disk_.Rename(from, to); }
+  Result<void> Remove(const Path& path) override { return disk_.Remove(path); }
+  Result<void> CreateDirectories(const Path& path) override {
+    return disk_.CreateDirectories(path);
+  }
+  Result<void> SyncDirectory(const Path& path) override { return disk_.SyncDirectory(path); }
+  Result<std::vector<std::string>> List(const Path& path) override { return disk_.List(path); }
+  Result<uint64_t> FreeBytes(const Path& path) override { return disk_.FreeBytes(path); }
+
+ private:
+  PosixFileSystem disk_;
+};
+
 class AuditFileTest : public testing::Test {
  protected:
   AuditFileTest() { Start(); }
 
-  // Starts as a new process, with these settings.
+  std::unique_ptr<AuditFile> Open(const Owner& owner) {
+    auto file = std::make_unique<AuditFile>(AuditFile::Parts{.meta = *meta_,
+                                                             .files = files_,
+                                                             .pool = pool_,
+                                                             .metrics = metrics_,
+                                                             .log = Log::Nowhere(),
+                                                             .clock = store_clock_,
+                                                             .owner = owner,
+                                                             .path = path_,
+                                                             .max_size_bytes = max_size_bytes_,
+                                                             .max_files = 2,
+                                                             .max_entries = max_entries_,
+                                                             .syslog = syslog_});
+    const auto opened = file->Open();
+    EXPECT_TRUE(opened.has_value()) << opened.error().message;
+    return file;
+  }
+  // Starts as a new process, with these settings. The earlier process has ended.
   void Start() {
-    file_ = std::make_unique<AuditFile>(AuditFile::Parts{.meta = *meta_,
-                                                         .files = files_,
-                                                         .pool = pool_,
-                                                         .metrics = metrics_,
-                                                         .log = Log::Nowhere(),
-                                                         .path = path_,
-                                                         .max_size_bytes = max_size_bytes_,
-                                                         .max_files = 2,
-                                                         .max_entries = max_entries_,
-                                                         .syslog = syslog_});
-    const auto opened = file_->Open();
-    ASSERT_TRUE(opened.has_value()) << opened.error().message;
+    file_.reset();
+    owner_ = std::make_unique<Owner>(*meta_, store_clock_, Owner::Access::kExclusive);
+    ASSERT_TRUE(owner_->Renew().has_value());
+    file_ = Open(*owner_);
+  }
+  uint64_t Exported() {
+    return ReadRow<v1::AuditFileRow>(*meta_, keys::kAuditFile).value()->exported().sequence();
   }
   void Record(int count, size_t size = 1) {
     for (int i = 0; i < count; ++i) {
@@ -65,7 +108,7 @@ class AuditFileTest : public testing::Test {
 
   const TemporaryFolder folder_;
   const std::filesystem::path path_ = folder_.path() / "audit" / "audit.jsonl";
-  PosixFileSystem files_;
+  HookedFiles files_;
   BlockingPool pool_{"audit", 1, 10};
   Metrics metrics_;
   std::unique_ptr<MetaStore> meta_ =
@@ -73,7 +116,29 @@ class AuditFileTest : public testing::Test {
   uint64_t max_size_bytes_ = 1 << 20;
   uint64_t max_entries_ = 1000;
   std::string syslog_;
+  ManualClock clock_;
+  StoreClock store_clock_{clock_};
+  std::unique_ptr<Owner> owner_;
   std::unique_ptr<AuditFile> file_;
+};
+
+// Two processes that share the metadata and the folder of the file.
+class TwoAuditFilesTest : public AuditFileTest {
+ protected:
+  TwoAuditFilesTest() {
+    a_ = Open(owner_a_);
+    b_ = Open(owner_b_);
+    Renew();
+  }
+  void Renew() {
+    ASSERT_TRUE(owner_a_.Renew().has_value());
+    ASSERT_TRUE(owner_b_.Renew().has_value());
+  }
+
+  Owner owner_a_{*meta_, store_clock_, Owner::Access::kShared};
+  Owner owner_b_{*meta_, store_clock_, Owner::Access::kShared};
+  std::unique_ptr<AuditFile> a_;
+  std::unique_ptr<AuditFile> b_;
 };
 
 TEST_F(AuditFileTest, EveryEntryIsALineThatOnlyTheOwnerReads) {
@@ -108,8 +173,10 @@ TEST_F(AuditFileTest, ALineThatACrashTruncatedIsWrittenAgain) {
   Export();
   EXPECT_EQ(Numbers(path_), "1 2 3");
   std::ofstream(path_) << std::string(10000, 'x');  // longer than one read
+  Record(1);
   Start();
-  EXPECT_EQ(std::filesystem::file_size(path_), 0u);
+  Export();
+  EXPECT_EQ(Numbers(path_), "4");
 }
 
 TEST_F(AuditFileTest, AFullFileIsRotated) {
@@ -163,6 +230,65 @@ TEST_F(AuditFileTest, WhileTheFileCannotBeWrittenNothingIsLost) {
   std::filesystem::remove_all(Older(2));
   Export();
   EXPECT_EQ(Numbers(path_), "2 3 4 5 6");
+}
+
+TEST_F(TwoAuditFilesTest, EachEntryIsExportedOnce) {
+  max_entries_ = 3;
+  a_ = Open(owner_a_);
+  b_ = Open(owner_b_);
+  for (int round = 0; round < 4; ++round) {
+    SCOPED_TRACE(round);
+    AuditFile& first = round % 2 == 0 ? *a_ : *b_;
+    AuditFile& second = round % 2 == 0 ? *b_ : *a_;
+    for (int i = 0; i < 2; ++i) {
+      Record(1);
+      ASSERT_TRUE(first.Export().has_value());
+      ASSERT_TRUE(second.Export().has_value());
+    }
+    clock_.Advance(WorkLease::kDuration);
+    Renew();
+  }
+  EXPECT_EQ(Numbers(path_), "1 2 3 4 5 6 7 8");
+  EXPECT_EQ(meta_->ReadAudit(1, 100, 1 << 20)->front().position.sequence, 6u);
+}
+
+TEST_F(TwoAuditFilesTest, OnlyTheHolderOfTheLeaseExports) {
+  Record(1);
+  ASSERT_TRUE(a_->Export().has_value());
+  Record(1);
+  ASSERT_TRUE(b_->Export().has_value());
+  EXPECT_EQ(Numbers(path_), "1");
+  ASSERT_TRUE(owner_a_.Release().has_value());  // the process has ended
+  ASSERT_TRUE(b_->Export().has_value());
+  EXPECT_EQ(Numbers(path_), "1 2");
+}
+
+// A process that is starting must not touch the line that the holder is writing.
+TEST_F(TwoAuditFilesTest, AStartLeavesTheLastLineToTheHolder) {
+  std::ofstream(path_) << "{\"sequence\":1,\"prev";
+  const auto size = std::filesystem::file_size(path_);
+  b_ = Open(owner_b_);
+  EXPECT_EQ(std::filesystem::file_size(path_), size);
+}
+
+// The process was so slow that another one acquired the lease and exported more.
+TEST_F(TwoAuditFilesTest, ASlowHolderDoesNotMoveTheExportBack) {
+  Record(1);
+  files_.before_open = [this] {
+    Record(2);
+    clock_.Advance(WorkLease::kDuration);
+    Renew();
+    ASSERT_TRUE(b_->Export().has_value());
+    EXPECT_EQ(Exported(), 3u);
+  };
+  const Result<void> slow = a_->Export();
+  ASSERT_FALSE(slow.has_value());
+  EXPECT_EQ(slow.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_EQ(Exported(), 3u);
+  Record(1);
+  ASSERT_TRUE(a_->Export().has_value());
+  ASSERT_TRUE(b_->Export().has_value());
+  EXPECT_EQ(Numbers(path_), "1 2 3 1 4");
 }
 
 TEST_F(AuditFileTest, SyslogGetsEveryLine) {

@@ -14,6 +14,7 @@
 #include "registry/base/log.h"
 #include "registry/records/rows.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
+#include "store/work/owner.h"
 #include "tests/support/split_clock.h"
 #include "tests/support/temporary_folder.h"
 
@@ -91,6 +92,23 @@ TEST_F(WorkLeaseTest, AnExpiredLeaseGoesToTheNextHolderWithAGreaterFence) {
   EXPECT_EQ(Row().fence(), 2u);
   EXPECT_EQ(Row().owner(), "b");
   EXPECT_FALSE(Acquires(*a_));
+}
+
+TEST_F(WorkLeaseTest, TheLeaseOfAProcessThatHasEndedIsFree) {
+  Owner first(*meta_, store_clock_, Owner::Access::kShared);
+  Owner second(*meta_, store_clock_, Owner::Access::kShared);
+  ASSERT_TRUE(first.Renew().has_value());
+  ASSERT_TRUE(second.Renew().has_value());
+  WorkLease its(*meta_, store_clock_, "gc", first);
+  WorkLease next(*meta_, store_clock_, "gc", second);
+  ASSERT_TRUE(Acquires(its));
+  EXPECT_EQ(Row().owner(), first.id());
+  EXPECT_FALSE(Acquires(next));
+  ASSERT_TRUE(first.Release().has_value());
+  EXPECT_FALSE(Acquires(*b_)) << "without an Owner, only the time ends a lease";
+  EXPECT_TRUE(Acquires(next));
+  EXPECT_EQ(next.fence(), 2u);
+  EXPECT_FALSE(Work(its).has_value());
 }
 
 TEST_F(WorkLeaseTest, AReleasedLeaseIsFreeAndItsFenceIsNotUsedAgain) {
