@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "outport/v1/record.pb.h"
@@ -58,15 +59,15 @@ Result<void> IntentLedger::Forget(const std::string& object) {
 
 // Keeps the intent locked while it looks and removes the object. So the commit cannot complete
 // meanwhile.
-Result<bool> IntentLedger::SettleOne(const KeyValue& intent, const IsNamed& is_named,
-                                     const IsDead& is_dead) {
-  TRY(const bool dead, is_dead(ParseIntent(intent).owner));
+Result<bool> IntentLedger::SettleOne(const KeyValue& intent, const Rules& rules) {
+  TRY(const bool dead, rules.is_dead(ParseIntent(intent).owner));
   if (!dead) return false;
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
   TRY(const auto locked, transaction->GetForUpdate(intent.key));
   if (locked != intent.value) return false;
+  if (rules.fence != nullptr) TRY_VOID(rules.fence(*transaction));
   const std::string object(keys::After(intent.key, keys::kIntents));
-  TRY(const bool named, is_named(object, ParseIntent(intent).digest));
+  TRY(const bool named, rules.is_named(object, ParseIntent(intent).digest));
   const bool synced = parts_.durability == Durability::kSynced;
   const auto sync = synced ? BlobWriter::SyncWhen::kNow : BlobWriter::SyncWhen::kLater;
   if (!named) {
@@ -84,17 +85,28 @@ Result<bool> IntentLedger::SettleOne(const KeyValue& intent, const IsNamed& is_n
 }
 
 Result<size_t> IntentLedger::Settle(const IsNamed& is_named, const IsDead& is_dead) {
-  ScanRange range{.prefix = std::string(keys::kIntents), .after = {}, .limit = 256};
+  const Rules rules{.is_named = is_named, .is_dead = is_dead};
   size_t settled = 0;
-  for (;;) {
-    TRY(const std::vector<KeyValue> intents, parts_.meta.Scan(range));
-    for (const KeyValue& intent : intents) {
-      TRY(const bool done, SettleOne(intent, is_named, is_dead));
-      settled += done ? 1 : 0;
-    }
-    if (intents.size() < range.limit) return settled;
-    range.after = intents.back().key;
+  std::string after;
+  do {
+    TRY(Page page, SettlePage(after, rules));
+    settled += page.settled;
+    after = std::move(page.next);
+  } while (!after.empty());
+  return settled;
+}
+
+Result<IntentLedger::Page> IntentLedger::SettlePage(const std::string& after, const Rules& rules) {
+  const std::string start = after.empty() ? after : keys::Intent(after);
+  TRY(const std::vector<KeyValue> intents,
+      parts_.meta.Scan({.prefix = std::string(keys::kIntents), .after = start, .limit = kPage}));
+  Page page;
+  for (const KeyValue& intent : intents) {
+    TRY(const bool done, SettleOne(intent, rules));
+    page.settled += done ? 1 : 0;
   }
+  if (intents.size() == kPage) page.next = keys::After(intents.back().key, keys::kIntents);
+  return page;
 }
 
 }  // namespace outport

@@ -62,9 +62,26 @@ class IntentLedger {
   // starts, before the first commit.
   Result<size_t> Settle(const IsNamed& is_named, const IsDead& is_dead);
 
+  // Returns an error if this process may no longer settle intents. It runs in each transaction that
+  // settles one, before the object is removed.
+  using Fence = std::function<Result<void>(MetaTransaction&)>;
+  struct Rules {
+    IsNamed is_named;
+    IsDead is_dead;
+    Fence fence = {};
+  };
+  struct Page {
+    size_t settled = 0;
+    std::string next;  // the last object of the page; empty: it was the last page
+  };
+  // Does what Settle() does, for the intents of one page: at most kPage objects that follow `after`
+  // in byte order. Callable while other threads make commits.
+  Result<Page> SettlePage(const std::string& after, const Rules& rules);
+  static constexpr size_t kPage = 256;
+
  private:
   // Settles one intent, unless its owner lives. Returns whether it has settled the intent.
-  Result<bool> SettleOne(const KeyValue& intent, const IsNamed& is_named, const IsDead& is_dead);
+  Result<bool> SettleOne(const KeyValue& intent, const Rules& rules);
 
   const Parts parts_;
 };

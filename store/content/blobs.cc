@@ -260,14 +260,27 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
   return intents_.Forget(object);
 }
 
+Result<bool> Blobs::IsNamed(const std::string& object, const Result<Digest>& digest) const {
+  TRY_VOID(digest);
+  TRY(const auto blob, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(*digest)));
+  return blob.has_value() && blob->object() == object;
+}
+
 Result<size_t> Blobs::SettleIntents() {
-  auto is_named = [this](const std::string& object, const Result<Digest>& digest) -> Result<bool> {
-    TRY_VOID(digest);
-    TRY(const auto blob, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(*digest)));
-    return blob.has_value() && blob->object() == object;
+  auto is_named = [this](const auto& object, const auto& digest) {
+    return IsNamed(object, digest);
   };
   auto is_dead = [this](const std::string& owner) { return parts_.owner.IsDead(owner); };
   return intents_.Settle(is_named, is_dead);
+}
+
+Result<IntentLedger::Page> Blobs::SettleIntents(const std::string& after,
+                                                const IntentLedger::IsDead& is_dead,
+                                                const IntentLedger::Fence& fence) {
+  auto is_named = [this](const auto& object, const auto& digest) {
+    return IsNamed(object, digest);
+  };
+  return intents_.SettlePage(after, {.is_named = is_named, .is_dead = is_dead, .fence = fence});
 }
 
 }  // namespace outport::store

@@ -106,6 +106,11 @@ class Blobs {
   // Undoes the unfinished commits of processes that have ended, and returns their number. Call it
   // at start, before the other methods.
   Result<size_t> SettleIntents();
+  // Does the same for one page of intents, while other threads use this object. See
+  // IntentLedger::SettlePage().
+  Result<IntentLedger::Page> SettleIntents(const std::string& after,
+                                           const IntentLedger::IsDead& is_dead,
+                                           const IntentLedger::Fence& fence);
 
   // Checks that the disk has the headroom free after a write of `needed_bytes`. If too little is
   // free, returns kNoSpace with the numbers, and adds the bytes to the demand.
@@ -126,6 +131,8 @@ class Blobs {
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
                           Committing& committing);
   void Discard(const std::string& object);
+  // Returns whether the row of the blob names the object. `digest` is from the object's intent.
+  Result<bool> IsNamed(const std::string& object, const Result<Digest>& digest) const;
 
   const Parts parts_;
   IntentLedger intents_;

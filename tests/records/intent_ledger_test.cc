@@ -146,6 +146,36 @@ TEST_F(IntentLedgerTest, MoreIntentsThanAPageAreSettled) {
   EXPECT_EQ(Intents(), 300u);
 }
 
+TEST_F(IntentLedgerTest, APageIsSettledAtATime) {
+  const auto transaction = meta_->Begin();
+  const Digest digest = Digest::Of(DigestAlgorithm::kSha256, AsBytes(std::string_view("x")));
+  for (size_t i = 0; i < IntentLedger::kPage + 10; ++i) {
+    ASSERT_TRUE(
+        ledger_.Record(*transaction, "sha256/ab/abc." + std::to_string(i), digest).has_value());
+  }
+  ASSERT_TRUE(transaction->Commit().has_value());
+  IntentLedger me = LedgerOf("me");
+  const IntentLedger::Rules rules{.is_named = nothing_, .is_dead = everybody_};
+  const IntentLedger::Page first = me.SettlePage("", rules).value();
+  EXPECT_EQ(first.settled, IntentLedger::kPage);
+  EXPECT_EQ(Intents(), 10u);
+  const IntentLedger::Page second = me.SettlePage(first.next, rules).value();
+  EXPECT_EQ(second.settled, 10u);
+  EXPECT_EQ(second.next, "");
+  EXPECT_EQ(Intents(), 0u);
+}
+
+TEST_F(IntentLedgerTest, AFenceThatFailsLeavesTheObject) {
+  const std::string object = Commit("fenced");
+  const IntentLedger::Rules rules{
+      .is_named = nothing_, .is_dead = everybody_, .fence = [](MetaTransaction&) -> Result<void> {
+        return Error{ErrorCode::kFailedPrecondition, "the lease is lost"};
+      }};
+  EXPECT_FALSE(LedgerOf("me").SettlePage("", rules).has_value());
+  EXPECT_TRUE(Exists(object));
+  EXPECT_EQ(Intents(), 1u);
+}
+
 // A process that was so slow that another one took it for dead.
 TEST_F(IntentLedgerTest, ASettledCommitCannotBeCompleted) {
   const std::string object = Commit("slow");
