@@ -29,6 +29,7 @@
 #include "store/retention/retention.h"
 #include "store/store_gauges.h"
 #include "store/store_registry.h"
+#include "store/uploads/orphaned_work.h"
 #include "store/work/heartbeat.h"
 
 namespace outport::store {
@@ -111,6 +112,7 @@ struct StoreDaemon final : Daemon {
                    .limits = {.sessions = {.sessions = config.max_upload_sessions,
                                            .idle = std::chrono::duration_cast<std::chrono::seconds>(
                                                config.upload_idle_timeout)}}}};
+  OrphanedWork orphaned_work{content.blobs, uploads, disk};
   PullRecorder pulls{[this] { return store_clock.NowMs(); }};
   StoreRegistry registry{{.content = content,
                           .uploads = uploads,
@@ -285,7 +287,8 @@ Result<void> StoreDaemon::Start() {
                          {"http", front.plain_address()},
                          {"fleet", fleet_server.address()},
                          {"operations", operations.address()},
-                         {"data", config.data.native()}});
+                         {"data", config.data.native()},
+                         {"owner", owner.id()}});
   if (settled > 0) log.Info("unfinished commits undone", {{"count", settled}});
   for (const std::string& warning : front.certificate().Warnings()) {
     log.Warning("server certificate warning", {{"error", warning}});
@@ -298,6 +301,7 @@ void StoreDaemon::Run() {
   io.Start();
   tasks.Spawn([this] { return heartbeat.BeatUntilCancelled(); });
   tasks.Spawn([this] { return uploads.ExpireUntilCancelled(); });
+  tasks.Spawn([this] { return orphaned_work.SettleUntilCancelled(); });
   tasks.Spawn([this] { return tag_history_sweep.RunUntilCancelled(); });
   tasks.Spawn([this] { return pull_flush.RunUntilCancelled(); });
   tasks.Spawn([this] { return collector.WorkUntilCancelled(disk); });

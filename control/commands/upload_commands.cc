@@ -13,13 +13,15 @@ using Stub = v1::Content::Stub;
 
 Result<void> List(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
-  Table table({"id", "repository", "user", "started", "used", "size_bytes", "expires", "active"});
+  Table table({"id", "repository", "user", "started", "used", "size_bytes", "expires", "active",
+               "owner", "owner_ended"});
   const auto add = [&table](const v1::UploadInfo& upload) {
-    table.Add(
-        {boost::json::value(upload.id()), boost::json::value(upload.repository()),
-         boost::json::value(upload.user()), boost::json::value(ToTime(upload.started_ms())),
-         boost::json::value(ToTime(upload.used_ms())), boost::json::value(upload.size_bytes()),
-         boost::json::value(ToTime(upload.expires_ms())), boost::json::value(upload.active())});
+    table.Add({boost::json::value(upload.id()), boost::json::value(upload.repository()),
+               boost::json::value(upload.user()), boost::json::value(ToTime(upload.started_ms())),
+               boost::json::value(ToTime(upload.used_ms())),
+               boost::json::value(upload.size_bytes()),
+               boost::json::value(ToTime(upload.expires_ms())), boost::json::value(upload.active()),
+               boost::json::value(upload.owner()), boost::json::value(upload.owner_ended())});
   };
   TRY_VOID(client.ForEachRow(&Stub::ListUploads, v1::ListUploadsRequest(),
                              &v1::ListUploadsResponse::uploads, "listing the uploads", add));
@@ -33,8 +35,13 @@ Result<void> Cancel(const Invocation& invocation, const std::string& id) {
   request.set_id(id);
   v1::AdminCancelUploadResponse response;
   TRY_VOID(client.Call(&Stub::CancelUpload, request, response, "cancelling upload '" + id + "'"));
-  invocation.Print({{"id", id}, {"freed_bytes", response.size_bytes()}},
-                   "upload '" + id + "' cancelled; " + SizeText(response.size_bytes()) + " freed");
+  const std::string size = SizeText(response.size_bytes());
+  const std::string what = response.owner().empty()
+                               ? size + " freed"
+                               : "its process, " + response.owner() + ", frees " + size + " soon";
+  invocation.Print(
+      {{"id", id}, {"freed_bytes", response.size_bytes()}, {"owner", response.owner()}},
+      "upload '" + id + "' cancelled; " + what);
   return {};
 }
 
@@ -46,7 +53,8 @@ void AddUploadCommands(const Command& app) {
       .AddCommand(
           "list",
           "List the open upload sessions: who pushes where, how many bytes have arrived, and\n"
-          "when the store drops the session if nobody uses it.\n"
+          "when the store drops the session if nobody uses it. 'owner' is the store process that\n"
+          "has the session; 'owner_ended' says that it has ended, and no other one goes on yet.\n"
           "  outportctl upload list")
       .Run(List);
   auto cancelled = std::make_shared<std::string>();  // shared with the callback

@@ -13,7 +13,7 @@ class UploadVerbs {
  public:
   explicit UploadVerbs(Uploads& uploads) : uploads_(uploads) {}  // outlives this object
 
-  // Does not block.
+  // Blocks.
   Result<v1::ListUploadsResponse> List(const v1::ListUploadsRequest& request) const;
   // May wait for a request that uses the session.
   Awaitable<Result<v1::AdminCancelUploadResponse>> Cancel(v1::AdminCancelUploadRequest request,

@@ -1,6 +1,7 @@
 #include "store/uploads/stored_uploads.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -12,8 +13,14 @@ using Durability = MetaTransaction::Durability;
 
 Error Lost(const UploadSession& session) {
   return Error{ErrorCode::kBlobUploadUnknown,
-               "another process has taken over or ended the upload session '" + session.id +
-                   "'; begin the upload again"};
+               "the upload session '" + session.id +
+                   "' was cancelled, or another process has taken it over; begin the upload again"};
+}
+
+void AuditCancel(const Auditor& auditor, MetaTransaction& transaction, const std::string& id,
+                 const std::string& repository, const std::string& user, uint64_t size_bytes) {
+  auditor.Add(transaction, "upload.cancel", id,
+              {{"repository", repository}, {"user", user}, {"size_bytes", size_bytes}}, nullptr);
 }
 
 void LogIfNotRemoved(const Log& log, const std::string& id, const Result<void>& removed) {
@@ -24,7 +31,7 @@ void LogIfNotRemoved(const Log& log, const std::string& id, const Result<void>& 
 }  // namespace
 
 Result<void> StoredUploads::Write(const UploadSession& session, uint64_t checkpointed_bytes,
-                                  Durability durability) {
+                                  Writes writes, Durability durability) {
   v1::UploadRow row;
   row.set_repository(session.repository.ToString());
   row.set_user(session.user);
@@ -36,7 +43,9 @@ Result<void> StoredUploads::Write(const UploadSession& session, uint64_t checkpo
   row.set_owner(parts_.owner.id());
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
   TRY(const auto before, LockRow<v1::UploadRow>(*transaction, keys::Upload(session.id)));
-  if (before.has_value() && before->owner() != parts_.owner.id()) return Lost(session);
+  const bool lost =
+      before.has_value() ? before->owner() != parts_.owner.id() : writes == Writes::kExistingRow;
+  if (lost) return Lost(session);
   TRY_VOID(WriteRow(*transaction, keys::Upload(session.id), row));
   TRY_VOID(transaction->Commit(durability));
   return {};
@@ -50,11 +59,16 @@ Result<void> StoredUploads::Remove(const std::string& id) {
 }
 
 Result<void> StoredUploads::Record(const UploadSession& session) {
-  return Write(session, session.checkpointed_bytes.load(), Durability::kBuffered);
+  return Write(session, 0, Writes::kNewRow, Durability::kBuffered);
+}
+
+Result<void> StoredUploads::RecordReopened(const UploadSession& session) {
+  return Write(session, session.checkpointed_bytes.load(), Writes::kExistingRow,
+               Durability::kBuffered);
 }
 
 Result<void> StoredUploads::RecordCheckpoint(UploadSession& session, uint64_t checkpointed_bytes) {
-  TRY_VOID(Write(session, checkpointed_bytes, Durability::kSynced));
+  TRY_VOID(Write(session, checkpointed_bytes, Writes::kExistingRow, Durability::kSynced));
   session.checkpointed_bytes = checkpointed_bytes;
   return {};
 }
@@ -70,11 +84,8 @@ Result<void> StoredUploads::Cancel(UploadSession& session, const Actor& by) {
   const Auditor auditor(by, parts_.clock);
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
     TRY_VOID(Complete(transaction, session));
-    auditor.Add(transaction, "upload.cancel", session.id,
-                {{"repository", session.repository.ToString()},
-                 {"user", session.user},
-                 {"size_bytes", session.size_bytes.load()}},
-                nullptr);
+    AuditCancel(auditor, transaction, session.id, session.repository.ToString(), session.user,
+                session.size_bytes.load());
     return {};
   }));
   session.writer.reset();
@@ -87,6 +98,52 @@ Result<void> StoredUploads::Complete(MetaTransaction& transaction,
   TRY(const auto row, LockRow<v1::UploadRow>(transaction, keys::Upload(session.id)));
   if (!row.has_value() || row->owner() != parts_.owner.id()) return Lost(session);
   return transaction.Delete(keys::Upload(session.id));
+}
+
+Result<bool> StoredUploads::IsOurs(const UploadSession& session) const {
+  TRY(const auto row, ReadRow<v1::UploadRow>(parts_.meta, keys::Upload(session.id)));
+  return row.has_value() && row->owner() == parts_.owner.id();
+}
+
+// Nobody loads the session once the row is gone. So the bytes are discarded after the transaction.
+Result<StoredUploads::Cancelled> StoredUploads::CancelRow(const std::string& id, const Actor& by) {
+  const Auditor auditor(by, parts_.clock);
+  Cancelled cancelled;
+  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto row, LockRow<v1::UploadRow>(transaction, keys::Upload(id)));
+    if (!row.has_value()) {
+      return Error{
+          ErrorCode::kBlobUploadUnknown,
+          "there is no upload session '" + id + "': it was finished or cancelled, or it expired"};
+    }
+    TRY(const bool ended, parts_.owner.IsDead(row->owner()));
+    const Result<uint64_t> there = parts_.bytes.UncommittedBytes(id);
+    cancelled.size_bytes = std::max(there.value_or(0), row->checkpointed_bytes());
+    cancelled.owner = ended ? std::string() : row->owner();
+    AuditCancel(auditor, transaction, id, row->repository(), row->user(), cancelled.size_bytes);
+    return transaction.Delete(keys::Upload(id));
+  }));
+  if (cancelled.owner.empty()) LogIfNotRemoved(parts_.log, id, parts_.bytes.Discard(id));
+  return cancelled;
+}
+
+Result<RowPage<StoredUploads::Listed>> StoredUploads::List(const std::string& after,
+                                                           size_t limit) const {
+  const std::string start = after.empty() ? after : keys::Upload(after);
+  TRY(const std::vector<KeyValue> found,
+      parts_.meta.Scan(
+          {.prefix = std::string(keys::kUploads), .after = start, .limit = limit + 1}));
+  RowPage<Listed> page;
+  for (const KeyValue& pair : std::span(found).first(std::min(found.size(), limit))) {
+    Result<v1::UploadRow> row = ParseRow<v1::UploadRow>(pair.key, pair.value);
+    if (!row.has_value()) continue;
+    TRY(const bool ended, parts_.owner.IsDead(row->owner()));
+    page.rows.push_back({.id = std::string(keys::After(pair.key, keys::kUploads)),
+                         .row = *std::move(row),
+                         .owner_ended = ended});
+  }
+  if (found.size() > limit) page.next = keys::After(found[limit - 1].key, keys::kUploads);
+  return page;
 }
 
 // Restores the session from its row and its bytes. kCorrupt if the session has fewer bytes than its
@@ -111,21 +168,34 @@ Result<UploadSessions::Session> StoredUploads::Restore(const std::string& id,
   return session;
 }
 
-Result<bool> StoredUploads::TakeOver(const KeyValue& pair, v1::UploadRow row) {
+Result<bool> StoredUploads::TakeOver(const KeyValue& pair, v1::UploadRow row,
+                                     const Takeover& takeover) {
   row.set_owner(parts_.owner.id());
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
   TRY(const auto before, transaction->GetForUpdate(pair.key));
   if (before != pair.value) return false;
   TRY_VOID(WriteRow(*transaction, pair.key, row));
+  if (takeover.fence != nullptr) TRY_VOID(takeover.fence(*transaction));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   return true;
 }
 
-Result<void> StoredUploads::LoadOne(const KeyValue& pair, const UploadSessions::Limits& limits,
-                                    Loaded& loaded, std::set<std::string>& kept) {
+Result<bool> StoredUploads::Discard(const KeyValue& pair, const Takeover& takeover) {
+  const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  TRY(const auto before, transaction->GetForUpdate(pair.key));
+  if (before != pair.value) return false;
+  TRY_VOID(transaction->Delete(pair.key));
+  if (takeover.fence != nullptr) TRY_VOID(takeover.fence(*transaction));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
+  TRY_VOID(parts_.bytes.Discard(std::string(keys::After(pair.key, keys::kUploads))));
+  return true;
+}
+
+Result<void> StoredUploads::LoadOne(const KeyValue& pair, const Takeover& takeover, Loaded& loaded,
+                                    std::set<std::string>& kept) {
   const std::string id(keys::After(pair.key, keys::kUploads));
   const Result<v1::UploadRow> row = ParseRow<v1::UploadRow>(pair.key, pair.value);
-  TRY(const bool dead, parts_.owner.IsDead(row.has_value() ? row->owner() : ""));
+  TRY(const bool dead, takeover.is_dead(row.has_value() ? row->owner() : ""));
   if (!dead) {
     kept.insert(id);
     return {};
@@ -133,10 +203,15 @@ Result<void> StoredUploads::LoadOne(const KeyValue& pair, const UploadSessions::
   Result<UploadSessions::Session> session =
       row.has_value() ? Restore(id, *row) : Result<UploadSessions::Session>(row.error());
   const bool old =
-      session.has_value() && parts_.clock.SinceBoot() - (*session)->last_used >= limits.idle;
-  if (session.has_value() && !old && loaded.sessions.size() < limits.sessions) {
+      session.has_value() && parts_.clock.SinceBoot() - (*session)->last_used >= takeover.idle;
+  const bool has_room = loaded.sessions.size() < takeover.room;
+  if (session.has_value() && !old && !has_room && !takeover.discards_surplus) {
     kept.insert(id);
-    const Result<bool> taken = TakeOver(pair, *row);
+    return {};
+  }
+  if (session.has_value() && !old && has_room) {
+    kept.insert(id);
+    const Result<bool> taken = TakeOver(pair, *row, takeover);
     if (taken.has_value() && *taken) loaded.sessions.push_back(*std::move(session));
     // A full disk must not prevent a start, because pulls need no space. The next start tries
     // again.
@@ -146,26 +221,50 @@ Result<void> StoredUploads::LoadOne(const KeyValue& pair, const UploadSessions::
     }
     return {};
   }
+  const Result<bool> discarded = Discard(pair, takeover);
+  if (!discarded.has_value()) LogIfNotRemoved(parts_.log, id, discarded.error());
+  if (!discarded.value_or(true)) return {};
   if (session.has_value()) {
     ++loaded.expired;
   } else {
     ++loaded.lost;
     parts_.log.Warning("upload session lost", {{"upload", id}, {"error", session.error().message}});
   }
-  LogIfNotRemoved(parts_.log, id, Remove(id));
   return {};
+}
+
+Result<void> StoredUploads::LoadPage(std::string& after, const Takeover& takeover, Loaded& loaded,
+                                     std::set<std::string>& kept) {
+  const std::string start = after.empty() ? after : keys::Upload(after);
+  TRY(const std::vector<KeyValue> rows,
+      parts_.meta.Scan({.prefix = std::string(keys::kUploads), .after = start, .limit = kPage}));
+  for (const KeyValue& pair : rows) TRY_VOID(LoadOne(pair, takeover, loaded, kept));
+  after = rows.size() < kPage ? "" : keys::After(rows.back().key, keys::kUploads);
+  return {};
+}
+
+Result<StoredUploads::Loaded> StoredUploads::TakeOverPage(std::string& after,
+                                                          const Takeover& takeover) {
+  Loaded loaded;
+  std::set<std::string> kept;
+  const Result<void> done = LoadPage(after, takeover, loaded, kept);
+  // The caller must get the sessions that this process owns already.
+  if (!done.has_value() && loaded.sessions.empty()) return done.error();
+  return loaded;
 }
 
 Result<StoredUploads::Loaded> StoredUploads::Load(const UploadSessions::Limits& limits) {
   Loaded loaded;
   std::set<std::string> kept;
-  ScanRange range{.prefix = std::string(keys::kUploads), .after = {}, .limit = 256};
-  for (;;) {
-    TRY(const std::vector<KeyValue> rows, parts_.meta.Scan(range));
-    for (const KeyValue& pair : rows) TRY_VOID(LoadOne(pair, limits, loaded, kept));
-    if (rows.size() < range.limit) break;
-    range.after = rows.back().key;
-  }
+  const Takeover takeover{
+      .is_dead = [this](const std::string& owner) { return parts_.owner.IsDead(owner); },
+      .room = limits.sessions,
+      .discards_surplus = true,
+      .idle = limits.idle};
+  std::string after;
+  do {
+    TRY_VOID(LoadPage(after, takeover, loaded, kept));
+  } while (!after.empty());
   TRY(const bool alone, parts_.owner.IsAlone());
   if (alone) TRY_VOID(parts_.bytes.DiscardUncommitted(kept));
   return loaded;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <functional>
 #include <set>
 #include <string>
 #include <utility>
@@ -9,6 +12,7 @@
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
 #include "registry/base/result.h"
+#include "registry/records/row_page.h"
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
@@ -31,6 +35,9 @@ namespace outport::store {
 // whose owner has ended, and becomes their owner. If another process has taken a session from this
 // one, because this one was too slow to renew its lease, every write returns kBlobUploadUnknown.
 //
+// Who deletes the row of a session cancels the session, also that of another process: the owner's
+// next write returns kBlobUploadUnknown, and the owner then discards the bytes.
+//
 // Safe for several threads, if only one thread at a time works on a session. Every method blocks.
 class StoredUploads {
  public:
@@ -45,9 +52,11 @@ class StoredUploads {
   };
   explicit StoredUploads(Parts parts) : parts_(std::move(parts)) {}
 
-  // Writes the row of a session whose writer is open. The row then says that the session's bytes
-  // were written under the current boot.
+  // Writes the row of a new session.
   Result<void> Record(const UploadSession& session);
+  // Writes the row again, for a session whose writer was opened again. The row then says that the
+  // session's bytes were written under the current boot.
+  Result<void> RecordReopened(const UploadSession& session);
   // Records that the session's first `checkpointed_bytes` bytes survive a power cut. REQUIRES:
   // BlobWriter::Checkpoint() has synced these bytes.
   Result<void> RecordCheckpoint(UploadSession& session, uint64_t checkpointed_bytes);
@@ -59,6 +68,26 @@ class StoredUploads {
   Result<void> Cancel(UploadSession& session, const Actor& by);
   // Deletes the row as part of the transaction that makes the session's bytes a blob.
   Result<void> Complete(MetaTransaction& transaction, const UploadSession& session) const;
+  // Returns whether the session still has a row that names this process.
+  Result<bool> IsOurs(const UploadSession& session) const;
+
+  struct Cancelled {
+    uint64_t size_bytes = 0;
+    // The process that discards the bytes at its next step. Empty: the bytes are discarded.
+    std::string owner = {};
+  };
+  // Cancels a session that this process does not have in memory: deletes its row, with an entry in
+  // the audit log. If its owner has ended, also discards the bytes. kBlobUploadUnknown if there is
+  // no such row.
+  Result<Cancelled> CancelRow(const std::string& id, const Actor& by);
+  // Returns the rows of at most `limit` sessions of all processes, in the order of their ids, after
+  // the id `after`. `limit` is at least 1. Leaves out rows that cannot be read.
+  struct Listed {
+    std::string id;
+    v1::UploadRow row;
+    bool owner_ended = false;
+  };
+  Result<RowPage<Listed>> List(const std::string& after, size_t limit) const;
 
   struct Loaded {
     std::vector<UploadSessions::Session> sessions;
@@ -71,17 +100,41 @@ class StoredUploads {
   // other methods.
   Result<Loaded> Load(const UploadSessions::Limits& limits);
 
+  // Says which sessions to take over from other processes, and how.
+  struct Takeover {
+    // Returns whether the process with this id has ended. The id is empty if the row has no owner,
+    // or cannot be read.
+    std::function<Result<bool>(const std::string& owner)> is_dead;
+    // Returns an error if this process may no longer take over sessions. It runs in each
+    // transaction. nullptr: nobody else takes over sessions.
+    std::function<Result<void>(MetaTransaction&)> fence = nullptr;
+    size_t room = 0;                   // how many sessions to take over
+    bool discards_surplus = false;     // beyond `room`; otherwise they stay as they are
+    std::chrono::nanoseconds idle{0};  // discards sessions that were unused for so long
+  };
+  // Does what Load() does with the sessions of processes that have ended, for one page: at most
+  // kPage rows after the id `after`, which it then sets to the last id of the page, or to nothing
+  // after the last page. Does not discard bytes without a row. Callable while other sessions are in
+  // use.
+  Result<Loaded> TakeOverPage(std::string& after, const Takeover& takeover);
+  static constexpr size_t kPage = 256;
+
  private:
-  Result<void> Write(const UploadSession& session, uint64_t checkpointed_bytes,
+  enum class Writes { kNewRow, kExistingRow };
+  Result<void> Write(const UploadSession& session, uint64_t checkpointed_bytes, Writes writes,
                      MetaTransaction::Durability durability);
   Result<void> Remove(const std::string& id);
+  Result<void> LoadPage(std::string& after, const Takeover& takeover, Loaded& loaded,
+                        std::set<std::string>& kept);
   // Loads the session of a row, or discards it. Adds the ids of sessions whose bytes must stay to
   // `kept`.
-  Result<void> LoadOne(const KeyValue& pair, const UploadSessions::Limits& limits, Loaded& loaded,
+  Result<void> LoadOne(const KeyValue& pair, const Takeover& takeover, Loaded& loaded,
                        std::set<std::string>& kept);
   Result<UploadSessions::Session> Restore(const std::string& id, const v1::UploadRow& row) const;
-  // Makes this process the owner in the row. Returns false if the row has changed meanwhile.
-  Result<bool> TakeOver(const KeyValue& pair, v1::UploadRow row);
+  // These two methods make this process the owner in the row, or discard the session. They return
+  // false if the row has changed meanwhile.
+  Result<bool> TakeOver(const KeyValue& pair, v1::UploadRow row, const Takeover& takeover);
+  Result<bool> Discard(const KeyValue& pair, const Takeover& takeover);
 
   const Parts parts_;
 };

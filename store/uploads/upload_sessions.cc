@@ -53,6 +53,12 @@ Result<UploadSessions::Session> UploadSessions::Add(Session session) {
   return evicted;
 }
 
+void UploadSessions::AddTakenOver(Session session) {
+  MutexLock lock(mutex_);
+  const std::string id = session->id;
+  sessions_.emplace(id, std::move(session));
+}
+
 UploadSessions::Session UploadSessions::EvictIdlest() {
   auto idlest = sessions_.end();
   for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
@@ -179,6 +185,15 @@ std::vector<UploadSessions::Session> UploadSessions::Expire() {
     it = sessions_.erase(it);
   }
   return expired;
+}
+
+std::vector<UploadSessions::Session> UploadSessions::Idle() const {
+  std::vector<Session> idle;
+  MutexLock lock(mutex_);
+  for (const auto& [id, session] : sessions_) {
+    if (session->holder == 0) idle.push_back(session);
+  }
+  return idle;
 }
 
 std::vector<UploadSessions::Session> UploadSessions::Uncheckpointed(

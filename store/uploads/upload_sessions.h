@@ -112,6 +112,9 @@ class UploadSessions {
   // Adds a session. Returns the session that it evicted, or nullptr. kTooManyRequests if the table
   // is full and no session can be evicted.
   Result<Session> Add(Session session);
+  // Adds a session that another process began, without regard to the limit, because its row names
+  // this process already.
+  void AddTakenOver(Session session);
   // Claims a session. Waits if another request has claimed it. kBlobUploadUnknown if this
   // repository and user have no such session. kTooManyRequests if the other request keeps the
   // session for limits().max_wait.
@@ -138,6 +141,8 @@ class UploadSessions {
   void Remove(const UploadSession& session);
   // Removes all sessions that were unused for limits().idle, and returns them.
   std::vector<Session> Expire();
+  // Returns all unclaimed sessions.
+  std::vector<Session> Idle() const;
   // Returns the unclaimed sessions that were unused for `idle` and have bytes that are not yet
   // checkpointed.
   std::vector<Session> Uncheckpointed(std::chrono::nanoseconds idle) const;

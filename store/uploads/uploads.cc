@@ -1,6 +1,7 @@
 #include "store/uploads/uploads.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "registry/base/repeat.h"
@@ -132,9 +133,13 @@ net::awaitable<Result<void>> Uploads::Reopen(ClaimPtr claim) {
       Discard(opened);
       return {};
     }
-    TRY_VOID(stored_.Record(opened));
-    opened.writer = std::move(reopening->writer);
-    return {};
+    Result<void> recorded = stored_.RecordReopened(opened);
+    if (recorded.has_value()) {
+      opened.writer = std::move(reopening->writer);
+    } else if (recorded.error().code == ErrorCode::kBlobUploadUnknown) {
+      Discard(opened);
+    }
+    return recorded;
   };
   CO_TRY_VOID(co_await Blocking(parts_.disk, std::move(enter)));
   if (!lost) {
@@ -206,40 +211,87 @@ net::awaitable<Result<void>> Uploads::Cancel(Actor by, RepositoryName repository
   co_return co_await Blocking(parts_.disk, std::move(cancel));
 }
 
-RowPage<Uploads::Overview> Uploads::List(const std::string& after, size_t limit) const {
+Uploads::Overview Uploads::ToOverview(const StoredUploads::Listed& row) const {
+  // A request that commits the session has removed it from the table, but not yet its row.
+  const bool mine = row.row.owner() == parts_.owner.id();
+  return {.id = row.id,
+          .repository = row.row.repository(),
+          .user = row.row.user(),
+          .started_ms = row.row.started_ms(),
+          .used_ms = row.row.used_ms(),
+          .size_bytes = row.row.checkpointed_bytes(),
+          .active = mine,
+          .owner = row.row.owner(),
+          .owner_ended = row.owner_ended};
+}
+
+Result<RowPage<Uploads::Overview>> Uploads::List(const std::string& after, size_t limit) const {
   using std::chrono::milliseconds;
+  TRY(const RowPage<StoredUploads::Listed> rows, stored_.List(after, limit));
   const int64_t now_ms = parts_.store_clock.NowMs();
-  const std::vector<UploadSessions::Listed> listed = sessions_.List(after, limit + 1);
-  RowPage<Overview> page;
-  for (const auto& [session, unused, active] : listed) {
-    if (page.rows.size() == limit) break;
-    const int64_t used_ms = now_ms - std::chrono::floor<milliseconds>(unused).count();
-    page.rows.push_back({.id = session->id,
-                         .repository = session->repository.ToString(),
-                         .user = session->user,
-                         .started_ms = session->started_ms,
-                         .used_ms = used_ms,
-                         .size_bytes = session->size_bytes.load(),
-                         .expires_ms = used_ms + milliseconds(sessions_.limits().idle).count(),
-                         .active = active});
+  std::map<std::string, UploadSessions::Listed> mine;
+  for (UploadSessions::Listed& listed : sessions_.List(after, limit)) {
+    mine.emplace(listed.session->id, std::move(listed));
   }
-  if (listed.size() > limit) page.next = page.rows.back().id;
+  RowPage<Overview> page{.rows = {}, .next = rows.next};
+  for (const StoredUploads::Listed& row : rows.rows) {
+    Overview& upload = page.rows.emplace_back(ToOverview(row));
+    const auto found = mine.find(row.id);
+    if (found != mine.end()) {
+      const UploadSessions::Listed& listed = found->second;
+      upload.used_ms = now_ms - std::chrono::floor<milliseconds>(listed.unused).count();
+      upload.size_bytes = listed.session->size_bytes.load();
+      upload.active = listed.active;
+    }
+    upload.expires_ms = upload.used_ms + milliseconds(sessions_.limits().idle).count();
+  }
   return page;
 }
 
-net::awaitable<Result<uint64_t>> Uploads::CancelAny(std::string id, Actor by) {
-  CO_TRY(const UploadSessions::Session session, sessions_.Get(id));
-  CO_TRY(ClaimPtr claim,
-         co_await sessions_.AwaitClaim(std::move(id), session->repository, session->user));
-  auto cancel = [this, claim = std::move(claim), by = std::move(by)]() -> Result<uint64_t> {
-    UploadSession& cancelled = claim->session();
-    const uint64_t size_bytes = cancelled.size_bytes.load();
-    TRY_VOID(stored_.Cancel(cancelled, by));
-    sessions_.Remove(cancelled);
-    CountSessions();
-    return size_bytes;
+net::awaitable<Result<Uploads::Cancelled>> Uploads::CancelAny(std::string id, Actor by) {
+  const Result<UploadSessions::Session> session = sessions_.Get(id);
+  if (session.has_value()) {
+    CO_TRY(ClaimPtr claim,
+           co_await sessions_.AwaitClaim(id, (*session)->repository, (*session)->user));
+    const Result<Cancelled> cancelled = co_await CancelClaimed(std::move(claim), by);
+    // If another process has taken the session over, cancel it there.
+    const bool elsewhere =
+        !cancelled.has_value() && cancelled.error().code == ErrorCode::kBlobUploadUnknown;
+    if (!elsewhere) co_return cancelled;
+  }
+  auto cancel = [this, id = std::move(id), by = std::move(by)] {
+    return stored_.CancelRow(id, by);
   };
   co_return co_await Blocking(parts_.disk, std::move(cancel));
+}
+
+net::awaitable<Result<Uploads::Cancelled>> Uploads::CancelClaimed(ClaimPtr claim, Actor by) {
+  auto cancel = [this, claim = std::move(claim), by = std::move(by)]() -> Result<Cancelled> {
+    UploadSession& session = claim->session();
+    const Cancelled cancelled{.size_bytes = session.size_bytes.load()};
+    const Result<void> done = stored_.Cancel(session, by);
+    if (!done.has_value()) {
+      if (done.error().code == ErrorCode::kBlobUploadUnknown) Discard(session);
+      return done.error();
+    }
+    sessions_.Remove(session);
+    CountSessions();
+    return cancelled;
+  };
+  co_return co_await Blocking(parts_.disk, std::move(cancel));
+}
+
+Result<size_t> Uploads::TakeOverPage(std::string& after, StoredUploads::Takeover takeover) {
+  const size_t open = sessions_.Count();
+  const UploadSessions::Limits& limits = parts_.limits.sessions;
+  takeover.room = limits.sessions - std::min(open, limits.sessions);
+  takeover.idle = limits.idle;
+  TRY(const StoredUploads::Loaded taken, stored_.TakeOverPage(after, takeover));
+  for (const UploadSessions::Session& session : taken.sessions) sessions_.AddTakenOver(session);
+  lost_.Increment(static_cast<double>(taken.lost));
+  expired_.Increment(static_cast<double>(taken.expired));
+  CountSessions();
+  return taken.sessions.size() + taken.lost + taken.expired;
 }
 
 void Uploads::Discard(UploadSession& session) {
@@ -269,7 +321,7 @@ net::awaitable<Result<void>> Uploads::FinishBody(ClaimPtr claim, bool truncated)
 }
 
 // Makes a checkpoint. If the sync fails, discards the session: after a failed sync, nobody knows
-// which bytes are on the disk.
+// which bytes are on the disk. Also discards a session that was cancelled, or taken over.
 Result<void> Uploads::Checkpoint(UploadSession& session) {
   const uint64_t size_bytes = session.size_bytes.load();
   Result<void> synced = session.writer->Checkpoint();
@@ -277,7 +329,10 @@ Result<void> Uploads::Checkpoint(UploadSession& session) {
     Discard(session);
     return synced;
   }
-  return stored_.RecordCheckpoint(session, size_bytes);
+  Result<void> recorded = stored_.RecordCheckpoint(session, size_bytes);
+  const bool lost = !recorded.has_value() && recorded.error().code == ErrorCode::kBlobUploadUnknown;
+  if (lost) Discard(session);
+  return recorded;
 }
 
 void Uploads::CheckpointIdle(std::chrono::nanoseconds idle,
@@ -302,6 +357,18 @@ size_t Uploads::Expire() {
   return expired.size();
 }
 
+size_t Uploads::EndCancelled() {
+  size_t ended = 0;
+  for (const UploadSessions::Session& session : sessions_.Idle()) {
+    if (stored_.IsOurs(*session).value_or(true)) continue;
+    const ClaimPtr claim = sessions_.ClaimIdle(session);
+    if (claim == nullptr) continue;  // the request finds out by itself
+    Discard(*session);
+    ++ended;
+  }
+  return ended;
+}
+
 net::awaitable<void> Uploads::ExpireUntilCancelled() {
   constexpr std::chrono::seconds kLongest{20};
   const auto period =
@@ -309,6 +376,7 @@ net::awaitable<void> Uploads::ExpireUntilCancelled() {
   auto sweep = [this, period] {
     CheckpointIdle(parts_.limits.checkpoint_after, std::chrono::steady_clock::now() + period);
     Expire();
+    EndCancelled();
   };
   co_await RepeatBlockingUntilCancelled(period, parts_.disk, std::move(sweep));
 }

@@ -77,23 +77,38 @@ class Uploads {
     int64_t started_ms = 0;
     int64_t used_ms = 0;
     uint64_t size_bytes = 0;
-    int64_t expires_ms = 0;  // if nobody uses it before
-    bool active = false;     // a request is using it
+    int64_t expires_ms = 0;    // if nobody uses it before
+    bool active = false;       // a request is using it
+    std::string owner = {};    // the process that has the session
+    bool owner_ended = false;  // and no other process has taken the session yet
   };
-  // Returns at most `limit` sessions of this process, in the order of their ids, after the id
-  // `after`. `limit` is at least 1. Does not block.
-  RowPage<Overview> List(const std::string& after, size_t limit) const;
-  // Cancels a session of any user, and returns how many bytes it had. Records it in the audit log.
-  // Waits for a request that uses the session, as Cancel() does. kBlobUploadUnknown if this process
-  // has no such session; kTooManyRequests if the request goes on using it.
-  net::awaitable<Result<uint64_t>> CancelAny(std::string id, Actor by);
+  // Returns at most `limit` sessions of all processes, in the order of their ids, after the id
+  // `after`. `limit` is at least 1. Of the sessions of other processes, used_ms and size_bytes are
+  // as of the last checkpoint. Blocks.
+  Result<RowPage<Overview>> List(const std::string& after, size_t limit) const;
+  // Cancels a session of any user and any process, and returns how many bytes it had. Records it in
+  // the audit log. Waits for a request of this process that uses the session, as Cancel() does. If
+  // another process that lives has the session, the result names that process: it discards the
+  // bytes at its next step. kBlobUploadUnknown if there is no such session; kTooManyRequests if the
+  // request goes on using it.
+  using Cancelled = StoredUploads::Cancelled;
+  net::awaitable<Result<Cancelled>> CancelAny(std::string id, Actor by);
+
+  // Takes over sessions of processes that have ended, while this process runs. As
+  // StoredUploads::TakeOverPage(), up to the limit of open sessions. Returns how many sessions this
+  // process has taken over or discarded. Blocks.
+  Result<size_t> TakeOverPage(std::string& after, StoredUploads::Takeover takeover);
 
   // Discards sessions that were unused for too long, and returns their number. Blocks.
   size_t Expire();
   // Makes checkpoints of the sessions that were unused for `idle`. Stops at the deadline. Blocks.
   void CheckpointIdle(std::chrono::nanoseconds idle,
                       std::chrono::steady_clock::time_point deadline);
-  // Calls Expire() and CheckpointIdle() periodically, until the coroutine is cancelled.
+  // Ends the unused sessions whose rows no longer name this process, because somebody cancelled
+  // them or another process took them over. Returns their number. Blocks.
+  size_t EndCancelled();
+  // Calls Expire(), CheckpointIdle() and EndCancelled() periodically, until the coroutine is
+  // cancelled.
   net::awaitable<void> ExpireUntilCancelled();
 
  private:
@@ -105,6 +120,8 @@ class Uploads {
   net::awaitable<Result<ClaimPtr>> ClaimSession(std::string user, RepositoryName repository,
                                                 std::string id);
   net::awaitable<Result<void>> Reopen(ClaimPtr claim);
+  net::awaitable<Result<Cancelled>> CancelClaimed(ClaimPtr claim, Actor by);
+  Overview ToOverview(const StoredUploads::Listed& row) const;
   // Finishes the work on one body. Makes a checkpoint if the session has many new bytes. If the
   // body was truncated, also releases the disk space that was reserved for its missing bytes.
   net::awaitable<Result<void>> FinishBody(ClaimPtr claim, bool truncated);

@@ -161,6 +161,7 @@ struct FakeContent final : v1::Content::Service {
     for (const v1::UploadInfo& upload : uploads) {
       if (upload.id() == request->id()) response->set_size_bytes(upload.size_bytes());
     }
+    response->set_owner(cancelled_at);
     std::erase_if(uploads,
                   [&](const v1::UploadInfo& upload) { return upload.id() == request->id(); });
     return refusal;
@@ -170,6 +171,7 @@ struct FakeContent final : v1::Content::Service {
   v1::RestoreTagResponse restored;
   std::vector<v1::TagRuleRow> rules;
   std::vector<v1::UploadInfo> uploads;
+  std::string cancelled_at;  // the process that frees the bytes of a cancelled upload
   grpc::Status refusal = grpc::Status::OK;  // of every call
 
   v1::ListTagHistoryRequest history_request;

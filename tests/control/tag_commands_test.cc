@@ -130,5 +130,19 @@ TEST_F(TagCommandsTest, ListsAndCancelsUploads) {
   ExpectOneLine(Control({"upload", "cancel", "6f1d2c3b"}), "there is no upload '6f1d2c3b'");
 }
 
+TEST_F(TagCommandsTest, AnUploadOfAnotherProcessIsShownAndCancelledThere) {
+  v1::UploadInfo& upload = content_.uploads.emplace_back();
+  upload.set_id("6f1d2c3b");
+  upload.set_size_bytes(5 << 20);
+  upload.set_owner("0123456789abcdef");
+  upload.set_owner_ended(true);
+  const json::value shown = Json({"upload", "list"}).at(0);
+  EXPECT_EQ(shown.at("owner").as_string(), "0123456789abcdef");
+  EXPECT_TRUE(shown.at("owner_ended").as_bool());
+  content_.cancelled_at = "0123456789abcdef";
+  EXPECT_EQ(Control({"upload", "cancel", "6f1d2c3b"}).out,
+            "upload '6f1d2c3b' cancelled; its process, 0123456789abcdef, frees 5.0 MiB soon\n");
+}
+
 }  // namespace
 }  // namespace outport::control

@@ -9,7 +9,11 @@ namespace {
 class UploadAdminTest : public UploadsTest {
  protected:
   static Actor Eve() { return Actor::Administrator("eve", "10.0.0.1", "request"); }
-  Result<uint64_t> Cancel(const std::string& id) { return Await(uploads_->CancelAny(id, Eve())); }
+  Result<uint64_t> Cancel(const std::string& id) {
+    TRY(const Uploads::Cancelled cancelled, Await(uploads_->CancelAny(id, Eve())));
+    EXPECT_EQ(cancelled.owner, "");
+    return cancelled.size_bytes;
+  }
   size_t Rows() {
     return store_.meta->Scan({.prefix = std::string(keys::kUploads), .after = {}})->size();
   }
@@ -27,7 +31,7 @@ TEST_F(UploadAdminTest, ListsTheSessionsOfAllUsersInPages) {
   std::string after;
   int pages = 0;
   do {
-    const auto page = uploads_->List(after, 2);
+    const auto page = uploads_->List(after, 2).value();
     EXPECT_LE(page.rows.size(), 2u);
     for (const auto& upload : page.rows) listed.push_back(upload.id);
     after = page.next;
@@ -35,8 +39,8 @@ TEST_F(UploadAdminTest, ListsTheSessionsOfAllUsersInPages) {
   } while (!after.empty());
   EXPECT_EQ(pages, 3);
   EXPECT_EQ(listed, std::vector<std::string>(started.begin(), started.end()));
-  EXPECT_TRUE(uploads_->List(listed.back(), 2).rows.empty());
-  EXPECT_EQ(uploads_->List("", 5).next, "");
+  EXPECT_TRUE(uploads_->List(listed.back(), 2).value().rows.empty());
+  EXPECT_EQ(uploads_->List("", 5).value().next, "");
 }
 
 TEST_F(UploadAdminTest, ShowsWhoseItIsAndWhenItExpires) {
@@ -49,7 +53,7 @@ TEST_F(UploadAdminTest, ShowsWhoseItIsAndWhenItExpires) {
   for (const bool restarted : {false, true}) {
     SCOPED_TRACE(restarted);
     if (restarted) Restart();
-    const auto page = uploads_->List("", 10);
+    const auto page = uploads_->List("", 10).value();
     ASSERT_EQ(page.rows.size(), 1u);
     const Uploads::Overview& upload = page.rows[0];
     EXPECT_EQ(upload.id, id);
@@ -71,13 +75,13 @@ TEST_F(UploadAdminTest, ASessionInUseIsActive) {
   auto appended = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, slow));
   slow.AwaitHold();
   store_.clock.Advance(std::chrono::hours(1));
-  const auto page = uploads_->List("", 10);
+  const auto page = uploads_->List("", 10).value();
   ASSERT_EQ(page.rows.size(), 1u);
   EXPECT_TRUE(page.rows[0].active);
   EXPECT_EQ(page.rows[0].used_ms, store_.store_clock.NowMs());
   slow.Release();
   EXPECT_TRUE(appended.get().has_value());
-  EXPECT_FALSE(uploads_->List("", 10).rows[0].active);
+  EXPECT_FALSE(uploads_->List("", 10).value().rows[0].active);
 }
 
 TEST_F(UploadAdminTest, CancelsASessionOfAnyUserAndFreesItsBytes) {
@@ -93,7 +97,7 @@ TEST_F(UploadAdminTest, CancelsASessionOfAnyUserAndFreesItsBytes) {
   EXPECT_EQ(Rows(), 0u);
   EXPECT_TRUE(store_.Files("uploads").empty());
   Restart();
-  EXPECT_TRUE(uploads_->List("", 10).rows.empty());
+  EXPECT_TRUE(uploads_->List("", 10).value().rows.empty());
 }
 
 TEST_F(UploadAdminTest, ACancellationIsAudited) {

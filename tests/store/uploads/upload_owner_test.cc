@@ -1,4 +1,6 @@
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "outport/v1/upload.pb.h"
@@ -98,13 +100,124 @@ TEST_F(UploadOwnerTest, ASessionThatWasTakenCannotBeFinishedOrRemoved) {
   EXPECT_EQ(CodeOf(Finish(finished, Sha256("hello"), ScriptedBody("hello", 5))),
             ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(CodeOf(Append(appended, ScriptedBody("hello"))), ErrorCode::kBlobUploadUnknown);
-  EXPECT_EQ(CodeOf(Await(uploads_->CancelAny(cancelled, kAnn))), ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(Await(uploads_->CancelAny(cancelled, kAnn))->owner, other->id());
+  EXPECT_FALSE(Row(cancelled).has_value());
   store_.clock.Advance(std::chrono::hours(168));
   EXPECT_GE(uploads_->Expire(), 1u);
   EXPECT_FALSE(store_.PullBlob("a", Sha256("hello")).has_value());
-  for (const std::string& id : {finished, appended, cancelled, expired}) {
+  for (const std::string& id : {finished, appended, expired}) {
     ASSERT_TRUE(Row(id).has_value());
     EXPECT_EQ(Row(id)->owner(), other->id());
+  }
+}
+
+// An administrator's view of the sessions of another process.
+class UploadsElsewhereTest : public UploadOwnerTest {
+ protected:
+  UploadsElsewhereTest() { EXPECT_TRUE(other_->Renew().has_value()); }
+
+  std::string StartElsewhere() {
+    const auto started = Await(theirs_.Start(kAnn, Repo("a"), DigestAlgorithm::kSha256));
+    EXPECT_TRUE(started.has_value());
+    return started->id;
+  }
+  Result<UploadStatus> AppendElsewhere(const std::string& id, ScriptedBody body) {
+    return Await(theirs_.Append(kAnn, Repo("a"), id, std::nullopt, body));
+  }
+  Result<Uploads::Cancelled> Cancel(const std::string& id) {
+    return Await(uploads_->CancelAny(id, Actor::Administrator("eve")));
+  }
+
+  const std::unique_ptr<Owner> other_ = Other();
+  Uploads theirs_{{.meta = *store_.meta,
+                   .bytes = *store_.bytes,
+                   .blobs = store_.content->blobs,
+                   .disk = io_.pool(),
+                   .clock = store_.clock,
+                   .store_clock = store_.store_clock,
+                   .owner = *other_,
+                   .metrics = metrics_,
+                   .log = Log::Nowhere(),
+                   .boot_id = boot_id_,
+                   .limits = {.max_uncheckpointed_bytes = 5}}};
+};
+
+TEST_F(UploadsElsewhereTest, TheListHasTheSessionsOfAllProcesses) {
+  const std::string mine = Start("bob");
+  const std::string theirs = StartElsewhere();
+  ASSERT_TRUE(AppendElsewhere(theirs, ScriptedBody("hello")).has_value());
+  for (const bool ended : {false, true}) {
+    SCOPED_TRACE(ended);
+    std::map<std::string, Uploads::Overview> listed;
+    std::string after;
+    do {
+      const auto page = uploads_->List(after, 1).value();
+      EXPECT_EQ(page.rows.size(), 1u);
+      for (const auto& upload : page.rows) listed[upload.id] = upload;
+      after = page.next;
+    } while (!after.empty());
+    ASSERT_EQ(listed.size(), 2u);
+    EXPECT_EQ(listed[mine].owner, store_.owner->id());
+    EXPECT_EQ(listed[mine].user, "bob");
+    EXPECT_FALSE(listed[mine].owner_ended);
+    const Uploads::Overview& other = listed[theirs];
+    EXPECT_EQ(other.owner, other_->id());
+    EXPECT_EQ(other.user, "ann");
+    EXPECT_EQ(other.repository, "a");
+    EXPECT_EQ(other.size_bytes, 5u);
+    EXPECT_EQ(other.used_ms, Row(theirs)->used_ms());
+    EXPECT_EQ(other.owner_ended, ended);
+    EXPECT_FALSE(other.active);
+    store_.clock.Advance(Owner::kDuration);
+  }
+}
+
+TEST_F(UploadsElsewhereTest, ALivingProcessEndsACancelledSessionAtItsNextStep) {
+  const std::string appended = StartElsewhere();
+  const std::string finished = StartElsewhere();
+  const std::string idle = StartElsewhere();
+  for (const std::string& id : {appended, finished, idle}) {
+    const Result<Uploads::Cancelled> cancelled = Cancel(id);
+    ASSERT_TRUE(cancelled.has_value()) << cancelled.error().message;
+    EXPECT_EQ(cancelled->owner, other_->id());
+    EXPECT_EQ(CodeOf(Cancel(id)), ErrorCode::kBlobUploadUnknown);
+  }
+  EXPECT_EQ(store_.Files("uploads").size(), 3u);
+  EXPECT_EQ(CodeOf(AppendElsewhere(appended, ScriptedBody("hello"))),
+            ErrorCode::kBlobUploadUnknown);
+  EXPECT_EQ(store_.Files("uploads").size(), 2u);
+  ScriptedBody last("hello");
+  EXPECT_EQ(
+      CodeOf(Await(theirs_.Finish(kAnn, Repo("a"), finished, std::nullopt, Sha256("hello"), last))),
+      ErrorCode::kBlobUploadUnknown);
+  EXPECT_FALSE(store_.PullBlob("a", Sha256("hello")).has_value());
+  EXPECT_EQ(theirs_.EndCancelled(), 1u);
+  EXPECT_TRUE(store_.Files("uploads").empty());
+  EXPECT_EQ(CodeOf(theirs_.Stat(kAnn, Repo("a"), idle)), ErrorCode::kBlobUploadUnknown);
+  EXPECT_TRUE(uploads_->List("", 10)->rows.empty());
+}
+
+TEST_F(UploadsElsewhereTest, OtherSessionsGoOn) {
+  const std::string id = StartElsewhere();
+  ASSERT_TRUE(Cancel(StartElsewhere()).has_value());
+  EXPECT_EQ(theirs_.EndCancelled(), 1u);
+  EXPECT_TRUE(AppendElsewhere(id, ScriptedBody("hello")).has_value());
+}
+
+TEST_F(UploadsElsewhereTest, TheSessionOfAProcessThatHasEndedIsCancelledAtOnce) {
+  const std::string id = StartElsewhere();
+  ASSERT_TRUE(AppendElsewhere(id, ScriptedBody("hell")).has_value());  // without a checkpoint
+  store_.clock.Advance(Owner::kDuration);
+  const Result<Uploads::Cancelled> cancelled = Cancel(id);
+  ASSERT_TRUE(cancelled.has_value()) << cancelled.error().message;
+  EXPECT_EQ(cancelled->owner, "");
+  EXPECT_EQ(cancelled->size_bytes, 4u);
+  EXPECT_FALSE(Row(id).has_value());
+  EXPECT_TRUE(store_.Files("uploads").empty());
+  const uint64_t head = store_.meta->AuditHead()->sequence;
+  const std::string record = store_.meta->ReadAudit(head, 1, SIZE_MAX)->at(0).record;
+  for (const char* part : {"\"upload.cancel\"", "\"eve\"", "\"ann\"", "\"size_bytes\":4"}) {
+    EXPECT_TRUE(record.contains(part)) << part << " is not in " << record;
   }
 }
 
