@@ -139,7 +139,7 @@ Result<void> ManifestPush::WriteReferrer(MetaTransaction& transaction,
                   set.row());
 }
 
-Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag,
+Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag, int64_t time_ms,
                                     std::vector<v1::Change>& changes) const {
   const std::string key = keys::TagOf(parts_.repository, tag);
   TRY(const auto old, LockRow<v1::TagRow>(transaction, key));
@@ -169,7 +169,7 @@ Result<void> ManifestPush::WriteTag(MetaTransaction& transaction, const Tag& tag
   set.mutable_row()->set_digest(text);
   set.mutable_row()->set_media_type(media_type);
   set.mutable_row()->set_size_bytes(parts_.body.size());
-  set.mutable_row()->set_updated_ms(parts_.collection.now_ms());
+  set.mutable_row()->set_updated_ms(time_ms);
   TRY_VOID(WriteRow(transaction, key, set.row()));
   parts_.auditor.Add(transaction, "tag.set", set.repository() + ":" + set.tag(), RowJson(old),
                      RowJson(set.row()));
@@ -197,7 +197,11 @@ Result<void> ManifestPush::Run(MetaTransaction& transaction) const {
   }
   TRY_VOID(
       EnsureRepository(transaction, parts_.repository, parts_.collection.now_ms(), parts_.auditor));
-  for (const Tag& tag : parts_.tags) TRY_VOID(WriteTag(transaction, tag, changes));
+  for (size_t i = 0; i < parts_.tags.size(); ++i) {
+    const int64_t time_ms =
+        parts_.tag_times_ms.empty() ? parts_.collection.now_ms() : parts_.tag_times_ms[i];
+    TRY_VOID(WriteTag(transaction, parts_.tags[i], time_ms, changes));
+  }
   // After the tags: the rows of candidates are locked in the order in which the tags name them. So
   // two pushes that swap a tag wait for the tag, and not for each other.
   TRY_VOID(UpdateCandidates(transaction, !own.has_value()));

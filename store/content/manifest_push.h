@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,7 @@ class ManifestPush {
     const Manifest& manifest;
     const Digest& digest;
     const std::vector<Tag>& tags;  // the tags to set; in byte order, without duplicates
+    std::span<const int64_t> tag_times_ms = {};  // TagRow.updated_ms of each tag; empty: now
     const std::string& body;
     std::string_view why = {};  // TagEventRow.why of the tags; empty: a client's push
     const Collection& collection;
@@ -50,7 +53,7 @@ class ManifestPush {
                              const std::optional<v1::ManifestRow>& before,
                              std::vector<v1::Change>& changes) const;
   Result<void> WriteReferrer(MetaTransaction& transaction, std::vector<v1::Change>& changes) const;
-  Result<void> WriteTag(MetaTransaction& transaction, const Tag& tag,
+  Result<void> WriteTag(MetaTransaction& transaction, const Tag& tag, int64_t time_ms,
                         std::vector<v1::Change>& changes) const;
 
   const Parts parts_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -37,33 +36,39 @@ struct TagTarget {
   const ContentKey& content;
   const Manifest& manifest;
   const std::string& body;
-  const std::vector<Tag> tags;  // in byte order
-  const std::string why;        // TagEventRow.why
+  // In byte order, with the times when they were set.
+  std::vector<std::pair<Tag, int64_t>> tags = {};
+  std::string why = {};  // TagEventRow.why
 };
 
-// Sets those of the tags that do not exist, and returns their number. The push locks blobs and
-// manifests, which come before tags in the order of locks.
+// Sets those of the tags that do not exist, and returns their number. They keep their times:
+// otherwise retention would take them for the newest tags. The push locks blobs and manifests,
+// which come before tags in the order of locks.
 Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& target,
                                const Collection& collection, const Auditor& auditor) {
   const auto& [repository, digest] = target.content;
-  const auto push = [&](const std::vector<Tag>& tags) {
+  std::vector<Tag> absent;
+  std::vector<int64_t> times_ms;
+  const auto push = [&] {
     return ManifestPush({.repository = repository,
                          .manifest = target.manifest,
                          .digest = digest,
-                         .tags = tags,
+                         .tags = absent,
+                         .tag_times_ms = times_ms,
                          .body = target.body,
                          .why = target.why,
                          .collection = collection,
                          .auditor = auditor})
         .Run(transaction);
   };
-  TRY_VOID(push({}));
-  std::vector<Tag> absent;
-  for (const Tag& tag : target.tags) {
+  TRY_VOID(push());
+  for (const auto& [tag, updated_ms] : target.tags) {
     TRY(const auto row, transaction.GetForUpdate(keys::TagOf(repository, tag)));
-    if (!row.has_value()) absent.push_back(tag);
+    if (row.has_value()) continue;
+    absent.push_back(tag);
+    times_ms.push_back(updated_ms);
   }
-  if (!absent.empty()) TRY_VOID(push(absent));
+  if (!absent.empty()) TRY_VOID(push());
   return absent.size();
 }
 
@@ -275,14 +280,13 @@ Result<bool> Undo::SetTags(const ContentKey& content, const TrashedTags& tags) {
       ReadManifest(parts_.meta, content.digest, row->media_type());
   TRY(const auto body, parts_.meta.Get(keys::Content(content.digest)));
   if (!manifest.has_value() || !manifest->has_value() || !body.has_value()) return false;
-  const auto names = std::views::keys(tags);
-  const TagTarget target{
-      content, **manifest, *body, {names.begin(), names.end()}, "undo " + run_->id()};
+  TagTarget target{content, **manifest, *body, {}, "undo " + run_->id()};
+  for (const auto& [tag, trashed] : tags) target.tags.emplace_back(tag, trashed.updated_ms);
   const Result<void> set = run_->Transact([&](MetaTransaction& transaction,
                                               v1::RunRow& next) -> Result<void> {
     TRY(const uint64_t count, SetAbsentTags(transaction, target, parts_.Now(), run_->auditor()));
     next.mutable_restored()->set_tags(next.restored().tags() + count);
-    for (const auto& [tag, trash_key] : tags) TRY_VOID(transaction.Delete(trash_key));
+    for (const auto& [tag, trashed] : tags) TRY_VOID(transaction.Delete(trashed.key));
     return {};
   });
   if (!set.has_value() && IsLoss(set.error())) return false;
@@ -297,7 +301,8 @@ Result<void> Undo::RestoreTags(const std::vector<KeyValue>& rows) {
     TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
     TRY(ContentKey content, ContentOf(trash.tag().repository(), trash.tag().row().digest()));
     TRY(Tag tag, Tag::Parse(trash.tag().tag()));
-    manifests[std::move(content)].emplace(std::move(tag), row.key);
+    manifests[std::move(content)].emplace(
+        std::move(tag), TrashedTag{.key = row.key, .updated_ms = trash.tag().row().updated_ms()});
   }
   uint64_t lost = 0;
   for (const auto& [content, tags] : manifests) {

@@ -43,8 +43,11 @@ class Undo {
  private:
   enum class Phase { kLinks, kManifests, kTags, kDone };
 
-  // Tags of the trash, with the keys of their rows.
-  using TrashedTags = std::map<Tag, std::string>;
+  struct TrashedTag {
+    std::string key;         // of its row in the trash
+    int64_t updated_ms = 0;  // when it was set
+  };
+  using TrashedTags = std::map<Tag, TrashedTag>;
 
   static std::string_view KindOf(Phase phase);
   Result<void> Restore(const std::vector<KeyValue>& rows);

@@ -253,5 +253,18 @@ TEST_F(RetentionTest, AScheduledRunThatCannotStartIsTriedAgain) {
   EXPECT_FALSE(HasManifest("ci/app", "1"));
 }
 
+// Restored tags are as old as they were: they do not take the place of newer ones.
+TEST_F(RetentionTest, AfterAnUndoTheNewestTagsStillStay) {
+  Apply(kLastOne);
+  Push("ci/app", {"1", "2", "3"});
+  const v1::RunRow run = Run();
+  ASSERT_EQ(run.removed().tags(), 2u);
+  store.clock.Advance(hours(1));
+  ASSERT_EQ(collector->Undo(run.id()).restored().tags(), 2u);
+  EXPECT_THAT(Texts(Plan()), ElementsAre("drop ci/app:1 by ci: no condition holds: entry 1",
+                                         "drop ci/app:2 by ci: no condition holds: entry 1",
+                                         "keep ci/app:3 by ci: entry 1: last_pushed 1"));
+}
+
 }  // namespace
 }  // namespace outport::store
