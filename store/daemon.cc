@@ -88,17 +88,16 @@ struct StoreDaemon final : Daemon {
                .lifetimes = LifetimesOf(config)}};
   Authenticator authenticator{directory, passwords, clock, metrics, {}};
   SpaceDemand space_demand{clock};
-  Content content{
-      {.meta = *opened.meta,
-       .bytes = *opened.blobs,
-       .clock = clock,
-       .store_clock = store_clock,
-       .owner = owner,
-       .times = CollectionTimesOf(config),
-       .metrics = metrics,
-       .log = log,
-       .headroom_bytes = config.headroom_bytes,
-       .demand = &space_demand}};
+  Content content{{.meta = *opened.meta,
+                   .bytes = *opened.blobs,
+                   .clock = clock,
+                   .store_clock = store_clock,
+                   .owner = owner,
+                   .times = CollectionTimesOf(config),
+                   .metrics = metrics,
+                   .log = log,
+                   .headroom_bytes = config.headroom_bytes,
+                   .demand = &space_demand}};
   Uploads uploads{{.meta = *opened.meta,
                    .bytes = *opened.blobs,
                    .blobs = content.blobs,
@@ -128,30 +127,28 @@ struct StoreDaemon final : Daemon {
                                      .log = log,
                                      .owner = owner.id(),
                                      .keep = config.tag_history}};
-  Collector collector{
-      {.meta = *opened.meta,
-       .bytes = *opened.blobs,
-       .clock = clock,
-       .store_clock = store_clock,
-       .owner = owner,
-       .times = CollectionTimesOf(config),
-       .metrics = metrics,
-       .log = log,
-       .limits = {.window = config.gc.window,
-                  .max_rate = static_cast<uint64_t>(config.gc.max_rate),
-                  .free_at_once_below = config.gc.free_at_once_below,
-                  .headroom_bytes = config.headroom_bytes,
-                  .interval = CollectionInterval(config)},
-       .demand = &space_demand,
-       .nodes_without_report = [this] { return NodesWithoutReport(); }}};
-  Retention retention{
-      {.meta = *opened.meta,
-       .clock = clock,
-       .store_clock = store_clock,
-       .times = CollectionTimesOf(config),
-       .collector = collector,
-       .log = log,
-       .nodes_without_report = [this] { return NodesWithoutReport(); }}};
+  Collector collector{{.meta = *opened.meta,
+                       .bytes = *opened.blobs,
+                       .clock = clock,
+                       .store_clock = store_clock,
+                       .owner = owner,
+                       .times = CollectionTimesOf(config),
+                       .metrics = metrics,
+                       .log = log,
+                       .limits = {.window = config.gc.window,
+                                  .max_rate = static_cast<uint64_t>(config.gc.max_rate),
+                                  .free_at_once_below = config.gc.free_at_once_below,
+                                  .headroom_bytes = config.headroom_bytes,
+                                  .interval = CollectionInterval(config)},
+                       .demand = &space_demand,
+                       .nodes_without_report = [this] { return NodesWithoutReport(); }}};
+  Retention retention{{.meta = *opened.meta,
+                       .clock = clock,
+                       .store_clock = store_clock,
+                       .times = CollectionTimesOf(config),
+                       .collector = collector,
+                       .log = log,
+                       .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
   AuditFile audit_file{{.meta = *opened.meta,
                         .files = *files,
