@@ -313,7 +313,7 @@ class PushersOfANodeTest : public ResolverTest {
   }
 };
 
-TEST_F(PushersOfANodeTest, I7OneUserDoesNotTakeAllQuestions) {
+TEST_F(PushersOfANodeTest, OneUserDoesNotTakeAllQuestions) {
   store_.Hold();
   auto first = std::async(std::launch::async, [this] { return ConfirmBlob("one", "ann"); });
   ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
