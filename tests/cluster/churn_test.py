@@ -62,6 +62,11 @@ class Churn:
         restored = self.control("tag", "restore", f"{repository}:{tag}")
         return restored and (restored["digest"], restored["sequence"])
 
+    def history(self, repository):
+        """What happened to the tags of a repository, and the runs: for a report."""
+        words = (("tag", "history", repository, "--limit", "60"), ("gc", "history", "--limit", "20"))
+        return "\n".join(self.fleet.control(*each, check=False).stdout for each in words)
+
     def work(self, workers, seconds):
         for worker in workers:
             worker.start()
@@ -69,7 +74,7 @@ class Churn:
         self.ended.set()
         for worker in workers:
             worker.join()
-        failures = [f"{worker.name}: {worker.failure!r}" for worker in workers if worker.failure]
+        failures = [f"{worker.name}: {worker.failure}" for worker in workers if worker.failure]
         assert not failures, "\n".join([f"OUTPORT_SEED={self.seed}", *failures])
 
 
@@ -82,17 +87,25 @@ class Administrator(Worker):
         self.chance.choices(list(steps), list(steps.values()))[0]()
         self.churn.ended.wait(self.chance.uniform(0, 1))
 
+    def run_and_undo(self, *words):
+        """Undoes some runs at once: their trash may be gone soon."""
+        done = self.churn.control(*words)
+        if done and self.chance.random() < 0.4:
+            self.churn.control("gc", "undo", done["run"])
+
     def collect(self):
-        self.churn.control("gc", "run")
+        self.run_and_undo("gc", "run")
 
     def collect_untagged(self):
-        self.churn.control("gc", "run", "--delete-untagged")
+        self.run_and_undo("gc", "run", "--delete-untagged")
 
     def run_a_plan(self):
         if plan := self.churn.control("gc", "plan", "--delete-untagged"):
-            self.churn.control("gc", "run", "--plan", plan["plan"])
+            self.run_and_undo("gc", "run", "--plan", plan["plan"])
 
     def retain(self):
+        """The second run must not take restored tags for new ones."""
+        self.run_and_undo("retention", "run")
         self.churn.control("retention", "run")
 
     def undo(self):

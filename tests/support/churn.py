@@ -55,7 +55,8 @@ class Puller(Worker):
         member = self.member()
         lacks = missing(self.session, member, *key, promise)
         if lacks and self.churn.promises.holds(key, promise):
-            raise Violation(f"{member.name} broke the promise {key} of sequence {promise.sequence}: {lacks}")
+            raise Violation(f"{member.name} broke the promise {key} of sequence {promise.sequence}: {lacks}\n"
+                            + self.churn.history(key[0]))
 
     def pull_shared(self):
         member, at = self.member(), f"/v2/{self.chance.choice(SHARED)}"
