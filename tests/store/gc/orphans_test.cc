@@ -9,7 +9,7 @@ namespace {
 using std::chrono::hours;
 using testing::SizeIs;
 
-constexpr size_t kReferrers = 2 * OrphanSweep::kBatch + 20;
+constexpr size_t kReferrers = OrphanSweep::kBatch + 20;
 
 // An image with more referrers than one transaction makes candidates of. The referrers were pushed
 // by digest, and the collector has seen that their subject is there.
