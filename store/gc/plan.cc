@@ -149,19 +149,21 @@ Result<void> Planner::AddPull(PlannedItem& item) {
   return {};
 }
 
-// Counts the links that are condemned but not due: the rest of the queue.
+// Counts the links of the plan's repositories that are condemned but not due. They are in the rest
+// of the queue.
 Result<void> Planner::CountWaiting() {
   // A key with this time is followed by a NUL, which is smaller than this byte.
   ScanRange range{.prefix = std::string(keys::kCondemned),
                   .after = std::string(keys::kCondemned) + keys::TimeText(as_of_ms_) + '\x01',
                   .limit = kRowsPerScan};
-  while (plan_.waiting < kMaxWaiting) {
+  for (uint64_t read = 0; read < kMaxWaiting;) {
     TRY(const std::vector<KeyValue> rows, view_.Scan(range));
-    if (plan_.waiting == 0 && !rows.empty()) {
-      TRY(const QueuedLink first, ParseQueuedLink(rows.front().key));
-      plan_.next_due_ms = first.due_ms;
+    for (const KeyValue& row : rows) {
+      TRY(const QueuedLink queued, ParseQueuedLink(row.key));
+      if (!Matches(queued.content.repository)) continue;
+      if (plan_.waiting++ == 0) plan_.next_due_ms = queued.due_ms;
     }
-    plan_.waiting += rows.size();
+    read += rows.size();
     if (rows.size() < range.limit) return {};
     range.after = rows.back().key;
   }

@@ -48,7 +48,7 @@ struct Plan {
 class Planner {
  public:
   static constexpr size_t kMaxItems = 100'000;
-  static constexpr uint64_t kMaxWaiting = 100'000;  // `waiting` counts no further
+  static constexpr uint64_t kMaxWaiting = 100'000;  // links that the count of `waiting` reads
   static constexpr std::chrono::milliseconds kRecent = std::chrono::days(7);  // of a pull
 
   // `view` outlives this object; a snapshot, so that all reads agree. `options` says what to plan,
