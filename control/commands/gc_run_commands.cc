@@ -49,7 +49,8 @@ void AddRun(const Command& family) {
       "  outportctl gc run --plan 0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46\n"
       "  outportctl gc run --delete-untagged --repository 'team/**'");
   const Option plan = run.AddOption("--plan", options->plan,
-                                    "Run exactly this plan; fails if content has changed since");
+                                    "Run exactly this plan; fails if content has changed since")
+                          .NotEmpty();
   for (const Option& choice : options->choice.AddTo(run)) plan.Excludes(choice);
   options->waiting.AddTo(run);
   run.Run(options, Run);

@@ -6,9 +6,11 @@ std::vector<Option> PlanChoice::AddTo(const Command& command) {
   return {command.AddFlag("--delete-untagged", delete_untagged,
                           "Also remove manifests without a tag that no index lists and that belong "
                           "to no other manifest"),
-          command.AddOption("--repository", repositories,
-                            "Only repositories that match: team/app, team/*, team/** "
-                            "(default: all)"),
+          command
+              .AddOption("--repository", repositories,
+                         "Only repositories that match: team/app, team/*, team/** "
+                         "(default: all)")
+              .NotEmpty(),
           command.AddOption("--ignore-node", ignore_nodes,
                             "Remove untagged manifests although this node has not reported its "
                             "recent pulls; repeatable")};

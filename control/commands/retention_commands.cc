@@ -103,7 +103,8 @@ void AddRun(const Command& family) {
       "tags. Ctrl-C ends only the wait.\n"
       "  outportctl retention run --plan 0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46");
   const Option plan =
-      run.AddOption("--plan", options->plan, "Run exactly this plan; fails if tags have changed");
+      run.AddOption("--plan", options->plan, "Run exactly this plan; fails if tags have changed")
+          .NotEmpty();
   const Option ignore =
       run.AddOption("--ignore-node", options->ignore_nodes,
                     "Run although this node has not reported its recent pulls; repeatable");

@@ -12,6 +12,13 @@ Option Option::Required() const {
   return *this;
 }
 
+Option Option::NotEmpty() const {
+  option_->check([](const std::string& value) {
+    return value.empty() ? std::string("must not be empty") : std::string();
+  });
+  return *this;
+}
+
 Option Option::ShowDefault() const {
   option_->capture_default_str();
   return *this;

@@ -25,6 +25,7 @@ class Option {
   explicit Option(CLI::Option* option) : option_(option) {}
 
   Option Required() const;
+  Option NotEmpty() const;     // refuses '', for example of a shell's variable without a value
   Option ShowDefault() const;  // in the help text
   Option OneOf(std::vector<std::string> values) const;
   Option Between(int64_t least, int64_t most) const;

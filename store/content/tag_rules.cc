@@ -22,11 +22,6 @@ bool IsTagPatternCharacter(char c) {
          c == '_' || c == '-' || c == '*';
 }
 
-bool IsRepositoryPattern(const std::string& text) {
-  const Result<Grant> grant = ParseGrant("pull:" + text);
-  return grant.has_value() && CheckGrant(*grant, SubjectKind::kUser).has_value();
-}
-
 bool IsTagPattern(const std::string& text) {
   return !text.empty() && text.size() <= kMaxTagPatternBytes &&
          std::ranges::all_of(text, IsTagPatternCharacter);
@@ -35,10 +30,7 @@ bool IsTagPattern(const std::string& text) {
 Result<void> CheckRule(const v1::TagRuleRow& rule) {
   TRY_VOID(ParseSubjectName(rule.name()));
   if (!IsRepositoryPattern(rule.repositories())) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + rule.repositories().substr(0, 300) +
-                     "' is not a valid pattern of repositories; write for example team/app, "
-                     "team/* or **"};
+    return InvalidRepositoryPattern(rule.repositories());
   }
   if (IsTagPattern(rule.tags())) return {};
   return Error{ErrorCode::kInvalidArgument,
@@ -87,6 +79,18 @@ Result<std::vector<Digest>> IndexesOf(const MetaView& meta, const RepositoryName
 }
 
 }  // namespace
+
+bool IsRepositoryPattern(const std::string& text) {
+  const Result<Grant> grant = ParseGrant("pull:" + text);
+  return grant.has_value() && CheckGrant(*grant, SubjectKind::kUser).has_value();
+}
+
+Error InvalidRepositoryPattern(const std::string& text) {
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + text.substr(0, 300) +
+                   "' is not a valid pattern of repositories; write for example team/app, "
+                   "team/* or **"};
+}
 
 Result<TagProtection> TagProtection::Read(MetaTransaction& transaction,
                                           const RepositoryName& repository) {

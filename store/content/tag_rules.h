@@ -16,6 +16,12 @@ namespace outport::store {
 
 inline constexpr size_t kMaxTagRules = 100;
 
+// Returns whether some repository name can match the pattern. An administrator writes such patterns
+// in rules for tags and in requests for garbage collection.
+bool IsRepositoryPattern(const std::string& text);
+// The error for a text that is no such pattern.
+Error InvalidRepositoryPattern(const std::string& text);
+
 // The rules that protect the tags of one repository, as rows of a transaction or a view. A tag that
 // exists and matches a rule is neither changed nor deleted. A value type.
 class TagProtection {

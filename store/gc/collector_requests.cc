@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "registry/records/rows.h"
-#include "registry/security/grants/pattern.h"
 #include "store/audit/row_json.h"
 #include "store/gc/collector.h"
 #include "store/gc/plan_name.h"
+#include "store/gc/plan_options.h"
 #include "store/gc/runs.h"
 
 // The methods of the Collector that administrators call.
@@ -19,29 +19,16 @@ constexpr uint32_t kMaxItems = 5000;  // in one response
 constexpr uint32_t kDefaultRuns = 100;
 constexpr uint32_t kMaxRuns = 1000;
 constexpr size_t kMaxWhyBytes = 1000;
-constexpr int kMaxIgnoredNodes = 1000;
 
 Error AnotherRun(const std::string& run) {
   return Error{ErrorCode::kFailedPrecondition,
                "run " + run + " is in progress; wait until it has ended ('outportctl gc status')"};
 }
 
-Result<void> CheckOptions(const v1::PlanOptions& options) {
-  if (options.repositories().size() > kMaxPatternBytes) {
-    return Error{ErrorCode::kInvalidArgument, "the glob of repositories is longer than " +
-                                                  std::to_string(kMaxPatternBytes) + " bytes"};
-  }
-  if (options.ignore_nodes_size() > kMaxIgnoredNodes) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_ms) {
-  TRY_VOID(CheckOptions(options));
+  TRY_VOID(CheckPlanOptions(parts_.meta, options));
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
   TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
@@ -143,7 +130,7 @@ Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& reque
   v1::RunRow row;
   row.set_kind(v1::RUN_KIND_REQUESTED);
   if (request.plan().empty()) {
-    TRY_VOID(CheckOptions(request.options()));
+    TRY_VOID(CheckPlanOptions(parts_.meta, request.options()));
     TRY_VOID(RequireReports(request.options()));
     row.set_delete_untagged(request.options().delete_untagged());
     row.set_repositories(request.options().repositories());

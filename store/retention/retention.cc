@@ -10,6 +10,7 @@
 #include "store/audit/row_json.h"
 #include "store/gc/active_run.h"
 #include "store/gc/plan_name.h"
+#include "store/gc/plan_options.h"
 #include "store/gc/runs.h"
 #include "store/retention/freed_bytes.h"
 #include "store/retention/policy_file.h"
@@ -23,7 +24,6 @@ using std::chrono::system_clock;
 constexpr uint32_t kDefaultItems = 1000;
 constexpr uint32_t kMaxItems = 5000;  // in one response
 constexpr size_t kMaxFileNameBytes = 255;
-constexpr int kMaxIgnoredNodes = 1000;
 constexpr std::chrono::hours kTryFor{6};
 constexpr std::chrono::minutes kRetry{10};
 constexpr std::chrono::seconds kLook{30};
@@ -87,9 +87,7 @@ Result<Retention::Compiled> Retention::Compile() const {
 
 Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& compiled,
                                          const v1::PlanOptions& options, int64_t as_of_ms) const {
-  if (options.ignore_nodes_size() > kMaxIgnoredNodes) {
-    return Error{ErrorCode::kInvalidArgument, "there are too many nodes to ignore"};
-  }
+  TRY_VOID(CheckPlanOptions(parts_.meta, options));
   const RetentionPlanner planner(view, parts_.times, compiled.policies, as_of_ms);
   TRY(DropPlan plan, planner.Make());
   std::vector<std::string> texts{compiled.text};

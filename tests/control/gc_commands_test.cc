@@ -152,6 +152,22 @@ TEST_F(GcCommandsTest, PassesTheOptionsOfAPlan) {
   EXPECT_EQ(options.ignore_nodes(1), "us");
 }
 
+// "$REPO" of a shell may be empty. Then the command must not collect all repositories.
+TEST_F(GcCommandsTest, RefusesAnEmptyRepositoryAndAnEmptyPlan) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"gc", "run", "--delete-untagged", "--repository", ""},
+                                             {"gc", "run", "--repository="},
+                                             {"gc", "plan", "--repository", ""},
+                                             {"gc", "run", "--plan", ""},
+                                             {"retention", "run", "--plan", ""}}) {
+    const Outcome outcome = Control(words);
+    EXPECT_EQ(outcome.status, 2) << outcome.out;
+    ExpectPart(outcome.err,
+               words.back().starts_with("--") ? "--repository" : words.at(words.size() - 2));
+  }
+  EXPECT_TRUE(gc_.plan_requests.empty());
+}
+
 // The pages after the first name the plan, so that the store can refuse when content has changed.
 TEST_F(GcCommandsTest, ReadsAPlanPageByPage) {
   for (int i = 0; i < 11000; ++i) AddItem("link", v1::PLAN_REASON_UNREFERENCED);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "outport/v1/record.pb.h"
 #include "registry/records/rows.h"
 #include "store/content/pulls.h"
 #include "store/gc/plan_name.h"
@@ -10,9 +11,9 @@
 namespace outport::store {
 namespace {
 
+using testing::HasSubstr;
 using std::chrono::hours;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string LinkItem(const std::string& repository, const std::string& bytes) {
@@ -324,6 +325,52 @@ TEST_F(PlanTest, WhileANodeOwesItsReportOfPullsNoManifestIsPlanned) {
   EXPECT_THAT(planned().nodes_without_report, ElementsAre("us-east"));
   options.add_ignore_nodes("us-east");
   EXPECT_EQ(planned().items.size(), 1u);
+}
+
+TEST_F(PlanTest, RefusesAGlobThatMatchesNoRepository) {
+  ASSERT_TRUE(store.PushBlob("team/app", "layer").has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  for (const char* glob : {"team**", "Team/**", "../x", "team/", "/team", "team/app:v1", "*/*"}) {
+    v1::GetPlanRequest request;
+    request.mutable_options()->set_repositories(glob);
+    const auto plan = (*collector)->GetPlan(request);
+    ASSERT_FALSE(plan.has_value()) << glob;
+    EXPECT_EQ(plan.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(plan.error().message, HasSubstr("not a valid pattern of repositories"));
+    v1::StartRunRequest start;
+    *start.mutable_options() = request.options();
+    EXPECT_EQ(CodeOf((*collector)->StartRun(start, kAdministrator)), ErrorCode::kInvalidArgument);
+  }
+  for (const char* glob : {"**", "team/*", "team/**", "team/app"}) {
+    EXPECT_EQ(collector->Plan(false, glob).items_size(), 1) << glob;
+  }
+}
+
+TEST_F(PlanTest, RefusesToIgnoreAnUnknownNode) {
+  ASSERT_TRUE(Transact(*store.meta, [](MetaTransaction& transaction) {
+                return WriteRow(transaction, keys::Node("eu-west"), v1::NodeRow());
+              }).has_value());
+  v1::GetPlanRequest request;
+  request.mutable_options()->add_ignore_nodes("eu-west");
+  EXPECT_TRUE((*collector)->GetPlan(request).has_value());
+  request.mutable_options()->add_ignore_nodes("eu-wset");
+  const auto plan = (*collector)->GetPlan(request);
+  ASSERT_FALSE(plan.has_value());
+  EXPECT_EQ(plan.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(plan.error().message, HasSubstr("'eu-wset'"));
+  EXPECT_THAT(plan.error().message, HasSubstr("outportctl node list"));
+}
+
+TEST_F(PlanTest, CountsOnlyTheWaitingLinksOfItsRepositories) {
+  ASSERT_TRUE(store.PushBlob("other", "first").has_value());
+  store.clock.Advance(hours(1));
+  ASSERT_TRUE(store.PushBlob("team/app", "second").has_value());
+  EXPECT_EQ(collector->Plan().waiting(), 2u);
+  const v1::GetPlanResponse plan = collector->Plan(false, "team/**");
+  EXPECT_EQ(plan.waiting(), 1u);
+  EXPECT_EQ(plan.next_due_ms(), collector->Plan().next_due_ms() + 3'600'000);
+  EXPECT_EQ(collector->Plan(false, "empty/**").next_due_ms(), 0);
 }
 
 TEST(PlanNameTest, SurvivesItsText) {

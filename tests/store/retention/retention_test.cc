@@ -3,6 +3,7 @@
 #include <array>
 #include <ctime>
 
+#include "registry/records/rows.h"
 #include "store/content/tag_history.h"
 #include "tests/store/retention/retention_fixture.h"
 
@@ -173,6 +174,11 @@ TEST_F(RetentionTest, AMissingReportStopsOnlyPoliciesThatLookAtPulls) {
   EXPECT_THAT(refused.error().message, HasSubstr("--ignore-node eu-west"));
   v1::StartRetentionRequest request;
   request.mutable_options()->add_ignore_nodes("eu-west");
+  EXPECT_THAT(retention_.StartRun(request, kAdministrator).error().message,
+              HasSubstr("there is no node 'eu-west'"));
+  ASSERT_TRUE(Transact(*store.meta, [](MetaTransaction& transaction) {
+                return WriteRow(transaction, keys::Node("eu-west"), v1::NodeRow());
+              }).has_value());
   EXPECT_TRUE(retention_.StartRun(request, kAdministrator).has_value());
 }
 

@@ -1,0 +1,34 @@
+#include "store/gc/plan_options.h"
+
+#include <string>
+
+#include "registry/records/rows.h"
+#include "store/content/tag_rules.h"
+
+namespace outport::store {
+namespace {
+
+constexpr int kMaxIgnoredNodes = 1000;
+constexpr size_t kMaxShownBytes = 300;  // of an option, in an error
+
+}  // namespace
+
+Result<void> CheckPlanOptions(const MetaView& meta, const v1::PlanOptions& options) {
+  const std::string& glob = options.repositories();
+  if (!glob.empty() && !IsRepositoryPattern(glob)) return InvalidRepositoryPattern(glob);
+  if (options.ignore_nodes_size() > kMaxIgnoredNodes) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
+  }
+  for (const std::string& node : options.ignore_nodes()) {
+    const std::string shown = node.substr(0, kMaxShownBytes);
+    TRY(const bool exists, HasRow(meta, keys::Node(shown)));
+    if (exists) continue;
+    return Error{ErrorCode::kNotFound, "there is no node '" + shown +
+                                           "' to ignore; 'outportctl node list' shows the "
+                                           "nodes"};
+  }
+  return {};
+}
+
+}  // namespace outport::store
