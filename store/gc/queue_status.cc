@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kOverdueMs = 3'600'000;
 constexpr size_t kRowsPerScan = 1000;
 
-// Returns the amount that is still in the trash. Restores of single tags take content out of the
-// trash without a count in the run, so the difference may be below zero.
+// Returns at most how much is still in the trash: pushes, restores of single tags, and undos of
+// other runs take content out of the trash without a count in the run.
 uint64_t Left(uint64_t removed, uint64_t freed, uint64_t restored) {
   return removed > freed + restored ? removed - freed - restored : 0;
 }
@@ -41,17 +41,23 @@ Result<QueueStatus> ReadQueueStatus(const MetaView& meta, int64_t now_ms) {
 Result<TrashStatus> ReadTrashStatus(MetaStore& meta) {
   TRY(const std::vector<v1::RunRow> runs, Runs(meta).All());
   TrashStatus status;
+  uint64_t budget = TrashStatus::kMaxCounted;
   for (const v1::RunRow& run : runs) {
     if (run.state() == v1::RUN_STATE_FREED) continue;
-    if (run.kind() == v1::RUN_KIND_CLIENTS && !run.has_removed()) {
-      TRY(const v1::RunCounts counts, Runs(meta).CountBlobs(run.id(), TrashStatus::kMaxCounted));
-      status.blobs += counts.blobs();
-      status.bytes += counts.blob_bytes();
-      continue;
+    const bool is_open = run.kind() == v1::RUN_KIND_CLIENTS && !run.has_removed();
+    // One row more shows whether there are more than the budget.
+    const size_t limit = is_open ? TrashStatus::kMaxCounted : budget + 1;
+    TRY(v1::RunCounts counts, Runs(meta).CountBlobs(run.id(), limit));
+    if (!is_open && counts.blobs() > budget) {
+      budget = 0;
+      counts.set_blobs(Left(run.removed().blobs(), run.freed().blobs(), run.restored().blobs()));
+      counts.set_blob_bytes(
+          Left(run.removed().blob_bytes(), run.freed().blob_bytes(), run.restored().blob_bytes()));
+    } else if (!is_open) {
+      budget -= counts.blobs();
     }
-    status.blobs += Left(run.removed().blobs(), run.freed().blobs(), run.restored().blobs());
-    status.bytes +=
-        Left(run.removed().blob_bytes(), run.freed().blob_bytes(), run.restored().blob_bytes());
+    status.blobs += counts.blobs();
+    status.bytes += counts.blob_bytes();
   }
   return status;
 }

@@ -20,15 +20,16 @@ Result<QueueStatus> ReadQueueStatus(const MetaView& meta, int64_t now_ms);
 
 // The blobs in the trash of all runs.
 struct TrashStatus {
-  // No run has exact counts of what clients deleted in the present hour. So these blobs are counted
-  // one by one, but only up to this number.
+  // So many blobs of the trash are counted one by one, from the oldest run on. For the runs after
+  // that, the counts in their rows say at most how much is in the trash. The run of an hour of
+  // deletions by clients has no such counts yet, so up to this number of its blobs are counted.
   static constexpr size_t kMaxCounted = 10'000;
 
   uint64_t blobs = 0;
   uint64_t bytes = 0;
 };
-// Reads the rows of the runs, and at most kMaxCounted rows of the trash for each hour whose counts
-// are open. Blocks.
+// Reads the rows of the runs, at most kMaxCounted rows of the trash, one more for each run, and
+// kMaxCounted for each hour whose counts are open. Blocks.
 Result<TrashStatus> ReadTrashStatus(MetaStore& meta);
 
 }  // namespace outport::store

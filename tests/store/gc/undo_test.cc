@@ -82,10 +82,17 @@ TEST_F(UndoTest, AManifestBringsItsBlobsBackFromTheTrashOfLaterRuns) {
   const std::string run = RemoveImage();
   collector->WorkAfter(hours(37));  // the background removes the blobs
   ASSERT_FALSE(HasBlob("a", "layer"));
+  EXPECT_EQ((*collector)->Get()->trash_blobs(), 2u);
+  EXPECT_EQ((*collector)->Get()->trash_bytes(), 11u);
   EXPECT_EQ(collector->Undo(run).restored().manifests(), 1u);
   EXPECT_TRUE(HasManifest("a", kDigest));
   EXPECT_TRUE(HasBlob("a", "layer"));
   ExpectConsistent();
+  EXPECT_EQ((*collector)->Get()->trash_blobs(), 0u) << "the later run has no blob any more";
+  EXPECT_EQ((*collector)->Get()->trash_bytes(), 0u);
+  EXPECT_EQ(collector->Undo(collector->LastRun().id()).state(), v1::RUN_STATE_UNDONE);
+  collector->WorkAfter(hours(100));
+  EXPECT_EQ((*collector)->Get()->trash_bytes(), 0u);
 }
 
 TEST_F(UndoTest, DeletionsByClientsCanBeUndoneWithTheirTags) {
