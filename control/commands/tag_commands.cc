@@ -127,7 +127,7 @@ Result<void> RestoreTag(const Invocation& invocation, const Restore& options) {
                                        {"before", response.before()},
                                        {"sequence", response.sequence()}};
   const std::string before =
-      response.before().empty() ? "it did not exist" : "before: " + response.before();
+      response.before().empty() ? "it was deleted" : "before: " + response.before();
   invocation.Print(document, name.ToString() + " is " + response.digest() + " (" + before + ")");
   return {};
 }
@@ -141,13 +141,16 @@ void AddRestore(const Command& family) {
       "  outportctl tag restore team/app:latest\n"
       "  outportctl tag restore team/app:latest --at 2h");
   restore.AddOption("NAME", options->name, "The tag: REPO:TAG").Required();
-  const Option to = restore.AddOption("--to", options->to,
-                                      "A digest from 'tag history -o json' (default: the one "
-                                      "before the last change)");
+  const Option to = restore
+                        .AddOption("--to", options->to,
+                                   "A digest from 'tag history -o json' (default: the one "
+                                   "before the last change)")
+                        .NotEmpty();
   restore
       .AddOption("--at", options->at,
                  "What the tag was at this time: a duration before now (2h), a day (2026-11-27) or "
                  "a time in UTC")
+      .NotEmpty()
       .Excludes(to);
   restore.Run(options, RestoreTag);
 }

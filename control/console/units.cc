@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 #include <ctime>
+#include <optional>
+#include <string_view>
 
 #include "registry/base/clock.h"
 #include "registry/base/settings.h"
@@ -18,6 +21,42 @@ struct Span {
   const char* suffix;
 };
 constexpr std::array kSpans = {Span{86400, "d"}, Span{3600, "h"}, Span{60, "m"}, Span{1, "s"}};
+
+// Returns the milliseconds of a fraction of a second that begins with '.', and moves `text` to its
+// end. Returns 0 if there is none.
+int64_t TakeFraction(const char*& text) {
+  int64_t milliseconds = 0;
+  if (*text != '.' || std::isdigit(static_cast<unsigned char>(text[1])) == 0) return milliseconds;
+  ++text;
+  for (int64_t weight = 100; std::isdigit(static_cast<unsigned char>(*text)) != 0; weight /= 10) {
+    milliseconds += weight * (*text++ - '0');
+  }
+  return milliseconds;
+}
+
+// Returns the Unix time of a UTC time. nullopt if the calendar has no such day or second.
+std::optional<int64_t> ToMillis(const std::tm& time) {
+  std::tm normal = time;
+  const int64_t seconds = ::timegm(&normal);
+  const bool same = normal.tm_mon == time.tm_mon && normal.tm_mday == time.tm_mday &&
+                    normal.tm_sec == time.tm_sec;
+  return same ? std::optional(1000 * seconds) : std::nullopt;
+}
+
+// Parses a day, or a time as the program prints it: "2026-11-27T15:00:00.123Z", where the fraction
+// may be absent.
+std::optional<int64_t> ParseUtc(const std::string& text) {
+  std::tm time{};
+  const char* end = ::strptime(text.c_str(), "%Y-%m-%d", &time);
+  if (end == nullptr) return std::nullopt;
+  if (*end == '\0') return ToMillis(time);
+  end = ::strptime(end, "T%H:%M:%S", &time);
+  if (end == nullptr) return std::nullopt;
+  const int64_t fraction = TakeFraction(end);
+  if (std::string_view(end) != "Z") return std::nullopt;
+  const std::optional<int64_t> whole = ToMillis(time);
+  return whole.has_value() ? std::optional(*whole + fraction) : std::nullopt;
+}
 
 }  // namespace
 
@@ -62,11 +101,7 @@ Result<int64_t> ParseTime(const std::string& option, const std::string& text) {
   if (text.empty()) return 0;
   const auto ago = ParseDuration(text);
   if (ago.has_value()) return ToUnixMillis(std::chrono::system_clock::now() - *ago);
-  for (const char* format : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"}) {
-    std::tm time{};
-    const char* end = ::strptime(text.c_str(), format, &time);
-    if (end != nullptr && *end == '\0') return int64_t{1000} * ::timegm(&time);
-  }
+  if (const std::optional<int64_t> time = ParseUtc(text)) return *time;
   return Error{
       ErrorCode::kInvalidArgument,
       option + " '" + text +

@@ -18,6 +18,8 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kMaxShown = 10;  // digests that an error names
+// How far the clock of an administrator's machine may be ahead, for a time such as "1s ago".
+constexpr int64_t kMaxAheadMs = 60'000;
 
 std::string TimeOf(int64_t time_ms) { return FormatTime(FromUnixMillis(time_ms)); }
 
@@ -82,10 +84,18 @@ Result<std::string> Past::Find(const Digest& digest) const {
   return NotThere("it never was " + text);
 }
 
+Result<void> RequirePast(const TagRestore::To& to, int64_t now_ms) {
+  const auto* at = std::get_if<TagRestore::At>(&to);
+  if (at == nullptr || at->time_ms <= now_ms + kMaxAheadMs) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               TimeOf(at->time_ms) + " is in the future; the store's time is " + TimeOf(now_ms)};
+}
+
 }  // namespace
 
 Result<TagRestore::Restored> TagRestore::Run(const RepositoryName& repository, const Tag& tag,
                                              const To& to, const Actor& by) const {
+  TRY_VOID(RequirePast(to, parts_.store_clock.NowMs()));
   const std::string name = repository.ToString() + ":" + tag.ToString();
   TRY(std::vector<v1::TagEventRow> events, TagHistory(parts_.meta).Of(repository, tag));
   if (events.empty()) {

@@ -33,8 +33,9 @@ class TagRestore {
   };
   // Sets the tag like a push of the manifest does. If the tag names the digest already, only brings
   // back what the manifest needs. kNotFound if the history does not have what `to` asks for; the
-  // error says what it has. kFailedPrecondition if content is gone; the error lists the missing
-  // digests. kDenied if a rule protects the tag, and the tag exists. The result is durable.
+  // error says what it has. kInvalidArgument if the time is in the future. kFailedPrecondition if
+  // content is gone; the error lists the missing digests. kDenied if a rule protects the tag, and
+  // the tag exists. The result is durable.
   Result<Restored> Run(const RepositoryName& repository, const Tag& tag, const To& to,
                        const Actor& by) const;
 

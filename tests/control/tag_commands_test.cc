@@ -65,6 +65,8 @@ TEST_F(TagCommandsTest, RestoresTheDigestBeforeTheLastChange) {
             "team/app:latest is " + kBefore + " (before: " + kAfter + ")\n");
   EXPECT_EQ(content_.restore_request.to_case(), v1::RestoreTagRequest::TO_NOT_SET);
   content_.restored.clear_before();
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest"}).out,
+            "team/app:latest is " + kBefore + " (it was deleted)\n");
   const json::value restored = Json({"tag", "restore", "team/app:latest"});
   EXPECT_EQ(restored.at("digest").as_string(), kBefore);
   EXPECT_EQ(restored.at("before").as_string(), "");
@@ -83,6 +85,8 @@ TEST_F(TagCommandsTest, RestoresADigestOrTheStateAtATime) {
   EXPECT_GT(content_.restore_request.at_ms(), two_hours_ago - 600'000);
   EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--at", "2h", "--to", kBefore}).status,
             2);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--at", ""}).status, 2);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--to", ""}).status, 2);
 }
 
 TEST_F(TagCommandsTest, RefusesWhatIsNoTagInOneLine) {

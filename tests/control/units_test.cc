@@ -42,9 +42,15 @@ TEST(Units, ParseTimes) {
   EXPECT_EQ(*ParseTime("--at", ""), 0);
   EXPECT_EQ(*ParseTime("--at", "1970-01-02"), 86'400'000);
   EXPECT_EQ(*ParseTime("--at", "1970-01-01T00:00:05Z"), 5000);
+  EXPECT_EQ(*ParseTime("--at", "1970-01-01T00:00:05.25Z"), 5250);
+  EXPECT_EQ(*ParseTime("--at", "1970-01-01T00:00:05.123999Z"), 5123);
+  EXPECT_EQ(*ParseTime("--at", "2024-02-29"), 1709164800000);
+  EXPECT_EQ(*ParseTime("--at", FormatTime(FromUnixMillis(1790000000412))), 1790000000412);
   const int64_t now = ToUnixMillis(std::chrono::system_clock::now());
   EXPECT_LE(*ParseTime("--at", "1h"), now - 3'590'000);
-  for (const char* text : {"yesterday", "2026-13-01", "2026-11-27T15:00:00", "2026-11-27 x"}) {
+  for (const char* text :
+       {"yesterday", "2026-13-01", "2026-02-31", "2026-02-29T00:00:00Z", "2026-11-27T15:00:00",
+        "2026-11-27T15:00:00.Z", "2026-11-27T24:00:00Z", "2026-11-27T15:00:00.5", "2026-11-27 x"}) {
     const auto time = ParseTime("--at", text);
     ASSERT_FALSE(time.has_value()) << text;
     EXPECT_TRUE(time.error().message.starts_with("--at '" + std::string(text) + "'"));

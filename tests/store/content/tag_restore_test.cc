@@ -209,6 +209,9 @@ TEST_F(TagRestoreTest, GoesBackToATime) {
               HasSubstr("1970-01-01T00:00:01.000Z is before its oldest known change; its history, "
                         "from " +
                         oldest + " on, has "));
+  const auto ahead = Restore("v1", TagRestore::At{third_ms + 3'600'000});
+  ASSERT_EQ(CodeOf(ahead), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(ahead.error().message, HasSubstr("is in the future"));
 }
 
 TEST_F(TagRestoreTest, NothingToGoBackTo) {
