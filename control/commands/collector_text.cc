@@ -38,10 +38,10 @@ std::string NameOf(v1::RunKind kind) {
   }
 }
 
-std::string NameOf(v1::RunState state) {
-  switch (state) {
+std::string StateOf(const v1::RunRow& run) {
+  switch (run.state()) {
     case v1::RUN_STATE_RUNNING:
-      return "running";
+      return run.kind() == v1::RUN_KIND_CLIENTS ? "open" : "running";
     case v1::RUN_STATE_DONE:
       return "done";
     case v1::RUN_STATE_FAILED:
@@ -154,9 +154,9 @@ boost::json::object JsonOf(const v1::RunCounts& counts) {
 boost::json::object JsonOf(const v1::RunRow& run) {
   return {{"run", run.id()},
           {"kind", NameOf(run.kind())},
-          {"state", NameOf(run.state())},
+          {"state", StateOf(run)},
           {"started", ToTime(run.started_ms())},
-          {"ended", ToTime(run.ended_ms())},
+          {"ended", run.state() == v1::RUN_STATE_RUNNING ? "" : ToTime(run.ended_ms())},
           {"by", run.by()},
           {"delete_untagged", run.delete_untagged()},
           {"repositories", run.repositories()},

@@ -13,7 +13,8 @@ namespace outport::control {
 
 // The names of the output for programs: "requested", "done".
 std::string NameOf(v1::RunKind kind);
-std::string NameOf(v1::RunState state);
+// "open" while clients may add deletions to the run.
+std::string StateOf(const v1::RunRow& run);
 
 // Returns one line that says what the collector does now: "paused by admin: maintenance".
 std::string ActivityOf(const v1::Collector& collector);

@@ -131,7 +131,7 @@ Result<std::vector<v1::RunRow>> ReadRuns(StoreClient& client, uint32_t limit) {
 }
 
 std::string TookText(const v1::RunRow& run) {
-  if (run.ended_ms() == 0) return "";
+  if (run.ended_ms() == 0 || run.state() == v1::RUN_STATE_RUNNING) return "";
   return SpanText(milliseconds(run.ended_ms() - run.started_ms()));
 }
 
@@ -147,10 +147,10 @@ Result<void> ShowHistory(const Invocation& invocation, const History& options) {
   Table table({"run", "kind", "state", "started", "took", "by", "removed", "kept", "failure"});
   for (const v1::RunRow& run : runs) {
     table.Add({boost::json::value(run.id()), boost::json::value(NameOf(run.kind())),
-               boost::json::value(NameOf(run.state())),
-               boost::json::value(ToTime(run.started_ms())), boost::json::value(TookText(run)),
-               boost::json::value(run.by()), boost::json::value(ToText(run.removed())),
-               boost::json::value(run.kept()), boost::json::value(run.failure())});
+               boost::json::value(StateOf(run)), boost::json::value(ToTime(run.started_ms())),
+               boost::json::value(TookText(run)), boost::json::value(run.by()),
+               boost::json::value(ToText(run.removed())), boost::json::value(run.kept()),
+               boost::json::value(run.failure())});
   }
   invocation.Print(table);
   return {};

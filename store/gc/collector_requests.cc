@@ -183,14 +183,19 @@ Result<v1::RunRow> Collector::UndoRun(const v1::UndoRunRequest& request, const A
 }
 
 Result<v1::RunRow> Collector::GetRun(const v1::GetRunRequest& request) const {
-  return Runs(parts_.meta).Get(request.id());
+  const Runs runs(parts_.meta);
+  TRY(v1::RunRow run, runs.Get(request.id()));
+  return runs.Shown(std::move(run), parts_.store_clock.NowMs());
 }
 
 Result<v1::ListRunsResponse> Collector::ListRuns(const v1::ListRunsRequest& request) const {
   const size_t limit = request.limit() == 0 ? kDefaultRuns : std::min(request.limit(), kMaxRuns);
-  TRY(Runs::Page page, Runs(parts_.meta).List(request.before(), limit));
+  const Runs runs(parts_.meta);
+  TRY(Runs::Page page, runs.List(request.before(), limit));
   v1::ListRunsResponse response;
-  for (v1::RunRow& run : page.runs) *response.add_runs() = std::move(run);
+  for (v1::RunRow& run : page.runs) {
+    TRY(*response.add_runs(), runs.Shown(std::move(run), parts_.store_clock.NowMs()));
+  }
   response.set_next(std::move(page.next));
   return response;
 }

@@ -103,6 +103,19 @@ Result<void> Runs::CountDeletionsByClients(int64_t now_ms) {
   return {};
 }
 
+Result<v1::RunRow> Runs::Shown(v1::RunRow run, int64_t now_ms) const {
+  if (run.kind() != v1::RUN_KIND_CLIENTS) return run;
+  if (run.state() == v1::RUN_STATE_DONE && run.ended_ms() > now_ms) {
+    run.set_state(v1::RUN_STATE_RUNNING);
+  }
+  if (run.has_removed()) return run;
+  TRY(const v1::RunCounts counts, CountTrash(keys::TrashOf(run.id()), kMaxCounted));
+  Add(*run.mutable_removed(), counts);
+  Add(*run.mutable_removed(), run.freed());
+  Add(*run.mutable_removed(), run.restored());
+  return run;
+}
+
 Result<v1::RunCounts> Runs::CountBlobs(const std::string& run, size_t limit) const {
   return CountTrash(keys::TrashOf(run, trash_kind::kBlob), limit);
 }

@@ -36,6 +36,11 @@ class Runs {
   // Counts what clients deleted in each hour that is over. Deletions by clients do not write the
   // row of their run, because all clients would wait for that row.
   Result<void> CountDeletionsByClients(int64_t now_ms);
+  // Returns the run as administrators see it. While the hour of a run of deletions by clients
+  // lasts, its state is RUNNING. Until the run is counted, it shows what is removed so far, of
+  // which at most kMaxCounted rows of the trash are counted.
+  static constexpr size_t kMaxCounted = 10'000;
+  Result<v1::RunRow> Shown(v1::RunRow run, int64_t now_ms) const;
   // Counts the blobs in the trash of a run. Reads at most `limit` rows.
   Result<v1::RunCounts> CountBlobs(const std::string& run, size_t limit) const;
 

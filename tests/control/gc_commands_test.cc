@@ -296,6 +296,18 @@ TEST_F(GcCommandsTest, ListsTheRunsOfAllPages) {
   ExpectPart(text, "1 link, 1 blob (1.0 MiB)");
 }
 
+TEST_F(GcCommandsTest, TheRunOfThisHoursDeletionsIsOpen) {
+  v1::RunRow& run = gc_.runs.emplace_back(Run(v1::RUN_STATE_RUNNING, 1));
+  run.set_kind(v1::RUN_KIND_CLIENTS);
+  run.set_ended_ms(run.started_ms() + kHourMs);
+  const json::value shown = Json({"gc", "history"}).at(0);
+  EXPECT_EQ(shown.at("state").as_string(), "open");
+  EXPECT_EQ(shown.at("ended").as_string(), "");
+  const std::string text = Control({"gc", "history"}).out;
+  ExpectPart(text, "clients   open");
+  EXPECT_EQ(text.find("1h"), std::string::npos) << text;
+}
+
 TEST_F(GcCommandsTest, TheStatusOfTheCollector) {
   gc_.collector.set_window("01:00-05:00");
   gc_.collector.set_in_window(false);

@@ -111,6 +111,28 @@ TEST_F(RequestsTest, TheRunOfClientsCountsWhatTheyDeleted) {
   ExpectConsistent();
 }
 
+TEST_F(RequestsTest, TheRunOfClientsIsOpenWhileItsHourLasts) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE(store.PushBlob("a", "other").has_value());
+  ASSERT_TRUE(store.DeleteBlob("a", "layer").has_value());
+  const auto run = [&] { return (*collector)->ListRuns({})->runs(0); };
+  EXPECT_EQ(run().state(), v1::RUN_STATE_RUNNING);
+  EXPECT_EQ(run().removed().links(), 1u);
+  EXPECT_EQ(run().removed().blob_bytes(), 5u);
+  ASSERT_TRUE(store.DeleteBlob("a", "other").has_value());
+  EXPECT_EQ(run().removed().links(), 2u);
+  v1::GetRunRequest get;
+  get.set_id(run().id());
+  EXPECT_EQ((*collector)->GetRun(get)->state(), v1::RUN_STATE_RUNNING);
+  EXPECT_EQ((*collector)->GetRun(get)->removed().blobs(), 2u);
+  store.clock.Advance(hours(1));
+  EXPECT_EQ(run().state(), v1::RUN_STATE_DONE);
+  EXPECT_EQ(run().removed().links(), 2u) << "also before the next step counts them";
+  collector->WorkAfter(minutes(1));
+  EXPECT_EQ(run().state(), v1::RUN_STATE_DONE);
+  EXPECT_EQ(run().removed().links(), 2u);
+}
+
 TEST_F(RequestsTest, ALateDeletionOpensTheRunOfItsHourAgain) {
   const int64_t began_ms = store.store_clock.NowMs();
   std::string run;
