@@ -21,11 +21,17 @@ Error NotInitialised(const std::filesystem::path& data) {
                                                    data.native() + " --name HOST' makes one"};
 }
 
-bool IsInitialised(const std::filesystem::path& data) {
+Result<void> RequireInitialised(const std::filesystem::path& data) {
   Config config;
   config.data = data;
-  std::error_code ignored;
-  return std::filesystem::is_directory(config.MetaFolder(), ignored);
+  std::error_code failure;
+  const auto status = std::filesystem::status(config.MetaFolder(), failure);
+  if (std::filesystem::is_directory(status)) return {};
+  // After any other failure, such as a missing permission, nobody knows whether the folder exists.
+  if (std::filesystem::status_known(status)) return NotInitialised(data);
+  return Error{ErrorCode::kFailedPrecondition,
+               "cannot read the data folder " + data.native() + ": " + failure.message() +
+                   "; run this command as the user that owns the folder"};
 }
 
 // Checks that the store's certificate is for the fleet address. Nodes dial this address, which is
@@ -56,7 +62,7 @@ CertificateFiles RegistryCertificateFiles(const Config& config) {
 }
 
 Result<DataFormat> ReadStoreFormat(const std::filesystem::path& data) {
-  if (!IsInitialised(data)) return NotInitialised(data);
+  TRY_VOID(RequireInitialised(data));
   return DataFormat::Read(data, kStoreFormats);
 }
 

@@ -9,8 +9,14 @@ namespace outport::node {
 
 Result<NodeIdentity> LoadNodeIdentity(const std::filesystem::path& data) {
   const std::filesystem::path pki = data / "pki";
-  std::error_code ignored;
-  if (!std::filesystem::exists(pki / "identity.crt", ignored)) {
+  std::error_code failure;
+  const auto status = std::filesystem::status(pki / "identity.crt", failure);
+  if (!std::filesystem::status_known(status)) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "cannot read the data folder " + data.native() + ": " + failure.message() +
+                     "; run this command as the user that owns the folder"};
+  }
+  if (!std::filesystem::exists(status)) {
     return Error{ErrorCode::kFailedPrecondition,
                  "the data folder " + data.native() +
                      " has not joined a fleet; run 'outport-node join --data " + data.native() +

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "registry/base/file.h"
 
@@ -93,7 +94,17 @@ Error NewerThanKnown(const fs::path& folder, const FormatPart& part, uint32_t ve
                    ", which wrote the format, or a newer one (nothing was changed)"};
 }
 
+// The parts that only one daemon has, and that daemon.
+constexpr std::pair<std::string_view, std::string_view> kDaemons[] = {
+    {"store-metadata", "outport-store"}, {"node-metadata", "outport-node"}};
+
 Error UnknownPart(const fs::path& folder, const std::string& name, const std::string& written_by) {
+  for (const auto& [part, daemon] : kDaemons) {
+    if (part != name) continue;
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the data folder " + folder.native() + " belongs to " + std::string(daemon) +
+                     "; name the right data folder (nothing was changed)"};
+  }
   return Error{ErrorCode::kFailedPrecondition,
                "the data folder " + folder.native() + " has the part '" + name +
                    "', which this program does not know; run release " + written_by +

@@ -104,6 +104,18 @@ TEST_F(DataFormatTest, I15RefusesAPartThatItDoesNotKnow) {
       << refused.error().message;
 }
 
+TEST_F(DataFormatTest, SaysWhichDaemonAFolderBelongsTo) {
+  for (const std::string daemon : {"node", "store"}) {
+    Write("blobs 1\n" + daemon + "-metadata 1\nwritten-by 0.1.0\n");
+    const auto refused = Read();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(refused.error().message, "the data folder " + folder_.native() +
+                                           " belongs to outport-" + daemon +
+                                           "; name the right data folder (nothing was changed)");
+  }
+}
+
 TEST_F(DataFormatTest, RefusesAFileThatIsNotValid) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kCases{{
       {"", "last line is not 'written-by RELEASE'"},

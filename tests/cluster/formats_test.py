@@ -264,6 +264,14 @@ def test_i15_newer_data_is_refused_in_one_line_before_anything_is_touched(stoppe
     assert after == before
 
 
+def test_the_folder_of_the_other_daemon_is_named(stopped):
+    node = next(member for member in stopped.members() if member.name == NAME)
+    for program, data, owner in ((STORE, node.data, "node"), (NODE, stopped.store.data, "store")):
+        done = run(program, "check", "--data", data, check=False)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+        assert f"{data} belongs to outport-{owner}; name the right data folder" in done.stderr, done
+
+
 def test_check_needs_one_of_config_and_data(stopped):
     data, config = stopped.store.data, stopped.store.config
     for words in ((), ("--config", config, "--data", data)):

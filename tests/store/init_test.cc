@@ -68,6 +68,19 @@ TEST_F(InitTest, WritesTheFormatsOfItsData) {
   }
 }
 
+// A loop of symbolic links fails like a folder without permission, also for root.
+TEST_F(InitTest, TellsAFolderThatItCannotReadFromOneWithoutAStore) {
+  const fs::path data = folder_.path() / "other";
+  fs::create_directories(data);
+  EXPECT_NE(ReadStoreFormat(data).error().message.find("holds no store"), std::string::npos);
+  fs::create_symlink("meta", data / "meta");
+  const auto unreadable = ReadStoreFormat(data);
+  ASSERT_FALSE(unreadable.has_value());
+  EXPECT_EQ(unreadable.error().message.find("holds no store"), std::string::npos);
+  EXPECT_TRUE(unreadable.error().message.starts_with("cannot read the data folder " + data.native()))
+      << unreadable.error().message;
+}
+
 TEST_F(InitTest, I15RefusesNewerDataBeforeItOpensThem) {
   const auto made = InitStore(Options());
   ASSERT_TRUE(made.has_value()) << made.error().message;
