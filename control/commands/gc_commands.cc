@@ -15,6 +15,8 @@ namespace {
 using Stub = v1::Gc::Stub;
 using std::chrono::milliseconds;
 
+constexpr int64_t kAcceptedMs = 600'000;
+
 std::string ToText(const v1::Collector& collector) {
   std::string text;
   const auto line = [&text](std::string name, const std::string& value) {
@@ -35,11 +37,16 @@ std::string ToText(const v1::Collector& collector) {
   return text;
 }
 
-Result<void> Status(const Invocation& invocation) {
-  TRY(StoreClient client, invocation.Connect());
+Result<v1::Collector> ReadCollector(StoreClient& client) {
   v1::Collector collector;
   TRY_VOID(client.Call(&Stub::GetCollector, v1::GetCollectorRequest(), collector,
                        "reading the state of the collector"));
+  return collector;
+}
+
+Result<void> Status(const Invocation& invocation) {
+  TRY(StoreClient client, invocation.Connect());
+  TRY(const v1::Collector collector, ReadCollector(client));
   invocation.Print(JsonOf(collector), ToText(collector));
   return {};
 }
@@ -50,13 +57,20 @@ struct Pause {
 
 Result<void> PauseCollector(const Invocation& invocation, const Pause& options) {
   TRY(StoreClient client, invocation.Connect());
+  TRY(const v1::Collector before, ReadCollector(client));
   v1::PauseCollectorRequest request;
   request.set_why(options.why);
   v1::Collector collector;
   TRY_VOID(client.Call(&Stub::PauseCollector, request, collector, "pausing the collector"));
-  invocation.Print(JsonOf(collector),
-                   "the collector is paused until 'outportctl gc resume'; nothing is removed or "
-                   "freed until then");
+  std::string text =
+      "the collector is paused until 'outportctl gc resume'; nothing is removed or freed until "
+      "then";
+  if (before.paused()) {
+    text += "\nthis replaces an earlier pause by " + before.paused_by() + " since " +
+            ToTime(before.paused_since_ms());
+    if (!before.paused_why().empty()) text += ": " + before.paused_why();
+  }
+  invocation.Print(JsonOf(collector), text);
   return {};
 }
 
@@ -66,11 +80,21 @@ struct Resume {
 
 Result<void> ResumeCollector(const Invocation& invocation, const Resume& options) {
   TRY(StoreClient client, invocation.Connect());
+  TRY(const v1::Collector before, ReadCollector(client));
   v1::ResumeCollectorRequest request;
   request.set_accept_clock(options.accept_clock);
   v1::Collector collector;
   TRY_VOID(client.Call(&Stub::ResumeCollector, request, collector, "resuming the collector"));
-  invocation.Print(JsonOf(collector), "the collector is resumed: " + ActivityOf(collector));
+  // The store accepts a clock only if it differs by much, and then its time changes by as much.
+  const bool accepted = before.clock_jump_ms() != 0 ||
+                        collector.store_clock_ms() - before.store_clock_ms() > kAcceptedMs;
+  const bool changed = before.paused() || (options.accept_clock && accepted);
+  const std::string nothing = options.accept_clock
+                                  ? "nothing to resume: no pause, and no clock to accept; "
+                                  : "nothing to resume: the collector is not paused; ";
+  invocation.Print(JsonOf(collector),
+                   (changed ? "the collector is resumed: " : nothing + "the collector now: ") +
+                       ActivityOf(collector));
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "registry/base/clock.h"
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/trash.h"
@@ -47,6 +48,13 @@ Result<std::unique_ptr<ActiveRun>> ActiveRun::BeginUndo(const CollectorParts& pa
     if (!is_there) {
       return Error{ErrorCode::kFailedPrecondition,
                    "run " + id + " cannot be undone: it is in progress, or its trash is freed"};
+    }
+    // What could not be restored may be there now, for example after a push of the image.
+    if (row->state() == v1::RUN_STATE_UNDONE && row->not_restored() == 0) {
+      return Error{ErrorCode::kFailedPrecondition,
+                   "run " + id + " cannot be undone again: " + row->undone_by() +
+                       " has already undone it, at " +
+                       FormatTime(FromUnixMillis(row->undone_ms()))};
     }
     run->next_ = *row;
     run->next_.set_state(v1::RUN_STATE_UNDOING);

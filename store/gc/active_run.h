@@ -24,7 +24,8 @@ class ActiveRun {
   static Result<std::unique_ptr<ActiveRun>> Continue(const CollectorParts& parts, v1::RunRow row);
   // Begins the undo of a run, and adds an audit entry; or goes on with an undo that another process
   // began.
-  // kFailedPrecondition if the run is in progress, or if its trash is freed.
+  // kFailedPrecondition if the run is in progress, if its trash is freed, or if an earlier undo has
+  // restored everything.
   static Result<std::unique_ptr<ActiveRun>> BeginUndo(const CollectorParts& parts,
                                                       const std::string& id, Actor by);
 

@@ -97,6 +97,7 @@ class Collector {
   Result<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) const;
   Result<v1::Collector> Get() const;
   Result<v1::Collector> Pause(const v1::PauseCollectorRequest& request, const Actor& by);
+  // Changes nothing if there is no pause, and no clock to accept.
   Result<v1::Collector> Resume(const v1::ResumeCollectorRequest& request, const Actor& by);
 
   // Returns the warnings for operators, as of the last step. Does not block.

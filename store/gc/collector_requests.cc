@@ -22,7 +22,7 @@ constexpr size_t kMaxWhyBytes = 1000;
 
 Error AnotherRun(const std::string& run) {
   return Error{ErrorCode::kFailedPrecondition,
-               "run " + run + " is in progress; wait until it has ended ('outportctl gc status')"};
+               run + " is in progress; wait until it has ended ('outportctl gc status')"};
 }
 
 }  // namespace
@@ -49,7 +49,9 @@ Result<Plan> Collector::MakePlanAgain(const std::string& name) {
 
 // Says what has changed since the plan was made, as far as the store remembers the plan.
 Error Collector::Changed(const std::string& name, const Plan& now) const {
-  std::string what = "it has " + std::to_string(now.items.size()) + " items now";
+  std::string what =
+      "it has " + std::to_string(now.items.size()) +
+      " items now (if it is a plan of retention, 'outportctl retention run' runs it)";
   if (const std::shared_ptr<const PagedPlan> before = plans_.Find(name)) {
     std::vector<std::string> gone;
     std::ranges::set_difference(before->SortedTexts(), PagedPlan(now).SortedTexts(),
@@ -89,8 +91,8 @@ Result<std::unique_ptr<Job>> Collector::StartWithLease(
 Result<v1::RunRow> Collector::StartJob(const std::function<Result<std::unique_ptr<Job>>()>& start) {
   {
     MutexLock lock(mutex_);
-    if (is_starting_) return AnotherRun("that is about to begin");
-    if (job_ != nullptr) return AnotherRun(job_run_);
+    if (is_starting_) return AnotherRun("another run");
+    if (job_ != nullptr) return AnotherRun("run " + job_run_);
     is_starting_ = true;
   }
   Result<std::unique_ptr<Job>> job = StartWithLease(start);
@@ -172,7 +174,8 @@ Result<v1::RunRow> Collector::UndoRun(const v1::UndoRunRequest& request, const A
   }
   if (run.ended_ms() > parts_.store_clock.NowMs()) {
     return Error{ErrorCode::kFailedPrecondition,
-                 "run " + run.id() + " takes in the deletions by clients until " +
+                 "run " + run.id() +
+                     " cannot be undone yet: it collects the deletions by clients until " +
                      FormatTime(FromUnixMillis(run.ended_ms())) +
                      "; undo it after that, or restore single tags with 'outportctl tag restore'"};
   }
@@ -251,16 +254,18 @@ Result<v1::Collector> Collector::Resume(const v1::ResumeCollectorRequest& reques
   const bool waits = parts_.store_clock.Jump().has_value() && warning.has_value();
   if (waits && !request.accept_clock()) return Error{ErrorCode::kFailedPrecondition, *warning};
   const Auditor auditor(by, parts_.clock);
-  if (request.accept_clock()) TRY_VOID(parts_.store_clock.Accept(parts_.meta));
+  const bool accept = request.accept_clock() && warning.has_value();
+  if (accept) TRY_VOID(parts_.store_clock.Accept(parts_.meta));
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto before, LockRow<v1::CollectorRow>(transaction, keys::kCollector));
     v1::CollectorRow row = before.value_or(v1::CollectorRow());
+    if (!accept && !row.paused()) return {};  // there is nothing to resume
     row.clear_paused();
     row.clear_by();
     row.clear_why();
     row.clear_since_ms();
-    auditor.Add(transaction, request.accept_clock() ? "gc.accept_clock" : "gc.resume", "collector",
-                RowJson(before), RowJson(row));
+    auditor.Add(transaction, accept ? "gc.accept_clock" : "gc.resume", "collector", RowJson(before),
+                RowJson(row));
     return WriteRow(transaction, keys::kCollector, row);
   }));
   wake_.Notify();

@@ -193,6 +193,12 @@ Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
                                                 const Actor& by) const {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
+  if (compiled.policies.empty()) {
+    return Error{
+        ErrorCode::kFailedPrecondition,
+        "there are no policies, so a run would delete nothing; 'outportctl retention apply "
+        "FILE' sets policies"};
+  }
   TRY(Named made, request.plan().empty()
                       ? Make(*view, compiled, request.options(), parts_.store_clock.NowMs())
                       : MakeAgain(*view, compiled, request.plan()));

@@ -34,6 +34,21 @@ TEST_F(RequestsTest, APausedCollectorRemovesNothingAndSaysWho) {
   EXPECT_FALSE(HasBlob("a", "layer"));
 }
 
+TEST_F(RequestsTest, AResumeWithoutAPauseChangesNothing) {
+  const uint64_t entries = store.meta->AuditHead()->sequence;
+  v1::ResumeCollectorRequest request;
+  for (const bool accept : {false, true}) {
+    request.set_accept_clock(accept);
+    const auto resumed = (*collector)->Resume(request, kAdministrator);
+    ASSERT_TRUE(resumed.has_value()) << resumed.error().message;
+    EXPECT_FALSE(resumed->paused());
+    EXPECT_EQ(store.meta->AuditHead()->sequence, entries);
+  }
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  ASSERT_TRUE((*collector)->Resume(request, kAdministrator).has_value());
+  EXPECT_EQ(store.meta->AuditHead()->sequence, entries + 2);
+}
+
 TEST_F(RequestsTest, APauseHaltsARunInProgress) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
   ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());

@@ -244,14 +244,37 @@ TEST_F(UndoTest, APauseEndsTheBackgroundRunSoThatItCanBeUndone) {
   ExpectConsistent();
 }
 
-TEST_F(UndoTest, AnUndoneRunCanBeUndoneAgain) {
+TEST_F(UndoTest, ARunIsUndoneOnce) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   collector->WorkAfter(hours(37));
-  const std::string run = collector->LastRun().id();
-  EXPECT_EQ(collector->Undo(run).restored().links(), 1u);
-  EXPECT_EQ(collector->Undo(run).restored().links(), 1u) << "the first count stays";
+  v1::UndoRunRequest request;
+  request.set_id(collector->LastRun().id());
+  EXPECT_EQ(collector->Undo(request.id()).restored().links(), 1u);
+  const uint64_t entries = store.meta->AuditHead()->sequence;
+  const auto again = (*collector)->UndoRun(request, kAdministrator);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(again.error().message, testing::HasSubstr("root has already undone it"));
+  EXPECT_EQ(store.meta->AuditHead()->sequence, entries);
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_UNDONE);
   EXPECT_TRUE(HasBlob("a", "layer"));
-  ExpectConsistent();
+}
+
+TEST_F(UndoTest, WhatWasNotRestoredCanBeTriedAgain) {
+  const std::string run = RemoveImage();
+  const std::string key = keys::Content(Sha256(kBody));
+  const std::string body = store.meta->Get(key)->value();
+  ASSERT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                return transaction.Delete(key);
+              }).has_value());
+  EXPECT_EQ(collector->Undo(run).not_restored(), 1u);
+  ASSERT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                return transaction.Put(key, body);
+              }).has_value());
+  const v1::RunRow again = collector->Undo(run);
+  EXPECT_EQ(again.restored().manifests(), 1u);
+  EXPECT_EQ(again.not_restored(), 0u);
+  EXPECT_TRUE(HasManifest("a", kDigest));
 }
 
 }  // namespace

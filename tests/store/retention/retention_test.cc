@@ -20,7 +20,11 @@ TEST_F(RetentionTest, WithoutPoliciesEverythingStays) {
   Push("ci/app", {"1", "2"});
   EXPECT_EQ(retention_.Get()->at_ms(), 0);
   EXPECT_THAT(Texts(Plan()), IsEmpty());
-  EXPECT_EQ(Run().removed().tags(), 0u);
+  const auto refused = Start();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("there are no policies"));
+  EXPECT_EQ((*collector)->ListRuns({})->runs_size(), 0);
   EXPECT_TRUE(HasManifest("ci/app", "1"));
 }
 
