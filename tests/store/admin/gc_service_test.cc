@@ -1,5 +1,8 @@
 #include "store/admin/gc_service.h"
 
+#include <functional>
+#include <iterator>
+
 #include "tests/store/admin/service_fixture.h"
 
 namespace outport::store {
@@ -21,19 +24,55 @@ class GcServiceTest : public ServiceFixture<v1::Gc> {
   GcService service_{{.gate = gate_, .collector = collector_}};
 };
 
-TEST_F(GcServiceTest, OnlyAdministratorsMayCall) {
-  for (const Role role : {Role::kClient, Role::kNode, Role::kStore}) {
-    v1::GetPlanResponse plan;
-    EXPECT_EQ(Call(IdentityOf(role), &Stub::GetPlan, {}, plan).error_code(),
-              grpc::StatusCode::PERMISSION_DENIED);
-    v1::RunRow run;
-    EXPECT_EQ(Call(IdentityOf(role), &Stub::StartRun, {}, run).error_code(),
-              grpc::StatusCode::PERMISSION_DENIED);
-    v1::Collector state;
-    EXPECT_EQ(Call(IdentityOf(role), &Stub::PauseCollector, {}, state).error_code(),
-              grpc::StatusCode::PERMISSION_DENIED);
+// A method of the service with an empty request.
+struct Method {
+  const char* name;
+  std::function<grpc::Status(v1::Gc::Stub&, grpc::ClientContext&)> call;
+};
+
+template <class Request, class Response>
+Method Empty(const char* name, grpc::Status (v1::Gc::Stub::*method)(grpc::ClientContext*,
+                                                                    const Request&, Response*)) {
+  return {name, [method](v1::Gc::Stub& stub, grpc::ClientContext& context) {
+            Response response;
+            return (stub.*method)(&context, Request(), &response);
+          }};
+}
+
+TEST_F(GcServiceTest, I6OnlyAdministratorsMayCall) {
+  const Method kMethods[] = {Empty("GetPlan", &Stub::GetPlan),
+                             Empty("StartRun", &Stub::StartRun),
+                             Empty("UndoRun", &Stub::UndoRun),
+                             Empty("GetRun", &Stub::GetRun),
+                             Empty("ListRuns", &Stub::ListRuns),
+                             Empty("GetCollector", &Stub::GetCollector),
+                             Empty("PauseCollector", &Stub::PauseCollector),
+                             Empty("ResumeCollector", &Stub::ResumeCollector)};
+  const auto* service = v1::GetPlanRequest::descriptor()->file()->service(0);
+  EXPECT_EQ(std::size(kMethods), static_cast<size_t>(service->method_count()))
+      << "a method is not in the table";
+  const struct {
+    const char* name;
+    rpc::TlsIdentity identity;
+    grpc::StatusCode code;
+  } kCallers[] = {
+      {"nobody", Nobody(), grpc::UNAUTHENTICATED},
+      {"a client", IdentityOf(Role::kClient, "desktop"), grpc::PERMISSION_DENIED},
+      {"a node", IdentityOf(Role::kNode, "eu"), grpc::PERMISSION_DENIED},
+      {"the store", IdentityOf(Role::kStore, "store"), grpc::PERMISSION_DENIED},
+  };
+  for (const auto& caller : kCallers) {
+    const auto stub = StubOf(caller.identity);
+    for (const Method& method : kMethods) {
+      grpc::ClientContext context;
+      SetDeadline(context);
+      const grpc::Status status = method.call(*stub, context);
+      EXPECT_EQ(status.error_code(), caller.code)
+          << caller.name << " " << method.name << ": " << status.error_message();
+    }
   }
   EXPECT_FALSE(collector_.Get()->paused());
+  EXPECT_EQ(collector_.ListRuns({})->runs_size(), 0);
 }
 
 TEST_F(GcServiceTest, AnAdministratorPlansRunsPausesAndResumes) {
