@@ -87,7 +87,8 @@ size_t DoAndRestart(Deed& deed, uint64_t point, Blow blow) {
   if (blow == Blow::kTornFiles) disk.DropUnsynced(Loss::kTornFiles);
   TestContent store(folder.path(), disk.files(), disk.env());
   store.times = kTimes;
-  store.clock.Advance(end - store.clock.SinceBoot());
+  // By then the lease of the collector before has ended.
+  store.clock.Advance(end + std::chrono::minutes(1) - store.clock.SinceBoot());
   const auto opened = store.Open();
   EXPECT_TRUE(opened.has_value()) << opened.error().message;
   if (!opened.has_value()) return points;
