@@ -51,10 +51,10 @@ Result<void> Show(const Invocation& invocation) {
 
 void AddAuthorityCommands(const Command& app) {
   const Command family = app.AddFamily("ca", "Show and rotate the certificate authorities");
-  const Command show =
-      family.AddCommand("show",
-                        "Show the root and the issuing CA. Tokens and ca.crt files pin the root.\n"
-                        "  outportctl ca show");
+  const Command show = family.AddCommand(
+      "show",
+      "Show the root and the issuing CA. Who has a token or a ca.crt trusts the root.\n"
+      "  outportctl ca show");
   show.Run(Show);
   AddRotateCommand(family);
 }

@@ -86,7 +86,7 @@ boost::json::object ToJson(const v1::GetPlanResponse& plan) {
           {"recently_pulled", plan.recently_pulled()},
           {"last_pull", ToTime(plan.last_pulled_ms())},
           {"last_pull_at", plan.last_pulled_at()},
-          {"cut", plan.cut()},
+          {"truncated", plan.cut()},
           {"waiting", plan.waiting()},
           {"next_due", ToTime(plan.next_due_ms())},
           {"nodes_without_report", nodes}};

@@ -63,7 +63,7 @@ def test_a_run_deletes_tags_at_store_and_node_and_can_be_undone(new_fleet, tmp_p
     assert drops(plan) == {"b1"}, plan
     rules = {item["tag"]: item["rule"] for item in plan["items"]}
     assert rules["b3"] == "entry 1: last_pushed 2" and rules["kept"] == "no entry matches", rules
-    assert plan["dropped_tags"] == 1 and plan["freed_bytes"] == 0, plan
+    assert plan["deleted_tags"] == 1 and plan["freed_bytes"] == 0, plan
 
     run = fleet.control_json("retention", "run", "--plan", plan["plan"])
     assert run["state"] == "done" and run["kind"] == "retention", run

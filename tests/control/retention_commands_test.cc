@@ -104,6 +104,8 @@ TEST_F(RetentionCommandsTest, TheJsonOfAPlanHasEveryItem) {
       Control({"-o", "json", "retention", "plan", "--only-deletions", "--ignore-node", "a"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const json::value plan = json::parse(outcome.out);
+  EXPECT_EQ(plan.at("deleted_tags").as_int64(), 1);
+  EXPECT_FALSE(plan.at("truncated").as_bool());
   EXPECT_EQ(plan.at("items").at(0).at("tag").as_string(), "b1");
   EXPECT_FALSE(plan.at("items").at(0).at("keep").as_bool());
   EXPECT_TRUE(retention_.plan_requests[0].only_drops());

@@ -330,6 +330,7 @@ TEST_F(PlanTest, WhileANodeOwesItsReportOfPullsNoManifestIsPlanned) {
 TEST_F(PlanTest, RefusesAGlobThatMatchesNoRepository) {
   ASSERT_TRUE(store.PushBlob("team/app", "layer").has_value());
   store.clock.Advance(hours(37));
+  static_cast<void>(collector->Step());  // renews the lease
   ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
   for (const char* glob : {"Team/**", "../x", "team/", "/team", "team/app:v1", "team***"}) {
     v1::GetPlanRequest request;
