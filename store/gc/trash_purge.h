@@ -29,7 +29,9 @@ namespace outport::store {
 // For one thread at a time; blocks.
 class TrashPurge {
  public:
-  static constexpr size_t kBlobs = 256;  // in one batch
+  // In one batch. After a kill, the next start removes the objects of at most one batch, one by
+  // one.
+  static constexpr size_t kBlobs = 64;
   static constexpr size_t kManifests = 64;
   static constexpr size_t kOtherRows = 500;
 
