@@ -155,15 +155,11 @@ void CollectUntilKilled(const Size& size) {
   MakeGarbage(store, size, kPlannedImages + size.collected(), size.killed());
   store.Collect([] {});
   store.clock.Advance(kPastTrash);
-  const uint64_t before = store.Freed().blobs();
-  std::jthread killer;
-  store.Collect([&] {
-    if (killer.joinable() || store.Freed().blobs() == before) return;
-    killer = std::jthread([] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      ::kill(::getpid(), SIGKILL);
-    });
+  const std::jthread killer([&store] {
+    while (!store.IsRemoving()) std::this_thread::yield();
+    ::kill(::getpid(), SIGKILL);
   });
+  store.Collect([] {});
   Require(false, "the collection ended before the kill");
 }
 

@@ -90,6 +90,7 @@ Image::Image(int number)
 
 ImageStore::ImageStore(std::filesystem::path folder, std::chrono::hours ahead)
     : clock(ahead), folder_(std::move(folder)), log_(Log::ToStandardError(LogLevel::kWarning)) {
+  std::filesystem::create_directories(folder_);
   meta_ = Must(OpenRocksMetaStore({.folder = folder_ / "meta"}, log_), "opening the metadata");
   bytes_ = Must(DiskBlobStore::Open(files_, folder_, "uploads", BlobWrites::kDirect),
                 "opening the blob folder");
@@ -211,6 +212,10 @@ v1::RunCounts ImageStore::Freed() const {
   v1::RunCounts sum;
   for (const v1::RunRow& run : Runs()) Add(sum, run.freed());
   return sum;
+}
+
+bool ImageStore::IsRemoving() const {
+  return !Must(meta_->Scan({.prefix = std::string(keys::kIntents), .limit = 1}), "a scan").empty();
 }
 
 bool ImageStore::HasFile(const Image::Blob& blob) const {

@@ -87,6 +87,8 @@ class ImageStore {
   // Returns the sum of the counts of all runs.
   v1::RunCounts Removed() const;
   v1::RunCounts Freed() const;
+  // Whether the store has committed the removal of files that it has not completed yet.
+  bool IsRemoving() const;
   bool HasFile(const Image::Blob& blob) const;
 
   ShiftedClock clock;
