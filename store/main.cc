@@ -86,7 +86,8 @@ void AddInit(CLI::App& app, InitOptions& options, std::string& data) {
                    "address:port of the operations port, for metrics and health")
       ->capture_default_str();
   init->add_option("--fleet-address", config.fleet_address,
-                   "host:port by which nodes reach the fleet port (default: the first --name)");
+                   "host:port by which nodes reach the fleet port (default: the first --name, "
+                   "with the port of --fleet-listen)");
   init->add_option("--admin-name", options.admin_name, "Name of the first administrator")
       ->capture_default_str();
   init->add_option("--admin-out", options.admin_folder,

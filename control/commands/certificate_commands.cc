@@ -5,9 +5,9 @@
 #include "control/commands/commands.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/units.h"
 #include "registry/base/clock.h"
 #include "registry/base/file.h"
-#include "registry/base/settings.h"
 #include "registry/security/grants/grant.h"
 #include "registry/security/pki/pki.h"
 
@@ -34,7 +34,7 @@ class Filter {
   static Result<Filter> Make(const ListCertificates& options) {
     Filter filter(options);
     if (options.expiring.empty()) return filter;
-    TRY(const std::chrono::milliseconds within, ParseDuration(options.expiring));
+    TRY(const std::chrono::milliseconds within, ParseSpan("--expiring", options.expiring));
     filter.before_ms_ = NowMs() + within.count();
     return filter;
   }

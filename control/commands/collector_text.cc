@@ -140,6 +140,7 @@ std::string ToText(const v1::RunCounts& counts) {
   add(counts.links(), "link");
   add(counts.blobs(), "blob");
   if (text.empty()) return "nothing";
+  if (counts.blobs() == 0) return text;
   return text + " (" + SizeText(counts.blob_bytes()) + ")";
 }
 

@@ -11,7 +11,6 @@
 #include "control/console/progress.h"
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
-#include "registry/base/settings.h"
 
 namespace outport::control {
 namespace {
@@ -28,7 +27,7 @@ struct StartRun {
 };
 
 Result<void> Run(const Invocation& invocation, const StartRun& options) {
-  TRY_VOID(ParseDuration(options.waiting.timeout));
+  TRY_VOID(ParseSpan("--timeout", options.waiting.timeout));
   InterruptibleWait wait;
   TRY(StoreClient client, invocation.Connect());
   v1::StartRunRequest request;
@@ -64,7 +63,7 @@ struct Undo {
 };
 
 Result<void> UndoRun(const Invocation& invocation, const Undo& options) {
-  TRY(const milliseconds timeout, ParseDuration(options.waiting.timeout));
+  TRY(const milliseconds timeout, ParseSpan("--timeout", options.waiting.timeout));
   InterruptibleWait wait;
   TRY(StoreClient client, invocation.Connect());
   v1::UndoRunRequest request;

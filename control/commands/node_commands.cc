@@ -8,8 +8,8 @@
 #include "control/commands/user_options.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/units.h"
 #include "registry/base/file.h"
-#include "registry/base/settings.h"
 #include "registry/records/access_records.h"
 #include "registry/security/grants/node_permissions.h"
 #include "registry/security/pki/pki.h"
@@ -63,7 +63,7 @@ Result<void> CheckTokenFile(const std::string& out) {
 }
 
 Result<void> Invite(const Invocation& invocation, const InviteNode& options) {
-  TRY(const std::chrono::milliseconds lifetime, ParseDuration(options.lifetime));
+  TRY(const std::chrono::milliseconds lifetime, ParseSpan("--lifetime", options.lifetime));
   const Result<void> named = pki::CheckHostNames(options.hosts);
   if (!named.has_value()) return Error(named.error()).Within("--host");
   if (!options.out.empty()) TRY_VOID(CheckTokenFile(options.out));
@@ -166,7 +166,12 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
   // which the removal deletes.
   std::vector<std::string> users;
   auto add = [&users](const v1::UserInfo& user) { users.push_back(user.name()); };
-  TRY_VOID(ForEachUser(client, {.for_node = name}, add));
+  const Result<void> listed = ForEachUser(client, {.for_node = name}, add);
+  if (!listed.has_value() && listed.error().code == ErrorCode::kNotFound) {
+    return Error{ErrorCode::kNotFound,
+                 "there is no node '" + name + "'; 'outportctl node list' shows the nodes"};
+  }
+  TRY_VOID(listed);
   v1::RemoveNodeRequest request;
   request.set_name(name);
   v1::RemoveNodeResponse response;

@@ -10,7 +10,6 @@
 #include "control/console/units.h"
 #include "outport/v1/retention.grpc.pb.h"
 #include "registry/base/file.h"
-#include "registry/base/settings.h"
 
 namespace outport::control {
 namespace {
@@ -81,7 +80,7 @@ struct StartRun {
 };
 
 Result<void> Run(const Invocation& invocation, const StartRun& options) {
-  TRY_VOID(ParseDuration(options.waiting.timeout));
+  TRY_VOID(ParseSpan("--timeout", options.waiting.timeout));
   InterruptibleWait wait;
   TRY(StoreClient client, invocation.Connect());
   v1::StartRetentionRequest request;
@@ -98,7 +97,7 @@ void AddRun(const Command& family) {
   auto options = std::make_shared<StartRun>();  // shared with the callback
   const Command run = family.AddCommand(
       "run",
-      "Delete the tags that a plan lists, or those that the policies drop now. A tag that was\n"
+      "Delete the tags that a plan lists, or those that the policies do not keep. A tag that was\n"
       "pushed or pulled meanwhile stays. Until the trash window ends, 'gc undo' restores the\n"
       "tags. Ctrl-C ends only the wait.\n"
       "  outportctl retention run --plan 0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46");

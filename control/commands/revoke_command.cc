@@ -6,8 +6,8 @@
 #include "control/commands/confirmation.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/units.h"
 #include "outport/v1/access.grpc.pb.h"
-#include "registry/base/settings.h"
 
 namespace outport::control {
 namespace {
@@ -49,7 +49,7 @@ Result<void> PrintNodes(const Invocation& invocation, boost::json::object docume
 }
 
 Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& options) {
-  TRY(const std::chrono::milliseconds timeout, ParseDuration(options.timeout));
+  TRY(const std::chrono::milliseconds timeout, ParseSpan("--timeout", options.timeout));
   TRY(StoreClient client, invocation.Connect());
   v1::RevokeCertificateRequest request;
   request.set_serial(options.serial);
@@ -90,7 +90,7 @@ Result<void> CheckSequence(StoreClient& client, uint64_t sequence) {
 }
 
 Result<void> WaitForNodes(const Invocation& invocation, const Wait& options) {
-  TRY(const std::chrono::milliseconds timeout, ParseDuration(options.timeout));
+  TRY(const std::chrono::milliseconds timeout, ParseSpan("--timeout", options.timeout));
   TRY(StoreClient client, invocation.Connect());
   TRY_VOID(CheckSequence(client, options.sequence));
   TRY(const Confirmation nodes, AwaitNodes(client, options.sequence, options.nodes, timeout));

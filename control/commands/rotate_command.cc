@@ -9,9 +9,9 @@
 #include "control/commands/confirmation.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/units.h"
 #include "outport/v1/authority.grpc.pb.h"
 #include "registry/base/file.h"
-#include "registry/base/settings.h"
 #include "registry/security/pki/pki.h"
 
 namespace outport::control {
@@ -208,7 +208,7 @@ Error StartFailed(const Rotate& options, Error why) {
 }
 
 Result<void> Start(const Invocation& invocation, const Rotate& options) {
-  TRY(const milliseconds timeout, ParseDuration(options.wait));
+  TRY(const milliseconds timeout, ParseSpan("--wait", options.wait));
   TRY_VOID(CheckStart(options));
   TRY(StoreClient client, invocation.Connect());
   v1::StartRotationRequest request;
@@ -232,7 +232,7 @@ Result<void> Status(const Invocation& invocation) {
 }
 
 Result<void> Continue(const Invocation& invocation, const Rotate& options) {
-  TRY(const milliseconds timeout, ParseDuration(options.wait));
+  TRY(const milliseconds timeout, ParseSpan("--wait", options.wait));
   TRY(StoreClient client, invocation.Connect());
   v1::AdvanceRotationRequest request;
   request.set_force(options.force);
@@ -245,7 +245,7 @@ Result<void> Continue(const Invocation& invocation, const Rotate& options) {
 }
 
 Result<void> Undo(const Invocation& invocation, const Rotate& options) {
-  TRY(const milliseconds timeout, ParseDuration(options.wait));
+  TRY(const milliseconds timeout, ParseSpan("--wait", options.wait));
   TRY(StoreClient client, invocation.Connect());
   v1::UndoRotationRequest request;
   request.set_force(options.force);

@@ -6,7 +6,6 @@
 #include "control/commands/collector_text.h"
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
-#include "registry/base/settings.h"
 
 namespace outport::control {
 namespace {
@@ -94,7 +93,7 @@ std::string Share(const v1::RunCounts& part, const v1::RunCounts& whole) {
 
 Result<void> FollowRun(const Invocation& invocation, StoreClient& client, v1::RunRow run,
                        const WaitOptions& options, InterruptibleWait& wait) {
-  TRY(const milliseconds timeout, ParseDuration(options.timeout));
+  TRY(const milliseconds timeout, ParseSpan("--timeout", options.timeout));
   if (!options.wait) {
     invocation.Print(JsonOf(run), "run " + run.id() + " started; see 'outportctl gc status'");
     return {};

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "registry/base/clock.h"
 #include "registry/base/settings.h"
@@ -95,6 +96,12 @@ std::string ShortDigest(const std::string& digest) {
   const size_t colon = digest.find(':');
   if (colon == std::string::npos) return digest;
   return digest.substr(0, colon + 1 + kShortHexDigits);
+}
+
+Result<std::chrono::milliseconds> ParseSpan(const std::string& option, const std::string& text) {
+  auto span = ParseDuration(text);
+  if (!span.has_value()) return std::move(span).error().Within(option);
+  return *span;
 }
 
 Result<int64_t> ParseTime(const std::string& option, const std::string& text) {

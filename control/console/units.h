@@ -25,5 +25,7 @@ std::string ShortDigest(const std::string& digest);
 // Parses the value of a time option. "2h" is two hours before now. Any other text is a day or a
 // time in UTC. Returns milliseconds since 1970, or 0 for "". kInvalidArgument names the option.
 Result<int64_t> ParseTime(const std::string& option, const std::string& text);
+// Parses a duration as in the configuration: 500ms, 2s or 24h. The error names the option.
+Result<std::chrono::milliseconds> ParseSpan(const std::string& option, const std::string& text);
 
 }  // namespace outport::control

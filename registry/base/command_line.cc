@@ -42,6 +42,7 @@ std::string Usage(const Command& command) {
   for (const CLI::Option* option : command.app->get_options()) {
     if (option != command.app->get_help_ptr()) names.push_back(option->get_name());
   }
+  if (names.empty()) return "'" + command.words + "' takes no options and no arguments";
   return "'" + command.words + "' takes " + Joined(names);
 }
 
@@ -71,6 +72,21 @@ std::string Unexpected(const CLI::App& app, bool unfinished) {
          " too many (not shown, because they may contain a secret)";
 }
 
+// Returns the message of an error about one option. CLI11 has for example "--plan: 1 required TEXT
+// missing" and "Could not convert: --days = soon".
+std::string InWords(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && text.ends_with(" missing")) {
+    return text.substr(0, text.find(':')) + " needs a value";
+  }
+  constexpr std::string_view kConversion = "Could not convert: ";
+  constexpr std::string_view kIs = " = ";
+  const size_t is = text.find(kIs);
+  if (!text.starts_with(kConversion) || is == std::string::npos) return text;
+  return text.substr(kConversion.size(), is - kConversion.size()) + ": '" +
+         text.substr(is + kIs.size()) + "' is not a number";
+}
+
 }  // namespace
 
 std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
@@ -82,7 +98,7 @@ std::string ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
       !command.app->get_subcommands([](const CLI::App*) { return true; }).empty();
   const std::string unexpected = about_words ? Unexpected(app, unfinished) : "";
   std::string text = unexpected;
-  if (unexpected.empty() && !(about_words && unfinished)) text = error.what();
+  if (unexpected.empty() && !(about_words && unfinished)) text = InWords(error);
   if (about_words && (unfinished || !unexpected.empty())) {
     text += (text.empty() ? "" : "; ") + Usage(command);
   }

@@ -3,7 +3,7 @@
 #include "registry/base/address.h"
 #include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
-#include "store/admin/admin_gate.h"
+#include "store/fleet/peer_address.h"
 
 namespace outport::store {
 namespace {

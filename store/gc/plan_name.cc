@@ -50,8 +50,8 @@ std::string PlanName::ToString() const {
 Result<PlanName> PlanName::Parse(const std::string& text) {
   const Error invalid{
       ErrorCode::kInvalidArgument,
-      "this is not the name of a plan; 'outportctl gc plan' and 'outportctl retention "
-      "plan' print names"};
+      "this is not the id of a plan; 'outportctl gc plan' and 'outportctl retention "
+      "plan' print ids"};
   if (text.size() > kMaxNameBytes) return invalid;
   std::string_view rest = text;
   PlanName name;

@@ -5,6 +5,7 @@
 
 #include "registry/base/bytes.h"
 #include "registry/records/access_records.h"
+#include "store/fleet/peer_address.h"
 #include "store/replication/log_reader.h"
 #include "store/replication/resolve.h"
 #include "store/replication/snapshot_reader.h"
@@ -56,14 +57,15 @@ SyncSession::SyncSession(Parts parts, std::string node, SyncStream& stream)
 net::awaitable<Result<void>> SyncSession::Run() {
   using net::experimental::awaitable_operators::operator&&;
   last_heard_ = steady_clock::now();
-  ticket_ = parts_.nodes.Connect(node_, stream_.context().peer(), [this](const Error& why) {
-    {
-      MutexLock lock(mutex_);
-      close_requested_ = why;
-    }
-    changed_.Notify();
-  });
-  parts_.log.Info("node connected", {{"address", stream_.context().peer()}});
+  ticket_ = parts_.nodes.Connect(node_, AddressOfPeer(stream_.context().peer()),
+                                 [this](const Error& why) {
+                                   {
+                                     MutexLock lock(mutex_);
+                                     close_requested_ = why;
+                                   }
+                                   changed_.Notify();
+                                 });
+  parts_.log.Info("node connected", {{"address", AddressOfPeer(stream_.context().peer())}});
   co_await (RunPart(Listen()) && ServeUntilClosed());
   if (failure_.has_value()) {
     parts_.log.Warning("node stream closed", {{"error", failure_->message}});

@@ -20,6 +20,7 @@ std::string Said(std::vector<std::string> words) {
   CLI::App* add = user->add_subcommand("add");
   add->add_option("NAME", text)->required();
   add->add_option("--allow", text)->required();
+  user->add_subcommand("list");
   int days = 0;
   add->add_option("--days", days);
   add->fallthrough();
@@ -45,12 +46,16 @@ TEST(CommandLine, ExplainsTheErrorAndTheUsage) {
       {"and its help", {"serve", "--confg=x.yml"}, "see prog serve --help"},
       {"an option that is missing", {"serve"}, "--config is required"},
       {"no command", {}, "write one of serve, user after 'prog'"},
-      {"half a command", {"user"}, "write one of add after 'prog user'"},
+      {"half a command", {"user"}, "write one of add, list after 'prog user'"},
       {"another command", {"fly"}, "write one of serve, user after 'prog'"},
       {"and what is wrong with it", {"fly"}, "no such command"},
       {"a word too many", {"user", "add", "x", "--allow", "pull", "y"}, "1 argument too many"},
       {"two of them", {"user", "add", "x", "y", "z", "--allow", "pull"}, "2 arguments too many"},
-      {"a value that is none", {"user", "add", "x", "--allow", "a", "--days", "soon"}, "--days"},
+      {"a value that is none",
+       {"user", "add", "x", "--allow", "a", "--days", "soon"},
+       "--days: 'soon' is not a number; see prog user add --help"},
+      {"no value", {"serve", "--config"}, "--config needs a value; see prog serve --help"},
+      {"no options at all", {"user", "list", "x"}, "'prog user list' takes no options and no arg"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.what);

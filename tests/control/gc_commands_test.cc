@@ -111,7 +111,7 @@ TEST_F(GcCommandsTest, ThePlanAsJsonHasWholeDigestsAndBytes) {
   EXPECT_EQ(plan.at("plan").as_string(), "5f0c2a9b");
   EXPECT_EQ(plan.at("manifests").as_int64(), 1);
   EXPECT_EQ(plan.at("links").as_int64(), 0);
-  EXPECT_TRUE(plan.at("cut").as_bool());
+  EXPECT_TRUE(plan.at("truncated").as_bool());
   EXPECT_EQ(plan.at("nodes_without_report").at(0).as_string(), "eu-west");
   const json::value& shown = plan.at("items").at(0);
   EXPECT_EQ(shown.at("kind").as_string(), "manifest");
@@ -272,7 +272,7 @@ TEST_F(GcCommandsTest, AnUndoWaitsUntilTheRunIsUndone) {
   const Outcome outcome = Control({"gc", "undo", "0000019a1f3c5e80-7d41b2c9"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(gc_.undone, "0000019a1f3c5e80-7d41b2c9");
-  ExpectPart(outcome.out, "undone: restored 2 links (0 B); 1 item could not be restored");
+  ExpectPart(outcome.out, "undone: restored 2 links; 1 item could not be restored");
 }
 
 TEST_F(GcCommandsTest, AnUndoAfterTheTrashWindowFails) {
@@ -337,12 +337,32 @@ TEST_F(GcCommandsTest, PausesAndResumes) {
   EXPECT_FALSE(gc_.collector.paused());
 }
 
+TEST_F(GcCommandsTest, APauseNamesTheOneThatItReplaces) {
+  EXPECT_EQ(Control({"gc", "pause"}).out.find("earlier pause"), std::string::npos);
+  gc_.collector.set_paused_by("ann");
+  gc_.collector.set_paused_since_ms(1'000'000);
+  gc_.collector.set_paused_why("restoring team/app");
+  ExpectPart(Control({"gc", "pause"}).out,
+             "this replaces an earlier pause by ann since 1970-01-01T00:16:40.000Z: restoring "
+             "team/app\n");
+}
+
+TEST_F(GcCommandsTest, AResumeSaysThatThereIsNothingToResume) {
+  const Outcome resumed = Control({"gc", "resume"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(resumed.out,
+            "nothing to resume: the collector is not paused; the collector now: active\n");
+  const Outcome accepted = Control({"gc", "resume", "--accept-clock"});
+  EXPECT_EQ(accepted.status, 0) << accepted.err;
+  ExpectPart(accepted.out, "no clock to accept");
+}
+
 TEST_F(GcCommandsTest, WarnsOfAClockThatJumped) {
   gc_.collector.set_clock_jump_ms(37 * kHourMs);
   ExpectPart(Control({"gc", "status"}).out,
              "warning: the wall clock was ahead of the store clock by 1d 13h when the machine "
              "started, so the collector waits");
-  Control({"gc", "resume", "--accept-clock"});
+  ExpectPart(Control({"gc", "resume", "--accept-clock"}).out, "the collector is resumed");
   EXPECT_EQ(gc_.collector.clock_jump_ms(), 0);
 }
 

@@ -255,5 +255,22 @@ TEST_F(ProgramTest, TheHelpOfEachCommandShowsAnExample) {
   }
 }
 
+TEST_F(ProgramTest, NamesTheOptionOfAnInvalidDuration) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"gc", "run", "--timeout", "never"},
+           {"gc", "undo", "x", "--timeout", "never"},
+           {"retention", "run", "--timeout", "never"},
+           {"cert", "list", "--expiring", "never"},
+           {"node", "invite", "eu", "--host", "eu", "--lifetime", "never"}}) {
+    ExpectOneLine(Control(words), words.at(words.size() - 2) + ": 'never' is not a duration");
+  }
+}
+
+TEST_F(ProgramTest, TellsThatANodeToRemoveDoesNotExist) {
+  const Outcome outcome = Control({"node", "remove", "eu-wset"});
+  ExpectOneLine(outcome, "there is no node 'eu-wset'; 'outportctl node list' shows the nodes");
+  EXPECT_EQ(outcome.err.find("listing"), std::string::npos) << outcome.err;
+}
+
 }  // namespace
 }  // namespace outport::control

@@ -77,7 +77,8 @@ TEST_F(InitTest, TellsAFolderThatItCannotReadFromOneWithoutAStore) {
   const auto unreadable = ReadStoreFormat(data);
   ASSERT_FALSE(unreadable.has_value());
   EXPECT_EQ(unreadable.error().message.find("holds no store"), std::string::npos);
-  EXPECT_TRUE(unreadable.error().message.starts_with("cannot read the data folder " + data.native()))
+  EXPECT_TRUE(
+      unreadable.error().message.starts_with("cannot read the data folder " + data.native()))
       << unreadable.error().message;
 }
 

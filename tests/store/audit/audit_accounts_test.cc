@@ -2,6 +2,7 @@
 #include "registry/security/pki/invitation.h"
 #include "store/admin/admin_gate.h"
 #include "store/audit/row_json.h"
+#include "store/fleet/peer_address.h"
 #include "tests/store/audit/audit_rows.h"
 #include "tests/store/fleet/fleet_fixture.h"
 

@@ -11,9 +11,9 @@
 namespace outport::store {
 namespace {
 
-using testing::HasSubstr;
 using std::chrono::hours;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string LinkItem(const std::string& repository, const std::string& bytes) {
