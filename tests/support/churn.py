@@ -176,7 +176,8 @@ class Pusher(Worker):
     def push_index(self):
         children = [self.new_image("child") for _ in range(self.chance.randint(1, 3))]
         if self.chance.random() < 0.3:
-            children = [index(children), self.new_image("child")]
+            # A tagged index of these children is another manifest: its deletion must not take this one.
+            children = [index(children, "child"), self.new_image("child")]
         self.children = [child for child in children if child.media_type == MANIFEST]
         self.push_content(self.member(), self.own, index(children), self.chance.choice(TAGS))
 

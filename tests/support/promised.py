@@ -52,8 +52,8 @@ def image(name, layers, subject=None):
     return Content(MANIFEST, json.dumps(document).encode(), (config, *layers))
 
 
-def index(children):
-    document = {"schemaVersion": 2, "mediaType": INDEX,
+def index(children, name=""):
+    document = {"schemaVersion": 2, "mediaType": INDEX, "annotations": {"name": name},
                 "manifests": [descriptor(child.media_type, child.body) for child in children]}
     return Content(INDEX, json.dumps(document).encode(), (), tuple(children))
 
