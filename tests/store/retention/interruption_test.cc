@@ -289,7 +289,8 @@ class UndoOfTwoRuns final : public RunOfRetention {
     for (const std::string& run : {untagged_, run_}) {
       const v1::RunRow before = FindRun(collector, run);
       EXPECT_TRUE(IsUndone(before) || before.state() == v1::RUN_STATE_DONE) << before.state();
-      EXPECT_TRUE(IsUndone(Undo(store, collector, run)));
+      // An undo that came to its end before the interruption cannot be repeated.
+      EXPECT_TRUE(IsUndone(before) || IsUndone(Undo(store, collector, run)));
       EXPECT_EQ(FindRun(collector, run).not_restored(), 0u);
     }
     EXPECT_EQ(FindRun(collector, run_).restored().tags(), 2u) << "counted once";
