@@ -275,6 +275,7 @@ class UndoOfTwoRuns final : public RunOfRetention {
     TestCollector collector(store);
     untagged_ = collector.RunUntagged().id();
     ASSERT_FALSE(store.PullBlob("ci/app", Sha256("1")).has_value());
+    store.clock.Advance(minutes(1));  // the lease of this collector ends
   }
   void Do(TestContent& store) override {
     TestCollector collector(store);
