@@ -8,6 +8,7 @@
 #include "tests/store/content/tag_event_check.h"
 #include "tests/store/gc/collector_fixture.h"
 #include "tests/store/retention/deed.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/test_name.h"
 
 // Requests and jobs that a kill, a power cut or a failure of the disk interrupts at each of its
@@ -17,7 +18,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-using testing::IsEmpty;
 
 constexpr const char* kLastOne =
     "policies:\n"
@@ -360,7 +360,7 @@ TEST_P(InterruptionTest, AtEachChangeOfTheDisk) {
   const size_t points = DoAndRestart(*GetParam().make(), 0, Blow::kPowerCut);
   ASSERT_GT(points, 1u);
   for (const Blow blow : kBlows) {
-    for (uint64_t point = 1; point <= points; ++point) {
+    for (uint64_t point = 1; point <= points; point += testing_support::kSanitized ? 3 : 1) {
       SCOPED_TRACE("blow " + std::to_string(static_cast<int>(blow)) + " at point " +
                    std::to_string(point) + " of " + std::to_string(points));
       static_cast<void>(DoAndRestart(*GetParam().make(), point, blow));
@@ -385,7 +385,7 @@ TEST(TagEventCheck, FindsWhatIsMissing) {
   for (const std::string_view prefix : {keys::kTags, keys::kTagEvents}) {
     TestContent store;
     ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
-    EXPECT_THAT(ProblemsOfTagEvents(*store.meta), IsEmpty());
+    EXPECT_THAT(ProblemsOfTagEvents(*store.meta), testing::IsEmpty());
     const auto rows = store.meta->Scan({.prefix = std::string(prefix), .limit = 10});
     ASSERT_EQ(rows->size(), 1u);
     const auto removed = Transact(*store.meta, [&](MetaTransaction& transaction) {
