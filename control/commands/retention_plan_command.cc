@@ -113,7 +113,7 @@ std::string SummaryOf(const v1::RetentionPlan& plan) {
           (plan.freed_is_minimum() ? " or more\n" : "\n");
   if (plan.cut()) text += "note: one run deletes no more than this; plan again after the run\n";
   if (plan.too_large_size() > 0) {
-    text += "note: all tags stay in repositories with more than 200000 tags: " +
+    text += "note: all tags stay in repositories that are too large to evaluate: " +
             Join(ListOf(plan.too_large())) + "\n";
   }
   if (plan.nodes_without_report_size() > 0) {

@@ -36,21 +36,9 @@ Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const 
 Result<void> DeletePull(MetaTransaction& transaction, const RepositoryName& repository,
                         std::string_view reference);
 
-// Returns the last pull by exactly this tag or digest, or nullopt if there is none. Blocks.
+// Returns the last pull by exactly this tag or digest, or nullopt if there is none. PullSearch
+// also looks at indexes. Blocks.
 Result<std::optional<v1::PullRow>> FindPull(const MetaView& view, const RepositoryName& repository,
                                             const Reference& reference);
-
-// Returns the last pull of a manifest: by its own digest, by an index that lists it, or of a
-// manifest that it lists; also through indexes in indexes, up to eight of them. Looks at the first
-// 1000 in either direction. A pull by tag counts for the digest that the tag had at that time.
-// Blocks.
-Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
-                                              const RepositoryName& repository,
-                                              const Digest& digest);
-
-// Returns the last pull of a tag, or of the manifest `digest` to which it points. Blocks.
-Result<std::optional<v1::PullRow>> LastPullOf(const MetaView& view,
-                                              const RepositoryName& repository, const Tag& tag,
-                                              const Digest& digest);
 
 }  // namespace outport::store

@@ -5,7 +5,7 @@
 
 #include "registry/records/rows.h"
 #include "registry/security/grants/pattern.h"
-#include "store/content/pulls.h"
+#include "store/content/pull_search.h"
 #include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 #include "store/gc/plan_name.h"
@@ -140,7 +140,9 @@ Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow can
 }
 
 Result<void> Planner::AddPull(PlannedItem& item) {
-  TRY(const auto pull, LastPullOf(view_, item.content.repository, item.content.digest));
+  const RepositoryName& repository = item.content.repository;
+  if (!pulls_.has_value() || pulls_->repository != repository) pulls_.emplace(view_, repository);
+  TRY(const auto pull, pulls_->search.LastPullOf(item.content.digest));
   if (!pull.has_value()) return {};
   item.shown.set_last_pulled_ms(pull->last_ms());
   item.shown.set_last_pulled_at(pull->node());

@@ -13,6 +13,7 @@
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
 #include "store/content/collection.h"
+#include "store/content/pull_search.h"
 #include "store/gc/content_key.h"
 
 namespace outport::store {
@@ -77,11 +78,20 @@ class Planner {
   bool Matches(const RepositoryName& repository) const;
   bool IsFull();
 
+  // The pulls of one repository.
+  struct Pulls {
+    Pulls(const MetaView& view, RepositoryName name)
+        : repository(std::move(name)), search(view, repository) {}
+    const RepositoryName repository;
+    PullSearch search;
+  };
+
   const MetaView& view_;
   const CollectionTimes times_;
   const v1::PlanOptions options_;
   const int64_t as_of_ms_;
   Plan plan_;
+  std::optional<Pulls> pulls_;      // of the repository of the last manifest
   std::set<ContentKey> links_;      // of the plan
   std::set<ContentKey> manifests_;  // of the plan
   std::set<size_t> seen_;           // hashes of the blobs that FreedLater() has counted

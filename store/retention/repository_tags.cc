@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "registry/records/rows.h"
-#include "store/content/pulls.h"
 #include "store/content/tag_rules.h"
 
 namespace outport::store {
@@ -23,23 +22,34 @@ std::optional<Digest> SubjectInName(std::string_view tag) {
   return *digest;
 }
 
-}  // namespace
-
-Result<bool> HasSubject(const MetaView& view, const RepositoryName& repository, const Tag& tag,
-                        const Digest& digest) {
-  if (const std::optional<Digest> named = SubjectInName(tag.ToString())) {
-    TRY(const bool here, HasRow(view, keys::ManifestOf(repository, *named)));
+Result<bool> HasSubject(const MetaView& view, const RepositoryName& repository,
+                        const TagFacts& tag) {
+  TRY(const std::vector<Digest> subjects, SubjectsOf(view, repository, tag.name, tag.digest));
+  for (const Digest& subject : subjects) {
+    TRY(const bool here, HasRow(view, keys::ManifestOf(repository, subject)));
     if (here) return true;
   }
+  return false;
+}
+
+}  // namespace
+
+Result<std::vector<Digest>> SubjectsOf(const MetaView& view, const RepositoryName& repository,
+                                       const Tag& tag, const Digest& digest) {
+  std::vector<Digest> subjects;
+  if (std::optional<Digest> named = SubjectInName(tag.ToString())) {
+    subjects.push_back(*std::move(named));
+  }
   TRY(const auto row, ReadRow<v1::ManifestRow>(view, keys::ManifestOf(repository, digest)));
-  if (!row.has_value() || row->subject().empty()) return false;
-  TRY(const Digest subject, Digest::Parse(row->subject()));
-  return HasRow(view, keys::ManifestOf(repository, subject));
+  if (!row.has_value() || row->subject().empty()) return subjects;
+  TRY(Digest subject, Digest::Parse(row->subject()));
+  subjects.push_back(std::move(subject));
+  return subjects;
 }
 
 Result<std::optional<std::vector<TagFacts>>> ReadTagFacts(const MetaView& view,
                                                           const RepositoryName& repository,
-                                                          bool with_pulls) {
+                                                          PullSearch* pulls) {
   TRY(const auto protection, TagProtection::Read(view, repository));
   const std::string prefix = keys::TagsOf(repository);
   std::vector<TagFacts> tags;
@@ -57,9 +67,10 @@ Result<std::optional<std::vector<TagFacts>>> ReadTagFacts(const MetaView& view,
       if (const v1::TagRuleRow* const rule = protection.Find(tag.name)) {
         tag.protected_by = rule->name();
       }
-      TRY(tag.has_subject, HasSubject(view, repository, tag.name, tag.digest));
-      if (with_pulls) {
-        TRY(const auto pull, LastPullOf(view, repository, tag.name, tag.digest));
+      TRY(tag.has_subject, HasSubject(view, repository, tag));
+      if (pulls != nullptr) {
+        TRY(const auto pull, pulls->LastPullOf(tag.name, tag.digest));
+        if (pulls->IsExhausted()) return std::optional<std::vector<TagFacts>>();
         if (pull.has_value()) {
           tag.pulled_ms = pull->last_ms();
           tag.pulled_at = pull->node();

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
+#include <string>
 
 #include "registry/records/rows.h"
 #include "store/content/manifest_removal.h"
-#include "store/content/pulls.h"
+#include "store/content/pull_search.h"
 #include "store/content/trash.h"
 #include "store/gc/manifest_sweep.h"
 #include "store/retention/repository_tags.h"
@@ -19,23 +21,51 @@ Result<uint64_t> RetentionJob::Step() {
   return uint64_t{0};
 }
 
-// Deletes the next tags of one repository, in byte order of their names.
+// Looks at the next tags of one repository, in byte order of their names. The search for pulls may
+// take long, so it holds no locks.
+Result<std::vector<RetentionJob::Looked>> RetentionJob::LookAtTags() const {
+  const RepositoryName& repository = plan_.tags[next_tag_].content.repository;
+  PullSearch pulls(parts_.meta, repository);
+  const StepTime time(parts_.clock);
+  std::vector<Looked> tags;
+  for (size_t i = next_tag_; i < plan_.tags.size() && tags.size() < kTagsPerStep; ++i) {
+    const DroppedTag& dropped = plan_.tags[i];
+    if (dropped.content.repository != repository || (!tags.empty() && time.IsOver())) break;
+    Looked looked{.dropped = dropped};
+    TRY(looked.subjects, SubjectsOf(parts_.meta, repository, dropped.tag, dropped.content.digest));
+    if (dropped.looks_at_pulls) {
+      TRY(const auto pull, pulls.LastPullOf(dropped.tag, dropped.content.digest));
+      looked.is_pulled =
+          pulls.IsExhausted() || (pull.has_value() && pull->last_ms() > dropped.pulled_ms);
+    }
+    tags.push_back(std::move(looked));
+  }
+  return tags;
+}
+
+// Deletes the next tags of one repository.
 Result<uint64_t> RetentionJob::DeleteTags() {
   const RepositoryName& repository = plan_.tags[next_tag_].content.repository;
-  size_t end = next_tag_;
-  while (end < plan_.tags.size() && end - next_tag_ < kTagsPerStep &&
-         plan_.tags[end].content.repository == repository) {
-    ++end;
+  TRY(const std::vector<Looked> tags, LookAtTags());
+  std::set<std::string> subjects;
+  for (const Looked& looked : tags) {
+    for (const Digest& subject : looked.subjects) {
+      subjects.insert(keys::ManifestOf(repository, subject));
+    }
   }
   TRY_VOID(run_->Transact([&](MetaTransaction& transaction, v1::RunRow& row) -> Result<void> {
-    // Lock all tags before the first deletion locks a row of a manifest. A push locks its tags
-    // before these rows, too, so neither waits for the other in a circle.
-    for (size_t i = next_tag_; i < end; ++i) {
-      TRY(const auto tag, transaction.GetForUpdate(keys::TagOf(repository, plan_.tags[i].tag)));
+    // Lock all tags before the first deletion locks a row of a manifest. A push locks the manifest
+    // and then its tags before these rows, too, so neither waits for the other in a circle. A push
+    // of a subject comes before this transaction, which then keeps the tag, or after it.
+    for (const std::string& subject : subjects) {
+      TRY(const auto locked, transaction.GetForUpdate(subject));
+    }
+    for (const Looked& looked : tags) {
+      TRY(const auto tag, transaction.GetForUpdate(keys::TagOf(repository, looked.dropped.tag)));
     }
     TRY(const TagProtection protection, TagProtection::Read(transaction, repository));
-    for (size_t i = next_tag_; i < end; ++i) {
-      TRY(const bool deleted, DeleteTag(transaction, plan_.tags[i], protection));
+    for (const Looked& looked : tags) {
+      TRY(const bool deleted, DeleteTag(transaction, looked, protection));
       if (deleted) {
         row.mutable_removed()->set_tags(row.removed().tags() + 1);
       } else {
@@ -44,19 +74,23 @@ Result<uint64_t> RetentionJob::DeleteTags() {
     }
     return {};
   }));
-  return end - std::exchange(next_tag_, end);
+  next_tag_ += tags.size();
+  return tags.size();
 }
 
-Result<bool> RetentionJob::DeleteTag(MetaTransaction& transaction, const DroppedTag& dropped,
+Result<bool> RetentionJob::DeleteTag(MetaTransaction& transaction, const Looked& looked,
                                      const TagProtection& protection) const {
+  const DroppedTag& dropped = looked.dropped;
   const auto& [repository, digest] = dropped.content;
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(repository, dropped.tag)));
   const bool same = row.has_value() && row->digest() == digest.ToString() &&
                     row->updated_ms() == dropped.pushed_ms;
-  if (!same || protection.Find(dropped.tag) != nullptr) return false;
-  TRY(const bool has_subject, HasSubject(parts_.meta, repository, dropped.tag, digest));
-  if (has_subject) return false;
-  TRY(const bool pulled, IsPulledSince(dropped));
+  if (!same || looked.is_pulled || protection.Find(dropped.tag) != nullptr) return false;
+  for (const Digest& subject : looked.subjects) {
+    TRY(const bool here, HasRow(transaction, keys::ManifestOf(repository, subject)));
+    if (here) return false;
+  }
+  TRY(const bool pulled, IsPulledNow(transaction, dropped));
   if (pulled) return false;
   const Collection collection = parts_.Now();
   TRY_VOID(RemoveTag(transaction, repository, dropped.tag, collection, run_->auditor(),
@@ -65,11 +99,19 @@ Result<bool> RetentionJob::DeleteTag(MetaTransaction& transaction, const Dropped
   return true;
 }
 
-Result<bool> RetentionJob::IsPulledSince(const DroppedTag& dropped) const {
+// The second look, under locks: at the rows of the tag and of its digest only. Locks the row of the
+// tag, which the deletion of the tag deletes.
+Result<bool> RetentionJob::IsPulledNow(MetaTransaction& transaction, const DroppedTag& dropped) {
   if (!dropped.looks_at_pulls) return false;
-  TRY(const auto pull,
-      LastPullOf(parts_.meta, dropped.content.repository, dropped.tag, dropped.content.digest));
-  return pull.has_value() && pull->last_ms() > dropped.pulled_ms;
+  const auto& [repository, digest] = dropped.content;
+  TRY(const auto by_tag,
+      LockRow<v1::PullRow>(transaction, keys::Pull(repository, dropped.tag.ToString())));
+  TRY(const auto by_digest,
+      ReadRow<v1::PullRow>(transaction, keys::Pull(repository, digest.ToString())));
+  for (const auto& pull : {by_tag, by_digest}) {
+    if (pull.has_value() && pull->last_ms() > dropped.pulled_ms) return true;
+  }
+  return false;
 }
 
 Result<uint64_t> RetentionJob::RemoveManifests() {
@@ -78,8 +120,10 @@ Result<uint64_t> RetentionJob::RemoveManifests() {
   const StepTime time(parts_.clock);
   for (; next_manifest_ < end && !time.IsOver(); ++next_manifest_) {
     const DroppedManifest& dropped = plan_.manifests[next_manifest_];
+    const auto& [repository, digest] = dropped.content;
+    PullSearch pulls(parts_.meta, repository);
     TRY(const bool pulled,
-        KeptByPull(parts_.meta, dropped.content, dropped.keep_for_ms, parts_.store_clock.NowMs()));
+        KeptByPull(pulls, digest, dropped.keep_for_ms, parts_.store_clock.NowMs()));
     auto outcome = ManifestSweep::Outcome::kWaits;
     if (!pulled) {
       TRY(outcome, ManifestSweep(parts_, *run_, std::chrono::milliseconds(dropped.keep_for_ms))

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
@@ -35,10 +36,17 @@ class RetentionJob final : public Job {
  private:
   Result<uint64_t> DeleteTags();
   Result<uint64_t> RemoveManifests();
+  // A tag, and what the job finds out about it without locks.
+  struct Looked {
+    const DroppedTag& dropped;
+    bool is_pulled = false;  // since the plan, also through indexes
+    std::vector<Digest> subjects = {};
+  };
+  Result<std::vector<Looked>> LookAtTags() const;
   // Returns whether the tag was deleted; false: it stays.
-  Result<bool> DeleteTag(MetaTransaction& transaction, const DroppedTag& dropped,
+  Result<bool> DeleteTag(MetaTransaction& transaction, const Looked& looked,
                          const TagProtection& protection) const;
-  Result<bool> IsPulledSince(const DroppedTag& dropped) const;
+  static Result<bool> IsPulledNow(MetaTransaction& transaction, const DroppedTag& dropped);
 
   const CollectorParts& parts_;
   const std::unique_ptr<ActiveRun> run_;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "registry/records/rows.h"
-#include "store/content/pulls.h"
+#include "store/content/pull_search.h"
 #include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 #include "store/retention/repository_tags.h"
@@ -30,9 +30,10 @@ std::string PlaceOf(const v1::RetentionItem& item) {
   return item.repository() + ":" + item.tag();
 }
 
-Result<bool> KeptByPull(const MetaView& view, const ContentKey& content, int64_t keep_for_ms,
+Result<bool> KeptByPull(PullSearch& pulls, const Digest& digest, int64_t keep_for_ms,
                         int64_t now_ms) {
-  TRY(const auto pull, LastPullOf(view, content.repository, content.digest));
+  TRY(const auto pull, pulls.LastPullOf(digest));
+  if (pulls.IsExhausted()) return true;
   return pull.has_value() && pull->last_ms() + keep_for_ms > now_ms;
 }
 
@@ -62,22 +63,24 @@ Result<bool> RetentionPlanner::Visit(const std::string& name,
   if (policy == policies_.end()) return true;
   TRY(RepositoryName parsed, RepositoryName::Parse(name));
   Repository repository{.name = std::move(parsed), .policy = *policy};
-  TRY(auto tags, ReadTagFacts(view_, repository.name, policy->LooksAtPulledTags()));
+  PullSearch pulls(view_, repository.name);
+  TRY(auto tags,
+      ReadTagFacts(view_, repository.name, policy->LooksAtPulledTags() ? &pulls : nullptr));
   repository.too_large = !tags.has_value();
   if (tags.has_value()) {
     repository.tags = *std::move(tags);
     repository.decisions = policy->Evaluate(repository.tags, as_of_ms_);
-    TRY_VOID(FindUntagged(repository));
+    TRY_VOID(FindUntagged(repository, pulls));
   }
   return visit(repository);
 }
 
-Result<void> RetentionPlanner::FindUntagged(Repository& repository) const {
+Result<void> RetentionPlanner::FindUntagged(Repository& repository, PullSearch& pulls) const {
   if (!repository.policy.policy().has_untagged_keep_for_ms()) return {};
   const auto add = [&](const ContentKey& content,
                        const v1::UntaggedRow& candidate) -> Result<bool> {
     if (repository.untagged.size() >= kMaxDrops) return false;
-    TRY(const bool goes, GoesUntagged(repository, content.digest, candidate));
+    TRY(const bool goes, GoesUntagged(repository, content.digest, candidate, pulls));
     if (goes) repository.untagged.push_back(content.digest);
     return true;
   };
@@ -88,7 +91,7 @@ Result<void> RetentionPlanner::FindUntagged(Repository& repository) const {
 }
 
 Result<bool> RetentionPlanner::GoesUntagged(const Repository& repository, const Digest& digest,
-                                            v1::UntaggedRow candidate) const {
+                                            v1::UntaggedRow candidate, PullSearch& pulls) const {
   const int64_t keep_for_ms = repository.policy.policy().untagged_keep_for_ms();
   const ContentKey content{repository.name, digest};
   TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository.name, digest)));
@@ -98,7 +101,7 @@ Result<bool> RetentionPlanner::GoesUntagged(const Repository& repository, const 
   if (KeptUntilMs(candidate, *row, grace_ms) > as_of_ms_) return false;
   TRY(const bool referenced, IsManifestReferenced(view_, content, *row));
   if (referenced) return false;
-  TRY(const bool pulled, KeptByPull(view_, content, keep_for_ms, as_of_ms_));
+  TRY(const bool pulled, KeptByPull(pulls, digest, keep_for_ms, as_of_ms_));
   return !pulled;
 }
 

@@ -9,6 +9,7 @@
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
 #include "store/content/collection.h"
+#include "store/content/pull_search.h"
 #include "store/gc/content_key.h"
 #include "store/retention/evaluation.h"
 
@@ -81,9 +82,9 @@ class RetentionPlanner {
                        const std::function<Result<bool>(Repository&)>& visit) const;
   Result<bool> Visit(const std::string& name,
                      const std::function<Result<bool>(Repository&)>& visit) const;
-  Result<void> FindUntagged(Repository& repository) const;
+  Result<void> FindUntagged(Repository& repository, PullSearch& pulls) const;
   Result<bool> GoesUntagged(const Repository& repository, const Digest& digest,
-                            v1::UntaggedRow candidate) const;
+                            v1::UntaggedRow candidate, PullSearch& pulls) const;
   static std::vector<v1::RetentionItem> ItemsOf(const Repository& repository, bool only_drops);
 
   const MetaView& view_;
@@ -95,8 +96,9 @@ class RetentionPlanner {
 // Returns the text that orders the items: "team/app:v1", "team/app@sha256:…".
 std::string PlaceOf(const v1::RetentionItem& item);
 
-// Returns whether an untagged manifest stays because of a pull within `keep_for_ms`. Blocks.
-Result<bool> KeptByPull(const MetaView& view, const ContentKey& content, int64_t keep_for_ms,
+// Returns whether an untagged manifest stays because of a pull within `keep_for_ms`, or because the
+// search is exhausted. Blocks.
+Result<bool> KeptByPull(PullSearch& pulls, const Digest& digest, int64_t keep_for_ms,
                         int64_t now_ms);
 
 }  // namespace outport::store

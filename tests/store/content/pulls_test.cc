@@ -30,11 +30,6 @@ class PullsTest : public testing::Test {
     EXPECT_TRUE(row.has_value());
     return row->has_value() ? (*row)->last_ms() : 0;
   }
-  int64_t LastOf(const Digest& digest) {
-    const auto row = LastPullOf(*store_.meta, Repo("a"), digest);
-    EXPECT_TRUE(row.has_value());
-    return row->has_value() ? (*row)->last_ms() : 0;
-  }
 
   TestContent store_;
   const std::string image_ = ImageManifest({"one"});
@@ -85,53 +80,6 @@ TEST_F(PullsTest, RowsGoWithTheManifest) {
   EXPECT_EQ(TimeOf("latest"), 0);
   EXPECT_EQ(TimeOf(digest_), 0);
   EXPECT_EQ(TimeOf("other"), kHourMs);
-}
-
-TEST_F(PullsTest, APullOfAChildIsAPullOfItsIndexAndTheReverse) {
-  const std::string index = IndexManifest({image_});
-  ASSERT_TRUE(store_.PushManifest("a", "multi", index).has_value());
-  const Digest child = Sha256(image_);
-  const Digest parent = Sha256(index);
-  EXPECT_EQ(LastOf(parent), 0);
-  Write(child.ToString(), 5 * kHourMs);
-  EXPECT_EQ(LastOf(parent), 5 * kHourMs);
-  Write(parent.ToString(), 7 * kHourMs);
-  EXPECT_EQ(LastOf(parent), 7 * kHourMs);
-  EXPECT_EQ(LastOf(child), 7 * kHourMs);
-  EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 0);
-}
-
-// An index that lists one other index.
-std::string OuterIndex(const std::string& inner) {
-  return R"({"schemaVersion":2,"mediaType":")" + std::string(media_type::kOciIndex) +
-         R"(","manifests":[{"mediaType":")" + std::string(media_type::kOciIndex) +
-         R"(","digest":")" + Sha256(inner).ToString() + R"(","size":)" +
-         std::to_string(inner.size()) + "}]}";
-}
-
-TEST_F(PullsTest, APullCountsThroughIndexesInIndexes) {
-  std::vector<std::string> bodies{image_, IndexManifest({image_, ImageManifest({"two"})})};
-  while (bodies.size() <= 9) bodies.push_back(OuterIndex(bodies.back()));
-  for (const std::string& body : bodies) ASSERT_TRUE(store_.PushTagged("a", body, {}).has_value());
-  const auto at = [&](size_t level) { return Sha256(bodies[level]); };
-  Write(at(8).ToString(), 5 * kHourMs);
-  EXPECT_EQ(LastOf(at(0)), 5 * kHourMs);
-  EXPECT_EQ(LastOf(at(5)), 5 * kHourMs);
-  EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 5 * kHourMs);
-  Write(at(0).ToString(), 7 * kHourMs);
-  EXPECT_EQ(LastOf(at(8)), 7 * kHourMs);
-  EXPECT_EQ(LastOf(at(9)), 5 * kHourMs) << "more than eight levels";
-  EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 5 * kHourMs) << "only the image beside it";
-}
-
-TEST_F(PullsTest, ATagIsPulledByItsNameOrByItsManifest) {
-  const auto last = [&] {
-    return (*LastPullOf(*store_.meta, Repo("a"), *Tag::Parse("latest"), Sha256(image_)))->last_ms();
-  };
-  Write("latest", 5 * kHourMs);
-  EXPECT_EQ(last(), 5 * kHourMs);
-  Write(digest_, 6 * kHourMs);
-  EXPECT_EQ(last(), 6 * kHourMs);
 }
 
 TEST_F(PullsTest, TheFlushWritesWhatTheRecorderHas) {

@@ -1,3 +1,6 @@
+#include <memory>
+
+#include "registry/records/rows.h"
 #include "tests/store/retention/retention_fixture.h"
 
 namespace outport::store {
@@ -61,6 +64,24 @@ TEST_F(RetentionTest, ASubjectThatComesDuringTheRunKeepsItsReferrers) {
   collector->Work();
   EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
   EXPECT_EQ(collector->LastRun().kept(), 1u);
+}
+
+// The run waits for a push of the subject that has begun, and then keeps the tag.
+TEST_F(RetentionTest, ASubjectWhosePushIsInProgressKeepsItsReferrers) {
+  Apply(kLastOne);
+  const Digest subject = Sha256(ImageManifest({"layer of ci/app3"}));
+  Push("ci/app", {SignatureTag(subject), "2"});
+  ASSERT_TRUE(Start().has_value());
+  std::unique_ptr<MetaTransaction> push = store.meta->Begin();
+  ASSERT_TRUE(push->GetForUpdate(keys::ManifestOf(Repo("ci/app"), subject)).has_value());
+  static_cast<void>((*collector)->Step());
+  EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
+  push.reset();  // its locks go; the next push stands for its commit
+  Push("ci/app", {"3"});
+  collector->Work();
+  EXPECT_TRUE(HasManifest("ci/app", SignatureTag(subject)));
+  EXPECT_EQ(collector->LastRun().kept(), 1u);
+  EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_DONE);
 }
 
 TEST_F(RetentionTest, ThePlanHasTheManyReferrersOfARemovedSubject) {

@@ -5,6 +5,8 @@
 
 #include "registry/records/rows.h"
 #include "store/content/tag_history.h"
+#include "store/retention/repository_tags.h"
+#include "tests/store/gc/watched_stores.h"
 #include "tests/store/retention/retention_fixture.h"
 
 namespace outport::store {
@@ -161,6 +163,44 @@ TEST_F(RetentionTest, APullKeepsATag) {
   EXPECT_TRUE(HasManifest("ci/app", "2"));
   EXPECT_FALSE(HasManifest("ci/app", "3"));
   EXPECT_EQ(collector->LastRun().kept(), 1u);
+}
+
+// The report of a node arrives while the run searches for pulls, before it locks the tag.
+TEST_F(RetentionTest, APullDuringTheSearchKeepsATag) {
+  Apply(
+      "policies:\n"
+      "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
+  Push("ci/app", {"1", "2"});
+  store.clock.Advance(hours(20));
+  WatchedMeta meta(*store.meta);
+  collector = std::make_unique<TestCollector>(store, Collector::Limits(),
+                                              TestCollector::Devices{.meta = &meta});
+  Retention retention(MakeParts());
+  static_cast<void>(collector->Step());
+  ASSERT_TRUE(retention.StartRun({}, kAdministrator).has_value());
+  const Digest digest = Sha256(ImageManifest({"layer of ci/app1"}));
+  int searches = 0;
+  meta.on_scan = [&](const ScanRange& range) {
+    const bool of_tag = range.prefix == keys::ReferencesTo(digest, Repo("ci/app"));
+    if (of_tag && searches++ == 0) Pull("ci/app", "1");
+  };
+  collector->Work();
+  EXPECT_EQ(searches, 1);
+  EXPECT_TRUE(HasManifest("ci/app", "1"));
+  EXPECT_FALSE(HasManifest("ci/app", "2"));
+  EXPECT_EQ(collector->LastRun().kept(), 1u);
+  collector.reset();  // before the metadata that it uses
+}
+
+TEST_F(RetentionTest, ARepositoryWhosePullsCostTooMuchIsTooLarge) {
+  Push("ci/app", {"1", "2", "3"});
+  const RepositoryName repository = Repo("ci/app");
+  PullSearch enough(*store.meta, repository);
+  const auto facts = ReadTagFacts(*store.meta, repository, &enough);
+  ASSERT_TRUE(facts.has_value() && facts->has_value());
+  EXPECT_EQ((*facts)->size(), 3u);
+  PullSearch little(*store.meta, repository, {.all_mentions = 5});
+  EXPECT_EQ(ReadTagFacts(*store.meta, repository, &little).value(), std::nullopt);
 }
 
 TEST_F(RetentionTest, AMissingReportStopsOnlyPoliciesThatLookAtPulls) {
