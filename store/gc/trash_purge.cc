@@ -92,8 +92,11 @@ Result<std::optional<TrashPurge::Current>> TrashPurge::FindEnded() const {
     const int64_t end_ms = run.ended_ms() + parts_.times.trash.count();
     if (end_ms > now_ms) continue;
     std::vector<std::string_view> kinds;
-    if (end_ms + parts_.times.grace.count() <= now_ms) kinds.push_back(trash_kind::kManifest);
-    kinds.insert(kinds.end(), {trash_kind::kTag, trash_kind::kLink, trash_kind::kBlob});
+    if (end_ms + parts_.times.grace.count() <= now_ms) {
+      // The manifests go first: an undo in between then counts their tags as lost.
+      kinds = {trash_kind::kTag, trash_kind::kManifest};
+    }
+    kinds.insert(kinds.end(), {trash_kind::kLink, trash_kind::kBlob});
     bool any = false;
     for (const std::string_view kind : kinds) {
       TRY(const bool has, HasTrash(run.id(), kind));
@@ -300,11 +303,17 @@ Result<void> TrashPurge::FreeManifests(const std::vector<KeyValue>& rows) {
 Result<void> TrashPurge::FreeRows(const std::vector<KeyValue>& rows, std::string_view kind) {
   return Commit(current_->run,
                 [&](MetaTransaction& transaction, v1::RunCounts& freed) -> Result<void> {
-                  for (const KeyValue& row : rows) TRY_VOID(transaction.Delete(row.key));
+                  uint64_t count = 0;
+                  for (const KeyValue& row : rows) {
+                    TRY(const bool still, HasRow(transaction, row.key));
+                    if (!still) continue;
+                    TRY_VOID(transaction.Delete(row.key));
+                    ++count;
+                  }
                   if (kind == trash_kind::kLink) {
-                    freed.set_links(rows.size());
+                    freed.set_links(count);
                   } else {
-                    freed.set_tags(rows.size());
+                    freed.set_tags(count);
                   }
                   return {};
                 });

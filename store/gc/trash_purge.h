@@ -14,8 +14,9 @@
 namespace outport::store {
 
 // Frees what runs removed when their trash window has ended: first the blobs and their objects,
-// then links and tags. Manifests stay for the grace period in addition, because the blobs that they
-// refer to also stay that long. When the trash of a run is empty, the run is FREED.
+// then links. Manifests stay for the grace period in addition, because the blobs that they refer to
+// also stay that long, and so do tags: a late undo that restores a manifest also restores its tags.
+// When the trash of a run is empty, the run is FREED.
 //
 // One step deletes the rows of a batch of blobs, together with intents that name their objects.
 // Only then does it remove the objects. So a process that ends in between leaves intents, and the

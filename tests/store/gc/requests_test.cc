@@ -164,7 +164,7 @@ TEST_F(RequestsTest, ALateDeletionOpensTheRunOfItsHourAgain) {
     return (*collector)->GetRun(get)->state();
   };
   ASSERT_TRUE(Transact(*store.meta, remove).has_value());
-  collector->WorkAfter(hours(25) + minutes(11));
+  collector->WorkAfter(hours(1 + 24 + 36) + minutes(11));  // hour, trash window, grace period
   EXPECT_EQ(CountRows(store, keys::kTrash), 0u);
   EXPECT_EQ(state(), v1::RUN_STATE_FREED);
   const std::string first = run;

@@ -7,6 +7,7 @@ namespace outport::store {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 
 class UndoTest : public CollectorTest {
@@ -210,6 +211,40 @@ TEST_F(UndoTest, WhatIsFreedCannotComeBack) {
   const auto undo = (*collector)->UndoRun(request, kAdministrator);
   ASSERT_FALSE(undo.has_value());
   EXPECT_THAT(undo.error().message, testing::HasSubstr("its trash window has ended"));
+}
+
+// The blobs are condemned when the manifest goes, and so are in the trash of a later run.
+TEST_F(UndoTest, AfterTheTrashWindowAManifestComesBackWithItsTags) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", kDigest).has_value());
+  const std::string run = (*collector)->ListRuns({})->runs(0).id();
+  const auto row = [&] { return (*collector)->ListRuns({})->runs(0); };
+  collector->WorkAfter(hours(1 + 25));
+  ASSERT_EQ(row().id(), run);
+  EXPECT_EQ(row().freed().tags(), 0u);
+  const v1::RunRow undone = collector->Undo(run);
+  EXPECT_EQ(undone.restored().manifests(), 1u);
+  EXPECT_EQ(undone.restored().tags(), 1u);
+  EXPECT_EQ(undone.not_restored(), 0u);
+  EXPECT_TRUE(HasManifest("a", "v1"));
+  ExpectConsistent();
+}
+
+TEST_F(UndoTest, TagsLeaveTheTrashWithTheirManifests) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", kDigest).has_value());
+  const v1::RunRow run = (*collector)->ListRuns({})->runs(0);
+  v1::GetRunRequest request;
+  request.set_id(run.id());
+  const milliseconds left(run.ended_ms() - store.store_clock.NowMs());
+  const auto freed = [&] { return (*collector)->GetRun(request)->freed(); };
+  collector->WorkAfter(left + hours(24 + 35));
+  EXPECT_EQ(freed().manifests(), 0u);
+  EXPECT_EQ(freed().tags(), 0u);
+  collector->WorkAfter(hours(2));
+  EXPECT_EQ(freed().manifests(), 1u);
+  EXPECT_EQ(freed().tags(), 1u);
+  EXPECT_EQ((*collector)->GetRun(request)->state(), v1::RUN_STATE_FREED);
 }
 
 TEST_F(UndoTest, AManifestWhoseBytesAreGoneIsCounted) {
