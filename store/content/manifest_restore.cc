@@ -141,9 +141,11 @@ Result<LogPosition> ManifestRestore::Put(const Target& target, const Digest& dig
   auto run = [&](MetaTransaction& transaction) -> Result<void> {
     TRY_VOID(ReviveBlobs(transaction, target.repository, stored->manifest, collection, auditor));
     if (last && target.also) TRY_VOID(target.also(transaction, auditor));
+    if (target.each) TRY_VOID(target.each(transaction));
     return push.Run(transaction);
   };
   Result<LogPosition> position = Transact(parts_.meta, run);
+  if (position.has_value() && target.committed) target.committed();
   const bool gone =
       !position.has_value() && position.error().code == ErrorCode::kManifestBlobUnknown;
   return gone ? ContentIsGone(target, position.error().items) : position;

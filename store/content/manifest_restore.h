@@ -42,6 +42,10 @@ class ManifestRestore {
     // The caller's own reads and audit entries in the transaction that puts the manifest. May run
     // several times.
     std::function<Result<void>(MetaTransaction&, const Auditor&)> also = {};
+    // The same for each transaction, also those that put children. Run() calls `committed` after
+    // the commit of each.
+    std::function<Result<void>(MetaTransaction&)> each = {};
+    std::function<void()> committed = {};
   };
   // Children come back first, each in a transaction of its own; the last transaction puts the
   // manifest and its tags. So no tag ever names a manifest without its content. Returns the

@@ -10,6 +10,7 @@
 #include "store/content/manifest_restore.h"
 #include "store/content/repositories.h"
 #include "store/content/trash.h"
+#include "store/gc/collector_jobs.h"
 #include "store/gc/manifest_content.h"
 #include "store/gc/runs.h"
 
@@ -90,22 +91,26 @@ std::string_view Undo::KindOf(Phase phase) {
   return trash_kind::kTag;
 }
 
-Result<void> Undo::Restore(const std::vector<KeyValue>& rows) {
+// Returns how many of the rows it is done with.
+Result<uint64_t> Undo::Restore(const std::vector<KeyValue>& rows) {
   switch (phase_) {
     case Phase::kLinks:
-      return RestoreLinks(rows);
+      TRY_VOID(RestoreLinks(rows));
+      break;
     case Phase::kManifests:
       return RestoreManifests(rows);
     case Phase::kTags:
-      return RestoreTags(rows);
+      TRY_VOID(ReadTags(rows));
+      break;
     case Phase::kDone:
       break;
   }
-  return {};
+  return rows.size();
 }
 
 Result<uint64_t> Undo::Step() {
   while (phase_ != Phase::kDone) {
+    if (!tags_.empty()) return RestoreTags();
     TRY(const std::vector<KeyValue> rows,
         parts_.meta.Scan({.prefix = keys::TrashOf(run_->id(), KindOf(phase_)),
                           .after = after_,
@@ -114,9 +119,9 @@ Result<uint64_t> Undo::Step() {
       NextPhase();
       continue;
     }
-    TRY_VOID(Restore(rows));
-    after_ = rows.back().key;  // not before: a step that waits too long for a lock is repeated
-    return rows.size();
+    TRY(const uint64_t done, Restore(rows));
+    after_ = rows[done - 1].key;  // not before: a step that waits too long for a lock is repeated
+    if (phase_ != Phase::kTags) return done;
   }
   TRY_VOID(Finish());
   return uint64_t{0};
@@ -133,6 +138,7 @@ void Undo::NextPhase() {
         last_pass_ = restored_in_pass_ == 0 || ++pass_ == kMaxPasses;
         deferred_ = 0;
         restored_in_pass_ = 0;
+        lost_in_pass_ = 0;
       } else {
         phase_ = Phase::kTags;
       }
@@ -147,6 +153,7 @@ void Undo::NextPhase() {
 Result<void> Undo::Finish() {
   return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
     next.set_state(v1::RUN_STATE_UNDONE);
+    next.set_not_restored(next.not_restored() + lost_in_pass_ + lost_tags_);
     next.set_undone_ms(parts_.store_clock.NowMs());
     return {};
   });
@@ -155,16 +162,8 @@ Result<void> Undo::Finish() {
 Result<void> Undo::Fail(const Error& why) {
   return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
     next.set_state(v1::RUN_STATE_DONE);
+    next.set_not_restored(next.not_restored() + lost_in_pass_ + lost_tags_);
     next.set_failure("the undo failed: " + why.message);
-    return {};
-  });
-}
-
-// A step calls it last, so that a step that is repeated counts no row twice.
-Result<void> Undo::CountLost(uint64_t rows) {
-  if (rows == 0) return {};
-  return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
-    next.set_not_restored(next.not_restored() + rows);
     return {};
   });
 }
@@ -221,38 +220,48 @@ Result<bool> Undo::LacksChild(const ContentKey& content, const std::string& medi
   return false;
 }
 
-Result<void> Undo::RestoreManifests(const std::vector<KeyValue>& rows) {
-  uint64_t lost = 0;
-  for (const KeyValue& row : rows) {
-    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
-    TRY(const ContentKey content,
-        ContentOf(trash.manifest().repository(), trash.manifest().digest()));
-    if (!last_pass_) {
-      TRY(const bool lacks, LacksChild(content, trash.manifest().row().media_type()));
-      if (lacks) {
-        ++deferred_;
-        continue;
-      }
-    }
-    TRY(const bool still, HasRow(parts_.meta, row.key));
-    if (!still) continue;
-    TRY(const bool restored, RestoreManifest(content));
-    if (restored) {
-      ++restored_in_pass_;
-    } else {
-      ++lost;
+// Returns false if the manifest is lost.
+Result<bool> Undo::RestoreOrDefer(const KeyValue& row) {
+  TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
+  TRY(const ContentKey content,
+      ContentOf(trash.manifest().repository(), trash.manifest().digest()));
+  if (!last_pass_) {
+    TRY(const bool lacks, LacksChild(content, trash.manifest().row().media_type()));
+    if (lacks) {
+      ++deferred_;
+      return true;
     }
   }
-  return CountLost(lost);
+  TRY(const bool still, HasRow(parts_.meta, row.key));
+  if (!still) return true;
+  TRY(const bool restored, RestoreManifest(content));
+  if (restored) ++restored_in_pass_;
+  return restored;
 }
 
-// Restores one manifest without its tags. Returns false if its content is gone.
+// Returns how many of the rows it is done with.
+Result<uint64_t> Undo::RestoreManifests(const std::vector<KeyValue>& rows) {
+  const StepTime time(parts_.clock);
+  uint64_t done = 0;
+  uint64_t lost = 0;
+  for (const KeyValue& row : rows) {
+    if (done > 0 && time.IsOver()) break;
+    TRY(const bool kept, RestoreOrDefer(row));
+    if (!kept) ++lost;
+    ++done;
+  }
+  lost_in_pass_ += lost;  // not before: a step that is repeated counts no row twice
+  return done;
+}
+
+// Restores one manifest without its tags, and the children that the repository lacks. Each of them
+// is a transaction of the run, which counts it. Returns false if the content is gone.
 Result<bool> Undo::RestoreManifest(const ContentKey& content) {
   const ManifestRestore restore({.meta = parts_.meta,
                                  .clock = parts_.clock,
                                  .store_clock = parts_.store_clock,
                                  .times = parts_.times});
-  const auto count = [&](MetaTransaction& transaction, const Auditor&) {
+  const auto count = [&](MetaTransaction& transaction) {
     return run_->Write(transaction, [](MetaTransaction&, v1::RunRow& next) -> Result<void> {
       next.mutable_restored()->set_manifests(next.restored().manifests() + 1);
       return {};
@@ -262,11 +271,11 @@ Result<bool> Undo::RestoreManifest(const ContentKey& content) {
                                                .digest = content.digest,
                                                .tags = {},
                                                .why = "undo " + run_->id(),
-                                               .also = count},
+                                               .each = count,
+                                               .committed = [&] { run_->Committed(); }},
                                               run_->auditor().actor());
   if (!put.has_value() && IsLoss(put.error())) return false;
   TRY_VOID(put);
-  run_->Committed();
   return true;
 }
 
@@ -294,8 +303,7 @@ Result<bool> Undo::SetTags(const ContentKey& content, const TrashedTags& tags) {
   return true;
 }
 
-// The tags of a manifest come back in one transaction for each page.
-Result<void> Undo::RestoreTags(const std::vector<KeyValue>& rows) {
+Result<void> Undo::ReadTags(const std::vector<KeyValue>& rows) {
   std::map<ContentKey, TrashedTags> manifests;
   for (const KeyValue& row : rows) {
     TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
@@ -304,8 +312,17 @@ Result<void> Undo::RestoreTags(const std::vector<KeyValue>& rows) {
     manifests[std::move(content)].emplace(
         std::move(tag), TrashedTag{.key = row.key, .updated_ms = trash.tag().row().updated_ms()});
   }
-  uint64_t lost = 0;
-  for (const auto& [content, tags] : manifests) {
+  tags_ = std::move(manifests);
+  return {};
+}
+
+// The tags of a manifest come back in one transaction for each page. Returns how many tags this
+// step is done with.
+Result<uint64_t> Undo::RestoreTags() {
+  const StepTime time(parts_.clock);
+  uint64_t done = 0;
+  while (!tags_.empty() && (done == 0 || !time.IsOver())) {
+    const auto& [content, tags] = *tags_.begin();
     TRY(bool here, HasRow(parts_.meta, keys::ManifestOf(content.repository, content.digest)));
     if (!here) {
       // Another run removed the manifest after this one had deleted its tags.
@@ -315,9 +332,11 @@ Result<void> Undo::RestoreTags(const std::vector<KeyValue>& rows) {
     if (here) {
       TRY(set, SetTags(content, tags));
     }
-    if (!set) lost += tags.size();
+    if (!set) lost_tags_ += tags.size();
+    done += tags.size();
+    tags_.erase(tags_.begin());
   }
-  return CountLost(lost);
+  return done;
 }
 
 }  // namespace outport::store

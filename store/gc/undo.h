@@ -20,10 +20,10 @@ namespace outport::store {
 // Restores what a run removed, as far as it is in the trash: first links with their blobs, then
 // manifests, children before their indexes, then tags. Links come back condemned from now on, so
 // that the collector does not take them again at once. A tag that exists again stays as it is. A
-// step reads at most kBatch rows, and restores them in transactions under the locks of a push, so
-// an undo runs while clients push. What a transaction restores leaves the trash in the same
-// transaction; so an undo that was interrupted begins again and restores the rest. For one thread
-// at a time; blocks.
+// step reads at most kBatch rows, and begins no restore after StepTime. It restores them in
+// transactions under the locks of a push, so an undo runs while clients push. What a transaction
+// restores leaves the trash in the same transaction; so an undo that was interrupted begins again
+// and restores the rest. For one thread at a time; blocks.
 class Undo {
  public:
   static constexpr size_t kBatch = 64;
@@ -50,14 +50,15 @@ class Undo {
   using TrashedTags = std::map<Tag, TrashedTag>;
 
   static std::string_view KindOf(Phase phase);
-  Result<void> Restore(const std::vector<KeyValue>& rows);
+  Result<uint64_t> Restore(const std::vector<KeyValue>& rows);
   Result<void> RestoreLinks(const std::vector<KeyValue>& rows);
   Result<bool> RestoreManifest(const ContentKey& content);
-  Result<void> RestoreManifests(const std::vector<KeyValue>& rows);
-  Result<void> RestoreTags(const std::vector<KeyValue>& rows);
+  Result<bool> RestoreOrDefer(const KeyValue& row);
+  Result<uint64_t> RestoreManifests(const std::vector<KeyValue>& rows);
+  Result<void> ReadTags(const std::vector<KeyValue>& rows);
+  Result<uint64_t> RestoreTags();
   Result<bool> SetTags(const ContentKey& content, const TrashedTags& tags);
   Result<bool> LacksChild(const ContentKey& content, const std::string& media_type) const;
-  Result<void> CountLost(uint64_t rows);
   void NextPhase();
   Result<void> Finish();
 
@@ -70,6 +71,10 @@ class Undo {
   uint64_t deferred_ = 0;
   uint64_t restored_in_pass_ = 0;
   bool last_pass_ = false;
+  std::map<ContentKey, TrashedTags> tags_;  // that were read and not yet restored
+  // What could not be restored. Each pass tries all such manifests again.
+  uint64_t lost_in_pass_ = 0;
+  uint64_t lost_tags_ = 0;
 };
 
 }  // namespace outport::store

@@ -36,6 +36,13 @@ class SlowStepsTest : public CollectorTest {
     ASSERT_TRUE(started.has_value()) << started.error().message;
     run_ = started->id();
   }
+  void StartUndo(const std::string& run) {
+    static_cast<void>(collector->Step());  // acquires the lease
+    v1::UndoRunRequest request;
+    request.set_id(run);
+    const auto started = (*collector)->UndoRun(request, kAdministrator);
+    ASSERT_TRUE(started.has_value()) << started.error().message;
+  }
   v1::RunRow Run() {
     v1::GetRunRequest request;
     request.set_id(run_);
@@ -56,6 +63,49 @@ TEST_F(SlowStepsTest, AStepOverManifestsEndsAfterFiveSeconds) {
   collector->Work();
   EXPECT_EQ(Run().state(), v1::RUN_STATE_DONE) << Run().failure();
   EXPECT_EQ(Run().removed().manifests(), kManifests);
+}
+
+TEST_F(SlowStepsTest, AStepOfAnUndoEndsAfterFiveSeconds) {
+  StartRun();
+  collector->Work();
+  ASSERT_EQ(Run().removed().manifests(), kManifests);
+  StartUndo(Run().id());
+  meta.on_begin = [&] { store.clock.Advance(seconds(2)); };
+  ASSERT_TRUE(collector->Step());
+  EXPECT_EQ(Run().restored().manifests(), 3u);
+  collector->Work();
+  EXPECT_EQ(Run().state(), v1::RUN_STATE_UNDONE) << Run().failure();
+  EXPECT_EQ(Run().restored().manifests(), kManifests);
+}
+
+// The child is in the trash of another run; the index brings it back.
+TEST_F(SlowStepsTest, AnUndoThatOutlivesItsLeaseRestoresNoChild) {
+  const std::string child = ImageManifest({"config"});
+  const std::string index = IndexManifest({child});
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store.PushTagged("a", index, {}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", Sha256(index).ToString()).has_value());
+  const std::string run = (*collector)->ListRuns({})->runs(0).id();
+  store.clock.Advance(hours(1));
+  ASSERT_TRUE(store.DeleteManifest("a", Sha256(child).ToString()).has_value());
+  StartUndo(run);
+  bool reads_child = false;
+  int slow = 0;
+  meta.on_get = [&](std::string_view key) {
+    reads_child = reads_child || key == keys::Content(Sha256(child));
+  };
+  meta.on_begin = [&] {
+    if (reads_child && slow++ == 0) store.clock.Advance(WorkLease::kDuration);
+  };
+  for (int step = 0; step < 10 && slow == 0; ++step) static_cast<void>((*collector)->Step());
+  EXPECT_GE(slow, 1);
+  EXPECT_FALSE(HasManifest("a", Sha256(child).ToString()));
+  collector->Work();
+  EXPECT_TRUE(HasManifest("a", Sha256(index).ToString()));
+  v1::GetRunRequest request;
+  request.set_id(run);
+  EXPECT_EQ((*collector)->GetRun(request)->state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ((*collector)->GetRun(request)->restored().manifests(), 2u);
 }
 
 TEST_F(SlowStepsTest, AStepThatOutlivesItsLeaseIsRepeated) {

@@ -259,6 +259,31 @@ TEST_F(UndoTest, AManifestWhoseBytesAreGoneIsCounted) {
   EXPECT_EQ(undone.not_restored(), 1u);
 }
 
+// The index waits for a second pass, because it comes before its child in the trash.
+TEST_F(UndoTest, ALostManifestIsCountedOnceInSeveralPasses) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  const std::string child = ImageManifest({"config"});
+  std::string index = IndexManifest({child});
+  for (int i = 0; Sha256(index).ToString() > Sha256(child).ToString(); ++i) {
+    index = IndexManifest({child});
+    index.insert(index.size() - 1, R"(,"annotations":{"n":")" + std::to_string(i) + "\"}");
+  }
+  for (const std::string& body : {child, index}) {
+    ASSERT_TRUE(store.PushTagged("a", body, {}).has_value());
+  }
+  for (const std::string& body : {index, child, kBody}) {
+    ASSERT_TRUE(store.DeleteManifest("a", Sha256(body).ToString()).has_value());
+  }
+  const std::string run = (*collector)->ListRuns({})->runs(0).id();
+  ASSERT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                return transaction.Delete(keys::Content(Sha256(kBody)));
+              }).has_value());
+  store.clock.Advance(hours(1));
+  const v1::RunRow undone = collector->Undo(run);
+  EXPECT_EQ(undone.restored().manifests(), 2u);
+  EXPECT_EQ(undone.not_restored(), 2u) << "the manifest and its tag";
+}
+
 TEST_F(UndoTest, APausedCollectorStillRestores) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   collector->WorkAfter(hours(37));

@@ -60,6 +60,7 @@ class WatchedMeta final : public MetaStore {
 
   std::function<void()> on_begin = [] {};
   std::function<void(const ScanRange&)> on_scan = [](const ScanRange&) {};
+  std::function<void(std::string_view)> on_get = [](std::string_view) {};
 
   std::unique_ptr<MetaTransaction> Begin() override {
     auto transaction = meta_.Begin();
@@ -71,6 +72,7 @@ class WatchedMeta final : public MetaStore {
     return meta_.Scan(range);
   }
   Result<std::optional<std::string>> Get(std::string_view key) const override {
+    on_get(key);
     return meta_.Get(key);
   }
   Result<std::vector<LogRecord>> ReadLog(uint64_t from, size_t limit,
