@@ -28,7 +28,7 @@ Error AnotherRun(const std::string& run) {
 }  // namespace
 
 Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_ms) {
-  TRY_VOID(CheckPlanOptions(parts_.meta, options));
+  TRY_VOID(CheckPlanOptions(options));
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
   TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
@@ -69,6 +69,7 @@ Error Collector::Changed(const std::string& name, const Plan& now) const {
 Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request) {
   std::shared_ptr<const PagedPlan> plan = plans_.Find(request.plan());
   if (plan == nullptr) {
+    if (request.plan().empty()) TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
     TRY(const Plan made, request.plan().empty()
                              ? MakePlan(request.options(), parts_.store_clock.NowMs())
                              : MakePlanAgain(request.plan()));
@@ -132,7 +133,7 @@ Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& reque
   v1::RunRow row;
   row.set_kind(v1::RUN_KIND_REQUESTED);
   if (request.plan().empty()) {
-    TRY_VOID(CheckPlanOptions(parts_.meta, request.options()));
+    TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
     TRY_VOID(RequireReports(request.options()));
     row.set_delete_untagged(request.options().delete_untagged());
     row.set_repositories(request.options().repositories());

@@ -13,13 +13,18 @@ constexpr size_t kMaxShownBytes = 300;  // of an option, in an error
 
 }  // namespace
 
-Result<void> CheckPlanOptions(const MetaView& meta, const v1::PlanOptions& options) {
+Result<void> CheckPlanOptions(const v1::PlanOptions& options) {
   const std::string& glob = options.repositories();
   if (!glob.empty() && !IsRepositoryPattern(glob)) return InvalidRepositoryPattern(glob);
   if (options.ignore_nodes_size() > kMaxIgnoredNodes) {
     return Error{ErrorCode::kInvalidArgument,
                  "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
   }
+  return {};
+}
+
+Result<void> CheckNewPlanOptions(const MetaView& meta, const v1::PlanOptions& options) {
+  TRY_VOID(CheckPlanOptions(options));
   for (const std::string& node : options.ignore_nodes()) {
     const std::string shown = node.substr(0, kMaxShownBytes);
     TRY(const bool exists, HasRow(meta, keys::Node(shown)));

@@ -8,8 +8,13 @@
 namespace outport::store {
 
 // Checks the options of a plan or a run. kInvalidArgument if no repository can match the glob, or
-// if there are too many nodes to ignore; kNotFound if there is no node of such a name. A misspelt
-// option would otherwise look like a plan without items. May block.
-Result<void> CheckPlanOptions(const MetaView& meta, const v1::PlanOptions& options);
+// if there are too many nodes to ignore. A misspelt glob would otherwise look like a plan without
+// items.
+Result<void> CheckPlanOptions(const v1::PlanOptions& options);
+
+// Checks options that an administrator has just entered: also kNotFound if there is no node of such
+// a name to ignore. Options in the name of a plan are not new: since then an administrator may have
+// removed the node, and the plan still holds. May block.
+Result<void> CheckNewPlanOptions(const MetaView& meta, const v1::PlanOptions& options);
 
 }  // namespace outport::store

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <unordered_map>
 #include <utility>
 
 #include "registry/base/repeat.h"
@@ -87,7 +86,7 @@ Result<Retention::Compiled> Retention::Compile() const {
 
 Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& compiled,
                                          const v1::PlanOptions& options, int64_t as_of_ms) const {
-  TRY_VOID(CheckPlanOptions(parts_.meta, options));
+  TRY_VOID(CheckPlanOptions(options));
   const RetentionPlanner planner(view, parts_.times, compiled.policies, as_of_ms);
   TRY(DropPlan plan, planner.Make());
   std::vector<std::string> texts{compiled.text};
@@ -127,59 +126,95 @@ Result<std::vector<std::string>> Retention::MissingReports(const DropPlan& plan,
   return missing;
 }
 
-Result<void> Retention::AddTotals(const MetaView& view, const DropPlan& plan,
+Result<void> Retention::AddTotals(const Named& made, const v1::PlanOptions& options,
                                   v1::RetentionPlan& response) const {
+  const DropPlan& plan = made.plan;
   response.set_repositories(plan.repositories);
   response.set_kept_tags(plan.kept_tags);
   response.set_dropped_tags(plan.tags.size());
   response.set_dropped_manifests(plan.manifests.size());
   response.set_cut(plan.cut);
   for (const std::string& name : plan.too_large) response.add_too_large(name);
-  FreedBytes freed(view, plan);
-  TRY(const std::vector<uint64_t> bytes, freed.Count());
-  response.set_freed_is_minimum(freed.is_minimum());
-  std::unordered_map<std::string, uint64_t> by_item;  // "team/app:v1", "team/app@sha256:…"
-  size_t next = 0;
-  for (const DroppedTag& tag : plan.tags) {
-    by_item[tag.content.repository.ToString() + ":" + tag.tag.ToString()] = bytes[next++];
-  }
-  for (const DroppedManifest& manifest : plan.manifests) {
-    const auto& [repository, digest] = manifest.content;
-    by_item[repository.ToString() + "@" + digest.ToString()] = bytes[next++];
-  }
-  uint64_t sum = 0;
-  for (const uint64_t each : bytes) sum += each;
-  response.set_freed_bytes(sum);
-  for (v1::RetentionItem& item : *response.mutable_items()) {
-    const auto found = by_item.find(PlaceOf(item));
-    if (!item.keep() && found != by_item.end()) item.set_freed_bytes(found->second);
-  }
+  TRY(const std::vector<std::string> missing, MissingReports(plan, options));
+  for (const std::string& node : missing) response.add_nodes_without_report(node);
   return {};
 }
 
-Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& request) const {
+// Also sets the sum in the response.
+Result<std::shared_ptr<const FreedByItem>> Retention::CountFreed(const MetaView& view,
+                                                                 const DropPlan& plan,
+                                                                 v1::RetentionPlan& response) {
+  FreedBytes freed(view, plan);
+  TRY(const std::vector<uint64_t> bytes, freed.Count());
+  auto by_item = std::make_shared<FreedByItem>();
+  uint64_t sum = 0;
+  size_t next = 0;
+  const auto add = [&](std::string place) {
+    const uint64_t more = bytes[next++];
+    if (more > 0) by_item->emplace(std::move(place), more);
+    sum += more;
+  };
+  for (const DroppedTag& tag : plan.tags) {
+    add(tag.content.repository.ToString() + ":" + tag.tag.ToString());
+  }
+  for (const DroppedManifest& manifest : plan.manifests) {
+    add(manifest.content.repository.ToString() + "@" + manifest.content.digest.ToString());
+  }
+  response.set_freed_bytes(sum);
+  response.set_freed_is_minimum(freed.is_minimum());
+  return by_item;
+}
+
+// Returns the part of the list with the requested page. If the request names no plan, makes one,
+// and adds its name and totals to the response. Remembers the plan and the part.
+Result<std::shared_ptr<const ListPart>> Retention::ListAfter(
+    const v1::GetRetentionPlanRequest& request, v1::RetentionPlan& response) {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
-  v1::RetentionPlan response;
   int64_t as_of_ms = parts_.store_clock.NowMs();
-  std::optional<Named> made;
+  std::shared_ptr<const FreedByItem> freed;
   if (request.plan().empty()) {
-    TRY(made, Make(*view, compiled, request.options(), as_of_ms));
-    response.set_plan(made->name);
+    TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
+    TRY(const Named made, Make(*view, compiled, request.options(), as_of_ms));
+    TRY_VOID(AddTotals(made, request.options(), response));
+    TRY(freed, CountFreed(*view, made.plan, response));
+    response.set_plan(made.name);
+    recent_.Add(made.name, freed);
   } else {
     TRY(const PlanName name, PlanName::Parse(request.plan()));
     as_of_ms = std::min(as_of_ms, name.as_of_ms);
-    response.set_plan(request.plan());
+    freed = recent_.FreedOf(request.plan());
+  }
+  if (freed == nullptr) {
+    TRY(const Named made, MakeAgain(*view, compiled, request.plan()));
+    v1::RetentionPlan totals;  // the first page had them
+    TRY(freed, CountFreed(*view, made.plan, totals));
+    recent_.Add(made.name, freed);
+  }
+  const RetentionPlanner planner(*view, parts_.times, compiled.policies, as_of_ms);
+  TRY(RetentionPlanner::Page page,
+      planner.List(request.after(), ListPart::kMaxItems, request.only_drops()));
+  for (v1::RetentionItem& item : page.items) {
+    const auto found = freed->find(PlaceOf(item));
+    if (!item.keep() && found != freed->end()) item.set_freed_bytes(found->second);
+  }
+  auto part = std::make_shared<const ListPart>(request.after(), request.only_drops(), page);
+  recent_.SetPart(request.plan().empty() ? response.plan() : request.plan(), part);
+  return part;
+}
+
+Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& request) {
+  v1::RetentionPlan response;
+  response.set_plan(request.plan());
+  std::shared_ptr<const ListPart> part =
+      recent_.PartAfter(request.plan(), request.only_drops(), request.after());
+  if (part == nullptr) {
+    TRY(part, ListAfter(request, response));
   }
   const size_t limit = request.limit() == 0 ? kDefaultItems : std::min(request.limit(), kMaxItems);
-  const RetentionPlanner planner(*view, parts_.times, compiled.policies, as_of_ms);
-  TRY(RetentionPlanner::Page page, planner.List(request.after(), limit, request.only_drops()));
+  RetentionPlanner::Page page = part->PageAfter(request.after(), limit);
   for (v1::RetentionItem& item : page.items) *response.add_items() = std::move(item);
   response.set_next(std::move(page.next));
-  if (!made.has_value()) return response;
-  TRY_VOID(AddTotals(*view, made->plan, response));
-  TRY(const std::vector<std::string> missing, MissingReports(made->plan, request.options()));
-  for (const std::string& node : missing) response.add_nodes_without_report(node);
   return response;
 }
 
@@ -199,6 +234,7 @@ Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
         "there are no policies, so a run would delete nothing; 'outportctl retention apply "
         "FILE' sets policies"};
   }
+  if (request.plan().empty()) TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
   TRY(Named made, request.plan().empty()
                       ? Make(*view, compiled, request.options(), parts_.store_clock.NowMs())
                       : MakeAgain(*view, compiled, request.plan()));

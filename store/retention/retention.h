@@ -19,6 +19,7 @@
 #include "store/content/collection.h"
 #include "store/gc/collector.h"
 #include "store/retention/evaluation.h"
+#include "store/retention/recent_drop_plans.h"
 #include "store/retention/retention_planner.h"
 #include "store/work/store_clock.h"
 
@@ -51,7 +52,9 @@ class Retention {
   // kInvalidArgument with one line for each problem of the file.
   Result<v1::AppliedPolicies> Apply(const v1::ApplyPoliciesRequest& request, const Actor& by);
   Result<v1::AppliedPolicies> Get() const;
-  Result<v1::RetentionPlan> GetPlan(const v1::GetRetentionPlanRequest& request) const;
+  // Makes a plan, or returns the next page of one. kFailedPrecondition if the store has forgotten
+  // that plan, and the plan no longer holds.
+  Result<v1::RetentionPlan> GetPlan(const v1::GetRetentionPlanRequest& request);
   // kFailedPrecondition if the plan no longer holds, if a report of pulls is missing that a policy
   // needs, or if the collector starts no run (Collector::StartRun()).
   Result<v1::RunRow> StartRun(const v1::StartRetentionRequest& request, const Actor& by);
@@ -79,8 +82,13 @@ class Retention {
                           const std::string& name) const;
   Result<std::vector<std::string>> MissingReports(const DropPlan& plan,
                                                   const v1::PlanOptions& options) const;
-  Result<void> AddTotals(const MetaView& view, const DropPlan& plan,
+  Result<void> AddTotals(const Named& made, const v1::PlanOptions& options,
                          v1::RetentionPlan& response) const;
+  static Result<std::shared_ptr<const FreedByItem>> CountFreed(const MetaView& view,
+                                                               const DropPlan& plan,
+                                                               v1::RetentionPlan& response);
+  Result<std::shared_ptr<const ListPart>> ListAfter(const v1::GetRetentionPlanRequest& request,
+                                                    v1::RetentionPlan& response);
   Result<std::unique_ptr<Job>> MakeJob(const CollectorParts& work,
                                        const v1::StartRetentionRequest& request,
                                        const Actor& by) const;
@@ -88,6 +96,7 @@ class Retention {
   bool IsDue(std::chrono::system_clock::time_point now, int minute);
 
   const Parts parts_;
+  RecentDropPlans recent_;
   RepeatedFailure failure_;
   // Only for RunIfDue().
   std::chrono::system_clock::time_point last_look_;
