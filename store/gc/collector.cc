@@ -18,6 +18,7 @@ using std::chrono::steady_clock;
 // Shorter than half of the lease, so that an idle collector keeps the lease.
 constexpr milliseconds kBeat{10'000};
 constexpr milliseconds kRetry{5'000};
+constexpr milliseconds kMinRest{100};  // so that pushes do not make an idle collector busy
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kOverdueWarningMs = 24 * kHourMs;
 constexpr int kMaxAttempts = 10;  // of one step of a job, if it waits too long
@@ -37,7 +38,7 @@ uint64_t InItems(uint64_t scanned_rows) {
 
 Collector::Collector(Parts parts)
     : parts_(std::move(parts)),
-      lease_(parts_.meta, parts_.store_clock, std::string(kLeaseName), parts_.owner.id()),
+      lease_(parts_.meta, parts_.store_clock, std::string(kLeaseName), parts_.owner),
       work_{.meta = parts_.meta,
             .bytes = parts_.bytes,
             .clock = parts_.clock,
@@ -52,6 +53,7 @@ Collector::Collector(Parts parts)
       old_garbage_(work_, [this] { return BackgroundRun(); }),
       orphans_(work_),
       failure_({.log = parts_.log, .failed = "garbage collection failed"}),
+      orphans_failure_({.log = parts_.log, .failed = "referrers of removed manifests not found"}),
       queue_(parts_.metrics.Gauge("outport_store_gc_queue",
                                   "Condemned links in the queue, counted up to 100,000.")),
       overdue_(parts_.metrics.Gauge("outport_store_gc_overdue",
@@ -72,6 +74,7 @@ Collector::~Collector() {
 }
 
 Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
+  Notifier nobody;
   co_await net::this_coro::throw_if_cancelled(false);
   for (;;) {
     const uint64_t seen = wake_.Version();
@@ -79,7 +82,11 @@ Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
     const Result<milliseconds> wait = co_await Blocking(pool, std::move(step));
     auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
-    co_await wake_.WaitPast(seen, steady_clock::now() + (wait.has_value() ? *wait : kRetry));
+    const auto now = steady_clock::now();
+    co_await nobody.WaitPast(nobody.Version(), now + (wait.has_value() ? rest_ : kMinRest));
+    state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) co_return;
+    co_await wake_.WaitPast(seen, now + (wait.has_value() ? *wait : kRetry));
     state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
   }
@@ -87,6 +94,7 @@ Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
 
 milliseconds Collector::Step() {
   const auto began = steady_clock::now();
+  rest_ = kMinRest;
   const Result<uint64_t> items = DoStep();
   failure_.Record(items.has_value() ? Result<void>() : Result<void>(items.error()));
   if (!items.has_value()) {
@@ -102,7 +110,8 @@ milliseconds Collector::Step() {
   if (*items == 0) return std::min(parts_.limits.interval, kBeat);
   const milliseconds pause(*items * 1000 / std::max<uint64_t>(parts_.limits.max_rate, 1));
   const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began);
-  return std::max(pause - took, milliseconds(0));
+  rest_ = std::max(pause - took, milliseconds(0));
+  return rest_;
 }
 
 Result<uint64_t> Collector::DoStep() {
@@ -118,13 +127,24 @@ Result<uint64_t> Collector::DoStep() {
   TRY(const uint64_t freed, paused ? Result<uint64_t>(0) : FreeEarly());
   if (freed > 0) return freed;
   // Before the jobs, so that a run also removes the referrers of manifests that are gone.
-  TRY(const uint64_t orphans, paused ? Result<uint64_t>(0) : orphans_.Step());
+  const uint64_t orphans = paused ? 0 : StepOrphans();
   if (orphans > 0) return InItems(orphans);
   TRY(const uint64_t worked, StepJob(paused));
   // While the run is in progress, nobody can undo it.
   if (paused) TRY_VOID(EndBackgroundRun());
   if (worked > 0 || paused || !RunInProgress().empty()) return worked;
   return StepBackground();
+}
+
+// Looks for the referrers of manifests that are gone. If that fails, logs it and tries again later,
+// because a corrupt row of one repository must not hold up an undo, and all other work.
+uint64_t Collector::StepOrphans() {
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  if (now_ms < next_orphans_ms_) return 0;
+  const Result<uint64_t> looked = orphans_.Step();
+  orphans_failure_.Record(looked.has_value() ? Result<void>() : Result<void>(looked.error()));
+  next_orphans_ms_ = looked.has_value() ? 0 : now_ms + kRetry.count();
+  return looked.value_or(0);
 }
 
 // Frees trash before its window ends, if the disk is short of space. While a job is in progress and

@@ -76,7 +76,8 @@ class Collector {
   explicit Collector(Parts parts);
   ~Collector();
 
-  // Runs Step() on the pool, and waits, until the coroutine is cancelled.
+  // Runs Step() on the pool, and waits, until the coroutine is cancelled. A request or a rejected
+  // push ends a wait for more work early, but not the wait that keeps the rate.
   Awaitable<void> WorkUntilCancelled(BlockingPool& pool);
   // Does the next piece of work. Returns how long to wait before the next call. Logs failures.
   std::chrono::milliseconds Step();
@@ -109,6 +110,7 @@ class Collector {
   Result<uint64_t> StepJob(bool paused);
   Result<uint64_t> StepBackground();
   Result<uint64_t> FreeEarly();
+  uint64_t StepOrphans();
   void CountFreed();
   bool MayRepeat(const Error& error, uint64_t fence);
   Result<uint64_t> SweepDue();
@@ -140,6 +142,7 @@ class Collector {
   OldGarbage old_garbage_;
   OrphanSweep orphans_;
   RepeatedFailure failure_;
+  RepeatedFailure orphans_failure_;
   Notifier wake_;
 
   // The fence of the lease at the last recovery; 0: recover at the next step. Only Step() sets it.
@@ -152,8 +155,10 @@ class Collector {
   int64_t next_look_ms_ = 0;               // when the next burst may begin
   int64_t next_early_ms_ = 0;              // when to look for trash to free early, during a job
   int64_t next_status_ms_ = 0;
-  int attempts_ = 0;     // of a step of the job, since the last one that succeeded
-  v1::RunCounts freed_;  // as counted in the metrics
+  int64_t next_orphans_ms_ = 0;        // when to look for orphans, after a failure
+  std::chrono::milliseconds rest_{0};  // must pass before the next step
+  int attempts_ = 0;                   // of a step of the job, since the last one that succeeded
+  v1::RunCounts freed_;                // as counted in the metrics
 
   mutable Mutex mutex_;
   bool is_starting_ OUTPORT_GUARDED_BY(mutex_) = false;  // a job is about to begin

@@ -39,6 +39,23 @@ class OrphansTest : public CollectorTest {
   const std::string image_ = ImageManifest({"config"});
 };
 
+// A row that the disk has damaged stops neither runs nor undos.
+TEST_F(OrphansTest, ACorruptRowHoldsUpNothingElse) {
+  ASSERT_TRUE(store.PushImage("b", "v1", {"other"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("b", "v1").has_value());
+  const auto transaction = store.meta->Begin();
+  const std::string key = keys::Orphaned(Repo("a"), Sha256("gone"));
+  ASSERT_TRUE(transaction->Put(key, "\xff").has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  store.clock.Advance(hours(37));
+  const v1::RunRow run = collector->RunUntagged();
+  EXPECT_EQ(run.state(), v1::RUN_STATE_DONE);
+  EXPECT_EQ(run.removed().manifests(), 1u);
+  EXPECT_EQ(collector->Undo(run.id()).state(), v1::RUN_STATE_UNDONE);
+  EXPECT_TRUE(HasManifest("b", Sha256(ImageManifest({"other"})).ToString()));
+  EXPECT_TRUE(Waits()) << "the row stays for the administrator";
+}
+
 TEST_F(OrphansTest, TheCollectorMakesCandidatesInSteps) {
   DeleteSubject();
   EXPECT_EQ(Candidates(), 0u) << "the removal itself is small";

@@ -34,6 +34,17 @@ TEST_F(RequestsTest, APausedCollectorRemovesNothingAndSaysWho) {
   EXPECT_FALSE(HasBlob("a", "layer"));
 }
 
+// The lock of the data folder proves that the killed process does not collect any more.
+TEST_F(RequestsTest, AStoreThatWasKilledCollectsAgainAtOnce) {
+  collector->Work();  // acquires the lease
+  collector.reset();
+  store.Reopen();
+  collector = std::make_unique<TestCollector>(store);
+  static_cast<void>(collector->Step());
+  const auto run = (*collector)->StartRun({}, kAdministrator);
+  EXPECT_TRUE(run.has_value()) << run.error().message;
+}
+
 TEST_F(RequestsTest, AResumeWithoutAPauseChangesNothing) {
   const uint64_t entries = store.meta->AuditHead()->sequence;
   v1::ResumeCollectorRequest request;
