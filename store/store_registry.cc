@@ -15,6 +15,10 @@ Log LogOf(const Log& log, const Caller& caller, const RepositoryName& repository
                    {"repository", repository.ToString()}});
 }
 
+Pusher PusherOf(const Caller& caller, const RepositoryName& repository) {
+  return {.user = caller.user, .repository = repository.ToString()};
+}
+
 }  // namespace
 
 StoreRegistry::StoreRegistry(Parts parts)
@@ -67,7 +71,7 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
   auto put = [&]() -> Result<PushedManifest> {
-    TRY_VOID(parts_.content.blobs.RequireFreeSpace(body.size()));
+    TRY_VOID(parts_.content.blobs.RequireFreeSpace(body.size(), PusherOf(caller, repository)));
     return parts_.content.manifests.Put(repository, reference, content_type, tags, body,
                                         Actor::Of(caller));
   };
@@ -152,7 +156,7 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
     const Caller& caller, const RepositoryName& repository, const Digest& digest,
     const std::optional<RepositoryName>& from, const Visible& visible) {
   auto mount = [&]() -> Result<PushedBlob> {
-    TRY_VOID(parts_.content.blobs.RequireFreeSpace(0));
+    TRY_VOID(parts_.content.blobs.RequireFreeSpace(0, PusherOf(caller, repository)));
     return parts_.content.links.Mount(repository, digest, from, visible, Actor::Of(caller));
   };
   Result<PushedBlob> mounted = co_await Blocking(parts_.disk, std::move(mount));

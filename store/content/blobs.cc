@@ -59,11 +59,11 @@ Blobs::Blobs(Parts parts)
       corrupt_(parts_.metrics.Counter("outport_store_blobs_corrupt_total",
                                       "Reads of blobs that failed their checksum.")) {}
 
-Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes) const {
+Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes, const Pusher& by) const {
   Result<void> enough = outport::RequireFreeSpace(parts_.bytes, "the store's disk",
                                                   parts_.headroom_bytes, needed_bytes);
   const bool full = !enough.has_value() && enough.error().code == ErrorCode::kNoSpace;
-  if (full && parts_.demand != nullptr) parts_.demand->Add(needed_bytes);
+  if (full && parts_.demand != nullptr) parts_.demand->Add(needed_bytes, by);
   return enough;
 }
 

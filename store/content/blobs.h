@@ -113,8 +113,8 @@ class Blobs {
                                            const IntentLedger::Fence& fence);
 
   // Checks that the disk has the headroom free after a write of `needed_bytes`. If too little is
-  // free, returns kNoSpace with the numbers, and adds the bytes to the demand.
-  Result<void> RequireFreeSpace(uint64_t needed_bytes) const;
+  // free, returns kNoSpace with the numbers, and adds the bytes to the demand, in the name of `by`.
+  Result<void> RequireFreeSpace(uint64_t needed_bytes, const Pusher& by = {}) const;
 
  private:
   // `linked`: whether the repository links the blob.

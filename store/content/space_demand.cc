@@ -1,6 +1,5 @@
 #include "store/content/space_demand.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace outport::store {
@@ -10,30 +9,31 @@ void SpaceDemand::OnMore(std::function<void()> on_more) {
   on_more_ = std::move(on_more);
 }
 
-void SpaceDemand::Add(uint64_t bytes) {
+void SpaceDemand::Add(uint64_t bytes, const Pusher& by) {
+  if (bytes > most_bytes_) return;
   const std::chrono::nanoseconds now = clock_.SinceBoot();
   MutexLock lock(mutex_);
   if (most_.has_value() && bytes > *most_ && now < refused_until_) return;
-  if (now >= until_) bytes_.reset();
-  const bool more = !bytes_.has_value() || bytes > *bytes_;
-  bytes_ = std::max(bytes, bytes_.value_or(0));
+  if (now >= until_) largest_.reset();
+  const bool more = !largest_.has_value() || bytes > largest_->bytes;
+  if (more) largest_ = Demand{.bytes = bytes, .by = by};
   until_ = now + kKept;
   if (more && on_more_) on_more_();
 }
 
-std::optional<uint64_t> SpaceDemand::Largest() const {
+std::optional<SpaceDemand::Demand> SpaceDemand::Largest() const {
   MutexLock lock(mutex_);
-  return clock_.SinceBoot() < until_ ? bytes_ : std::nullopt;
+  return clock_.SinceBoot() < until_ ? largest_ : std::nullopt;
 }
 
 void SpaceDemand::Satisfy(uint64_t bytes) {
   MutexLock lock(mutex_);
-  if (bytes_ <= bytes) bytes_.reset();
+  if (largest_.has_value() && largest_->bytes <= bytes) largest_.reset();
 }
 
 void SpaceDemand::Refuse(uint64_t most) {
   MutexLock lock(mutex_);
-  if (bytes_ > most) bytes_.reset();
+  if (largest_.has_value() && largest_->bytes > most) largest_.reset();
   most_ = most;
   refused_until_ = clock_.SinceBoot() + kRefused;
 }

@@ -14,6 +14,8 @@
 namespace outport::store {
 namespace {
 
+using std::chrono::milliseconds;
+
 // A deletion by a client that began within the hour of its run commits before this time has passed
 // since the end of the run.
 constexpr int64_t kLateDeletionMs = 600'000;
@@ -57,25 +59,51 @@ TrashPurge::TrashPurge(const CollectorParts& parts, const Space& space)
                 .durability = MetaTransaction::Durability::kSynced,
                 .owner = parts.owner.id()}) {}
 
-// Returns how many bytes of the disk must be freed; 0: the disk is not short of space.
-Result<uint64_t> TrashPurge::MissingBytes() const {
-  if (space_.free_at_once_below == 0) return uint64_t{0};
+// Returns how many bytes are free, or will be when the disk has settled. Free bytes that came since
+// the last look are those of removed objects, as far as there are such.
+Result<uint64_t> TrashPurge::FreeBytesSoon() {
   TRY(const uint64_t free_bytes, parts_.bytes.FreeBytes());
+  uint64_t came = free_bytes - std::min(free_bytes, last_free_bytes_);
+  last_free_bytes_ = free_bytes;
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  uint64_t soon = free_bytes;
+  for (Settling& removed : settling_) {
+    const uint64_t shown = std::min(removed.bytes, came);
+    removed.bytes -= shown;
+    came -= shown;
+    if (removed.until_ms > now_ms) soon += removed.bytes;
+  }
+  std::erase_if(settling_, [&](const Settling& removed) {
+    return removed.bytes == 0 || removed.until_ms <= now_ms;
+  });
+  return soon;
+}
+
+Result<TrashPurge::Shortage> TrashPurge::FindShortage() {
+  Shortage shortage;
+  if (space_.free_at_once_below == 0) return shortage;
+  TRY(const uint64_t free_bytes, FreeBytesSoon());
   uint64_t wanted = space_.free_at_once_below;
   const auto demand = space_.demand == nullptr ? std::nullopt : space_.demand->Largest();
   if (demand.has_value()) {
-    const uint64_t room = free_bytes - std::min(free_bytes, space_.headroom_bytes);
-    if (free_bytes >= space_.headroom_bytes && room >= *demand) {
-      space_.demand->Satisfy(room);
+    const auto has_room = [&](uint64_t bytes) {
+      return bytes >= space_.headroom_bytes && bytes - space_.headroom_bytes >= demand->bytes;
+    };
+    if (has_room(last_free_bytes_)) {
+      space_.demand->Satisfy(last_free_bytes_ - space_.headroom_bytes);
     } else {
       TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
       const uint64_t most = free_bytes + trash.bytes;
-      const bool enough = most >= space_.headroom_bytes && most - space_.headroom_bytes >= *demand;
-      if (enough) wanted = std::max(wanted, space_.headroom_bytes + *demand);
-      if (!enough) space_.demand->Refuse(most - std::min(most, space_.headroom_bytes));
+      if (!has_room(most)) {
+        space_.demand->Refuse(most - std::min(most, space_.headroom_bytes));
+      } else if (space_.headroom_bytes + demand->bytes > wanted) {
+        wanted = space_.headroom_bytes + demand->bytes;
+        shortage.by = demand->by;
+      }
     }
   }
-  return wanted - std::min(wanted, free_bytes);
+  shortage.missing_bytes = wanted - std::min(wanted, free_bytes);
+  return shortage;
 }
 
 Result<bool> TrashPurge::HasTrash(const std::string& run, std::string_view kind) const {
@@ -133,7 +161,8 @@ Result<uint64_t> TrashPurge::Step() {
 
 Result<uint64_t> TrashPurge::StepEarly() {
   TRY_VOID(RemoveObjects());
-  TRY(missing_bytes_, MissingBytes());
+  TRY(const Shortage shortage, FindShortage());
+  missing_bytes_ = shortage.missing_bytes;
   const bool goes_on = current_.has_value() && current_->early;
   if (missing_bytes_ == 0) {
     if (goes_on) current_.reset();
@@ -143,11 +172,14 @@ Result<uint64_t> TrashPurge::StepEarly() {
     TRY(auto found, FindEarly());
     if (!found.has_value()) return uint64_t{0};
     current_ = std::move(found);
-    if (logged_ != current_->run) {
-      parts_.log.Warning("trash freed early",
-                         {{"run", current_->run}, {"missing_bytes", missing_bytes_}});
-    }
-    logged_ = current_->run;
+  }
+  if (logged_run_ != current_->run || logged_by_ != shortage.by) {
+    parts_.log.Warning("trash freed early", {{"run", current_->run},
+                                             {"missing_bytes", missing_bytes_},
+                                             {"user", shortage.by.user},
+                                             {"repository", shortage.by.repository}});
+    logged_run_ = current_->run;
+    logged_by_ = shortage.by;
   }
   return FreeCurrent();
 }
@@ -219,8 +251,10 @@ Result<void> TrashPurge::Commit(
 Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
   const std::string run = current_->run;
   std::vector<std::string> objects;
+  uint64_t object_bytes = 0;
   TRY_VOID(Commit(run, [&](MetaTransaction& transaction, v1::RunCounts& freed) -> Result<void> {
     objects.clear();
+    object_bytes = 0;
     for (const KeyValue& row : rows) {
       TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
       TRY(const Digest digest, Digest::Parse(trash.blob().digest()));
@@ -236,12 +270,14 @@ Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
       if (blob->object() != trash.blob().object()) continue;  // the object is in quarantine
       TRY_VOID(intents_.Record(transaction, blob->object(), digest));
       objects.push_back(blob->object());
+      object_bytes += blob->size_bytes();
       freed.set_blobs(freed.blobs() + 1);
       freed.set_blob_bytes(freed.blob_bytes() + blob->size_bytes());
     }
     return {};
   }));
   objects_ = std::move(objects);
+  object_bytes_ = object_bytes;
   return {};
 }
 
@@ -250,7 +286,11 @@ Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
 // the metadata fail, the next step tries again.
 Result<void> TrashPurge::RemoveObjects() {
   if (objects_.empty()) return {};
-  if (!parts_.bytes.Remove(objects_).has_value()) {
+  if (const bool all = parts_.bytes.Remove(objects_).has_value();
+      all && space_.free_at_once_below > 0) {
+    const int64_t until_ms = parts_.store_clock.NowMs() + milliseconds(kSettle).count();
+    settling_.push_back({.bytes = std::exchange(object_bytes_, 0), .until_ms = until_ms});
+  } else if (!all) {
     std::erase_if(objects_, [&](const std::string& object) {
       const Result<void> removed = parts_.bytes.Remove({&object, 1});
       if (removed.has_value()) return false;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +28,9 @@ namespace outport::store {
 //
 // Where the disk is short of space, blobs do not wait for the end of their trash window, also those
 // that clients deleted in this hour: StepEarly() frees the oldest ones, and no more than the disk
-// needs. Their links, tags and manifests stay in the trash until the window ends.
+// needs. Their links, tags and manifests stay in the trash until the window ends. The disk may show
+// the bytes of removed objects as free only later, for example because a client still reads them.
+// Until then, but for at most kSettle, StepEarly() counts them as free.
 //
 // For one thread at a time; blocks.
 class TrashPurge {
@@ -35,6 +40,7 @@ class TrashPurge {
   static constexpr size_t kBlobs = 64;
   static constexpr size_t kManifests = 64;
   static constexpr size_t kOtherRows = 500;
+  static constexpr std::chrono::seconds kSettle{10};
 
   // The disk is short of space while fewer bytes than `free_at_once_below` are free, or fewer than
   // the headroom and the demand of a push together, if the trash has enough for that push.
@@ -64,7 +70,12 @@ class TrashPurge {
     std::string after = {};               // the key of the last row that was read
     bool early = false;                   // only because the disk is short; stop when it is not
   };
-  Result<uint64_t> MissingBytes() const;
+  struct Shortage {
+    uint64_t missing_bytes = 0;  // 0: the disk is not short of space
+    Pusher by = {};              // whose push needs more than `free_at_once_below`, if one does
+  };
+  Result<Shortage> FindShortage();
+  Result<uint64_t> FreeBytesSoon();
   Result<std::optional<Current>> FindEnded() const;
   Result<std::optional<Current>> FindEarly() const;
   Result<bool> HasTrash(const std::string& run, std::string_view kind) const;
@@ -83,9 +94,19 @@ class TrashPurge {
   const IntentLedger intents_;
   std::optional<Current> current_;
   uint64_t missing_bytes_ = 0;  // of the disk; 0: it is not short
-  std::string logged_;          // the last run whose trash was freed early
-  // Objects whose rows are deleted and whose intents exist.
+  std::string logged_run_;      // whose trash was freed early, as last logged
+  Pusher logged_by_;
+  // Objects whose rows are deleted and whose intents exist, and their bytes.
   std::vector<std::string> objects_;
+  uint64_t object_bytes_ = 0;
+  // The bytes of removed objects that the disk does not show as free yet; the oldest first. There
+  // is one for each batch of the last kSettle.
+  struct Settling {
+    uint64_t bytes = 0;
+    int64_t until_ms = 0;
+  };
+  std::deque<Settling> settling_;
+  uint64_t last_free_bytes_ = 0;  // as the disk showed them last
   v1::RunCounts freed_;
 };
 

@@ -31,6 +31,10 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
   return {};
 }
 
+Pusher PusherOf(const UploadSession& session) {
+  return {.user = session.user, .repository = session.repository.ToString()};
+}
+
 // The part of a body that is in one buffer.
 struct Filled {
   size_t size_bytes = 0;
@@ -93,6 +97,27 @@ class BodyReceiver::Buffer {
   std::byte* aligned_;  // in memory_; size_ bytes and two alignments fit after it
 };
 
+// The part of the space for reservations that one body has. Bodies that find nothing left are
+// received without a reservation.
+class BodyReceiver::Reservation {
+ public:
+  Reservation(std::atomic<uint64_t>& total, uint64_t wanted, uint64_t most) : total_(total) {
+    uint64_t before = total_.load();
+    do {
+      bytes_ = std::min(wanted, most - std::min(most, before));
+    } while (!total_.compare_exchange_weak(before, before + bytes_));
+  }
+  ~Reservation() { total_ -= bytes_; }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::atomic<uint64_t>& total_;
+  uint64_t bytes_ = 0;
+};
+
 BodyReceiver::BodyReceiver(Parts parts)
     : parts_(parts),
       slots_(parts_.limits.bodies),
@@ -109,16 +134,20 @@ net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr clai
   if (!slot.has_value()) {
     co_return Error{ErrorCode::kTooManyRequests, "too many uploads are in progress; retry shortly"};
   }
-  auto reserve = [this, claim, length] { return Reserve(claim->session(), length); };
+  const Reservation reservation(reserved_bytes_, length.value_or(0), parts_.limits.reserved_bytes);
+  auto reserve = [this, claim, length, reserved = reservation.bytes()] {
+    return Reserve(claim->session(), length, reserved);
+  };
   CO_TRY(const size_t alignment, co_await Blocking(parts_.disk, std::move(reserve)));
   const size_t most = slot->rank() < parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
   co_return co_await Copy(std::move(claim), range, body, BufferBytes(most, length), alignment);
 }
 
-Result<size_t> BodyReceiver::Reserve(UploadSession& session, std::optional<uint64_t> length) {
-  TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0)));
+Result<size_t> BodyReceiver::Reserve(UploadSession& session, std::optional<uint64_t> length,
+                                     uint64_t reserved) {
+  TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0), PusherOf(session)));
   BlobWriter& writer = *session.writer;
-  if (length.has_value()) TRY_VOID(writer.Expect(writer.size_bytes() + *length));
+  if (reserved > 0) TRY_VOID(writer.Expect(writer.size_bytes() + reserved));
   return writer.alignment();
 }
 
@@ -168,7 +197,7 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
 // If the append fails, destroys the writer. The next request then opens a new writer with the bytes
 // received so far.
 Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes) {
-  TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size()));
+  TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size(), PusherOf(session)));
   Result<void> appended = session.writer->Append(bytes);
   if (!appended.has_value()) {
     session.writer.reset();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <optional>
 
 #include "registry/base/blocking_pool.h"
@@ -26,6 +28,9 @@ class BodyReceiver {
     // is bounded.
     size_t bodies = 512;
     size_t wide = 32;
+    // The disk space that all bodies together reserve for bytes that have not arrived. A client
+    // only states the length of its body, and need not send it.
+    uint64_t reserved_bytes = SpaceDemand::kMostBytes;
   };
   struct Parts {
     Blobs& blobs;
@@ -45,10 +50,11 @@ class BodyReceiver {
 
  private:
   class Buffer;
+  class Reservation;
 
-  // Reserves disk space for `length` bytes. Returns the alignment that a buffer needs so that the
-  // writer can write from it without a copy. Blocks.
-  Result<size_t> Reserve(UploadSession& session, std::optional<uint64_t> length);
+  // Checks that the disk has space for `length` bytes, and reserves `reserved` of them. Returns the
+  // alignment that a buffer needs so that the writer can write from it without a copy. Blocks.
+  Result<size_t> Reserve(UploadSession& session, std::optional<uint64_t> length, uint64_t reserved);
   net::awaitable<Result<void>> Copy(UploadSessions::ClaimPtr claim, std::optional<ByteRange> range,
                                     ByteSource& body, size_t buffer_bytes, size_t alignment);
   // Appends the bytes to the session's writer. Blocks.
@@ -56,6 +62,7 @@ class BodyReceiver {
 
   const Parts parts_;
   Slots slots_;
+  std::atomic<uint64_t> reserved_bytes_ = 0;
   prometheus::Counter& received_bytes_;
 };
 

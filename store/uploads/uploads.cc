@@ -68,7 +68,8 @@ net::awaitable<Result<UploadStatus>> Uploads::Start(Actor by, RepositoryName rep
       std::make_shared<UploadSession>(RandomHex(kIdBytes), std::move(repository),
                                       std::move(by.name), algorithm, parts_.store_clock.NowMs());
   auto start = [this, session]() -> Result<void> {
-    TRY_VOID(parts_.blobs.RequireFreeSpace(0));
+    TRY_VOID(parts_.blobs.RequireFreeSpace(
+        0, {.user = session->user, .repository = session->repository.ToString()}));
     TRY(session->writer, parts_.bytes.Create(session->algorithm, session->id));
     Result<void> entered = stored_.Record(*session);
     session->last_used = parts_.clock.SinceBoot();

@@ -1,10 +1,14 @@
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <thread>
 
+#include "registry/base/task_group.h"
 #include "registry/records/rows.h"
 #include "store/content/space_demand.h"
 #include "tests/store/gc/collector_fixture.h"
 #include "tests/store/gc/watched_stores.h"
+#include "tests/support/io_thread.h"
 
 namespace outport::store {
 namespace {
@@ -17,6 +21,7 @@ using std::chrono::seconds;
 constexpr size_t kBlobs = 10;
 constexpr uint64_t kBlobBytes = 1000;
 constexpr uint64_t kHeadroom = 1000;
+const Pusher kAnnInTeamApp{.user = "ann", .repository = "team/app"};
 
 // A disk with ten blobs of 1000 bytes, and 2000 bytes that are free. The collector frees trash
 // early while less than 2000 bytes are free.
@@ -43,7 +48,7 @@ class FullDiskTest : public CollectorTest {
   uint64_t Used() const {
     uint64_t used = 0;
     for (const auto& path : store.Files("blobs")) used += std::filesystem::file_size(path);
-    return used;
+    return std::max(used, used_at_least);
   }
   void DeleteBlobs(size_t count = kBlobs) {
     for (size_t i = 0; i < count; ++i) {
@@ -62,7 +67,7 @@ class FullDiskTest : public CollectorTest {
                        .log = Log::Nowhere(),
                        .headroom_bytes = kHeadroom,
                        .demand = &demand});
-    const Result<void> enough = blobs.RequireFreeSpace(bytes);
+    const Result<void> enough = blobs.RequireFreeSpace(bytes, kAnnInTeamApp);
     EXPECT_TRUE(enough.has_value() || enough.error().code == ErrorCode::kNoSpace);
     return enough.has_value();
   }
@@ -75,6 +80,7 @@ class FullDiskTest : public CollectorTest {
     return {};
   }
 
+  uint64_t used_at_least = 0;  // as if clients still read removed files
   SmallDisk disk{*store.bytes, kBlobs* kBlobBytes + 2 * kHeadroom, [this] { return Used(); }};
   SpaceDemand demand{store.clock};
 };
@@ -110,6 +116,97 @@ TEST_F(FullDiskTest, TheWholeTrashIsFreedForAPushThatNeedsIt) {
   collector->Work();
   EXPECT_TRUE(Accepts(11'000));
   EXPECT_EQ(Objects(), 0u);
+}
+
+TEST_F(FullDiskTest, WhatClientsStillReadIsNotFreedTwice) {
+  DeleteBlobs();
+  used_at_least = Used();
+  EXPECT_FALSE(Accepts(4000));
+  collector->Work();
+  EXPECT_EQ(Objects(), 7u) << "the disk shows nothing of it yet";
+  collector->WorkAfter(TrashPurge::kSettle / 2);
+  EXPECT_EQ(Objects(), 7u);
+  used_at_least = 0;
+  EXPECT_TRUE(Accepts(4000));
+  collector->WorkAfter(TrashPurge::kSettle);
+  EXPECT_EQ(Objects(), 7u);
+}
+
+TEST_F(FullDiskTest, APushDoesNotWaitForAClientThatReadsForLong) {
+  DeleteBlobs();
+  used_at_least = Used() - 3 * kBlobBytes;
+  EXPECT_FALSE(Accepts(7000));  // six blobs go, and the disk shows three of them
+  collector->Work();
+  EXPECT_EQ(Objects(), 4u);
+  EXPECT_FALSE(Accepts(7000));
+  collector->WorkAfter(TrashPurge::kSettle);
+  EXPECT_EQ(Objects(), 1u);
+}
+
+// A pusher that only states lengths gets no more than the limit, however often.
+TEST_F(FullDiskTest, HeadersAloneDoNotEmptyTheTrash) {
+  SpaceDemand limited(store.clock, 4000);
+  collector.reset();
+  store.clock.Advance(WorkLease::kDuration);
+  collector = std::make_unique<TestCollector>(
+      store, Collector::Limits{.free_at_once_below = 2 * kHeadroom, .headroom_bytes = kHeadroom},
+      TestCollector::Devices{.bytes = &disk, .demand = &limited});
+  DeleteBlobs();
+  for (const uint64_t bytes : {11'000, 4001, 4000, 4000, 11'000, 4001, 4000}) {
+    limited.Add(bytes, kAnnInTeamApp);
+    collector->Work();
+  }
+  EXPECT_EQ(Objects(), 7u);
+  collector.reset();  // before the demand
+}
+
+TEST_F(FullDiskTest, TheDemandNamesThePusher) {
+  EXPECT_FALSE(Accepts(4000));
+  ASSERT_TRUE(demand.Largest().has_value());
+  EXPECT_EQ(demand.Largest()->by, kAnnInTeamApp);
+  demand.Add(5000, {.user = "bob", .repository = "b"});
+  EXPECT_EQ(demand.Largest()->by.user, "bob");
+  demand.Add(4500, kAnnInTeamApp);
+  EXPECT_EQ(demand.Largest()->by.user, "bob") << "whose demand is the largest";
+}
+
+// Each larger demand wakes the collector, which has just freed seven blobs at one a second.
+TEST_F(FullDiskTest, PushesDoNotMakeTheCollectorFasterThanItsRate) {
+  DeleteBlobs();
+  collector.reset();
+  store.clock.Advance(WorkLease::kDuration);
+  Collector slow({.meta = *store.meta,
+                  .bytes = disk,
+                  .clock = store.clock,
+                  .store_clock = store.store_clock,
+                  .owner = *store.owner,
+                  .metrics = store.metrics,
+                  .log = Log::Nowhere(),
+                  .limits = {.max_rate = 1,
+                             .free_at_once_below = 2 * kHeadroom,
+                             .headroom_bytes = kHeadroom,
+                             .interval = hours(1)},
+                  .demand = &demand});
+  demand.Add(8000);
+  const auto patience = std::chrono::steady_clock::now() + seconds(30);
+  IoThread io;
+  TaskGroup tasks(io.executor(), Log::Nowhere());
+  tasks.Spawn([&] { return slow.WorkUntilCancelled(io.pool()); });
+  const auto blobs = [&] { return CountRows(store, keys::kBlobs); };
+  while (blobs() == kBlobs && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(blobs(), 3u);
+  const auto end = std::chrono::steady_clock::now() + milliseconds(500);
+  for (uint64_t bytes = 8001; std::chrono::steady_clock::now() < end && blobs() == 3; ++bytes) {
+    demand.Add(bytes);
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(blobs(), 3u) << "the rest of the seven seconds must pass";
+  tasks.Cancel();
+  EXPECT_TRUE(tasks.DrainBlocking(patience));
+  io.Stop();
+  slow.Stop();
 }
 
 TEST_F(FullDiskTest, WithZeroEverythingStaysUntilTheWindowEnds) {
@@ -209,11 +306,11 @@ TEST(SpaceDemandTest, WakesTheCollectorOnceForPushesOfOneSize) {
   for (int i = 0; i < 10; ++i) demand.Add(100);
   EXPECT_EQ(wakes, 1);
   demand.Add(50);
-  EXPECT_EQ(demand.Largest(), 100u);
+  EXPECT_EQ(demand.Largest()->bytes, 100u);
   demand.Add(101);
   EXPECT_EQ(wakes, 2);
   demand.Satisfy(100);
-  EXPECT_EQ(demand.Largest(), 101u);
+  EXPECT_EQ(demand.Largest()->bytes, 101u);
   demand.Satisfy(101);
   EXPECT_FALSE(demand.Largest().has_value());
   demand.Add(7);
@@ -222,6 +319,16 @@ TEST(SpaceDemandTest, WakesTheCollectorOnceForPushesOfOneSize) {
   EXPECT_FALSE(demand.Largest().has_value());
   demand.Add(7);
   EXPECT_EQ(wakes, 4);
+}
+
+TEST(SpaceDemandTest, IgnoresWhatIsLargerThanTheLimit) {
+  ManualClock clock;
+  SpaceDemand demand(clock, 1000);
+  demand.Add(1001);
+  EXPECT_FALSE(demand.Largest().has_value());
+  demand.Add(1000);
+  demand.Add(1001);
+  EXPECT_EQ(demand.Largest()->bytes, 1000u);
 }
 
 TEST(SpaceDemandTest, IgnoresForAMinuteWhatTheDiskCannotHave) {
@@ -235,10 +342,10 @@ TEST(SpaceDemandTest, IgnoresForAMinuteWhatTheDiskCannotHave) {
   for (int i = 0; i < 10; ++i) demand.Add(1000);
   EXPECT_EQ(wakes, 1);
   demand.Add(999);
-  EXPECT_EQ(demand.Largest(), 999u);
+  EXPECT_EQ(demand.Largest()->bytes, 999u);
   clock.Advance(SpaceDemand::kRefused);
   demand.Add(1000);
-  EXPECT_EQ(demand.Largest(), 1000u);
+  EXPECT_EQ(demand.Largest()->bytes, 1000u);
   EXPECT_EQ(wakes, 3);
 }
 

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <atomic>
 
 #include "tests/store/uploads/uploads_fixture.h"
@@ -258,6 +260,37 @@ TEST_F(UploadsTest, AFullPoolRejectsAnUploadBeforeItsFirstByte) {
   auto nothing = []() -> Result<void> { return {}; };
   ASSERT_TRUE(Await(BlockingInProgress(io_.pool(), nothing)).has_value());  // after all other work
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
+}
+
+// A client that states a length and sends nothing must not fill the disk.
+TEST_F(UploadsTest, BodiesReserveOnlyALimitedPartOfTheDisk) {
+  constexpr uint64_t kLimit = 1 << 20;
+  Configure({.bodies = {.reserved_bytes = kLimit}});
+  const auto reserved = [this] {
+    uint64_t bytes = 0;
+    for (const auto& path : store_.Files("uploads")) {
+      struct stat status{};
+      EXPECT_EQ(::stat(path.c_str(), &status), 0);
+      bytes += uint64_t{512} * static_cast<uint64_t>(status.st_blocks);
+    }
+    return bytes;
+  };
+  const std::string ids[] = {Start(), Start()};
+  ScriptedBody first("", 8 * kLimit);
+  ScriptedBody second("", 8 * kLimit);
+  first.HeldAtTheEnd().CutAtTheEnd();
+  second.HeldAtTheEnd().CutAtTheEnd();
+  auto one = io_.Start(uploads_->Append(kAnn, Repo("a"), ids[0], std::nullopt, first));
+  first.AwaitHold();
+  auto two = io_.Start(uploads_->Append(kAnn, Repo("a"), ids[1], std::nullopt, second));
+  second.AwaitHold();
+  EXPECT_LT(reserved(), 2 * kLimit);
+  first.Release();
+  second.Release();
+  EXPECT_FALSE(one.get().has_value());
+  EXPECT_FALSE(two.get().has_value());
+  const std::string content(2 * kLimit, 'x');
+  EXPECT_TRUE(Finish(ids[0], Sha256(content), ScriptedBody(content, content.size())).has_value());
 }
 
 TEST_F(UploadsTest, BodiesBeyondTheLimitAreRejected) {
