@@ -5,16 +5,13 @@
 namespace outport::store {
 namespace {
 
-// Returns the result of `touch`. If the store rejects pushes, returns the result of `stat` instead,
-// without a lease.
+// Returns the result of `touch`. If the metadata is read-only, returns the result of `stat`
+// instead, without a lease. The collector cannot remove anything then.
 template <class Touched>
 Result<Touched> TouchOrStat(const Content& content, auto touch, auto stat) {
-  if (content.blobs.RequireFreeSpace(0).has_value()) {
-    Result<Touched> touched = touch();
-    if (touched.has_value() || !content.blobs.parts().meta.WhyReadOnly().has_value()) {
-      return touched;
-    }
-  }
+  Result<Touched> touched = touch();
+  const bool read_only = content.blobs.parts().meta.WhyReadOnly().has_value();
+  if (touched.has_value() || !read_only) return touched;
   TRY(auto info, stat());
   return Touched{.info = std::move(info), .lease_left_ms = 0};
 }

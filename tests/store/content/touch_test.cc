@@ -80,13 +80,11 @@ TEST_F(TouchTest, I7ALeaseIsDurable) {
   EXPECT_EQ(LeaseOfBlob(store, "x"), lease);
 }
 
-// Pulls by callers that may also push go on.
-TEST_F(TouchTest, WithoutFreeSpaceTheContentIsFoundWithoutALease) {
+// The push may find space again while the lease lasts.
+TEST_F(TouchTest, WithoutFreeSpaceALeaseBeginsAllTheSame) {
   TestContent store;
   const std::string body = ImageManifest({"x"});
   ASSERT_TRUE(store.PushImage("a", "v1", {"x"}));
-  const int64_t blob = LeaseOfBlob(store, "x");
-  const int64_t manifest = LeaseOfManifest(store, body);
   Content full({.meta = *store.meta,
                 .bytes = *store.bytes,
                 .clock = store.clock,
@@ -99,10 +97,10 @@ TEST_F(TouchTest, WithoutFreeSpaceTheContentIsFoundWithoutALease) {
   store.clock.Advance(minutes(31));
   const auto found = TouchBlob(full, Repo("a"), Sha256("x"));
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->lease_left_ms, 0);
-  EXPECT_EQ(TouchManifest(full, Repo("a"), Ref("v1"))->lease_left_ms, 0);
-  EXPECT_EQ(LeaseOfBlob(store, "x"), blob);
-  EXPECT_EQ(LeaseOfManifest(store, body), manifest);
+  EXPECT_EQ(found->lease_left_ms, kLease);
+  EXPECT_EQ(TouchManifest(full, Repo("a"), Ref("v1"))->lease_left_ms, kLease);
+  EXPECT_EQ(LeaseOfBlob(store, "x"), store.store_clock.NowMs() + kLease);
+  EXPECT_EQ(LeaseOfManifest(store, body), store.store_clock.NowMs() + kLease);
   EXPECT_EQ(CodeOf(TouchBlob(full, Repo("a"), Sha256("y"))), ErrorCode::kBlobUnknown);
 }
 

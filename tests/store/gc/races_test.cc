@@ -1,6 +1,7 @@
 #include <thread>
 
 #include "registry/records/rows.h"
+#include "store/content/touch.h"
 #include "tests/store/gc/collector_fixture.h"
 
 namespace outport::store {
@@ -18,6 +19,32 @@ TEST_F(RaceTest, HeadThenCollectThenManifestPut) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   store.clock.Advance(hours(37));  // the link is due
   const auto head = store.content->blobs.Touch(Repo("a"), Sha256("layer"));
+  ASSERT_TRUE(head.has_value());
+  EXPECT_GE(head->lease_left_ms, 30 * 60 * 1000);
+  collector->Work();
+  EXPECT_TRUE(store.PushManifest("a", "v1", ImageManifest({"layer"})).has_value())
+      << "the client heard that the blob exists";
+  collector->WorkAfter(hours(100));
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  ExpectConsistent();
+}
+
+// While the store rejects pushes, a HEAD promises the same: there may be space again when the
+// client puts the manifest.
+TEST_F(RaceTest, HeadOnAFullDiskThenCollectThenManifestPut) {
+  Content full({.meta = *store.meta,
+                .bytes = *store.bytes,
+                .clock = store.clock,
+                .store_clock = store.store_clock,
+                .owner = *store.owner,
+                .times = store.times,
+                .metrics = store.metrics,
+                .log = Log::Nowhere(),
+                .headroom_bytes = UINT64_MAX / 2});
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  store.clock.Advance(hours(37));  // the link is due
+  ASSERT_EQ(CodeOf(full.blobs.RequireFreeSpace(0)), ErrorCode::kNoSpace);
+  const auto head = TouchBlob(full, Repo("a"), Sha256("layer"));
   ASSERT_TRUE(head.has_value());
   EXPECT_GE(head->lease_left_ms, 30 * 60 * 1000);
   collector->Work();
