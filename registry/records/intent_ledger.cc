@@ -17,11 +17,12 @@ struct Intent {
 };
 
 Intent ParseIntent(const KeyValue& intent) {
+  const Error corrupt{ErrorCode::kCorrupt, "the row '" + intent.key + "' cannot be read"};
   v1::IntentRow row;
-  if (!row.ParseFromString(intent.value)) {
-    return {.digest = Error{ErrorCode::kCorrupt, "the row '" + intent.key + "' cannot be read"}};
-  }
-  return {.digest = Digest::Parse(row.digest()), .owner = row.owner()};
+  if (!row.ParseFromString(intent.value)) return {.digest = corrupt};
+  Result<Digest> digest = Digest::Parse(row.digest());
+  if (!digest.has_value()) digest = corrupt;
+  return {.digest = std::move(digest), .owner = row.owner()};
 }
 
 }  // namespace
@@ -90,6 +91,7 @@ Result<size_t> IntentLedger::Settle(const IsNamed& is_named, const IsDead& is_de
   std::string after;
   do {
     TRY(Page page, SettlePage(after, rules));
+    if (page.corrupt.has_value()) return *page.corrupt;
     settled += page.settled;
     after = std::move(page.next);
   } while (!after.empty());
@@ -102,8 +104,14 @@ Result<IntentLedger::Page> IntentLedger::SettlePage(const std::string& after, co
       parts_.meta.Scan({.prefix = std::string(keys::kIntents), .after = start, .limit = kPage}));
   Page page;
   for (const KeyValue& intent : intents) {
-    TRY(const bool done, SettleOne(intent, rules));
-    page.settled += done ? 1 : 0;
+    const Result<bool> done = SettleOne(intent, rules);
+    if (done.has_value()) {
+      page.settled += *done ? 1 : 0;
+    } else if (done.error().code == ErrorCode::kCorrupt) {
+      if (!page.corrupt.has_value()) page.corrupt = done.error();
+    } else {
+      return done.error();
+    }
   }
   if (intents.size() == kPage) page.next = keys::After(intents.back().key, keys::kIntents);
   return page;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -72,10 +73,12 @@ class IntentLedger {
   };
   struct Page {
     size_t settled = 0;
-    std::string next;  // the last object of the page; empty: it was the last page
+    std::string next;                   // the last object of the page; empty: it was the last page
+    std::optional<Error> corrupt = {};  // of the first row that cannot be read
   };
   // Does what Settle() does, for the intents of one page: at most kPage objects that follow `after`
-  // in byte order. Callable while other threads make commits.
+  // in byte order. Callable while other threads make commits. A row that cannot be read does not
+  // hold up the other intents: the page says so, and leaves that intent.
   Result<Page> SettlePage(const std::string& after, const Rules& rules);
   static constexpr size_t kPage = 256;
 

@@ -25,14 +25,22 @@ Result<bool> OrphanedWork::MaySettle(const std::string& owner) {
 Result<OrphanedWork::Settled> OrphanedWork::Settle() {
   const auto may_settle = [this](const std::string& owner) { return MaySettle(owner); };
   const auto fence = [this](MetaTransaction& transaction) { return lease_.Check(transaction); };
-  TRY(const IntentLedger::Page commits, blobs_.SettleIntents(commits_after_, may_settle, fence));
-  commits_after_ = commits.next;
-  TRY(const size_t uploads,
-      uploads_.TakeOverPage(uploads_after_, {.is_dead = may_settle, .fence = fence}));
-  if (commits.settled + uploads > 0) {
-    log_.Info("orphaned work settled", {{"commits", commits.settled}, {"uploads", uploads}});
+  const Result<IntentLedger::Page> commits =
+      blobs_.SettleIntents(commits_after_, may_settle, fence);
+  if (commits.has_value()) commits_after_ = commits->next;
+  // Uploads do not wait for commits that cannot be undone.
+  const Result<size_t> uploads =
+      uploads_.TakeOverPage(uploads_after_, {.is_dead = may_settle, .fence = fence});
+  const Settled settled{.commits = commits.has_value() ? commits->settled : 0,
+                        .uploads = uploads.value_or(0)};
+  if (settled.commits + settled.uploads > 0) {
+    log_.Info("orphaned work settled",
+              {{"commits", settled.commits}, {"uploads", settled.uploads}});
   }
-  return Settled{.commits = commits.settled, .uploads = uploads};
+  TRY_VOID(commits);
+  if (commits->corrupt.has_value()) return *commits->corrupt;
+  TRY_VOID(uploads);
+  return settled;
 }
 
 Awaitable<void> OrphanedWork::SettleUntilCancelled() {

@@ -35,7 +35,8 @@ class OrphanedWork {
   };
   // Looks at the next page of commits, and the next page of upload sessions. After the last page it
   // begins again. So the work of a process is settled when OwnerWatch::kMargin and one or two
-  // rounds over all pages have passed.
+  // rounds over all pages have passed. A row that cannot be read holds up nothing else; the result
+  // is then its error, after the work on the pages.
   Result<Settled> Settle();
   // Calls Settle() periodically, until the coroutine is cancelled.
   Awaitable<void> SettleUntilCancelled();

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "outport/v1/record.pb.h"
 #include "outport/v1/upload.pb.h"
 #include "registry/records/intent_ledger.h"
 #include "registry/records/rows.h"
@@ -109,6 +110,23 @@ TEST_F(OrphanedWorkTest, ACommitThatNobodyCompletesIsUndone) {
   EXPECT_EQ(Settle().commits, 1u);
   EXPECT_FALSE(std::filesystem::exists(store_.root / "blobs" / object));
   EXPECT_EQ(Intents(), 0u);
+}
+
+TEST_F(OrphanedWorkTest, ACorruptIntentHoldsUpNothingElse) {
+  const std::string id = StartElsewhere("hello");
+  const std::string object = CommitElsewhere("half");
+  v1::IntentRow row;
+  row.set_digest("not a digest");
+  row.set_owner(other_.id());
+  const auto transaction = store_.meta->Begin();
+  // Before the other intent in the order of the rows.
+  ASSERT_TRUE(WriteRow(*transaction, keys::Intent("!"), row).has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  EndOther();
+  EXPECT_EQ(CodeOf(work_->Settle()), ErrorCode::kCorrupt);
+  EXPECT_EQ(OwnerOf(id), store_.owner->id());
+  EXPECT_FALSE(std::filesystem::exists(store_.root / "blobs" / object));
+  EXPECT_EQ(Intents(), 1u);
 }
 
 TEST_F(OrphanedWorkTest, OneProcessAtATimeSettles) {
