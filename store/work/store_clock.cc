@@ -31,7 +31,13 @@ StoreClock::StoreClock(const Clock& clock, std::string boot_id)
       base_{.time_ms = WallMs(clock), .boot = clock.SinceBoot()} {}
 
 Result<void> StoreClock::Load(const MetaView& meta) {
-  TRY(const auto row, ReadRow<v1::ClockRow>(meta, keys::kClock));
+  MutexLock turn(saving_);
+  TRY(const auto value, meta.Get(keys::kClock));
+  std::optional<v1::ClockRow> row;
+  if (value.has_value()) {
+    TRY(row, ParseRow<v1::ClockRow>(keys::kClock, *value));
+  }
+  known_ = value.value_or("");
   MutexLock lock(mutex_);
   base_ = {.time_ms = WallMs(clock_), .boot = clock_.SinceBoot()};
   jump_.reset();
@@ -68,40 +74,77 @@ StoreClock::Point StoreClock::Now() const {
   return {.time_ms = base_.time_ms + passed.count(), .boot = base_.boot + passed};
 }
 
-Result<void> StoreClock::Persist(MetaStore& meta, milliseconds next, milliseconds max_step) {
-  MutexLock turn(saving_);
-  Point point;
-  std::optional<milliseconds> jump;
-  std::optional<nanoseconds> stepped;
-  bool counts = false;
-  {
-    MutexLock lock(mutex_);
-    point = Now();
-    const milliseconds ahead(WallMs(clock_) - point.time_ms);
-    const bool accepts = max_step != kMaxStep;
-    // Without this limit, a wall clock that is set forward again and again would be followed far.
-    const auto passed = std::chrono::floor<milliseconds>(point.boot - base_.boot);
-    const milliseconds step = accepts ? ahead : std::min(ahead, passed);
-    const bool steps = IsStep(ahead, max_step) && step > milliseconds(0);
-    if (steps) point.time_ms += step.count();
-    counts = steps && ahead > kSmallStep;
-    stepped = counts ? point.boot : stepped_;
-    if (!accepts && std::chrono::abs(ahead) > kMaxStep) jump = jump_;
-  }
-  v1::ClockRow row;
-  row.set_time_ms(point.time_ms);
-  row.set_boot_id(boot_id_);
-  row.set_boot_ns(point.boot.count());
-  row.set_until_ms(point.time_ms + next.count());
-  row.set_jump_ms(jump.has_value() ? jump->count() : 0);
-  row.set_stepped_boot_ns(stepped.has_value() ? stepped->count() : 0);
-  TRY_VOID(Transact(meta, [&](MetaTransaction& transaction) {
-    return WriteRow(transaction, keys::kClock, row);
-  }));
+StoreClock::Next StoreClock::MakeNext(milliseconds max_step) const {
   MutexLock lock(mutex_);
-  base_ = point;  // computes the same times as before, or later ones after a step
-  jump_ = jump;
-  stepped_ = counts ? clock_.SinceBoot() : stepped;  // NowMs() shows the step only now
+  Next next{.point = Now()};
+  const milliseconds ahead(WallMs(clock_) - next.point.time_ms);
+  const bool accepts = max_step != kMaxStep;
+  // Without this limit, a wall clock that is set forward again and again would be followed far.
+  const auto passed = std::chrono::floor<milliseconds>(next.point.boot - base_.boot);
+  const milliseconds step = accepts ? ahead : std::min(ahead, passed);
+  const bool steps = IsStep(ahead, max_step) && step > milliseconds(0);
+  if (steps) next.point.time_ms += step.count();
+  next.counts = steps && ahead > kSmallStep;
+  next.stepped = next.counts ? next.point.boot : stepped_;
+  if (!accepts && std::chrono::abs(ahead) > kMaxStep) next.jump = jump_;
+  return next;
+}
+
+// The row says what time another process has used at least. How much has passed since is not known,
+// because a machine or a container may have a CLOCK_BOOTTIME of its own.
+void StoreClock::Merge(const v1::ClockRow& row, Next& next) const {
+  const int64_t later_ms = row.time_ms() - next.point.time_ms;
+  if (later_ms > 0) next.point.time_ms = row.time_ms();
+  if (later_ms > kSmallStep.count()) {
+    next.counts = true;
+    next.stepped = next.point.boot;
+  }
+  const nanoseconds stepped(row.stepped_boot_ns());
+  const bool same_boot = row.boot_id() == boot_id_ && row.boot_ns() <= next.point.boot.count();
+  if (same_boot && stepped > next.stepped.value_or(nanoseconds(0))) next.stepped = stepped;
+  next.until_ms = std::max({next.until_ms, next.point.time_ms, row.until_ms()});
+  const milliseconds ahead(WallMs(clock_) - next.point.time_ms);
+  if (std::chrono::abs(ahead) <= kMaxStep) {
+    next.jump.reset();
+  } else if (row.jump_ms() > 0) {
+    next.jump = milliseconds(row.jump_ms());
+  }
+}
+
+v1::ClockRow StoreClock::ToRow(const Next& next) const {
+  v1::ClockRow row;
+  row.set_time_ms(next.point.time_ms);
+  row.set_boot_id(boot_id_);
+  row.set_boot_ns(next.point.boot.count());
+  row.set_until_ms(next.until_ms);
+  row.set_jump_ms(next.jump.has_value() ? next.jump->count() : 0);
+  row.set_stepped_boot_ns(next.stepped.has_value() ? next.stepped->count() : 0);
+  return row;
+}
+
+Result<void> StoreClock::Persist(MetaStore& meta, milliseconds period, milliseconds max_step) {
+  MutexLock turn(saving_);
+  const Next mine = MakeNext(max_step);
+  const std::string known = known_;
+  Next next;
+  std::string written;
+  const auto write = [&](MetaTransaction& transaction) -> Result<void> {
+    next = mine;
+    next.until_ms = next.point.time_ms + period.count();
+    TRY(const auto value, transaction.GetForUpdate(keys::kClock));
+    if (value.has_value() && *value != known) {
+      TRY(const auto row, ParseRow<v1::ClockRow>(keys::kClock, *value));
+      Merge(row, next);
+    }
+    written = ToRow(next).SerializeAsString();
+    return transaction.Put(keys::kClock, written);
+  };
+  TRY_VOID(Transact(meta, write));
+  known_ = std::move(written);
+  MutexLock lock(mutex_);
+  base_ = next.point;  // computes the same times as before, or later ones after a step
+  jump_ = next.jump;
+  stepped_ = next.counts ? clock_.SinceBoot() : next.stepped;  // NowMs() shows the step only now
   return {};
 }
 

@@ -39,6 +39,10 @@ namespace outport::store {
 // wait either. A restart of the machine counts as a step if the clock moves over it by more than a
 // second.
 //
+// Several processes may share the row. If another one has written it since, Save() continues from
+// the later one of the two times, and never writes an earlier time. Such a step counts as any
+// other.
+//
 // Safe for several threads.
 class StoreClock {
  public:
@@ -90,7 +94,20 @@ class StoreClock {
   };
   // Returns the present time, and the moment at which its millisecond began.
   Point Now() const OUTPORT_REQUIRES_LOCK(mutex_);
+  // The state that the next row persists.
+  struct Next {
+    Point point;
+    int64_t until_ms = 0;
+    std::optional<std::chrono::milliseconds> jump = {};
+    std::optional<std::chrono::nanoseconds> stepped = {};
+    bool counts = false;  // whether this is a step of more than kSmallStep
+  };
   void Continue(const v1::ClockRow& row) OUTPORT_REQUIRES_LOCK(mutex_);
+  // Returns the state after a step, if the wall clock is ahead by at most `max_step`.
+  Next MakeNext(std::chrono::milliseconds max_step) const;
+  // Takes over what another process has written.
+  void Merge(const v1::ClockRow& row, Next& next) const;
+  v1::ClockRow ToRow(const Next& next) const;
   // Writes the row, after a step if the wall clock is ahead by at most `max_step`.
   Result<void> Persist(MetaStore& meta, std::chrono::milliseconds next,
                        std::chrono::milliseconds max_step);
@@ -98,6 +115,8 @@ class StoreClock {
   const Clock& clock_;
   const std::string boot_id_;
   Mutex saving_;  // held while a row is written, so that rows are written in the order of time
+  // The row as this object read or wrote it last; empty: none.
+  std::string known_ OUTPORT_GUARDED_BY(saving_);
   mutable Mutex mutex_;
   Point base_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<std::chrono::milliseconds> jump_ OUTPORT_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "registry/base/log.h"
+#include "registry/records/rows.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
 #include "tests/store/work/store_clock_fixture.h"
 #include "tests/support/fault_disk.h"
@@ -43,6 +44,41 @@ TEST_F(StoreClockTest, WithoutItsRowTheClockMakesNoStep) {
   clock_.StepWall(hours(30));
   EXPECT_FALSE(store_clock_->Accept(*meta).has_value());
   EXPECT_EQ(Now(), minutes(30));
+}
+
+// Another process, on another machine, that shares the row.
+TEST_F(StoreClockTest, AnEarlierTimeIsNeverWrittenOverALaterOne) {
+  Save();
+  SplitClock their_clock;
+  StoreClock theirs(their_clock, "another boot");
+  ASSERT_TRUE(theirs.Load(meta_).has_value());
+  their_clock.Pass(minutes(10));
+  ASSERT_TRUE(theirs.Save(meta_).has_value());
+  const int64_t time_ms = theirs.NowMs();
+  EXPECT_GE(milliseconds(time_ms - SplitClock::kStartMs), minutes(10));
+  clock_.Pass(minutes(1));
+  SaveAtStop();
+  const auto row = ReadRow<v1::ClockRow>(meta_, keys::kClock).value();
+  EXPECT_GE(row->time_ms(), time_ms);
+  EXPECT_GE(row->until_ms(), time_ms + StoreClock::kMaxSavePeriod.count())
+      << "the other process may use times until then";
+  EXPECT_GE(store_clock_->NowMs(), time_ms);
+  EXPECT_EQ(SinceStep(), seconds(0)) << "leases end earlier by as much";
+}
+
+TEST_F(StoreClockTest, ProcessesThatAgreeMakeNoSteps) {
+  Save();
+  StoreClock theirs(clock_, boot_id_);
+  ASSERT_TRUE(theirs.Load(meta_).has_value());
+  for (int i = 0; i < 10; ++i) {
+    clock_.Pass(seconds(10));
+    ASSERT_TRUE(theirs.Save(meta_).has_value());
+    clock_.Pass(seconds(10));
+    Save();
+  }
+  EXPECT_EQ(Now(), seconds(200));
+  EXPECT_EQ(theirs.NowMs(), store_clock_->NowMs());
+  EXPECT_FALSE(SinceStep().has_value());
 }
 
 // Kills, restarts, reboots and steps of the wall clock, in many orders.
