@@ -59,41 +59,41 @@ TrashPurge::TrashPurge(const CollectorParts& parts, const Space& space)
                 .durability = MetaTransaction::Durability::kSynced,
                 .owner = parts.owner.id()}) {}
 
-// Returns how many bytes are free, or will be when the disk has settled. Free bytes that came since
-// the last look are those of removed objects, as far as there are such.
-Result<uint64_t> TrashPurge::FreeBytesSoon() {
+// Looks how many bytes are free. Those that came since the last look are those of removed objects,
+// as far as there are such.
+Result<void> TrashPurge::Measure() {
   TRY(const uint64_t free_bytes, parts_.bytes.FreeBytes());
-  uint64_t came = free_bytes - std::min(free_bytes, last_free_bytes_);
-  last_free_bytes_ = free_bytes;
-  const int64_t now_ms = parts_.store_clock.NowMs();
-  uint64_t soon = free_bytes;
+  uint64_t came = free_bytes - std::min(free_bytes, free_bytes_);
+  free_bytes_ = free_bytes;
   for (Settling& removed : settling_) {
     const uint64_t shown = std::min(removed.bytes, came);
     removed.bytes -= shown;
     came -= shown;
-    if (removed.until_ms > now_ms) soon += removed.bytes;
   }
-  std::erase_if(settling_, [&](const Settling& removed) {
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  std::erase_if(settling_, [now_ms](const Settling& removed) {
     return removed.bytes == 0 || removed.until_ms <= now_ms;
   });
-  return soon;
+  return {};
 }
 
 Result<TrashPurge::Shortage> TrashPurge::FindShortage() {
   Shortage shortage;
   if (space_.free_at_once_below == 0) return shortage;
-  TRY(const uint64_t free_bytes, FreeBytesSoon());
+  TRY_VOID(Measure());
+  uint64_t soon_bytes = free_bytes_;
+  for (const Settling& removed : settling_) soon_bytes += removed.bytes;
   uint64_t wanted = space_.free_at_once_below;
   const auto demand = space_.demand == nullptr ? std::nullopt : space_.demand->Largest();
   if (demand.has_value()) {
     const auto has_room = [&](uint64_t bytes) {
       return bytes >= space_.headroom_bytes && bytes - space_.headroom_bytes >= demand->bytes;
     };
-    if (has_room(last_free_bytes_)) {
-      space_.demand->Satisfy(last_free_bytes_ - space_.headroom_bytes);
+    if (has_room(free_bytes_)) {
+      space_.demand->Satisfy(free_bytes_ - space_.headroom_bytes);
     } else {
       TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
-      const uint64_t most = free_bytes + trash.bytes;
+      const uint64_t most = soon_bytes + trash.bytes;
       if (!has_room(most)) {
         space_.demand->Refuse(most - std::min(most, space_.headroom_bytes));
       } else if (space_.headroom_bytes + demand->bytes > wanted) {
@@ -102,7 +102,7 @@ Result<TrashPurge::Shortage> TrashPurge::FindShortage() {
       }
     }
   }
-  shortage.missing_bytes = wanted - std::min(wanted, free_bytes);
+  shortage.missing_bytes = wanted - std::min(wanted, soon_bytes);
   return shortage;
 }
 
@@ -286,10 +286,13 @@ Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
 // the metadata fail, the next step tries again.
 Result<void> TrashPurge::RemoveObjects() {
   if (objects_.empty()) return {};
-  if (const bool all = parts_.bytes.Remove(objects_).has_value();
-      all && space_.free_at_once_below > 0) {
+  // Measures right before and after, so that pushes meanwhile count for little.
+  const bool measures = space_.free_at_once_below > 0;
+  if (measures) TRY_VOID(Measure());
+  if (const bool all = parts_.bytes.Remove(objects_).has_value(); all && measures) {
     const int64_t until_ms = parts_.store_clock.NowMs() + milliseconds(kSettle).count();
     settling_.push_back({.bytes = std::exchange(object_bytes_, 0), .until_ms = until_ms});
+    TRY_VOID(Measure());
   } else if (!all) {
     std::erase_if(objects_, [&](const std::string& object) {
       const Result<void> removed = parts_.bytes.Remove({&object, 1});

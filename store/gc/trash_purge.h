@@ -75,7 +75,7 @@ class TrashPurge {
     Pusher by = {};              // whose push needs more than `free_at_once_below`, if one does
   };
   Result<Shortage> FindShortage();
-  Result<uint64_t> FreeBytesSoon();
+  Result<void> Measure();
   Result<std::optional<Current>> FindEnded() const;
   Result<std::optional<Current>> FindEarly() const;
   Result<bool> HasTrash(const std::string& run, std::string_view kind) const;
@@ -106,7 +106,7 @@ class TrashPurge {
     int64_t until_ms = 0;
   };
   std::deque<Settling> settling_;
-  uint64_t last_free_bytes_ = 0;  // as the disk showed them last
+  uint64_t free_bytes_ = 0;  // as measured last
   v1::RunCounts freed_;
 };
 
