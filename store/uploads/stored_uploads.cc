@@ -51,11 +51,19 @@ Result<void> StoredUploads::Write(const UploadSession& session, uint64_t checkpo
   return {};
 }
 
+// The bytes go before the row, here and below: if the process ends in between, a row without bytes
+// remains, and the next process deletes it. Bytes without a row would remain until a process starts
+// while no other one lives. The lock on the row keeps others from taking the session over
+// meanwhile.
 Result<void> StoredUploads::Remove(const std::string& id) {
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  TRY(const auto row, LockRow<v1::UploadRow>(*transaction, keys::Upload(id)));
+  if (row.has_value() && row->owner() != parts_.owner.id()) return {};
+  TRY_VOID(parts_.bytes.Discard(id));
+  if (!row.has_value()) return {};
   TRY_VOID(transaction->Delete(keys::Upload(id)));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
-  return parts_.bytes.Discard(id);
+  return {};
 }
 
 Result<void> StoredUploads::Record(const UploadSession& session) {
@@ -75,9 +83,7 @@ Result<void> StoredUploads::RecordCheckpoint(UploadSession& session, uint64_t ch
 
 void StoredUploads::Forget(UploadSession& session) {
   session.writer.reset();
-  const auto row = ReadRow<v1::UploadRow>(parts_.meta, keys::Upload(session.id));
-  const bool taken = row.has_value() && row->has_value() && (*row)->owner() != parts_.owner.id();
-  if (!taken) LogIfNotRemoved(parts_.log, session.id, Remove(session.id));
+  LogIfNotRemoved(parts_.log, session.id, Remove(session.id));
 }
 
 Result<void> StoredUploads::Cancel(UploadSession& session, const Actor& by) {
@@ -105,7 +111,6 @@ Result<bool> StoredUploads::IsOurs(const UploadSession& session) const {
   return row.has_value() && row->owner() == parts_.owner.id();
 }
 
-// Nobody loads the session once the row is gone. So the bytes are discarded after the transaction.
 Result<StoredUploads::Cancelled> StoredUploads::CancelRow(const std::string& id, const Actor& by) {
   const Auditor auditor(by, parts_.clock);
   Cancelled cancelled;
@@ -118,12 +123,14 @@ Result<StoredUploads::Cancelled> StoredUploads::CancelRow(const std::string& id,
     }
     TRY(const bool ended, parts_.owner.IsDead(row->owner()));
     const Result<uint64_t> there = parts_.bytes.UncommittedBytes(id);
-    cancelled.size_bytes = std::max(there.value_or(0), row->checkpointed_bytes());
+    // An earlier attempt of this transaction may have discarded the bytes.
+    cancelled.size_bytes =
+        std::max({cancelled.size_bytes, there.value_or(0), row->checkpointed_bytes()});
     cancelled.owner = ended ? std::string() : row->owner();
+    if (ended) TRY_VOID(parts_.bytes.Discard(id));
     AuditCancel(auditor, transaction, id, row->repository(), row->user(), cancelled.size_bytes);
     return transaction.Delete(keys::Upload(id));
   }));
-  if (cancelled.owner.empty()) LogIfNotRemoved(parts_.log, id, parts_.bytes.Discard(id));
   return cancelled;
 }
 
@@ -184,10 +191,10 @@ Result<bool> StoredUploads::Discard(const KeyValue& pair, const Takeover& takeov
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
   TRY(const auto before, transaction->GetForUpdate(pair.key));
   if (before != pair.value) return false;
-  TRY_VOID(transaction->Delete(pair.key));
   if (takeover.fence != nullptr) TRY_VOID(takeover.fence(*transaction));
-  TRY_VOID(transaction->Commit(Durability::kBuffered));
   TRY_VOID(parts_.bytes.Discard(std::string(keys::After(pair.key, keys::kUploads))));
+  TRY_VOID(transaction->Delete(pair.key));
+  TRY_VOID(transaction->Commit(Durability::kBuffered));
   return true;
 }
 
@@ -223,7 +230,7 @@ Result<void> StoredUploads::LoadOne(const KeyValue& pair, const Takeover& takeov
   }
   const Result<bool> discarded = Discard(pair, takeover);
   if (!discarded.has_value()) LogIfNotRemoved(parts_.log, id, discarded.error());
-  if (!discarded.value_or(true)) return {};
+  if (!discarded.value_or(false)) return {};
   if (session.has_value()) {
     ++loaded.expired;
   } else {

@@ -60,8 +60,8 @@ class StoredUploads {
   // Records that the session's first `checkpointed_bytes` bytes survive a power cut. REQUIRES:
   // BlobWriter::Checkpoint() has synced these bytes.
   Result<void> RecordCheckpoint(UploadSession& session, uint64_t checkpointed_bytes);
-  // Deletes the row and the bytes, without a sync, unless another process has taken the session. If
-  // they come back after a power cut, the session expires later. Logs a failure.
+  // Discards the bytes and deletes the row, without a sync, unless another process has taken the
+  // session. If they come back after a power cut, the session expires later. Logs a failure.
   void Forget(UploadSession& session);
   // Deletes the row and records in the audit log who did it, in one synced transaction. Then
   // discards the bytes; logs a failure of that.
@@ -77,8 +77,8 @@ class StoredUploads {
     std::string owner = {};
   };
   // Cancels a session that this process does not have in memory: deletes its row, with an entry in
-  // the audit log. If its owner has ended, also discards the bytes. kBlobUploadUnknown if there is
-  // no such row.
+  // the audit log. If its owner has ended, first discards the bytes; if that fails, the row stays.
+  // kBlobUploadUnknown if there is no such row.
   Result<Cancelled> CancelRow(const std::string& id, const Actor& by);
   // Returns the rows of at most `limit` sessions of all processes, in the order of their ids, after
   // the id `after`. `limit` is at least 1. Leaves out rows that cannot be read.
