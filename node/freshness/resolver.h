@@ -53,7 +53,8 @@ class Resolver {
   struct Limits {
     size_t questions = 256;  // without those that renew a lease
     size_t touches = 256;    // questions that renew a lease
-    // So that one user who pushes does not keep the others from pushing.
+    // So that one user who pushes does not keep the others from pushing. While they leave enough
+    // free, a user may have more, up to half of all.
     size_t touches_of_user = 64;
   };
   struct Parts {

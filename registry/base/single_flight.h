@@ -23,9 +23,10 @@ namespace outport {
 // strands. Drain `tasks` before you destroy the SingleFlight.
 //
 // If work for `keys` keys is in progress, a new key gets kTooManyRequests. The work belongs to the
-// user who started it. So that one user does not take all keys, a user who has work for
-// `keys_of_user` keys in progress gets kTooManyRequests for a new key, too. A user may always join
-// the work of others.
+// user who started it. A user may have work for `keys_of_user` keys in progress, and for more as
+// long as the user has fewer keys than are free; for another key the user gets kTooManyRequests,
+// too. So a user who is alone takes at most half of all keys, and less while others need them. A
+// user may always join the work of others.
 template <class Value>
 class SingleFlight {
  public:
@@ -114,11 +115,11 @@ class SingleFlight {
                    "too many " + what_ + " are in progress; retry shortly"};
     }
     const auto counted = users_.try_emplace(user, 0).first;
-    if (counted->second >= limits_.keys_of_user) {
-      if (counted->second == 0) users_.erase(counted);
+    const size_t free = limits_.keys - flights_.size();
+    if (counted->second >= limits_.keys_of_user && counted->second >= free) {
       return Error{ErrorCode::kTooManyRequests,
-                   "user '" + user + "' has " + std::to_string(limits_.keys_of_user) + " " + what_ +
-                       " in progress, which is the limit for one user; retry shortly"};
+                   "user '" + user + "' has " + std::to_string(counted->second) + " " + what_ +
+                       " in progress, and the places that are free are for others; retry shortly"};
     }
     ++counted->second;
     return {};
