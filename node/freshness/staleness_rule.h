@@ -21,8 +21,8 @@
 //   - If the node dropped such an answer, or lost it in a restart, the age of the rows is unknown
 //     until the replica has passed the high-water mark (high_water_mark.h).
 //
-// If the node has so many open questions that it cannot ask the store, it answers by digest as while
-// the store is unreachable, and otherwise 429.
+// If the node has so many open questions that it cannot ask the store, it answers by digest as
+// while the store is unreachable, and otherwise 429.
 //
 // While the store is unreachable, the node also checks that its cache has every blob of a manifest
 // (node/manifests/completeness.h).
