@@ -12,6 +12,8 @@ FOLDER = pathlib.Path(__file__).parent
 COMPILER = "clang-19"
 DEPTH = 1_000_000  # of pan's stack, in steps
 SECONDS = 300  # for one search
+# A model that cannot move reaches fewer states.
+FEWEST_STATES = {"references.pml": 5_000}
 
 # Each variant of a model: its flags, and the switches that it fails with.
 VARIANTS = {
@@ -29,6 +31,10 @@ VARIANTS = {
         "NO_LOCK_HEAD NO_LOCK_PUSH NO_LOCK_SWEEP NO_LOCK_UNTAGGED NO_TOUCH_HEAD NO_TOUCH_PUSH "
         "NO_LOOK_PUSH NO_LOOK_REFERRED NO_LOOK_CANDIDATE NO_LOOK_LEASE NO_ADD_PUSHED NO_ADD_MOVED "
         "NO_ADD_UNTAGGED NO_ADD_CHILD NO_ADD_SWEPT",
+    ("referrers.pml", ""):
+        "NO_ADD_ORPHANED NO_ADD_REFERRER NO_LOCK_SUBJECT NO_LOCK_REFERRER NO_LOCK_CANDIDATE "
+        "NO_LOOK_ROW NO_LOOK_RETURNED NO_LOOK_HERE NO_LOOK_LATER NO_LOOK_SUBJECT NO_LOOK_ORPHANED",
+    ("references.pml", ""): "NO_LOCK_REFERENCE NO_LOOK_STALE",
     ("node.pml", ""):
         "NO_CONFIRM NO_FRESH_OBJECT NO_TOMBSTONE NO_DISCARD NO_ROW_FIRST NO_LOOK_QUARANTINE",
     ("node.pml", "ROUND"): "NO_LOOK_DROP",
@@ -83,7 +89,7 @@ def test_the_protocol_holds(model, flags, tmp_path):
     for cut in ("max search depth too small", "Search not completed", "truncated", "MEMLIM"):
         assert cut not in said, f"the search was not exhaustive:\n{said}"
     states = re.search(r"^ *(\d+) states, stored", said, re.M)
-    assert states and int(states.group(1)) > 50_000, said
+    assert states and int(states.group(1)) > FEWEST_STATES.get(model, 50_000), said
     assert re.search(r"^\s+assertion violations\s+\+", said, re.M), said
 
 
