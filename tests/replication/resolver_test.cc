@@ -306,26 +306,47 @@ TEST_F(BusyNodeTest, WhatTheRowsMustNotAnswerIsRejected) {
 // Whoever may push needs the lease that only the store gives.
 class PushersOfANodeTest : public ResolverTest {
  protected:
-  PushersOfANodeTest() : ResolverTest({.touches_of_user = 1}) {
+  PushersOfANodeTest() : ResolverTest({.touches = 4, .touches_of_user = 1}) {
     Apply(LinkTo("one"), 8);
     Apply(LinkTo("two"), 9);
+    Apply(LinkTo("three"), 10);
+    Apply(LinkTo("four"), 11);
     ProveFresh();
   }
 };
 
-TEST_F(PushersOfANodeTest, OneUserDoesNotTakeAllQuestions) {
+TEST_F(PushersOfANodeTest, OneUserTakesAtMostHalfOfAllQuestions) {
   store_.Hold();
   auto first = std::async(std::launch::async, [this] { return ConfirmBlob("one", "ann"); });
   ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
-  const Result<BlobInfo> second = ConfirmBlob("two", "ann");
-  EXPECT_EQ(CodeOf(second), ErrorCode::kTooManyRequests);
-  EXPECT_TRUE(second.error().message.contains("'ann'")) << second.error().message;
-  auto of_bob = std::async(std::launch::async, [this] { return ConfirmBlob("two", "bob"); });
-  EXPECT_TRUE(Eventually([&] { return store_.asked() == 2; }));
+  auto second = std::async(std::launch::async, [this] { return ConfirmBlob("two", "ann"); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 2; })) << "nobody else needs the place";
+  const Result<BlobInfo> third = ConfirmBlob("three", "ann");
+  EXPECT_EQ(CodeOf(third), ErrorCode::kTooManyRequests);
+  EXPECT_TRUE(third.error().message.contains("'ann'")) << third.error().message;
+  auto of_bob = std::async(std::launch::async, [this] { return ConfirmBlob("three", "bob"); });
+  EXPECT_TRUE(Eventually([&] { return store_.asked() == 3; }));
   store_.Release();
   EXPECT_TRUE(first.get());
+  EXPECT_TRUE(second.get());
   EXPECT_TRUE(of_bob.get());
-  EXPECT_TRUE(ConfirmBlob("two", "ann")) << "the user's question has ended";
+  EXPECT_TRUE(ConfirmBlob("three", "ann")) << "the user's questions have ended";
+}
+
+// Another user's questions leave fewer places for one who has more than the sure one.
+TEST_F(PushersOfANodeTest, AUserHasLessWhileOthersAsk) {
+  store_.Hold();
+  auto of_bob = std::async(std::launch::async, [this] { return ConfirmBlob("one", "bob"); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 1; }));
+  auto also_of_bob = std::async(std::launch::async, [this] { return ConfirmBlob("two", "bob"); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 2; }));
+  auto of_ann = std::async(std::launch::async, [this] { return ConfirmBlob("three", "ann"); });
+  ASSERT_TRUE(Eventually([&] { return store_.asked() == 3; })) << "one place is sure";
+  EXPECT_EQ(CodeOf(ConfirmBlob("four", "ann")), ErrorCode::kTooManyRequests);
+  store_.Release();
+  EXPECT_TRUE(of_bob.get());
+  EXPECT_TRUE(also_of_bob.get());
+  EXPECT_TRUE(of_ann.get());
 }
 
 }  // namespace

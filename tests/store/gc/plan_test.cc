@@ -327,42 +327,6 @@ TEST_F(PlanTest, WhileANodeOwesItsReportOfPullsNoManifestIsPlanned) {
   EXPECT_EQ(planned().items.size(), 1u);
 }
 
-TEST_F(PlanTest, RefusesAGlobThatMatchesNoRepository) {
-  ASSERT_TRUE(store.PushBlob("team/app", "layer").has_value());
-  store.clock.Advance(hours(37));
-  static_cast<void>(collector->Step());  // renews the lease
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
-  for (const char* glob : {"Team/**", "../x", "team/", "/team", "team/app:v1", "team***"}) {
-    v1::GetPlanRequest request;
-    request.mutable_options()->set_repositories(glob);
-    const auto plan = (*collector)->GetPlan(request);
-    ASSERT_FALSE(plan.has_value()) << glob;
-    EXPECT_EQ(plan.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_THAT(plan.error().message, HasSubstr("not a valid pattern of repositories"));
-    v1::StartRunRequest start;
-    *start.mutable_options() = request.options();
-    EXPECT_EQ(CodeOf((*collector)->StartRun(start, kAdministrator)), ErrorCode::kInvalidArgument);
-  }
-  for (const char* glob : {"**", "team/*", "team/**", "team**", "*/*", "team/app"}) {
-    EXPECT_EQ(collector->Plan(false, glob).items_size(), 1) << glob;
-  }
-}
-
-TEST_F(PlanTest, RefusesToIgnoreAnUnknownNode) {
-  ASSERT_TRUE(Transact(*store.meta, [](MetaTransaction& transaction) {
-                return WriteRow(transaction, keys::Node("eu-west"), v1::NodeRow());
-              }).has_value());
-  v1::GetPlanRequest request;
-  request.mutable_options()->add_ignore_nodes("eu-west");
-  EXPECT_TRUE((*collector)->GetPlan(request).has_value());
-  request.mutable_options()->add_ignore_nodes("eu-wset");
-  const auto plan = (*collector)->GetPlan(request);
-  ASSERT_FALSE(plan.has_value());
-  EXPECT_EQ(plan.error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(plan.error().message, HasSubstr("'eu-wset'"));
-  EXPECT_THAT(plan.error().message, HasSubstr("outportctl node list"));
-}
-
 TEST_F(PlanTest, CountsOnlyTheWaitingLinksOfItsRepositories) {
   ASSERT_TRUE(store.PushBlob("other", "first").has_value());
   store.clock.Advance(hours(1));

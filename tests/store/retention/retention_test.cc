@@ -226,6 +226,23 @@ TEST_F(RetentionTest, AMissingReportStopsOnlyPoliciesThatLookAtPulls) {
   EXPECT_TRUE(retention_.StartRun(request, kAdministrator).has_value());
 }
 
+TEST_F(RetentionTest, APlanThatIgnoresANodeHoldsAfterTheNodeIsRemoved) {
+  Apply(kLastOne);
+  Push("ci/app", {"1", "2"});
+  const std::string node = keys::Node("eu-west");
+  ASSERT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                return WriteRow(transaction, node, v1::NodeRow());
+              }).has_value());
+  v1::GetRetentionPlanRequest request;
+  request.mutable_options()->add_ignore_nodes("eu-west");
+  const std::string plan = Plan(request).plan();
+  ASSERT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                return transaction.Delete(node);
+              }).has_value());
+  EXPECT_EQ(CodeOf(retention_.GetPlan(request)), ErrorCode::kNotFound) << "a new plan";
+  EXPECT_EQ(Run(plan).removed().tags(), 1u);
+}
+
 TEST_F(RetentionTest, UntaggedManifestsGoAfterTheirTime) {
   Apply("policies:\n  - {name: ci, repositories: [ci/app], untagged: {keep_for: 7d}}\n");
   const auto pushed = store.PushImage("ci/app", "1", {"first"});

@@ -1,3 +1,5 @@
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -5,6 +7,7 @@
 
 #include "outport/v1/upload.pb.h"
 #include "registry/records/rows.h"
+#include "tests/store/gc/watched_stores.h"
 #include "tests/store/uploads/uploads_fixture.h"
 
 namespace outport::store {
@@ -40,6 +43,22 @@ class UploadOwnerTest : public UploadsTest {
     Configure(limits_);
     const Result<void> loaded = uploads_->Load();
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  }
+
+  StoredUploads Stored(MetaStore& meta) {
+    return StoredUploads({.meta = meta,
+                          .bytes = *store_.bytes,
+                          .clock = store_.clock,
+                          .store_clock = store_.store_clock,
+                          .owner = *store_.owner,
+                          .boot_id = boot_id_,
+                          .log = Log::Nowhere()});
+  }
+  // Puts a folder that is not empty in the place of the file, so that nobody can remove it.
+  static void BlockRemoval(const std::filesystem::path& file) {
+    ASSERT_TRUE(std::filesystem::remove(file));
+    ASSERT_TRUE(std::filesystem::create_directory(file));
+    ASSERT_TRUE(std::ofstream(file / "in-the-way").is_open());
   }
 
   std::vector<std::unique_ptr<Owner>> ended_;
@@ -109,6 +128,46 @@ TEST_F(UploadOwnerTest, ASessionThatWasTakenCannotBeFinishedOrRemoved) {
     ASSERT_TRUE(Row(id).has_value());
     EXPECT_EQ(Row(id)->owner(), other->id());
   }
+}
+
+// Another process takes the session over just before the transaction that removes it.
+TEST_F(UploadOwnerTest, ASessionThatIsTakenDuringItsRemovalStays) {
+  const std::string id = Start();
+  ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
+  const auto other = Other();
+  WatchedMeta meta(*store_.meta);
+  meta.on_begin = [&] { Give(id, *other); };
+  UploadSession session(id, Repo("a"), "ann", DigestAlgorithm::kSha256, 0);
+  Stored(meta).Forget(session);
+  ASSERT_TRUE(Row(id).has_value());
+  EXPECT_EQ(Row(id)->owner(), other->id());
+  EXPECT_EQ(store_.Files("uploads").size(), 1u);
+}
+
+// As after a kill between the two, if the row went first.
+TEST_F(UploadOwnerTest, NoRowGoesBeforeItsBytes) {
+  const std::string id = Start();
+  const std::filesystem::path file = store_.Files("uploads").at(0);
+  BlockRemoval(file);
+  UploadSession session(id, Repo("a"), "ann", DigestAlgorithm::kSha256, 0);
+  StoredUploads stored = Stored(*store_.meta);
+  stored.Forget(session);
+  EXPECT_TRUE(Row(id).has_value());
+  const auto take_over = [&] {
+    std::string after;
+    return stored.TakeOverPage(after,
+                               {.is_dead = [](const std::string&) -> Result<bool> { return true; },
+                                .discards_surplus = true});
+  };
+  const Result<StoredUploads::Loaded> failed = take_over();
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_EQ(failed->lost + failed->expired, 0u);
+  EXPECT_TRUE(Row(id).has_value());
+  std::filesystem::remove_all(file);
+  const Result<StoredUploads::Loaded> done = take_over();
+  ASSERT_TRUE(done.has_value());
+  EXPECT_EQ(done->lost, 1u);
+  EXPECT_FALSE(Row(id).has_value());
 }
 
 // An administrator's view of the sessions of another process.
@@ -219,6 +278,22 @@ TEST_F(UploadsElsewhereTest, TheSessionOfAProcessThatHasEndedIsCancelledAtOnce) 
   for (const char* part : {"\"upload.cancel\"", "\"eve\"", "\"ann\"", "\"size_bytes\":4"}) {
     EXPECT_TRUE(record.contains(part)) << part << " is not in " << record;
   }
+}
+
+TEST_F(UploadsElsewhereTest, ACancellationThatCannotDiscardTheBytesChangesNothing) {
+  const std::string id = StartElsewhere();
+  ASSERT_TRUE(AppendElsewhere(id, ScriptedBody("hell")).has_value());
+  store_.clock.Advance(Owner::kDuration);
+  const std::filesystem::path file = store_.Files("uploads").at(0);
+  BlockRemoval(file);
+  const uint64_t audited = store_.meta->AuditHead()->sequence;
+  EXPECT_FALSE(Cancel(id).has_value());
+  EXPECT_TRUE(Row(id).has_value());
+  EXPECT_EQ(store_.meta->AuditHead()->sequence, audited);
+  std::filesystem::remove_all(file);
+  EXPECT_TRUE(Cancel(id).has_value());
+  EXPECT_FALSE(Row(id).has_value());
+  EXPECT_EQ(store_.meta->AuditHead()->sequence, audited + 1);
 }
 
 }  // namespace

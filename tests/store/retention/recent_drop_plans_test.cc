@@ -1,0 +1,153 @@
+#include "store/retention/recent_drop_plans.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/store/retention/retention_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class RetentionPagesTest : public RetentionTest {
+ protected:
+  RetentionPagesTest() {
+    Apply(kLastOne);
+    Push("ci/a", {"1", "2"});
+    Push("ci/b", {"1", "2", "3"});
+    first_.set_limit(2);
+  }
+
+  static v1::GetRetentionPlanRequest After(const v1::RetentionPlan& page) {
+    v1::GetRetentionPlanRequest request;
+    request.set_limit(2);
+    request.set_plan(page.plan());
+    request.set_after(page.next());
+    return request;
+  }
+  static std::vector<std::string> Places(const v1::RetentionPlan& page) {
+    std::vector<std::string> places;
+    for (const v1::RetentionItem& item : page.items()) places.push_back(PlaceOf(item));
+    return places;
+  }
+
+  v1::GetRetentionPlanRequest first_;
+};
+
+TEST_F(RetentionPagesTest, EveryPageHasTheBytesOfItsItems) {
+  const v1::RetentionPlan first = Plan(first_);
+  uint64_t sum = 0;
+  v1::RetentionPlan page = first;
+  for (;;) {
+    for (const v1::RetentionItem& item : page.items()) {
+      EXPECT_EQ(item.freed_bytes() > 0, !item.keep()) << PlaceOf(item);
+      sum += item.freed_bytes();
+    }
+    if (page.next().empty()) break;
+    page = Plan(After(page));
+    EXPECT_EQ(page.plan(), first.plan());
+  }
+  EXPECT_EQ(sum, first.freed_bytes());
+}
+
+TEST_F(RetentionPagesTest, LaterPagesAreOfTheSamePlan) {
+  const v1::RetentionPlan first = Plan(first_);
+  Push("ci/b", {"0", "4"});
+  const v1::RetentionPlan second = Plan(After(first));
+  EXPECT_THAT(Places(second), ElementsAre("ci/b:1", "ci/b:2"));
+  const v1::RetentionPlan third = Plan(After(second));
+  EXPECT_THAT(Texts(third), ElementsAre("keep ci/b:3 by ci: entry 1: last_pushed 1"));
+  EXPECT_EQ(third.next(), "");
+}
+
+// The store restarts between two pages.
+TEST_F(RetentionPagesTest, AForgottenPlanIsMadeAgainIfItHolds) {
+  const v1::RetentionPlan first = Plan(first_);
+  const v1::RetentionPlan second = Plan(After(first));
+  Retention restarted(MakeParts());
+  const auto again = restarted.GetPlan(After(first));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->SerializeAsString(), second.SerializeAsString());
+  Push("ci/b", {"4"});
+  Retention changed(MakeParts());
+  const auto refused = changed.GetPlan(After(first));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("no longer holds"));
+}
+
+TEST_F(RetentionPagesTest, TheListsWithAndWithoutWhatStaysAreNotMixed) {
+  const v1::RetentionPlan first = Plan(first_);
+  v1::GetRetentionPlanRequest drops = After(first);
+  drops.set_only_drops(true);
+  drops.set_limit(10);
+  EXPECT_THAT(Places(Plan(drops)), ElementsAre("ci/b:1", "ci/b:2"));
+  EXPECT_THAT(Places(Plan(After(first))), ElementsAre("ci/b:1", "ci/b:2"));
+  drops.clear_after();
+  EXPECT_THAT(Places(Plan(drops)), ElementsAre("ci/a:1", "ci/b:1", "ci/b:2"));
+}
+
+RetentionPlanner::Page PageOf(const std::vector<std::string>& repositories, std::string next) {
+  RetentionPlanner::Page page;
+  for (const std::string& repository : repositories) {
+    v1::RetentionItem& item = page.items.emplace_back();
+    item.set_repository(repository);
+    item.set_tag("v1");
+  }
+  page.next = std::move(next);
+  return page;
+}
+
+TEST(ListPartTest, EndsWhereItsItemsEnd) {
+  // In the order of the repositories: as texts, "a-b:v1" is less than "a:v1".
+  const ListPart part("0:v1", false, PageOf({"a", "a-b", "c"}, "c:v1"));
+  EXPECT_FALSE(part.Covers(""));
+  EXPECT_TRUE(part.Covers("0:v1"));
+  EXPECT_TRUE(part.Covers("a-b:v1"));
+  EXPECT_FALSE(part.Covers("c:v1"));
+  const RetentionPlanner::Page first = part.PageAfter("0:v1", 2);
+  EXPECT_EQ(first.items.size(), 2u);
+  EXPECT_EQ(first.next, "a-b:v1");
+  const RetentionPlanner::Page last = part.PageAfter("a-b:v1", 2);
+  ASSERT_EQ(last.items.size(), 1u);
+  EXPECT_EQ(last.items[0].repository(), "c");
+  EXPECT_EQ(last.next, "c:v1");
+  const ListPart end("c:v1", false, PageOf({"d"}, ""));
+  EXPECT_TRUE(end.Covers("d:v1"));
+  EXPECT_THAT(end.PageAfter("d:v1", 2).items, IsEmpty());
+}
+
+TEST(RecentDropPlansTest, TheOldestPlanIsForgotten) {
+  RecentDropPlans plans;
+  const auto freed = std::make_shared<const FreedByItem>(FreedByItem{{"a:v1", 1}});
+  const auto part = std::make_shared<const ListPart>("", false, PageOf({"a"}, ""));
+  for (size_t i = 0; i < RecentDropPlans::kMaxPlans; ++i) plans.Add(std::to_string(i), freed);
+  plans.SetPart("0", part);  // somebody reads it
+  plans.Add("another", freed);
+  EXPECT_EQ(plans.PartAfter("0", false, ""), part);
+  EXPECT_EQ(plans.PartAfter("0", true, ""), nullptr);
+  EXPECT_EQ(plans.FreedOf("1"), nullptr);
+  EXPECT_EQ(plans.FreedOf("2"), freed);
+  plans.SetPart("1", part);
+  EXPECT_EQ(plans.PartAfter("1", false, ""), nullptr);
+}
+
+TEST(RecentDropPlansTest, ThePlansTogetherAreBounded) {
+  RecentDropPlans plans;
+  FreedByItem many;
+  for (size_t i = 0; i <= RecentDropPlans::kMaxEntries / 2; ++i) many["a:" + std::to_string(i)] = 1;
+  const auto freed = std::make_shared<const FreedByItem>(std::move(many));
+  plans.Add("first", freed);
+  EXPECT_EQ(plans.FreedOf("first"), freed);
+  plans.Add("second", freed);
+  EXPECT_EQ(plans.FreedOf("first"), nullptr);
+  EXPECT_EQ(plans.FreedOf("second"), freed);
+}
+
+}  // namespace
+}  // namespace outport::store
