@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -68,20 +69,27 @@ ManifestRemoval::ManifestRemoval(Parts parts)
     : parts_(std::move(parts)), children_(ChildrenOf(parts_)) {}
 
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
-// the manifest's bytes, the manifest and its children.
+// the manifest's bytes, the manifest, its children and its subject.
 Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& transaction) const {
   for (const Digest& child : children_) {
     TRY(const auto row, transaction.GetForUpdate(keys::Blob(child)));
   }
   TRY(const auto content, transaction.GetForUpdate(keys::Content(parts_.digest)));
-  std::optional<v1::ManifestRow> own;
-  const auto text = [](const Digest& digest) { return digest.ToString(); };
-  std::vector<Digest> all = children_;
-  all.insert(std::ranges::upper_bound(all, text(parts_.digest), {}, text), parts_.digest);
-  for (const Digest& child : all) {
-    const std::string key = keys::ManifestOf(parts_.repository, child);
-    TRY(auto row, LockRow<v1::ManifestRow>(transaction, key));
-    if (child == parts_.digest) own = std::move(row);
+  const std::string own_key = keys::ManifestOf(parts_.repository, parts_.digest);
+  TRY(const auto seen, ReadRow<v1::ManifestRow>(transaction, own_key));
+  std::set<std::string> manifests = {parts_.digest.ToString()};
+  for (const Digest& child : children_) manifests.insert(child.ToString());
+  if (seen.has_value() && !seen->subject().empty()) manifests.insert(seen->subject());
+  for (const std::string& digest : manifests) {
+    TRY(const Digest parsed, Digest::Parse(digest));
+    TRY(const auto row, transaction.GetForUpdate(keys::ManifestOf(parts_.repository, parsed)));
+  }
+  TRY(auto own, ReadRow<v1::ManifestRow>(transaction, own_key));
+  if (own.has_value() && !seen.has_value() && !own->subject().empty()) {
+    // The manifest was pushed between the two reads. This lock is out of order: at worst it times
+    // out, and the transaction is repeated.
+    TRY(const Digest subject, Digest::Parse(own->subject()));
+    TRY(const auto row, transaction.GetForUpdate(keys::ManifestOf(parts_.repository, subject)));
   }
   return own;
 }

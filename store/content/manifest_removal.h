@@ -40,7 +40,8 @@ class ManifestRemoval {
 
   // Locks what Run() locks before the tags, in the same order, and returns the row of the manifest;
   // nullopt if the repository has no such manifest. A caller that decides first whether to run
-  // calls it: until the transaction ends, no push can tag the manifest or refer to it.
+  // calls it: until the transaction ends, no push can tag the manifest or refer to it, and nothing
+  // pushes or removes its subject.
   Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction) const;
 
  private:

@@ -24,6 +24,7 @@ bit same;                    // the row is still the one that the page was read 
 byte manifest_lock[3] = FREE;
 byte untagged_lock[2] = FREE;
 
+bit removing;                // between the scan and the commit of the subject's removal
 byte chosen;                 // the referrer that clients tag and pull
 bit pulling;                 // a client got it by a reference, less than a grace period ago
 
@@ -37,6 +38,7 @@ bit pulling;                 // a client got it by a reference, less than a grac
 
 proctype SubjectClient() {
   bit seen;
+  bit found[2];  // the referrers that the scan has found
 
 again:
   atomic {
@@ -53,24 +55,23 @@ push:  // PUT of the subject: ManifestPush. The row orphaned/ stays.
 
 remove:  // DELETE of the subject: ManifestRemoval::AddReferrersAsCandidates
   atomic { LOCK(manifest_lock[SUBJECT], ALWAYS); seen = here[SUBJECT] };
+  d_step { found[0] = seen && here[0]; found[1] = seen && here[1]; removing = 1 };
   d_step {
-    (untagged_lock[0] == FREE || !here[0] || here[1]) &&
-    (untagged_lock[1] == FREE || !here[1] || here[0]) ->
+    (untagged_lock[0] == FREE || !found[0] || found[1]) &&
+    (untagged_lock[1] == FREE || !found[1] || found[0]) ->
     if
-    :: seen && here[0] && here[1] ->
+    :: found[0] && found[1] ->
       orphaned = WRITE(WAITING, NO_ADD_ORPHANED, orphaned);
       position = 0;
       same = 0
-    :: seen && here[0] && !here[1] ->
-      candidate[0] = WRITE(WAITING, NO_ADD_REFERRER, candidate[0])
-    :: seen && !here[0] && here[1] ->
-      candidate[1] = WRITE(WAITING, NO_ADD_REFERRER, candidate[1])
+    :: found[0] && !found[1] -> candidate[0] = WRITE(WAITING, NO_ADD_REFERRER, candidate[0])
+    :: !found[0] && found[1] -> candidate[1] = WRITE(WAITING, NO_ADD_REFERRER, candidate[1])
     :: else
     fi;
     here[SUBJECT] = 0;
     CHECK;
     UNLOCK_ALL;
-    seen = 0
+    seen = 0; found[0] = 0; found[1] = 0; removing = 0
   };
   goto again
 }
@@ -133,7 +134,6 @@ remove:  // DELETE of a referrer: ManifestRemoval. It ends the pulls.
   goto again
 }
 
-#define COLLECTOR 3          // its pid
 proctype Collector() {  // OrphanSweep and ManifestSweep
   byte r = NONE;    // the referrer; in a page, NONE: the page is empty
   byte since;       // the time of the page
@@ -200,7 +200,11 @@ make:  // makes a candidate of the referrer in the page: OrphanSweep::Make
   goto again;
 
 sweep:  // a due candidate: ManifestSweep
-  atomic { LOCK(manifest_lock[r], ALWAYS) };
+  atomic {
+    CAN_LOCK(manifest_lock[SUBJECT], NO_LOCK_SWEPT) && manifest_lock[r] == FREE ->
+    LOCK(manifest_lock[SUBJECT], NO_LOCK_SWEPT);
+    LOCK(manifest_lock[r], ALWAYS)
+  };
   atomic {  // IsManifestReferenced
     LOCK(untagged_lock[r], ALWAYS);
     waits = candidate[r] != DUE;
@@ -224,16 +228,15 @@ sweep:  // a due candidate: ManifestSweep
   goto again
 }
 
+// A grace period is longer than the time between a scan and its commit.
+#define CAN_END(r) (!removing && !(pulling && chosen == r))
 proctype Clock() {
 end:
   do
-  :: atomic { candidate[0] == WAITING && !(pulling && chosen == 0) -> candidate[0] = DUE }
-  :: atomic { candidate[1] == WAITING && !(pulling && chosen == 1) -> candidate[1] = DUE }
+  :: atomic { candidate[0] == WAITING && CAN_END(0) -> candidate[0] = DUE }
+  :: atomic { candidate[1] == WAITING && CAN_END(1) -> candidate[1] = DUE }
   :: atomic { orphaned == WAITING && !pulling -> orphaned = DUE }
-  // Not within the transaction that removes it: see "Not modelled" in README.md.
-  :: atomic {
-      here[chosen] && REFERRED(chosen) && manifest_lock[chosen] != COLLECTOR -> pulling = 1
-    }
+  :: atomic { here[chosen] && REFERRED(chosen) -> pulling = 1 }
   :: atomic { pulling -> pulling = 0 }
   od
 }
