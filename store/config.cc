@@ -24,6 +24,7 @@ constexpr uint64_t kMinChangesBytes = 1 << 20;
 constexpr std::chrono::seconds kMinGcLease{1};
 constexpr std::chrono::hours kMaxGcLease{24};
 constexpr std::chrono::days kMaxGcTime{365};
+constexpr int64_t kMinGcRate = 10;  // a batch then rests for less than the collector's lease
 constexpr int64_t kMaxGcRate = 100000;
 
 Config::Freshness ReadFreshness(Settings section) {
@@ -150,7 +151,7 @@ Config::Gc ReadGc(Settings section, const Config& config) {
   } else {
     section.AddProblem("window", window.error().message);
   }
-  gc.max_rate = section.Integer("max_rate", gc.max_rate, 1, kMaxGcRate);
+  gc.max_rate = section.Integer("max_rate", gc.max_rate, kMinGcRate, kMaxGcRate);
   gc.free_at_once_below = ReadFreeAtOnceBelow(section, config.headroom_bytes);
   return gc;
 }

@@ -31,6 +31,9 @@ bool IsClosed(const v1::RunRow& run, int64_t trash_ms, int64_t now_ms) {
   return run.ended_ms() + trash_ms + (by_clients ? kLateDeletionMs : 0) <= now_ms;
 }
 
+// Rows of links and tags that count as one item of the collector's rate: they only go.
+constexpr size_t kOtherRowsPerItem = 16;
+
 size_t BatchOf(std::string_view kind) {
   if (kind == trash_kind::kBlob) return TrashPurge::kBlobs;
   return kind == trash_kind::kManifest ? TrashPurge::kManifests : TrashPurge::kOtherRows;
@@ -204,7 +207,7 @@ Result<uint64_t> TrashPurge::FreeCurrent() {
   return uint64_t{0};
 }
 
-// Frees the next batch of the current kind. Returns 0 if there is none.
+// Frees the next batch of the current kind, and returns its items. Returns 0 if there is none.
 Result<uint64_t> TrashPurge::FreeBatch() {
   const std::string_view kind = current_->kinds.back();
   TRY(std::vector<KeyValue> rows, parts_.meta.Scan({.prefix = keys::TrashOf(current_->run, kind),
@@ -221,7 +224,8 @@ Result<uint64_t> TrashPurge::FreeBatch() {
     TRY_VOID(FreeRows(rows, kind));
   }
   current_->after = rows.back().key;
-  return rows.size();
+  const bool other = kind != trash_kind::kBlob && kind != trash_kind::kManifest;
+  return other ? (rows.size() + kOtherRowsPerItem - 1) / kOtherRowsPerItem : rows.size();
 }
 
 // Runs `work` in a transaction, and adds what it freed to the row of the run.
