@@ -28,15 +28,8 @@ def collecting(new_fleet, *nodes, **keys):
     times = {"grace": "2s", "lease": "1s", "trash": "1h", "longest_pull": "1s"}
     store.set_section("gc", **(times | keys))
     for node in fleet.nodes.values():
-        wait_until_it_takes_pushes(node)
+        node.wait_for_pushes(REPOSITORY)
     return fleet
-
-
-def wait_until_it_takes_pushes(member):
-    """A node that started before the store, or lost it, may still wait to reconnect."""
-    client = member.client()
-    wait_for("a member to take pushes", lambda: client.call(
-        "POST", f"/v2/{REPOSITORY}/blobs/uploads/").status == 202)
 
 
 def objects(member, digest):
@@ -327,7 +320,7 @@ def test_i7_collection_while_pushes_go_on(new_fleet):
     layers = [b"shared layer %d " % index * 1000 for index in range(8)]
     members = fleet.members()
     for member in members:
-        wait_until_it_takes_pushes(member)
+        member.wait_for_pushes(REPOSITORY)
     pushers = [Pusher(members[index % 2].client(), f"p{index}", layers) for index in range(4)]
     for pusher in pushers:
         pusher.start()

@@ -97,6 +97,12 @@ class Member(Daemon):
         return RegistryClient(self.fleet.host, self.registry_port, self.fleet.certificates, user,
                               password, timeout)
 
+    def wait_for_pushes(self, repository):
+        """A node that started before the store, or lost it, may still wait to reconnect."""
+        client = self.client()
+        wait_for(f"{self.name} to take pushes", lambda: client.call(
+            "POST", f"/v2/{repository}/blobs/uploads/").status == 202)
+
     def at(self, host=None):
         return f"{host or self.fleet.host}:{self.registry_port}"
 
