@@ -33,7 +33,8 @@ Error TooMany(const Digest& digest) {
   return Error{ErrorCode::kFailedPrecondition,
                "cannot restore manifest " + digest.ToString() + ": more than " +
                    std::to_string(ManifestRestore::kMaxManifests) +
-                   " manifests that it needs were removed; restore them with 'outportctl gc undo'"};
+                   " manifests that it needs were removed; restore them with 'outportctl gc undo'",
+               {digest.ToString()}};
 }
 
 // Links the manifest's blobs that the repository no longer links, as far as the store has their

@@ -29,6 +29,7 @@ constexpr int64_t kStatusPart = 50;
 // To read a row costs much less than to remove an item.
 constexpr uint64_t kScannedRowsPerItem = 16;
 constexpr std::string_view kLeaseName = "gc";
+constexpr int kOrphanSteps = 64;
 
 uint64_t InItems(uint64_t scanned_rows) {
   return (scanned_rows + kScannedRowsPerItem - 1) / kScannedRowsPerItem;
@@ -126,14 +127,21 @@ Result<uint64_t> Collector::DoStep() {
   // Before all other work, because pushes wait for it.
   TRY(const uint64_t freed, paused ? Result<uint64_t>(0) : FreeEarly());
   if (freed > 0) return freed;
-  // Before the jobs, so that a run also removes the referrers of manifests that are gone.
+  // Before the jobs, so that a run also removes the referrers of manifests that are gone. But
+  // clients can remove manifests with many referrers again and again, so the jobs do not wait for
+  // more than kOrphanSteps.
   const uint64_t orphans = paused ? 0 : StepOrphans();
-  if (orphans > 0) return InItems(orphans);
+  if (orphans > 0 && orphan_steps_ < kOrphanSteps) {
+    ++orphan_steps_;
+    return InItems(orphans);
+  }
+  if (orphans == 0 && orphan_steps_ > 0) --orphan_steps_;
   TRY(const uint64_t worked, StepJob(paused));
   // While the run is in progress, nobody can undo it.
   if (paused) TRY_VOID(EndBackgroundRun());
-  if (worked > 0 || paused || !RunInProgress().empty()) return worked;
-  return StepBackground();
+  const bool busy = worked > 0 || paused || !RunInProgress().empty();
+  TRY(const uint64_t background, busy ? Result<uint64_t>(0) : StepBackground());
+  return InItems(orphans) + worked + background;
 }
 
 // Looks for the referrers of manifests that are gone. If that fails, logs it and tries again later,

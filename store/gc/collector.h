@@ -156,6 +156,7 @@ class Collector {
   int64_t next_early_ms_ = 0;              // when to look for trash to free early, during a job
   int64_t next_status_ms_ = 0;
   int64_t next_orphans_ms_ = 0;        // when to look for orphans, after a failure
+  int orphan_steps_ = 0;               // steps for orphans alone, less the steps without any
   std::chrono::milliseconds rest_{0};  // must pass before the next step
   int attempts_ = 0;                   // of a step of the job, since the last one that succeeded
   v1::RunCounts freed_;                // as counted in the metrics

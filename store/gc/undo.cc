@@ -25,9 +25,10 @@ Result<ContentKey> ContentOf(const std::string& repository, const std::string& d
   return ContentKey{std::move(name), std::move(parsed)};
 }
 
-// The content is gone, or a rule forbids the tag. Such a failure ends only this restore.
+// The content is gone or needs too much that is gone, or a rule forbids the tag. Such a failure
+// ends only this restore: a manifest of one client must not keep the content of others away.
 bool IsLoss(const Error& error) {
-  return error.code == ErrorCode::kManifestUnknown ||
+  return error.code == ErrorCode::kManifestUnknown || error.code == ErrorCode::kManifestInvalid ||
          error.code == ErrorCode::kManifestBlobUnknown || error.code == ErrorCode::kDenied ||
          (error.code == ErrorCode::kFailedPrecondition && !error.items.empty());
 }
