@@ -56,6 +56,27 @@ TEST_F(OrphansTest, ACorruptRowHoldsUpNothingElse) {
   EXPECT_TRUE(Waits()) << "the row stays for the administrator";
 }
 
+// A client that removes manifests with many referrers again and again.
+TEST_F(OrphansTest, AnUndoDoesNotWaitForRowsThatNeverEnd) {
+  ASSERT_TRUE(store.PushImage("b", "v1", {"other"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("b", "v1").has_value());
+  store.clock.Advance(hours(37));
+  v1::UndoRunRequest undo;
+  undo.set_id(collector->RunUntagged().id());
+  ASSERT_TRUE((*collector)->UndoRun(undo, kAdministrator).has_value());
+  v1::OrphanedRow row;
+  row.set_since_ms(1);
+  int steps = 0;
+  for (; steps < 200 && !(*collector)->Get()->running().empty(); ++steps) {
+    const std::string key = keys::Orphaned(Repo("a"), Sha256("gone"));
+    const auto put = [&](MetaTransaction& transaction) { return WriteRow(transaction, key, row); };
+    ASSERT_TRUE(Transact(*store.meta, put).has_value());
+    ASSERT_TRUE(collector->Step());
+  }
+  EXPECT_LT(steps, 200);
+  EXPECT_TRUE(HasManifest("b", Sha256(ImageManifest({"other"})).ToString()));
+}
+
 TEST_F(OrphansTest, TheCollectorMakesCandidatesInSteps) {
   DeleteSubject();
   EXPECT_EQ(Candidates(), 0u) << "the removal itself is small";

@@ -247,6 +247,46 @@ TEST_F(UndoTest, TagsLeaveTheTrashWithTheirManifests) {
   EXPECT_EQ((*collector)->GetRun(request)->state(), v1::RUN_STATE_FREED);
 }
 
+// At the end of the trash window, the links of a run are freed, but its manifests are not.
+TEST_F(UndoTest, WhatIsFreedBeforeTheUndoIsCounted) {
+  const std::string run = RemoveImage();
+  const auto free_links = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(run)));
+    row->mutable_freed()->set_links(2);
+    return WriteRow(transaction, keys::Run(run), *row);
+  };
+  ASSERT_TRUE(Transact(*store.meta, free_links).has_value());
+  const v1::RunRow undone = collector->Undo(run);
+  EXPECT_EQ(undone.restored().manifests(), 1u);
+  EXPECT_EQ(undone.not_restored(), 2u);
+}
+
+// Another client has removed so many children of an index that no restore brings it back.
+TEST_F(UndoTest, AManifestThatNeedsTooMuchKeepsNothingElseAway) {
+  constexpr size_t kChildren = 1001;
+  ASSERT_TRUE(store.PushImage("b", "v1", {"config"}).has_value());
+  std::vector<std::string> children;
+  for (size_t i = 0; i < kChildren; ++i) {
+    children.push_back(
+        ImageManifest({"config"}, R"(,"annotations":{"n":")" + std::to_string(i) + "\"}"));
+    ASSERT_TRUE(store.PushTagged("b", children.back(), {}).has_value());
+  }
+  ASSERT_TRUE(store.PushTagged("b", IndexManifest(children), {}).has_value());
+  for (const std::string& child : children) {
+    ASSERT_TRUE(store.DeleteManifest("b", Sha256(child).ToString()).has_value());
+  }
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", "v1").has_value());
+  store.clock.Advance(hours(37));
+  const v1::RunRow run = collector->RunUntagged();
+  ASSERT_EQ(run.removed().manifests(), 2u);
+  const v1::RunRow undone = collector->Undo(run.id());
+  EXPECT_EQ(undone.state(), v1::RUN_STATE_UNDONE);
+  EXPECT_EQ(undone.restored().manifests(), 1u);
+  EXPECT_EQ(undone.not_restored(), 1u);
+  EXPECT_TRUE(HasManifest("a", kDigest));
+}
+
 TEST_F(UndoTest, AManifestWhoseBytesAreGoneIsCounted) {
   const std::string run = RemoveImage();
   const auto lose = [&](MetaTransaction& transaction) {
