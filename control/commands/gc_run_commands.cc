@@ -91,7 +91,7 @@ Result<void> UndoRun(const Invocation& invocation, const Undo& options) {
   std::string text = "run " + run.id() + " undone: restored " + ToText(run.restored());
   if (run.not_restored() > 0) {
     text += "; " + CountText(run.not_restored(), "item") +
-            " could not be restored: see the store's log";
+            " could not be restored: freed, gone or protected";
   }
   invocation.Print(JsonOf(run), text);
   return {};

@@ -29,8 +29,8 @@ policies:
         last_pushed: 2
 """
 # What an administrator may be told, for example because another one was faster.
-REFUSALS = re.compile("is in progress|no longer holds|has not reported|cannot be undone|takes in the deletions"
-                      "|is paused|does not collect garbage at the moment|trash window has ended"
+REFUSALS = re.compile("is in progress|no longer holds|has not reported|cannot be undone|is paused"
+                      "|does not collect garbage at the moment|trash window has ended"
                       "|it was interrupted|there is no run")
 GONE = re.compile("gone, also from the trash|were removed; restore them")
 AWAY = re.compile("cannot reach|unreachable|unavailable|connection|deadline", re.I)
