@@ -126,12 +126,12 @@ class Resolver {
   enum class Kind { kResolve, kTouch };
   net::awaitable<Result<v1::ResolveResponse>> Call(Kind kind, v1::ResolveRequest request,
                                                    std::string what, std::string request_id);
-  // Asks the store, or joins a call in progress of the same kind.
-  // Who asks: the request, and its user for a question that counts for one.
+  // The request that asks, and its user if the question counts against that user's share.
   struct Asking {
     std::string request_id;
     std::string user = {};
   };
+  // Asks the store, or joins a call in progress of the same kind.
   net::awaitable<Result<StoreAnswer>> Ask(Kind kind, Asking asking, ResolveQuestion question);
   net::awaitable<Result<StoreAnswer>> AskFor(Kind kind, const Caller& caller,
                                              ResolveQuestion question);

@@ -14,8 +14,8 @@
 
 namespace outport::store {
 
-// What a search reads. Clients choose the indexes in a repository, so these limits bound the time
-// that they cost.
+// The limits of what a search reads. Clients choose the indexes in a repository, so these limits
+// bound the time that they cost.
 struct PullSearchLimits {
   // For one manifest, in either direction. A repository may name a manifest several times.
   size_t relatives = 1000;

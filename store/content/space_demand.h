@@ -11,7 +11,7 @@
 
 namespace outport::store {
 
-// Who pushes, for the log.
+// The user and the repository of a push, for the log.
 struct Pusher {
   std::string user = {};
   std::string repository = {};

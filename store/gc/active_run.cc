@@ -57,7 +57,7 @@ Result<std::unique_ptr<ActiveRun>> ActiveRun::BeginUndo(const CollectorParts& pa
       return Error{ErrorCode::kFailedPrecondition,
                    "run " + id + " cannot be undone: it is in progress, or its trash is freed"};
     }
-    // What could not be restored may be there now, for example after a push of the image.
+    // Content that was not restored may be there now, for example after a push of the image.
     if (row->state() == v1::RUN_STATE_UNDONE && row->not_restored() == 0) {
       return Error{ErrorCode::kFailedPrecondition,
                    "run " + id + " cannot be undone again: " + row->undone_by() +

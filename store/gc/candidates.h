@@ -18,11 +18,11 @@
 // functions block.
 namespace outport::store {
 
-// Which candidates to visit.
+// The candidates that a scan visits.
 struct CandidateScan {
   const MetaView& view;
   std::optional<RepositoryName> repository = {};  // only this one; nullopt: all
-  // Which repositories to visit. Stays valid as long as the scan.
+  // The repositories that the scan visits. Stays valid as long as the scan.
   std::function<bool(const RepositoryName&)> matches = [](const RepositoryName&) { return true; };
 };
 

@@ -94,7 +94,7 @@ Result<void> Runs::CountDeletionsByClients(int64_t now_ms) {
       TRY(auto row, LockRow<v1::RunRow>(transaction, keys::Run(run.id())));
       if (!row.has_value() || row->has_removed()) return {};
       *row->mutable_removed() = counts;
-      // What is no longer in the trash: on a full disk it is freed within the hour.
+      // This content is no longer in the trash: on a full disk it is freed within the hour.
       Add(*row->mutable_removed(), row->freed());
       Add(*row->mutable_removed(), row->restored());
       return WriteRow(transaction, keys::Run(run.id()), *row);

@@ -26,7 +26,7 @@ namespace outport::store {
 // next start removes the objects. An object that the disk does not remove is logged and left to the
 // next start, too; it counts as freed.
 //
-// Where the disk is short of space, blobs do not wait for the end of their trash window, also those
+// While the disk is short of space, blobs do not wait for the end of their trash window, also those
 // that clients deleted in this hour: StepEarly() frees the oldest ones, and no more than the disk
 // needs. Their links, tags and manifests stay in the trash until the window ends. The disk may show
 // the bytes of removed objects as free only later, for example because a client still reads them.

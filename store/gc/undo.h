@@ -72,7 +72,7 @@ class Undo {
   uint64_t restored_in_pass_ = 0;
   bool last_pass_ = false;
   std::map<ContentKey, TrashedTags> tags_;  // that were read and not yet restored
-  // What could not be restored. Each pass tries all such manifests again.
+  // The rows that could not be restored. Each pass tries all such manifests again.
   uint64_t lost_in_pass_ = 0;
   uint64_t lost_tags_ = 0;
 };
