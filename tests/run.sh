@@ -63,11 +63,17 @@ import re
 import sys
 import xml.etree.ElementTree
 
+LINES = 8  # for each failed case
+
 suite = xml.etree.ElementTree.parse(sys.argv[1]).getroot()
 count = {key: int(suite.get(key, 0)) for key in ("tests", "failures", "skipped", "disabled")}
 for case in suite.iter("testcase"):
     if case.get("status") == "fail":
         print(f"failed: {case.get('name')}")
+        # The first lines in which pytest or GoogleTest states what failed.
+        stated = re.findall(r"^(?:FAILED |E  |\S+\.cc:\d+: Failure).*$", case.findtext("system-out", ""), re.M)
+        for line in stated[:LINES]:
+            print(f"  {line[:200]}")
     elif case.get("status") == "notrun":
         print(f"skipped: {case.get('name')}")
     reasons = collections.Counter()  # pytest's reasons, for the tests in this file
