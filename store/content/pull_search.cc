@@ -28,9 +28,10 @@ bool IsIndex(const v1::ManifestRow& row) {
 
 }  // namespace
 
-// Returns the index, or nullptr if the manifest is none or if a limit is reached. An index whose
-// bytes are absent or corrupt has no children. The limits for one manifest count an index that the
-// search remembers, too, so that an answer does not depend on earlier questions.
+// Returns the index, or nullptr if the manifest is none. Also returns nullptr if a limit is
+// reached; then the walk is incomplete. An index whose bytes are absent or corrupt has no children.
+// The limits for one manifest count an index that the search remembers, too, so that an answer does
+// not depend on earlier questions.
 Result<const PullSearch::Index*> PullSearch::FindIndex(const Digest& digest, Walk& walk) {
   const Index* none = nullptr;
   const auto known = indexes_.find(digest);
@@ -46,18 +47,21 @@ Result<const PullSearch::Index*> PullSearch::FindIndex(const Digest& digest, Wal
   }
   const bool fits =
       walk.indexes < limits_.indexes && walk.index_bytes + size_bytes <= limits_.index_bytes;
+  walk.is_complete = walk.is_complete && fits;
   if (!fits) return none;
   ++walk.indexes;
   walk.index_bytes += size_bytes;
   if (known != indexes_.end()) return &known->second;
   exhausted_ = exhausted_ || all_index_bytes_ + size_bytes > limits_.all_index_bytes;
+  walk.is_complete = walk.is_complete && !exhausted_;
   if (exhausted_) return none;
   all_index_bytes_ += size_bytes;
   Index index{.size_bytes = size_bytes, .children = {}};
   const Result<std::optional<Manifest>> manifest = ReadManifest(view_, digest, media_type);
   if (manifest.has_value() && manifest->has_value()) {
     for (const Descriptor& child : (*manifest)->manifests) {
-      if (index.children.size() == limits_.relatives) break;
+      index.has_more_children = index.children.size() == limits_.relatives;
+      if (index.has_more_children) break;
       index.children.push_back(child.digest);
     }
   }
@@ -77,14 +81,18 @@ const PullSearch::Index* PullSearch::Remember(const Digest& digest, Index index)
 Result<std::vector<Digest>> PullSearch::ChildrenOf(const Digest& digest, Walk& walk) {
   TRY(const Index* const index, FindIndex(digest, walk));
   if (index == nullptr) return std::vector<Digest>();
+  walk.is_complete = walk.is_complete && !index->has_more_children;
   return index->children;
 }
 
-// Returns the indexes that list a manifest.
+// Returns the indexes that list a manifest. Reads one row more than the limit: it shows whether
+// there are more.
 Result<std::vector<Digest>> PullSearch::ParentsOf(const Digest& digest, Walk& walk) {
   const std::string prefix = keys::ReferencesTo(digest, repository_);
   const size_t limit = std::min(limits_.relatives, limits_.mentions - walk.mentions);
-  TRY(const std::vector<KeyValue> rows, view_.Scan({.prefix = prefix, .limit = limit}));
+  TRY(std::vector<KeyValue> rows, view_.Scan({.prefix = prefix, .limit = limit + 1}));
+  walk.is_complete = walk.is_complete && rows.size() <= limit;
+  if (rows.size() > limit) rows.pop_back();
   std::vector<Digest> parents;
   for (const KeyValue& row : rows) {
     TRY(Digest parent, Digest::Parse(keys::After(row.key, prefix)));
@@ -93,36 +101,48 @@ Result<std::vector<Digest>> PullSearch::ParentsOf(const Digest& digest, Walk& wa
   return parents;
 }
 
+// Returns whether the walk may look at the relatives of one more manifest.
+bool PullSearch::MayLookAtMore(Walk& walk) {
+  exhausted_ = exhausted_ || ++all_mentions_ > limits_.all_mentions;
+  const bool may = !exhausted_ && !walk.has_more_relatives && walk.mentions < limits_.mentions;
+  walk.is_complete = walk.is_complete && may;
+  return may;
+}
+
 // Looks at the pulls of the manifest's relatives, of their relatives and so on. Keeps the newest.
+// Below the deepest level, looks only whether there are more.
 Result<void> PullSearch::AddPullsOfRelatives(const Digest& digest, RelativesOf relatives_of,
-                                             std::optional<v1::PullRow>& newest) {
+                                             LastPull& newest) {
   Walk walk;
   std::unordered_set<Digest> seen{digest};
   std::vector<Digest> level{digest};
-  for (int depth = 0; depth < kMaxDepth && !level.empty(); ++depth) {
+  for (int depth = 0; depth <= kMaxDepth && !level.empty(); ++depth) {
     std::vector<Digest> next;
     for (const Digest& member : level) {
-      exhausted_ = exhausted_ || ++all_mentions_ > limits_.all_mentions;
-      if (exhausted_ || walk.mentions >= limits_.mentions) return {};
+      if (!MayLookAtMore(walk)) break;
       TRY(const std::vector<Digest> relatives, (this->*relatives_of)(member, walk));
       walk.mentions += relatives.size();
       all_mentions_ += relatives.size();
       for (const Digest& relative : relatives) {
-        if (seen.size() > limits_.relatives) return {};
-        if (!seen.insert(relative).second) continue;
+        if (seen.contains(relative)) continue;
+        walk.has_more_relatives = depth == kMaxDepth || seen.size() > limits_.relatives;
+        if (walk.has_more_relatives) break;
+        seen.insert(relative);
         TRY(const auto pull, FindPull(view_, repository_, relative));
-        KeepNewer(newest, pull);
+        KeepNewer(newest.row, pull);
         next.push_back(relative);
       }
     }
     level = std::move(next);
   }
+  newest.is_complete = newest.is_complete && walk.is_complete && !walk.has_more_relatives;
   return {};
 }
 
-Result<std::optional<v1::PullRow>> PullSearch::LastPullOf(const Digest& digest) {
+Result<LastPull> PullSearch::LastPullOf(const Digest& digest) {
   if (const auto known = answers_.find(digest); known != answers_.end()) return known->second;
-  TRY(auto newest, FindPull(view_, repository_, digest));
+  LastPull newest;
+  TRY(newest.row, FindPull(view_, repository_, digest));
   TRY_VOID(AddPullsOfRelatives(digest, &PullSearch::ParentsOf, newest));
   TRY_VOID(AddPullsOfRelatives(digest, &PullSearch::ChildrenOf, newest));
   if (answers_.size() == kMaxAnswers) answers_.clear();
@@ -130,10 +150,12 @@ Result<std::optional<v1::PullRow>> PullSearch::LastPullOf(const Digest& digest) 
   return newest;
 }
 
-Result<std::optional<v1::PullRow>> PullSearch::LastPullOf(const Tag& tag, const Digest& digest) {
-  TRY(auto newest, FindPull(view_, repository_, tag));
-  TRY(const auto of_manifest, LastPullOf(digest));
-  KeepNewer(newest, of_manifest);
+Result<LastPull> PullSearch::LastPullOf(const Tag& tag, const Digest& digest) {
+  LastPull newest;
+  TRY(newest.row, FindPull(view_, repository_, tag));
+  TRY(const LastPull of_manifest, LastPullOf(digest));
+  KeepNewer(newest.row, of_manifest.row);
+  newest.is_complete = of_manifest.is_complete;
   return newest;
 }
 

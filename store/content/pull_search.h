@@ -27,6 +27,14 @@ struct PullSearchLimits {
   uint64_t all_index_bytes = 1 << 30;
 };
 
+// The answer of a search.
+struct LastPull {
+  std::optional<v1::PullRow> row = {};  // nullopt: no known pull
+  // false: the search has stopped at a limit, so there may be a later pull. A caller that deletes
+  // what is not pulled must then keep it.
+  bool is_complete = true;
+};
+
 // Finds the last pulls of the manifests of one repository. Remembers answers, and the children of
 // indexes, so that tags on the same manifest cost one search. For one thread; its methods block.
 class PullSearch {
@@ -36,16 +44,16 @@ class PullSearch {
       : view_(view), repository_(repository), limits_(limits) {}
 
   // Returns the last pull of a manifest: by its own digest, by an index that lists it, or of a
-  // manifest that it lists; also through indexes in indexes, up to eight of them. Beyond the
-  // limits for one manifest, ignores further relatives. A pull by tag counts for the digest that
-  // the tag had at that time.
-  Result<std::optional<v1::PullRow>> LastPullOf(const Digest& digest);
+  // manifest that it lists; also through indexes in indexes, up to eight of them. The answer is
+  // incomplete if the manifest has more relatives than the limits, or deeper ones. Whether the
+  // limits for one manifest are reached does not depend on earlier questions. A pull by tag counts
+  // for the digest that the tag had at that time.
+  Result<LastPull> LastPullOf(const Digest& digest);
 
   // Returns the last pull of a tag, or of the manifest `digest` to which it points.
-  Result<std::optional<v1::PullRow>> LastPullOf(const Tag& tag, const Digest& digest);
+  Result<LastPull> LastPullOf(const Tag& tag, const Digest& digest);
 
-  // Whether a limit for all manifests is reached. From then on answers may lack pulls of relatives.
-  // A caller that deletes what is not pulled must then keep it.
+  // Whether a limit for all manifests is reached. From then on new answers are incomplete.
   bool IsExhausted() const { return exhausted_; }
 
  private:
@@ -53,14 +61,18 @@ class PullSearch {
     size_t mentions = 0;
     size_t indexes = 0;
     uint64_t index_bytes = 0;
+    bool has_more_relatives = false;  // than the limit
+    bool is_complete = true;
   };
   struct Index {
     uint64_t size_bytes = 0;
     std::vector<Digest> children;
+    bool has_more_children = false;
   };
   using RelativesOf = Result<std::vector<Digest>> (PullSearch::*)(const Digest&, Walk&);
   Result<void> AddPullsOfRelatives(const Digest& digest, RelativesOf relatives_of,
-                                   std::optional<v1::PullRow>& newest);
+                                   LastPull& newest);
+  bool MayLookAtMore(Walk& walk);
   Result<std::vector<Digest>> ParentsOf(const Digest& digest, Walk& walk);
   Result<std::vector<Digest>> ChildrenOf(const Digest& digest, Walk& walk);
   Result<const Index*> FindIndex(const Digest& digest, Walk& walk);
@@ -72,7 +84,7 @@ class PullSearch {
   uint64_t all_mentions_ = 0;
   uint64_t all_index_bytes_ = 0;
   bool exhausted_ = false;
-  std::unordered_map<Digest, std::optional<v1::PullRow>> answers_;
+  std::unordered_map<Digest, LastPull> answers_;
   std::unordered_map<Digest, Index> indexes_;
   size_t remembered_children_ = 0;
 };

@@ -142,7 +142,8 @@ Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow can
 Result<void> Planner::AddPull(PlannedItem& item) {
   const RepositoryName& repository = item.content.repository;
   if (!pulls_.has_value() || pulls_->repository != repository) pulls_.emplace(view_, repository);
-  TRY(const auto pull, pulls_->search.LastPullOf(item.content.digest));
+  TRY(const LastPull last, pulls_->search.LastPullOf(item.content.digest));
+  const std::optional<v1::PullRow>& pull = last.row;
   if (!pull.has_value()) return {};
   item.shown.set_last_pulled_ms(pull->last_ms());
   item.shown.set_last_pulled_at(pull->node());

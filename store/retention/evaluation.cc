@@ -38,6 +38,10 @@ bool HasConditions(const v1::RetentionKeep& entry) {
          entry.newest_semver_per_minor() != 0;
 }
 
+bool AsksForPulls(const v1::RetentionKeep& entry) {
+  return entry.pulled_within_ms() != 0 || entry.last_pulled() != 0;
+}
+
 bool HasOnlyVersions(const v1::RetentionKeep& entry) {
   return entry.newest_semver_per_minor() != 0 && entry.pushed_within_ms() == 0 &&
          entry.pulled_within_ms() == 0 && entry.last_pushed() == 0 && entry.last_pulled() == 0;
@@ -101,6 +105,9 @@ class Entry {
     if (entry_.newest_semver_per_minor() != 0 && IsNewVersion(tag)) {
       return name_ + ": newest_semver_per_minor " +
              std::to_string(entry_.newest_semver_per_minor());
+    }
+    if (!tag.pulls_known && AsksForPulls(entry_)) {
+      return name_ + ": too many related manifests to know the last pull";
     }
     return std::nullopt;
   }
@@ -174,9 +181,7 @@ bool CompiledPolicy::Matches(const std::string& repository) const {
 }
 
 bool CompiledPolicy::LooksAtPulledTags() const {
-  return std::ranges::any_of(policy_.keep(), [](const v1::RetentionKeep& entry) {
-    return entry.pulled_within_ms() != 0 || entry.last_pulled() != 0;
-  });
+  return std::ranges::any_of(policy_.keep(), AsksForPulls);
 }
 
 bool CompiledPolicy::LooksAtPulls() const {

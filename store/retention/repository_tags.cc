@@ -69,11 +69,12 @@ Result<std::optional<std::vector<TagFacts>>> ReadTagFacts(const MetaView& view,
       }
       TRY(tag.has_subject, HasSubject(view, repository, tag));
       if (pulls != nullptr) {
-        TRY(const auto pull, pulls->LastPullOf(tag.name, tag.digest));
+        TRY(const LastPull pull, pulls->LastPullOf(tag.name, tag.digest));
         if (pulls->IsExhausted()) return std::optional<std::vector<TagFacts>>();
-        if (pull.has_value()) {
-          tag.pulled_ms = pull->last_ms();
-          tag.pulled_at = pull->node();
+        tag.pulls_known = pull.is_complete;
+        if (pull.row.has_value()) {
+          tag.pulled_ms = pull.row->last_ms();
+          tag.pulled_at = pull.row->node();
         }
       }
       tags.push_back(std::move(tag));

@@ -34,9 +34,10 @@ Result<std::vector<RetentionJob::Looked>> RetentionJob::LookAtTags() const {
     Looked looked{.dropped = dropped};
     TRY(looked.subjects, SubjectsOf(parts_.meta, repository, dropped.tag, dropped.content.digest));
     if (dropped.looks_at_pulls) {
-      TRY(const auto pull, pulls.LastPullOf(dropped.tag, dropped.content.digest));
-      looked.is_pulled =
-          pulls.IsExhausted() || (pull.has_value() && pull->last_ms() > dropped.pulled_ms);
+      TRY(const LastPull pull, pulls.LastPullOf(dropped.tag, dropped.content.digest));
+      // The plan drops a tag without knowing its pulls only if no entry asks for them.
+      looked.is_pulled = (dropped.pulls_known && !pull.is_complete) ||
+                         (pull.row.has_value() && pull.row->last_ms() > dropped.pulled_ms);
     }
     tags.push_back(std::move(looked));
   }

@@ -39,7 +39,7 @@ class RetentionJob final : public Job {
   // A tag, and what the job finds out about it without locks.
   struct Looked {
     const DroppedTag& dropped;
-    bool is_pulled = false;  // since the plan, also through indexes
+    bool is_pulled = false;  // since the plan, also through indexes, or nobody can tell
     std::vector<Digest> subjects = {};
   };
   Result<std::vector<Looked>> LookAtTags() const;

@@ -32,9 +32,9 @@ std::string PlaceOf(const v1::RetentionItem& item) {
 
 Result<bool> KeptByPull(PullSearch& pulls, const Digest& digest, int64_t keep_for_ms,
                         int64_t now_ms) {
-  TRY(const auto pull, pulls.LastPullOf(digest));
-  if (pulls.IsExhausted()) return true;
-  return pull.has_value() && pull->last_ms() + keep_for_ms > now_ms;
+  TRY(const LastPull pull, pulls.LastPullOf(digest));
+  if (!pull.is_complete) return true;
+  return pull.row.has_value() && pull.row->last_ms() + keep_for_ms > now_ms;
 }
 
 Result<void> RetentionPlanner::ForEach(
@@ -128,6 +128,7 @@ Result<DropPlan> RetentionPlanner::Make() const {
                            .policy = policy,
                            .pushed_ms = tag.pushed_ms,
                            .pulled_ms = tag.pulled_ms,
+                           .pulls_known = tag.pulls_known,
                            .looks_at_pulls = looks_at_pulls});
     }
     for (const Digest& digest : repository.untagged) {

@@ -21,7 +21,8 @@ struct DroppedTag {
   Tag tag;
   std::string policy;
   int64_t pushed_ms = 0;
-  int64_t pulled_ms = 0;  // only if `looks_at_pulls`
+  int64_t pulled_ms = 0;    // only if `looks_at_pulls`
+  bool pulls_known = true;  // false: none of the entries that match the tag looks at pulls
   bool looks_at_pulls = false;
   std::string Text() const;  // "tag team/app:v1@sha256:…"
 };
@@ -97,7 +98,7 @@ class RetentionPlanner {
 std::string PlaceOf(const v1::RetentionItem& item);
 
 // Returns whether an untagged manifest stays because of a pull within `keep_for_ms`, or because the
-// search is exhausted. Blocks.
+// answer of the search is incomplete. Blocks.
 Result<bool> KeptByPull(PullSearch& pulls, const Digest& digest, int64_t keep_for_ms,
                         int64_t now_ms);
 

@@ -32,6 +32,17 @@ std::string IndexManifest(const std::vector<std::string>& manifests) {
          R"(","manifests":[)" + children + "]}";
 }
 
+std::string OuterIndex(const std::vector<std::string>& inner, const std::string& note) {
+  std::string members;
+  for (const std::string& index : inner) {
+    members += (members.empty() ? "" : ",") +
+               (R"({"mediaType":")" + std::string(media_type::kOciIndex)) + R"(","digest":")" +
+               Sha256(index).ToString() + R"(","size":)" + std::to_string(index.size()) + "}";
+  }
+  return R"({"schemaVersion":2,"mediaType":")" + std::string(media_type::kOciIndex) +
+         R"(","annotations":{"note":")" + note + R"("},"manifests":[)" + members + "]}";
+}
+
 std::string SubjectJson(const Digest& subject) {
   return R"(,"subject":{"mediaType":")" + std::string(media_type::kOciManifest) +
          R"(","digest":")" + subject.ToString() + R"(","size":6})";

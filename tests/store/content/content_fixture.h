@@ -26,6 +26,8 @@ inline Digest Sha256(const std::string& text) {
 std::string ImageManifest(const std::vector<std::string>& blobs, const std::string& extra = "");
 // Returns an index of these manifests.
 std::string IndexManifest(const std::vector<std::string>& manifests);
+// An index that lists other indexes. The note makes it unique, and large.
+std::string OuterIndex(const std::vector<std::string>& inner, const std::string& note = "");
 
 // Returns the member of a manifest that names its subject, for `extra` of ImageManifest.
 std::string SubjectJson(const Digest& subject);

@@ -42,18 +42,6 @@ class CountingView final : public MetaView {
   const MetaView& view_;
 };
 
-// An index that lists other indexes. The note makes it unique, and large.
-std::string OuterIndex(const std::vector<std::string>& inner, const std::string& note = "") {
-  std::string members;
-  for (const std::string& index : inner) {
-    members += (members.empty() ? "" : ",") +
-               (R"({"mediaType":")" + std::string(media_type::kOciIndex)) + R"(","digest":")" +
-               Sha256(index).ToString() + R"(","size":)" + std::to_string(index.size()) + "}";
-  }
-  return R"({"schemaVersion":2,"mediaType":")" + std::string(media_type::kOciIndex) +
-         R"(","annotations":{"note":")" + note + R"("},"manifests":[)" + members + "]}";
-}
-
 class PullSearchTest : public testing::Test {
  protected:
   PullSearchTest() {
@@ -80,9 +68,13 @@ class PullSearchTest : public testing::Test {
                            MetaTransaction::Durability::kBuffered)
                     .has_value());
   }
-  static int64_t Time(const Result<std::optional<v1::PullRow>>& pull) {
+  static int64_t Time(const Result<LastPull>& pull) {
     EXPECT_TRUE(pull.has_value());
-    return pull.has_value() && pull->has_value() ? (*pull)->last_ms() : 0;
+    return pull.has_value() && pull->row.has_value() ? pull->row->last_ms() : 0;
+  }
+  static bool IsComplete(const Result<LastPull>& pull) {
+    EXPECT_TRUE(pull.has_value());
+    return pull.has_value() && pull->is_complete;
   }
   // As a new search finds it.
   int64_t LastOf(const Digest& digest) {
@@ -119,6 +111,9 @@ TEST_F(PullSearchTest, APullCountsThroughIndexesInIndexes) {
   Pull(at(0).ToString(), 7 * kHourMs);
   EXPECT_EQ(LastOf(at(8)), 7 * kHourMs);
   EXPECT_EQ(LastOf(at(9)), 5 * kHourMs) << "more than eight levels";
+  PullSearch search(*store_.meta, repository_);
+  EXPECT_TRUE(IsComplete(search.LastPullOf(at(8))));
+  EXPECT_FALSE(IsComplete(search.LastPullOf(at(9))));
   EXPECT_EQ(LastOf(Sha256(ImageManifest({"two"}))), 5 * kHourMs) << "only the image beside it";
 }
 
@@ -139,6 +134,7 @@ TEST_F(PullSearchTest, ReadsFewIndexesForOneManifest) {
   const CountingView view(*store_.meta);
   EXPECT_EQ(Time(PullSearch(view, repository_).LastPullOf(root)), 5 * kHourMs);
   EXPECT_EQ(view.bodies, 32u);
+  EXPECT_FALSE(IsComplete(PullSearch(view, repository_).LastPullOf(root)));
 }
 
 TEST_F(PullSearchTest, ReadsFewBytesForOneManifest) {
@@ -147,6 +143,7 @@ TEST_F(PullSearchTest, ReadsFewBytesForOneManifest) {
   const CountingView view(*store_.meta);
   EXPECT_EQ(Time(PullSearch(view, repository_).LastPullOf(root)), 5 * kHourMs);
   EXPECT_EQ(view.bodies, 8u) << "the root and seven MiB";
+  EXPECT_FALSE(IsComplete(PullSearch(view, repository_).LastPullOf(root)));
 }
 
 TEST_F(PullSearchTest, RemembersWhatItHasRead) {
@@ -160,6 +157,7 @@ TEST_F(PullSearchTest, RemembersWhatItHasRead) {
   EXPECT_EQ(view.bodies, 11u);
   EXPECT_EQ(Time(search.LastPullOf(second)), 5 * kHourMs);
   EXPECT_EQ(view.bodies, 12u) << "only the second root";
+  EXPECT_TRUE(IsComplete(search.LastPullOf(second)));
   const size_t rows = view.rows;
   EXPECT_EQ(Time(search.LastPullOf(*Tag::Parse("v2"), second)), 5 * kHourMs);
   EXPECT_EQ(view.bodies, 12u);
@@ -173,8 +171,37 @@ TEST_F(PullSearchTest, CountsAManifestThatManyIndexesListEachTime) {
   const CountingView view(*store_.meta);
   PullSearch search(view, repository_, {.mentions = 25});
   EXPECT_EQ(Time(search.LastPullOf(Sha256(image_))), 0);
-  EXPECT_EQ(view.rows, 25u);
+  EXPECT_EQ(view.rows, 26u) << "one shows that there are more";
+  EXPECT_FALSE(IsComplete(search.LastPullOf(Sha256(image_))));
   EXPECT_FALSE(search.IsExhausted());
+}
+
+TEST_F(PullSearchTest, AnAnswerIsCompleteUpToTheLimitOfRelatives) {
+  const std::vector<std::string> inner = PushInner(3, 10);
+  const Digest root = Push(OuterIndex(inner));
+  const auto complete = [&](const Digest& digest, size_t relatives) {
+    PullSearch search(*store_.meta, repository_, {.relatives = relatives});
+    return IsComplete(search.LastPullOf(digest));
+  };
+  EXPECT_TRUE(complete(Sha256(image_), 4)) << "three indexes and their root";
+  EXPECT_FALSE(complete(Sha256(image_), 3)) << "without the root";
+  EXPECT_FALSE(complete(Sha256(image_), 2));
+  EXPECT_TRUE(complete(root, 4)) << "three indexes and their image";
+  EXPECT_FALSE(complete(root, 3)) << "without the image";
+  EXPECT_FALSE(complete(root, 2));
+}
+
+// The answers about a small index do not depend on a question about a large one before.
+TEST_F(PullSearchTest, TheLimitsForOneManifestDoNotDependOnEarlierQuestions) {
+  const std::vector<std::string> inner = PushInner(40, 10);
+  const Digest large = Push(OuterIndex(inner));
+  const Digest small = Push(OuterIndex({inner[0], inner[39]}));
+  PullSearch search(*store_.meta, repository_);
+  EXPECT_FALSE(IsComplete(search.LastPullOf(large)));
+  EXPECT_TRUE(IsComplete(search.LastPullOf(small)));
+  EXPECT_FALSE(IsComplete(search.LastPullOf(large))) << "as remembered";
+  const Digest again = Push(OuterIndex(inner, "again"));
+  EXPECT_FALSE(IsComplete(search.LastPullOf(again))) << "although it remembers 32 of the indexes";
 }
 
 TEST_F(PullSearchTest, SaysThatItIsExhausted) {
@@ -185,11 +212,13 @@ TEST_F(PullSearchTest, SaysThatItIsExhausted) {
   EXPECT_FALSE(bytes.IsExhausted());
   EXPECT_EQ(Time(bytes.LastPullOf(Sha256(inner[1]))), 0);
   EXPECT_TRUE(bytes.IsExhausted());
+  EXPECT_FALSE(IsComplete(bytes.LastPullOf(Sha256(inner[1]))));
   PullSearch mentions(*store_.meta, repository_, {.all_mentions = 4});
   EXPECT_EQ(Time(mentions.LastPullOf(Sha256(inner[0]))), 5 * kHourMs);
   EXPECT_FALSE(mentions.IsExhausted());
   EXPECT_EQ(Time(mentions.LastPullOf(Sha256(inner[1]))), 0);
   EXPECT_TRUE(mentions.IsExhausted());
+  EXPECT_FALSE(IsComplete(mentions.LastPullOf(Sha256(inner[1]))));
 }
 
 }  // namespace

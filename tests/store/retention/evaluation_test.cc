@@ -116,6 +116,23 @@ TEST(EvaluationTest, LastPulledKeepsNoTagWithoutAPull) {
   EXPECT_THAT(Dropped({entry}, tags), ElementsAre("d"));
 }
 
+TEST(EvaluationTest, ATagWhosePullsAreNotAllKnownStaysIfItsEntryLooksAtPulls) {
+  v1::RetentionKeep pulled = Entry("[ab]");
+  pulled.set_pulled_within_ms(14 * kDayMs);
+  v1::RetentionKeep pushed = Entry("[cd]");
+  pushed.set_pushed_within_ms(14 * kDayMs);
+  std::vector<TagFacts> tags = {Fact("a", 90, 20), Fact("b", 90, 20), Fact("c", 90), Fact("d", 90)};
+  tags[0].pulls_known = false;
+  tags[2].pulls_known = false;
+  EXPECT_THAT(Dropped({pulled, pushed}, tags), ElementsAre("b", "c", "d"));
+  EXPECT_EQ(Decide({pulled, pushed}, tags)[0].rule,
+            "entry 1: too many related manifests to know the last pull");
+  pulled.clear_pulled_within_ms();
+  pulled.set_last_pulled(1);
+  tags[1].pulled_ms += kDayMs;
+  EXPECT_THAT(Dropped({pulled, pushed}, tags), ElementsAre("c", "d"));
+}
+
 TEST(EvaluationTest, NewestVersionsPerMinor) {
   v1::RetentionKeep entry = Entry(".*");
   entry.set_newest_semver_per_minor(2);

@@ -203,6 +203,35 @@ TEST_F(RetentionTest, ARepositoryWhosePullsCostTooMuchIsTooLarge) {
   EXPECT_EQ(ReadTagFacts(*store.meta, repository, &little).value(), std::nullopt);
 }
 
+// The search reads 32 indexes, so nobody knows whether a later one, or its image, was pulled.
+TEST_F(RetentionTest, ATagAndAManifestWithTooManyRelativesStay) {
+  const std::string few = ImageManifest({"few"});
+  ASSERT_TRUE(store.PushImage("ci/app", "base", {"few"}).has_value());
+  std::vector<std::string> inner;
+  for (int i = 0; i < 40; ++i) {
+    inner.push_back(OuterIndex({IndexManifest({few})}, std::to_string(i)));
+  }
+  ASSERT_TRUE(store.PushTagged("ci/app", IndexManifest({few}), {}).has_value());
+  for (const std::string& index : inner) {
+    ASSERT_TRUE(store.PushTagged("ci/app", index, {}).has_value());
+  }
+  ASSERT_TRUE(store.PushTagged("ci/app", OuterIndex(inner), {"tagged"}).has_value());
+  ASSERT_TRUE(store.PushTagged("ci/app", OuterIndex(inner, "not"), {"moved"}).has_value());
+  ASSERT_TRUE(store.PushTagged("ci/app", few, {"moved"}).has_value());
+  Apply(
+      "policies:\n"
+      "  - {name: ci, repositories: [ci/app], keep: [{tags: tagged, pulled_within: 10h}],\n"
+      "     untagged: {keep_for: 10h}}\n");
+  store.clock.Advance(hours(100));
+  const v1::RetentionPlan plan = Plan();
+  EXPECT_EQ(plan.dropped_tags(), 0u);
+  EXPECT_EQ(plan.dropped_manifests(), 0u);
+  EXPECT_THAT(Texts(plan),
+              testing::Contains("keep ci/app:tagged by ci: entry 1: too many related manifests to "
+                                "know the last pull"));
+  EXPECT_EQ(Run().removed().tags(), 0u);
+}
+
 TEST_F(RetentionTest, AMissingReportStopsOnlyPoliciesThatLookAtPulls) {
   missing_ = {"eu-west"};
   Apply(kLastOne);
