@@ -127,6 +127,7 @@ BodyReceiver::BodyReceiver(Parts parts)
 net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr claim,
                                                    std::optional<ByteRange> range,
                                                    ByteSource& body) {
+  if (claim->took_over()) co_await Release(claim);  // what the silent client still had
   const std::optional<uint64_t> length = body.length();
   CO_TRY_VOID(CheckRange(range, claim->session().size_bytes.load(), length));
   if (length == 0) co_return Result<void>();
@@ -140,15 +141,37 @@ net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr clai
   };
   CO_TRY(const size_t alignment, co_await Blocking(parts_.disk, std::move(reserve)));
   const size_t most = slot->rank() < parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
-  co_return co_await Copy(std::move(claim), range, body, BufferBytes(most, length), alignment);
+  Result<void> copied = co_await Copy(claim, range, body, BufferBytes(most, length), alignment);
+  if (!copied.has_value() && reservation.bytes() > 0) co_await Release(std::move(claim));
+  co_return copied;
 }
 
 Result<size_t> BodyReceiver::Reserve(UploadSession& session, std::optional<uint64_t> length,
                                      uint64_t reserved) {
   TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0), PusherOf(session)));
   BlobWriter& writer = *session.writer;
-  if (reserved > 0) TRY_VOID(writer.Expect(writer.size_bytes() + reserved));
+  if (reserved == 0) return writer.alignment();
+  const Result<void> expected = writer.Expect(writer.size_bytes() + reserved);
+  if (!expected.has_value()) {
+    // A file system may have reserved a part of the space.
+    [[maybe_unused]] const Result<void> best_effort = writer.Expect(writer.size_bytes());
+    return expected.error();
+  }
   return writer.alignment();
+}
+
+net::awaitable<void> BodyReceiver::Release(UploadSessions::ClaimPtr claim) {
+  Result<UploadSessions::Work> begun = UploadSessions::BeginWork(std::move(claim));
+  if (!begun.has_value()) co_return;  // another request has taken the session over, and releases
+  auto release = [work = *std::move(begun)]() -> Result<void> {
+    const UploadSession& session = work.session();
+    return session.writer == nullptr ? Result<void>()
+                                     : session.writer->Expect(session.size_bytes.load());
+  };
+  // The client gets the error that truncated the body. Space that stays reserved is released with
+  // the session.
+  [[maybe_unused]] const Result<void> best_effort =
+      co_await BlockingInProgress(parts_.disk, std::move(release));
 }
 
 net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,

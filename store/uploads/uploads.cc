@@ -160,7 +160,7 @@ net::awaitable<Result<UploadStatus>> Uploads::Append(Actor by, RepositoryName re
   CO_TRY(const ClaimPtr claim,
          co_await ClaimSession(std::move(by.name), std::move(repository), id));
   const Result<void> received = co_await bodies_.Receive(claim, range, body);
-  const Result<void> settled = co_await FinishBody(claim, !received.has_value());
+  const Result<void> settled = co_await FinishBody(claim);
   CO_TRY_VOID(received);
   CO_TRY_VOID(settled);
   co_return UploadStatus{std::move(id), claim->session().size_bytes.load()};
@@ -172,7 +172,7 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
   CO_TRY(ClaimPtr claim, co_await ClaimSession(by.name, std::move(repository), std::move(id)));
   const Result<void> received = co_await bodies_.Receive(claim, range, body);
   if (!received.has_value()) {
-    const Result<void> settled = co_await FinishBody(std::move(claim), true);
+    const Result<void> settled = co_await FinishBody(std::move(claim));
     static_cast<void>(settled);  // the client gets the first error, that of Receive()
     co_return received.error();
   }
@@ -190,7 +190,7 @@ net::awaitable<Result<PushedBlob>> Uploads::Finish(Actor by, RepositoryName repo
     session.writer.reset();
     if (pushed.has_value()) {
       // If the store had the blob already, the upload's bytes remain: discard them. If that fails,
-      // the next start discards them.
+      // the next start of a process that is alone discards them.
       [[maybe_unused]] const Result<void> best_effort = parts_.bytes.Discard(session.id);
     } else {
       stored_.Forget(session);
@@ -301,24 +301,18 @@ void Uploads::Discard(UploadSession& session) {
   CountSessions();
 }
 
-net::awaitable<Result<void>> Uploads::FinishBody(ClaimPtr claim, bool truncated) {
+// Does not let the pool reject the checkpoint: after an error the client would append the same
+// bytes again. A session has at most one such piece of work, and the sessions are limited.
+net::awaitable<Result<void>> Uploads::FinishBody(ClaimPtr claim) {
   const UploadSession& session = claim->session();
-  const bool checkpoint =
-      session.size_bytes - session.checkpointed_bytes >= parts_.limits.max_uncheckpointed_bytes;
-  if (!checkpoint && !truncated) co_return Result<void>();
+  const uint64_t fresh_bytes = session.size_bytes - session.checkpointed_bytes;
+  if (fresh_bytes < parts_.limits.max_uncheckpointed_bytes) co_return Result<void>();
   CO_TRY(Work work, UploadSessions::BeginWork(std::move(claim)));
-  auto finish = [this, work = std::move(work), truncated, checkpoint]() -> Result<void> {
+  auto finish = [this, work = std::move(work)]() -> Result<void> {
     UploadSession& finished = work.session();
-    if (finished.writer == nullptr) return {};
-    if (truncated) TRY_VOID(finished.writer->Expect(finished.size_bytes.load()));
-    return checkpoint ? Checkpoint(finished) : Result<void>();
+    return finished.writer == nullptr ? Result<void>() : Checkpoint(finished);
   };
-  // If the body is complete, do not let the pool reject this work: after an error the client would
-  // append the same bytes again. If the body is truncated, the pool may reject the work, because
-  // that client gets an error in any case.
-  const auto admission =
-      truncated ? BlockingPool::Admission::kNew : BlockingPool::Admission::kInProgress;
-  co_return co_await Blocking(parts_.disk, std::move(finish), admission);
+  co_return co_await BlockingInProgress(parts_.disk, std::move(finish));
 }
 
 // Makes a checkpoint. If the sync fails, discards the session: after a failed sync, nobody knows

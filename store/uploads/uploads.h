@@ -122,9 +122,8 @@ class Uploads {
   net::awaitable<Result<void>> Reopen(ClaimPtr claim);
   net::awaitable<Result<Cancelled>> CancelClaimed(ClaimPtr claim, Actor by);
   Overview ToOverview(const StoredUploads::Listed& row) const;
-  // Finishes the work on one body. Makes a checkpoint if the session has many new bytes. If the
-  // body was truncated, also releases the disk space that was reserved for its missing bytes.
-  net::awaitable<Result<void>> FinishBody(ClaimPtr claim, bool truncated);
+  // Makes a checkpoint after a body, complete or truncated, if the session has many new bytes.
+  net::awaitable<Result<void>> FinishBody(ClaimPtr claim);
   Result<void> Checkpoint(UploadSession& session);
   // Removes the session, its row and its bytes.
   void Discard(UploadSession& session);

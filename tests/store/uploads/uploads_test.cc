@@ -262,19 +262,21 @@ TEST_F(UploadsTest, AFullPoolRejectsAnUploadBeforeItsFirstByte) {
   EXPECT_TRUE(Finish(id, Sha256("hello"), ScriptedBody("hello", 5)).has_value());
 }
 
+// Returns how much space of the disk the uploads occupy.
+uint64_t OccupiedBytes(const TestContent& store) {
+  uint64_t bytes = 0;
+  for (const auto& path : store.Files("uploads")) {
+    struct stat status{};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    bytes += uint64_t{512} * static_cast<uint64_t>(status.st_blocks);
+  }
+  return bytes;
+}
+
 // A client that states a length and sends nothing must not fill the disk.
 TEST_F(UploadsTest, BodiesReserveOnlyALimitedPartOfTheDisk) {
   constexpr uint64_t kLimit = 1 << 20;
   Configure({.bodies = {.reserved_bytes = kLimit}});
-  const auto reserved = [this] {
-    uint64_t bytes = 0;
-    for (const auto& path : store_.Files("uploads")) {
-      struct stat status{};
-      EXPECT_EQ(::stat(path.c_str(), &status), 0);
-      bytes += uint64_t{512} * static_cast<uint64_t>(status.st_blocks);
-    }
-    return bytes;
-  };
   const std::string ids[] = {Start(), Start()};
   ScriptedBody first("", 8 * kLimit);
   ScriptedBody second("", 8 * kLimit);
@@ -284,13 +286,54 @@ TEST_F(UploadsTest, BodiesReserveOnlyALimitedPartOfTheDisk) {
   first.AwaitHold();
   auto two = io_.Start(uploads_->Append(kAnn, Repo("a"), ids[1], std::nullopt, second));
   second.AwaitHold();
-  EXPECT_LT(reserved(), 2 * kLimit);
+  EXPECT_LT(OccupiedBytes(store_), 2 * kLimit);
   first.Release();
   second.Release();
   EXPECT_FALSE(one.get().has_value());
   EXPECT_FALSE(two.get().has_value());
   const std::string content(2 * kLimit, 'x');
   EXPECT_TRUE(Finish(ids[0], Sha256(content), ScriptedBody(content, content.size())).has_value());
+}
+
+// Nor may it keep the space until its session expires because the store was busy when it left.
+TEST_F(UploadsTest, ATruncatedBodyReleasesItsSpaceAlsoWhenThePoolIsFull) {
+  constexpr uint64_t kAnnounced = 8 << 20;
+  const std::string id = Start();
+  std::optional<FullPool> full;
+  std::atomic<bool> filled = false;
+  uint64_t reserved = 0;
+  ScriptedBody body("", kAnnounced);
+  body.CutAtTheEnd().BeforeTheEnd([&] {
+    reserved = OccupiedBytes(store_);
+    full.emplace(io_.pool(), IoThread::kPoolThreads);
+    filled = true;
+  });
+  auto appending = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, body));
+  const auto ended = [&] {
+    return appending.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  while (!filled && !ended()) io_.Turn();
+  // Gives the thread enough turns to be rejected, or to wait.
+  for (int i = 0; i < 50; ++i) io_.Turn();
+  full.reset();
+  EXPECT_EQ(CodeOf(appending.get()), ErrorCode::kCancelled);
+  EXPECT_GE(reserved, kAnnounced);
+  EXPECT_LT(OccupiedBytes(store_), kAnnounced);
+}
+
+TEST_F(UploadsTest, ARequestThatTakesASessionOverReleasesItsSpace) {
+  constexpr uint64_t kAnnounced = 8 << 20;
+  const std::string id = Start();
+  ScriptedBody silent("", kAnnounced);
+  silent.HeldAtTheEnd().CutAtTheEnd();
+  auto first = io_.Start(uploads_->Append(kAnn, Repo("a"), id, std::nullopt, silent));
+  silent.AwaitHold();
+  EXPECT_GE(OccupiedBytes(store_), kAnnounced);
+  store_.clock.Advance(std::chrono::seconds(2));
+  EXPECT_TRUE(Append(id, ScriptedBody("hello", 5)).has_value());
+  EXPECT_LT(OccupiedBytes(store_), kAnnounced);
+  silent.Release();
+  EXPECT_EQ(CodeOf(first.get()), ErrorCode::kCancelled);
 }
 
 TEST_F(UploadsTest, BodiesBeyondTheLimitAreRejected) {
