@@ -90,12 +90,12 @@ Result<void> StoredUploads::Cancel(UploadSession& session, const Actor& by) {
   const Auditor auditor(by, parts_.clock);
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
     TRY_VOID(Complete(transaction, session));
+    session.writer.reset();
+    TRY_VOID(parts_.bytes.Discard(session.id));
     AuditCancel(auditor, transaction, session.id, session.repository.ToString(), session.user,
                 session.size_bytes.load());
     return {};
   }));
-  session.writer.reset();
-  LogIfNotRemoved(parts_.log, session.id, parts_.bytes.Discard(session.id));
   return {};
 }
 

@@ -38,6 +38,13 @@ namespace outport::store {
 // Who deletes the row of a session cancels the session, also that of another process: the owner's
 // next write returns kBlobUploadUnknown, and the owner then discards the bytes.
 //
+// Whoever discards a session discards its bytes first, and then deletes the row, so that after a
+// kill the row still names the bytes. Only in three cases does a kill leave bytes without a row:
+// between the first bytes of a session and its row; after another process has deleted the row, and
+// before the owner's next step; and after the commit of a blob that the store had already. Such
+// bytes remain until a process loads the sessions while no other process lives. While others live,
+// nobody can know whether bytes without a row belong to a session that begins just now.
+//
 // Safe for several threads, if only one thread at a time works on a session. Every method blocks.
 class StoredUploads {
  public:
@@ -63,8 +70,9 @@ class StoredUploads {
   // Discards the bytes and deletes the row, without a sync, unless another process has taken the
   // session. If they come back after a power cut, the session expires later. Logs a failure.
   void Forget(UploadSession& session);
-  // Deletes the row and records in the audit log who did it, in one synced transaction. Then
-  // discards the bytes; logs a failure of that.
+  // Discards the bytes, deletes the row and records in the audit log who did it, in one synced
+  // transaction. If the bytes cannot be discarded, returns the error, and the row stays. After any
+  // error but kBlobUploadUnknown, the session continues with the bytes that are left.
   Result<void> Cancel(UploadSession& session, const Actor& by);
   // Deletes the row as part of the transaction that makes the session's bytes a blob.
   Result<void> Complete(MetaTransaction& transaction, const UploadSession& session) const;

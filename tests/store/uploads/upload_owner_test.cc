@@ -170,6 +170,22 @@ TEST_F(UploadOwnerTest, NoRowGoesBeforeItsBytes) {
   EXPECT_FALSE(Row(id).has_value());
 }
 
+TEST_F(UploadOwnerTest, ACancellationThatCannotDiscardTheBytesKeepsTheSession) {
+  const std::string id = Start();
+  ASSERT_TRUE(Append(id, ScriptedBody("hello")).has_value());
+  const std::filesystem::path file = store_.Files("uploads").at(0);
+  BlockRemoval(file);
+  const uint64_t audited = store_.meta->AuditHead()->sequence;
+  EXPECT_FALSE(Await(uploads_->CancelAny(id, kAnn)).has_value());
+  EXPECT_TRUE(Row(id).has_value());
+  EXPECT_EQ(Received(id), 5u);
+  EXPECT_EQ(store_.meta->AuditHead()->sequence, audited);
+  std::filesystem::remove_all(file);
+  EXPECT_TRUE(Await(uploads_->CancelAny(id, kAnn)).has_value());
+  EXPECT_FALSE(Row(id).has_value());
+  EXPECT_EQ(store_.meta->AuditHead()->sequence, audited + 1);
+}
+
 // An administrator's view of the sessions of another process.
 class UploadsElsewhereTest : public UploadOwnerTest {
  protected:
