@@ -55,6 +55,7 @@
 //   pull/<repo>\0<tag or digest>               [PullRow]      the last pull
 //   node-report/<node>                         [NodeReportRow] how far a node reported its pulls
 //   retention                                  [RetentionRow] the policies of retention
+//   retention-schedule                         [RetentionScheduleRow] the last scheduled run
 //   lease/<name>                               [LeaseRow]     the lease of background work
 //   owner/<id>                                 [OwnerRow]     a process that may own work
 //   clock                                      [ClockRow]     the store clock
@@ -126,6 +127,7 @@ std::string TimeText(int64_t time_ms);                        // 16 hex digits
 std::optional<int64_t> ParseTimeText(std::string_view text);  // the inverse
 inline constexpr std::string_view kCollector = "collector";
 inline constexpr std::string_view kRetention = "retention";
+inline constexpr std::string_view kRetentionSchedule = "retention-schedule";
 inline constexpr std::string_view kClock = "clock";
 inline constexpr std::string_view kChangeLog = "change-log";
 inline constexpr std::string_view kStore = "store";
