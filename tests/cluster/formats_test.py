@@ -166,6 +166,25 @@ def test_i15_users_grants_certificates_and_nodes_of_an_earlier_format(old):
     assert reader.call("POST", "/v2/team/app/blobs/uploads/", body=b"").status == 403
 
 
+def test_i15_rules_policies_history_and_trash_of_an_earlier_format(old):
+    governed = old.known.get("governed")
+    if governed is None:
+        pytest.skip("format 1 had none of this")
+    old.start_member(old.store)
+    assert old.control_json("tag", "rules") == governed["rules"]
+    assert old.control_json("retention", "show")["yaml"] == governed["policies"]
+    status = old.control_json("gc", "status")
+    assert (status["paused"], status["paused_why"]) == (True, governed["paused"])
+    events = old.control_json("tag", "history", "team/app")
+    assert [[event["tag"], event["before"], event["after"]] for event in events] == governed["events"]
+    client = old.client_of(old.store, "deleter")
+    denied = client.call("DELETE", "/v2/team/app/manifests/v1")
+    assert denied.status == 403 and b"releases" in denied.body, denied
+    for tag, digest in governed["restorable"].items():
+        old.control("tag", "restore", f"team/app:{tag}")
+        assert digest_of(client.get(f"/v2/team/app/manifests/{tag}").body) == digest
+
+
 def test_i15_a_node_follows_and_serves_its_cache_of_an_earlier_format(old):
     old.start_member(old.store)
     old.start_member(old.node)
