@@ -26,14 +26,8 @@ constexpr int64_t kEarlyLookMs = 1'000;
 // The status takes at most one part in 50 of the time, however long the queue and the list of runs
 // are.
 constexpr int64_t kStatusPart = 50;
-// To read a row costs much less than to remove an item.
-constexpr uint64_t kScannedRowsPerItem = 16;
 constexpr std::string_view kLeaseName = "gc";
 constexpr int kOrphanSteps = 64;
-
-uint64_t InItems(uint64_t scanned_rows) {
-  return (scanned_rows + kScannedRowsPerItem - 1) / kScannedRowsPerItem;
-}
 
 }  // namespace
 
@@ -133,7 +127,7 @@ Result<uint64_t> Collector::DoStep() {
   const uint64_t orphans = paused ? 0 : StepOrphans();
   if (orphans > 0 && orphan_steps_ < kOrphanSteps) {
     ++orphan_steps_;
-    return InItems(orphans);
+    return ItemsOfRows(orphans);
   }
   if (orphans == 0 && orphan_steps_ > 0) --orphan_steps_;
   TRY(const uint64_t worked, StepJob(paused));
@@ -141,7 +135,7 @@ Result<uint64_t> Collector::DoStep() {
   if (paused) TRY_VOID(EndBackgroundRun());
   const bool busy = worked > 0 || paused || !RunInProgress().empty();
   TRY(const uint64_t background, busy ? Result<uint64_t>(0) : StepBackground());
-  return InItems(orphans) + worked + background;
+  return ItemsOfRows(orphans) + worked + background;
 }
 
 // Looks for the referrers of manifests that are gone. If that fails, logs it and tries again later,
@@ -180,7 +174,7 @@ Result<uint64_t> Collector::StepBackground() {
     CountFreed();
     TRY(const uint64_t swept, work_.StepWait().count() > 0 ? Result<uint64_t>(0) : SweepDue());
     TRY(const uint64_t scanned, old_garbage_.Step());
-    items = freed + swept + InItems(scanned);
+    items = freed + swept + ItemsOfRows(scanned);
   }
   if (items == 0) {
     TRY_VOID(EndBackgroundRun());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
@@ -35,5 +36,12 @@ struct CollectorParts {
     return std::chrono::ceil<std::chrono::milliseconds>(times.lease - *since);
   }
 };
+
+// Returns for how many items of the collector's rate so many rows count that a step only reads, or
+// only deletes. That costs much less than the removal of an item.
+inline uint64_t ItemsOfRows(uint64_t rows) {
+  constexpr uint64_t kRowsPerItem = 16;
+  return (rows + kRowsPerItem - 1) / kRowsPerItem;
+}
 
 }  // namespace outport::store

@@ -31,9 +31,6 @@ bool IsClosed(const v1::RunRow& run, int64_t trash_ms, int64_t now_ms) {
   return run.ended_ms() + trash_ms + (by_clients ? kLateDeletionMs : 0) <= now_ms;
 }
 
-// Rows of links and tags that count as one item of the collector's rate: they only go.
-constexpr size_t kOtherRowsPerItem = 16;
-
 size_t BatchOf(std::string_view kind) {
   if (kind == trash_kind::kBlob) return TrashPurge::kBlobs;
   return kind == trash_kind::kManifest ? TrashPurge::kManifests : TrashPurge::kOtherRows;
@@ -225,7 +222,7 @@ Result<uint64_t> TrashPurge::FreeBatch() {
   }
   current_->after = rows.back().key;
   const bool other = kind != trash_kind::kBlob && kind != trash_kind::kManifest;
-  return other ? (rows.size() + kOtherRowsPerItem - 1) / kOtherRowsPerItem : rows.size();
+  return other ? ItemsOfRows(rows.size()) : rows.size();
 }
 
 // Runs `work` in a transaction, and adds what it freed to the row of the run.
