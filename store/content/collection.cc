@@ -50,7 +50,12 @@ Result<bool> DeleteStale(MetaTransaction& transaction, const std::string& refere
 Result<std::optional<Digest>> Collection::FindReference(MetaTransaction& transaction,
                                                         const RepositoryName& repository,
                                                         const Digest& digest) {
-  const auto drop = [&](const std::string& reference, const std::string& manifest) {
+  // The rows beyond the limit stay, and so need no lock: a push that refers to the digest as this
+  // kind of content waits for the lock of the digest, which the caller holds.
+  size_t deletions_left = kMaxStale;
+  const auto drop = [&](const std::string& reference, const std::string& manifest) -> Result<bool> {
+    if (deletions_left == 0) return true;
+    --deletions_left;
     return DeleteStale(transaction, reference, manifest);
   };
   return FindLive(transaction, repository, digest, drop);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,10 +41,12 @@ class Collection {
 
   // Returns a manifest of the repository that refers to the digest, or nullopt. Deletes reference
   // rows whose manifest no longer exists, after a second look under the lock of the reference. The
-  // deletion of a corrupt manifest leaves such rows.
+  // deletion of a corrupt manifest leaves such rows. Deletes at most kMaxStale of them, because a
+  // transaction may look at thousands of digests; later calls delete the others.
   static Result<std::optional<Digest>> FindReference(MetaTransaction& transaction,
                                                      const RepositoryName& repository,
                                                      const Digest& digest);
+  static constexpr size_t kMaxStale = 16;
   // The same without locks and without deletions, for a plan.
   static Result<std::optional<Digest>> FindReference(const MetaView& view,
                                                      const RepositoryName& repository,

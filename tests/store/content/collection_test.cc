@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "registry/records/rows.h"
 #include "tests/store/content/content_fixture.h"
@@ -188,6 +190,32 @@ TEST_F(CollectionTest, AReferenceWithoutItsManifestIsDeleted) {
   ASSERT_TRUE(Transact(*store_.meta, find).has_value());
   EXPECT_EQ(found, std::nullopt);
   EXPECT_FALSE(*HasRow(*store_.meta, reference));
+}
+
+TEST_F(CollectionTest, OneTransactionDeletesFewReferencesWithoutManifests) {
+  constexpr size_t kRows = 2 * Collection::kMaxStale + 1;
+  const auto write = [&](MetaTransaction& transaction) -> Result<void> {
+    for (size_t i = 0; i < kRows; ++i) {
+      const Digest gone = Sha256("gone " + std::to_string(i));
+      TRY_VOID(transaction.Put(keys::ReferenceOf(Sha256("config"), Repo("a"), gone), {}));
+    }
+    return {};
+  };
+  ASSERT_TRUE(Transact(*store_.meta, write).has_value());
+  const auto left = [&] {
+    const std::string prefix = keys::ReferencesTo(Sha256("config"), Repo("a"));
+    return store_.meta->Scan({.prefix = prefix, .after = {}})->size();
+  };
+  for (const size_t expected : {kRows - Collection::kMaxStale, size_t{1}, size_t{0}}) {
+    std::optional<Digest> found;
+    const auto find = [&](MetaTransaction& transaction) -> Result<void> {
+      TRY(found, Collection::FindReference(transaction, Repo("a"), Sha256("config")));
+      return {};
+    };
+    ASSERT_TRUE(Transact(*store_.meta, find).has_value());
+    EXPECT_EQ(found, std::nullopt);
+    EXPECT_EQ(left(), expected);
+  }
 }
 
 TEST_F(CollectionTest, ASubjectKeepsItsReferrersUntilItGoes) {
