@@ -1,6 +1,6 @@
 #include "store/content/manifest_push.h"
 
-#include <set>
+#include <algorithm>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -15,30 +15,74 @@
 namespace outport::store {
 namespace {
 
+constexpr uint64_t kDigestBytes = 71;  // the text of a sha256 digest, the shortest
+
 // Returns the row without what only the store has.
 v1::ManifestRow Replicated(v1::ManifestRow row) {
   row.clear_lease_until_ms();
   return row;
 }
 
+std::vector<Digest> With(std::vector<Digest> digests, const Digest& another) {
+  digests.push_back(another);
+  return SortedDigests(std::move(digests));
+}
+
 }  // namespace
 
+bool IsLarge(const Manifest& manifest) {
+  return manifest.blobs.size() + manifest.manifests.size() > kLargeDescriptors;
+}
+
+bool MayBeLarge(uint64_t size_bytes) { return size_bytes > kLargeDescriptors * kDigestBytes; }
+
+std::vector<Digest> SortedDigests(std::vector<Digest> digests) {
+  std::ranges::sort(digests);
+  const auto duplicates = std::ranges::unique(digests);
+  digests.erase(duplicates.begin(), duplicates.end());
+  return digests;
+}
+
 std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors) {
-  std::set<std::pair<std::string, Digest>> digests;
-  for (const Descriptor& descriptor : descriptors) {
-    digests.emplace(descriptor.digest.ToString(), descriptor.digest);
+  std::vector<Digest> digests;
+  digests.reserve(descriptors.size());
+  for (const Descriptor& descriptor : descriptors) digests.push_back(descriptor.digest);
+  return SortedDigests(std::move(digests));
+}
+
+ManifestPush::ManifestPush(const Parts& parts)
+    : parts_(parts),
+      blobs_(SortedDigests(parts_.manifest.blobs)),
+      children_(SortedDigests(parts_.manifest.manifests)),
+      own_and_children_(With(children_, parts_.digest)) {}
+
+Error ManifestPush::MissingContent(std::vector<std::string> missing) const {
+  return Error{ErrorCode::kManifestBlobUnknown,
+               "repository " + parts_.repository.ToString() + " lacks " +
+                   std::to_string(missing.size()) +
+                   " blobs or manifests that the manifest refers to; push them first",
+               std::move(missing)};
+}
+
+Result<void> ManifestPush::RequireContent(const MetaView& view) const {
+  std::vector<std::string> missing;
+  for (const Digest& blob : blobs_) {
+    TRY(const bool linked, HasRow(view, keys::Link(parts_.repository, blob)));
+    TRY(const auto row, ReadRow<v1::BlobRow>(view, keys::Blob(blob)));
+    if (!linked || !row.has_value() || !IsUsable(*row)) missing.push_back(blob.ToString());
   }
-  std::vector<Digest> sorted;
-  sorted.reserve(digests.size());
-  for (const auto& [text, digest] : digests) sorted.push_back(digest);
-  return sorted;
+  for (const Digest& child : children_) {
+    TRY(const bool here, HasRow(view, keys::ManifestOf(parts_.repository, child)));
+    if (!here && child != parts_.digest) missing.push_back(child.ToString());
+  }
+  return missing.empty() ? Result<void>() : Result<void>(MissingContent(std::move(missing)));
 }
 
 // Locks the row of each blob that the manifest names, and marks the blob's link as referenced. Adds
 // blobs that the repository lacks to `missing`.
 Result<void> ManifestPush::LockBlobs(MetaTransaction& transaction,
                                      std::vector<std::string>& missing) const {
-  for (const Digest& blob : SortedDigests(parts_.manifest.blobs)) {
+  for (const Digest& blob : blobs_) {
     TRY(const auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(blob)));
     const std::string key = keys::Link(parts_.repository, blob);
     TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
@@ -64,14 +108,12 @@ Result<void> ManifestPush::WriteContent(MetaTransaction& transaction) const {
 }
 
 // Locks the rows of the manifest itself and, for an index, of its children, and touches the
-// children. Sets `own` to the
-// manifest's own row. Adds children that the repository lacks to `missing`.
+// children. Sets `own` to the manifest's own row. Adds children that the repository lacks to
+// `missing`.
 Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
                                          std::vector<std::string>& missing,
                                          std::optional<v1::ManifestRow>& own) const {
-  std::vector<Descriptor> all = parts_.manifest.manifests;
-  all.push_back(Descriptor{.media_type = {}, .digest = parts_.digest});
-  for (const Digest& child : SortedDigests(all)) {
+  for (const Digest& child : own_and_children_) {
     const std::string key = keys::ManifestOf(parts_.repository, child);
     TRY(auto row, LockRow<v1::ManifestRow>(transaction, key));
     if (child == parts_.digest) {
@@ -88,7 +130,7 @@ Result<void> ManifestPush::LockManifests(MetaTransaction& transaction,
 // A tag refers to the manifest, and an index to its children: they are no candidates of the
 // collector. A new manifest that is pushed by its digest is a candidate.
 Result<void> ManifestPush::UpdateCandidates(MetaTransaction& transaction, bool is_new) const {
-  for (const Digest& child : SortedDigests(parts_.manifest.manifests)) {
+  for (const Digest& child : children_) {
     TRY_VOID(Collection::DropCandidate(transaction, parts_.repository, child));
   }
   if (!parts_.tags.empty()) {
@@ -111,8 +153,8 @@ Result<void> ManifestPush::WriteManifest(MetaTransaction& transaction,
   TRY_VOID(WriteRow(transaction, keys::ManifestOf(parts_.repository, parts_.digest), row));
   TRY_VOID(UntrashManifest(transaction, parts_.repository, parts_.digest));
   TRY_VOID(transaction.Put(keys::Holder(parts_.digest, parts_.repository), {}));
-  for (const std::vector<Descriptor>* children : {&manifest.blobs, &manifest.manifests}) {
-    for (const Digest& child : SortedDigests(*children)) {
+  for (const std::vector<Digest>* children : {&blobs_, &children_}) {
+    for (const Digest& child : *children) {
       TRY_VOID(transaction.Put(keys::ReferenceOf(child, parts_.repository, parts_.digest), {}));
     }
   }
@@ -182,13 +224,7 @@ Result<void> ManifestPush::Run(MetaTransaction& transaction) const {
   TRY_VOID(LockBlobs(transaction, missing));
   TRY_VOID(WriteContent(transaction));
   TRY_VOID(LockManifests(transaction, missing, own));
-  if (!missing.empty()) {
-    return Error{ErrorCode::kManifestBlobUnknown,
-                 "repository " + parts_.repository.ToString() + " lacks " +
-                     std::to_string(missing.size()) +
-                     " blobs or manifests that the manifest refers to; push them first",
-                 std::move(missing)};
-  }
+  if (!missing.empty()) return MissingContent(std::move(missing));
   std::vector<v1::Change> changes;
   if (!own.has_value() || own->media_type() != parts_.manifest.media_type) {
     TRY_VOID(WriteManifest(transaction, own, changes));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -17,8 +18,16 @@
 
 namespace outport::store {
 
-// Returns the digests of the descriptors, without duplicates and in byte order of their text.
-// Transactions lock the keys of blobs and manifests in this order.
+// A manifest that names more blobs and manifests than this is large. Ordinary images have fewer
+// than 150 layers. For writes of large manifests there are turns (LargeWrites).
+inline constexpr size_t kLargeDescriptors = 256;
+bool IsLarge(const Manifest& manifest);
+// Returns false if no manifest of this size is large.
+bool MayBeLarge(uint64_t size_bytes);
+
+// Return the digests, without duplicates and in their order, which is also the byte order of their
+// text. Transactions lock the keys of blobs and manifests in this order.
+std::vector<Digest> SortedDigests(std::vector<Digest> digests);
 std::vector<Digest> SortedDigests(const std::vector<Descriptor>& descriptors);
 
 // The push of one manifest into a repository, in one transaction. The parts stay valid until Run()
@@ -36,14 +45,19 @@ class ManifestPush {
     const Collection& collection;
     const Auditor& auditor;
   };
-  explicit ManifestPush(const Parts& parts) : parts_(parts) {}
+  explicit ManifestPush(const Parts& parts);
 
+  // Looks for missing content as Run() does, but takes no locks. Call it before the transaction of
+  // a large manifest: it reads the rows from the disk while nobody waits for their locks, and a
+  // push that cannot succeed locks nothing. Run() looks again.
+  Result<void> RequireContent(const MetaView& view) const;
   // Writes the rows and changes. kManifestBlobUnknown if the repository lacks content that the
   // manifest names; the error lists the missing digests. kDenied if a tag would change although
   // a rule protects it. May run several times.
   Result<void> Run(MetaTransaction& transaction) const;
 
  private:
+  Error MissingContent(std::vector<std::string> missing) const;
   Result<void> LockBlobs(MetaTransaction& transaction, std::vector<std::string>& missing) const;
   Result<void> LockManifests(MetaTransaction& transaction, std::vector<std::string>& missing,
                              std::optional<v1::ManifestRow>& own) const;
@@ -57,6 +71,10 @@ class ManifestPush {
                         std::vector<v1::Change>& changes) const;
 
   const Parts parts_;
+  // Sorted before the transaction, and once for all of its attempts.
+  const std::vector<Digest> blobs_;
+  const std::vector<Digest> children_;          // the manifests that an index lists
+  const std::vector<Digest> own_and_children_;  // the manifest itself, too
 };
 
 }  // namespace outport::store

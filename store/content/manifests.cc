@@ -64,35 +64,57 @@ Result<Manifests::Touched> Manifests::Touch(const RepositoryName& repository,
   return Touched{std::move(info), row->lease_until_ms() - collection.now_ms()};
 }
 
-Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Reference& reference,
-                                      const std::string& content_type, const std::vector<Tag>& tags,
-                                      const std::string& body, const Actor& by) {
-  TRY(const Manifest manifest, Manifest::Parse(body, content_type));
+Result<Manifests::Parsed> Manifests::Parse(const Reference& reference,
+                                           const std::string& content_type,
+                                           const std::string& body) {
+  TRY(Manifest manifest, Manifest::Parse(body, content_type));
   const Digest* wanted = std::get_if<Digest>(&reference);
   const DigestAlgorithm algorithm =
       wanted != nullptr ? wanted->algorithm() : DigestAlgorithm::kSha256;
-  const Digest digest = Digest::Of(algorithm, AsBytes(body));
+  Digest digest = Digest::Of(algorithm, AsBytes(body));
   if (wanted != nullptr && *wanted != digest) {
     return Error{ErrorCode::kDigestInvalid,
                  "the manifest was pushed as " + wanted->ToString() + ", but its digest is " +
                      digest.ToString(),
                  {wanted->ToString()}};
   }
+  return Parsed{std::move(manifest), std::move(digest)};
+}
+
+Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Reference& reference,
+                                      const std::string& content_type, const std::vector<Tag>& tags,
+                                      const std::string& body, const Actor& by) {
+  TRY(const Parsed parsed, Parse(reference, content_type, body));
+  return Put(repository, reference, parsed, tags, body, by);
+}
+
+Result<PushedManifest> Manifests::Put(const RepositoryName& repository, const Reference& reference,
+                                      const Parsed& parsed, const std::vector<Tag>& tags,
+                                      const std::string& body, const Actor& by) {
+  const Manifest& manifest = parsed.manifest;
   const std::vector<Tag> sorted = SortedTags(reference, tags);
   const Collection collection = Now();
   const Auditor auditor(by, parts_.clock);
   const ManifestPush push({.repository = repository,
                            .manifest = manifest,
-                           .digest = digest,
+                           .digest = parsed.digest,
                            .tags = sorted,
                            .body = body,
                            .collection = collection,
                            .auditor = auditor});
+  if (IsLarge(manifest)) TRY_VOID(push.RequireContent(parts_.meta));
   auto run = [&push](MetaTransaction& transaction) { return push.Run(transaction); };
   TRY(const LogPosition position, Transact(parts_.meta, run));
   std::optional<Digest> subject;
   if (manifest.subject.has_value()) subject = manifest.subject->digest;
-  return PushedManifest{digest, std::move(subject), position.sequence};
+  return PushedManifest{parsed.digest, std::move(subject), position.sequence};
+}
+
+Result<bool> Manifests::HasLarge(const RepositoryName& repository, const Digest& digest) const {
+  TRY(const auto row, ReadRow<v1::ManifestRow>(parts_.meta, keys::ManifestOf(repository, digest)));
+  if (!row.has_value() || !MayBeLarge(row->size_bytes())) return false;
+  TRY(const auto manifest, ReadManifest(parts_.meta, digest, row->media_type()));
+  return manifest.has_value() && IsLarge(*manifest);
 }
 
 Result<Deleted> Manifests::Delete(const RepositoryName& repository, const Reference& reference,

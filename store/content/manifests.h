@@ -49,6 +49,20 @@ class Manifests {
                              const std::string& content_type, const std::vector<Tag>& tags,
                              const std::string& body, const Actor& by);
 
+  // Put() in two steps, for a caller that must know the manifest before the transaction. Parse()
+  // reads no metadata.
+  struct Parsed {
+    Manifest manifest;
+    Digest digest;
+  };
+  static Result<Parsed> Parse(const Reference& reference, const std::string& content_type,
+                              const std::string& body);
+  Result<PushedManifest> Put(const RepositoryName& repository, const Reference& reference,
+                             const Parsed& parsed, const std::vector<Tag>& tags,
+                             const std::string& body, const Actor& by);
+  // Returns whether the repository has the manifest, and it is large.
+  Result<bool> HasLarge(const RepositoryName& repository, const Digest& digest) const;
+
   // If `reference` is a tag, deletes only that tag. If it is a digest, deletes the manifest, its
   // tags, and its entry among the referrers of its subject, in one transaction. If the manifest has
   // thousands of tags, earlier transactions delete most of the tags. The manifest goes to the

@@ -1,6 +1,7 @@
 #include "store/content/manifests.h"
 
 #include "registry/records/rows.h"
+#include "store/content/manifest_push.h"
 #include "tests/store/content/content_fixture.h"
 
 namespace outport::store {
@@ -51,6 +52,17 @@ TEST_F(ManifestsTest, EveryMissingBlobIsNamedOnceAndNothingIsWritten) {
   EXPECT_EQ(refused.error().items, missing);
   EXPECT_EQ(store_.Head(), head);
   EXPECT_EQ(CodeOf(store_.PullManifest("a", "v1")), ErrorCode::kManifestUnknown);
+}
+
+TEST_F(ManifestsTest, ALargePushThatLacksABlobWaitsForNoLock) {
+  ASSERT_TRUE(store_.PushBlob("a", "here").has_value());
+  const std::unique_ptr<MetaTransaction> other = store_.meta->Begin();
+  ASSERT_TRUE(other->GetForUpdate(keys::Blob(Sha256("here"))).has_value());
+  std::vector<std::string> blobs(kLargeDescriptors, "here");
+  blobs.push_back("gone");
+  const auto refused = store_.PushManifest("a", "v1", ImageManifest(blobs));
+  ASSERT_EQ(CodeOf(refused), ErrorCode::kManifestBlobUnknown);
+  EXPECT_EQ(refused.error().items, std::vector{Sha256("gone").ToString()});
 }
 
 TEST_F(ManifestsTest, AnIndexNeedsItsChildrenInThisRepository) {
