@@ -1,9 +1,6 @@
 #include "store/content/manifest_removal.h"
 
 #include <algorithm>
-#include <optional>
-#include <set>
-#include <string>
 #include <utility>
 
 #include "outport/v1/collection.pb.h"
@@ -49,6 +46,12 @@ std::vector<Digest> ChildrenOf(const ManifestRemoval::Parts& parts) {
 
 }  // namespace
 
+Result<std::optional<Digest>> SubjectOf(const v1::ManifestRow& row) {
+  if (row.subject().empty()) return std::optional<Digest>();
+  TRY(Digest subject, Digest::Parse(row.subject()));
+  return std::optional<Digest>(std::move(subject));
+}
+
 Error UnknownManifest(const RepositoryName& repository, const Reference& reference) {
   return Error{ErrorCode::kManifestUnknown,
                "there is no manifest " + ToString(reference) + " in " + repository.ToString(),
@@ -68,6 +71,22 @@ Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repos
 ManifestRemoval::ManifestRemoval(Parts parts)
     : parts_(std::move(parts)), children_(ChildrenOf(parts_)) {}
 
+// Returns the manifest, its children and its subject, in byte order.
+Result<std::vector<Digest>> ManifestRemoval::ManifestsToLock(MetaTransaction& transaction) const {
+  std::optional<Digest> subject = parts_.subject;
+  if (!subject.has_value()) {
+    TRY(const auto row,
+        ReadRow<v1::ManifestRow>(transaction, keys::ManifestOf(parts_.repository, parts_.digest)));
+    if (row.has_value()) {
+      TRY(subject, SubjectOf(*row));
+    }
+  }
+  std::vector<Digest> manifests = children_;
+  manifests.push_back(parts_.digest);
+  if (subject.has_value()) manifests.push_back(*std::move(subject));
+  return SortedDigests(std::move(manifests));
+}
+
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
 // the manifest's bytes, the manifest, its children and its subject.
 Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& transaction) const {
@@ -75,21 +94,20 @@ Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& tr
     TRY(const auto row, transaction.GetForUpdate(keys::Blob(child)));
   }
   TRY(const auto content, transaction.GetForUpdate(keys::Content(parts_.digest)));
-  const std::string own_key = keys::ManifestOf(parts_.repository, parts_.digest);
-  TRY(const auto seen, ReadRow<v1::ManifestRow>(transaction, own_key));
-  std::set<std::string> manifests = {parts_.digest.ToString()};
-  for (const Digest& child : children_) manifests.insert(child.ToString());
-  if (seen.has_value() && !seen->subject().empty()) manifests.insert(seen->subject());
-  for (const std::string& digest : manifests) {
-    TRY(const Digest parsed, Digest::Parse(digest));
-    TRY(const auto row, transaction.GetForUpdate(keys::ManifestOf(parts_.repository, parsed)));
+  TRY(const std::vector<Digest> manifests, ManifestsToLock(transaction));
+  std::optional<v1::ManifestRow> own;
+  for (const Digest& manifest : manifests) {
+    const std::string key = keys::ManifestOf(parts_.repository, manifest);
+    TRY(const auto value, transaction.GetForUpdate(key));
+    if (manifest != parts_.digest || !value.has_value()) continue;
+    TRY(own, ParseRow<v1::ManifestRow>(key, *value));
   }
-  TRY(auto own, ReadRow<v1::ManifestRow>(transaction, own_key));
-  if (own.has_value() && !seen.has_value() && !own->subject().empty()) {
-    // The manifest was pushed between the two reads. This lock is out of order: at worst it times
-    // out, and the transaction is repeated.
-    TRY(const Digest subject, Digest::Parse(own->subject()));
-    TRY(const auto row, transaction.GetForUpdate(keys::ManifestOf(parts_.repository, subject)));
+  if (!own.has_value()) return own;
+  TRY(const std::optional<Digest> subject, SubjectOf(*own));
+  if (subject.has_value() && !std::ranges::binary_search(manifests, *subject)) {
+    // The caller did not know the subject, and the manifest was pushed between the two reads. This
+    // lock is out of order: at worst it times out, and the transaction is repeated.
+    TRY(const auto row, transaction.GetForUpdate(keys::ManifestOf(parts_.repository, *subject)));
   }
   return own;
 }
@@ -135,9 +153,9 @@ Result<void> ManifestRemoval::RemoveReferences(MetaTransaction& transaction) con
 
 Result<void> ManifestRemoval::RemoveReferrer(MetaTransaction& transaction,
                                              const v1::ManifestRow& row) const {
-  if (row.subject().empty()) return {};
-  TRY(const Digest subject, Digest::Parse(row.subject()));
-  TRY_VOID(transaction.Delete(keys::Referrer(parts_.repository, subject, parts_.digest)));
+  TRY(const std::optional<Digest> subject, SubjectOf(row));
+  if (!subject.has_value()) return {};
+  TRY_VOID(transaction.Delete(keys::Referrer(parts_.repository, *subject, parts_.digest)));
   v1::Change change;
   change.mutable_referrer_deleted()->set_repository(parts_.repository.ToString());
   change.mutable_referrer_deleted()->set_subject(row.subject());

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "outport/v1/record.pb.h"
@@ -26,6 +28,8 @@ class ManifestRemoval {
     std::vector<Descriptor> blobs;
     std::vector<Descriptor> manifests;
     bool children_known = true;  // false: the bytes are corrupt
+    // The subject, as the row of the manifest names it. nullopt: Lock() reads the row.
+    std::optional<Digest> subject = {};
     const Collection& collection;
     std::string run;  // the run that removes it; empty: the run of clients
     const Auditor& auditor;
@@ -45,6 +49,7 @@ class ManifestRemoval {
   Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction) const;
 
  private:
+  Result<std::vector<Digest>> ManifestsToLock(MetaTransaction& transaction) const;
   Result<void> RemoveTag(MetaTransaction& transaction, const std::string& run,
                          const Tag& tag) const;
   Result<void> RemoveManifest(MetaTransaction& transaction, const std::string& run,
@@ -66,6 +71,9 @@ class ManifestRemoval {
 Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
                        const Tag& tag, const Collection& collection, const Auditor& auditor,
                        const std::string& why = {});
+
+// Returns the subject that the row names, or nullopt if it names none.
+Result<std::optional<Digest>> SubjectOf(const v1::ManifestRow& row);
 
 Error UnknownManifest(const RepositoryName& repository, const Reference& reference);
 

@@ -156,6 +156,7 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
                                .collection = collection,
                                .run = {},
                                .auditor = auditor};
+  TRY(parts.subject, SubjectOf(*row));
   TRY(std::optional<Manifest> manifest, ReadManifest(parts_.meta, digest, row->media_type()));
   parts.children_known = manifest.has_value();
   if (manifest.has_value()) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "registry/records/rows.h"
+#include "store/content/manifest_removal.h"
 #include "tests/store/content/content_fixture.h"
 #include "tests/store/content/index_check.h"
 #include "tests/store/content/replay.h"
@@ -30,6 +31,7 @@ class InterruptedTransaction final : public MetaTransaction {
     return value;
   }
   Result<std::optional<std::string>> GetForUpdate(std::string_view key) override {
+    locked.emplace_back(key);
     return inner_.GetForUpdate(key);
   }
   Result<std::vector<KeyValue>> Scan(const ScanRange& range) override { return inner_.Scan(range); }
@@ -46,6 +48,8 @@ class InterruptedTransaction final : public MetaTransaction {
     return inner_.TrimAudit(first, last);
   }
   Result<LogPosition> Commit(Durability durability) override { return inner_.Commit(durability); }
+
+  std::vector<std::string> locked;  // the keys of GetForUpdate()
 
  private:
   MetaTransaction& inner_;
@@ -216,6 +220,33 @@ TEST_F(CollectionTest, OneTransactionDeletesFewReferencesWithoutManifests) {
     EXPECT_EQ(found, std::nullopt);
     EXPECT_EQ(left(), expected);
   }
+}
+
+// Also if the manifest is not there when the removal looks for it, because a push brings it then.
+TEST_F(CollectionTest, ARemovalLocksTheSubjectInTheOrderOfAllTransactions) {
+  const RepositoryName repository = Repo("a");
+  const Digest own = Sha256("own");
+  const Digest subject = Sha256("subject");
+  const Collection collection(store_.times, store_.store_clock.NowMs());
+  const Auditor auditor(kAnn, store_.clock);
+  const ManifestRemoval removal(
+      {.repository = repository,
+       .digest = own,
+       .blobs = {},
+       .manifests = {Descriptor{.media_type = {}, .digest = Sha256("child")}},
+       .subject = subject,
+       .collection = collection,
+       .run = {},
+       .auditor = auditor});
+  const std::unique_ptr<MetaTransaction> inner = store_.meta->Begin();
+  InterruptedTransaction transaction(*inner, "", nullptr);
+  ASSERT_TRUE(removal.Lock(transaction).has_value());
+  std::vector<std::string> locked = std::move(transaction.locked);
+  std::erase_if(locked, [](const std::string& key) { return !key.starts_with(keys::kManifests); });
+  EXPECT_THAT(locked, testing::UnorderedElementsAre(keys::ManifestOf(repository, own),
+                                                    keys::ManifestOf(repository, subject),
+                                                    keys::ManifestOf(repository, Sha256("child"))));
+  EXPECT_TRUE(std::ranges::is_sorted(locked));
 }
 
 TEST_F(CollectionTest, ASubjectKeepsItsReferrersUntilItGoes) {
