@@ -1,6 +1,7 @@
 #include "store/gc/candidates.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "outport/v1/collection.pb.h"
@@ -11,16 +12,23 @@ namespace {
 
 constexpr size_t kRowsPerScan = 1000;
 constexpr size_t kReferrerScanBytes = 1 << 20;
+// Later than all times, also after the addition of a grace period.
+constexpr int64_t kNeverMs = std::numeric_limits<int64_t>::max() / 2;
 
 template <class Source>
 Result<void> Count(Source& source, const ContentKey& content, const v1::ManifestRow& manifest,
                    v1::UntaggedRow& candidate) {
   if (manifest.subject().empty()) return {};
   TRY(const Digest subject, Digest::Parse(manifest.subject()));
-  TRY(const auto orphaned,
-      ReadRow<v1::OrphanedRow>(source, keys::Orphaned(content.repository, subject)));
-  if (!orphaned.has_value()) return {};
-  candidate.set_since_ms(std::max(candidate.since_ms(), orphaned->since_ms()));
+  const auto orphaned =
+      ReadRow<v1::OrphanedRow>(source, keys::Orphaned(content.repository, subject));
+  if (!orphaned.has_value() && orphaned.error().code == ErrorCode::kCorrupt) {
+    candidate.set_since_ms(kNeverMs);
+    return {};
+  }
+  TRY_VOID(orphaned);
+  if (!orphaned->has_value()) return {};
+  candidate.set_since_ms(std::max(candidate.since_ms(), (*orphaned)->since_ms()));
   return {};
 }
 
@@ -46,18 +54,24 @@ Result<bool> VisitReferrers(const MetaView& view, const ContentKey& subject,
   }
 }
 
-// Calls `visit(content, row)` for each row below the prefix whose repository the scan visits.
-// `root` is the part of the prefix before the repository. Returns whether to continue.
+// Calls `visit(content, row)` for each row below the prefix whose repository the scan visits. Skips
+// corrupt rows. `root` is the part of the prefix before the repository. Returns whether to
+// continue.
 template <class Row, class Visit>
 Result<bool> ForEachRow(const CandidateScan& scan, std::string_view root, const std::string& prefix,
                         const Visit& visit) {
   for (ScanRange range{.prefix = prefix, .limit = kRowsPerScan};;) {
     TRY(const std::vector<KeyValue> rows, scan.view.Scan(range));
     for (const KeyValue& row : rows) {
-      TRY(const ContentKey content, ParseContentKey(row.key, root));
-      if (!scan.matches(content.repository)) continue;
-      TRY(const Row parsed, ParseRow<Row>(row.key, row.value));
-      TRY(const bool more, visit(content, parsed));
+      const Result<ContentKey> content = ParseContentKey(row.key, root);
+      if (content.has_value() && !scan.matches(content->repository)) continue;
+      const Result<Row> parsed =
+          content.has_value() ? ParseRow<Row>(row.key, row.value) : Result<Row>(content.error());
+      if (!parsed.has_value()) {
+        scan.skipped(parsed.error());
+        continue;
+      }
+      TRY(const bool more, visit(*content, *parsed));
       if (!more) return false;
     }
     if (rows.size() < range.limit) return true;
@@ -98,6 +112,10 @@ Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey
     referrers.push_back(std::move(referrer));
   }
   return referrers;
+}
+
+void LogSkippedRow(const Log& log, const Error& why) {
+  log.Warning("corrupt row skipped: manifests stay", {{"error", why.message}});
 }
 
 Result<void> CountOrphaned(MetaTransaction& transaction, const ContentKey& content,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "outport/v1/record.pb.h"
+#include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
@@ -24,10 +25,13 @@ struct CandidateScan {
   std::optional<RepositoryName> repository = {};  // only this one; nullopt: all
   // The repositories that the scan visits. Stays valid as long as the scan.
   std::function<bool(const RepositoryName&)> matches = [](const RepositoryName&) { return true; };
+  // The scan calls it for each corrupt row, and goes on with the next row.
+  std::function<void(const Error&)> skipped = [](const Error&) {};
 };
 
 // Calls `visit` for each candidate, once, in no particular order. `visit` returns whether to
-// continue. The row of a candidate that has none tells when its subject was removed.
+// continue. The row of a candidate that has none tells when its subject was removed. Does not visit
+// the manifests that a corrupt row names.
 using VisitCandidate = std::function<Result<bool>(const ContentKey&, const v1::UntaggedRow&)>;
 Result<void> ForEachCandidate(const CandidateScan& scan, const VisitCandidate& visit);
 
@@ -37,8 +41,12 @@ Result<void> ForEachCandidate(const CandidateScan& scan, const VisitCandidate& v
 Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey& subject,
                                           const std::string& after, size_t limit);
 
+// Logs that a row of a candidate or of a removed manifest is corrupt, so that manifests stay.
+void LogSkippedRow(const Log& log, const Error& why);
+
 // Moves the time of the candidate to the removal of its subject, if that is later and not yet in
-// the candidate's row. `manifest` is the candidate's row manifest/.
+// the candidate's row. If the row of that removal is corrupt, moves the time so far into the future
+// that the candidate stays. `manifest` is the candidate's row manifest/.
 Result<void> CountOrphaned(MetaTransaction& transaction, const ContentKey& content,
                            const v1::ManifestRow& manifest, v1::UntaggedRow& candidate);
 Result<void> CountOrphaned(const MetaView& view, const ContentKey& content,

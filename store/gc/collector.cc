@@ -139,7 +139,7 @@ Result<uint64_t> Collector::DoStep() {
 }
 
 // Looks for the referrers of manifests that are gone. If that fails, logs it and tries again later,
-// because a corrupt row of one repository must not hold up an undo, and all other work.
+// because the rows of one repository must not hold up an undo, and all other work.
 uint64_t Collector::StepOrphans() {
   const int64_t now_ms = parts_.store_clock.NowMs();
   if (now_ms < next_orphans_ms_) return 0;
@@ -352,6 +352,11 @@ Result<void> Collector::RefreshStatus() {
                        FormatTime(FromUnixMillis(queue.oldest_due_ms)) +
                        "; look in the log for 'garbage collection failed', or widen gc.window or "
                        "raise gc.max_rate");
+  }
+  if (const uint64_t corrupt = orphans_.corrupt_rows(); corrupt > 0) {
+    warnings.push_back("corrupt rows of removed manifests: " + std::to_string(corrupt) +
+                       "; the manifests that refer to these stay; look in the log for 'corrupt row "
+                       "skipped'");
   }
   const auto wait = std::chrono::ceil<std::chrono::minutes>(work_.StepWait());
   if (wait.count() > 0) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "registry/records/rows.h"
+#include "store/gc/candidates.h"
 #include "store/gc/link_sweep.h"
 #include "store/gc/manifest_sweep.h"
 
@@ -82,12 +83,16 @@ Result<uint64_t> SweepJob::SweepManifests() {
   uint64_t seen = 0;
   uint64_t tried = 0;
   for (const KeyValue& row : rows) {
-    TRY(const ContentKey content, ParseContentKey(row.key, keys::kUntagged));
-    TRY(const auto candidate, ParseRow<v1::UntaggedRow>(row.key, row.value));
-    const bool wanted = MatchesGlob(run_->row().repositories(), content.repository) &&
-                        candidate.since_ms() + parts_.times.grace.count() <= now_ms;
+    const Result<ContentKey> content = ParseContentKey(row.key, keys::kUntagged);
+    const Result<v1::UntaggedRow> candidate = content.has_value()
+                                                  ? ParseRow<v1::UntaggedRow>(row.key, row.value)
+                                                  : Result<v1::UntaggedRow>(content.error());
+    if (!candidate.has_value() && passes_ == 0) LogSkippedRow(parts_.log, candidate.error());
+    const bool wanted = candidate.has_value() &&
+                        MatchesGlob(run_->row().repositories(), content->repository) &&
+                        candidate->since_ms() + parts_.times.grace.count() <= now_ms;
     if (wanted) {
-      TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(content));
+      TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(*content));
       removed_ = removed_ || outcome == ManifestSweep::Outcome::kRemoved;
       ++tried;
     }

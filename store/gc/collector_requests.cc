@@ -5,6 +5,7 @@
 
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
+#include "store/gc/candidates.h"
 #include "store/gc/collector.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/plan_options.h"
@@ -32,7 +33,9 @@ Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_m
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
   TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
-  return planner.Make(nodes);
+  TRY(Plan plan, planner.Make(nodes));
+  for (const Error& why : plan.skipped) LogSkippedRow(parts_.log, why);
+  return plan;
 }
 
 // Makes the plan of this name again, as of its time. kFailedPrecondition if the result differs.

@@ -10,19 +10,60 @@
 namespace outport::store {
 
 Result<uint64_t> OrphanSweep::Step() {
-  TRY(const std::vector<KeyValue> rows,
-      parts_.meta.Scan({.prefix = std::string(keys::kOrphaned), .limit = 1}));
-  if (rows.empty()) return uint64_t{0};
-  const KeyValue& row = rows.front();
-  TRY(ContentKey subject, ParseContentKey(row.key, keys::kOrphaned));
-  TRY(v1::OrphanedRow orphaned, ParseRow<v1::OrphanedRow>(row.key, row.value));
-  TRY(std::vector<Digest> referrers, ReadReferrers(parts_.meta, subject, orphaned.after(), kBatch));
-  const Page page{std::move(subject), std::move(orphaned), std::move(referrers)};
-  TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
-    TRY_VOID(Make(transaction, page));
-    return parts_.lease.Check(transaction);
-  }));
-  return std::max<uint64_t>(page.referrers.size(), 1);
+  for (size_t scan = 0; scan < kScans; ++scan) {
+    TRY(const std::vector<KeyValue> rows,
+        parts_.meta.Scan(
+            {.prefix = std::string(keys::kOrphaned), .after = after_, .limit = kRows}));
+    uint64_t skipped = 0;
+    for (const KeyValue& row : rows) {
+      TRY(const std::optional<Page> page, Read(row));
+      if (!page.has_value()) {
+        ++skipped;
+        continue;
+      }
+      TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+        TRY_VOID(Make(transaction, *page));
+        return parts_.lease.Check(transaction);
+      }));
+      return std::max<uint64_t>(page->referrers.size(), 1);
+    }
+    skipped_ += skipped;
+    if (rows.size() < kRows) {
+      corrupt_rows_ = std::exchange(skipped_, 0);
+      after_.clear();
+      return uint64_t{0};
+    }
+    after_ = rows.back().key;
+  }
+  return kScans * kRows;
+}
+
+// Returns nullopt if the row is corrupt. Where the repository has the manifest again, the row can
+// go, whatever it says.
+Result<std::optional<OrphanSweep::Page>> OrphanSweep::Read(const KeyValue& row) {
+  const Result<ContentKey> subject = ParseContentKey(row.key, keys::kOrphaned);
+  if (!subject.has_value()) {
+    LogSkipped(row, subject.error());
+    return std::optional<Page>();
+  }
+  Page page{.key = row.key, .value = row.value, .subject = *subject};
+  const auto orphaned = ParseRow<v1::OrphanedRow>(row.key, row.value);
+  if (orphaned.has_value()) {
+    page.row = *orphaned;
+    TRY(page.referrers, ReadReferrers(parts_.meta, *subject, orphaned->after(), kBatch));
+    return std::optional(std::move(page));
+  }
+  TRY(const bool returned,
+      HasRow(parts_.meta, keys::ManifestOf(subject->repository, subject->digest)));
+  if (returned) return std::optional(std::move(page));
+  LogSkipped(row, orphaned.error());
+  return std::optional<Page>();
+}
+
+void OrphanSweep::LogSkipped(const KeyValue& row, const Error& why) {
+  if (logged_.size() < kMaxLogged && logged_.insert(row.key).second) {
+    LogSkippedRow(parts_.log, why);
+  }
 }
 
 // Locks the manifests in the order in which all transactions lock them, then the row, and then
@@ -36,19 +77,18 @@ Result<void> OrphanSweep::Make(MetaTransaction& transaction, const Page& page) c
   for (const std::string& manifest : manifests) {
     TRY(const auto locked, transaction.GetForUpdate(manifest));
   }
-  const std::string key = keys::Orphaned(repository, subject);
-  TRY(const auto row, LockRow<v1::OrphanedRow>(transaction, key));
-  const bool same =
-      row.has_value() && row->since_ms() == page.row.since_ms() && row->after() == page.row.after();
-  if (!same) return {};  // the manifest was removed again since the page was read
+  TRY(const auto value, transaction.GetForUpdate(page.key));
+  if (value != page.value) return {};  // the manifest was removed again since the page was read
   TRY(const bool returned, HasRow(transaction, keys::ManifestOf(repository, subject)));
-  if (returned || page.referrers.empty()) return transaction.Delete(key);
+  if (returned) return transaction.Delete(page.key);
+  if (!page.row.has_value()) return {};  // corrupt, and the manifest has just gone again
+  if (page.referrers.empty()) return transaction.Delete(page.key);
   for (const Digest& referrer : page.referrers) {
     TRY_VOID(AddCandidate(transaction, page, referrer));
   }
-  v1::OrphanedRow next = *row;
+  v1::OrphanedRow next = *page.row;
   next.set_after(page.referrers.back().ToString());
-  return WriteRow(transaction, key, next);
+  return WriteRow(transaction, page.key, next);
 }
 
 // If the manifest is a candidate since a later time, that time stays.
@@ -58,10 +98,14 @@ Result<void> OrphanSweep::AddCandidate(MetaTransaction& transaction, const Page&
   TRY(const bool here, HasRow(transaction, keys::ManifestOf(repository, referrer)));
   if (!here) return {};
   const std::string key = keys::Untagged(repository, referrer);
-  TRY(const auto candidate, LockRow<v1::UntaggedRow>(transaction, key));
-  if (candidate.has_value() && candidate->since_ms() >= page.row.since_ms()) return {};
+  const auto candidate = LockRow<v1::UntaggedRow>(transaction, key);
+  const bool is_corrupt = !candidate.has_value() && candidate.error().code == ErrorCode::kCorrupt;
+  if (is_corrupt) return {};  // nobody knows since when, so the manifest stays
+  TRY_VOID(candidate);
+  const int64_t since_ms = page.row->since_ms();
+  if (candidate->has_value() && (*candidate)->since_ms() >= since_ms) return {};
   v1::UntaggedRow row;
-  row.set_since_ms(page.row.since_ms());
+  row.set_since_ms(since_ms);
   return WriteRow(transaction, key, row);
 }
 

@@ -105,9 +105,13 @@ Result<void> Planner::AddLink(const QueuedLink& queued) {
 }
 
 Result<void> Planner::AddManifests() {
-  const CandidateScan scan{.view = view_, .matches = [this](const RepositoryName& repository) {
-                             return Matches(repository);
-                           }};
+  const CandidateScan scan{
+      .view = view_,
+      .matches = [this](const RepositoryName& repository) { return Matches(repository); },
+      .skipped =
+          [this](const Error& why) {
+            if (plan_.skipped.size() < kMaxSkippedRows) plan_.skipped.push_back(why);
+          }};
   const auto add = [this](const ContentKey& content,
                           const v1::UntaggedRow& candidate) -> Result<bool> {
     if (IsFull()) return false;

@@ -42,7 +42,11 @@ struct Plan {
   uint64_t waiting = 0;
   int64_t next_due_ms = 0;
   std::vector<std::string> nodes_without_report;
+  std::vector<Error> skipped;  // corrupt rows, at most kMaxSkippedRows; their manifests stay
 };
+
+// Of the corrupt rows that a plan has skipped, it names only the first ones.
+inline constexpr size_t kMaxSkippedRows = 10;
 
 // Makes plans. Reads the queue, the candidates, and what they refer to: the cost follows the
 // garbage and not the size of the store. For one thread; blocks.

@@ -8,6 +8,7 @@
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/gc/active_run.h"
+#include "store/gc/candidates.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/plan_options.h"
 #include "store/gc/runs.h"
@@ -89,6 +90,7 @@ Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& c
   TRY_VOID(CheckPlanOptions(options));
   const RetentionPlanner planner(view, parts_.times, compiled.policies, as_of_ms);
   TRY(DropPlan plan, planner.Make());
+  for (const Error& why : plan.skipped) LogSkippedRow(parts_.log, why);
   std::vector<std::string> texts{compiled.text};
   for (const DroppedTag& tag : plan.tags) texts.push_back(tag.Text());
   for (const DroppedManifest& manifest : plan.manifests) texts.push_back(manifest.Text());

@@ -7,6 +7,7 @@
 #include "store/content/pull_search.h"
 #include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
+#include "store/gc/plan.h"
 #include "store/retention/repository_tags.h"
 
 namespace outport::store {
@@ -84,7 +85,11 @@ Result<void> RetentionPlanner::FindUntagged(Repository& repository, PullSearch& 
     if (goes) repository.untagged.push_back(content.digest);
     return true;
   };
-  TRY_VOID(ForEachCandidate({.view = view_, .repository = repository.name}, add));
+  const auto skipped = [&](const Error& why) {
+    if (repository.skipped.size() < kMaxSkippedRows) repository.skipped.push_back(why);
+  };
+  TRY_VOID(
+      ForEachCandidate({.view = view_, .repository = repository.name, .skipped = skipped}, add));
   std::ranges::sort(repository.untagged, {},
                     [](const Digest& digest) { return digest.ToString(); });
   return {};
@@ -114,6 +119,9 @@ Result<DropPlan> RetentionPlanner::Make() const {
     plan.looks_at_pulls = plan.looks_at_pulls || repository.policy.LooksAtPulls();
     if (repository.too_large && plan.too_large.size() < kMaxTooLarge) {
       plan.too_large.push_back(repository.name.ToString());
+    }
+    for (const Error& why : repository.skipped) {
+      if (plan.skipped.size() < kMaxSkippedRows) plan.skipped.push_back(why);
     }
     for (size_t i = 0; i < repository.tags.size(); ++i) {
       const TagFacts& tag = repository.tags[i];

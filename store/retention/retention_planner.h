@@ -44,6 +44,7 @@ struct DropPlan {
   bool cut = false;  // the plan ends at kMaxDrops
   std::vector<std::string> too_large;
   bool looks_at_pulls = false;  // so it needs the reports of all nodes
+  std::vector<Error> skipped;   // corrupt rows, at most kMaxSkippedRows; their manifests stay
 };
 
 // Applies policies to the repositories of a view. For one thread; blocks.
@@ -76,6 +77,7 @@ class RetentionPlanner {
     std::vector<TagFacts> tags = {};
     std::vector<TagDecision> decisions = {};
     std::vector<Digest> untagged = {};  // the manifests that go, in byte order
+    std::vector<Error> skipped = {};    // corrupt rows of candidates
   };
   // Calls `visit` for each repository with a policy, from `first` on; empty: from the beginning.
   // `visit` returns whether to continue.

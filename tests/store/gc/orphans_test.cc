@@ -31,6 +31,11 @@ class OrphansTest : public CollectorTest {
     const auto deleted = store.DeleteManifest("a", Sha256(image_).ToString());
     ASSERT_TRUE(deleted.has_value()) << deleted.error().message;
   }
+  void Corrupt(const std::string& key) {
+    const auto transaction = store.meta->Begin();
+    ASSERT_TRUE(transaction->Put(key, "\xff").has_value());
+    ASSERT_TRUE(transaction->Commit().has_value());
+  }
   void Pause() { ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value()); }
   void Resume() { ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value()); }
   size_t Candidates() { return CountRows(store, keys::kUntagged); }
@@ -43,10 +48,7 @@ class OrphansTest : public CollectorTest {
 TEST_F(OrphansTest, ACorruptRowHoldsUpNothingElse) {
   ASSERT_TRUE(store.PushImage("b", "v1", {"other"}).has_value());
   ASSERT_TRUE(store.DeleteManifest("b", "v1").has_value());
-  const auto transaction = store.meta->Begin();
-  const std::string key = keys::Orphaned(Repo("a"), Sha256("gone"));
-  ASSERT_TRUE(transaction->Put(key, "\xff").has_value());
-  ASSERT_TRUE(transaction->Commit().has_value());
+  Corrupt(keys::Orphaned(Repo("a"), Sha256("gone")));
   store.clock.Advance(hours(37));
   const v1::RunRow run = collector->RunUntagged();
   EXPECT_EQ(run.state(), v1::RUN_STATE_DONE);
@@ -54,6 +56,54 @@ TEST_F(OrphansTest, ACorruptRowHoldsUpNothingElse) {
   EXPECT_EQ(collector->Undo(run.id()).state(), v1::RUN_STATE_UNDONE);
   EXPECT_TRUE(HasManifest("b", Sha256(ImageManifest({"other"})).ToString()));
   EXPECT_TRUE(Waits()) << "the row stays for the administrator";
+}
+
+TEST_F(OrphansTest, CorruptRowsHoldUpNoOtherReferrers) {
+  constexpr size_t kCorrupt = OrphanSweep::kRows + 1;
+  for (size_t i = 0; i < kCorrupt; ++i) {
+    Corrupt(keys::Orphaned(Repo("0"), Sha256(std::to_string(i))));  // before all rows of "a"
+  }
+  Corrupt(keys::Untagged(Repo("0"), Sha256("candidate")));
+  PushReferrer("with a corrupt row");
+  const auto pushed = store.meta->Scan({.prefix = std::string(keys::kUntagged), .limit = 10});
+  ASSERT_EQ(pushed->size(), 2u);
+  Corrupt(pushed->back().key);
+  DeleteSubject();
+  collector->Work();
+  EXPECT_EQ(Candidates(), 2 + kReferrers);
+  EXPECT_EQ(CountRows(store, keys::kOrphaned), kCorrupt);
+  collector->WorkAfter(hours(37));
+  EXPECT_THAT((*collector)->Warnings(),
+              testing::Contains(testing::HasSubstr("removed manifests: 17;")));
+  EXPECT_EQ(collector->Plan(true).counts().manifests(), kReferrers);
+  const v1::RunRow run = collector->RunUntagged();
+  EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
+  EXPECT_EQ(run.removed().manifests(), kReferrers);
+  EXPECT_EQ(Candidates(), 2u) << "the corrupt ones";
+  EXPECT_EQ(CountRows(store, keys::kOrphaned), kCorrupt);
+}
+
+// Nobody knows when the grace period of the candidates began.
+TEST_F(OrphansTest, CandidatesWhoseRemovedSubjectHasACorruptRowStay) {
+  DeleteSubject();
+  ASSERT_TRUE(collector->Step());
+  ASSERT_EQ(Candidates(), OrphanSweep::kBatch);
+  Corrupt(keys::Orphaned(Repo("a"), Sha256(image_)));
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(Candidates(), OrphanSweep::kBatch);
+  EXPECT_EQ(collector->Plan(true).counts().manifests(), 0u);
+  const v1::RunRow run = collector->RunUntagged();
+  EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
+  EXPECT_EQ(run.removed().manifests(), 0u);
+  // What the log message asks for.
+  ASSERT_TRUE(store.PushManifest("a", "v1", image_).has_value());
+  collector->Work();
+  EXPECT_FALSE(Waits());
+  DeleteSubject();
+  collector->Work();
+  EXPECT_EQ(Candidates(), kReferrers);
+  collector->WorkAfter(hours(37));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), kReferrers);
 }
 
 // A client that removes manifests with many referrers again and again.

@@ -289,6 +289,22 @@ TEST_F(RetentionTest, UntaggedManifestsGoAfterTheirTime) {
   EXPECT_TRUE(HasManifest("ci/app", "1"));
 }
 
+TEST_F(RetentionTest, CorruptRowsOfUntaggedManifestsHoldUpNoPlan) {
+  Apply("policies:\n  - {name: ci, repositories: [ci/app], untagged: {keep_for: 7d}}\n");
+  ASSERT_TRUE(store.PushImage("ci/app", "1", {"first"}).has_value());
+  ASSERT_TRUE(store.PushImage("ci/app", "1", {"second"}).has_value());
+  const auto transaction = store.meta->Begin();
+  for (const std::string& key : {keys::Orphaned(Repo("ci/app"), Sha256("removed")),
+                                 keys::Untagged(Repo("ci/app"), Sha256("untagged"))}) {
+    ASSERT_TRUE(transaction->Put(key, "\xff").has_value());
+  }
+  ASSERT_TRUE(transaction->Commit().has_value());
+  store.clock.Advance(hours(8 * 24));
+  const v1::RetentionPlan plan = Plan();
+  EXPECT_EQ(plan.dropped_manifests(), 1u);
+  EXPECT_EQ(Run(plan.plan()).removed().manifests(), 1u);
+}
+
 TEST_F(RetentionTest, APausedCollectorRunsNoRetention) {
   Apply(kLastOne);
   Push("ci/app", {"1", "2"});
