@@ -45,6 +45,37 @@ TEST_F(RequestsTest, AStoreThatWasKilledCollectsAgainAtOnce) {
   EXPECT_TRUE(run.has_value()) << run.error().message;
 }
 
+// The fresh blob would be due by the wall clock, and the other one is due by the store clock, too.
+TEST_F(RequestsTest, AClockThatJumpedPausesTheCollectorUntilAnAdministratorAcceptsIt) {
+  ASSERT_TRUE(store.PushBlob("a", "due").has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE(store.PushBlob("a", "fresh").has_value());
+  ASSERT_TRUE(StoreClock(store.clock, "an earlier boot").Save(*store.meta).has_value());
+  store.clock.StepWall(hours(37));
+  ASSERT_TRUE(store.store_clock.Load(*store.meta).has_value());
+  ASSERT_TRUE(store.store_clock.Jump().has_value());
+  collector->WorkAfter(hours(2));  // more than one lease
+  EXPECT_TRUE(HasBlob("a", "due"));
+  EXPECT_TRUE(HasBlob("a", "fresh"));
+  EXPECT_EQ(CodeOf((*collector)->StartRun({}, kAdministrator)), ErrorCode::kFailedPrecondition);
+  EXPECT_GT((*collector)->Get()->clock_jump_ms(), 36 * 3'600'000);
+  v1::ResumeCollectorRequest request;
+  const auto refused = (*collector)->Resume(request, kAdministrator);
+  ASSERT_EQ(CodeOf(refused), ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("when the machine started"));
+  collector->WorkAfter(minutes(1));
+  EXPECT_TRUE(HasBlob("a", "due"));
+  request.set_accept_clock(true);
+  ASSERT_TRUE((*collector)->Resume(request, kAdministrator).has_value());
+  collector->WorkAfter(minutes(58));
+  EXPECT_TRUE(HasBlob("a", "due")) << "leases from before the step have their full time";
+  EXPECT_TRUE(HasBlob("a", "fresh"));
+  collector->WorkAfter(minutes(3));
+  EXPECT_FALSE(HasBlob("a", "due"));
+  EXPECT_FALSE(HasBlob("a", "fresh"));
+  EXPECT_EQ((*collector)->Get()->clock_jump_ms(), 0);
+}
+
 TEST_F(RequestsTest, AResumeWithoutAPauseChangesNothing) {
   const uint64_t entries = store.meta->AuditHead()->sequence;
   v1::ResumeCollectorRequest request;
