@@ -1,7 +1,10 @@
 #include "store/store_registry.h"
 
+#include <optional>
 #include <utility>
+#include <variant>
 
+#include "store/content/manifest_push.h"
 #include "store/content/touch.h"
 #include "store/stored_blob_body.h"
 
@@ -23,6 +26,7 @@ Pusher PusherOf(const Caller& caller, const RepositoryName& repository) {
 
 StoreRegistry::StoreRegistry(Parts parts)
     : parts_(std::move(parts)),
+      large_writes_(parts_.metrics, parts_.large_writes),
       blobs_pushed_(parts_.metrics.Counter("outport_store_blobs_pushed_total",
                                            "Blobs committed or linked by clients.")),
       manifests_pushed_(parts_.metrics.Counter("outport_store_manifests_pushed_total",
@@ -67,15 +71,43 @@ net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller& c
   co_return co_await Blocking(parts_.disk, std::move(stat));
 }
 
+struct StoreRegistry::ReadyToPut {
+  Manifests::Parsed parsed;
+  std::optional<LargeWrites::Turn> turn;
+};
+
+net::awaitable<Result<StoreRegistry::ReadyToPut>> StoreRegistry::PrepareLarge(
+    const Caller& caller, const Reference& reference, const std::string& content_type,
+    const std::string& body) {
+  auto parse = [&] { return Manifests::Parse(reference, content_type, body); };
+  CO_TRY(Manifests::Parsed parsed, co_await Blocking(parts_.disk, std::move(parse)));
+  ReadyToPut ready{.parsed = std::move(parsed), .turn = {}};
+  if (IsLarge(ready.parsed.manifest)) {
+    CO_TRY(LargeWrites::Turn turn, co_await large_writes_.AwaitTurn(caller.user));
+    ready.turn.emplace(std::move(turn));
+  }
+  co_return ready;
+}
+
 net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
+  // One piece of work on the pool is enough for nearly all manifests.
+  std::optional<ReadyToPut> ready;
+  if (MayBeLarge(body.size())) {
+    CO_TRY(ReadyToPut prepared, co_await PrepareLarge(caller, reference, content_type, body));
+    ready.emplace(std::move(prepared));
+  }
   auto put = [&]() -> Result<PushedManifest> {
     TRY_VOID(parts_.content.blobs.RequireFreeSpace(body.size(), PusherOf(caller, repository)));
-    return parts_.content.manifests.Put(repository, reference, content_type, tags, body,
-                                        Actor::Of(caller));
+    Manifests& manifests = parts_.content.manifests;
+    const Actor by = Actor::Of(caller);
+    return ready.has_value() ? manifests.Put(repository, reference, ready->parsed, tags, body, by)
+                             : manifests.Put(repository, reference, content_type, tags, body, by);
   };
-  Result<PushedManifest> pushed = co_await Blocking(parts_.disk, std::move(put));
+  const auto admission =
+      ready.has_value() ? BlockingPool::Admission::kInProgress : BlockingPool::Admission::kNew;
+  Result<PushedManifest> pushed = co_await Blocking(parts_.disk, std::move(put), admission);
   if (pushed.has_value()) {
     manifests_pushed_.Increment();
     LogOf(parts_.log, caller, repository)
@@ -90,6 +122,15 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
 net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& caller,
                                                               const RepositoryName& repository,
                                                               const Reference& reference) {
+  std::optional<LargeWrites::Turn> turn;
+  if (const Digest* digest = std::get_if<Digest>(&reference)) {
+    auto look = [&] { return parts_.content.manifests.HasLarge(repository, *digest); };
+    CO_TRY(const bool is_large, co_await Blocking(parts_.disk, std::move(look)));
+    if (is_large) {
+      CO_TRY(LargeWrites::Turn own, co_await large_writes_.AwaitTurn(caller.user));
+      turn.emplace(std::move(own));
+    }
+  }
   auto remove = [&] {
     return parts_.content.manifests.Delete(repository, reference, Actor::Of(caller));
   };

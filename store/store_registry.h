@@ -8,6 +8,7 @@
 #include "registry/base/metrics.h"
 #include "registry/service/pull_recorder.h"
 #include "registry/service/registry.h"
+#include "store/content/large_writes.h"
 #include "store/content/repository_content.h"
 #include "store/uploads/uploads.h"
 
@@ -25,6 +26,7 @@ class StoreRegistry final : public Registry {
     PullRecorder& pulls;
     Metrics& metrics;
     Log log;
+    LargeWrites::Limits large_writes = {};
   };
   explicit StoreRegistry(Parts parts);
 
@@ -84,8 +86,14 @@ class StoreRegistry final : public Registry {
   // Returns kUnavailable if the caller's Outport-Min-Sequence is greater than the sequence of the
   // log's head.
   Result<void> RequireMinSequence(const Caller& caller) const;
+  // Parses the manifest, and waits for the caller's turn if the manifest is large.
+  struct ReadyToPut;
+  net::awaitable<Result<ReadyToPut>> PrepareLarge(const Caller& caller, const Reference& reference,
+                                                  const std::string& content_type,
+                                                  const std::string& body);
 
   const Parts parts_;
+  LargeWrites large_writes_;
   prometheus::Counter& blobs_pushed_;
   prometheus::Counter& manifests_pushed_;
   prometheus::Counter& deleted_;

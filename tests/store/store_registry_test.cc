@@ -3,10 +3,12 @@
 #include <fstream>
 
 #include "registry/records/rows.h"
+#include "store/content/manifest_push.h"
 #include "store/stored_blob_body.h"
 #include "tests/store/content/content_fixture.h"
 #include "tests/support/full_pool.h"
 #include "tests/support/io_thread.h"
+#include "tests/support/test_latch.h"
 
 namespace outport::store {
 namespace {
@@ -193,6 +195,70 @@ TEST_F(StoreRegistryTest, AReaderKeepsADeletedBlob) {
   ASSERT_TRUE(body.has_value());
   for (const auto& path : store_.Files("blobs")) std::filesystem::remove(path);
   EXPECT_TRUE(Read(**body, 0, content.size(), UINT64_MAX).first == content);
+}
+
+// One user pushes and deletes large manifests that share a blob whose row another change has
+// locked.
+class LargeManifestTest : public StoreRegistryTest {
+ protected:
+  LargeManifestTest() {
+    EXPECT_TRUE(store_.PushBlob("a", "config").has_value());
+    EXPECT_TRUE(store_.PushManifest("a", "old", Large("old")).has_value());
+    locks_ = store_.meta->Begin();
+    EXPECT_TRUE(locks_->GetForUpdate(keys::Blob(Sha256("config"))).has_value());
+  }
+  ~LargeManifestTest() override {
+    locks_.reset();
+    io_.Stop();
+  }
+  // A manifest with many layers, all of which are the same blob.
+  static std::string Large(const std::string& name) {
+    return ImageManifest(std::vector<std::string>(kLargeDescriptors + 1, "config"),
+                         R"(,"annotations":{"name":")" + name + R"("})");
+  }
+  std::future<Result<PushedManifest>> Push(size_t tag) {
+    return io_.Start(
+        registry_.PutManifest(caller_, repository_, tags_.at(tag), type_, no_tags_, Large("new")));
+  }
+  bool AwaitWrites(double count) {
+    return WaitUntil(
+        [&] { return metrics_.Gauge("outport_store_large_manifest_writes", "").Value() == count; });
+  }
+
+  const RepositoryName repository_ = Repo("a");
+  const std::vector<Reference> tags_ = {Ref("v1"), Ref("v2"), Ref("v3"), Ref("v4"), Ref("v5")};
+  const std::vector<Tag> no_tags_;
+  const std::string type_;
+  std::unique_ptr<MetaTransaction> locks_;
+};
+
+TEST_F(LargeManifestTest, PushesOfOneUserOccupyOneThread) {
+  std::vector<std::future<Result<PushedManifest>>> pushes;
+  for (size_t i = 0; i < 4; ++i) pushes.push_back(Push(i));
+  ASSERT_TRUE(AwaitWrites(4));
+  const Result<PushedManifest> rejected = Push(4).get();
+  ASSERT_EQ(CodeOf(rejected), ErrorCode::kTooManyRequests);
+  EXPECT_TRUE(rejected.error().message.contains("user 'ann'")) << rejected.error().message;
+  const Digest digest = Sha256("config");
+  EXPECT_TRUE(io_.Await(registry_.StatBlob(caller_, repository_, digest)).has_value());
+  EXPECT_NE(pushes[0].wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  locks_.reset();
+  for (auto& push : pushes) {
+    const Result<PushedManifest> pushed = push.get();
+    EXPECT_TRUE(pushed.has_value()) << pushed.error().message;
+  }
+}
+
+TEST_F(LargeManifestTest, ADeletionWaitsForItsTurnToo) {
+  std::future<Result<PushedManifest>> push = Push(0);
+  ASSERT_TRUE(AwaitWrites(1));
+  const Reference old = Sha256(Large("old"));
+  auto deletion = io_.Start(registry_.DeleteManifest(caller_, repository_, old));
+  ASSERT_TRUE(AwaitWrites(2));
+  EXPECT_NE(deletion.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  locks_.reset();
+  EXPECT_TRUE(push.get().has_value());
+  EXPECT_TRUE(deletion.get().has_value());
 }
 
 // A reader of bytes that are not in the page cache.

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <string>
+
+#include "registry/base/awaitable.h"
+#include "registry/base/metrics.h"
+#include "registry/base/mutex.h"
+#include "registry/base/notifier.h"
+#include "registry/base/result.h"
+
+namespace outport::store {
+
+// Gives turns to the writes of large manifests (IsLarge()).
+//
+// The transaction that puts or removes a manifest with thousands of layers locks the row of each of
+// its blobs. Images of other users may share these blobs, and other transactions wait only a second
+// for a lock. So a user has one turn at a time, and all users together have few. Other writes wait
+// in the order of their arrival. If too many of one user or of all users wait, further ones are
+// rejected. Each process over the same metadata gives turns of its own.
+//
+// Callable from any strand; nothing here blocks. The object outlives its turns.
+class LargeWrites {
+ public:
+  struct Limits {
+    size_t turns = 2;           // at once
+    size_t places = 16;         // writes that have their turn or wait for it
+    size_t places_of_user = 4;  // the same, of one user
+    // Shorter than a node's wait for the answer to a relayed write.
+    std::chrono::milliseconds max_wait{10'000};
+  };
+  LargeWrites(Metrics& metrics, Limits limits);
+
+  // The right to write one large manifest. The destructor gives it to the next.
+  class Turn;
+  // Waits for a turn. kTooManyRequests if a limit is reached, or after limits.max_wait. REQUIRES:
+  // as Notifier::WaitPast().
+  Awaitable<Result<Turn>> AwaitTurn(std::string user);
+
+ private:
+  struct Place {
+    std::string user;
+    bool has_turn = false;
+  };
+  using PlacePtr = std::list<Place>::iterator;
+
+  Result<Turn> Enter(std::string user);
+  void Leave(PlacePtr place);
+  bool HasTurn(PlacePtr place);
+  // Gives the free turns to the first places whose users have none.
+  void GiveTurns() OUTPORT_REQUIRES_LOCK(mutex_);
+  bool UserHasTurn(const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
+
+  const Limits limits_;
+  prometheus::Gauge& places_gauge_;
+  prometheus::Counter& rejected_;
+  Mutex mutex_;
+  std::list<Place> places_ OUTPORT_GUARDED_BY(mutex_);  // in the order of arrival
+  Notifier moved_;                                      // notified when turns were given
+};
+
+class LargeWrites::Turn {
+ public:
+  Turn(Turn&& other) noexcept;
+  Turn& operator=(Turn&&) = delete;
+  ~Turn();
+
+ private:
+  friend class LargeWrites;
+  Turn(LargeWrites& writes, PlacePtr place) : writes_(&writes), place_(place) {}
+
+  LargeWrites* writes_;  // nullptr after a move
+  PlacePtr place_;
+};
+
+}  // namespace outport::store
