@@ -73,3 +73,17 @@ def test_a_machine_far_behind_gets_the_reason_why_it_cannot_join(fleet):
     node.start()
     assert node.client().get("/v2/").status == 200
     node.stop()
+
+
+def test_a_store_far_ahead_removes_nothing(fleet):
+    store = fleet.store
+    digest = store.client().push_blob("team/app", b"garbage in 36 hours")
+    wrong(store, "+37h")
+    wait_for("the store", store.ready)
+    warnings = wait_for("the warning", store.warnings)
+    assert "the wall clock is 3" in warnings[0] and "--accept-clock" in warnings[0], warnings
+    wait_for("a run", lambda: fleet.control("gc", "run", check=False).returncode == 0)
+    assert fleet.control_json("gc", "history")[0]["removed"]["links"] == 0
+    assert store.client().get(f"/v2/team/app/blobs/{digest}").status == 200
+    collector = fleet.control_json("gc", "status")
+    assert (collector["condemned"], collector["overdue"]) == (1, 0), collector
