@@ -22,6 +22,7 @@
 #include "store/gc/collector_jobs.h"
 #include "store/gc/old_garbage.h"
 #include "store/gc/orphan_sweep.h"
+#include "store/gc/paged_plan.h"
 #include "store/gc/parts.h"
 #include "store/gc/plan.h"
 #include "store/gc/queue_status.h"
@@ -167,7 +168,7 @@ class Collector {
   std::string job_run_ OUTPORT_GUARDED_BY(mutex_);       // the id of its run
   std::vector<std::string> warnings_ OUTPORT_GUARDED_BY(mutex_);
 
-  RecentPlans plans_;
+  RecentPlans<PagedPlan> plans_{Planner::kMaxItems};
 
   prometheus::Gauge& queue_;
   prometheus::Gauge& overdue_;

@@ -167,54 +167,48 @@ Result<std::shared_ptr<const FreedByItem>> Retention::CountFreed(const MetaView&
   return by_item;
 }
 
-// Returns the part of the list with the requested page. If the request names no plan, makes one,
-// and adds its name and totals to the response. Remembers the plan and the part.
-Result<std::shared_ptr<const ListPart>> Retention::ListAfter(
-    const v1::GetRetentionPlanRequest& request, v1::RetentionPlan& response) {
+// Returns the plan with the part of its list that has the requested page. If the request names no
+// plan, makes one, and adds its totals to the response. `known` is what the store remembers of the
+// plan; null: nothing.
+Result<std::shared_ptr<const ListedPlan>> Retention::List(
+    const v1::GetRetentionPlanRequest& request, const ListedPlan* known,
+    v1::RetentionPlan& response) const {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
-  int64_t as_of_ms = parts_.store_clock.NowMs();
-  std::shared_ptr<const FreedByItem> freed;
-  if (request.plan().empty()) {
-    TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
-    TRY(const Named made, Make(*view, compiled, request.options(), as_of_ms));
-    TRY_VOID(AddTotals(made, request.options(), response));
-    TRY(freed, CountFreed(*view, made.plan, response));
-    response.set_plan(made.name);
-    recent_.Add(made.name, freed);
-  } else {
-    TRY(const PlanName name, PlanName::Parse(request.plan()));
-    as_of_ms = std::min(as_of_ms, name.as_of_ms);
-    freed = recent_.FreedOf(request.plan());
-  }
+  std::string name = request.plan();
+  auto freed = known == nullptr ? nullptr : known->freed();
   if (freed == nullptr) {
-    TRY(const Named made, MakeAgain(*view, compiled, request.plan()));
-    v1::RetentionPlan totals;  // the first page had them
-    TRY(freed, CountFreed(*view, made.plan, totals));
-    recent_.Add(made.name, freed);
+    const bool is_new = name.empty();
+    if (is_new) TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
+    TRY(Named made, is_new ? Make(*view, compiled, request.options(), parts_.store_clock.NowMs())
+                           : MakeAgain(*view, compiled, name));
+    v1::RetentionPlan unused;  // the first page had the totals
+    if (is_new) TRY_VOID(AddTotals(made, request.options(), response));
+    TRY(freed, CountFreed(*view, made.plan, is_new ? response : unused));
+    name = std::move(made.name);
   }
-  const RetentionPlanner planner(*view, parts_.times, compiled.policies, as_of_ms);
+  TRY(const PlanName parsed, PlanName::Parse(name));
+  const RetentionPlanner planner(*view, parts_.times, compiled.policies, parsed.as_of_ms);
   TRY(RetentionPlanner::Page page,
       planner.List(request.after(), ListPart::kMaxItems, request.only_drops()));
   for (v1::RetentionItem& item : page.items) {
     const auto found = freed->find(PlaceOf(item));
     if (!item.keep() && found != freed->end()) item.set_freed_bytes(found->second);
   }
-  auto part = std::make_shared<const ListPart>(request.after(), request.only_drops(), page);
-  recent_.SetPart(request.plan().empty() ? response.plan() : request.plan(), part);
-  return part;
+  return std::make_shared<const ListedPlan>(std::move(name), std::move(freed),
+                                            ListPart(request.after(), request.only_drops(), page));
 }
 
 Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& request) {
   v1::RetentionPlan response;
-  response.set_plan(request.plan());
-  std::shared_ptr<const ListPart> part =
-      recent_.PartAfter(request.plan(), request.only_drops(), request.after());
-  if (part == nullptr) {
-    TRY(part, ListAfter(request, response));
+  auto plan = recent_.Find(request.plan());
+  if (plan == nullptr || !plan->Covers(request.only_drops(), request.after())) {
+    TRY(plan, List(request, plan.get(), response));
+    recent_.Add(plan);
   }
+  response.set_plan(plan->name());
   const size_t limit = request.limit() == 0 ? kDefaultItems : std::min(request.limit(), kMaxItems);
-  RetentionPlanner::Page page = part->PageAfter(request.after(), limit);
+  RetentionPlanner::Page page = plan->part().PageAfter(request.after(), limit);
   for (v1::RetentionItem& item : page.items) *response.add_items() = std::move(item);
   response.set_next(std::move(page.next));
   return response;

@@ -18,8 +18,9 @@
 #include "store/audit/auditor.h"
 #include "store/content/collection.h"
 #include "store/gc/collector.h"
+#include "store/gc/recent_plans.h"
 #include "store/retention/evaluation.h"
-#include "store/retention/recent_drop_plans.h"
+#include "store/retention/list_part.h"
 #include "store/retention/retention_planner.h"
 #include "store/work/store_clock.h"
 
@@ -87,8 +88,9 @@ class Retention {
   static Result<std::shared_ptr<const FreedByItem>> CountFreed(const MetaView& view,
                                                                const DropPlan& plan,
                                                                v1::RetentionPlan& response);
-  Result<std::shared_ptr<const ListPart>> ListAfter(const v1::GetRetentionPlanRequest& request,
-                                                    v1::RetentionPlan& response);
+  Result<std::shared_ptr<const ListedPlan>> List(const v1::GetRetentionPlanRequest& request,
+                                                 const ListedPlan* known,
+                                                 v1::RetentionPlan& response) const;
   Result<std::unique_ptr<Job>> MakeJob(const CollectorParts& work,
                                        const v1::StartRetentionRequest& request,
                                        const Actor& by) const;
@@ -96,7 +98,7 @@ class Retention {
   bool IsDue(std::chrono::system_clock::time_point now, int minute);
 
   const Parts parts_;
-  RecentDropPlans recent_;
+  RecentPlans<ListedPlan> recent_{ListedPlan::kMaxEntries};
   RepeatedFailure failure_;
   // Only for RunIfDue().
   std::chrono::system_clock::time_point last_look_;

@@ -4,6 +4,7 @@
 #include "outport/v1/record.pb.h"
 #include "registry/records/rows.h"
 #include "store/content/pulls.h"
+#include "store/gc/paged_plan.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/recent_plans.h"
 #include "tests/store/gc/collector_fixture.h"
@@ -196,7 +197,7 @@ TEST_F(PlanTest, AStoreThatDoesNotRememberAPlanMakesItAgain) {
 }
 
 TEST_F(PlanTest, TheStoreRemembersAFewPlans) {
-  RecentPlans plans;
+  RecentPlans<PagedPlan> plans(Planner::kMaxItems);
   const auto add = [&plans](const std::string& name, size_t items) {
     Plan plan;
     plan.name = name;
@@ -204,7 +205,7 @@ TEST_F(PlanTest, TheStoreRemembersAFewPlans) {
     plan.items.assign(items, item);
     plans.Add(std::make_shared<const PagedPlan>(plan));
   };
-  for (size_t i = 0; i <= RecentPlans::kMaxPlans; ++i) add(std::to_string(i), 1);
+  for (size_t i = 0; i <= RecentPlans<PagedPlan>::kMaxPlans; ++i) add(std::to_string(i), 1);
   EXPECT_EQ(plans.Find("0"), nullptr) << "there are too many plans";
   EXPECT_NE(plans.Find("1"), nullptr);
   add("many", Planner::kMaxItems - 2);
@@ -212,6 +213,11 @@ TEST_F(PlanTest, TheStoreRemembersAFewPlans) {
   EXPECT_NE(plans.Find("7"), nullptr);
   EXPECT_NE(plans.Find("8"), nullptr);
   EXPECT_EQ(plans.Find("many")->size(), Planner::kMaxItems - 2);
+  add("8", 2);
+  add("new", 1);
+  EXPECT_EQ(plans.Find("many"), nullptr)
+      << "plan 8 took the place of its former self, as a later one";
+  EXPECT_EQ(plans.Find("8")->size(), 2u);
 }
 
 TEST_F(PlanTest, NamesThePullsThatARunWouldBreak) {

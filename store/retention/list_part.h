@@ -2,14 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "outport/v1/retention.pb.h"
-#include "registry/base/mutex.h"
 #include "store/retention/retention_planner.h"
 
 namespace outport::store {
@@ -45,37 +44,29 @@ class ListPart {
   std::vector<size_t> ends_;  // of each item in `items_`
 };
 
-// What the store remembers of the latest plans of retention. So it evaluates the policies once for
-// many pages of a list, and all pages have the bytes that their items free. Keeps at most kMaxPlans
-// plans with one part of the list each, and together at most kMaxEntries items and numbers of
-// bytes. Safe for several threads.
-class RecentDropPlans {
+// What the store remembers of a plan of retention: the part of its list that an administrator
+// reads, and the bytes that the items of all parts free. Immutable; safe for several threads.
+class ListedPlan {
  public:
-  static constexpr size_t kMaxPlans = 8;
+  // The items and numbers of bytes that the store remembers of all plans together.
   static constexpr size_t kMaxEntries = RetentionPlanner::kMaxDrops + ListPart::kMaxItems;
 
-  // Adds a plan, and forgets the oldest ones if there are too many.
-  void Add(const std::string& name, std::shared_ptr<const FreedByItem> freed);
-  // Puts the part in the place of the plan's part. Without such a plan, does nothing.
-  void SetPart(const std::string& name, std::shared_ptr<const ListPart> part);
-  // These two methods return null if the store does not remember it. Shared: another thread may
-  // forget the plan meanwhile.
-  std::shared_ptr<const FreedByItem> FreedOf(const std::string& name) const;
-  std::shared_ptr<const ListPart> PartAfter(const std::string& name, bool only_drops,
-                                            const std::string& after) const;
+  ListedPlan(std::string name, std::shared_ptr<const FreedByItem> freed, ListPart part)
+      : name_(std::move(name)), freed_(std::move(freed)), part_(std::move(part)) {}
+
+  const std::string& name() const { return name_; }
+  size_t size() const { return freed_->size() + part_.size(); }
+  const std::shared_ptr<const FreedByItem>& freed() const { return freed_; }
+  const ListPart& part() const { return part_; }
+  // Returns whether the page of this list after the place `after` begins in the part.
+  bool Covers(bool only_drops, const std::string& after) const {
+    return part_.only_drops() == only_drops && part_.Covers(after);
+  }
 
  private:
-  struct Plan {
-    std::string name;
-    std::shared_ptr<const FreedByItem> freed;
-    std::shared_ptr<const ListPart> part = nullptr;
-    size_t entries() const { return freed->size() + (part == nullptr ? 0 : part->size()); }
-  };
-  const Plan* Find(const std::string& name) const OUTPORT_REQUIRES_LOCK(mutex_);
-  void ForgetOldest() OUTPORT_REQUIRES_LOCK(mutex_);
-
-  mutable Mutex mutex_;
-  std::deque<Plan> plans_ OUTPORT_GUARDED_BY(mutex_);  // oldest first
+  const std::string name_;
+  const std::shared_ptr<const FreedByItem> freed_;  // several parts of the list share it
+  const ListPart part_;
 };
 
 }  // namespace outport::store

@@ -1,4 +1,4 @@
-#include "store/retention/recent_drop_plans.h"
+#include "store/retention/list_part.h"
 
 #include <algorithm>
 #include <ranges>
@@ -54,52 +54,6 @@ RetentionPlanner::Page ListPart::PageAfter(const std::string& after, size_t limi
   for (size_t i = first; i < end; ++i) page.items.push_back(Item(i));
   page.next = end < size() ? PlaceOf(page.items.back()) : next_;
   return page;
-}
-
-const RecentDropPlans::Plan* RecentDropPlans::Find(const std::string& name) const {
-  const auto found = std::ranges::find(plans_, name, &Plan::name);
-  return found == plans_.end() ? nullptr : &*found;
-}
-
-void RecentDropPlans::ForgetOldest() {
-  size_t entries = 0;
-  for (const Plan& plan : plans_) entries += plan.entries();
-  while (plans_.size() > kMaxPlans || (plans_.size() > 1 && entries > kMaxEntries)) {
-    entries -= plans_.front().entries();
-    plans_.pop_front();
-  }
-}
-
-void RecentDropPlans::Add(const std::string& name, std::shared_ptr<const FreedByItem> freed) {
-  MutexLock lock(mutex_);
-  std::erase_if(plans_, [&](const Plan& plan) { return plan.name == name; });
-  plans_.push_back({.name = name, .freed = std::move(freed)});
-  ForgetOldest();
-}
-
-void RecentDropPlans::SetPart(const std::string& name, std::shared_ptr<const ListPart> part) {
-  MutexLock lock(mutex_);
-  const auto found = std::ranges::find(plans_, name, &Plan::name);
-  if (found == plans_.end()) return;
-  found->part = std::move(part);
-  // An administrator reads this plan, so it is the last one to be forgotten.
-  std::rotate(found, found + 1, plans_.end());
-  ForgetOldest();
-}
-
-std::shared_ptr<const FreedByItem> RecentDropPlans::FreedOf(const std::string& name) const {
-  MutexLock lock(mutex_);
-  const Plan* const plan = Find(name);
-  return plan == nullptr ? nullptr : plan->freed;
-}
-
-std::shared_ptr<const ListPart> RecentDropPlans::PartAfter(const std::string& name, bool only_drops,
-                                                           const std::string& after) const {
-  MutexLock lock(mutex_);
-  const Plan* const plan = Find(name);
-  if (plan == nullptr || plan->part == nullptr) return nullptr;
-  const bool fits = plan->part->only_drops() == only_drops && plan->part->Covers(after);
-  return fits ? plan->part : nullptr;
 }
 
 }  // namespace outport::store

@@ -1,7 +1,6 @@
-#include "store/gc/recent_plans.h"
+#include "store/gc/paged_plan.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace outport::store {
 
@@ -50,26 +49,6 @@ std::vector<std::string> PagedPlan::SortedTexts() const {
   for (size_t i = 0; i < size(); ++i) texts.push_back(TextOf(Item(i)));
   std::ranges::sort(texts);
   return texts;
-}
-
-void RecentPlans::Add(std::shared_ptr<const PagedPlan> plan) {
-  MutexLock lock(mutex_);
-  std::erase_if(plans_, [&](const auto& other) { return other->name() == plan->name(); });
-  plans_.push_back(std::move(plan));
-  size_t items = 0;
-  for (const auto& each : plans_) items += each->size();
-  while (plans_.size() > kMaxPlans || (plans_.size() > 1 && items > Planner::kMaxItems)) {
-    items -= plans_.front()->size();
-    plans_.pop_front();
-  }
-}
-
-std::shared_ptr<const PagedPlan> RecentPlans::Find(const std::string& name) const {
-  MutexLock lock(mutex_);
-  for (const auto& plan : plans_) {
-    if (plan->name() == name) return plan;
-  }
-  return nullptr;
 }
 
 }  // namespace outport::store

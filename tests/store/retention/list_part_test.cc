@@ -1,4 +1,4 @@
-#include "store/retention/recent_drop_plans.h"
+#include "store/retention/list_part.h"
 
 #include <memory>
 #include <string>
@@ -122,31 +122,13 @@ TEST(ListPartTest, EndsWhereItsItemsEnd) {
   EXPECT_THAT(end.PageAfter("d:v1", 2).items, IsEmpty());
 }
 
-TEST(RecentDropPlansTest, TheOldestPlanIsForgotten) {
-  RecentDropPlans plans;
-  const auto freed = std::make_shared<const FreedByItem>(FreedByItem{{"a:v1", 1}});
-  const auto part = std::make_shared<const ListPart>("", false, PageOf({"a"}, ""));
-  for (size_t i = 0; i < RecentDropPlans::kMaxPlans; ++i) plans.Add(std::to_string(i), freed);
-  plans.SetPart("0", part);  // somebody reads it
-  plans.Add("another", freed);
-  EXPECT_EQ(plans.PartAfter("0", false, ""), part);
-  EXPECT_EQ(plans.PartAfter("0", true, ""), nullptr);
-  EXPECT_EQ(plans.FreedOf("1"), nullptr);
-  EXPECT_EQ(plans.FreedOf("2"), freed);
-  plans.SetPart("1", part);
-  EXPECT_EQ(plans.PartAfter("1", false, ""), nullptr);
-}
-
-TEST(RecentDropPlansTest, ThePlansTogetherAreBounded) {
-  RecentDropPlans plans;
-  FreedByItem many;
-  for (size_t i = 0; i <= RecentDropPlans::kMaxEntries / 2; ++i) many["a:" + std::to_string(i)] = 1;
-  const auto freed = std::make_shared<const FreedByItem>(std::move(many));
-  plans.Add("first", freed);
-  EXPECT_EQ(plans.FreedOf("first"), freed);
-  plans.Add("second", freed);
-  EXPECT_EQ(plans.FreedOf("first"), nullptr);
-  EXPECT_EQ(plans.FreedOf("second"), freed);
+TEST(ListedPlanTest, CountsItsItemsAndTheNumbersOfBytes) {
+  const auto freed = std::make_shared<const FreedByItem>(FreedByItem{{"a:v1", 1}, {"z:v1", 1}});
+  const ListedPlan plan("name", freed, ListPart("", true, PageOf({"a", "b", "c"}, "c:v1")));
+  EXPECT_EQ(plan.size(), 5u);
+  EXPECT_TRUE(plan.Covers(true, "b:v1"));
+  EXPECT_FALSE(plan.Covers(true, "c:v1"));
+  EXPECT_FALSE(plan.Covers(false, "b:v1"));
 }
 
 }  // namespace
