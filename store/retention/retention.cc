@@ -168,25 +168,25 @@ Result<std::shared_ptr<const FreedByItem>> Retention::CountFreed(const MetaView&
 }
 
 // Returns the plan with the part of its list that has the requested page. If the request names no
-// plan, makes one, and adds its totals to the response. `known` is what the store remembers of the
+// plan, makes one, and adds its totals to the response. Otherwise makes the plan again, so that the
+// new part is of the same plan as the parts before. `known` is what the store remembers of the
 // plan; null: nothing.
 Result<std::shared_ptr<const ListedPlan>> Retention::List(
     const v1::GetRetentionPlanRequest& request, const ListedPlan* known,
     v1::RetentionPlan& response) const {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
-  std::string name = request.plan();
+  const bool is_new = request.plan().empty();
+  if (is_new) TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
+  TRY(Named made, is_new ? Make(*view, compiled, request.options(), parts_.store_clock.NowMs())
+                         : MakeAgain(*view, compiled, request.plan()));
+  if (is_new) TRY_VOID(AddTotals(made, request.options(), response));
   auto freed = known == nullptr ? nullptr : known->freed();
   if (freed == nullptr) {
-    const bool is_new = name.empty();
-    if (is_new) TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
-    TRY(Named made, is_new ? Make(*view, compiled, request.options(), parts_.store_clock.NowMs())
-                           : MakeAgain(*view, compiled, name));
     v1::RetentionPlan unused;  // the first page had the totals
-    if (is_new) TRY_VOID(AddTotals(made, request.options(), response));
     TRY(freed, CountFreed(*view, made.plan, is_new ? response : unused));
-    name = std::move(made.name);
   }
+  std::string name = std::move(made.name);
   TRY(const PlanName parsed, PlanName::Parse(name));
   const RetentionPlanner planner(*view, parts_.times, compiled.policies, parsed.as_of_ms);
   TRY(RetentionPlanner::Page page,

@@ -53,8 +53,8 @@ class Retention {
   // kInvalidArgument with one line for each problem of the file.
   Result<v1::AppliedPolicies> Apply(const v1::ApplyPoliciesRequest& request, const Actor& by);
   Result<v1::AppliedPolicies> Get() const;
-  // Makes a plan, or returns the next page of one. kFailedPrecondition if the store has forgotten
-  // that plan, and the plan no longer holds.
+  // Makes a plan, or returns the next page of one. kFailedPrecondition if the store does not
+  // remember that part of the list, and the plan no longer holds.
   Result<v1::RetentionPlan> GetPlan(const v1::GetRetentionPlanRequest& request);
   // kFailedPrecondition if the plan no longer holds, if a report of pulls is missing that a policy
   // needs, or if the collector starts no run (Collector::StartRun()).

@@ -81,6 +81,22 @@ TEST_F(RetentionPagesTest, AForgottenPlanIsMadeAgainIfItHolds) {
   EXPECT_THAT(refused.error().message, HasSubstr("no longer holds"));
 }
 
+// The store remembers one part of a list. The other list is another part.
+TEST_F(RetentionPagesTest, AnotherPartIsOfTheSamePlanOrRefused) {
+  const v1::RetentionPlan first = Plan(first_);
+  v1::GetRetentionPlanRequest drops = After(first);
+  drops.set_only_drops(true);
+  Push("other", {"1"});
+  EXPECT_THAT(Places(Plan(drops)), ElementsAre("ci/b:1", "ci/b:2"));
+  EXPECT_THAT(Places(Plan(After(first))), ElementsAre("ci/b:1", "ci/b:2"));
+  Push("ci/b", {"4"});  // so that ci/b:3 goes, too
+  EXPECT_THAT(Places(Plan(After(first))), ElementsAre("ci/b:1", "ci/b:2")) << "as remembered";
+  const auto refused = retention_.GetPlan(drops);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("no longer holds"));
+}
+
 TEST_F(RetentionPagesTest, TheListsWithAndWithoutWhatStaysAreNotMixed) {
   const v1::RetentionPlan first = Plan(first_);
   v1::GetRetentionPlanRequest drops = After(first);
