@@ -8,14 +8,6 @@
 #include "store/content/trash.h"
 
 namespace outport::store {
-namespace {
-
-// The trash of the run that is freed already. A blob counts with its links.
-uint64_t CountFreed(const v1::RunRow& run) {
-  return run.freed().links() + run.freed().manifests() + run.freed().tags();
-}
-
-}  // namespace
 
 Result<std::unique_ptr<ActiveRun>> ActiveRun::Begin(const CollectorParts& parts, v1::RunRow row,
                                                     Actor by) {
@@ -68,7 +60,7 @@ Result<std::unique_ptr<ActiveRun>> ActiveRun::BeginUndo(const CollectorParts& pa
     run->next_.set_state(v1::RUN_STATE_UNDOING);
     run->next_.set_undone_by(run->auditor_.actor().name);
     run->next_.clear_undone_ms();
-    run->next_.set_not_restored(CountFreed(*row));
+    run->next_.clear_not_restored();
     run->next_.clear_failure();
     if (row->state() != v1::RUN_STATE_UNDOING) {
       run->auditor_.Add(transaction, "gc.undo", "run/" + id, RowJson(row), RowJson(run->next_));

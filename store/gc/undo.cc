@@ -128,6 +128,14 @@ Result<uint64_t> Undo::Step() {
   return uint64_t{0};
 }
 
+// Returns how much of the run did not come back. That includes the trash that was freed before; a
+// blob counts with its links. Nothing frees the trash of a run that is being undone.
+uint64_t Undo::NotRestored(const v1::RunRow& run) const {
+  const v1::RunCounts& freed = run.freed();
+  return freed.links() + freed.manifests() + freed.tags() + lost_links_ + lost_in_pass_ +
+         lost_tags_;
+}
+
 void Undo::NextPhase() {
   after_.clear();
   switch (phase_) {
@@ -154,7 +162,7 @@ void Undo::NextPhase() {
 Result<void> Undo::Finish() {
   return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
     next.set_state(v1::RUN_STATE_UNDONE);
-    next.set_not_restored(next.not_restored() + lost_in_pass_ + lost_tags_);
+    next.set_not_restored(NotRestored(next));
     next.set_undone_ms(parts_.store_clock.NowMs());
     return {};
   });
@@ -163,7 +171,7 @@ Result<void> Undo::Finish() {
 Result<void> Undo::Fail(const Error& why) {
   return run_->Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
     next.set_state(v1::RUN_STATE_DONE);
-    next.set_not_restored(next.not_restored() + lost_in_pass_ + lost_tags_);
+    next.set_not_restored(NotRestored(next));
     next.set_failure("the undo failed: " + why.message);
     return {};
   });
@@ -177,9 +185,11 @@ Result<void> Undo::RestoreLinks(const std::vector<KeyValue>& rows) {
     TRY(ContentKey content, ContentOf(trash.link().repository(), trash.link().digest()));
     links.emplace(std::pair(trash.link().digest(), row.key), std::move(content));
   }
-  return run_->Transact([&](MetaTransaction& transaction, v1::RunRow& next) -> Result<void> {
+  uint64_t lost = 0;
+  TRY_VOID(run_->Transact([&](MetaTransaction& transaction, v1::RunRow& next) -> Result<void> {
     const Collection collection = parts_.Now();
     v1::RunCounts restored;
+    lost = 0;
     for (const auto& [order, content] : links) {
       TRY(const auto blob, LockRow<v1::BlobRow>(transaction, keys::Blob(content.digest)));
     }
@@ -191,7 +201,7 @@ Result<void> Undo::RestoreLinks(const std::vector<KeyValue>& rows) {
       TRY(const auto blob, ReadRow<v1::BlobRow>(transaction, keys::Blob(digest)));
       TRY(const bool here, UntrashBlob(transaction, digest));
       if (!here) {
-        next.set_not_restored(next.not_restored() + 1);
+        ++lost;
         continue;
       }
       TRY_VOID(transaction.Delete(key));
@@ -207,7 +217,9 @@ Result<void> Undo::RestoreLinks(const std::vector<KeyValue>& rows) {
     }
     Add(*next.mutable_restored(), restored);
     return {};
-  });
+  }));
+  lost_links_ += lost;
+  return {};
 }
 
 Result<bool> Undo::LacksChild(const ContentKey& content, const std::string& media_type) const {

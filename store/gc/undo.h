@@ -60,6 +60,7 @@ class Undo {
   Result<bool> SetTags(const ContentKey& content, const TrashedTags& tags);
   Result<bool> LacksChild(const ContentKey& content, const std::string& media_type) const;
   void NextPhase();
+  uint64_t NotRestored(const v1::RunRow& run) const;
   Result<void> Finish();
 
   const CollectorParts& parts_;
@@ -73,6 +74,7 @@ class Undo {
   bool last_pass_ = false;
   std::map<ContentKey, TrashedTags> tags_;  // that were read and not yet restored
   // The rows that could not be restored. Each pass tries all such manifests again.
+  uint64_t lost_links_ = 0;
   uint64_t lost_in_pass_ = 0;
   uint64_t lost_tags_ = 0;
 };
