@@ -57,7 +57,8 @@ TrashPurge::TrashPurge(const CollectorParts& parts, const Space& space)
       intents_({.meta = parts.meta,
                 .blobs = parts.bytes,
                 .durability = MetaTransaction::Durability::kSynced,
-                .owner = parts.owner.id()}) {}
+                .owner = parts.owner.id()}),
+      stuck_(parts) {}
 
 // Looks how many bytes are free. Those that came since the last look are those of removed objects,
 // as far as there are such.
@@ -184,7 +185,8 @@ Result<uint64_t> TrashPurge::StepEarly() {
   return FreeCurrent();
 }
 
-// Frees the next batch of the current run. Returns 0 if there is no such run.
+// Frees the next batch of the current run. Returns 0 if there is no such run, or if the disk does
+// not remove objects.
 Result<uint64_t> TrashPurge::FreeCurrent() {
   while (current_.has_value()) {
     if (current_->kinds.empty()) {
@@ -192,6 +194,7 @@ Result<uint64_t> TrashPurge::FreeCurrent() {
       TRY_VOID(FinishRun(run));
       return uint64_t{1};
     }
+    if (current_->kinds.back() == trash_kind::kBlob && stuck_.IsFull()) return uint64_t{0};
     const Result<uint64_t> freed = FreeBatch();
     if (!freed.has_value() && freed.error().code == ErrorCode::kCancelled) {
       current_.reset();
@@ -283,9 +286,10 @@ Result<void> TrashPurge::FreeBlobs(const std::vector<KeyValue>& rows) {
 }
 
 // Removes the objects of the last batch, and then their intents. If the disk fails for an object,
-// its intent stays, so that the next start tries again; the other objects do not wait for it. If
+// its intent stays, and the object is tried again later; the other objects do not wait for it. If
 // the metadata fail, the next step tries again.
 Result<void> TrashPurge::RemoveObjects() {
+  TRY_VOID(stuck_.Retry());
   if (objects_.empty()) return {};
   // Measures right before and after, so that pushes meanwhile count for little.
   const bool measures = space_.free_at_once_below > 0;
@@ -298,8 +302,7 @@ Result<void> TrashPurge::RemoveObjects() {
     std::erase_if(objects_, [&](const std::string& object) {
       const Result<void> removed = parts_.bytes.Remove({&object, 1});
       if (removed.has_value()) return false;
-      parts_.log.Warning("object not removed",
-                         {{"object", object}, {"error", removed.error().message}});
+      stuck_.Add(object, removed.error());
       return true;
     });
   }

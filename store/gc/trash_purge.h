@@ -13,6 +13,7 @@
 #include "registry/records/intent_ledger.h"
 #include "store/content/space_demand.h"
 #include "store/gc/parts.h"
+#include "store/gc/stuck_objects.h"
 
 namespace outport::store {
 
@@ -23,8 +24,8 @@ namespace outport::store {
 //
 // One step deletes the rows of a batch of blobs, together with intents that name their objects.
 // Only then does it remove the objects. So a process that ends in between leaves intents, and the
-// next start removes the objects. An object that the disk does not remove is logged and left to the
-// next start, too; it counts as freed.
+// next start removes the objects. An object that the disk does not remove is logged and tried again
+// every minute; it counts as freed. While there are too many such objects, no more blobs are freed.
 //
 // While the disk is short of space, blobs do not wait for the end of their trash window, also those
 // that clients deleted in this hour: StepEarly() frees the oldest ones, and no more than the disk
@@ -92,6 +93,7 @@ class TrashPurge {
   const CollectorParts& parts_;
   const Space space_;
   const IntentLedger intents_;
+  StuckObjects stuck_;
   std::optional<Current> current_;
   uint64_t missing_bytes_ = 0;  // of the disk; 0: it is not short
   std::string logged_run_;      // whose trash was freed early, as last logged
