@@ -1,7 +1,10 @@
 #include "store/gc/collector.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <ranges>
 
 #include "registry/base/blocking_pool.h"
@@ -69,8 +72,8 @@ Collector::~Collector() {
 }
 
 Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
-  Notifier nobody;
   co_await net::this_coro::throw_if_cancelled(false);
+  net::steady_timer timer(co_await net::this_coro::executor);
   for (;;) {
     const uint64_t seen = wake_.Version();
     auto step = [this]() -> Result<milliseconds> { return Step(); };
@@ -78,9 +81,9 @@ Awaitable<void> Collector::WorkUntilCancelled(BlockingPool& pool) {
     auto state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
     const auto now = steady_clock::now();
-    co_await nobody.WaitPast(nobody.Version(), now + (wait.has_value() ? rest_ : kMinRest));
-    state = co_await net::this_coro::cancellation_state;
-    if (state.cancelled() != net::cancellation_type::none) co_return;
+    timer.expires_at(now + (wait.has_value() ? rest_ : kMinRest));
+    const auto [cancelled] = co_await timer.async_wait(net::as_tuple(net::use_awaitable));
+    if (cancelled) co_return;
     co_await wake_.WaitPast(seen, now + (wait.has_value() ? *wait : kRetry));
     state = co_await net::this_coro::cancellation_state;
     if (state.cancelled() != net::cancellation_type::none) co_return;
