@@ -47,6 +47,11 @@ Result<bool> DeleteStale(MetaTransaction& transaction, const std::string& refere
 
 }  // namespace
 
+int64_t KeptByTouchMs(const CollectionTimes& times, int64_t lease_until_ms) {
+  if (lease_until_ms == 0) return 0;
+  return std::max(lease_until_ms, lease_until_ms - times.lease.count() + times.grace.count());
+}
+
 Result<std::optional<Digest>> Collection::FindReference(MetaTransaction& transaction,
                                                         const RepositoryName& repository,
                                                         const Digest& digest) {
@@ -83,7 +88,8 @@ bool Collection::HasLease(int64_t lease_until_ms) const {
 }
 
 int64_t Collection::DueMs(const v1::LinkRow& row) const {
-  return std::max(row.condemned_ms() + times_.grace.count(), row.lease_until_ms());
+  return std::max(row.condemned_ms() + times_.grace.count(),
+                  KeptByTouchMs(times_, row.lease_until_ms()));
 }
 
 Result<void> Collection::Condemn(MetaTransaction& transaction, const RepositoryName& repository,
@@ -108,6 +114,8 @@ Result<void> Collection::Acquit(MetaTransaction& transaction, const RepositoryNa
   }
   row.set_condemned_ms(0);
   row.set_due_ms(0);
+  row.clear_pulled_ms();
+  row.clear_pulled_at();
   return {};
 }
 

@@ -24,6 +24,10 @@ struct CollectionTimes {
   std::chrono::milliseconds trash = std::chrono::hours(24);
 };
 
+// Returns the time until which the touch that began this lease keeps content that nobody refers to:
+// a touch begins a lease and, anew, the grace period. 0: no lease has ever begun.
+int64_t KeptByTouchMs(const CollectionTimes& times, int64_t lease_until_ms);
+
 // The changes of state by which the garbage collector knows what nobody refers to:
 //
 //   link:  referenced <-> condemned -> removed        (row link/, queue condemned/)
@@ -62,15 +66,17 @@ class Collection {
   // The caller writes `row`.
   Result<void> Condemn(MetaTransaction& transaction, const RepositoryName& repository,
                        const Digest& digest, v1::LinkRow& row) const;
-  // Marks the link as referenced, and takes it out of the queue. The caller writes `row`.
+  // Marks the link as referenced, takes it out of the queue, and forgets the pull that
+  // ManifestRemoval has noted in it. The caller writes `row`.
   static Result<void> Acquit(MetaTransaction& transaction, const RepositoryName& repository,
                              const Digest& digest, v1::LinkRow& row);
   // Puts a due link back into the queue, because its lease runs or because the grace period is now
   // longer. The caller writes `row`.
   static Result<void> Postpone(MetaTransaction& transaction, const RepositoryName& repository,
                                const Digest& digest, int64_t due_ms, v1::LinkRow& row);
-  // Returns the earliest time when the collector may remove the link: after the grace period and
-  // the lease.
+  // Returns the earliest time when the collector may remove the link: after the lease, and after
+  // the grace period since the condemnation and since the last touch. A touch moves no row of the
+  // queue: the collector looks at this time when it finds the link there.
   int64_t DueMs(const v1::LinkRow& row) const;
 
   // Marks the manifest as a candidate since now: it may be unreferenced. The collector looks again.

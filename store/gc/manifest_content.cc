@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "registry/records/rows.h"
-#include "store/content/collection.h"
 
 namespace outport::store {
 
@@ -37,8 +36,9 @@ Result<bool> IsManifestReferenced(const MetaView& view, const ContentKey& conten
 }
 
 int64_t KeptUntilMs(const v1::UntaggedRow& candidate, const v1::ManifestRow& row,
-                    int64_t grace_ms) {
-  return std::max(candidate.since_ms() + grace_ms, row.lease_until_ms());
+                    const CollectionTimes& times, int64_t keep_for_ms) {
+  const int64_t wait_ms = std::max<int64_t>(times.grace.count(), keep_for_ms);
+  return std::max(candidate.since_ms() + wait_ms, KeptByTouchMs(times, row.lease_until_ms()));
 }
 
 }  // namespace outport::store

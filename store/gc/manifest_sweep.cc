@@ -1,6 +1,5 @@
 #include "store/gc/manifest_sweep.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -75,8 +74,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
     return Outcome::kReferenced;
   }
   TRY_VOID(CountOrphaned(transaction, candidate.content, *row, *untagged));
-  const std::chrono::milliseconds wait = std::max(parts_.times.grace, keep_for_);
-  const int64_t until_ms = KeptUntilMs(*untagged, *row, wait.count());
+  const int64_t until_ms = KeptUntilMs(*untagged, *row, parts_.times, keep_for_.count());
   if (until_ms > collection.now_ms() || parts_.StepWait().count() > 0) return Outcome::kWaits;
   bool done = false;  // the removal sets it to true: an unreferenced manifest has no tags
   TRY_VOID(removal.Run(transaction, done));

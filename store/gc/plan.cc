@@ -15,22 +15,6 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kRowsPerScan = 1000;
-// A digest that more repositories or manifests than this refer to counts as not freed.
-constexpr size_t kMaxReferences = 100;
-
-// Returns whether `holds(rest)`, which returns a Result<bool>, is true for the rest of each key
-// with this prefix. Stops at the first key for which it is not. Returns false if there are more
-// keys than kMaxReferences.
-template <class Holds>
-Result<bool> HoldsForAll(const MetaView& view, const std::string& prefix, Holds holds) {
-  TRY(const std::vector<KeyValue> rows, view.Scan({.prefix = prefix, .limit = kMaxReferences + 1}));
-  if (rows.size() > kMaxReferences) return false;
-  for (const KeyValue& row : rows) {
-    TRY(const bool held, holds(keys::After(row.key, prefix)));
-    if (!held) return false;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -40,6 +24,30 @@ bool MatchesGlob(const std::string& glob, const RepositoryName& repository) {
 
 std::string TextOf(const v1::PlanItem& item) {
   return item.kind() + " " + item.repository() + "@" + item.digest();
+}
+
+Result<Fate> FateOfLink(const MetaView& view, const Collection& then, const QueuedLink& queued,
+                        v1::LinkRow& row) {
+  const auto& [repository, digest] = queued.content;
+  TRY(const auto link, ReadRow<v1::LinkRow>(view, keys::Link(repository, digest)));
+  if (!link.has_value()) return Fate::kGone;
+  row = *link;
+  if (row.due_ms() != queued.due_ms || then.DueMs(row) > then.now_ms()) return Fate::kStays;
+  TRY(const auto reference, Collection::FindReference(view, repository, digest));
+  return reference.has_value() ? Fate::kStays : Fate::kGoes;
+}
+
+Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, std::chrono::milliseconds grace,
+                            const ContentKey& content, v1::UntaggedRow& candidate,
+                            v1::ManifestRow& row) {
+  const auto& [repository, digest] = content;
+  TRY(const auto manifest, ReadRow<v1::ManifestRow>(view, keys::ManifestOf(repository, digest)));
+  if (!manifest.has_value()) return Fate::kGone;
+  row = *manifest;
+  TRY_VOID(CountOrphaned(view, content, row, candidate));
+  if (KeptUntilMs(candidate, row, grace.count()) > then_ms) return Fate::kStays;
+  TRY(const bool referenced, IsManifestReferenced(view, content, row));
+  return referenced ? Fate::kStays : Fate::kGoes;
 }
 
 bool Planner::Matches(const RepositoryName& repository) const {
@@ -76,7 +84,7 @@ Result<void> Planner::AddLinks() {
     TRY(const std::vector<KeyValue> rows, view_.Scan(range));
     for (const KeyValue& row : rows) {
       TRY(const QueuedLink queued, ParseQueuedLink(row.key));
-      if (queued.due_ms > as_of_ms_ || IsFull()) return {};
+      if (queued.due_ms > until_ms_ || IsFull()) return {};
       TRY_VOID(AddLink(queued));
     }
     if (rows.size() < range.limit) return {};
@@ -87,19 +95,17 @@ Result<void> Planner::AddLinks() {
 Result<void> Planner::AddLink(const QueuedLink& queued) {
   const auto& [repository, digest] = queued.content;
   if (!Matches(repository)) return {};
-  TRY(const auto link, ReadRow<v1::LinkRow>(view_, keys::Link(repository, digest)));
-  if (!link.has_value() || link->due_ms() != queued.due_ms) return {};
-  if (Collection(times_, as_of_ms_).DueMs(*link) > as_of_ms_) return {};
-  TRY(const auto reference, Collection::FindReference(view_, repository, digest));
-  if (reference.has_value()) return {};
-  PlannedItem item{.shown = {}, .content = queued.content, .due_ms = queued.due_ms};
+  v1::LinkRow link;
+  TRY(const Fate fate, FateOfLink(view_, Collection(times_, until_ms_), queued, link));
+  if (fate != Fate::kGoes) return {};
+  PlannedItem item{.shown = {}, .content = queued.content};
   item.shown.set_kind("link");
   item.shown.set_repository(repository.ToString());
   item.shown.set_digest(digest.ToString());
   item.shown.set_reason(v1::PLAN_REASON_UNREFERENCED);
-  item.shown.set_since_ms(link->condemned_ms());
-  item.shown.set_size_bytes(link->size_bytes());
-  links_.insert(queued.content);
+  item.shown.set_since_ms(link.condemned_ms());
+  item.shown.set_due_ms(queued.due_ms);
+  item.shown.set_size_bytes(link.size_bytes());
   plan_.items.push_back(std::move(item));
   return {};
 }
@@ -123,22 +129,18 @@ Result<void> Planner::AddManifests() {
 
 Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow candidate) {
   const auto& [repository, digest] = content;
-  TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository, digest)));
-  if (!row.has_value()) return {};
-  TRY_VOID(CountOrphaned(view_, content, *row, candidate));
-  if (KeptUntilMs(candidate, *row, times_.grace.count()) > as_of_ms_) return {};
-  TRY(const bool referenced, IsManifestReferenced(view_, content, *row));
-  if (referenced) return {};
+  v1::ManifestRow row;
+  TRY(const Fate fate, FateOfManifest(view_, as_of_ms_, times_.grace, content, candidate, row));
+  if (fate != Fate::kGoes) return {};
   PlannedItem item{.shown = {}, .content = content};
   item.shown.set_kind("manifest");
   item.shown.set_repository(repository.ToString());
   item.shown.set_digest(digest.ToString());
-  item.shown.set_reason(row->subject().empty() ? v1::PLAN_REASON_UNTAGGED
-                                               : v1::PLAN_REASON_NO_SUBJECT);
+  item.shown.set_reason(row.subject().empty() ? v1::PLAN_REASON_UNTAGGED
+                                              : v1::PLAN_REASON_NO_SUBJECT);
   item.shown.set_since_ms(candidate.since_ms());
-  item.shown.set_size_bytes(row->size_bytes());
+  item.shown.set_size_bytes(row.size_bytes());
   TRY_VOID(AddPull(item));
-  manifests_.insert(content);
   plan_.items.push_back(std::move(item));
   return {};
 }
@@ -161,7 +163,7 @@ Result<void> Planner::AddPull(PlannedItem& item) {
 Result<void> Planner::CountWaiting() {
   // A key with this time is followed by a NUL, which is smaller than this byte.
   ScanRange range{.prefix = std::string(keys::kCondemned),
-                  .after = std::string(keys::kCondemned) + keys::TimeText(as_of_ms_) + '\x01',
+                  .after = std::string(keys::kCondemned) + keys::TimeText(until_ms_) + '\x01',
                   .limit = kRowsPerScan};
   for (uint64_t read = 0; read < kMaxWaiting;) {
     TRY(const std::vector<KeyValue> rows, view_.Scan(range));
@@ -179,82 +181,31 @@ Result<void> Planner::CountWaiting() {
 
 // Sets what each item frees. Bytes that several items share belong to the first of them.
 Result<void> Planner::CountBytes() {
-  std::set<std::string> counted;
-  for (PlannedItem& item : plan_.items) {
-    const Digest& digest = item.content.digest;
-    const bool first = counted.insert(item.shown.kind() + item.shown.digest()).second;
-    uint64_t freed = 0;
+  FreedBytes bytes(view_, limits_);
+  for (const PlannedItem& item : plan_.items) {
     if (item.is_link()) {
-      plan_.counts.set_links(plan_.counts.links() + 1);
-      TRY(const bool goes, GoesWithPlan(digest));
-      if (first && goes) {
-        freed = item.shown.size_bytes();
-        plan_.counts.set_blobs(plan_.counts.blobs() + 1);
-        plan_.counts.set_blob_bytes(plan_.counts.blob_bytes() + freed);
-      }
+      bytes.AddLink(item.content, item.shown.size_bytes());
     } else {
-      plan_.counts.set_manifests(plan_.counts.manifests() + 1);
-      TRY(const bool last, IsLastHolder(digest));
-      TRY(const uint64_t later, FreedLater(item));
-      freed = (first && last ? item.shown.size_bytes() : 0) + later;
-      plan_.freed_later_bytes += later;
+      bytes.AddManifest(item.content);
     }
-    item.shown.set_freed_bytes(freed);
-    plan_.freed_bytes += freed;
+  }
+  TRY(const std::vector<FreedBytes::Freed> freed, bytes.Count());
+  plan_.freed_is_minimum = bytes.is_minimum();
+  v1::RunCounts& counts = plan_.counts;
+  for (size_t i = 0; i < freed.size(); ++i) {
+    PlannedItem& item = plan_.items[i];
+    item.shown.set_freed_bytes(freed[i].bytes());
+    plan_.freed_bytes += freed[i].bytes();
+    plan_.freed_later_bytes += freed[i].later_bytes;
+    if (item.is_link()) {
+      counts.set_links(counts.links() + 1);
+      counts.set_blobs(counts.blobs() + freed[i].blobs);
+      counts.set_blob_bytes(counts.blob_bytes() + freed[i].now_bytes);
+    } else {
+      counts.set_manifests(counts.manifests() + 1);
+    }
   }
   return {};
-}
-
-// Returns whether all links of the blob are in the plan.
-Result<bool> Planner::GoesWithPlan(const Digest& digest) const {
-  return HoldsForAll(view_, keys::LinkedIn(digest), [&](std::string_view name) -> Result<bool> {
-    TRY(RepositoryName repository, RepositoryName::Parse(name));
-    return links_.contains(ContentKey{std::move(repository), digest});
-  });
-}
-
-// Returns whether only manifests of the plan need the bytes of this manifest.
-Result<bool> Planner::IsLastHolder(const Digest& digest) const {
-  return HoldsForAll(view_, keys::HoldersOf(digest), [&](std::string_view name) -> Result<bool> {
-    TRY(RepositoryName repository, RepositoryName::Parse(name));
-    return manifests_.contains(ContentKey{std::move(repository), digest});
-  });
-}
-
-// Returns the bytes of the manifest's blobs that nothing refers to after the run, except those that
-// an earlier manifest of the plan shares or that the plan frees at once.
-Result<uint64_t> Planner::FreedLater(const PlannedItem& item) {
-  const auto& [repository, digest] = item.content;
-  TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository, digest)));
-  if (!row.has_value()) return uint64_t{0};
-  const Result<std::optional<Manifest>> manifest = ReadManifest(view_, digest, row->media_type());
-  if (!manifest.has_value() || !manifest->has_value()) return uint64_t{0};
-  uint64_t bytes = 0;
-  for (const Descriptor& blob : (*manifest)->blobs) {
-    if (!seen_.insert(std::hash<Digest>()(blob.digest)).second) continue;
-    TRY(const bool freed_now, GoesWithPlan(blob.digest));
-    if (freed_now) continue;
-    TRY(const bool loses, LosesItsReferences(blob.digest));
-    if (loses) bytes += blob.size_bytes;
-  }
-  return bytes;
-}
-
-Result<bool> Planner::LosesItsReferences(const Digest& digest) const {
-  return HoldsForAll(view_, keys::LinkedIn(digest), [&](std::string_view name) -> Result<bool> {
-    TRY(RepositoryName repository, RepositoryName::Parse(name));
-    return OnlyPlannedRefer(ContentKey{std::move(repository), digest});
-  });
-}
-
-Result<bool> Planner::OnlyPlannedRefer(const ContentKey& content) const {
-  const auto& [repository, digest] = content;
-  const auto is_planned_or_gone = [&](std::string_view text) -> Result<bool> {
-    TRY(Digest parent, Digest::Parse(text));
-    TRY(const bool alive, HasRow(view_, keys::ManifestOf(content.repository, parent)));
-    return !alive || manifests_.contains(ContentKey{content.repository, std::move(parent)});
-  };
-  return HoldsForAll(view_, keys::ReferencesTo(digest, repository), is_planned_or_gone);
 }
 
 }  // namespace outport::store

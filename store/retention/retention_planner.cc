@@ -102,8 +102,7 @@ Result<bool> RetentionPlanner::GoesUntagged(const Repository& repository, const 
   TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository.name, digest)));
   if (!row.has_value()) return false;
   TRY_VOID(CountOrphaned(view_, content, *row, candidate));
-  const int64_t grace_ms = std::max<int64_t>(times_.grace.count(), keep_for_ms);
-  if (KeptUntilMs(candidate, *row, grace_ms) > as_of_ms_) return false;
+  if (KeptUntilMs(candidate, *row, times_, keep_for_ms) > as_of_ms_) return false;
   TRY(const bool referenced, IsManifestReferenced(view_, content, *row));
   if (referenced) return false;
   TRY(const bool pulled, KeptByPull(pulls, digest, keep_for_ms, as_of_ms_));

@@ -162,8 +162,14 @@ TEST_F(GarbageTest, AFailedStepEndsTheRunSoThatItsTrashIsFreed) {
 
 TEST_F(GarbageTest, AfterAStepOfTheClockEveryLeaseHasItsTime) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
-  store.clock.Advance(hours(37));
+  store.clock.Advance(hours(35) + minutes(2));
   ASSERT_TRUE(store.content->blobs.Touch(Repo("a"), Sha256("layer")).has_value());
+  collector.reset();
+  store.times.grace = minutes(30);  // less than the lease
+  store.Reopen();
+  collector = std::make_unique<TestCollector>(store);
+  collector->Work();
+  EXPECT_TRUE(HasBlob("a", "layer"));
   store.clock.StepWall(minutes(59));
   ASSERT_TRUE(store.store_clock.Save(*store.meta).has_value());
   collector->WorkAfter(minutes(2));

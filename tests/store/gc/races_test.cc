@@ -59,10 +59,37 @@ TEST_F(RaceTest, HeadWithoutAManifestPutOnlyPostpones) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   store.clock.Advance(hours(37));
   ASSERT_TRUE(store.content->blobs.Touch(Repo("a"), Sha256("layer")).has_value());
-  collector->WorkAfter(minutes(59));
+  collector->WorkAfter(hours(35));
   EXPECT_TRUE(HasBlob("a", "layer"));
-  collector->WorkAfter(minutes(2));
+  collector->WorkAfter(hours(2));
   EXPECT_FALSE(HasBlob("a", "layer"));
+}
+
+// The client uploads another layer after the HEAD, and that takes longer than the lease.
+TEST_F(RaceTest, HeadThenALongUploadThenManifestPut) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  store.clock.Advance(hours(36));  // the link is due
+  ASSERT_TRUE(store.content->blobs.Touch(Repo("a"), Sha256("layer")).has_value());
+  EXPECT_THAT(ItemsOf(collector->Plan()), testing::IsEmpty());
+  collector->WorkAfter(hours(2));
+  ASSERT_TRUE(store.PushBlob("a", "large layer").has_value());
+  EXPECT_TRUE(store.PushManifest("a", "v1", ImageManifest({"layer", "large layer"})).has_value())
+      << "the HEAD began the grace period anew";
+  collector->WorkAfter(hours(100));
+  EXPECT_TRUE(HasBlob("a", "layer"));
+  ExpectConsistent();
+}
+
+TEST_F(RaceTest, HeadOfAnUntaggedManifestBeginsItsGracePeriodAnew) {
+  const std::string child = Sha256(ImageManifest({"config"})).ToString();
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("a", "v1").has_value());
+  store.clock.Advance(hours(37));
+  ASSERT_TRUE(store.content->manifests.Touch(Repo("a"), Ref(child)).has_value());
+  store.clock.Advance(hours(35));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), 0u);
+  store.clock.Advance(hours(2));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), 1u);
 }
 
 TEST_F(RaceTest, CollectThenHead) {
