@@ -28,7 +28,7 @@ Result<uint64_t> PlannedJob::Step() {
   while (end_of_links < items_.size() && items_[end_of_links].is_link() &&
          links.size() < LinkSweep::kBatch) {
     const PlannedItem& item = items_[end_of_links++];
-    links.push_back({.due_ms = item.due_ms, .content = item.content});
+    links.push_back({.due_ms = item.shown.due_ms(), .content = item.content});
   }
   if (!links.empty()) {
     TRY_VOID(LinkSweep(parts_, *run_).Run(std::move(links)));

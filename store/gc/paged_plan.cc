@@ -9,6 +9,7 @@ PagedPlan::PagedPlan(const Plan& plan) {
   *totals_.mutable_counts() = plan.counts;
   totals_.set_freed_bytes(plan.freed_bytes);
   totals_.set_freed_later_bytes(plan.freed_later_bytes);
+  totals_.set_freed_is_minimum(plan.freed_is_minimum);
   totals_.set_recently_pulled(plan.recently_pulled);
   totals_.set_last_pulled_ms(plan.last_pull.last_ms());
   totals_.set_last_pulled_at(plan.last_pull.node());

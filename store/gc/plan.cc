@@ -37,7 +37,7 @@ Result<Fate> FateOfLink(const MetaView& view, const Collection& then, const Queu
   return reference.has_value() ? Fate::kStays : Fate::kGoes;
 }
 
-Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, std::chrono::milliseconds grace,
+Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, const CollectionTimes& times,
                             const ContentKey& content, v1::UntaggedRow& candidate,
                             v1::ManifestRow& row) {
   const auto& [repository, digest] = content;
@@ -45,7 +45,7 @@ Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, std::chrono::
   if (!manifest.has_value()) return Fate::kGone;
   row = *manifest;
   TRY_VOID(CountOrphaned(view, content, row, candidate));
-  if (KeptUntilMs(candidate, row, grace.count()) > then_ms) return Fate::kStays;
+  if (KeptUntilMs(candidate, row, times) > then_ms) return Fate::kStays;
   TRY(const bool referenced, IsManifestReferenced(view, content, row));
   return referenced ? Fate::kStays : Fate::kGoes;
 }
@@ -130,7 +130,7 @@ Result<void> Planner::AddManifests() {
 Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow candidate) {
   const auto& [repository, digest] = content;
   v1::ManifestRow row;
-  TRY(const Fate fate, FateOfManifest(view_, as_of_ms_, times_.grace, content, candidate, row));
+  TRY(const Fate fate, FateOfManifest(view_, as_of_ms_, times_, content, candidate, row));
   if (fate != Fate::kGoes) return {};
   PlannedItem item{.shown = {}, .content = content};
   item.shown.set_kind("manifest");

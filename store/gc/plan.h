@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "store/content/collection.h"
 #include "store/content/pull_search.h"
 #include "store/gc/content_key.h"
+#include "store/gc/freed_bytes.h"
 
 namespace outport::store {
 
@@ -25,7 +25,6 @@ std::string TextOf(const v1::PlanItem& item);
 struct PlannedItem {
   v1::PlanItem shown;
   ContentKey content;
-  int64_t due_ms = 0;  // of a link: the time in the key of its row in the queue
   bool is_link() const { return shown.kind() == "link"; }
 };
 
@@ -36,9 +35,10 @@ struct Plan {
   v1::RunCounts counts;
   uint64_t freed_bytes = 0;
   uint64_t freed_later_bytes = 0;
-  uint64_t recently_pulled = 0;  // items with a pull within Planner::kRecent
-  v1::PullRow last_pull;         // of any item; without a time if no pull is known
-  bool cut = false;              // the plan ends at kMaxItems
+  bool freed_is_minimum = false;  // there are too many references to count all bytes
+  uint64_t recently_pulled = 0;   // items with a pull within Planner::kRecent
+  v1::PullRow last_pull;          // of any item; without a time if no pull is known
+  bool cut = false;               // the plan ends at kMaxItems
   uint64_t waiting = 0;
   int64_t next_due_ms = 0;
   std::vector<std::string> nodes_without_report;
@@ -48,6 +48,22 @@ struct Plan {
 // Of the corrupt rows that a plan has skipped, it names only the first ones.
 inline constexpr size_t kMaxSkippedRows = 10;
 
+// What becomes of a link or a manifest.
+enum class Fate {
+  kGoes,   // a run may remove it
+  kStays,  // something refers to it, or its grace period or its lease is not over
+  kGone,   // the repository does not have it
+};
+// Returns what becomes of a link at this time. `queued` is its place in the queue: a link with
+// another place stays. Reads the link's row into `row`.
+Result<Fate> FateOfLink(const MetaView& view, const Collection& then, const QueuedLink& queued,
+                        v1::LinkRow& row);
+// Returns what becomes of a candidate at this time. Reads the manifest's
+// row into `row`, and moves the time of `candidate` to the removal of the subject.
+Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, const CollectionTimes& times,
+                            const ContentKey& content, v1::UntaggedRow& candidate,
+                            v1::ManifestRow& row);
+
 // Makes plans. Reads the queue, the candidates, and what they refer to: the cost follows the
 // garbage and not the size of the store. For one thread; blocks.
 class Planner {
@@ -56,11 +72,19 @@ class Planner {
   static constexpr uint64_t kMaxWaiting = 100'000;  // links that the count of `waiting` reads
   static constexpr std::chrono::milliseconds kRecent = std::chrono::days(7);  // of a pull
 
+  // The most manifests that the count of the bytes follows; more than a plan has.
+  static constexpr FreedBytes::Limits kFreedLimits{.manifests = kMaxItems + 20'000};
+
   // `view` outlives this object; a snapshot, so that all reads agree. `options` says what to plan,
   // `as_of_ms` is a time of the store clock that is not in the future.
   Planner(const MetaView& view, const CollectionTimes& times, v1::PlanOptions options,
-          int64_t as_of_ms)
-      : view_(view), times_(times), options_(std::move(options)), as_of_ms_(as_of_ms) {}
+          int64_t as_of_ms, const FreedBytes::Limits& limits = kFreedLimits)
+      : view_(view),
+        times_(times),
+        options_(std::move(options)),
+        as_of_ms_(as_of_ms),
+        until_ms_(as_of_ms + options_.within_ms()),
+        limits_(limits) {}
 
   // `nodes_without_report` are the nodes whose report of recent pulls is missing. If there is one
   // that the options do not ignore, no manifest is in the plan.
@@ -74,11 +98,6 @@ class Planner {
   Result<void> AddPull(PlannedItem& item);
   Result<void> CountWaiting();
   Result<void> CountBytes();
-  Result<bool> GoesWithPlan(const Digest& digest) const;
-  Result<bool> IsLastHolder(const Digest& digest) const;
-  Result<uint64_t> FreedLater(const PlannedItem& item);
-  Result<bool> LosesItsReferences(const Digest& digest) const;
-  Result<bool> OnlyPlannedRefer(const ContentKey& content) const;
   bool Matches(const RepositoryName& repository) const;
   bool IsFull();
 
@@ -94,11 +113,10 @@ class Planner {
   const CollectionTimes times_;
   const v1::PlanOptions options_;
   const int64_t as_of_ms_;
+  const int64_t until_ms_;  // the plan has the links that are due until then
+  const FreedBytes::Limits limits_;
   Plan plan_;
-  std::optional<Pulls> pulls_;      // of the repository of the last manifest
-  std::set<ContentKey> links_;      // of the plan
-  std::set<ContentKey> manifests_;  // of the plan
-  std::set<size_t> seen_;           // hashes of the blobs that FreedLater() has counted
+  std::optional<Pulls> pulls_;  // of the repository of the last manifest
 };
 
 // Returns whether the glob of a request matches a repository. An empty glob matches all.

@@ -9,10 +9,10 @@
 #include "store/audit/row_json.h"
 #include "store/gc/active_run.h"
 #include "store/gc/candidates.h"
+#include "store/gc/freed_bytes.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/plan_options.h"
 #include "store/gc/runs.h"
-#include "store/retention/freed_bytes.h"
 #include "store/retention/policy_file.h"
 #include "store/retention/retention_job.h"
 
@@ -146,13 +146,15 @@ Result<void> Retention::AddTotals(const Named& made, const v1::PlanOptions& opti
 Result<std::shared_ptr<const FreedByItem>> Retention::CountFreed(const MetaView& view,
                                                                  const DropPlan& plan,
                                                                  v1::RetentionPlan& response) {
-  FreedBytes freed(view, plan);
-  TRY(const std::vector<uint64_t> bytes, freed.Count());
+  FreedBytes freed(view);
+  for (const DroppedTag& tag : plan.tags) freed.AddTag(tag.content, tag.tag);
+  for (const DroppedManifest& manifest : plan.manifests) freed.AddManifest(manifest.content);
+  TRY(const std::vector<FreedBytes::Freed> bytes, freed.Count());
   auto by_item = std::make_shared<FreedByItem>();
   uint64_t sum = 0;
   size_t next = 0;
   const auto add = [&](std::string place) {
-    const uint64_t more = bytes[next++];
+    const uint64_t more = bytes[next++].bytes();
     if (more > 0) by_item->emplace(std::move(place), more);
     sum += more;
   };
