@@ -10,6 +10,7 @@
 #include "store/gc/content_key.h"
 #include "store/gc/queue_status.h"
 #include "store/gc/runs.h"
+#include "store/gc/undo.h"
 
 namespace outport::store {
 namespace {
@@ -19,10 +20,6 @@ using std::chrono::milliseconds;
 // A deletion by a client that began within the hour of its run commits before this time has passed
 // since the end of the run.
 constexpr int64_t kLateDeletionMs = 600'000;
-
-bool IsInProgress(const v1::RunRow& run) {
-  return run.state() == v1::RUN_STATE_RUNNING || run.state() == v1::RUN_STATE_UNDOING;
-}
 
 // Whether no transaction adds anything to the trash of the run any more, and the run may become
 // FREED when its trash is empty.
@@ -347,6 +344,7 @@ Result<void> TrashPurge::FreeManifests(const std::vector<KeyValue>& rows) {
   });
 }
 
+// Does not count what the repository has got back: an undo does not miss it.
 Result<void> TrashPurge::FreeRows(const std::vector<KeyValue>& rows, std::string_view kind) {
   return Commit(current_->run,
                 [&](MetaTransaction& transaction, v1::RunCounts& freed) -> Result<void> {
@@ -355,7 +353,8 @@ Result<void> TrashPurge::FreeRows(const std::vector<KeyValue>& rows, std::string
                     TRY(const bool still, HasRow(transaction, row.key));
                     if (!still) continue;
                     TRY_VOID(transaction.Delete(row.key));
-                    ++count;
+                    TRY(const bool back, IsBack(transaction, row));
+                    if (!back) ++count;
                   }
                   if (kind == trash_kind::kLink) {
                     freed.set_links(count);

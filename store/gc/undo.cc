@@ -76,6 +76,20 @@ Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& ta
 
 }  // namespace
 
+Result<bool> IsBack(MetaTransaction& transaction, const KeyValue& row) {
+  const auto trash = ParseRow<v1::TrashRow>(row.key, row.value);
+  if (!trash.has_value()) return false;
+  if (trash->has_tag()) {
+    const auto repository = RepositoryName::Parse(trash->tag().repository());
+    const auto tag = Tag::Parse(trash->tag().tag());
+    if (!repository.has_value() || !tag.has_value()) return false;
+    return HasRow(transaction, keys::TagOf(*repository, *tag));
+  }
+  const auto content = ContentOf(trash->link().repository(), trash->link().digest());
+  if (!content.has_value()) return false;
+  return HasRow(transaction, keys::Link(content->repository, content->digest));
+}
+
 Undo::Undo(const CollectorParts& parts, std::unique_ptr<ActiveRun> run)
     : parts_(parts), run_(std::move(run)) {}
 

@@ -17,6 +17,11 @@
 
 namespace outport::store {
 
+// Returns whether the repository has the link or the tag of a row of the trash, for example because
+// a client pushed it again. Then it is not lost without this row. Returns false if the row is
+// corrupt.
+Result<bool> IsBack(MetaTransaction& transaction, const KeyValue& row);
+
 // Restores what a run removed, as far as it is in the trash: first links with their blobs, then
 // manifests, children before their indexes, then tags. Links come back condemned from now on, so
 // that the collector does not take them again at once. A tag that exists again stays as it is. A

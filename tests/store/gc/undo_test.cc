@@ -261,6 +261,21 @@ TEST_F(UndoTest, WhatIsFreedBeforeTheUndoIsCounted) {
   EXPECT_EQ(undone.not_restored(), 2u);
 }
 
+TEST_F(UndoTest, ALinkThatWasPushedAgainIsNotLost) {
+  ASSERT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
+  for (const char* blob : {"lost", "again"}) {
+    ASSERT_TRUE(store.PushBlob("a", blob).has_value());
+    ASSERT_TRUE(store.DeleteBlob("a", blob).has_value());
+  }
+  ASSERT_TRUE(store.DeleteManifest("a", kDigest).has_value());
+  const std::string run = (*collector)->ListRuns({})->runs(0).id();
+  ASSERT_TRUE(store.PushBlob("a", "again").has_value());
+  collector->WorkAfter(hours(1 + 25));
+  const v1::RunRow undone = collector->Undo(run);
+  EXPECT_EQ(undone.restored().manifests(), 1u);
+  EXPECT_EQ(undone.not_restored(), 1u) << "only the other blob";
+}
+
 // Another client has removed so many children of an index that no restore brings it back.
 TEST_F(UndoTest, AManifestThatNeedsTooMuchKeepsNothingElseAway) {
   constexpr size_t kChildren = 1001;
