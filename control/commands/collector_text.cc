@@ -112,6 +112,7 @@ boost::json::object JsonOf(const v1::Collector& collector) {
           {"window", collector.window()},
           {"in_window", collector.in_window()},
           {"condemned", collector.condemned()},
+          {"orphaned", collector.orphaned()},
           {"overdue", collector.overdue()},
           {"oldest_due", ToTime(collector.oldest_due_ms())},
           {"trash_blobs", collector.trash_blobs()},

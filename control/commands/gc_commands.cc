@@ -26,6 +26,9 @@ std::string ToText(const v1::Collector& collector) {
   line("collector", ActivityOf(collector));
   line("overdue", CountText(collector.overdue(), "link"));
   line("condemned", CountText(collector.condemned(), "link"));
+  if (collector.orphaned() > 0) {
+    line("orphaned", "referrers of " + CountText(collector.orphaned(), "removed manifest"));
+  }
   line("trash",
        CountText(collector.trash_blobs(), "blob") + ", " + SizeText(collector.trash_bytes()));
   line("grace", SpanText(milliseconds(collector.grace_ms())));

@@ -114,6 +114,16 @@ Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey
   return referrers;
 }
 
+Result<uint64_t> CountOrphanedRows(const MetaView& view) {
+  uint64_t count = 0;
+  for (ScanRange range{.prefix = std::string(keys::kOrphaned), .limit = kRowsPerScan};;) {
+    TRY(const std::vector<KeyValue> rows, view.Scan(range));
+    count += rows.size();
+    if (rows.size() < range.limit || count >= kMaxOrphaned) return std::min(count, kMaxOrphaned);
+    range.after = rows.back().key;
+  }
+}
+
 void LogSkippedRow(const Log& log, const Error& why) {
   log.Warning("corrupt row skipped: manifests stay", {{"error", why.message}});
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -40,6 +41,11 @@ Result<void> ForEachCandidate(const CandidateScan& scan, const VisitCandidate& v
 // are no more.
 Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey& subject,
                                           const std::string& after, size_t limit);
+
+// Returns the number of removed manifests whose referrers may not be candidates yet. Corrupt rows
+// count, too. Counts up to kMaxOrphaned.
+inline constexpr uint64_t kMaxOrphaned = 10'000;
+Result<uint64_t> CountOrphanedRows(const MetaView& view);
 
 // Logs that a row of a candidate or of a removed manifest is corrupt, so that manifests stay.
 void LogSkippedRow(const Log& log, const Error& why);

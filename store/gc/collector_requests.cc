@@ -225,6 +225,8 @@ Result<v1::Collector> Collector::Get() const {
   const int64_t now_ms = parts_.store_clock.NowMs();
   TRY(const QueueStatus queue, ReadQueueStatus(parts_.meta, now_ms));
   state.set_condemned(queue.condemned);
+  TRY(const uint64_t orphaned, CountOrphanedRows(parts_.meta));
+  state.set_orphaned(orphaned);
   state.set_overdue(queue.overdue);
   state.set_oldest_due_ms(queue.oldest_due_ms);
   TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));

@@ -312,17 +312,19 @@ TEST_F(GcCommandsTest, TheStatusOfTheCollector) {
   gc_.collector.set_window("01:00-05:00");
   gc_.collector.set_in_window(false);
   gc_.collector.set_condemned(7);
+  gc_.collector.set_orphaned(2);
   gc_.collector.set_trash_blobs(2);
   gc_.collector.set_trash_bytes(5 << 20);
   gc_.collector.set_grace_ms(36 * kHourMs);
   const std::string text = Control({"gc", "status"}).out;
   ExpectPart(text, "collector     waits for its window, 01:00-05:00\n");
-  ExpectPart(text, "condemned     7 links\n");
+  ExpectPart(text, "condemned     7 links\norphaned      referrers of 2 removed manifests\n");
   ExpectPart(text, "trash         2 blobs, 5.0 MiB\n");
   ExpectPart(text, "grace         1d 12h\n");
   EXPECT_EQ(text.find("warning"), std::string::npos);
   const json::value status = Json({"gc", "status"});
   EXPECT_EQ(status.at("condemned").as_int64(), 7);
+  EXPECT_EQ(status.at("orphaned").as_int64(), 2);
   EXPECT_EQ(status.at("trash_bytes").as_int64(), 5 << 20);
   EXPECT_TRUE(status.at("warnings").as_array().empty());
 }

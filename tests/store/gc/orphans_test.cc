@@ -176,6 +176,7 @@ TEST_F(OrphansTest, ASecondRemovalBeginsAtTheFirstReferrerAgain) {
 TEST_F(OrphansTest, APlanHasTheReferrersThatAreNoCandidatesYet) {
   Pause();
   DeleteSubject();
+  EXPECT_EQ((*collector)->Get()->orphaned(), 1u);
   EXPECT_EQ(collector->Plan(true).counts().manifests(), 0u) << "the grace period has just begun";
   collector->WorkAfter(hours(37));
   EXPECT_EQ(Candidates(), 0u) << "a paused collector does nothing";
@@ -187,6 +188,7 @@ TEST_F(OrphansTest, APlanHasTheReferrersThatAreNoCandidatesYet) {
   const v1::RunRow run = collector->Run(request);
   EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
   EXPECT_EQ(run.removed().manifests(), kReferrers) << "the run waits for the candidates";
+  EXPECT_EQ((*collector)->Get()->orphaned(), 0u);
   ExpectConsistent();
 }
 
