@@ -2,6 +2,7 @@
 
 #include <boost/json/array.hpp>
 #include <chrono>
+#include <utility>
 
 #include "control/console/table.h"
 #include "control/console/units.h"
@@ -10,11 +11,6 @@ namespace outport::control {
 namespace {
 
 using std::chrono::milliseconds;
-
-// Without a window, the collector removes content within minutes after it is due.
-constexpr milliseconds kLate = std::chrono::hours(1);
-// With a window, content may wait for the window of the next day.
-constexpr milliseconds kLateWithWindow = std::chrono::hours(25);
 
 milliseconds OldestOverdue(const v1::Collector& collector) {
   if (collector.oldest_due_ms() == 0) return milliseconds(0);
@@ -75,15 +71,21 @@ std::string ActivityOf(const v1::Collector& collector) {
   return "active";
 }
 
-std::string OverdueWarning(const v1::Collector& collector) {
-  const milliseconds late = collector.window().empty() ? kLate : kLateWithWindow;
-  if (collector.overdue() == 0 || OldestOverdue(collector) <= late) return "";
-  const std::string text =
-      "garbage collection is overdue: " + CountText(collector.overdue(), "link") +
-      ", the oldest since " + SpanText(OldestOverdue(collector));
-  return text + (collector.paused()
-                     ? "; the collector is paused, resume it with 'outportctl gc resume'"
-                     : "; see the store's log, or raise gc.max_rate or widen gc.window");
+std::vector<std::string> OverdueWarnings(const v1::Collector& collector) {
+  const std::string what_to_do =
+      collector.paused() ? "; the collector is paused, resume it with 'outportctl gc resume'"
+                         : "; see the store's log, or raise gc.max_rate or widen gc.window";
+  std::vector<std::string> warnings;
+  if (collector.overdue() > 0) {
+    warnings.push_back("garbage collection is overdue: " + CountText(collector.overdue(), "link") +
+                       ", the oldest since " + SpanText(OldestOverdue(collector)) + what_to_do);
+  }
+  if (collector.overdue_trash() > 0) {
+    warnings.push_back("the trash is overdue: " + CountText(collector.overdue_trash(), "row") +
+                       " whose window has ended still " +
+                       (collector.overdue_trash() == 1 ? "is" : "are") + " there" + what_to_do);
+  }
+  return warnings;
 }
 
 std::vector<std::string> WarningsOf(const v1::Collector& collector) {
@@ -95,8 +97,7 @@ std::vector<std::string> WarningsOf(const v1::Collector& collector) {
                        "for so long, run 'outportctl gc resume --accept-clock', otherwise set the "
                        "wall clock");
   }
-  const std::string overdue = OverdueWarning(collector);
-  if (!overdue.empty()) warnings.push_back(overdue);
+  for (std::string& overdue : OverdueWarnings(collector)) warnings.push_back(std::move(overdue));
   return warnings;
 }
 
@@ -114,6 +115,7 @@ boost::json::object JsonOf(const v1::Collector& collector) {
           {"condemned", collector.condemned()},
           {"orphaned", collector.orphaned()},
           {"overdue", collector.overdue()},
+          {"overdue_trash", collector.overdue_trash()},
           {"oldest_due", ToTime(collector.oldest_due_ms())},
           {"trash_blobs", collector.trash_blobs()},
           {"trash_bytes", collector.trash_bytes()},

@@ -18,8 +18,9 @@ std::string StateOf(const v1::RunRow& run);
 
 // Returns one line that says what the collector does now: "paused by admin: maintenance".
 std::string ActivityOf(const v1::Collector& collector);
-// Says that due content has not been removed for long, and what to do. Empty if there is none.
-std::string OverdueWarning(const v1::Collector& collector);
+// Says that due links or due trash have not gone for long, and what to do. Each warning begins with
+// "... is overdue: ".
+std::vector<std::string> OverdueWarnings(const v1::Collector& collector);
 // Everything on which an administrator must act: overdue work, a clock that jumped.
 std::vector<std::string> WarningsOf(const v1::Collector& collector);
 boost::json::object JsonOf(const v1::Collector& collector);

@@ -24,7 +24,8 @@ std::string ToText(const v1::Collector& collector) {
     text += (text.empty() ? "" : "\n") + name + value;
   };
   line("collector", ActivityOf(collector));
-  line("overdue", CountText(collector.overdue(), "link"));
+  line("overdue", CountText(collector.overdue(), "link") + ", " +
+                      CountText(collector.overdue_trash(), "row") + " of the trash");
   line("condemned", CountText(collector.condemned(), "link"));
   if (collector.orphaned() > 0) {
     line("orphaned", "referrers of " + CountText(collector.orphaned(), "removed manifest"));

@@ -84,11 +84,12 @@ Result<void> ShowStatus(const Invocation& invocation) {
   std::vector<Warning> warnings = WarningsOf(status);
   if (collector.has_value()) {
     // The store itself warns of its clock, and of work that is overdue for a day.
-    const std::string overdue = OverdueWarning(*collector);
-    const bool warned = std::ranges::any_of(warnings, [](const Warning& warning) {
-      return warning.message.starts_with("garbage collection is overdue");
-    });
-    if (!overdue.empty() && !warned) warnings.push_back({.source = "store", .message = overdue});
+    for (const std::string& overdue : OverdueWarnings(*collector)) {
+      const std::string about = overdue.substr(0, overdue.find(':'));
+      const bool warned = std::ranges::any_of(
+          warnings, [&](const Warning& warning) { return warning.message.starts_with(about); });
+      if (!warned) warnings.push_back({.source = "store", .message = overdue});
+    }
   }
   const boost::json::value document = {
       {"store", client.profile().store},

@@ -23,12 +23,8 @@ constexpr milliseconds kBeat{10'000};
 constexpr milliseconds kRetry{5'000};
 constexpr milliseconds kMinRest{100};  // so that pushes do not make an idle collector busy
 constexpr int64_t kHourMs = 3'600'000;
-constexpr int64_t kOverdueWarningMs = 24 * kHourMs;
 constexpr int kMaxAttempts = 10;  // of one step of a job, if it waits too long
 constexpr int64_t kEarlyLookMs = 1'000;
-// The status takes at most one part in 50 of the time, however long the queue and the list of runs
-// are.
-constexpr int64_t kStatusPart = 50;
 constexpr std::string_view kLeaseName = "gc";
 constexpr int kOrphanSteps = 64;
 
@@ -55,7 +51,11 @@ Collector::Collector(Parts parts)
       queue_(parts_.metrics.Gauge("outport_store_gc_queue",
                                   "Condemned links in the queue, counted up to 100,000.")),
       overdue_(parts_.metrics.Gauge("outport_store_gc_overdue",
-                                    "Links in the queue that are due for more than an hour.")),
+                                    "Links in the queue that are due for more than an hour of the "
+                                    "window.")),
+      overdue_trash_(parts_.metrics.Gauge("outport_store_gc_overdue_trash",
+                                          "Rows of the trash that are to be freed for more than an "
+                                          "hour of the window, counted up to 10,000.")),
       trash_bytes_(
           parts_.metrics.Gauge("outport_store_gc_trash_bytes", "Bytes of the blobs in the trash.")),
       removed_links_(parts_.metrics.Counter("outport_store_gc_links_removed_total",
@@ -329,48 +329,6 @@ Result<void> Collector::FailRun(const std::string& id) {
     TRY_VOID(WriteRow(transaction, keys::Run(id), *row));
     return lease_.Check(transaction);
   }));
-  return {};
-}
-
-// Refreshes gauges and warnings, and keeps the list of runs in order. Does so once in an interval,
-// or less often if that takes long.
-Result<void> Collector::RefreshStatus() {
-  const int64_t now_ms = parts_.store_clock.NowMs();
-  if (now_ms < next_status_ms_) return {};
-  next_status_ms_ = now_ms + parts_.limits.interval.count();
-  const std::chrono::nanoseconds began = parts_.clock.SinceBoot();
-  Runs runs(parts_.meta);
-  TRY_VOID(runs.CountDeletionsByClients(now_ms));
-  TRY_VOID(runs.Prune());
-  TRY(const QueueStatus queue, ReadQueueStatus(parts_.meta, now_ms));
-  TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
-  TRY(const bool paused, IsPaused());
-  queue_.Set(static_cast<double>(queue.condemned));
-  overdue_.Set(static_cast<double>(queue.overdue));
-  trash_bytes_.Set(static_cast<double>(trash.bytes));
-  std::vector<std::string> warnings;
-  const bool late = queue.oldest_due_ms != 0 && queue.oldest_due_ms + kOverdueWarningMs < now_ms;
-  if (late && !paused) {
-    warnings.push_back("garbage collection is overdue since " +
-                       FormatTime(FromUnixMillis(queue.oldest_due_ms)) +
-                       "; look in the log for 'garbage collection failed', or widen gc.window or "
-                       "raise gc.max_rate");
-  }
-  if (const uint64_t corrupt = orphans_.corrupt_rows(); corrupt > 0) {
-    warnings.push_back("corrupt rows of removed manifests: " + std::to_string(corrupt) +
-                       "; the manifests that refer to these stay; look in the log for 'corrupt row "
-                       "skipped'");
-  }
-  const auto wait = std::chrono::ceil<std::chrono::minutes>(work_.StepWait());
-  if (wait.count() > 0) {
-    warnings.push_back("garbage collection waits " + std::to_string(wait.count()) +
-                       " min because the clock stepped forward: leases of clients may have ended "
-                       "early; nothing to do if the wall clock is right");
-  }
-  const auto took = std::chrono::ceil<milliseconds>(parts_.clock.SinceBoot() - began);
-  next_status_ms_ = std::max(next_status_ms_, now_ms + took.count() * kStatusPart);
-  MutexLock lock(mutex_);
-  warnings_ = std::move(warnings);
   return {};
 }
 

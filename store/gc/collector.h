@@ -172,6 +172,7 @@ class Collector {
 
   prometheus::Gauge& queue_;
   prometheus::Gauge& overdue_;
+  prometheus::Gauge& overdue_trash_;
   prometheus::Gauge& trash_bytes_;
   prometheus::Counter& removed_links_;
   prometheus::Counter& freed_blobs_;

@@ -223,7 +223,8 @@ Result<v1::Collector> Collector::Get() const {
   state.set_lease_ms(parts_.times.lease.count());
   state.set_trash_ms(parts_.times.trash.count());
   const int64_t now_ms = parts_.store_clock.NowMs();
-  TRY(const QueueStatus queue, ReadQueueStatus(parts_.meta, now_ms));
+  const auto overdue_after = OverdueAfter(parts_.limits.window, parts_.clock.Wall());
+  TRY(const QueueStatus queue, ReadQueueStatus(parts_.meta, now_ms, overdue_after));
   state.set_condemned(queue.condemned);
   TRY(const uint64_t orphaned, CountOrphanedRows(parts_.meta));
   state.set_orphaned(orphaned);
@@ -232,6 +233,8 @@ Result<v1::Collector> Collector::Get() const {
   TRY(const TrashStatus trash, ReadTrashStatus(parts_.meta));
   state.set_trash_blobs(trash.blobs);
   state.set_trash_bytes(trash.bytes);
+  TRY(const OverdueTrash late, ReadOverdueTrash(parts_.meta, parts_.times, now_ms, overdue_after));
+  state.set_overdue_trash(late.rows);
   state.set_store_clock_ms(now_ms);
   if (const auto jump = parts_.store_clock.Jump()) state.set_clock_jump_ms(jump->count());
   state.set_clock_step_wait_ms(work_.StepWait().count());

@@ -140,6 +140,10 @@ Result<void> Runs::Prune() {
   return {};
 }
 
+bool IsInProgress(const v1::RunRow& run) {
+  return run.state() == v1::RUN_STATE_RUNNING || run.state() == v1::RUN_STATE_UNDOING;
+}
+
 void Add(v1::RunCounts& sum, const v1::RunCounts& count) {
   sum.set_tags(sum.tags() + count.tags());
   sum.set_manifests(sum.manifests() + count.manifests());

@@ -53,6 +53,8 @@ class Runs {
   MetaStore& meta_;
 };
 
+// Whether a run or an undo of this row is in progress, so that its trash is not freed.
+bool IsInProgress(const v1::RunRow& run);
 // Adds `count` to `sum`.
 void Add(v1::RunCounts& sum, const v1::RunCounts& count);
 

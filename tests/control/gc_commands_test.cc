@@ -383,11 +383,17 @@ TEST_F(GcCommandsTest, TheStatusOfTheStoreWarnsOfOverdueWork) {
   const json::value status = Json({"status"});
   EXPECT_EQ(status.at("collector").at("overdue").as_int64(), 9);
   EXPECT_EQ(status.at("warnings").at(0).at("source").as_string(), "store");
-  // With a window, work may wait for the window of the next day.
-  gc_.collector.set_window("01:00-05:00");
-  EXPECT_EQ(Control({"status"}).out.find(late), std::string::npos);
-  gc_.collector.set_oldest_due_ms(70 * kHourMs);
-  ExpectPart(Control({"status"}).out, "the oldest since 1d 6h");
+  // The store knows its window, so it counts only what waits for too long.
+  gc_.collector.set_overdue(0);
+  EXPECT_EQ(Control({"status"}).out.find("overdue:"), std::string::npos);
+}
+
+TEST_F(GcCommandsTest, TheStatusOfTheStoreWarnsOfTrashThatIsNotFreed) {
+  gc_.collector.set_overdue_trash(7);
+  const std::string late = "warning: store: the trash is overdue: 7 rows whose window has ended";
+  ExpectPart(Control({"status"}).out, late);
+  ExpectPart(Control({"gc", "status"}).out, "0 links, 7 rows of the trash");
+  EXPECT_EQ(Json({"gc", "status"}).at("overdue_trash").as_int64(), 7);
 }
 
 }  // namespace

@@ -19,10 +19,15 @@ TEST_F(GarbageTest, ABlobOfNobodyGoesAfterTheGracePeriodAndItsBytesAfterTheTrash
   EXPECT_FALSE(HasBlob("a", "layer"));
   EXPECT_EQ(store.Files("blobs").size(), 1u) << "the bytes are in the trash";
   EXPECT_EQ((*collector)->Get()->trash_bytes(), 5u);
+  EXPECT_EQ(store.metrics.Gauge("outport_store_gc_trash_bytes", "").Value(), 5.0);
+  EXPECT_EQ(store.metrics.Counter("outport_store_gc_links_removed_total", "").Value(), 1.0);
+  EXPECT_EQ(store.metrics.Counter("outport_store_gc_freed_bytes_total", "").Value(), 0.0);
   ExpectConsistent();
   collector->WorkAfter(hours(25));
   ExpectEmpty();
   EXPECT_EQ((*collector)->Get()->trash_bytes(), 0u);
+  EXPECT_EQ(store.metrics.Gauge("outport_store_gc_trash_bytes", "").Value(), 0.0);
+  EXPECT_EQ(store.metrics.Counter("outport_store_gc_freed_bytes_total", "").Value(), 5.0);
 }
 
 TEST_F(GarbageTest, WhatAManifestRefersToStays) {
@@ -256,6 +261,8 @@ TEST_F(GarbageTest, WorkThatIsLateForADayIsAWarningUnlessTheCollectorIsPaused) {
   ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
   collector->WorkAfter(hours(36 + 25));
   EXPECT_EQ((*collector)->Get()->overdue(), 1u);
+  EXPECT_EQ(store.metrics.Gauge("outport_store_gc_overdue", "").Value(), 1.0);
+  EXPECT_EQ(store.metrics.Gauge("outport_store_gc_queue", "").Value(), 1.0);
   EXPECT_THAT((*collector)->Warnings(), testing::IsEmpty());
   ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
   static_cast<void>(collector->Step());  // sees the state before it removes anything
