@@ -48,7 +48,7 @@ namespace outport::store {
 // continues.
 //
 // Step() is for one thread at a time. The other methods are safe for several threads. Every method
-// but Warnings() blocks.
+// but Warnings() and HoldsLease() blocks.
 class Collector {
  public:
   struct Limits {
@@ -88,7 +88,10 @@ class Collector {
   // The methods of the administrators. `by` is the author for the audit log.
   Result<v1::GetPlanResponse> GetPlan(const v1::GetPlanRequest& request);
   // kFailedPrecondition if the plan no longer holds, if the collector is paused, if another run is
-  // in progress, or if another process has the lease.
+  // in progress, or if another process has the lease. A plan that this process remembers holds
+  // while no item of it is in use again: see CheckPlan(). A plan that it does not remember, because
+  // it has restarted or has made many plans since, is made again, and must be the same: the name of
+  // a plan does not say which items are gone. kInvalidArgument for a plan that nobody can run.
   Result<v1::RunRow> StartRun(const v1::StartRunRequest& request, const Actor& by);
   // Starts the run of another room, such as retention. `make` begins the run and returns its job;
   // the collector then runs the job. Fails as StartRun() does.
@@ -101,6 +104,11 @@ class Collector {
   Result<v1::Collector> Pause(const v1::PauseCollectorRequest& request, const Actor& by);
   // Changes nothing if there is no pause, and no clock to accept.
   Result<v1::Collector> Resume(const v1::ResumeCollectorRequest& request, const Actor& by);
+
+  // Whether this process collects, as of the last step or request. Does not block.
+  bool HoldsLease() const;
+  // kFailedPrecondition unless this process collects at the time of the transaction.
+  Result<void> CheckLease(MetaTransaction& transaction) const { return lease_.Check(transaction); }
 
   // Returns the warnings for operators, as of the last step. Does not block.
   std::vector<std::string> Warnings() const;
@@ -122,7 +130,6 @@ class Collector {
   Result<void> EndBackgroundRun();
   Result<void> RefreshStatus();
 
-  bool HoldsLease() const;
   Result<bool> IsPaused() const;
   Result<void> RequireActive() const;
   // Reserves the place of the one job that may be in progress. Released if `start` fails.
@@ -130,10 +137,10 @@ class Collector {
   Result<std::unique_ptr<Job>> StartWithLease(
       const std::function<Result<std::unique_ptr<Job>>()>& start);
   Result<std::unique_ptr<Job>> MakeRun(const v1::StartRunRequest& request, const Actor& by);
+  Result<std::unique_ptr<Job>> MakePlannedRun(const std::string& name, const Actor& by);
   Result<void> RequireReports(const v1::PlanOptions& options) const;
   Result<Plan> MakePlan(const v1::PlanOptions& options, int64_t as_of_ms);
   Result<Plan> MakePlanAgain(const std::string& name);
-  Error Changed(const std::string& name, const Plan& now) const;
   std::string RunInProgress() const;
 
   const Parts parts_;

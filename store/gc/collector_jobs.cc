@@ -46,11 +46,13 @@ Result<uint64_t> PlannedJob::Step() {
 
 Result<void> PlannedJob::RemoveManifest(const ContentKey& content) {
   TRY(const ManifestSweep::Outcome outcome, ManifestSweep(parts_, *run_).Remove(content));
-  const bool kept =
-      outcome == ManifestSweep::Outcome::kReferenced || outcome == ManifestSweep::Outcome::kWaits;
-  if (!kept) return {};
-  return run_->Transact([](MetaTransaction&, v1::RunRow& next) -> Result<void> {
-    next.set_kept(next.kept() + 1);
+  if (outcome == ManifestSweep::Outcome::kRemoved) return {};
+  return run_->Transact([outcome](MetaTransaction&, v1::RunRow& next) -> Result<void> {
+    if (outcome == ManifestSweep::Outcome::kGone) {
+      next.set_gone(next.gone() + 1);
+    } else {
+      next.set_kept(next.kept() + 1);
+    }
     return {};
   });
 }

@@ -47,7 +47,9 @@ class Job {
   virtual bool restores() const { return false; }
 };
 
-// Removes exactly the items of a plan that are still unreferenced when their turn comes.
+// Removes exactly the items of a plan that are still unreferenced when their turn comes. The run
+// counts the others: `gone` are removed already, and `kept` are in use again or wait, for example
+// because the clock has just stepped.
 class PlannedJob final : public Job {
  public:
   PlannedJob(const CollectorParts& parts, std::unique_ptr<ActiveRun> run,

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -7,6 +6,7 @@
 #include "store/audit/row_json.h"
 #include "store/gc/candidates.h"
 #include "store/gc/collector.h"
+#include "store/gc/plan_check.h"
 #include "store/gc/plan_name.h"
 #include "store/gc/plan_options.h"
 #include "store/gc/runs.h"
@@ -46,26 +46,14 @@ Result<Plan> Collector::MakePlanAgain(const std::string& name) {
                  "the plan is from the future; 'outportctl gc plan' makes a new one"};
   }
   TRY(Plan plan, MakePlan(parsed.options, parsed.as_of_ms));
-  if (plan.name != name) return Changed(name, plan);
-  return plan;
-}
-
-// Says what has changed since the plan was made, as far as the store remembers the plan.
-Error Collector::Changed(const std::string& name, const Plan& now) const {
-  std::string what =
-      "it has " + std::to_string(now.items.size()) +
-      " items now (if it is a plan of retention, 'outportctl retention run' runs it)";
-  if (const std::shared_ptr<const PagedPlan> before = plans_.Find(name)) {
-    std::vector<std::string> gone;
-    std::ranges::set_difference(before->SortedTexts(), PagedPlan(now).SortedTexts(),
-                                std::back_inserter(gone));
-    if (!gone.empty()) {
-      what = gone.front() + " is in use again, or was removed";
-      if (gone.size() > 1) what += ", and " + std::to_string(gone.size() - 1) + " other items";
-    }
-  }
+  if (plan.name == name) return plan;
+  TRY_VOID(RequireReports(parsed.options));
   return Error{ErrorCode::kFailedPrecondition,
-               "the plan no longer holds: " + what + "; 'outportctl gc plan' makes a new one"};
+               "the plan no longer holds: the store has restarted since, or has made newer plans, "
+               "and the plan would have " +
+                   std::to_string(plan.items.size()) +
+                   " items now; 'outportctl gc plan' makes a new one (if it is a plan of "
+                   "retention, 'outportctl retention run' runs it)"};
 }
 
 // Makes the plan once: its other pages come from memory.
@@ -133,24 +121,40 @@ Result<void> Collector::RequireActive() const {
 Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& request,
                                                 const Actor& by) {
   TRY_VOID(RequireActive());
+  if (!request.plan().empty()) return MakePlannedRun(request.plan(), by);
+  TRY_VOID(CheckRunnable(request.options()));
+  TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
+  TRY_VOID(RequireReports(request.options()));
   v1::RunRow row;
   row.set_kind(v1::RUN_KIND_REQUESTED);
-  if (request.plan().empty()) {
-    TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
-    TRY_VOID(RequireReports(request.options()));
-    row.set_delete_untagged(request.options().delete_untagged());
-    row.set_repositories(request.options().repositories());
-    TRY(auto run, ActiveRun::Begin(work_, std::move(row), by));
-    return std::unique_ptr<Job>(std::make_unique<SweepJob>(work_, std::move(run)));
+  row.set_delete_untagged(request.options().delete_untagged());
+  row.set_repositories(request.options().repositories());
+  TRY(auto run, ActiveRun::Begin(work_, std::move(row), by));
+  return std::unique_ptr<Job>(std::make_unique<SweepJob>(work_, std::move(run)));
+}
+
+Result<std::unique_ptr<Job>> Collector::MakePlannedRun(const std::string& name, const Actor& by) {
+  TRY(const PlanName parsed, PlanName::Parse(name));
+  TRY_VOID(CheckRunnable(parsed.options));
+  std::shared_ptr<const PagedPlan> plan = plans_.Find(name);
+  if (plan == nullptr) {
+    TRY(const Plan made, MakePlanAgain(name));
+    plan = std::make_shared<const PagedPlan>(made);
   }
-  TRY(Plan plan, MakePlanAgain(request.plan()));
-  TRY(const PlanName name, PlanName::Parse(request.plan()));
-  row.set_delete_untagged(name.options.delete_untagged());
-  row.set_repositories(name.options.repositories());
-  *row.mutable_planned() = plan.counts;
+  // A plan from before the reports were missing may have manifests.
+  if (plan->counts().manifests() > 0) TRY_VOID(RequireReports(parsed.options));
+  TRY(std::vector<PlannedItem> items, plan->Items());
+  const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
+  TRY(RemainingPlan remaining, CheckPlan(*view, parts_.times, parsed.as_of_ms, std::move(items)));
+  v1::RunRow row;
+  row.set_kind(v1::RUN_KIND_REQUESTED);
+  row.set_delete_untagged(parsed.options.delete_untagged());
+  row.set_repositories(parsed.options.repositories());
+  *row.mutable_planned() = plan->counts();
+  row.set_gone(remaining.gone);
   TRY(auto run, ActiveRun::Begin(work_, std::move(row), by));
   return std::unique_ptr<Job>(
-      std::make_unique<PlannedJob>(work_, std::move(run), std::move(plan.items)));
+      std::make_unique<PlannedJob>(work_, std::move(run), std::move(remaining.items)));
 }
 
 // Without the reports of recent pulls nobody knows whether an untagged manifest is still pulled.

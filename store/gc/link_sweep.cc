@@ -76,7 +76,11 @@ Result<void> LinkSweep::RemoveOne(Locked& locked, const QueuedLink& queued) cons
   TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
   if (!link.has_value() || link->due_ms() != queued.due_ms) {
     // The link is gone, or has another place in the queue since this row was read.
-    if (link.has_value()) locked.run.set_kept(locked.run.kept() + 1);
+    if (link.has_value()) {
+      locked.run.set_kept(locked.run.kept() + 1);
+    } else {
+      locked.run.set_gone(locked.run.gone() + 1);
+    }
     return transaction.Delete(keys::Condemned(queued.due_ms, repository, digest));
   }
   TRY(const auto reference, Collection::FindReference(transaction, repository, digest));

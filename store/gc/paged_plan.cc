@@ -1,6 +1,7 @@
 #include "store/gc/paged_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace outport::store {
 
@@ -44,12 +45,17 @@ v1::GetPlanResponse PagedPlan::Page(size_t first, size_t limit) const {
   return page;
 }
 
-std::vector<std::string> PagedPlan::SortedTexts() const {
-  std::vector<std::string> texts;
-  texts.reserve(size());
-  for (size_t i = 0; i < size(); ++i) texts.push_back(TextOf(Item(i)));
-  std::ranges::sort(texts);
-  return texts;
+Result<std::vector<PlannedItem>> PagedPlan::Items() const {
+  std::vector<PlannedItem> items;
+  items.reserve(size());
+  for (size_t i = 0; i < size(); ++i) {
+    v1::PlanItem shown = Item(i);
+    TRY(RepositoryName repository, RepositoryName::Parse(shown.repository()));
+    TRY(Digest digest, Digest::Parse(shown.digest()));
+    items.push_back(
+        {.shown = std::move(shown), .content = {std::move(repository), std::move(digest)}});
+  }
+  return items;
 }
 
 }  // namespace outport::store

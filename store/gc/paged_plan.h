@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "outport/v1/gc.pb.h"
+#include "registry/base/result.h"
 #include "store/gc/plan.h"
 
 namespace outport::store {
@@ -19,8 +20,9 @@ class PagedPlan {
   size_t size() const { return ends_.size(); }
   // Returns the totals, and at most `limit` items from the item number `first` on.
   v1::GetPlanResponse Page(size_t first, size_t limit) const;
-  // Returns TextOf() all items, in byte order.
-  std::vector<std::string> SortedTexts() const;
+  const v1::RunCounts& counts() const { return totals_.counts(); }
+  // Returns all items, in the order of the plan.
+  Result<std::vector<PlannedItem>> Items() const;
 
  private:
   v1::PlanItem Item(size_t index) const;

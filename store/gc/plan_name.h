@@ -9,8 +9,9 @@
 
 namespace outport::store {
 
-// The name of a plan says how to make the plan again, and whether the result is the same. So the
-// store need not keep plans. A value type.
+// The name of a plan says how to make the plan again, and whether the result is the same. So a
+// store that no longer remembers the plan can still show and run it, if nothing has changed. A
+// value type.
 //
 //   <time, 16 hex digits>-<items>-<hash, 32 hex digits>[-<options, hex>]
 struct PlanName {

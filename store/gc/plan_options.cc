@@ -1,5 +1,6 @@
 #include "store/gc/plan_options.h"
 
+#include <chrono>
 #include <string>
 
 #include "registry/records/rows.h"
@@ -9,6 +10,7 @@ namespace outport::store {
 namespace {
 
 constexpr int kMaxIgnoredNodes = 1000;
+constexpr std::chrono::milliseconds kMaxWithin = std::chrono::hours(24 * 366);
 constexpr size_t kMaxShownBytes = 300;  // of an option, in an error
 
 }  // namespace
@@ -20,7 +22,18 @@ Result<void> CheckPlanOptions(const v1::PlanOptions& options) {
     return Error{ErrorCode::kInvalidArgument,
                  "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
   }
+  if (options.within_ms() < 0 || options.within_ms() > kMaxWithin.count()) {
+    return Error{ErrorCode::kInvalidArgument, "--within is at most 8784h (366 days)"};
+  }
   return {};
+}
+
+Result<void> CheckRunnable(const v1::PlanOptions& options) {
+  if (options.within_ms() == 0) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "a plan with --within cannot be run: links that are not due stay, and the collector "
+               "removes them when they are due; 'outportctl gc plan' without --within makes a plan "
+               "that can be run"};
 }
 
 Result<void> CheckNewPlanOptions(const MetaView& meta, const v1::PlanOptions& options) {
