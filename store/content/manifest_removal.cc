@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "outport/v1/collection.pb.h"
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/manifest_push.h"
@@ -19,23 +18,43 @@ constexpr size_t kMaxTags = 1000;      // the most tags that one transaction del
 constexpr size_t kMaxReferrers = 256;  // the most candidates that one transaction adds
 constexpr size_t kReferrerScanBytes = 1 << 20;
 
-Result<void> EraseTag(MetaTransaction& transaction, const RepositoryName& repository,
-                      const Tag& tag, const v1::TagRow& row, const Collection& collection,
-                      const Auditor& auditor, const std::string& why) {
+void KeepNewer(v1::PullRow& newest, const v1::PullRow& pull) {
+  if (pull.last_ms() > newest.last_ms()) newest = pull;
+}
+
+// Notes in the row of a condemned link the last known pull of a manifest that referred to the blob.
+// The rows of that pull go with the manifest, and the plan of a run shows which pulls it breaks.
+void NotePull(v1::LinkRow& link, const v1::PullRow& pull) {
+  if (pull.last_ms() <= link.pulled_ms()) return;
+  link.set_pulled_ms(pull.last_ms());
+  link.set_pulled_at(pull.node());
+}
+
+// Returns what the tag was, for the trash.
+Result<v1::TrashRow::TagDeletion> EraseTag(MetaTransaction& transaction,
+                                           const RepositoryName& repository, const Tag& tag,
+                                           const v1::TagRow& row, const Collection& collection,
+                                           const Auditor& auditor, const std::string& why) {
+  v1::TrashRow::TagDeletion deletion;
+  deletion.set_repository(repository.ToString());
+  deletion.set_tag(tag.ToString());
+  *deletion.mutable_row() = row;
   TRY(const Digest digest, Digest::Parse(row.digest()));
   TRY_VOID(collection.AddCandidate(transaction, repository, digest));
   TRY_VOID(transaction.Delete(keys::TagOf(repository, tag)));
   TRY_VOID(transaction.Delete(keys::Tagged(repository, digest, tag)));
-  TRY_VOID(DeletePull(transaction, repository, tag.ToString()));
+  TRY(auto pull, TakePull(transaction, repository, tag.ToString()));
+  if (pull.has_value()) *deletion.mutable_pull() = *std::move(pull);
   v1::Change change;
-  change.mutable_tag_deleted()->set_repository(repository.ToString());
-  change.mutable_tag_deleted()->set_tag(tag.ToString());
+  change.mutable_tag_deleted()->set_repository(deletion.repository());
+  change.mutable_tag_deleted()->set_tag(deletion.tag());
   AppendChange(transaction, change);
   auditor.Add(transaction, "tag.delete", repository.ToString() + ":" + tag.ToString(), RowJson(row),
               nullptr);
   const TagChange history{
       .before = row.digest(), .after = {}, .why = why, .now_ms = collection.now_ms()};
-  return RecordTagEvent(transaction, repository, tag, history, auditor.actor());
+  TRY_VOID(RecordTagEvent(transaction, repository, tag, history, auditor.actor()));
+  return deletion;
 }
 
 std::vector<Digest> ChildrenOf(const ManifestRemoval::Parts& parts) {
@@ -58,9 +77,10 @@ Error UnknownManifest(const RepositoryName& repository, const Reference& referen
                {ToString(reference)}};
 }
 
-Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag, const Collection& collection, const Auditor& auditor,
-                       const std::string& why) {
+Result<v1::TrashRow::TagDeletion> RemoveTag(MetaTransaction& transaction,
+                                            const RepositoryName& repository, const Tag& tag,
+                                            const Collection& collection, const Auditor& auditor,
+                                            const std::string& why) {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(repository, tag)));
   if (!row.has_value()) return UnknownManifest(repository, tag);
   TRY(const auto protection, TagProtection::Read(transaction, repository));
@@ -113,37 +133,42 @@ Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& tr
 }
 
 Result<void> ManifestRemoval::RemoveTag(MetaTransaction& transaction, const std::string& run,
-                                        const Tag& tag) const {
+                                        const Tag& tag, v1::PullRow& last_pull) const {
   TRY(const auto row, LockRow<v1::TagRow>(transaction, keys::TagOf(parts_.repository, tag)));
   // Another push may have moved the tag before this transaction locked it. Keep such a tag.
   if (!row.has_value() || row->digest() != parts_.digest.ToString()) return {};
   const std::string why = parts_.run.empty() ? std::string() : "gc " + parts_.run;
-  TRY_VOID(
+  TRY(auto deletion,
       EraseTag(transaction, parts_.repository, tag, *row, parts_.collection, parts_.auditor, why));
-  return TrashTag(transaction, run, parts_.repository, tag, *row, parts_.collection.now_ms());
+  KeepNewer(last_pull, deletion.pull());
+  return TrashTag(transaction, run, std::move(deletion), parts_.collection.now_ms());
 }
 
 // Condemns the link of a digest that has lost its last reference in the repository. Lock() has
 // locked the blob.
-Result<void> ManifestRemoval::CondemnUnreferenced(MetaTransaction& transaction,
-                                                  const Digest& blob) const {
+Result<void> ManifestRemoval::CondemnUnreferenced(MetaTransaction& transaction, const Digest& blob,
+                                                  const v1::PullRow& last_pull) const {
   const std::string key = keys::Link(parts_.repository, blob);
   TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
   if (!link.has_value() || link->condemned_ms() != 0) return {};
   TRY(const auto reference, Collection::FindReference(transaction, parts_.repository, blob));
   if (reference.has_value()) return {};
   TRY_VOID(parts_.collection.Condemn(transaction, parts_.repository, blob, *link));
+  NotePull(*link, last_pull);
   return WriteRow(transaction, key, *link);
 }
 
 // Deletes the references to the children. Each child is looked at as a blob and as a manifest: its
 // last reference may go with a manifest that names it as the other kind.
-Result<void> ManifestRemoval::RemoveReferences(MetaTransaction& transaction) const {
+Result<void> ManifestRemoval::RemoveReferences(MetaTransaction& transaction,
+                                               const v1::PullRow& last_pull) const {
   const RepositoryName& repository = parts_.repository;
   for (const Digest& child : children_) {
     TRY_VOID(transaction.Delete(keys::ReferenceOf(child, repository, parts_.digest)));
   }
-  for (const Digest& child : children_) TRY_VOID(CondemnUnreferenced(transaction, child));
+  for (const Digest& child : children_) {
+    TRY_VOID(CondemnUnreferenced(transaction, child, last_pull));
+  }
   for (const Digest& child : children_) {
     TRY(const bool here, HasRow(transaction, keys::ManifestOf(repository, child)));
     if (here) TRY_VOID(parts_.collection.AddCandidate(transaction, repository, child));
@@ -188,7 +213,8 @@ Result<void> ManifestRemoval::AddReferrersAsCandidates(MetaTransaction& transact
 }
 
 Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction, const std::string& run,
-                                             const v1::ManifestRow& row) const {
+                                             const v1::ManifestRow& row,
+                                             v1::PullRow last_pull) const {
   const int64_t now_ms = parts_.collection.now_ms();
   v1::TrashRow::Manifest trashed;
   trashed.set_repository(parts_.repository.ToString());
@@ -196,9 +222,11 @@ Result<void> ManifestRemoval::RemoveManifest(MetaTransaction& transaction, const
   *trashed.mutable_row() = row;
   trashed.mutable_row()->clear_lease_until_ms();
   TRY_VOID(transaction.Delete(keys::ManifestOf(parts_.repository, parts_.digest)));
-  TRY_VOID(DeletePull(transaction, parts_.repository, parts_.digest.ToString()));
+  TRY(auto pull, TakePull(transaction, parts_.repository, parts_.digest.ToString()));
+  if (pull.has_value()) *trashed.mutable_pull() = *std::move(pull);
+  KeepNewer(last_pull, trashed.pull());
   TRY_VOID(Collection::DropCandidate(transaction, parts_.repository, parts_.digest));
-  TRY_VOID(RemoveReferences(transaction));
+  TRY_VOID(RemoveReferences(transaction, last_pull));
   TRY_VOID(RemoveReferrer(transaction, row));
   TRY_VOID(AddReferrersAsCandidates(transaction));
   if (!parts_.children_known) TRY_VOID(Collection::RequestScan(transaction));
@@ -232,9 +260,12 @@ Result<void> ManifestRemoval::Run(MetaTransaction& transaction, bool& done) cons
   if (run.empty()) {
     TRY(run, RunOfClients(transaction, parts_.collection.now_ms()));
   }
-  for (const Tag& tag : tags) TRY_VOID(RemoveTag(transaction, run, tag));
+  // The pulls by tags that an earlier transaction deleted are missing here. But a pull by a tag
+  // also counts for the digest.
+  v1::PullRow last_pull;
+  for (const Tag& tag : tags) TRY_VOID(RemoveTag(transaction, run, tag, last_pull));
   if (!done) return {};
-  return RemoveManifest(transaction, run, *row);
+  return RemoveManifest(transaction, run, *row, std::move(last_pull));
 }
 
 }  // namespace outport::store

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "outport/v1/collection.pb.h"
 #include "outport/v1/record.pb.h"
 #include "registry/base/result.h"
 #include "registry/oci/manifest.h"
@@ -50,12 +51,13 @@ class ManifestRemoval {
 
  private:
   Result<std::vector<Digest>> ManifestsToLock(MetaTransaction& transaction) const;
-  Result<void> RemoveTag(MetaTransaction& transaction, const std::string& run,
-                         const Tag& tag) const;
+  Result<void> RemoveTag(MetaTransaction& transaction, const std::string& run, const Tag& tag,
+                         v1::PullRow& last_pull) const;
   Result<void> RemoveManifest(MetaTransaction& transaction, const std::string& run,
-                              const v1::ManifestRow& row) const;
-  Result<void> RemoveReferences(MetaTransaction& transaction) const;
-  Result<void> CondemnUnreferenced(MetaTransaction& transaction, const Digest& blob) const;
+                              const v1::ManifestRow& row, v1::PullRow last_pull) const;
+  Result<void> RemoveReferences(MetaTransaction& transaction, const v1::PullRow& last_pull) const;
+  Result<void> CondemnUnreferenced(MetaTransaction& transaction, const Digest& blob,
+                                   const v1::PullRow& last_pull) const;
   Result<void> RemoveReferrer(MetaTransaction& transaction, const v1::ManifestRow& row) const;
   Result<void> AddReferrersAsCandidates(MetaTransaction& transaction) const;
 
@@ -66,11 +68,12 @@ class ManifestRemoval {
 };
 
 // Deletes a tag, and appends the change. The tag's manifest becomes a candidate of the collector.
-// kManifestUnknown if the repository has no such tag, kDenied if a rule protects it. `why` is
-// TagEventRow.why.
-Result<void> RemoveTag(MetaTransaction& transaction, const RepositoryName& repository,
-                       const Tag& tag, const Collection& collection, const Auditor& auditor,
-                       const std::string& why = {});
+// Returns what the tag was, for the trash. kManifestUnknown if the repository has no such tag,
+// kDenied if a rule protects it. `why` is TagEventRow.why.
+Result<v1::TrashRow::TagDeletion> RemoveTag(MetaTransaction& transaction,
+                                            const RepositoryName& repository, const Tag& tag,
+                                            const Collection& collection, const Auditor& auditor,
+                                            const std::string& why = {});
 
 // Returns the subject that the row names, or nullopt if it names none.
 Result<std::optional<Digest>> SubjectOf(const v1::ManifestRow& row);

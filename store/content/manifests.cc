@@ -131,8 +131,9 @@ Result<Deleted> Manifests::Delete(const RepositoryName& repository, const Refere
 Result<Deleted> Manifests::DeleteTag(const RepositoryName& repository, const Tag& tag,
                                      const Auditor& auditor) {
   const Collection collection = Now();
-  auto remove = [&](MetaTransaction& transaction) {
-    return RemoveTag(transaction, repository, tag, collection, auditor);
+  auto remove = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY_VOID(RemoveTag(transaction, repository, tag, collection, auditor));
+    return {};
   };
   TRY(const LogPosition position, Transact(parts_.meta, remove));
   return Deleted{position.sequence};

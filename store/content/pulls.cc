@@ -56,7 +56,7 @@ Result<WrittenPulls> WriteSome(MetaStore& meta, std::span<const Pull> pulls,
 
 }  // namespace
 
-// The order of the locks is that of DeletePull(), so that no two transactions deadlock.
+// The order of the locks is that of TakePull(), so that no two transactions deadlock.
 Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const std::string& node,
                                 Durability durability) {
   std::ranges::sort(pulls, {}, [](const Pull& pull) {
@@ -74,9 +74,22 @@ Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const 
   return all;
 }
 
-Result<void> DeletePull(MetaTransaction& transaction, const RepositoryName& repository,
-                        std::string_view reference) {
-  return transaction.Delete(keys::Pull(repository, reference));
+Result<std::optional<v1::PullRow>> TakePull(MetaTransaction& transaction,
+                                            const RepositoryName& repository,
+                                            std::string_view reference) {
+  const std::string key = keys::Pull(repository, reference);
+  Result<std::optional<v1::PullRow>> row = LockRow<v1::PullRow>(transaction, key);
+  if (!row.has_value() && row.error().code != ErrorCode::kCorrupt) return row;
+  TRY_VOID(transaction.Delete(key));
+  return row.has_value() ? *std::move(row) : std::nullopt;
+}
+
+Result<void> RestorePull(MetaTransaction& transaction, const RepositoryName& repository,
+                         std::string_view reference, const v1::PullRow& pull) {
+  const std::string key = keys::Pull(repository, reference);
+  TRY(const auto now, LockRow<v1::PullRow>(transaction, key));
+  if (now.has_value() && now->last_ms() >= pull.last_ms()) return {};
+  return WriteRow(transaction, key, pull);
 }
 
 Result<std::optional<v1::PullRow>> FindPull(const MetaView& view, const RepositoryName& repository,

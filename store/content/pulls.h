@@ -14,7 +14,8 @@
 #include "registry/storage/meta_store.h"
 
 // The rows of the last pulls: pull/<repo>\0<tag or digest>. A row goes with its tag or manifest, in
-// the same transaction. A time in a row is up to an hour, and the delay of a node's report, older
+// the same transaction. If the tag or manifest goes to the trash, so does the row, and an undo
+// brings both back. A time in a row is up to an hour, and the delay of a node's report, older
 // than the last pull.
 namespace outport::store {
 
@@ -31,10 +32,16 @@ struct WrittenPulls {
 Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const std::string& node,
                                 MetaTransaction::Durability durability);
 
-// Deletes the row, together with the tag or manifest. The transaction locks the rows of one
-// repository in this order: the tags in byte order, then the digests.
-Result<void> DeletePull(MetaTransaction& transaction, const RepositoryName& repository,
-                        std::string_view reference);
+// Deletes the row, together with the tag or manifest, and returns it; nullopt if there is none, or
+// if it is corrupt. The transaction locks the rows of one repository in this order: the tags in
+// byte order, then the digests.
+Result<std::optional<v1::PullRow>> TakePull(MetaTransaction& transaction,
+                                            const RepositoryName& repository,
+                                            std::string_view reference);
+// Writes a row that TakePull() returned, together with the tag or manifest that comes back. A row
+// with a newer pull stays. The order of the locks is the same.
+Result<void> RestorePull(MetaTransaction& transaction, const RepositoryName& repository,
+                         std::string_view reference, const v1::PullRow& pull);
 
 // Returns the last pull by exactly this tag or digest, or nullopt if there is none. PullSearch
 // also looks at indexes. Blocks.

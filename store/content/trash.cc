@@ -4,6 +4,7 @@
 
 #include "registry/base/bytes.h"
 #include "registry/records/rows.h"
+#include "store/content/pulls.h"
 
 namespace outport::store {
 namespace {
@@ -64,15 +65,12 @@ Result<void> TrashManifest(MetaTransaction& transaction, const std::string& run,
 }
 
 Result<void> TrashTag(MetaTransaction& transaction, const std::string& run,
-                      const RepositoryName& repository, const Tag& tag, const v1::TagRow& row,
-                      int64_t now_ms) {
-  v1::TrashRow trash;
-  trash.set_removed_ms(now_ms);
-  trash.mutable_tag()->set_repository(repository.ToString());
-  trash.mutable_tag()->set_tag(tag.ToString());
-  *trash.mutable_tag()->mutable_row() = row;
-  return WriteRow(transaction,
-                  keys::Trash(run, trash_kind::kTag, repository.ToString(), tag.ToString()), trash);
+                      v1::TrashRow::TagDeletion deletion, int64_t now_ms) {
+  const std::string key = keys::Trash(run, trash_kind::kTag, deletion.repository(), deletion.tag());
+  v1::TrashRow row;
+  row.set_removed_ms(now_ms);
+  *row.mutable_tag() = std::move(deletion);
+  return WriteRow(transaction, key, row);
 }
 
 Result<void> UntrashManifest(MetaTransaction& transaction, const RepositoryName& repository,
@@ -80,8 +78,15 @@ Result<void> UntrashManifest(MetaTransaction& transaction, const RepositoryName&
   const std::string key = keys::Trashed(repository, digest);
   TRY(const auto trashed, ReadRow<v1::TrashedRow>(transaction, key));
   if (!trashed.has_value()) return {};
-  TRY_VOID(transaction.Delete(keys::Trash(trashed->run(), trash_kind::kManifest,
-                                          repository.ToString(), digest.ToString())));
+  const std::string trash =
+      keys::Trash(trashed->run(), trash_kind::kManifest, repository.ToString(), digest.ToString());
+  const Result<std::optional<v1::TrashRow>> row = ReadRow<v1::TrashRow>(transaction, trash);
+  if (row.has_value() && row->has_value() && (*row)->manifest().has_pull()) {
+    TRY_VOID(RestorePull(transaction, repository, digest.ToString(), (*row)->manifest().pull()));
+  } else if (!row.has_value() && row.error().code != ErrorCode::kCorrupt) {
+    return row.error();  // a push succeeds although the row in the trash is corrupt
+  }
+  TRY_VOID(transaction.Delete(trash));
   return transaction.Delete(key);
 }
 

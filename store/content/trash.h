@@ -38,12 +38,12 @@ Result<std::string> RunOfClients(MetaTransaction& transaction, int64_t now_ms);
 // Puts a manifest in the trash. The caller removes its row and its references, and keeps holder/.
 Result<void> TrashManifest(MetaTransaction& transaction, const std::string& run,
                            v1::TrashRow::Manifest manifest, int64_t now_ms);
-// Puts a tag in the trash, with the row that it had. The caller deletes the tag. If the run deleted
-// the tag before, the trash has only the latest row.
+// Puts a tag in the trash, with the rows that it had. The caller deletes the tag. If the run
+// deleted the tag before, the trash has only the latest rows.
 Result<void> TrashTag(MetaTransaction& transaction, const std::string& run,
-                      const RepositoryName& repository, const Tag& tag, const v1::TagRow& row,
-                      int64_t now_ms);
-// If the manifest is in the trash, takes it out. A push of the manifest calls it.
+                      v1::TrashRow::TagDeletion deletion, int64_t now_ms);
+// If the manifest is in the trash, takes it out, with its last pull. A push of the manifest calls
+// it.
 Result<void> UntrashManifest(MetaTransaction& transaction, const RepositoryName& repository,
                              const Digest& digest);
 // Deletes the trash rows of a manifest. If the repository has not got the manifest back, also

@@ -104,8 +104,14 @@ Result<void> Planner::AddLink(const QueuedLink& queued) {
   item.shown.set_digest(digest.ToString());
   item.shown.set_reason(v1::PLAN_REASON_UNREFERENCED);
   item.shown.set_since_ms(link.condemned_ms());
-  item.shown.set_due_ms(queued.due_ms);
+  // A link with a place in the queue that is not due may have been touched since.
+  const int64_t due_ms = std::max(queued.due_ms, Collection(times_, as_of_ms_).DueMs(link));
+  item.shown.set_due_ms(options_.within_ms() == 0 ? queued.due_ms : due_ms);
   item.shown.set_size_bytes(link.size_bytes());
+  v1::PullRow pull;
+  pull.set_last_ms(link.pulled_ms());
+  pull.set_node(link.pulled_at());
+  ShowPull(pull, item);
   plan_.items.push_back(std::move(item));
   return {};
 }
@@ -149,13 +155,16 @@ Result<void> Planner::AddPull(PlannedItem& item) {
   const RepositoryName& repository = item.content.repository;
   if (!pulls_.has_value() || pulls_->repository != repository) pulls_.emplace(view_, repository);
   TRY(const LastPull last, pulls_->search.LastPullOf(item.content.digest));
-  const std::optional<v1::PullRow>& pull = last.row;
-  if (!pull.has_value()) return {};
-  item.shown.set_last_pulled_ms(pull->last_ms());
-  item.shown.set_last_pulled_at(pull->node());
-  if (pull->last_ms() + kRecent.count() > as_of_ms_) ++plan_.recently_pulled;
-  if (pull->last_ms() > plan_.last_pull.last_ms()) plan_.last_pull = *pull;
+  if (last.row.has_value()) ShowPull(*last.row, item);
   return {};
+}
+
+void Planner::ShowPull(const v1::PullRow& pull, PlannedItem& item) {
+  if (pull.last_ms() == 0) return;
+  item.shown.set_last_pulled_ms(pull.last_ms());
+  item.shown.set_last_pulled_at(pull.node());
+  if (pull.last_ms() + kRecent.count() > as_of_ms_) ++plan_.recently_pulled;
+  if (pull.last_ms() > plan_.last_pull.last_ms()) plan_.last_pull = pull;
 }
 
 // Counts the links of the plan's repositories that are condemned but not due. They are in the rest

@@ -96,6 +96,7 @@ class Planner {
   Result<void> AddManifests();
   Result<void> AddManifest(const ContentKey& content, v1::UntaggedRow candidate);
   Result<void> AddPull(PlannedItem& item);
+  void ShowPull(const v1::PullRow& pull, PlannedItem& item);
   Result<void> CountWaiting();
   Result<void> CountBytes();
   bool Matches(const RepositoryName& repository) const;

@@ -8,6 +8,7 @@
 #include "registry/records/rows.h"
 #include "store/content/manifest_push.h"
 #include "store/content/manifest_restore.h"
+#include "store/content/pulls.h"
 #include "store/content/repositories.h"
 #include "store/content/trash.h"
 #include "store/gc/collector_jobs.h"
@@ -33,19 +34,24 @@ bool IsLoss(const Error& error) {
          (error.code == ErrorCode::kFailedPrecondition && !error.items.empty());
 }
 
+struct ReturningTag {
+  Tag tag;
+  int64_t updated_ms = 0;
+  std::optional<v1::PullRow> pull = {};
+};
+
 // A manifest that the repository has, and the tags to set on it.
 struct TagTarget {
   const ContentKey& content;
   const Manifest& manifest;
   const std::string& body;
-  // In byte order, with the times when they were set.
-  std::vector<std::pair<Tag, int64_t>> tags = {};
-  std::string why = {};  // TagEventRow.why
+  std::vector<ReturningTag> tags = {};  // in byte order
+  std::string why = {};                 // TagEventRow.why
 };
 
 // Sets those of the tags that do not exist, and returns their number. They keep their times:
-// otherwise retention would take them for the newest tags. The push locks blobs and manifests,
-// which come before tags in the order of locks.
+// otherwise retention would take them for the newest tags, or for tags that nobody pulls. The push
+// locks blobs and manifests, which come before tags in the order of locks.
 Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& target,
                                const Collection& collection, const Auditor& auditor) {
   const auto& [repository, digest] = target.content;
@@ -64,13 +70,18 @@ Result<uint64_t> SetAbsentTags(MetaTransaction& transaction, const TagTarget& ta
         .Run(transaction);
   };
   TRY_VOID(push());
-  for (const auto& [tag, updated_ms] : target.tags) {
-    TRY(const auto row, transaction.GetForUpdate(keys::TagOf(repository, tag)));
+  std::vector<const ReturningTag*> pulled;
+  for (const ReturningTag& returning : target.tags) {
+    TRY(const auto row, transaction.GetForUpdate(keys::TagOf(repository, returning.tag)));
     if (row.has_value()) continue;
-    absent.push_back(tag);
-    times_ms.push_back(updated_ms);
+    absent.push_back(returning.tag);
+    times_ms.push_back(returning.updated_ms);
+    if (returning.pull.has_value()) pulled.push_back(&returning);
   }
   if (!absent.empty()) TRY_VOID(push());
+  for (const ReturningTag* returning : pulled) {
+    TRY_VOID(RestorePull(transaction, repository, returning->tag.ToString(), *returning->pull));
+  }
   return absent.size();
 }
 
@@ -317,7 +328,9 @@ Result<bool> Undo::SetTags(const ContentKey& content, const TrashedTags& tags) {
   TRY(const auto body, parts_.meta.Get(keys::Content(content.digest)));
   if (!manifest.has_value() || !manifest->has_value() || !body.has_value()) return false;
   TagTarget target{content, **manifest, *body, {}, "undo " + run_->id()};
-  for (const auto& [tag, trashed] : tags) target.tags.emplace_back(tag, trashed.updated_ms);
+  for (const auto& [tag, trashed] : tags) {
+    target.tags.push_back({.tag = tag, .updated_ms = trashed.updated_ms, .pull = trashed.pull});
+  }
   const Result<void> set = run_->Transact([&](MetaTransaction& transaction,
                                               v1::RunRow& next) -> Result<void> {
     TRY(const uint64_t count, SetAbsentTags(transaction, target, parts_.Now(), run_->auditor()));
@@ -336,8 +349,9 @@ Result<void> Undo::ReadTags(const std::vector<KeyValue>& rows) {
     TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
     TRY(ContentKey content, ContentOf(trash.tag().repository(), trash.tag().row().digest()));
     TRY(Tag tag, Tag::Parse(trash.tag().tag()));
-    manifests[std::move(content)].emplace(
-        std::move(tag), TrashedTag{.key = row.key, .updated_ms = trash.tag().row().updated_ms()});
+    TrashedTag trashed{.key = row.key, .updated_ms = trash.tag().row().updated_ms()};
+    if (trash.tag().has_pull()) trashed.pull = trash.tag().pull();
+    manifests[std::move(content)].emplace(std::move(tag), std::move(trashed));
   }
   tags_ = std::move(manifests);
   return {};

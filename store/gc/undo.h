@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,8 @@ Result<bool> IsBack(MetaTransaction& transaction, const KeyValue& row);
 
 // Restores what a run removed, as far as it is in the trash: first links with their blobs, then
 // manifests, children before their indexes, then tags. Links come back condemned from now on, so
-// that the collector does not take them again at once. A tag that exists again stays as it is. A
+// that the collector does not take them again at once. Manifests and tags come back with their last
+// pulls, so that retention does not take them either. A tag that exists again stays as it is. A
 // step reads at most kBatch rows, and begins no restore after StepTime. It restores them in
 // transactions under the locks of a push, so an undo runs while clients push. What a transaction
 // restores leaves the trash in the same transaction; so an undo that was interrupted begins again
@@ -51,6 +53,7 @@ class Undo {
   struct TrashedTag {
     std::string key;         // of its row in the trash
     int64_t updated_ms = 0;  // when it was set
+    std::optional<v1::PullRow> pull = {};
   };
   using TrashedTags = std::map<Tag, TrashedTag>;
 

@@ -94,9 +94,9 @@ Result<bool> RetentionJob::DeleteTag(MetaTransaction& transaction, const Looked&
   TRY(const bool pulled, IsPulledNow(transaction, dropped));
   if (pulled) return false;
   const Collection collection = parts_.Now();
-  TRY_VOID(RemoveTag(transaction, repository, dropped.tag, collection, run_->auditor(),
-                     "retention " + dropped.policy));
-  TRY_VOID(TrashTag(transaction, run_->id(), repository, dropped.tag, *row, collection.now_ms()));
+  TRY(auto deletion, RemoveTag(transaction, repository, dropped.tag, collection, run_->auditor(),
+                               "retention " + dropped.policy));
+  TRY_VOID(TrashTag(transaction, run_->id(), std::move(deletion), collection.now_ms()));
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "registry/records/rows.h"
+#include "store/content/pulls.h"
 #include "store/content/tag_history.h"
 #include "store/content/tag_rules.h"
 #include "store/content/trash.h"
@@ -219,6 +220,20 @@ TEST_F(TagRestoreTest, NothingToGoBackTo) {
   ASSERT_EQ(CodeOf(first), ErrorCode::kNotFound) << "v1 was only created";
   EXPECT_THAT(first.error().message, HasSubstr("it did not exist before its last change"));
   EXPECT_EQ(CodeOf(Restore("v9")), ErrorCode::kNotFound);
+}
+
+TEST_F(TagRestoreTest, TheManifestComesBackWithItsLastPull) {
+  const std::string digest = Sha256(one_).ToString();
+  const int64_t pulled_ms = store_.store_clock.NowMs();
+  ASSERT_TRUE(WritePulls(*store_.meta, {{Repo("a"), Sha256(one_), pulled_ms}}, "eu-west",
+                         MetaTransaction::Durability::kBuffered)
+                  .has_value());
+  Delete(digest);
+  ASSERT_TRUE(Restore().has_value());
+  const auto pull = FindPull(*store_.meta, Repo("a"), Ref(digest));
+  ASSERT_TRUE(pull.has_value() && pull->has_value());
+  EXPECT_EQ((*pull)->last_ms(), pulled_ms);
+  EXPECT_EQ((*pull)->node(), "eu-west");
 }
 
 TEST_F(TagRestoreTest, SaysBeforeWhetherAllContentIsThere) {
