@@ -370,6 +370,7 @@ Readiness StoreDaemon::Ready() const {
   for (std::string& warning : collector.Warnings()) {
     readiness.warnings.push_back(std::move(warning));
   }
+  std::ranges::move(retention.Warnings(), std::back_inserter(readiness.warnings));
   fleet_certificate.Report(readiness);
   front.AddTo(readiness);
   return readiness;

@@ -1,7 +1,6 @@
 #include "store/retention/retention.h"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "registry/base/repeat.h"
@@ -19,15 +18,10 @@
 namespace outport::store {
 namespace {
 
-using std::chrono::system_clock;
-
 constexpr uint32_t kDefaultItems = 1000;
 constexpr uint32_t kMaxItems = 5000;  // in one response
 constexpr size_t kMaxFileNameBytes = 255;
-constexpr std::chrono::hours kTryFor{6};
-constexpr std::chrono::minutes kRetry{10};
 constexpr std::chrono::seconds kLook{30};
-constexpr int kMinutesOfHour = 60;
 
 const std::string kStoredName = "the applied policies";  // in the place of a file's name
 
@@ -42,10 +36,11 @@ std::string ShownName(const std::string& name) {
 
 Retention::Retention(Parts parts)
     : parts_(std::move(parts)),
-      failure_({.log = parts_.log,
-                .failed = "scheduled retention run not started",
-                .level = LogLevel::kWarning}),
-      last_look_(parts_.clock.Wall()) {}
+      schedule_({.meta = parts_.meta,
+                 .clock = parts_.clock,
+                 .collector = parts_.collector,
+                 .log = parts_.log,
+                 .start = [this] { return Start({}, Actor::Store()); }}) {}
 
 Result<v1::AppliedPolicies> Retention::Apply(const v1::ApplyPoliciesRequest& request,
                                              const Actor& by) {
@@ -217,13 +212,23 @@ Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& 
 }
 
 Result<v1::RunRow> Retention::StartRun(const v1::StartRetentionRequest& request, const Actor& by) {
-  return parts_.collector.StartOther(
-      [&](const CollectorParts& work) { return MakeJob(work, request, by); });
+  TRY(RetentionSchedule::Started started, Start(request, by));
+  return std::move(started.run);
+}
+
+Result<RetentionSchedule::Started> Retention::Start(const v1::StartRetentionRequest& request,
+                                                    const Actor& by) {
+  RetentionSchedule::Started started;
+  TRY(started.run, parts_.collector.StartOther([&](const CollectorParts& work) {
+    return MakeJob(work, request, by, started);
+  }));
+  return started;
 }
 
 Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
                                                 const v1::StartRetentionRequest& request,
-                                                const Actor& by) const {
+                                                const Actor& by,
+                                                RetentionSchedule::Started& started) const {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
   if (compiled.policies.empty()) {
@@ -250,24 +255,11 @@ Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
   row.set_kind(v1::RUN_KIND_RETENTION);
   row.mutable_planned()->set_tags(made.plan.tags.size());
   row.mutable_planned()->set_manifests(made.plan.manifests.size());
+  started.cut = made.plan.cut;
+  started.too_large = made.plan.too_large;
   TRY(auto run, ActiveRun::Begin(work, std::move(row), by));
   return std::unique_ptr<Job>(
       std::make_unique<RetentionJob>(work, std::move(run), std::move(made.plan)));
-}
-
-// Returns whether the scheduled time has passed since the last look.
-bool Retention::IsDue(system_clock::time_point now, int minute) {
-  const system_clock::time_point since = std::exchange(last_look_, now);
-  if (minute < 0) return false;
-  const std::time_t time = system_clock::to_time_t(now);
-  std::tm local{};
-  ::localtime_r(&time, &local);
-  local.tm_hour = minute / kMinutesOfHour;
-  local.tm_min = minute % kMinutesOfHour;
-  local.tm_sec = 0;
-  local.tm_isdst = -1;
-  const system_clock::time_point at = system_clock::from_time_t(std::mktime(&local));
-  return since < at && at <= now;
 }
 
 Awaitable<void> Retention::RunWhenDueUntilCancelled(BlockingPool& pool) {
@@ -275,30 +267,9 @@ Awaitable<void> Retention::RunWhenDueUntilCancelled(BlockingPool& pool) {
 }
 
 void Retention::RunIfDue() {
-  const system_clock::time_point now = parts_.clock.Wall();
   const Result<v1::AppliedPolicies> applied = Get();
-  if (!applied.has_value()) {
-    failure_.Record(applied.error());
-    return;
-  }
-  const int minute = MinuteOfSchedule(applied->policies().schedule());
-  if (IsDue(now, minute)) {
-    try_until_ = now + kTryFor;
-    next_try_ = now;
-  }
-  if (minute < 0 || now >= try_until_ || now < next_try_) return;
-  next_try_ = now + kRetry;
-  const Result<void> started = RunScheduled();
-  failure_.Record(started);
-  if (started.has_value()) try_until_ = now;
-}
-
-Result<void> Retention::RunScheduled() {
-  TRY(const v1::RunRow run, StartRun({}, Actor::Store()));
-  parts_.log.Info("scheduled retention run started", {{"run", run.id()},
-                                                      {"tags", run.planned().tags()},
-                                                      {"manifests", run.planned().manifests()}});
-  return {};
+  if (!applied.has_value()) return schedule_.Fail(applied.error());
+  schedule_.RunIfDue(MinuteOfSchedule(applied->policies().schedule()), applied->at_ms());
 }
 
 }  // namespace outport::store

@@ -12,7 +12,6 @@
 #include "registry/base/awaitable.h"
 #include "registry/base/clock.h"
 #include "registry/base/log.h"
-#include "registry/base/repeated_failure.h"
 #include "registry/base/result.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
@@ -22,6 +21,7 @@
 #include "store/retention/evaluation.h"
 #include "store/retention/list_part.h"
 #include "store/retention/retention_planner.h"
+#include "store/retention/schedule.h"
 #include "store/work/store_clock.h"
 
 namespace outport {
@@ -31,8 +31,8 @@ class BlockingPool;
 namespace outport::store {
 
 // The policies of retention, their plans and their runs. A run is a job of the collector, so there
-// is one run at a time, and 'gc undo' undoes it. Every method blocks. RunIfDue() is for one thread
-// at a time; the other methods are safe for several threads.
+// is one run at a time, and 'gc undo' undoes it. Every method but Warnings() blocks. RunIfDue() is
+// for one thread at a time; the other methods are safe for several threads.
 class Retention {
  public:
   // The referenced objects outlive this object.
@@ -62,9 +62,10 @@ class Retention {
 
   // Calls RunIfDue() on the pool every half minute, until the coroutine is cancelled.
   Awaitable<void> RunWhenDueUntilCancelled(BlockingPool& pool);
-  // Starts the scheduled run if its time has come since the last call. If the run cannot start,
-  // tries again every ten minutes for six hours.
+  // Starts the scheduled run if its time has come: RetentionSchedule::RunIfDue().
   void RunIfDue();
+  // Returns the warnings about the schedule, as of the last RunIfDue(). Does not block.
+  std::vector<std::string> Warnings() const { return schedule_.Warnings(); }
 
  private:
   // The policies, compiled, and a text that names exactly them.
@@ -91,19 +92,16 @@ class Retention {
   Result<std::shared_ptr<const ListedPlan>> List(const v1::GetRetentionPlanRequest& request,
                                                  const ListedPlan* known,
                                                  v1::RetentionPlan& response) const;
+  // Also says what the run leaves out.
   Result<std::unique_ptr<Job>> MakeJob(const CollectorParts& work,
-                                       const v1::StartRetentionRequest& request,
-                                       const Actor& by) const;
-  Result<void> RunScheduled();
-  bool IsDue(std::chrono::system_clock::time_point now, int minute);
+                                       const v1::StartRetentionRequest& request, const Actor& by,
+                                       RetentionSchedule::Started& started) const;
+  Result<RetentionSchedule::Started> Start(const v1::StartRetentionRequest& request,
+                                           const Actor& by);
 
   const Parts parts_;
   RecentPlans<ListedPlan> recent_{ListedPlan::kMaxEntries};
-  RepeatedFailure failure_;
-  // Only for RunIfDue().
-  std::chrono::system_clock::time_point last_look_;
-  std::chrono::system_clock::time_point try_until_;  // the scheduled run that has not started
-  std::chrono::system_clock::time_point next_try_;
+  RetentionSchedule schedule_;
 };
 
 }  // namespace outport::store

@@ -1,0 +1,169 @@
+#include "store/retention/schedule.h"
+
+#include <array>
+#include <ctime>
+#include <string>
+
+#include "registry/records/rows.h"
+#include "tests/store/retention/retention_fixture.h"
+
+namespace outport::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// As kLastOne, but only while nobody pulls the tags.
+constexpr const char* kUnpulled =
+    "policies:\n"
+    "  - name: ci\n"
+    "    repositories: [\"ci/*\"]\n"
+    "    keep:\n"
+    "      - {tags: \".*\", pulled_within: 1d}\n";
+
+class ScheduleTest : public RetentionTest {
+ protected:
+  // Applies the policies with a schedule that is due in ten minutes.
+  void ApplyDue(const std::string& policies) {
+    const std::time_t time = std::chrono::system_clock::to_time_t(store.clock.Wall() + minutes(10));
+    std::tm local{};
+    ::localtime_r(&time, &local);
+    std::array<char, 8> text{};
+    ASSERT_GT(std::strftime(text.data(), text.size(), "%H:%M", &local), 0u);
+    Apply(policies + "schedule: \"" + text.data() + "\"\n");
+    retention_.RunIfDue();
+  }
+  void LookAfter(minutes time) {
+    store.clock.Advance(time);
+    static_cast<void>(collector->Step());  // renews the lease
+    retention_.RunIfDue();
+    collector->Work();
+  }
+  size_t Runs() { return collector->Runs().size(); }
+  v1::RetentionScheduleRow Row() {
+    return ReadRow<v1::RetentionScheduleRow>(*store.meta, keys::kRetentionSchedule)
+        ->value_or(v1::RetentionScheduleRow());
+  }
+};
+
+TEST_F(ScheduleTest, ARunThatCannotStartIsAWarningUntilOneStarts) {
+  Push("ci/app", {"1", "2"});
+  store.clock.Advance(hours(48));
+  missing_ = {"eu-west"};
+  ApplyDue(kUnpulled);
+  EXPECT_THAT(retention_.Warnings(), IsEmpty());
+  LookAfter(minutes(11));
+  EXPECT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("eu-west has not reported")));
+  EXPECT_THAT(Row().failure(), HasSubstr("eu-west"));
+  LookAfter(hours(7));
+  EXPECT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("eu-west has not reported")))
+      << "also when nobody tries any more";
+  missing_.clear();
+  LookAfter(hours(1));
+  EXPECT_EQ(Runs(), 0u);
+  LookAfter(hours(16));
+  EXPECT_EQ(Runs(), 1u) << "the next day";
+  EXPECT_THAT(retention_.Warnings(), IsEmpty());
+  EXPECT_EQ(Row().failure(), "");
+}
+
+TEST_F(ScheduleTest, ARestartNeitherForgetsTheFailureNorRepeatsTheRun) {
+  Push("ci/app", {"1", "2"});
+  ApplyDue(kLastOne);
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  LookAfter(minutes(11));
+  Retention second(MakeParts());
+  second.RunIfDue();
+  EXPECT_THAT(second.Warnings(), ElementsAre(HasSubstr("the collector is paused")));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  store.clock.Advance(minutes(11));
+  static_cast<void>(collector->Step());
+  second.RunIfDue();
+  collector->Work();
+  EXPECT_EQ(Runs(), 1u);
+  Retention third(MakeParts());
+  third.RunIfDue();
+  collector->Work();
+  EXPECT_EQ(Runs(), 1u);
+  EXPECT_THAT(third.Warnings(), IsEmpty());
+}
+
+TEST_F(ScheduleTest, OnlyTheProcessThatCollectsRunsTheSchedule) {
+  Push("ci/app", {"1", "2"});
+  static_cast<void>(collector->Step());
+  TestCollector others(store);
+  Retention::Parts parts{.meta = *store.meta,
+                         .clock = store.clock,
+                         .store_clock = store.store_clock,
+                         .times = store.times,
+                         .collector = *others,
+                         .log = Log::Nowhere()};
+  Retention other(std::move(parts));
+  ApplyDue(kLastOne);
+  store.clock.Advance(minutes(11));
+  static_cast<void>(collector->Step());
+  static_cast<void>(others->Step());
+  other.RunIfDue();
+  EXPECT_EQ(Runs(), 0u);
+  EXPECT_EQ(Row().due_ms(), 0);
+  EXPECT_THAT(other.Warnings(), IsEmpty());
+  retention_.RunIfDue();
+  collector->Work();
+  EXPECT_EQ(Runs(), 1u);
+  EXPECT_GT(Row().due_ms(), 0);
+  (*collector)->Stop();
+  others.Work();
+  ASSERT_TRUE(others->HoldsLease());
+  other.RunIfDue();
+  others.Work();
+  EXPECT_EQ(Runs(), 1u) << "the day does not run twice";
+  store.clock.Advance(hours(24));
+  others.Work();
+  other.RunIfDue();
+  others.Work();
+  EXPECT_EQ(Runs(), 2u);
+}
+
+TEST_F(ScheduleTest, ATimeAtWhichNoStoreRanIsAWarning) {
+  ApplyDue(kLastOne);
+  LookAfter(minutes(11));
+  EXPECT_EQ(Runs(), 1u);
+  LookAfter(hours(24 + 7));
+  EXPECT_EQ(Runs(), 1u);
+  EXPECT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("no store was running")));
+  Apply(kLastOne);
+  retention_.RunIfDue();
+  EXPECT_THAT(retention_.Warnings(), IsEmpty()) << "there is no schedule any more";
+}
+
+TEST_F(ScheduleTest, WhatARunLeavesOutIsAWarning) {
+  RetentionSchedule::Started next{
+      .run = {}, .cut = true, .too_large = {"a", "b", "c", "d", "e", "f"}};
+  RetentionSchedule schedule({.meta = *store.meta,
+                              .clock = store.clock,
+                              .collector = **collector,
+                              .log = Log::Nowhere(),
+                              .start = [&] { return next; }});
+  const int64_t since_ms = store.store_clock.NowMs() - 1;
+  const auto look = [&] {
+    static_cast<void>(collector->Step());
+    const std::time_t time = std::chrono::system_clock::to_time_t(store.clock.Wall());
+    std::tm local{};
+    ::localtime_r(&time, &local);
+    schedule.RunIfDue(local.tm_hour * 60 + local.tm_min, since_ms);
+  };
+  store.clock.Advance(hours(24));
+  look();
+  EXPECT_THAT(schedule.Warnings(), ElementsAre(HasSubstr("too large and deletes only a part"),
+                                               HasSubstr("too large: a, b, c, d, e and 1 more")));
+  next = {};
+  store.clock.Advance(hours(24));
+  look();
+  EXPECT_THAT(schedule.Warnings(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace outport::store
