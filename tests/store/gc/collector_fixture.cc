@@ -35,7 +35,9 @@ TestCollector::TestCollector(TestContent& store, Collector::Limits limits, const
                        .metrics = store.metrics,
                        .log = Log::Nowhere(),
                        .limits = limits,
-                       .demand = devices.demand});
+                       .demand = devices.demand,
+                       .flush_pulls = devices.flush_pulls,
+                       .nodes_without_report = [this] { return nodes_without_report; }});
 }
 
 TestCollector::~TestCollector() = default;

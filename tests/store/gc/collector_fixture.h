@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ class TestCollector {
     MetaStore* meta = nullptr;
     BlobStore* bytes = nullptr;
     SpaceDemand* demand = nullptr;
+    std::function<void()> flush_pulls = [] {};
   };
   // Uses the open content of `store`, with its times. An interval in the limits that is not the
   // default stays.
@@ -47,6 +49,9 @@ class TestCollector {
   // Returns the runs of the collector, without the runs of clients; the oldest first.
   std::vector<v1::RunRow> Runs();
   v1::RunRow LastRun();
+
+  // The nodes whose report of recent pulls is missing.
+  std::vector<std::string> nodes_without_report;
 
   Collector& operator*() { return *collector_; }
   Collector* operator->() { return collector_.get(); }
