@@ -167,6 +167,7 @@ boost::json::object JsonOf(const v1::RunRow& run) {
           {"planned", JsonOf(run.planned())},
           {"removed", JsonOf(run.removed())},
           {"kept", run.kept()},
+          {"gone", run.gone()},
           {"freed", JsonOf(run.freed())},
           {"restored", JsonOf(run.restored())},
           {"not_restored", run.not_restored()},

@@ -2,7 +2,11 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <memory>
 #include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "control/commands/collector_text.h"
 #include "control/commands/commands.h"
@@ -22,6 +26,7 @@ constexpr uint32_t kPage = 5000;  // the most that the store returns in one answ
 
 struct PlanRun {
   PlanChoice choice;
+  std::string within;
   uint32_t limit = 1000;
 };
 
@@ -43,6 +48,10 @@ std::string NameOf(v1::PlanReason reason) {
 Result<v1::GetPlanResponse> ReadPlan(StoreClient& client, const PlanRun& options) {
   v1::GetPlanRequest request;
   *request.mutable_options() = options.choice.ToOptions();
+  if (!options.within.empty()) {
+    TRY(const milliseconds within, ParseSpan("--within", options.within));
+    request.mutable_options()->set_within_ms(within.count());
+  }
   request.set_limit(std::min(options.limit, kPage));
   v1::GetPlanResponse plan;
   TRY_VOID(client.Call(&v1::Gc::Stub::GetPlan, request, plan, "planning a run"));
@@ -65,6 +74,7 @@ boost::json::object ToJson(const v1::PlanItem& item) {
           {"digest", item.digest()},
           {"reason", NameOf(item.reason())},
           {"since", ToTime(item.since_ms())},
+          {"due", ToTime(item.due_ms())},
           {"size_bytes", item.size_bytes()},
           {"freed_bytes", item.freed_bytes()},
           {"last_pull", ToTime(item.last_pulled_ms())},
@@ -83,6 +93,7 @@ boost::json::object ToJson(const v1::GetPlanResponse& plan) {
           {"blobs", plan.counts().blobs()},
           {"freed_bytes", plan.freed_bytes()},
           {"freed_later_bytes", plan.freed_later_bytes()},
+          {"freed_is_minimum", plan.freed_is_minimum()},
           {"recently_pulled", plan.recently_pulled()},
           {"last_pull", ToTime(plan.last_pulled_ms())},
           {"last_pull_at", plan.last_pulled_at()},
@@ -105,16 +116,30 @@ std::string LastPull(const Pulled& pulled, int64_t now_ms) {
   return Ago(pulled.last_pulled_ms(), now_ms) + " at " + where;
 }
 
-Table TableOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
-  Table table({"kind", "repository", "digest", "reason", "since", "size", "frees", "last_pull"});
+// "in 3h", or "now". Empty for a manifest, which only a run removes.
+std::string DueText(const v1::PlanItem& item, int64_t now_ms) {
+  if (item.due_ms() == 0) return "";
+  return item.due_ms() <= now_ms ? "now" : "in " + SpanText(milliseconds(item.due_ms() - now_ms));
+}
+
+// With `with_due`, a column says when the collector removes each item.
+Table TableOf(const v1::GetPlanResponse& plan, int64_t now_ms, bool with_due) {
+  std::vector<std::string> columns{"kind", "repository", "digest", "reason", "since"};
+  if (with_due) columns.emplace_back("due");
+  for (const char* column : {"size", "frees", "last_pull"}) columns.emplace_back(column);
+  Table table(columns);
   for (const v1::PlanItem& item : plan.items()) {
-    table.Add({boost::json::value(item.kind()), boost::json::value(item.repository()),
-               boost::json::value(ShortDigest(item.digest())),
-               boost::json::value(NameOf(item.reason())),
-               boost::json::value(Ago(item.since_ms(), now_ms)),
-               boost::json::value(SizeText(item.size_bytes())),
-               boost::json::value(SizeText(item.freed_bytes())),
-               boost::json::value(LastPull(item, now_ms))});
+    std::vector<boost::json::value> row;
+    row.emplace_back(item.kind());
+    row.emplace_back(item.repository());
+    row.emplace_back(ShortDigest(item.digest()));
+    row.emplace_back(NameOf(item.reason()));
+    row.emplace_back(Ago(item.since_ms(), now_ms));
+    if (with_due) row.emplace_back(DueText(item, now_ms));
+    row.emplace_back(SizeText(item.size_bytes()));
+    row.emplace_back(SizeText(item.freed_bytes()));
+    row.emplace_back(LastPull(item, now_ms));
+    table.Add(std::move(row));
   }
   return table;
 }
@@ -123,10 +148,10 @@ Table TableOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
 std::string SummaryOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
   std::string text = CountText(plan.counts().links(), "link") + ", " +
                      CountText(plan.counts().manifests(), "manifest") + "; frees " +
-                     SizeText(plan.freed_bytes());
+                     (plan.freed_is_minimum() ? "at least " : "") + SizeText(plan.freed_bytes());
   if (plan.freed_later_bytes() > 0) {
     text += ", of this " + SizeText(plan.freed_later_bytes()) +
-            " when the grace period of the manifests' blobs ends";
+            " later, because the manifests' blobs and children have a grace period of their own";
   }
   text += "\n";
   if (plan.recently_pulled() > 0) {
@@ -150,15 +175,19 @@ std::string SummaryOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
   return text;
 }
 
-std::string ToText(const v1::GetPlanResponse& plan, int64_t now_ms) {
+// `within` is empty unless the plan also has links that are not due yet.
+std::string ToText(const v1::GetPlanResponse& plan, int64_t now_ms, const std::string& within) {
   if (ItemsOf(plan.counts()) == 0) {
-    return "a run would remove nothing now\n" + SummaryOf(plan, now_ms);
+    return (within.empty() ? std::string("a run would remove nothing now")
+                           : "nothing is due within " + within) +
+           "\n" + SummaryOf(plan, now_ms);
   }
-  std::string text = TableOf(plan, now_ms).ToText();
+  std::string text = TableOf(plan, now_ms, !within.empty()).ToText();
   const uint64_t rest = ItemsOf(plan.counts()) - static_cast<uint64_t>(plan.items_size());
   if (rest > 0) text += "... and " + CountText(rest, "item") + " more; see --limit\n";
-  return text + "\n" + SummaryOf(plan, now_ms) + "plan: " + plan.plan() +
-         "\nrun it: outportctl gc run --plan " + plan.plan() + "\n";
+  text += "\n" + SummaryOf(plan, now_ms);
+  if (!within.empty()) return text + "the collector removes each link by itself when it is due\n";
+  return text + "plan: " + plan.plan() + "\nrun it: outportctl gc run --plan " + plan.plan() + "\n";
 }
 
 Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
@@ -168,7 +197,8 @@ Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
     invocation.Print(ToJson(plan), "");
     return {};
   }
-  invocation.streams.out << ToText(plan, ToUnixMillis(std::chrono::system_clock::now()));
+  const int64_t now_ms = ToUnixMillis(std::chrono::system_clock::now());
+  invocation.streams.out << ToText(plan, now_ms, options.within);
   return {};
 }
 
@@ -181,8 +211,13 @@ void AddGcPlanCommand(const Command& family) {
       "Show what a run would remove now: each item with the reason, its size, the bytes that only\n"
       "it holds, and the last known pull. Changes nothing.\n"
       "  outportctl gc plan\n"
+      "  outportctl gc plan --within 36h\n"
       "  outportctl gc plan --delete-untagged --repository 'team/**' -o json");
   options->choice.AddTo(plan);
+  plan.AddOption("--within", options->within,
+                 "Also show the links that the collector removes by itself within this time. "
+                 "Nobody can run such a plan")
+      .NotEmpty();
   plan.AddOption("--limit", options->limit, "Maximum number of items in the list; totals count all")
       .Between(1, 1000000)
       .ShowDefault();

@@ -43,12 +43,13 @@ void AddRun(const Command& family) {
   const Command run = family.AddCommand(
       "run",
       "Remove what a plan lists, or everything that is due now. What is in use again when its\n"
-      "turn comes stays. Removed content is hidden at once; its disk space is freed when the\n"
-      "trash window ends, and until then 'gc undo' restores it. Ctrl-C ends only the wait.\n"
+      "turn comes stays, and what is gone already is counted. Removed content is hidden at\n"
+      "once; its disk space is freed when the trash window ends, and until then 'gc undo'\n"
+      "restores it. Ctrl-C ends only the wait.\n"
       "  outportctl gc run --plan 0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46\n"
       "  outportctl gc run --delete-untagged --repository 'team/**'");
   const Option plan = run.AddOption("--plan", options->plan,
-                                    "Run exactly this plan; fails if content has changed since")
+                                    "Run exactly this plan; fails if an item is in use again")
                           .NotEmpty();
   for (const Option& choice : options->choice.AddTo(run)) plan.Excludes(choice);
   options->waiting.AddTo(run);
@@ -143,13 +144,14 @@ Result<void> ShowHistory(const Invocation& invocation, const History& options) {
     invocation.Print(rows, "");
     return {};
   }
-  Table table({"run", "kind", "state", "started", "took", "by", "removed", "kept", "failure"});
+  Table table(
+      {"run", "kind", "state", "started", "took", "by", "removed", "kept", "gone", "failure"});
   for (const v1::RunRow& run : runs) {
     table.Add({boost::json::value(run.id()), boost::json::value(NameOf(run.kind())),
                boost::json::value(StateOf(run)), boost::json::value(ToTime(run.started_ms())),
                boost::json::value(TookText(run)), boost::json::value(run.by()),
                boost::json::value(ToText(run.removed())), boost::json::value(run.kept()),
-               boost::json::value(run.failure())});
+               boost::json::value(run.gone()), boost::json::value(run.failure())});
   }
   invocation.Print(table);
   return {};

@@ -109,8 +109,8 @@ std::string SummaryOf(const v1::RetentionPlan& plan) {
   if (plan.dropped_manifests() > 0) {
     text += " and " + CountText(plan.dropped_manifests(), "untagged manifest");
   }
-  text += "; garbage collection can then free " + SizeText(plan.freed_bytes()) +
-          (plan.freed_is_minimum() ? " or more\n" : "\n");
+  text += std::string("; garbage collection can then free ") +
+          (plan.freed_is_minimum() ? "at least " : "") + SizeText(plan.freed_bytes()) + "\n";
   if (plan.cut()) text += "note: one run deletes no more than this; plan again after the run\n";
   if (plan.too_large_size() > 0) {
     text += "note: all tags stay in repositories that are too large to evaluate: " +

@@ -16,7 +16,8 @@ using Stub = v1::Gc::Stub;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLastPause{1000};
-// A store that restarts is back within this time, and then continues the run.
+// A store that restarts is back within this time. It then marks a run as failed, because the run
+// was interrupted; it continues only an undo.
 constexpr std::chrono::seconds kStoreAway{60};
 
 // Until when a run can be undone, and how. Empty if it cannot.
@@ -38,10 +39,15 @@ Result<void> PrintEnd(const Invocation& invocation, StoreClient& client, const v
                      run.id() + "'"};
   }
   std::string text = "run " + run.id() + " removed " + ToText(run.removed());
+  if (run.gone() > 0) {
+    text += "; " + CountText(run.gone(), "item") +
+            (run.gone() == 1 ? " was gone already" : " were gone already");
+  }
   if (run.kept() > 0) {
     text += "; " + CountText(run.kept(), "item") +
             (run.kept() == 1 ? " stays, because it is" : " stay, because they are") +
-            " in use again";
+            (run.kind() == v1::RUN_KIND_RETENTION ? " in use again, protected or must wait"
+                                                  : " in use again or must wait");
   }
   invocation.Print(JsonOf(run), text + UndoHint(client, run));
   return {};

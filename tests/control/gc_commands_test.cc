@@ -200,7 +200,7 @@ TEST_F(GcCommandsTest, ARunShowsItsProgressItsResultAndTheUndo) {
   ExpectPart(outcome.err, "run 0000019a1f3c5e80-7d41b2c9: removed 0 of 3 items");
   EXPECT_EQ(outcome.out,
             "run 0000019a1f3c5e80-7d41b2c9 removed 2 links, 2 blobs (2.0 MiB); 1 item stays, "
-            "because it is in use again\n"
+            "because it is in use again or must wait\n"
             "undo it until 1970-01-02T00:17:45.000Z: outportctl gc undo "
             "0000019a1f3c5e80-7d41b2c9\n");
 }

@@ -92,8 +92,10 @@ TEST_F(RetentionCommandsTest, ThePlanNamesTheRuleAndHowToRunIt) {
   ExpectPart(outcome.out, "latest stays");
   ExpectPart(outcome.out, "keeps 2 tags, deletes 1 tag; garbage collection can then free 3.0 MiB");
   ExpectPart(outcome.out, "from: eu-west");
+  retention_.plan.set_freed_is_minimum(true);
+  ExpectPart(Control({"retention", "plan"}).out, "can then free at least 3.0 MiB\n");
   ExpectPart(outcome.out, "run it: outportctl retention run --plan 5f0c2a9b\n");
-  ASSERT_EQ(retention_.plan_requests.size(), 2u);
+  ASSERT_EQ(retention_.plan_requests.size(), 4u);
   EXPECT_EQ(retention_.plan_requests[1].plan(), "5f0c2a9b");
 }
 
