@@ -194,6 +194,19 @@ TEST(RegistryHttp, TheCatalogListsRepositoriesThatTheCallerMayPull) {
   EXPECT_EQ(page.Field("link"), "</v2/_catalog?last=team%2Fa&n=1>; rel=\"next\"");
 }
 
+TEST(RegistryHttp, OnlyAnAnswerWithTheManifestIsAPull) {
+  TestServer server;
+  AddIndex(server, "team/app", "v1");
+  const std::string target = "/v2/team/app/manifests/v1";
+  const TestResponse head = server.Call({.method = "HEAD", .target = target});
+  ASSERT_EQ(head.status, 200);
+  const std::string known = "If-None-Match: \"" + head.Field("docker-content-digest") + "\"\r\n";
+  EXPECT_EQ(server.Call({.target = target, .fields = known}).status, 304);
+  EXPECT_EQ(server.registry().ManifestReads(), 0u);
+  EXPECT_EQ(server.Call({.target = target, .fields = "If-None-Match: \"other\"\r\n"}).status, 200);
+  EXPECT_EQ(server.registry().ManifestReads(), 1u);
+}
+
 TEST(RegistryHttp, PassesTheCallerToTheRegistry) {
   TestServer server;
   AddIndex(server, "team/app", "v1");

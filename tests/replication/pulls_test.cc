@@ -61,6 +61,19 @@ TEST_F(PullReportTest, APullAtANodeReachesTheStore) {
   EXPECT_EQ(node->Count("outport_node_pulls_reported_total"), 2);
 }
 
+TEST_F(PullReportTest, PullsWithoutAPlaceAreCounted) {
+  const auto node = JoinNode();
+  const size_t most = PullRecorder::Limits().in_repository;
+  for (size_t i = 0; i < most + 5; ++i) {
+    const Digest digest = DigestOf(std::to_string(i));
+    node->pulls().Record(*RepositoryName::Parse(kApp), digest, digest);
+  }
+  EXPECT_EQ(node->Count("outport_node_pulls_dropped_total"), 0);
+  node->StartReports();
+  EXPECT_TRUE(Eventually([&] { return node->Count("outport_node_pulls_dropped_total") > 0; }));
+  EXPECT_EQ(node->Count("outport_node_pulls_dropped_total"), 5);
+}
+
 TEST_F(PullReportTest, AHeadAndABlobAreNoPulls) {
   const auto node = JoinNode();
   ASSERT_TRUE(node->Stat(kApp, "latest"));

@@ -80,6 +80,7 @@ class TestNode {
     sync_pool_.Stop();
   }
 
+  PullRecorder& pulls() { return pulls_; }
   // Reports the pulls to the store, all the time.
   void StartReports() {
     constexpr std::chrono::milliseconds kSoon{20};

@@ -137,6 +137,7 @@ Result<StoredManifest> MemoryRegistry::FindManifest(const Caller& caller,
 net::awaitable<Result<StoredManifest>> MemoryRegistry::GetManifest(const Caller& caller,
                                                                    const RepositoryName& repository,
                                                                    const Reference& reference) {
+  ++manifest_reads_;
   co_return FindManifest(caller, repository, reference);
 }
 

@@ -33,6 +33,8 @@ class MemoryRegistry final : public Registry {
   void HoldBlobs();
   void ReleaseBlobs();
   uint64_t BlobReads() const { return blob_reads_; }
+  // The calls of GetManifest(): the store and the nodes record each as a pull.
+  uint64_t ManifestReads() const { return manifest_reads_; }
   size_t OpenUploads() const;
   std::optional<Caller> LastCaller() const;
 
@@ -127,6 +129,7 @@ class MemoryRegistry final : public Registry {
   std::atomic<uint64_t> broken_from_ = UINT64_MAX;
   std::atomic<bool> held_ = false;
   std::atomic<uint64_t> blob_reads_ = 0;
+  std::atomic<uint64_t> manifest_reads_ = 0;
   Notifier released_;
 };
 

@@ -97,9 +97,15 @@ TEST_F(PullsTest, TheFlushWritesWhatTheRecorderHas) {
   flush.Flush();
   EXPECT_EQ(TimeOf("latest"), store_.store_clock.NowMs());
   EXPECT_EQ(TimeOf(digest_), store_.store_clock.NowMs());
-  const PullMetrics counted(metrics);
-  EXPECT_EQ(counted.written.Value(), 2);
-  EXPECT_EQ(counted.full.Value(), 1);
+  const auto dropped = [&](const char* reason) {
+    return metrics.Counter("outport_store_pulls_dropped_total", "", {{"reason", reason}}).Value();
+  };
+  EXPECT_EQ(metrics.Counter("outport_store_pulls_recorded_total", "").Value(), 2);
+  EXPECT_EQ(dropped("full"), 1);
+  EXPECT_EQ(dropped("unknown"), 0);
+  recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
+  flush.Flush();
+  EXPECT_EQ(dropped("unknown"), 1);
   pool.Stop();
 }
 

@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "registry/base/task_group.h"
 #include "registry/records/rows.h"
 #include "registry/storage/rocks/rocks_meta_store.h"
 #include "store/replication/log_reader.h"
 #include "store/replication/resolve.h"
+#include "tests/support/io_thread.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temporary_folder.h"
 
@@ -286,6 +289,27 @@ TEST_F(LogTrimmerTest, TrimsInBatches) {
   EXPECT_EQ(metrics_.Gauge("outport_store_change_log_records", "").Value(), 10);
   EXPECT_EQ(metrics_.Gauge("outport_store_change_log_bytes", "").Value(),
             static_cast<double>(trimmer->Describe()->bytes()));
+}
+
+TEST_F(LogTrimmerTest, CountsFailedAttempts) {
+  const auto corrupt = [](MetaTransaction& transaction) {
+    return transaction.Put(keys::Node("broken"), "\xff");
+  };
+  ASSERT_TRUE(Transact(*meta_, corrupt).has_value());
+  const auto trimmer = Trimmer({.min_records = 10});
+  const auto& failures = metrics_.Counter("outport_store_change_log_trim_failures_total", "");
+  EXPECT_EQ(failures.Value(), 0);
+  IoThread io;
+  TaskGroup tasks(io.executor(), Log::Nowhere());
+  tasks.Spawn([&] { return trimmer->FollowUntilCancelled(); });
+  const auto patience = std::chrono::steady_clock::now() + seconds(30);
+  while (failures.Value() == 0 && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_GE(failures.Value(), 1);
+  tasks.Cancel();
+  EXPECT_TRUE(tasks.DrainBlocking(patience));
+  io.Stop();
 }
 
 TEST_F(LogTrimmerTest, OneProcessTrims) {

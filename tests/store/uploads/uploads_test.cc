@@ -174,7 +174,11 @@ TEST_F(UploadsTest, IdleSessionsExpireAndBusyOnesDoNot) {
   EXPECT_EQ(uploads_->Expire(), 0u);
   ASSERT_TRUE(Append(used, ScriptedBody("hello")).has_value());
   store_.clock.Advance(std::chrono::hours(1));
+  EXPECT_EQ(metrics_.Gauge("outport_store_uploads_open", "").Value(), 2.0);
+  EXPECT_EQ(Metric("outport_store_uploads_expired_total"), 0.0);
   EXPECT_EQ(uploads_->Expire(), 1u);
+  EXPECT_EQ(metrics_.Gauge("outport_store_uploads_open", "").Value(), 1.0);
+  EXPECT_EQ(Metric("outport_store_uploads_expired_total"), 1.0);
   EXPECT_EQ(StatCode(idle), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(Received(used), 5u);
   EXPECT_EQ(store_.Files("uploads").size(), 1u);
