@@ -153,6 +153,44 @@ def test_i15_a_store_serves_data_of_an_earlier_format(old):
     assert digest_of(client.get("/v2/team/new/manifests/v1").body) == digest
 
 
+def collect_soon(store):
+    """The store, which is stopped, will remove content seconds after nothing refers to it."""
+    freshness = "freshness: {max_staleness: 500ms, stale_if_error: 1s, on_store_unreachable: serve_stale}"
+    text = re.sub(r"(?m)^freshness: .*$", freshness, store.config.read_text())
+    store.config.write_text(text + "gc: {grace: 2s, lease: 1s, trash: 1s, longest_pull: 1s}\n")
+
+
+def referenced_blobs(client, manifests):
+    """{repository: digests that these manifests name}"""
+    found = {}
+    for repository, digests in manifests.items():
+        bodies = [client.get(f"/v2/{repository}/manifests/{digest}").json() for digest in digests]
+        found[repository] = {entry["digest"] for body in bodies
+                             for entry in [body.get("config"), *body.get("layers", [])] if entry}
+    return found
+
+
+def test_i15_the_collector_removes_only_the_garbage_of_an_earlier_format(old):
+    if old.known.get("governed"):
+        pytest.skip("the collector of this fixture is paused, and its trash is for another test")
+    store, known = old.store, old.known
+    collect_soon(store)
+    old.start_member(store)
+    client = old.client_of(store)
+    used = referenced_blobs(client, known["manifests"])
+    kept = {name: set(blobs) & used[name] for name, blobs in known["blobs"].items()}
+    garbage = [(name, blob) for name, blobs in known["blobs"].items() for blob in set(blobs) - used[name]]
+    assert garbage, "the fixture has blobs that no manifest refers to"
+    wait_for("the garbage to go", lambda: all(
+        client.get(f"/v2/{name}/blobs/{blob}").status == 404 for name, blob in garbage), 60)
+    lost = {blob.partition(":")[2] for _, blob in garbage} - {
+        blob.partition(":")[2] for blobs in kept.values() for blob in blobs}
+    wait_for("the bytes to go", lambda: not any(
+        file.name.split(".")[0] in lost for file in (store.data / "blobs").rglob("*")), 60)
+    check_content(client, known | {"blobs": kept})
+    assert client.get(known["upload"]["location"]).status == 204, "the upload goes on"
+
+
 def test_i15_users_grants_certificates_and_nodes_of_an_earlier_format(old):
     old.start_member(old.store)
     for family, known in old.known["lists"].items():
