@@ -141,6 +141,7 @@ struct StoreDaemon final : Daemon {
                                   .headroom_bytes = config.headroom_bytes,
                                   .interval = CollectionInterval(config)},
                        .demand = &space_demand,
+                       .flush_pulls = [this] { pull_flush.Flush(); },
                        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   Retention retention{{.meta = *opened.meta,
                        .clock = clock,

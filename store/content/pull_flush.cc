@@ -34,6 +34,7 @@ PullFlush::PullFlush(Parts parts)
       full_({.log = parts_.log, .failed = "pulls dropped", .level = LogLevel::kWarning}) {}
 
 void PullFlush::Flush() {
+  const MutexLock lock(mutex_);
   if (unwritten_.empty()) {
     PullRecorder::Taken taken = parts_.pulls.Take();
     unwritten_ = std::move(taken.pulls);

@@ -6,6 +6,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/log.h"
 #include "registry/base/metrics.h"
+#include "registry/base/mutex.h"
 #include "registry/base/repeated_failure.h"
 #include "registry/service/pull_recorder.h"
 #include "registry/storage/meta_store.h"
@@ -23,8 +24,8 @@ struct PullMetrics {
 };
 
 // Writes the pulls that clients made at the store into their rows: every 30 seconds, and at the
-// end. So a store that is killed forgets the pulls of the last 30 seconds. Flush() is for one
-// thread at a time.
+// end. So a store that is killed forgets the pulls of the last 30 seconds. Safe for several
+// threads.
 class PullFlush {
  public:
   // The referenced objects outlive this object.
@@ -39,8 +40,9 @@ class PullFlush {
 
   // Flushes until the coroutine is cancelled.
   Awaitable<void> RunUntilCancelled();
-  // Writes what the recorder has. After an error the next call writes the same pulls first, and
-  // meanwhile the recorder keeps the new ones. Logs errors. Blocks.
+  // Writes what the recorder has: after the call, the rows tell of every earlier pull. After an
+  // error the next call writes the same pulls first, and meanwhile the recorder keeps the new ones.
+  // Logs errors. Blocks.
   void Flush();
 
  private:
@@ -48,7 +50,8 @@ class PullFlush {
   PullMetrics metrics_;
   RepeatedFailure write_failure_;
   RepeatedFailure full_;
-  std::vector<Pull> unwritten_;
+  Mutex mutex_;
+  std::vector<Pull> unwritten_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport::store

@@ -56,6 +56,10 @@ Result<WrittenPulls> WriteSome(MetaStore& meta, std::span<const Pull> pulls,
 
 }  // namespace
 
+int64_t LatestPullMs(int64_t last_ms) {
+  return last_ms == 0 ? 0 : last_ms + kPullResolution.count();
+}
+
 // The order of the locks is that of TakePull(), so that no two transactions deadlock.
 Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const std::string& node,
                                 Durability durability) {

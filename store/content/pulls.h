@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,9 +16,17 @@
 
 // The rows of the last pulls: pull/<repo>\0<tag or digest>. A row goes with its tag or manifest, in
 // the same transaction. If the tag or manifest goes to the trash, so does the row, and an undo
-// brings both back. A time in a row is up to an hour, and the delay of a node's report, older
-// than the last pull.
+// brings both back.
 namespace outport::store {
+
+// How much older than the last pull a time in a row may be, apart from the delay of a node's
+// report. A PullRecorder reports a tag or digest once an hour, and WritePulls() writes a row once
+// an hour. The hours of the store and of each node begin at different moments, so both may add up.
+inline constexpr std::chrono::milliseconds kPullResolution = std::chrono::hours(2);
+
+// Returns the latest time at which the last pull may have been, for decisions about what stays.
+// `last_ms` is PullRow.last_ms; 0: no known pull, and the result is 0.
+int64_t LatestPullMs(int64_t last_ms);
 
 struct WrittenPulls {
   uint64_t rows = 0;     // written

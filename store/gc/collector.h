@@ -69,6 +69,9 @@ class Collector {
     Log log;
     Limits limits = {};
     SpaceDemand* demand = nullptr;  // of rejected pushes; outlives the collector
+    // Writes the pulls that this process has recorded and not yet written. Safe for several
+    // threads.
+    std::function<void()> flush_pulls = [] {};
     // Returns the nodes whose report of recent pulls is missing.
     std::function<Result<std::vector<std::string>>()> nodes_without_report = [] {
       return std::vector<std::string>();
@@ -97,6 +100,9 @@ class Collector {
   // the collector then runs the job. Fails as StartRun() does.
   using MakeJob = std::function<Result<std::unique_ptr<Job>>(const CollectorParts&)>;
   Result<v1::RunRow> StartOther(const MakeJob& make);
+  // Writes the pulls that this process has recorded and not yet written. Whoever makes a plan calls
+  // it first; a start of a run does so itself.
+  void FlushPulls() const { parts_.flush_pulls(); }
   Result<v1::RunRow> UndoRun(const v1::UndoRunRequest& request, const Actor& by);
   Result<v1::RunRow> GetRun(const v1::GetRunRequest& request) const;
   Result<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) const;

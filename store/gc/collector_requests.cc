@@ -30,6 +30,7 @@ Error AnotherRun(const std::string& run) {
 
 Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_ms) {
   TRY_VOID(CheckPlanOptions(options));
+  FlushPulls();
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
   TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
@@ -74,7 +75,10 @@ Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request
 Result<std::unique_ptr<Job>> Collector::StartWithLease(
     const std::function<Result<std::unique_ptr<Job>>()>& start) {
   TRY(const bool mine, lease_.Acquire());
-  if (mine && HoldsLease()) return start();
+  if (mine && HoldsLease()) {
+    FlushPulls();
+    return start();
+  }
   return Error{ErrorCode::kFailedPrecondition,
                "this store does not collect garbage at the moment: it has just started, or another "
                "process holds the lease; try again in 30 seconds"};

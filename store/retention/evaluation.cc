@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "registry/security/grants/pattern.h"
+#include "store/content/pulls.h"
 #include "store/retention/policy_file.h"
 #include "store/retention/version.h"
 
@@ -92,14 +93,15 @@ class Entry {
     if (entry_.pushed_within_ms() != 0 && tag.pushed_ms + entry_.pushed_within_ms() > now_ms) {
       return name_ + ": pushed_within " + TimeText(entry_.pushed_within_ms());
     }
-    const int64_t used_ms = std::max(tag.pushed_ms, tag.pulled_ms);
+    const int64_t used_ms = std::max(tag.pushed_ms, LatestPullMs(tag.pulled_ms));
     if (entry_.pulled_within_ms() != 0 && used_ms + entry_.pulled_within_ms() > now_ms) {
       return name_ + ": pulled_within " + TimeText(entry_.pulled_within_ms());
     }
     if (entry_.last_pushed() != 0 && tag.pushed_ms >= pushed_from_ms_) {
       return name_ + ": last_pushed " + std::to_string(entry_.last_pushed());
     }
-    if (entry_.last_pulled() != 0 && tag.pulled_ms != 0 && tag.pulled_ms >= pulled_from_ms_) {
+    if (entry_.last_pulled() != 0 && tag.pulled_ms != 0 &&
+        LatestPullMs(tag.pulled_ms) >= pulled_from_ms_) {
       return name_ + ": last_pulled " + std::to_string(entry_.last_pulled());
     }
     if (entry_.newest_semver_per_minor() != 0 && IsNewVersion(tag)) {

@@ -21,7 +21,7 @@ struct TagFacts {
   Tag name;
   Digest digest;
   int64_t pushed_ms = 0;          // when the tag got its digest
-  int64_t pulled_ms = 0;          // the last pull; 0: no known pull
+  int64_t pulled_ms = 0;          // PullRow.last_ms of the last pull; 0: no known pull
   std::string pulled_at = {};     // the node; empty: the store
   bool pulls_known = true;        // false: there may be a later pull (LastPull::is_complete)
   std::string protected_by = {};  // the name of the rule that protects the tag; empty: none
@@ -54,9 +54,12 @@ class CompiledPolicy {
   // is there. No entry counts a tag whose subject is there: signatures take no place of the images
   // that they belong to. `latest` stays unless a pattern that matches it contains the word
   // "latest". An entry whose only condition is newest_semver_per_minor matches no tags but
-  // versions. A tag without a known pull counts as pulled when it was pushed. A tag whose pulls
-  // are not all known stays if an entry that matches it looks at pulls. Tags that are equal in the
-  // order of last_pushed, last_pulled or of versions stay together. Does not block.
+  // versions. A tag without a known pull counts as pulled when it was pushed. A known pull counts
+  // as pulled at its latest time (LatestPullMs()): if an entry that looks at pulls drops a tag, a
+  // later pull has a later time in its row, and the run notices it. So more tags may stay than
+  // last_pulled says. A tag whose pulls are not all known stays if an entry that matches it looks
+  // at pulls. Tags that are equal in the order of last_pushed, last_pulled or of versions stay
+  // together. Does not block.
   std::vector<TagDecision> Evaluate(const std::vector<TagFacts>& tags, int64_t now_ms) const;
 
  private:

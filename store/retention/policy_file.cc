@@ -23,6 +23,7 @@ constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kMaxPatternText = 1024;
 constexpr int64_t kPatternMemoryBytes = 1 << 20;
 constexpr int64_t kMaxCount = 1'000'000;
+constexpr milliseconds kLeastPulledWithin = std::chrono::hours(1);
 constexpr milliseconds kMaxTime = std::chrono::days(36500);
 constexpr int kMinutesOfHour = 60;
 constexpr int kHoursOfDay = 24;
@@ -41,6 +42,21 @@ int64_t ReadTime(Settings& section, std::string_view key, milliseconds least) {
   return least.count();
 }
 
+int64_t ReadPulledWithin(Settings& section) {
+  constexpr std::string_view kKey = "pulled_within";
+  if (!section.Has(kKey)) return 0;
+  const milliseconds time = section.Duration(kKey, kLeastPulledWithin);
+  if (time < kLeastPulledWithin) {
+    section.AddProblem(
+        kKey,
+        "must be at least 1h, because the store records a pull of a tag at most once "
+        "an hour; write for example 14d");
+  } else if (time > kMaxTime) {
+    section.AddProblem(kKey, "must be at most 36500d; write for example 14d");
+  }
+  return time.count();
+}
+
 uint32_t ReadCount(Settings& section, std::string_view key) {
   return section.Has(key) ? static_cast<uint32_t>(section.Integer(key, 1, 1, kMaxCount)) : 0;
 }
@@ -52,7 +68,7 @@ void ReadEntry(Settings& section, v1::RetentionKeep& entry) {
     if (!pattern.has_value()) section.AddProblem("tags", pattern.error().message);
   }
   entry.set_pushed_within_ms(ReadTime(section, "pushed_within", milliseconds(1)));
-  entry.set_pulled_within_ms(ReadTime(section, "pulled_within", milliseconds(1)));
+  entry.set_pulled_within_ms(ReadPulledWithin(section));
   entry.set_last_pushed(ReadCount(section, "last_pushed"));
   entry.set_last_pulled(ReadCount(section, "last_pulled"));
   entry.set_newest_semver_per_minor(ReadCount(section, "newest_semver_per_minor"));

@@ -5,6 +5,7 @@
 
 #include "registry/records/rows.h"
 #include "store/content/pull_search.h"
+#include "store/content/pulls.h"
 #include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 #include "store/gc/plan.h"
@@ -35,7 +36,7 @@ Result<bool> KeptByPull(PullSearch& pulls, const Digest& digest, int64_t keep_fo
                         int64_t now_ms) {
   TRY(const LastPull pull, pulls.LastPullOf(digest));
   if (!pull.is_complete) return true;
-  return pull.row.has_value() && pull.row->last_ms() + keep_for_ms > now_ms;
+  return pull.row.has_value() && LatestPullMs(pull.row->last_ms()) + keep_for_ms > now_ms;
 }
 
 Result<void> RetentionPlanner::ForEach(

@@ -53,6 +53,17 @@ TEST_F(PullsTest, WritesARowOnceAnHour) {
   EXPECT_EQ(TimeOf(digest_), 5 * kHourMs);
 }
 
+// A node begins its hour 25 minutes after the store, and reports only its first pull of it.
+TEST_F(PullsTest, TheLatestTimeOfAPullCoversTheHoursOfStoreAndNode) {
+  constexpr int64_t kMinuteMs = 60'000;
+  Write(digest_, 5 * kHourMs + 5 * kMinuteMs);
+  Write(digest_, 5 * kHourMs + 26 * kMinuteMs, "eu-west");
+  const int64_t last_ms = 6 * kHourMs + 24 * kMinuteMs;  // not reported
+  EXPECT_LT(TimeOf(digest_), last_ms);
+  EXPECT_GT(LatestPullMs(TimeOf(digest_)), last_ms);
+  EXPECT_EQ(LatestPullMs(0), 0) << "no known pull";
+}
+
 TEST_F(PullsTest, DropsPullsOfWhatDoesNotExist) {
   for (const std::string& absent : {std::string("absent"), Sha256("absent").ToString()}) {
     const WrittenPulls written = Write(absent, kHourMs);

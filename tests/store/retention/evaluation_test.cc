@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "store/content/pulls.h"
+
 namespace outport::store {
 namespace {
 
@@ -89,9 +91,25 @@ TEST(EvaluationTest, PushedWithin) {
 TEST(EvaluationTest, PulledWithinCountsAPushAsAUse) {
   v1::RetentionKeep entry = Entry(".*");
   entry.set_pulled_within_ms(14 * kDayMs);
-  const std::vector<TagFacts> tags = {Fact("a", 90, 13), Fact("b", 90, 14), Fact("c", 90),
+  const std::vector<TagFacts> tags = {Fact("a", 90, 13), Fact("b", 90, 15), Fact("c", 90),
                                       Fact("d", 1)};
   EXPECT_THAT(Dropped({entry}, tags), ElementsAre("b", "c"));
+}
+
+// The row of a pull may be older than the last pull, by less than kPullResolution.
+TEST(EvaluationTest, APullCountsAtTheLatestTimeThatItMayHave) {
+  v1::RetentionKeep entry = Entry(".*");
+  entry.set_pulled_within_ms(kDayMs);
+  std::vector<TagFacts> tags = {Fact("a", 90, 1), Fact("b", 90, 1)};
+  tags[0].pulled_ms -= kPullResolution.count() - 1;
+  tags[1].pulled_ms -= kPullResolution.count();
+  EXPECT_THAT(Dropped({entry}, tags), ElementsAre("b"));
+  entry.clear_pulled_within_ms();
+  entry.set_last_pulled(1);
+  tags = {Fact("a", 90, 1), Fact("b", 90, 1), Fact("c", 90, 1)};
+  tags[1].pulled_ms -= kPullResolution.count();
+  tags[2].pulled_ms -= kPullResolution.count() + 1;
+  EXPECT_THAT(Dropped({entry}, tags), ElementsAre("c")) << "b may have been pulled as late as a";
 }
 
 TEST(EvaluationTest, LastPushedKeepsTagsOfTheSameTimeTogether) {

@@ -74,6 +74,20 @@ TEST(PolicyFileTest, AProblemNamesItsLine) {
               HasSubstr("f.yml:6: "));
 }
 
+TEST(PolicyFileTest, ATimeThatIsShorterThanTheRecordOfPullsIsRejected) {
+  const std::string before =
+      "policies:\n  - name: a\n    repositories: [x]\n    keep:\n      - tags: x\n";
+  for (const char* time : {"1ms", "59m", "0s"}) {
+    EXPECT_THAT(
+        ErrorOf(before + "        pulled_within: " + time + "\n"),
+        HasSubstr(
+            "f.yml:6: 'policies[0].keep[0].pulled_within': must be at least 1h, because the store "
+            "records a pull of a tag at most once an hour; write for example 14d"))
+        << time;
+  }
+  EXPECT_TRUE(ParsePolicies(before + "        pulled_within: 1h\n", "f.yml").has_value());
+}
+
 TEST(PolicyFileTest, AllProblemsComeAtOnce) {
   const std::string error =
       ErrorOf("policies:\n  - name: Bad Name\n    repositories: ['/x']\nschedule: 25:00\n");
