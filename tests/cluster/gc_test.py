@@ -1,94 +1,14 @@
 """Garbage collection with real processes: what goes, what stays, and how it comes back."""
 
-import datetime
 import http.client
 import json
-import os
 import threading
 
-from client import MANIFEST, digest_of, make_manifest
+from client import digest_of, make_manifest
+from garbage import (
+    REPOSITORY, all_objects, assert_complete, closed_window, collecting, delete_manifest, get_blob, get_manifest,
+    objects, plan_of, planned, push, wait_until_due)
 from processes import PATIENCE, wait_for
-
-REPOSITORY = "team/app"
-
-
-def closed_window():
-    """A window of an hour that is far from now, so that only requested runs remove content."""
-    begin = datetime.datetime.now() + datetime.timedelta(hours=6)
-    return f"{begin:%H}:00-{begin:%H}:59"
-
-
-def collecting(new_fleet, *nodes, **keys):
-    """A fleet whose store removes content seconds after nothing refers to it."""
-    fleet = new_fleet(*nodes)
-    fleet.control("grant", "add", "user:demo", "delete")
-    store = fleet.store
-    store.set_section("freshness", max_staleness="500ms", stale_if_error="1s",
-                      on_store_unreachable="serve_stale")
-    times = {"grace": "2s", "lease": "1s", "trash": "1h", "longest_pull": "1s"}
-    store.set_section("gc", **(times | keys))
-    for node in fleet.nodes.values():
-        node.wait_for_pushes(REPOSITORY)
-    return fleet
-
-
-def objects(member, digest):
-    """The files with the bytes of a blob."""
-    algorithm, digits = digest.split(":")
-    return list((member.data / "blobs" / algorithm).glob(f"*/{digits}.*"))
-
-
-def all_objects(member):
-    """The digests of all blobs on the disk."""
-    files = (member.data / "blobs" / "sha256").glob("*/*")
-    return {"sha256:" + file.name.split(".")[0] for file in files}
-
-
-def delete_manifest(client, digest, repository=REPOSITORY):
-    answer = client.call("DELETE", f"/v2/{repository}/manifests/{digest}")
-    assert answer.status == 202, answer
-
-
-def get_blob(client, digest, repository=REPOSITORY):
-    """By GET: a HEAD would begin a lease."""
-    return client.get(f"/v2/{repository}/blobs/{digest}")
-
-
-def get_manifest(client, reference, repository=REPOSITORY):
-    return client.call("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFEST})
-
-
-def plan_of(fleet, *options):
-    return fleet.control_json("gc", "plan", *options)
-
-
-def planned(fleet, *options):
-    return {(item["kind"], item["digest"]) for item in plan_of(fleet, *options)["items"]}
-
-
-def wait_until_due(fleet, *digests):
-    """Waits until a run would remove the links of these digests."""
-    wanted = {("link", digest) for digest in digests}
-    wait_for(lambda: f"{wanted} to be due in {plan_of(fleet)}", lambda: wanted <= planned(fleet))
-
-
-def push(client, tag, layer, repository=REPOSITORY):
-    """Pushes an image of one layer; returns the digests of manifest, config and layer."""
-    digest = client.push_image(repository, tag, layer)
-    manifest = json.loads(get_manifest(client, digest, repository).body)
-    return digest, manifest["config"]["digest"], manifest["layers"][0]["digest"]
-
-
-def assert_complete(client, tag, repository=REPOSITORY):
-    """Pulls an image as a client does, and checks every byte."""
-    answer = get_manifest(client, tag, repository)
-    assert answer.status == 200, (tag, answer)
-    assert digest_of(answer.body) == answer.headers["Docker-Content-Digest"]
-    manifest = json.loads(answer.body)
-    for descriptor in [manifest["config"], *manifest["layers"]]:
-        blob = get_blob(client, descriptor["digest"], repository)
-        assert blob.status == 200, (tag, descriptor, blob)
-        assert digest_of(blob.body) == descriptor["digest"]
 
 
 def test_what_nothing_refers_to_goes_by_itself_and_at_the_nodes_too(new_fleet):
@@ -113,65 +33,6 @@ def test_what_nothing_refers_to_goes_by_itself_and_at_the_nodes_too(new_fleet):
     assert kinds == {"background", "clients"}
 
 
-def test_a_plan_is_run_and_undone(new_fleet):
-    fleet = collecting(new_fleet, window=closed_window())
-    client = fleet.store.client()
-    data = os.urandom(300_000)
-    manifest, config, layer = push(client, "v1", data)
-    push(client, "v1", data, "team/other")  # shares all blobs
-    only_here = client.push_blob(REPOSITORY, b"an orphan")
-    delete_manifest(client, manifest)
-    wait_until_due(fleet, config, layer, only_here)
-
-    plan = plan_of(fleet)
-    assert plan["links"] == 3 and plan["manifests"] == 0 and not plan["truncated"], plan
-    by_digest = {item["digest"]: item for item in plan["items"]}
-    assert {item["reason"] for item in plan["items"]} == {"unreferenced"}
-    assert by_digest[layer]["size_bytes"] == len(data)
-    assert by_digest[layer]["freed_bytes"] == 0, "another repository has the blob"
-    assert by_digest[only_here]["freed_bytes"] == len(b"an orphan") == plan["freed_bytes"]
-    assert plan_of(fleet, "--repository", "team/none")["items"] == []
-    text = fleet.control("gc", "plan").stdout
-    assert "\nrun it: outportctl gc run --plan " in text and "3 links" in text, text
-
-    done = fleet.control("gc", "run", "--plan", plan["plan"]).stdout
-    run = fleet.control_json("gc", "history")[0]
-    assert f"run {run['run']} removed 3 links" in done and f"gc undo {run['run']}" in done
-    assert run["kind"] == "requested" and run["state"] == "done" and run["by"], run
-    assert run["removed"]["links"] == 3 and run["removed"]["blobs"] == 1, run
-    for digest in (config, layer, only_here):
-        assert get_blob(client, digest).status == 404
-    assert objects(fleet.store, only_here), "the bytes stay until the trash window ends"
-    assert_complete(client, "v1", "team/other")
-
-    undone = fleet.control("gc", "undo", run["run"]).stdout
-    assert "undone: restored 3 links" in undone, undone
-    for digest in (config, layer, only_here):
-        assert get_blob(client, digest).status == 200
-    assert fleet.control_json("gc", "history")[0]["state"] == "undone"
-    again = fleet.control("gc", "undo", run["run"], check=False)
-    assert again.returncode == 1 and "has already undone it" in again.stderr, again.stderr
-    unknown = fleet.control("gc", "undo", "0000000000000001-00000001", check=False)
-    assert unknown.returncode == 1 and "0000000000000001-00000001" in unknown.stderr, unknown.stderr
-
-
-def test_a_plan_that_no_longer_holds_is_refused(new_fleet):
-    fleet = collecting(new_fleet, window=closed_window())
-    client = fleet.store.client()
-    manifest, config, layer = push(client, "v1", b"layer")
-    delete_manifest(client, manifest)
-    wait_until_due(fleet, config, layer)
-    plan = plan_of(fleet)["plan"]
-    push(client, "v2", b"layer")
-    refused = fleet.control("gc", "run", "--plan", plan, check=False)
-    assert refused.returncode == 1 and "plan" in refused.stderr, refused.stderr
-    assert refused.stderr.count("\n") == 1, "one line"
-    assert_complete(client, "v2")
-    assert plan_of(fleet)["items"] == []
-    unknown = fleet.control("gc", "run", "--plan", "no-such-plan", check=False)
-    assert unknown.returncode == 1, unknown.stdout
-
-
 def test_an_untagged_manifest_goes_only_on_request(new_fleet):
     fleet = collecting(new_fleet, window=closed_window())
     client = fleet.store.client()
@@ -190,30 +51,6 @@ def test_an_untagged_manifest_goes_only_on_request(new_fleet):
     fleet.control("gc", "run")
     assert get_blob(client, first[2]).status == 404
     assert_complete(client, "latest")
-
-
-def test_the_plan_shows_pulls_at_the_store_and_at_nodes(new_fleet):
-    fleet = collecting(new_fleet, "eu-west", window=closed_window())
-    node = fleet.nodes["eu-west"]
-    client = fleet.store.client()
-    at_node, at_store, never, _ = [
-        client.push_image(REPOSITORY, "latest", layer) for layer in (b"1", b"2", b"3", b"4")]
-    wait_for("the pull at the node", lambda: get_manifest(node.client(), at_node).status == 200)
-    assert get_manifest(client, at_store).status == 200
-    # A stop writes the pulls to the disk. After its start the node reports at once.
-    assert node.stop() == 0
-    assert fleet.store.stop() == 0
-    fleet.store.start()
-    node.start()
-
-    def last_pulls():
-        return {item["digest"]: (item["last_pull"] != "", item["last_pull_at"])
-                for item in plan_of(fleet, "--delete-untagged")["items"]}
-
-    wanted = {at_node: (True, "eu-west"), at_store: (True, ""), never: (False, "")}
-    wait_for(lambda: f"{wanted} in {last_pulls()}",
-             lambda: wanted.items() <= last_pulls().items())
-    assert fleet.control_json("node", "show", "eu-west")["pulls_reported"] != ""
 
 
 def test_a_deleted_tag_comes_back_with_its_content(new_fleet):
@@ -273,6 +110,11 @@ def test_i7_what_a_node_served_stays_for_the_grace_period(new_fleet):
     for digest in (config, layer):
         assert get_blob(node.client(), digest).status == 200
     assert plan_of(fleet)["waiting"] == 2
+    plan = plan_of(fleet, "--within", "37h")
+    assert {item["digest"] for item in plan["items"]} == {config, layer}, plan
+    assert all(item["due"] > item["since"] for item in plan["items"]) and plan["waiting"] == 0, plan
+    refused = fleet.control("gc", "run", "--plan", plan["plan"], check=False)
+    assert refused.returncode == 1 and "cannot be run" in refused.stderr, refused.stderr
 
 
 class Pusher(threading.Thread):
