@@ -4,6 +4,7 @@
 
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
+#include "store/content/pulls.h"
 #include "tests/store/content/content_fixture.h"
 
 namespace outport::store {
@@ -81,6 +82,37 @@ TEST(SnapshotReader, CarriesLargeReferrers) {
     last = part->last();
   }
   EXPECT_EQ(referrers, 3u);
+}
+
+// Nodes need no lease of a link, nor who pulled the manifests that it lost.
+TEST(SnapshotReader, ALinkHasOnlyItsSize) {
+  TestContent store;
+  const auto pushed = store.PushImage("team/app", "v1", {"config"});
+  ASSERT_TRUE(pushed.has_value());
+  const Pull pull{Repo("team/app"), Reference(pushed->digest), store.store_clock.NowMs()};
+  ASSERT_TRUE(WritePulls(*store.meta, {pull}, "eu-west", MetaTransaction::Durability::kBuffered)
+                  .has_value());
+  ASSERT_TRUE(store.DeleteManifest("team/app", pushed->digest.ToString()).has_value());
+  const auto stored =
+      ReadRow<v1::LinkRow>(*store.meta, keys::Link(Repo("team/app"), Sha256("config")));
+  ASSERT_TRUE(stored.has_value() && stored->has_value());
+  EXPECT_EQ((*stored)->pulled_at(), "eu-west");
+  v1::LinkRow only_size;
+  only_size.set_size_bytes((*stored)->size_bytes());
+  const auto reader = SnapshotReader::Open(*store.meta, "epoch", NodeScope({}));
+  ASSERT_TRUE(reader.has_value());
+  size_t links = 0;
+  for (bool last = false; !last;) {
+    const auto part = (*reader)->Next();
+    ASSERT_TRUE(part.has_value()) << part.error().message;
+    for (const v1::Change& row : part->rows()) {
+      if (!row.has_link()) continue;
+      ++links;
+      EXPECT_EQ(row.link().row().SerializeAsString(), only_size.SerializeAsString());
+    }
+    last = part->last();
+  }
+  EXPECT_EQ(links, 1u);
 }
 
 }  // namespace
