@@ -22,7 +22,7 @@ Result<void> Count(Source& source, const ContentKey& content, const v1::Manifest
   TRY(const Digest subject, Digest::Parse(manifest.subject()));
   const auto orphaned =
       ReadRow<v1::OrphanedRow>(source, keys::Orphaned(content.repository, subject));
-  if (!orphaned.has_value() && orphaned.error().code == ErrorCode::kCorrupt) {
+  if (IsCorrupt(orphaned)) {
     candidate.set_since_ms(kNeverMs);
     return {};
   }
@@ -34,23 +34,29 @@ Result<void> Count(Source& source, const ContentKey& content, const v1::Manifest
 
 // Visits the referrers of one removed manifest that have no row untagged/. Returns whether to
 // continue.
-Result<bool> VisitReferrers(const MetaView& view, const ContentKey& subject,
+Result<bool> VisitReferrers(const CandidateScan& scan, const ContentKey& subject,
                             const v1::OrphanedRow& orphaned, const VisitCandidate& visit) {
+  const MetaView& view = scan.view;
   const RepositoryName& repository = subject.repository;
   TRY(const bool returned, HasRow(view, keys::ManifestOf(repository, subject.digest)));
   if (returned) return true;
   v1::UntaggedRow candidate;
   candidate.set_since_ms(orphaned.since_ms());
   for (std::string after = orphaned.after();;) {
-    TRY(const std::vector<Digest> referrers, ReadReferrers(view, subject, after, kRowsPerScan));
-    if (referrers.empty()) return true;
-    for (const Digest& referrer : referrers) {
+    const auto referrers = ReadReferrers(view, subject, after, kRowsPerScan);
+    if (IsCorrupt(referrers)) {
+      scan.skipped(referrers.error());
+      return true;
+    }
+    if (!referrers.has_value()) return referrers.error();
+    if (referrers->empty()) return true;
+    for (const Digest& referrer : *referrers) {
       TRY(const bool visited, HasRow(view, keys::Untagged(repository, referrer)));
       if (visited) continue;
       TRY(const bool more, visit({repository, referrer}, candidate));
       if (!more) return false;
     }
-    after = referrers.back().ToString();
+    after = referrers->back().ToString();
   }
 }
 
@@ -89,7 +95,7 @@ Result<void> ForEachCandidate(const CandidateScan& scan, const VisitCandidate& v
           only.has_value() ? keys::UntaggedIn(*only) : std::string(keys::kUntagged), visit));
   if (!more) return {};
   const auto visit_referrers = [&](const ContentKey& subject, const v1::OrphanedRow& orphaned) {
-    return VisitReferrers(scan.view, subject, orphaned, visit);
+    return VisitReferrers(scan, subject, orphaned, visit);
   };
   TRY_VOID(ForEachRow<v1::OrphanedRow>(
       scan, keys::kOrphaned,
@@ -108,8 +114,12 @@ Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey
   std::vector<Digest> referrers;
   referrers.reserve(rows.size());
   for (const KeyValue& row : rows) {
-    TRY(Digest referrer, Digest::Parse(keys::After(row.key, prefix)));
-    referrers.push_back(std::move(referrer));
+    Result<Digest> referrer = Digest::Parse(keys::After(row.key, prefix));
+    if (!referrer.has_value()) {
+      return Error{ErrorCode::kCorrupt,
+                   "the key '" + Printable(row.key) + "' of the metadata is corrupt"};
+    }
+    referrers.push_back(*std::move(referrer));
   }
   return referrers;
 }

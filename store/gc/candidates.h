@@ -20,6 +20,12 @@
 // functions block.
 namespace outport::store {
 
+// Whether the call failed because a row is corrupt.
+template <class T>
+bool IsCorrupt(const Result<T>& result) {
+  return !result.has_value() && result.error().code == ErrorCode::kCorrupt;
+}
+
 // The candidates that a scan visits.
 struct CandidateScan {
   const MetaView& view;
@@ -32,13 +38,13 @@ struct CandidateScan {
 
 // Calls `visit` for each candidate, once, in no particular order. `visit` returns whether to
 // continue. The row of a candidate that has none tells when its subject was removed. Does not visit
-// the manifests that a corrupt row names.
+// the manifests that a corrupt row names, and the referrers behind a corrupt row of a referrer.
 using VisitCandidate = std::function<Result<bool>(const ContentKey&, const v1::UntaggedRow&)>;
 Result<void> ForEachCandidate(const CandidateScan& scan, const VisitCandidate& visit);
 
 // Returns the next referrers of a manifest in byte order, after the one with the text `after`. At
 // most `limit` of them, and fewer if their rows are large: only an empty result proves that there
-// are no more.
+// are no more. kCorrupt if a row names no digest.
 Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey& subject,
                                           const std::string& after, size_t limit);
 
@@ -46,6 +52,9 @@ Result<std::vector<Digest>> ReadReferrers(const MetaView& view, const ContentKey
 // count, too. Counts up to kMaxOrphaned.
 inline constexpr uint64_t kMaxOrphaned = 10'000;
 Result<uint64_t> CountOrphanedRows(const MetaView& view);
+
+// Of the corrupt rows that a plan or a run has skipped, it names only the first ones.
+inline constexpr size_t kMaxSkippedRows = 10;
 
 // Logs that a row of a candidate or of a removed manifest is corrupt, so that manifests stay.
 void LogSkippedRow(const Log& log, const Error& why);

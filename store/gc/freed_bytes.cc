@@ -5,6 +5,7 @@
 
 #include "registry/oci/manifest.h"
 #include "registry/records/rows.h"
+#include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 
 namespace outport::store {
@@ -87,11 +88,16 @@ Result<void> FreedBytes::TryRemove(const ContentKey& content, size_t item) {
 }
 
 // Returns the manifest that keeps this one, or this one if something else keeps it, or if it is
-// absent. nullopt if nothing keeps it.
+// absent or its row is corrupt. nullopt if nothing keeps it.
 Result<std::optional<ContentKey>> FreedBytes::KeeperOf(const ContentKey& content) {
   const auto& [repository, digest] = content;
   std::optional<ContentKey> keeper = content;
-  TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository, digest)));
+  const auto stored = ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository, digest));
+  if (IsCorrupt(stored)) {
+    is_minimum_ = true;
+    return keeper;
+  }
+  TRY(const auto row, stored);
   if (!row.has_value()) return keeper;
   const auto is_dropped = [&](std::string_view tag) -> Result<bool> {
     return tags_.contains(TextOf(content.repository, tag));
@@ -130,8 +136,12 @@ Result<void> FreedBytes::TryNeighbours(const ContentKey& content, size_t item) {
   TRY(const bool all,
       HoldsForAll(keys::ReferrersOf(repository, digest),
                   [&](std::string_view text) -> Result<bool> {
-                    TRY(Digest referrer, Digest::Parse(text));
-                    TRY_VOID(TryRemove({content.repository, std::move(referrer)}, item));
+                    Result<Digest> referrer = Digest::Parse(text);
+                    if (!referrer.has_value()) {
+                      is_minimum_ = true;  // the row is corrupt
+                      return true;
+                    }
+                    TRY_VOID(TryRemove({content.repository, *std::move(referrer)}, item));
                     return true;
                   }));
   static_cast<void>(all);  // is_minimum_ says whether the rows were too many

@@ -28,8 +28,9 @@ namespace outport::store {
 //     to manifests that go. So the children and the referrers of these manifests go, too.
 //   - A blob goes later if it has a link, and only manifests that go refer to it.
 //
-// Reads a bounded number of manifests and references. If it reaches a limit, the result is too
-// small, and is_minimum() says so. For one thread; blocks.
+// Reads a bounded number of manifests and references. If it reaches a limit, or a corrupt row of a
+// manifest that the plan does not name, the result is too small, and is_minimum() says so. For one
+// thread; blocks.
 class FreedBytes {
  public:
   struct Limits {
@@ -48,16 +49,15 @@ class FreedBytes {
 
   // What one item frees.
   struct Freed {
-    uint64_t now_bytes = 0;  // of the item itself
-    uint64_t later_bytes =
-        0;               // of content that becomes unreachable, so that a later run removes it
-    uint64_t blobs = 0;  // whose bytes are in `now_bytes`
+    uint64_t now_bytes = 0;    // of the item itself
+    uint64_t later_bytes = 0;  // of content that becomes unreachable: a later run removes it
+    uint64_t blobs = 0;        // whose bytes are in `now_bytes`
     uint64_t bytes() const { return now_bytes + later_bytes; }
   };
   // Returns what each item frees, in their order. Bytes that several items share belong to the
   // first of them. Call it once.
   Result<std::vector<Freed>> Count();
-  // Whether Count() has reached a limit.
+  // Whether Count() has reached a limit or a corrupt row.
   bool is_minimum() const { return is_minimum_; }
 
  private:

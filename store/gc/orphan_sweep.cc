@@ -38,8 +38,8 @@ Result<uint64_t> OrphanSweep::Step() {
   return kScans * kRows;
 }
 
-// Returns nullopt if the row is corrupt. Where the repository has the manifest again, the row can
-// go, whatever it says.
+// Returns nullopt if the row or the row of a referrer is corrupt. Where the repository has the
+// manifest again, the row can go, whatever it says.
 Result<std::optional<OrphanSweep::Page>> OrphanSweep::Read(const KeyValue& row) {
   const Result<ContentKey> subject = ParseContentKey(row.key, keys::kOrphaned);
   if (!subject.has_value()) {
@@ -48,15 +48,18 @@ Result<std::optional<OrphanSweep::Page>> OrphanSweep::Read(const KeyValue& row) 
   }
   Page page{.key = row.key, .value = row.value, .subject = *subject};
   const auto orphaned = ParseRow<v1::OrphanedRow>(row.key, row.value);
-  if (orphaned.has_value()) {
+  auto referrers = orphaned.has_value()
+                       ? ReadReferrers(parts_.meta, *subject, orphaned->after(), kBatch)
+                       : Result<std::vector<Digest>>(orphaned.error());
+  if (!IsCorrupt(referrers)) {
+    TRY(page.referrers, std::move(referrers));
     page.row = *orphaned;
-    TRY(page.referrers, ReadReferrers(parts_.meta, *subject, orphaned->after(), kBatch));
     return std::optional(std::move(page));
   }
   TRY(const bool returned,
       HasRow(parts_.meta, keys::ManifestOf(subject->repository, subject->digest)));
   if (returned) return std::optional(std::move(page));
-  LogSkipped(row, orphaned.error());
+  LogSkipped(row, referrers.error());
   return std::optional<Page>();
 }
 
@@ -99,8 +102,7 @@ Result<void> OrphanSweep::AddCandidate(MetaTransaction& transaction, const Page&
   if (!here) return {};
   const std::string key = keys::Untagged(repository, referrer);
   const auto candidate = LockRow<v1::UntaggedRow>(transaction, key);
-  const bool is_corrupt = !candidate.has_value() && candidate.error().code == ErrorCode::kCorrupt;
-  if (is_corrupt) return {};  // nobody knows since when, so the manifest stays
+  if (IsCorrupt(candidate)) return {};  // nobody knows since when, so the manifest stays
   TRY_VOID(candidate);
   const int64_t since_ms = page.row->since_ms();
   if (candidate->has_value() && (*candidate)->since_ms() >= since_ms) return {};

@@ -20,8 +20,8 @@ namespace outport::store {
 // the position, so the work continues after a restart. Removes no content.
 //
 // A corrupt row stays, and its referrers become no candidates, until the repository has the
-// manifest again. The sweep logs such a row, once in the life of this object, and goes on with the
-// next ones.
+// manifest again. So does a row with a referrer whose row is corrupt. The sweep logs such a row,
+// once in the life of this object, and goes on with the next ones.
 //
 // For one thread at a time; blocks.
 class OrphanSweep {

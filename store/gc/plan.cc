@@ -120,10 +120,7 @@ Result<void> Planner::AddManifests() {
   const CandidateScan scan{
       .view = view_,
       .matches = [this](const RepositoryName& repository) { return Matches(repository); },
-      .skipped =
-          [this](const Error& why) {
-            if (plan_.skipped.size() < kMaxSkippedRows) plan_.skipped.push_back(why);
-          }};
+      .skipped = [this](const Error& why) { Skip(why); }};
   const auto add = [this](const ContentKey& content,
                           const v1::UntaggedRow& candidate) -> Result<bool> {
     if (IsFull()) return false;
@@ -136,8 +133,13 @@ Result<void> Planner::AddManifests() {
 Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow candidate) {
   const auto& [repository, digest] = content;
   v1::ManifestRow row;
-  TRY(const Fate fate, FateOfManifest(view_, as_of_ms_, times_, content, candidate, row));
-  if (fate != Fate::kGoes) return {};
+  const Result<Fate> fate = FateOfManifest(view_, as_of_ms_, times_, content, candidate, row);
+  if (IsCorrupt(fate)) {
+    Skip(fate.error());
+    return {};
+  }
+  TRY_VOID(fate);
+  if (*fate != Fate::kGoes) return {};
   PlannedItem item{.shown = {}, .content = content};
   item.shown.set_kind("manifest");
   item.shown.set_repository(repository.ToString());
@@ -149,6 +151,10 @@ Result<void> Planner::AddManifest(const ContentKey& content, v1::UntaggedRow can
   TRY_VOID(AddPull(item));
   plan_.items.push_back(std::move(item));
   return {};
+}
+
+void Planner::Skip(const Error& why) {
+  if (plan_.skipped.size() < kMaxSkippedRows) plan_.skipped.push_back(why);
 }
 
 Result<void> Planner::AddPull(PlannedItem& item) {

@@ -45,9 +45,6 @@ struct Plan {
   std::vector<Error> skipped;  // corrupt rows, at most kMaxSkippedRows; their manifests stay
 };
 
-// Of the corrupt rows that a plan has skipped, it names only the first ones.
-inline constexpr size_t kMaxSkippedRows = 10;
-
 // What becomes of a link or a manifest.
 enum class Fate {
   kGoes,   // a run may remove it
@@ -58,8 +55,8 @@ enum class Fate {
 // another place stays. Reads the link's row into `row`.
 Result<Fate> FateOfLink(const MetaView& view, const Collection& then, const QueuedLink& queued,
                         v1::LinkRow& row);
-// Returns what becomes of a candidate at this time. Reads the manifest's
-// row into `row`, and moves the time of `candidate` to the removal of the subject.
+// Returns what becomes of a candidate at this time. Reads the manifest's row into `row`, and moves
+// the time of `candidate` to the removal of the subject.
 Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, const CollectionTimes& times,
                             const ContentKey& content, v1::UntaggedRow& candidate,
                             v1::ManifestRow& row);
@@ -95,6 +92,7 @@ class Planner {
   Result<void> AddLink(const QueuedLink& queued);
   Result<void> AddManifests();
   Result<void> AddManifest(const ContentKey& content, v1::UntaggedRow candidate);
+  void Skip(const Error& why);
   Result<void> AddPull(PlannedItem& item);
   void ShowPull(const v1::PullRow& pull, PlannedItem& item);
   Result<void> CountWaiting();

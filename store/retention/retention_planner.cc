@@ -79,15 +79,20 @@ Result<bool> RetentionPlanner::Visit(const std::string& name,
 
 Result<void> RetentionPlanner::FindUntagged(Repository& repository, PullSearch& pulls) const {
   if (!repository.policy.policy().has_untagged_keep_for_ms()) return {};
+  const auto skipped = [&](const Error& why) {
+    if (repository.skipped.size() < kMaxSkippedRows) repository.skipped.push_back(why);
+  };
   const auto add = [&](const ContentKey& content,
                        const v1::UntaggedRow& candidate) -> Result<bool> {
     if (repository.untagged.size() >= kMaxDrops) return false;
-    TRY(const bool goes, GoesUntagged(repository, content.digest, candidate, pulls));
-    if (goes) repository.untagged.push_back(content.digest);
+    const auto goes = GoesUntagged(repository, content.digest, candidate, pulls);
+    if (IsCorrupt(goes)) {
+      skipped(goes.error());
+      return true;
+    }
+    TRY_VOID(goes);
+    if (*goes) repository.untagged.push_back(content.digest);
     return true;
-  };
-  const auto skipped = [&](const Error& why) {
-    if (repository.skipped.size() < kMaxSkippedRows) repository.skipped.push_back(why);
   };
   TRY_VOID(
       ForEachCandidate({.view = view_, .repository = repository.name, .skipped = skipped}, add));

@@ -305,6 +305,23 @@ TEST_F(RetentionTest, CorruptRowsOfUntaggedManifestsHoldUpNoPlan) {
   EXPECT_EQ(Run(plan.plan()).removed().manifests(), 1u);
 }
 
+TEST_F(RetentionTest, ACorruptUntaggedManifestHoldsUpNoPlan) {
+  Apply("policies:\n  - {name: ci, repositories: [ci/app], untagged: {keep_for: 7d}}\n");
+  const auto corrupt = store.PushImage("ci/app", "1", {"first"});
+  ASSERT_TRUE(corrupt.has_value());
+  ASSERT_TRUE(store.PushImage("ci/app", "1", {"second"}).has_value());
+  ASSERT_TRUE(store.PushImage("ci/app", "1", {"third"}).has_value());
+  store.clock.Advance(hours(8 * 24));
+  EXPECT_EQ(Plan().dropped_manifests(), 2u);
+  const auto transaction = store.meta->Begin();
+  ASSERT_TRUE(
+      transaction->Put(keys::ManifestOf(Repo("ci/app"), corrupt->digest), "\xff").has_value());
+  ASSERT_TRUE(transaction->Commit().has_value());
+  const v1::RetentionPlan plan = Plan();
+  EXPECT_EQ(plan.dropped_manifests(), 1u);
+  EXPECT_EQ(Run(plan.plan()).removed().manifests(), 1u);
+}
+
 TEST_F(RetentionTest, APausedCollectorRunsNoRetention) {
   Apply(kLastOne);
   Push("ci/app", {"1", "2"});
