@@ -91,22 +91,6 @@ Result<v1::TrashRow::TagDeletion> RemoveTag(MetaTransaction& transaction,
 ManifestRemoval::ManifestRemoval(Parts parts)
     : parts_(std::move(parts)), children_(ChildrenOf(parts_)) {}
 
-// Returns the manifest, its children and its subject, in byte order.
-Result<std::vector<Digest>> ManifestRemoval::ManifestsToLock(MetaTransaction& transaction) const {
-  std::optional<Digest> subject = parts_.subject;
-  if (!subject.has_value()) {
-    TRY(const auto row,
-        ReadRow<v1::ManifestRow>(transaction, keys::ManifestOf(parts_.repository, parts_.digest)));
-    if (row.has_value()) {
-      TRY(subject, SubjectOf(*row));
-    }
-  }
-  std::vector<Digest> manifests = children_;
-  manifests.push_back(parts_.digest);
-  if (subject.has_value()) manifests.push_back(*std::move(subject));
-  return SortedDigests(std::move(manifests));
-}
-
 // Locks the same keys as a push and the garbage collector: the blobs that the manifest refers to,
 // the manifest's bytes, the manifest, its children and its subject.
 Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& transaction) const {
@@ -114,20 +98,15 @@ Result<std::optional<v1::ManifestRow>> ManifestRemoval::Lock(MetaTransaction& tr
     TRY(const auto row, transaction.GetForUpdate(keys::Blob(child)));
   }
   TRY(const auto content, transaction.GetForUpdate(keys::Content(parts_.digest)));
-  TRY(const std::vector<Digest> manifests, ManifestsToLock(transaction));
+  std::vector<Digest> manifests = children_;
+  manifests.push_back(parts_.digest);
+  if (parts_.subject.has_value()) manifests.push_back(*parts_.subject);
   std::optional<v1::ManifestRow> own;
-  for (const Digest& manifest : manifests) {
+  for (const Digest& manifest : SortedDigests(std::move(manifests))) {
     const std::string key = keys::ManifestOf(parts_.repository, manifest);
     TRY(const auto value, transaction.GetForUpdate(key));
     if (manifest != parts_.digest || !value.has_value()) continue;
     TRY(own, ParseRow<v1::ManifestRow>(key, *value));
-  }
-  if (!own.has_value()) return own;
-  TRY(const std::optional<Digest> subject, SubjectOf(*own));
-  if (subject.has_value() && !std::ranges::binary_search(manifests, *subject)) {
-    // The caller did not know the subject, and the manifest was pushed between the two reads. This
-    // lock is out of order: at worst it times out, and the transaction is repeated.
-    TRY(const auto row, transaction.GetForUpdate(keys::ManifestOf(parts_.repository, *subject)));
   }
   return own;
 }
@@ -206,8 +185,12 @@ Result<void> ManifestRemoval::AddReferrersAsCandidates(MetaTransaction& transact
     return WriteRow(transaction, keys::Orphaned(parts_.repository, parts_.digest), row);
   }
   for (const KeyValue& row : rows) {
-    TRY(const Digest referrer, Digest::Parse(keys::After(row.key, prefix)));
-    TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, referrer));
+    const Result<Digest> referrer = Digest::Parse(keys::After(row.key, prefix));
+    if (!referrer.has_value()) {
+      return Error{ErrorCode::kCorrupt,
+                   "the key '" + Printable(row.key) + "' of the metadata is corrupt"};
+    }
+    TRY_VOID(parts_.collection.AddCandidate(transaction, parts_.repository, *referrer));
   }
   return {};
 }

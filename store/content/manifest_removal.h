@@ -29,8 +29,9 @@ class ManifestRemoval {
     std::vector<Descriptor> blobs;
     std::vector<Descriptor> manifests;
     bool children_known = true;  // false: the bytes are corrupt
-    // The subject, as the row of the manifest names it. nullopt: Lock() reads the row.
-    std::optional<Digest> subject = {};
+    // The subject, as the row of the manifest names it; nullopt if it names none. The digest of a
+    // manifest fixes its subject, so a push of the manifest cannot bring another one.
+    std::optional<Digest> subject;
     const Collection& collection;
     std::string run;  // the run that removes it; empty: the run of clients
     const Auditor& auditor;
@@ -50,7 +51,6 @@ class ManifestRemoval {
   Result<std::optional<v1::ManifestRow>> Lock(MetaTransaction& transaction) const;
 
  private:
-  Result<std::vector<Digest>> ManifestsToLock(MetaTransaction& transaction) const;
   Result<void> RemoveTag(MetaTransaction& transaction, const std::string& run, const Tag& tag,
                          v1::PullRow& last_pull) const;
   Result<void> RemoveManifest(MetaTransaction& transaction, const std::string& run,

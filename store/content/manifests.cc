@@ -150,14 +150,15 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
   // have no effect without their manifest. If the bytes are right, they cannot change before the
   // transaction: the digest fixes them.
   const Collection collection = Now();
+  TRY(std::optional<Digest> subject, SubjectOf(*row));
   ManifestRemoval::Parts parts{.repository = repository,
                                .digest = digest,
                                .blobs = {},
                                .manifests = {},
+                               .subject = std::move(subject),
                                .collection = collection,
                                .run = {},
                                .auditor = auditor};
-  TRY(parts.subject, SubjectOf(*row));
   TRY(std::optional<Manifest> manifest, ReadManifest(parts_.meta, digest, row->media_type()));
   parts.children_known = manifest.has_value();
   if (manifest.has_value()) {

@@ -6,6 +6,7 @@
 #include "registry/records/rows.h"
 #include "store/audit/row_json.h"
 #include "store/content/trash.h"
+#include "store/gc/candidates.h"
 
 namespace outport::store {
 
@@ -99,7 +100,19 @@ Result<void> ActiveRun::Transact(const Work& work) {
   return {};
 }
 
+// The passes of a run may find the same row again.
+void ActiveRun::Skip(const Error& why) {
+  if (skipped_.size() >= kMaxCountedRows) return;
+  const bool is_new = skipped_.insert(why.message).second;
+  if (is_new && skipped_.size() <= kMaxSkippedRows) LogSkippedRow(parts_.log, why);
+}
+
 Result<void> ActiveRun::End(v1::RunState state, const std::string& failure) {
+  if (skipped_.size() > kMaxSkippedRows) {
+    parts_.log.Warning("more corrupt rows skipped",
+                       {{"run", id()}, {"count", skipped_.size() - kMaxSkippedRows}});
+  }
+  skipped_.clear();
   return Transact([&](MetaTransaction&, v1::RunRow& next) -> Result<void> {
     next.set_state(state);
     next.set_failure(failure);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "outport/v1/collection.pb.h"
@@ -44,6 +45,11 @@ class ActiveRun {
   Result<void> Write(MetaTransaction& transaction, const Work& work);
   void Committed() { row_ = next_; }
 
+  // Logs a corrupt row because of which a manifest stays: the first kMaxSkippedRows different ones.
+  // Counts the others, up to kMaxCountedRows; End() logs the count. Does not block.
+  void Skip(const Error& why);
+  static constexpr size_t kMaxCountedRows = 10'000;
+
   // Ends the run. `failure` is empty unless the state is FAILED.
   Result<void> End(v1::RunState state, const std::string& failure = {});
 
@@ -56,6 +62,7 @@ class ActiveRun {
   v1::RunRow row_;   // as committed
   v1::RunRow next_;  // what the transaction in progress writes
   const Auditor auditor_;
+  std::set<std::string> skipped_;  // the messages of Skip()
 };
 
 }  // namespace outport::store

@@ -89,7 +89,7 @@ Result<uint64_t> SweepJob::SweepManifests() {
     const Result<v1::UntaggedRow> candidate = content.has_value()
                                                   ? ParseRow<v1::UntaggedRow>(row.key, row.value)
                                                   : Result<v1::UntaggedRow>(content.error());
-    if (!candidate.has_value() && passes_ == 0) LogSkippedRow(parts_.log, candidate.error());
+    if (!candidate.has_value()) run_->Skip(candidate.error());
     const bool wanted = candidate.has_value() &&
                         MatchesGlob(run_->row().repositories(), content->repository) &&
                         candidate->since_ms() + parts_.times.grace.count() <= now_ms;

@@ -15,9 +15,17 @@ struct ManifestSweep::Candidate {
   const ContentKey& content;
   bool here = false;  // the repository has the manifest
   std::optional<Manifest> manifest = {};
+  std::optional<Digest> subject = {};
 };
 
 Result<ManifestSweep::Outcome> ManifestSweep::Remove(const ContentKey& content) {
+  Result<Outcome> outcome = TryRemove(content);
+  if (!IsCorrupt(outcome)) return outcome;
+  run_.Skip(outcome.error());
+  return Outcome::kWaits;
+}
+
+Result<ManifestSweep::Outcome> ManifestSweep::TryRemove(const ContentKey& content) {
   Candidate candidate{.content = content};
   TRY(const auto row,
       ReadRow<v1::ManifestRow>(parts_.meta, keys::ManifestOf(content.repository, content.digest)));
@@ -27,6 +35,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::Remove(const ContentKey& content) 
         ReadManifest(parts_.meta, content.digest, row->media_type());
     if (!read.has_value()) return Outcome::kWaits;
     candidate.manifest = *std::move(read);
+    TRY(candidate.subject, SubjectOf(*row));
   }
   Outcome outcome = Outcome::kGone;
   TRY_VOID(run_.Transact([&](MetaTransaction& transaction, v1::RunRow& run) -> Result<void> {
@@ -48,6 +57,7 @@ Result<ManifestSweep::Outcome> ManifestSweep::RemoveLocked(MetaTransaction& tran
        .blobs = manifest.has_value() ? manifest->blobs : std::vector<Descriptor>(),
        .manifests = manifest.has_value() ? manifest->manifests : std::vector<Descriptor>(),
        .children_known = manifest.has_value(),
+       .subject = candidate.subject,
        .collection = collection,
        .run = run.id(),
        .auditor = run_.auditor()});

@@ -26,15 +26,18 @@ class ManifestSweep {
   enum class Outcome {
     kRemoved,
     kReferenced,  // something refers to it, so it is no candidate any longer
-    kWaits,       // its grace period or its lease is not over, or its bytes are no manifest
+    kWaits,       // its grace period or its lease is not over, its bytes are no manifest, or a row
+                  // is corrupt
     kGone,        // the repository has no such manifest
   };
   // Removes one candidate in one transaction, and puts it in the trash of the run. Its children
-  // become candidates. Looks at everything again under the locks of ManifestRemoval.
+  // become candidates. Looks at everything again under the locks of ManifestRemoval. A corrupt row
+  // that it needs does not fail the run: the run logs it.
   Result<Outcome> Remove(const ContentKey& content);
 
  private:
   struct Candidate;  // what is known before the transaction
+  Result<Outcome> TryRemove(const ContentKey& content);
   Result<Outcome> RemoveLocked(MetaTransaction& transaction, const Candidate& candidate,
                                v1::RunRow& run) const;
 
