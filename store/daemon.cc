@@ -113,9 +113,11 @@ struct StoreDaemon final : Daemon {
                                                config.upload_idle_timeout)}}}};
   OrphanedWork orphaned_work{content.blobs, uploads, disk};
   PullRecorder pulls{[this] { return store_clock.NowMs(); }};
+  LargeWrites large_writes{metrics, {}};
   StoreRegistry registry{{.content = content,
                           .uploads = uploads,
                           .disk = disk,
+                          .large_writes = large_writes,
                           .pulls = pulls,
                           .metrics = metrics,
                           .log = log}};
@@ -141,7 +143,7 @@ struct StoreDaemon final : Daemon {
                                   .headroom_bytes = config.headroom_bytes,
                                   .interval = CollectionInterval(config)},
                        .demand = &space_demand,
-                       .flush_pulls = [this] { pull_flush.Flush(); },
+                       .flush_pulls = [this] { return pull_flush.Flush(); },
                        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   Retention retention{{.meta = *opened.meta,
                        .clock = clock,
@@ -342,7 +344,7 @@ Result<void> StoreDaemon::Stop() {
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &admin_pool, &passwords}) pool->Stop();
-  pull_flush.Flush();
+  static_cast<void>(pull_flush.Flush());  // it has logged why
   collector.Stop();
   heartbeat.Stop();
   io.Stop();

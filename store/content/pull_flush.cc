@@ -33,28 +33,39 @@ PullFlush::PullFlush(Parts parts)
           {.log = parts_.log, .failed = "pulls not written", .level = LogLevel::kWarning}),
       full_({.log = parts_.log, .failed = "pulls dropped", .level = LogLevel::kWarning}) {}
 
-void PullFlush::Flush() {
+Result<void> PullFlush::Flush() {
   const MutexLock lock(mutex_);
-  if (unwritten_.empty()) {
-    PullRecorder::Taken taken = parts_.pulls.Take();
-    unwritten_ = std::move(taken.pulls);
-    metrics_.full.Increment(static_cast<double>(taken.dropped));
-    full_.Record(taken.dropped == 0
-                     ? Result<void>()
-                     : Error{ErrorCode::kTooManyRequests,
-                             "clients pulled more tags and digests than the store can record"});
+  Result<void> written = WriteUnwritten();
+  if (written.has_value()) {
+    TakeAll();
+    written = WriteUnwritten();
   }
-  const Result<WrittenPulls> written =
-      WritePulls(parts_.meta, unwritten_, {}, MetaTransaction::Durability::kBuffered);
-  write_failure_.Record(written.has_value() ? Result<void>() : Result<void>(written.error()));
-  if (!written.has_value()) return;
+  write_failure_.Record(written);
+  return written;
+}
+
+void PullFlush::TakeAll() {
+  PullRecorder::Taken taken = parts_.pulls.Take();
+  unwritten_ = std::move(taken.pulls);
+  metrics_.full.Increment(static_cast<double>(taken.dropped));
+  full_.Record(taken.dropped == 0
+                   ? Result<void>()
+                   : Error{ErrorCode::kTooManyRequests,
+                           "clients pulled more tags and digests than the store can record"});
+}
+
+Result<void> PullFlush::WriteUnwritten() {
+  if (unwritten_.empty()) return {};
+  TRY(const WrittenPulls written,
+      WritePulls(parts_.meta, unwritten_, {}, MetaTransaction::Durability::kBuffered));
   unwritten_.clear();
-  metrics_.written.Increment(static_cast<double>(written->rows));
-  metrics_.unknown.Increment(static_cast<double>(written->unknown));
+  metrics_.written.Increment(static_cast<double>(written.rows));
+  metrics_.unknown.Increment(static_cast<double>(written.unknown));
+  return {};
 }
 
 Awaitable<void> PullFlush::RunUntilCancelled() {
-  auto flush = [this] { Flush(); };
+  auto flush = [this] { static_cast<void>(Flush()); };
   co_await RepeatBlockingUntilCancelled(kPeriod, parts_.pool, std::move(flush));
 }
 

@@ -8,6 +8,7 @@
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/repeated_failure.h"
+#include "registry/base/result.h"
 #include "registry/service/pull_recorder.h"
 #include "registry/storage/meta_store.h"
 
@@ -40,12 +41,16 @@ class PullFlush {
 
   // Flushes until the coroutine is cancelled.
   Awaitable<void> RunUntilCancelled();
-  // Writes what the recorder has: after the call, the rows tell of every earlier pull. After an
-  // error the next call writes the same pulls first, and meanwhile the recorder keeps the new ones.
-  // Logs errors. Blocks.
-  void Flush();
+  // Writes the pulls that an earlier call could not write, and then what the recorder has. After a
+  // success, the rows tell of every earlier pull, except those that the recorder dropped because
+  // too many waited. After an error the pulls stay in memory for the next call. Logs errors.
+  // Blocks.
+  Result<void> Flush();
 
  private:
+  void TakeAll() OUTPORT_REQUIRES_LOCK(mutex_);
+  Result<void> WriteUnwritten() OUTPORT_REQUIRES_LOCK(mutex_);
+
   const Parts parts_;
   PullMetrics metrics_;
   RepeatedFailure write_failure_;

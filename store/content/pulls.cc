@@ -23,12 +23,22 @@ std::string KeyOf(const RepositoryName& repository, const Reference& reference) 
   return keys::ManifestOf(repository, std::get<Digest>(reference));
 }
 
+// Locks the row and reads it. A corrupt row counts as none, so that the caller replaces or deletes
+// it. Otherwise one such row would fail every record of pulls, and every push of its manifest.
+Result<std::optional<v1::PullRow>> LockPull(MetaTransaction& transaction, const std::string& key) {
+  Result<std::optional<v1::PullRow>> row = LockRow<v1::PullRow>(transaction, key);
+  if (!row.has_value() && row.error().code == ErrorCode::kCorrupt) {
+    return std::optional<v1::PullRow>();
+  }
+  return row;
+}
+
 // Locks the pull's row before it looks for the content. A deletion of the content locks the same
 // row. So either this finds no content, or the deletion finds the row.
 Result<void> WritePull(MetaTransaction& transaction, const Pull& pull, const std::string& node,
                        WrittenPulls& written) {
   const std::string key = keys::Pull(pull.repository, ToString(pull.reference));
-  TRY(const auto old, LockRow<v1::PullRow>(transaction, key));
+  TRY(const auto old, LockPull(transaction, key));
   TRY(const bool exists, HasRow(transaction, KeyOf(pull.repository, pull.reference)));
   if (!exists) {
     ++written.unknown;
@@ -82,16 +92,15 @@ Result<std::optional<v1::PullRow>> TakePull(MetaTransaction& transaction,
                                             const RepositoryName& repository,
                                             std::string_view reference) {
   const std::string key = keys::Pull(repository, reference);
-  Result<std::optional<v1::PullRow>> row = LockRow<v1::PullRow>(transaction, key);
-  if (!row.has_value() && row.error().code != ErrorCode::kCorrupt) return row;
+  TRY(auto row, LockPull(transaction, key));
   TRY_VOID(transaction.Delete(key));
-  return row.has_value() ? *std::move(row) : std::nullopt;
+  return row;
 }
 
 Result<void> RestorePull(MetaTransaction& transaction, const RepositoryName& repository,
                          std::string_view reference, const v1::PullRow& pull) {
   const std::string key = keys::Pull(repository, reference);
-  TRY(const auto now, LockRow<v1::PullRow>(transaction, key));
+  TRY(const auto now, LockPull(transaction, key));
   if (now.has_value() && now->last_ms() >= pull.last_ms()) return {};
   return WriteRow(transaction, key, pull);
 }

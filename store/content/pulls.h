@@ -34,10 +34,10 @@ struct WrittenPulls {
 };
 
 // Writes the pulls into their rows. A row's time never goes back, and a row is written at most once
-// for each hour. Drops pulls of content that does not exist: a late report must not bring back the
-// row of a deleted tag. `node` is the node whose client pulled; empty: the store. Writes some
-// hundred rows in a transaction. After an error a part is written, and the caller may repeat
-// everything. Blocks.
+// for each hour. Replaces a corrupt row. Drops pulls of content that does not exist: a late report
+// must not bring back the row of a deleted tag. `node` is the node whose client pulled; empty: the
+// store. Writes some hundred rows in a transaction. After an error a part is written, and the
+// caller may repeat everything. Blocks.
 Result<WrittenPulls> WritePulls(MetaStore& meta, std::vector<Pull> pulls, const std::string& node,
                                 MetaTransaction::Durability durability);
 
@@ -48,7 +48,7 @@ Result<std::optional<v1::PullRow>> TakePull(MetaTransaction& transaction,
                                             const RepositoryName& repository,
                                             std::string_view reference);
 // Writes a row that TakePull() returned, together with the tag or manifest that comes back. A row
-// with a newer pull stays. The order of the locks is the same.
+// with a newer pull stays; a corrupt row does not. The order of the locks is the same.
 Result<void> RestorePull(MetaTransaction& transaction, const RepositoryName& repository,
                          std::string_view reference, const v1::PullRow& pull);
 

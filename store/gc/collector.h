@@ -71,7 +71,7 @@ class Collector {
     SpaceDemand* demand = nullptr;  // of rejected pushes; outlives the collector
     // Writes the pulls that this process has recorded and not yet written. Safe for several
     // threads.
-    std::function<void()> flush_pulls = [] {};
+    std::function<Result<void>()> flush_pulls = [] { return Result<void>(); };
     // Returns the nodes whose report of recent pulls is missing.
     std::function<Result<std::vector<std::string>>()> nodes_without_report = [] {
       return std::vector<std::string>();
@@ -101,8 +101,9 @@ class Collector {
   using MakeJob = std::function<Result<std::unique_ptr<Job>>(const CollectorParts&)>;
   Result<v1::RunRow> StartOther(const MakeJob& make);
   // Writes the pulls that this process has recorded and not yet written. Whoever makes a plan calls
-  // it first; a start of a run does so itself.
-  void FlushPulls() const { parts_.flush_pulls(); }
+  // it first; a start of a run does so itself. After an error there is no plan and no run, because
+  // it could delete what a client has just pulled.
+  Result<void> FlushPulls() const;
   Result<v1::RunRow> UndoRun(const v1::UndoRunRequest& request, const Actor& by);
   Result<v1::RunRow> GetRun(const v1::GetRunRequest& request) const;
   Result<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) const;
@@ -122,6 +123,7 @@ class Collector {
  private:
   // The steps. Each returns the number of items that it looked at.
   Result<uint64_t> DoStep();
+  Result<uint64_t> RemoveObjects();
   Result<uint64_t> StepJob(bool paused);
   Result<uint64_t> StepBackground();
   Result<uint64_t> FreeEarly();

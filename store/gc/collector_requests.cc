@@ -30,7 +30,7 @@ Error AnotherRun(const std::string& run) {
 
 Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_ms) {
   TRY_VOID(CheckPlanOptions(options));
-  FlushPulls();
+  TRY_VOID(FlushPulls());
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
   TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
@@ -75,10 +75,7 @@ Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request
 Result<std::unique_ptr<Job>> Collector::StartWithLease(
     const std::function<Result<std::unique_ptr<Job>>()>& start) {
   TRY(const bool mine, lease_.Acquire());
-  if (mine && HoldsLease()) {
-    FlushPulls();
-    return start();
-  }
+  if (mine && HoldsLease()) return start();
   return Error{ErrorCode::kFailedPrecondition,
                "this store does not collect garbage at the moment: it has just started, or another "
                "process holds the lease; try again in 30 seconds"};
@@ -107,9 +104,20 @@ Result<v1::RunRow> Collector::StartRun(const v1::StartRunRequest& request, const
   return StartJob([&] { return MakeRun(request, by); });
 }
 
+Result<void> Collector::FlushPulls() const {
+  const Result<void> flushed = parts_.flush_pulls();
+  if (flushed.has_value()) return {};
+  return Error{ErrorCode::kUnavailable,
+               "the store could not write the last pulls of its clients, so nobody knows what is "
+               "still pulled: " +
+                   flushed.error().message +
+                   "; free space or check the disk of the metadata, then try again"};
+}
+
 Result<v1::RunRow> Collector::StartOther(const MakeJob& make) {
   return StartJob([&]() -> Result<std::unique_ptr<Job>> {
     TRY_VOID(RequireActive());
+    TRY_VOID(FlushPulls());
     return make(work_);
   });
 }
@@ -125,6 +133,7 @@ Result<void> Collector::RequireActive() const {
 Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& request,
                                                 const Actor& by) {
   TRY_VOID(RequireActive());
+  TRY_VOID(FlushPulls());
   if (!request.plan().empty()) return MakePlannedRun(request.plan(), by);
   TRY_VOID(CheckRunnable(request.options()));
   TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));

@@ -171,7 +171,7 @@ Result<std::shared_ptr<const FreedByItem>> Retention::CountFreed(const MetaView&
 Result<std::shared_ptr<const ListedPlan>> Retention::List(
     const v1::GetRetentionPlanRequest& request, const ListedPlan* known,
     v1::RetentionPlan& response) const {
-  parts_.collector.FlushPulls();
+  TRY_VOID(parts_.collector.FlushPulls());
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
   const bool is_new = request.plan().empty();

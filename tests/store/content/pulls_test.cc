@@ -105,7 +105,7 @@ TEST_F(PullsTest, TheFlushWritesWhatTheRecorderHas) {
                    .log = Log::Nowhere()});
   recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
   recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
-  flush.Flush();
+  EXPECT_TRUE(flush.Flush().has_value());
   EXPECT_EQ(TimeOf("latest"), store_.store_clock.NowMs());
   EXPECT_EQ(TimeOf(digest_), store_.store_clock.NowMs());
   const auto dropped = [&](const char* reason) {
@@ -115,9 +115,54 @@ TEST_F(PullsTest, TheFlushWritesWhatTheRecorderHas) {
   EXPECT_EQ(dropped("full"), 1);
   EXPECT_EQ(dropped("unknown"), 0);
   recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
-  flush.Flush();
+  EXPECT_TRUE(flush.Flush().has_value());
   EXPECT_EQ(dropped("unknown"), 1);
   pool.Stop();
+}
+
+TEST_F(PullsTest, TheFlushAfterAFailedOneWritesTheOldPullsAndTheNewOnes) {
+  PullRecorder recorder([this] { return store_.store_clock.NowMs(); });
+  BlockingPool pool("disk", 1, 10);
+  Metrics metrics;
+  PullFlush flush({.pulls = recorder,
+                   .meta = *store_.meta,
+                   .pool = pool,
+                   .metrics = metrics,
+                   .log = Log::Nowhere()});
+  recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
+  auto other = store_.meta->Begin();
+  ASSERT_TRUE(other->GetForUpdate(keys::Pull(Repo("a"), "latest")).has_value());
+  const Result<void> failed = flush.Flush();
+  ASSERT_FALSE(failed.has_value()) << "the row is locked for longer than a transaction waits";
+  EXPECT_EQ(failed.error().code, ErrorCode::kDeadlineExceeded);
+  other.reset();
+  EXPECT_EQ(TimeOf("latest"), 0);
+  recorder.Record(Repo("a"), Ref("other"), Sha256(ImageManifest({"two"})));
+  EXPECT_TRUE(flush.Flush().has_value());
+  EXPECT_EQ(TimeOf("latest"), store_.store_clock.NowMs());
+  EXPECT_EQ(TimeOf("other"), store_.store_clock.NowMs());
+  pool.Stop();
+}
+
+// Overwrites the row with bytes that no message has.
+void Corrupt(MetaStore& meta, const std::string& key) {
+  const auto corrupt = [&](MetaTransaction& transaction) { return transaction.Put(key, "\xff"); };
+  ASSERT_TRUE(Transact(meta, corrupt).has_value());
+}
+
+TEST_F(PullsTest, APullReplacesACorruptRow) {
+  Corrupt(*store_.meta, keys::Pull(Repo("a"), "latest"));
+  ASSERT_FALSE(FindPull(*store_.meta, Repo("a"), Ref("latest")).has_value());
+  EXPECT_EQ(Write("latest", 5 * kHourMs).rows, 1U);
+  EXPECT_EQ(TimeOf("latest"), 5 * kHourMs);
+}
+
+TEST_F(PullsTest, APushOfADeletedManifestReplacesACorruptRow) {
+  Write(digest_, 5 * kHourMs);
+  ASSERT_TRUE(store_.DeleteManifest("a", digest_).has_value());
+  Corrupt(*store_.meta, keys::Pull(Repo("a"), digest_));
+  ASSERT_TRUE(store_.PushManifest("a", "latest", image_).has_value());
+  EXPECT_EQ(TimeOf(digest_), 5 * kHourMs) << "the row from the trash";
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ class TestCollector {
     MetaStore* meta = nullptr;
     BlobStore* bytes = nullptr;
     SpaceDemand* demand = nullptr;
-    std::function<void()> flush_pulls = [] {};
+    Log log = Log::Nowhere();
+    std::function<Result<void>()> flush_pulls = [] { return Result<void>(); };
   };
   // Uses the open content of `store`, with its times. An interval in the limits that is not the
   // default stays.

@@ -76,6 +76,7 @@ TEST_F(RetentionTest, PullsThatAreNotYetWrittenCount) {
   collector = std::make_unique<TestCollector>(
       store, Collector::Limits(), TestCollector::Devices{.flush_pulls = [&] {
         for (const std::string& tag : std::exchange(unwritten, {})) Pull("ci/app", tag);
+        return Result<void>();
       }});
   Retention retention(MakeParts());
   static_cast<void>(collector->Step());
@@ -86,6 +87,40 @@ TEST_F(RetentionTest, PullsThatAreNotYetWrittenCount) {
   collector->Work();
   EXPECT_TRUE(HasManifest("ci/app", "1"));
   EXPECT_TRUE(HasManifest("ci/app", "2"));
+}
+
+// A plan that does not know the last pulls could delete what a client has just pulled.
+TEST_F(RetentionTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
+  Apply(
+      "policies:\n"
+      "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
+  Push("ci/app", {"1"});
+  ASSERT_TRUE(store.DeleteManifest("ci/app", "1").has_value());
+  Push("ci/app", {"2"});
+  store.clock.Advance(hours(20));
+  Result<void> flushed;
+  collector = std::make_unique<TestCollector>(
+      store, Collector::Limits(), TestCollector::Devices{.flush_pulls = [&] { return flushed; }});
+  Retention retention(MakeParts());
+  static_cast<void>(collector->Step());
+  const std::string plan = retention.GetPlan({})->plan();
+  flushed = Error{ErrorCode::kNoSpace, "the disk is full"};
+  const std::string refused =
+      "the store could not write the last pulls of its clients, so nobody knows what is still "
+      "pulled: the disk is full; free space or check the disk of the metadata, then try again";
+  EXPECT_EQ(retention.GetPlan({}).error().message, refused);
+  EXPECT_EQ(retention.StartRun({}, kAdministrator).error().message, refused);
+  v1::StartRetentionRequest request;
+  request.set_plan(plan);
+  EXPECT_EQ(retention.StartRun(request, kAdministrator).error().message, refused);
+  EXPECT_EQ((*collector)->GetPlan({}).error().message, refused);
+  EXPECT_EQ((*collector)->StartRun({}, kAdministrator).error().message, refused);
+  const auto runs = (*collector)->ListRuns({});
+  ASSERT_EQ(runs->runs_size(), 1) << "only the deletion by a client";
+  EXPECT_EQ(collector->Undo(runs->runs(0).id()).restored().tags(), 1u)
+      << "an undo deletes nothing, so it needs no pulls";
+  flushed = {};
+  EXPECT_TRUE(retention.StartRun({}, kAdministrator).has_value());
 }
 
 TEST_F(RetentionTest, APulledTagThatAnUndoBringsBackStays) {
