@@ -22,11 +22,15 @@ Pusher PusherOf(const Caller& caller, const RepositoryName& repository) {
   return {.user = caller.user, .repository = repository.ToString()};
 }
 
+// The pool does not reject a write that has waited for its turn: the client would wait again.
+BlockingPool::Admission AdmissionAfter(bool waited) {
+  return waited ? BlockingPool::Admission::kInProgress : BlockingPool::Admission::kNew;
+}
+
 }  // namespace
 
 StoreRegistry::StoreRegistry(Parts parts)
     : parts_(std::move(parts)),
-      large_writes_(parts_.metrics, parts_.large_writes),
       blobs_pushed_(parts_.metrics.Counter("outport_store_blobs_pushed_total",
                                            "Blobs committed or linked by clients.")),
       manifests_pushed_(parts_.metrics.Counter("outport_store_manifests_pushed_total",
@@ -83,7 +87,9 @@ net::awaitable<Result<StoreRegistry::ReadyToPut>> StoreRegistry::PrepareLarge(
   CO_TRY(Manifests::Parsed parsed, co_await Blocking(parts_.disk, std::move(parse)));
   ReadyToPut ready{.parsed = std::move(parsed), .turn = {}};
   if (IsLarge(ready.parsed.manifest)) {
-    CO_TRY(LargeWrites::Turn turn, co_await large_writes_.AwaitTurn(caller.user));
+    LargeWrites::Write write{
+        .user = caller.user, .held_bytes = body.size(), .recheck = caller.recheck};
+    CO_TRY(LargeWrites::Turn turn, co_await parts_.large_writes.AwaitTurn(std::move(write)));
     ready.turn.emplace(std::move(turn));
   }
   co_return ready;
@@ -105,9 +111,8 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     return ready.has_value() ? manifests.Put(repository, reference, ready->parsed, tags, body, by)
                              : manifests.Put(repository, reference, content_type, tags, body, by);
   };
-  const auto admission =
-      ready.has_value() ? BlockingPool::Admission::kInProgress : BlockingPool::Admission::kNew;
-  Result<PushedManifest> pushed = co_await Blocking(parts_.disk, std::move(put), admission);
+  Result<PushedManifest> pushed =
+      co_await Blocking(parts_.disk, std::move(put), AdmissionAfter(ready.has_value()));
   if (pushed.has_value()) {
     manifests_pushed_.Increment();
     LogOf(parts_.log, caller, repository)
@@ -127,14 +132,16 @@ net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& call
     auto look = [&] { return parts_.content.manifests.HasLarge(repository, *digest); };
     CO_TRY(const bool is_large, co_await Blocking(parts_.disk, std::move(look)));
     if (is_large) {
-      CO_TRY(LargeWrites::Turn own, co_await large_writes_.AwaitTurn(caller.user));
+      LargeWrites::Write write{.user = caller.user, .recheck = caller.recheck};
+      CO_TRY(LargeWrites::Turn own, co_await parts_.large_writes.AwaitTurn(std::move(write)));
       turn.emplace(std::move(own));
     }
   }
   auto remove = [&] {
     return parts_.content.manifests.Delete(repository, reference, Actor::Of(caller));
   };
-  Result<Deleted> deleted = co_await Blocking(parts_.disk, std::move(remove));
+  Result<Deleted> deleted =
+      co_await Blocking(parts_.disk, std::move(remove), AdmissionAfter(turn.has_value()));
   if (deleted.has_value()) {
     deleted_.Increment();
     LogOf(parts_.log, caller, repository)

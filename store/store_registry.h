@@ -23,10 +23,10 @@ class StoreRegistry final : public Registry {
     Content& content;
     Uploads& uploads;
     BlockingPool& disk;
+    LargeWrites& large_writes;
     PullRecorder& pulls;
     Metrics& metrics;
     Log log;
-    LargeWrites::Limits large_writes = {};
   };
   explicit StoreRegistry(Parts parts);
 
@@ -93,7 +93,6 @@ class StoreRegistry final : public Registry {
                                                   const std::string& body);
 
   const Parts parts_;
-  LargeWrites large_writes_;
   prometheus::Counter& blobs_pushed_;
   prometheus::Counter& manifests_pushed_;
   prometheus::Counter& deleted_;

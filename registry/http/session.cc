@@ -193,7 +193,8 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                       .address = address_,
                       .request_id = exchange.id,
                       .min_sequence = min_sequence,
-                      .may_push = MayPush(*exchange.admission, route, head.method)};
+                      .may_push = MayPush(*exchange.admission, route, head.method),
+                      .recheck = [&exchange] { return exchange.admission->Recheck(); }};
   const Request request{.head = head,
                         .route = route,
                         .caller = caller,

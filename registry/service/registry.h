@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,10 @@ struct Caller {
   // renew the lease of the content that they find. A GET does not set it: only a HEAD asks what a
   // push that follows may leave out.
   bool may_push = false;
+  // Re-authorises the caller (Admission::Recheck()). An operation that waits for other requests
+  // calls it on the caller's strand after the wait, and returns its error. Does not block. Usable
+  // until the operation returns.
+  std::function<Result<void>()> recheck = [] { return Result<void>(); };
 };
 
 // The upper bound of a stale answer's age. An answer without a Staleness comes from the store or is

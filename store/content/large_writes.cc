@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <utility>
 
 #include "store/content/manifest_push.h"
@@ -33,34 +35,44 @@ LargeWrites::LargeWrites(Metrics& metrics, Limits limits)
                                 "Writes of large manifests rejected because too many were in "
                                 "progress or waiting.")) {}
 
-net::awaitable<Result<LargeWrites::Turn>> LargeWrites::AwaitTurn(std::string user) {
-  const auto deadline = std::chrono::steady_clock::now() + limits_.max_wait;
-  Result<Turn> turn = Enter(std::move(user));
-  for (bool in_time = true; turn.has_value();) {
+net::awaitable<Result<LargeWrites::Turn>> LargeWrites::AwaitTurn(Write write) {
+  using std::chrono::steady_clock;
+  const steady_clock::time_point deadline = steady_clock::now() + limits_.max_wait;
+  Result<Turn> turn = Enter(write);
+  while (turn.has_value()) {
     const uint64_t seen = moved_.Version();
+    CO_TRY_VOID(write.recheck());
     if (HasTurn(turn->place_)) co_return turn;
-    if (!in_time) break;
-    in_time = co_await moved_.WaitPast(seen, deadline);
+    const auto cancellation = co_await net::this_coro::cancellation_state;
+    const steady_clock::time_point now = steady_clock::now();
+    if (now >= deadline || cancellation.cancelled() != net::cancellation_type::none) break;
+    co_await moved_.WaitPast(seen, std::min(deadline, now + limits_.recheck_interval));
   }
   rejected_.Increment();
   if (!turn.has_value()) co_return turn.error();
   co_return Rejection("other such writes have not ended in time");
 }
 
-Result<LargeWrites::Turn> LargeWrites::Enter(std::string user) {
+Result<LargeWrites::Turn> LargeWrites::Enter(const Write& write) {
   MutexLock lock(mutex_);
-  const auto of_user = static_cast<size_t>(std::ranges::count(places_, user, &Place::user));
+  const auto of_user = static_cast<size_t>(std::ranges::count(places_, write.user, &Place::user));
   if (of_user >= limits_.places_of_user) {
-    return Rejection("user '" + user + "' has " + std::to_string(of_user) +
+    return Rejection("user '" + write.user + "' has " + std::to_string(of_user) +
                      " such writes in progress or waiting, which is the limit");
   }
   if (places_.size() >= limits_.places) {
     return Rejection(std::to_string(places_.size()) +
                      " such writes of all users are in progress or waiting, which is the limit");
   }
-  const PlacePtr place = places_.insert(places_.end(), Place{.user = std::move(user)});
-  places_gauge_.Increment();
+  const PlacePtr place =
+      places_.insert(places_.end(), Place{.user = write.user, .held_bytes = write.held_bytes});
   GiveTurns();
+  if (!place->has_turn && HoldTooMuch(write.user)) {
+    places_.erase(place);
+    return Rejection("the waiting writes of user '" + write.user +
+                     "' or of all users would keep too many bytes in memory");
+  }
+  places_gauge_.Increment();
   return Turn(*this, place);
 }
 
@@ -82,6 +94,22 @@ bool LargeWrites::HasTurn(PlacePtr place) {
 bool LargeWrites::UserHasTurn(const std::string& user) const {
   return std::ranges::any_of(
       places_, [&](const Place& place) { return place.has_turn && place.user == user; });
+}
+
+bool LargeWrites::HoldTooMuch(const std::string& user) const {
+  uint64_t of_user = 0;
+  uint64_t of_all = 0;
+  for (const Place& place : places_) {
+    if (place.has_turn) continue;
+    of_all += place.held_bytes;
+    if (place.user == user) of_user += place.held_bytes;
+  }
+  return of_user > limits_.waiting_bytes_of_user || of_all > limits_.waiting_bytes;
+}
+
+size_t LargeWrites::Turns() const {
+  MutexLock lock(mutex_);
+  return static_cast<size_t>(std::ranges::count(places_, true, &Place::has_turn));
 }
 
 void LargeWrites::GiveTurns() {

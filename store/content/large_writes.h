@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <list>
 #include <string>
 
@@ -10,6 +12,7 @@
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/base/result.h"
+#include "registry/oci/manifest.h"
 
 namespace outport::store {
 
@@ -18,8 +21,9 @@ namespace outport::store {
 // The transaction that puts or removes a manifest with thousands of layers locks the row of each of
 // its blobs. Images of other users may share these blobs, and other transactions wait only a second
 // for a lock. So a user has one turn at a time, and all users together have few. Other writes wait
-// in the order of their arrival. If too many of one user or of all users wait, further ones are
-// rejected. Each process over the same metadata gives turns of its own.
+// in the order of their arrival. If too many of one user or of all users wait, or if they keep too
+// many bytes in memory meanwhile, further ones are rejected. Each process over the same metadata
+// gives turns of its own.
 //
 // Callable from any strand; nothing here blocks. The object outlives its turns.
 class LargeWrites {
@@ -28,35 +32,54 @@ class LargeWrites {
     size_t turns = 2;           // at once
     size_t places = 16;         // writes that have their turn or wait for it
     size_t places_of_user = 4;  // the same, of one user
+    // The bytes that the waiting writes of one user, and of all users, keep in memory. One manifest
+    // of any size may wait. All users together leave most of the server's memory for manifests to
+    // others.
+    uint64_t waiting_bytes_of_user = kMaxManifestBytes;
+    uint64_t waiting_bytes = 4 * kMaxManifestBytes;
     // Shorter than a node's wait for the answer to a relayed write.
     std::chrono::milliseconds max_wait{10'000};
+    // A waiting write of a user that lost access leaves after this time.
+    std::chrono::milliseconds recheck_interval{1'000};
+  };
+  struct Write {
+    std::string user;
+    uint64_t held_bytes = 0;  // that the write keeps in memory while it waits
+    // Re-authorises the user (Caller::recheck).
+    std::function<Result<void>()> recheck = [] { return Result<void>(); };
   };
   LargeWrites(Metrics& metrics, Limits limits);
 
   // The right to write one large manifest. The destructor gives it to the next.
   class Turn;
-  // Waits for a turn. kTooManyRequests if a limit is reached, or after limits.max_wait. REQUIRES:
-  // as Notifier::WaitPast().
-  Awaitable<Result<Turn>> AwaitTurn(std::string user);
+  // Waits for a turn. kTooManyRequests if a limit is reached, or after limits.max_wait. Returns the
+  // error of write.recheck(), which it calls while it waits and right before it returns the turn.
+  // Ends when the coroutine is cancelled. REQUIRES: as Notifier::WaitPast().
+  Awaitable<Result<Turn>> AwaitTurn(Write write);
+  // The number of writes that have their turn.
+  size_t Turns() const;
 
  private:
   struct Place {
     std::string user;
+    uint64_t held_bytes;
     bool has_turn = false;
   };
   using PlacePtr = std::list<Place>::iterator;
 
-  Result<Turn> Enter(std::string user);
+  Result<Turn> Enter(const Write& write);
   void Leave(PlacePtr place);
   bool HasTurn(PlacePtr place);
   // Gives the free turns to the first places whose users have none.
   void GiveTurns() OUTPORT_REQUIRES_LOCK(mutex_);
   bool UserHasTurn(const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
+  // The waiting writes keep too many bytes in memory.
+  bool HoldTooMuch(const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
 
   const Limits limits_;
   prometheus::Gauge& places_gauge_;
   prometheus::Counter& rejected_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::list<Place> places_ OUTPORT_GUARDED_BY(mutex_);  // in the order of arrival
   Notifier moved_;                                      // notified when turns were given
 };

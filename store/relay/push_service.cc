@@ -47,8 +47,8 @@ Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
 }  // namespace
 
 struct PushService::Admitted {
-  std::unique_ptr<const RelayingNode> node;  // the admission refers to this node
-  Admission admission;
+  std::unique_ptr<const RelayingNode> node;    // the admission refers to this node
+  std::unique_ptr<const Admission> admission;  // the caller refers to this admission
   Caller caller;
   RepositoryName repository;
   Slots::Slot slot;
@@ -96,14 +96,16 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                                                {"error", admission.error().message}});
     co_return admission.error();
   }
+  auto admitted = std::make_unique<const Admission>(*std::move(admission));
   Caller caller{.user = sender.user(),
                 .certificate_name = sender.certificate(),
                 .address = sender.address(),
                 .node = node->name(),
                 .request_id = std::move(request_id),
-                .may_push = admission->rights().Allows(Action::kPush, *repository)};
+                .may_push = admitted->rights().Allows(Action::kPush, *repository),
+                .recheck = [own = admitted.get()] { return own->Recheck(); }};
   co_return Admitted{.node = std::move(node),
-                     .admission = *std::move(admission),
+                     .admission = std::move(admitted),
                      .caller = std::move(caller),
                      .repository = *std::move(repository),
                      .slot = std::move(slot)};
@@ -199,7 +201,7 @@ net::awaitable<Result<v1::PushedBlob>> PushService::Mount(const Context& context
   if (!request.from().empty()) {
     CO_TRY(from, RepositoryName::Parse(request.from()));
   }
-  const Visible visible = VisibleTo(admitted.admission.rights());
+  const Visible visible = VisibleTo(admitted.admission->rights());
   auto mount = co_await parts_.registry.MountBlob(admitted.caller, admitted.repository, digest,
                                                   from, visible);
   CO_TRY(const PushedBlob blob, Record(admitted, "mount blob", std::move(mount)));
@@ -255,7 +257,7 @@ net::awaitable<Result<void>> PushService::Receive(UploadStream& stream) {
   std::optional<uint64_t> length;
   if (header.has_length()) length = header.length();
   RelayedBody body(stream, length, limit, bodies_,
-                   [&admitted] { return admitted.admission.Recheck(); });
+                   [&admitted] { return admitted.admission->Recheck(); });
   const char* verb = header.digest().empty() ? "append upload" : "finish upload";
   auto stored = co_await Store(admitted, header, body);
   CO_TRY(const v1::UploadAnswer answer, Record(admitted, verb, std::move(stored)));

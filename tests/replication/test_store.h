@@ -263,6 +263,7 @@ class TestStore {
   store::ConnectedNodes nodes;
   AccessDirectory users;
   Metrics metrics;
+  store::LargeWrites large_writes{metrics, {}};
 
  private:
   store::StoreIdentity Identity() const { return {.epoch = epoch_, .domain = "outport"}; }
@@ -302,6 +303,7 @@ class TestStore {
   store::StoreRegistry registry_{{.content = content_,
                                   .uploads = uploads_,
                                   .disk = pool_,
+                                  .large_writes = large_writes,
                                   .pulls = pulls_,
                                   .metrics = metrics,
                                   .log = Log::Nowhere()}};

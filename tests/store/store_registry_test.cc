@@ -1,6 +1,8 @@
 #include "store/store_registry.h"
 
+#include <atomic>
 #include <fstream>
+#include <optional>
 
 #include "registry/records/rows.h"
 #include "store/content/manifest_push.h"
@@ -57,10 +59,13 @@ class StoreRegistryTest : public testing::Test {
                     .metrics = metrics_,
                     .log = Log::Nowhere(),
                     .boot_id = "boot"}};
+  LargeWrites large_writes_{
+      metrics_, {.max_wait = 2 * kTestDeadline, .recheck_interval = std::chrono::milliseconds(1)}};
   PullRecorder pulls_{[this] { return store_.store_clock.NowMs(); }};
   StoreRegistry registry_{{.content = *store_.content,
                            .uploads = uploads_,
                            .disk = io_.pool(),
+                           .large_writes = large_writes_,
                            .pulls = pulls_,
                            .metrics = metrics_,
                            .log = Log::Nowhere()}};
@@ -197,18 +202,18 @@ TEST_F(StoreRegistryTest, AReaderKeepsADeletedBlob) {
   EXPECT_TRUE(Read(**body, 0, content.size(), UINT64_MAX).first == content);
 }
 
-// One user pushes and deletes large manifests that share a blob whose row another change has
-// locked.
+// Writes of large manifests wait for the turn of their user, which the test has.
 class LargeManifestTest : public StoreRegistryTest {
  protected:
   LargeManifestTest() {
     EXPECT_TRUE(store_.PushBlob("a", "config").has_value());
     EXPECT_TRUE(store_.PushManifest("a", "old", Large("old")).has_value());
-    locks_ = store_.meta->Begin();
-    EXPECT_TRUE(locks_->GetForUpdate(keys::Blob(Sha256("config"))).has_value());
+    Result<LargeWrites::Turn> turn = io_.Await(large_writes_.AwaitTurn({.user = caller_.user}));
+    EXPECT_TRUE(turn.has_value());
+    if (turn.has_value()) turn_.emplace(*std::move(turn));
   }
   ~LargeManifestTest() override {
-    locks_.reset();
+    turn_.reset();
     io_.Stop();
   }
   // A manifest with many layers, all of which are the same blob.
@@ -220,29 +225,47 @@ class LargeManifestTest : public StoreRegistryTest {
     return io_.Start(
         registry_.PutManifest(caller_, repository_, tags_.at(tag), type_, no_tags_, Large("new")));
   }
+  std::future<Result<Deleted>> DeleteOld() {
+    return io_.Start(registry_.DeleteManifest(caller_, repository_, old_));
+  }
+  // Waits until this number of writes is in progress or waits.
   bool AwaitWrites(double count) {
     return WaitUntil(
         [&] { return metrics_.Gauge("outport_store_large_manifest_writes", "").Value() == count; });
   }
-
+  // Gives the user's turn to a write, which then waits for a thread of the pool.
+  void PassTurn() {
+    turn_.reset();
+    for (int i = 0; i < 50; ++i) io_.Turn();
+  }
+  std::atomic<bool> revoked_ = false;  // the user has lost access
+  const Caller caller_{.user = "ann",
+                       .certificate_name = "desktop",
+                       .address = "127.0.0.1",
+                       .request_id = "1",
+                       .recheck = [this]() -> Result<void> {
+                         if (!revoked_) return {};
+                         return Error{ErrorCode::kUnauthorized, "the user was removed"};
+                       }};
   const RepositoryName repository_ = Repo("a");
-  const std::vector<Reference> tags_ = {Ref("v1"), Ref("v2"), Ref("v3"), Ref("v4"), Ref("v5")};
+  const std::vector<Reference> tags_ = {Ref("v1"), Ref("v2"), Ref("v3"), Ref("v4")};
+  const Reference old_ = Sha256(Large("old"));
   const std::vector<Tag> no_tags_;
   const std::string type_;
-  std::unique_ptr<MetaTransaction> locks_;
+  std::optional<LargeWrites::Turn> turn_;
 };
 
-TEST_F(LargeManifestTest, PushesOfOneUserOccupyOneThread) {
+TEST_F(LargeManifestTest, PushesOfOneUserOccupyNoThreadWhileTheyWait) {
   std::vector<std::future<Result<PushedManifest>>> pushes;
-  for (size_t i = 0; i < 4; ++i) pushes.push_back(Push(i));
+  for (size_t i = 0; i < 3; ++i) pushes.push_back(Push(i));
   ASSERT_TRUE(AwaitWrites(4));
-  const Result<PushedManifest> rejected = Push(4).get();
+  const Result<PushedManifest> rejected = Push(3).get();
   ASSERT_EQ(CodeOf(rejected), ErrorCode::kTooManyRequests);
   EXPECT_TRUE(rejected.error().message.contains("user 'ann'")) << rejected.error().message;
   const Digest digest = Sha256("config");
   EXPECT_TRUE(io_.Await(registry_.StatBlob(caller_, repository_, digest)).has_value());
-  EXPECT_NE(pushes[0].wait_for(std::chrono::seconds(0)), std::future_status::ready);
-  locks_.reset();
+  EXPECT_EQ(large_writes_.Turns(), 1U);
+  turn_.reset();
   for (auto& push : pushes) {
     const Result<PushedManifest> pushed = push.get();
     EXPECT_TRUE(pushed.has_value()) << pushed.error().message;
@@ -250,15 +273,50 @@ TEST_F(LargeManifestTest, PushesOfOneUserOccupyOneThread) {
 }
 
 TEST_F(LargeManifestTest, ADeletionWaitsForItsTurnToo) {
-  std::future<Result<PushedManifest>> push = Push(0);
-  ASSERT_TRUE(AwaitWrites(1));
-  const Reference old = Sha256(Large("old"));
-  auto deletion = io_.Start(registry_.DeleteManifest(caller_, repository_, old));
+  std::future<Result<Deleted>> deletion = DeleteOld();
   ASSERT_TRUE(AwaitWrites(2));
-  EXPECT_NE(deletion.wait_for(std::chrono::seconds(0)), std::future_status::ready);
-  locks_.reset();
-  EXPECT_TRUE(push.get().has_value());
+  EXPECT_EQ(large_writes_.Turns(), 1U);
+  turn_.reset();
   EXPECT_TRUE(deletion.get().has_value());
+}
+
+// A write that has waited for its turn is not rejected because the pool is full, and keeps its turn
+// to its end.
+TEST_F(LargeManifestTest, APushKeepsItsTurnWhileThePoolIsFull) {
+  std::future<Result<PushedManifest>> push = Push(0);
+  ASSERT_TRUE(AwaitWrites(2));
+  FullPool full(io_.pool(), IoThread::kPoolThreads);
+  PassTurn();
+  auto next = io_.Start(large_writes_.AwaitTurn({.user = caller_.user}));
+  ASSERT_TRUE(AwaitWrites(2)) << "the push has left";
+  EXPECT_EQ(large_writes_.Turns(), 1U);
+  full.Release();
+  EXPECT_TRUE(next.get().has_value());
+  ASSERT_EQ(push.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  const Result<PushedManifest> pushed = push.get();
+  EXPECT_TRUE(pushed.has_value()) << pushed.error().message;
+}
+
+TEST_F(LargeManifestTest, ADeletionKeepsItsTurnWhileThePoolIsFull) {
+  std::future<Result<Deleted>> deletion = DeleteOld();
+  ASSERT_TRUE(AwaitWrites(2));
+  FullPool full(io_.pool(), IoThread::kPoolThreads);
+  PassTurn();
+  full.Release();
+  const Result<Deleted> deleted = deletion.get();
+  EXPECT_TRUE(deleted.has_value()) << deleted.error().message;
+}
+
+TEST_F(LargeManifestTest, I6AWriteOfARevokedUserEndsWhileItWaits) {
+  std::future<Result<PushedManifest>> push = Push(0);
+  std::future<Result<Deleted>> deletion = DeleteOld();
+  ASSERT_TRUE(AwaitWrites(3));
+  const uint64_t head = store_.Head();
+  revoked_ = true;
+  EXPECT_EQ(CodeOf(push.get()), ErrorCode::kUnauthorized);
+  EXPECT_EQ(CodeOf(deletion.get()), ErrorCode::kUnauthorized);
+  EXPECT_TRUE(AwaitWrites(1)) << "the places are free";
+  EXPECT_EQ(store_.Head(), head);
 }
 
 // A reader of bytes that are not in the page cache.
