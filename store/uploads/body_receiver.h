@@ -41,10 +41,10 @@ class BodyReceiver {
   explicit BodyReceiver(Parts parts);
 
   // Appends the whole body to the claimed session, whose writer is open. After an error the session
-  // keeps the bytes that arrived before the error, but no disk space for others. kRangeInvalid if
-  // `range` does not begin where the session ends, kSizeInvalid if the body's length does not fit
-  // `range`. kNoSpace if the disk lacks the space. kTooManyRequests if a limit is reached, or if
-  // another request took the session over.
+  // keeps the bytes that arrived before the error, and releases the other disk space (Release()).
+  // kRangeInvalid if `range` does not begin where the session ends, kSizeInvalid if the body's
+  // length does not fit `range`. kNoSpace if the disk lacks the space. kTooManyRequests if a limit
+  // is reached, or if another request took the session over.
   net::awaitable<Result<void>> Receive(UploadSessions::ClaimPtr claim,
                                        std::optional<ByteRange> range, ByteSource& body);
 
@@ -55,9 +55,9 @@ class BodyReceiver {
   // Checks that the disk has space for `length` bytes, and reserves `reserved` of them. Returns the
   // alignment that a buffer needs so that the writer can write from it without a copy. Blocks.
   Result<size_t> Reserve(UploadSession& session, std::optional<uint64_t> length, uint64_t reserved);
-  // Releases the disk space that was reserved for bytes that did not arrive. The pool does not
-  // reject this work; each session has at most one piece of it, so the limit of open sessions
-  // bounds it.
+  // Releases the disk space that was reserved for bytes that did not arrive. The pool rejects this
+  // work only if it stops, or if its queue is full of work in progress. The space then stays
+  // reserved until the session's next body reserves space, or until the session ends.
   net::awaitable<void> Release(UploadSessions::ClaimPtr claim);
   net::awaitable<Result<void>> Copy(UploadSessions::ClaimPtr claim, std::optional<ByteRange> range,
                                     ByteSource& body, size_t buffer_bytes, size_t alignment);

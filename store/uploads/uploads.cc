@@ -301,8 +301,9 @@ void Uploads::Discard(UploadSession& session) {
   CountSessions();
 }
 
-// Does not let the pool reject the checkpoint: after an error the client would append the same
-// bytes again. A session has at most one such piece of work, and the sessions are limited.
+// The pool admits the checkpoint as work in progress, because after an error the client would
+// append the same bytes again. If the pool stops, or is full of work in progress, it rejects the
+// checkpoint. The session then keeps the bytes, and the client asks for their number.
 net::awaitable<Result<void>> Uploads::FinishBody(ClaimPtr claim) {
   const UploadSession& session = claim->session();
   const uint64_t fresh_bytes = session.size_bytes - session.checkpointed_bytes;
