@@ -5,6 +5,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
 #include "registry/base/clock.h"
+#include "registry/records/keys.h"
 
 namespace outport::control {
 namespace {
@@ -28,6 +30,15 @@ struct PlanRun {
   PlanChoice choice;
   std::string within;
   uint32_t limit = 1000;
+
+  // Returns the options of the plan.
+  Result<v1::PlanOptions> ToOptions() const {
+    v1::PlanOptions options = choice.ToOptions();
+    if (within.empty()) return options;
+    TRY(const milliseconds span, ParseSpan("--within", within));
+    options.set_within_ms(span.count());
+    return options;
+  }
 };
 
 std::string NameOf(v1::PlanReason reason) {
@@ -45,17 +56,14 @@ std::string NameOf(v1::PlanReason reason) {
 
 // Reads the plan page by page, but at most `limit` items. The first page says which plan it is. If
 // the store has forgotten that plan and content has changed, the store refuses the next page.
-Result<v1::GetPlanResponse> ReadPlan(StoreClient& client, const PlanRun& options) {
+Result<v1::GetPlanResponse> ReadPlan(StoreClient& client, const v1::PlanOptions& options,
+                                     uint32_t limit) {
   v1::GetPlanRequest request;
-  *request.mutable_options() = options.choice.ToOptions();
-  if (!options.within.empty()) {
-    TRY(const milliseconds within, ParseSpan("--within", options.within));
-    request.mutable_options()->set_within_ms(within.count());
-  }
-  request.set_limit(std::min(options.limit, kPage));
+  *request.mutable_options() = options;
+  request.set_limit(std::min(limit, kPage));
   v1::GetPlanResponse plan;
   TRY_VOID(client.Call(&v1::Gc::Stub::GetPlan, request, plan, "planning a run"));
-  const uint64_t wanted = std::min<uint64_t>(options.limit, ItemsOf(plan.counts()));
+  const uint64_t wanted = std::min<uint64_t>(limit, ItemsOf(plan.counts()));
   while (static_cast<uint64_t>(plan.items_size()) < wanted) {
     request.set_plan(plan.plan());
     request.set_offset(static_cast<uint32_t>(plan.items_size()));
@@ -101,6 +109,14 @@ boost::json::object ToJson(const v1::GetPlanResponse& plan) {
           {"waiting", plan.waiting()},
           {"next_due", ToTime(plan.next_due_ms())},
           {"nodes_without_report", nodes}};
+}
+
+// Returns the time of the plan by the clock of the store, which counts for its items. The id of the
+// plan begins with it. The clock of this machine may differ.
+int64_t TimeOf(const v1::GetPlanResponse& plan) {
+  const std::string& id = plan.plan();
+  const auto time_ms = keys::ParseTimeText(std::string_view(id).substr(0, id.find('-')));
+  return time_ms.value_or(ToUnixMillis(std::chrono::system_clock::now()));
 }
 
 std::string Ago(int64_t time_ms, int64_t now_ms) {
@@ -191,14 +207,15 @@ std::string ToText(const v1::GetPlanResponse& plan, int64_t now_ms, const std::s
 }
 
 Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
+  TRY(const v1::PlanOptions wanted, options.ToOptions());
   TRY(StoreClient client, invocation.Connect());
-  TRY(const v1::GetPlanResponse plan, ReadPlan(client, options));
+  TRY(const v1::GetPlanResponse plan, ReadPlan(client, wanted, options.limit));
   if (invocation.json()) {
     invocation.Print(ToJson(plan), "");
     return {};
   }
-  const int64_t now_ms = ToUnixMillis(std::chrono::system_clock::now());
-  invocation.streams.out << ToText(plan, now_ms, options.within);
+  const std::string within = wanted.within_ms() == 0 ? "" : options.within;
+  invocation.streams.out << ToText(plan, TimeOf(plan), within);
   return {};
 }
 

@@ -23,7 +23,7 @@ Result<void> CheckPlanOptions(const v1::PlanOptions& options) {
                  "more than " + std::to_string(kMaxIgnoredNodes) + " nodes to ignore"};
   }
   if (options.within_ms() < 0 || options.within_ms() > kMaxWithin.count()) {
-    return Error{ErrorCode::kInvalidArgument, "--within is at most 8784h (366 days)"};
+    return Error{ErrorCode::kInvalidArgument, "--within is a time from 0s to 8784h (366 days)"};
   }
   return {};
 }

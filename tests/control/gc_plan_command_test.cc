@@ -1,6 +1,7 @@
 #include <boost/json/parse.hpp>
 
 #include "registry/base/clock.h"
+#include "registry/records/keys.h"
 #include "tests/control/fake_content.h"
 
 namespace outport::control {
@@ -58,6 +59,23 @@ TEST_F(GcPlanCommandTest, TheTimeWhenALinkIsDueAsJson) {
 TEST_F(GcPlanCommandTest, AnOrdinaryPlanHasNoColumnOfDueTimes) {
   gc_.plan.mutable_items(0)->set_due_ms(NowMs() - kHourMs);
   const std::string text = Control({"gc", "plan"}).out;
+  EXPECT_FALSE(Has(text, "DUE")) << text;
+  EXPECT_TRUE(Has(text, "run it: outportctl gc run --plan 5f0c2a9b")) << text;
+}
+
+// The clock of this machine may differ from the clock of the store by hours.
+TEST_F(GcPlanCommandTest, TimesCountFromTheTimeOfThePlan) {
+  const int64_t plan_ms = NowMs() - 100 * kHourMs;
+  gc_.plan.set_plan(keys::TimeText(plan_ms) + "-1-" + std::string(32, 'a'));
+  gc_.plan.mutable_items(0)->set_since_ms(plan_ms - 2 * kHourMs);
+  gc_.plan.mutable_items(0)->set_due_ms(plan_ms + 5 * kHourMs);
+  const std::string text = Control({"gc", "plan", "--within", "36h"}).out;
+  EXPECT_TRUE(Has(text, "2h ago   in 5h   3.0 MiB")) << text;
+}
+
+TEST_F(GcPlanCommandTest, WithinNoTimeIsAnOrdinaryPlan) {
+  gc_.plan.mutable_items(0)->set_due_ms(NowMs() - kHourMs);
+  const std::string text = Control({"gc", "plan", "--within", "0s"}).out;
   EXPECT_FALSE(Has(text, "DUE")) << text;
   EXPECT_TRUE(Has(text, "run it: outportctl gc run --plan 5f0c2a9b")) << text;
 }
