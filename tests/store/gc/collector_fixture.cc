@@ -33,7 +33,7 @@ TestCollector::TestCollector(TestContent& store, Collector::Limits limits, const
                        .owner = *store.owner,
                        .times = store.times,
                        .metrics = store.metrics,
-                       .log = Log::Nowhere(),
+                       .log = devices.log,
                        .limits = limits,
                        .demand = devices.demand,
                        .flush_pulls = devices.flush_pulls,

@@ -83,6 +83,96 @@ TEST_F(OrphansTest, CorruptRowsHoldUpNoOtherReferrers) {
   EXPECT_EQ(CountRows(store, keys::kOrphaned), kCorrupt);
 }
 
+// Keys of referrers that name no digest, and candidates whose own rows are corrupt.
+TEST_F(OrphansTest, CorruptRowsOfReferrersHoldUpNothingElse) {
+  const std::string other = ImageManifest({"other"});
+  ASSERT_TRUE(store.PushImage("b", "v1", {"other"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("b", "v1").has_value());
+  Pause();  // the referrers do not become candidates
+  DeleteSubject();
+  Corrupt(keys::ReferrersOf(Repo("a"), Sha256(image_)) + "no digest");
+  Resume();
+  collector->WorkAfter(hours(37));
+  EXPECT_TRUE(Waits());
+  EXPECT_THAT((*collector)->Warnings(),
+              testing::Contains(testing::HasSubstr("removed manifests: 1;")));
+  const v1::GetPlanResponse plan = collector->Plan(true);
+  EXPECT_THAT(ItemsOf(plan), testing::Contains("manifest b@" + Sha256(other).ToString()));
+  EXPECT_EQ(collector->RunUntagged().removed().manifests(), plan.counts().manifests());
+  EXPECT_FALSE(HasManifest("b", Sha256(other).ToString()));
+  ASSERT_TRUE(store.PushManifest("a", "v1", image_).has_value());
+  collector->Work();
+  EXPECT_FALSE(Waits()) << "what the log message asks for";
+}
+
+TEST_F(OrphansTest, ACorruptManifestHoldsUpNoPlanAndNoRun) {
+  const std::string other = ImageManifest({"other"});
+  for (const std::string repository : {"b", "c"}) {
+    ASSERT_TRUE(store.PushImage(repository, "v1", {"other"}).has_value());
+    ASSERT_TRUE(store.DeleteManifest(repository, "v1").has_value());
+  }
+  collector->WorkAfter(hours(37));
+  const v1::GetPlanResponse before = collector->Plan(true);
+  EXPECT_EQ(before.counts().manifests(), 2u);
+  Corrupt(keys::ManifestOf(Repo("b"), Sha256(other)));
+  EXPECT_THAT(ItemsOf(collector->Plan(true)),
+              testing::ElementsAre("manifest c@" + Sha256(other).ToString()));
+  const v1::RunRow run = collector->RunUntagged();
+  EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
+  EXPECT_EQ(run.removed().manifests(), 1u);
+  EXPECT_EQ(Candidates(), 1u) << "the corrupt one stays";
+}
+
+// A run names the first corrupt rows, and counts the others.
+TEST_F(OrphansTest, ARunLogsFewCorruptRows) {
+  constexpr size_t kCorrupt = kMaxSkippedRows + 3;
+  for (size_t i = 0; i < kCorrupt; ++i) {
+    const Digest digest = Sha256("corrupt " + std::to_string(i));
+    if (i % 2 == 0) {
+      Corrupt(keys::Untagged(Repo("b"), digest));
+    } else {
+      v1::UntaggedRow candidate;
+      candidate.set_since_ms(1);
+      const auto put = [&](MetaTransaction& transaction) {
+        return WriteRow(transaction, keys::Untagged(Repo("b"), digest), candidate);
+      };
+      ASSERT_TRUE(Transact(*store.meta, put).has_value());
+      Corrupt(keys::ManifestOf(Repo("b"), digest));
+    }
+  }
+  // The removal of this one begins a second pass, which counts no row again.
+  ASSERT_TRUE(store.PushImage("c", "v1", {"other"}).has_value());
+  ASSERT_TRUE(store.DeleteManifest("c", "v1").has_value());
+  collector->WorkAfter(hours(37));
+  (*collector)->Stop();
+  testing::internal::CaptureStderr();
+  {
+    TestCollector logging(store, {}, {.log = Log::ToStandardError(LogLevel::kWarning)});
+    EXPECT_EQ(logging.RunUntagged().removed().manifests(), 1u);
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  size_t lines = 0;
+  const std::string message = "corrupt row skipped: manifests stay";
+  for (size_t at = 0; (at = log.find(message, at)) != std::string::npos; ++at) ++lines;
+  EXPECT_EQ(lines, kMaxSkippedRows) << log;
+  EXPECT_THAT(log, testing::HasSubstr("more corrupt rows skipped"));
+  EXPECT_THAT(log, testing::HasSubstr("\"count\":3"));
+}
+
+// An index of the plan lists a manifest whose row is corrupt.
+TEST_F(OrphansTest, ACorruptChildHoldsUpNoPlan) {
+  const std::string child = ImageManifest({"other"});
+  const std::string index = IndexManifest({child});
+  ASSERT_TRUE(store.PushImage("b", "child", {"other"}).has_value());
+  ASSERT_TRUE(store.PushManifest("b", "index", index).has_value());
+  ASSERT_TRUE(store.DeleteManifest("b", "index").has_value());
+  collector->WorkAfter(hours(37));
+  Corrupt(keys::ManifestOf(Repo("b"), Sha256(child)));
+  const v1::GetPlanResponse plan = collector->Plan(true);
+  EXPECT_THAT(ItemsOf(plan), testing::ElementsAre("manifest b@" + Sha256(index).ToString()));
+  EXPECT_TRUE(plan.freed_is_minimum());
+}
+
 // Nobody knows when the grace period of the candidates began.
 TEST_F(OrphansTest, CandidatesWhoseRemovedSubjectHasACorruptRowStay) {
   DeleteSubject();
