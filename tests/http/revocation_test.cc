@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 
 #include "registry/security/password/password.h"
 #include "tests/http/fixture.h"
@@ -142,6 +143,26 @@ TEST(Revocation, I6ADownloadEndsWhenAccessIsRevoked) {
     EXPECT_EQ(rejected.status, c.status);
     EXPECT_NE(rejected.body.find(c.says), std::string::npos) << rejected.body;
   }
+}
+
+// A registry rechecks a write that has waited. The connection may be cut at the same time.
+TEST(Revocation, I6AWriteIsReauthorisedWhenAccessIsRevoked) {
+  std::promise<Result<void>> before;
+  std::promise<Result<void>> after;
+  TestServer server;
+  server.registry().BeforePut([&](const Caller& caller) {
+    before.set_value(caller.recheck());
+    server.directory().Remove("alice");
+    after.set_value(caller.recheck());
+  });
+  TestClient client = server.Connect();
+  client.Send(TestRequest{
+      .method = "PUT", .target = "/v2/team/app/manifests/v1", .user = "alice:wonder", .body = "{}"}
+                  .Text());
+  EXPECT_TRUE(before.get_future().get().has_value());
+  const Result<void> revoked = after.get_future().get();
+  ASSERT_FALSE(revoked.has_value());
+  EXPECT_EQ(revoked.error().code, ErrorCode::kUnauthorized);
 }
 
 void ExpectOnlyOneCut(TestServer& server, Download& cut, Download& other) {

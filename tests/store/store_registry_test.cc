@@ -208,7 +208,7 @@ class LargeManifestTest : public StoreRegistryTest {
   LargeManifestTest() {
     EXPECT_TRUE(store_.PushBlob("a", "config").has_value());
     EXPECT_TRUE(store_.PushManifest("a", "old", Large("old")).has_value());
-    Result<LargeWrites::Turn> turn = io_.Await(large_writes_.AwaitTurn({.user = caller_.user}));
+    Result<LargeWrites::Turn> turn = io_.Await(large_writes_.AwaitTurn({.user = ann_.user}));
     EXPECT_TRUE(turn.has_value());
     if (turn.has_value()) turn_.emplace(*std::move(turn));
   }
@@ -223,10 +223,10 @@ class LargeManifestTest : public StoreRegistryTest {
   }
   std::future<Result<PushedManifest>> Push(size_t tag) {
     return io_.Start(
-        registry_.PutManifest(caller_, repository_, tags_.at(tag), type_, no_tags_, Large("new")));
+        registry_.PutManifest(ann_, repository_, tags_.at(tag), type_, no_tags_, Large("new")));
   }
   std::future<Result<Deleted>> DeleteOld() {
-    return io_.Start(registry_.DeleteManifest(caller_, repository_, old_));
+    return io_.Start(registry_.DeleteManifest(ann_, repository_, old_));
   }
   // Waits until this number of writes is in progress or waits.
   bool AwaitWrites(double count) {
@@ -239,14 +239,14 @@ class LargeManifestTest : public StoreRegistryTest {
     for (int i = 0; i < 50; ++i) io_.Turn();
   }
   std::atomic<bool> revoked_ = false;  // the user has lost access
-  const Caller caller_{.user = "ann",
-                       .certificate_name = "desktop",
-                       .address = "127.0.0.1",
-                       .request_id = "1",
-                       .recheck = [this]() -> Result<void> {
-                         if (!revoked_) return {};
-                         return Error{ErrorCode::kUnauthorized, "the user was removed"};
-                       }};
+  const Caller ann_{.user = "ann",
+                    .certificate_name = "desktop",
+                    .address = "127.0.0.1",
+                    .request_id = "1",
+                    .recheck = [this]() -> Result<void> {
+                      if (!revoked_) return {};
+                      return Error{ErrorCode::kUnauthorized, "the user was removed"};
+                    }};
   const RepositoryName repository_ = Repo("a");
   const std::vector<Reference> tags_ = {Ref("v1"), Ref("v2"), Ref("v3"), Ref("v4")};
   const Reference old_ = Sha256(Large("old"));
@@ -263,7 +263,7 @@ TEST_F(LargeManifestTest, PushesOfOneUserOccupyNoThreadWhileTheyWait) {
   ASSERT_EQ(CodeOf(rejected), ErrorCode::kTooManyRequests);
   EXPECT_TRUE(rejected.error().message.contains("user 'ann'")) << rejected.error().message;
   const Digest digest = Sha256("config");
-  EXPECT_TRUE(io_.Await(registry_.StatBlob(caller_, repository_, digest)).has_value());
+  EXPECT_TRUE(io_.Await(registry_.StatBlob(ann_, repository_, digest)).has_value());
   EXPECT_EQ(large_writes_.Turns(), 1U);
   turn_.reset();
   for (auto& push : pushes) {
@@ -287,7 +287,7 @@ TEST_F(LargeManifestTest, APushKeepsItsTurnWhileThePoolIsFull) {
   ASSERT_TRUE(AwaitWrites(2));
   FullPool full(io_.pool(), IoThread::kPoolThreads);
   PassTurn();
-  auto next = io_.Start(large_writes_.AwaitTurn({.user = caller_.user}));
+  auto next = io_.Start(large_writes_.AwaitTurn({.user = ann_.user}));
   ASSERT_TRUE(AwaitWrites(2)) << "the push has left";
   EXPECT_EQ(large_writes_.Turns(), 1U);
   full.Release();

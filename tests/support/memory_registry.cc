@@ -166,6 +166,7 @@ Result<void> MemoryRegistry::CheckReferences(const Repository& repository,
 net::awaitable<Result<PushedManifest>> MemoryRegistry::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
+  if (before_put_ != nullptr) before_put_(caller);
   CO_TRY(const Manifest manifest, Manifest::Parse(body, content_type));
   const Digest* wanted = std::get_if<Digest>(&reference);
   const auto algorithm = wanted == nullptr ? DigestAlgorithm::kSha256 : wanted->algorithm();

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ class MemoryRegistry final : public Registry {
                      const std::string& media_type, std::string body);
   // Makes the next verb return this error.
   void FailNext(Error error);
+  // Calls a function in each PutManifest(), before it changes anything.
+  void BeforePut(std::function<void(const Caller&)> call) { before_put_ = std::move(call); }
   // Makes answers stale, as those of a replica.
   void SetStaleness(std::optional<Staleness> stale);
   // Makes reads of blobs fail from this offset on.
@@ -126,6 +129,7 @@ class MemoryRegistry final : public Registry {
   std::optional<Error> next_failure_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Staleness> stale_ OUTPORT_GUARDED_BY(mutex_);
   std::optional<Caller> last_caller_ OUTPORT_GUARDED_BY(mutex_);
+  std::function<void(const Caller&)> before_put_;
   std::atomic<uint64_t> broken_from_ = UINT64_MAX;
   std::atomic<bool> held_ = false;
   std::atomic<uint64_t> blob_reads_ = 0;
