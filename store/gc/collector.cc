@@ -117,7 +117,7 @@ Result<uint64_t> Collector::DoStep() {
   // Another process may have held the lease since the last step.
   const bool lost = recovered_fence_ != 0 && !HoldsLease();
   if (!mine || lost) LeaveToOthers();
-  if (!mine) return uint64_t{0};
+  if (!mine) return RemoveObjects();
   if (!HoldsLease()) TRY_VOID(Recover());
   TRY_VOID(RefreshStatus());
   TRY(const bool paused, IsPaused());
@@ -139,6 +139,14 @@ Result<uint64_t> Collector::DoStep() {
   const bool busy = worked > 0 || paused || !RunInProgress().empty();
   TRY(const uint64_t background, busy ? Result<uint64_t>(0) : StepBackground());
   return ItemsOfRows(orphans) + worked + background;
+}
+
+// Without the lease: removes only the objects of blobs that this process has freed. A pause keeps
+// them, too.
+Result<uint64_t> Collector::RemoveObjects() {
+  TRY(const bool paused, IsPaused());
+  if (!paused) TRY_VOID(purge_.RemoveObjects());
+  return uint64_t{0};
 }
 
 // Looks for the referrers of manifests that are gone. If that fails, logs it and tries again later,
@@ -197,13 +205,19 @@ bool Collector::HoldsLease() const {
   return recovered != 0 && recovered == lease_.fence();
 }
 
-// Another process holds the lease, and ends what this process has begun.
+// Another process holds the lease, and ends what this process has begun. Its gauges and warnings
+// tell the state from now on.
 void Collector::LeaveToOthers() {
   recovered_fence_ = 0;
   background_.reset();
+  next_status_ms_ = 0;
+  for (prometheus::Gauge* gauge : {&queue_, &overdue_, &overdue_trash_, &trash_bytes_}) {
+    gauge->Set(0);
+  }
   MutexLock lock(mutex_);
   job_.reset();
   job_run_.clear();
+  warnings_.clear();
 }
 
 // Removes the next links that are due. A burst of work reads on from the last row that it removed,

@@ -24,7 +24,17 @@ StuckObjects::StuckObjects(const CollectorParts& parts)
 void StuckObjects::Add(std::string object, const Error& why) {
   parts_.log.Warning("object not removed", {{"object", object}, {"error", why.message}});
   if (objects_.empty()) next_ms_ = parts_.store_clock.NowMs() + milliseconds(kWait).count();
-  objects_.push_back(std::move(object));
+  if (objects_.size() < kMost) objects_.push_back(std::move(object));
+}
+
+void StuckObjects::NoteBatch(bool removed) {
+  removes_nothing_ = !removed;
+  next_batch_ms_ = parts_.store_clock.NowMs() + milliseconds(kWait).count();
+}
+
+bool StuckObjects::HoldsUp() const {
+  return objects_.size() >= kMany && removes_nothing_ &&
+         parts_.store_clock.NowMs() < next_batch_ms_;
 }
 
 Result<void> StuckObjects::Retry() {
@@ -39,7 +49,10 @@ Result<void> StuckObjects::Retry() {
     if (gone) removed.push_back(object);
     if (!gone) objects_.push_back(std::move(object));
   }
-  if (!removed.empty()) TRY_VOID(Forget(removed));
+  if (!removed.empty()) {
+    removes_nothing_ = false;
+    TRY_VOID(Forget(removed));
+  }
   const Error refused{ErrorCode::kUnavailable,
                       "the disk does not remove them; 'object not removed' gives the reason"};
   failure_.Record(objects_.empty() ? Result<void>() : Result<void>(refused),

@@ -16,13 +16,14 @@ namespace outport::store {
 // The objects of freed blobs that the disk did not remove. No row names them any more, and none
 // ever will, because each object has a name of its own. Each has an intent in the name of this
 // process. Retry() removes objects and intents as soon as the disk does so. What is left when the
-// process ends is removed by its next start.
+// process ends is removed by the next start of a process, and so are the objects beyond kMost, of
+// which only the intents know.
 //
 // For one thread at a time.
 class StuckObjects {
  public:
-  // The purge frees no more blobs while there are so many.
-  static constexpr size_t kMost = 256;
+  static constexpr size_t kMany = 256;  // hold up the purge while the disk removes nothing
+  static constexpr size_t kMost = 8192;
   static constexpr size_t kTries = 64;  // objects in one attempt
   static constexpr std::chrono::minutes kWait{1};
 
@@ -31,9 +32,14 @@ class StuckObjects {
 
   // Logs why. Does not block.
   void Add(std::string object, const Error& why);
-  bool IsFull() const { return objects_.size() >= kMost; }
+  // Notes whether the disk has removed at least one object of the last batch. Does not block.
+  void NoteBatch(bool removed);
+  // Returns whether the purge must free no blobs now: there are kMany objects, and the disk has
+  // removed none of the last batch. False once in kWait, so that one more batch shows whether the
+  // disk removes other objects. Does not block.
+  bool HoldsUp() const;
   // Tries to remove the next kTries objects, if kWait has passed since the last attempt. Fails if
-  // the metadata fail. Blocks.
+  // the metadata fail. Needs no lease: nobody else removes these objects. Blocks.
   Result<void> Retry();
 
  private:
@@ -43,6 +49,8 @@ class StuckObjects {
   RepeatedFailure failure_;
   std::deque<std::string> objects_;  // those that were tried last are at the end
   int64_t next_ms_ = 0;              // the time of the next attempt
+  bool removes_nothing_ = false;     // the disk, as of the last batch
+  int64_t next_batch_ms_ = 0;        // when the purge may try another one then
 };
 
 }  // namespace outport::store

@@ -182,8 +182,8 @@ Result<uint64_t> TrashPurge::StepEarly() {
   return FreeCurrent();
 }
 
-// Frees the next batch of the current run. Returns 0 if there is no such run, or if the disk does
-// not remove objects.
+// Frees the next batch of the current run. Returns 0 if there is no such run, or if the disk
+// removes no objects.
 Result<uint64_t> TrashPurge::FreeCurrent() {
   while (current_.has_value()) {
     if (current_->kinds.empty()) {
@@ -191,7 +191,7 @@ Result<uint64_t> TrashPurge::FreeCurrent() {
       TRY_VOID(FinishRun(run));
       return uint64_t{1};
     }
-    if (current_->kinds.back() == trash_kind::kBlob && stuck_.IsFull()) return uint64_t{0};
+    if (current_->kinds.back() == trash_kind::kBlob && stuck_.HoldsUp()) return uint64_t{0};
     const Result<uint64_t> freed = FreeBatch();
     if (!freed.has_value() && freed.error().code == ErrorCode::kCancelled) {
       current_.reset();
@@ -303,6 +303,7 @@ Result<void> TrashPurge::RemoveObjects() {
       return true;
     });
   }
+  stuck_.NoteBatch(!objects_.empty());
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
     for (const std::string& object : objects_) {
       TRY_VOID(transaction.Delete(keys::Intent(object)));

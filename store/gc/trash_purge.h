@@ -25,7 +25,8 @@ namespace outport::store {
 // One step deletes the rows of a batch of blobs, together with intents that name their objects.
 // Only then does it remove the objects. So a process that ends in between leaves intents, and the
 // next start removes the objects. An object that the disk does not remove is logged and tried again
-// every minute; it counts as freed. While there are too many such objects, no more blobs are freed.
+// every minute; it counts as freed. While there are many such objects, and the disk removes
+// nothing, only one batch in a minute is freed. The links wait for the blobs of their run.
 //
 // While the disk is short of space, blobs do not wait for the end of their trash window, also those
 // that clients deleted in this hour: StepEarly() frees the oldest ones, and no more than the disk
@@ -58,6 +59,10 @@ class TrashPurge {
   Result<uint64_t> Step();
   // Does the same with trash whose window has not ended, if the disk is short of space.
   Result<uint64_t> StepEarly();
+  // Removes the objects of freed blobs that are still on the disk: those of the last batch, and,
+  // once in a minute, those that the disk did not remove before. Needs no lease, because their rows
+  // are deleted, and this process has their intents. Both steps begin with it.
+  Result<void> RemoveObjects();
   // Returns whether the disk was short of space at the last StepEarly(). Does not block.
   bool IsDiskShort() const { return missing_bytes_ > 0; }
 
@@ -85,7 +90,6 @@ class TrashPurge {
   Result<void> FreeBlobs(const std::vector<KeyValue>& rows);
   Result<void> FreeManifests(const std::vector<KeyValue>& rows);
   Result<void> FreeRows(const std::vector<KeyValue>& rows, std::string_view kind);
-  Result<void> RemoveObjects();
   Result<void> FinishRun(const std::string& run);
   Result<void> Commit(const std::string& run,
                       const std::function<Result<void>(MetaTransaction&, v1::RunCounts&)>& work);

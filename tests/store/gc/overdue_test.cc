@@ -1,5 +1,6 @@
 #include <ctime>
 #include <string>
+#include <vector>
 
 #include "store/gc/queue_status.h"
 #include "tests/store/gc/collector_fixture.h"
@@ -44,6 +45,14 @@ TEST(OverdueAfterTest, IsNeverLongerThanADayAndAnHour) {
 class OverdueTest : public CollectorTest {
  protected:
   double Gauge(const std::string& name) { return store.metrics.Gauge(name, "").Value(); }
+  // Another process gets the lease.
+  void LoseLease() {
+    store.clock.Advance(minutes(1));
+    WorkLease other(*store.meta, store.store_clock, "gc", "another process");
+    EXPECT_TRUE(*other.Acquire());
+    collector->Step();
+    EXPECT_FALSE((*collector)->HoldsLease());
+  }
   double OverdueLinks() {
     const auto state = (*collector)->Get();
     EXPECT_EQ(state->overdue(), Gauge("outport_store_gc_overdue"));
@@ -98,6 +107,24 @@ TEST_F(OverdueTest, TrashWhoseWindowHasEndedIsOverdueAfterAnHour) {
   collector->WorkAfter(minutes(1));
   EXPECT_EQ(OverdueTrash(), 0.0);
   EXPECT_THAT((*collector)->Warnings(), testing::IsEmpty());
+}
+
+TEST_F(OverdueTest, AProcessThatLosesTheLeaseTellsNothing) {
+  ASSERT_TRUE(store.PushBlob("a", "gone").has_value());
+  collector->WorkAfter(hours(37));
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->WorkAfter(hours(37 + 25));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  static_cast<void>(collector->Step());  // sees the state before it removes anything
+  const std::vector<std::string> gauges = {"outport_store_gc_queue", "outport_store_gc_overdue",
+                                           "outport_store_gc_overdue_trash",
+                                           "outport_store_gc_trash_bytes"};
+  EXPECT_THAT((*collector)->Warnings(), testing::SizeIs(2));
+  for (const std::string& gauge : gauges) EXPECT_GT(Gauge(gauge), 0.0) << gauge;
+  LoseLease();
+  EXPECT_THAT((*collector)->Warnings(), testing::IsEmpty());
+  for (const std::string& gauge : gauges) EXPECT_EQ(Gauge(gauge), 0.0) << gauge;
 }
 
 TEST_F(OverdueTest, ManifestsAndTagsOfTheTrashMayStayForTheGracePeriod) {
