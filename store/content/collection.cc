@@ -22,11 +22,15 @@ Result<std::optional<Digest>> FindLive(Source& source, const RepositoryName& rep
   for (ScanRange range{.prefix = prefix, .after = {}, .limit = kReferencesPerScan};;) {
     TRY(const std::vector<KeyValue> rows, source.Scan(range));
     for (const KeyValue& row : rows) {
-      TRY(Digest parent, Digest::Parse(keys::After(row.key, prefix)));
-      const std::string manifest = keys::ManifestOf(repository, parent);
+      Result<Digest> parent = Digest::Parse(keys::After(row.key, prefix));
+      if (!parent.has_value()) {
+        return Error{ErrorCode::kCorrupt,
+                     "the key '" + Printable(row.key) + "' of the metadata is corrupt"};
+      }
+      const std::string manifest = keys::ManifestOf(repository, *parent);
       TRY(const bool exists, HasRow(source, manifest));
       TRY(const bool stale, exists ? Result<bool>(false) : is_stale(row.key, manifest));
-      if (!stale) return std::optional<Digest>(std::move(parent));
+      if (!stale) return std::optional<Digest>(*std::move(parent));
     }
     if (rows.size() < range.limit) return std::optional<Digest>();
     range.after = rows.back().key;
@@ -54,12 +58,15 @@ int64_t KeptByTouchMs(const CollectionTimes& times, int64_t lease_until_ms) {
 
 Result<std::optional<Digest>> Collection::FindReference(MetaTransaction& transaction,
                                                         const RepositoryName& repository,
-                                                        const Digest& digest) {
+                                                        const Digest& digest, bool* stale_left) {
   // The rows beyond the limit stay, and so need no lock: a push that refers to the digest as this
   // kind of content waits for the lock of the digest, which the caller holds.
   size_t deletions_left = kMaxStale;
   const auto drop = [&](const std::string& reference, const std::string& manifest) -> Result<bool> {
-    if (deletions_left == 0) return true;
+    if (deletions_left == 0) {
+      if (stale_left != nullptr) *stale_left = true;
+      return true;
+    }
     --deletions_left;
     return DeleteStale(transaction, reference, manifest);
   };

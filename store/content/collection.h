@@ -46,10 +46,13 @@ class Collection {
   // Returns a manifest of the repository that refers to the digest, or nullopt. Deletes reference
   // rows whose manifest no longer exists, after a second look under the lock of the reference. The
   // deletion of a corrupt manifest leaves such rows. Deletes at most kMaxStale of them, because a
-  // transaction may look at thousands of digests; later calls delete the others.
+  // transaction may look at thousands of digests, and leaves the others for later calls. Then it
+  // sets `stale_left` to true: the removal of the digest waits for another call, because none comes
+  // afterwards. kCorrupt if the key of a row names no manifest.
   static Result<std::optional<Digest>> FindReference(MetaTransaction& transaction,
                                                      const RepositoryName& repository,
-                                                     const Digest& digest);
+                                                     const Digest& digest,
+                                                     bool* stale_left = nullptr);
   static constexpr size_t kMaxStale = 16;
   // The same without locks and without deletions, for a plan.
   static Result<std::optional<Digest>> FindReference(const MetaView& view,

@@ -83,7 +83,9 @@ Result<void> LinkSweep::RemoveOne(Locked& locked, const QueuedLink& queued) cons
     }
     return transaction.Delete(keys::Condemned(queued.due_ms, repository, digest));
   }
-  TRY(const auto reference, Collection::FindReference(transaction, repository, digest));
+  bool stale_left = false;
+  TRY(const auto reference,
+      Collection::FindReference(transaction, repository, digest, &stale_left));
   const int64_t due_ms = locked.collection.DueMs(*link);
   if (reference.has_value() || due_ms > locked.collection.now_ms()) {
     locked.run.set_kept(locked.run.kept() + 1);
@@ -91,6 +93,10 @@ Result<void> LinkSweep::RemoveOne(Locked& locked, const QueuedLink& queued) cons
                  ? Collection::Acquit(transaction, repository, digest, *link)
                  : Collection::Postpone(transaction, repository, digest, due_ms, *link));
     return WriteRow(transaction, key, *link);
+  }
+  if (stale_left) {
+    locked.run.set_kept(locked.run.kept() + 1);
+    return {};
   }
   const auto& blob = locked.blobs.at(digest.ToString());
   TRY(const bool last, TrashLink(transaction, locked.run.id(), repository, digest, *link, blob,

@@ -28,8 +28,8 @@ class LinkSweep {
 
   // Removes these links in one transaction, at most kBatch of them. Looks at each link again under
   // the lock of its blob. A link that a manifest refers to leaves the queue. A link whose lease or
-  // grace period is not over goes back into the queue. So no link that the queue names stays where
-  // it was.
+  // grace period is not over goes back into the queue. A link to which more manifests that no
+  // longer exist refer than one look deletes stays where it was, for another look.
   Result<void> Run(std::vector<QueuedLink> links);
 
  private:

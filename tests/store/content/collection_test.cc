@@ -212,13 +212,15 @@ TEST_F(CollectionTest, OneTransactionDeletesFewReferencesWithoutManifests) {
   };
   for (const size_t expected : {kRows - Collection::kMaxStale, size_t{1}, size_t{0}}) {
     std::optional<Digest> found;
+    bool stale_left = false;
     const auto find = [&](MetaTransaction& transaction) -> Result<void> {
-      TRY(found, Collection::FindReference(transaction, Repo("a"), Sha256("config")));
+      TRY(found, Collection::FindReference(transaction, Repo("a"), Sha256("config"), &stale_left));
       return {};
     };
     ASSERT_TRUE(Transact(*store_.meta, find).has_value());
     EXPECT_EQ(found, std::nullopt);
     EXPECT_EQ(left(), expected);
+    EXPECT_EQ(stale_left, expected > 0);
   }
 }
 

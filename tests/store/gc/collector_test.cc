@@ -301,6 +301,23 @@ TEST_F(GarbageTest, TheBlobsOfACorruptManifestGoAfterItsDeletion) {
   EXPECT_TRUE(store.Files("blobs").empty());
 }
 
+// One look deletes only some of the references that corrupt manifests left.
+TEST_F(GarbageTest, ALinkWithManyReferencesOfDeletedManifestsLeavesNone) {
+  ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
+  collector->Work();
+  const auto write = [&](MetaTransaction& transaction) -> Result<void> {
+    for (size_t i = 0; i < 3 * Collection::kMaxStale; ++i) {
+      const Digest gone = Sha256("gone " + std::to_string(i));
+      TRY_VOID(transaction.Put(keys::ReferenceOf(Sha256("layer"), Repo("a"), gone), {}));
+    }
+    return {};
+  };
+  ASSERT_TRUE(Transact(*store.meta, write).has_value());
+  collector->WorkAfter(hours(37));
+  EXPECT_FALSE(HasBlob("a", "layer"));
+  EXPECT_EQ(CountRows(store, keys::ReferencesTo(Sha256("layer"), Repo("a"))), 0u);
+}
+
 // The rows of an earlier release have no leases, no queue and no candidates.
 void ForgetGarbage(TestContent& store) {
   const auto forget = [&](MetaTransaction& transaction) -> Result<void> {
