@@ -11,7 +11,7 @@
 namespace outport::store {
 
 Result<std::unique_ptr<ActiveRun>> ActiveRun::Begin(const CollectorParts& parts, v1::RunRow row,
-                                                    Actor by) {
+                                                    Actor by, const Work& also) {
   const int64_t now_ms = parts.store_clock.NowMs();
   row.set_id(NewRunId(now_ms));
   row.set_started_ms(now_ms);
@@ -23,7 +23,7 @@ Result<std::unique_ptr<ActiveRun>> ActiveRun::Begin(const CollectorParts& parts,
     if (requested) {
       run->auditor_.Add(transaction, "gc.run", "run/" + next.id(), nullptr, RowJson(next));
     }
-    return {};
+    return also ? also(transaction, next) : Result<void>();
   }));
   return run;
 }

@@ -17,10 +17,14 @@ namespace outport::store {
 // method but those that return members blocks.
 class ActiveRun {
  public:
+  // A part of a transaction. It updates the counts in the row that it gets, and may run several
+  // times.
+  using Work = std::function<Result<void>(MetaTransaction&, v1::RunRow&)>;
+
   // Writes the row of a new run, which has `row` without id, state and times. An administrator's
-  // run gets an audit entry.
+  // run gets an audit entry. `also` is part of the same transaction; null: nothing.
   static Result<std::unique_ptr<ActiveRun>> Begin(const CollectorParts& parts, v1::RunRow row,
-                                                  Actor by);
+                                                  Actor by, const Work& also = nullptr);
   // Continues a run of the collector whose row has this content. Clears its end.
   static Result<std::unique_ptr<ActiveRun>> Continue(const CollectorParts& parts, v1::RunRow row);
   // Begins the undo of a run, and adds an audit entry; or goes on with an undo that another process
@@ -34,10 +38,8 @@ class ActiveRun {
   const v1::RunRow& row() const { return row_; }
   const Auditor& auditor() const { return auditor_; }
 
-  // Runs `work` in a transaction and commits. `work` updates the counts in the row that it gets.
-  // It may run several times. kFailedPrecondition if the collector's lease is lost; then nothing
-  // has changed.
-  using Work = std::function<Result<void>(MetaTransaction&, v1::RunRow&)>;
+  // Runs `work` in a transaction and commits. kFailedPrecondition if the collector's lease is lost;
+  // then nothing has changed.
   Result<void> Transact(const Work& work);
 
   // These two methods do the same as part of a transaction that another class runs. Write() is the

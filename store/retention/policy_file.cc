@@ -42,8 +42,9 @@ int64_t ReadTime(Settings& section, std::string_view key, milliseconds least) {
   return least.count();
 }
 
-int64_t ReadPulledWithin(Settings& section) {
+int64_t ReadPulledWithin(Settings& section, PolicySource source) {
   constexpr std::string_view kKey = "pulled_within";
+  if (source == PolicySource::kStore) return ReadTime(section, kKey, milliseconds(1));
   if (!section.Has(kKey)) return 0;
   const milliseconds time = section.Duration(kKey, kLeastPulledWithin);
   if (time < kLeastPulledWithin) {
@@ -61,20 +62,20 @@ uint32_t ReadCount(Settings& section, std::string_view key) {
   return section.Has(key) ? static_cast<uint32_t>(section.Integer(key, 1, 1, kMaxCount)) : 0;
 }
 
-void ReadEntry(Settings& section, v1::RetentionKeep& entry) {
+void ReadEntry(Settings& section, PolicySource source, v1::RetentionKeep& entry) {
   entry.set_tags(section.RequiredString("tags"));
   if (section.Has("tags")) {
     const auto pattern = CompileTagPattern(entry.tags());
     if (!pattern.has_value()) section.AddProblem("tags", pattern.error().message);
   }
   entry.set_pushed_within_ms(ReadTime(section, "pushed_within", milliseconds(1)));
-  entry.set_pulled_within_ms(ReadPulledWithin(section));
+  entry.set_pulled_within_ms(ReadPulledWithin(section, source));
   entry.set_last_pushed(ReadCount(section, "last_pushed"));
   entry.set_last_pulled(ReadCount(section, "last_pulled"));
   entry.set_newest_semver_per_minor(ReadCount(section, "newest_semver_per_minor"));
 }
 
-void ReadPolicy(Settings& section, v1::RetentionPolicy& policy) {
+void ReadPolicy(Settings& section, PolicySource source, v1::RetentionPolicy& policy) {
   policy.set_name(section.RequiredString("name"));
   const bool valid = policy.name().size() <= kMaxNameBytes && !policy.name().empty() &&
                      std::ranges::all_of(policy.name(), IsNameCharacter);
@@ -96,7 +97,7 @@ void ReadPolicy(Settings& section, v1::RetentionPolicy& policy) {
                        "must list the repositories of the policy, for example [\"ci/*\"]");
   }
   for (Settings& entry : section.Sections("keep", kMaxEntries)) {
-    ReadEntry(entry, *policy.add_keep());
+    ReadEntry(entry, source, *policy.add_keep());
   }
   if (section.Has("untagged")) {
     Settings untagged = section.Section("untagged");
@@ -134,7 +135,8 @@ int MinuteOfSchedule(const std::string& schedule) {
   return hours * kMinutesOfHour + minutes;
 }
 
-Result<v1::RetentionPolicies> ParsePolicies(const std::string& yaml, const std::string& file_name) {
+Result<v1::RetentionPolicies> ParsePolicies(const std::string& yaml, const std::string& file_name,
+                                            PolicySource source) {
   if (yaml.size() > kMaxPolicyFileBytes) {
     return Error{ErrorCode::kInvalidArgument,
                  file_name + ":1: the file is larger than 64 KiB; write fewer policies"};
@@ -147,7 +149,7 @@ Result<v1::RetentionPolicies> ParsePolicies(const std::string& yaml, const std::
   std::set<std::string> names;
   for (Settings& section : settings.Sections("policies", kMaxPolicies)) {
     v1::RetentionPolicy& policy = *policies.add_policies();
-    ReadPolicy(section, policy);
+    ReadPolicy(section, source, policy);
     if (!names.insert(policy.name()).second) {
       section.AddProblem("name", "'" + policy.name() + "' is the name of an earlier policy");
     }

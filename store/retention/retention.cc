@@ -32,6 +32,23 @@ std::string ShownName(const std::string& name) {
   return shown.empty() ? "retention.yml" : shown;
 }
 
+// A corrupt row counts as none, so that an administrator can replace it.
+Result<std::optional<v1::RetentionRow>> LockPolicies(MetaTransaction& transaction) {
+  Result<std::optional<v1::RetentionRow>> row =
+      LockRow<v1::RetentionRow>(transaction, keys::kRetention);
+  if (!row.has_value() && row.error().code == ErrorCode::kCorrupt) {
+    return std::optional<v1::RetentionRow>();
+  }
+  return row;
+}
+
+// Returns the minute of the schedule; -1: there is none, or the policies are invalid.
+int MinuteIn(const std::optional<v1::RetentionRow>& row) {
+  if (!row.has_value()) return -1;
+  const auto policies = ParsePolicies(row->yaml(), kStoredName, PolicySource::kStore);
+  return policies.has_value() ? MinuteOfSchedule(policies->schedule()) : -1;
+}
+
 }  // namespace
 
 Retention::Retention(Parts parts)
@@ -40,20 +57,25 @@ Retention::Retention(Parts parts)
                  .clock = parts_.clock,
                  .collector = parts_.collector,
                  .log = parts_.log,
-                 .start = [this] { return Start({}, Actor::Store()); }}) {}
+                 .start = [this](const RetentionSchedule::Begin& begin) {
+                   return Start({}, Actor::Store(), begin);
+                 }}) {}
 
 Result<v1::AppliedPolicies> Retention::Apply(const v1::ApplyPoliciesRequest& request,
                                              const Actor& by) {
-  TRY_VOID(ParsePolicies(request.yaml(), ShownName(request.file_name())));
+  TRY(const v1::RetentionPolicies policies,
+      ParsePolicies(request.yaml(), ShownName(request.file_name())));
+  const int minute = MinuteOfSchedule(policies.schedule());
   const Auditor auditor(by, parts_.clock);
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
-    TRY(const auto before, LockRow<v1::RetentionRow>(transaction, keys::kRetention));
+    TRY(const auto before, LockPolicies(transaction));
     v1::RetentionRow row;
     row.set_yaml(request.yaml());
     row.set_by(by.name);
     row.set_at_ms(parts_.store_clock.NowMs());
     auditor.Add(transaction, "retention.apply", "retention", RowJson(before), RowJson(row));
-    return WriteRow(transaction, keys::kRetention, row);
+    TRY_VOID(WriteRow(transaction, keys::kRetention, row));
+    return minute == MinuteIn(before) ? Result<void>() : schedule_.Set(transaction, minute);
   }));
   return Get();
 }
@@ -65,7 +87,7 @@ Result<v1::AppliedPolicies> Retention::Get() const {
   applied.set_yaml(row->yaml());
   applied.set_by(row->by());
   applied.set_at_ms(row->at_ms());
-  TRY(*applied.mutable_policies(), ParsePolicies(row->yaml(), kStoredName));
+  TRY(*applied.mutable_policies(), ParsePolicies(row->yaml(), kStoredName, PolicySource::kStore));
   return applied;
 }
 
@@ -213,15 +235,19 @@ Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& 
 }
 
 Result<v1::RunRow> Retention::StartRun(const v1::StartRetentionRequest& request, const Actor& by) {
-  TRY(RetentionSchedule::Started started, Start(request, by));
+  const RetentionSchedule::Begin nothing = [](MetaTransaction&, const RetentionSchedule::Started&) {
+    return Result<void>();
+  };
+  TRY(RetentionSchedule::Started started, Start(request, by, nothing));
   return std::move(started.run);
 }
 
 Result<RetentionSchedule::Started> Retention::Start(const v1::StartRetentionRequest& request,
-                                                    const Actor& by) {
+                                                    const Actor& by,
+                                                    const RetentionSchedule::Begin& begin) {
   RetentionSchedule::Started started;
   TRY(started.run, parts_.collector.StartOther([&](const CollectorParts& work) {
-    return MakeJob(work, request, by, started);
+    return MakeJob(work, request, by, begin, started);
   }));
   return started;
 }
@@ -229,6 +255,7 @@ Result<RetentionSchedule::Started> Retention::Start(const v1::StartRetentionRequ
 Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
                                                 const v1::StartRetentionRequest& request,
                                                 const Actor& by,
+                                                const RetentionSchedule::Begin& begin,
                                                 RetentionSchedule::Started& started) const {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
@@ -258,7 +285,10 @@ Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
   row.mutable_planned()->set_manifests(made.plan.manifests.size());
   started.cut = made.plan.cut;
   started.too_large = made.plan.too_large;
-  TRY(auto run, ActiveRun::Begin(work, std::move(row), by));
+  const ActiveRun::Work also = [&](MetaTransaction& transaction, v1::RunRow&) {
+    return begin(transaction, started);
+  };
+  TRY(auto run, ActiveRun::Begin(work, std::move(row), by, also));
   return std::unique_ptr<Job>(
       std::make_unique<RetentionJob>(work, std::move(run), std::move(made.plan)));
 }
@@ -270,7 +300,7 @@ Awaitable<void> Retention::RunWhenDueUntilCancelled(BlockingPool& pool) {
 void Retention::RunIfDue() {
   const Result<v1::AppliedPolicies> applied = Get();
   if (!applied.has_value()) return schedule_.Fail(applied.error());
-  schedule_.RunIfDue(MinuteOfSchedule(applied->policies().schedule()), applied->at_ms());
+  schedule_.RunIfDue(MinuteOfSchedule(applied->policies().schedule()));
 }
 
 }  // namespace outport::store

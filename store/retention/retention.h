@@ -95,9 +95,10 @@ class Retention {
   // Also says what the run leaves out.
   Result<std::unique_ptr<Job>> MakeJob(const CollectorParts& work,
                                        const v1::StartRetentionRequest& request, const Actor& by,
+                                       const RetentionSchedule::Begin& begin,
                                        RetentionSchedule::Started& started) const;
   Result<RetentionSchedule::Started> Start(const v1::StartRetentionRequest& request,
-                                           const Actor& by);
+                                           const Actor& by, const RetentionSchedule::Begin& begin);
 
   const Parts parts_;
   RecentPlans<ListedPlan> recent_{ListedPlan::kMaxEntries};

@@ -2,6 +2,8 @@
 
 #include <ctime>
 #include <optional>
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "registry/records/rows.h"
@@ -12,7 +14,6 @@ namespace {
 using std::chrono::system_clock;
 
 constexpr int kMinutesOfHour = 60;
-constexpr int64_t kDayMs = 24 * 3'600'000;
 constexpr size_t kNamedRepositories = 5;  // in a warning
 
 // Returns the last time before or at `now` with this minute of the day.
@@ -52,9 +53,53 @@ std::vector<std::string> WhatStays(const RetentionSchedule::Started& started) {
   return warnings;
 }
 
-std::string NotStarted(int64_t due_ms, const std::string& why) {
-  return "the retention run that was due at " + FormatTime(FromUnixMillis(due_ms)) +
-         " has not started: " + why;
+std::string DueAt(int64_t due_ms) {
+  return "the retention run that was due at " + FormatTime(FromUnixMillis(due_ms));
+}
+
+// The field `failure` of the row says why no run started. If one did, the field is empty, or has
+// kStarted and then what the run leaves, as warnings, one a line.
+constexpr std::string_view kStarted = "started\n";
+
+bool DidStart(const v1::RetentionScheduleRow& row) {
+  return row.failure().empty() || row.failure().starts_with(kStarted);
+}
+
+v1::RetentionScheduleRow RowOf(int64_t due_ms, std::string failure = {}) {
+  v1::RetentionScheduleRow row;
+  row.set_due_ms(due_ms);
+  row.set_failure(std::move(failure));
+  return row;
+}
+
+v1::RetentionScheduleRow RowOf(int64_t due_ms, const std::vector<std::string>& stays) {
+  std::string text;
+  for (const std::string& warning : stays) {
+    text += text.empty() ? std::string(kStarted) : "\n";
+    text += warning;
+  }
+  return RowOf(due_ms, std::move(text));
+}
+
+std::vector<std::string> WarningsOf(const v1::RetentionScheduleRow& row) {
+  if (!DidStart(row)) return {DueAt(row.due_ms()) + " has not started: " + row.failure()};
+  std::vector<std::string> warnings;
+  if (row.failure().empty()) return warnings;
+  std::istringstream lines(row.failure().substr(kStarted.size()));
+  for (std::string line; std::getline(lines, line);) warnings.push_back(line);
+  return warnings;
+}
+
+// Without a row, the result has no time. A corrupt row counts as none, and the next write replaces
+// it.
+Result<v1::RetentionScheduleRow> RowIn(Result<std::optional<v1::RetentionScheduleRow>> read) {
+  if (read.has_value()) return std::move(*read).value_or(v1::RetentionScheduleRow());
+  if (read.error().code == ErrorCode::kCorrupt) return v1::RetentionScheduleRow();
+  return std::move(read).error();
+}
+
+bool IsAhead(const v1::RetentionScheduleRow& row, system_clock::time_point now) {
+  return row.due_ms() > ToUnixMillis(now + RetentionSchedule::kMaxAhead);
 }
 
 }  // namespace
@@ -65,50 +110,71 @@ RetentionSchedule::RetentionSchedule(Parts parts)
                 .failed = "scheduled retention run not started",
                 .level = LogLevel::kWarning}) {}
 
-void RetentionSchedule::RunIfDue(int minute, int64_t since_ms) {
-  if (minute < 0) left_.clear();
+void RetentionSchedule::RunIfDue(int minute) {
   if (minute < 0 || !parts_.collector.HoldsLease()) {
     Warn({});
     return;
   }
-  const Result<void> looked = Look(LastAt(parts_.clock.Wall(), minute), since_ms);
+  const Result<void> looked = Look(LastAt(parts_.clock.Wall(), minute));
   // Another process has begun to collect meanwhile, and starts the run.
-  if (!looked.has_value() && !parts_.collector.HoldsLease()) return;
+  if (!looked.has_value() && !parts_.collector.HoldsLease()) return Warn({});
   if (!looked.has_value()) failure_.Record(looked);
 }
 
-Result<void> RetentionSchedule::Look(system_clock::time_point at, int64_t since_ms) {
+void RetentionSchedule::Fail(const Error& why) {
+  failure_.Record(why);
+  Warn({"no scheduled retention run starts, because the policies cannot be read: " + why.message +
+        "; 'outportctl retention apply FILE' replaces them"});
+}
+
+Result<void> RetentionSchedule::Set(MetaTransaction& transaction, int minute) const {
+  if (minute < 0) return {};
+  const system_clock::time_point now = parts_.clock.Wall();
+  const int64_t at_ms = ToUnixMillis(LastAt(now, minute));
+  TRY(const v1::RetentionScheduleRow row,
+      RowIn(LockRow<v1::RetentionScheduleRow>(transaction, keys::kRetentionSchedule)));
+  if (row.due_ms() >= at_ms && !IsAhead(row, now)) return {};
+  return WriteRow(transaction, keys::kRetentionSchedule, RowOf(at_ms));
+}
+
+Result<void> RetentionSchedule::Look(system_clock::time_point at) {
   const int64_t at_ms = ToUnixMillis(at);
   const system_clock::time_point now = parts_.clock.Wall();
-  TRY(auto row, ReadRow<v1::RetentionScheduleRow>(parts_.meta, keys::kRetentionSchedule));
-  // A row of the future is from a clock that was wrong.
-  if (row.has_value() && row->due_ms() > ToUnixMillis(now) + kDayMs) row.reset();
-  const bool tried = row.has_value() && row->due_ms() >= at_ms;
-  const bool done = tried ? row->failure().empty() : at_ms <= since_ms;
+  const bool in_time = now < at + kTryFor;
+  const auto read = [&] {
+    return RowIn(ReadRow<v1::RetentionScheduleRow>(parts_.meta, keys::kRetentionSchedule));
+  };
+  TRY(v1::RetentionScheduleRow row, read());
+  if (row.due_ms() == 0 || IsAhead(row, now)) {
+    // An earlier release set the schedule without a row, and nobody knows what became of this time.
+    // Or the wall clock was wrong, and perhaps the run of this time has not started.
+    const bool again = row.due_ms() != 0 && in_time;
+    row = RowOf(at_ms, std::string(again ? "the wall clock was wrong" : ""));
+    TRY_VOID(Write(row));
+  }
+  const bool done = row.due_ms() >= at_ms && DidStart(row);
   Result<void> started;
-  if (!done && now < at + kTryFor && now >= next_try_) {
-    next_try_ = now + kRetry;
-    v1::RetentionScheduleRow attempt;
-    attempt.set_due_ms(at_ms);
-    started = Start(attempt);
-    TRY(row, ReadRow<v1::RetentionScheduleRow>(parts_.meta, keys::kRetentionSchedule));
+  if (!done && in_time && parts_.clock.SinceBoot() >= next_try_) {
+    next_try_ = parts_.clock.SinceBoot() + kRetry;
+    started = Start(at_ms);
+    TRY(row, read());
   }
-  std::vector<std::string> warnings = left_;
-  const bool missed = !done && row.has_value() && row->due_ms() < at_ms && now >= at + kTryFor;
-  if (missed) {
-    warnings = {NotStarted(at_ms, "no store was running at that time")};
-  } else if (row.has_value() && !row->failure().empty()) {
-    warnings = {NotStarted(row->due_ms(), row->failure())};
+  if (row.due_ms() < at_ms && !in_time) {
+    Warn({DueAt(at_ms) + " was not started within " + std::to_string(kTryFor.count()) +
+          " h; 'outportctl retention run' starts one"});
+  } else {
+    Warn(WarningsOf(row));
   }
-  Warn(std::move(warnings));
   return started;
 }
 
-// Starts the run, and writes down what became of it.
-Result<void> RetentionSchedule::Start(const v1::RetentionScheduleRow& row) {
-  const Result<Started> started = parts_.start();
+// Starts the run, or writes down why it did not start.
+Result<void> RetentionSchedule::Start(int64_t at_ms) {
+  const Begin begin = [&](MetaTransaction& transaction, const Started& run) {
+    return WriteRow(transaction, keys::kRetentionSchedule, RowOf(at_ms, WhatStays(run)));
+  };
+  const Result<Started> started = parts_.start(begin);
   if (started.has_value()) {
-    left_ = WhatStays(*started);
     failure_.Record({});
     parts_.log.Info("scheduled retention run started",
                     {{"run", started->run.id()},
@@ -116,17 +182,20 @@ Result<void> RetentionSchedule::Start(const v1::RetentionScheduleRow& row) {
                      {"manifests", started->run.planned().manifests()},
                      {"cut", started->cut},
                      {"too_large", started->too_large.size()}});
-    return Write(row);
+    return {};
   }
   if (!parts_.collector.HoldsLease()) return started.error();
-  v1::RetentionScheduleRow failed = row;
-  failed.set_failure(started.error().message);
-  TRY_VOID(Write(failed));
+  TRY_VOID(Write(RowOf(at_ms, started.error().message)));
   return started.error();
 }
 
+// Writes the row. The row of a run of the same time that has begun stays: its start may have failed
+// after that.
 Result<void> RetentionSchedule::Write(const v1::RetentionScheduleRow& row) {
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const v1::RetentionScheduleRow old,
+        RowIn(LockRow<v1::RetentionScheduleRow>(transaction, keys::kRetentionSchedule)));
+    if (old.due_ms() == row.due_ms() && DidStart(old)) return {};
     TRY_VOID(WriteRow(transaction, keys::kRetentionSchedule, row));
     return parts_.collector.CheckLease(transaction);
   }));

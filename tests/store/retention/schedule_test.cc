@@ -5,6 +5,7 @@
 #include <string>
 
 #include "registry/records/rows.h"
+#include "store/retention/policy_file.h"
 #include "tests/store/retention/retention_fixture.h"
 
 namespace outport::store {
@@ -15,6 +16,7 @@ using std::chrono::minutes;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // As kLastOne, but only while nobody pulls the tags.
 constexpr const char* kUnpulled =
@@ -26,9 +28,9 @@ constexpr const char* kUnpulled =
 
 class ScheduleTest : public RetentionTest {
  protected:
-  // Applies the policies with a schedule that is due in ten minutes.
-  void ApplyDue(const std::string& policies) {
-    const std::time_t time = std::chrono::system_clock::to_time_t(store.clock.Wall() + minutes(10));
+  // Applies the policies with a schedule that is due after this time.
+  void ApplyDue(const std::string& policies, minutes in = minutes(10)) {
+    const std::time_t time = std::chrono::system_clock::to_time_t(store.clock.Wall() + in);
     std::tm local{};
     ::localtime_r(&time, &local);
     std::array<char, 8> text{};
@@ -108,12 +110,12 @@ TEST_F(ScheduleTest, OnlyTheProcessThatCollectsRunsTheSchedule) {
   static_cast<void>(others->Step());
   other.RunIfDue();
   EXPECT_EQ(Runs(), 0u);
-  EXPECT_EQ(Row().due_ms(), 0);
+  const int64_t seen_ms = Row().due_ms();
   EXPECT_THAT(other.Warnings(), IsEmpty());
   retention_.RunIfDue();
   collector->Work();
   EXPECT_EQ(Runs(), 1u);
-  EXPECT_GT(Row().due_ms(), 0);
+  EXPECT_GT(Row().due_ms(), seen_ms);
   (*collector)->Stop();
   others.Work();
   ASSERT_TRUE(others->HoldsLease());
@@ -127,13 +129,13 @@ TEST_F(ScheduleTest, OnlyTheProcessThatCollectsRunsTheSchedule) {
   EXPECT_EQ(Runs(), 2u);
 }
 
-TEST_F(ScheduleTest, ATimeAtWhichNoStoreRanIsAWarning) {
+TEST_F(ScheduleTest, AMissedTimeIsAWarningAlsoTheFirstOne) {
   ApplyDue(kLastOne);
-  LookAfter(minutes(11));
-  EXPECT_EQ(Runs(), 1u);
-  LookAfter(hours(24 + 7));
-  EXPECT_EQ(Runs(), 1u);
-  EXPECT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("no store was running")));
+  LookAfter(hours(7));
+  EXPECT_EQ(Runs(), 0u);
+  EXPECT_THAT(
+      retention_.Warnings(),
+      ElementsAre(HasSubstr("was not started within 6 h; 'outportctl retention run' starts one")));
   Apply(kLastOne);
   retention_.RunIfDue();
   EXPECT_THAT(retention_.Warnings(), IsEmpty()) << "there is no schedule any more";
@@ -142,27 +144,120 @@ TEST_F(ScheduleTest, ATimeAtWhichNoStoreRanIsAWarning) {
 TEST_F(ScheduleTest, WhatARunLeavesOutIsAWarning) {
   RetentionSchedule::Started next{
       .run = {}, .cut = true, .too_large = {"a", "b", "c", "d", "e", "f"}};
-  RetentionSchedule schedule({.meta = *store.meta,
-                              .clock = store.clock,
-                              .collector = **collector,
-                              .log = Log::Nowhere(),
-                              .start = [&] { return next; }});
-  const int64_t since_ms = store.store_clock.NowMs() - 1;
+  RetentionSchedule schedule(
+      {.meta = *store.meta,
+       .clock = store.clock,
+       .collector = **collector,
+       .log = Log::Nowhere(),
+       .start = [&](const RetentionSchedule::Begin& begin) -> Result<RetentionSchedule::Started> {
+         TRY_VOID(Transact(*store.meta,
+                           [&](MetaTransaction& transaction) { return begin(transaction, next); }));
+         return next;
+       }});
   const auto look = [&] {
     static_cast<void>(collector->Step());
     const std::time_t time = std::chrono::system_clock::to_time_t(store.clock.Wall());
     std::tm local{};
     ::localtime_r(&time, &local);
-    schedule.RunIfDue(local.tm_hour * 60 + local.tm_min, since_ms);
+    schedule.RunIfDue(local.tm_hour * 60 + local.tm_min);
   };
+  look();  // from here on the times are due
+  EXPECT_THAT(schedule.Warnings(), IsEmpty());
   store.clock.Advance(hours(24));
   look();
   EXPECT_THAT(schedule.Warnings(), ElementsAre(HasSubstr("too large and deletes only a part"),
                                                HasSubstr("too large: a, b, c, d, e and 1 more")));
+  ApplyDue(kLastOne, minutes(0));
+  EXPECT_THAT(retention_.Warnings(), SizeIs(2)) << "the row keeps them over a restart";
   next = {};
   store.clock.Advance(hours(24));
   look();
   EXPECT_THAT(schedule.Warnings(), IsEmpty());
+}
+
+// A kill, or a failure, after the transaction that begins the run.
+TEST_F(ScheduleTest, ARunThatHasBegunDoesNotStartAgain) {
+  int starts = 0;
+  const auto start = [&](const RetentionSchedule::Begin& begin) {
+    ++starts;
+    EXPECT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                  return begin(transaction, {});
+                }).has_value());
+    return Result<RetentionSchedule::Started>(Error{ErrorCode::kInternal, "killed"});
+  };
+  ApplyDue(kLastOne);
+  RetentionSchedule schedule({.meta = *store.meta,
+                              .clock = store.clock,
+                              .collector = **collector,
+                              .log = Log::Nowhere(),
+                              .start = start});
+  store.clock.Advance(minutes(11));
+  static_cast<void>(collector->Step());
+  const int minute = MinuteOfSchedule(retention_.Get()->policies().schedule());
+  schedule.RunIfDue(minute);
+  EXPECT_EQ(starts, 1);
+  LookAfter(minutes(11));
+  schedule.RunIfDue(minute);
+  EXPECT_EQ(starts, 1);
+  EXPECT_EQ(Runs(), 0u) << "nor does another process start it";
+}
+
+TEST_F(ScheduleTest, AStoreClockAheadOfTheWallClockSkipsNoTime) {
+  Push("ci/app", {"1", "2"});
+  store.clock.StepWall(-hours(5));
+  ApplyDue(kLastOne);
+  LookAfter(minutes(11));
+  EXPECT_EQ(Runs(), 1u);
+}
+
+TEST_F(ScheduleTest, AStoreClockBehindTheWallClockStartsNoTimeOfThePast) {
+  Push("ci/app", {"1", "2"});
+  store.clock.StepWall(minutes(50));
+  ApplyDue(kLastOne, minutes(-30));
+  LookAfter(minutes(1));
+  EXPECT_EQ(Runs(), 0u);
+  EXPECT_THAT(retention_.Warnings(), IsEmpty());
+}
+
+TEST_F(ScheduleTest, AWallClockThatGoesBackDelaysNoNextTry) {
+  Push("ci/app", {"1", "2"});
+  ApplyDue(kLastOne);
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  LookAfter(hours(4));
+  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("is paused")));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  store.clock.StepWall(-hours(2));
+  LookAfter(minutes(11));
+  EXPECT_EQ(Runs(), 1u);
+}
+
+TEST_F(ScheduleTest, ARowOfTheFutureSkipsNoDay) {
+  Push("ci/app", {"1", "2"});
+  ApplyDue(kLastOne);
+  LookAfter(minutes(11));
+  EXPECT_EQ(Runs(), 1u);
+  store.clock.StepWall(-hours(10));
+  LookAfter(minutes(1));
+  EXPECT_EQ(Runs(), 1u);
+  LookAfter(hours(10));
+  EXPECT_EQ(Runs(), 2u);
+}
+
+TEST_F(ScheduleTest, PoliciesThatCannotBeReadAreAWarning) {
+  v1::RetentionRow row;
+  row.set_yaml("nonsense: 1\n");
+  const auto write = [&](MetaTransaction& transaction) {
+    return WriteRow(transaction, keys::kRetention, row);
+  };
+  ASSERT_TRUE(Transact(*store.meta, write).has_value());
+  retention_.RunIfDue();
+  EXPECT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("the policies cannot be read")));
+  // An earlier release accepted this time.
+  row.set_yaml(std::string(kUnpulled).replace(std::string(kUnpulled).find("1d"), 2, "30m"));
+  ASSERT_TRUE(Transact(*store.meta, write).has_value());
+  retention_.RunIfDue();
+  EXPECT_THAT(retention_.Warnings(), IsEmpty());
+  EXPECT_TRUE(retention_.GetPlan({}).has_value());
 }
 
 }  // namespace
