@@ -46,7 +46,8 @@ Result<DailyWindow> DailyWindow::Parse(std::string_view text) {
   if (!from.has_value() || !until.has_value() || *from == kMinutesOfDay) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + std::string(text) +
-                     "' is not a window; write for example \"01:00-05:00\" or \"22:00-04:00\""};
+                     "' is not a window; write for example \"01:00-05:00\" or \"22:00-04:00\", "
+                     "or \"\" for a window that is always open"};
   }
   if (*from == *until) {
     return Error{ErrorCode::kInvalidArgument,

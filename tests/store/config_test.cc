@@ -185,7 +185,8 @@ TEST(StoreConfig, EveryProblemOfGarbageCollectionHasItsKey) {
   ASSERT_FALSE(read.has_value());
   for (const char* part :
        {"store.yml:3: 'gc.lease': must be from 1s to 24h",
-        "store.yml:3: 'gc.window': '1-5' is not a window; write for example \"01:00-05:00\"",
+        "store.yml:3: 'gc.window': '1-5' is not a window; write for example \"01:00-05:00\" or "
+        "\"22:00-04:00\", or \"\" for a window that is always open",
         "store.yml:3: 'gc.max_rate'", "store.yml:3: 'gc.trash': must be at most 365d",
         "store.yml:3: 'gc.free_at_once_below'"}) {
     EXPECT_NE(read.error().message.find(part), std::string::npos) << part << "\n"
