@@ -42,6 +42,7 @@ Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_m
 // Makes the plan of this name again, as of its time. kFailedPrecondition if the result differs.
 Result<Plan> Collector::MakePlanAgain(const std::string& name) {
   TRY(const PlanName parsed, PlanName::Parse(name));
+  TRY_VOID(parsed.RequireKind(PlanKind::kCollection));
   if (parsed.as_of_ms > parts_.store_clock.NowMs()) {
     return Error{ErrorCode::kInvalidArgument,
                  "the plan is from the future; 'outportctl gc plan' makes a new one"};
@@ -53,8 +54,7 @@ Result<Plan> Collector::MakePlanAgain(const std::string& name) {
                "the plan no longer holds: the store has restarted since, or has made newer plans, "
                "and the plan would have " +
                    std::to_string(plan.items.size()) +
-                   " items now; 'outportctl gc plan' makes a new one (if it is a plan of "
-                   "retention, 'outportctl retention run' runs it)"};
+                   " items now; 'outportctl gc plan' makes a new one"};
 }
 
 // Makes the plan once: its other pages come from memory.
@@ -148,6 +148,7 @@ Result<std::unique_ptr<Job>> Collector::MakeRun(const v1::StartRunRequest& reque
 
 Result<std::unique_ptr<Job>> Collector::MakePlannedRun(const std::string& name, const Actor& by) {
   TRY(const PlanName parsed, PlanName::Parse(name));
+  TRY_VOID(parsed.RequireKind(PlanKind::kCollection));
   TRY_VOID(CheckRunnable(parsed.options));
   std::shared_ptr<const PagedPlan> plan = plans_.Find(name);
   if (plan == nullptr) {

@@ -16,6 +16,7 @@ PagedPlan::PagedPlan(const Plan& plan) {
   totals_.set_last_pulled_at(plan.last_pull.node());
   totals_.set_cut(plan.cut);
   totals_.set_waiting(plan.waiting);
+  totals_.set_no_repository(plan.no_repository);
   totals_.set_next_due_ms(plan.next_due_ms);
   for (const std::string& node : plan.nodes_without_report) {
     totals_.add_nodes_without_report(node);

@@ -70,6 +70,9 @@ Result<Plan> Planner::Make(const std::vector<std::string>& nodes_without_report)
   if (options_.delete_untagged() && plan_.nodes_without_report.empty()) TRY_VOID(AddManifests());
   TRY_VOID(CountWaiting());
   TRY_VOID(CountBytes());
+  if (plan_.items.empty() && plan_.waiting == 0) {
+    TRY(plan_.no_repository, MatchesNone());
+  }
   std::vector<std::string> texts;
   texts.reserve(plan_.items.size());
   for (const PlannedItem& item : plan_.items) texts.push_back(TextOf(item.shown));
@@ -192,6 +195,27 @@ Result<void> Planner::CountWaiting() {
     range.after = rows.back().key;
   }
   return {};
+}
+
+// Returns whether the glob matches no repository. A misspelt name otherwise looks like a repository
+// without garbage. Reads only the repositories with the glob's first letters, and at most
+// kMaxRepositories of them.
+Result<bool> Planner::MatchesNone() const {
+  const std::string& glob = options_.repositories();
+  if (glob.empty()) return false;
+  ScanRange range{.prefix = std::string(keys::kRepositories) + glob.substr(0, glob.find('*')),
+                  .limit = kRowsPerScan};
+  for (uint64_t read = 0; read < kMaxRepositories;) {
+    TRY(const std::vector<KeyValue> rows, view_.Scan(range));
+    for (const KeyValue& row : rows) {
+      const auto name = RepositoryName::Parse(row.key.substr(keys::kRepositories.size()));
+      if (name.has_value() && Matches(*name)) return false;
+    }
+    read += rows.size();
+    if (rows.size() < range.limit) return true;
+    range.after = rows.back().key;
+  }
+  return false;
 }
 
 // Sets what each item frees. Bytes that several items share belong to the first of them.

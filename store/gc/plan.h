@@ -41,6 +41,7 @@ struct Plan {
   bool cut = false;               // the plan ends at kMaxItems
   uint64_t waiting = 0;
   int64_t next_due_ms = 0;
+  bool no_repository = false;  // the plan is empty, and the glob matches no repository
   std::vector<std::string> nodes_without_report;
   std::vector<Error> skipped;  // corrupt rows, at most kMaxSkippedRows; their manifests stay
 };
@@ -66,7 +67,8 @@ Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, const Collect
 class Planner {
  public:
   static constexpr size_t kMaxItems = 100'000;
-  static constexpr uint64_t kMaxWaiting = 100'000;  // links that the count of `waiting` reads
+  static constexpr uint64_t kMaxWaiting = 100'000;       // links that the count of `waiting` reads
+  static constexpr uint64_t kMaxRepositories = 100'000;  // that the search for a match reads
   static constexpr std::chrono::milliseconds kRecent = std::chrono::days(7);  // of a pull
 
   // The most manifests that the count of the bytes follows; more than a plan has.
@@ -96,6 +98,7 @@ class Planner {
   Result<void> AddPull(PlannedItem& item);
   void ShowPull(const v1::PullRow& pull, PlannedItem& item);
   Result<void> CountWaiting();
+  Result<bool> MatchesNone() const;
   Result<void> CountBytes();
   bool Matches(const RepositoryName& repository) const;
   bool IsFull();

@@ -13,6 +13,7 @@
 namespace outport::store {
 namespace {
 
+constexpr std::string_view kRetentionPrefix = "retention-";
 constexpr size_t kTimeDigits = 16;
 constexpr size_t kHashDigits = 32;
 constexpr size_t kMaxNameBytes = 8192;
@@ -41,7 +42,8 @@ std::string_view NextPart(std::string_view& rest) {
 }  // namespace
 
 std::string PlanName::ToString() const {
-  std::string name = keys::TimeText(as_of_ms) + '-' + std::to_string(items) + '-' + hash;
+  std::string name(kind == PlanKind::kRetention ? kRetentionPrefix : "");
+  name += keys::TimeText(as_of_ms) + '-' + std::to_string(items) + '-' + hash;
   const std::string bytes = options.SerializeAsString();
   if (!bytes.empty()) name += '-' + ToHex(AsBytes(bytes));
   return name;
@@ -55,6 +57,10 @@ Result<PlanName> PlanName::Parse(const std::string& text) {
   if (text.size() > kMaxNameBytes) return invalid;
   std::string_view rest = text;
   PlanName name;
+  if (rest.starts_with(kRetentionPrefix)) {
+    name.kind = PlanKind::kRetention;
+    rest.remove_prefix(kRetentionPrefix.size());
+  }
   const std::string_view time = NextPart(rest);
   const std::optional<int64_t> as_of_ms = keys::ParseTimeText(time);
   if (time.size() != kTimeDigits || !as_of_ms.has_value()) return invalid;
@@ -68,6 +74,14 @@ Result<PlanName> PlanName::Parse(const std::string& text) {
   if (name.hash.size() != kHashDigits || !options.has_value()) return invalid;
   if (!name.options.ParseFromString(*options)) return invalid;
   return name;
+}
+
+Result<void> PlanName::RequireKind(PlanKind wanted) const {
+  if (kind == wanted) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               kind == PlanKind::kRetention
+                   ? "this is a plan of retention; 'outportctl retention run --plan' runs it"
+                   : "this is a plan of garbage collection; 'outportctl gc run --plan' runs it"};
 }
 
 std::string HashOfItems(std::vector<std::string> items) {

@@ -344,6 +344,16 @@ TEST_F(PlanTest, CountsOnlyTheWaitingLinksOfItsRepositories) {
   EXPECT_EQ(collector->Plan(false, "empty/**").next_due_ms(), 0);
 }
 
+TEST_F(PlanTest, SaysThatNoRepositoryMatches) {
+  ASSERT_TRUE(store.PushImage("team/app", "v1", {"config"}).has_value());
+  for (const char* glob : {"team/aap", "team/app/**", "app", "team/app2", "*"}) {
+    EXPECT_TRUE(collector->Plan(false, glob).no_repository()) << glob;
+  }
+  for (const char* glob : {"", "team/app", "team/*", "**", "**/app"}) {
+    EXPECT_FALSE(collector->Plan(false, glob).no_repository()) << glob;
+  }
+}
+
 TEST(PlanNameTest, SurvivesItsText) {
   PlanName name;
   name.as_of_ms = 1'790'000'000'000;
@@ -356,6 +366,20 @@ TEST(PlanNameTest, SurvivesItsText) {
   EXPECT_EQ(parsed->ToString(), name.ToString());
   EXPECT_EQ(parsed->options.repositories(), "team/**");
   EXPECT_EQ(HashOfItems({"a", "b"}), name.hash) << "the order does not matter";
+}
+
+TEST(PlanNameTest, TellsTheKindOfThePlan) {
+  PlanName name{
+      .as_of_ms = 1'790'000'000'000, .items = 1, .hash = HashOfItems({"a"}), .options = {}};
+  EXPECT_FALSE(PlanName::Parse(name.ToString())->RequireKind(PlanKind::kRetention).has_value());
+  name.kind = PlanKind::kRetention;
+  const auto parsed = PlanName::Parse(name.ToString());
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+  EXPECT_EQ(parsed->ToString(), name.ToString());
+  EXPECT_TRUE(parsed->RequireKind(PlanKind::kRetention).has_value());
+  const Result<void> refused = parsed->RequireKind(PlanKind::kCollection);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("'outportctl retention run --plan' runs it"));
 }
 
 TEST(PlanNameTest, RejectsOtherTexts) {
