@@ -23,8 +23,6 @@ constexpr uint32_t kMaxItems = 5000;  // in one response
 constexpr size_t kMaxFileNameBytes = 255;
 constexpr std::chrono::seconds kLook{30};
 
-const std::string kStoredName = "the applied policies";  // in the place of a file's name
-
 // Returns the file's name for error lines, without control characters.
 std::string ShownName(const std::string& name) {
   std::string shown = name.substr(0, kMaxFileNameBytes);
@@ -43,10 +41,10 @@ Result<std::optional<v1::RetentionRow>> LockPolicies(MetaTransaction& transactio
 }
 
 // Returns the minute of the schedule; -1: there is none, or the policies are invalid.
-int MinuteIn(const std::optional<v1::RetentionRow>& row) {
+int MinuteIn(PolicyCache& cache, const std::optional<v1::RetentionRow>& row) {
   if (!row.has_value()) return -1;
-  const auto policies = ParsePolicies(row->yaml(), kStoredName, PolicySource::kStore);
-  return policies.has_value() ? MinuteOfSchedule(policies->schedule()) : -1;
+  const auto found = cache.Find(row->yaml());
+  return found.has_value() ? MinuteOfSchedule((*found)->policies.schedule()) : -1;
 }
 
 }  // namespace
@@ -64,7 +62,7 @@ Retention::Retention(Parts parts)
 Result<v1::AppliedPolicies> Retention::Apply(const v1::ApplyPoliciesRequest& request,
                                              const Actor& by) {
   TRY(const v1::RetentionPolicies policies,
-      ParsePolicies(request.yaml(), ShownName(request.file_name())));
+      policies_.Check(request.yaml(), ShownName(request.file_name())));
   const int minute = MinuteOfSchedule(policies.schedule());
   const Auditor auditor(by, parts_.clock);
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
@@ -75,7 +73,8 @@ Result<v1::AppliedPolicies> Retention::Apply(const v1::ApplyPoliciesRequest& req
     row.set_at_ms(parts_.store_clock.NowMs());
     auditor.Add(transaction, "retention.apply", "retention", RowJson(before), RowJson(row));
     TRY_VOID(WriteRow(transaction, keys::kRetention, row));
-    return minute == MinuteIn(before) ? Result<void>() : schedule_.Set(transaction, minute);
+    return minute == MinuteIn(policies_, before) ? Result<void>()
+                                                 : schedule_.Set(transaction, minute);
   }));
   return Get();
 }
@@ -87,17 +86,20 @@ Result<v1::AppliedPolicies> Retention::Get() const {
   applied.set_yaml(row->yaml());
   applied.set_by(row->by());
   applied.set_at_ms(row->at_ms());
-  TRY(*applied.mutable_policies(), ParsePolicies(row->yaml(), kStoredName, PolicySource::kStore));
+  TRY(const auto found, policies_.Find(row->yaml()));
+  *applied.mutable_policies() = found->policies;
   return applied;
 }
 
 Result<Retention::Compiled> Retention::Compile() const {
-  TRY(const v1::AppliedPolicies applied, Get());
+  TRY(const auto row, ReadRow<v1::RetentionRow>(parts_.meta, keys::kRetention));
+  const std::string yaml = row.has_value() ? row->yaml() : "";
   Compiled compiled;
-  compiled.text = "policies " + HashOfItems({applied.yaml()});
-  for (const v1::RetentionPolicy& policy : applied.policies().policies()) {
-    TRY(CompiledPolicy next, CompiledPolicy::Compile(policy));
-    compiled.policies.push_back(std::move(next));
+  compiled.text = "policies " + HashOfItems({yaml});
+  if (row.has_value()) {
+    TRY(compiled.set, policies_.Find(yaml));
+  } else {
+    compiled.set = std::make_shared<const PolicySet>();
   }
   return compiled;
 }
@@ -105,7 +107,7 @@ Result<Retention::Compiled> Retention::Compile() const {
 Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& compiled,
                                          const v1::PlanOptions& options, int64_t as_of_ms) const {
   TRY_VOID(CheckPlanOptions(options));
-  const RetentionPlanner planner(view, parts_.times, compiled.policies, as_of_ms);
+  const RetentionPlanner planner(view, parts_.times, compiled.set->compiled, as_of_ms);
   TRY(DropPlan plan, planner.Make());
   for (const Error& why : plan.skipped) LogSkippedRow(parts_.log, why);
   std::vector<std::string> texts{compiled.text};
@@ -114,6 +116,7 @@ Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& c
   PlanName name{.as_of_ms = as_of_ms, .items = texts.size() - 1, .hash = {}, .options = {}};
   name.hash = HashOfItems(std::move(texts));
   *name.options.mutable_ignore_nodes() = options.ignore_nodes();
+  name.kind = PlanKind::kRetention;
   return Named{.plan = std::move(plan), .name = name.ToString()};
 }
 
@@ -121,6 +124,7 @@ Result<Retention::Named> Retention::Make(const MetaView& view, const Compiled& c
 Result<Retention::Named> Retention::MakeAgain(const MetaView& view, const Compiled& compiled,
                                               const std::string& name) const {
   TRY(const PlanName parsed, PlanName::Parse(name));
+  TRY_VOID(parsed.RequireKind(PlanKind::kRetention));
   if (parsed.as_of_ms > parts_.store_clock.NowMs()) {
     return Error{ErrorCode::kInvalidArgument,
                  "the plan is from the future; 'outportctl retention plan' makes a new one"};
@@ -208,7 +212,7 @@ Result<std::shared_ptr<const ListedPlan>> Retention::List(
   }
   std::string name = std::move(made.name);
   TRY(const PlanName parsed, PlanName::Parse(name));
-  const RetentionPlanner planner(*view, parts_.times, compiled.policies, parsed.as_of_ms);
+  const RetentionPlanner planner(*view, parts_.times, compiled.set->compiled, parsed.as_of_ms);
   TRY(RetentionPlanner::Page page,
       planner.List(request.after(), ListPart::kMaxItems, request.only_drops()));
   for (v1::RetentionItem& item : page.items) {
@@ -235,10 +239,13 @@ Result<v1::RetentionPlan> Retention::GetPlan(const v1::GetRetentionPlanRequest& 
 }
 
 Result<v1::RunRow> Retention::StartRun(const v1::StartRetentionRequest& request, const Actor& by) {
-  const RetentionSchedule::Begin nothing = [](MetaTransaction&, const RetentionSchedule::Started&) {
-    return Result<void>();
+  TRY(const v1::AppliedPolicies applied, Get());
+  const int minute = MinuteOfSchedule(applied.policies().schedule());
+  const RetentionSchedule::Begin note = [&](MetaTransaction& transaction,
+                                            const RetentionSchedule::Started& run) {
+    return schedule_.NoteRun(transaction, minute, run);
   };
-  TRY(RetentionSchedule::Started started, Start(request, by, nothing));
+  TRY(RetentionSchedule::Started started, Start(request, by, note));
   return std::move(started.run);
 }
 
@@ -259,7 +266,7 @@ Result<std::unique_ptr<Job>> Retention::MakeJob(const CollectorParts& work,
                                                 RetentionSchedule::Started& started) const {
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   TRY(const Compiled compiled, Compile());
-  if (compiled.policies.empty()) {
+  if (compiled.set->compiled.empty()) {
     return Error{
         ErrorCode::kFailedPrecondition,
         "there are no policies, so a run would delete nothing; 'outportctl retention apply "

@@ -18,10 +18,10 @@
 namespace outport::store {
 
 // Deletes the tags of a plan, and then its untagged manifests. Looks at each tag again under its
-// lock: a tag stays if it was pushed since the plan, if the row of its last pull has changed since
-// and the policy looks at pulls, if its subject has come to the repository, or if a rule protects
-// it. Deleted tags go to the trash of the run, so that an undo restores them. For one thread at a
-// time; blocks.
+// lock: a tag stays if it got another digest since the plan, if the row of its last pull has
+// changed since and the policy looks at pulls, if its subject has come to the repository, or if a
+// rule protects it. A push of the same digest changes nothing. Deleted tags go to the trash of the
+// run, so that an undo restores them. For one thread at a time; blocks.
 class RetentionJob final : public Job {
  public:
   static constexpr size_t kTagsPerStep = 50;  // in one transaction

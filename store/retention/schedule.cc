@@ -133,8 +133,22 @@ Result<void> RetentionSchedule::Set(MetaTransaction& transaction, int minute) co
   const int64_t at_ms = ToUnixMillis(LastAt(now, minute));
   TRY(const v1::RetentionScheduleRow row,
       RowIn(LockRow<v1::RetentionScheduleRow>(transaction, keys::kRetentionSchedule)));
-  if (row.due_ms() >= at_ms && !IsAhead(row, now)) return {};
-  return WriteRow(transaction, keys::kRetentionSchedule, RowOf(at_ms));
+  const bool later = row.due_ms() >= at_ms && !IsAhead(row, now);
+  if (later && DidStart(row)) return {};
+  return WriteRow(transaction, keys::kRetentionSchedule, RowOf(later ? row.due_ms() : at_ms));
+}
+
+Result<void> RetentionSchedule::NoteRun(MetaTransaction& transaction, int minute,
+                                        const Started& run) const {
+  if (minute < 0) return {};
+  const system_clock::time_point now = parts_.clock.Wall();
+  const int64_t at_ms = ToUnixMillis(LastAt(now, minute));
+  TRY(const v1::RetentionScheduleRow row,
+      RowIn(LockRow<v1::RetentionScheduleRow>(transaction, keys::kRetentionSchedule)));
+  const bool later = row.due_ms() >= at_ms && !IsAhead(row, now);
+  // What the last scheduled run left is still there.
+  if (later && DidStart(row) && (run.cut || !run.too_large.empty())) return {};
+  return WriteRow(transaction, keys::kRetentionSchedule, RowOf(later ? row.due_ms() : at_ms));
 }
 
 Result<void> RetentionSchedule::Look(system_clock::time_point at) {
@@ -154,7 +168,9 @@ Result<void> RetentionSchedule::Look(system_clock::time_point at) {
   }
   const bool done = row.due_ms() >= at_ms && DidStart(row);
   Result<void> started;
-  if (!done && in_time && parts_.clock.SinceBoot() >= next_try_) {
+  const bool waits = tried_ms_ == at_ms && parts_.clock.SinceBoot() < next_try_;
+  if (!done && in_time && !waits) {
+    tried_ms_ = at_ms;
     next_try_ = parts_.clock.SinceBoot() + kRetry;
     started = Start(at_ms);
     TRY(row, read());

@@ -22,8 +22,8 @@ namespace outport::store {
 // transaction that begins a run also writes this row, so that no run starts twice when another
 // process collects from then on, or after a restart. All times are of the wall clock.
 //
-// RunIfDue() and Fail() are for one thread at a time; Set() and Warnings() are safe for several
-// threads.
+// RunIfDue() and Fail() are for one thread at a time; Set(), NoteRun() and Warnings() are safe for
+// several threads.
 class RetentionSchedule {
  public:
   static constexpr std::chrono::hours kTryFor{6};
@@ -53,8 +53,12 @@ class RetentionSchedule {
   void RunIfDue(int minute);
   // Records why the schedule is not known, and warns.
   void Fail(const Error& why);
-  // Is part of the transaction that sets another schedule: no time until now is due.
+  // Is part of the transaction that sets another schedule: no time until now is due, and what
+  // became of the earlier ones does not matter any more.
   Result<void> Set(MetaTransaction& transaction, int minute) const;
+  // Is part of the transaction that begins a run by hand. That run stands for the scheduled one of
+  // each time until now, so it ends the warnings.
+  Result<void> NoteRun(MetaTransaction& transaction, int minute, const Started& run) const;
 
   // Returns the warnings for operators, as of the last RunIfDue(). Does not block.
   std::vector<std::string> Warnings() const;
@@ -68,7 +72,8 @@ class RetentionSchedule {
   const Parts parts_;
   RepeatedFailure failure_;
   // Only for RunIfDue().
-  std::chrono::nanoseconds next_try_{0};  // since boot
+  int64_t tried_ms_ = 0;                  // the time for which this process tried to start a run
+  std::chrono::nanoseconds next_try_{0};  // for that time, since boot
 
   mutable Mutex mutex_;
   std::vector<std::string> warnings_ OUTPORT_GUARDED_BY(mutex_);

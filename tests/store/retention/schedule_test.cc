@@ -243,6 +243,40 @@ TEST_F(ScheduleTest, ARowOfTheFutureSkipsNoDay) {
   EXPECT_EQ(Runs(), 2u);
 }
 
+TEST_F(ScheduleTest, AnotherTimeOfTheSameDayWaitsForNoNextTry) {
+  Push("ci/app", {"1", "2"});
+  ApplyDue(kLastOne);
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  LookAfter(minutes(11));
+  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("is paused")));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  ApplyDue(kLastOne, minutes(5));
+  EXPECT_THAT(retention_.Warnings(), IsEmpty()) << "the earlier time does not matter any more";
+  LookAfter(minutes(6));
+  EXPECT_EQ(Runs(), 1u);
+}
+
+TEST_F(ScheduleTest, ARunByHandEndsTheWarnings) {
+  Push("ci/app", {"1", "2"});
+  ApplyDue(kLastOne);
+  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  LookAfter(minutes(11));
+  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("is paused")));
+  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  ASSERT_TRUE(retention_.StartRun({}, kAdministrator).has_value());
+  collector->Work();
+  LookAfter(minutes(11));
+  EXPECT_THAT(retention_.Warnings(), IsEmpty());
+  EXPECT_EQ(Runs(), 1u) << "the run stands for the scheduled one";
+  store.clock.Advance(hours(24));
+  LookAfter(hours(7));
+  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("was not started within 6 h")));
+  ASSERT_TRUE(retention_.StartRun({}, kAdministrator).has_value());
+  collector->Work();
+  LookAfter(minutes(1));
+  EXPECT_THAT(retention_.Warnings(), IsEmpty());
+}
+
 TEST_F(ScheduleTest, PoliciesThatCannotBeReadAreAWarning) {
   v1::RetentionRow row;
   row.set_yaml("nonsense: 1\n");
