@@ -1,5 +1,6 @@
 #include "control/commands/collector_text.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <chrono>
 #include <utility>
@@ -101,6 +102,20 @@ std::vector<std::string> WarningsOf(const v1::Collector& collector) {
   return warnings;
 }
 
+std::string BlockOf(const v1::Collector& collector) {
+  if (collector.clock_jump_ms() != 0) {
+    return "the collector " + ActivityOf(collector) + "; see 'outportctl gc status'";
+  }
+  if (!collector.paused()) return "";
+  return "the collector is " + ActivityOf(collector) + "; 'outportctl gc resume' ends the pause";
+}
+
+std::string RunHint(const v1::Collector& collector, const std::string& command) {
+  const std::string block = BlockOf(collector);
+  if (block.empty()) return "run it: " + command + "\n";
+  return "no run can start now: " + block + "\nthen run it: " + command + "\n";
+}
+
 boost::json::object JsonOf(const v1::Collector& collector) {
   boost::json::array warnings;
   for (const std::string& warning : WarningsOf(collector)) warnings.emplace_back(warning);
@@ -131,6 +146,13 @@ boost::json::object JsonOf(const v1::Collector& collector) {
 
 uint64_t ItemsOf(const v1::RunCounts& counts) {
   return counts.tags() + counts.manifests() + counts.links();
+}
+
+// The run may have restored more than it removed: the children of an index that others removed.
+uint64_t LeftAsIs(const v1::RunRow& run) {
+  if (run.state() != v1::RUN_STATE_UNDONE) return 0;
+  const uint64_t others = ItemsOf(run.restored()) + run.not_restored();
+  return ItemsOf(run.removed()) - std::min(ItemsOf(run.removed()), others);
 }
 
 std::string ToText(const v1::RunCounts& counts) {
@@ -171,6 +193,7 @@ boost::json::object JsonOf(const v1::RunRow& run) {
           {"freed", JsonOf(run.freed())},
           {"restored", JsonOf(run.restored())},
           {"not_restored", run.not_restored()},
+          {"left_as_is", LeftAsIs(run)},
           {"undone", ToTime(run.undone_ms())},
           {"undone_by", run.undone_by()},
           {"failure", run.failure()}};

@@ -24,9 +24,16 @@ std::vector<std::string> OverdueWarnings(const v1::Collector& collector);
 // Everything on which an administrator must act: overdue work, a clock that jumped.
 std::vector<std::string> WarningsOf(const v1::Collector& collector);
 boost::json::object JsonOf(const v1::Collector& collector);
+// Returns why the collector removes nothing and starts no run, and what to do. Empty if it works.
+std::string BlockOf(const v1::Collector& collector);
+// The last line of a plan: the command that runs it. Before it, why no run can start now.
+std::string RunHint(const v1::Collector& collector, const std::string& command);
 
 // The number of items that a run counts: blobs go with their last link.
 uint64_t ItemsOf(const v1::RunCounts& counts);
+// The number of items that an undo left as they are: they were there already, or a tag has changed
+// since the run. 0 if the run is not undone.
+uint64_t LeftAsIs(const v1::RunRow& run);
 // The content in words: "480 links, 20 manifests (1.2 GiB)". "nothing" if there is none.
 std::string ToText(const v1::RunCounts& counts);
 boost::json::object JsonOf(const v1::RunCounts& counts);

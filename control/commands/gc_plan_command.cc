@@ -76,6 +76,13 @@ Result<v1::GetPlanResponse> ReadPlan(StoreClient& client, const v1::PlanOptions&
   return plan;
 }
 
+// The node of the last pull, "" for the store, or null if no pull is known.
+template <class Pulled>
+boost::json::value PulledAt(const Pulled& pulled) {
+  if (pulled.last_pulled_ms() == 0) return nullptr;
+  return boost::json::value(pulled.last_pulled_at());
+}
+
 boost::json::object ToJson(const v1::PlanItem& item) {
   return {{"kind", item.kind()},
           {"repository", item.repository()},
@@ -86,15 +93,17 @@ boost::json::object ToJson(const v1::PlanItem& item) {
           {"size_bytes", item.size_bytes()},
           {"freed_bytes", item.freed_bytes()},
           {"last_pull", ToTime(item.last_pulled_ms())},
-          {"last_pull_at", item.last_pulled_at()}};
+          {"last_pull_at", PulledAt(item)}};
 }
 
-boost::json::object ToJson(const v1::GetPlanResponse& plan) {
+// A plan that nobody can run has no name.
+boost::json::object ToJson(const v1::GetPlanResponse& plan, const v1::PlanOptions& options) {
   boost::json::array items;
   for (const v1::PlanItem& item : plan.items()) items.push_back(ToJson(item));
   const boost::json::array nodes(plan.nodes_without_report().begin(),
                                  plan.nodes_without_report().end());
-  return {{"plan", plan.plan()},
+  const bool runnable = options.within_ms() == 0;
+  return {{"plan", runnable ? boost::json::value(plan.plan()) : nullptr},
           {"items", std::move(items)},
           {"links", plan.counts().links()},
           {"manifests", plan.counts().manifests()},
@@ -104,9 +113,10 @@ boost::json::object ToJson(const v1::GetPlanResponse& plan) {
           {"freed_is_minimum", plan.freed_is_minimum()},
           {"recently_pulled", plan.recently_pulled()},
           {"last_pull", ToTime(plan.last_pulled_ms())},
-          {"last_pull_at", plan.last_pulled_at()},
+          {"last_pull_at", PulledAt(plan)},
           {"truncated", plan.cut()},
           {"waiting", plan.waiting()},
+          {"no_repository", plan.no_repository()},
           {"next_due", ToTime(plan.next_due_ms())},
           {"nodes_without_report", nodes}};
 }
@@ -160,8 +170,29 @@ Table TableOf(const v1::GetPlanResponse& plan, int64_t now_ms, bool with_due) {
   return table;
 }
 
-// The totals of the plan, what it leaves out, and the command that runs it.
-std::string SummaryOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
+// What the text of a plan says beyond the plan.
+struct Context {
+  const v1::PlanOptions& options;
+  const v1::Collector& collector;
+  int64_t now_ms = 0;
+  std::string within = {};  // empty unless the plan also has links that are not due yet
+};
+
+// The notes about untagged manifests that are not in the plan.
+std::string UntaggedText(const v1::GetPlanResponse& plan, const v1::Collector& collector) {
+  if (plan.nodes_without_report_size() > 0) {
+    const std::vector<std::string> nodes(plan.nodes_without_report().begin(),
+                                         plan.nodes_without_report().end());
+    return "note: untagged manifests wait for reports of recent pulls from: " + Join(nodes) +
+           "; to go on without a node, add --ignore-node NAME\n";
+  }
+  return "note: untagged manifests whose grace period (" +
+         SpanText(milliseconds(collector.grace_ms())) +
+         ") has not passed are not in the plan, and not counted\n";
+}
+
+// The totals of the plan, and what it leaves out.
+std::string SummaryOf(const v1::GetPlanResponse& plan, const Context& context) {
   std::string text = CountText(plan.counts().links(), "link") + ", " +
                      CountText(plan.counts().manifests(), "manifest") + "; frees " +
                      (plan.freed_is_minimum() ? "at least " : "") + SizeText(plan.freed_bytes());
@@ -172,17 +203,12 @@ std::string SummaryOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
   text += "\n";
   if (plan.recently_pulled() > 0) {
     text += "note: " + CountText(plan.recently_pulled(), "item") +
-            " had a pull in the last 7 days, the last one " + LastPull(plan, now_ms) + "\n";
+            " had a pull in the last 7 days, the last one " + LastPull(plan, context.now_ms) + "\n";
   }
   if (plan.cut()) {
     text += "note: one run removes no more than this; plan again after the run\n";
   }
-  if (plan.nodes_without_report_size() > 0) {
-    const std::vector<std::string> nodes(plan.nodes_without_report().begin(),
-                                         plan.nodes_without_report().end());
-    text += "note: untagged manifests wait for reports of recent pulls from: " + Join(nodes) +
-            "; to go on without a node, add --ignore-node NAME\n";
-  }
+  if (context.options.delete_untagged()) text += UntaggedText(plan, context.collector);
   if (plan.waiting() > 0) {
     text += "waiting for the grace period: " + CountText(plan.waiting(), "link");
     if (plan.next_due_ms() != 0) text += ", the first is due at " + ToTime(plan.next_due_ms());
@@ -191,19 +217,39 @@ std::string SummaryOf(const v1::GetPlanResponse& plan, int64_t now_ms) {
   return text;
 }
 
-// `within` is empty unless the plan also has links that are not due yet.
-std::string ToText(const v1::GetPlanResponse& plan, int64_t now_ms, const std::string& within) {
-  if (ItemsOf(plan.counts()) == 0) {
-    return (within.empty() ? std::string("a run would remove nothing now")
-                           : "nothing is due within " + within) +
-           "\n" + SummaryOf(plan, now_ms);
+std::string NothingText(const v1::GetPlanResponse& plan, const Context& context) {
+  if (plan.no_repository()) {
+    return "no repository matches '" + context.options.repositories() + "'\n";
   }
-  std::string text = TableOf(plan, now_ms, !within.empty()).ToText();
+  if (context.within.empty()) return "a run would remove nothing now\n";
+  return "no link is due within " + context.within +
+         (context.options.delete_untagged() ? ", and a run would remove no manifest now\n" : "\n");
+}
+
+// How the items of the plan go.
+std::string EndOf(const v1::GetPlanResponse& plan, const Context& context) {
+  if (context.within.empty()) {
+    return "plan: " + plan.plan() + "\n" +
+           RunHint(context.collector, "outportctl gc run --plan " + plan.plan());
+  }
+  std::string text;
+  if (plan.counts().links() > 0) {
+    const std::string block = BlockOf(context.collector);
+    text += block.empty() ? "the collector removes each link by itself when it is due\n"
+                          : "no link goes now: " + block + "\n";
+  }
+  if (plan.counts().manifests() > 0) {
+    text += "only a run removes the manifests; plan without --within, and run that plan\n";
+  }
+  return text;
+}
+
+std::string ToText(const v1::GetPlanResponse& plan, const Context& context) {
+  if (ItemsOf(plan.counts()) == 0) return NothingText(plan, context) + SummaryOf(plan, context);
+  std::string text = TableOf(plan, context.now_ms, !context.within.empty()).ToText();
   const uint64_t rest = ItemsOf(plan.counts()) - static_cast<uint64_t>(plan.items_size());
   if (rest > 0) text += "... and " + CountText(rest, "item") + " more; see --limit\n";
-  text += "\n" + SummaryOf(plan, now_ms);
-  if (!within.empty()) return text + "the collector removes each link by itself when it is due\n";
-  return text + "plan: " + plan.plan() + "\nrun it: outportctl gc run --plan " + plan.plan() + "\n";
+  return text + "\n" + SummaryOf(plan, context) + EndOf(plan, context);
 }
 
 Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
@@ -211,11 +257,17 @@ Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
   TRY(StoreClient client, invocation.Connect());
   TRY(const v1::GetPlanResponse plan, ReadPlan(client, wanted, options.limit));
   if (invocation.json()) {
-    invocation.Print(ToJson(plan), "");
+    invocation.Print(ToJson(plan, wanted), "");
     return {};
   }
-  const std::string within = wanted.within_ms() == 0 ? "" : options.within;
-  invocation.streams.out << ToText(plan, TimeOf(plan), within);
+  v1::Collector collector;
+  TRY_VOID(client.Call(&v1::Gc::Stub::GetCollector, v1::GetCollectorRequest(), collector,
+                       "reading the state of the collector"));
+  const Context context{.options = wanted,
+                        .collector = collector,
+                        .now_ms = TimeOf(plan),
+                        .within = wanted.within_ms() == 0 ? "" : options.within};
+  invocation.streams.out << ToText(plan, context);
   return {};
 }
 
@@ -232,8 +284,8 @@ void AddGcPlanCommand(const Command& family) {
       "  outportctl gc plan --delete-untagged --repository 'team/**' -o json");
   options->choice.AddTo(plan);
   plan.AddOption("--within", options->within,
-                 "Also show the links that the collector removes by itself within this time. "
-                 "Nobody can run such a plan")
+                 "Also show the links that the collector removes by itself within this time; of "
+                 "manifests, only those that a run would remove now. Nobody can run such a plan")
       .NotEmpty();
   plan.AddOption("--limit", options->limit, "Maximum number of items in the list; totals count all")
       .Between(1, 1000000)

@@ -63,6 +63,21 @@ struct Undo {
   WaitOptions waiting;
 };
 
+// The numbers add up to what the run had removed.
+std::string UndoneText(const v1::RunRow& run) {
+  std::string text = "run " + run.id() + " undone: restored " + ToText(run.restored());
+  if (ItemsOf(run.removed()) == 0) return text + ", because it had removed nothing";
+  if (const uint64_t left = LeftAsIs(run); left > 0) {
+    text += "; " + CountText(left, "item") + (left == 1 ? " stays as it is" : " stay as they are") +
+            ": there already, or changed since";
+  }
+  if (run.not_restored() > 0) {
+    text += "; " + CountText(run.not_restored(), "item") +
+            " could not be restored: freed, gone or protected";
+  }
+  return text;
+}
+
 Result<void> UndoRun(const Invocation& invocation, const Undo& options) {
   TRY(const milliseconds timeout, ParseSpan("--timeout", options.waiting.timeout));
   InterruptibleWait wait;
@@ -89,12 +104,7 @@ Result<void> UndoRun(const Invocation& invocation, const Undo& options) {
         ErrorCode::kFailedPrecondition,
         "run " + run.id() + " is not undone; it restored " + ToText(run.restored()) + ": " + why};
   }
-  std::string text = "run " + run.id() + " undone: restored " + ToText(run.restored());
-  if (run.not_restored() > 0) {
-    text += "; " + CountText(run.not_restored(), "item") +
-            " could not be restored: freed, gone or protected";
-  }
-  invocation.Print(JsonOf(run), text);
+  invocation.Print(JsonOf(run), UndoneText(run));
   return {};
 }
 
@@ -103,9 +113,9 @@ void AddUndo(const Command& family) {
   const Command undo = family.AddCommand(
       "undo",
       "Restore what a run removed, while it is in the trash: manifests, their tags, blobs. Tags\n"
-      "that were set again meanwhile stay as they are.\n"
+      "that were set or deleted again meanwhile stay as they are.\n"
       "  outportctl gc undo 0000019a1f3c5e80-7d41b2c9");
-  undo.AddOption("RUN", options->run, "Id of the run, from 'gc history'").Required();
+  undo.AddOption("RUN", options->run, "Id of the run, from 'gc history'").Required().NotEmpty();
   options->waiting.AddTo(undo);
   undo.Run(options, UndoRun);
 }
@@ -162,7 +172,10 @@ void AddHistory(const Command& family) {
   const Command history = family.AddCommand(
       "history",
       "List the runs, newest first: the collector's own, those of administrators and of\n"
-      "retention, and what clients deleted ('clients', one entry an hour).\n"
+      "retention, and what clients deleted ('clients', one entry an hour). An entry of the\n"
+      "collector's own also counts what it removes within an hour of its start. 'clients' has\n"
+      "manifests deleted by digest, with their tags, and blobs. A tag that a client deleted by\n"
+      "name is in no run: 'tag restore' brings it back.\n"
       "  outportctl gc history --limit 50");
   history.AddOption("--limit", options->limit, "Maximum number of runs")
       .Between(1, 10000)

@@ -11,9 +11,11 @@ std::vector<Option> PlanChoice::AddTo(const Command& command) {
                          "Only repositories that match: team/app, team/*, team/** "
                          "(default: all)")
               .NotEmpty(),
-          command.AddOption("--ignore-node", ignore_nodes,
-                            "Remove untagged manifests although this node has not reported its "
-                            "recent pulls; repeatable")};
+          command
+              .AddOption("--ignore-node", ignore_nodes,
+                         "Remove untagged manifests although this node has not reported its "
+                         "recent pulls; repeatable")
+              .NotEmpty()};
 }
 
 v1::PlanOptions PlanChoice::ToOptions() const {

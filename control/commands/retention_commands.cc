@@ -97,16 +97,19 @@ void AddRun(const Command& family) {
   auto options = std::make_shared<StartRun>();  // shared with the callback
   const Command run = family.AddCommand(
       "run",
-      "Delete the tags that a plan lists, or those that the policies do not keep. A tag that was\n"
-      "pushed or pulled meanwhile stays. Until the trash window ends, 'gc undo' restores the\n"
-      "tags. Ctrl-C ends only the wait.\n"
-      "  outportctl retention run --plan 0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46");
+      "Delete the tags that a plan lists, or those that the policies do not keep. A tag that got\n"
+      "another digest meanwhile stays. So does a tag that was pulled meanwhile, if an entry that\n"
+      "matches it has pulled_within or last_pulled. A push of the same digest changes nothing.\n"
+      "Until the trash window ends, 'gc undo' restores the tags. Ctrl-C ends only the wait.\n"
+      "  outportctl retention run --plan "
+      "retention-0000019a1f3c4a10-3-8d0f5a1c6b2e4f70913a5c7d9e0b2f46");
   const Option plan =
       run.AddOption("--plan", options->plan, "Run exactly this plan; fails if tags have changed")
           .NotEmpty();
   const Option ignore =
       run.AddOption("--ignore-node", options->ignore_nodes,
-                    "Run although this node has not reported its recent pulls; repeatable");
+                    "Run although this node has not reported its recent pulls; repeatable")
+          .NotEmpty();
   plan.Excludes(ignore);
   options->waiting.AddTo(run);
   run.Run(options, Run);
@@ -128,7 +131,7 @@ void AddRetentionCommands(const Command& app) {
       "Replace all policies by those of a YAML file. Deletes nothing: a run does. The store\n"
       "checks the file, and names each problem with its line.\n"
       "  outportctl retention apply retention.yml");
-  apply.AddOption("FILE", *path, "The policies").Required();
+  apply.AddOption("FILE", *path, "The policies").Required().NotEmpty();
   apply.Run(path, Apply);
   family
       .AddCommand("show",

@@ -5,11 +5,13 @@
 #include <ostream>
 #include <utility>
 
+#include "control/commands/collector_text.h"
 #include "control/commands/commands.h"
 #include "control/commands/confirmation.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "control/console/units.h"
+#include "outport/v1/gc.grpc.pb.h"
 #include "outport/v1/retention.grpc.pb.h"
 #include "registry/base/clock.h"
 
@@ -48,6 +50,12 @@ Result<v1::RetentionPlan> ReadPlan(StoreClient& client, const PlanRun& options) 
   return plan;
 }
 
+// Null without a known pull: an empty text is a pull at the store.
+boost::json::value PulledAt(const v1::RetentionItem& item) {
+  if (item.pulled_ms() == 0) return nullptr;
+  return boost::json::value(item.pulled_at());
+}
+
 boost::json::object ToJson(const v1::RetentionItem& item) {
   return {{"repository", item.repository()},
           {"tag", item.tag()},
@@ -57,7 +65,7 @@ boost::json::object ToJson(const v1::RetentionItem& item) {
           {"rule", item.rule()},
           {"pushed", ToTime(item.pushed_ms())},
           {"last_pull", ToTime(item.pulled_ms())},
-          {"last_pull_at", item.pulled_at()},
+          {"last_pull_at", PulledAt(item)},
           {"freed_bytes", item.freed_bytes()}};
 }
 
@@ -124,14 +132,35 @@ std::string SummaryOf(const v1::RetentionPlan& plan) {
   return text;
 }
 
-std::string ToText(const v1::RetentionPlan& plan, int64_t now_ms) {
+// Why no repository is in the plan.
+Result<std::string> WhyNothing(StoreClient& client) {
+  v1::AppliedPolicies applied;
+  TRY_VOID(client.Call(&v1::Retention::Stub::GetPolicies, v1::GetPoliciesRequest(), applied,
+                       "reading the policies"));
+  if (applied.policies().policies_size() == 0) {
+    return std::string(
+        "there are no policies, so a run would delete nothing; 'outportctl retention apply FILE' "
+        "sets policies\n");
+  }
+  return std::string("no repository matches a policy, so a run would delete nothing\n");
+}
+
+// How to run the plan, or what has to happen before.
+std::string RunText(const v1::RetentionPlan& plan, const v1::Collector& collector) {
+  const std::string id = "plan: " + plan.plan() + "\n";
+  const std::string command = "outportctl retention run --plan " + plan.plan();
+  if (plan.nodes_without_report_size() == 0) return id + RunHint(collector, command);
+  return id + "no run of this plan can start now: reports of recent pulls are missing\n" +
+         "run it when the nodes have reported: " + command + "\n";
+}
+
+std::string ToText(const v1::RetentionPlan& plan, const v1::Collector& collector, int64_t now_ms) {
   std::string text;
   if (plan.items_size() > 0) text += TableOf(plan, now_ms).ToText();
   if (!plan.next().empty()) text += "... and more; see --limit\n";
   text += (text.empty() ? "" : "\n") + SummaryOf(plan);
   if (plan.dropped_tags() + plan.dropped_manifests() == 0) return text;
-  return text + "plan: " + plan.plan() + "\nrun it: outportctl retention run --plan " +
-         plan.plan() + "\n";
+  return text + RunText(plan, collector);
 }
 
 Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
@@ -141,7 +170,15 @@ Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
     invocation.Print(ToJson(plan), "");
     return {};
   }
-  invocation.streams.out << ToText(plan, ToUnixMillis(std::chrono::system_clock::now()));
+  if (plan.repositories() == 0) {
+    TRY(const std::string why, WhyNothing(client));
+    invocation.streams.out << why;
+    return {};
+  }
+  v1::Collector collector;
+  TRY_VOID(client.Call(&v1::Gc::Stub::GetCollector, v1::GetCollectorRequest(), collector,
+                       "reading the state of the collector"));
+  invocation.streams.out << ToText(plan, collector, ToUnixMillis(std::chrono::system_clock::now()));
   return {};
 }
 
@@ -157,7 +194,8 @@ void AddRetentionPlanCommand(const Command& family) {
       "  outportctl retention plan --only-deletions -o json");
   plan.AddFlag("--only-deletions", options->drops, "Leave out the tags that stay");
   plan.AddOption("--ignore-node", options->ignore_nodes,
-                 "Do not wait for this node's report of recent pulls; repeatable");
+                 "Do not wait for this node's report of recent pulls; repeatable")
+      .NotEmpty();
   plan.AddOption("--limit", options->limit, "Maximum number of items in the list; totals count all")
       .Between(1, 1000000)
       .ShowDefault();

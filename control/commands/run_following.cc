@@ -57,7 +57,7 @@ Result<void> PrintEnd(const Invocation& invocation, StoreClient& client, const v
 
 void WaitOptions::AddTo(const Command& command) {
   command.AddFlag("--wait,!--no-wait", wait, "Wait until the work is done (default), or do not");
-  command.AddOption("--timeout", timeout, "Maximum time to wait").ShowDefault();
+  command.AddOption("--timeout", timeout, "Maximum time to wait").NotEmpty().ShowDefault();
 }
 
 Result<v1::RunRow> Follow(const Invocation& invocation, StoreClient& client, v1::RunRow run,
@@ -101,7 +101,9 @@ Result<void> FollowRun(const Invocation& invocation, StoreClient& client, v1::Ru
                        const WaitOptions& options, InterruptibleWait& wait) {
   TRY(const milliseconds timeout, ParseSpan("--timeout", options.timeout));
   if (!options.wait) {
-    invocation.Print(JsonOf(run), "run " + run.id() + " started; see 'outportctl gc status'");
+    invocation.Print(JsonOf(run), "run " + run.id() +
+                                      " started; see 'outportctl gc status', and 'outportctl gc "
+                                      "history' when it has ended");
     return {};
   }
   const RunWork work{

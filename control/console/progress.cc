@@ -10,23 +10,14 @@ namespace outport::control {
 using std::chrono::steady_clock;
 
 void Progress::Show(const std::string& text) {
-  if (invocation_.json() || text == shown_) return;
-  if (invocation_.streams.terminal) {
-    // Return to the first column, write, and erase what the line had to the right.
-    invocation_.streams.err << "\r" << text << "\x1b[K" << std::flush;
-  } else {
-    const auto now = steady_clock::now();
-    if (!shown_.empty() && now - shown_at_ < kLineEvery) return;
-    invocation_.streams.err << text << "\n" << std::flush;
-    shown_at_ = now;
-  }
+  if (!invocation_.streams.terminal || invocation_.json() || text == shown_) return;
+  // Return to the first column, write, and erase what the line had to the right.
+  invocation_.streams.err << "\r" << text << "\x1b[K" << std::flush;
   shown_ = text;
 }
 
 void Progress::Clear() {
-  if (invocation_.streams.terminal && !shown_.empty()) {
-    invocation_.streams.err << "\r\x1b[K" << std::flush;
-  }
+  if (!shown_.empty()) invocation_.streams.err << "\r\x1b[K" << std::flush;
   shown_.clear();
 }
 

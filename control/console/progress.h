@@ -9,13 +9,11 @@
 
 namespace outport::control {
 
-// Shows how far some work at the store is, on the error stream. On a terminal, one line that each
-// update replaces; otherwise a line at most every kLineEvery. Shows nothing if the output is JSON.
-// For one thread.
+// Shows how far some work at the store is, on the error stream: one line that each update replaces.
+// Shows nothing if the error stream is no terminal, where only failures belong, or if the output is
+// JSON. For one thread.
 class Progress {
  public:
-  static constexpr std::chrono::seconds kLineEvery{5};
-
   explicit Progress(const Invocation& invocation) : invocation_(invocation) {}
   // Removes the line from the terminal.
   ~Progress() { Clear(); }
@@ -29,7 +27,6 @@ class Progress {
  private:
   const Invocation& invocation_;
   std::string shown_;
-  std::chrono::steady_clock::time_point shown_at_{};
 };
 
 // Holds back SIGINT and SIGTERM, so that an interrupt ends only the wait for work at the store, and

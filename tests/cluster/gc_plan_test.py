@@ -25,7 +25,8 @@ def test_a_plan_is_run_and_undone(new_fleet):
     assert by_digest[layer]["size_bytes"] == len(data)
     assert by_digest[layer]["freed_bytes"] == 0, "another repository has the blob"
     assert by_digest[only_here]["freed_bytes"] == len(b"an orphan") == plan["freed_bytes"]
-    assert plan_of(fleet, "--repository", "team/none")["items"] == []
+    none = plan_of(fleet, "--repository", "team/none")
+    assert none["items"] == [] and none["no_repository"], none
     text = fleet.control("gc", "plan").stdout
     assert "\nrun it: outportctl gc run --plan " in text and "3 links" in text, text
 
@@ -106,7 +107,7 @@ def test_the_plan_shows_pulls_at_the_store_and_at_nodes(new_fleet):
         return {item["digest"]: (item["last_pull"] != "", item["last_pull_at"])
                 for item in plan_of(fleet, "--delete-untagged")["items"]}
 
-    wanted = {at_node: (True, "eu-west"), at_store: (True, ""), never: (False, "")}
+    wanted = {at_node: (True, "eu-west"), at_store: (True, ""), never: (False, None)}
     wait_for(lambda: f"{wanted} in {last_pulls()}",
              lambda: wanted.items() <= last_pulls().items())
     assert fleet.control_json("node", "show", "eu-west")["pulls_reported"] != ""

@@ -135,7 +135,7 @@ TEST_F(GcCommandsTest, AnnouncesWhatAPlanLeavesOut) {
   gc_.plan.set_cut(true);
   gc_.plan.add_nodes_without_report("eu-west");
   gc_.plan.add_nodes_without_report("us-east");
-  const std::string text = Control({"gc", "plan"}).out;
+  const std::string text = Control({"gc", "plan", "--delete-untagged"}).out;
   ExpectPart(text, "plan again after the run");
   ExpectPart(text,
              "recent pulls from: eu-west, us-east; to go on without a node, add "
@@ -193,6 +193,7 @@ TEST_F(GcCommandsTest, ARunShowsItsProgressItsResultAndTheUndo) {
   gc_.progress = {Run(v1::RUN_STATE_RUNNING, 0), Run(v1::RUN_STATE_RUNNING, 1),
                   Run(v1::RUN_STATE_DONE, 2)};
   gc_.progress.back().set_kept(1);
+  terminal_ = true;
   const Outcome outcome = Control({"gc", "run", "--plan", "5f0c2a9b"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(gc_.start_request.plan(), "5f0c2a9b");
@@ -227,7 +228,9 @@ TEST_F(GcCommandsTest, ARunNeedNotBeWaitedFor) {
   gc_.progress = {Run(v1::RUN_STATE_RUNNING, 0)};
   const Outcome outcome = Control({"gc", "run", "--no-wait"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, "run 0000019a1f3c5e80-7d41b2c9 started; see 'outportctl gc status'\n");
+  EXPECT_EQ(outcome.out,
+            "run 0000019a1f3c5e80-7d41b2c9 started; see 'outportctl gc status', and 'outportctl gc "
+            "history' when it has ended\n");
 }
 
 TEST_F(GcCommandsTest, ExplainsWhyARunDoesNotStart) {
@@ -263,21 +266,6 @@ TEST_F(GcCommandsTest, AWaitHasALimit) {
   EXPECT_EQ(outcome.status, 1);
   ExpectPart(outcome.err, "stopped waiting");
   ExpectPart(outcome.err, "continues at the store");
-}
-
-TEST_F(GcCommandsTest, AnUndoWaitsUntilTheRunIsUndone) {
-  gc_.progress = {Run(v1::RUN_STATE_UNDOING, 3), Run(v1::RUN_STATE_UNDONE, 3)};
-  gc_.progress.back().mutable_restored()->set_links(2);
-  gc_.progress.back().set_not_restored(1);
-  const Outcome outcome = Control({"gc", "undo", "0000019a1f3c5e80-7d41b2c9"});
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_EQ(gc_.undone, "0000019a1f3c5e80-7d41b2c9");
-  ExpectPart(outcome.out, "undone: restored 2 links; 1 item could not be restored");
-}
-
-TEST_F(GcCommandsTest, AnUndoAfterTheTrashWindowFails) {
-  gc_.progress = {Run(v1::RUN_STATE_UNDOING, 3), Run(v1::RUN_STATE_FREED, 3)};
-  ExpectPart(Control({"gc", "undo", "x"}).err, "the trash window has ended");
 }
 
 TEST_F(GcCommandsTest, ListsTheRunsOfAllPages) {

@@ -84,7 +84,81 @@ TEST_F(GcPlanCommandTest, NothingIsDueWithinATime) {
   gc_.plan.clear_items();
   gc_.plan.clear_counts();
   const std::string text = Control({"gc", "plan", "--within", "2h"}).out;
-  EXPECT_TRUE(Has(text, "nothing is due within 2h\n")) << text;
+  EXPECT_TRUE(Has(text, "no link is due within 2h\n")) << text;
+  const std::string untagged = Control({"gc", "plan", "--delete-untagged", "--within", "2h"}).out;
+  EXPECT_TRUE(Has(untagged, "within 2h, and a run would remove no manifest now\n")) << untagged;
+}
+
+TEST_F(GcPlanCommandTest, SaysThatNoRepositoryMatches) {
+  gc_.plan.clear_items();
+  gc_.plan.clear_counts();
+  gc_.plan.set_no_repository(true);
+  const Outcome outcome = Control({"gc", "plan", "--repository", "team/aap"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(outcome.out.starts_with("no repository matches 'team/aap'\n")) << outcome.out;
+  EXPECT_TRUE(Json({"gc", "plan", "--repository", "team/aap"}).at("no_repository").as_bool());
+}
+
+TEST_F(GcPlanCommandTest, OnlyARunRemovesManifests) {
+  gc_.plan.mutable_items(0)->set_kind("manifest");
+  gc_.plan.mutable_counts()->set_links(0);
+  gc_.plan.mutable_counts()->set_manifests(1);
+  const std::string text = Control({"gc", "plan", "--delete-untagged", "--within", "2h"}).out;
+  EXPECT_FALSE(Has(text, "by itself")) << text;
+  EXPECT_TRUE(Has(text, "\nonly a run removes the manifests; plan without --within")) << text;
+}
+
+TEST_F(GcPlanCommandTest, SaysThatManifestsInTheirGracePeriodAreNotCounted) {
+  gc_.collector.set_grace_ms(36 * kHourMs);
+  const std::string note = "note: untagged manifests whose grace period (1d 12h) has not passed";
+  EXPECT_FALSE(Has(Control({"gc", "plan"}).out, note));
+  EXPECT_TRUE(Has(Control({"gc", "plan", "--delete-untagged"}).out, note));
+  gc_.plan.add_nodes_without_report("eu-west");
+  EXPECT_FALSE(Has(Control({"gc", "plan", "--delete-untagged"}).out, note));
+}
+
+TEST_F(GcPlanCommandTest, MissingReportsMatterOnlyToManifests) {
+  gc_.plan.add_nodes_without_report("eu-west");
+  EXPECT_FALSE(Has(Control({"gc", "plan"}).out, "eu-west"));
+  EXPECT_TRUE(Has(Control({"gc", "plan", "--delete-untagged"}).out, "pulls from: eu-west"));
+}
+
+TEST_F(GcPlanCommandTest, SaysThatTheCollectorIsPaused) {
+  gc_.collector.set_paused(true);
+  gc_.collector.set_paused_by("ann");
+  gc_.collector.set_paused_since_ms(1'000'000);
+  gc_.collector.set_paused_why("a restore");
+  const std::string why =
+      "the collector is paused by ann since 1970-01-01T00:16:40.000Z: a restore; 'outportctl gc "
+      "resume' ends the pause\n";
+  const std::string text = Control({"gc", "plan"}).out;
+  EXPECT_TRUE(Has(
+      text, "\nno run can start now: " + why + "then run it: outportctl gc run --plan 5f0c2a9b\n"))
+      << text;
+  const std::string within = Control({"gc", "plan", "--within", "2h"}).out;
+  EXPECT_TRUE(Has(within, "\nno link goes now: " + why)) << within;
+  EXPECT_FALSE(Has(within, "by itself")) << within;
+}
+
+TEST_F(GcPlanCommandTest, SaysThatTheCollectorWaitsForTheClock) {
+  gc_.collector.set_clock_jump_ms(37 * kHourMs);
+  const std::string text = Control({"gc", "plan"}).out;
+  EXPECT_TRUE(Has(text,
+                  "no run can start now: the collector waits until an administrator accepts "
+                  "the clock; see 'outportctl gc status'\n"))
+      << text;
+}
+
+TEST_F(GcPlanCommandTest, AsJsonAPlanThatNobodyCanRunHasNoName) {
+  EXPECT_EQ(Json({"gc", "plan"}).at("plan").as_string(), "5f0c2a9b");
+  EXPECT_TRUE(Json({"gc", "plan", "--within", "2h"}).at("plan").is_null());
+}
+
+TEST_F(GcPlanCommandTest, AsJsonAPullAtTheStoreIsNoMissingPull) {
+  EXPECT_TRUE(Json({"gc", "plan"}).at("items").at(0).at("last_pull_at").is_null());
+  EXPECT_TRUE(Json({"gc", "plan"}).at("last_pull_at").is_null());
+  gc_.plan.mutable_items(0)->set_last_pulled_ms(1'000'000);
+  EXPECT_EQ(Json({"gc", "plan"}).at("items").at(0).at("last_pull_at").as_string(), "");
 }
 
 TEST_F(GcPlanCommandTest, RefusesATimeThatIsNone) {

@@ -37,7 +37,8 @@ class ProgramTest : public store::FleetServerFixture {
     std::ostringstream out;
     std::ostringstream err;
     Outcome outcome;
-    outcome.status = control::Run(static_cast<int>(argv.size()), argv.data(), {ends[0], out, err});
+    outcome.status =
+        control::Run(static_cast<int>(argv.size()), argv.data(), {ends[0], out, err, terminal_});
     ::close(ends[0]);
     outcome.out = out.str();
     outcome.err = err.str();
@@ -56,6 +57,7 @@ class ProgramTest : public store::FleetServerFixture {
   }
 
   std::filesystem::path profile_ = folder_.path() / "admin";
+  bool terminal_ = false;  // whether the error stream of the program is one
 };
 
 }  // namespace outport::control

@@ -94,13 +94,54 @@ TEST_F(RetentionCommandsTest, ThePlanNamesTheRuleAndHowToRunIt) {
   ExpectPart(outcome.out, "from: eu-west");
   retention_.plan.set_freed_is_minimum(true);
   ExpectPart(Control({"retention", "plan"}).out, "can then free at least 3.0 MiB\n");
-  ExpectPart(outcome.out, "run it: outportctl retention run --plan 5f0c2a9b\n");
+  ExpectPart(outcome.out,
+             "reports of recent pulls are missing\n"
+             "run it when the nodes have reported: outportctl retention run --plan 5f0c2a9b\n");
+  EXPECT_EQ(outcome.out.find("\nrun it: "), std::string::npos) << outcome.out;
   ASSERT_EQ(retention_.plan_requests.size(), 4u);
   EXPECT_EQ(retention_.plan_requests[1].plan(), "5f0c2a9b");
 }
 
-TEST_F(RetentionCommandsTest, TheJsonOfAPlanHasEveryItem) {
+TEST_F(RetentionCommandsTest, ThePlanSaysThatTheCollectorIsPaused) {
   AddItem("b1", false, "no condition holds: entry 1");
+  retention_.plan.set_repositories(1);
+  retention_.plan.set_dropped_tags(1);
+  ExpectPart(Control({"retention", "plan"}).out,
+             "\nrun it: outportctl retention run --plan 5f0c2a9b\n");
+  gc_.collector.set_paused(true);
+  gc_.collector.set_paused_by("ann");
+  gc_.collector.set_paused_since_ms(1'000'000);
+  ExpectPart(Control({"retention", "plan"}).out,
+             "\nno run can start now: the collector is paused by ann since "
+             "1970-01-01T00:16:40.000Z; 'outportctl gc resume' ends the pause\n"
+             "then run it: outportctl retention run --plan 5f0c2a9b\n");
+}
+
+TEST_F(RetentionCommandsTest, ThePlanSaysWhyNoRepositoryIsInIt) {
+  EXPECT_EQ(Control({"retention", "plan"}).out,
+            "no repository matches a policy, so a run would delete nothing\n");
+  retention_.applied.clear_policies();
+  ExpectPart(Control({"retention", "plan"}).out, "there are no policies, so a run would delete");
+}
+
+TEST_F(RetentionCommandsTest, RefusesEmptyValues) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"retention", "apply", ""},
+                                             {"retention", "run", "--ignore-node", ""},
+                                             {"retention", "run", "--timeout", ""},
+                                             {"retention", "plan", "--ignore-node", ""},
+                                             {"gc", "undo", ""},
+                                             {"gc", "plan", "--ignore-node", ""}}) {
+    const Outcome outcome = Control(words);
+    EXPECT_EQ(outcome.status, 2) << words.at(1) << outcome.out;
+    ExpectPart(outcome.err, "must not be empty");
+  }
+}
+
+TEST_F(RetentionCommandsTest, TheJsonOfAPlanHasEveryItem) {
+  v1::RetentionItem& pulled = AddItem("b1", false, "no condition holds: entry 1");
+  pulled.set_pulled_ms(1'000'000);
+  AddItem("b2", false, "no condition holds: entry 1");
   retention_.plan.set_dropped_tags(1);
   const Outcome outcome =
       Control({"-o", "json", "retention", "plan", "--only-deletions", "--ignore-node", "a"});
@@ -109,6 +150,8 @@ TEST_F(RetentionCommandsTest, TheJsonOfAPlanHasEveryItem) {
   EXPECT_EQ(plan.at("deleted_tags").as_int64(), 1);
   EXPECT_FALSE(plan.at("truncated").as_bool());
   EXPECT_EQ(plan.at("items").at(0).at("tag").as_string(), "b1");
+  EXPECT_EQ(plan.at("items").at(0).at("last_pull_at").as_string(), "") << "at the store";
+  EXPECT_TRUE(plan.at("items").at(1).at("last_pull_at").is_null());
   EXPECT_FALSE(plan.at("items").at(0).at("keep").as_bool());
   EXPECT_TRUE(retention_.plan_requests[0].only_drops());
   EXPECT_EQ(retention_.plan_requests[0].options().ignore_nodes(0), "a");
