@@ -114,4 +114,17 @@ Result<std::vector<v1::TagEventRow>> TagHistory::Of(const RepositoryName& reposi
   return events;
 }
 
+Result<bool> TagHistory::ChangedAfterDeletion(const RepositoryName& repository, const Tag& tag,
+                                              int64_t deleted_ms) const {
+  TRY(const std::vector<KeyValue> rows,
+      meta_.Scan({.prefix = keys::TagEventsOf(repository, tag), .limit = 2}));
+  if (rows.empty()) return false;
+  TRY(const auto newest, ParseRow<v1::TagEventRow>(rows[0].key, rows[0].value));
+  if (newest.time_ms() <= deleted_ms) return false;
+  if (!newest.after().empty() || rows.size() == 1) return true;
+  // RecordTagEvent() gives a deletion the time of the event before, if its own time is earlier.
+  TRY(const auto before, ParseRow<v1::TagEventRow>(rows[1].key, rows[1].value));
+  return before.time_ms() < newest.time_ms();
+}
+
 }  // namespace outport::store

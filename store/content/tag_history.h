@@ -57,6 +57,11 @@ class TagHistory {
   // Returns all events of a tag, from the newest to the oldest: at most kMaxTagEvents.
   Result<std::vector<v1::TagEventRow>> Of(const RepositoryName& repository, const Tag& tag) const;
 
+  // Returns whether somebody set the tag again after its deletion at `deleted_ms`, also if the tag
+  // was deleted once more. False if the history has no events.
+  Result<bool> ChangedAfterDeletion(const RepositoryName& repository, const Tag& tag,
+                                    int64_t deleted_ms) const;
+
  private:
   Result<void> RequireKnown(const RepositoryName& repository, const std::optional<Tag>& tag) const;
 

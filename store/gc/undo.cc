@@ -10,6 +10,7 @@
 #include "store/content/manifest_restore.h"
 #include "store/content/pulls.h"
 #include "store/content/repositories.h"
+#include "store/content/tag_history.h"
 #include "store/content/trash.h"
 #include "store/gc/collector_jobs.h"
 #include "store/gc/manifest_content.h"
@@ -147,7 +148,7 @@ Result<uint64_t> Undo::Step() {
     }
     TRY(const uint64_t done, Restore(rows));
     after_ = rows[done - 1].key;  // not before: a step that waits too long for a lock is repeated
-    if (phase_ != Phase::kTags) return done;
+    if (phase_ != Phase::kTags || tags_.empty()) return done;
   }
   TRY_VOID(Finish());
   return uint64_t{0};
@@ -345,13 +346,28 @@ Result<bool> Undo::SetTags(const ContentKey& content, const TrashedTags& tags) {
 
 Result<void> Undo::ReadTags(const std::vector<KeyValue>& rows) {
   std::map<ContentKey, TrashedTags> manifests;
+  std::vector<std::string> changed;  // keys of rows
+  const TagHistory history(parts_.meta);
   for (const KeyValue& row : rows) {
     TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
     TRY(ContentKey content, ContentOf(trash.tag().repository(), trash.tag().row().digest()));
     TRY(Tag tag, Tag::Parse(trash.tag().tag()));
+    // Somebody has decided about the tag since: it stays as it is, also if it was deleted again.
+    TRY(const bool stays,
+        history.ChangedAfterDeletion(content.repository, tag, trash.removed_ms()));
+    if (stays) {
+      changed.push_back(row.key);
+      continue;
+    }
     TrashedTag trashed{.key = row.key, .updated_ms = trash.tag().row().updated_ms()};
     if (trash.tag().has_pull()) trashed.pull = trash.tag().pull();
     manifests[std::move(content)].emplace(std::move(tag), std::move(trashed));
+  }
+  if (!changed.empty()) {
+    TRY_VOID(run_->Transact([&](MetaTransaction& transaction, v1::RunRow&) -> Result<void> {
+      for (const std::string& key : changed) TRY_VOID(transaction.Delete(key));
+      return {};
+    }));
   }
   tags_ = std::move(manifests);
   return {};

@@ -175,6 +175,36 @@ TEST_F(TagHistoryTest, NamesWhatDoesNotExist) {
   }
 }
 
+TEST_F(TagHistoryTest, KnowsWhetherATagWasSetAgainAfterItsDeletion) {
+  const auto changed = [&](int64_t deleted_ms) {
+    return History().ChangedAfterDeletion(Repo("a"), *Tag::Parse("v1"), deleted_ms).value();
+  };
+  EXPECT_FALSE(changed(1)) << "no history";
+  Push("v1", "one");
+  Delete("v1");
+  const int64_t deleted_ms = Of("v1").front().time_ms();
+  EXPECT_FALSE(changed(deleted_ms));
+  Push("v1", "one");
+  EXPECT_TRUE(changed(deleted_ms));
+  Delete("v1");
+  EXPECT_TRUE(changed(deleted_ms)) << "although the tag is deleted again";
+  EXPECT_FALSE(changed(Of("v1").front().time_ms()));
+}
+
+// The deletion read the clock before it waited for a push.
+TEST_F(TagHistoryTest, ADeletionThatWaitedIsNoLaterChange) {
+  Push("v1", "one");
+  const int64_t pushed_ms = Of("v1").front().time_ms();
+  const int64_t read_ms = pushed_ms - 5;
+  const TagChange deletion{.before = DigestOf("one"), .after = {}, .now_ms = read_ms};
+  const auto record = [&](MetaTransaction& transaction) {
+    return RecordTagEvent(transaction, Repo("a"), *Tag::Parse("v1"), deletion, Actor{});
+  };
+  ASSERT_TRUE(Transact(*store_.meta, record).has_value());
+  ASSERT_EQ(Of("v1").front().time_ms(), pushed_ms);
+  EXPECT_FALSE(History().ChangedAfterDeletion(Repo("a"), *Tag::Parse("v1"), read_ms).value());
+}
+
 // Rows of a release without history.
 TEST_F(TagHistoryTest, ATagWithoutHistoryIsNoError) {
   Push("v1", "one");
