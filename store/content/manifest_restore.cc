@@ -17,15 +17,29 @@ namespace outport::store {
 namespace {
 
 constexpr size_t kMaxItems = 50;  // digests that an error lists
+constexpr size_t kMaxNamed = 3;   // digests that its message names
+
+// "sha256:…, sha256:…, sha256:… and 2 others".
+std::string NamesOf(const std::vector<std::string>& digests) {
+  const size_t named = std::min(digests.size(), kMaxNamed);
+  std::string names;
+  for (size_t i = 0; i < named; ++i) names += (i == 0 ? "" : ", ") + digests[i];
+  const size_t others = digests.size() - named;
+  if (others == 0) return names;
+  return names + " and " + std::to_string(others) + (others == 1 ? " other" : " others");
+}
 
 Error ContentIsGone(const ManifestRestore::Target& target, std::vector<std::string> missing) {
-  const std::string count = std::to_string(missing.size());
+  std::ranges::sort(missing);  // two manifests can lack the same blob
+  const auto [first, last] = std::ranges::unique(missing);
+  missing.erase(first, last);
+  const std::string names = NamesOf(missing);
   missing.resize(std::min(missing.size(), kMaxItems));
   return Error{ErrorCode::kFailedPrecondition,
                "cannot restore manifest " + target.digest.ToString() + " of " +
-                   target.repository.ToString() + ": " + count +
-                   " of the manifests and blobs that it needs are gone, also from the trash; push "
-                   "the image again",
+                   target.repository.ToString() +
+                   ": content that it needs is gone, also from the trash: " + names +
+                   "; push the image again",
                std::move(missing)};
 }
 

@@ -84,6 +84,15 @@ Result<std::string> Past::Find(const Digest& digest) const {
   return NotThere("it never was " + text);
 }
 
+Error Protected(const std::string& name, const v1::TagRuleRow& rule) {
+  return Error{ErrorCode::kDenied,
+               "cannot restore tag " + name + ": the rule '" + rule.name() + "' (repositories " +
+                   rule.repositories() + ", tags " + rule.tags() +
+                   ") protects it, so no restore moves it; remove the rule with 'outportctl tag "
+                   "unprotect " +
+                   rule.name() + "', restore the tag, and set the rule again"};
+}
+
 Result<void> RequirePast(const TagRestore::To& to, int64_t now_ms) {
   const auto* at = std::get_if<TagRestore::At>(&to);
   if (at == nullptr || at->time_ms <= now_ms + kMaxAheadMs) return {};
@@ -112,7 +121,7 @@ Result<TagRestore::Restored> TagRestore::Run(const RepositoryName& repository, c
   // The push refuses this, too, but only after the manifest's children have come back.
   if (current.has_value() && current->digest() != text) {
     TRY(const auto protection, TagProtection::Read(parts_.meta, repository));
-    TRY_VOID(protection.RequireUnprotected(tag));
+    if (const v1::TagRuleRow* rule = protection.Find(tag)) return Protected(name, *rule);
   }
   auto record = [&](MetaTransaction& transaction, const Auditor& auditor) -> Result<void> {
     TRY(current, ReadRow<v1::TagRow>(transaction, key));

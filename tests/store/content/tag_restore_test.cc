@@ -283,6 +283,24 @@ TEST_F(TagRestoreTest, ContentOfAnIndexThatIsGoneIsNamed) {
   EXPECT_THAT(restored.error().items,
               UnorderedElementsAre(Sha256(one_).ToString(), Sha256("two").ToString()));
   EXPECT_EQ(store_.Head(), head) << "nothing came back";
+  for (const std::string& missing : restored.error().items) {
+    EXPECT_THAT(restored.error().message, HasSubstr(missing));
+  }
+}
+
+TEST_F(TagRestoreTest, TheMessageNamesThreeMissingDigestsAndTheNumberOfOthers) {
+  const std::vector<std::string> blobs = {"b1", "b2", "b3", "b4", "b5"};
+  const std::string body = ImageManifest(blobs);
+  ASSERT_TRUE(store_.PushImage("a", "large", blobs).has_value());
+  Delete(Sha256(body).ToString());
+  DeleteBlobs(blobs);
+  for (const std::string& blob : blobs) FreeBlob(blob);
+  const auto restored = Restore("large");
+  ASSERT_EQ(CodeOf(restored), ErrorCode::kFailedPrecondition);
+  const std::vector<std::string>& items = restored.error().items;
+  ASSERT_EQ(items.size(), 5U);
+  EXPECT_THAT(restored.error().message, HasSubstr("gone, also from the trash: " + items[0] + ", " +
+                                                  items[1] + ", " + items[2] + " and 2 others;"));
 }
 
 TEST_F(TagRestoreTest, ARuleForbidsToMoveATagBackButNotToBringItBack) {
@@ -295,7 +313,9 @@ TEST_F(TagRestoreTest, ARuleForbidsToMoveATagBackButNotToBringItBack) {
   ASSERT_TRUE(rules.Set(rule, 1, Actor::Administrator("admin")).has_value());
   const auto moved = Restore();
   ASSERT_EQ(CodeOf(moved), ErrorCode::kDenied);
-  EXPECT_THAT(moved.error().message, HasSubstr("'releases'"));
+  EXPECT_THAT(moved.error().message,
+              HasSubstr("cannot restore tag a:v1: the rule 'releases' (repositories **, tags v*)"));
+  EXPECT_THAT(moved.error().message, HasSubstr("'outportctl tag unprotect releases', restore"));
   ASSERT_TRUE(rules.Remove("releases", Actor::Administrator("admin")).has_value());
   Delete("v1");
   ASSERT_TRUE(rules.Set(rule, 1, Actor::Administrator("admin")).has_value());
