@@ -1,12 +1,16 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <ostream>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "control/commands/commands.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
 #include "control/console/units.h"
 #include "outport/v1/content.grpc.pb.h"
+#include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 
 namespace outport::control {
@@ -84,10 +88,13 @@ void AddHistory(const Command& family) {
       "Show who set, moved and deleted a tag, when, and from which node; newest first. For a "
       "whole\n"
       "repository, tag by tag, with the tags that were deleted. An empty AFTER is a deletion.\n"
-      "RESTORABLE says whether 'tag restore' can bring the content back.\n"
+      "RESTORABLE says whether 'tag restore --to' can bring back the content of AFTER; in the row "
+      "of "
+      "a\n"
+      "deletion, of BEFORE.\n"
       "  outportctl tag history team/app:latest\n"
       "  outportctl tag history team/app --limit 1000 -o json");
-  history.AddOption("NAME", options->name, "REPO, or one tag: REPO:TAG").Required();
+  history.AddOption("NAME", options->name, "REPO, or one tag: REPO:TAG").Required().NotEmpty();
   history.AddOption("--limit", options->limit, "Maximum number of entries")
       .Between(1, 1000000)
       .ShowDefault();
@@ -102,6 +109,48 @@ struct Restore {
   std::string at;
 };
 
+// The start of a digest, as 'tag history' shows it: an algorithm and at least 12 of the hex digits.
+bool IsShortDigest(const std::string& text) {
+  constexpr size_t kLeastHexDigits = 12;
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || text.size() - colon - 1 < kLeastHexDigits) return false;
+  return ParseDigestAlgorithm(text.substr(0, colon)).has_value() &&
+         text.find_first_not_of("0123456789abcdef", colon + 1) == std::string::npos;
+}
+
+// Returns the digest of the tag's history that `text` names: the whole digest, or its start.
+Result<std::string> FindDigest(StoreClient& client, const TagName& name, const std::string& text) {
+  constexpr uint32_t kMaxEvents = 1000;  // more than any tag has
+  const Result<Digest> whole = Digest::Parse(text);
+  if (whole.has_value()) return text;
+  if (!IsShortDigest(text)) {
+    return Error(whole.error())
+        .Within("--to takes a digest, or its start with at least 12 hex digits");
+  }
+  TRY(const std::vector<v1::TagEvent> events, ReadHistory(client, name, kMaxEvents));
+  std::set<std::string> found;
+  for (const v1::TagEvent& event : events) {
+    for (const std::string& digest : {event.row().after(), event.row().before()}) {
+      if (digest.starts_with(text)) found.insert(digest);
+    }
+  }
+  if (found.size() == 1) return *found.begin();
+  const std::string of = " in the history of " + name.ToString();
+  const std::string what =
+      found.empty() ? "no digest" + of + " starts with " : "several digests" + of + " start with ";
+  return Error{ErrorCode::kNotFound, what + text + "; 'outportctl tag history " + name.ToString() +
+                                         " -o json' lists whole digests"};
+}
+
+// Says what the tag was before, and how to go back.
+std::string TextOf(const TagName& name, const v1::RestoreTagResponse& restored) {
+  const std::string text = name.ToString() + " is " + restored.digest();
+  if (restored.before().empty()) return text + " (it was deleted)";
+  if (restored.before() == restored.digest()) return text + " (unchanged)";
+  return text + " (before: " + restored.before() + ")\nto go back: outportctl tag restore " +
+         name.ToString() + " --to " + restored.before();
+}
+
 Result<void> RestoreTag(const Invocation& invocation, const Restore& options) {
   TRY(const TagName name, ParseTagName(options.name));
   if (name.tag.empty()) {
@@ -112,13 +161,13 @@ Result<void> RestoreTag(const Invocation& invocation, const Restore& options) {
   v1::RestoreTagRequest request;
   request.set_repository(name.repository);
   request.set_tag(name.tag);
-  if (!options.to.empty()) {
-    TRY(const Digest digest, Digest::Parse(options.to));
-    request.set_digest(digest.ToString());
-  }
   TRY(const int64_t at_ms, ParseTime("--at", options.at));
   if (at_ms != 0) request.set_at_ms(at_ms);
   TRY(StoreClient client, invocation.Connect());
+  if (!options.to.empty()) {
+    TRY(const std::string digest, FindDigest(client, name, options.to));
+    request.set_digest(digest);
+  }
   v1::RestoreTagResponse response;
   TRY_VOID(client.Call(&Stub::RestoreTag, request, response, "restoring " + name.ToString()));
   const boost::json::value document = {{"repository", name.repository},
@@ -126,9 +175,7 @@ Result<void> RestoreTag(const Invocation& invocation, const Restore& options) {
                                        {"digest", response.digest()},
                                        {"before", response.before()},
                                        {"sequence", response.sequence()}};
-  const std::string before =
-      response.before().empty() ? "it was deleted" : "before: " + response.before();
-  invocation.Print(document, name.ToString() + " is " + response.digest() + " (" + before + ")");
+  invocation.Print(document, TextOf(name, response));
   return {};
 }
 
@@ -137,14 +184,15 @@ void AddRestore(const Command& family) {
   const Command restore = family.AddCommand(
       "restore",
       "Set a tag to what it was before its last change, or to an earlier digest of its history.\n"
-      "Deleted content comes back too, while it is in the trash.\n"
+      "Deleted content comes back too, while it is in the trash. A restore is a change, too: a\n"
+      "second one without --to or --at takes the first one back.\n"
       "  outportctl tag restore team/app:latest\n"
       "  outportctl tag restore team/app:latest --at 2h");
-  restore.AddOption("NAME", options->name, "The tag: REPO:TAG").Required();
+  restore.AddOption("NAME", options->name, "The tag: REPO:TAG").Required().NotEmpty();
   const Option to = restore
                         .AddOption("--to", options->to,
-                                   "A digest from 'tag history -o json' (default: the one "
-                                   "before the last change)")
+                                   "A digest from 'tag history', or its start with at least 12 hex "
+                                   "digits (default: the digest before the last change)")
                         .NotEmpty();
   restore
       .AddOption("--at", options->at,
@@ -163,8 +211,20 @@ struct Protect {
   std::string tags;
 };
 
+// Returns the rule of this name; nullopt: there is none.
+Result<std::optional<v1::TagRuleRow>> FindRule(StoreClient& client, const std::string& name) {
+  std::optional<v1::TagRuleRow> found;
+  const auto look = [&](const v1::TagRuleRow& rule) {
+    if (rule.name() == name) found = rule;
+  };
+  TRY_VOID(client.ForEachRow(&Stub::ListTagRules, v1::ListTagRulesRequest(),
+                             &v1::ListTagRulesResponse::rules, "listing the rules of tags", look));
+  return found;
+}
+
 Result<void> ProtectTags(const Invocation& invocation, const Protect& options) {
   TRY(StoreClient client, invocation.Connect());
+  TRY(const auto replaced, FindRule(client, options.name));
   v1::SetTagRuleRequest request;
   request.mutable_rule()->set_name(options.name);
   request.mutable_rule()->set_repositories(options.repository);
@@ -172,10 +232,16 @@ Result<void> ProtectTags(const Invocation& invocation, const Protect& options) {
   v1::SetTagRuleResponse response;
   TRY_VOID(
       client.Call(&Stub::SetTagRule, request, response, "setting the rule '" + options.name + "'"));
-  const boost::json::value document = {
+  boost::json::object document = {
       {"name", options.name}, {"repositories", options.repository}, {"tags", options.tags}};
-  invocation.Print(document, "rule '" + options.name + "': tags " + options.tags + " in " +
-                                 options.repository + " can no longer be moved or deleted");
+  std::string text = "rule '" + options.name + "': tags " + options.tags + " in " +
+                     options.repository + " can no longer be moved or deleted";
+  if (replaced.has_value()) {
+    document["replaced"] = {{"repositories", replaced->repositories()}, {"tags", replaced->tags()}};
+    text += "\nreplaced rule '" + options.name + "' of " + replaced->repositories() + ": " +
+            replaced->tags();
+  }
+  invocation.Print(document, text);
   return {};
 }
 
@@ -209,21 +275,22 @@ void AddRules(const Command& family) {
   const Command protect = family.AddCommand(
       "protect",
       "Protect tags: a client can set such a tag once, but cannot move or delete it (403 DENIED\n"
-      "with the rule's name). A rule with the same name is replaced.\n"
+      "with the rule's name). A rule with the same name is replaced, and the command says which.\n"
       "  outportctl tag protect releases --repository 'team/**' --tags 'v*'");
-  protect.AddOption("NAME", options->name, "Name of the rule, for messages").Required();
+  protect.AddOption("NAME", options->name, "Name of the rule, for messages").Required().NotEmpty();
   protect
       .AddOption("--repository", options->repository,
                  "Repositories: team/app, team/* (one level) or team/** (any depth)")
-      .Required();
-  protect.AddOption("--tags", options->tags, "Tags: v1.2.3, v* or *").Required();
+      .Required()
+      .NotEmpty();
+  protect.AddOption("--tags", options->tags, "Tags: v1.2.3, v* or *").Required().NotEmpty();
   protect.Run(options, ProtectTags);
 
   auto removed = std::make_shared<std::string>();  // shared with the callback
   const Command unprotect = family.AddCommand("unprotect",
                                               "Remove a rule of 'tag protect'.\n"
                                               "  outportctl tag unprotect releases");
-  unprotect.AddOption("NAME", *removed, "Name of the rule").Required();
+  unprotect.AddOption("NAME", *removed, "Name of the rule").Required().NotEmpty();
   unprotect.Run(removed, UnprotectTags);
 
   family

@@ -29,7 +29,19 @@ Result<void> List(const Invocation& invocation) {
   return {};
 }
 
+bool IsUploadId(const std::string& text) {
+  constexpr size_t kHexDigits = 32;
+  return text.size() == kHexDigits &&
+         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 Result<void> Cancel(const Invocation& invocation, const std::string& id) {
+  if (!IsUploadId(id)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + id +
+                     "' is not the id of an upload session, which has 32 hex digits; 'outportctl "
+                     "upload list' lists the ids"};
+  }
   TRY(StoreClient client, invocation.Connect());
   v1::AdminCancelUploadRequest request;
   request.set_id(id);
@@ -62,8 +74,8 @@ void AddUploadCommands(const Command& app) {
       "cancel",
       "End an upload session and free its bytes. The client must start the push of this blob\n"
       "again; most clients do so by themselves.\n"
-      "  outportctl upload cancel 6f1d2c3b4a596877");
-  cancel.AddOption("ID", *cancelled, "Id of the session, from 'upload list'").Required();
+      "  outportctl upload cancel 6f1d2c3b4a5968770f1e2d3c4b5a6978");
+  cancel.AddOption("ID", *cancelled, "Id of the session, from 'upload list'").Required().NotEmpty();
   cancel.Run(cancelled, Cancel);
 }
 

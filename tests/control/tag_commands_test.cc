@@ -9,6 +9,8 @@ namespace {
 namespace json = boost::json;
 
 const std::string kBefore = "sha256:" + std::string(64, 'a');
+const std::string kHex12 = std::string(12, 'd');
+const std::string kUpload = "6f1d2c3b4a5968770f1e2d3c4b5a6978";
 const std::string kAfter = "sha256:" + std::string(64, 'b');
 
 class TagCommandsTest : public ContentProgramTest {
@@ -62,7 +64,8 @@ TEST_F(TagCommandsTest, RestoresTheDigestBeforeTheLastChange) {
   content_.restored.set_before(kAfter);
   content_.restored.set_sequence(42);
   EXPECT_EQ(Control({"tag", "restore", "team/app:latest"}).out,
-            "team/app:latest is " + kBefore + " (before: " + kAfter + ")\n");
+            "team/app:latest is " + kBefore + " (before: " + kAfter +
+                ")\nto go back: outportctl tag restore team/app:latest --to " + kAfter + "\n");
   EXPECT_EQ(content_.restore_request.to_case(), v1::RestoreTagRequest::TO_NOT_SET);
   content_.restored.clear_before();
   EXPECT_EQ(Control({"tag", "restore", "team/app:latest"}).out,
@@ -71,6 +74,30 @@ TEST_F(TagCommandsTest, RestoresTheDigestBeforeTheLastChange) {
   EXPECT_EQ(restored.at("digest").as_string(), kBefore);
   EXPECT_EQ(restored.at("before").as_string(), "");
   EXPECT_EQ(restored.at("sequence").as_int64(), 42);
+}
+
+TEST_F(TagCommandsTest, ARestoreThatChangesNothingSaysSo) {
+  content_.restored.set_digest(kBefore);
+  content_.restored.set_before(kBefore);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--at", "1h"}).out,
+            "team/app:latest is " + kBefore + " (unchanged)\n");
+}
+
+TEST_F(TagCommandsTest, RestoresTheDigestOfTheHistoryThatStartsSo) {
+  const std::string like_before = "sha256:" + std::string(12, 'a') + std::string(52, 'c');
+  AddEvent("latest", kBefore, kAfter);
+  AddEvent("latest", "", kBefore);
+  const std::string shown = kBefore.substr(0, kBefore.find(':') + 13);
+  EXPECT_EQ(Control({"tag", "restore", "team/app:latest", "--to", shown}).status, 0);
+  EXPECT_EQ(content_.restore_request.digest(), kBefore);
+  EXPECT_EQ(content_.history_request.tag(), "latest");
+  ExpectOneLine(Control({"tag", "restore", "team/app:latest", "--to", "sha256:" + kHex12}),
+                "no digest in the history of team/app:latest starts with sha256:" + kHex12);
+  ExpectOneLine(Control({"tag", "restore", "team/app:latest", "--to", shown.substr(0, 18)}),
+                "at least 12 hex digits");
+  AddEvent("latest", "", like_before);
+  ExpectOneLine(Control({"tag", "restore", "team/app:latest", "--to", shown}),
+                "several digests in the history of team/app:latest start with " + shown);
 }
 
 TEST_F(TagCommandsTest, RestoresADigestOrTheStateAtATime) {
@@ -113,30 +140,51 @@ TEST_F(TagCommandsTest, SetsListsAndRemovesRules) {
   EXPECT_EQ(Control({"tag", "protect", "releases", "--tags", "v*"}).status, 2);
 }
 
+TEST_F(TagCommandsTest, ProtectSaysWhichRuleItReplaces) {
+  const std::vector<std::string> first = {"tag",    "protect", "r2", "--repository",
+                                          "team/*", "--tags",  "v*"};
+  EXPECT_EQ(Control(first).out, "rule 'r2': tags v* in team/* can no longer be moved or deleted\n");
+  EXPECT_EQ(Control({"tag", "protect", "r2", "--repository", "team/app", "--tags", "w*"}).out,
+            "rule 'r2': tags w* in team/app can no longer be moved or deleted\n"
+            "replaced rule 'r2' of team/*: v*\n");
+}
+
 TEST_F(TagCommandsTest, ListsAndCancelsUploads) {
   v1::UploadInfo& upload = content_.uploads.emplace_back();
-  upload.set_id("6f1d2c3b");
+  upload.set_id(kUpload);
   upload.set_repository("team/app");
   upload.set_user("ci");
   upload.set_started_ms(1'000'000);
   upload.set_size_bytes(5 << 20);
   upload.set_active(true);
   const json::value shown = Json({"upload", "list"}).at(0);
-  EXPECT_EQ(shown.at("id").as_string(), "6f1d2c3b");
+  EXPECT_EQ(shown.at("id").as_string(), kUpload);
   EXPECT_EQ(shown.at("repository").as_string(), "team/app");
   EXPECT_EQ(shown.at("user").as_string(), "ci");
   EXPECT_EQ(shown.at("size_bytes").as_int64(), 5 << 20);
   EXPECT_TRUE(shown.at("active").as_bool());
-  EXPECT_EQ(Control({"upload", "cancel", "6f1d2c3b"}).out,
-            "upload '6f1d2c3b' cancelled; 5.0 MiB freed\n");
+  EXPECT_EQ(Control({"upload", "cancel", kUpload}).out,
+            "upload '" + kUpload + "' cancelled; 5.0 MiB freed\n");
   EXPECT_TRUE(Json({"upload", "list"}).as_array().empty());
-  content_.refusal = Refusal(ErrorCode::kNotFound, "there is no upload '6f1d2c3b'");
-  ExpectOneLine(Control({"upload", "cancel", "6f1d2c3b"}), "there is no upload '6f1d2c3b'");
+  content_.refusal = Refusal(ErrorCode::kNotFound, "there is no upload '" + kUpload + "'");
+  ExpectOneLine(Control({"upload", "cancel", kUpload}), "there is no upload '" + kUpload + "'");
+}
+
+TEST_F(TagCommandsTest, TheIdOfAnUploadHas32HexDigits) {
+  content_.uploads.emplace_back().set_id("6f1d2c3b4a596877");
+  for (const std::string& id :
+       {std::string("6f1d2c3b4a596877"), kUpload + "0", std::string(32, 'A')}) {
+    ExpectOneLine(Control({"upload", "cancel", id}),
+                  "'" + id +
+                      "' is not the id of an upload session, which has 32 hex digits; "
+                      "'outportctl upload list' lists the ids");
+  }
+  EXPECT_EQ(content_.uploads.size(), 1U) << "the store got no request";
 }
 
 TEST_F(TagCommandsTest, AnUploadOfAnotherProcessIsShownAndCancelledThere) {
   v1::UploadInfo& upload = content_.uploads.emplace_back();
-  upload.set_id("6f1d2c3b");
+  upload.set_id(kUpload);
   upload.set_size_bytes(5 << 20);
   upload.set_owner("0123456789abcdef");
   upload.set_owner_ended(true);
@@ -144,8 +192,25 @@ TEST_F(TagCommandsTest, AnUploadOfAnotherProcessIsShownAndCancelledThere) {
   EXPECT_EQ(shown.at("owner").as_string(), "0123456789abcdef");
   EXPECT_TRUE(shown.at("owner_ended").as_bool());
   content_.cancelled_at = "0123456789abcdef";
-  EXPECT_EQ(Control({"upload", "cancel", "6f1d2c3b"}).out,
-            "upload '6f1d2c3b' cancelled; its process, 0123456789abcdef, frees 5.0 MiB soon\n");
+  EXPECT_EQ(
+      Control({"upload", "cancel", kUpload}).out,
+      "upload '" + kUpload + "' cancelled; its process, 0123456789abcdef, frees 5.0 MiB soon\n");
+}
+
+TEST_F(TagCommandsTest, AnEmptyValueIsAUsageError) {
+  const std::vector<std::vector<std::string>> all = {
+      {"tag", "protect", "", "--repository", "**", "--tags", "v*"},
+      {"tag", "protect", "releases", "--repository", "", "--tags", "v*"},
+      {"tag", "protect", "releases", "--repository", "**", "--tags", ""},
+      {"tag", "unprotect", ""},
+      {"tag", "history", ""},
+      {"tag", "restore", ""},
+      {"upload", "cancel", ""}};
+  for (const std::vector<std::string>& words : all) {
+    const Outcome outcome = Control(words);
+    EXPECT_EQ(outcome.status, 2) << words[1];
+    EXPECT_NE(outcome.err.find("must not be empty"), std::string::npos) << outcome.err;
+  }
 }
 
 }  // namespace
