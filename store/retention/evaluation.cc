@@ -12,7 +12,6 @@
 
 #include "registry/security/grants/pattern.h"
 #include "store/content/pulls.h"
-#include "store/retention/policy_file.h"
 #include "store/retention/version.h"
 
 namespace outport::store {
@@ -167,10 +166,16 @@ CompiledPolicy::CompiledPolicy(CompiledPolicy&&) noexcept = default;
 CompiledPolicy::~CompiledPolicy() = default;
 
 Result<CompiledPolicy> CompiledPolicy::Compile(const v1::RetentionPolicy& policy) {
+  TagPatterns patterns(PolicySource::kStore);
+  return Compile(policy, patterns);
+}
+
+Result<CompiledPolicy> CompiledPolicy::Compile(const v1::RetentionPolicy& policy,
+                                               TagPatterns& patterns) {
   CompiledPolicy compiled;
   compiled.policy_ = policy;
   for (const v1::RetentionKeep& entry : policy.keep()) {
-    TRY(auto pattern, CompileTagPattern(entry.tags()));
+    TRY(TagPattern pattern, patterns.Compile(entry.tags()));
     compiled.patterns_.push_back(std::move(pattern));
   }
   return compiled;

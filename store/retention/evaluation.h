@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,10 +8,7 @@
 #include "registry/base/result.h"
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
-
-namespace re2 {
-class RE2;
-}
+#include "store/retention/tag_patterns.h"
 
 namespace outport::store {
 
@@ -38,7 +34,9 @@ struct TagDecision {
 // A policy with compiled patterns. Immutable; safe for several threads.
 class CompiledPolicy {
  public:
-  // kInvalidArgument if a pattern is invalid; ParsePolicies() has checked them.
+  // kInvalidArgument if a pattern is invalid; ParsePolicies() has checked them. The policy shares
+  // the compiled patterns of `patterns`.
+  static Result<CompiledPolicy> Compile(const v1::RetentionPolicy& policy, TagPatterns& patterns);
   static Result<CompiledPolicy> Compile(const v1::RetentionPolicy& policy);
   CompiledPolicy(CompiledPolicy&&) noexcept;
   ~CompiledPolicy();
@@ -66,7 +64,7 @@ class CompiledPolicy {
   CompiledPolicy();
 
   v1::RetentionPolicy policy_;
-  std::vector<std::unique_ptr<re2::RE2>> patterns_;  // of the entries
+  std::vector<TagPattern> patterns_;  // of the entries
 };
 
 }  // namespace outport::store

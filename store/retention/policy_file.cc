@@ -1,7 +1,5 @@
 #include "store/retention/policy_file.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -20,8 +18,6 @@ using std::chrono::milliseconds;
 constexpr size_t kMaxGlobs = 100;
 constexpr size_t kMaxEntries = 50;
 constexpr size_t kMaxNameBytes = 64;
-constexpr size_t kMaxPatternText = 1024;
-constexpr int64_t kPatternMemoryBytes = 1 << 20;
 constexpr int64_t kMaxCount = 1'000'000;
 constexpr milliseconds kLeastPulledWithin = std::chrono::hours(1);
 constexpr milliseconds kMaxTime = std::chrono::days(36500);
@@ -62,20 +58,20 @@ uint32_t ReadCount(Settings& section, std::string_view key) {
   return section.Has(key) ? static_cast<uint32_t>(section.Integer(key, 1, 1, kMaxCount)) : 0;
 }
 
-void ReadEntry(Settings& section, PolicySource source, v1::RetentionKeep& entry) {
+void ReadEntry(Settings& section, TagPatterns& patterns, v1::RetentionKeep& entry) {
   entry.set_tags(section.RequiredString("tags"));
-  if (section.Has("tags")) {
-    const auto pattern = CompileTagPattern(entry.tags());
+  if (section.Has("tags") && !patterns.full()) {
+    const auto pattern = patterns.Compile(entry.tags());
     if (!pattern.has_value()) section.AddProblem("tags", pattern.error().message);
   }
   entry.set_pushed_within_ms(ReadTime(section, "pushed_within", milliseconds(1)));
-  entry.set_pulled_within_ms(ReadPulledWithin(section, source));
+  entry.set_pulled_within_ms(ReadPulledWithin(section, patterns.source()));
   entry.set_last_pushed(ReadCount(section, "last_pushed"));
   entry.set_last_pulled(ReadCount(section, "last_pulled"));
   entry.set_newest_semver_per_minor(ReadCount(section, "newest_semver_per_minor"));
 }
 
-void ReadPolicy(Settings& section, PolicySource source, v1::RetentionPolicy& policy) {
+void ReadPolicy(Settings& section, TagPatterns& patterns, v1::RetentionPolicy& policy) {
   policy.set_name(section.RequiredString("name"));
   const bool valid = policy.name().size() <= kMaxNameBytes && !policy.name().empty() &&
                      std::ranges::all_of(policy.name(), IsNameCharacter);
@@ -97,7 +93,7 @@ void ReadPolicy(Settings& section, PolicySource source, v1::RetentionPolicy& pol
                        "must list the repositories of the policy, for example [\"ci/*\"]");
   }
   for (Settings& entry : section.Sections("keep", kMaxEntries)) {
-    ReadEntry(entry, source, *policy.add_keep());
+    ReadEntry(entry, patterns, *policy.add_keep());
   }
   if (section.Has("untagged")) {
     Settings untagged = section.Section("untagged");
@@ -109,19 +105,6 @@ void ReadPolicy(Settings& section, PolicySource source, v1::RetentionPolicy& pol
 }
 
 }  // namespace
-
-Result<std::unique_ptr<re2::RE2>> CompileTagPattern(const std::string& pattern) {
-  if (pattern.empty() || pattern.size() > kMaxPatternText) {
-    return Error{ErrorCode::kInvalidArgument, "the pattern is empty or longer than 1024 bytes"};
-  }
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(kPatternMemoryBytes);
-  auto compiled = std::make_unique<re2::RE2>(pattern, options);
-  if (compiled->ok()) return compiled;
-  return Error{ErrorCode::kInvalidArgument,
-               "'" + pattern + "' is not a regular expression (RE2): " + compiled->error()};
-}
 
 int MinuteOfSchedule(const std::string& schedule) {
   const auto digit = [&](size_t at) {
@@ -137,6 +120,12 @@ int MinuteOfSchedule(const std::string& schedule) {
 
 Result<v1::RetentionPolicies> ParsePolicies(const std::string& yaml, const std::string& file_name,
                                             PolicySource source) {
+  TagPatterns patterns(source);
+  return ParsePolicies(yaml, file_name, patterns);
+}
+
+Result<v1::RetentionPolicies> ParsePolicies(const std::string& yaml, const std::string& file_name,
+                                            TagPatterns& patterns) {
   if (yaml.size() > kMaxPolicyFileBytes) {
     return Error{ErrorCode::kInvalidArgument,
                  file_name + ":1: the file is larger than 64 KiB; write fewer policies"};
@@ -149,7 +138,7 @@ Result<v1::RetentionPolicies> ParsePolicies(const std::string& yaml, const std::
   std::set<std::string> names;
   for (Settings& section : settings.Sections("policies", kMaxPolicies)) {
     v1::RetentionPolicy& policy = *policies.add_policies();
-    ReadPolicy(section, source, policy);
+    ReadPolicy(section, patterns, policy);
     if (!names.insert(policy.name()).second) {
       section.AddProblem("name", "'" + policy.name() + "' is the name of an earlier policy");
     }

@@ -18,8 +18,8 @@
 #include "store/content/collection.h"
 #include "store/gc/collector.h"
 #include "store/gc/recent_plans.h"
-#include "store/retention/evaluation.h"
 #include "store/retention/list_part.h"
+#include "store/retention/policy_cache.h"
 #include "store/retention/retention_planner.h"
 #include "store/retention/schedule.h"
 #include "store/work/store_clock.h"
@@ -70,7 +70,7 @@ class Retention {
  private:
   // The policies, compiled, and a text that names exactly them.
   struct Compiled {
-    std::vector<CompiledPolicy> policies;
+    std::shared_ptr<const PolicySet> set;  // shared with the cache
     std::string text;
   };
   struct Named {
@@ -102,6 +102,7 @@ class Retention {
 
   const Parts parts_;
   RecentPlans<ListedPlan> recent_{ListedPlan::kMaxEntries};
+  mutable PolicyCache policies_;
   RetentionSchedule schedule_;
 };
 

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "store/retention/policy_cache.h"
 
 namespace outport::store {
 namespace {
@@ -117,8 +120,42 @@ TEST(PolicyFileTest, WhatIsIncompleteOrTooMuchIsRejected) {
 }
 
 TEST(PolicyFileTest, APatternWithAHugeProgramIsRejected) {
-  EXPECT_FALSE(CompileTagPattern("((a{100}){100}){100}").has_value());
-  EXPECT_TRUE(CompileTagPattern("v\\d+").has_value());
+  TagPatterns patterns(PolicySource::kFile);
+  EXPECT_FALSE(patterns.Compile("((a{100}){100}){100}").has_value());
+  EXPECT_FALSE(patterns.Compile("[^a]{700}").has_value());
+  for (const char* text : {"v\\d+", ".*", "v?\\d+\\.\\d+\\.\\d+-rc.*", "\\pL+", ".{1,128}"}) {
+    EXPECT_TRUE(patterns.Compile(text).has_value()) << text;
+  }
+  EXPECT_EQ(patterns.Compile(".*").value(), patterns.Compile(".*").value());
+}
+
+TEST(PolicyFileTest, PatternsThatAreTooLargeTogetherAreRejected) {
+  std::string same = "policies:\n  - name: a\n    repositories: [x]\n    keep:\n";
+  std::string different = same;
+  std::string large = same;
+  for (int i = 0; i < 50; ++i) {
+    same += "      - tags: '\\pL{3}'\n";
+    different += "      - tags: '\\pL{3}" + std::to_string(i) + "'\n";
+    large += "      - tags: '[^a]{700}" + std::to_string(i) + "'\n";
+  }
+  EXPECT_TRUE(ParsePolicies(same, "f.yml").has_value());
+  const std::string error = ErrorOf(different);
+  EXPECT_THAT(error, HasSubstr("the patterns of the file are too large together"));
+  EXPECT_FALSE(error.contains('\n')) << "the first pattern over the limit is the last problem";
+  const std::string errors = ErrorOf(large);
+  EXPECT_THAT(errors, HasSubstr("f.yml:5: 'policies[0].keep[0].tags': '[^a]{700}0' is too large"));
+  EXPECT_LT(std::ranges::count(errors, '\n'), 20);
+}
+
+TEST(PolicyFileTest, TheAppliedPoliciesAreCompiledOnce) {
+  const std::string yaml = "policies: [{name: a, repositories: [x], keep: [{tags: v.*}]}]\n";
+  PolicyCache cache;
+  const auto first = cache.Find(yaml);
+  ASSERT_TRUE(first.has_value()) << first.error().message;
+  EXPECT_EQ((*first)->compiled.size(), 1u);
+  EXPECT_TRUE(cache.Check("policies: []\n", "f.yml").has_value());
+  EXPECT_EQ(cache.Find(yaml).value(), *first);
+  EXPECT_NE(cache.Find("policies: []\n").value(), *first);
 }
 
 TEST(PolicyFileTest, AScheduleIsAMinuteOfTheDay) {
