@@ -29,9 +29,9 @@ bool IsIndex(const v1::ManifestRow& row) {
 }  // namespace
 
 // Returns the index, or nullptr if the manifest is none. Also returns nullptr if a limit is
-// reached; then the walk is incomplete. An index whose bytes are absent or corrupt has no children.
-// The limits for one manifest count an index that the search remembers, too, so that an answer does
-// not depend on earlier questions.
+// reached, or if the manifest's row is corrupt; then the walk is incomplete. An index whose bytes
+// are absent or corrupt has no children. The limits for one manifest count an index that the search
+// remembers, too, so that an answer does not depend on earlier questions.
 Result<const PullSearch::Index*> PullSearch::FindIndex(const Digest& digest, Walk& walk) {
   const Index* none = nullptr;
   const auto known = indexes_.find(digest);
@@ -40,10 +40,15 @@ Result<const PullSearch::Index*> PullSearch::FindIndex(const Digest& digest, Wal
   if (known != indexes_.end()) {
     size_bytes = known->second.size_bytes;
   } else {
-    TRY(const auto row, ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository_, digest)));
-    if (!row.has_value() || !IsIndex(*row)) return none;
-    size_bytes = row->size_bytes();
-    media_type = row->media_type();
+    const auto row = ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository_, digest));
+    // Nobody knows whether this is an index.
+    const bool is_corrupt = !row.has_value() && row.error().code == ErrorCode::kCorrupt;
+    walk.is_complete = walk.is_complete && !is_corrupt;
+    if (is_corrupt) return none;
+    TRY_VOID(row);
+    if (!row->has_value() || !IsIndex(**row)) return none;
+    size_bytes = (*row)->size_bytes();
+    media_type = (*row)->media_type();
   }
   const bool fits =
       walk.indexes < limits_.indexes && walk.index_bytes + size_bytes <= limits_.index_bytes;

@@ -166,6 +166,7 @@ TEST_F(OrphansTest, ACorruptChildHoldsUpNoPlan) {
   ASSERT_TRUE(store.PushImage("b", "child", {"other"}).has_value());
   ASSERT_TRUE(store.PushManifest("b", "index", index).has_value());
   ASSERT_TRUE(store.DeleteManifest("b", "index").has_value());
+  ASSERT_TRUE(store.DeleteManifest("b", "child").has_value());
   collector->WorkAfter(hours(37));
   Corrupt(keys::ManifestOf(Repo("b"), Sha256(child)));
   const v1::GetPlanResponse plan = collector->Plan(true);

@@ -94,8 +94,9 @@ TEST_F(RetentionTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
-  Push("ci/app", {"1"});
-  ASSERT_TRUE(store.DeleteManifest("ci/app", "1").has_value());
+  const auto deleted = store.PushImage("ci/app", "1", {"deleted"});
+  ASSERT_TRUE(deleted.has_value());
+  ASSERT_TRUE(store.DeleteManifest("ci/app", deleted->digest.ToString()).has_value());
   Push("ci/app", {"2"});
   store.clock.Advance(hours(20));
   Result<void> flushed;
