@@ -7,6 +7,7 @@
 
 #include "registry/records/rows.h"
 #include "store/content/trash.h"
+#include "store/gc/candidates.h"
 #include "store/gc/content_key.h"
 #include "store/gc/manifest_content.h"
 
@@ -53,14 +54,20 @@ Result<uint64_t> OldGarbage::Step() {
   return std::max<uint64_t>(page.rows, 1);
 }
 
-// Reads rows without locks. Stops early when it has found as many rows as one step may change.
+// Reads rows without locks. Skips corrupt rows: what they name stays. Stops early when it has found
+// as many rows as one step may change.
 Result<OldGarbage::Page> OldGarbage::Read(std::string_view prefix, const std::string& after) const {
   TRY(const std::vector<KeyValue> rows,
       parts_.meta.Scan({.prefix = std::string(prefix), .after = after, .limit = kRows}));
   Page page;
   for (const KeyValue& row : rows) {
-    TRY(const bool needs, NeedsChange(row, prefix));
-    if (needs) page.keys.push_back(row.key);
+    const Result<bool> needs = NeedsChange(row, prefix);
+    if (IsCorrupt(needs)) {
+      parts_.log.Warning("corrupt row skipped by the scan", {{"error", needs.error().message}});
+    } else {
+      TRY_VOID(needs);
+      if (*needs) page.keys.push_back(row.key);
+    }
     ++page.rows;
     page.last = row.key;
     if (page.keys.size() == kChanges) break;

@@ -366,5 +366,23 @@ TEST_F(GarbageTest, TheGarbageOfAnEarlierReleaseIsFoundOnce) {
   ExpectConsistent();
 }
 
+TEST_F(GarbageTest, ACorruptRowHoldsUpNoScan) {
+  const auto corrupt = store.PushImage("a", "v1", {"config"});
+  ASSERT_TRUE(corrupt.has_value());
+  ASSERT_TRUE(store.PushBlob("b", "nobody's").has_value());
+  ForgetGarbage(store);
+  for (const std::string& key :
+       {keys::ManifestOf(Repo("a"), corrupt->digest), keys::Link(Repo("a"), Sha256("config"))}) {
+    const auto damage = [&](MetaTransaction& transaction) { return transaction.Put(key, "\xff"); };
+    ASSERT_TRUE(Transact(*store.meta, damage).has_value());
+  }
+  store.Reopen();
+  collector = std::make_unique<TestCollector>(store);
+  collector->Work();
+  EXPECT_TRUE((*collector)->Get()->scanned());
+  collector->WorkAfter(hours(37));
+  EXPECT_FALSE(HasBlob("b", "nobody's"));
+}
+
 }  // namespace
 }  // namespace outport::store
