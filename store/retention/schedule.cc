@@ -128,26 +128,24 @@ void RetentionSchedule::Fail(const Error& why) {
 }
 
 Result<void> RetentionSchedule::Set(MetaTransaction& transaction, int minute) const {
-  if (minute < 0) return {};
-  const system_clock::time_point now = parts_.clock.Wall();
-  const int64_t at_ms = ToUnixMillis(LastAt(now, minute));
-  TRY(const v1::RetentionScheduleRow row,
-      RowIn(LockRow<v1::RetentionScheduleRow>(transaction, keys::kRetentionSchedule)));
-  const bool later = row.due_ms() >= at_ms && !IsAhead(row, now);
-  if (later && DidStart(row)) return {};
-  return WriteRow(transaction, keys::kRetentionSchedule, RowOf(later ? row.due_ms() : at_ms));
+  return MarkDone(transaction, minute, true);
 }
 
+// If the run is incomplete, what the last scheduled run left is still there.
 Result<void> RetentionSchedule::NoteRun(MetaTransaction& transaction, int minute,
                                         const Started& run) const {
+  return MarkDone(transaction, minute, run.cut || !run.too_large.empty());
+}
+
+Result<void> RetentionSchedule::MarkDone(MetaTransaction& transaction, int minute,
+                                         bool keeps_left) const {
   if (minute < 0) return {};
   const system_clock::time_point now = parts_.clock.Wall();
   const int64_t at_ms = ToUnixMillis(LastAt(now, minute));
   TRY(const v1::RetentionScheduleRow row,
       RowIn(LockRow<v1::RetentionScheduleRow>(transaction, keys::kRetentionSchedule)));
   const bool later = row.due_ms() >= at_ms && !IsAhead(row, now);
-  // What the last scheduled run left is still there.
-  if (later && DidStart(row) && (run.cut || !run.too_large.empty())) return {};
+  if (later && keeps_left && DidStart(row)) return {};
   return WriteRow(transaction, keys::kRetentionSchedule, RowOf(later ? row.due_ms() : at_ms));
 }
 

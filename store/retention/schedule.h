@@ -64,6 +64,9 @@ class RetentionSchedule {
   std::vector<std::string> Warnings() const;
 
  private:
+  // Marks the latest time of the schedule as done. `keeps_left`: if its run has started, the row
+  // keeps what that run left.
+  Result<void> MarkDone(MetaTransaction& transaction, int minute, bool keeps_left) const;
   Result<void> Look(std::chrono::system_clock::time_point at);
   Result<void> Start(int64_t at_ms);
   Result<void> Write(const v1::RetentionScheduleRow& row);
