@@ -170,7 +170,7 @@ Table TableOf(const v1::GetPlanResponse& plan, int64_t now_ms, bool with_due) {
   return table;
 }
 
-// What the text of a plan says beyond the plan.
+// The facts that the text of a plan states and the plan does not have.
 struct Context {
   const v1::PlanOptions& options;
   const v1::Collector& collector;

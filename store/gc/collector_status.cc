@@ -6,7 +6,7 @@
 #include "store/gc/collector.h"
 #include "store/gc/runs.h"
 
-// What the Collector tells operators.
+// The methods with which the Collector tells operators its state.
 namespace outport::store {
 namespace {
 

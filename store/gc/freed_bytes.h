@@ -47,7 +47,7 @@ class FreedBytes {
   void AddManifest(ContentKey manifest);  // goes, whatever refers to it
   void AddTag(ContentKey manifest, const Tag& tag);
 
-  // What one item frees.
+  // The bytes and blobs that one item frees.
   struct Freed {
     uint64_t now_bytes = 0;    // of the item itself
     uint64_t later_bytes = 0;  // of content that becomes unreachable: a later run removes it

@@ -46,7 +46,7 @@ struct Plan {
   std::vector<Error> skipped;  // corrupt rows, at most kMaxSkippedRows; their manifests stay
 };
 
-// What becomes of a link or a manifest.
+// The fate of a link or a manifest in a run.
 enum class Fate {
   kGoes,   // a run may remove it
   kStays,  // something refers to it, or its grace period or its lease is not over

@@ -10,7 +10,7 @@
 
 namespace outport::store {
 
-// What is left of a plan when an administrator runs it.
+// The part of a plan that remains when an administrator runs it.
 struct RemainingPlan {
   std::vector<PlannedItem> items;
   uint64_t gone = 0;  // the other items: the collector, a client or another run has removed them

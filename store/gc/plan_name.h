@@ -9,7 +9,7 @@
 
 namespace outport::store {
 
-// What a plan removes. Each kind has a command of its own.
+// The kinds of plans, by the content that they remove. Each kind has a command of its own.
 enum class PlanKind { kCollection, kRetention };
 
 // The name of a plan says how to make the plan again, and whether the result is the same. So a
