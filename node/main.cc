@@ -90,9 +90,9 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   outport::PrepareDaemonProcess();
   try {
-    return outport::node::Main(argc, argv);
+    outport::ExitProcess(outport::node::Main(argc, argv));
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "outport-node: %s\n", exception.what());
-    return 1;
+    outport::ExitProcess(1);
   }
 }

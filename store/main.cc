@@ -147,9 +147,9 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   outport::PrepareDaemonProcess();
   try {
-    return outport::store::Main(argc, argv);
+    outport::ExitProcess(outport::store::Main(argc, argv));
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "outport-store: %s\n", exception.what());
-    return 1;
+    outport::ExitProcess(1);
   }
 }

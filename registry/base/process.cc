@@ -4,11 +4,26 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <iostream>
 #include <string>
 
 #include "registry/base/log.h"
 
+#if __has_feature(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace outport {
+
+void ExitProcess(int exit_code) {
+  std::cout.flush();
+  std::fflush(nullptr);
+#if __has_feature(address_sanitizer)
+  __lsan_do_leak_check();  // otherwise a handler of atexit() checks
+#endif
+  ::_exit(exit_code);
+}
 
 void PrepareDaemonProcess() {
   constexpr int kArenas = 2;
@@ -47,7 +62,7 @@ Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>(
   if (!stopped.has_value()) {
     Log::ToStandardError(LogLevel::kError)
         .Error("stop failed: exiting with tasks in progress", {{"error", stopped.error().message}});
-    ::_exit(1);
+    ExitProcess(1);
   }
   return {};
 }

@@ -9,6 +9,11 @@
 
 namespace outport {
 
+// Ends the process. Writes the buffers of the standard streams, but neither calls the handlers of
+// atexit() nor destroys static objects: gRPC destroys its channels on threads of its own, which may
+// still run and use OpenSSL and other libraries. Each main() ends with this function.
+[[noreturn]] void ExitProcess(int exit_code);
+
 // Sets up a daemon's process. Call it first in main().
 //  - Makes malloc return large buffers to the system and use few arenas. The process then occupies
 //    little more memory than it uses.
