@@ -7,6 +7,7 @@
 
 #include "outport/v1/record.pb.h"
 #include "registry/records/keys.h"
+#include "registry/records/rows.h"
 
 namespace outport {
 namespace {
@@ -107,7 +108,7 @@ Result<IntentLedger::Page> IntentLedger::SettlePage(const std::string& after, co
     const Result<bool> done = SettleOne(intent, rules);
     if (done.has_value()) {
       page.settled += *done ? 1 : 0;
-    } else if (done.error().code == ErrorCode::kCorrupt) {
+    } else if (IsCorrupt(done)) {
       if (!page.corrupt.has_value()) page.corrupt = done.error();
     } else {
       return done.error();

@@ -44,6 +44,19 @@ Result<std::optional<Row>> LockRow(MetaTransaction& transaction, std::string_vie
   return std::optional<Row>(std::move(row));
 }
 
+// Whether the call failed because a row is corrupt.
+template <class T>
+bool IsCorrupt(const Result<T>& result) {
+  return !result.has_value() && result.error().code == ErrorCode::kCorrupt;
+}
+
+// A corrupt row counts as none. Only for a row that the next write replaces or deletes.
+template <class Row>
+Result<std::optional<Row>> NoneIfCorrupt(Result<std::optional<Row>> row) {
+  if (IsCorrupt(row)) return std::optional<Row>();
+  return row;
+}
+
 template <class Row>
 Result<void> WriteRow(MetaTransaction& transaction, std::string_view key, const Row& row) {
   return transaction.Put(key, row.SerializeAsString());

@@ -42,7 +42,7 @@ Result<const PullSearch::Index*> PullSearch::FindIndex(const Digest& digest, Wal
   } else {
     const auto row = ReadRow<v1::ManifestRow>(view_, keys::ManifestOf(repository_, digest));
     // Nobody knows whether this is an index.
-    const bool is_corrupt = !row.has_value() && row.error().code == ErrorCode::kCorrupt;
+    const bool is_corrupt = IsCorrupt(row);
     walk.is_complete = walk.is_complete && !is_corrupt;
     if (is_corrupt) return none;
     TRY_VOID(row);

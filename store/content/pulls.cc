@@ -26,11 +26,7 @@ std::string KeyOf(const RepositoryName& repository, const Reference& reference) 
 // Locks the row and reads it. A corrupt row counts as none, so that the caller replaces or deletes
 // it. Otherwise one such row would fail every record of pulls, and every push of its manifest.
 Result<std::optional<v1::PullRow>> LockPull(MetaTransaction& transaction, const std::string& key) {
-  Result<std::optional<v1::PullRow>> row = LockRow<v1::PullRow>(transaction, key);
-  if (!row.has_value() && row.error().code == ErrorCode::kCorrupt) {
-    return std::optional<v1::PullRow>();
-  }
-  return row;
+  return NoneIfCorrupt(LockRow<v1::PullRow>(transaction, key));
 }
 
 // Locks the pull's row before it looks for the content. A deletion of the content locks the same

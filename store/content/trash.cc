@@ -83,7 +83,7 @@ Result<void> UntrashManifest(MetaTransaction& transaction, const RepositoryName&
   const Result<std::optional<v1::TrashRow>> row = ReadRow<v1::TrashRow>(transaction, trash);
   if (row.has_value() && row->has_value() && (*row)->manifest().has_pull()) {
     TRY_VOID(RestorePull(transaction, repository, digest.ToString(), (*row)->manifest().pull()));
-  } else if (!row.has_value() && row.error().code != ErrorCode::kCorrupt) {
+  } else if (!row.has_value() && !IsCorrupt(row)) {
     return row.error();  // a push succeeds although the row in the trash is corrupt
   }
   TRY_VOID(transaction.Delete(trash));

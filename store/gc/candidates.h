@@ -20,12 +20,6 @@
 // functions block.
 namespace outport::store {
 
-// Whether the call failed because a row is corrupt.
-template <class T>
-bool IsCorrupt(const Result<T>& result) {
-  return !result.has_value() && result.error().code == ErrorCode::kCorrupt;
-}
-
 // The candidates that a scan visits.
 struct CandidateScan {
   const MetaView& view;

@@ -5,7 +5,6 @@
 
 #include "registry/oci/manifest.h"
 #include "registry/records/rows.h"
-#include "store/gc/candidates.h"
 #include "store/gc/manifest_content.h"
 
 namespace outport::store {

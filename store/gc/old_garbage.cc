@@ -7,7 +7,6 @@
 
 #include "registry/records/rows.h"
 #include "store/content/trash.h"
-#include "store/gc/candidates.h"
 #include "store/gc/content_key.h"
 #include "store/gc/manifest_content.h"
 

@@ -32,12 +32,7 @@ std::string ShownName(const std::string& name) {
 
 // A corrupt row counts as none, so that an administrator can replace it.
 Result<std::optional<v1::RetentionRow>> LockPolicies(MetaTransaction& transaction) {
-  Result<std::optional<v1::RetentionRow>> row =
-      LockRow<v1::RetentionRow>(transaction, keys::kRetention);
-  if (!row.has_value() && row.error().code == ErrorCode::kCorrupt) {
-    return std::optional<v1::RetentionRow>();
-  }
-  return row;
+  return NoneIfCorrupt(LockRow<v1::RetentionRow>(transaction, keys::kRetention));
 }
 
 // Returns the minute of the schedule; -1: there is none, or the policies are invalid.
