@@ -57,13 +57,7 @@ std::string DueAt(int64_t due_ms) {
   return "the retention run that was due at " + FormatTime(FromUnixMillis(due_ms));
 }
 
-// The field `failure` of the row says why no run started. If one did, the field is empty, or has
-// kStarted and then what the run leaves, as warnings, one a line.
-constexpr std::string_view kStarted = "started\n";
-
-bool DidStart(const v1::RetentionScheduleRow& row) {
-  return row.failure().empty() || row.failure().starts_with(kStarted);
-}
+bool DidStart(const v1::RetentionScheduleRow& row) { return row.failure().empty(); }
 
 v1::RetentionScheduleRow RowOf(int64_t due_ms, std::string failure = {}) {
   v1::RetentionScheduleRow row;
@@ -73,29 +67,32 @@ v1::RetentionScheduleRow RowOf(int64_t due_ms, std::string failure = {}) {
 }
 
 v1::RetentionScheduleRow RowOf(int64_t due_ms, const std::vector<std::string>& stays) {
-  std::string text;
-  for (const std::string& warning : stays) {
-    text += text.empty() ? std::string(kStarted) : "\n";
-    text += warning;
-  }
-  return RowOf(due_ms, std::move(text));
+  v1::RetentionScheduleRow row = RowOf(due_ms);
+  row.mutable_warnings()->Assign(stays.begin(), stays.end());
+  return row;
 }
 
 std::vector<std::string> WarningsOf(const v1::RetentionScheduleRow& row) {
   if (!DidStart(row)) return {DueAt(row.due_ms()) + " has not started: " + row.failure()};
-  std::vector<std::string> warnings;
-  if (row.failure().empty()) return warnings;
+  return {row.warnings().begin(), row.warnings().end()};
+}
+
+// Moves the warnings of a row of an earlier release to their own field.
+void MoveWarnings(v1::RetentionScheduleRow& row) {
+  constexpr std::string_view kStarted = "started\n";
+  if (!row.failure().starts_with(kStarted)) return;
   std::istringstream lines(row.failure().substr(kStarted.size()));
-  for (std::string line; std::getline(lines, line);) warnings.push_back(line);
-  return warnings;
+  for (std::string line; std::getline(lines, line);) row.add_warnings(line);
+  row.clear_failure();
 }
 
 // Without a row, the result has no time. A corrupt row counts as none, and the next write replaces
 // it.
 Result<v1::RetentionScheduleRow> RowIn(Result<std::optional<v1::RetentionScheduleRow>> read) {
-  if (read.has_value()) return std::move(*read).value_or(v1::RetentionScheduleRow());
-  if (read.error().code == ErrorCode::kCorrupt) return v1::RetentionScheduleRow();
-  return std::move(read).error();
+  TRY(std::optional<v1::RetentionScheduleRow> row, NoneIfCorrupt(std::move(read)));
+  if (!row.has_value()) row.emplace();
+  MoveWarnings(*row);
+  return *std::move(row);
 }
 
 bool IsAhead(const v1::RetentionScheduleRow& row, system_clock::time_point now) {

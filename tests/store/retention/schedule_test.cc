@@ -167,12 +167,30 @@ TEST_F(ScheduleTest, WhatARunLeavesOutIsAWarning) {
   look();
   EXPECT_THAT(schedule.Warnings(), ElementsAre(HasSubstr("too large and deletes only a part"),
                                                HasSubstr("too large: a, b, c, d, e and 1 more")));
+  EXPECT_EQ(Row().failure(), "");
+  EXPECT_THAT(Row().warnings(), SizeIs(2));
   ApplyDue(kLastOne, minutes(0));
   EXPECT_THAT(retention_.Warnings(), SizeIs(2)) << "the row keeps them over a restart";
   next = {};
   store.clock.Advance(hours(24));
   look();
   EXPECT_THAT(schedule.Warnings(), IsEmpty());
+}
+
+TEST_F(ScheduleTest, TheRowOfAnEarlierReleaseKeepsItsWarnings) {
+  Push("ci/app", {"1", "2"});
+  ApplyDue(kLastOne);
+  LookAfter(minutes(11));
+  ASSERT_EQ(Runs(), 1u);
+  v1::RetentionScheduleRow row = Row();
+  row.set_failure("started\nthe run was too large\nthe run left out a");
+  ASSERT_TRUE(Transact(*store.meta, [&](MetaTransaction& transaction) {
+                return WriteRow(transaction, keys::kRetentionSchedule, row);
+              }).has_value());
+  Push("ci/app", {"3"});
+  LookAfter(minutes(11));
+  EXPECT_THAT(retention_.Warnings(), ElementsAre("the run was too large", "the run left out a"));
+  EXPECT_EQ(Runs(), 1u) << "it says that the run has started";
 }
 
 // A kill, or a failure, after the transaction that begins the run.
