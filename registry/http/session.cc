@@ -12,7 +12,7 @@ constexpr size_t kLoggedPathBytes = 512;
 
 // Returns the path of `target` for the log. Omits the query, because it may contain secrets.
 std::string_view LoggedPath(std::string_view target) {
-  return target.substr(0, std::min(target.find('?'), kLoggedPathBytes));
+  return target.substr(0, std::min(target.find_first_of("?&"), kLoggedPathBytes));
 }
 
 Purpose PurposeOf(const Route& route, Method method) {

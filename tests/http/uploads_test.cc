@@ -92,6 +92,15 @@ TEST_F(Uploads, TheWholeBlobInThePut) {
   ExpectBlob("whole");
 }
 
+TEST_F(Uploads, ADigestAppendedToALocationThatHasNoQuery) {
+  const TestResponse finished =
+      server_.Call({.method = "PUT",
+                    .target = Start().Field("location") + "&digest=" + DigestOf("appended"),
+                    .body = "appended"});
+  EXPECT_EQ(finished.status, 201) << finished.body;
+  ExpectBlob("appended");
+}
+
 TEST_F(Uploads, AnEmptyBlob) {
   EXPECT_EQ(Finish(Start().Field("location"), DigestOf("")).status, 201);
   ExpectBlob("");

@@ -78,6 +78,20 @@ Result<void> ReadParameters(std::string_view query, Route& route) {
   return {};
 }
 
+// Returns where the path of the target ends. Some clients append "&digest=…" to the location of an
+// upload session, whether or not it has a query. An id of a session contains no '&', so the query
+// of such a target begins there.
+size_t EndOfPath(std::string_view target) {
+  const size_t question = target.find('?');
+  if (question != std::string_view::npos) return question;
+  const size_t ampersand = target.find('&');
+  if (ampersand == std::string_view::npos) return std::string_view::npos;
+  const size_t slash = target.rfind('/');
+  const bool is_upload = slash != std::string_view::npos && slash + 1 < ampersand &&
+                         target.substr(0, slash).ends_with("/blobs/uploads");
+  return is_upload ? ampersand : std::string_view::npos;
+}
+
 }  // namespace
 
 std::string_view ToString(Noun noun) {
@@ -87,11 +101,11 @@ std::string_view ToString(Noun noun) {
 }
 
 Result<Route> ParseRoute(std::string_view target) {
-  const size_t question = target.find('?');
-  TRY(const std::string path, DecodePath(target.substr(0, question)));
+  const size_t end = EndOfPath(target);
+  TRY(const std::string path, DecodePath(target.substr(0, end)));
   Route route;
-  if (question != std::string_view::npos) {
-    TRY_VOID(ReadParameters(target.substr(question + 1), route));
+  if (end != std::string_view::npos) {
+    TRY_VOID(ReadParameters(target.substr(end + 1), route));
   }
   if (path == "/v2" || path == "/v2/") return route;
   if (!path.starts_with("/v2/")) return NoSuchPath(path);

@@ -35,6 +35,14 @@ constexpr Case kCases[] = {
     {"/v2/team/app/blobs/uploads/", "", "uploads", "team/app"},
     {"/v2/app/blobs/uploads/0123-ab_C", "", "upload", "app", "0123-ab_C"},
     {"/v2/team/app/blobs/uploads/x", "", "upload", "team/app", "x"},
+    // A query that begins with '&' after the location of a session.
+    {"/v2/app/blobs/uploads/x&digest=sha256:ab", "", "upload", "app", "x"},
+    {"/v2/a/b/blobs/uploads/x&digest=sha256%3Aab&y", "", "upload", "a/b", "x"},
+    {"/v2/app/blobs/uploads/x&y/tags/list", "name_invalid"},
+    {"/v2/app/blobs/uploads/&digest=sha256:ab", "blob_upload_unknown"},
+    {"/v2/app/blobs/uploads/x&digest=%4", "malformed_request"},
+    {"/v2/app/blobs/uploads/x&y?digest=a", "blob_upload_unknown"},
+    {"/v2/app/manifests/v1&digest=sha256:ab", "", "manifest", "app", "v1&digest=sha256:ab"},
     // Repositories whose names are words of the API: the end of the path decides.
     {"/v2/blobs/manifests/latest", "", "manifest", "blobs", "latest"},
     {"/v2/manifests/manifests/latest", "", "manifest", "manifests", "latest"},
@@ -122,6 +130,14 @@ TEST(Route, IsMatchedFromTheRight) {
     EXPECT_EQ(route->repository.has_value() ? route->repository->ToString() : "", c.repository);
     EXPECT_EQ(route->reference + route->upload_id, c.rest);
   }
+}
+
+TEST(Route, ReadsParametersAppendedToALocation) {
+  const auto route = ParseRoute("/v2/app/blobs/uploads/x&digest=sha256%3Aab&digest-algorithm=b");
+  ASSERT_TRUE(route.has_value()) << route.error().message;
+  EXPECT_EQ(route->upload_id, "x");
+  EXPECT_EQ(route->digest, "sha256:ab");
+  EXPECT_EQ(route->digest_algorithm, "b");
 }
 
 TEST(Route, ReadsItsParameters) {
