@@ -253,6 +253,7 @@ TEST_P(RegistryHttpTest, Answers) {
   EXPECT_TRUE(response.complete);
   EXPECT_EQ(response.Field("docker-distribution-api-version"), "registry/2.0");
   EXPECT_EQ(response.Field("x-request-id").size(), 16u);
+  EXPECT_EQ(response.Field("x-content-type-options"), "nosniff");
   EXPECT_EQ(response.Field("www-authenticate"), c.status == 401 ? "Basic realm=\"outport\"" : "");
   EXPECT_EQ(response.Field("allow").empty(), c.status != 405);
   if (c.status >= 400) EXPECT_EQ(response.Field("content-type"), "application/json");

@@ -35,6 +35,7 @@ TEST_F(Operations, AnswersHealthChecks) {
   const TestResponse response = Call("GET", "/healthz");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.body, "ok\n");
+  EXPECT_EQ(response.Field("x-content-type-options"), "nosniff");
   EXPECT_EQ(Call("HEAD", "/healthz").Field("content-length"), "3");
 }
 

@@ -54,6 +54,7 @@ TEST_F(Plain, AnswersAChallenge) {
   const TestResponse response = Call("GET", "/.well-known/acme-challenge/Token-1_a");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.Field("content-type"), "application/octet-stream");
+  EXPECT_EQ(response.Field("x-content-type-options"), "nosniff");
   EXPECT_EQ(response.body, "Token-1_a.thumbprint");
   EXPECT_EQ(Call("HEAD", "/.well-known/acme-challenge/Token-1_a").status, 200);
   EXPECT_EQ(Call("POST", "/.well-known/acme-challenge/Token-1_a").status, 405);

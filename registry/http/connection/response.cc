@@ -112,6 +112,8 @@ void Response::Begin(int status, std::string_view content_type, std::optional<ui
   out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
   out.append(ReasonPhrase(status)).append("\r\n");
   AppendDate(out);
+  // Pushers choose the bytes and the media types of content. A browser must not guess another type.
+  out += "X-Content-Type-Options: nosniff\r\n";
   out += fields_;
   if (!content_type.empty()) out.append("Content-Type: ").append(content_type).append("\r\n");
   if (size.has_value()) {
