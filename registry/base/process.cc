@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -30,6 +31,8 @@ void PrepareDaemonProcess() {
   constexpr int kMapFromBytes = 128 << 10;
   ::mallopt(M_ARENA_MAX, kArenas);
   ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
+  constexpr mode_t kPrivate = 077;
+  ::umask(kPrivate);
   ::signal(SIGPIPE, SIG_IGN);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -18,6 +18,7 @@ namespace outport {
 //  - Makes malloc return large buffers to the system and use few arenas. The process then occupies
 //    little more memory than it uses.
 //  - Raises the limit of open files to the hard limit.
+//  - Sets the umask to 077. Files that a library creates, such as the database's, then are private.
 //  - Ignores SIGPIPE, so that a write to a closed connection returns an error.
 void PrepareDaemonProcess();
 
