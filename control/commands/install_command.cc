@@ -22,7 +22,16 @@ struct InstallCertificates {
   bool replace = false;
 };
 
-// Copies the files of a registry: docker and containerd read them from the folder HOST:PORT.
+// Whether container engines take this first part of an image name as a registry: "app" in "app/web"
+// is no registry. An image name without a port means port 443. "certs.d" is the engines' name for
+// the folder of all registries, and the default of 'cert issue --out'.
+bool IsRegistry(const std::string& name) {
+  if (name == "localhost" || name.contains(':')) return true;
+  return name.contains('.') && !name.starts_with('.') && !name.ends_with('.') && name != "certs.d";
+}
+
+// Copies the files of a registry: docker and containerd read them from the folder HOST:PORT, or
+// HOST for port 443.
 Result<void> Copy(const CertificateFolder& from, const CertificateFolder& to, bool replace) {
   TRY(const std::string key, ReadSecretFile(from.key()));
   TRY(const std::string certificate, ReadWholeFile(from.certificate()));
@@ -83,13 +92,15 @@ Result<void> PrintForDesktop(const Invocation& invocation, const InstallCertific
 }
 
 Result<void> Install(const Invocation& invocation, const InstallCertificates& options) {
-  TRY(const auto folders, FindCertificateFolders(options.from));
+  // Without a slash at its end, the path ends with the name of the folder.
+  const std::string from = options.from.substr(0, options.from.find_last_not_of('/') + 1);
+  TRY(const auto folders, FindCertificateFolders(from.empty() ? options.from : from));
   for (const CertificateFolder& folder : folders) {
-    if (!folder.administrators && folder.path.filename().native().contains(':')) continue;
+    if (!folder.administrators && IsRegistry(folder.path.filename().native())) continue;
     return Error{ErrorCode::kInvalidArgument,
                  folder.path.native() +
-                     " is not named HOST:PORT, so its registry is unknown; create the folders with "
-                     "'cert issue --for HOST:PORT'"};
+                     " is not named HOST:PORT or HOST, so its registry is unknown; create the "
+                     "folders with 'cert issue --for HOST:PORT'"};
   }
   if (options.engine == "docker-desktop") return PrintForDesktop(invocation, options);
   const bool containerd = options.engine == "containerd";
@@ -123,7 +134,8 @@ void AddInstallCommand(const Command& family) {
       "  outportctl cert install ./certs.d --engine docker-desktop   # prints the commands to run");
   install
       .AddOption("FOLDER", installed->from,
-                 "Output of 'cert issue --for': a folder HOST:PORT, or a folder of such folders")
+                 "Output of 'cert issue --for': a folder HOST:PORT or HOST, or a folder of such "
+                 "folders")
       .ShowDefault();
   install.AddOption("--engine", installed->engine, "Container engine")
       .OneOf({"docker", "containerd", "docker-desktop"})

@@ -201,7 +201,25 @@ def test_install_puts_them_where_the_engines_look(fleet, tmp_path):
     desktop = fleet.control("cert", "install", certs, "--engine", "docker-desktop").stdout
     assert f"cp -R '{certs}/.' ~/.docker/certs.d/" in desktop
     unnamed = fleet.control("cert", "install", fleet.certificates, check=False)
-    assert unnamed.returncode == 1 and "is not named HOST:PORT" in unnamed.stderr
+    assert unnamed.returncode == 1 and "is not named HOST:PORT or HOST" in unnamed.stderr
+
+
+def test_install_a_registry_on_port_443(fleet, tmp_path):
+    """An image name without a port means port 443. The engines look for a folder without a port, too."""
+    certs, etc = tmp_path / "certs.d", tmp_path / "etc"
+    names = ["registry.example.test", "registry.example.test:5000", "localhost"]
+    fleet.control("cert", "issue", "without-port", *[word for name in names for word in ("--for", name)],
+                  "--out", certs)
+    fleet.control("cert", "install", f"{certs}/registry.example.test/", "--into", etc / "alone")
+    assert [folder.name for folder in (etc / "alone").iterdir()] == ["registry.example.test"]
+    fleet.control("cert", "install", certs, "--into", etc / "all", "--engine", "containerd")
+    assert sorted(folder.name for folder in (etc / "all").iterdir()) == sorted(names)
+    hosts = (etc / "all" / "registry.example.test" / "hosts.toml").read_text()
+    assert 'server = "https://registry.example.test"' in hosts
+    unnamed = tmp_path / "unnamed" / "certs.d"
+    fleet.control("cert", "issue", "unnamed", "--out", unnamed)
+    refused = fleet.control("cert", "install", unnamed, "--into", etc / "unnamed", check=False)
+    assert refused.returncode == 1 and "its registry is unknown" in refused.stderr
 
 
 def test_ca_show_and_the_root_key_offline(new_fleet, tmp_path):
