@@ -22,6 +22,11 @@ Result<HostPort> ParseHostPort(const std::string& text) {
     const bool plain = parsed.host.find(':') == std::string::npos || bracketed;
     if (error == std::errc() && stop == end && plain && !parsed.host.empty()) return parsed;
   }
+  if (colon == 0 && text.size() > 1) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + text + "' has no host; write for example 0.0.0.0" + text +
+                     " to listen on all addresses, or 127.0.0.1" + text};
+  }
   return Error{ErrorCode::kInvalidArgument,
                "'" + text +
                    "' is not an address; write for example 0.0.0.0:5000, "

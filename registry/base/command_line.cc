@@ -65,7 +65,12 @@ std::string Unexpected(const CLI::App& app, bool unfinished) {
     if (name.empty() && word != "--") ++unnamed;
   }
   // Do not report other unexpected words, because they may be values of the unknown options.
-  if (!unknown.empty()) return "unknown option " + Joined(unknown);
+  if (!unknown.empty()) {
+    const bool wants_json = std::ranges::find(unknown, "--json") != unknown.end();
+    const bool has_output = app.get_option_no_throw("--output") != nullptr;
+    return "unknown option " + Joined(unknown) +
+           (wants_json && has_output ? "; for JSON, write --output json" : "");
+  }
   if (unnamed == 0) return "";
   if (unfinished) return "no such command";
   return std::to_string(unnamed) + (unnamed == 1 ? " argument" : " arguments") +

@@ -27,6 +27,12 @@ constexpr Case kCases[] = {
     {"[]:5000", nullptr, 0},
 };
 
+TEST(Address, APortAloneLacksItsHost) {
+  EXPECT_EQ(ParseHostPort(":5000").error().message,
+            "':5000' has no host; write for example 0.0.0.0:5000 to listen on all addresses, or "
+            "127.0.0.1:5000");
+}
+
 TEST(Address, IsAHostAndAPort) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.text);

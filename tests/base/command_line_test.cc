@@ -15,6 +15,7 @@ std::string Said(std::vector<std::string> words) {
   CLI::App app("a program", "prog");
   app.require_subcommand(1);
   std::string text;
+  app.add_option("-o,--output", text);
   app.add_subcommand("serve")->add_option("--config", text)->required();
   CLI::App* user = app.add_subcommand("user")->require_subcommand(1);
   CLI::App* add = user->add_subcommand("add");
@@ -44,6 +45,9 @@ TEST(CommandLine, ExplainsTheErrorAndTheUsage) {
       {"a mistyped option", {"serve", "--confg", "x.yml"}, "unknown option --confg"},
       {"and the known options", {"serve", "--confg", "x.yml"}, "'prog serve' takes --config"},
       {"and its help", {"serve", "--confg=x.yml"}, "see prog serve --help"},
+      {"another program's option for JSON",
+       {"--json", "user", "list"},
+       "unknown option --json; for JSON, write --output json; 'prog user list' takes"},
       {"an option that is missing", {"serve"}, "--config is required"},
       {"no command", {}, "write one of serve, user after 'prog'"},
       {"half a command", {"user"}, "write one of add, list after 'prog user'"},
