@@ -5,6 +5,7 @@
 
 #include "control/commands/commands.h"
 #include "control/console/command.h"
+#include "control/console/printable.h"
 #include "registry/base/command_line.h"
 
 namespace outport::control {
@@ -62,7 +63,7 @@ int Run(int argc, const char* const* argv, Streams streams) {
   }
   const Result<void> done = invocation.chosen();
   if (done.has_value()) return 0;
-  streams.err << "outportctl: " << done.error().message << "\n";
+  streams.err << "outportctl: " << PrintableLines(done.error().message) << "\n";
   return kFailed;
 }
 

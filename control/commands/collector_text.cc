@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "control/console/printable.h"
 #include "control/console/table.h"
 #include "control/console/units.h"
 
@@ -59,7 +60,7 @@ std::string ActivityOf(const v1::Collector& collector) {
   if (collector.paused()) {
     std::string text =
         "paused by " + collector.paused_by() + " since " + ToTime(collector.paused_since_ms());
-    if (!collector.paused_why().empty()) text += ": " + collector.paused_why();
+    if (!collector.paused_why().empty()) text += ": " + Printable(collector.paused_why());
     return text;
   }
   if (collector.clock_step_wait_ms() != 0) {

@@ -6,6 +6,7 @@
 #include "control/commands/commands.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/printable.h"
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
 
@@ -16,6 +17,7 @@ using Stub = v1::Gc::Stub;
 using std::chrono::milliseconds;
 
 constexpr int64_t kAcceptedMs = 600'000;
+constexpr size_t kMaxWhyBytes = 1000;  // the store keeps no more
 
 std::string ToText(const v1::Collector& collector) {
   std::string text;
@@ -60,6 +62,11 @@ struct Pause {
 };
 
 Result<void> PauseCollector(const Invocation& invocation, const Pause& options) {
+  if (options.why.size() > kMaxWhyBytes) {
+    return Error{ErrorCode::kInvalidArgument, "--why has " + std::to_string(options.why.size()) +
+                                                  " bytes, and at most " +
+                                                  std::to_string(kMaxWhyBytes) + " are kept"};
+  }
   TRY(StoreClient client, invocation.Connect());
   TRY(const v1::Collector before, ReadCollector(client));
   v1::PauseCollectorRequest request;
@@ -72,7 +79,7 @@ Result<void> PauseCollector(const Invocation& invocation, const Pause& options) 
   if (before.paused()) {
     text += "\nthis replaces an earlier pause by " + before.paused_by() + " since " +
             ToTime(before.paused_since_ms());
-    if (!before.paused_why().empty()) text += ": " + before.paused_why();
+    if (!before.paused_why().empty()) text += ": " + Printable(before.paused_why());
   }
   invocation.Print(JsonOf(collector), text);
   return {};

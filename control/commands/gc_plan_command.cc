@@ -14,6 +14,7 @@
 #include "control/commands/confirmation.h"
 #include "control/commands/plan_options.h"
 #include "control/console/invocation.h"
+#include "control/console/printable.h"
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
 #include "registry/base/clock.h"
@@ -267,7 +268,7 @@ Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
                         .collector = collector,
                         .now_ms = TimeOf(plan),
                         .within = wanted.within_ms() == 0 ? "" : options.within};
-  invocation.streams.out << ToText(plan, context);
+  invocation.streams.out << PrintableLines(ToText(plan, context));
   return {};
 }
 

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "control/commands/commands.h"
@@ -10,6 +12,7 @@
 #include "control/console/units.h"
 #include "outport/v1/retention.grpc.pb.h"
 #include "registry/base/file.h"
+#include "registry/base/utf8.h"
 
 namespace outport::control {
 namespace {
@@ -38,6 +41,16 @@ std::string ScheduleText(const v1::RetentionPolicies& policies) {
   return "they run each day at " + policies.schedule() + " of the store's time";
 }
 
+// Checks what the store cannot report, because a message to it holds only UTF-8 text.
+Result<void> CheckText(const std::string& text, const std::string& path) {
+  const std::optional<size_t> invalid = FindInvalidUtf8(text);
+  if (!invalid.has_value()) return {};
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(*invalid);
+  return Error{ErrorCode::kInvalidArgument,
+               path + ":" + std::to_string(1 + std::count(text.begin(), end, '\n')) +
+                   ": is not UTF-8 text; save the file as UTF-8"};
+}
+
 Result<void> Apply(const Invocation& invocation, const std::string& path) {
   std::error_code failure;
   if (std::filesystem::file_size(path, failure) > kMaxFileBytes && !failure) {
@@ -46,6 +59,7 @@ Result<void> Apply(const Invocation& invocation, const std::string& path) {
   }
   v1::ApplyPoliciesRequest request;
   TRY(*request.mutable_yaml(), ReadWholeFile(path));
+  TRY_VOID(CheckText(request.yaml(), path));
   request.set_file_name(path);
   TRY(StoreClient client, invocation.Connect());
   v1::AppliedPolicies applied;

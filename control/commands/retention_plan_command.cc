@@ -10,6 +10,7 @@
 #include "control/commands/confirmation.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/printable.h"
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
 #include "outport/v1/retention.grpc.pb.h"
@@ -172,13 +173,14 @@ Result<void> Plan(const Invocation& invocation, const PlanRun& options) {
   }
   if (plan.repositories() == 0) {
     TRY(const std::string why, WhyNothing(client));
-    invocation.streams.out << why;
+    invocation.streams.out << PrintableLines(why);
     return {};
   }
   v1::Collector collector;
   TRY_VOID(client.Call(&v1::Gc::Stub::GetCollector, v1::GetCollectorRequest(), collector,
                        "reading the state of the collector"));
-  invocation.streams.out << ToText(plan, collector, ToUnixMillis(std::chrono::system_clock::now()));
+  invocation.streams.out << PrintableLines(
+      ToText(plan, collector, ToUnixMillis(std::chrono::system_clock::now())));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "control/commands/node_table.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
+#include "control/console/printable.h"
 #include "control/console/units.h"
 #include "outport/v1/gc.grpc.pb.h"
 
@@ -125,7 +126,7 @@ Result<void> ShowStatus(const Invocation& invocation) {
   }
   text += "\n" + nodes.ToText();
   for (const Warning& warning : warnings) {
-    text += "\nwarning: " + warning.source + ": " + warning.message;
+    text += "\nwarning: " + warning.source + ": " + Printable(warning.message);
   }
   invocation.Print(document, text);
   return {};

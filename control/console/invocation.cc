@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "control/console/printable.h"
+
 namespace outport::control {
 
 Result<StoreClient> Invocation::Connect() const {
@@ -22,11 +24,12 @@ Result<StoreClient> Invocation::Connect() const {
 }
 
 void Invocation::Print(const Table& table) const {
-  streams.out << (json() ? boost::json::serialize(table.ToJson()) + "\n" : table.ToText());
+  streams.out << PrintableLines(json() ? boost::json::serialize(table.ToJson()) + "\n"
+                                       : table.ToText());
 }
 
 void Invocation::Print(const boost::json::value& document, const std::string& text) const {
-  streams.out << (json() ? boost::json::serialize(document) : text) << "\n";
+  streams.out << PrintableLines(json() ? boost::json::serialize(document) : text) << "\n";
 }
 
 void Invocation::PrintFields(const boost::json::object& document) const {

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <ostream>
 
+#include "control/console/printable.h"
+
 namespace outport::control {
 
 using std::chrono::steady_clock;
@@ -12,7 +14,7 @@ using std::chrono::steady_clock;
 void Progress::Show(const std::string& text) {
   if (!invocation_.streams.terminal || invocation_.json() || text == shown_) return;
   // Return to the first column, write, and erase what the line had to the right.
-  invocation_.streams.err << "\r" << text << "\x1b[K" << std::flush;
+  invocation_.streams.err << "\r" << Printable(text) << "\x1b[K" << std::flush;
   shown_ = text;
 }
 

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "control/console/printable.h"
 #include "registry/base/clock.h"
 
 namespace outport::control {
@@ -21,7 +22,7 @@ std::string Heading(std::string column) {
 }  // namespace
 
 std::string CellText(const boost::json::value& cell) {
-  if (cell.is_string()) return std::string(cell.get_string());
+  if (cell.is_string()) return Printable(cell.get_string());
   if (cell.is_bool()) return cell.get_bool() ? "yes" : "no";
   if (!cell.is_array()) return boost::json::serialize(cell);
   std::string text;

@@ -27,7 +27,7 @@ class Table {
   std::vector<std::vector<boost::json::value>> rows_;
 };
 
-// Formats a cell for people: arrays as words, booleans as yes or no.
+// Formats a cell for people: arrays as words, booleans as yes or no. The text is Printable().
 std::string CellText(const boost::json::value& cell);
 
 // Formats a time as RFC 3339, or "" for 0.

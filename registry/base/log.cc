@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "registry/base/clock.h"
+#include "registry/base/utf8.h"
 
 namespace outport {
 namespace {
@@ -65,25 +66,6 @@ void AppendFields(std::string& out, Log::Fields fields) {
     out += ",\"" + JsonEscape(field.key) + "\":";
     std::visit(AppendValue{out}, field.value);
   }
-}
-
-// Returns the length of the UTF-8 sequence at the start of `text`, or 0 if the sequence is invalid.
-// Overlong forms and surrogates are invalid too (RFC 3629 §4).
-size_t Utf8Length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : (lead >> 4) == 0x0e         ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  const auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0;
-  const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-  const bool outside = (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
-  return overlong || outside ? 0 : length;
 }
 
 }  // namespace

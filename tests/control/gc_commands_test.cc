@@ -337,6 +337,27 @@ TEST_F(GcCommandsTest, APauseNamesTheOneThatItReplaces) {
              "team/app\n");
 }
 
+TEST_F(GcCommandsTest, TheReasonOfAPauseCannotWriteOnATerminal) {
+  const std::string why = "x\x1b[2J\nwarning: fake";
+  EXPECT_EQ(Control({"gc", "pause", "--why", why}).status, 0);
+  EXPECT_EQ(gc_.collector.paused_why(), why);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"gc", "status"},
+                                                {"gc", "pause"},
+                                                {"-o", "json", "gc", "status"}}) {
+    gc_.collector.set_paused_why(why);
+    const std::string out = Control(words).out;
+    EXPECT_EQ(out.find('\x1b'), std::string::npos) << out;
+    EXPECT_EQ(out.find("\nwarning"), std::string::npos) << out;
+  }
+  EXPECT_EQ(Json({"gc", "status"}).at("paused_why").as_string(), why);
+}
+
+TEST_F(GcCommandsTest, TheReasonOfAPauseIsBounded) {
+  EXPECT_EQ(Control({"gc", "pause", "--why", std::string(1000, 'x')}).status, 0);
+  ExpectOneLine(Control({"gc", "pause", "--why", std::string(1001, 'y')}), "--why has 1001 bytes");
+  EXPECT_EQ(gc_.collector.paused_why(), std::string(1000, 'x'));
+}
+
 TEST_F(GcCommandsTest, AResumeSaysThatThereIsNothingToResume) {
   const Outcome resumed = Control({"gc", "resume"});
   EXPECT_EQ(resumed.status, 0) << resumed.err;

@@ -51,6 +51,13 @@ TEST_F(RetentionCommandsTest, ApplySendsTheFileAndItsName) {
   ExpectPart(outcome.out, "1 policy applied; no schedule");
 }
 
+TEST_F(RetentionCommandsTest, ApplyNamesTheLineThatIsNotUtf8) {
+  std::ofstream(file_) << "policies:\n- name: ci\n  # f\xfcr alle\n";
+  ExpectOneLine(Control({"retention", "apply", file_.native()}),
+                file_.native() + ":3: is not UTF-8 text");
+  EXPECT_EQ(retention_.apply_request.yaml(), "");
+}
+
 TEST_F(RetentionCommandsTest, ApplyShowsEveryProblemOfTheStore) {
   retention_.refusal = Refusal(ErrorCode::kInvalidArgument, "r.yml:2: one\nr.yml:5: two");
   const Outcome outcome = Control({"retention", "apply", file_.native()});
