@@ -47,8 +47,8 @@ class ActiveRun {
   Result<void> Write(MetaTransaction& transaction, const Work& work);
   void Committed() { row_ = next_; }
 
-  // Logs a corrupt row because of which a manifest stays: the first kMaxSkippedRows different ones.
-  // Counts the others, up to kMaxCountedRows; End() logs the count. Does not block.
+  // Logs a corrupt row because of which a manifest or a link stays: the first kMaxSkippedRows
+  // different ones. Counts the others, up to kMaxCountedRows; End() logs the count. Does not block.
   void Skip(const Error& why);
   static constexpr size_t kMaxCountedRows = 10'000;
 

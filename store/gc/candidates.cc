@@ -135,7 +135,7 @@ Result<uint64_t> CountOrphanedRows(const MetaView& view) {
 }
 
 void LogSkippedRow(const Log& log, const Error& why) {
-  log.Warning("corrupt row skipped: manifests stay", {{"error", why.message}});
+  log.Warning("corrupt row skipped: content stays", {{"error", why.message}});
 }
 
 Result<void> CountOrphaned(MetaTransaction& transaction, const ContentKey& content,

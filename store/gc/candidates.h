@@ -50,7 +50,7 @@ Result<uint64_t> CountOrphanedRows(const MetaView& view);
 // Of the corrupt rows that a plan or a run has skipped, it names only the first ones.
 inline constexpr size_t kMaxSkippedRows = 10;
 
-// Logs that a row of a candidate or of a removed manifest is corrupt, so that manifests stay.
+// Logs that a row is corrupt, so that the manifests or the link that it decides about stay.
 void LogSkippedRow(const Log& log, const Error& why);
 
 // Moves the time of the candidate to the removal of its subject, if that is later and not yet in

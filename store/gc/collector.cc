@@ -223,19 +223,26 @@ void Collector::LeaveToOthers() {
 // Removes the next links that are due. A burst of work reads on from the last row that it removed,
 // and only the next burst begins at the front of the queue again.
 Result<uint64_t> Collector::SweepDue() {
-  TRY(const std::vector<QueuedLink> due,
-      ReadDueLinks(parts_.meta, parts_.store_clock.NowMs(), after_, LinkSweep::kBatch));
+  const int64_t now_ms = parts_.store_clock.NowMs();
+  TRY(std::vector<QueuedLink> due, ReadDueLinks(parts_.meta, now_ms, after_, LinkSweep::kBatch));
   if (due.empty()) {
+    if (after_.empty()) corrupt_links_.Clear();
     after_.clear();
     return uint64_t{0};
   }
-  const QueuedLink& last = due.back();
-  TRY(ActiveRun* const run, BackgroundRun());
-  const uint64_t before = run->row().removed().links();
-  TRY_VOID(LinkSweep(work_, *run).Run(due));
-  removed_links_.Increment(static_cast<double>(run->row().removed().links() - before));
-  after_ = keys::Condemned(last.due_ms, last.content.repository, last.content.digest);
-  return due.size();
+  const uint64_t read = due.size();
+  std::string last = KeyOf(due.back());
+  corrupt_links_.RemoveFrom(due, now_ms);
+  const uint64_t tried = due.size();
+  if (tried > 0) {
+    TRY(ActiveRun* const run, BackgroundRun());
+    const uint64_t before = run->row().removed().links();
+    TRY(const auto corrupt, LinkSweep(work_, *run).Run(std::move(due)));
+    removed_links_.Increment(static_cast<double>(run->row().removed().links() - before));
+    corrupt_links_.Add(corrupt, now_ms);
+  }
+  after_ = std::move(last);
+  return tried + ItemsOfRows(read - tried);
 }
 
 // Returns the run of the background work. One run takes in the bursts of an hour, so that the list

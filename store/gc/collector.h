@@ -20,6 +20,7 @@
 #include "store/content/space_demand.h"
 #include "store/gc/active_run.h"
 #include "store/gc/collector_jobs.h"
+#include "store/gc/corrupt_links.h"
 #include "store/gc/old_garbage.h"
 #include "store/gc/orphan_sweep.h"
 #include "store/gc/paged_plan.h"
@@ -167,6 +168,7 @@ class Collector {
   // Only for Step().
   std::unique_ptr<ActiveRun> background_;  // in progress
   std::string after_;                      // the last row of the queue that this burst has read
+  CorruptLinks corrupt_links_;             // that the background work leaves alone
   int64_t background_since_ms_ = 0;        // when this burst began
   int64_t next_look_ms_ = 0;               // when the next burst may begin
   int64_t next_early_ms_ = 0;              // when to look for trash to free early, during a job

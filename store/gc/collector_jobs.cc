@@ -115,7 +115,7 @@ Result<uint64_t> SweepJob::SweepLinks() {
     return MatchesGlob(run_->row().repositories(), link.content.repository);
   });
   if (!matching.empty()) TRY_VOID(LinkSweep(parts_, *run_).Run(std::move(matching)));
-  after_ = keys::Condemned(last.due_ms, last.content.repository, last.content.digest);
+  after_ = KeyOf(last);
   return due.size();
 }
 

@@ -60,6 +60,11 @@ Result<void> Collector::RefreshStatus() {
                        "; the manifests that refer to these stay; look in the log for 'corrupt row "
                        "skipped'");
   }
+  if (corrupt_links_.size() > 0) {
+    warnings.push_back("blobs that nothing refers to and that stay because a row is corrupt: " +
+                       std::to_string(corrupt_links_.size()) +
+                       "; look in the log for 'corrupt row skipped'");
+  }
   const auto wait = std::chrono::ceil<std::chrono::minutes>(work_.StepWait());
   if (wait.count() > 0) {
     warnings.push_back("garbage collection waits " + std::to_string(wait.count()) +

@@ -40,4 +40,8 @@ Result<QueuedLink> ParseQueuedLink(std::string_view key) {
   return QueuedLink{.due_ms = *due_ms, .content = *std::move(content)};
 }
 
+std::string KeyOf(const QueuedLink& link) {
+  return keys::Condemned(link.due_ms, link.content.repository, link.content.digest);
+}
+
 }  // namespace outport::store

@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "registry/base/result.h"
@@ -29,5 +30,7 @@ struct QueuedLink {
 Result<ContentKey> ParseContentKey(std::string_view key, std::string_view prefix);
 // Parses the key of a row condemned/.
 Result<QueuedLink> ParseQueuedLink(std::string_view key);
+// Returns that key.
+std::string KeyOf(const QueuedLink& link);
 
 }  // namespace outport::store

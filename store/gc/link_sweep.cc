@@ -17,8 +17,15 @@ struct LinkSweep::Locked {
   MetaTransaction& transaction;
   const Collection collection;
   v1::RunRow& run;
-  std::map<std::string, std::optional<v1::BlobRow>> blobs;  // by the text of the digest
-  boost::json::array removed;                               // for the audit log
+  std::map<std::string, Result<std::optional<v1::BlobRow>>> blobs;  // by the text of the digest
+  boost::json::array removed;                                       // for the audit log
+};
+
+struct LinkSweep::Look {
+  std::optional<v1::LinkRow> link;  // if it is still at this place in the queue
+  bool is_gone = false;
+  bool is_referenced = false;
+  bool stale_left = false;
 };
 
 Result<std::vector<QueuedLink>> ReadDueLinks(const MetaView& meta, int64_t until_ms,
@@ -34,18 +41,23 @@ Result<std::vector<QueuedLink>> ReadDueLinks(const MetaView& meta, int64_t until
   return due;
 }
 
-Result<void> LinkSweep::Run(std::vector<QueuedLink> links) {
+Result<std::vector<QueuedLink>> LinkSweep::Run(std::vector<QueuedLink> links) {
   // The order in which all transactions lock the rows of blobs.
   std::ranges::sort(links, {}, [](const QueuedLink& link) {
     return std::pair(link.content.digest.ToString(), link.content.repository.ToString());
   });
-  return run_.Transact([&](MetaTransaction& transaction, v1::RunRow& run) {
-    return RunLocked(transaction, links, run);
-  });
+  std::vector<QueuedLink> corrupt;
+  TRY_VOID(run_.Transact([&](MetaTransaction& transaction, v1::RunRow& run) -> Result<void> {
+    TRY(corrupt, RunLocked(transaction, links, run));
+    return {};
+  }));
+  return corrupt;
 }
 
-Result<void> LinkSweep::RunLocked(MetaTransaction& transaction,
-                                  const std::vector<QueuedLink>& links, v1::RunRow& run) const {
+Result<std::vector<QueuedLink>> LinkSweep::RunLocked(MetaTransaction& transaction,
+                                                     const std::vector<QueuedLink>& links,
+                                                     v1::RunRow& run) const {
+  std::vector<QueuedLink> corrupt;
   Locked locked{.transaction = transaction,
                 .collection = parts_.Now(),
                 .run = run,
@@ -54,51 +66,75 @@ Result<void> LinkSweep::RunLocked(MetaTransaction& transaction,
   // The clock has just stepped. The links stay in the queue.
   if (parts_.StepWait().count() > 0) {
     run.set_kept(run.kept() + links.size());
-    return {};
+    return corrupt;
   }
   for (const QueuedLink& link : links) {
     std::string text = link.content.digest.ToString();
     if (locked.blobs.contains(text)) continue;
-    TRY(auto blob, LockRow<v1::BlobRow>(transaction, keys::Blob(link.content.digest)));
+    auto blob = LockRow<v1::BlobRow>(transaction, keys::Blob(link.content.digest));
+    if (!IsCorrupt(blob)) TRY_VOID(blob);
     locked.blobs.emplace(std::move(text), std::move(blob));
   }
-  for (const QueuedLink& link : links) TRY_VOID(RemoveOne(locked, link));
-  if (locked.removed.empty()) return {};
+  for (const QueuedLink& link : links) {
+    Result<Look> look = LookAt(locked, link);
+    if (IsCorrupt(look)) {
+      run_.Skip(look.error());
+      run.set_kept(run.kept() + 1);
+      corrupt.push_back(link);
+      continue;
+    }
+    TRY_VOID(look);
+    TRY_VOID(RemoveOne(locked, link, *std::move(look)));
+  }
+  if (locked.removed.empty()) return corrupt;
   run_.auditor().Add(transaction, "blob.collect", "run/" + run.id(),
                      boost::json::object{{"links", std::move(locked.removed)}}, nullptr);
-  return {};
+  return corrupt;
 }
 
-Result<void> LinkSweep::RemoveOne(Locked& locked, const QueuedLink& queued) const {
+// Reads all rows that decide about the link, and removes nothing but stale references, so that a
+// corrupt row leaves the link as it is. kCorrupt names the row.
+Result<LinkSweep::Look> LinkSweep::LookAt(Locked& locked, const QueuedLink& queued) {
+  const auto& [repository, digest] = queued.content;
+  Look look;
+  TRY(look.link, ReadRow<v1::LinkRow>(locked.transaction, keys::Link(repository, digest)));
+  look.is_gone = !look.link.has_value();
+  if (!look.is_gone && look.link->due_ms() != queued.due_ms) look.link.reset();
+  if (!look.link.has_value()) return look;
+  TRY(const auto reference,
+      Collection::FindReference(locked.transaction, repository, digest, &look.stale_left));
+  look.is_referenced = reference.has_value();
+  if (!look.is_referenced) TRY_VOID(locked.blobs.at(digest.ToString()));
+  return look;
+}
+
+Result<void> LinkSweep::RemoveOne(Locked& locked, const QueuedLink& queued, Look look) const {
   MetaTransaction& transaction = locked.transaction;
   const auto& [repository, digest] = queued.content;
   const std::string key = keys::Link(repository, digest);
-  TRY(auto link, ReadRow<v1::LinkRow>(transaction, key));
-  if (!link.has_value() || link->due_ms() != queued.due_ms) {
+  std::optional<v1::LinkRow>& link = look.link;
+  if (!link.has_value()) {
     // The link is gone, or has another place in the queue since this row was read.
-    if (link.has_value()) {
-      locked.run.set_kept(locked.run.kept() + 1);
-    } else {
+    if (look.is_gone) {
       locked.run.set_gone(locked.run.gone() + 1);
+    } else {
+      locked.run.set_kept(locked.run.kept() + 1);
     }
-    return transaction.Delete(keys::Condemned(queued.due_ms, repository, digest));
+    return transaction.Delete(KeyOf(queued));
   }
-  bool stale_left = false;
-  TRY(const auto reference,
-      Collection::FindReference(transaction, repository, digest, &stale_left));
   const int64_t due_ms = locked.collection.DueMs(*link);
-  if (reference.has_value() || due_ms > locked.collection.now_ms()) {
+  if (look.is_referenced || due_ms > locked.collection.now_ms()) {
     locked.run.set_kept(locked.run.kept() + 1);
-    TRY_VOID(reference.has_value()
+    TRY_VOID(look.is_referenced
                  ? Collection::Acquit(transaction, repository, digest, *link)
                  : Collection::Postpone(transaction, repository, digest, due_ms, *link));
     return WriteRow(transaction, key, *link);
   }
-  if (stale_left) {
+  if (look.stale_left) {
     locked.run.set_kept(locked.run.kept() + 1);
     return {};
   }
-  const auto& blob = locked.blobs.at(digest.ToString());
+  const std::optional<v1::BlobRow>& blob = *locked.blobs.at(digest.ToString());
   TRY(const bool last, TrashLink(transaction, locked.run.id(), repository, digest, *link, blob,
                                  locked.collection.now_ms()));
   v1::RunCounts& removed = *locked.run.mutable_removed();

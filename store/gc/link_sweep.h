@@ -29,14 +29,18 @@ class LinkSweep {
   // Removes these links in one transaction, at most kBatch of them. Looks at each link again under
   // the lock of its blob. A link that a manifest refers to leaves the queue. A link whose lease or
   // grace period is not over goes back into the queue. A link to which more manifests that no
-  // longer exist refer than one look deletes stays where it was, for another look.
-  Result<void> Run(std::vector<QueuedLink> links);
+  // longer exist refer than one look deletes stays where it was, for another look. So does a link
+  // for which the look meets a corrupt row; the run logs it. Returns these links.
+  Result<std::vector<QueuedLink>> Run(std::vector<QueuedLink> links);
 
  private:
   struct Locked;  // the batch under its locks
-  Result<void> RunLocked(MetaTransaction& transaction, const std::vector<QueuedLink>& links,
-                         v1::RunRow& run) const;
-  Result<void> RemoveOne(Locked& locked, const QueuedLink& link) const;
+  struct Look;    // at one link
+  Result<std::vector<QueuedLink>> RunLocked(MetaTransaction& transaction,
+                                            const std::vector<QueuedLink>& links,
+                                            v1::RunRow& run) const;
+  static Result<Look> LookAt(Locked& locked, const QueuedLink& link);
+  Result<void> RemoveOne(Locked& locked, const QueuedLink& link, Look look) const;
 
   const CollectorParts& parts_;
   ActiveRun& run_;

@@ -34,7 +34,10 @@ Result<Fate> FateOfLink(const MetaView& view, const Collection& then, const Queu
   row = *link;
   if (row.due_ms() != queued.due_ms || then.DueMs(row) > then.now_ms()) return Fate::kStays;
   TRY(const auto reference, Collection::FindReference(view, repository, digest));
-  return reference.has_value() ? Fate::kStays : Fate::kGoes;
+  if (reference.has_value()) return Fate::kStays;
+  // A run locks the blob's row, and leaves the link alone if it cannot read that row.
+  TRY_VOID(ReadRow<v1::BlobRow>(view, keys::Blob(digest)));
+  return Fate::kGoes;
 }
 
 Result<Fate> FateOfManifest(const MetaView& view, int64_t then_ms, const CollectionTimes& times,
@@ -99,8 +102,13 @@ Result<void> Planner::AddLink(const QueuedLink& queued) {
   const auto& [repository, digest] = queued.content;
   if (!Matches(repository)) return {};
   v1::LinkRow link;
-  TRY(const Fate fate, FateOfLink(view_, Collection(times_, until_ms_), queued, link));
-  if (fate != Fate::kGoes) return {};
+  const Result<Fate> fate = FateOfLink(view_, Collection(times_, until_ms_), queued, link);
+  if (IsCorrupt(fate)) {
+    Skip(fate.error());
+    return {};
+  }
+  TRY_VOID(fate);
+  if (*fate != Fate::kGoes) return {};
   PlannedItem item{.shown = {}, .content = queued.content};
   item.shown.set_kind("link");
   item.shown.set_repository(repository.ToString());

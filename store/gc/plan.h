@@ -43,7 +43,8 @@ struct Plan {
   int64_t next_due_ms = 0;
   bool no_repository = false;  // the plan is empty, and the glob matches no repository
   std::vector<std::string> nodes_without_report;
-  std::vector<Error> skipped;  // corrupt rows, at most kMaxSkippedRows; their manifests stay
+  std::vector<Error>
+      skipped;  // corrupt rows, at most kMaxSkippedRows; what they decide about stays
 };
 
 // The fate of a link or a manifest in a run.
@@ -53,7 +54,8 @@ enum class Fate {
   kGone,   // the repository does not have it
 };
 // Returns what becomes of a link at this time. `queued` is its place in the queue: a link with
-// another place stays. Reads the link's row into `row`.
+// another place stays. Reads the link's row into `row`. kCorrupt if a row is corrupt on which the
+// fate depends.
 Result<Fate> FateOfLink(const MetaView& view, const Collection& then, const QueuedLink& queued,
                         v1::LinkRow& row);
 // Returns what becomes of a candidate at this time. Reads the manifest's row into `row`, and moves

@@ -32,7 +32,9 @@ Result<RemainingPlan> CheckPlan(const MetaView& view, const CollectionTimes& tim
   std::string first;  // that stays
   uint64_t staying = 0;
   for (PlannedItem& item : items) {
-    TRY(const Fate fate, FateOf(view, times, as_of_ms, item));
+    const Result<Fate> looked = FateOf(view, times, as_of_ms, item);
+    if (!IsCorrupt(looked)) TRY_VOID(looked);
+    const Fate fate = looked.value_or(Fate::kGoes);
     if (fate == Fate::kGone) ++remaining.gone;
     if (fate == Fate::kStays && staying++ == 0) first = TextOf(item.shown);
     if (fate == Fate::kGoes) remaining.items.push_back(std::move(item));

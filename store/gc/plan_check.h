@@ -19,7 +19,8 @@ struct RemainingPlan {
 // Looks again at each item of a plan that the store remembers. A plan holds although items are
 // gone, because the collector also works between the plan and its run. kFailedPrecondition names
 // the first item that is there and would not be in the plan any longer: something refers to it, or
-// a client has pushed it or asked for it. `as_of_ms` is the time of the plan. Blocks.
+// a client has pushed it or asked for it. An item of which a row has become corrupt remains: the
+// run leaves it alone, and says so. `as_of_ms` is the time of the plan. Blocks.
 Result<RemainingPlan> CheckPlan(const MetaView& view, const CollectionTimes& times,
                                 int64_t as_of_ms, std::vector<PlannedItem> items);
 

@@ -152,7 +152,7 @@ TEST_F(OrphansTest, ARunLogsFewCorruptRows) {
   }
   const std::string log = testing::internal::GetCapturedStderr();
   size_t lines = 0;
-  const std::string message = "corrupt row skipped: manifests stay";
+  const std::string message = "corrupt row skipped: content stays";
   for (size_t at = 0; (at = log.find(message, at)) != std::string::npos; ++at) ++lines;
   EXPECT_EQ(lines, kMaxSkippedRows) << log;
   EXPECT_THAT(log, testing::HasSubstr("more corrupt rows skipped"));
