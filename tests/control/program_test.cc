@@ -33,6 +33,9 @@ TEST_F(ProgramTest, RejectsInvalidUsersInOneLine) {
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "admin"}, "secret\n"), "--role admin");
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull:../x"}, "secret\n"), "'..'");
   ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull"}, ""), "no password");
+  ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull"}, "\xef\xbb\xbfsecret\n"),
+                "byte order mark");
+  ExpectOneLine(Control({"user", "add", "ci", "--allow", "pull"}, "a\tb\n"), "control character");
   EXPECT_TRUE(fleet_.users.List("", 10)->rows.empty());
 }
 

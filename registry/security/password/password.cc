@@ -15,6 +15,7 @@ constexpr int kMinCost = 4;
 // A verification of this cost takes 1.5 s. A higher cost would delay other logins too long.
 constexpr int kMaxCost = 15;
 constexpr size_t kBcryptBytes = 60;
+constexpr std::string_view kOwnPrefix = "$2b$";  // of the hashes of HashPassword()
 
 struct Format {
   std::string_view prefix;
@@ -50,9 +51,25 @@ class SecretText {
   std::string text_;
 };
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+Error BadPassword(const std::string& why) { return Error{ErrorCode::kInvalidArgument, why}; }
+
+// crypt_r() takes a null-terminated text.
 bool IsAcceptable(std::string_view password) {
-  return !password.empty() && password.size() <= kMaxPasswordBytes &&
-         password.find('\0') == std::string_view::npos;
+  return !password.empty() && password.find('\0') == std::string_view::npos;
+}
+
+// Returns the part of a password that bcrypt uses.
+std::string_view HeadOf(std::string_view password) { return password.substr(0, kMaxPasswordBytes); }
+
+// Whether the hash may be that of a longer password which begins with `password`. Programs like
+// htpasswd ignore further bytes without a word. The hashes of HashPassword() begin with $2b$, and
+// are always those of a whole password.
+bool MayBePartOfLongerPassword(std::string_view password, std::string_view hash) {
+  return password.size() == kMaxPasswordBytes && !hash.starts_with(kOwnPrefix);
 }
 
 bool IsBcryptAlphabet(char c) {
@@ -80,18 +97,33 @@ int CostOf(std::string_view hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'
 
 }  // namespace
 
-Result<std::string> HashPassword(std::string_view password, int cost) {
-  if (!IsAcceptable(password)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 password.empty() ? "the password is empty"
-                                  : "the password is longer than 72 bytes or contains a zero byte: "
-                                    "bcrypt would ignore the rest"};
+Result<void> CheckNewPassword(std::string_view password) {
+  if (password.empty()) return BadPassword("the password is empty");
+  if (password.starts_with(kByteOrderMark)) {
+    return BadPassword(
+        "the password begins with a byte order mark, which nobody types at a login; write the "
+        "password without it (UTF-8 without BOM)");
   }
+  if (std::ranges::any_of(password, IsControl)) {
+    return BadPassword(
+        "the password contains a control character, such as a tab or a zero byte; clients cannot "
+        "send it at a login");
+  }
+  if (password.size() > kMaxPasswordBytes) {
+    return BadPassword("the password has " + std::to_string(password.size()) +
+                       " bytes; choose one of at most 72 bytes, because bcrypt would ignore the "
+                       "rest");
+  }
+  return {};
+}
+
+Result<std::string> HashPassword(std::string_view password, int cost) {
+  TRY_VOID(CheckNewPassword(password));
   if (cost < kMinCost || cost > kMaxCost) {
     return Error{ErrorCode::kInvalidArgument, "the cost of bcrypt must be 4 to 15"};
   }
   std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> salt{};
-  if (crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost), nullptr, 0, salt.data(),
+  if (crypt_gensalt_rn(kOwnPrefix.data(), static_cast<unsigned long>(cost), nullptr, 0, salt.data(),
                        static_cast<int>(salt.size())) == nullptr) {
     return ErrnoError(errno, "making a salt for", "a password");
   }
@@ -107,16 +139,17 @@ Result<std::string> HashPassword(std::string_view password, int cost) {
 bool VerifyPassword(std::string_view password, const std::string& hash) {
   if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return false;
   const Workspace workspace;
-  const SecretText text(password);
+  const SecretText text(HeadOf(password));
   const char* made = crypt_r(text.c_str(), hash.c_str(), workspace.data.get());
   if (made == nullptr || std::string_view(made).size() != hash.size()) return false;
-  return CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
+  const bool same = CRYPTO_memcmp(made, hash.data(), hash.size()) == 0;
+  return same && !MayBePartOfLongerPassword(password, hash);
 }
 
 void PadToDefaultCost(std::string_view password, const std::string& hash) {
   if (!IsAcceptable(password) || !CheckPasswordHash(hash).has_value()) return;
   const Workspace workspace;
-  const SecretText text(password);
+  const SecretText text(HeadOf(password));
   static_assert(kDefaultBcryptCost <= 10, "the settings below have one digit");
   // Each step of the cost doubles the work. So for a hash of cost 5, the total is 2^5 + 2^5 + 2^6 +
   // ... + 2^9 = 2^10.

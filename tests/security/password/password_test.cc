@@ -30,16 +30,49 @@ TEST(Password, AcceptsHashesOfHtpasswd) {
   EXPECT_TRUE(VerifyPassword("secret", hash));
 }
 
-TEST(Password, IsRejectedWhenBcryptWouldIgnoreAPart) {
-  for (const std::string& password :
-       {std::string(), std::string(73, 'a'), std::string("a\0b", 3)}) {
-    const auto hash = HashPassword(password, kFast);
+// The hash of 80 bytes 'k' by htpasswd -nbB -C 4.
+constexpr const char* kHashOfLongPassword =
+    "$2y$04$kuewjqBXq8oBhpxDIR9o4.J1BScLoqRpZd70EOqmbFDhYwBNrI6o.";
+
+TEST(Password, ALongPasswordLogsInWithAHashOfHtpasswd) {
+  EXPECT_TRUE(VerifyPassword(std::string(80, 'k'), kHashOfLongPassword));
+  EXPECT_FALSE(VerifyPassword(std::string(80, 'l'), kHashOfLongPassword));
+  EXPECT_FALSE(VerifyPassword(std::string(71, 'k'), kHashOfLongPassword));
+}
+
+TEST(Password, TheFirst72BytesOfALongPasswordAreNotEnough) {
+  EXPECT_FALSE(VerifyPassword(std::string(72, 'k'), kHashOfLongPassword));
+  const std::string own = *HashPassword(std::string(72, 'k'), kFast);
+  EXPECT_TRUE(VerifyPassword(std::string(72, 'k'), own)) << "a hash of ours is of a whole password";
+}
+
+struct NewPasswordCase {
+  std::string password;
+  const char* named;
+};
+
+TEST(NewPassword, ThatCannotLogInIsRejectedByName) {
+  const NewPasswordCase kCases[] = {
+      {"", "empty"},
+      {std::string(73, 'a'), "has 73 bytes"},
+      {std::string("a\0b", 3), "control character"},
+      {"tab\tulator", "control character"},
+      {"rub\x7fout", "control character"},
+      {"\xef\xbb\xbfsecret", "byte order mark"},
+      {std::string("\xff\xfes\0e\0", 6), "control character"},  // UTF-16 from a pipe
+  };
+  for (const NewPasswordCase& c : kCases) {
+    SCOPED_TRACE(c.named);
+    const auto hash = HashPassword(c.password, kFast);
     ASSERT_FALSE(hash.has_value());
     EXPECT_EQ(hash.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(hash.error().message.find(c.named), std::string::npos) << hash.error().message;
   }
-  EXPECT_TRUE(HashPassword(std::string(72, 'a'), kFast).has_value());
-  const std::string hash = *HashPassword(std::string(72, 'a'), kFast);
-  EXPECT_FALSE(VerifyPassword(std::string(73, 'a'), hash));
+  for (const std::string& password : {std::string(72, 'a'), std::string("p\xc3\xa4ss w\xf6rd:")}) {
+    const auto hash = HashPassword(password, kFast);
+    ASSERT_TRUE(hash.has_value()) << hash.error().message;
+    EXPECT_TRUE(VerifyPassword(password, *hash));
+  }
 }
 
 struct Case {
