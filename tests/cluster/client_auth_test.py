@@ -110,20 +110,31 @@ def test_i6_clients_of_another_ca_are_admitted_until_its_list_names_them(site, t
 
 def test_i12_an_expired_or_invalid_list_is_reported(site, tmp_path):
     crl = tmp_path / "crl.pem"
-    site.others.write_list(crl)
+    client_of(site, "build-2")
+    site.others.write_list(crl, site.others.folder / "build-2.d" / "client.cert")
     site.node.set_registry(client_ca=site.others.certificate, client_crl=crl)
     client = client_of(site, "build-1")
     assert client.get("/v2/").status == 200 and site.node.warnings() == []
     good = crl.read_text()
     crl.write_text(good[:100])
     warned = wait_for("a warning", lambda: site.node.warnings())
-    assert "registry.client_crl: there is no revocation list in the PEM text" in warned[0]
+    assert f"registry.client_crl: {crl}: there is no revocation list in the PEM text" in warned[0]
     assert client.get("/v2/").status == 200, "the list that was good still counts"
+    refused = client_of(site, "build-2").get("/v2/")
+    assert refused.status == 400 and "revoked by its authority" in refused.message()
+    crl.write_text("")
+    wait_for("the warning of the empty file", lambda: any(
+        f"{crl}: the file is empty" in text for text in site.node.warnings()))
+    refused = client_of(site, "build-2").get("/v2/")
+    assert refused.status == 400 and "revoked by its authority" in refused.message()
     site.others.write_list(crl, days=1 / 86400)
     warned = wait_for("the warning of an expired list", lambda: [
         text for text in site.node.warnings() if "a revocation list expired at" in text])
     refused = client.get("/v2/")
     assert refused.status == 400 and "the revocation list of its authority" in refused.message()
     crl.write_text(good)
+    wait_for("the warning of an older list", lambda: any(
+        "is older than the one in use" in text for text in site.node.warnings()))
+    site.others.write_list(crl, site.others.folder / "build-2.d" / "client.cert")
     wait_for("the renewed list", lambda: client.get("/v2/").status == 200)
     assert site.node.warnings() == []

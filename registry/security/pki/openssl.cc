@@ -149,6 +149,32 @@ Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list)
   return ToTimePoint(X509_CRL_get0_nextUpdate(list), "the revocation list's end");
 }
 
+Result<std::chrono::system_clock::time_point> ThisUpdateOf(const X509_CRL* list) {
+  return ToTimePoint(X509_CRL_get0_lastUpdate(list), "the revocation list's beginning");
+}
+
+std::string NumberOf(const X509_CRL* list) {
+  using IntegerPtr = std::unique_ptr<ASN1_INTEGER, Deleter<ASN1_INTEGER_free>>;
+  const IntegerPtr number(
+      static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(list, NID_crl_number, nullptr, nullptr)));
+  ERR_clear_error();
+  if (number == nullptr || ASN1_STRING_type(number.get()) != V_ASN1_INTEGER) return {};
+  return std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(number.get())),
+                     static_cast<size_t>(ASN1_STRING_length(number.get())));
+}
+
+X509* IssuerOf(X509_CRL* list, const std::vector<CertificatePtr>& authorities) {
+  for (const auto& authority : authorities) {
+    if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority.get())) != 0) {
+      continue;
+    }
+    const bool good = X509_CRL_verify(list, X509_get0_pubkey(authority.get())) == 1;
+    ERR_clear_error();
+    if (good) return authority.get();
+  }
+  return nullptr;
+}
+
 Result<void> CheckKeyStrength(EVP_PKEY* key) {
   if (key != nullptr && EVP_PKEY_is_a(key, "RSA") == 1) {
     const int bits = EVP_PKEY_get_bits(key);

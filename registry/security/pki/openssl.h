@@ -66,6 +66,12 @@ Result<std::chrono::system_clock::time_point> NotAfterOf(const X509* certificate
 // Returns the time at which `list` expires (nextUpdate). kInvalidArgument if the list has no such
 // time.
 Result<std::chrono::system_clock::time_point> NextUpdateOf(const X509_CRL* list);
+// Returns the time at which the authority issued `list` (thisUpdate).
+Result<std::chrono::system_clock::time_point> ThisUpdateOf(const X509_CRL* list);
+// Returns the CRL number of `list`, big-endian without leading zeros. Empty if it has none.
+std::string NumberOf(const X509_CRL* list);
+// Returns the authority that issued and signed `list`; null if it is none of `authorities`.
+X509* IssuerOf(X509_CRL* list, const std::vector<CertificatePtr>& authorities);
 // kInvalidArgument unless the key is ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits. A larger
 // RSA key would make every handshake slow.
 Result<void> CheckKeyStrength(EVP_PKEY* key);

@@ -51,14 +51,7 @@ Result<std::vector<openssl::CertificatePtr>> AddAuthorities(X509_STORE* store,
 // Checks that one of the authorities issued `list`. OpenSSL would ignore any other list, and would
 // then accept revoked certificates.
 Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificatePtr>& authorities) {
-  for (const auto& authority : authorities) {
-    if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority.get())) != 0) {
-      continue;
-    }
-    const bool good = X509_CRL_verify(list, X509_get0_pubkey(authority.get())) == 1;
-    ERR_clear_error();
-    if (good) return {};
-  }
+  if (openssl::IssuerOf(list, authorities) != nullptr) return {};
   return Error{
       ErrorCode::kInvalidArgument,
       "no certificate in registry.client_ca issued one of the lists in registry.client_crl; "
@@ -187,25 +180,25 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
   auto authorities = std::make_unique<Authorities>();
   X509_STORE* store = authorities->store.get();
   auto fleet = AddAuthorities(store, options.fleet);
-  if (!fleet.has_value()) return std::move(fleet).error().Within("the authorities of clients");
+  if (!fleet.has_value()) return std::move(fleet).error().Within(options.fleet_name);
   authorities->fleet = *std::move(fleet);
   std::vector<openssl::CertificatePtr> foreign;
   if (!options.foreign.empty()) {
     auto added = AddAuthorities(store, options.foreign);
-    if (!added.has_value()) return std::move(added).error().Within("registry.client_ca");
+    if (!added.has_value()) return std::move(added).error().Within(options.foreign_name);
     foreign = *std::move(added);
   }
   std::optional<system_clock::time_point> end;
   if (!options.lists.empty()) {
     auto lists = openssl::ReadRevocationLists(options.lists);
-    if (!lists.has_value()) return std::move(lists).error().Within("registry.client_crl");
+    if (!lists.has_value()) return std::move(lists).error().Within(options.lists_name);
     for (const auto& list : *lists) {
       if (auto issued = CheckIssued(list.get(), foreign); !issued.has_value()) {
-        return std::move(issued).error().Within("registry.client_crl");
+        return std::move(issued).error().Within(options.lists_name);
       }
       const auto due = openssl::NextUpdateOf(list.get());
       if (due.has_value()) end = end.has_value() ? std::min(*end, *due) : *due;
-      if (X509_STORE_add_crl(store, list.get()) != 1) return LibraryError("registry.client_crl");
+      if (X509_STORE_add_crl(store, list.get()) != 1) return LibraryError(options.lists_name);
     }
     authorities->lists = *std::move(lists);
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);

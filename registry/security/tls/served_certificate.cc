@@ -5,6 +5,7 @@
 #include "registry/base/file.h"
 #include "registry/base/repeat.h"
 #include "registry/security/pki/pki.h"
+#include "registry/security/tls/list_history.h"
 
 namespace outport {
 namespace {
@@ -12,23 +13,36 @@ namespace {
 constexpr std::chrono::seconds kPeriod{2};
 constexpr std::chrono::days kNotice{7};
 
-Result<std::string> ReadIfNamed(const std::filesystem::path& path) {
+// Reads the file that the configuration key `key` names, if it names one. An empty file is an
+// error, because without the key's content the registry would ignore the key.
+Result<std::string> ReadIfNamed(const std::filesystem::path& path, const std::string& key,
+                                std::string& name) {
   if (path.empty()) return std::string();
-  return ReadWholeFile(path);
+  name = key + ": " + path.native();
+  Result<std::string> text = ReadWholeFile(path);
+  if (!text.has_value()) return std::move(text).error().Within(key);
+  if (!text->empty()) return text;
+  return Error{ErrorCode::kInvalidArgument,
+               name + ": the file is empty; write its content again, or remove the key " + key +
+                   " and restart the daemon"};
 }
 
 Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
   TRY(into.certificate_chain, ReadWholeFile(files.certificate));
   TRY(into.private_key, ReadSecretFile(files.key));
   if (!files.fleet.empty()) {
+    into.trust.fleet_name = "the authorities of clients: " + files.fleet.native();
     TRY(into.trust.fleet, ReadWholeFile(files.fleet));
   }
-  TRY(into.trust.foreign, ReadIfNamed(files.client_ca));
-  TRY(into.trust.lists, ReadIfNamed(files.client_crl));
+  TRY(into.trust.foreign,
+      ReadIfNamed(files.client_ca, "registry.client_ca", into.trust.foreign_name));
+  TRY(into.trust.lists,
+      ReadIfNamed(files.client_crl, "registry.client_crl", into.trust.lists_name));
   return {};
 }
 
-Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions options) {
+Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions options,
+                               const ListHistory& history) {
   auto not_after = pki::NotAfter(options.certificate_chain);
   if (!not_after.has_value()) {
     return std::move(not_after).error().Within(files.certificate.native());
@@ -36,6 +50,7 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
   // Check the authorities first, so that an error about them does not name the certificate and the
   // key.
   TRY_VOID(ClientTrust::Create(options.trust));
+  TRY_VOID(history.Check(options.trust));
   auto tls = ServerTlsContext::Create(options);
   if (!tls.has_value()) {
     return std::move(tls).error().Within("the server certificate " + files.certificate.native() +
@@ -48,7 +63,7 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
 
 Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown) {
   TRY_VOID(ReadFiles(files, shown));
-  return Make(files, std::move(shown));
+  return Make(files, std::move(shown), ListHistory());
 }
 
 ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
@@ -64,9 +79,13 @@ ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
                 .failing = &parts_.metrics.Gauge("outport_server_certificate_reload_failed",
                                                  "1 while the new certificate files are invalid "
                                                  "and the previous certificate is served.")}),
+      history_(std::make_unique<ListHistory>()),
       current_(std::move(first)) {
-  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(not_after())));
+  history_->Record(current_.options.trust);
+  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(current_.not_after)));
 }
+
+ServedCertificate::~ServedCertificate() = default;
 
 std::shared_ptr<ServerTlsContext> ServedCertificate::tls() const {
   MutexLock lock(mutex_);
@@ -125,7 +144,7 @@ bool ServedCertificate::Reload() {
     return false;
   }
   Result<LoadedCertificate> loaded =
-      read.has_value() ? Make(parts_.files, std::move(options)) : read.error();
+      read.has_value() ? Make(parts_.files, std::move(options), *history_) : read.error();
   if (loaded.has_value() && loaded->not_after <= parts_.clock.Wall()) {
     const std::string ended = FormatTime(loaded->not_after);
     loaded = Error{ErrorCode::kFailedPrecondition,
@@ -146,6 +165,7 @@ bool ServedCertificate::Reload() {
 void ServedCertificate::Use(LoadedCertificate loaded) {
   const auto tls = loaded.tls;
   const auto ends = loaded.not_after;
+  history_->Record(loaded.options.trust);
   {
     MutexLock lock(mutex_);
     current_ = std::move(loaded);

@@ -19,6 +19,7 @@
 namespace outport {
 
 class BlockingPool;
+class ListHistory;
 
 // The PEM files of a TLS server.
 struct CertificateFiles {
@@ -43,9 +44,10 @@ Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerT
 // The server's certificate and trust bundle, reloaded when their files change. It reads the files
 // every two seconds, so an administrator may change them in any way: write, rename or symbolic
 // link. If the new files are invalid, the server keeps the previous content, and reports the
-// problem in the log, the metrics and Warnings(). It reports a problem only if two checks in a row
-// find it, because between two checks only some of the files may have changed. Safe for all
-// threads.
+// problem in the log, the metrics and Warnings(). Files that would accept a certificate again that
+// a revocation list has revoked are invalid, see ListHistory. The server reports a problem only if
+// two checks in a row find it, because between two checks only some of the files may have changed.
+// Safe for all threads.
 class ServedCertificate {
  public:
   using OnReload = std::function<void(std::shared_ptr<ServerTlsContext>)>;
@@ -59,6 +61,7 @@ class ServedCertificate {
     OnReload on_reload;  // called with the context for new connections
   };
   ServedCertificate(Parts parts, LoadedCertificate first);
+  ~ServedCertificate();
 
   std::shared_ptr<ServerTlsContext> tls() const;
   std::chrono::system_clock::time_point not_after() const;
@@ -85,7 +88,8 @@ class ServedCertificate {
   prometheus::Counter& reloads_;
   prometheus::Counter& failures_;
   RepeatedFailure failure_;
-  std::optional<std::string> suspect_;  // the problem that the last Reload() found
+  std::optional<std::string> suspect_;          // the problem that the last Reload() found
+  const std::unique_ptr<ListHistory> history_;  // for Reload() alone
   mutable Mutex mutex_;
   LoadedCertificate current_ OUTPORT_GUARDED_BY(mutex_);
 };

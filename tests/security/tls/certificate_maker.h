@@ -69,17 +69,23 @@ inline Made Make(const Wanted& wanted, const Made* issuer = nullptr) {
   return made;
 }
 
-// A revocation list of `issuer` (PEM) that expires `due` from now.
+struct ListOptions {
+  std::chrono::seconds from{-7200};  // from now
+  std::chrono::seconds due{3600};    // from now
+  long number = -1;                  // the CRL number; negative: none
+};
+
+// A revocation list of `issuer` (PEM).
 inline std::string MakeList(const Made& issuer, const std::vector<const Made*>& revoked,
-                            std::chrono::seconds due = std::chrono::hours(1)) {
+                            const ListOptions& options) {
   const openssl::ListPtr list(X509_CRL_new());
   X509_CRL_set_version(list.get(), X509_CRL_VERSION_2);
   X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(issuer.certificate.get()));
-  ASN1_TIME* time = X509_gmtime_adj(nullptr, -7200);
+  ASN1_TIME* time = X509_gmtime_adj(nullptr, options.from.count());
   X509_CRL_set1_lastUpdate(list.get(), time);
-  X509_gmtime_adj(time, due.count());
+  X509_gmtime_adj(time, options.due.count());
   X509_CRL_set1_nextUpdate(list.get(), time);
-  X509_gmtime_adj(time, -7200);
+  X509_gmtime_adj(time, options.from.count());
   for (const Made* one : revoked) {
     X509_REVOKED* entry = X509_REVOKED_new();
     X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(one->certificate.get()));
@@ -87,11 +93,23 @@ inline std::string MakeList(const Made& issuer, const std::vector<const Made*>& 
     X509_CRL_add0_revoked(list.get(), entry);
   }
   ASN1_TIME_free(time);
+  if (options.number >= 0) {
+    ASN1_INTEGER* number = ASN1_INTEGER_new();
+    ASN1_INTEGER_set(number, options.number);
+    X509_CRL_add1_ext_i2d(list.get(), NID_crl_number, number, 0, 0);
+    ASN1_INTEGER_free(number);
+  }
   X509_CRL_sort(list.get());
   X509_CRL_sign(list.get(), issuer.key.get(), EVP_sha256());
   const openssl::BioPtr text = openssl::Writer();
   PEM_write_bio_X509_CRL(text.get(), list.get());
   return openssl::Written(text.get());
+}
+
+// A revocation list of `issuer` (PEM) that expires `due` from now.
+inline std::string MakeList(const Made& issuer, const std::vector<const Made*>& revoked,
+                            std::chrono::seconds due = std::chrono::hours(1)) {
+  return MakeList(issuer, revoked, ListOptions{.due = due});
 }
 
 }  // namespace outport

@@ -6,6 +6,7 @@
 
 #include "registry/base/blocking_pool.h"
 #include "registry/security/pki/pki.h"
+#include "tests/security/tls/certificate_maker.h"
 #include "tests/support/shifted_clock.h"
 #include "tests/support/temporary_folder.h"
 
@@ -158,6 +159,79 @@ TEST_F(ServedCertificateTest, AnInvalidFileKeepsTheOldCertificateWithAWarning) {
     EXPECT_FALSE(served_->Reload());
     EXPECT_TRUE(served_->Warnings().empty()) << "the files are fixed";
   }
+}
+
+TEST_F(ServedCertificateTest, I6AFileNeverAcceptsARevokedClientAgain) {
+  const Made a = Make({.common_name = "Authority A", .authority = true});
+  const Made b = Make({.common_name = "Authority B", .authority = true});
+  const Made revoked = Make({.common_name = "revoked"}, &a);
+  files_.client_ca = folder_.path() / "client-ca.pem";
+  files_.client_crl = folder_.path() / "client-crl.pem";
+  const std::string of_b = MakeList(b, {});
+  const std::string old = MakeList(a, {}, ListOptions{.number = 7});
+  WriteFile(files_.client_ca, a.pem() + b.pem());
+  const std::string good = MakeList(a, {&revoked}, ListOptions{.number = 8}) + of_b;
+  WriteFile(files_.client_crl, good);
+  Load();
+  const auto revokes = [&] {
+    const auto holder =
+        served_->tls()->trust().Identify(revoked.certificate.get(), nullptr, SystemClock().Wall());
+    return !holder.has_value() && holder.error().message.contains("revoked by its authority");
+  };
+  ASSERT_TRUE(revokes());
+  const std::pair<std::string, std::string> kContents[] = {
+      {"", "client-crl.pem: the file is empty"},
+      {"\n", "there is no revocation list"},
+      {of_b, "client-crl.pem: the revocation list of 'CN=Authority A' is missing"},
+      {old + of_b, "client-crl.pem: the revocation list of 'CN=Authority A' is older"}};
+  for (const auto& [content, reason] : kContents) {
+    SCOPED_TRACE(reason);
+    WriteFile(files_.client_crl, content);
+    ExpectKept(reason);
+    EXPECT_TRUE(revokes());
+    WriteFile(files_.client_crl, good);
+    EXPECT_FALSE(served_->Reload());
+    EXPECT_TRUE(served_->Warnings().empty());
+  }
+  WriteFile(files_.client_crl, MakeList(a, {&revoked}, ListOptions{.number = 9}) + of_b);
+  EXPECT_TRUE(served_->Reload());
+  EXPECT_TRUE(served_->Warnings().empty());
+  EXPECT_TRUE(revokes());
+}
+
+TEST_F(ServedCertificateTest, AnEmptyFileOfClientsIsNoStart) {
+  const Made a = Make({.common_name = "Authority A", .authority = true});
+  files_.client_ca = folder_.path() / "client-ca.pem";
+  WriteFile(files_.client_ca, "");
+  const auto no_authority = LoadCertificate(files_, Trust());
+  ASSERT_FALSE(no_authority.has_value());
+  EXPECT_EQ(no_authority.error().message,
+            "registry.client_ca: " + files_.client_ca.native() +
+                ": the file is empty; write its content again, or remove the key "
+                "registry.client_ca and restart the daemon");
+  WriteFile(files_.client_ca, a.pem());
+  files_.client_crl = folder_.path() / "client-crl.pem";
+  WriteFile(files_.client_crl, "");
+  const auto no_list = LoadCertificate(files_, Trust());
+  ASSERT_FALSE(no_list.has_value());
+  EXPECT_TRUE(no_list.error().message.starts_with("registry.client_crl: "))
+      << no_list.error().message;
+  WriteFile(files_.client_crl, MakeList(a, {}));
+  EXPECT_TRUE(LoadCertificate(files_, Trust()).has_value());
+}
+
+TEST_F(ServedCertificateTest, AnEmptiedClientCaKeepsTheAuthorities) {
+  const Made a = Make({.common_name = "Authority A", .authority = true});
+  const Made client = Make({.common_name = "build-7"}, &a);
+  files_.client_ca = folder_.path() / "client-ca.pem";
+  WriteFile(files_.client_ca, a.pem());
+  Load();
+  WriteFile(files_.client_ca, "");
+  ExpectKept("client-ca.pem: the file is empty");
+  EXPECT_TRUE(served_->tls()
+                  ->trust()
+                  .Identify(client.certificate.get(), nullptr, SystemClock().Wall())
+                  .has_value());
 }
 
 TEST_F(ServedCertificateTest, ReportsItsExpiry) {
