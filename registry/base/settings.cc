@@ -11,13 +11,19 @@
 
 #include "registry/base/address.h"
 #include "registry/base/file.h"
+#include "registry/base/yaml_events.h"
 
 namespace outport {
+
+namespace {
+constexpr size_t kMaxProblemBytes = 1000;  // a longer problem quotes a long value
+}  // namespace
 
 // The content of a file and its problems. All sections of the file share it.
 struct Settings::Document {
   std::string file;
-  std::multimap<int, std::string> problems;  // by line
+  std::multimap<int, std::string> problems;  // by line; the first kMaxYamlProblems
+  size_t more_problems = 0;                  // after them
   // A YAML mapping (a section of the file), and the keys that the program has read from it.
   struct Mapping {
     YAML::Node node;
@@ -39,7 +45,17 @@ struct Settings::Document {
     return file + ":" + std::to_string(LineOf(node)) + ": ";
   }
   void Add(const YAML::Node& node, const std::string& problem) {
-    problems.emplace(LineOf(node), LocationOf(node) + problem);
+    std::string text = LocationOf(node) + problem;
+    if (text.size() > kMaxProblemBytes) {
+      size_t end = kMaxProblemBytes;
+      while (end > 0 && (text[end] & 0xc0) == 0x80) --end;  // between two characters
+      text.resize(end);
+      text += "…";
+    }
+    problems.emplace(LineOf(node), std::move(text));
+    if (problems.size() <= kMaxYamlProblems) return;
+    problems.erase(std::prev(problems.end()));
+    ++more_problems;
   }
 };
 
@@ -129,6 +145,7 @@ Result<Settings> Settings::Load(const std::string& path, std::string_view made_b
 }
 
 Result<Settings> Settings::Parse(const std::string& text, const std::string& file_name) {
+  TRY_VOID(CheckYaml(text, file_name));
   auto document = std::make_shared<Document>();
   document->file = file_name;
   YAML::Node root;
@@ -346,6 +363,9 @@ Result<void> Settings::Finish() {
   std::string all;
   for (const auto& [line, problem] : document_->problems)
     all += (all.empty() ? "" : "\n") + problem;
+  if (document_->more_problems > 0) {
+    all += "\nand " + std::to_string(document_->more_problems) + " more problems";
+  }
   return Error{ErrorCode::kInvalidArgument, all};
 }
 

@@ -12,9 +12,10 @@
 
 namespace outport {
 
-// Reads a YAML configuration strictly. The program reads each key by its name, and Finish() reports
-// the keys of the file that the program did not read. Finish() returns all problems at once, each
-// as "FILE:LINE: problem, and its fix".
+// Reads a YAML configuration strictly: see CheckYaml() for what a file must not have. The program
+// reads each key by its name, and Finish() reports the keys of the file that the program did not
+// read. Finish() returns all problems at once, but at most 100, each as "FILE:LINE: problem, and
+// its fix".
 //
 //   TRY(Settings settings, Settings::Load("store.yml"));
 //   config.data = settings.RequiredString("data");

@@ -100,6 +100,22 @@ TEST(Settings, InvalidYamlIsReportedWithItsLine) {
   EXPECT_NE(problem.find("not YAML"), std::string::npos) << problem;
 }
 
+TEST(Settings, NothingAfterTheFirstDocumentIsIgnored) {
+  EXPECT_TRUE(Problems("data: /d\n---\nregistry: {quiet: true}\n")
+                  .starts_with("store.yml:2: a second document begins here"));
+  EXPECT_TRUE(Problems("data: &d /d\n").starts_with("store.yml:1: an anchor ('&d')"));
+}
+
+TEST(Settings, ReportsABoundedNumberOfShortProblems) {
+  std::string text = "data: /d\nregistry: {header: " + std::string(100'000, 'x') + "}\n";
+  for (int i = 0; i < 1000; ++i) text += "k" + std::to_string(i) + ": 1\n";
+  const std::string problems = Problems(text);
+  EXPECT_TRUE(problems.starts_with("store.yml:2: 'registry.header': 'xxx")) << problems;
+  EXPECT_NE(problems.find("\nstore.yml:101: unknown key 'k98'"), std::string::npos) << problems;
+  EXPECT_TRUE(problems.ends_with("\nand 901 more problems")) << problems;
+  EXPECT_LT(problems.size(), 20'000u);
+}
+
 // The problems of two addresses to listen on.
 std::string Listening(const std::string& first, const std::string& second) {
   auto settings = Settings::Parse(

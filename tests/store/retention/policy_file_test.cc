@@ -111,6 +111,7 @@ TEST(PolicyFileTest, WhatIsIncompleteOrTooMuchIsRejected) {
                       "  - {name: a, repositories: [y]}\n"),
               HasSubstr("f.yml:3: "));
   EXPECT_THAT(ErrorOf("a: [\n"), HasSubstr("not YAML"));
+  EXPECT_THAT(ErrorOf("policies: []\n---\npolicies: []\n"), HasSubstr(":2: a second document"));
   EXPECT_THAT(ErrorOf(std::string(kMaxPolicyFileBytes + 1, ' ')), HasSubstr("64 KiB"));
   std::string many = "policies:\n";
   for (size_t i = 0; i <= kMaxPolicies; ++i) {
