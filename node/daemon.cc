@@ -37,6 +37,7 @@ struct NodeDaemon final : Daemon, NodeParts {
   Result<void> Start();
   void Run();
   Result<void> Stop() override;
+  void Reload() override { log.Info("hangup received: changed files are in use within seconds"); }
 };
 
 Result<void> NodeDaemon::Start() {

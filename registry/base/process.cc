@@ -1,10 +1,12 @@
 #include "registry/base/process.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -26,14 +28,37 @@ void ExitProcess(int exit_code) {
   ::_exit(exit_code);
 }
 
+namespace {
+
+// Ends the process by the signal, as it would end without a handler. The kernel ignores the default
+// action of a signal for the first process of a container, so that process exits. Calls only
+// functions that are safe in a handler.
+void EndAtOnce(int signal_number) {
+  constexpr int kEndedBySignal = 128;  // a shell adds the signal's number
+  ::signal(signal_number, SIG_DFL);
+  ::raise(signal_number);
+  ::_exit(kEndedBySignal + signal_number);
+}
+
+}  // namespace
+
+void OpenStandardStreams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    const bool is_closed = ::fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+    // open() returns the lowest number that is free, and the numbers below `fd` are in use.
+    if (is_closed && ::open("/dev/null", O_RDWR) != fd) ::_exit(1);
+  }
+}
+
 void PrepareDaemonProcess() {
+  OpenStandardStreams();
   constexpr int kArenas = 2;
   constexpr int kMapFromBytes = 128 << 10;
   ::mallopt(M_ARENA_MAX, kArenas);
   ::mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
   constexpr mode_t kPrivate = 077;
   ::umask(kPrivate);
-  ::signal(SIGPIPE, SIG_IGN);
+  for (const int ignored : {SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(ignored, SIG_IGN);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
@@ -44,13 +69,23 @@ StopSignals::StopSignals() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGTERM);
   sigaddset(&signals_, SIGINT);
+  sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
-void StopSignals::Wait() {
+void StopSignals::Wait(const std::function<void()>& reload) {
   int signal_number = 0;
-  sigwait(&signals_, &signal_number);
-  pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
+  while (sigwait(&signals_, &signal_number) == 0 && signal_number == SIGHUP) reload();
+  struct sigaction second{};
+  second.sa_handler = EndAtOnce;
+  second.sa_flags = SA_NODEFER;  // so that raise() takes effect in the handler
+  sigset_t ending;
+  sigemptyset(&ending);
+  for (const int number : {SIGTERM, SIGINT}) {
+    ::sigaction(number, &second, nullptr);
+    sigaddset(&ending, number);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
 }
 
 Error TasksStillRunning(size_t count) {
@@ -60,7 +95,7 @@ Error TasksStillRunning(size_t count) {
 Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start) {
   StopSignals signals;
   TRY(const std::unique_ptr<Daemon> daemon, start());
-  signals.Wait();
+  signals.Wait([&daemon] { daemon->Reload(); });
   const Result<void> stopped = daemon->Stop();
   if (!stopped.has_value()) {
     Log::ToStandardError(LogLevel::kError)
