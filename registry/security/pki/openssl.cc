@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "registry/base/bytes.h"
+#include "registry/security/pki/pem.h"
 
 namespace outport::openssl {
 namespace {
@@ -36,23 +37,23 @@ Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
   return std::chrono::system_clock::from_time_t(timegm(&utc));
 }
 
-// Returns all objects that `Read` finds in `pem`, in order. `what` names their kind in errors:
-// "certificate".
-template <class T, auto Read>
-Result<std::vector<T>> ReadAll(std::string_view pem, const std::string& what) {
-  const BioPtr bio = Reader(pem);
+// Returns all objects of `kind` in `pem`, in order. `Decode` is a d2i function of OpenSSL, and must
+// use all bytes of a block.
+template <class T, auto Decode>
+Result<std::vector<T>> ReadAll(std::string_view pem, pem::Kind kind) {
+  TRY(const std::vector<pem::Block> blocks, pem::Split(pem, kind));
   std::vector<T> found;
-  for (;;) {
-    T next(Read(bio.get(), nullptr, RejectPassphrase, nullptr));
-    if (next == nullptr) break;
-    found.push_back(std::move(next));
+  for (const pem::Block& block : blocks) {
+    const auto* next = reinterpret_cast<const unsigned char*>(block.der.data());
+    const auto* const end = next + block.der.size();
+    T object(Decode(nullptr, &next, static_cast<long>(block.der.size())));
+    ERR_clear_error();
+    if (object == nullptr || next != end) {
+      return pem::Invalid(block, "it is not a valid " + std::string(ToString(kind)));
+    }
+    found.push_back(std::move(object));
   }
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  if (!found.empty() && at_end) return found;
-  return Error{ErrorCode::kInvalidArgument, found.empty()
-                                                ? "there is no " + what + " in the PEM text"
-                                                : "a " + what + " in the PEM text is corrupt"};
+  return found;
 }
 
 }  // namespace
@@ -83,22 +84,23 @@ std::string Written(BIO* bio) {
 }
 
 Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
-  const BioPtr bio = Reader(pem);
-  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, RejectPassphrase, nullptr));
-  if (key == nullptr) {
-    ERR_clear_error();
-    return Error{ErrorCode::kInvalidArgument,
-                 "the private key cannot be read; use a PEM file without a passphrase"};
-  }
-  return key;
+  TRY(const std::vector<pem::Block> blocks, pem::Split(pem, pem::Kind::kPrivateKey));
+  const pem::Block& first = blocks.front();
+  const BioPtr bio = Reader(first.text);
+  KeyPtr key(first.encrypted
+                 ? nullptr
+                 : PEM_read_bio_PrivateKey(bio.get(), nullptr, RejectPassphrase, nullptr));
+  ERR_clear_error();
+  if (key != nullptr) return key;
+  return pem::Invalid(first, "the private key cannot be read; use a PEM file without a passphrase");
 }
 
 Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem) {
-  return ReadAll<CertificatePtr, PEM_read_bio_X509>(pem, "certificate");
+  return ReadAll<CertificatePtr, d2i_X509>(pem, pem::Kind::kCertificate);
 }
 
 Result<std::vector<ListPtr>> ReadRevocationLists(std::string_view pem) {
-  return ReadAll<ListPtr, PEM_read_bio_X509_CRL>(pem, "revocation list");
+  return ReadAll<ListPtr, d2i_X509_CRL>(pem, pem::Kind::kRevocationList);
 }
 
 std::string ToPem(X509* certificate) {

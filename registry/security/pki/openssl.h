@@ -47,11 +47,14 @@ BioPtr Reader(std::string_view text);
 BioPtr Writer();
 std::string Written(BIO* bio);
 
-// kInvalidArgument if `pem` has no private key, or if the key is encrypted.
+// Returns the first private key in `pem`. kInvalidArgument if there is none, if it is encrypted, or
+// with the errors of pem::Split().
 Result<KeyPtr> ReadPrivateKey(std::string_view pem);
-// Returns all certificates in `pem`, in order. kInvalidArgument if there are none.
+// Returns all certificates in `pem`, in order. kInvalidArgument if there are none, or with the
+// errors of pem::Split().
 Result<std::vector<CertificatePtr>> ReadCertificates(std::string_view pem);
-// Returns all revocation lists in `pem`, in order. kInvalidArgument if there are none.
+// Returns all revocation lists in `pem`, in order. kInvalidArgument if there are none, or with the
+// errors of pem::Split().
 Result<std::vector<ListPtr>> ReadRevocationLists(std::string_view pem);
 std::string ToPem(X509* certificate);
 // Returns the private key in PKCS#8 format.

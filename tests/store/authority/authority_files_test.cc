@@ -98,7 +98,7 @@ TEST_F(AuthorityFilesTest, RejectsAnInvalidIssuingCa) {
     EXPECT_NE(loaded.error().message.find("restore"), std::string::npos);
   };
   ASSERT_TRUE(ReplaceFile(pki_ / "issuing.key", "hello\n").has_value());
-  refused("the private key cannot be read");
+  refused("there is no private key in the PEM text");
   ASSERT_TRUE(ReplaceFile(pki_ / "issuing.key", other.issuing.private_key).has_value());
   refused("does not belong");
   ASSERT_TRUE(ReplaceFile(pki_ / "issuing.crt", other.issuing.certificate).has_value());
