@@ -31,6 +31,7 @@ BlockingPool::Admission AdmissionAfter(bool waited) {
 
 StoreRegistry::StoreRegistry(Parts parts)
     : parts_(std::move(parts)),
+      intact_blobs_(parts_.content.blobs, parts_.disk),
       blobs_pushed_(parts_.metrics.Counter("outport_store_blobs_pushed_total",
                                            "Blobs committed or linked by clients.")),
       manifests_pushed_(parts_.metrics.Counter("outport_store_manifests_pushed_total",
@@ -203,9 +204,15 @@ net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller& caller,
 net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
     const Caller& caller, const RepositoryName& repository, const Digest& digest,
     const std::optional<RepositoryName>& from, const Visible& visible) {
-  auto mount = [&]() -> Result<PushedBlob> {
+  auto find = [&]() -> Result<RepositoryName> {
     TRY_VOID(parts_.content.blobs.RequireFreeSpace(0, PusherOf(caller, repository)));
-    return parts_.content.links.Mount(repository, digest, from, visible, Actor::Of(caller));
+    return parts_.content.links.FindSource(repository, digest, from, visible);
+  };
+  CO_TRY(const RepositoryName source, co_await Blocking(parts_.disk, std::move(find)));
+  CO_TRY(const bool intact, co_await intact_blobs_.Check(source, digest));
+  if (!intact) co_return Links::NothingToMount(digest);
+  auto mount = [&] {
+    return parts_.content.links.Mount(repository, digest, source, Actor::Of(caller));
   };
   Result<PushedBlob> mounted = co_await Blocking(parts_.disk, std::move(mount));
   if (mounted.has_value()) {

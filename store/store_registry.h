@@ -8,6 +8,7 @@
 #include "registry/base/metrics.h"
 #include "registry/service/pull_recorder.h"
 #include "registry/service/registry.h"
+#include "store/content/intact_blobs.h"
 #include "store/content/large_writes.h"
 #include "store/content/repository_content.h"
 #include "store/uploads/uploads.h"
@@ -93,6 +94,7 @@ class StoreRegistry final : public Registry {
                                                   const std::string& body);
 
   const Parts parts_;
+  IntactBlobs intact_blobs_;
   prometheus::Counter& blobs_pushed_;
   prometheus::Counter& manifests_pushed_;
   prometheus::Counter& deleted_;

@@ -12,6 +12,8 @@
 namespace outport::store {
 namespace {
 
+constexpr int kOpens = 3;  // each needs another push of the blob meanwhile
+
 BlobLocation LocationOf(const v1::BlobRow& row) {
   return BlobLocation{.object = row.object(),
                       .size_bytes = row.size_bytes(),
@@ -24,17 +26,6 @@ v1::BlobRow NewBlobRow(const BlobLocation& location) {
   row.set_object(location.object);
   row.mutable_checksums()->Assign(location.checksums.begin(), location.checksums.end());
   return row;
-}
-
-// Prepares the replacement of a row whose object cannot be used. After the transaction the caller
-// removes the object. If the process ends before that, the next start finds the intent.
-Result<void> ReplaceObject(MetaTransaction& transaction, const IntentLedger& intents,
-                           const Digest& digest, const v1::BlobRow& row) {
-  if (row.state() == v1::BLOB_STATE_TRASHED) {
-    TRY_VOID(transaction.Delete(keys::Trash(row.run(), trash_kind::kBlob, "", digest.ToString())));
-  }
-  if (row.object().empty()) return {};
-  return intents.Record(transaction, row.object(), digest);
 }
 
 Error Unknown(const RepositoryName& repository, const Digest& digest, const std::string& why) {
@@ -112,44 +103,28 @@ Result<Blobs::Touched> Blobs::Touch(const RepositoryName& repository, const Dige
 
 Result<Blobs::Opened> Blobs::Open(const RepositoryName& repository, const Digest& digest) {
   TRY(Located blob, Locate(repository, digest));
-  Result<std::unique_ptr<BlobReader>> reader = parts_.bytes.Open(blob.location);
-  if (reader.has_value()) return Opened{std::move(blob), *std::move(reader)};
-  const ErrorCode code = reader.error().code;
-  if (code == ErrorCode::kBlobUnknown || code == ErrorCode::kCorrupt) {
-    TRY_VOID(Quarantine(digest, blob.location.object, reader.error().message));
-    return Unknown(repository, digest,
-                   "its bytes cannot be read (" + reader.error().message + "); push it again");
+  for (int tries = 1;; ++tries) {
+    Result<std::unique_ptr<BlobReader>> reader = parts_.bytes.Open(blob.location);
+    if (reader.has_value()) return Opened{std::move(blob), *std::move(reader)};
+    const ErrorCode code = reader.error().code;
+    if (code != ErrorCode::kBlobUnknown && code != ErrorCode::kCorrupt) return reader.error();
+    // A push may have replaced the object since Locate().
+    TRY(Located now, Locate(repository, digest));
+    if (now.location.object == blob.location.object) {
+      TRY_VOID(Quarantine(digest, blob.location.object, reader.error().message));
+      return Unknown(repository, digest,
+                     "its bytes cannot be read (" + reader.error().message + "); push it again");
+    }
+    if (tries == kOpens) break;
+    blob = std::move(now);
   }
-  return std::move(reader).error();
-}
-
-// Returns whether the store has the blob's bytes already. If the blob's row names an object that
-// cannot be opened, sets `unusable_object` to that object.
-Result<bool> Blobs::HasUsableCopy(const Digest& digest, std::string& unusable_object) const {
-  TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
-  if (!row.has_value() || !IsUsable(*row)) return false;
-  if (parts_.bytes.Open(LocationOf(*row)).has_value()) return true;
-  unusable_object = row->object();
-  return false;
-}
-
-Result<bool> Blobs::HasBytes(const Digest& digest) const {
-  std::string unusable_object;
-  return HasUsableCopy(digest, unusable_object);
+  return Error{ErrorCode::kUnavailable,
+               "other pushes are replacing blob " + digest.ToString() + "; retry"};
 }
 
 Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& writer,
                                  const Digest& digest, const Actor& by, const AlsoWrite& also) {
   const Auditor auditor(by, parts_.clock);
-  Committing committing{.auditor = auditor, .also = also};
-  TRY(const bool here, HasUsableCopy(digest, committing.unusable_object));
-  if (here && writer.Current(digest.algorithm()) == digest) {
-    Result<PushedBlob> linked = Link(repository, digest, committing);
-    // kBlobUnknown: the stored bytes have just gone (another request quarantined them). Then store
-    // the new bytes.
-    if (linked.has_value() || linked.error().code != ErrorCode::kBlobUnknown) return linked;
-  }
-
   const std::string object = writer.object();
   TRY_VOID(intents_.Record(object, digest));
   Result<BlobLocation> location = writer.Commit(digest);
@@ -158,9 +133,8 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
     Discard(object);
     return std::move(location).error();
   }
-  committing.fresh = &*location;
-  Result<PushedBlob> pushed = Link(repository, digest, committing);
-  std::string left_over = std::move(committing.left_over);
+  std::string left_over;
+  Result<PushedBlob> pushed = Link(repository, digest, {auditor, also, *location}, left_over);
   if (!pushed.has_value()) {
     // After a failed write of the metadata, the row that names the object may be on the disk. If
     // the metadata still accepts commits, no write has failed, so no row names the object: remove
@@ -183,31 +157,24 @@ void Blobs::Discard(const std::string& object) {
   }
 }
 
-// Runs the transaction of a commit: writes the blob's row, if necessary, and the link.
+// Runs the transaction of a commit: writes the blob's row and the link. Sets `left_over` to the
+// object that the row named before; the caller removes it. If the process ends before that, the
+// next start finds the intent.
 Result<PushedBlob> Blobs::Link(const RepositoryName& repository, const Digest& digest,
-                               Committing& committing) {
+                               const Committing& committing, std::string& left_over) {
   const Collection collection(parts_.times, parts_.store_clock.NowMs());
   const std::string key = keys::Blob(digest);
-  const BlobLocation* const fresh = committing.fresh;
-  uint64_t size_bytes = 0;
+  const uint64_t size_bytes = committing.fresh.size_bytes;
   auto link = [&](MetaTransaction& transaction) -> Result<void> {
-    committing.left_over.clear();
-    TRY(auto row, LockRow<v1::BlobRow>(transaction, key));
-    const bool keep =
-        row.has_value() && IsUsable(*row) && row->object() != committing.unusable_object;
-    if (!keep && fresh == nullptr) return Unknown(repository, digest, "it was just deleted");
-    if (keep) {
-      if (fresh != nullptr) committing.left_over = fresh->object;
-    } else {
-      if (row.has_value()) {
-        committing.left_over = row->object();
-        TRY_VOID(ReplaceObject(transaction, intents_, digest, *row));
-      }
-      row = NewBlobRow(*fresh);
-      TRY_VOID(WriteRow(transaction, key, *row));
-      TRY_VOID(IntentLedger::Complete(transaction, fresh->object));
+    TRY(const auto row, LockRow<v1::BlobRow>(transaction, key));
+    left_over = row.has_value() ? row->object() : "";
+    if (row.has_value() && row->state() == v1::BLOB_STATE_TRASHED) {
+      TRY_VOID(
+          transaction.Delete(keys::Trash(row->run(), trash_kind::kBlob, "", digest.ToString())));
     }
-    size_bytes = row->size_bytes();
+    if (!left_over.empty()) TRY_VOID(intents_.Record(transaction, left_over, digest));
+    TRY_VOID(WriteRow(transaction, key, NewBlobRow(committing.fresh)));
+    TRY_VOID(IntentLedger::Complete(transaction, committing.fresh.object));
     TRY_VOID(WriteLink(transaction, repository, digest, size_bytes, collection, committing.auditor,
                        "blob.push"));
     return committing.also == nullptr ? Result<void>() : committing.also(transaction);

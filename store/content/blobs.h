@@ -40,6 +40,10 @@ bool IsUsable(const v1::BlobRow& row);
 // folder, and one synced transaction with the blob, its link and the change. The intent must be on
 // the disk before the rename. Otherwise a crash after the rename leaves an object that no row
 // names, and the next start cannot find that object.
+//
+// A commit takes the same steps whether or not the store has the blob: the new object replaces the
+// old one, whose bytes may have become corrupt unnoticed. So the time that a push takes does not
+// tell a client that another repository has the blob.
 class Blobs {
  public:
   struct Parts {
@@ -81,12 +85,8 @@ class Blobs {
   // left: for lease_left_ms the collector removes neither the link nor the blob. Durable.
   Result<Touched> Touch(const RepositoryName& repository, const Digest& digest);
 
-  // Returns whether the store has the blob's bytes. The link that names the blob may be in any
-  // repository.
-  Result<bool> HasBytes(const Digest& digest) const;
-
   // Commits the writer's bytes as the blob `digest`, and links the blob in the repository. Creates
-  // the repository if it does not exist. If the store has the blob already, only links it.
+  // the repository if it does not exist. Readers that have opened an earlier object keep it.
   // kDigestInvalid if the bytes have another digest. The result is durable. Afterwards the caller
   // can only destroy the writer. `also` adds the caller's own writes to the transaction; it may run
   // several times.
@@ -119,17 +119,13 @@ class Blobs {
  private:
   // `linked`: whether the repository links the blob.
   Result<Located> Locate(const RepositoryName& repository, const Digest& digest, bool linked) const;
-  Result<bool> HasUsableCopy(const Digest& digest, std::string& unusable_object) const;
-  // The data of one commit: inputs of its transaction, and one output.
   struct Committing {
     const Auditor& auditor;
     const AlsoWrite& also;
-    std::string unusable_object = {};     // an object that the row names and that cannot be opened
-    const BlobLocation* fresh = nullptr;  // the new object; nullptr: the store has the blob already
-    std::string left_over = {};           // output: the object to remove after the transaction
+    const BlobLocation& fresh;  // the new object
   };
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
-                          Committing& committing);
+                          const Committing& committing, std::string& left_over);
   void Discard(const std::string& object);
   // Returns whether the row of the blob names the object. `digest` is from the object's intent.
   Result<bool> IsNamed(const std::string& object, const Result<Digest>& digest) const;

@@ -15,15 +15,6 @@ namespace {
 
 constexpr size_t kMaxSources = 4096;
 
-// This error must not reveal whether a repository that the caller may not pull from has the blob.
-// So the text is the same whether or not such a repository exists.
-Error NothingToMount(const Digest& digest) {
-  return Error{ErrorCode::kBlobUnknown,
-               "cannot mount blob " + digest.ToString() +
-                   ": no repository that you may pull from has the blob; push it",
-               {digest.ToString()}};
-}
-
 // Returns kUnsupported if a manifest of the repository refers to the blob.
 Result<void> RequireUnreferenced(MetaTransaction& transaction, const RepositoryName& repository,
                                  const Digest& digest) {
@@ -37,16 +28,22 @@ Result<void> RequireUnreferenced(MetaTransaction& transaction, const RepositoryN
 
 }  // namespace
 
-Result<std::optional<RepositoryName>> Links::FindSource(const RepositoryName& repository,
-                                                        const Digest& digest,
-                                                        const std::optional<RepositoryName>& from,
-                                                        const Visible& visible) const {
+Error Links::NothingToMount(const Digest& digest) {
+  return Error{ErrorCode::kBlobUnknown,
+               "cannot mount blob " + digest.ToString() +
+                   ": no repository that you may pull from has the blob; push it",
+               {digest.ToString()}};
+}
+
+Result<RepositoryName> Links::FindSource(const RepositoryName& repository, const Digest& digest,
+                                         const std::optional<RepositoryName>& from,
+                                         const Visible& visible) const {
   const RepositoryName& first = from.value_or(repository);
   if (visible(first)) {
     TRY(const bool linked, HasRow(parts_.meta, keys::Link(first, digest)));
     if (linked) return first;
   }
-  if (from.has_value()) return std::nullopt;
+  if (from.has_value()) return NothingToMount(digest);
   const std::string linked_in = keys::LinkedIn(digest);
   const auto scan = [&](const std::string& prefix, const std::string& after,
                         size_t limit) -> Result<std::vector<std::string>> {
@@ -59,25 +56,19 @@ Result<std::optional<RepositoryName>> Links::FindSource(const RepositoryName& re
     return names;
   };
   TRY(const Page found, ListVisible(visible, {.last = "", .limit = 1}, scan, kMaxSources));
-  if (found.items.empty()) return std::nullopt;
-  TRY(RepositoryName source, RepositoryName::Parse(found.items.front()));
-  return source;
+  if (found.items.empty()) return NothingToMount(digest);
+  return RepositoryName::Parse(found.items.front());
 }
 
 Result<PushedBlob> Links::Mount(const RepositoryName& repository, const Digest& digest,
-                                const std::optional<RepositoryName>& from, const Visible& visible,
-                                const Actor& by) {
-  TRY(const auto source, FindSource(repository, digest, from, visible));
-  if (!source.has_value()) return NothingToMount(digest);
-  TRY(const bool here, blobs_.HasBytes(digest));
-  if (!here) return NothingToMount(digest);
+                                const RepositoryName& source, const Actor& by) {
   const Collection collection(parts_.times, parts_.store_clock.NowMs());
   const std::string key = keys::Blob(digest);
   uint64_t size_bytes = 0;
   const Auditor auditor(by, parts_.clock);
   auto mount = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto row, LockRow<v1::BlobRow>(transaction, key));
-    TRY(const bool linked, HasRow(transaction, keys::Link(*source, digest)));
+    TRY(const bool linked, HasRow(transaction, keys::Link(source, digest)));
     if (!linked || !row.has_value() || !IsUsable(*row)) return NothingToMount(digest);
     size_bytes = row->size_bytes();
     return WriteLink(transaction, repository, digest, size_bytes, collection, auditor,

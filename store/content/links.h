@@ -16,25 +16,26 @@ namespace outport::store {
 // blocks.
 class Links {
  public:
-  explicit Links(Blobs& blobs) : blobs_(blobs), parts_(blobs.parts()) {}
+  explicit Links(const Blobs& blobs) : parts_(blobs.parts()) {}
 
-  // Does what Registry::MountBlob says. Without `from`, looks for the blob in at most some
-  // thousands of the repositories that link it.
+  // Returns a repository that links the blob and is visible: `from`, or without `from` one of at
+  // most some thousands of the repositories that link the blob. NothingToMount() if there is none.
+  Result<RepositoryName> FindSource(const RepositoryName& repository, const Digest& digest,
+                                    const std::optional<RepositoryName>& from,
+                                    const Visible& visible) const;
+  // Links the blob of `source` in the repository. NothingToMount() if `source` has lost it.
   Result<PushedBlob> Mount(const RepositoryName& repository, const Digest& digest,
-                           const std::optional<RepositoryName>& from, const Visible& visible,
-                           const Actor& by);
+                           const RepositoryName& source, const Actor& by);
+  // The error of a mount for which there is no blob: the client must push it. It must not reveal
+  // whether a repository that the caller may not pull from has the blob, so the text is always the
+  // same.
+  static Error NothingToMount(const Digest& digest);
 
   // Does what Registry::DeleteBlob says. If no other repository links the blob, the blob goes to
   // the trash.
   Result<Deleted> Remove(const RepositoryName& repository, const Digest& digest, const Actor& by);
 
  private:
-  Result<std::optional<RepositoryName>> FindSource(const RepositoryName& repository,
-                                                   const Digest& digest,
-                                                   const std::optional<RepositoryName>& from,
-                                                   const Visible& visible) const;
-
-  Blobs& blobs_;
   const Blobs::Parts& parts_;
 };
 

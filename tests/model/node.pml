@@ -12,7 +12,7 @@
 
 #include "switch.inc"
 
-#define OBJECTS 3            // the most objects of the digest at the same time, at each program
+#define OBJECTS 4            // the most objects of the digest at the same time, at each program
 #define NO OBJECTS
 #define BIT(o) (1 << (o))
 #define HAS(set, o) ((set) & BIT(o))
@@ -77,6 +77,7 @@ byte dropped[3] = NO;        // the object that a drop removes
   :: !used(0) -> o = 0 \
   :: used(0) && !used(1) -> o = 1 \
   :: used(0) && used(1) && !used(2) -> o = 2 \
+  :: used(0) && used(1) && used(2) && !used(3) -> o = 3 \
   fi
 #define AT_STORE(o) (HAS(disk, o) || object == (o) || source == (o))
 #define AT_NODE(o) (HAS(node_disk | intents | dead_intents, o) || copy == (o) || fetched == (o) || \
@@ -98,9 +99,8 @@ proctype Pusher(byte me) {
   :: atomic {  // Blobs::Commit
       MAY_WRITE ->
       if
-      :: USABLE -> skip
       :: SWITCH(NO_FRESH_OBJECT) -> object = 0
-      :: !USABLE && !SWITCH(NO_FRESH_OBJECT) ->
+      :: !SWITCH(NO_FRESH_OBJECT) ->
         if
         :: object != NO -> disk = disk & ~BIT(object)
         :: else

@@ -319,6 +319,19 @@ TEST_F(LargeManifestTest, I6AWriteOfARevokedUserEndsWhileItWaits) {
   EXPECT_EQ(store_.Head(), head);
 }
 
+TEST_F(StoreRegistryTest, I2ACorruptBlobIsNotMounted) {
+  ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
+  const std::filesystem::path path = store_.Files("blobs").front();
+  std::ofstream(path, std::ios::binary) << "rotte";
+  const auto mount = [&] {
+    return io_.Await(
+        registry_.MountBlob(caller_, Repo("b"), Sha256("layer"), Repo("a"), kEverywhere));
+  };
+  EXPECT_EQ(CodeOf(mount()), ErrorCode::kBlobUnknown);
+  ASSERT_TRUE(store_.PushBlob("b", "layer").has_value());
+  EXPECT_TRUE(mount().has_value());
+}
+
 // A reader of bytes that are not in the page cache.
 class ColdReader final : public BlobReader {
  public:

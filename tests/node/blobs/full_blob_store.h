@@ -5,46 +5,24 @@
 #include <string>
 #include <utility>
 
-#include "registry/storage/blob_store.h"
+#include "tests/support/forwarding_blob_store.h"
 
 namespace outport::node {
 
 // A BlobStore over another one, with a full disk: a writer can append `room_bytes`, and then gets
 // the error that `full` returns or throws.
-class FullBlobStore final : public BlobStore {
+class FullBlobStore final : public ForwardingBlobStore {
  public:
   using Full = std::function<Error()>;
   static Error NoSpace() { return Error{ErrorCode::kNoSpace, "the disk is full"}; }
 
   FullBlobStore(BlobStore& below, uint64_t room_bytes, Full full = NoSpace)
-      : below_(below), room_bytes_(room_bytes), full_(std::move(full)) {}
+      : ForwardingBlobStore(below), room_bytes_(room_bytes), full_(std::move(full)) {}
 
-  Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override {
-    return below_.Open(location);
-  }
+  using ForwardingBlobStore::Create;
   Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override {
-    TRY(std::unique_ptr<BlobWriter> writer, below_.Create(digest));
+    TRY(std::unique_ptr<BlobWriter> writer, below().Create(digest));
     return std::make_unique<Writer>(std::move(writer), room_bytes_, full_);
-  }
-  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm,
-                                             const std::string& name) override {
-    return below_.Create(algorithm, name);
-  }
-  Result<std::unique_ptr<BlobWriter>> Resume(DigestAlgorithm algorithm, const std::string& name,
-                                             uint64_t size_bytes) override {
-    return below_.Resume(algorithm, name, size_bytes);
-  }
-  Result<uint64_t> UncommittedBytes(const std::string& name) override {
-    return below_.UncommittedBytes(name);
-  }
-  Result<void> Discard(const std::string& name) override { return below_.Discard(name); }
-  Result<void> Sync(const std::string& object) override { return below_.Sync(object); }
-  Result<void> Remove(std::span<const std::string> objects, BlobWriter::SyncWhen sync) override {
-    return below_.Remove(objects, sync);
-  }
-  Result<void> Quarantine(const std::string& object) override { return below_.Quarantine(object); }
-  Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
-    return below_.DiscardUncommitted(keep);
   }
   // If there is some space at first, the disk fills up only later.
   Result<uint64_t> FreeBytes() override { return room_bytes_ == 0 ? 0 : uint64_t{1} << 40; }
@@ -85,7 +63,6 @@ class FullBlobStore final : public BlobStore {
     const Full full_;
   };
 
-  BlobStore& below_;
   const uint64_t room_bytes_;
   const Full full_;
 };

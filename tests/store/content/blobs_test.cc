@@ -4,6 +4,7 @@
 
 #include "registry/records/rows.h"
 #include "tests/store/content/content_fixture.h"
+#include "tests/support/forwarding_blob_store.h"
 
 namespace outport::store {
 namespace {
@@ -39,6 +40,22 @@ class CountingStore final : public MetaStore {
  private:
   MetaStore& inner_;
   const std::string key_;
+};
+
+// Lets a push come between the look at a row and the first opening of its object.
+class PushOnOpen final : public ForwardingBlobStore {
+ public:
+  PushOnOpen(BlobStore& below, std::function<void()> push)
+      : ForwardingBlobStore(below), push_(std::move(push)) {}
+  Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override {
+    if (opens++ == 0) push_();
+    return below().Open(location);
+  }
+
+  int opens = 0;
+
+ private:
+  const std::function<void()> push_;
 };
 
 class BlobsTest : public testing::Test {
@@ -186,6 +203,42 @@ TEST_F(BlobsTest, CorruptBytesAreNeverServedAndAPushReplacesThem) {
 
   ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
   EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
+}
+
+TEST_F(BlobsTest, I2APushReplacesBytesThatAreCorruptUnnoticed) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  Rot();
+  ASSERT_TRUE(store_.PushBlob("b", "hello").has_value());
+  EXPECT_EQ(*store_.PullBlob("a", Sha256("hello")), "hello");
+  EXPECT_EQ(store_.Files("blobs").size(), 1u);
+  EXPECT_EQ(Intents(), 0u);
+}
+
+TEST_F(BlobsTest, AReaderKeepsTheObjectThatAPushReplaces) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  const auto opened = store_.content->blobs.Open(Repo("a"), Sha256("hello"));
+  ASSERT_TRUE(opened.has_value());
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  EXPECT_NE(Row(Sha256("hello")).object(), opened->blob.location.object);
+  std::string text(5, '\0');
+  EXPECT_EQ(*opened->reader->Read(0, std::as_writable_bytes(std::span(text))), 5u);
+  EXPECT_EQ(text, "hello");
+}
+
+TEST_F(BlobsTest, AReaderFindsTheObjectOfAPushThatComesBetween) {
+  ASSERT_TRUE(store_.PushBlob("a", "hello").has_value());
+  PushOnOpen bytes(*store_.bytes,
+                   [this] { ASSERT_TRUE(store_.PushBlob("b", "hello").has_value()); });
+  Content content({.meta = *store_.meta,
+                   .bytes = bytes,
+                   .clock = store_.clock,
+                   .store_clock = store_.store_clock,
+                   .owner = *store_.owner,
+                   .metrics = store_.metrics,
+                   .log = Log::Nowhere()});
+  EXPECT_TRUE(content.blobs.Open(Repo("a"), Sha256("hello")).has_value());
+  EXPECT_EQ(bytes.opens, 2);
+  EXPECT_TRUE(store_.Files("quarantine").empty());
 }
 
 TEST_F(BlobsTest, MissingBytesAreUnknownAndAPushReplacesThem) {

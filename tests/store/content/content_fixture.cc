@@ -148,9 +148,11 @@ Result<Deleted> TestContent::DeleteBlob(const std::string& repository, const std
 
 Result<PushedBlob> TestContent::Mount(const std::string& repository, const std::string& text,
                                       const std::string& from, const Visible& visible) {
-  std::optional<RepositoryName> source;
-  if (!from.empty()) source = Repo(from);
-  return content->links.Mount(Repo(repository), Sha256(text), source, visible, kAnn);
+  std::optional<RepositoryName> wanted;
+  if (!from.empty()) wanted = Repo(from);
+  TRY(const RepositoryName source,
+      content->links.FindSource(Repo(repository), Sha256(text), wanted, visible));
+  return content->links.Mount(Repo(repository), Sha256(text), source, kAnn);
 }
 
 std::vector<Digest> TestContent::Referrers(const std::string& repository, const Digest& subject) {

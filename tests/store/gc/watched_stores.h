@@ -6,48 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
+#include "tests/support/forwarding_blob_store.h"
 
 namespace outport::store {
 
 // A BlobStore whose disk has a size that the test chooses.
-class SmallDisk final : public BlobStore {
+class SmallDisk final : public ForwardingBlobStore {
  public:
   // `used` returns the bytes of the files on the disk. The blobs are in `bytes`.
   SmallDisk(BlobStore& bytes, uint64_t size_bytes, std::function<uint64_t()> used)
-      : bytes_(bytes), size_bytes_(size_bytes), used_(std::move(used)) {}
+      : ForwardingBlobStore(bytes), size_bytes_(size_bytes), used_(std::move(used)) {}
 
   Result<uint64_t> FreeBytes() override { return size_bytes_ - used_(); }
-  Result<std::unique_ptr<BlobReader>> Open(const BlobLocation& location) override {
-    return bytes_.Open(location);
-  }
-  Result<std::unique_ptr<BlobWriter>> Create(const Digest& digest) override {
-    return bytes_.Create(digest);
-  }
-  Result<std::unique_ptr<BlobWriter>> Create(DigestAlgorithm algorithm,
-                                             const std::string& name) override {
-    return bytes_.Create(algorithm, name);
-  }
-  Result<std::unique_ptr<BlobWriter>> Resume(DigestAlgorithm algorithm, const std::string& name,
-                                             uint64_t size_bytes) override {
-    return bytes_.Resume(algorithm, name, size_bytes);
-  }
-  Result<uint64_t> UncommittedBytes(const std::string& name) override {
-    return bytes_.UncommittedBytes(name);
-  }
-  Result<void> Discard(const std::string& name) override { return bytes_.Discard(name); }
-  Result<void> Sync(const std::string& object) override { return bytes_.Sync(object); }
-  Result<void> Remove(std::span<const std::string> objects, BlobWriter::SyncWhen sync) override {
-    return bytes_.Remove(objects, sync);
-  }
-  Result<void> Quarantine(const std::string& object) override { return bytes_.Quarantine(object); }
-  Result<void> DiscardUncommitted(const std::set<std::string>& keep) override {
-    return bytes_.DiscardUncommitted(keep);
-  }
 
  private:
-  BlobStore& bytes_;
   const uint64_t size_bytes_;
   const std::function<uint64_t()> used_;
 };
