@@ -65,6 +65,7 @@ void NodeDaemon::Run() {
   front.Start();
   operations.Start();
   renewing.Spawn([this] { return renewal.FollowUntilCancelled(); });
+  renewing.Spawn([this] { return disk_watch.FollowUntilCancelled(); });
 }
 
 Result<void> NodeDaemon::Stop() {

@@ -113,7 +113,7 @@ Mirror::Parts NodeParts::MirrorParts() {
                        .blob_channels = {channels.begin() + 1, channels.end()},
                        .meta = *opened.meta,
                        .blobs = *opened.blobs,
-                       .headroom_bytes = config.headroom_bytes,
+                       .headroom_bytes = config.disk.headroom_bytes,
                        .replica = *replica,
                        .pulls = pulls,
                        .freshness = freshness,
@@ -140,6 +140,7 @@ std::vector<std::string> NodeParts::Warnings() const {
   return warnings;
 }
 
+  if (auto warning = disk_watch.Warning()) warnings.push_back(*std::move(warning));
 // Omits two warnings that the store finds out by itself: that this node is disconnected, and that
 // its identity has expired.
 void NodeParts::Describe(v1::NodeMessage::Ping& ping) const {

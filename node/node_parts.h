@@ -61,6 +61,13 @@ struct NodeParts {
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
   BlockingPool sync_pool{"sync", 1, kSyncQueue, log};
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
+  DiskWatch disk_watch{{.free_bytes = [this] { return opened.blobs->FreeBytes(); },
+                        .pool = disk,
+                        .metrics = metrics,
+                        .log = log,
+                        .disk = "this node's disk",
+                        .effect = "the node caches no blobs and manifests",
+                        .limits = config.disk}};
   TaskGroup tasks;
 
   const std::unique_ptr<AccessDirectory> directory;

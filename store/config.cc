@@ -152,7 +152,7 @@ Config::Gc ReadGc(Settings section, const Config& config) {
     section.AddProblem("window", window.error().message);
   }
   gc.max_rate = section.Integer("max_rate", gc.max_rate, kMinGcRate, kMaxGcRate);
-  gc.free_at_once_below = ReadFreeAtOnceBelow(section, config.headroom_bytes);
+  gc.free_at_once_below = ReadFreeAtOnceBelow(section, config.disk.headroom_bytes);
   return gc;
 }
 
@@ -171,7 +171,7 @@ Result<Config> ReadConfig(Settings settings) {
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
   config.changes = ReadChanges(settings.Section("changes"));
-  config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
+  config.disk = ReadDiskLimits(settings.Section("disk"));
   config.gc = ReadGc(settings.Section("gc"), config);
   config.access = ReadAccess(settings.Section("access"));
   config.audit = ReadAudit(settings.Section("audit"));

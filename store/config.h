@@ -7,6 +7,7 @@
 #include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/http/registry_config.h"
+#include "registry/storage/disk_watch.h"
 #include "store/work/daily_window.h"
 
 namespace outport::store {
@@ -82,7 +83,7 @@ struct Config {
   Changes changes;
 
   std::chrono::milliseconds tag_history{std::chrono::days(90)};  // the history of tags reaches back
-  uint64_t headroom_bytes = 512 << 20;  // free disk space below which the store rejects pushes
+  DiskLimits disk;  // below the headroom, the store rejects pushes
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path AuditFile() const {

@@ -70,6 +70,7 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return collector.WorkUntilCancelled(disk); });
   tasks.Spawn([this] { return retention.RunWhenDueUntilCancelled(disk); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
+  tasks.Spawn([this] { return disk_watch.FollowUntilCancelled(); });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   tasks.Spawn([this] { return log_trimmer.FollowUntilCancelled(); });
   tasks.Spawn([this] {

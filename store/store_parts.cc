@@ -91,4 +91,5 @@ Readiness StoreParts::Ready() const {
   return readiness;
 }
 
+  if (auto warning = disk_watch.Warning()) readiness.warnings.push_back(*std::move(warning));
 }  // namespace outport::store

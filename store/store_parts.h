@@ -81,7 +81,7 @@ struct StoreParts {
                    .times = CollectionTimesOf(config),
                    .metrics = metrics,
                    .log = log,
-                   .headroom_bytes = config.headroom_bytes,
+                   .headroom_bytes = config.disk.headroom_bytes,
                    .demand = &space_demand}};
   Uploads uploads{{.meta = *opened.meta,
                    .bytes = *opened.blobs,
@@ -125,7 +125,7 @@ struct StoreParts {
                        .limits = {.window = config.gc.window,
                                   .max_rate = static_cast<uint64_t>(config.gc.max_rate),
                                   .free_at_once_below = config.gc.free_at_once_below,
-                                  .headroom_bytes = config.headroom_bytes,
+                                  .headroom_bytes = config.disk.headroom_bytes,
                                   .interval = CollectionInterval(config)},
                        .demand = &space_demand,
                        .flush_pulls = [this] { return pull_flush.Flush(); },
@@ -140,6 +140,13 @@ struct StoreParts {
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
   AuditFile audit_file{{.meta = *opened.meta,
                         .files = *files,
+  DiskWatch disk_watch{{.free_bytes = [this] { return opened.blobs->FreeBytes(); },
+                        .pool = disk,
+                        .metrics = metrics,
+                        .log = log,
+                        .disk = "the store's disk",
+                        .effect = "pushes are rejected",
+                        .limits = config.disk}};
                         .pool = disk,
                         .metrics = metrics,
                         .log = log,

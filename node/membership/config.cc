@@ -18,7 +18,7 @@ Result<Config> ReadConfig(Settings settings) {
   config.operations_listen =
       settings.Section("operations").Listen("listen", config.operations_listen);
   config.log_level = settings.Section("log").Level("level", config.log_level);
-  config.headroom_bytes = settings.Section("disk").Size("headroom", config.headroom_bytes);
+  config.disk = ReadDiskLimits(settings.Section("disk"));
   TRY_VOID(settings.Finish());
   return config;
 }

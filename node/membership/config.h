@@ -7,6 +7,7 @@
 #include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/http/registry_config.h"
+#include "registry/storage/disk_watch.h"
 
 namespace outport::node {
 
@@ -19,7 +20,7 @@ struct Config {
   bool read_only = false;  // the node rejects writes instead of relaying them to the store
   std::string operations_listen = "127.0.0.1:5002";
   LogLevel log_level = LogLevel::kInfo;
-  uint64_t headroom_bytes = 512 << 20;  // with less free disk space, the node caches no blob
+  DiskLimits disk;  // below the headroom, the node caches nothing
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path MetaFolder() const { return data / "meta"; }

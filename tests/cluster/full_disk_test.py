@@ -54,6 +54,42 @@ def test_a_blob_that_does_not_fit_passes_through(node_on_a_small_disk):
     assert node.ready()
 
 
+def fill(member, leave):
+    """Fills the member's small disk with a file that leaves so many bytes free."""
+    disk = os.statvfs(member.data)
+    path = member.data / "filler"
+    with open(path, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, disk.f_bavail * disk.f_frsize - leave)
+    return path
+
+
+def wait_for_warning(member, text):
+    wait_for(f"{member.name} to warn: {text}", lambda: any(text in w for w in member.warnings(ready=True)))
+
+
+def test_a_node_warns_before_its_disk_is_full_and_while_it_is(node_on_a_small_disk):
+    node = node_on_a_small_disk
+    control_json = node.fleet.control_json
+    assert node.warnings() == [] and node.metric("outport_disk_nearly_full") == 0
+
+    filler = fill(node, 12 * MIB)
+    wait_for_warning(node, "this node's disk is nearly full")
+    assert node.metric("outport_disk_nearly_full") == 1
+    assert 8 * MIB < node.metric("outport_disk_free_bytes") < 16 * MIB
+    wait_for("the status of the store to name the node", lambda: any(
+        warning["source"] == "eu-west" and "below disk.headroom (8388608 bytes) the node caches no blobs"
+        in warning["message"] for warning in control_json("status")["warnings"]))
+
+    filler.unlink()
+    filler = fill(node, 4 * MIB)
+    wait_for_warning(node, "this node's disk is full")
+    assert node.metric("outport_disk_nearly_full") == 1
+
+    filler.unlink()
+    wait_for("the warning to end", lambda: node.warnings() == [])
+    assert node.metric("outport_disk_nearly_full") == 0
+
+
 class FleetWithASmallStore(Fleet):
     def init_store(self):
         super().init_store()
@@ -123,6 +159,24 @@ def test_a_rejected_push_succeeds_when_the_store_has_freed_trash_for_it(store_on
     assert "trash freed early" in store.log_text()
     assert store.metric("outport_store_gc_blobs_freed_total") == 1
     assert client.call("HEAD", f"/v2/team/app/blobs/{kept}").status == 200
+
+
+def test_the_store_warns_before_pushes_are_rejected_and_while_they_are(store_on_a_small_disk):
+    store = store_on_a_small_disk
+    client = store.client("deleter")
+    assert store.warnings() == [] and store.metric("outport_disk_nearly_full") == 0
+
+    filler = fill(store, HEADROOM + 8 * MIB)
+    wait_for_warning(store, "below disk.headroom (16 MiB) pushes are rejected")
+    assert store.metric("outport_disk_nearly_full") == 1
+    assert is_pushed(client, "team/app", os.urandom(MIB))
+
+    filler.unlink()
+    fill(store, HEADROOM // 2)
+    wait_for_warning(store, "the store's disk is full")
+    assert announce(client, "team/app", os.urandom(MIB)) == 507
+    assert any(warning["source"] == "store" and "pushes are rejected" in warning["message"]
+               for warning in store.fleet.control_json("status")["warnings"])
 
 
 def test_the_trash_is_freed_before_pushes_are_rejected(store_on_a_small_disk):

@@ -18,7 +18,7 @@ TEST(StoreConfig, ReadsTheConfigurationOfInit) {
   EXPECT_EQ(read->fleet_address, config.fleet_address);
   EXPECT_EQ(read->operations_listen, config.operations_listen);
   EXPECT_EQ(read->freshness.max_staleness, config.freshness.max_staleness);
-  EXPECT_EQ(read->headroom_bytes, config.headroom_bytes);
+  EXPECT_EQ(read->disk.headroom_bytes, config.disk.headroom_bytes);
 }
 
 TEST(StoreConfig, EveryProblemHasItsLine) {
@@ -136,6 +136,20 @@ TEST(StoreConfig, ReadsGarbageCollection) {
   EXPECT_EQ(read->gc.window.ToString(), "22:00-04:00");
   EXPECT_EQ(read->gc.max_rate, 100000);
   EXPECT_EQ(read->gc.free_at_once_below, 5ull << 30);
+}
+
+TEST(StoreConfig, TheDiskWarnsAtTwiceTheHeadroomByDefault) {
+  EXPECT_EQ(ParseConfig(kLeast, "store.yml")->disk.warn_below_bytes, 1ull << 30);
+  const std::string disk = "disk: {headroom: 1GiB, warn_below: ";
+  EXPECT_EQ(ParseConfig(kLeast + disk + "1GiB}\n", "store.yml")->disk.warn_below_bytes, 1ull << 30);
+  EXPECT_EQ(ParseConfig(kLeast + disk + "0}\n", "store.yml")->disk.warn_below_bytes, 0u);
+  EXPECT_EQ(ParseConfig(kLeast + "disk: {headroom: 3GiB}\n", "store.yml")->disk.warn_below_bytes,
+            6ull << 30);
+  const auto read = ParseConfig(kLeast + disk + "1023MiB}\n", "store.yml");
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(read.error().message.find("store.yml:3: 'disk.warn_below': must be at least"),
+            std::string::npos)
+      << read.error().message;
 }
 
 TEST(StoreConfig, TrashIsFreedEarlyBeforeTheHeadroomIsReached) {

@@ -46,7 +46,7 @@ ARROWS = {
     "store": ["store/uploads", "store/admin", "store/replication", "store/relay", "store/work",
               "registry/http", "registry/storage/disk", "registry/storage/rocks"],
     "node/upstream": ["registry/base"],
-    "node/membership": ["node/upstream", "registry/http", "registry/rpc"],
+    "node/membership": ["node/upstream", "registry/http", "registry/rpc", "registry/storage"],
     "node/replica": ["node/upstream", "registry/records", "registry/service", "registry/rpc"],
     "node/freshness": ["node/replica"],
     "node/blobs": ["node/freshness"],

@@ -21,7 +21,8 @@ TEST(NodeConfig, ReadsTheConfigurationOfJoin) {
   EXPECT_EQ(config->registry.listen, "0.0.0.0:5010");
   EXPECT_EQ(config->operations_listen, "127.0.0.1:5012");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
-  EXPECT_EQ(config->headroom_bytes, 1u << 30);
+  EXPECT_EQ(config->disk.headroom_bytes, 1u << 30);
+  EXPECT_EQ(config->disk.warn_below_bytes, 2ull << 30);
   EXPECT_FALSE(config->read_only) << "a node relays writes by default";
 }
 
@@ -45,6 +46,8 @@ constexpr Case kBad[] = {
     {"an unknown key", "data: /d\nstore: s:1\nlog: {lvel: info}\n", "lvel"},
     {"an invalid boolean", "data: /d\nstore: s:1\nregistry: {read_only: perhaps}\n", "perhaps"},
     {"an invalid size", "data: /d\nstore: s:1\ndisk: {headroom: lots}\n", "disk.headroom"},
+    {"a warning below the headroom", "data: /d\nstore: s:1\ndisk: {warn_below: 511MiB}\n",
+     "'disk.warn_below': must be at least disk.headroom (536870912 bytes)"},
     {"an invalid log level", "data: /d\nstore: s:1\nlog: {level: loud}\n", "loud"},
 };
 
