@@ -148,6 +148,7 @@ class Collector {
   Result<std::unique_ptr<Job>> MakeRun(const v1::StartRunRequest& request, const Actor& by);
   Result<std::unique_ptr<Job>> MakePlannedRun(const std::string& name, const Actor& by);
   Result<void> RequireReports(const v1::PlanOptions& options) const;
+  // Both make a plan of the rows as they are. Call FlushPulls() first.
   Result<Plan> MakePlan(const v1::PlanOptions& options, int64_t as_of_ms);
   Result<Plan> MakePlanAgain(const std::string& name);
   std::string RunInProgress() const;

@@ -30,7 +30,6 @@ Error AnotherRun(const std::string& run) {
 
 Result<Plan> Collector::MakePlan(const v1::PlanOptions& options, int64_t as_of_ms) {
   TRY_VOID(CheckPlanOptions(options));
-  TRY_VOID(FlushPulls());
   const std::unique_ptr<MetaView> view = parts_.meta.Snapshot();
   Planner planner(*view, parts_.times, options, as_of_ms);
   TRY(const std::vector<std::string> nodes, parts_.nodes_without_report());
@@ -62,6 +61,7 @@ Result<v1::GetPlanResponse> Collector::GetPlan(const v1::GetPlanRequest& request
   std::shared_ptr<const PagedPlan> plan = plans_.Find(request.plan());
   if (plan == nullptr) {
     if (request.plan().empty()) TRY_VOID(CheckNewPlanOptions(parts_.meta, request.options()));
+    TRY_VOID(FlushPulls());
     TRY(const Plan made, request.plan().empty()
                              ? MakePlan(request.options(), parts_.store_clock.NowMs())
                              : MakePlanAgain(request.plan()));

@@ -127,6 +127,25 @@ TEST_F(PlannedRunTest, AnotherProcessRunsThePlanOnlyIfNothingHasChanged) {
   EXPECT_TRUE(Start(third, plan).has_value());
 }
 
+TEST_F(PlannedRunTest, AStartThatMakesThePlanAgainWritesThePullsOnce) {
+  (*collector)->Stop();
+  int flushes = 0;
+  TestCollector other(store, {}, {.flush_pulls = [&] {
+                        ++flushes;
+                        return Result<void>();
+                      }});
+  ASSERT_TRUE(other->Pause({}, kAdministrator).has_value());
+  static_cast<void>(other.Step());  // acquires the lease, and removes nothing
+  ASSERT_TRUE(other->Resume({}, kAdministrator).has_value());
+  v1::StartRunRequest request;
+  request.set_plan(plan_.plan());
+  const auto started = other->StartRun(request, kAdministrator);
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_EQ(flushes, 1);
+  static_cast<void>(other.Plan());
+  EXPECT_EQ(flushes, 2);
+}
+
 TEST_F(PlannedRunTest, AMissingReportOfPullsIsTheReason) {
   collector->nodes_without_report = {"eu-west"};
   const std::string refusal = Refusal(*collector);
