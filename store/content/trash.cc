@@ -124,6 +124,10 @@ Result<bool> TrashLink(MetaTransaction& transaction, const std::string& run,
   row.mutable_link()->set_repository(repository.ToString());
   row.mutable_link()->set_digest(digest.ToString());
   row.mutable_link()->set_size_bytes(link.size_bytes());
+  if (link.pulled_ms() != 0) {
+    row.mutable_link()->mutable_pull()->set_last_ms(link.pulled_ms());
+    row.mutable_link()->mutable_pull()->set_node(link.pulled_at());
+  }
   TRY_VOID(WriteRow(transaction,
                     keys::Trash(run, trash_kind::kLink, repository.ToString(), digest.ToString()),
                     row));

@@ -24,6 +24,12 @@ std::optional<ContentKey> ParseContent(std::string_view text) {
 
 }  // namespace
 
+Result<ContentKey> ContentOf(const std::string& repository, const std::string& digest) {
+  TRY(RepositoryName name, RepositoryName::Parse(repository));
+  TRY(Digest parsed, Digest::Parse(digest));
+  return ContentKey{std::move(name), std::move(parsed)};
+}
+
 Result<ContentKey> ParseContentKey(std::string_view key, std::string_view prefix) {
   std::optional<ContentKey> content = ParseContent(keys::After(key, prefix));
   if (!content.has_value()) return Corrupt(key);

@@ -18,6 +18,8 @@ struct ContentKey {
 
   auto operator<=>(const ContentKey&) const = default;
 };
+// Parses the name of a repository and the text of a digest.
+Result<ContentKey> ContentOf(const std::string& repository, const std::string& digest);
 
 // A link in the queue of condemned links.
 struct QueuedLink {

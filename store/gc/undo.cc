@@ -9,10 +9,10 @@
 #include "store/content/manifest_push.h"
 #include "store/content/manifest_restore.h"
 #include "store/content/pulls.h"
-#include "store/content/repositories.h"
 #include "store/content/tag_history.h"
 #include "store/content/trash.h"
 #include "store/gc/collector_jobs.h"
+#include "store/gc/link_restore.h"
 #include "store/gc/manifest_content.h"
 #include "store/gc/runs.h"
 
@@ -20,12 +20,6 @@ namespace outport::store {
 namespace {
 
 constexpr int kMaxPasses = 32;  // more than any nesting of indexes
-
-Result<ContentKey> ContentOf(const std::string& repository, const std::string& digest) {
-  TRY(RepositoryName name, RepositoryName::Parse(repository));
-  TRY(Digest parsed, Digest::Parse(digest));
-  return ContentKey{std::move(name), std::move(parsed)};
-}
 
 // The content is gone or needs too much that is gone, or a rule forbids the tag. Such a failure
 // ends only this restore: a manifest of one client must not keep the content of others away.
@@ -204,43 +198,11 @@ Result<void> Undo::Fail(const Error& why) {
 }
 
 Result<void> Undo::RestoreLinks(const std::vector<KeyValue>& rows) {
-  // By the text of the digest, the order in which all transactions lock blobs.
-  std::map<std::pair<std::string, std::string>, ContentKey> links;
-  for (const KeyValue& row : rows) {
-    TRY(const auto trash, ParseRow<v1::TrashRow>(row.key, row.value));
-    TRY(ContentKey content, ContentOf(trash.link().repository(), trash.link().digest()));
-    links.emplace(std::pair(trash.link().digest(), row.key), std::move(content));
-  }
+  TRY(const LinkRestore restore, LinkRestore::Parse(rows));
   uint64_t lost = 0;
   TRY_VOID(run_->Transact([&](MetaTransaction& transaction, v1::RunRow& next) -> Result<void> {
-    const Collection collection = parts_.Now();
     v1::RunCounts restored;
-    lost = 0;
-    for (const auto& [order, content] : links) {
-      TRY(const auto blob, LockRow<v1::BlobRow>(transaction, keys::Blob(content.digest)));
-    }
-    for (const auto& [order, content] : links) {
-      const auto& [repository, digest] = content;
-      const std::string& key = order.second;
-      TRY(const bool still, HasRow(transaction, key));
-      if (!still) continue;
-      TRY(const auto blob, ReadRow<v1::BlobRow>(transaction, keys::Blob(digest)));
-      TRY(const bool here, UntrashBlob(transaction, digest));
-      if (!here) {
-        ++lost;
-        continue;
-      }
-      TRY_VOID(transaction.Delete(key));
-      if (blob->state() == v1::BLOB_STATE_TRASHED) {
-        restored.set_blobs(restored.blobs() + 1);
-        restored.set_blob_bytes(restored.blob_bytes() + blob->size_bytes());
-      }
-      TRY(const bool linked, HasRow(transaction, keys::Link(repository, digest)));
-      if (linked) continue;
-      restored.set_links(restored.links() + 1);
-      TRY_VOID(WriteLink(transaction, repository, digest, blob->size_bytes(), collection,
-                         run_->auditor(), "blob.restore"));
-    }
+    TRY(lost, restore.Run(transaction, parts_.Now(), run_->auditor(), restored));
     Add(*next.mutable_restored(), restored);
     return {};
   }));

@@ -25,13 +25,13 @@ Result<bool> IsBack(MetaTransaction& transaction, const KeyValue& row);
 
 // Restores what a run removed, as far as it is in the trash: first links with their blobs, then
 // manifests, children before their indexes, then tags. Links come back condemned from now on, so
-// that the collector does not take them again at once. Manifests and tags come back with their last
-// pulls, so that retention does not take them either. A tag that somebody set again since the
-// run stays as it is, also if it was deleted once more. A step reads at most kBatch rows, and
-// begins no restore after StepTime. It restores them in transactions under the locks of a push, so
-// an undo runs while clients push. What a transaction restores leaves the trash in the same
-// transaction; so an undo that was interrupted begins again and restores the rest. For one thread
-// at a time; blocks.
+// that the collector does not take them again at once. All content comes back with its last pulls,
+// so that a plan shows them, and so that retention does not take them either. A tag that somebody
+// set again since the run stays as it is, also if it was deleted once more. A step reads at most
+// kBatch rows, and begins no restore after StepTime. It restores them in transactions under the
+// locks of a push, so an undo runs while clients push. What a transaction restores leaves the trash
+// in the same transaction; so an undo that was interrupted begins again and restores the rest. For
+// one thread at a time; blocks.
 class Undo {
  public:
   static constexpr size_t kBatch = 64;

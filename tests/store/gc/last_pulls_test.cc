@@ -97,6 +97,28 @@ TEST_F(LastPullsTest, ThePlanShowsTheLastPullOfTheManifestThatTheLinkLost) {
   ExpectConsistent();
 }
 
+TEST_F(LastPullsTest, AnUndoBringsThePullOfALinkBack) {
+  const int64_t last_ms = Pull(kDigest);
+  DeleteImage();
+  collector->WorkAfter(hours(37));
+  ASSERT_FALSE(HasBlob("a", "config"));
+  ASSERT_EQ(collector->Undo(collector->LastRun().id()).restored().links(), 2u);
+  EXPECT_EQ(Link("config").pulled_ms(), last_ms);
+  EXPECT_EQ(Link("config").pulled_at(), "eu-west");
+  store.clock.Advance(hours(37));
+  EXPECT_EQ(collector->Plan().last_pulled_ms(), last_ms);
+  ASSERT_TRUE(store.PushManifest("a", "v2", ImageManifest({"config"})).has_value());
+  EXPECT_EQ(Link("config").pulled_ms(), 0) << "it is no longer condemned";
+}
+
+// The store has never heard of a pull.
+TEST_F(LastPullsTest, AnUndoInventsNoPullOfALink) {
+  DeleteImage();
+  collector->WorkAfter(hours(37));
+  ASSERT_EQ(collector->Undo(collector->LastRun().id()).restored().links(), 2u);
+  EXPECT_EQ(Link("config").pulled_ms(), 0);
+}
+
 TEST_F(LastPullsTest, ALinkThatIsReferencedAgainForgetsThePull) {
   const int64_t last_ms = Pull(kDigest);
   DeleteImage();
