@@ -1,6 +1,5 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -211,20 +210,8 @@ struct Protect {
   std::string tags;
 };
 
-// Returns the rule of this name; nullopt: there is none.
-Result<std::optional<v1::TagRuleRow>> FindRule(StoreClient& client, const std::string& name) {
-  std::optional<v1::TagRuleRow> found;
-  const auto look = [&](const v1::TagRuleRow& rule) {
-    if (rule.name() == name) found = rule;
-  };
-  TRY_VOID(client.ForEachRow(&Stub::ListTagRules, v1::ListTagRulesRequest(),
-                             &v1::ListTagRulesResponse::rules, "listing the rules of tags", look));
-  return found;
-}
-
 Result<void> ProtectTags(const Invocation& invocation, const Protect& options) {
   TRY(StoreClient client, invocation.Connect());
-  TRY(const auto replaced, FindRule(client, options.name));
   v1::SetTagRuleRequest request;
   request.mutable_rule()->set_name(options.name);
   request.mutable_rule()->set_repositories(options.repository);
@@ -236,10 +223,11 @@ Result<void> ProtectTags(const Invocation& invocation, const Protect& options) {
       {"name", options.name}, {"repositories", options.repository}, {"tags", options.tags}};
   std::string text = "rule '" + options.name + "': tags " + options.tags + " in " +
                      options.repository + " can no longer be moved or deleted";
-  if (replaced.has_value()) {
-    document["replaced"] = {{"repositories", replaced->repositories()}, {"tags", replaced->tags()}};
-    text += "\nreplaced rule '" + options.name + "' of " + replaced->repositories() + ": " +
-            replaced->tags();
+  if (response.has_replaced()) {
+    const v1::TagRuleRow& replaced = response.replaced();
+    document["replaced"] = {{"repositories", replaced.repositories()}, {"tags", replaced.tags()}};
+    text += "\nreplaced rule '" + options.name + "' of " + replaced.repositories() + ": " +
+            replaced.tags();
   }
   invocation.Print(document, text);
   return {};

@@ -103,8 +103,10 @@ Result<v1::RestoreTagResponse> TagVerbs::Restore(const v1::RestoreTagRequest& re
 Result<v1::SetTagRuleResponse> TagVerbs::SetRule(const v1::SetTagRuleRequest& request,
                                                  const Administrator& by) const {
   const int64_t now_ms = content_.blobs.parts().store_clock.NowMs();
-  TRY_VOID(RulesOf(content_).Set(request.rule(), now_ms, by.actor));
-  return v1::SetTagRuleResponse();
+  TRY(auto replaced, RulesOf(content_).Set(request.rule(), now_ms, by.actor));
+  v1::SetTagRuleResponse response;
+  if (replaced.has_value()) *response.mutable_replaced() = *std::move(replaced);
+  return response;
 }
 
 Result<v1::RemoveTagRuleResponse> TagVerbs::RemoveRule(const v1::RemoveTagRuleRequest& request,

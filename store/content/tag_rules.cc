@@ -162,18 +162,20 @@ Result<void> RequireUnprotectedImage(const MetaView& meta, const RepositoryName&
   return {};
 }
 
-Result<void> TagRules::Set(const v1::TagRuleRow& rule, int64_t created_ms, const Actor& by) {
+Result<std::optional<v1::TagRuleRow>> TagRules::Set(const v1::TagRuleRow& rule, int64_t created_ms,
+                                                    const Actor& by) {
   TRY_VOID(CheckRule(rule));
   v1::TagRuleRow row = rule;
   row.set_created_by(by.name);
   row.set_created_ms(created_ms);
   const std::string key = keys::TagRule(row.name());
   const Auditor auditor(by, clock_);
+  std::optional<v1::TagRuleRow> before;
   auto set = [&](MetaTransaction& transaction) -> Result<void> {
     // Two new rules at the same time must not exceed the limit, so they lock one key that no rule
     // has.
     TRY(const auto all, transaction.GetForUpdate(keys::kTagRules));
-    TRY(const auto before, LockRow<v1::TagRuleRow>(transaction, key));
+    TRY(before, LockRow<v1::TagRuleRow>(transaction, key));
     TRY(const std::vector<KeyValue> rules,
         transaction.Scan({.prefix = std::string(keys::kTagRules), .limit = kMaxTagRules}));
     if (!before.has_value() && rules.size() >= kMaxTagRules) {
@@ -189,7 +191,7 @@ Result<void> TagRules::Set(const v1::TagRuleRow& rule, int64_t created_ms, const
                              {"repositories", row.repositories()},
                              {"tags", row.tags()},
                              {"by", by.name}});
-  return {};
+  return before;
 }
 
 Result<void> TagRules::Remove(const std::string& name, const Actor& by) {

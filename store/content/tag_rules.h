@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,8 +65,9 @@ class TagRules {
 
   // Adds the rule, or replaces the rule of the same name. kInvalidArgument if the name or a glob is
   // not valid, or if there are kMaxTagRules other rules. `created_ms` is the time of the store
-  // clock. `rule.created_by` and `rule.created_ms` are ignored.
-  Result<void> Set(const v1::TagRuleRow& rule, int64_t created_ms, const Actor& by);
+  // clock. `rule.created_by` and `rule.created_ms` are ignored. Returns the rule that it replaced.
+  Result<std::optional<v1::TagRuleRow>> Set(const v1::TagRuleRow& rule, int64_t created_ms,
+                                            const Actor& by);
   // kNotFound if there is no such rule.
   Result<void> Remove(const std::string& name, const Actor& by);
   // Returns at most `limit` rules (at least 1), after the name `after` in byte order.

@@ -131,8 +131,9 @@ struct FakeContent final : v1::Content::Service {
     return refusal;
   }
   grpc::Status SetTagRule(grpc::ServerContext*, const v1::SetTagRuleRequest* request,
-                          v1::SetTagRuleResponse*) override {
+                          v1::SetTagRuleResponse* response) override {
     const MutexLock lock(mutex_);
+    *response = rule_set;
     rules.push_back(request->rule());
     return refusal;
   }
@@ -169,6 +170,7 @@ struct FakeContent final : v1::Content::Service {
 
   std::vector<v1::TagEvent> events;  // newest first
   v1::RestoreTagResponse restored;
+  v1::SetTagRuleResponse rule_set;
   std::vector<v1::TagRuleRow> rules;
   std::vector<v1::UploadInfo> uploads;
   std::string cancelled_at;  // the process that frees the bytes of a cancelled upload

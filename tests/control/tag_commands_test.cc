@@ -140,13 +140,17 @@ TEST_F(TagCommandsTest, SetsListsAndRemovesRules) {
   EXPECT_EQ(Control({"tag", "protect", "releases", "--tags", "v*"}).status, 2);
 }
 
+// The store says so: a list from before could lack the rule that another administrator has set.
 TEST_F(TagCommandsTest, ProtectSaysWhichRuleItReplaces) {
   const std::vector<std::string> first = {"tag",    "protect", "r2", "--repository",
                                           "team/*", "--tags",  "v*"};
   EXPECT_EQ(Control(first).out, "rule 'r2': tags v* in team/* can no longer be moved or deleted\n");
+  content_.rule_set.mutable_replaced()->set_name("r2");
+  content_.rule_set.mutable_replaced()->set_repositories("team/x");
+  content_.rule_set.mutable_replaced()->set_tags("x*");
   EXPECT_EQ(Control({"tag", "protect", "r2", "--repository", "team/app", "--tags", "w*"}).out,
             "rule 'r2': tags w* in team/app can no longer be moved or deleted\n"
-            "replaced rule 'r2' of team/*: v*\n");
+            "replaced rule 'r2' of team/x: x*\n");
 }
 
 TEST_F(TagCommandsTest, ListsAndCancelsUploads) {

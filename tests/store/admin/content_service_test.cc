@@ -193,7 +193,13 @@ TEST_F(ContentServiceTest, RulesAreSetListedAndRemoved) {
   set.mutable_rule()->set_name("releases");
   set.mutable_rule()->set_repositories("app");
   set.mutable_rule()->set_tags("v*");
-  ASSERT_TRUE(Call(&Stub::SetTagRule, set).has_value());
+  const auto first = Call(&Stub::SetTagRule, set);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(first->has_replaced());
+  set.mutable_rule()->set_tags("w*");
+  const auto second = Call(&Stub::SetTagRule, set);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->replaced().tags(), "v*");
   const auto rules = Call(&Stub::ListTagRules, v1::ListTagRulesRequest());
   ASSERT_TRUE(rules.has_value());
   ASSERT_EQ(rules->rules_size(), 1);
