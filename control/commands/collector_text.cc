@@ -100,6 +100,12 @@ std::vector<std::string> WarningsOf(const v1::Collector& collector) {
                        "wall clock");
   }
   for (std::string& overdue : OverdueWarnings(collector)) warnings.push_back(std::move(overdue));
+  if (collector.stuck_objects() > 0) {
+    warnings.push_back("the disk does not remove " +
+                       CountText(collector.stuck_objects(), "object") +
+                       " of freed blobs; look in the store's log for 'object not removed', and "
+                       "check the disk");
+  }
   return warnings;
 }
 
@@ -132,6 +138,7 @@ boost::json::object JsonOf(const v1::Collector& collector) {
           {"orphaned", collector.orphaned()},
           {"overdue", collector.overdue()},
           {"overdue_trash", collector.overdue_trash()},
+          {"stuck_objects", collector.stuck_objects()},
           {"oldest_due", ToTime(collector.oldest_due_ms())},
           {"trash_blobs", collector.trash_blobs()},
           {"trash_bytes", collector.trash_bytes()},

@@ -253,6 +253,7 @@ Result<v1::Collector> Collector::Get() const {
   state.set_trash_bytes(trash.bytes);
   TRY(const OverdueTrash late, ReadOverdueTrash(parts_.meta, parts_.times, now_ms, overdue_after));
   state.set_overdue_trash(late.rows);
+  state.set_stuck_objects(purge_.stuck_objects());
   state.set_store_clock_ms(now_ms);
   if (const auto jump = parts_.store_clock.Jump()) state.set_clock_jump_ms(jump->count());
   state.set_clock_step_wait_ms(work_.StepWait().count());

@@ -55,6 +55,11 @@ Result<void> Collector::RefreshStatus() {
         "; look in the log for 'object not removed' and 'garbage collection failed', "
         "or widen gc.window or raise gc.max_rate");
   }
+  if (const uint64_t stuck = purge_.stuck_objects(); stuck > 0) {
+    warnings.push_back(
+        "objects of freed blobs that the disk does not remove: " + std::to_string(stuck) +
+        "; look in the log for 'object not removed', and check the disk");
+  }
   if (const uint64_t corrupt = orphans_.corrupt_rows(); corrupt > 0) {
     warnings.push_back("corrupt rows of removed manifests: " + std::to_string(corrupt) +
                        "; the manifests that refer to these stay; look in the log for 'corrupt row "

@@ -24,7 +24,7 @@ StuckObjects::StuckObjects(const CollectorParts& parts)
 void StuckObjects::Add(std::string object, const Error& why) {
   parts_.log.Warning("object not removed", {{"object", object}, {"error", why.message}});
   if (objects_.empty()) next_ms_ = parts_.store_clock.NowMs() + milliseconds(kWait).count();
-  if (objects_.size() < kMost) objects_.push_back(std::move(object));
+  if (objects_.size() < kMost) objects_.push_back({std::move(object)});
 }
 
 void StuckObjects::NoteBatch(bool removed) {
@@ -43,12 +43,13 @@ Result<void> StuckObjects::Retry() {
   next_ms_ = now_ms + milliseconds(kWait).count();
   std::vector<std::string> removed;
   for (size_t left = std::min(kTries, objects_.size()); left > 0; --left) {
-    std::string object = std::move(objects_.front());
+    std::string object = std::move(objects_.front().name);
     objects_.pop_front();
     const bool gone = parts_.bytes.Remove({&object, 1}).has_value();
     if (gone) removed.push_back(object);
-    if (!gone) objects_.push_back(std::move(object));
+    if (!gone) objects_.push_back({.name = std::move(object), .is_retried = true});
   }
+  stuck_ = static_cast<uint64_t>(std::ranges::count_if(objects_, &Object::is_retried));
   if (!removed.empty()) {
     removes_nothing_ = false;
     TRY_VOID(Forget(removed));
@@ -68,7 +69,7 @@ Result<void> StuckObjects::Forget(const std::vector<std::string>& removed) {
   });
   if (forgotten.has_value()) return {};
   // The next attempt finds no objects, and deletes the intents.
-  objects_.insert(objects_.end(), removed.begin(), removed.end());
+  for (const std::string& object : removed) objects_.push_back({object});
   return forgotten.error();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +20,7 @@ namespace outport::store {
 // process ends is removed by the next start of a process, and so are the objects beyond kMost, of
 // which only the intents know.
 //
-// For one thread at a time.
+// For one thread at a time, but stuck() is safe for several threads.
 class StuckObjects {
  public:
   static constexpr size_t kMany = 256;  // hold up the purge while the disk removes nothing
@@ -38,6 +39,8 @@ class StuckObjects {
   // removed none of the last batch. False once in kWait, so that one more batch shows whether the
   // disk removes other objects. Does not block.
   bool HoldsUp() const;
+  // Returns how many objects the disk has refused to remove at least twice. Does not block.
+  uint64_t stuck() const { return stuck_; }
   // Tries to remove the next kTries objects, if kWait has passed since the last attempt. Fails if
   // the metadata fail. Needs no lease: nobody else removes these objects. Blocks.
   Result<void> Retry();
@@ -47,10 +50,15 @@ class StuckObjects {
 
   const CollectorParts& parts_;
   RepeatedFailure failure_;
-  std::deque<std::string> objects_;  // those that were tried last are at the end
-  int64_t next_ms_ = 0;              // the time of the next attempt
-  bool removes_nothing_ = false;     // the disk, as of the last batch
-  int64_t next_batch_ms_ = 0;        // when the purge may try another one then
+  struct Object {
+    std::string name;
+    bool is_retried = false;  // and the disk refused again
+  };
+  std::deque<Object> objects_;  // those that were tried last are at the end
+  std::atomic<uint64_t> stuck_ = 0;
+  int64_t next_ms_ = 0;           // the time of the next attempt
+  bool removes_nothing_ = false;  // the disk, as of the last batch
+  int64_t next_batch_ms_ = 0;     // when the purge may try another one then
 };
 
 }  // namespace outport::store

@@ -65,6 +65,8 @@ class TrashPurge {
   Result<void> RemoveObjects();
   // Returns whether the disk was short of space at the last StepEarly(). Does not block.
   bool IsDiskShort() const { return missing_bytes_ > 0; }
+  // As StuckObjects::stuck(). Safe for several threads; does not block.
+  uint64_t stuck_objects() const { return stuck_.stuck(); }
 
   // Returns the counts of the content that this object has freed.
   const v1::RunCounts& freed() const { return freed_; }

@@ -383,27 +383,5 @@ TEST_F(GcCommandsTest, SaysThatItWaitsBecauseTheClockStepped) {
   EXPECT_EQ(Json({"gc", "status"}).at("clock_step_wait_ms").as_int64(), 40 * 60'000);
 }
 
-TEST_F(GcCommandsTest, TheStatusOfTheStoreWarnsOfOverdueWork) {
-  gc_.collector.set_store_clock_ms(100 * kHourMs);
-  gc_.collector.set_oldest_due_ms(97 * kHourMs);
-  gc_.collector.set_overdue(9);
-  const std::string late = "garbage collection is overdue: 9 links, the oldest since 3h";
-  ExpectPart(Control({"status"}).out, "warning: store: " + late);
-  const json::value status = Json({"status"});
-  EXPECT_EQ(status.at("collector").at("overdue").as_int64(), 9);
-  EXPECT_EQ(status.at("warnings").at(0).at("source").as_string(), "store");
-  // The store knows its window, so it counts only what waits for too long.
-  gc_.collector.set_overdue(0);
-  EXPECT_EQ(Control({"status"}).out.find("overdue:"), std::string::npos);
-}
-
-TEST_F(GcCommandsTest, TheStatusOfTheStoreWarnsOfTrashThatIsNotFreed) {
-  gc_.collector.set_overdue_trash(7);
-  const std::string late = "warning: store: the trash is overdue: 7 rows whose window has ended";
-  ExpectPart(Control({"status"}).out, late);
-  ExpectPart(Control({"gc", "status"}).out, "0 links, 7 rows of the trash");
-  EXPECT_EQ(Json({"gc", "status"}).at("overdue_trash").as_int64(), 7);
-}
-
 }  // namespace
 }  // namespace outport::control

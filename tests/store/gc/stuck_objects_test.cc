@@ -57,6 +57,24 @@ TEST_F(StuckObjectsTest, WhatTheDiskDoesNotRemoveGoesLaterWithoutARestart) {
   EXPECT_EQ(Intents(), 0u);
 }
 
+TEST_F(StuckObjectsTest, ASingleObjectThatStaysShows) {
+  PushAndCollect(1);
+  TestCollector collector(store_);
+  FailRemovals();
+  collector.Work();
+  EXPECT_EQ(Intents(), 1u);
+  EXPECT_EQ(collector->Get()->stuck_objects(), 0u) << "the first failure may pass";
+  collector.WorkAfter(StuckObjects::kWait);
+  EXPECT_EQ(collector->Get()->stuck_objects(), 1u);
+  const auto warns = testing::Contains(
+      testing::HasSubstr("objects of freed blobs that the disk does not remove: 1;"));
+  EXPECT_THAT(collector->Warnings(), warns);
+  RepairDisk();
+  collector.WorkAfter(2 * StuckObjects::kWait);
+  EXPECT_EQ(collector->Get()->stuck_objects(), 0u);
+  EXPECT_THAT(collector->Warnings(), testing::Not(warns));
+}
+
 // The process has freed the blob, so nothing but its own intent is needed.
 TEST_F(StuckObjectsTest, WithoutTheLeaseTheyGoToo) {
   PushAndCollect(1);
