@@ -35,7 +35,7 @@ Result<void> StoreDaemon::Start() {
   if (const Result<void> opens = audit_file.Open(); !opens.has_value()) {
     return Error(opens.error()).Within("audit.file");
   }
-  if (const Result<void> follows = htpasswd_users.Follow(); !follows.has_value()) {
+  if (const Result<void> follows = htpasswd_users.FollowAtStart(); !follows.has_value()) {
     return Error(follows.error()).Within("access.htpasswd_file");
   }
   TRY_VOID(front.Listen());

@@ -45,9 +45,10 @@ int CheckData(const std::string& data) {
 int Check(const std::string& path) {
   const Result<Config> config = LoadConfig(path);
   if (!config.has_value()) return Fail(config.error());
-  const Result<void> checked = CheckStore(*config);
+  const auto checked = CheckStore(*config);
   if (!checked.has_value()) return Fail(checked.error());
   std::printf("%s: valid\n", path.c_str());
+  for (const std::string& warning : *checked) std::printf("warning: %s\n", warning.c_str());
   return CheckData(config->data);
 }
 

@@ -90,7 +90,7 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
                      .certificate = std::move(certificate)};
 }
 
-Result<void> CheckStore(const Config& config) {
+Result<std::vector<std::string>> CheckStore(const Config& config) {
   TRY(const DataFormat format, ReadStoreFormat(config.data));
   // Pass no domain: it is in the metadata, which a running store has locked, and the files do not
   // depend on it.
@@ -98,7 +98,12 @@ Result<void> CheckStore(const Config& config) {
   TRY(const LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
   const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
   if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
-  return {};
+  std::vector<std::string> warnings;
+  if (users->empty() && !config.access.htpasswd_file.empty()) {
+    warnings.push_back(config.access.htpasswd_file.native() +
+                       " has no user; a store that follows users of this file keeps them");
+  }
+  return warnings;
 }
 
 }  // namespace outport::store

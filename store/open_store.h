@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "registry/base/data_format.h"
 #include "registry/base/file.h"
@@ -33,8 +35,8 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
                               const std::string& version);
 
 // Checks what a start of the store checks, and fails with the same errors. Unlike a start, it
-// neither locks the data folder nor binds the ports. Blocks.
-Result<void> CheckStore(const Config& config);
+// neither locks the data folder nor binds the ports. Returns warnings. Blocks.
+Result<std::vector<std::string>> CheckStore(const Config& config);
 
 // Reads the formats of a store's data folder, which a running store may use. kFailedPrecondition if
 // the folder holds no store. See DataFormat::Read() for the other errors. Blocks.

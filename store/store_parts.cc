@@ -87,6 +87,7 @@ Readiness StoreParts::Ready() const {
   }
   std::ranges::move(retention.Warnings(), std::back_inserter(readiness.warnings));
   fleet_certificate.Report(readiness);
+  if (auto warning = htpasswd_users.Warning()) readiness.warnings.push_back(*std::move(warning));
   front.AddTo(readiness);
   return readiness;
 }

@@ -53,6 +53,7 @@ Result<void> Add(const Invocation& invocation, const AddUser& options) {
 }
 
 std::string StatusOf(const v1::UserInfo& user) {
+  if (user.absent_ms() != 0) return "not in the file";
   if (user.disabled()) return "disabled";
   const int64_t now_ms = ToUnixMillis(std::chrono::system_clock::now());
   return user.expires_ms() != 0 && user.expires_ms() <= now_ms ? "expired" : "enabled";
@@ -75,7 +76,7 @@ Result<void> List(const Invocation& invocation) {
   TRY(StoreClient client, invocation.Connect());
   Table table({"name", "status", "grants", "groups", "expires", "only_from", "created", "source"});
   auto add = [&table](const v1::UserInfo& user) { AddRow(table, user); };
-  TRY_VOID(ForEachUser(client, {}, add));
+  TRY_VOID(ForEachUser(client, {.with_absent = true}, add));
   invocation.Print(table);
   return {};
 }
@@ -119,7 +120,8 @@ void AddUserCommands(const Command& app) {
   AddAddCommand(family);
   family
       .AddCommand("list",
-                  "List the users with their grants and groups.\n"
+                  "List the users with their grants and groups. A user who is not in the htpasswd\n"
+                  "file any more cannot log in; 'user remove' removes what the store keeps of it.\n"
                   "  outportctl user list")
       .Run(List);
 

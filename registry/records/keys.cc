@@ -78,6 +78,7 @@ std::string Referrer(const RepositoryName& repository, const Digest& subject,
 std::string Upload(std::string_view id) { return Join(kUploads, {id}); }
 std::string Intent(std::string_view object) { return Join(kIntents, {object}); }
 std::string User(std::string_view name) { return Join(kUsers, {name}); }
+std::string AbsentUser(std::string_view name) { return Join(kAbsentUsers, {name}); }
 
 std::string GrantsOf(std::string_view subject) { return Join(kGrants, {subject}); }
 

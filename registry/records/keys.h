@@ -32,6 +32,9 @@
 //   audit-head                                 the audit log's head, written by the commit
 //   audit-file                                 [AuditFileRow] last exported and last trimmed entry
 //   user/<name>                                [UserRow]
+//   absent-user/<name>                         [UserRow]      a user who is not in the htpasswd
+//   file
+//                                              any more, and cannot log in
 //   grant/<subject>                            [GrantRow]     of group, certificate, anonymous
 //   certificate/<issuer key id>/<serial>       [CertificateRow]
 //   revocation/<issuer key id>/<serial>        [RevocationRow]
@@ -96,6 +99,7 @@ std::string Referrer(const RepositoryName& repository, const Digest& subject, co
 std::string Upload(std::string_view id);
 std::string Intent(std::string_view object);
 std::string User(std::string_view name);
+std::string AbsentUser(std::string_view name);
 std::string GrantsOf(std::string_view subject);
 std::string Certificate(std::string_view issuer_key_id, std::string_view serial);
 std::string Revocation(std::string_view issuer_key_id, std::string_view serial);
@@ -149,6 +153,7 @@ inline constexpr std::string_view kBlobs = "blob/";
 inline constexpr std::string_view kUploads = "upload/";
 inline constexpr std::string_view kIntents = "intent/";
 inline constexpr std::string_view kUsers = "user/";
+inline constexpr std::string_view kAbsentUsers = "absent-user/";
 inline constexpr std::string_view kGrants = "grant/";
 inline constexpr std::string_view kCertificates = "certificate/";
 inline constexpr std::string_view kRevocations = "revocation/";

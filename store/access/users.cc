@@ -1,6 +1,7 @@
 #include "store/access/users.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
@@ -20,6 +21,25 @@ constexpr size_t kMaxGlobBytes = 64;
 Error UnknownUser(const std::string& name) {
   return Error{ErrorCode::kNotFound, "there is no user '" + name.substr(0, 128) +
                                          "'; 'outportctl user list' shows the users"};
+}
+
+Error Exists(const std::string& name) {
+  return Error{ErrorCode::kAlreadyExists,
+               "user '" + name +
+                   "' exists already; 'outportctl user passwd' and 'outportctl grant' change it, "
+                   "and 'outportctl user remove' removes it"};
+}
+
+v1::Change SetOf(const v1::UserRow& row) {
+  v1::Change change;
+  *change.mutable_user_set() = row;
+  return change;
+}
+
+v1::Change DeletionOf(const std::string& name) {
+  v1::Change change;
+  change.mutable_user_deleted()->set_name(name);
+  return change;
 }
 
 Error BadUser(const v1::UserRow& row, const std::string& why) {
@@ -97,21 +117,16 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
   const std::string& name = row.name();
   v1::UserRow inserted = row;
   inserted.set_created_ms(ToUnixMillis(clock_.Wall()));
-  v1::Change change;
-  *change.mutable_user_set() = inserted;
   const Auditor auditor(by, clock_);
   auto insert = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, LockRow<v1::UserRow>(transaction, keys::User(name)));
-    if (present.has_value()) {
-      return Error{
-          ErrorCode::kAlreadyExists,
-          "user '" + name +
-              "' exists already; 'outportctl user passwd' and 'outportctl grant' change it, "
-              "and 'outportctl user remove' removes it"};
-    }
+    if (present.has_value()) return Exists(name);
+    TRY(const auto absent, transaction.GetForUpdate(keys::AbsentUser(name)));
+    // The new user has nothing in common with the absent one.
+    if (absent.has_value()) TRY_VOID(transaction.Delete(keys::AbsentUser(name)));
     TRY_VOID(WriteRow(transaction, keys::User(name), inserted));
     auditor.Add(transaction, "user.add", "user/" + name, nullptr, RowJson(inserted));
-    AppendChange(transaction, change);
+    AppendChange(transaction, SetOf(inserted));
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, insert));
@@ -123,16 +138,20 @@ Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const 
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
   const Auditor auditor(by, clock_);
   auto update = [&](MetaTransaction& transaction) -> Result<void> {
-    TRY(auto row, LockRow<v1::UserRow>(transaction, keys::User(name)));
+    std::string key = keys::User(name);
+    TRY(auto row, LockRow<v1::UserRow>(transaction, key));
+    const bool absent = !row.has_value();
+    if (absent) {
+      key = keys::AbsentUser(name);
+      TRY(row, LockRow<v1::UserRow>(transaction, key));
+    }
     if (!row.has_value()) return UnknownUser(name);
     const boost::json::value before = RowJson(*row);
     TRY_VOID(edit(*row));
     TRY_VOID(Check(*row));
-    TRY_VOID(WriteRow(transaction, keys::User(name), *row));
+    TRY_VOID(WriteRow(transaction, key, *row));
     auditor.Add(transaction, action, "user/" + name, before, RowJson(*row));
-    v1::Change change;
-    *change.mutable_user_set() = *row;
-    AppendChange(transaction, change);
+    if (!absent) AppendChange(transaction, SetOf(*row));
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, update));
@@ -141,26 +160,85 @@ Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const 
 
 Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
-  v1::Change change;
-  change.mutable_user_deleted()->set_name(name);
   const Auditor auditor(by, clock_);
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
-    if (!present.has_value()) return UnknownUser(name);
-    const auto before = ParseRow<v1::UserRow>(keys::User(name), *present);
-    if (before.has_value() && by.kind != Actor::Store().kind) TRY_VOID(RequireNotFromFile(*before));
-    TRY_VOID(transaction.Delete(keys::User(name)));
+    TRY(const auto absent, transaction.GetForUpdate(keys::AbsentUser(name)));
+    if (!present.has_value() && !absent.has_value()) return UnknownUser(name);
+    const auto before =
+        ParseRow<v1::UserRow>(keys::User(name), present.has_value() ? *present : *absent);
+    if (present.has_value()) {
+      if (before.has_value() && by.kind != Actor::Store().kind) {
+        TRY_VOID(RequireNotFromFile(*before));
+      }
+      TRY_VOID(transaction.Delete(keys::User(name)));
+      AppendChange(transaction, DeletionOf(name));
+    }
+    if (absent.has_value()) TRY_VOID(transaction.Delete(keys::AbsentUser(name)));
     auditor.Add(transaction, "user.remove", "user/" + name,
                 before.has_value() ? RowJson(*before) : nullptr, nullptr);
-    AppendChange(transaction, change);
     return {};
   };
   TRY(const LogPosition position, Transact(meta_, remove));
   return Committed(name, position, "user.remove", by);
 }
 
+Result<uint64_t> Users::SetAbsent(const std::string& name) {
+  const Actor by = Actor::Store();
+  const Auditor auditor(by, clock_);
+  auto set_absent = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const auto row, LockRow<v1::UserRow>(transaction, keys::User(name)));
+    if (!row.has_value()) return UnknownUser(name);
+    v1::UserRow absent = *row;
+    absent.set_absent_ms(ToUnixMillis(clock_.Wall()));
+    TRY_VOID(transaction.Delete(keys::User(name)));
+    TRY_VOID(WriteRow(transaction, keys::AbsentUser(name), absent));
+    auditor.Add(transaction, "user.absent", "user/" + name, RowJson(*row), RowJson(absent));
+    AppendChange(transaction, DeletionOf(name));
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, set_absent));
+  return Committed(name, position, "user.absent", by);
+}
+
+Result<uint64_t> Users::Return(const std::string& name, const std::string& password_hash,
+                               const std::string& source) {
+  const Actor by = Actor::Store();
+  const Auditor auditor(by, clock_);
+  auto bring_back = [&](MetaTransaction& transaction) -> Result<void> {
+    TRY(const bool present, HasRow(transaction, keys::User(name)));
+    if (present) return Exists(name);
+    TRY(const auto absent, LockRow<v1::UserRow>(transaction, keys::AbsentUser(name)));
+    if (!absent.has_value()) return UnknownUser(name);
+    v1::UserRow row = *absent;
+    row.clear_absent_ms();
+    row.set_password_hash(password_hash);
+    row.set_source(source);
+    TRY_VOID(Check(row));
+    TRY_VOID(transaction.Delete(keys::AbsentUser(name)));
+    TRY_VOID(WriteRow(transaction, keys::User(name), row));
+    auditor.Add(transaction, "user.return", "user/" + name, RowJson(*absent), RowJson(row));
+    AppendChange(transaction, SetOf(row));
+    return {};
+  };
+  TRY(const LogPosition position, Transact(meta_, bring_back));
+  return Committed(name, position, "user.return", by);
+}
+
 Result<RowPage<v1::UserRow>> Users::List(const std::string& after, size_t limit) const {
   return ListRows<v1::UserRow>(meta_, keys::kUsers, after, limit);
+}
+
+Result<RowPage<v1::UserRow>> Users::ListWithAbsent(const std::string& after, size_t limit) const {
+  TRY(RowPage<v1::UserRow> page, ListRows<v1::UserRow>(meta_, keys::kUsers, after, limit));
+  TRY(RowPage<v1::UserRow> absent, ListRows<v1::UserRow>(meta_, keys::kAbsentUsers, after, limit));
+  const bool more = page.more() || absent.more();
+  std::ranges::move(absent.rows, std::back_inserter(page.rows));
+  std::ranges::sort(page.rows, {}, &v1::UserRow::name);
+  const bool cut = page.rows.size() > limit;
+  if (cut) page.rows.resize(limit);
+  page.next = more || cut ? page.rows.back().name() : std::string();
+  return page;
 }
 
 }  // namespace outport::store

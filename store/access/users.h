@@ -34,12 +34,22 @@ class Users {
   // "user.disable".
   Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
                           const Actor& by);
-  // Removes a user. Returns kNotFound if there is no such user, and kFailedPrecondition if the user
-  // comes from an htpasswd file and `by` is not the store.
+  // Removes a user, or an absent user. Returns kNotFound if there is no such user, and
+  // kFailedPrecondition if the user is in an htpasswd file and `by` is not the store.
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
+
+  // Call this when a user is no longer in the htpasswd file. To the access directory and to nodes,
+  // the user is removed. The store keeps the row of an absent user, so that the user comes back
+  // with what administrators set. Update() and Remove() also change the rows of absent users.
+  Result<uint64_t> SetAbsent(const std::string& name);
+  // Call this when an absent user is in the file at `source` again.
+  Result<uint64_t> Return(const std::string& name, const std::string& password_hash,
+                          const std::string& source);
 
   // Returns at most `limit` users (at least 1), after the name `after` in byte order.
   Result<RowPage<v1::UserRow>> List(const std::string& after, size_t limit) const;
+  // Also lists absent users: their rows have absent_ms.
+  Result<RowPage<v1::UserRow>> ListWithAbsent(const std::string& after, size_t limit) const;
 
  private:
   Result<uint64_t> Committed(const std::string& name, const LogPosition& position,

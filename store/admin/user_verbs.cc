@@ -31,6 +31,7 @@ v1::UserInfo Describe(const v1::UserRow& row, bool with_hash) {
   *info.mutable_only_from() = row.only_from();
   info.set_disabled(row.disabled());
   info.set_source(row.source());
+  info.set_absent_ms(row.absent_ms());
   if (with_hash) info.set_password_hash(row.password_hash());
   return info;
 }
@@ -89,10 +90,13 @@ Result<v1::ListUsersResponse> UserVerbs::List(const v1::ListUsersRequest& reques
     scope.emplace(PermissionsOf(node));
   }
   const v1::PageOf& asked = request.page();
-  TRY(const RowPage<v1::UserRow> page, fleet_.users.List(asked.after(), LimitOf(asked)));
+  TRY(const RowPage<v1::UserRow> page,
+      request.with_absent() ? fleet_.users.ListWithAbsent(asked.after(), LimitOf(asked))
+                            : fleet_.users.List(asked.after(), LimitOf(asked)));
   v1::ListUsersResponse response;
   for (const v1::UserRow& row : page.rows) {
     if (scope.has_value()) {
+      if (row.absent_ms() != 0) continue;
       TRY(const bool received, scope->ReceivesUser(row, fleet_.rows.meta));
       if (!received) continue;
     }

@@ -81,7 +81,8 @@ def test_users_of_an_htpasswd_file_follow_its_lines(new_fleet, tmp_path):
     def listed(*users):
         """Until these are the file's users, everywhere. (Trying passwords meanwhile would be guessing.)"""
         wait_for(f"{users} to be listed", lambda: [
-            row["name"] for row in fleet.control_json("user", "list") if row["name"] != "demo"] == list(users))
+            row["name"] for row in fleet.control_json("user", "list")
+            if row["name"] != "demo" and row["status"] != "not in the file"] == list(users))
         fleet.settle()
 
     def all_answer(user, password, status):
@@ -106,6 +107,58 @@ def test_users_of_an_htpasswd_file_follow_its_lines(new_fleet, tmp_path):
     all_answer("filed", "another one", 200)
     refused = fleet.control("user", "passwd", "filed", stdin=PASSWORD + "\n", check=False)
     assert refused.returncode == 1 and f"defined in {file}" in refused.stderr
+
+
+def test_i14_an_accident_with_the_htpasswd_file_widens_no_access(new_fleet, tmp_path):
+    """The file is empty for a moment, then it lacks a line, then it is whole again."""
+    fleet = new_fleet("eu-west")
+    file = tmp_path / "registry.htpasswd"
+    run("htpasswd", "-cbB", file, "ann", PASSWORD)
+    run("htpasswd", "-bB", file, "bert", PASSWORD)
+    whole = file.read_text()
+    fleet.store.set_section("access", htpasswd_file=file)
+    fleet.control("grant", "add", "group:htpasswd", "pull")
+    fleet.control("user", "disable", "bert")
+    members = [fleet.store, *fleet.nodes.values()]
+
+    def status_of(user):
+        return {row["name"]: row["status"] for row in fleet.control_json("user", "list")}.get(user)
+
+    def all_admit(user):
+        fleet.settle()
+        assert [member.client(user).get("/v2/").status for member in members] == [200, 200]
+
+    def all_refuse(user, why):
+        fleet.settle()
+        for member in members:
+            refused = member.client(user).call("GET", "/v2/")
+            assert refused.status == 401 and why in refused.message()
+
+    def warned():
+        return any(f"{file} has no user" in text for text in fleet.store.warnings())
+
+    assert not warned()
+    file.write_text("")
+    wait_for("a warning", warned)
+    assert f"{file} has no user" in fleet.control("status").stdout
+    all_admit("ann")
+    all_refuse("bert", "is disabled")
+    fleet.store.stop()
+    fleet.store.start()
+    assert warned()
+    all_admit("ann")
+    file.write_text(whole.splitlines()[0] + "\n")
+    wait_for("bert to be out", lambda: status_of("bert") == "not in the file")
+    wait_for("no warning", lambda: not warned())
+    all_refuse("bert", "is wrong")
+    file.write_text(whole)
+    wait_for("bert to be back", lambda: status_of("bert") == "disabled")
+    all_refuse("bert", "is disabled")
+    all_admit("ann")
+    file.write_text(whole.splitlines()[0] + "\n")
+    wait_for("bert to be out", lambda: status_of("bert") == "not in the file")
+    fleet.control("user", "remove", "bert")
+    assert status_of("bert") is None
 
 
 def test_a_revocation_survives_restarts(fleet):

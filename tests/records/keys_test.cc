@@ -38,6 +38,7 @@ TEST(Keys, AreLaidOutAsTheHeaderDraws) {
       {keys::Upload("0123abcd"), "upload/0123abcd"},
       {keys::Intent("sha256/ab/x.1"), "intent/sha256/ab/x.1"},
       {keys::User("anna"), "user/anna"},
+      {keys::AbsentUser("anna"), "absent-user/anna"},
       {keys::GrantsOf("group:ops"), "grant/group:ops"},
       {keys::Certificate("k", "s"), "certificate/k/s"},
       {keys::Revocation("k", "s"), "revocation/k/s"},
