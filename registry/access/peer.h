@@ -3,9 +3,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "registry/base/address.h"
 #include "registry/base/clock.h"
+#include "registry/base/holder.h"
 #include "registry/base/result.h"
 #include "registry/security/grants/access_directory.h"
 
@@ -27,9 +28,9 @@ class Peer {
   // Whether this program verified the client's certificate. If not, a node only asserts the
   // certificate's name. The name then adds no rights, and every sender must be a user.
   virtual bool certificate_is_verified() const = 0;
-  // The key under which the authenticator counts wrong passwords. It names the client's address or
-  // the relaying node.
-  virtual const std::string& origin() const = 0;
+  // Where the requests come from: the client's network, or the relaying node. The authenticator
+  // counts wrong passwords by origin. A sender that has no other name is this holder.
+  virtual const Holder& origin() const = 0;
 };
 
 // A client that is connected over TLS. For one thread at a time.
@@ -37,8 +38,10 @@ class ClientPeer final : public Peer {
  public:
   // `address` is the client's address, without a port. The directory and the clock outlive the
   // peer.
-  ClientPeer(const AccessDirectory& directory, const Clock& clock, std::string address)
-      : directory_(directory), clock_(clock), address_(std::move(address)) {}
+  ClientPeer(const AccessDirectory& directory, const Clock& clock, const std::string& address)
+      : directory_(directory),
+        clock_(clock),
+        origin_{.kind = HolderKind::kNetwork, .name = NetworkOf(address)} {}
 
   // Sets the identity in the client's certificate, or the reason why the certificate is rejected.
   // The session calls this after the handshake, and again when the trust bundle changes.
@@ -51,12 +54,12 @@ class ClientPeer final : public Peer {
     return identity_.has_value() ? std::string_view(identity_->name) : std::string_view();
   }
   bool certificate_is_verified() const override { return true; }
-  const std::string& origin() const override { return address_; }
+  const Holder& origin() const override { return origin_; }
 
  private:
   const AccessDirectory& directory_;
   const Clock& clock_;
-  const std::string address_;
+  const Holder origin_;
   Result<CertificateIdentity> identity_ =
       Error{ErrorCode::kCertificateInvalid, "No required SSL certificate was sent"};
 };

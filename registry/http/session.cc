@@ -1,5 +1,6 @@
 #include "registry/http/session.h"
 
+#include "registry/access/holder.h"
 #include "registry/http/api/conditions.h"
 #include "registry/http/api/handlers.h"
 
@@ -191,6 +192,7 @@ net::awaitable<Result<void>> Session::Answer(Exchange& exchange) {
                       .password = sender_->password,
                       .certificate_name = std::string(peer_.certificate_name()),
                       .address = address_,
+                      .holder = HolderOf(*sender_),
                       .request_id = exchange.id,
                       .min_sequence = min_sequence,
                       .may_push = MayPush(*exchange.admission, route, head.method),

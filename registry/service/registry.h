@@ -11,6 +11,7 @@
 
 #include "registry/base/awaitable.h"
 #include "registry/base/bytes.h"
+#include "registry/base/holder.h"
 #include "registry/base/result.h"
 #include "registry/base/secret.h"
 #include "registry/oci/byte_range.h"
@@ -31,7 +32,10 @@ struct Caller {
   std::shared_ptr<const Secret> password = nullptr;
   std::string certificate_name;  // the name in the client certificate
   std::string address;
-  std::string node = {};   // at the store: the node that relayed the request
+  std::string node = {};  // at the store: the node that relayed the request
+  // In whose name the request uses memory, slots and threads (HolderOf() in registry/access). A
+  // node does not send it: the store derives it from the user that it has verified.
+  Holder holder = {};
   std::string request_id;  // the node and the store use the same id
   // Read-your-writes: the answer must include the change with this sequence (Outport-Min-Sequence).
   // If the answer cannot include this change, the call returns kUnavailable.

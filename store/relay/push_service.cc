@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "registry/access/holder.h"
 #include "registry/rpc/channel.h"
 #include "registry/rpc/unary.h"
 #include "store/relay/relayed_body.h"
@@ -101,6 +102,7 @@ net::awaitable<Result<PushService::Admitted>> PushService::Admit(const Context& 
                 .certificate_name = sender.certificate(),
                 .address = sender.address(),
                 .node = node->name(),
+                .holder = HolderOf(admitted->sender()),
                 .request_id = std::move(request_id),
                 .may_push = admitted->rights().Allows(Action::kPush, *repository),
                 .recheck = [own = admitted.get()] { return own->Recheck(); }};

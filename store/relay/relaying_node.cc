@@ -10,7 +10,7 @@ RelayingNode::RelayingNode(const MemberDirectory& members, const AccessDirectory
       directory_(directory),
       node_(std::move(node)),
       client_certificate_name_(std::move(client_certificate_name)),
-      origin_("node " + node_.name) {}
+      origin_{.kind = HolderKind::kNode, .name = node_.name} {}
 
 Result<std::shared_ptr<const NodePermissions>> RelayingNode::Check() const {
   if (directory_.IsRevoked(node_)) {

@@ -24,7 +24,7 @@ class RelayingNode final : public Peer {
   Result<std::shared_ptr<const NodePermissions>> Check() const override;
   std::string_view certificate_name() const override { return client_certificate_name_; }
   bool certificate_is_verified() const override { return false; }
-  const std::string& origin() const override { return origin_; }
+  const Holder& origin() const override { return origin_; }
 
  private:
   const MemberDirectory& members_;
@@ -33,7 +33,7 @@ class RelayingNode final : public Peer {
   const std::string client_certificate_name_;
   // The store counts wrong passwords by node, because it cannot verify a client's address. The node
   // itself counts wrong passwords by address.
-  const std::string origin_;
+  const Holder origin_;
 };
 
 }  // namespace outport::store

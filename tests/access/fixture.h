@@ -24,12 +24,12 @@ class FakeNode final : public Peer {
   Result<std::shared_ptr<const NodePermissions>> Check() const override { return permissions; }
   std::string_view certificate_name() const override { return "laptop"; }
   bool certificate_is_verified() const override { return false; }
-  const std::string& origin() const override { return origin_; }
+  const Holder& origin() const override { return origin_; }
 
   Result<std::shared_ptr<const NodePermissions>> permissions = nullptr;
 
  private:
-  const std::string origin_ = "node eu-west";
+  const Holder origin_{.kind = HolderKind::kNode, .name = "eu-west"};
 };
 
 // The parts that admit requests (directory, authenticator, clock), without a server. Users: ann

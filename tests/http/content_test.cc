@@ -220,6 +220,7 @@ TEST(RegistryHttp, PassesTheCallerToTheRegistry) {
   EXPECT_EQ(caller.min_sequence, 4711u);
   EXPECT_EQ(caller.certificate_name, "desktop");
   EXPECT_EQ(caller.address, "127.0.0.1");
+  EXPECT_EQ(ToString(caller.holder), "user:bob");
   EXPECT_EQ(caller.request_id, response.Field("x-request-id"));
 }
 

@@ -173,12 +173,12 @@ Authenticator::Authenticator(const AccessDirectory& users, BlockingPool& pool, c
 Authenticator::~Authenticator() = default;
 
 net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
-    std::string origin, std::string_view name, std::string_view password) {
+    Holder origin, std::string_view name, std::string_view password) {
   const std::shared_ptr<State> state = state_;
   std::shared_ptr<const User> user = state->users.Find(name);
   const bool known = user != nullptr;
   const State::Request request{
-      .attempt = {std::move(origin), std::string(name.substr(0, kMaxCountedNameBytes))},
+      .attempt = {ToString(origin), std::string(name.substr(0, kMaxCountedNameBytes))},
       .hash = known ? user->password_hash : HashOfUnknownUser(),
       .known = known};
   const CredentialMac mac = state->mac_key.MacOf(name, password, request.hash);

@@ -8,6 +8,7 @@
 
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
+#include "registry/base/holder.h"
 #include "registry/base/metrics.h"
 #include "registry/base/secret.h"
 #include "registry/security/grants/access_directory.h"
@@ -38,12 +39,12 @@ class Authenticator {
 
   // Verifies the password and returns the current state of the user.
   // kUnauthorized: the user is unknown or the password is wrong. The message is the same for both.
-  // kTooManyRequests: there were too many failures from `origin` (an address or a network) or for
+  // kTooManyRequests: there were too many failures from `origin` (a network or a node) or for
   // this user, and the error gives the time to wait. Or too many verifications are queued.
   // kInternal: the verification threw an exception.
   // If the cache has the credentials, the call returns without suspending. A change of the user's
   // password invalidates the cached credentials. `name` and `password` must outlive the call.
-  net::awaitable<Result<std::shared_ptr<const User>>> Authenticate(std::string origin,
+  net::awaitable<Result<std::shared_ptr<const User>>> Authenticate(Holder origin,
                                                                    std::string_view name,
                                                                    std::string_view password);
 

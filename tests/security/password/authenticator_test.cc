@@ -40,6 +40,10 @@ class SetClock final : public Clock {
 
 std::string FastHash(const std::string& password) { return *HashPassword(password, 4); }
 
+Holder Network(const std::string& address) {
+  return {.kind = HolderKind::kNetwork, .name = address};
+}
+
 class AuthenticatorTest : public testing::Test {
  protected:
   AuthenticatorTest() { users_.Set({"ci", FastHash("right"), {}}); }
@@ -49,7 +53,7 @@ class AuthenticatorTest : public testing::Test {
     std::vector<std::optional<Answer>> answers(passwords.size());
     for (size_t i = 0; i < passwords.size(); ++i) {
       auto ask = [this, &answers, i, password = passwords[i]]() -> net::awaitable<void> {
-        answers[i] = co_await authenticator_.Authenticate("a", "ci", password);
+        answers[i] = co_await authenticator_.Authenticate(Network("a"), "ci", password);
         if (++answered_ == release_after_) release_.CountDown();
       };
       net::co_spawn(context_, ask, [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); });
@@ -62,8 +66,8 @@ class AuthenticatorTest : public testing::Test {
   }
   Answer Ask(const std::string& name, const std::string& password,
              const std::string& origin = "a") {
-    auto answer = net::co_spawn(context_, authenticator_.Authenticate(origin, name, password),
-                                net::use_future);
+    auto answer = net::co_spawn(
+        context_, authenticator_.Authenticate(Network(origin), name, password), net::use_future);
     context_.restart();
     context_.run();
     return answer.get();
@@ -265,7 +269,7 @@ TEST_F(AuthenticatorTest, AFloodFromOneAddressDoesNotDelayOthers) {
   ASSERT_TRUE(pool.Post([&] { blocked.Wait(); }));
   std::vector<std::string> finished;
   const auto ask = [&](std::string origin, std::string password) -> net::awaitable<void> {
-    const Answer answer = co_await authenticator.Authenticate(origin, "ci", password);
+    const Answer answer = co_await authenticator.Authenticate(Network(origin), "ci", password);
     if (answer.has_value() || answer.error().code == ErrorCode::kUnauthorized) {
       finished.push_back(origin);
     }
