@@ -23,20 +23,23 @@ net::awaitable<void> Quarantine(BodyContext& context, Digest digest, std::string
 
 }  // namespace
 
-CachedBody::CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy)
-    : context_(context), info_{digest, copy.location.size_bytes}, copy_(std::move(copy)) {}
+CachedBody::CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy, Refetch refetch)
+    : context_(context),
+      info_{digest, copy.location.size_bytes},
+      copy_(std::move(copy)),
+      refetch_(std::move(refetch)) {}
 
 net::awaitable<Result<Bytes>> CachedBody::Read(uint64_t offset, uint64_t at_most) {
-  if (block_.At(offset).empty()) {
+  if (fetched_ == nullptr && block_.At(offset).empty()) {
     const Result<void> loaded =
         co_await block_.Load(copy_.reader, context_.disk, offset, info_.size_bytes);
     if (!loaded.has_value()) {
-      if (loaded.error().code == ErrorCode::kCorrupt) {
-        co_await Quarantine(context_, info_.digest, copy_.location.object, loaded.error());
-      }
-      co_return loaded.error();
+      if (loaded.error().code != ErrorCode::kCorrupt) co_return loaded.error();
+      co_await Quarantine(context_, info_.digest, copy_.location.object, loaded.error());
+      CO_TRY(fetched_, co_await refetch_());
     }
   }
+  if (fetched_ != nullptr) co_return co_await fetched_->Read(offset, at_most);
   const Bytes held = block_.At(offset);
   co_return held.first(std::min(held.size(), at_most));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "node/blobs/blob_fetch.h"
@@ -23,11 +24,13 @@ struct BodyContext {
   Slots passing_slots;           // the slots of bodies that pass through
 };
 
-// The body of a cached copy. If a block fails its checksum, the body ends with kCorrupt, and
-// quarantines the copy.
+// The body of a cached copy. If a block fails its checksum, the body quarantines the copy, and
+// reads the rest of the blob from a fetch. The bytes before the block have passed their checksums.
 class CachedBody final : public BlobBody {
  public:
-  CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy);
+  // Opens a body that reads the blob from a fetch.
+  using Refetch = std::move_only_function<net::awaitable<Result<std::unique_ptr<BlobBody>>>()>;
+  CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy, Refetch refetch);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
@@ -36,7 +39,9 @@ class CachedBody final : public BlobBody {
   BodyContext& context_;
   const BlobInfo info_;
   const CachedCopy copy_;
+  Refetch refetch_;
   BlockBuffer block_;
+  std::unique_ptr<BlobBody> fetched_;  // once a block of the copy was corrupt
 };
 
 // The body of a blob that the node is fetching. It reads the file of the fetch up to the watermark,

@@ -62,7 +62,8 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
         if (!verified) continue;
       }
       parts_.metrics.hits.Increment();
-      co_return std::make_unique<CachedBody>(bodies_, digest, *std::move(copy));
+      co_return std::make_unique<CachedBody>(bodies_, digest, *std::move(copy),
+                                             [this, request] { return Refetch(request); });
     }
     CO_TRY(std::unique_ptr<FetchHold> fetch,
            JoinOrBegin(request, look + 1 < kLooks ? std::optional(seen) : std::nullopt));
@@ -70,6 +71,11 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
   }
   co_return Error{ErrorCode::kUnavailable,
                   "other requests are replacing the copy of blob " + digest.ToString() + "; retry"};
+}
+
+net::awaitable<BlobCache::Opened> BlobCache::Refetch(BlobRequest request) {
+  CO_TRY(std::unique_ptr<FetchHold> fetch, JoinOrBegin(request, std::nullopt));
+  co_return co_await OpenFetch(std::move(fetch));
 }
 
 net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold> fetch) {

@@ -87,6 +87,8 @@ class BlobCache {
  private:
   using Opened = Result<std::unique_ptr<BlobBody>>;
 
+  // Opens a body of a fetch, for a reader whose copy is corrupt.
+  net::awaitable<Opened> Refetch(BlobRequest request);
   net::awaitable<Opened> OpenFetch(std::unique_ptr<FetchHold> fetch);
   // Verifies the copy. Returns true if the node may serve the copy. Returns false if the caller
   // must look the copy up again: another request has verified it, or it was corrupt and is now in

@@ -50,18 +50,29 @@ using I1CorruptCopyStays = BlobCacheTest;
 using I11StoreUnreachable = BlobCacheTest;
 using DiskFull = BlobCacheTest;
 
-TEST_F(I1CorruptCopyStays, ACorruptBlockEndsTheBodyAndIsFetchedAgain) {
+TEST_F(I1CorruptCopyStays, ACorruptBlockIsReadFromTheStore) {
   const TestBlob blob = Cached(1, 4 * kMiB);
   FlipByteOnDisk(2 * kMiB + 100);
-  const ReadOutcome outcome = ReadWhole(blob);
-  ASSERT_TRUE(outcome.error.has_value());
-  EXPECT_EQ(outcome.error->code, ErrorCode::kCorrupt);
-  EXPECT_EQ(outcome.received, 2 * kMiB);
-  EXPECT_FALSE(IsCached(blob));
-  EXPECT_EQ(FilesUnder("quarantine").size(), 1u);
-  EXPECT_EQ(counted_.corrupt_copy.Value(), 1);
   ExpectWhole(ReadWhole(blob), blob);
   EXPECT_EQ(store_.streams(), 2);
+  EXPECT_EQ(FilesUnder("quarantine").size(), 1u);
+  EXPECT_EQ(counted_.corrupt_copy.Value(), 1);
+  EXPECT_TRUE(AwaitNoFetch());
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_EQ(store_.streams(), 2);
+}
+
+TEST_F(I1CorruptCopyStays, ACorruptBlockEndsTheBodyWhileTheStoreIsUnreachable) {
+  const TestBlob blob = Cached(1, 4 * kMiB);
+  FlipByteOnDisk(2 * kMiB + 100);
+  StopStore();
+  const ReadOutcome outcome = ReadWhole(blob);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->code, ErrorCode::kUnavailable) << outcome.error->message;
+  EXPECT_EQ(outcome.received, 2 * kMiB);
+  EXPECT_FALSE(IsCached(blob));
+  StartStore();
+  ExpectWhole(ReadWhole(blob), blob);
 }
 
 TEST_F(I1CorruptCopyStays, ATruncatedCopyIsFetchedAgainAtOnce) {
