@@ -9,6 +9,7 @@
 #include "registry/base/log.h"
 #include "registry/base/result.h"
 #include "registry/http/operations_server.h"
+#include "registry/security/pki/pki.h"
 #include "store/fleet/rotation.h"
 
 namespace outport::store {
@@ -30,14 +31,16 @@ class FleetCertificate {
 
   // Renews the certificate if a renewal is due. Logs a failure. Blocks.
   void Renew();
-  // Adds a reason to `readiness` if the certificate has expired, or a warning if its renewal is
-  // late. Does not block.
+  // Adds a reason to `readiness` if the certificate has expired or is not valid yet, or a warning
+  // if its renewal is late. Does not block.
   void Report(Readiness& readiness) const;
 
  private:
   Result<void> RenewIfDue();
+  void Use(const pki::Validity& validity);
 
   const Parts parts_;
+  std::atomic<std::chrono::system_clock::time_point> not_before_;
   std::atomic<std::chrono::system_clock::time_point> not_after_;
 };
 

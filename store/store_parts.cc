@@ -64,6 +64,11 @@ FleetServer::Parts StoreParts::FleetServerParts() {
           .limits = LimitsFor(config.nodes.identity_certificate_lifetime)};
 }
 
+std::optional<std::chrono::system_clock::time_point> StoreParts::StoreTimeInDoubt() const {
+  if (!store_clock.Warning().has_value()) return std::nullopt;
+  return FromUnixMillis(store_clock.NowMs());
+}
+
 std::vector<std::string> StoreParts::Warnings() const {
   Readiness readiness = Ready();
   std::ranges::move(readiness.warnings, std::back_inserter(readiness.reasons));
@@ -86,11 +91,11 @@ Readiness StoreParts::Ready() const {
     readiness.warnings.push_back(std::move(warning));
   }
   std::ranges::move(retention.Warnings(), std::back_inserter(readiness.warnings));
+  if (auto warning = disk_watch.Warning()) readiness.warnings.push_back(*std::move(warning));
   fleet_certificate.Report(readiness);
   if (auto warning = htpasswd_users.Warning()) readiness.warnings.push_back(*std::move(warning));
   front.AddTo(readiness);
   return readiness;
 }
 
-  if (auto warning = disk_watch.Warning()) readiness.warnings.push_back(*std::move(warning));
 }  // namespace outport::store

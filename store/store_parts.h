@@ -43,6 +43,8 @@ struct StoreParts {
   Readiness Ready() const;
   // The reasons and the warnings of Ready().
   std::vector<std::string> Warnings() const;
+  // The time by the store clock while the wall clock may be wrong, else nullopt.
+  std::optional<std::chrono::system_clock::time_point> StoreTimeInDoubt() const;
 
   const Config config;
   const Log log;
@@ -138,8 +140,6 @@ struct StoreParts {
                        .log = log,
                        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
   StoreGauges gauges{*opened.meta, *opened.blobs, disk, metrics};
-  AuditFile audit_file{{.meta = *opened.meta,
-                        .files = *files,
   DiskWatch disk_watch{{.free_bytes = [this] { return opened.blobs->FreeBytes(); },
                         .pool = disk,
                         .metrics = metrics,
@@ -147,6 +147,8 @@ struct StoreParts {
                         .disk = "the store's disk",
                         .effect = "pushes are rejected",
                         .limits = config.disk}};
+  AuditFile audit_file{{.meta = *opened.meta,
+                        .files = *files,
                         .pool = disk,
                         .metrics = metrics,
                         .log = log,
@@ -171,7 +173,8 @@ struct StoreParts {
                      .clock = clock,
                      .log = log,
                      .pki = config.PkiFolder(),
-                     .domain = opened.identity.domain}};
+                     .domain = opened.identity.domain,
+                     .store_time_in_doubt = [this] { return StoreTimeInDoubt(); }}};
   FleetCertificate fleet_certificate{{.rotation = rotation,
                                       .clock = clock,
                                       .log = log,

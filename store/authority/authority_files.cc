@@ -48,7 +48,7 @@ Result<AuthorityFiles> CreateAuthorityFiles(FileSystem& files, const fs::path& f
   const TrustState trust = TrustStateOf(authority);
   TRY_VOID(ReplaceFile(folder / "server.key", server_key, kSecretMode));
   TRY_VOID(WriteServerCertificate(folder, trust, server_key, host_names));
-  TRY_VOID(WriteFleetFiles(folder, trust, std::chrono::system_clock::now()));
+  TRY_VOID(WriteTrustBundle(folder, trust));
   TRY_VOID(ReplaceFile(folder / "issuing.key", authority.issuing.private_key, kSecretMode));
   TRY_VOID(ReplaceFile(folder / "issuing.crt", authority.issuing.certificate, kPublicMode));
   TRY_VOID(ReplaceFile(folder / "root.key", authority.root.private_key, kSecretMode));

@@ -3,7 +3,6 @@
 #include <system_error>
 #include <utility>
 
-#include "registry/base/clock.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
 #include "store/authority/authorities.h"
@@ -23,7 +22,7 @@ Result<AuthorityFiles> RecoverAuthorityFiles(FileSystem& files, const std::files
   TRY_VOID(ReplaceMissingServerKey(pki, trust));
   std::error_code ignored;
   if (!std::filesystem::exists(pki / kTrustBundleFile, ignored)) {
-    TRY_VOID(WriteFleetFiles(pki, trust, SystemClock().Wall()));
+    TRY_VOID(WriteTrustBundle(pki, trust));
   }
   return LoadAuthorityFiles(pki, domain);
 }

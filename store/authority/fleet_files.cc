@@ -1,5 +1,6 @@
 #include "store/authority/fleet_files.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 constexpr std::chrono::days kServerLifetime{365};
-constexpr int kRenewAtShare = 3;  // renew after 1/3 of the lifetime
+constexpr int kRenewAtShare = 3;                 // renew after 1/3 of the lifetime
+constexpr std::chrono::days kLatestRenewal{30};  // before the end, while the clock may be wrong
 
 Result<void> WriteIfChanged(const fs::path& path, const std::string& content) {
   const auto present = ReadWholeFile(path);
@@ -27,11 +29,14 @@ Result<void> WriteIfChanged(const fs::path& path, const std::string& content) {
 std::string ChainWithRoots(const TrustState& trust) { return trust.chain + trust.roots; }
 
 Result<bool> IsRenewalDue(const std::string& chain, const TrustState& trust,
-                          std::chrono::system_clock::time_point now) {
+                          const RenewalTime& now) {
   TRY(const std::string behind, pki::IssuerChain(chain));
   if (behind != ChainWithRoots(trust)) return true;
-  TRY(const pki::Description leaf, pki::Describe(chain));
-  return now >= leaf.not_before + (leaf.not_after - leaf.not_before) / kRenewAtShare;
+  TRY(const pki::Validity leaf, pki::ValidityOf(chain));
+  if (now.store.has_value()) {
+    return std::max(now.wall, *now.store) < leaf.begin || *now.store >= leaf.end - kLatestRenewal;
+  }
+  return now.wall < leaf.begin || now.wall >= leaf.begin + (leaf.end - leaf.begin) / kRenewAtShare;
 }
 
 }  // namespace
@@ -61,9 +66,12 @@ Result<void> ReplaceMissingServerKey(const fs::path& pki, const TrustState& trus
   return ReplaceFile(pki / "server.key", key, kSecretMode);
 }
 
-Result<void> WriteFleetFiles(const fs::path& pki, const TrustState& trust,
-                             std::chrono::system_clock::time_point now) {
-  TRY_VOID(WriteIfChanged(pki / kTrustBundleFile, trust.bundle));
+Result<void> WriteTrustBundle(const fs::path& pki, const TrustState& trust) {
+  return WriteIfChanged(pki / kTrustBundleFile, trust.bundle);
+}
+
+Result<void> WriteFleetFiles(const fs::path& pki, const TrustState& trust, const RenewalTime& now) {
+  TRY_VOID(WriteTrustBundle(pki, trust));
   TRY(const std::string chain, ReadWholeFile(pki / "server.crt"));
   TRY(const bool due, IsRenewalDue(chain, trust, now));
   if (!due) return {};

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "registry/base/result.h"
 #include "store/authority/authorities.h"
@@ -13,10 +14,22 @@ namespace outport::store {
 //   trusted.crt              the trust bundle
 //   server.crt, server.key   the store's certificate (leaf, issuing CAs, roots) and its key
 
-// Writes the trust bundle. Reissues the server certificate if the CA chain has changed, or after a
-// third of the certificate's lifetime. The certificate keeps its key and its names. Blocks.
+// The present time by the wall clock. While the wall clock may be wrong, also by the store clock.
+struct RenewalTime {
+  std::chrono::system_clock::time_point wall;
+  std::optional<std::chrono::system_clock::time_point> store = {};
+};
+
+// Writes the trust bundle. Reissues the server certificate if the CA chain has changed, after a
+// third of the certificate's lifetime, or if the certificate is not valid yet, because a wrong
+// clock has made it. With `now.store`, which means that the wall clock may be wrong, waits: until
+// both clocks say that the certificate is not valid yet, or until it ends within 30 days by the
+// store clock. The certificate keeps its key and its names. Blocks.
 Result<void> WriteFleetFiles(const std::filesystem::path& pki, const TrustState& trust,
-                             std::chrono::system_clock::time_point now);
+                             const RenewalTime& now);
+
+// Writes only the trust bundle. Blocks.
+Result<void> WriteTrustBundle(const std::filesystem::path& pki, const TrustState& trust);
 
 // Issues the server certificate of a new store. Blocks.
 Result<void> WriteServerCertificate(const std::filesystem::path& pki, const TrustState& trust,

@@ -12,7 +12,6 @@
 #include "store/audit/row_json.h"
 #include "store/authority/authority_files.h"
 #include "store/authority/certificates.h"
-#include "store/authority/fleet_files.h"
 #include "store/authority/next_authority.h"
 
 namespace outport::store {
@@ -86,12 +85,18 @@ Result<void> Rotation::Publish(const TrustState& state) const {
     issuers.insert(std::move(key_id));
   }
   parts_.follower.directory().SetIssuers(std::move(issuers));
-  return WriteFleetFiles(parts_.pki, state, parts_.clock.Wall());
+  return WriteFleetFiles(parts_.pki, state, Now());
 }
 
 Result<void> Rotation::RenewServerCertificate() {
   MutexLock lock(changing_);
-  return WriteFleetFiles(parts_.pki, *parts_.authorities.Current(), parts_.clock.Wall());
+  return WriteFleetFiles(parts_.pki, *parts_.authorities.Current(), Now());
+}
+
+RenewalTime Rotation::Now() const {
+  RenewalTime now{.wall = parts_.clock.Wall()};
+  if (parts_.store_time_in_doubt) now.store = parts_.store_time_in_doubt();
+  return now;
 }
 
 Result<void> Rotation::Recover() {

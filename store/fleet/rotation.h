@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "registry/storage/meta_store.h"
 #include "store/access/access_follower.h"
 #include "store/authority/authorities.h"
+#include "store/authority/fleet_files.h"
 #include "store/fleet/administrator.h"
 #include "store/fleet/connected_nodes.h"
 
@@ -37,6 +39,8 @@ class Rotation {
     Log log;
     std::filesystem::path pki;  // DATA/pki
     std::string domain;
+    // Returns the time by the store clock while the wall clock may be wrong, else nullopt.
+    std::function<std::optional<std::chrono::system_clock::time_point>()> store_time_in_doubt = {};
   };
   explicit Rotation(Parts parts) : parts_(std::move(parts)) {}
 
@@ -44,7 +48,7 @@ class Rotation {
   // step. Publishes the state. If the trust bundle in the metadata is out of date, commits a new
   // bundle for the nodes.
   Result<void> Recover();
-  // Renews the certificate of the fleet port after a third of its lifetime.
+  // Renews the certificate of the fleet port if a renewal is due: see WriteFleetFiles().
   Result<void> RenewServerCertificate();
 
   Result<v1::Rotation> Get() const;
@@ -58,6 +62,7 @@ class Rotation {
  private:
   using Row = std::optional<v1::RotationRow>;
   Result<Row> ReadState() const;
+  RenewalTime Now() const;
   Result<pki::Authority> LoadCurrent() const;
   Result<TrustState> TrustStateAt(const Row& row) const;
   // Commits `row` (nullopt: the rotation is over) and the trust bundle for the nodes. Unless

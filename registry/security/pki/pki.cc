@@ -224,4 +224,12 @@ Result<system_clock::time_point> NotAfter(std::string_view pem) {
   return openssl::NotAfterOf(certificates.front().get());
 }
 
+Result<Validity> ValidityOf(std::string_view pem) {
+  TRY(const auto certificates, openssl::ReadCertificates(pem));
+  Validity validity;
+  TRY(validity.begin, openssl::NotBeforeOf(certificates.front().get()));
+  TRY(validity.end, openssl::NotAfterOf(certificates.front().get()));
+  return validity;
+}
+
 }  // namespace outport::pki

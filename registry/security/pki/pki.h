@@ -126,6 +126,13 @@ Result<std::string> Fingerprint(std::string_view pem);
 Result<CertificateIdentity> Inspect(std::string_view pem);
 Result<std::chrono::system_clock::time_point> NotAfter(std::string_view pem);
 
+// The time in which the first certificate of a PEM text is valid.
+struct Validity {
+  std::chrono::system_clock::time_point begin;
+  std::chrono::system_clock::time_point end;
+};
+Result<Validity> ValidityOf(std::string_view pem);
+
 // Fields of the first certificate of a PEM text. Describe() does not verify the certificate.
 struct Description {
   std::string subject;  // "CN=Outport root"

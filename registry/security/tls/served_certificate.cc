@@ -4,7 +4,6 @@
 
 #include "registry/base/file.h"
 #include "registry/base/repeat.h"
-#include "registry/security/pki/pki.h"
 #include "registry/security/tls/list_history.h"
 
 namespace outport {
@@ -41,11 +40,19 @@ Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
   return {};
 }
 
+// Returns "expired at TIME" or "is not valid before TIME", or nullopt if the certificate is valid.
+std::optional<std::string> WhyNotValid(const pki::Validity& validity,
+                                       std::chrono::system_clock::time_point now) {
+  if (now >= validity.end) return "expired at " + FormatTime(validity.end);
+  if (now >= validity.begin) return std::nullopt;
+  return "is not valid before " + FormatTime(validity.begin) + "; check the clock of this machine";
+}
+
 Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions options,
                                const ListHistory& history) {
-  auto not_after = pki::NotAfter(options.certificate_chain);
-  if (!not_after.has_value()) {
-    return std::move(not_after).error().Within(files.certificate.native());
+  auto validity = pki::ValidityOf(options.certificate_chain);
+  if (!validity.has_value()) {
+    return std::move(validity).error().Within(files.certificate.native());
   }
   // Check the authorities first, so that an error about them does not name the certificate and the
   // key.
@@ -56,7 +63,7 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
     return std::move(tls).error().Within("the server certificate " + files.certificate.native() +
                                          " and its key " + files.key.native());
   }
-  return LoadedCertificate{std::move(options), *std::move(tls), *not_after};
+  return LoadedCertificate{std::move(options), *std::move(tls), *validity};
 }
 
 }  // namespace
@@ -82,7 +89,7 @@ ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
       history_(std::make_unique<ListHistory>()),
       current_(std::move(first)) {
   history_->Record(current_.options.trust);
-  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(current_.not_after)));
+  expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(current_.validity.end)));
 }
 
 ServedCertificate::~ServedCertificate() = default;
@@ -93,8 +100,12 @@ std::shared_ptr<ServerTlsContext> ServedCertificate::tls() const {
 }
 
 std::chrono::system_clock::time_point ServedCertificate::not_after() const {
+  return validity().end;
+}
+
+pki::Validity ServedCertificate::validity() const {
   MutexLock lock(mutex_);
-  return current_.not_after;
+  return current_.validity;
 }
 
 std::string ServedCertificate::fleet() const {
@@ -105,9 +116,9 @@ std::string ServedCertificate::fleet() const {
 std::optional<std::string> ServedCertificate::WhyNotReloaded() const { return failure_.Reason(); }
 
 std::optional<std::string> ServedCertificate::WhyExpired() const {
-  const auto ends = not_after();
-  if (parts_.clock.Wall() < ends) return std::nullopt;
-  return "the server certificate expired at " + FormatTime(ends);
+  auto why = WhyNotValid(validity(), parts_.clock.Wall());
+  if (why.has_value()) why->insert(0, "the server certificate ");
+  return why;
 }
 
 std::vector<std::string> ServedCertificate::Warnings() const {
@@ -145,10 +156,11 @@ bool ServedCertificate::Reload() {
   }
   Result<LoadedCertificate> loaded =
       read.has_value() ? Make(parts_.files, std::move(options), *history_) : read.error();
-  if (loaded.has_value() && loaded->not_after <= parts_.clock.Wall()) {
-    const std::string ended = FormatTime(loaded->not_after);
-    loaded = Error{ErrorCode::kFailedPrecondition,
-                   parts_.files.certificate.native() + ": it expired at " + ended};
+  if (loaded.has_value()) {
+    if (const auto why = WhyNotValid(loaded->validity, parts_.clock.Wall())) {
+      loaded =
+          Error{ErrorCode::kFailedPrecondition, parts_.files.certificate.native() + ": it " + *why};
+    }
   }
   if (!loaded.has_value()) {
     if (suspect_ == loaded.error().message &&
@@ -164,7 +176,7 @@ bool ServedCertificate::Reload() {
 
 void ServedCertificate::Use(LoadedCertificate loaded) {
   const auto tls = loaded.tls;
-  const auto ends = loaded.not_after;
+  const auto ends = loaded.validity.end;
   history_->Record(loaded.options.trust);
   {
     MutexLock lock(mutex_);

@@ -14,6 +14,7 @@
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/repeated_failure.h"
+#include "registry/security/pki/pki.h"
 #include "registry/security/tls/tls.h"
 
 namespace outport {
@@ -34,7 +35,7 @@ struct CertificateFiles {
 struct LoadedCertificate {
   ServerTlsOptions options;
   std::shared_ptr<ServerTlsContext> tls;  // shared with the connections
-  std::chrono::system_clock::time_point not_after;
+  pki::Validity validity;                 // of the certificate
 };
 
 // Loads the files into a copy of `shown`, which has the options that no file contains. The error
@@ -44,10 +45,10 @@ Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerT
 // The server's certificate and trust bundle, reloaded when their files change. It reads the files
 // every two seconds, so an administrator may change them in any way: write, rename or symbolic
 // link. If the new files are invalid, the server keeps the previous content, and reports the
-// problem in the log, the metrics and Warnings(). Files that would accept a certificate again that
-// a revocation list has revoked are invalid, see ListHistory. The server reports a problem only if
-// two checks in a row find it, because between two checks only some of the files may have changed.
-// Safe for all threads.
+// problem in the log, the metrics and Warnings(). A certificate that has expired or is not valid
+// yet is invalid. Files that would accept a certificate again that a revocation list has revoked
+// are invalid, see ListHistory. The server reports a problem only if two checks in a row find it,
+// because between two checks only some of the files may have changed. Safe for all threads.
 class ServedCertificate {
  public:
   using OnReload = std::function<void(std::shared_ptr<ServerTlsContext>)>;
@@ -69,7 +70,7 @@ class ServedCertificate {
   std::string fleet() const;
   // Returns why the current files could not be loaded, or nullopt if they are in use.
   std::optional<std::string> WhyNotReloaded() const;
-  // Returns an error text if the certificate in use has expired, else nullopt.
+  // Returns an error text if the certificate in use has expired or is not valid yet, else nullopt.
   std::optional<std::string> WhyExpired() const;
   // Problems for an administrator: the certificate expires soon, the files could not be loaded, or
   // a revocation list has expired.
@@ -81,6 +82,7 @@ class ServedCertificate {
   Awaitable<void> FollowUntilCancelled();
 
  private:
+  pki::Validity validity() const;
   void Use(LoadedCertificate loaded);
 
   const Parts parts_;

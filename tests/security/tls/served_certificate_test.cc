@@ -234,6 +234,22 @@ TEST_F(ServedCertificateTest, AnEmptiedClientCaKeepsTheAuthorities) {
                   .has_value());
 }
 
+TEST_F(ServedCertificateTest, ACertificateOfTheFutureReplacesNoValidOne) {
+  const Made later = Make(
+      {.common_name = "later", .usage = "serverAuth", .from = hours(24), .until = hours(24 * 60)});
+  const Pair future{later.pem(), openssl::ToPem(later.key.get())};
+  Load();
+  Write(future);
+  ExpectKept("server.crt: it is not valid before");
+  clock_.Advance(hours(25));
+  EXPECT_TRUE(served_->Reload()) << "its time has come";
+  EXPECT_TRUE(served_->Warnings().empty());
+  clock_.Advance(hours(-25));
+  Load();
+  ASSERT_TRUE(served_->WhyExpired().has_value()) << "a start has no other certificate";
+  EXPECT_TRUE(served_->WhyExpired()->starts_with("the server certificate is not valid before "));
+}
+
 TEST_F(ServedCertificateTest, ReportsItsExpiry) {
   Write(Issue(hours(24 * 6)));
   Load();
