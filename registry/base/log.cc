@@ -2,12 +2,14 @@
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/null_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/sink.h>
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 #include "registry/base/clock.h"
+#include "registry/base/log_writer.h"
 #include "registry/base/utf8.h"
 
 namespace outport {
@@ -40,6 +42,30 @@ std::string_view Name(LogLevel level) {
   }
   return "";
 }
+
+LogLevel FromSpdlog(spdlog::level::level_enum level) {
+  for (const LogLevel known : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning}) {
+    if (ToSpdlog(known) == level) return known;
+  }
+  return LogLevel::kError;
+}
+
+// Writes lines through the process's LogWriter. Without one, writes each line at once.
+class StandardErrorSink : public spdlog::sinks::sink {
+ public:
+  void log(const spdlog::details::log_msg& message) override {
+    const std::string line = std::string(message.payload.data(), message.payload.size()) + "\n";
+    if (LogWriter* writer = ProcessLogWriter()) {
+      writer->Write(FromSpdlog(message.level), line);
+    } else {
+      std::fwrite(line.data(), 1, line.size(), stderr);
+      std::fflush(stderr);
+    }
+  }
+  void flush() override {}
+  void set_pattern(const std::string& /*pattern*/) override {}
+  void set_formatter(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
+};
 
 std::shared_ptr<spdlog::logger> MakeLogger(spdlog::sink_ptr sink, spdlog::level::level_enum level) {
   auto logger = std::make_shared<spdlog::logger>("outport", std::move(sink));
@@ -95,7 +121,7 @@ std::string JsonEscape(std::string_view text) {
 }
 
 Log Log::ToStandardError(LogLevel level) {
-  return Log(MakeLogger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), ToSpdlog(level)));
+  return Log(MakeLogger(std::make_shared<StandardErrorSink>(), ToSpdlog(level)));
 }
 
 Log Log::Nowhere() {

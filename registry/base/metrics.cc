@@ -4,8 +4,24 @@
 #include <prometheus/text_serializer.h>
 
 #include <sstream>
+#include <utility>
+
+#include "registry/base/log_writer.h"
 
 namespace outport {
+namespace {
+
+// The log has no Metrics object, because it begins before there is one.
+prometheus::MetricFamily LostLines(const LogWriter& writer) {
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(writer.lines_lost());
+  return {.name = "outport_log_lines_lost_total",
+          .help = "Log lines that were not written: nobody read them in time, or the file failed.",
+          .type = prometheus::MetricType::Counter,
+          .metric = {metric}};
+}
+
+}  // namespace
 
 Metrics::Metrics()
     : registry_(
@@ -33,7 +49,9 @@ prometheus::Histogram& Metrics::Histogram(const std::string& name, const std::st
 
 std::string Metrics::Render() const {
   std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, registry_->Collect());
+  std::vector<prometheus::MetricFamily> families = registry_->Collect();
+  if (const LogWriter* writer = ProcessLogWriter()) families.push_back(LostLines(*writer));
+  prometheus::TextSerializer().Serialize(out, families);
   return out.str();
 }
 

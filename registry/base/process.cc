@@ -12,6 +12,7 @@
 #include <string>
 
 #include "registry/base/log.h"
+#include "registry/base/log_writer.h"
 
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>
@@ -20,6 +21,7 @@
 namespace outport {
 
 void ExitProcess(int exit_code) {
+  FlushLog();
   std::cout.flush();
   std::fflush(nullptr);
 #if __has_feature(address_sanitizer)
@@ -39,6 +41,11 @@ void EndAtOnce(int signal_number) {
   ::raise(signal_number);
   ::_exit(kEndedBySignal + signal_number);
 }
+
+// Writes the log before the program writes an error to the same stream.
+struct FlushAtEnd {
+  ~FlushAtEnd() { FlushLog(); }
+};
 
 }  // namespace
 
@@ -94,6 +101,8 @@ Error TasksStillRunning(size_t count) {
 
 Result<void> RunUntilSignal(const std::function<Result<std::unique_ptr<Daemon>>()>& start) {
   StopSignals signals;
+  StartLogWriter();
+  const FlushAtEnd flush;
   TRY(const std::unique_ptr<Daemon> daemon, start());
   signals.Wait([&daemon] { daemon->Reload(); });
   const Result<void> stopped = daemon->Stop();

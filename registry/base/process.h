@@ -9,9 +9,10 @@
 
 namespace outport {
 
-// Ends the process. Writes the buffers of the standard streams, but neither calls the handlers of
-// atexit() nor destroys static objects: gRPC destroys its channels on threads of its own, which may
-// still run and use OpenSSL and other libraries. Each main() ends with this function.
+// Ends the process. Writes the log, for at most a second, and the buffers of the standard streams.
+// Neither calls the handlers of atexit() nor destroys static objects: gRPC destroys its channels on
+// threads of its own, which may still run and use OpenSSL and other libraries. Each main() ends
+// with this function.
 [[noreturn]] void ExitProcess(int exit_code);
 
 // Opens /dev/null in place of each closed standard stream. Otherwise the next file that the process

@@ -156,7 +156,7 @@ def test_a_rejected_push_succeeds_when_the_store_has_freed_trash_for_it(store_on
     assert announce(client, "team/app", data) == 507
     # The collector looks by itself every 10 seconds. The rejected push wakes it.
     wait_for("the push to succeed", lambda: is_pushed(client, "team/app", data), seconds=5)
-    assert "trash freed early" in store.log_text()
+    wait_for("the log", lambda: "trash freed early" in store.log_text())
     assert store.metric("outport_store_gc_blobs_freed_total") == 1
     assert client.call("HEAD", f"/v2/team/app/blobs/{kept}").status == 200
 

@@ -52,7 +52,7 @@ def test_a_copy_goes_with_the_blob_and_the_blob_can_be_pushed_again(fleet):
     delete(node, image)
     wait_for("the node to drop its copy", lambda: not copies(node, blob), seconds=60)
     assert node.metric("outport_node_blobs_dropped_total", reason="tombstone") >= 1
-    assert '"cached blobs dropped"' in node.log_text()
+    wait_for("the log", lambda: '"cached blobs dropped"' in node.log_text())
     assert copies(node, stays)
     path = f"/v2/{REPOSITORY}/blobs/{blob}"
     assert node.client().call("HEAD", path).status == 404

@@ -71,7 +71,8 @@ def test_an_invalid_file_keeps_the_old_certificate_and_is_reported(site):
         assert member.metric("outport_server_certificate_reload_failed") == 1
         assert client_of(site, member).get("/v2/").status == 200
         assert shown_certificate(site.host, member.registry_port) == as_shown(site.first[0])
-        assert "server certificate reload failed: previous files stay in use" in member.log_text()
+        wait_for("the log", lambda: "server certificate reload failed: previous files stay in use"
+                 in member.log_text())  # noqa: B023
         wait_for("the status to tell", lambda: any(
             warning["source"] == member.name and "does not belong to its certificate" in warning["message"]  # noqa: B023
             for warning in site.control_json("status")["warnings"]))
