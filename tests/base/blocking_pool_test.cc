@@ -145,5 +145,91 @@ TEST_F(BlockingPoolTest, ManyCoroutinesShareIt) {
   EXPECT_EQ(sum, 500 * 501 / 2);
 }
 
+Holder User(const std::string& name) { return {.kind = HolderKind::kUser, .name = name}; }
+
+TEST_F(BlockingPoolTest, OneHolderLeavesThreadsToOthers) {
+  BlockingPool pool("test", 4, 100);
+  TestLatch release;
+  std::atomic<int> running = 0;
+  for (int i = 0; i < 10; ++i) {
+    const auto block = [&] {
+      ++running;
+      release.Wait();
+    };
+    ASSERT_TRUE(pool.Post(User("hog"), {.run = block}));
+  }
+  ASSERT_TRUE(WaitUntil([&] { return running == 2; }));
+  auto work = [&]() -> net::awaitable<Result<int>> {
+    auto job = []() -> Result<int> { return 7; };
+    co_return co_await Blocking(pool, User("other"), job);
+  };
+  EXPECT_EQ(RunToEnd(work()).value_or(0), 7) << "a thread is free";
+  EXPECT_EQ(running, 2);
+  release.CountDown();
+  pool.Stop();
+  EXPECT_EQ(running, 10) << "Stop() runs what is queued";
+}
+
+TEST_F(BlockingPoolTest, AFullQueueEvictsNewWorkOfTheHolderThatHasMost) {
+  TestLatch started;
+  TestLatch release;
+  BlockingPool pool("test", 1, 4);
+  ASSERT_TRUE(pool.Post([&] {
+    started.CountDown();
+    release.Wait();
+  }));
+  started.Wait();
+  int rejected_of_hog = 0;
+  std::atomic<int> done_of_hog = 0;
+  const auto hog = [&]() -> net::awaitable<void> {
+    auto job = [&]() -> Result<void> {
+      ++done_of_hog;
+      return {};
+    };
+    const Result<void> result = co_await Blocking(pool, User("hog"), job);
+    if (!result.has_value() && result.error().code == ErrorCode::kTooManyRequests) {
+      ++rejected_of_hog;
+    }
+  };
+  std::optional<Result<int>> newcomer;
+  const auto come = [&]() -> net::awaitable<void> {
+    auto job = []() -> Result<int> { return 7; };
+    newcomer = co_await Blocking(pool, User("new"), job);
+  };
+  const auto check = [](const std::exception_ptr& e) { EXPECT_EQ(e, nullptr); };
+  for (int i = 0; i < 5; ++i) net::co_spawn(context_, hog, check);
+  context_.poll();
+  EXPECT_EQ(rejected_of_hog, 1) << "the queue has four slots";
+  net::co_spawn(context_, come, check);
+  context_.poll();
+  EXPECT_EQ(rejected_of_hog, 2) << "the newest piece made room";
+  release.CountDown();
+  context_.run();
+  pool.Stop();
+  EXPECT_EQ(done_of_hog, 3);
+  ASSERT_TRUE(newcomer.has_value() && newcomer->has_value());
+  EXPECT_EQ(**newcomer, 7);
+}
+
+TEST_F(BlockingPoolTest, WorkInProgressIsNotEvicted) {
+  BlockingPool pool("test", 1, 2);
+  TestLatch started;
+  TestLatch release;
+  ASSERT_TRUE(pool.Post([&] {
+    started.CountDown();
+    release.Wait();
+  }));
+  started.Wait();
+  std::atomic<int> ran = 0;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(
+        pool.Post(User("hog"), {.run = [&] { ++ran; }}, BlockingPool::Admission::kInProgress));
+  }
+  EXPECT_FALSE(pool.Post(User("new"), {.run = [] {}}));
+  release.CountDown();
+  pool.Stop();
+  EXPECT_EQ(ran, 5);
+}
+
 }  // namespace
 }  // namespace outport

@@ -8,11 +8,11 @@
 #include <map>
 #include <optional>
 
+#include "registry/base/fair_queue.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/security/password/attempt_limiter.h"
 #include "registry/security/password/credential_cache.h"
-#include "registry/security/password/fair_queue.h"
 #include "registry/security/password/password.h"
 
 namespace outport {
@@ -57,6 +57,7 @@ struct Authenticator::State {
 
   // The input of a verification, without the password.
   struct Request {
+    Holder origin;
     Attempt attempt;
     std::string hash;
     bool known;  // whether the user exists
@@ -111,20 +112,30 @@ struct Authenticator::State {
       self->Finish(mac, request.attempt, *flight, outcome.value_or(Outcome::kFailed));
     };
     // Post one turn for each piece of work. The fair queue chooses the work when the turn runs.
-    const bool posted = queue.HasRoom(attempt.origin) && pool.Post([self] { self->NextTurn()(); });
+    const bool posted =
+        queue.QueuedBy(request.origin) < kQueuePerOrigin && pool.Post([self] { self->TakeTurn(); });
     if (!posted) {
       overloaded.Increment();
       return pool.Rejection();
     }
     verifications.Increment();
-    queue.Push(attempt.origin, std::move(verify));
+    queue.Push(request.origin, {.run = std::move(verify)});
     flights.emplace(mac, flight);
     return flight;
   }
 
-  FairQueue::Work NextTurn() {
+  // Runs the next verification.
+  void TakeTurn() {
+    const auto pop = [this] {
+      MutexLock lock(mutex);
+      return queue.Pop();
+    };
+    FairQueue::Next next = pop();
+    const auto begin = std::chrono::steady_clock::now();
+    next.run();
+    next.run = nullptr;
     MutexLock lock(mutex);
-    return queue.Pop();
+    queue.Finished(next, std::chrono::steady_clock::now() - begin);
   }
 
   void Finish(const CredentialMac& mac, const Attempt& attempt, Flight& flight, Outcome outcome) {
@@ -161,7 +172,7 @@ struct Authenticator::State {
   Mutex mutex;
   CredentialCache cache OUTPORT_GUARDED_BY(mutex);
   AttemptLimiter limiter OUTPORT_GUARDED_BY(mutex);
-  FairQueue queue OUTPORT_GUARDED_BY(mutex){kQueuePerOrigin};
+  FairQueue queue OUTPORT_GUARDED_BY(mutex);
   // The verifications in progress. The job in the pool and the calls that wait for its outcome
   // share a Flight. The pool's queue limits how many there are.
   std::map<CredentialMac, std::shared_ptr<Flight>> flights OUTPORT_GUARDED_BY(mutex);
@@ -178,6 +189,7 @@ net::awaitable<Result<std::shared_ptr<const User>>> Authenticator::Authenticate(
   std::shared_ptr<const User> user = state->users.Find(name);
   const bool known = user != nullptr;
   const State::Request request{
+      .origin = origin,
       .attempt = {ToString(origin), std::string(name.substr(0, kMaxCountedNameBytes))},
       .hash = known ? user->password_hash : HashOfUnknownUser(),
       .known = known};
