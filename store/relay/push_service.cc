@@ -1,5 +1,6 @@
 #include "store/relay/push_service.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,31 @@ Result<std::vector<Tag>> ParseTags(const v1::PutManifestRequest& request) {
     tags.push_back(std::move(tag));
   }
   return tags;
+}
+
+// Whether the node receives the user, as NodeScope::ReceivesUser() decides.
+bool Receives(const AccessDirectory& directory, const NodePermissions& node,
+              const std::shared_ptr<const User>& user) {
+  if (user == nullptr) return false;
+  const Rights rights = directory.RightsOf(user, /*certificate=*/{});
+  return std::ranges::any_of(rights.sources(), [&](const Rights::Source& source) {
+    const bool own =
+        source.subject.kind == SubjectKind::kUser || source.subject.kind == SubjectKind::kGroup;
+    return own && std::ranges::any_of(*source.grants, [&](const Grant& grant) {
+             return node.MayPullSomeOf(grant.pattern);
+           });
+  });
+}
+
+// Returns the name to authenticate. If the node does not receive the user, this is a name that no
+// user has. So the node cannot tell a right password of such a user from a wrong one, and not
+// whether the user exists: the work, the error and the count of failures are the same.
+std::string LoginName(const AccessDirectory& directory, const NodePermissions& node,
+                      const v1::Sender& sender) {
+  const bool everything = node.Scope() == std::vector{std::string(kEverything)};
+  if (everything || sender.user() == kAnonymousUser) return sender.user();
+  return Receives(directory, node, directory.Find(sender.user())) ? sender.user()
+                                                                  : ":" + sender.user();
 }
 
 }  // namespace
@@ -119,7 +145,9 @@ net::awaitable<Result<Admission>> PushService::AdmitSender(const RelayingNode& n
                                                            Action action) {
   Result<Credentials> credentials = NoCredentials{};
   if (!sender.password().empty()) {
-    credentials = PasswordCredentials{.user = sender.user(), .password = Secret(sender.password())};
+    CO_TRY(const auto permissions, node.Check());
+    credentials = PasswordCredentials{.user = LoginName(parts_.directory, *permissions, sender),
+                                      .password = Secret(sender.password())};
   }
   CO_TRY(Sender user, co_await Authenticate(gate_, node, std::move(credentials)));
   if (!repository.has_value()) co_return repository.error();

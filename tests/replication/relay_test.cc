@@ -294,6 +294,38 @@ TEST_F(RelayTest, I6TheStoreAuthenticatesTheSender) {
   EXPECT_EQ(CodeOf(Start(node->registry(), bob)), ErrorCode::kDenied);
 }
 
+TEST_F(RelayTest, I6ALimitedNodeLearnsNoPasswordsOfOtherUsers) {
+  store_->AddNode("us-east", {"pull,push:library/**"});
+  const rpc::TlsIdentity identity = authority_.Issue(Role::kNode, "us-east");
+  TestNode limited(loop_, identity, folder_.path() / "other", store_->address(), clock_);
+  store_->AddUser("eve", "private", "pull,push:private/**");
+  const auto push = [&](const std::string& user, const std::string& password) {
+    Caller caller = Ann(password);
+    caller.user = user;
+    return Start(limited.registry(), caller);
+  };
+  prometheus::Counter& verifications = store_->metrics.Counter("outport_auth_verifications_total",
+                                                               "Passwords verified with bcrypt.");
+  const auto wrong = push("ann", "guess");
+  ASSERT_EQ(CodeOf(wrong), ErrorCode::kUnauthorized);
+  for (const auto& [user, password] :
+       {std::pair("eve", "private"), {"eve", "guess"}, {"nobody", "guess"}, {"eve", "private"}}) {
+    SCOPED_TRACE(user);
+    const double before = verifications.Value();
+    const auto rejected = push(user, password);
+    ASSERT_EQ(CodeOf(rejected), ErrorCode::kUnauthorized);
+    EXPECT_EQ(rejected.error().message, wrong.error().message);
+    EXPECT_EQ(verifications.Value() - before, 1) << "the same work";
+  }
+  EXPECT_TRUE(push("ann", "secret")) << "ann is in the node's scope";
+  User member{.name = "gil", .password_hash = *HashPassword("third", 4), .grants = {}};
+  member.groups = {"readers"};
+  store_->users.Set(member);
+  EXPECT_EQ(CodeOf(push("gil", "third")), ErrorCode::kUnauthorized);
+  store_->users.SetGrants({SubjectKind::kGroup, "readers"}, {*ParseGrant("pull:library/**")});
+  EXPECT_EQ(CodeOf(push("gil", "third")), ErrorCode::kDenied) << "the group is in the scope";
+}
+
 TEST_F(RelayTest, I6ANodeThatWasRemovedMayNotRelay) {
   const auto node = JoinNode();
   store_->RemoveNode("eu-west");
