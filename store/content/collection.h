@@ -25,7 +25,7 @@ struct CollectionTimes {
 };
 
 // Returns the time until which the touch that began this lease keeps content that nobody refers to:
-// a touch begins a lease and, anew, the grace period. 0: no lease has ever begun.
+// a touch begins a lease and restarts the grace period. 0: no lease has ever begun.
 int64_t KeptByTouchMs(const CollectionTimes& times, int64_t lease_until_ms);
 
 // The changes of state by which the garbage collector knows what nobody refers to:

@@ -62,6 +62,15 @@ void TestCollector::WorkAfter(milliseconds time) {
   Work();
 }
 
+void TestCollector::Pause() { EXPECT_TRUE(collector_->Pause({}, kAdministrator).has_value()); }
+
+void TestCollector::Resume() { EXPECT_TRUE(collector_->Resume({}, kAdministrator).has_value()); }
+
+void TestCollector::StepAndPause() {
+  static_cast<void>(Step());
+  Pause();
+}
+
 v1::GetPlanResponse TestCollector::Plan(bool delete_untagged, const std::string& repositories) {
   v1::GetPlanRequest request;
   request.mutable_options()->set_delete_untagged(delete_untagged);
@@ -73,13 +82,22 @@ v1::GetPlanResponse TestCollector::Plan(bool delete_untagged, const std::string&
 
 v1::RunRow TestCollector::Run(const v1::StartRunRequest& request) {
   collector_->Step();  // acquires the lease
-  const auto started = collector_->StartRun(request, kAdministrator);
+  return Finish(collector_->StartRun(request, kAdministrator));
+}
+
+Result<v1::RunRow> TestCollector::StartPlan(const std::string& plan) {
+  v1::StartRunRequest request;
+  request.set_plan(plan);
+  return collector_->StartRun(request, kAdministrator);
+}
+
+v1::RunRow TestCollector::Finish(const Result<v1::RunRow>& started) {
   EXPECT_TRUE(started.has_value()) << started.error().message;
   if (!started.has_value()) return {};
   Work();
   v1::GetRunRequest get;
   get.set_id(started->id());
-  return *collector_->GetRun(get);
+  return collector_->GetRun(get).value_or(v1::RunRow());
 }
 
 v1::RunRow TestCollector::RunUntagged() {

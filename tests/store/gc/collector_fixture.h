@@ -42,7 +42,16 @@ class TestCollector {
   // Advances the clock, and then works.
   void WorkAfter(std::chrono::milliseconds time);
 
+  // The requests of an administrator.
+  void Pause();
+  void Resume();
+  // Acquires the lease and pauses, so that what is due stays for a plan.
+  void StepAndPause();
   v1::GetPlanResponse Plan(bool delete_untagged = false, const std::string& repositories = "");
+  // Starts the run of this plan. Needs the lease.
+  Result<v1::RunRow> StartPlan(const std::string& plan);
+  // Works until this run has ended, and returns its row.
+  v1::RunRow Finish(const Result<v1::RunRow>& started);
   // Starts a run, works until it has ended, and returns its row.
   v1::RunRow Run(const v1::StartRunRequest& request);
   v1::RunRow RunUntagged();

@@ -108,20 +108,14 @@ TEST_F(CorruptLinksTest, APlanHasNoLinkWithACorruptRow) {
 }
 
 TEST_F(CorruptLinksTest, ARunOfAPlanLeavesLinksThatAreCorruptSince) {
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   store.clock.Advance(hours(37));
   static_cast<void>(collector->Step());  // acquires the lease, and removes nothing
-  v1::StartRunRequest request;
-  request.set_plan(collector->Plan().plan());
+  const std::string plan = collector->Plan().plan();
   Corrupt(Link("one"));
   Corrupt(keys::Blob(Sha256("two")));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
-  const auto started = (*collector)->StartRun(request, kAdministrator);
-  ASSERT_TRUE(started.has_value()) << started.error().message;
-  collector->Work();
-  v1::GetRunRequest get;
-  get.set_id(started->id());
-  const v1::RunRow run = *(*collector)->GetRun(get);
+  collector->Resume();
+  const v1::RunRow run = collector->Finish(collector->StartPlan(plan));
   EXPECT_EQ(run.state(), v1::RUN_STATE_DONE) << run.failure();
   EXPECT_EQ(run.removed().links(), 1u);
   EXPECT_EQ(run.kept(), 2u);

@@ -14,10 +14,7 @@ const std::string kIndex = IndexManifest({kChild, kOther});
 
 class FreedBytesTest : public CollectorTest {
  protected:
-  FreedBytesTest() {
-    static_cast<void>(collector->Step());
-    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  }
+  FreedBytesTest() { collector->StepAndPause(); }
   void PushIndex(const std::string& repository) {
     for (const char* blob : {"config", "layer", "other layer"}) {
       ASSERT_TRUE(store.PushBlob(repository, blob).has_value());

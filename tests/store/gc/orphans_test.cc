@@ -36,8 +36,6 @@ class OrphansTest : public CollectorTest {
     ASSERT_TRUE(transaction->Put(key, "\xff").has_value());
     ASSERT_TRUE(transaction->Commit().has_value());
   }
-  void Pause() { ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value()); }
-  void Resume() { ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value()); }
   size_t Candidates() { return CountRows(store, keys::kUntagged); }
   bool Waits() { return CountRows(store, keys::kOrphaned) > 0; }
 
@@ -88,10 +86,10 @@ TEST_F(OrphansTest, CorruptRowsOfReferrersHoldUpNothingElse) {
   const std::string other = ImageManifest({"other"});
   ASSERT_TRUE(store.PushImage("b", "v1", {"other"}).has_value());
   ASSERT_TRUE(store.DeleteManifest("b", "v1").has_value());
-  Pause();  // the referrers do not become candidates
+  collector->Pause();  // the referrers do not become candidates
   DeleteSubject();
   Corrupt(keys::ReferrersOf(Repo("a"), Sha256(image_)) + "no digest");
-  Resume();
+  collector->Resume();
   collector->WorkAfter(hours(37));
   EXPECT_TRUE(Waits());
   EXPECT_THAT((*collector)->Warnings(),
@@ -265,7 +263,7 @@ TEST_F(OrphansTest, ASecondRemovalBeginsAtTheFirstReferrerAgain) {
 }
 
 TEST_F(OrphansTest, APlanHasTheReferrersThatAreNoCandidatesYet) {
-  Pause();
+  collector->Pause();
   DeleteSubject();
   EXPECT_EQ((*collector)->Get()->orphaned(), 1u);
   EXPECT_EQ(collector->Plan(true).counts().manifests(), 0u) << "the grace period has just begun";
@@ -273,7 +271,7 @@ TEST_F(OrphansTest, APlanHasTheReferrersThatAreNoCandidatesYet) {
   EXPECT_EQ(Candidates(), 0u) << "a paused collector does nothing";
   const v1::GetPlanResponse plan = collector->Plan(true);
   EXPECT_EQ(plan.counts().manifests(), kReferrers);
-  Resume();
+  collector->Resume();
   v1::StartRunRequest request;
   request.set_plan(plan.plan());
   const v1::RunRow run = collector->Run(request);
@@ -287,7 +285,7 @@ TEST_F(OrphansTest, TheGracePeriodOfAnOldCandidateBeginsWithTheRemovalOfItsSubje
   PushReferrer("new");
   store.clock.Advance(hours(100));
   ASSERT_EQ(Candidates(), 1u);
-  Pause();
+  collector->Pause();
   DeleteSubject();
   EXPECT_EQ(collector->Plan(true).counts().manifests(), 0u);
   collector->WorkAfter(hours(37));
@@ -296,7 +294,7 @@ TEST_F(OrphansTest, TheGracePeriodOfAnOldCandidateBeginsWithTheRemovalOfItsSubje
 
 TEST_F(OrphansTest, ALaterTimeOfACandidateStays) {
   PushReferrer("new");
-  Pause();
+  collector->Pause();
   DeleteSubject();
   store.clock.Advance(hours(10));
   const std::string extra = SubjectJson(Sha256(image_)) + R"(,"annotations":{"n":"new"})";
@@ -305,7 +303,7 @@ TEST_F(OrphansTest, ALaterTimeOfACandidateStays) {
   ASSERT_TRUE(store.DeleteManifest("a", "tag").has_value());
   const int64_t untagged_ms = store.store_clock.NowMs();
   store.clock.Advance(hours(1));
-  Resume();
+  collector->Resume();
   collector->Work();
   EXPECT_EQ(Candidates(), kReferrers + 1);
   const auto row =
@@ -330,7 +328,7 @@ TEST_F(OrphansTest, WithoutTheLeaseNothingChanges) {
 }
 
 TEST_F(OrphansTest, AScanOfOneRepositoryHasOnlyItsReferrers) {
-  Pause();
+  collector->Pause();
   DeleteSubject();
   ASSERT_TRUE(store.PushTagged("a", image_, {}).has_value());  // keeps the referrers
   ASSERT_TRUE(store.PushImage("b", "v1", {"config"}).has_value());

@@ -79,7 +79,7 @@ TEST_F(OverdueTest, LinksThatWaitForTheWindowAreNotOverdue) {
   collector =
       std::make_unique<TestCollector>(store, Collector::Limits{.window = WindowAfter(hours(36))});
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(hours(36) + minutes(1));
   EXPECT_EQ(OverdueLinks(), 0.0);
   collector->WorkAfter(hours(2) - minutes(1));
@@ -92,7 +92,7 @@ TEST_F(OverdueTest, LinksThatWaitForTheWindowAreNotOverdue) {
 TEST_F(OverdueTest, TrashWhoseWindowHasEndedIsOverdueAfterAnHour) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   collector->WorkAfter(hours(37));  // the link and the blob are in the trash
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(hours(24) + minutes(59));
   EXPECT_EQ(OverdueTrash(), 0.0);
   collector->WorkAfter(minutes(2));
@@ -100,7 +100,7 @@ TEST_F(OverdueTest, TrashWhoseWindowHasEndedIsOverdueAfterAnHour) {
   EXPECT_EQ(OverdueLinks(), 0.0);
   EXPECT_THAT((*collector)->Warnings(), testing::IsEmpty()) << "it is paused";
   store.clock.Advance(hours(24));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   static_cast<void>(collector->Step());  // sees the state before it frees anything
   EXPECT_THAT((*collector)->Warnings(),
               testing::ElementsAre(testing::HasSubstr("the trash is overdue since")));
@@ -113,9 +113,9 @@ TEST_F(OverdueTest, AProcessThatLosesTheLeaseTellsNothing) {
   ASSERT_TRUE(store.PushBlob("a", "gone").has_value());
   collector->WorkAfter(hours(37));
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(hours(37 + 25));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   static_cast<void>(collector->Step());  // sees the state before it removes anything
   const std::vector<std::string> gauges = {"outport_store_gc_queue", "outport_store_gc_overdue",
                                            "outport_store_gc_overdue_trash",
@@ -131,7 +131,7 @@ TEST_F(OverdueTest, ManifestsAndTagsOfTheTrashMayStayForTheGracePeriod) {
   ASSERT_TRUE(store.PushImage("a", "v1", {"config"}).has_value());
   const std::string digest = Sha256(ImageManifest({"config"})).ToString();
   ASSERT_TRUE(store.DeleteManifest("a", digest).has_value());
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(hours(1 + 24 + 36));  // the hour of the run, trash window, grace period
   EXPECT_EQ(OverdueTrash(), 0.0);
   collector->WorkAfter(hours(1) + minutes(1));

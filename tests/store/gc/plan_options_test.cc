@@ -13,14 +13,11 @@ using testing::HasSubstr;
 // The collector is paused, so that due links stay for the plan.
 class PlanOptionsTest : public CollectorTest {
  protected:
-  PlanOptionsTest() {
-    static_cast<void>(collector->Step());
-    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  }
+  PlanOptionsTest() { collector->StepAndPause(); }
   // Ends the pause, and lets nothing run before the test's next call.
   void Resume() {
     static_cast<void>(collector->Step());  // renews the lease
-    EXPECT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+    collector->Resume();
   }
 };
 

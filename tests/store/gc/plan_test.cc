@@ -27,28 +27,15 @@ std::string ManifestItem(const std::string& repository, const std::string& body)
 // The collector is paused, so that due links stay for the plan.
 class PlanTest : public CollectorTest {
  protected:
-  PlanTest() {
-    static_cast<void>(collector->Step());
-    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  }
+  PlanTest() { collector->StepAndPause(); }
   v1::RunRow RunPlan(const std::string& plan) {
-    EXPECT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
-    v1::StartRunRequest request;
-    request.set_plan(plan);
-    const auto started = (*collector)->StartRun(request, kAdministrator);
-    EXPECT_TRUE(started.has_value()) << started.error().message;
-    if (!started.has_value()) return {};
-    collector->Work();
-    v1::GetRunRequest get;
-    get.set_id(started->id());
-    return *(*collector)->GetRun(get);
+    collector->Resume();
+    return collector->Finish(collector->StartPlan(plan));
   }
   Error Refusal(const std::string& plan) {
-    EXPECT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
-    v1::StartRunRequest request;
-    request.set_plan(plan);
-    const auto started = (*collector)->StartRun(request, kAdministrator);
-    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+    collector->Resume();
+    const auto started = collector->StartPlan(plan);
+    collector->Pause();
     EXPECT_FALSE(started.has_value());
     return started.has_value() ? Error{} : started.error();
   }
@@ -302,7 +289,7 @@ TEST_F(PlanTest, ItemsThatAreInUseAgainWhenTheirTurnComesAreKept) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
   store.clock.Advance(hours(37));
   const v1::GetPlanResponse plan = collector->Plan();
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   v1::StartRunRequest request;
   request.set_plan(plan.plan());
   ASSERT_TRUE((*collector)->StartRun(request, kAdministrator).has_value());

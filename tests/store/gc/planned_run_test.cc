@@ -19,29 +19,18 @@ class PlannedRunTest : public CollectorTest {
     EXPECT_TRUE(store.PushImage("a", "v1", {"config", "layer"}).has_value());
     EXPECT_TRUE(store.PushImage("a", "v1", {"config", "other"}).has_value());
     EXPECT_TRUE(store.PushBlob("a", "orphan").has_value());
-    static_cast<void>(collector->Step());
-    EXPECT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+    collector->StepAndPause();
     store.clock.Advance(hours(37));
     plan_ = collector->Plan(true);
     EXPECT_EQ(plan_.counts().links(), 1u);
     EXPECT_EQ(plan_.counts().manifests(), 1u);
-    EXPECT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+    collector->Resume();
   }
   static Result<v1::RunRow> Start(TestCollector& collector, const std::string& plan) {
     static_cast<void>(collector.Step());  // acquires the lease
-    v1::StartRunRequest request;
-    request.set_plan(plan);
-    return collector->StartRun(request, kAdministrator);
+    return collector.StartPlan(plan);
   }
-  v1::RunRow Run() {
-    const auto started = Start(*collector, plan_.plan());
-    EXPECT_TRUE(started.has_value()) << started.error().message;
-    if (!started.has_value()) return {};
-    collector->Work();
-    v1::GetRunRequest get;
-    get.set_id(started->id());
-    return *(*collector)->GetRun(get);
-  }
+  v1::RunRow Run() { return collector->Finish(Start(*collector, plan_.plan())); }
   std::string Refusal(TestCollector& collector) {
     const auto started = Start(collector, plan_.plan());
     EXPECT_EQ(CodeOf(started), ErrorCode::kFailedPrecondition);
@@ -94,19 +83,14 @@ TEST_F(PlannedRunTest, ALinkThatAClientPushedAgainEndsThePlan) {
 }
 
 TEST_F(PlannedRunTest, ItemsThatGoWhileTheRunWaitsAreGoneToo) {
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   static_cast<void>(collector->Step());  // acquires the lease, and removes nothing
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
-  v1::StartRunRequest request;
-  request.set_plan(plan_.plan());
-  const auto started = (*collector)->StartRun(request, kAdministrator);
+  collector->Resume();
+  const auto started = collector->StartPlan(plan_.plan());
   ASSERT_TRUE(started.has_value()) << started.error().message;
   ASSERT_TRUE(store.DeleteManifest("a", Sha256(untagged_).ToString()).has_value());
   ASSERT_TRUE(store.DeleteBlob("a", "orphan").has_value());
-  collector->Work();
-  v1::GetRunRequest get;
-  get.set_id(started->id());
-  const v1::RunRow run = *(*collector)->GetRun(get);
+  const v1::RunRow run = collector->Finish(started);
   EXPECT_EQ(run.gone(), 2u);
   EXPECT_EQ(run.removed().links(), 0u);
   EXPECT_EQ(run.removed().manifests(), 0u);
@@ -134,12 +118,10 @@ TEST_F(PlannedRunTest, AStartThatMakesThePlanAgainWritesThePullsOnce) {
                         ++flushes;
                         return Result<void>();
                       }});
-  ASSERT_TRUE(other->Pause({}, kAdministrator).has_value());
+  other.Pause();
   static_cast<void>(other.Step());  // acquires the lease, and removes nothing
-  ASSERT_TRUE(other->Resume({}, kAdministrator).has_value());
-  v1::StartRunRequest request;
-  request.set_plan(plan_.plan());
-  const auto started = other->StartRun(request, kAdministrator);
+  other.Resume();
+  const auto started = other.StartPlan(plan_.plan());
   ASSERT_TRUE(started.has_value()) << started.error().message;
   EXPECT_EQ(flushes, 1);
   static_cast<void>(other.Plan());

@@ -270,16 +270,16 @@ TEST_F(RaceTest, ARunWhoseProcessEndedFailsAndCanBeUndone) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
   }
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(hours(37));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   const auto started = (*collector)->StartRun({}, kAdministrator);
   ASSERT_TRUE(started.has_value()) << started.error().message;
   ASSERT_TRUE(collector->Step());
   collector.reset();  // the process is killed after the first batch
   store.Reopen();
   collector = std::make_unique<TestCollector>(store);
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(seconds(31));
   const v1::RunRow failed = collector->LastRun();
   EXPECT_EQ(failed.id(), started->id());

@@ -86,23 +86,23 @@ TEST_F(RequestsTest, AResumeWithoutAPauseChangesNothing) {
     EXPECT_FALSE(resumed->paused());
     EXPECT_EQ(store.meta->AuditHead()->sequence, entries);
   }
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   ASSERT_TRUE((*collector)->Resume(request, kAdministrator).has_value());
   EXPECT_EQ(store.meta->AuditHead()->sequence, entries + 2);
 }
 
 TEST_F(RequestsTest, APauseHaltsARunInProgress) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.PushBlob("a", std::to_string(i)).has_value());
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->WorkAfter(hours(37));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   ASSERT_TRUE((*collector)->StartRun({}, kAdministrator).has_value());
   ASSERT_TRUE(collector->Step());
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   collector->Work();
   EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_RUNNING);
   EXPECT_GT(CountRows(store, keys::kLinks), 0u);
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   collector->Work();
   EXPECT_EQ(collector->LastRun().state(), v1::RUN_STATE_DONE);
   EXPECT_EQ(CountRows(store, keys::kLinks), 0u);

@@ -343,7 +343,7 @@ TEST_F(UndoTest, APausedCollectorStillRestores) {
   ASSERT_TRUE(store.PushBlob("a", "layer").has_value());
   collector->WorkAfter(hours(37));
   const std::string run = collector->LastRun().id();
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   EXPECT_EQ(collector->Undo(run).state(), v1::RUN_STATE_UNDONE);
   EXPECT_TRUE(HasBlob("a", "layer"));
 }
@@ -353,7 +353,7 @@ TEST_F(UndoTest, APauseEndsTheBackgroundRunSoThatItCanBeUndone) {
   store.clock.Advance(hours(37));
   ASSERT_TRUE(collector->Step());
   ASSERT_EQ(collector->LastRun().state(), v1::RUN_STATE_RUNNING);
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   EXPECT_EQ(collector->Undo(collector->LastRun().id()).state(), v1::RUN_STATE_UNDONE);
   EXPECT_EQ(CountRows(store, keys::kLinks), 100u);
   ExpectConsistent();

@@ -1,5 +1,7 @@
 #include "store/content/pulls.h"
 
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "tests/store/retention/retention_fixture.h"
@@ -18,8 +20,19 @@ void AdvanceToMinute(TestContent& store, int64_t minute) {
   store.clock.Advance(std::chrono::milliseconds(wait_ms));
 }
 
+class PullsTest : public RetentionTest {
+ protected:
+  // Retention with a collector that writes the pulls of its process in this way.
+  Retention WithFlush(std::function<Result<void>()> flush) {
+    collector = std::make_unique<TestCollector>(
+        store, Collector::Limits(), TestCollector::Devices{.flush_pulls = std::move(flush)});
+    static_cast<void>(collector->Step());
+    return Retention(MakeParts());
+  }
+};
+
 // The store writes down the first pull of an hour only.
-TEST_F(RetentionTest, ASecondPullInTheSameHourKeepsATag) {
+TEST_F(PullsTest, ASecondPullInTheSameHourKeepsATag) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 1h}]}\n");
@@ -37,7 +50,7 @@ TEST_F(RetentionTest, ASecondPullInTheSameHourKeepsATag) {
   EXPECT_EQ(Run().removed().tags(), 1u);
 }
 
-TEST_F(RetentionTest, APullAfterThePlanKeepsATagThatWasPulledInTheSameHour) {
+TEST_F(PullsTest, APullAfterThePlanKeepsATagThatWasPulledInTheSameHour) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, last_pulled: 1}]}\n");
@@ -66,20 +79,17 @@ TEST_F(RetentionTest, APullAfterThePlanKeepsATagThatWasPulledInTheSameHour) {
 }
 
 // A client pulls at this store a moment before the plan, and again before the run.
-TEST_F(RetentionTest, PullsThatAreNotYetWrittenCount) {
+TEST_F(PullsTest, PullsThatAreNotYetWrittenCount) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
   Push("ci/app", {"1", "2"});
   store.clock.Advance(hours(20));
   std::vector<std::string> unwritten;
-  collector = std::make_unique<TestCollector>(
-      store, Collector::Limits(), TestCollector::Devices{.flush_pulls = [&] {
-        for (const std::string& tag : std::exchange(unwritten, {})) Pull("ci/app", tag);
-        return Result<void>();
-      }});
-  Retention retention(MakeParts());
-  static_cast<void>(collector->Step());
+  Retention retention = WithFlush([&] {
+    for (const std::string& tag : std::exchange(unwritten, {})) Pull("ci/app", tag);
+    return Result<void>();
+  });
   unwritten = {"1"};
   EXPECT_EQ(retention.GetPlan({})->dropped_tags(), 1u);
   unwritten = {"2"};
@@ -90,7 +100,7 @@ TEST_F(RetentionTest, PullsThatAreNotYetWrittenCount) {
 }
 
 // A plan that does not know the last pulls could delete what a client has just pulled.
-TEST_F(RetentionTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
+TEST_F(PullsTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
@@ -100,10 +110,7 @@ TEST_F(RetentionTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
   Push("ci/app", {"2"});
   store.clock.Advance(hours(20));
   Result<void> flushed;
-  collector = std::make_unique<TestCollector>(
-      store, Collector::Limits(), TestCollector::Devices{.flush_pulls = [&] { return flushed; }});
-  Retention retention(MakeParts());
-  static_cast<void>(collector->Step());
+  Retention retention = WithFlush([&] { return flushed; });
   const std::string plan = retention.GetPlan({})->plan();
   flushed = Error{ErrorCode::kNoSpace, "the disk is full"};
   const std::string refused =
@@ -124,7 +131,7 @@ TEST_F(RetentionTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
   EXPECT_TRUE(retention.StartRun({}, kAdministrator).has_value());
 }
 
-TEST_F(RetentionTest, APulledTagThatAnUndoBringsBackStays) {
+TEST_F(PullsTest, APulledTagThatAnUndoBringsBackStays) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 30d}]}\n");

@@ -326,7 +326,7 @@ TEST_F(RetentionTest, ACorruptUntaggedManifestHoldsUpNoPlan) {
 TEST_F(RetentionTest, APausedCollectorRunsNoRetention) {
   Apply(kLastOne);
   Push("ci/app", {"1", "2"});
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   const auto run = Start();
   ASSERT_FALSE(run.has_value());
   EXPECT_THAT(run.error().message, HasSubstr("paused"));
@@ -370,13 +370,13 @@ TEST_F(RetentionTest, AScheduledRunThatCannotStartIsTriedAgain) {
   std::array<char, 8> text{};
   ASSERT_GT(std::strftime(text.data(), text.size(), "%H:%M", &local), 0u);
   Apply(std::string(kLastOne) + "schedule: \"" + text.data() + "\"\n");
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   retention_.RunIfDue();
   store.clock.Advance(minutes(6));
   retention_.RunIfDue();
   collector->Work();
   EXPECT_TRUE(HasManifest("ci/app", "1"));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   store.clock.Advance(minutes(11));
   retention_.RunIfDue();
   collector->Work();

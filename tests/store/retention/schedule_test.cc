@@ -44,6 +44,13 @@ class ScheduleTest : public RetentionTest {
     retention_.RunIfDue();
     collector->Work();
   }
+  // Looks once while a pause keeps the run from starting.
+  void LookInPause(minutes time) {
+    collector->Pause();
+    LookAfter(time);
+    EXPECT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("the collector is paused")));
+    collector->Resume();
+  }
   size_t Runs() { return collector->Runs().size(); }
   v1::RetentionScheduleRow Row() {
     return ReadRow<v1::RetentionScheduleRow>(*store.meta, keys::kRetentionSchedule)
@@ -75,12 +82,12 @@ TEST_F(ScheduleTest, ARunThatCannotStartIsAWarningUntilOneStarts) {
 TEST_F(ScheduleTest, ARestartNeitherForgetsTheFailureNorRepeatsTheRun) {
   Push("ci/app", {"1", "2"});
   ApplyDue(kLastOne);
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
+  collector->Pause();
   LookAfter(minutes(11));
   Retention second(MakeParts());
   second.RunIfDue();
   EXPECT_THAT(second.Warnings(), ElementsAre(HasSubstr("the collector is paused")));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  collector->Resume();
   store.clock.Advance(minutes(11));
   static_cast<void>(collector->Step());
   second.RunIfDue();
@@ -240,10 +247,7 @@ TEST_F(ScheduleTest, AStoreClockBehindTheWallClockStartsNoTimeOfThePast) {
 TEST_F(ScheduleTest, AWallClockThatGoesBackDelaysNoNextTry) {
   Push("ci/app", {"1", "2"});
   ApplyDue(kLastOne);
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  LookAfter(hours(4));
-  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("is paused")));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  LookInPause(hours(4));
   store.clock.StepWall(-hours(2));
   LookAfter(minutes(11));
   EXPECT_EQ(Runs(), 1u);
@@ -264,10 +268,7 @@ TEST_F(ScheduleTest, ARowOfTheFutureSkipsNoDay) {
 TEST_F(ScheduleTest, AnotherTimeOfTheSameDayWaitsForNoNextTry) {
   Push("ci/app", {"1", "2"});
   ApplyDue(kLastOne);
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  LookAfter(minutes(11));
-  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("is paused")));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  LookInPause(minutes(11));
   ApplyDue(kLastOne, minutes(5));
   EXPECT_THAT(retention_.Warnings(), IsEmpty()) << "the earlier time does not matter any more";
   LookAfter(minutes(6));
@@ -277,10 +278,7 @@ TEST_F(ScheduleTest, AnotherTimeOfTheSameDayWaitsForNoNextTry) {
 TEST_F(ScheduleTest, ARunByHandEndsTheWarnings) {
   Push("ci/app", {"1", "2"});
   ApplyDue(kLastOne);
-  ASSERT_TRUE((*collector)->Pause({}, kAdministrator).has_value());
-  LookAfter(minutes(11));
-  ASSERT_THAT(retention_.Warnings(), ElementsAre(HasSubstr("is paused")));
-  ASSERT_TRUE((*collector)->Resume({}, kAdministrator).has_value());
+  LookInPause(minutes(11));
   ASSERT_TRUE(retention_.StartRun({}, kAdministrator).has_value());
   collector->Work();
   LookAfter(minutes(11));
