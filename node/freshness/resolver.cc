@@ -55,7 +55,7 @@ Resolver::Resolver(Parts parts)
       flights_(parts_.tasks, "lookups at the store", {.keys = parts_.limits.questions},
                2 * kDeadline),
       touches_(parts_.tasks, "lookups at the store before pushes",
-               {.keys = parts_.limits.touches, .keys_of_user = parts_.limits.touches_of_user},
+               {.keys = parts_.limits.touches, .keys_of_holder = parts_.limits.touches_of_holder},
                2 * kTouchDeadline),
       found_(Count(parts_.metrics, "found")),
       absent_(Count(parts_.metrics, "absent")),
@@ -79,7 +79,7 @@ net::awaitable<Result<StoreAnswer>> Resolver::Ask(Kind kind, Asking asking,
   };
   Flights& flights = kind == Kind::kTouch ? touches_ : flights_;
   CO_TRY(StoreAnswer resolved,
-         co_await Share(flights, ToString(question), std::move(asking.user), std::move(ask)));
+         co_await Share(flights, ToString(question), std::move(asking.holder), std::move(ask)));
   const bool absent_blob =
       question.kind == ResolveQuestion::Kind::kBlob && !resolved.answer.found();
   if (kind == Kind::kTouch && absent_blob) co_return resolved;
@@ -108,7 +108,7 @@ net::awaitable<Result<StoreAnswer>> Resolver::Touch(const Caller& caller,
 
 net::awaitable<Result<StoreAnswer>> Resolver::AskFor(Kind kind, const Caller& caller,
                                                      ResolveQuestion question) {
-  const Asking asking{.request_id = caller.request_id, .user = caller.user};
+  const Asking asking{.request_id = caller.request_id, .holder = caller.holder};
   CO_TRY(StoreAnswer resolved, co_await Ask(kind, asking, question));
   if (resolved.position.sequence() < caller.min_sequence) {
     // The answer may come from a shared call that began before this request, so ask again.
@@ -125,10 +125,10 @@ net::awaitable<Result<v1::Position>> Resolver::ResolveHead(std::string request_i
 }
 
 net::awaitable<Result<StoreAnswer>> Resolver::Share(Flights& flights, std::string key,
-                                                    std::string user, Flights::Work work) {
-  auto outcome = co_await flights.Join(key, work, user);
+                                                    Holder holder, Flights::Work work) {
+  auto outcome = co_await flights.Join(key, work, holder);
   if (outcome.joined && !MayShare(outcome.result)) {
-    outcome = co_await flights.Join(key, work, user);
+    outcome = co_await flights.Join(key, work, holder);
   }
   co_return std::move(outcome.result);
 }

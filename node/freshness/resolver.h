@@ -53,9 +53,9 @@ class Resolver {
   struct Limits {
     size_t questions = 256;  // without those that renew a lease
     size_t touches = 256;    // questions that renew a lease
-    // So that one user who pushes does not keep the others from pushing. While they leave enough
-    // free, a user may have more, up to half of all.
-    size_t touches_of_user = 64;
+    // So that one holder that pushes does not keep the others from pushing. While they leave enough
+    // free, a holder may have more, up to half of all.
+    size_t touches_of_holder = 64;
   };
   struct Parts {
     std::shared_ptr<StoreChannel> channel;  // shared with the other callers of the store
@@ -126,10 +126,10 @@ class Resolver {
   enum class Kind { kResolve, kTouch };
   net::awaitable<Result<v1::ResolveResponse>> Call(Kind kind, v1::ResolveRequest request,
                                                    std::string what, std::string request_id);
-  // The request that asks, and its user if the question counts against that user's share.
+  // The request that asks, and its holder if the question counts against that holder's share.
   struct Asking {
     std::string request_id;
-    std::string user = {};
+    Holder holder = {};
   };
   // Asks the store, or joins a call in progress of the same kind.
   net::awaitable<Result<StoreAnswer>> Ask(Kind kind, Asking asking, ResolveQuestion question);
@@ -143,7 +143,7 @@ class Resolver {
   net::awaitable<Result<void>> Keep(ResolveQuestion question, StoreAnswer answer);
   // Runs `work` once for all concurrent callers with this key.
   using Flights = SingleFlight<StoreAnswer>;
-  net::awaitable<Result<StoreAnswer>> Share(Flights& flights, std::string key, std::string user,
+  net::awaitable<Result<StoreAnswer>> Share(Flights& flights, std::string key, Holder holder,
                                             Flights::Work work);
   // Whether a caller that joined a call in progress may use the call's result.
   bool MayShare(const Result<StoreAnswer>& result) const;

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "registry/base/holder.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/base/result.h"
@@ -23,10 +25,10 @@ namespace outport {
 // strands. Drain `tasks` before you destroy the SingleFlight.
 //
 // If work for `keys` keys is in progress, a new key gets kTooManyRequests. The work belongs to the
-// user who started it. A user may have work for `keys_of_user` keys in progress, and for more as
-// long as the user has fewer keys than are free; for another key the user gets kTooManyRequests,
-// too. So a user who is alone takes at most half of all keys, and less while others need them. A
-// user may always join the work of others.
+// holder that started it. A holder may have work for `keys_of_holder` keys in progress, and for
+// more as long as the holder has fewer keys than are free; for another key the holder gets
+// kTooManyRequests, too. So a holder that is alone takes at most half of all keys, and less while
+// others need them. A holder may always join the work of others.
 template <class Value>
 class SingleFlight {
  public:
@@ -38,18 +40,19 @@ class SingleFlight {
 
   struct Limits {
     size_t keys = 0;
-    size_t keys_of_user = SIZE_MAX;
+    size_t keys_of_holder = SIZE_MAX;
   };
   // `what` names the work in error texts: "lookups at the store". `timeout` limits how long a
   // caller waits, not how long the work runs.
   SingleFlight(TaskGroup& tasks, std::string what, Limits limits, std::chrono::milliseconds timeout)
       : tasks_(tasks), what_(std::move(what)), limits_(limits), timeout_(timeout) {}
 
-  // Starts `work` for `key` in the name of `user`, or joins the work in progress, and waits for its
-  // result. Without a limit for each user, the user may be empty.
-  net::awaitable<Outcome> Join(std::string key, Work work, std::string user = {}) {
+  // Starts `work` for `key` in the name of `holder`, or joins the work in progress, and waits for
+  // its result. The default is the program itself, for a SingleFlight without a limit for each
+  // holder.
+  net::awaitable<Outcome> Join(std::string key, Work work, Holder holder = {}) {
     bool joined = true;
-    const Result<FlightPtr> begun = FindOrBegin(key, std::move(work), user, joined);
+    const Result<FlightPtr> begun = FindOrBegin(key, std::move(work), holder, joined);
     if (!begun.has_value()) co_return Outcome{begun.error()};
     const FlightPtr& flight = *begun;
     const auto deadline = std::chrono::steady_clock::now() + timeout_;
@@ -76,18 +79,18 @@ class SingleFlight {
 
   using FlightPtr = std::shared_ptr<Flight>;  // the work and its callers share the flight
 
-  Result<FlightPtr> FindOrBegin(const std::string& key, Work work, const std::string& user,
+  Result<FlightPtr> FindOrBegin(const std::string& key, Work work, const Holder& holder,
                                 bool& joined) {
     auto flight = std::make_shared<Flight>();
     {
       MutexLock lock(mutex_);
       const auto found = flights_.find(key);
       if (found != flights_.end()) return found->second;
-      TRY_VOID(Admit(user));
+      TRY_VOID(Admit(holder));
       flights_.emplace(key, flight);
     }
     joined = false;
-    tasks_.Spawn([this, key, user, flight, run = std::move(work)]() -> net::awaitable<void> {
+    tasks_.Spawn([this, key, holder, flight, run = std::move(work)]() -> net::awaitable<void> {
       std::optional<Result<Value>> result;
       try {
         result = co_await run();
@@ -97,7 +100,7 @@ class SingleFlight {
       {
         MutexLock lock(mutex_);
         flights_.erase(key);
-        if (--users_.at(user) == 0) users_.erase(user);
+        if (--holders_.at(holder) == 0) holders_.erase(holder);
       }
       {
         MutexLock lock(flight->mutex);
@@ -108,17 +111,17 @@ class SingleFlight {
     return flight;
   }
 
-  // Counts one more key of the user, unless a limit is reached.
-  Result<void> Admit(const std::string& user) OUTPORT_REQUIRES_LOCK(mutex_) {
+  // Counts one more key of the holder, unless a limit is reached.
+  Result<void> Admit(const Holder& holder) OUTPORT_REQUIRES_LOCK(mutex_) {
     if (flights_.size() >= limits_.keys) {
       return Error{ErrorCode::kTooManyRequests,
                    "too many " + what_ + " are in progress; retry shortly"};
     }
-    const auto counted = users_.try_emplace(user, 0).first;
+    const auto counted = holders_.try_emplace(holder, 0).first;
     const size_t free = limits_.keys - flights_.size();
-    if (counted->second >= limits_.keys_of_user && counted->second >= free) {
+    if (counted->second >= limits_.keys_of_holder && counted->second >= free) {
       return Error{ErrorCode::kTooManyRequests,
-                   "user '" + user + "' has " + std::to_string(counted->second) + " " + what_ +
+                   ToString(holder) + " has " + std::to_string(counted->second) + " " + what_ +
                        " in progress, and the places that are free are for others; retry shortly"};
     }
     ++counted->second;
@@ -131,8 +134,8 @@ class SingleFlight {
   const std::chrono::milliseconds timeout_;
   Mutex mutex_;
   std::unordered_map<std::string, FlightPtr> flights_ OUTPORT_GUARDED_BY(mutex_);
-  // The number of keys of each user who has any.
-  std::unordered_map<std::string, size_t> users_ OUTPORT_GUARDED_BY(mutex_);
+  // The number of keys of each holder that has any.
+  std::map<Holder, size_t> holders_ OUTPORT_GUARDED_BY(mutex_);
 };
 
 }  // namespace outport

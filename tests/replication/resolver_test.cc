@@ -129,6 +129,7 @@ class ResolverTest : public testing::Test {
     return loop_.RunToEnd([&]() -> net::awaitable<Result<BlobInfo>> {
       Caller caller;
       caller.user = user;
+      caller.holder = {.kind = HolderKind::kUser, .name = user};
       const RepositoryName name = *RepositoryName::Parse("r");
       const Digest digest = *Digest::Parse(DigestOf(blob));
       co_return co_await links_.Confirm(caller, name, digest);
@@ -306,7 +307,7 @@ TEST_F(BusyNodeTest, WhatTheRowsMustNotAnswerIsRejected) {
 // Whoever may push needs the lease that only the store gives.
 class PushersOfANodeTest : public ResolverTest {
  protected:
-  PushersOfANodeTest() : ResolverTest({.touches = 4, .touches_of_user = 1}) {
+  PushersOfANodeTest() : ResolverTest({.touches = 4, .touches_of_holder = 1}) {
     Apply(LinkTo("one"), 8);
     Apply(LinkTo("two"), 9);
     Apply(LinkTo("three"), 10);
@@ -323,7 +324,7 @@ TEST_F(PushersOfANodeTest, OneUserTakesAtMostHalfOfAllQuestions) {
   ASSERT_TRUE(Eventually([&] { return store_.asked() == 2; })) << "nobody else needs the place";
   const Result<BlobInfo> third = ConfirmBlob("three", "ann");
   EXPECT_EQ(CodeOf(third), ErrorCode::kTooManyRequests);
-  EXPECT_TRUE(third.error().message.contains("'ann'")) << third.error().message;
+  EXPECT_TRUE(third.error().message.contains("user:ann has 2")) << third.error().message;
   auto of_bob = std::async(std::launch::async, [this] { return ConfirmBlob("three", "bob"); });
   EXPECT_TRUE(Eventually([&] { return store_.asked() == 3; }));
   store_.Release();
