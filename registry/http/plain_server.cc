@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "registry/base/file.h"
 #include "registry/http/connection/plain_connections.h"
+#include "registry/http/webroot.h"
 
 namespace outport {
 namespace {
@@ -55,6 +55,7 @@ class PlainServer::Server {
          const Log& log)
       : options_(std::move(options)),
         pool_(pool),
+        log_(log),
         connections_(std::move(executor),
                      {.server = "http",
                       .listen = options_.listen,
@@ -68,6 +69,12 @@ class PlainServer::Server {
   http::Listener& listener() { return connections_.listener(); }
   void Start(uint16_t https_port) {
     https_port_ = https_port;
+    std::error_code failure;
+    if (!options_.webroot.empty() && !std::filesystem::is_directory(options_.webroot, failure)) {
+      log_.Warning("webroot is no folder: ACME challenges fail",
+                   {{"path", options_.webroot.native()},
+                    {"error", failure ? failure.message() : "not a directory"}});
+    }
     listener().Start();
   }
 
@@ -86,8 +93,8 @@ class PlainServer::Server {
     if (options_.webroot.empty() || !IsToken(token)) {
       co_return co_await response.SendError(unknown, "");
     }
-    auto read = [file = options_.webroot / ".well-known" / "acme-challenge" / token] {
-      return ReadWholeFile(file, kMaxChallengeBytes);
+    auto read = [webroot = options_.webroot, token] {
+      return ReadBeneath(webroot, {".well-known", "acme-challenge", token}, kMaxChallengeBytes);
     };
     const Result<std::string> text = co_await Blocking(pool_, std::move(read));
     if (!text.has_value()) {
@@ -111,6 +118,7 @@ class PlainServer::Server {
 
   const Options options_;
   BlockingPool& pool_;
+  const Log log_;
   uint16_t https_port_ = 0;
   http::PlainConnections connections_;  // last: they use the members above
 };

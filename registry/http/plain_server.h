@@ -18,9 +18,10 @@ namespace net = boost::asio;
 
 // The plain HTTP server beside the registry's HTTPS server. It answers ACME challenges (RFC 8555
 // §8.3): it serves /.well-known/acme-challenge/TOKEN from the file with this path under the
-// webroot. ACME clients such as certbot write the file. The server redirects all other requests to
-// https:// on the same host. The redirect's status is 308, so that clients repeat the request with
-// the same method. The server serves no content of the registry.
+// webroot, unless a part of this path is a symbolic link. ACME clients such as certbot write the
+// file. The server redirects all other requests to https:// on the same host. The redirect's status
+// is 308, so that clients repeat the request with the same method. The server serves no content of
+// the registry.
 class PlainServer {
  public:
   struct Options {
@@ -35,7 +36,8 @@ class PlainServer {
   Result<void> Listen();  // the same errors as RegistryServer::Listen()
   uint16_t port() const;
   std::string address() const;  // address:port, with the real port if port 0 was configured
-  // Starts to answer requests. Redirects lead to `https_port`.
+  // Starts to answer requests. Redirects lead to `https_port`. Logs a warning if the webroot does
+  // not exist.
   void Start(uint16_t https_port);
   void Stop(std::chrono::steady_clock::time_point deadline);
 

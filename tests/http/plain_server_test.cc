@@ -73,6 +73,40 @@ TEST_F(Plain, ServesOnlyChallenges) {
   EXPECT_EQ(Call("GET", "/.well-known/acme-challenge/" + std::string(129, 'a')).status, 404);
 }
 
+TEST_F(Plain, FollowsNoLinkOutOfTheWebroot) {
+  std::ofstream(folder_.path() / "secret") << "s";
+  std::filesystem::create_symlink(folder_.path() / "secret", Challenges() / "link");
+  EXPECT_EQ(Call("GET", "/.well-known/acme-challenge/link").status, 404);
+  std::filesystem::remove_all(Challenges());
+  std::filesystem::create_directories(folder_.path() / "elsewhere");
+  std::ofstream(folder_.path() / "elsewhere" / "token") << "t";
+  std::filesystem::create_symlink(folder_.path() / "elsewhere", Challenges());
+  EXPECT_EQ(Call("GET", "/.well-known/acme-challenge/token").status, 404);
+}
+
+TEST(PlainServerWarnings, AWebrootThatDoesNotExistIsReported) {
+  net::io_context context;
+  Metrics metrics;
+  BlockingPool pool("files", 1, 10);
+  PlainServer server(context.get_executor(),
+                     {.listen = "127.0.0.1:0", .webroot = "/nonexistent/webroot"}, pool, metrics,
+                     Log::ToStandardError(LogLevel::kWarning));
+  ASSERT_TRUE(server.Listen().has_value());
+  auto guard = std::make_unique<net::executor_work_guard<net::io_context::executor_type>>(
+      context.get_executor());
+  std::thread runner([&context] { context.run(); });
+  testing::internal::CaptureStderr();
+  server.Start(kHttps);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("\"webroot is no folder: ACME challenges fail\",\"path\":\"/nonexistent"),
+            std::string::npos)
+      << log;
+  server.Stop(std::chrono::steady_clock::now());
+  pool.Stop();
+  guard.reset();
+  runner.join();
+}
+
 TEST_F(Plain, RedirectsOtherRequestsToHttps) {
   struct Case {
     const char* host;
