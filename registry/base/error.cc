@@ -98,6 +98,16 @@ Error Error::Within(std::string_view operation) && {
   return std::move(*this);
 }
 
+Error Error::About(std::vector<std::string> objects) && {
+  if (objects.size() > kMaxErrorItems) {
+    message += " (the first " + std::to_string(kMaxErrorItems) + " are listed, and there are " +
+               std::to_string(objects.size() - kMaxErrorItems) + " more)";
+    objects.resize(kMaxErrorItems);
+  }
+  items = std::move(objects);
+  return std::move(*this);
+}
+
 Error ErrnoError(int error_number, std::string_view operation, std::string_view object) {
   const bool full = error_number == ENOSPC || error_number == EDQUOT;
   return Error{.code = full ? kNoSpace : kInternal,

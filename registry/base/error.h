@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,17 +62,22 @@ const ErrorTraits& TraitsOf(ErrorCode code);
 // Returns the traits with this name, or nullptr if no code has it.
 const ErrorTraits* FindErrorTraits(std::string_view name);
 
+inline constexpr size_t kMaxErrorItems = 100;
+
 // A failure. The message names the operation, the object and the cause, so that a user can act.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
   // The objects that failed, for example the digests of missing blobs. The OCI error JSON has one
-  // entry for each of them. May be empty.
+  // entry for each of them. May be empty. About() limits their number.
   std::vector<std::string> items = {};
   int retry_after_seconds = 0;  // 0: use the value in the code's traits
 
   // Prefixes the message with the operation: "opening the blob: no such file".
   Error Within(std::string_view operation) &&;
+  // Adds the objects that failed. Of more than kMaxErrorItems it keeps the first ones, and the
+  // message says how many more there are.
+  Error About(std::vector<std::string> objects) &&;
 };
 
 // Makes the error of a failed system call: "writing FILE: CAUSE". The code is kNoSpace if the disk

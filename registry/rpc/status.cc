@@ -73,8 +73,7 @@ v1::Refusal ToRefusal(const Error& error) {
 Error FromRefusal(const v1::Refusal& refusal) {
   const ErrorTraits* traits = FindErrorTraits(refusal.code());
   Error error{traits != nullptr ? traits->code : ErrorCode::kUnavailable, refusal.message()};
-  error.items.assign(refusal.items().begin(), refusal.items().end());
-  return error;
+  return std::move(error).About({refusal.items().begin(), refusal.items().end()});
 }
 
 }  // namespace outport::rpc

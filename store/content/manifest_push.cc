@@ -57,11 +57,11 @@ ManifestPush::ManifestPush(const Parts& parts)
       own_and_children_(With(children_, parts_.digest)) {}
 
 Error ManifestPush::MissingContent(std::vector<std::string> missing) const {
-  return Error{ErrorCode::kManifestBlobUnknown,
-               "repository " + parts_.repository.ToString() + " lacks " +
-                   std::to_string(missing.size()) +
-                   " blobs or manifests that the manifest refers to; push them first",
-               std::move(missing)};
+  Error error{ErrorCode::kManifestBlobUnknown,
+              "repository " + parts_.repository.ToString() + " lacks " +
+                  std::to_string(missing.size()) +
+                  " blobs or manifests that the manifest refers to; push them first"};
+  return std::move(error).About(std::move(missing));
 }
 
 Result<void> ManifestPush::RequireContent(const MetaView& view) const {

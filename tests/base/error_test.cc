@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace outport {
 namespace {
@@ -59,6 +60,18 @@ TEST(Error, AFullDiskHasItsOwnCode) {
   const Error error = ErrnoError(EIO, "writing", "/data/x");
   EXPECT_EQ(error.code, ErrorCode::kInternal);
   EXPECT_EQ(error.message, "writing /data/x: Input/output error");
+}
+
+TEST(Error, AboutKeepsTheFirstHundredObjectsAndCountsTheOthers) {
+  std::vector<std::string> objects;
+  for (int i = 0; i < 100; ++i) objects.push_back(std::to_string(i));
+  const Error complete = Error{ErrorCode::kNotFound, "gone"}.About(objects);
+  EXPECT_EQ(complete.message, "gone");
+  EXPECT_EQ(complete.items, objects);
+  objects.insert(objects.end(), 37'400 - 100, "more");
+  const Error cut = Error{ErrorCode::kNotFound, "gone"}.About(objects);
+  EXPECT_EQ(cut.message, "gone (the first 100 are listed, and there are 37300 more)");
+  EXPECT_EQ(cut.items, complete.items);
 }
 
 TEST(Error, WithinPrefixesTheOperation) {

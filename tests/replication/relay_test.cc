@@ -410,7 +410,9 @@ TEST_F(RelayTest, ErrorsAreRelayedCompletely) {
   for (int i = 0; i < 2000; ++i) missing.push_back("missing " + std::to_string(i));
   const auto put = Put(node->registry(), "x", ManifestOf(missing));
   ASSERT_EQ(CodeOf(put), ErrorCode::kManifestBlobUnknown);
-  EXPECT_EQ(put.error().items.size(), missing.size()) << "more items than a gRPC status can hold";
+  EXPECT_EQ(put.error().items.size(), kMaxErrorItems) << "more bytes than a gRPC status can hold";
+  EXPECT_THAT(put.error().message, HasSubstr("lacks 2000 blobs"));
+  EXPECT_THAT(put.error().message, HasSubstr("there are 1900 more"));
   const auto session = Start(node->registry());
   ClientBody body("these bytes");
   EXPECT_EQ(CodeOf(Finish(node->registry(), session->id, DigestOf("others"), body)),

@@ -25,6 +25,13 @@ TEST(Status, ARefusalRestoresTheError) {
   EXPECT_EQ(received.items, sent.items);
 }
 
+TEST(Status, ARefusalOfAnotherReleaseIsLimited) {
+  v1::Refusal refusal;
+  refusal.set_code("manifest_blob_unknown");
+  for (int i = 0; i < 1000; ++i) refusal.add_items("item");
+  EXPECT_EQ(FromRefusal(refusal).items.size(), kMaxErrorItems);
+}
+
 TEST(Status, ABrokenConnectionIsUnavailable) {
   const grpc::Status status(grpc::StatusCode::INTERNAL, "Received RST_STREAM with error code 2");
   EXPECT_EQ(FromStatus(status, "asking").code, ErrorCode::kUnavailable);

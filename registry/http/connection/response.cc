@@ -85,14 +85,13 @@ std::string FormatError(const Error& error, std::string_view request_id) {
   }
   // This code builds the JSON itself, because a message may quote a part of the request that is not
   // valid UTF-8.
-  const std::string entry = "{\"code\":\"" + std::string(traits.oci_code) + "\",\"message\":\"" +
-                            JsonEscape(message) + '"';
-  std::string entries;
-  for (const std::string& item : error.items) {
-    entries += (entries.empty() ? "" : ",") + entry + ",\"detail\":\"" + JsonEscape(item) + "\"}";
+  const std::string code = "{\"code\":\"" + std::string(traits.oci_code) + '"';
+  std::string entries = code + ",\"message\":\"" + JsonEscape(message) + '"';
+  for (size_t i = 0; i < error.items.size(); ++i) {
+    if (i > 0) entries += "}," + code;  // without the message: it is about all items
+    entries += ",\"detail\":\"" + JsonEscape(error.items[i]) + '"';
   }
-  if (entries.empty()) entries = entry + '}';
-  return "{\"errors\":[" + entries + "]}\n";
+  return "{\"errors\":[" + entries + "}]}\n";
 }
 
 void Response::Set(std::string_view name, std::string_view value) {

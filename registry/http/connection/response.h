@@ -13,9 +13,9 @@ namespace outport::http {
 std::string_view ReasonPhrase(int status);
 
 // Returns the JSON body of an error (OCI distribution-spec, "Error Codes"). The body has one entry
-// for each item of the error, or one entry without detail if the error has no items. For an
-// internal error (kInternal, kCorrupt), only the log shows the cause. The client gets the request's
-// id instead.
+// for each item of the error, or one entry without detail if the error has no items. The first
+// entry has the message. For an internal error (kInternal, kCorrupt), only the log shows the cause.
+// The client gets the request's id instead.
 std::string FormatError(const Error& error, std::string_view request_id);
 
 // The response to one request. Set the fields, then call exactly one Send method, once.
