@@ -138,6 +138,7 @@ class Collector {
   Result<ActiveRun*> BackgroundRun();
   Result<void> EndBackgroundRun();
   Result<void> RefreshStatus();
+  void AddStuckWarnings(std::vector<std::string>& warnings) const;
 
   Result<bool> IsPaused() const;
   Result<void> RequireActive() const;

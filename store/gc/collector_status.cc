@@ -55,6 +55,22 @@ Result<void> Collector::RefreshStatus() {
         "; look in the log for 'object not removed' and 'garbage collection failed', "
         "or widen gc.window or raise gc.max_rate");
   }
+  AddStuckWarnings(warnings);
+  const auto wait = std::chrono::ceil<std::chrono::minutes>(work_.StepWait());
+  if (wait.count() > 0) {
+    warnings.push_back("garbage collection waits " + std::to_string(wait.count()) +
+                       " min because the clock stepped forward: leases of clients may have ended "
+                       "early; nothing to do if the wall clock is right");
+  }
+  const auto took = std::chrono::ceil<milliseconds>(parts_.clock.SinceBoot() - began);
+  next_status_ms_ = std::max(next_status_ms_, now_ms + took.count() * kStatusPart);
+  MutexLock lock(mutex_);
+  warnings_ = std::move(warnings);
+  return {};
+}
+
+// The warnings of content that stays until somebody repairs the disk or the metadata.
+void Collector::AddStuckWarnings(std::vector<std::string>& warnings) const {
   if (const uint64_t stuck = purge_.stuck_objects(); stuck > 0) {
     warnings.push_back(
         "objects of freed blobs that the disk does not remove: " + std::to_string(stuck) +
@@ -70,17 +86,6 @@ Result<void> Collector::RefreshStatus() {
                        std::to_string(corrupt_links_.size()) +
                        "; look in the log for 'corrupt row skipped'");
   }
-  const auto wait = std::chrono::ceil<std::chrono::minutes>(work_.StepWait());
-  if (wait.count() > 0) {
-    warnings.push_back("garbage collection waits " + std::to_string(wait.count()) +
-                       " min because the clock stepped forward: leases of clients may have ended "
-                       "early; nothing to do if the wall clock is right");
-  }
-  const auto took = std::chrono::ceil<milliseconds>(parts_.clock.SinceBoot() - began);
-  next_status_ms_ = std::max(next_status_ms_, now_ms + took.count() * kStatusPart);
-  MutexLock lock(mutex_);
-  warnings_ = std::move(warnings);
-  return {};
 }
 
 }  // namespace outport::store

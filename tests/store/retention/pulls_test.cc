@@ -1,7 +1,5 @@
 #include "store/content/pulls.h"
 
-#include <functional>
-#include <memory>
 #include <utility>
 
 #include "tests/store/retention/retention_fixture.h"
@@ -20,19 +18,8 @@ void AdvanceToMinute(TestContent& store, int64_t minute) {
   store.clock.Advance(std::chrono::milliseconds(wait_ms));
 }
 
-class PullsTest : public RetentionTest {
- protected:
-  // Retention with a collector that writes the pulls of its process in this way.
-  Retention WithFlush(std::function<Result<void>()> flush) {
-    collector = std::make_unique<TestCollector>(
-        store, Collector::Limits(), TestCollector::Devices{.flush_pulls = std::move(flush)});
-    static_cast<void>(collector->Step());
-    return Retention(MakeParts());
-  }
-};
-
 // The store writes down the first pull of an hour only.
-TEST_F(PullsTest, ASecondPullInTheSameHourKeepsATag) {
+TEST_F(RetentionTest, ASecondPullInTheSameHourKeepsATag) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 1h}]}\n");
@@ -50,7 +37,7 @@ TEST_F(PullsTest, ASecondPullInTheSameHourKeepsATag) {
   EXPECT_EQ(Run().removed().tags(), 1u);
 }
 
-TEST_F(PullsTest, APullAfterThePlanKeepsATagThatWasPulledInTheSameHour) {
+TEST_F(RetentionTest, APullAfterThePlanKeepsATagThatWasPulledInTheSameHour) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, last_pulled: 1}]}\n");
@@ -79,7 +66,7 @@ TEST_F(PullsTest, APullAfterThePlanKeepsATagThatWasPulledInTheSameHour) {
 }
 
 // A client pulls at this store a moment before the plan, and again before the run.
-TEST_F(PullsTest, PullsThatAreNotYetWrittenCount) {
+TEST_F(RetentionTest, PullsThatAreNotYetWrittenCount) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
@@ -100,7 +87,7 @@ TEST_F(PullsTest, PullsThatAreNotYetWrittenCount) {
 }
 
 // A plan that does not know the last pulls could delete what a client has just pulled.
-TEST_F(PullsTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
+TEST_F(RetentionTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 10h}]}\n");
@@ -131,7 +118,7 @@ TEST_F(PullsTest, PullsThatCannotBeWrittenRefuseThePlanAndTheRun) {
   EXPECT_TRUE(retention.StartRun({}, kAdministrator).has_value());
 }
 
-TEST_F(PullsTest, APulledTagThatAnUndoBringsBackStays) {
+TEST_F(RetentionTest, APulledTagThatAnUndoBringsBackStays) {
   Apply(
       "policies:\n"
       "  - {name: ci, repositories: [ci/app], keep: [{tags: .*, pulled_within: 30d}]}\n");

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "registry/service/pull_recorder.h"
@@ -31,6 +34,13 @@ class RetentionTest : public CollectorTest {
             .collector = **collector,
             .log = Log::Nowhere(),
             .nodes_without_report = [this] { return missing_; }};
+  }
+  // Returns a retention of its own, whose collector writes the pulls of its process in this way.
+  Retention WithFlush(std::function<Result<void>()> flush) {
+    collector = std::make_unique<TestCollector>(
+        store, Collector::Limits(), TestCollector::Devices{.flush_pulls = std::move(flush)});
+    static_cast<void>(collector->Step());
+    return Retention(MakeParts());
   }
   void Apply(const std::string& yaml) {
     v1::ApplyPoliciesRequest request;
