@@ -12,16 +12,19 @@ namespace {
 
 constexpr size_t kBlobConnections = 4;
 
-// Returns the identity with which the node dials the store. Each new connection reads its files
-// again.
-std::shared_ptr<grpc::ChannelCredentials> IdentityCredentials(const std::filesystem::path& pki) {
+// Returns the identity with which the node dials the store of its fleet `domain`. Each new
+// connection reads its files again.
+std::shared_ptr<grpc::ChannelCredentials> IdentityCredentials(const std::filesystem::path& pki,
+                                                              const std::string& domain) {
   return rpc::ReloadingChannelCredentials({.certificate_chain = pki / "identity.crt",
                                            .private_key = pki / "identity.key",
-                                           .authorities = pki / "authorities.crt"});
+                                           .authorities = pki / "authorities.crt"},
+                                          domain);
 }
 
-std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config) {
-  const auto credentials = IdentityCredentials(config.PkiFolder());
+std::vector<std::shared_ptr<StoreChannel>> OpenChannels(const Config& config,
+                                                        const std::string& domain) {
+  const auto credentials = IdentityCredentials(config.PkiFolder(), domain);
   std::vector<std::shared_ptr<StoreChannel>> channels;
   channels.reserve(1 + kBlobConnections);
   for (size_t i = 0; i < 1 + kBlobConnections; ++i) {
@@ -43,7 +46,7 @@ NodeParts::NodeParts(const Config& c, const Log& l, std::unique_ptr<PosixFileSys
       log(l),
       files(std::move(f)),
       opened(std::move(o)),
-      channels(OpenChannels(config)),
+      channels(OpenChannels(config, opened.identity.domain)),
       io(log),
       tasks(io.executor(), log),
       directory(std::move(d)),
@@ -129,7 +132,7 @@ Mirror::Parts NodeParts::MirrorParts() {
 }
 
 void NodeParts::Reconnect() {
-  const auto credentials = IdentityCredentials(config.PkiFolder());
+  const auto credentials = IdentityCredentials(config.PkiFolder(), opened.identity.domain);
   for (const auto& channel : channels) channel->Replace(rpc::Dial(config.store, credentials, true));
   sync.Reconnect();
 }
@@ -137,10 +140,10 @@ void NodeParts::Reconnect() {
 std::vector<std::string> NodeParts::Warnings() const {
   std::vector<std::string> warnings = front.certificate().Warnings();
   if (auto warning = renewal.Warning()) warnings.push_back(*std::move(warning));
+  if (auto warning = disk_watch.Warning()) warnings.push_back(*std::move(warning));
   return warnings;
 }
 
-  if (auto warning = disk_watch.Warning()) warnings.push_back(*std::move(warning));
 // Omits two warnings that the store finds out by itself: that this node is disconnected, and that
 // its identity has expired.
 void NodeParts::Describe(v1::NodeMessage::Ping& ping) const {

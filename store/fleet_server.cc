@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "registry/base/address.h"
+#include "registry/rpc/peer_verifier.h"
 
 namespace outport::store {
 namespace {
@@ -41,7 +42,9 @@ FleetLimits LimitsFor(std::chrono::milliseconds identity_lifetime) {
 }
 
 FleetServer::FleetServer(Parts parts)
-    : replication_(std::move(parts.replication)),
+    : gate_(std::make_shared<rpc::MemberGate>(parts.replication.identity.domain,
+                                              parts.replication.directory, parts.replication.log)),
+      replication_(std::move(parts.replication)),
       push_(std::move(parts.push)),
       admin_(std::move(parts.admin)),
       access_(std::move(parts.access)),
@@ -53,7 +56,7 @@ FleetServer::FleetServer(Parts parts)
       retention_(std::move(parts.retention)),
       limits_(parts.limits) {}
 
-FleetServer::~FleetServer() = default;
+FleetServer::~FleetServer() { gate_->Close(); }
 
 Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& files) {
   grpc::ServerBuilder builder;
@@ -67,7 +70,7 @@ Result<void> FleetServer::Start(const std::string& listen, const rpc::TlsFiles& 
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingIntervalMs);
   int port = 0;
-  builder.AddListeningPort(listen, rpc::ReloadingServerCredentials(files), &port);
+  builder.AddListeningPort(listen, rpc::ReloadingServerCredentials(files, gate_), &port);
   builder.RegisterService(&replication_);
   builder.RegisterService(&push_);
   builder.RegisterService(&admin_);

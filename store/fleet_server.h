@@ -73,6 +73,7 @@ class FleetServer {
   void Stop(std::chrono::system_clock::time_point deadline);
 
  private:
+  const std::shared_ptr<rpc::MemberGate> gate_;  // shared with the credentials of server_
   ReplicationService replication_;
   PushService push_;
   AdminService admin_;

@@ -50,11 +50,20 @@ Result<void> CheckIdentity(const Profile& profile) {
   if (!pair.has_value()) return InFile(pair.error(), certificate.native() + " and admin.key");
   const auto root = pki::Fingerprint(profile.identity.authorities);
   if (!root.has_value()) return InFile(root.error(), profile.folder / "ca.crt");
-  const auto not_after = pki::NotAfter(profile.identity.certificate_chain);
-  if (!not_after.has_value()) return InFile(not_after.error(), certificate);
-  if (*not_after > std::chrono::system_clock::now()) return {};
+  const auto own = pki::Inspect(profile.identity.certificate_chain);
+  if (!own.has_value()) return InFile(own.error(), certificate);
+  const auto shown = pki::Describe(profile.identity.certificate_chain);
+  if (!shown.has_value()) return InFile(shown.error(), certificate);
+  const auto now = std::chrono::system_clock::now();
+  if (shown->not_before > now) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 certificate.native() + " is not valid before " + FormatTime(shown->not_before) +
+                     ", but this machine's clock says " + FormatTime(now) +
+                     "; set the clock that is wrong"};
+  }
+  if (own->not_after > now) return {};
   return Error{ErrorCode::kFailedPrecondition,
-               certificate.native() + " expired at " + FormatTime(*not_after) +
+               certificate.native() + " expired at " + FormatTime(own->not_after) +
                    "; ask another administrator to run 'outportctl cert issue NAME --role admin'"};
 }
 

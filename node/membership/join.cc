@@ -10,6 +10,7 @@
 #include "registry/base/file.h"
 #include "registry/base/settings.h"
 #include "registry/rpc/channel.h"
+#include "registry/rpc/peer_verifier.h"
 #include "registry/rpc/status.h"
 #include "registry/security/pki/invitation.h"
 #include "registry/security/pki/pki.h"
@@ -136,15 +137,36 @@ Result<void> CheckClock(const std::string& leaf) {
                    FormatTime(now) + "; set the clock that is wrong (the token was not used)"};
 }
 
+// What the token and the server at its address say about the fleet.
+struct Fleet {
+  std::string root;    // PEM
+  std::string domain;  // in the certificate that the server showed
+};
+
+// Refuses a server that is not the store: another member of the fleet shows the same root.
+// Enroll() verifies the certificate.
+Result<Fleet> CheckStore(const InvitationToken& token, const std::string& root,
+                         const std::string& leaf) {
+  const Result<CertificateIdentity> shown = pki::Inspect(leaf);
+  if (shown.has_value() && shown->role == Role::kStore) return Fleet{root, shown->domain};
+  return Error{ErrorCode::kDenied,
+               "the server at " + token.store_address + " is not the store: " +
+                   (shown.has_value() ? "its certificate is for " +
+                                            ToSpiffeId(shown->domain, shown->role, shown->name)
+                                      : shown.error().message) +
+                   "; the token was not sent; check the address, and that nobody intercepts the "
+                   "connection"};
+}
+
 // Fetches the fleet's root over an unauthenticated connection. The fingerprint in the token proves
 // that the root is genuine.
-Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::milliseconds timeout) {
+Result<Fleet> FetchFleet(const InvitationToken& token, std::chrono::milliseconds timeout) {
   TRY(const std::vector<std::string> chain, FetchServerChain(token.store_address, timeout));
   for (const std::string& certificate : chain) {
     TRY(const std::string fingerprint, pki::Fingerprint(certificate));
     if (fingerprint != token.root_fingerprint) continue;
     TRY_VOID(CheckClock(chain.front()));
-    return certificate;
+    return CheckStore(token, certificate, chain.front());
   }
   return Error{
       ErrorCode::kDenied,
@@ -155,27 +177,38 @@ Result<std::string> FetchRoot(const InvitationToken& token, std::chrono::millise
           "for a new token"};
 }
 
+// Sends the token. The handshake before it verifies that the server is the store of the fleet,
+// under the root that the token pins.
 Result<v1::EnrollResponse> Enroll(const InvitationToken& token, const Keys& keys,
-                                  const std::string& root, std::chrono::milliseconds timeout) {
+                                  const Fleet& fleet, std::chrono::milliseconds timeout) {
   v1::EnrollRequest request;
   request.set_secret(token.secret);
   TRY(*request.mutable_identity_request(), pki::CreateRequest(keys.identity));
   TRY(*request.mutable_server_request(), pki::CreateRequest(keys.server));
-  const auto stub = v1::Enrollment::NewStub(rpc::Dial(token.store_address, {"", "", root}));
+  const auto stub =
+      v1::Enrollment::NewStub(rpc::Dial(token.store_address, {"", "", fleet.root, fleet.domain}));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout);
   v1::EnrollResponse response;
   const grpc::Status status = stub->Enroll(&context, request, &response);
+  if (const size_t refused = status.error_message().find(rpc::kNotTheStore);
+      !status.ok() && refused != std::string::npos) {
+    return Error{ErrorCode::kDenied, "joining at " + token.store_address + ": " +
+                                         status.error_message().substr(refused) +
+                                         "; the token was not sent; check the address, and that "
+                                         "nobody intercepts the connection"};
+  }
   if (!status.ok()) return rpc::FromStatus(status, "joining at " + token.store_address);
   return response;
 }
 
 // Checks the certificates against our keys and the token, before Join() writes them.
-Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys,
+Result<void> CheckAnswer(const InvitationToken& token, const Keys& keys, const Fleet& fleet,
                          const v1::EnrollResponse& answer) {
   TRY(const CertificateIdentity identity, pki::Inspect(answer.identity_certificate()));
   TRY(const bool same, HasRoot(answer.authorities(), token));
-  if (identity.role != Role::kNode || identity.name != token.node || !same) {
+  const bool ours = identity.role == Role::kNode && identity.domain == fleet.domain;
+  if (!ours || identity.name != token.node || !same) {
     return Error{ErrorCode::kCorrupt, "the store issued certificates that are not for node '" +
                                           token.node + "' of its fleet"};
   }
@@ -205,12 +238,12 @@ Result<Joined> Join(const JoinOptions& options) {
   TRY(const FolderLock lock, FolderLock::Acquire(options.data));
   TRY_VOID(CheckNotJoined(options, token, config, content));
 
-  TRY(const std::string root, FetchRoot(token, options.timeout));
+  TRY(const Fleet fleet, FetchFleet(token, options.timeout));
   Keys keys;
   TRY(keys.identity, LoadOrCreateKey(folder / "identity.key", key_type));
   TRY(keys.server, LoadOrCreateKey(folder / "server.key", key_type));
-  TRY(const v1::EnrollResponse answer, Enroll(token, keys, root, options.timeout));
-  TRY_VOID(CheckAnswer(token, keys, answer));
+  TRY(const v1::EnrollResponse answer, Enroll(token, keys, fleet, options.timeout));
+  TRY_VOID(CheckAnswer(token, keys, fleet, answer));
 
   TRY_VOID(ReplaceFile(folder / "authorities.crt", answer.authorities(), kPublicMode));
   TRY_VOID(ReplaceFile(folder / "server.crt", answer.server_certificate(), kPublicMode));

@@ -29,7 +29,8 @@ struct Joined {
 };
 
 // Makes this machine a node of the fleet. Join() trusts the store only if the store's certificate
-// chain contains the root whose fingerprint is in the token. Join() creates two keys, exchanges the
+// chains to the root whose fingerprint is in the token, names the host in the token, and has the
+// role `store`. Join() creates two keys, exchanges the
 // token for their certificates, and writes the configuration and DATA/pki:
 //   authorities.crt (root, issuing CA)  server.crt server.key (HTTPS)  identity.key identity.crt
 // Join() writes the keys first. A retry uses them again, because the token works only with the keys

@@ -33,6 +33,7 @@ Result<NodeIdentity> LoadNodeIdentity(const std::filesystem::path& data) {
                  (pki / "identity.crt").native() + " is not a node certificate"};
   }
   node.name = identity.name;
+  node.domain = identity.domain;
   return node;
 }
 

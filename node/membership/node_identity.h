@@ -10,7 +10,8 @@ namespace outport::node {
 // The identity of a node that has joined a fleet, from DATA/pki: the node's name, and the
 // certificate and key with which the node dials the store.
 struct NodeIdentity {
-  std::string name;  // the node's
+  std::string name;    // the node's
+  std::string domain;  // the fleet's
   rpc::TlsIdentity tls;
 };
 

@@ -8,6 +8,7 @@
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include "registry/rpc/peer_verifier.h"
 #include "registry/security/pki/pki.h"
 
 namespace outport::rpc {
@@ -29,13 +30,22 @@ std::shared_ptr<grpc::experimental::CertificateProviderInterface> Watch(const Tl
       files.private_key, files.certificate_chain, files.authorities, kFilesPeriodSeconds);
 }
 
+// Returns the domain that the certificate of the store must have.
+Result<std::string> FleetOf(const TlsIdentity& identity) {
+  if (identity.certificate_chain.empty()) return identity.domain;
+  TRY(CertificateIdentity own, pki::Inspect(identity.certificate_chain));
+  return std::move(own.domain);
+}
+
 }  // namespace
 
 void KeepGrpcInitialized() { [[maybe_unused]] static const bool kUp = (grpc_init(), true); }
 
-std::shared_ptr<grpc::ChannelCredentials> ReloadingChannelCredentials(const TlsFiles& files) {
+std::shared_ptr<grpc::ChannelCredentials> ReloadingChannelCredentials(const TlsFiles& files,
+                                                                      const std::string& domain) {
   grpc::experimental::TlsChannelCredentialsOptions tls;
   tls.set_certificate_provider(Watch(files));
+  tls.set_certificate_verifier(StoreVerifier(domain));
   tls.watch_root_certs();
   tls.watch_identity_key_cert_pairs();
   return grpc::experimental::TlsCredentials(tls);
@@ -44,11 +54,18 @@ std::shared_ptr<grpc::ChannelCredentials> ReloadingChannelCredentials(const TlsF
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const TlsIdentity& identity,
                                     bool own_connection) {
   KeepGrpcInitialized();
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = identity.authorities;
-  tls.pem_private_key = identity.private_key;
-  tls.pem_cert_chain = identity.certificate_chain;
-  return Dial(address, grpc::SslCredentials(tls), own_connection);
+  std::vector<grpc::experimental::IdentityKeyCertPair> shown;
+  if (!identity.certificate_chain.empty()) {
+    shown.push_back({identity.private_key, identity.certificate_chain});
+  }
+  grpc::experimental::TlsChannelCredentialsOptions tls;
+  tls.set_certificate_provider(std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
+      identity.authorities, shown));
+  tls.set_certificate_verifier(StoreVerifier(FleetOf(identity)));
+  tls.watch_root_certs();
+  if (!shown.empty()) tls.watch_identity_key_cert_pairs();
+  for (auto& pair : shown) Wipe(pair.private_key);
+  return Dial(address, grpc::experimental::TlsCredentials(tls), own_connection);
 }
 
 std::shared_ptr<grpc::Channel> Dial(const std::string& address,
@@ -67,11 +84,13 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address,
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
-std::shared_ptr<grpc::ServerCredentials> ReloadingServerCredentials(const TlsFiles& files) {
+std::shared_ptr<grpc::ServerCredentials> ReloadingServerCredentials(
+    const TlsFiles& files, std::shared_ptr<MemberGate> gate) {
   grpc::experimental::TlsServerCredentialsOptions tls(Watch(files));
   tls.watch_root_certs();
   tls.watch_identity_key_cert_pairs();
   tls.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  tls.set_certificate_verifier(MemberVerifier(std::move(gate)));
   return grpc::experimental::TlsServerCredentials(tls);
 }
 
@@ -85,18 +104,15 @@ Result<CertificateIdentity> RequireRole(const grpc::ServerContextBase& context,
                  "this call needs a certificate of the fleet in the role '" +
                      std::string(ToString(role)) + "'; the caller sent no certificate"};
   }
+  // Check the validity again, because a connection may last longer than the certificate that it
+  // began with.
   TRY(CertificateIdentity identity,
-      pki::Inspect(std::string_view(shown.front().data(), shown.front().size())));
+      InspectValid({shown.front().data(), shown.front().size()}, "the caller's certificate"));
   if (identity.domain != domain || identity.role != role) {
     return Error{ErrorCode::kDenied, "this call needs a certificate in the role '" +
                                          std::string(ToString(role)) + "' of the domain '" +
                                          std::string(domain) + "'; the caller is " +
                                          ToSpiffeId(identity.domain, identity.role, identity.name)};
-  }
-  // Check again, because a connection may last longer than the certificate that it began with.
-  if (identity.not_after <= std::chrono::system_clock::now()) {
-    return Error{ErrorCode::kUnauthorized,
-                 "the caller's certificate (serial " + identity.serial + ") has expired; renew it"};
   }
   if (!directory.IsRevoked(identity)) return identity;
   return Error{ErrorCode::kUnauthorized, "the caller's certificate (serial " + identity.serial +

@@ -37,6 +37,12 @@ ErrorCode FromGrpcCode(grpc::StatusCode code) {
   }
 }
 
+// A server that refuses the caller's certificate closes the connection without a reason. After TLS
+// 1.3 the caller sees this as the end of a connection on which it could not make a call yet.
+bool ClosedInHandshake(const std::string& message) {
+  return message.contains("failed to connect") && message.contains("Socket closed");
+}
+
 }  // namespace
 
 grpc::Status ToStatus(const Error& error) {
@@ -58,8 +64,13 @@ Error FromStatus(const grpc::Status& status, std::string_view operation) {
     }
     return error;
   }
-  return Error{FromGrpcCode(status.error_code()),
-               std::string(operation) + ": " + status.error_message()};
+  std::string message = std::string(operation) + ": " + status.error_message();
+  if (ClosedInHandshake(message)) {
+    message +=
+        "; the peer may have refused the certificate of this machine, for example because it was "
+        "revoked; see the peer's log";
+  }
+  return Error{FromGrpcCode(status.error_code()), std::move(message)};
 }
 
 v1::Refusal ToRefusal(const Error& error) {

@@ -172,6 +172,77 @@ TEST_F(RolesTest, I6OnlyNodesOfTheFleetAskTheStore) {
   }
 }
 
+// Another member of the fleet, with a server certificate for the name of the store's host, is not
+// the store: a node sends it no call.
+TEST_F(RolesTest, I6ANodeCallsOnlyTheStore) {
+  struct Server {
+    const char* name;
+    rpc::TlsIdentity identity;
+    const char* reason;  // nullptr: accepted
+  };
+  const auto now = std::chrono::system_clock::now();
+  const Server kServers[] = {
+      {"a node", authority_.IssueServer(Role::kNode, "us-east"), "spiffe://outport/node/us-east"},
+      {"an administrator", authority_.IssueServer(Role::kAdmin, "a"), "spiffe://outport/admin/a"},
+      {"a client", authority_.IssueServer(Role::kClient, "c"), "spiffe://outport/client/c"},
+      {"the store of another domain",
+       authority_.IssueServer(Role::kStore, "store", "127.0.0.1", "elsewhere"),
+       "spiffe://elsewhere/store/store"},
+      {"a store for another host", authority_.IssueServer(Role::kStore, "store", "192.0.2.1"),
+       "not valid for the name 127.0.0.1"},
+      {"a store that is not yet valid",
+       authority_.IssueBetween(Role::kStore, "store", now + 1h, now + 48h), "verify failed"},
+      {"a store that has expired",
+       authority_.IssueBetween(Role::kStore, "store", now - 48h, now - 1h), "verify failed"},
+      {"another fleet's store", TestAuthority().Issue(Role::kStore, "store"), "verify failed"},
+      {"the store", authority_.Issue(Role::kStore, "store"), nullptr},
+  };
+  const std::vector<Method> methods = Methods();
+  for (const Server& server : kServers) {
+    store_->Stop();
+    rpc::TlsIdentity shown = server.identity;
+    shown.authorities = identity_.authorities;  // it accepts this fleet's nodes
+    store_->Show(shown);
+    store_->Start();
+    const auto channel = rpc::Dial(store_->address(), identity_, true);
+    for (const Method& method : methods) {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + 20s);
+      const grpc::Status status = method.call(channel, context);
+      const std::string what = std::string(server.name) + " " + method.name;
+      if (server.reason == nullptr) {
+        EXPECT_EQ(status.error_code(), method.to_node) << what << ": " << status.error_message();
+        continue;
+      }
+      EXPECT_EQ(status.error_code(), grpc::UNAVAILABLE) << what;
+      EXPECT_TRUE(status.error_message().contains(server.reason))
+          << what << ": " << status.error_message();
+    }
+    const auto seen = store_->nodes.Find("eu-west");
+    if (server.reason != nullptr) EXPECT_FALSE(seen.has_value()) << server.name;
+  }
+}
+
+// A node that follows the store leaves a server that takes over the store's address.
+TEST_F(RolesTest, I6AnIntruderIsNotFollowed) {
+  const auto node = JoinNode();
+  store_->Stop();
+  EXPECT_TRUE(Eventually([&] { return !node->IsConnected(); }));
+  const uint64_t before = node->sequence();
+  store_->Show(authority_.IssueServer(Role::kNode, "us-east"));
+  store_->Start();
+  store_->PublishTag(kApp, "moved", DigestOf("other"));
+  const auto tries = [&] { return node->Count("outport_node_sync_attempts_total"); };
+  const double tried = tries();
+  EXPECT_TRUE(Eventually([&] { return tries() >= tried + 2; }));
+  EXPECT_FALSE(node->IsConnected());
+  EXPECT_EQ(node->sequence(), before);
+  store_->Stop();
+  store_->Show(authority_.Issue(Role::kStore, "store"));
+  store_->Start();
+  EXPECT_TRUE(Eventually([&] { return node->Follows(*store_); }));
+}
+
 // The certificate was valid at the handshake. After its expiry the connection is no longer valid.
 TEST_F(RolesTest, I6AConnectionDoesNotOutliveItsCertificate) {
   const TestStore::Image image = store_->PublishImage(kApp, "first");

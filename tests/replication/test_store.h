@@ -16,8 +16,6 @@
 #include "registry/records/keys.h"
 #include "registry/rpc/channel.h"
 #include "registry/security/password/password.h"
-#include "registry/security/pki/openssl.h"
-#include "registry/security/pki/pki.h"
 #include "registry/storage/disk/disk_blob_store.h"
 #include "store/relay/push_service.h"
 #include "store/replication/read_blob.h"
@@ -25,44 +23,9 @@
 #include "store/store_registry.h"
 #include "tests/replication/loop.h"
 #include "tests/support/fleet_credentials.h"
+#include "tests/support/test_authority.h"
 
 namespace outport {
-
-// A private CA and the certificates that it issues.
-class TestAuthority {
- public:
-  rpc::TlsIdentity Issue(Role role, const std::string& name,
-                         std::chrono::seconds lifetime = std::chrono::hours(1)) const {
-    const std::string key = pki::CreatePrivateKey();
-    const pki::LeafOptions options{.role = role,
-                                   .name = name,
-                                   .host_names = {"127.0.0.1"},
-                                   .server = role == Role::kStore,
-                                   .client = true,
-                                   .lifetime = lifetime};
-    const std::string leaf = pki::Issue(authority_, *pki::CreateRequest(key), options)->certificate;
-    return {leaf + authority_.issuing.certificate, key,
-            authority_.root.certificate + authority_.issuing.certificate};
-  }
-  // As above, valid between two given times, which pki::Issue() does not allow.
-  rpc::TlsIdentity IssueBetween(Role role, const std::string& name,
-                                std::chrono::system_clock::time_point from,
-                                std::chrono::system_clock::time_point until) const {
-    using std::chrono::system_clock;
-    rpc::TlsIdentity identity = Issue(role, name);
-    const auto chain = *openssl::ReadCertificates(identity.certificate_chain);
-    X509* leaf = chain.front().get();
-    ASN1_TIME_set(X509_getm_notBefore(leaf), system_clock::to_time_t(from));
-    ASN1_TIME_set(X509_getm_notAfter(leaf), system_clock::to_time_t(until));
-    const auto key = *openssl::ReadPrivateKey(authority_.issuing.private_key);
-    EXPECT_GT(X509_sign(leaf, key.get(), EVP_sha256()), 0);
-    identity.certificate_chain = openssl::ToPem(leaf) + authority_.issuing.certificate;
-    return identity;
-  }
-
- private:
-  const pki::Authority authority_ = *pki::CreateAuthority("outport");
-};
 
 // The store's replication service over a data folder and real gRPC. Its own small transactions make
 // the changes: each writes a row and its change record.
@@ -140,6 +103,8 @@ class TestStore {
     read_blob_.reset();
     tasks_.reset();
   }
+  // The next Start() shows this certificate.
+  void Show(const rpc::TlsIdentity& identity) { identity_ = identity; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   void UsePortOf(const TestStore& other) { port_ = other.port_; }
 
@@ -269,7 +234,7 @@ class TestStore {
   store::StoreIdentity Identity() const { return {.epoch = epoch_, .domain = "outport"}; }
 
   Loop& loop_;
-  const rpc::TlsIdentity identity_;
+  rpc::TlsIdentity identity_;
   const std::string epoch_;
   int port_ = 0;
   PosixFileSystem files_;

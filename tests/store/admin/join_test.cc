@@ -1,5 +1,7 @@
 #include "node/membership/join.h"
 
+#include <atomic>
+
 #include "node/membership/node_identity.h"
 #include "tests/store/fleet/fleet_fixture.h"
 
@@ -133,6 +135,62 @@ TEST_F(JoinTest, I6SendsNothingToAStoreThatTheTokenDoesNotName) {
   // The token is still unused: its owner can join.
   token.root_fingerprint = *pki::Fingerprint(files_.authority.root.certificate);
   EXPECT_TRUE(Join(Options(token)).has_value());
+}
+
+// Records whether a machine sends its token.
+class RecordingEnrollment final : public v1::Enrollment::Service {
+ public:
+  grpc::Status Enroll(grpc::ServerContext*, const v1::EnrollRequest*,
+                      v1::EnrollResponse*) override {
+    ++tokens;
+    return grpc::Status::OK;
+  }
+  std::atomic<int> tokens = 0;
+};
+
+// The server shows the fleet's root, which is public, but it is not the store.
+TEST_F(JoinTest, I6SendsTheTokenOnlyToTheStore) {
+  const auto issue = [this](const pki::Authority& authority, Role role, const std::string& host) {
+    const std::string key = pki::CreatePrivateKey();
+    const pki::LeafOptions options{.role = role,
+                                   .name = "us",
+                                   .host_names = {host},
+                                   .server = true,
+                                   .lifetime = std::chrono::hours(1)};
+    const auto leaf = *pki::Issue(authority, *pki::CreateRequest(key), options);
+    return rpc::TlsIdentity{
+        leaf.certificate + authority.issuing.certificate + files_.authority.root.certificate, key,
+        files_.authority.root.certificate};
+  };
+  struct Case {
+    const char* name;
+    rpc::TlsIdentity identity;
+    const char* reason;
+  };
+  const Case kCases[] = {
+      {"a node", issue(files_.authority, Role::kNode, "127.0.0.1"), "spiffe://outport/node/us"},
+      {"a store for another host", issue(files_.authority, Role::kStore, "192.0.2.1"),
+       "not valid for the name 127.0.0.1"},
+      {"a store of another fleet",
+       issue(*pki::CreateAuthority("outport"), Role::kStore, "127.0.0.1"), "verify failed"},
+  };
+  for (const Case& c : kCases) {
+    RecordingEnrollment service;
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", rpc::FleetServerCredentials(c.identity), &port);
+    builder.RegisterService(&service);
+    const auto server = builder.BuildAndStart();
+    ASSERT_NE(server, nullptr);
+    InvitationToken token = Invite("eu", {}, store::Invitations::ExistingNode::kReplace);
+    token.store_address = "127.0.0.1:" + std::to_string(port);
+    const auto joined = Join(Options(token));
+    server->Shutdown(std::chrono::system_clock::now());
+    ASSERT_FALSE(joined.has_value()) << c.name;
+    EXPECT_TRUE(joined.error().message.contains(c.reason))
+        << c.name << ": " << joined.error().message;
+    EXPECT_EQ(service.tokens, 0) << c.name;
+  }
 }
 
 TEST_F(JoinTest, AnUnreachableStoreIsNamed) {
