@@ -11,6 +11,25 @@ namespace {
 
 constexpr int64_t kHourMs = 3'600'000;
 
+// The pulls of a process, and what writes them.
+struct Flusher {
+  explicit Flusher(TestContent& store, const PullRecorder::Limits& limits = {})
+      : recorder([&store] { return store.store_clock.NowMs(); }, limits),
+        flush({.pulls = recorder,
+               .meta = *store.meta,
+               .pool = pool,
+               .metrics = metrics,
+               .log = Log::Nowhere()}) {}
+  ~Flusher() { pool.Stop(); }
+  Flusher(const Flusher&) = delete;
+  Flusher& operator=(const Flusher&) = delete;
+
+  PullRecorder recorder;
+  BlockingPool pool{"disk", 1, 10};
+  Metrics metrics;
+  PullFlush flush;
+};
+
 class PullsTest : public testing::Test {
  protected:
   PullsTest() {
@@ -94,54 +113,38 @@ TEST_F(PullsTest, RowsGoWithTheManifest) {
 }
 
 TEST_F(PullsTest, TheFlushWritesWhatTheRecorderHas) {
-  PullRecorder recorder([this] { return store_.store_clock.NowMs(); },
-                        {.pulls = 2, .in_repository = 2});
-  BlockingPool pool("disk", 1, 10);
-  Metrics metrics;
-  PullFlush flush({.pulls = recorder,
-                   .meta = *store_.meta,
-                   .pool = pool,
-                   .metrics = metrics,
-                   .log = Log::Nowhere()});
-  recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
-  recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
-  EXPECT_TRUE(flush.Flush().has_value());
+  Flusher flusher(store_, {.pulls = 2, .in_repository = 2});
+  flusher.recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
+  flusher.recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
+  EXPECT_TRUE(flusher.flush.Flush().has_value());
   EXPECT_EQ(TimeOf("latest"), store_.store_clock.NowMs());
   EXPECT_EQ(TimeOf(digest_), store_.store_clock.NowMs());
   const auto dropped = [&](const char* reason) {
-    return metrics.Counter("outport_store_pulls_dropped_total", "", {{"reason", reason}}).Value();
+    return flusher.metrics.Counter("outport_store_pulls_dropped_total", "", {{"reason", reason}})
+        .Value();
   };
-  EXPECT_EQ(metrics.Counter("outport_store_pulls_recorded_total", "").Value(), 2);
+  EXPECT_EQ(flusher.metrics.Counter("outport_store_pulls_recorded_total", "").Value(), 2);
   EXPECT_EQ(dropped("full"), 1);
   EXPECT_EQ(dropped("unknown"), 0);
-  recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
-  EXPECT_TRUE(flush.Flush().has_value());
+  flusher.recorder.Record(Repo("a"), Ref(Sha256("absent").ToString()), Sha256("absent"));
+  EXPECT_TRUE(flusher.flush.Flush().has_value());
   EXPECT_EQ(dropped("unknown"), 1);
-  pool.Stop();
 }
 
 TEST_F(PullsTest, TheFlushAfterAFailedOneWritesTheOldPullsAndTheNewOnes) {
-  PullRecorder recorder([this] { return store_.store_clock.NowMs(); });
-  BlockingPool pool("disk", 1, 10);
-  Metrics metrics;
-  PullFlush flush({.pulls = recorder,
-                   .meta = *store_.meta,
-                   .pool = pool,
-                   .metrics = metrics,
-                   .log = Log::Nowhere()});
-  recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
+  Flusher flusher(store_);
+  flusher.recorder.Record(Repo("a"), Ref("latest"), Sha256(image_));
   auto other = store_.meta->Begin();
   ASSERT_TRUE(other->GetForUpdate(keys::Pull(Repo("a"), "latest")).has_value());
-  const Result<void> failed = flush.Flush();
+  const Result<void> failed = flusher.flush.Flush();
   ASSERT_FALSE(failed.has_value()) << "the row is locked for longer than a transaction waits";
   EXPECT_EQ(failed.error().code, ErrorCode::kDeadlineExceeded);
   other.reset();
   EXPECT_EQ(TimeOf("latest"), 0);
-  recorder.Record(Repo("a"), Ref("other"), Sha256(ImageManifest({"two"})));
-  EXPECT_TRUE(flush.Flush().has_value());
+  flusher.recorder.Record(Repo("a"), Ref("other"), Sha256(ImageManifest({"two"})));
+  EXPECT_TRUE(flusher.flush.Flush().has_value());
   EXPECT_EQ(TimeOf("latest"), store_.store_clock.NowMs());
   EXPECT_EQ(TimeOf("other"), store_.store_clock.NowMs());
-  pool.Stop();
 }
 
 // Overwrites the row with bytes that no message has.
