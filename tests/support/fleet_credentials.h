@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "registry/rpc/channel.h"
 
@@ -14,6 +15,15 @@ inline std::shared_ptr<grpc::ServerCredentials> FleetServerCredentials(
   tls.pem_root_certs = identity.authorities;
   tls.pem_key_cert_pairs.push_back({identity.private_key, identity.certificate_chain});
   return grpc::SslServerCredentials(tls);
+}
+
+// Like Dial(), for a caller that does not check whether the server is the store.
+inline std::shared_ptr<grpc::Channel> DialAnyServer(const std::string& address,
+                                                    const TlsIdentity& identity) {
+  KeepGrpcInitialized();
+  const grpc::SslCredentialsOptions tls{identity.authorities, identity.private_key,
+                                        identity.certificate_chain};
+  return Dial(address, grpc::SslCredentials(tls), true);
 }
 
 }  // namespace outport::rpc

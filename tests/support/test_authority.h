@@ -15,13 +15,15 @@ namespace outport {
 class TestAuthority {
  public:
   rpc::TlsIdentity Issue(Role role, const std::string& name,
-                         std::chrono::seconds lifetime = std::chrono::hours(1)) const {
+                         std::chrono::seconds lifetime = std::chrono::hours(1),
+                         const std::string& domain = "outport") const {
     return Issue({.role = role,
                   .name = name,
                   .host_names = {"127.0.0.1"},
                   .server = role == Role::kStore,
                   .client = true,
-                  .lifetime = lifetime});
+                  .lifetime = lifetime},
+                 domain);
   }
   // A new certificate for the key of `identity`.
   rpc::TlsIdentity Renew(Role role, const std::string& name,
@@ -63,7 +65,7 @@ class TestAuthority {
   }
 
  private:
-  rpc::TlsIdentity Issue(const pki::LeafOptions& options, const std::string& domain = "outport",
+  rpc::TlsIdentity Issue(const pki::LeafOptions& options, const std::string& domain,
                          const std::string& key = pki::CreatePrivateKey()) const {
     pki::Authority authority = authority_;
     authority.domain = domain;
