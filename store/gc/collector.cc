@@ -221,28 +221,31 @@ void Collector::LeaveToOthers() {
 }
 
 // Removes the next links that are due. A burst of work reads on from the last row that it removed,
-// and only the next burst begins at the front of the queue again.
+// and only the next burst begins at the front of the queue again. Steps over the links that a
+// corrupt row keeps, at most CorruptLinks::kMost.
 Result<uint64_t> Collector::SweepDue() {
   const int64_t now_ms = parts_.store_clock.NowMs();
   TRY(std::vector<QueuedLink> due, ReadDueLinks(parts_.meta, now_ms, after_, LinkSweep::kBatch));
+  if (due.empty() && after_.empty()) corrupt_links_.Clear();
+  std::string last;
+  while (!due.empty()) {
+    last = KeyOf(due.back());
+    corrupt_links_.RemoveFrom(due, now_ms);
+    if (!due.empty()) break;
+    TRY(due, ReadDueLinks(parts_.meta, now_ms, last, LinkSweep::kBatch));
+  }
   if (due.empty()) {
-    if (after_.empty()) corrupt_links_.Clear();
     after_.clear();
     return uint64_t{0};
   }
-  const uint64_t read = due.size();
-  std::string last = KeyOf(due.back());
-  corrupt_links_.RemoveFrom(due, now_ms);
   const uint64_t tried = due.size();
-  if (tried > 0) {
-    TRY(ActiveRun* const run, BackgroundRun());
-    const uint64_t before = run->row().removed().links();
-    TRY(const auto corrupt, LinkSweep(work_, *run).Run(std::move(due)));
-    removed_links_.Increment(static_cast<double>(run->row().removed().links() - before));
-    corrupt_links_.Add(corrupt, now_ms);
-  }
+  TRY(ActiveRun* const run, BackgroundRun());
+  const uint64_t before = run->row().removed().links();
+  TRY(const auto corrupt, LinkSweep(work_, *run).Run(std::move(due)));
+  removed_links_.Increment(static_cast<double>(run->row().removed().links() - before));
+  corrupt_links_.Add(corrupt, now_ms);
   after_ = std::move(last);
-  return tried + ItemsOfRows(read - tried);
+  return tried;
 }
 
 // Returns the run of the background work. One run takes in the bursts of an hour, so that the list
