@@ -59,7 +59,7 @@ net::awaitable<Result<StoredManifest>> StoreRegistry::GetManifest(const Caller& 
   auto get = [this, &repository, &reference] {
     return parts_.content.manifests.Get(repository, reference);
   };
-  CO_TRY(StoredManifest manifest, co_await Blocking(parts_.disk, std::move(get)));
+  CO_TRY(StoredManifest manifest, co_await Blocking(parts_.disk, caller.holder, std::move(get)));
   parts_.pulls.Record(repository, reference, manifest.info.digest);
   co_return manifest;
 }
@@ -73,7 +73,7 @@ net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller& c
     TRY(Manifests::Touched touched, TouchManifest(parts_.content, repository, reference));
     return std::move(touched.info);
   };
-  co_return co_await Blocking(parts_.disk, std::move(stat));
+  co_return co_await Blocking(parts_.disk, caller.holder, std::move(stat));
 }
 
 struct StoreRegistry::ReadyToPut {
@@ -85,11 +85,11 @@ net::awaitable<Result<StoreRegistry::ReadyToPut>> StoreRegistry::PrepareLarge(
     const Caller& caller, const Reference& reference, const std::string& content_type,
     const std::string& body) {
   auto parse = [&] { return Manifests::Parse(reference, content_type, body); };
-  CO_TRY(Manifests::Parsed parsed, co_await Blocking(parts_.disk, std::move(parse)));
+  CO_TRY(Manifests::Parsed parsed, co_await Blocking(parts_.disk, caller.holder, std::move(parse)));
   ReadyToPut ready{.parsed = std::move(parsed), .turn = {}};
   if (IsLarge(ready.parsed.manifest)) {
     LargeWrites::Write write{
-        .user = caller.user, .held_bytes = body.size(), .recheck = caller.recheck};
+        .holder = caller.holder, .held_bytes = body.size(), .recheck = caller.recheck};
     CO_TRY(LargeWrites::Turn turn, co_await parts_.large_writes.AwaitTurn(std::move(write)));
     ready.turn.emplace(std::move(turn));
   }
@@ -112,8 +112,8 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     return ready.has_value() ? manifests.Put(repository, reference, ready->parsed, tags, body, by)
                              : manifests.Put(repository, reference, content_type, tags, body, by);
   };
-  Result<PushedManifest> pushed =
-      co_await Blocking(parts_.disk, std::move(put), AdmissionAfter(ready.has_value()));
+  Result<PushedManifest> pushed = co_await Blocking(parts_.disk, caller.holder, std::move(put),
+                                                    AdmissionAfter(ready.has_value()));
   if (pushed.has_value()) {
     manifests_pushed_.Increment();
     LogOf(parts_.log, caller, repository)
@@ -131,9 +131,9 @@ net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& call
   std::optional<LargeWrites::Turn> turn;
   if (const Digest* digest = std::get_if<Digest>(&reference)) {
     auto look = [&] { return parts_.content.manifests.HasLarge(repository, *digest); };
-    CO_TRY(const bool is_large, co_await Blocking(parts_.disk, std::move(look)));
+    CO_TRY(const bool is_large, co_await Blocking(parts_.disk, caller.holder, std::move(look)));
     if (is_large) {
-      LargeWrites::Write write{.user = caller.user, .recheck = caller.recheck};
+      LargeWrites::Write write{.holder = caller.holder, .recheck = caller.recheck};
       CO_TRY(LargeWrites::Turn own, co_await parts_.large_writes.AwaitTurn(std::move(write)));
       turn.emplace(std::move(own));
     }
@@ -141,8 +141,8 @@ net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& call
   auto remove = [&] {
     return parts_.content.manifests.Delete(repository, reference, Actor::Of(caller));
   };
-  Result<Deleted> deleted =
-      co_await Blocking(parts_.disk, std::move(remove), AdmissionAfter(turn.has_value()));
+  Result<Deleted> deleted = co_await Blocking(parts_.disk, caller.holder, std::move(remove),
+                                              AdmissionAfter(turn.has_value()));
   if (deleted.has_value()) {
     deleted_.Increment();
     LogOf(parts_.log, caller, repository)
@@ -161,7 +161,7 @@ net::awaitable<Result<ReferrersPage>> StoreRegistry::ListReferrers(const Caller&
   auto list = [&] {
     return parts_.content.referrers.List(repository, subject, artifact_type, page);
   };
-  co_return co_await Blocking(parts_.disk, std::move(list));
+  co_return co_await Blocking(parts_.disk, caller.holder, std::move(list));
 }
 
 net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller& caller,
@@ -173,7 +173,7 @@ net::awaitable<Result<BlobInfo>> StoreRegistry::StatBlob(const Caller& caller,
     TRY(Blobs::Touched touched, TouchBlob(parts_.content, repository, digest));
     return std::move(touched.info);
   };
-  co_return co_await Blocking(parts_.disk, std::move(stat));
+  co_return co_await Blocking(parts_.disk, caller.holder, std::move(stat));
 }
 
 net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
@@ -182,7 +182,7 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
   auto open = [this, &repository, &digest] {
     return parts_.content.blobs.Open(repository, digest);
   };
-  CO_TRY(Blobs::Opened opened, co_await Blocking(parts_.disk, std::move(open)));
+  CO_TRY(Blobs::Opened opened, co_await Blocking(parts_.disk, caller.holder, std::move(open)));
   const StoredBlobBody::Parts parts{.blobs = parts_.content.blobs, .disk = parts_.disk};
   std::unique_ptr<BlobBody> body = std::make_unique<StoredBlobBody>(parts, std::move(opened));
   co_return body;
@@ -192,7 +192,7 @@ net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller& caller,
                                                           const RepositoryName& repository,
                                                           const Digest& digest) {
   auto remove = [&] { return parts_.content.links.Remove(repository, digest, Actor::Of(caller)); };
-  Result<Deleted> deleted = co_await Blocking(parts_.disk, std::move(remove));
+  Result<Deleted> deleted = co_await Blocking(parts_.disk, caller.holder, std::move(remove));
   if (deleted.has_value()) {
     deleted_.Increment();
     LogOf(parts_.log, caller, repository)
@@ -208,13 +208,14 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
     TRY_VOID(parts_.content.blobs.RequireFreeSpace(0, PusherOf(caller, repository)));
     return parts_.content.links.FindSource(repository, digest, from, visible);
   };
-  CO_TRY(const RepositoryName source, co_await Blocking(parts_.disk, std::move(find)));
+  CO_TRY(const RepositoryName source,
+         co_await Blocking(parts_.disk, caller.holder, std::move(find)));
   CO_TRY(const bool intact, co_await intact_blobs_.Check(source, digest));
   if (!intact) co_return Links::NothingToMount(digest);
   auto mount = [&] {
     return parts_.content.links.Mount(repository, digest, source, Actor::Of(caller));
   };
-  Result<PushedBlob> mounted = co_await Blocking(parts_.disk, std::move(mount));
+  Result<PushedBlob> mounted = co_await Blocking(parts_.disk, caller.holder, std::move(mount));
   if (mounted.has_value()) {
     blobs_pushed_.Increment();
     LogOf(parts_.log, caller, repository)
@@ -271,7 +272,7 @@ net::awaitable<Result<Page>> StoreRegistry::ListTags(const Caller& caller,
                                                      const PageRequest& page) {
   CO_TRY_VOID(RequireMinSequence(caller));
   auto list = [this, &repository, &page] { return parts_.content.catalog.Tags(repository, page); };
-  co_return co_await Blocking(parts_.disk, std::move(list));
+  co_return co_await Blocking(parts_.disk, caller.holder, std::move(list));
 }
 
 net::awaitable<Result<Page>> StoreRegistry::ListRepositories(const Caller& caller,
@@ -281,7 +282,7 @@ net::awaitable<Result<Page>> StoreRegistry::ListRepositories(const Caller& calle
   auto list = [this, &page, &visible] {
     return parts_.content.catalog.Repositories(page, visible);
   };
-  co_return co_await Blocking(parts_.disk, std::move(list));
+  co_return co_await Blocking(parts_.disk, caller.holder, std::move(list));
 }
 
 }  // namespace outport::store

@@ -55,22 +55,23 @@ net::awaitable<Result<LargeWrites::Turn>> LargeWrites::AwaitTurn(Write write) {
 
 Result<LargeWrites::Turn> LargeWrites::Enter(const Write& write) {
   MutexLock lock(mutex_);
-  const auto of_user = static_cast<size_t>(std::ranges::count(places_, write.user, &Place::user));
-  if (of_user >= limits_.places_of_user) {
-    return Rejection("user '" + write.user + "' has " + std::to_string(of_user) +
+  const auto of_holder =
+      static_cast<size_t>(std::ranges::count(places_, write.holder, &Place::holder));
+  if (of_holder >= limits_.places_of_holder) {
+    return Rejection(ToString(write.holder) + " has " + std::to_string(of_holder) +
                      " such writes in progress or waiting, which is the limit");
   }
   if (places_.size() >= limits_.places) {
     return Rejection(std::to_string(places_.size()) +
-                     " such writes of all users are in progress or waiting, which is the limit");
+                     " such writes of all holders are in progress or waiting, which is the limit");
   }
   const PlacePtr place =
-      places_.insert(places_.end(), Place{.user = write.user, .held_bytes = write.held_bytes});
+      places_.insert(places_.end(), Place{.holder = write.holder, .held_bytes = write.held_bytes});
   GiveTurns();
-  if (!place->has_turn && HoldTooMuch(write.user)) {
+  if (!place->has_turn && HoldTooMuch(write.holder)) {
     places_.erase(place);
-    return Rejection("the waiting writes of user '" + write.user +
-                     "' or of all users would keep too many bytes in memory");
+    return Rejection("the waiting writes of " + ToString(write.holder) +
+                     " or of all holders would keep too many bytes in memory");
   }
   places_gauge_.Increment();
   return Turn(*this, place);
@@ -91,20 +92,20 @@ bool LargeWrites::HasTurn(PlacePtr place) {
   return place->has_turn;
 }
 
-bool LargeWrites::UserHasTurn(const std::string& user) const {
+bool LargeWrites::HolderHasTurn(const Holder& holder) const {
   return std::ranges::any_of(
-      places_, [&](const Place& place) { return place.has_turn && place.user == user; });
+      places_, [&](const Place& place) { return place.has_turn && place.holder == holder; });
 }
 
-bool LargeWrites::HoldTooMuch(const std::string& user) const {
-  uint64_t of_user = 0;
+bool LargeWrites::HoldTooMuch(const Holder& holder) const {
+  uint64_t of_holder = 0;
   uint64_t of_all = 0;
   for (const Place& place : places_) {
     if (place.has_turn) continue;
     of_all += place.held_bytes;
-    if (place.user == user) of_user += place.held_bytes;
+    if (place.holder == holder) of_holder += place.held_bytes;
   }
-  return of_user > limits_.waiting_bytes_of_user || of_all > limits_.waiting_bytes;
+  return of_holder > limits_.waiting_bytes_of_holder || of_all > limits_.waiting_bytes;
 }
 
 size_t LargeWrites::Turns() const {
@@ -117,7 +118,7 @@ void LargeWrites::GiveTurns() {
   size_t free = limits_.turns - given;
   for (Place& place : places_) {
     if (free == 0) return;
-    if (place.has_turn || UserHasTurn(place.user)) continue;
+    if (place.has_turn || HolderHasTurn(place.holder)) continue;
     place.has_turn = true;
     --free;
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "registry/base/awaitable.h"
+#include "registry/base/holder.h"
 #include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
@@ -20,22 +21,22 @@ namespace outport::store {
 //
 // The transaction that puts or removes a manifest with thousands of layers locks the row of each of
 // its blobs. Images of other users may share these blobs, and other transactions wait only a second
-// for a lock. So a user has one turn at a time, and all users together have few. Other writes wait
-// in the order of their arrival. If too many of one user or of all users wait, or if they keep too
-// many bytes in memory meanwhile, further ones are rejected. Each process over the same metadata
-// gives turns of its own.
+// for a lock. So a holder has one turn at a time, and all holders together have few. Other writes
+// wait in the order of their arrival. If too many of one holder or of all holders wait, or if they
+// keep too many bytes in memory meanwhile, further ones are rejected. Each process over the same
+// metadata gives turns of its own.
 //
 // Callable from any strand; nothing here blocks. The object outlives its turns.
 class LargeWrites {
  public:
   struct Limits {
-    size_t turns = 2;           // at once
-    size_t places = 16;         // writes that have their turn or wait for it
-    size_t places_of_user = 4;  // the same, of one user
-    // The bytes that the waiting writes of one user, and of all users, keep in memory. One manifest
-    // of any size may wait. All users together leave most of the server's memory for manifests to
-    // others.
-    uint64_t waiting_bytes_of_user = kMaxManifestBytes;
+    size_t turns = 2;             // at once
+    size_t places = 16;           // writes that have their turn or wait for it
+    size_t places_of_holder = 4;  // the same, of one holder
+    // The bytes that the waiting writes of one holder, and of all holders, keep in memory. One
+    // manifest of any size may wait. All holders together leave most of the server's memory for
+    // manifests to others.
+    uint64_t waiting_bytes_of_holder = kMaxManifestBytes;
     uint64_t waiting_bytes = 4 * kMaxManifestBytes;
     // Shorter than a node's wait for the answer to a relayed write.
     std::chrono::milliseconds max_wait{10'000};
@@ -43,7 +44,7 @@ class LargeWrites {
     std::chrono::milliseconds recheck_interval{1'000};
   };
   struct Write {
-    std::string user;
+    Holder holder;
     uint64_t held_bytes = 0;  // that the write keeps in memory while it waits
     // Re-authorises the user (Caller::recheck).
     std::function<Result<void>()> recheck = [] { return Result<void>(); };
@@ -61,7 +62,7 @@ class LargeWrites {
 
  private:
   struct Place {
-    std::string user;
+    Holder holder;
     uint64_t held_bytes;
     bool has_turn = false;
   };
@@ -70,11 +71,11 @@ class LargeWrites {
   Result<Turn> Enter(const Write& write);
   void Leave(PlacePtr place);
   bool HasTurn(PlacePtr place);
-  // Gives the free turns to the first places whose users have none.
+  // Gives the free turns to the first places whose holders have none.
   void GiveTurns() OUTPORT_REQUIRES_LOCK(mutex_);
-  bool UserHasTurn(const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
+  bool HolderHasTurn(const Holder& holder) const OUTPORT_REQUIRES_LOCK(mutex_);
   // The waiting writes keep too many bytes in memory.
-  bool HoldTooMuch(const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
+  bool HoldTooMuch(const Holder& holder) const OUTPORT_REQUIRES_LOCK(mutex_);
 
   const Limits limits_;
   prometheus::Gauge& places_gauge_;

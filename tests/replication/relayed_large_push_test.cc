@@ -19,7 +19,7 @@ class RelayedLargePushTest : public FleetTest {
     image_ = store_->PublishImage(kApp, "one");
     store_->AddUser("ann", "secret", "pull,push:library/**");
     Result<Turn> turn = loop_.RunToEnd([&]() -> net::awaitable<Result<Turn>> {
-      store::LargeWrites::Write write{.user = "ann"};
+      store::LargeWrites::Write write{.holder = {.kind = HolderKind::kUser, .name = "ann"}};
       co_return co_await store_->large_writes.AwaitTurn(std::move(write));
     });
     EXPECT_TRUE(turn.has_value());

@@ -208,7 +208,7 @@ class LargeManifestTest : public StoreRegistryTest {
   LargeManifestTest() {
     EXPECT_TRUE(store_.PushBlob("a", "config").has_value());
     EXPECT_TRUE(store_.PushManifest("a", "old", Large("old")).has_value());
-    Result<LargeWrites::Turn> turn = io_.Await(large_writes_.AwaitTurn({.user = ann_.user}));
+    Result<LargeWrites::Turn> turn = io_.Await(large_writes_.AwaitTurn({.holder = ann_.holder}));
     EXPECT_TRUE(turn.has_value());
     if (turn.has_value()) turn_.emplace(*std::move(turn));
   }
@@ -242,6 +242,7 @@ class LargeManifestTest : public StoreRegistryTest {
   const Caller ann_{.user = "ann",
                     .certificate_name = "desktop",
                     .address = "127.0.0.1",
+                    .holder = {.kind = HolderKind::kUser, .name = "ann"},
                     .request_id = "1",
                     .recheck = [this]() -> Result<void> {
                       if (!revoked_) return {};
@@ -261,7 +262,7 @@ TEST_F(LargeManifestTest, PushesOfOneUserOccupyNoThreadWhileTheyWait) {
   ASSERT_TRUE(AwaitWrites(4));
   const Result<PushedManifest> rejected = Push(3).get();
   ASSERT_EQ(CodeOf(rejected), ErrorCode::kTooManyRequests);
-  EXPECT_TRUE(rejected.error().message.contains("user 'ann'")) << rejected.error().message;
+  EXPECT_TRUE(rejected.error().message.contains("user:ann")) << rejected.error().message;
   const Digest digest = Sha256("config");
   EXPECT_TRUE(io_.Await(registry_.StatBlob(ann_, repository_, digest)).has_value());
   EXPECT_EQ(large_writes_.Turns(), 1U);
@@ -287,7 +288,7 @@ TEST_F(LargeManifestTest, APushKeepsItsTurnWhileThePoolIsFull) {
   ASSERT_TRUE(AwaitWrites(2));
   FullPool full(io_.pool(), IoThread::kPoolThreads);
   PassTurn();
-  auto next = io_.Start(large_writes_.AwaitTurn({.user = ann_.user}));
+  auto next = io_.Start(large_writes_.AwaitTurn({.holder = ann_.holder}));
   ASSERT_TRUE(AwaitWrites(2)) << "the push has left";
   EXPECT_EQ(large_writes_.Turns(), 1U);
   full.Release();

@@ -23,7 +23,9 @@ class LargeWritesTest : public testing::Test {
 
   void Configure(LargeWrites::Limits limits) { writes_.emplace(metrics_, limits); }
   LargeWrites::Write Of(const std::string& user, uint64_t held_bytes = 0) {
-    return {.user = user, .held_bytes = held_bytes, .recheck = [this] { return Access(); }};
+    return {.holder = {.kind = HolderKind::kUser, .name = user},
+            .held_bytes = held_bytes,
+            .recheck = [this] { return Access(); }};
   }
   Result<void> Access() const {
     if (!revoked_) return {};
@@ -89,12 +91,12 @@ TEST_F(LargeWritesTest, AllUsersTogetherHaveFewTurnsInTheOrderOfArrival) {
 }
 
 TEST_F(LargeWritesTest, TooManyWritesOfAUserAreRejected) {
-  Configure({.places_of_user = 2});
+  Configure({.places_of_holder = 2});
   const std::optional<Turn> first = Take("ann");
   const std::future<Result<Turn>> second = Start("ann");
   const Error rejection = Rejection("ann");
   EXPECT_EQ(rejection.code, ErrorCode::kTooManyRequests);
-  EXPECT_TRUE(rejection.message.contains("user 'ann' has 2 such writes")) << rejection.message;
+  EXPECT_TRUE(rejection.message.contains("user:ann has 2 such writes")) << rejection.message;
   EXPECT_TRUE(rejection.message.contains("one after the other")) << rejection.message;
   EXPECT_TRUE(Take("bob").has_value());
   EXPECT_EQ(Rejected(), 1.0);
@@ -108,7 +110,7 @@ TEST_F(LargeWritesTest, TooManyWritesOfAllUsersAreRejected) {
 }
 
 TEST_F(LargeWritesTest, WaitingWritesOfAUserKeepFewBytes) {
-  Configure({.waiting_bytes_of_user = 100, .max_wait = hours(1)});
+  Configure({.waiting_bytes_of_holder = 100, .max_wait = hours(1)});
   std::optional<Turn> first = Take("ann", 1000);
   std::future<Result<Turn>> second = Start("ann", 60);
   EXPECT_EQ(Rejection("ann", 41).code, ErrorCode::kTooManyRequests);
@@ -135,7 +137,7 @@ TEST_F(LargeWritesTest, OneManifestOfAnySizeMayWait) {
 }
 
 TEST_F(LargeWritesTest, AWriteWaitsForALimitedTimeAndThenLeaves) {
-  Configure({.places_of_user = 2, .max_wait = milliseconds(1)});
+  Configure({.places_of_holder = 2, .max_wait = milliseconds(1)});
   std::optional<Turn> first = Take("ann");
   EXPECT_EQ(Rejection("ann").code, ErrorCode::kTooManyRequests);
   EXPECT_EQ(Rejection("ann").code, ErrorCode::kTooManyRequests);
