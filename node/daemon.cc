@@ -19,7 +19,7 @@ Result<OpenedNode> Open(const Config& config, FileSystem& files, const Log& log,
   // Check the format before the lock, because the lock writes a file.
   TRY(DataFormat format, DataFormat::Read(config.data, kNodeFormats));
   TRY(NodeIdentity identity, LoadNodeIdentity(config.data));
-  TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
+  TRY(LoadedCertificate certificate, config.registry.Load(FilesShown(config), identity.domain));
   TRY(FolderLock lock, FolderLock::Acquire(config.data));
   // Read it again, because it cannot change under the lock.
   TRY(format, DataFormat::Read(config.data, kNodeFormats));
@@ -114,7 +114,8 @@ Result<DataFormat> ReadNodeFormat(const std::filesystem::path& data) {
 Result<void> CheckNode(const Config& config) {
   TRY(const DataFormat format, DataFormat::Read(config.data, kNodeFormats));
   TRY(const NodeIdentity identity, LoadNodeIdentity(config.data));
-  TRY(const LoadedCertificate certificate, config.registry.Load(FilesShown(config)));
+  TRY(const LoadedCertificate certificate,
+      config.registry.Load(FilesShown(config), identity.domain));
   return {};
 }
 

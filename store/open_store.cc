@@ -49,8 +49,10 @@ Result<void> CheckFleetAddress(const Config& config, const std::string& server_c
 }
 
 Result<LoadedCertificate> LoadRegistryCertificate(const Config& config,
-                                                  const AuthorityFiles& authority) {
-  TRY(LoadedCertificate certificate, config.registry.Load(RegistryCertificateFiles(config)));
+                                                  const AuthorityFiles& authority,
+                                                  const std::string& domain) {
+  TRY(LoadedCertificate certificate,
+      config.registry.Load(RegistryCertificateFiles(config), domain));
   TRY_VOID(CheckFleetAddress(config, authority.server_chain));
   return certificate;
 }
@@ -79,7 +81,7 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
   StoreIdentity identity{.epoch = row->epoch(), .domain = row->domain()};
   TRY(AuthorityFiles authority,
       RecoverAuthorityFiles(files, config.PkiFolder(), identity.domain, *meta));
-  TRY(LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
+  TRY(LoadedCertificate certificate, LoadRegistryCertificate(config, authority, identity.domain));
   TRY(auto blobs, DiskBlobStore::Open(files, config.data, "uploads", BlobWrites::kDirect));
   TRY_VOID(format.Raise(version, log));
   return OpenedStore{.lock = std::move(lock),
@@ -93,9 +95,11 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
 Result<std::vector<std::string>> CheckStore(const Config& config) {
   TRY(const DataFormat format, ReadStoreFormat(config.data));
   // Pass no domain: it is in the metadata, which a running store has locked, and the files do not
-  // depend on it.
+  // depend on it. The store's certificate has it too.
   TRY(const AuthorityFiles authority, LoadAuthorityFiles(config.PkiFolder(), {}));
-  TRY(const LoadedCertificate certificate, LoadRegistryCertificate(config, authority));
+  TRY(const CertificateIdentity store, pki::Inspect(authority.server_chain));
+  TRY(const LoadedCertificate certificate,
+      LoadRegistryCertificate(config, authority, store.domain));
   const auto users = ReadHtpasswdFile(config.access.htpasswd_file);
   if (!users.has_value()) return Error(users.error()).Within("access.htpasswd_file");
   std::vector<std::string> warnings;

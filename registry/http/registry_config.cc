@@ -39,8 +39,9 @@ CertificateFiles RegistryConfig::Files(const std::filesystem::path& pki, const c
           .client_crl = client_crl};
 }
 
-Result<LoadedCertificate> RegistryConfig::Load(const CertificateFiles& files) const {
-  return LoadCertificate(files, {.trust = {.auth = client_auth}});
+Result<LoadedCertificate> RegistryConfig::Load(const CertificateFiles& files,
+                                               const std::string& domain) const {
+  return LoadCertificate(files, {.trust = {.auth = client_auth, .domain = domain}});
 }
 
 RegistryConfig ReadRegistryConfig(Settings& section) {

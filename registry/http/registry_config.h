@@ -25,8 +25,9 @@ struct RegistryConfig {
   // Returns the paths of the server certificate, its key and the trust bundles. `fleet` is the file
   // name of the fleet's trust bundle in the folder `pki`.
   CertificateFiles Files(const std::filesystem::path& pki, const char* fleet) const;
-  // Reads these files. An error names the file that caused it. Blocks.
-  Result<LoadedCertificate> Load(const CertificateFiles& files) const;
+  // Reads these files. Of the certificates that the fleet's authorities issue, the registry accepts
+  // only those of the fleet `domain`. An error names the file that caused it. Blocks.
+  Result<LoadedCertificate> Load(const CertificateFiles& files, const std::string& domain) const;
 };
 
 // Reads the section. Settings::Finish() reports the problems in it.

@@ -54,6 +54,17 @@ TEST_F(InitTest, CreatesAStoreThatServes) {
   EXPECT_TRUE((*daemon)->Stop().has_value());
 }
 
+TEST_F(InitTest, I6TheRegistryAcceptsClientsOfItsFleetAlone) {
+  InitOptions options = Options();
+  options.domain = "example";
+  const auto made = InitStore(options);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  PosixFileSystem files;
+  const auto opened = OpenStore(*LoadConfig(made->config_file), files, Log::Nowhere(), "test");
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
+  EXPECT_EQ(opened->certificate.options.trust.domain, "example");
+}
+
 TEST_F(InitTest, WritesTheFormatsOfItsData) {
   InitOptions options = Options();
   options.version = "1.2.3";

@@ -71,13 +71,18 @@ std::string Foreign(X509* leaf) {
 }
 
 // Rejects a certificate without extended key usage, for which OpenSSL accepts any usage.
-// Certificates of the fleet always have this extension.
-Result<CertificateIdentity> HolderInFleet(X509* leaf) {
+// Certificates of the fleet always have this extension. Two fleets may share an authority, so the
+// domain counts too.
+Result<CertificateIdentity> HolderInFleet(X509* leaf, const std::string& domain) {
   if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) {
     return Rejection(ClientTrust::Explain(X509_V_ERR_INVALID_PURPOSE));
   }
   auto identity = openssl::IdentityOf(leaf);
   if (!identity.has_value()) return Rejection(identity.error().message);
+  if (!domain.empty() && identity->domain != domain) {
+    return Rejection("it is of the fleet '" + identity->domain + "'; this is the fleet '" + domain +
+                     "'");
+  }
   if (identity->role != Role::kClient) {
     return Rejection("it has the role '" + std::string(ToString(identity->role)) +
                      "'; the registry needs 'client' (outportctl cert issue " + identity->name +
@@ -96,12 +101,12 @@ Result<CertificateIdentity> HolderElsewhere(X509* leaf) {
   return identity;
 }
 
-Result<CertificateIdentity> HolderOf(X509* leaf, bool of_fleet) {
+Result<CertificateIdentity> HolderOf(X509* leaf, bool of_fleet, const std::string& domain) {
   if (const Result<void> strong = openssl::CheckKeyStrength(X509_get0_pubkey(leaf));
       !strong.has_value()) {
     return Rejection(strong.error().message);
   }
-  return of_fleet ? HolderInFleet(leaf) : HolderElsewhere(leaf);
+  return of_fleet ? HolderInFleet(leaf, domain) : HolderElsewhere(leaf);
 }
 
 }  // namespace
@@ -171,8 +176,9 @@ std::string_view ToString(ClientAuth auth) {
   std::unreachable();
 }
 
-ClientTrust::ClientTrust(ClientAuth auth, std::unique_ptr<const Authorities> authorities)
-    : auth_(auth), authorities_(std::move(authorities)) {}
+ClientTrust::ClientTrust(const ClientTrustOptions& options,
+                         std::unique_ptr<const Authorities> authorities)
+    : auth_(options.auth), domain_(options.domain), authorities_(std::move(authorities)) {}
 ClientTrust::ClientTrust(ClientTrust&& other) noexcept = default;
 ClientTrust::~ClientTrust() = default;
 
@@ -206,7 +212,7 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
   X509_STORE_set_depth(store, kMaxChainDepth);
   X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store), kSecurityLevel);
   ERR_clear_error();
-  ClientTrust trust(options.auth, std::move(authorities));
+  ClientTrust trust(options, std::move(authorities));
   trust.next_crl_expiry_ = end;
   return trust;
 }
@@ -229,7 +235,7 @@ Result<CertificateIdentity> ClientTrust::Identify(X509* leaf, STACK_OF(X509) * s
   bool of_fleet = false;
   const int code = VerifyChain(leaf, sent, now, of_fleet);
   if (code != X509_V_OK) return Rejection(Explain(code));
-  return HolderOf(leaf, of_fleet);
+  return HolderOf(leaf, of_fleet, domain_);
 }
 
 int ClientTrust::Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_point now,
@@ -237,7 +243,7 @@ int ClientTrust::Verify(X509* leaf, STACK_OF(X509) * sent, system_clock::time_po
   bool of_fleet = false;
   const int code = VerifyChain(leaf, sent, now, of_fleet);
   if (code != X509_V_OK) return code;
-  Result<CertificateIdentity> identity = HolderOf(leaf, of_fleet);
+  Result<CertificateIdentity> identity = HolderOf(leaf, of_fleet, domain_);
   if (!identity.has_value()) return X509_V_ERR_APPLICATION_VERIFICATION;
   if (holder != nullptr) *holder = *std::move(identity);
   return X509_V_OK;
@@ -268,7 +274,7 @@ std::string ClientTrust::Explain(int code) {
       return "its key or signature, or that of its authority, is too weak; RSA needs 2048 bits and "
              "SHA-256";
     case X509_V_ERR_APPLICATION_VERIFICATION:
-      return "its role, name or key is not valid for a client";
+      return "its fleet, role, name or key is not valid for a client here";
     default:
       return X509_verify_cert_error_string(code);
   }

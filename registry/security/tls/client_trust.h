@@ -27,6 +27,7 @@ std::string_view ToString(ClientAuth auth);
 
 struct ClientTrustOptions {
   ClientAuth auth = ClientAuth::kRequire;
+  std::string domain = {};   // the fleet's; empty: any
   std::string fleet = {};    // PEM: the fleet's trust bundle
   std::string foreign = {};  // PEM: further authorities; may be empty
   std::string lists = {};    // PEM: revocation lists of `foreign`; may be empty
@@ -58,7 +59,8 @@ class ClientTrust {
   }
 
   // Verifies `leaf` and returns its holder. kCertificateInvalid with the reason: expired, unknown
-  // authority, revoked by its authority, weak key, wrong role or usage, no name. `sent` has the
+  // authority, revoked by its authority, weak key, another fleet's domain, wrong role or usage, no
+  // name. `sent` has the
   // certificates that the client sent with `leaf`, or is null. The caller keeps ownership of `leaf`
   // and `sent`.
   Result<CertificateIdentity> Identify(x509_st* leaf, stack_st_X509* sent,
@@ -73,11 +75,12 @@ class ClientTrust {
 
  private:
   struct Authorities;
-  ClientTrust(ClientAuth auth, std::unique_ptr<const Authorities> authorities);
+  ClientTrust(const ClientTrustOptions& options, std::unique_ptr<const Authorities> authorities);
   int VerifyChain(x509_st* leaf, stack_st_X509* sent, std::chrono::system_clock::time_point now,
                   bool& of_fleet) const;
 
   const ClientAuth auth_;
+  const std::string domain_;
   std::unique_ptr<const Authorities> authorities_;
   std::optional<std::chrono::system_clock::time_point> next_crl_expiry_;
 };

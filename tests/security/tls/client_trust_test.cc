@@ -241,6 +241,26 @@ TEST(ClientTrust, AnExpiredListRejectsCertificatesOfItsAuthorityAlone) {
   EXPECT_EQ(Judged(*trust, of_root), "foreign:build-7");
 }
 
+TEST(ClientTrust, I6AnotherFleetOfTheSameAuthorityIsRejected) {
+  const World& world = World::Get();
+  ClientTrustOptions options = world.Options();
+  options.domain = "outport";
+  const auto trust = ClientTrust::Create(options);
+  ASSERT_TRUE(trust.has_value()) << trust.error().message;
+  const Made own = Make({.common_name = "x", .names = kDesktop}, &world.fleet_issuing);
+  EXPECT_EQ(Judged(*trust, own), "desktop");
+  const Made other = Make({.common_name = "x", .names = "URI:spiffe://elsewhere/client/desktop"},
+                          &world.fleet_issuing);
+  EXPECT_EQ(
+      Judged(*trust, other),
+      "The SSL certificate is not accepted: it is of the fleet 'elsewhere'; this is the fleet "
+      "'outport'");
+  EXPECT_EQ(trust->Verify(other.certificate.get(), nullptr, system_clock::now()),
+            X509_V_ERR_APPLICATION_VERIFICATION);
+  const Made foreign = Make({.common_name = "build-7"}, &world.root);
+  EXPECT_EQ(Judged(*trust, foreign), "foreign:build-7") << "other authorities know no fleet";
+}
+
 TEST(ClientTrust, TrustsAnIntermediateWithoutItsRoot) {
   const World& world = World::Get();
   const auto trust = ClientTrust::Create({.fleet = world.Own(), .foreign = world.issuing.pem()});
