@@ -167,6 +167,10 @@ Readiness NodeParts::Ready() const {
   if (auto rejected = sync.WhyDenied(); rejected.has_value() && !sync.IsConnected()) {
     not_ready("the store rejects this node: " + *std::move(rejected));
   }
+  if (auto closed = sync.WhyClosed(); closed.has_value() && !sync.IsConnected()) {
+    readiness.warnings.push_back("the store closes the connections of this node: " +
+                                 *std::move(closed));
+  }
   const Result<void> known = CheckRevocationAge(replica->policy(), freshness.Staleness());
   if (!known.has_value()) not_ready(known.error().message);
   not_ready(WhyDependsOnStore());

@@ -9,6 +9,8 @@
 #include <bit>
 #include <utility>
 
+#include "registry/rpc/status.h"
+
 namespace outport::node {
 namespace {
 
@@ -66,6 +68,11 @@ std::optional<std::string> SyncClient::WhyDenied() const {
   return denied_;
 }
 
+std::optional<std::string> SyncClient::WhyClosed() const {
+  MutexLock lock(mutex_);
+  return closed_;
+}
+
 bool SyncClient::IsConnected() const {
   MutexLock lock(mutex_);
   return connection_ != nullptr && connection_->IsAlive();
@@ -113,6 +120,8 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   {
     MutexLock lock(mutex_);
     connection_ = nullptr;
+    closed_.reset();
+    if (why.message.contains(rpc::kClosedInHandshake)) closed_ = why.message;
     const bool denied = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
     if (denied) {
       denied_ = why.message;

@@ -50,6 +50,9 @@ class SyncClient {
   // Returns why the store denies every call of this node: an administrator removed the node, or its
   // certificate is invalid. Returns nullopt if the store does not deny the calls.
   std::optional<std::string> WhyDenied() const;
+  // Returns a text if the last connection was closed in the TLS handshake. The store does this to a
+  // node whose certificate was revoked, but a proxy before an unreachable store does it, too.
+  std::optional<std::string> WhyClosed() const;
   // Whether the stream is connected and the store has sent something in the last 3 seconds.
   bool IsConnected() const;
 
@@ -84,6 +87,7 @@ class SyncClient {
   mutable Mutex mutex_;
   bool stopping_ OUTPORT_GUARDED_BY(mutex_) = false;
   std::optional<std::string> denied_ OUTPORT_GUARDED_BY(mutex_);
+  std::optional<std::string> closed_ OUTPORT_GUARDED_BY(mutex_);
   // Other threads may query or cancel the connection while it ends, so they share it.
   std::shared_ptr<SyncConnection> connection_ OUTPORT_GUARDED_BY(mutex_);
 };

@@ -66,9 +66,8 @@ Error FromStatus(const grpc::Status& status, std::string_view operation) {
   }
   std::string message = std::string(operation) + ": " + status.error_message();
   if (ClosedInHandshake(message)) {
-    message +=
-        "; the peer may have refused the certificate of this machine, for example because it was "
-        "revoked; see the peer's log";
+    message += "; " + std::string(kClosedInHandshake) +
+               ", for example because it was revoked; see the peer's log";
   }
   return Error{FromGrpcCode(status.error_code()), std::move(message)};
 }

@@ -2,6 +2,8 @@
 
 #include <grpcpp/support/status.h>
 
+#include <string_view>
+
 #include "outport/v1/push.pb.h"
 #include "registry/base/result.h"
 
@@ -10,6 +12,10 @@ namespace outport::rpc {
 // Encodes an Error for the wire. The status details carry the error's name and items, so that the
 // peer's FromStatus() restores the same code.
 grpc::Status ToStatus(const Error& error);
+
+// The error of a call contains this text if the peer closed the connection in the TLS handshake.
+inline constexpr std::string_view kClosedInHandshake =
+    "the peer may have refused the certificate of this machine";
 
 // Returns the error of a failed call. This is the peer's Error if the peer sent one, or else an
 // error for gRPC's status code: kUnavailable if the peer is unreachable. `operation` describes the

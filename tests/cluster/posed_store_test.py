@@ -1,4 +1,4 @@
-"""A member of the fleet that poses as its store."""
+"""Who is the store, and who may connect to it."""
 
 import re
 
@@ -61,3 +61,15 @@ def test_a_certificate_without_access_is_refused_in_the_handshake(new_fleet):
     assert refused.returncode == 1 and "has the role 'client'" in refused.stderr, refused
     wait_for("the reason in the store's log",
              lambda: "the fleet port admits nodes and administrators" in fleet.store.log_text())
+
+
+def test_a_node_that_was_removed_while_it_was_down_says_why(new_fleet):
+    fleet = new_fleet("eu-west")
+    node = fleet.nodes["eu-west"]
+    node.stop()
+    fleet.control("node", "remove", "eu-west")
+    node.spawn()
+    wait_for("the warning", lambda: node.healthy() and any(
+        "may have refused the certificate" in text for text in node.warnings()))
+    wait_for("the reason in the store's log", lambda: "was revoked" in fleet.store.log_text())
+    assert node.metric("outport_node_sync_connected") == 0

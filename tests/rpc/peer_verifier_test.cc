@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "registry/base/file.h"
+#include "registry/rpc/status.h"
 #include "tests/rpc/replication_fixture.h"
 #include "tests/support/fleet_credentials.h"
 #include "tests/support/temporary_folder.h"
@@ -105,6 +106,8 @@ TEST_F(PeerVerifierTest, I6TheFleetPortAdmitsOnlyMembersAndAdministrators) {
     const grpc::Status status = Call(DialAnyServer(address_, c.identity));
     EXPECT_EQ(status.ok(), c.admitted) << c.name << ": " << status.error_message();
     EXPECT_EQ(service_.calls, before + (c.admitted ? 1 : 0)) << c.name;
+    const std::string explained = FromStatus(status, "asking").message;
+    EXPECT_EQ(explained.contains(kClosedInHandshake), !c.admitted) << c.name << ": " << explained;
   }
 }
 
