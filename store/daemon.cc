@@ -15,6 +15,7 @@ namespace {
 constexpr std::chrono::seconds kDrain{20};
 constexpr std::chrono::seconds kLastWait{5};
 constexpr std::chrono::minutes kCertificatePeriod{10};
+constexpr std::chrono::seconds kPendingPeriod{5};
 constexpr std::chrono::hours kForgetPeriod{24};
 
 struct StoreDaemon final : Daemon, StoreParts {
@@ -71,6 +72,11 @@ void StoreDaemon::Run() {
   tasks.Spawn([this] { return retention.RunWhenDueUntilCancelled(disk); });
   tasks.Spawn([this] { return gauges.FollowUntilCancelled(); });
   tasks.Spawn([this] { return disk_watch.FollowUntilCancelled(); });
+  tasks.Spawn([this] {
+    return RepeatBlockingUntilCancelled(kPendingPeriod, admin_pool, [this] {
+      static_cast<void>(fleet.follower.pending().Settle());  // the warning stays until it succeeds
+    });
+  });
   tasks.Spawn([this] { return audit_file.FollowUntilCancelled(); });
   tasks.Spawn([this] { return log_trimmer.FollowUntilCancelled(); });
   tasks.Spawn([this] {

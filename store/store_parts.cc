@@ -30,7 +30,8 @@ FleetServer::Parts StoreParts::FleetServerParts() {
                           .metrics = metrics,
                           .log = log,
                           .identity = identity,
-                          .policy = FreshnessPolicyOf(config)},
+                          .policy = FreshnessPolicyOf(config),
+                          .access = &fleet.follower},
           .push = {.members = fleet.member_directory,
                    .registry = registry,
                    .directory = directory,
@@ -92,6 +93,9 @@ Readiness StoreParts::Ready() const {
   }
   std::ranges::move(retention.Warnings(), std::back_inserter(readiness.warnings));
   if (auto warning = disk_watch.Warning()) readiness.warnings.push_back(*std::move(warning));
+  if (auto pending = fleet.follower.pending().Warning()) {
+    readiness.warnings.push_back(*std::move(pending));
+  }
   fleet_certificate.Report(readiness);
   if (auto warning = htpasswd_users.Warning()) readiness.warnings.push_back(*std::move(warning));
   front.AddTo(readiness);

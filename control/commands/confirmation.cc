@@ -59,4 +59,12 @@ std::string Join(const std::vector<std::string>& names) {
   return text;
 }
 
+void WarnIfPending(const Invocation& invocation, bool pending) {
+  if (!pending) return;
+  invocation.streams.err
+      << "warning: in force at the store and at connected nodes, but not yet durable: the store "
+         "could not write the change, and tries again; free space on its disk; if the store "
+         "restarts before 'outportctl status' is without this warning, repeat the command\n";
+}
+
 }  // namespace outport::control

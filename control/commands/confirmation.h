@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "control/console/invocation.h"
 #include "control/console/store_client.h"
 #include "registry/base/result.h"
 
@@ -24,5 +25,8 @@ Result<Confirmation> AwaitNodes(StoreClient& client, uint64_t sequence,
                                 const std::vector<std::string>& names,
                                 std::chrono::milliseconds timeout);
 std::string Join(const std::vector<std::string>& names);  // "eu-west, us-east"
+
+// Warns on the error stream if the store has a change in force, but could not write it.
+void WarnIfPending(const Invocation& invocation, bool pending);
 
 }  // namespace outport::control

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "control/commands/commands.h"
+#include "control/commands/confirmation.h"
 #include "control/commands/user_list.h"
 #include "control/commands/user_options.h"
 #include "control/console/command.h"
@@ -41,6 +42,7 @@ Result<void> Change(const Invocation& invocation, const ChangeGrant& options, bo
       {"subject", request.subject()}, {"grant", grant}, {"sequence", response.sequence()}};
   invocation.Print(document,
                    "grant " + grant + (add ? " added to " : " removed from ") + request.subject());
+  WarnIfPending(invocation, response.pending());
   return {};
 }
 

@@ -157,6 +157,7 @@ Result<void> Set(const Invocation& invocation, const SetNode& options) {
   std::string text = "node '" + node.name() + "' updated: permissions";
   for (const v1::Grant& grant : node.allow()) text += " " + ToText(grant);
   invocation.Print(document, text);
+  WarnIfPending(invocation, response.pending());
   return {};
 }
 
@@ -181,6 +182,7 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
                                        {"sequence", response.sequence()},
                                        {"users", boost::json::array(users.begin(), users.end())}};
   invocation.Print(document, "node '" + name + "' removed");
+  WarnIfPending(invocation, response.pending());
   if (!users.empty() && !invocation.json()) {
     invocation.streams.err << "the node knew the password hashes of these users; change their "
                               "passwords if somebody else may have the node's data: "

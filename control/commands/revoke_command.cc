@@ -63,9 +63,12 @@ Result<void> Revoke(const Invocation& invocation, const RevokeCertificate& optio
                                         {"sequence", response.sequence()}};
   const std::string text =
       row.role() + " certificate '" + row.name() + "' (serial " + row.serial() + ") revoked";
-  if (!options.wait) {
+  if (!options.wait || response.pending()) {
     invocation.Print(document, text);
-    return {};
+    WarnIfPending(invocation, response.pending());
+    if (!options.wait || !response.pending()) return {};
+    return Error{ErrorCode::kUnavailable,
+                 "no node can confirm the revocation before it is durable; run the command again"};
   }
   TRY(const Confirmation nodes, AwaitNodes(client, response.sequence(), {}, timeout));
   return PrintNodes(invocation, document, text, nodes);

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "control/commands/commands.h"
+#include "control/commands/confirmation.h"
 #include "control/commands/user_options.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
@@ -13,19 +14,20 @@ namespace {
 
 using Access = v1::Access::Stub;
 
-Result<uint64_t> Update(StoreClient& client, const v1::UpdateUserRequest& request) {
+Result<v1::ChangedResponse> Update(StoreClient& client, const v1::UpdateUserRequest& request) {
   v1::ChangedResponse response;
   TRY_VOID(client.Call(&Access::UpdateUser, request, response,
                        "updating user '" + request.name() + "'"));
-  return response.sequence();
+  return response;
 }
 
 Result<void> UpdateAndPrint(const Invocation& invocation, const v1::UpdateUserRequest& request,
                             const std::string& what) {
   TRY(StoreClient client, invocation.Connect());
-  TRY(const uint64_t sequence, Update(client, request));
-  const boost::json::value document = {{"name", request.name()}, {"sequence", sequence}};
+  TRY(const v1::ChangedResponse changed, Update(client, request));
+  const boost::json::value document = {{"name", request.name()}, {"sequence", changed.sequence()}};
   invocation.Print(document, "user '" + request.name() + "' " + what);
+  WarnIfPending(invocation, changed.pending());
   return {};
 }
 
@@ -40,8 +42,8 @@ Result<void> Passwd(const Invocation& invocation, const ChangePassword& options)
   TRY(StoreClient client, invocation.Connect());
   TRY(const NewPassword password, MakePassword(invocation, options.password));
   request.set_password_hash(password.hash);
-  TRY(const uint64_t sequence, Update(client, request));
-  PrintWithPassword(invocation, {{"name", request.name()}, {"sequence", sequence}},
+  TRY(const v1::ChangedResponse changed, Update(client, request));
+  PrintWithPassword(invocation, {{"name", request.name()}, {"sequence", changed.sequence()}},
                     "password of user '" + request.name() + "' changed", password);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "control/commands/commands.h"
+#include "control/commands/confirmation.h"
 #include "control/commands/user_list.h"
 #include "control/commands/user_options.h"
 #include "control/console/command.h"
@@ -90,6 +91,7 @@ Result<void> Remove(const Invocation& invocation, const std::string& name) {
       client.Call(&v1::Admin::Stub::RemoveUser, request, response, "removing user '" + name + "'"));
   const boost::json::value document = {{"name", name}, {"sequence", response.sequence()}};
   invocation.Print(document, "user '" + name + "' removed");
+  WarnIfPending(invocation, response.pending());
   return {};
 }
 

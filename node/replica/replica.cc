@@ -158,7 +158,17 @@ void Replica::ApplyPermissions(const v1::ReplicaRow& row) {
   directory_.SetNodePermissions(std::move(permissions));
 }
 
+void Replica::ApplyPending() {
+  for (const v1::Change& change : pending_.changes()) ApplyAccessChange(change, directory_);
+}
+
+void Replica::SetPending(const v1::StoreMessage::PendingAccess& pending) {
+  pending_ = pending;
+  ApplyPending();
+}
+
 Result<void> Replica::SetTerms(const v1::StoreMessage::Welcome& welcome) {
+  SetPending(welcome.pending_access());
   const auto set = [&welcome](v1::ReplicaRow& row) {
     *row.mutable_policy() = welcome.policy();
     *row.mutable_permissions() = welcome.permissions();
@@ -200,6 +210,7 @@ Result<void> Replica::Apply(const v1::StoreMessage::Batch& batch) {
   row.set_hash(batch.hash());
   TRY_VOID(transaction->Put(keys::kReplica, row.SerializeAsString()));
   for (const v1::Change& change : batch.changes()) ApplyAccessChange(change, directory_);
+  ApplyPending();
   return CommitOrFollow(*transaction, row);
 }
 
@@ -254,6 +265,7 @@ Result<void> Replica::ApplySnapshot(const v1::StoreMessage::SnapshotPart& part) 
     AccessDirectory::Contents contents;
     for (const v1::Change& change : shadow_->access) ApplyAccessChange(change, contents);
     directory_.ReplaceAll(std::move(contents));
+    ApplyPending();
     shadow_->access.clear();
   }
   const bool row_changed = part.last() || (shadow_->access_done && !access_was_done);

@@ -55,8 +55,13 @@ class Replica {
   Notifier& PositionChanged() { return position_changed_; }
 
   // Stores the freshness policy and the node's permissions, from the store's Welcome. Removed
-  // permissions end at once. Added permissions begin when the node has their rows.
+  // permissions end at once. Added permissions begin when the node has their rows. Applies the
+  // store's pending changes of access.
   Result<void> SetTerms(const v1::StoreMessage::Welcome& welcome);
+  // Replaces the list of changes that the store could not write yet. They are in force in the
+  // AccessDirectory, on top of the rows, but the replica does not write them. A change that leaves
+  // the list stays in force until a change of the log or a snapshot replaces it.
+  void SetPending(const v1::StoreMessage::PendingAccess& pending);
   // Applies a batch. Returns kFailedPrecondition if the batch does not begin at the replica's
   // position, and kCorrupt if the batch's hash does not match. In both cases the replica is
   // unchanged.
@@ -98,6 +103,7 @@ class Replica {
   v1::ReplicaRow Row() const;
   v1::ReplicaRow FollowedRow() const;
   void Publish(const v1::ReplicaRow& row);
+  void ApplyPending();
   // Sets the node's permissions and scope in the directory from `row`.
   void ApplyPermissions(const v1::ReplicaRow& row);
   // Writes `row`. Returns false if the metadata is read-only, or becomes read-only because this
@@ -122,6 +128,7 @@ class Replica {
   std::optional<v1::ReplicaRow> unwritten_ OUTPORT_GUARDED_BY(mutex_);
   // Used by one caller at a time.
   std::optional<Shadow> shadow_;
+  v1::StoreMessage::PendingAccess pending_;
   ContentGarbage contents_;
   CopyGarbage copies_;
 };

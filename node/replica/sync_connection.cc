@@ -107,6 +107,8 @@ net::awaitable<Result<void>> SyncConnection::Handle(v1::StoreMessage message) {
       co_return co_await HandleSnapshot(std::move(*message.mutable_snapshot()));
     case v1::StoreMessage::kPong:
       co_return co_await HandlePong(std::move(*message.mutable_pong()));
+    case v1::StoreMessage::kPendingAccess:
+      co_return co_await HandlePending(std::move(*message.mutable_pending_access()));
     case v1::StoreMessage::KIND_NOT_SET:
       break;
   }
@@ -133,6 +135,15 @@ net::awaitable<Result<void>> SyncConnection::HandleWelcome(v1::StoreMessage::Wel
   welcomed_ = true;
   alive_ = true;
   co_return Result<void>();
+}
+
+net::awaitable<Result<void>> SyncConnection::HandlePending(
+    v1::StoreMessage::PendingAccess pending) {
+  auto set = [&replica = parts_.replica, pending = std::move(pending)]() -> Result<void> {
+    replica.SetPending(pending);
+    return {};
+  };
+  co_return co_await Blocking(parts_.pool, std::move(set));
 }
 
 void SyncConnection::ForwardTrust(const v1::Change& change) const {

@@ -74,6 +74,7 @@ class SyncConnection {
   net::awaitable<Result<void>> Read();
   net::awaitable<Result<void>> Handle(v1::StoreMessage message);
   net::awaitable<Result<void>> HandleWelcome(v1::StoreMessage::Welcome welcome);
+  net::awaitable<Result<void>> HandlePending(v1::StoreMessage::PendingAccess pending);
   net::awaitable<Result<void>> HandleBatch(v1::StoreMessage::Batch batch);
   net::awaitable<Result<void>> HandleSnapshot(v1::StoreMessage::SnapshotPart part);
   net::awaitable<Result<void>> HandlePong(v1::StoreMessage::Pong pong);

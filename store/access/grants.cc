@@ -5,6 +5,7 @@
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
 #include "registry/records/rows.h"
+#include "store/access/narrowing.h"
 #include "store/audit/row_json.h"
 
 namespace outport::store {
@@ -27,10 +28,38 @@ Grants::Grants(MetaStore& meta, Users& users, AccessFollower& follower, const Cl
 Result<uint64_t> Grants::Change(const Subject& subject, const Edit& edit, const std::string& action,
                                 const Actor& by) {
   if (subject.kind == SubjectKind::kUser) {
-    auto edit_row = [&](v1::UserRow& row) { return edit(*row.mutable_grants()); };
+    auto edit_row = [edit](v1::UserRow& row) { return edit(*row.mutable_grants()); };
     return users_.Update(subject.name, edit_row, action, by);
   }
   const std::string name = ToString(subject);
+  auto write = [this, name, edit, action, by] { return Write(name, edit, action, by); };
+  return follower_.pending().Commit(std::move(write), [&] { return Narrow(name, edit, action); });
+}
+
+Result<std::optional<PendingAccess::Change>> Grants::Narrow(const std::string& subject,
+                                                            const Edit& edit,
+                                                            const std::string& action) {
+  const std::string key = keys::GrantsOf(subject);
+  TRY(std::optional<std::string> value, meta_.Get(key));
+  value = follower_.pending().Apply(key, std::move(value));
+  TRY(const v1::GrantRow before, ParseRow<v1::GrantRow>(key, value.value_or("")));
+  v1::GrantRow after = before;
+  TRY_VOID(edit(*after.mutable_grants()));
+  if (!IsNarrower(before.grants(), after.grants())) return std::nullopt;
+  auto edit_value = [edit](PendingAccess::Value stored) -> PendingAccess::Value {
+    v1::GrantRow row;
+    if (!stored.has_value() || !row.ParseFromString(*stored)) return std::nullopt;
+    if (!edit(*row.mutable_grants()).has_value()) return stored;
+    if (row.grants().empty()) return std::nullopt;
+    return row.SerializeAsString();
+  };
+  return PendingAccess::Change{.action = action,
+                               .rows = {{key, std::move(edit_value)}},
+                               .follow = [this, key] { static_cast<void>(follower_.Follow(key)); }};
+}
+
+Result<uint64_t> Grants::Write(const std::string& name, const Edit& edit, const std::string& action,
+                               const Actor& by) {
   const std::string key = keys::GrantsOf(name);
   const Auditor auditor(by, clock_);
   auto change = [&](MetaTransaction& transaction) -> Result<void> {
@@ -61,7 +90,7 @@ Result<uint64_t> Grants::Change(const Subject& subject, const Edit& edit, const 
 
 Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const Actor& by) {
   TRY_VOID(CheckGrant(grant, subject.kind));
-  auto add = [&](Records& records) -> Result<void> {
+  auto add = [subject, grant](Records& records) -> Result<void> {
     if (FindGrant(records, grant) != records.end()) {
       return Error{ErrorCode::kAlreadyExists,
                    ToString(subject) + " already has the grant " + ToString(grant)};
@@ -78,7 +107,7 @@ Result<uint64_t> Grants::Add(const Subject& subject, const Grant& grant, const A
 }
 
 Result<uint64_t> Grants::Remove(const Subject& subject, const Grant& grant, const Actor& by) {
-  auto remove = [&](Records& records) -> Result<void> {
+  auto remove = [subject, grant](Records& records) -> Result<void> {
     const auto found = FindGrant(records, grant);
     if (found == records.end()) {
       return Error{ErrorCode::kNotFound, ToString(subject) + " has no grant " + ToString(grant) +

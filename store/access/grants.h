@@ -28,7 +28,8 @@ class Grants {
   // and kNotFound if there is no such user. The audit log names `by`.
   Result<uint64_t> Add(const Subject& subject, const Grant& grant, const Actor& by);
   // Removes exactly this grant. Returns kNotFound if the subject does not have it; the error lists
-  // the subject's grants.
+  // the subject's grants. If the store cannot write, the removal is pending, and the result is 0:
+  // see PendingAccess.
   Result<uint64_t> Remove(const Subject& subject, const Grant& grant, const Actor& by);
 
   // Returns at most `limit` grants of subjects that are not users, after the subject `after` in
@@ -39,6 +40,10 @@ class Grants {
   using Edit = std::function<Result<void>(google::protobuf::RepeatedPtrField<v1::Grant>& grants)>;
   Result<uint64_t> Change(const Subject& subject, const Edit& edit, const std::string& action,
                           const Actor& by);
+  Result<uint64_t> Write(const std::string& name, const Edit& edit, const std::string& action,
+                         const Actor& by);
+  Result<std::optional<PendingAccess::Change>> Narrow(const std::string& subject, const Edit& edit,
+                                                      const std::string& action);
 
   MetaStore& meta_;
   Users& users_;

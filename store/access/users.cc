@@ -8,6 +8,7 @@
 #include "registry/records/rows.h"
 #include "registry/security/grants/user.h"
 #include "registry/security/password/password.h"
+#include "store/access/narrowing.h"
 #include "store/audit/row_json.h"
 
 namespace outport::store {
@@ -133,9 +134,46 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
   return Committed(name, position, "user.add", by);
 }
 
+Result<v1::UserRow> Users::Present(const std::string& name) const {
+  const std::string key = keys::User(name);
+  TRY(std::optional<std::string> value, meta_.Get(key));
+  value = follower_.pending().Apply(key, std::move(value));
+  if (!value.has_value()) return UnknownUser(name);
+  return ParseRow<v1::UserRow>(key, *value);
+}
+
+PendingAccess::Change Users::PendingChange(const std::string& name, const std::string& action,
+                                           PendingAccess::Edit edit) {
+  const std::string key = keys::User(name);
+  return {.action = action, .rows = {{key, std::move(edit)}}, .follow = [this, key] {
+            static_cast<void>(follower_.Follow(key));
+          }};
+}
+
 Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const std::string& action,
                                const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
+  auto write = [this, name, edit, action, by] { return WriteUpdate(name, edit, action, by); };
+  // The store repeats its own changes, which follow an htpasswd file.
+  if (by.kind == Actor::Store().kind) return write();
+  auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
+    TRY(const v1::UserRow before, Present(name));
+    v1::UserRow after = before;
+    TRY_VOID(edit(after));
+    if (!IsNarrower(before, after)) return std::nullopt;
+    auto edit_value = [edit](PendingAccess::Value value) -> PendingAccess::Value {
+      v1::UserRow row;
+      if (!value.has_value() || !row.ParseFromString(*value)) return std::nullopt;
+      if (!edit(row).has_value()) return value;
+      return row.SerializeAsString();
+    };
+    return PendingChange(name, action, std::move(edit_value));
+  };
+  return follower_.pending().Commit(std::move(write), narrow);
+}
+
+Result<uint64_t> Users::WriteUpdate(const std::string& name, const Edit& edit,
+                                    const std::string& action, const Actor& by) {
   const Auditor auditor(by, clock_);
   auto update = [&](MetaTransaction& transaction) -> Result<void> {
     std::string key = keys::User(name);
@@ -160,6 +198,17 @@ Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const 
 
 Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   if (!ParseSubjectName(name).has_value()) return UnknownUser(name);
+  auto write = [this, name, by] { return WriteRemoval(name, by); };
+  if (by.kind == Actor::Store().kind) return write();  // as in Update()
+  auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
+    TRY(const v1::UserRow before, Present(name));
+    TRY_VOID(RequireNotFromFile(before));
+    return PendingChange(name, "user.remove", [](const auto&) { return std::nullopt; });
+  };
+  return follower_.pending().Commit(std::move(write), narrow);
+}
+
+Result<uint64_t> Users::WriteRemoval(const std::string& name, const Actor& by) {
   const Auditor auditor(by, clock_);
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));

@@ -31,11 +31,13 @@ class Users {
   Result<uint64_t> Add(const v1::UserRow& row, const Actor& by);
   // Applies `edit` to the user's row. Returns kNotFound if there is no such user, kInvalidArgument
   // as Add() does, or the error of `edit`. `action` is the action in the audit log, for example
-  // "user.disable".
+  // "user.disable". `edit` owns what it uses. If the store cannot write, and the change only takes
+  // access away, the change is pending, and the result is 0: see PendingAccess.
   Result<uint64_t> Update(const std::string& name, const Edit& edit, const std::string& action,
                           const Actor& by);
   // Removes a user, or an absent user. Returns kNotFound if there is no such user, and
-  // kFailedPrecondition if the user is in an htpasswd file and `by` is not the store.
+  // kFailedPrecondition if the user is in an htpasswd file and `by` is not the store. The removal
+  // by an administrator may be pending, as with Update().
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
   // Call this when a user is no longer in the htpasswd file. To the access directory and to nodes,
@@ -52,6 +54,13 @@ class Users {
   Result<RowPage<v1::UserRow>> ListWithAbsent(const std::string& after, size_t limit) const;
 
  private:
+  Result<uint64_t> WriteUpdate(const std::string& name, const Edit& edit, const std::string& action,
+                               const Actor& by);
+  Result<uint64_t> WriteRemoval(const std::string& name, const Actor& by);
+  // Returns the row of a user as it is after all pending changes.
+  Result<v1::UserRow> Present(const std::string& name) const;
+  PendingAccess::Change PendingChange(const std::string& name, const std::string& action,
+                                      PendingAccess::Edit edit);
   Result<uint64_t> Committed(const std::string& name, const LogPosition& position,
                              const std::string& action, const Actor& by);
 

@@ -22,6 +22,7 @@ Result<v1::RevokeCertificateResponse> CertificateVerbs::Revoke(
       fleet_.certificates.Revoke(request.serial(), by.certificate, by.actor));
   v1::RevokeCertificateResponse response;
   response.set_sequence(revoked.sequence);
+  response.set_pending(revoked.sequence == 0);
   *response.mutable_certificate() = revoked.row;
   return response;
 }

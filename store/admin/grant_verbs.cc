@@ -34,6 +34,7 @@ Result<Action> ParseAction(std::string_view text) {
 v1::ChangedResponse Changed(uint64_t sequence) {
   v1::ChangedResponse response;
   response.set_sequence(sequence);
+  response.set_pending(sequence == 0);
   return response;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "registry/records/access_records.h"
+#include "registry/records/keys.h"
 #include "store/admin/paging.h"
 
 namespace outport::store {
@@ -53,6 +54,7 @@ Result<v1::SetNodeResponse> NodeVerbs::Set(const v1::SetNodeRequest& request,
   TRY(const v1::NodeRow row, fleet_.members.Allow(request.name(), allow, by.actor));
   v1::SetNodeResponse response;
   *response.mutable_node() = Describe(row);
+  response.set_pending(fleet_.follower.pending().Contains(keys::Node(request.name())));
   return response;
 }
 
@@ -70,6 +72,7 @@ Result<v1::RemoveNodeResponse> NodeVerbs::Remove(const v1::RemoveNodeRequest& re
   v1::RemoveNodeResponse response;
   TRY(const uint64_t sequence, fleet_.members.Remove(request.name(), by.actor));
   response.set_sequence(sequence);
+  response.set_pending(fleet_.follower.pending().Contains(keys::Node(request.name())));
   return response;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "registry/records/keys.h"
 #include "store/admin/paging.h"
 #include "store/fleet/node_scope.h"
 
@@ -63,7 +64,7 @@ Result<v1::AddUserResponse> UserVerbs::Add(const v1::AddUserRequest& request,
 
 Result<v1::ChangedResponse> UserVerbs::Update(const v1::UpdateUserRequest& request,
                                               const Administrator& by) const {
-  auto edit = [&request](v1::UserRow& row) -> Result<void> {
+  auto edit = [request](v1::UserRow& row) -> Result<void> {
     if (request.has_password_hash()) TRY_VOID(RequireNotFromFile(row));
     Edit(request, row);
     return {};
@@ -72,6 +73,7 @@ Result<v1::ChangedResponse> UserVerbs::Update(const v1::UpdateUserRequest& reque
   TRY(const uint64_t sequence,
       fleet_.users.Update(request.name(), edit, ActionOf(request), by.actor));
   response.set_sequence(sequence);
+  response.set_pending(fleet_.follower.pending().Contains(keys::User(request.name())));
   return response;
 }
 
@@ -80,6 +82,7 @@ Result<v1::RemoveUserResponse> UserVerbs::Remove(const v1::RemoveUserRequest& re
   v1::RemoveUserResponse response;
   TRY(const uint64_t sequence, fleet_.users.Remove(request.name(), by.actor));
   response.set_sequence(sequence);
+  response.set_pending(fleet_.follower.pending().Contains(keys::User(request.name())));
   return response;
 }
 

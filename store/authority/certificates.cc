@@ -28,13 +28,9 @@ v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCerti
   return row;
 }
 
-Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
-                              int64_t now_ms, const std::string& by) {
-  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
-  TRY(const auto present, transaction.GetForUpdate(key));
-  if (present.has_value()) return false;
-  v1::Change change;
-  v1::RevocationRow& revocation = *change.mutable_revoked();
+v1::RevocationRow RevocationOf(const v1::CertificateRow& row, int64_t now_ms,
+                               const std::string& by) {
+  v1::RevocationRow revocation;
   revocation.set_issuer_key_id(row.issuer_key_id());
   revocation.set_serial(row.serial());
   revocation.set_role(row.role());
@@ -42,7 +38,17 @@ Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::Certificat
   revocation.set_revoked_ms(now_ms);
   revocation.set_not_after_ms(row.not_after_ms());
   revocation.set_revoked_by(by);
-  TRY_VOID(WriteRow(transaction, key, revocation));
+  return revocation;
+}
+
+Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
+                              int64_t now_ms, const std::string& by) {
+  const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+  TRY(const auto present, transaction.GetForUpdate(key));
+  if (present.has_value()) return false;
+  v1::Change change;
+  *change.mutable_revoked() = RevocationOf(row, now_ms, by);
+  TRY_VOID(WriteRow(transaction, key, change.revoked()));
   AppendChange(transaction, change);
   return true;
 }
@@ -127,6 +133,23 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
     return Error{ErrorCode::kFailedPrecondition,
                  "you cannot revoke your own certificate; another administrator can revoke it"};
   }
+  auto write = [this, row, by] { return WriteRevocation(row, by); };
+  auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
+    const std::string key = keys::Revocation(row.issuer_key_id(), row.serial());
+    const auto revocation = RevocationOf(row, ToUnixMillis(clock_.Wall()), by.name);
+    auto insert = [value = revocation.SerializeAsString()](PendingAccess::Value present) {
+      return present.has_value() ? present : PendingAccess::Value(value);
+    };
+    return PendingAccess::Change{
+        .action = "certificate.revoke", .rows = {{key, std::move(insert)}}, .follow = [this, key] {
+          static_cast<void>(follower_.Follow(key));
+        }};
+  };
+  TRY(const uint64_t sequence, follower_.pending().Commit(std::move(write), narrow));
+  return Revoked{sequence, std::move(row)};
+}
+
+Result<uint64_t> Certificates::WriteRevocation(const v1::CertificateRow& row, const Actor& by) {
   const Auditor auditor(by, clock_);
   auto revoke = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const bool inserted,
@@ -143,7 +166,7 @@ Result<Certificates::Revoked> Certificates::Revoke(const std::string& serial,
                                     {"serial", row.serial()},
                                     {"by", by.name},
                                     {"sequence", position.sequence}});
-  return Revoked{position.sequence, std::move(row)};
+  return position.sequence;
 }
 
 Result<v1::CertificateInfo> Certificates::Describe(v1::CertificateRow row) const {

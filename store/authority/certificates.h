@@ -28,6 +28,10 @@ inline constexpr std::chrono::days kKeepExpired{90};
 v1::CertificateRow ToRow(const pki::LeafOptions& options, const pki::IssuedCertificate& issued,
                          int64_t now_ms, const std::string& issued_by);
 
+// Returns the row of a certificate's revocation.
+v1::RevocationRow RevocationOf(const v1::CertificateRow& row, int64_t now_ms,
+                               const std::string& by);
+
 // Inserts the revocation of a certificate, and the change record for it. Returns false if the
 // certificate is revoked already.
 Result<bool> InsertRevocation(MetaTransaction& transaction, const v1::CertificateRow& row,
@@ -60,7 +64,8 @@ class Certificates {
   // If it is the certificate of a node, the node's stream is cut. `serial` is the serial number, or
   // at least its first 8 digits. Returns kNotFound if no certificate matches, kInvalidArgument if
   // several match, and kFailedPrecondition if `own`, the caller's certificate, matches. A repeated
-  // call changes nothing.
+  // call changes nothing. If the store cannot write, the revocation is pending, and the sequence is
+  // 0: see PendingAccess.
   Result<Revoked> Revoke(const std::string& serial, const CertificateId& own, const Actor& by);
 
   // Finds a certificate and its revocation by the first digits of its serial number. Fails like
@@ -77,6 +82,7 @@ class Certificates {
   Result<RowPage<v1::CertificateInfo>> List(const std::string& after, size_t limit) const;
 
  private:
+  Result<uint64_t> WriteRevocation(const v1::CertificateRow& row, const Actor& by);
   Result<v1::CertificateRow> FindBySerial(const std::string& serial) const;
   Result<v1::CertificateInfo> Describe(v1::CertificateRow row) const;
 

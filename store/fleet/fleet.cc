@@ -4,13 +4,15 @@ namespace outport::store {
 
 Fleet::Fleet(const Parts& parts)
     : authorities(TrustStateOf(parts.authority)),
-      follower(parts.meta, parts.directory,
-               [this](const v1::RevocationRow& row) {
-                 // The store checks the certificate at each new call, but an open stream does not
-                 // end by itself.
-                 if (row.role() == ToString(Role::kNode)) connected_nodes.Cut(row.name());
-               }),
-      member_directory(parts.meta, connected_nodes),
+      follower(
+          parts.meta, parts.directory,
+          [this](const v1::RevocationRow& row) {
+            // The store checks the certificate at each new call, but an open stream does not
+            // end by itself.
+            if (row.role() == ToString(Role::kNode)) connected_nodes.Cut(row.name());
+          },
+          parts.log),
+      member_directory(parts.meta, connected_nodes, &follower.pending()),
       users(parts.meta, follower, parts.clock, parts.log),
       grants(parts.meta, users, follower, parts.clock, parts.log),
       certificates(parts.meta, authorities, follower, parts.clock, parts.log),

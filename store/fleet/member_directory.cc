@@ -27,9 +27,18 @@ Result<void> MemberDirectory::Load() {
   return ForEachRow<v1::NodeRow>(meta_, keys::kNodes, set);
 }
 
+Result<std::optional<v1::NodeRow>> MemberDirectory::Read(const std::string& node) const {
+  const std::string key = keys::Node(node);
+  TRY(std::optional<std::string> value, meta_.Get(key));
+  if (pending_ != nullptr) value = pending_->Apply(key, std::move(value));
+  if (!value.has_value()) return std::nullopt;
+  TRY(v1::NodeRow row, ParseRow<v1::NodeRow>(key, *value));
+  return row;
+}
+
 Result<void> MemberDirectory::Follow(const std::string& node) {
   MutexLock lock(following_);
-  const auto row = ReadRow<v1::NodeRow>(meta_, keys::Node(node));
+  const auto row = Read(node);
   std::shared_ptr<const NodePermissions> permissions;
   if (row.has_value() && row->has_value()) {
     permissions = std::make_shared<const NodePermissions>(PermissionsOf(**row));

@@ -6,8 +6,11 @@
 #include "outport/v1/collection.pb.h"
 #include "registry/records/access_records.h"
 #include "registry/records/keys.h"
+#include "registry/records/row_scan.h"
 #include "registry/records/rows.h"
+#include "store/access/narrowing.h"
 #include "store/audit/row_json.h"
+#include "store/authority/certificates.h"
 #include "store/fleet/node_scope.h"
 
 namespace outport::store {
@@ -18,6 +21,12 @@ constexpr size_t kMaxInvitations = 1000;  // the limit of Invitations::Invite()
 Error NoSuchNode(const std::string& node) {
   return Error{ErrorCode::kNotFound, "there is no node '" + node.substr(0, 128) +
                                          "'; 'outportctl node list' shows the nodes"};
+}
+
+v1::NodeRow WithPermissions(v1::NodeRow row, const std::vector<Grant>& allow) {
+  row.clear_allow();
+  for (const Grant& grant : allow) *row.add_allow() = ToGrantRecord(grant);
+  return row;
 }
 
 Result<void> DeleteInvitations(MetaTransaction& transaction, const std::string& node) {
@@ -96,24 +105,77 @@ Result<v1::NodeRow> Members::Allow(const std::string& node, const std::vector<Gr
         "remove'"};
   }
   TRY_VOID(CheckNodeGrants(allow));
+  auto write = [rows = *this, node, allow, by] { return rows.WriteAllow(node, allow, by); };
+  auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
+    TRY(const v1::NodeRow before, Present(node));
+    if (!IsNarrowerNode(PermissionsOf(before).grants(), allow)) return std::nullopt;
+    auto edit = [allow](PendingAccess::Value value) -> PendingAccess::Value {
+      v1::NodeRow row;
+      if (!value.has_value() || !row.ParseFromString(*value)) return std::nullopt;
+      return WithPermissions(std::move(row), allow).SerializeAsString();
+    };
+    return PendingAccess::Change{
+        .action = "node.set",
+        .rows = {{keys::Node(node), std::move(edit)}},
+        .follow = [rows = rows_, node] { static_cast<void>(rows.Follow(node, {})); }};
+  };
+  TRY_VOID(rows_.follower.pending().Commit(std::move(write), narrow));
+  return Present(node);
+}
+
+Result<v1::NodeRow> Members::Present(const std::string& node) const {
+  const std::string key = keys::Node(node);
+  TRY(std::optional<std::string> value, rows_.meta.Get(key));
+  value = rows_.follower.pending().Apply(key, std::move(value));
+  if (!value.has_value()) return NoSuchNode(node);
+  return ParseRow<v1::NodeRow>(key, *value);
+}
+
+Result<uint64_t> Members::WriteAllow(const std::string& node, const std::vector<Grant>& allow,
+                                     const Actor& by) const {
   const Auditor auditor(by, rows_.clock);
-  v1::NodeRow changed;
   auto change = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, keys::Node(node)));
     if (!row.has_value()) return NoSuchNode(node);
-    changed = *row;
-    changed.clear_allow();
-    for (const Grant& grant : allow) *changed.add_allow() = ToGrantRecord(grant);
+    const v1::NodeRow changed = WithPermissions(*row, allow);
     auditor.Add(transaction, "node.set", "node/" + node, RowJson(*row), RowJson(changed));
     return WriteRow(transaction, keys::Node(node), changed);
   };
-  TRY_VOID(Transact(rows_.meta, change));
+  TRY(const LogPosition position, Transact(rows_.meta, change));
   TRY_VOID(rows_.Follow(node, {}));
   rows_.log.Info("node permissions changed", {{"node", node}, {"by", by.name}});
-  return changed;
+  return position.sequence;
 }
 
 Result<uint64_t> Members::Remove(const std::string& node, const Actor& by) {
+  auto write = [rows = *this, node, by] { return rows.WriteRemoval(node, by); };
+  auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
+    TRY_VOID(Present(node));
+    PendingAccess::Change change{.action = "node.remove", .rows = {}, .follow = {}};
+    std::vector<std::string> revoked;
+    const int64_t now_ms = ToUnixMillis(rows_.clock.Wall());
+    auto revoke = [&](const v1::CertificateRow& row) -> Result<void> {
+      if (row.role() != ToString(Role::kNode) || row.name() != node) return {};
+      if (row.not_after_ms() <= now_ms) return {};
+      revoked.push_back(keys::Revocation(row.issuer_key_id(), row.serial()));
+      change.rows[revoked.back()] = [value =
+                                         RevocationOf(row, now_ms, by.name).SerializeAsString()](
+                                        PendingAccess::Value present) {
+        return present.has_value() ? present : PendingAccess::Value(value);
+      };
+      return {};
+    };
+    TRY_VOID(ForEachRow<v1::CertificateRow>(rows_.meta, keys::kCertificates, revoke));
+    change.rows[keys::Node(node)] = [](const auto&) { return std::nullopt; };
+    change.follow = [rows = rows_, node, revoked] {
+      static_cast<void>(rows.Follow(node, revoked));
+    };
+    return change;
+  };
+  return rows_.follower.pending().Commit(std::move(write), narrow);
+}
+
+Result<uint64_t> Members::WriteRemoval(const std::string& node, const Actor& by) const {
   const Auditor auditor(by, rows_.clock);
   std::vector<std::string> revoked;
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {

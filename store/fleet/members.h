@@ -40,15 +40,22 @@ class Members {
 
   // Replaces the node's permissions and cuts the node's stream. The node then connects again and
   // receives the rows of its new scope. Returns kNotFound if the fleet has no such node, and
-  // kInvalidArgument if the grants are invalid.
+  // kInvalidArgument if the grants are invalid. If the store cannot write, and the node gets fewer
+  // permissions, the change is pending: see PendingAccess.
   Result<v1::NodeRow> Allow(const std::string& node, const std::vector<Grant>& allow,
                             const Actor& by);
 
   // Removes a node from the fleet: revokes its certificates, deletes its invitations and cuts its
-  // stream. Returns the sequence of the last change, or kNotFound if the fleet has no such node.
+  // stream. Returns the sequence of the last change, or kNotFound if the fleet has no such node. If
+  // the store cannot write, the removal is pending, and the result is 0.
   Result<uint64_t> Remove(const std::string& node, const Actor& by);
 
  private:
+  Result<uint64_t> WriteAllow(const std::string& node, const std::vector<Grant>& allow,
+                              const Actor& by) const;
+  Result<uint64_t> WriteRemoval(const std::string& node, const Actor& by) const;
+  Result<v1::NodeRow> Present(const std::string& node) const;
+
   const FleetRows rows_;
 };
 

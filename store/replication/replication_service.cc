@@ -67,7 +67,8 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::
                              .log = parts_.log.With({{"node", node}}),
                              .epoch = parts_.identity.epoch,
                              .policy = parts_.policy,
-                             .allowed = [this, &caller] { return RequireStays(caller); }};
+                             .allowed = [this, &caller] { return RequireStays(caller); },
+                             .access = parts_.access};
     SyncSession session(std::move(parts), node, stream);
     co_return co_await session.Run();
   };

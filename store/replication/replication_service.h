@@ -10,6 +10,7 @@
 #include "registry/base/task_group.h"
 #include "registry/security/grants/access_directory.h"
 #include "registry/storage/meta_store.h"
+#include "store/access/access_follower.h"
 #include "store/content/repository_content.h"
 #include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
@@ -43,6 +44,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
     Log log;
     StoreIdentity identity;
     v1::FreshnessPolicy policy;
+    AccessFollower* access = nullptr;  // whose pending changes nodes receive; null: none
   };
   explicit ReplicationService(Parts parts);
   ~ReplicationService() override;

@@ -167,6 +167,8 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   for (const Grant& grant : permissions->grants()) {
     *welcome.add_permissions() = ToGrantRecord(grant);
   }
+  uint64_t sent_pending = PendingVersion();
+  CO_TRY(*welcome.mutable_pending_access(), co_await ReadPending(scope));
   // Before the snapshot opens its view: from now on, the log keeps what the snapshot lacks.
   parts_.nodes.RecordStart(node_, ticket_, applied.value_or(head).sequence);
   if (!co_await Push(std::move(message))) co_return Result<void>();
@@ -180,14 +182,47 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   LogReader reader(parts_.meta, scope, from);
   while (!closed_) {
     const uint64_t seen = parts_.meta.HeadChanged().Version();
+    // Read the version before the head: a change leaves the list after its commit.
+    const uint64_t pending = PendingVersion();
     CO_TRY(const LogPosition now, parts_.meta.Head());
     CO_TRY_VOID(parts_.allowed());
     if (now.sequence > reader.sequence()) {
       CO_TRY_VOID(co_await SendBatch(reader));
+    } else if (pending != sent_pending) {
+      CO_TRY_VOID(co_await SendPending(scope));
+      sent_pending = pending;
     } else {
-      co_await WaitForHead(seen);
+      co_await WaitForNews(seen, pending);
     }
   }
+  co_return Result<void>();
+}
+
+uint64_t SyncSession::PendingVersion() const {
+  return parts_.access == nullptr ? 0 : parts_.access->pending().Changed().Version();
+}
+
+net::awaitable<Result<v1::StoreMessage::PendingAccess>> SyncSession::ReadPending(
+    const NodeScope& scope) {
+  if (parts_.access == nullptr || parts_.access->pending().Count() == 0) {
+    co_return v1::StoreMessage::PendingAccess();
+  }
+  auto read = [this, &scope]() -> Result<v1::StoreMessage::PendingAccess> {
+    v1::StoreMessage::PendingAccess pending;
+    TRY(std::vector<v1::Change> changes, parts_.access->PendingChanges());
+    for (v1::Change& change : changes) {
+      TRY(auto visible, scope.Filter(std::move(change), parts_.meta));
+      if (visible.has_value()) *pending.add_changes() = *std::move(visible);
+    }
+    return pending;
+  };
+  co_return co_await BlockingInProgress(parts_.pool, read);
+}
+
+net::awaitable<Result<void>> SyncSession::SendPending(const NodeScope& scope) {
+  v1::StoreMessage message;
+  CO_TRY(*message.mutable_pending_access(), co_await ReadPending(scope));
+  co_await Push(std::move(message));
   co_return Result<void>();
 }
 
@@ -236,11 +271,18 @@ net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader) {
   co_return Result<void>();
 }
 
-net::awaitable<void> SyncSession::WaitForHead(uint64_t seen) {
+net::awaitable<void> SyncSession::WaitForNews(uint64_t seen_head, uint64_t seen_pending) {
   using net::experimental::awaitable_operators::operator||;
   const auto deadline = steady_clock::now() + kWait;
   const uint64_t own = changed_.Version();
-  co_await (parts_.meta.HeadChanged().WaitPast(seen, deadline) || changed_.WaitPast(own, deadline));
+  Notifier& head = parts_.meta.HeadChanged();
+  if (parts_.access == nullptr) {
+    co_await (head.WaitPast(seen_head, deadline) || changed_.WaitPast(own, deadline));
+    co_return;
+  }
+  Notifier& pending = parts_.access->pending().Changed();
+  co_await (head.WaitPast(seen_head, deadline) || pending.WaitPast(seen_pending, deadline) ||
+            changed_.WaitPast(own, deadline));
 }
 
 net::awaitable<bool> SyncSession::Push(v1::StoreMessage message) {

@@ -14,6 +14,7 @@
 #include "registry/base/notifier.h"
 #include "registry/rpc/stream.h"
 #include "registry/storage/meta_store.h"
+#include "store/access/access_follower.h"
 #include "store/fleet/connected_nodes.h"
 #include "store/fleet/member_directory.h"
 #include "store/fleet/node_scope.h"
@@ -45,6 +46,7 @@ class SyncSession {
     // Fails if the node has no right to receive changes, or has lost that right. Called before each
     // message, so it must not block.
     std::function<Result<void>()> allowed;
+    AccessFollower* access = nullptr;  // whose pending changes the node receives; null: none
   };
   // `stream` outlives Run().
   SyncSession(Parts parts, std::string node, SyncStream& stream);
@@ -61,7 +63,12 @@ class SyncSession {
   net::awaitable<Result<std::optional<LogPosition>>> FindApplied(const NodeScope& scope);
   net::awaitable<Result<LogPosition>> SendSnapshot(const NodeScope& scope);
   net::awaitable<Result<void>> SendBatch(LogReader& reader);
-  net::awaitable<void> WaitForHead(uint64_t seen);
+  // Reads the pending changes of access in the node's scope.
+  net::awaitable<Result<v1::StoreMessage::PendingAccess>> ReadPending(const NodeScope& scope);
+  net::awaitable<Result<void>> SendPending(const NodeScope& scope);
+  uint64_t PendingVersion() const;
+  // Waits until the log's head or the list of pending changes differs from what the caller saw.
+  net::awaitable<void> WaitForNews(uint64_t seen_head, uint64_t seen_pending);
   net::awaitable<Result<void>> Write();
   net::awaitable<Result<void>> Watch();
 

@@ -72,7 +72,8 @@ class TestStore {
                                          .metrics = metrics,
                                          .log = Log::Nowhere(),
                                          .identity = Identity(),
-                                         .policy = policy});
+                                         .policy = policy,
+                                         .access = &access_});
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
                              rpc::FleetServerCredentials(identity_), &port_);
@@ -208,6 +209,7 @@ class TestStore {
   // The real registry over the same rows.
   store::Manifests& manifests() { return content_.manifests; }
   store::Links& links() { return content_.links; }
+  store::AccessFollower& access() { return access_; }
   // Adds a user to the store only; nodes do not receive it.
   void AddUser(const std::string& name, const std::string& password, const std::string& grant) {
     users.Set({name, *HashPassword(password, 4), {*ParseGrant(grant)}});
@@ -242,6 +244,7 @@ class TestStore {
   store::StoreClock store_clock_{clock_};
   std::unique_ptr<MetaStore> meta_;
   store::MemberDirectory members_{*meta_, nodes};
+  store::AccessFollower access_{*meta_, users};
   std::unique_ptr<DiskBlobStore> blobs_;
   store::Owner owner_{*meta_, store_clock_, store::Owner::Access::kExclusive};
   store::Content content_{{.meta = *meta_,

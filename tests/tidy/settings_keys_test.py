@@ -5,7 +5,8 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/configure.md"
-SOURCES = ("registry/http/registry_config.cc", "store/config.cc", "node/membership/config.cc")
+SOURCES = ("registry/http/registry_config.cc", "registry/storage/disk_watch.cc", "store/config.cc",
+           "node/membership/config.cc")
 DAEMON_KEYS_END = "## outportctl.yml"
 
 READ = re.compile(r"\.(?:RequiredString|String|AbsolutePath|Listen|Size|Duration|Integer|Choice|Bool"
