@@ -117,18 +117,7 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
   }
   const auto begun = steady_clock::now();
   const Error why = co_await connection->Run();
-  {
-    MutexLock lock(mutex_);
-    connection_ = nullptr;
-    closed_.reset();
-    if (why.message.contains(rpc::kClosedInHandshake)) closed_ = why.message;
-    const bool denied = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
-    if (denied) {
-      denied_ = why.message;
-    } else if (connection->welcomed()) {
-      denied_.reset();
-    }
-  }
+  RecordEnd(why, connection->welcomed());
   co_await WriteProof();
   if (connection->applied_snapshot()) want_snapshot_ = false;
   // A stream that only got a Welcome is no success: the failure that ended it may end the next
@@ -154,6 +143,19 @@ net::awaitable<std::optional<milliseconds>> SyncClient::RunOnce() {
                        {{"error", why.message}, {"attempts", failures_}});
   }
   co_return std::nullopt;
+}
+
+void SyncClient::RecordEnd(const Error& why, bool welcomed) {
+  MutexLock lock(mutex_);
+  connection_ = nullptr;
+  closed_.reset();
+  if (why.message.contains(rpc::kClosedInHandshake)) closed_ = why.message;
+  const bool denied = why.code == ErrorCode::kDenied || why.code == ErrorCode::kUnauthorized;
+  if (denied) {
+    denied_ = why.message;
+  } else if (welcomed) {
+    denied_.reset();
+  }
 }
 
 // Writes the time of the last proof of freshness. With that time, a node that starts while the

@@ -61,6 +61,8 @@ class SyncClient {
   // Runs one stream. Returns the pause before the next stream. nullopt means a backoff that grows
   // with the number of failures.
   net::awaitable<std::optional<std::chrono::milliseconds>> RunOnce();
+  // Records why a stream ended. `welcomed`: the store had accepted it.
+  void RecordEnd(const Error& why, bool welcomed);
   net::awaitable<void> WriteProof();
   net::awaitable<void> CollectGarbage();
   net::awaitable<void> RemoveGarbage();
