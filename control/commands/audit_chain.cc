@@ -75,6 +75,7 @@ Result<void> AddLine(AuditChain& chain, std::string_view text) {
 void AuditChain::StartAfter(uint64_t sequence, std::string hash) {
   last_ = sequence;
   hash_ = std::move(hash);
+  start_hash_ = hash_;
 }
 
 Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::string_view record) {
@@ -91,6 +92,7 @@ Result<void> AuditChain::Add(uint64_t sequence, const std::string& hash, std::st
   if (count_++ == 0) first_ = sequence;
   last_ = sequence;
   hash_ = hash;
+  if (see_) see_(sequence, hash);
   return {};
 }
 

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "registry/base/result.h"
 
@@ -20,17 +22,26 @@ class AuditChain {
   // sequence of the wrong entry and the reason.
   Result<void> Add(uint64_t sequence, const std::string& hash, std::string_view record);
 
+  // Calls `see` with the sequence and the hash (32 bytes) of each entry that Add() verifies.
+  void OnEntry(std::function<void(uint64_t sequence, const std::string& hash)> see) {
+    see_ = std::move(see);
+  }
+
   uint64_t count() const { return count_; }
   uint64_t first() const { return first_; }
   uint64_t last() const { return last_; }
   const std::string& hash() const { return hash_; }  // the last entry's, 32 bytes
-  std::string Verified() const;                      // "entries 1 to 7 verified"
+  // The hash before the first entry; 32 zero bytes for the first entry of a store.
+  const std::string& start_hash() const { return start_hash_; }
+  std::string Verified() const;  // "entries 1 to 7 verified"
 
  private:
   uint64_t count_ = 0;
   uint64_t first_ = 0;
   uint64_t last_ = 0;
   std::string hash_ = std::string(32, '\0');
+  std::string start_hash_ = std::string(32, '\0');
+  std::function<void(uint64_t sequence, const std::string& hash)> see_;
 };
 
 // Adds the lines of an audit file (audit.jsonl) to the chain. An empty chain starts with the first

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "control/commands/audit_chain.h"
+#include "control/commands/audit_files.h"
 #include "control/commands/commands.h"
 #include "control/console/command.h"
 #include "control/console/invocation.h"
@@ -116,15 +117,14 @@ Result<void> CheckLog(StoreClient& client, AuditChain& chain) {
   }
 }
 
-Result<void> Verify(const Invocation& invocation, const std::vector<std::string>& files) {
+Result<void> Verify(const Invocation& invocation, const AuditFilesCheck& check) {
   AuditChain chain;
   Result<void> checked;
-  if (files.empty()) {
+  if (check.files.empty()) {
     TRY(StoreClient client, invocation.Connect());
     checked = CheckLog(client, chain);
-  }
-  for (const std::string& file : files) {
-    if (checked.has_value()) checked = AddFile(chain, file);
+  } else {
+    checked = CheckAuditFiles(invocation, check, chain);
   }
   if (!checked.has_value()) {
     Error error = checked.error();
@@ -164,15 +164,29 @@ void AddList(const Command& family) {
 void AddAuditCommands(const Command& app) {
   const Command family = app.AddFamily("audit", "Show and verify the audit log");
   AddList(family);
-  auto files = std::make_shared<std::vector<std::string>>();  // shared with the callback
+  auto check = std::make_shared<AuditFilesCheck>();  // shared with the callback
   const Command verify = family.AddCommand(
       "verify",
-      "Verify the hash chain of the audit log; report the first changed or missing entry.\n"
+      "Verify the hash chain of the audit log; report the first changed or missing entry. Audit\n"
+      "files must have all entries up to the store's last one, or the entry that you noted.\n"
       "  outportctl audit verify\n"
-      "  outportctl audit verify --file audit.jsonl.1 --file audit.jsonl");
-  verify.AddOption("--file", *files,
-                   "Verify an audit file instead of the store's log; repeatable, oldest first");
-  verify.Run(files, Verify);
+      "  outportctl audit verify --file audit.jsonl.1 --file audit.jsonl\n"
+      "  outportctl audit verify --file copy.jsonl --from 4001 --expect HASH   # without the "
+      "store");
+  const Option file =
+      verify.AddOption("--file", check->files,
+                       "Verify an audit file instead of the store's log; repeatable, oldest first");
+  verify
+      .AddOption("--expect", check->expect,
+                 "Hash of an entry that the files must have; the store is not called")
+      .NotEmpty()
+      .Needs(file);
+  verify
+      .AddOption("--from", check->from,
+                 "First entry of the files (default: 1, or the oldest entry at the store)")
+      .Between(1, INT64_MAX)
+      .Needs(file);
+  verify.Run(check, Verify);
 }
 
 }  // namespace outport::control

@@ -6,6 +6,9 @@
 
 #include "control/console/store_client.h"
 #include "control/program.h"
+#include "registry/base/bytes.h"
+#include "registry/base/file.h"
+#include "registry/oci/digest.h"
 #include "registry/storage/meta_log.h"
 #include "store/audit/audit_file.h"
 #include "tests/store/audit/audit_rows.h"
@@ -85,8 +88,49 @@ class AuditCommandsTest : public store::FleetFixture {
     ASSERT_TRUE(status.ok());
   }
   Outcome Control(std::vector<std::string> words) { return RunControl(profile_, std::move(words)); }
+  // Writes the log into audit files, as the store does. Returns the lines of the last one.
+  std::vector<std::string> Export(uint64_t max_size_bytes, uint64_t max_entries) {
+    Metrics metrics;
+    const store::StoreClock store_clock(clock_);
+    const store::Owner owner(*log_, store_clock, store::Owner::Access::kExclusive);
+    store::AuditFile file({.meta = *log_,
+                           .files = disk_,
+                           .pool = pool_,
+                           .metrics = metrics,
+                           .log = Log::Nowhere(),
+                           .clock = store_clock,
+                           .owner = owner,
+                           .path = file_,
+                           .max_size_bytes = max_size_bytes,
+                           .max_files = 5,
+                           .max_entries = max_entries,
+                           .syslog = ""});
+    EXPECT_TRUE(file.Open().has_value());
+    EXPECT_TRUE(file.Export().has_value());
+    return LinesOf(file_);
+  }
+  static std::vector<std::string> LinesOf(const fs::path& path) {
+    std::vector<std::string> lines;
+    std::istringstream text(*ReadWholeFile(path));
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
+    return lines;
+  }
+  static std::string HashOf(const std::string& line) {
+    return TextAt(boost::json::parse(line), "/hash");
+  }
+  // Writes the lines as the audit file, and verifies it.
+  Outcome VerifyLines(const std::vector<std::string>& lines,
+                      std::vector<std::string> options = {}) {
+    std::ofstream file(file_);
+    for (const std::string& line : lines) file << line << "\n";
+    file.close();
+    std::vector<std::string> words = {"audit", "verify", "--file", file_.native()};
+    words.insert(words.end(), options.begin(), options.end());
+    return Control(words);
+  }
 
   const fs::path log_folder_ = folder_.path() / "log";
+  const fs::path file_ = folder_.path() / "audit.jsonl";
   AccessDirectory directory_;
   BlockingPool pool_{"audit", 2, 100};
   const store::AdminGate gate_{.domain = "outport", .directory = directory_, .pool = pool_};
@@ -215,7 +259,9 @@ TEST_F(AuditCommandsTest, VerifiesATrimmedLogAndItsFiles) {
   const std::string older = path.native() + ".1";
   const Outcome files = Control({"audit", "verify", "--file", older, "--file", path.native()});
   EXPECT_TRUE(files.out.starts_with("31 entries, 1 to 31")) << files.out << files.err;
-  const Outcome twice = Control({"audit", "verify", "--file", older, "--file", older});
+  const std::string last = HashOf(LinesOf(older).back());
+  const Outcome twice =
+      Control({"audit", "verify", "--file", older, "--file", older, "--expect", last});
   EXPECT_TRUE(twice.out.starts_with("30 entries, 1 to 30")) << twice.err;
 
   std::string text = *ReadWholeFile(older);
@@ -227,6 +273,97 @@ TEST_F(AuditCommandsTest, VerifiesATrimmedLogAndItsFiles) {
             std::string::npos)
       << changed.err;
   EXPECT_EQ(Control({"audit", "verify", "--file", "/nowhere"}).status, 1);
+}
+
+TEST_F(AuditCommandsTest, AFileNeedsAllEntriesOfTheStore) {
+  Record(9);
+  const std::vector<std::string> lines = Export(1 << 20, 1000);
+  ASSERT_EQ(lines.size(), 9u);
+  const auto part = [&](size_t begin, size_t end) {
+    return std::vector<std::string>(lines.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    lines.begin() + static_cast<std::ptrdiff_t>(end));
+  };
+  const struct {
+    const char* what;
+    std::vector<std::string> lines;
+    std::vector<std::string> options;
+    std::string problem;  // empty: sound
+  } kCases[] = {
+      {"whole", lines, {}, ""},
+      {"no head", part(3, 9), {}, "they begin with entry 4 instead of entry 1"},
+      {"a head that an administrator knows", part(3, 9), {"--from", "4"}, ""},
+      {"another head", lines, {"--from", "2"}, "they begin with entry 1 instead of entry 2"},
+      {"no tail", part(0, 7), {}, "they end with entry 7, but the store's last entry is 9"},
+      {"nothing", {}, {}, "they have no entry, but the store's last entry is 9"},
+      {"with a noted hash", lines, {"--expect", HashOf(lines[6])}, ""},
+      {"an older copy", part(0, 7), {"--expect", HashOf(lines[6])}, ""},
+      {"before the noted hash",
+       part(0, 6),
+       {"--expect", HashOf(lines[6])},
+       "no entry has the hash"},
+      {"no head, with a noted hash", part(3, 9), {"--expect", HashOf(lines[6])}, "with entry 4"},
+      {"nothing, with a noted hash", {}, {"--expect", HashOf(lines[6])}, "they have no entry"},
+      {"no hash", lines, {"--expect", "abc"}, "--expect 'abc' is not a hash"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.what);
+    const Outcome outcome = VerifyLines(c.lines, c.options);
+    EXPECT_EQ(outcome.status, c.problem.empty() ? 0 : 1) << outcome.out << outcome.err;
+    EXPECT_NE(outcome.err.find(c.problem), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(Control({"audit", "verify", "--expect", HashOf(lines[6])}).status, 2) << "of no file";
+}
+
+TEST_F(AuditCommandsTest, AFileIsVerifiedWithoutTheStoreByANotedHash) {
+  Record(3);
+  const std::vector<std::string> lines = Export(1 << 20, 1000);
+  const std::vector<std::string> words = {"audit", "verify", "--file", file_.native()};
+  const fs::path nowhere = folder_.path() / "no-profile";
+  const Outcome alone = RunControl(nowhere, words);
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_NE(alone.err.find("give the hash of an entry that you noted, with --expect"),
+            std::string::npos)
+      << alone.err;
+  std::vector<std::string> with_hash = words;
+  with_hash.insert(with_hash.end(), {"--expect", HashOf(lines.back())});
+  EXPECT_EQ(RunControl(nowhere, with_hash).status, 0);
+}
+
+// Makes a file with a valid chain of hashes.
+std::vector<std::string> ForgedLines(int count, std::string previous) {
+  std::vector<std::string> lines;
+  for (int i = 1; i <= count; ++i) {
+    const std::string hash = Digest::Of(DigestAlgorithm::kSha256, AsBytes(previous + "{}")).hex();
+    lines.push_back("{\"sequence\":" + std::to_string(i) + ",\"previous\":\"" +
+                    ToHex(AsBytes(previous)) + "\",\"hash\":\"" + hash + "\",\"record\":{}}");
+    previous.clear();
+    for (size_t at = 0; at < hash.size(); at += 2) {
+      previous.push_back(static_cast<char>(std::stoi(hash.substr(at, 2), nullptr, 16)));
+    }
+  }
+  return lines;
+}
+
+TEST_F(AuditCommandsTest, AForgedChainIsOfAnotherLog) {
+  Record(3);
+  const Outcome forged = VerifyLines(ForgedLines(3, std::string(32, '\0')));
+  EXPECT_EQ(forged.status, 1);
+  EXPECT_NE(forged.err.find("they are of another log"), std::string::npos) << forged.err;
+  const std::vector<std::string> later = ForgedLines(3, std::string(32, 'x'));
+  const Outcome cut = VerifyLines(later, {"--expect", HashOf(later.back())});
+  EXPECT_EQ(cut.status, 1);
+  EXPECT_NE(cut.err.find("its 'previous' is another hash"), std::string::npos) << cut.err;
+}
+
+TEST_F(AuditCommandsTest, AFileMayBeginAfterWhatTheStoreHasTrimmed) {
+  Record(30);
+  std::vector<std::string> lines = Export(1 << 20, 10);
+  ASSERT_EQ(lines.size(), 30u);
+  EXPECT_EQ(VerifyLines(lines).status, 0);
+  lines.erase(lines.begin(), lines.begin() + 20);
+  EXPECT_EQ(VerifyLines(lines).status, 0) << "the store's log begins with entry 21, too";
+  lines.erase(lines.begin());
+  EXPECT_EQ(VerifyLines(lines).status, 1);
 }
 
 TEST_F(AuditCommandsTest, I6OnlyAdministratorsReadTheAuditLog) {
