@@ -35,7 +35,7 @@ def test_i6_a_nodes_server_key_does_not_make_a_store(new_fleet):
     refused = fleet.join(joining, token, check=False)
     assert refused.returncode == 1 and len(refused.stderr.strip().splitlines()) == 1, refused
     assert "is not the store" in refused.stderr and "the token was not sent" in refused.stderr, refused
-    wait_for("the node to say why", lambda: NOT_THE_STORE in other.log_text())
+    wait_for("the node to say why", lambda: NOT_THE_STORE in other.log_text(), seconds=60)
     wait_for("the node to be disconnected", lambda: other.metric("outport_node_sync_connected") == 0)
 
     fleet.store.stop()
