@@ -1,5 +1,6 @@
 #include "registry/security/tls/served_certificate.h"
 
+#include <array>
 #include <utility>
 
 #include "registry/base/file.h"
@@ -26,19 +27,29 @@ Result<std::string> ReadIfNamed(const std::filesystem::path& path, const std::st
                    " and restart the daemon"};
 }
 
-Result<void> ReadFiles(const CertificateFiles& files, ServerTlsOptions& into) {
+// The parts that the server replaces independently of each other.
+Result<void> ReadIdentity(const CertificateFiles& files, ServerTlsOptions& into) {
   TRY(into.certificate_chain, ReadWholeFile(files.certificate));
   TRY(into.private_key, ReadSecretFile(files.key));
-  if (!files.fleet.empty()) {
-    into.trust.fleet_name = "the authorities of clients: " + files.fleet.native();
-    TRY(into.trust.fleet, ReadWholeFile(files.fleet));
-  }
+  return {};
+}
+
+Result<void> ReadFleet(const CertificateFiles& files, ServerTlsOptions& into) {
+  if (files.fleet.empty()) return {};
+  into.trust.fleet_name = "the authorities of clients: " + files.fleet.native();
+  TRY(into.trust.fleet, ReadWholeFile(files.fleet));
+  return {};
+}
+
+Result<void> ReadForeign(const CertificateFiles& files, ServerTlsOptions& into) {
   TRY(into.trust.foreign,
       ReadIfNamed(files.client_ca, "registry.client_ca", into.trust.foreign_name));
   TRY(into.trust.lists,
       ReadIfNamed(files.client_crl, "registry.client_crl", into.trust.lists_name));
   return {};
 }
+
+constexpr std::array kReadPart = {ReadIdentity, ReadFleet, ReadForeign};
 
 // Returns "expired at TIME" or "is not valid before TIME", or nullopt if the certificate is valid.
 std::optional<std::string> WhyNotValid(const pki::Validity& validity,
@@ -69,7 +80,9 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
 }  // namespace
 
 Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerTlsOptions shown) {
-  TRY_VOID(ReadFiles(files, shown));
+  for (const auto read : kReadPart) {
+    TRY_VOID(read(files, shown));
+  }
   return Make(files, std::move(shown), ListHistory());
 }
 
@@ -142,36 +155,55 @@ std::vector<std::string> ServedCertificate::Warnings() const {
 }
 
 bool ServedCertificate::Reload() {
-  ServerTlsOptions shown;
+  LoadedCertificate next;
   {
     MutexLock lock(mutex_);
-    shown = current_.options;
+    next = current_;
   }
-  ServerTlsOptions options = shown;
-  const Result<void> read = ReadFiles(parts_.files, options);
-  if (read.has_value() && options == shown) {
+  bool changed = false;
+  std::optional<Error> problem;
+  for (const auto read : kReadPart) {
+    ServerTlsOptions options = next.options;
+    Result<void> loaded = read(parts_.files, options);
+    if (loaded.has_value() && options == next.options) continue;
+    if (loaded.has_value()) loaded = Replace(next, std::move(options));
+    changed = changed || loaded.has_value();
+    if (loaded.has_value()) continue;
+    if (!problem.has_value()) {
+      problem = std::move(loaded).error();
+    } else {
+      problem->message += "; " + loaded.error().message;
+    }
+  }
+  if (changed) Use(std::move(next));
+  Report(problem);
+  return changed;
+}
+
+Result<void> ServedCertificate::Replace(LoadedCertificate& current,
+                                        ServerTlsOptions options) const {
+  TRY(LoadedCertificate loaded, Make(parts_.files, std::move(options), *history_));
+  if (loaded.options.certificate_chain != current.options.certificate_chain) {
+    if (const auto why = WhyNotValid(loaded.validity, parts_.clock.Wall())) {
+      return Error{ErrorCode::kFailedPrecondition,
+                   parts_.files.certificate.native() + ": it " + *why};
+    }
+  }
+  current = std::move(loaded);
+  return {};
+}
+
+void ServedCertificate::Report(const std::optional<Error>& problem) {
+  if (!problem.has_value()) {
     suspect_.reset();
     failure_.Record({});
-    return false;
+    return;
   }
-  Result<LoadedCertificate> loaded =
-      read.has_value() ? Make(parts_.files, std::move(options), *history_) : read.error();
-  if (loaded.has_value()) {
-    if (const auto why = WhyNotValid(loaded->validity, parts_.clock.Wall())) {
-      loaded =
-          Error{ErrorCode::kFailedPrecondition, parts_.files.certificate.native() + ": it " + *why};
-    }
+  if (suspect_ == problem->message &&
+      failure_.Record(*problem, {{"not_after", FormatTime(not_after())}})) {
+    failures_.Increment();
   }
-  if (!loaded.has_value()) {
-    if (suspect_ == loaded.error().message &&
-        failure_.Record(loaded.error(), {{"not_after", FormatTime(not_after())}})) {
-      failures_.Increment();
-    }
-    suspect_ = loaded.error().message;
-    return false;
-  }
-  Use(*std::move(loaded));
-  return true;
+  suspect_ = problem->message;
 }
 
 void ServedCertificate::Use(LoadedCertificate loaded) {
@@ -182,8 +214,6 @@ void ServedCertificate::Use(LoadedCertificate loaded) {
     MutexLock lock(mutex_);
     current_ = std::move(loaded);
   }
-  suspect_.reset();
-  failure_.Record({});
   reloads_.Increment();
   expiry_.Set(static_cast<double>(std::chrono::system_clock::to_time_t(ends)));
   parts_.on_reload(tls);

@@ -44,11 +44,13 @@ Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerT
 
 // The server's certificate and trust bundle, reloaded when their files change. It reads the files
 // every two seconds, so an administrator may change them in any way: write, rename or symbolic
-// link. If the new files are invalid, the server keeps the previous content, and reports the
-// problem in the log, the metrics and Warnings(). A certificate that has expired or is not valid
-// yet is invalid. Files that would accept a certificate again that a revocation list has revoked
-// are invalid, see ListHistory. The server reports a problem only if two checks in a row find it,
-// because between two checks only some of the files may have changed. Safe for all threads.
+// link. It replaces three parts independently of each other: the certificate with its key, the
+// trust bundle, and the other authorities with their lists. If the new files of a part are invalid,
+// the server keeps the previous content of this part, and reports the problem in the log, the
+// metrics and Warnings(). A certificate that has expired or is not valid yet is invalid. Files that
+// would accept a certificate again that a revocation list has revoked are invalid, see ListHistory.
+// The server reports a problem only if two checks in a row find it, because between two checks only
+// some of the files may have changed. Safe for all threads.
 class ServedCertificate {
  public:
   using OnReload = std::function<void(std::shared_ptr<ServerTlsContext>)>;
@@ -83,6 +85,9 @@ class ServedCertificate {
 
  private:
   pki::Validity validity() const;
+  // Makes `current` from `options`, or leaves it as it is.
+  Result<void> Replace(LoadedCertificate& current, ServerTlsOptions options) const;
+  void Report(const std::optional<Error>& problem);
   void Use(LoadedCertificate loaded);
 
   const Parts parts_;

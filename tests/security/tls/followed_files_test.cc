@@ -173,5 +173,32 @@ TEST_F(FollowedFilesTest, I14NoAccidentWithAFileChangesAccess) {
   }
 }
 
+TEST_F(FollowedFilesTest, I14ABadPartDelaysNoOther) {
+  const World& world = World::Get();
+  const std::string of_b = MakeList(world.b, {&world.revoked_by_b});
+  Write(files_.certificate, "");
+  Write(files_.client_crl, MakeList(world.a, {&world.revoked_by_a, &world.good}) + of_b);
+  EXPECT_TRUE(served_->Reload());
+  EXPECT_FALSE(served_->Reload());
+  EXPECT_TRUE(Judge(world.good).contains("revoked by its authority")) << "a new list counts";
+  ASSERT_EQ(served_->Warnings().size(), 1U);
+  EXPECT_TRUE(served_->Warnings()[0].contains(files_.certificate.native()));
+
+  const Made renewed =
+      Make({.common_name = "server", .usage = "serverAuth", .until = hours(24 * 90)}, &world.fleet);
+  const auto before = served_->not_after();
+  Write(files_.client_crl, "");
+  Write(files_.fleet, "");
+  Write(files_.certificate, renewed.pem());
+  Write(files_.key, openssl::ToPem(renewed.key.get()));
+  EXPECT_TRUE(served_->Reload());
+  EXPECT_GT(served_->not_after(), before) << "a new certificate counts";
+  EXPECT_FALSE(served_->Reload());
+  ASSERT_EQ(served_->Warnings().size(), 1U);
+  EXPECT_TRUE(served_->Warnings()[0].contains(files_.client_crl.native()));
+  EXPECT_TRUE(served_->Warnings()[0].contains(files_.fleet.native()));
+  EXPECT_TRUE(Judge(world.good).contains("revoked by its authority"));
+}
+
 }  // namespace
 }  // namespace outport
