@@ -12,14 +12,13 @@ constexpr size_t kMaxSecretBytes = 256;
 
 // The limit of Enroll lets a node try a few times. An attacker cannot guess the 256 random bits of
 // a secret, but each attempt causes work, so the limit bounds the attempts.
-constexpr RateLimit::Options kLimits = {.each = {.burst = 10, .per_second = 0.2},
-                                        .all = {.burst = 50, .per_second = 5},
-                                        .addresses = 1024};
+constexpr RateLimit::Options kLimits = {
+    .each = {.burst = 10, .per_second = 0.2}, .all = {.burst = 50, .per_second = 5}, .keys = 1024};
 
 // The limit of Renew. Only nodes with a certificate of the fleet reach it.
 constexpr RateLimit::Options kRenewalLimits = {.each = {.burst = 10, .per_second = 0.2},
                                                .all = {.burst = 1000, .per_second = 100},
-                                               .addresses = 10'000};
+                                               .keys = 10'000};
 
 Error TooMany() {
   return Error{ErrorCode::kTooManyRequests,

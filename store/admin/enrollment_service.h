@@ -6,7 +6,7 @@
 #include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
-#include "store/admin/rate_limit.h"
+#include "registry/base/rate_limit.h"
 #include "store/fleet/fleet.h"
 
 namespace outport::store {

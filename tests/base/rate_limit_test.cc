@@ -1,8 +1,8 @@
-#include "store/admin/rate_limit.h"
+#include "registry/base/rate_limit.h"
 
 #include <gtest/gtest.h>
 
-namespace outport::store {
+namespace outport {
 namespace {
 
 class SetClock final : public Clock {
@@ -37,7 +37,7 @@ TEST(RateLimit, LimitsAllAddressesTogether) {
 
 TEST(RateLimit, DropsTheLeastRecentlyUsedAddress) {
   SetClock clock;
-  RateLimit limit(clock, {.each = {1, 0.001}, .all = {100, 100}, .addresses = 2});
+  RateLimit limit(clock, {.each = {1, 0.001}, .all = {100, 100}, .keys = 2});
   EXPECT_TRUE(limit.Admit("a"));
   EXPECT_TRUE(limit.Admit("b"));
   EXPECT_FALSE(limit.Admit("a"));
@@ -46,5 +46,33 @@ TEST(RateLimit, DropsTheLeastRecentlyUsedAddress) {
   EXPECT_TRUE(limit.Admit("b"));
 }
 
+TEST(RateLimit, AReservationWaitsForItsTokens) {
+  using std::chrono::seconds;
+  SetClock clock;
+  RateLimit limit(clock, {.each = {4, 2}, .all = {100, 100}});
+  EXPECT_EQ(limit.Reserve("a", 4, seconds(0)).wait, seconds(0));
+  const RateLimit::Reservation first = limit.Reserve("a", 2, seconds(2));
+  EXPECT_TRUE(first.granted);
+  EXPECT_EQ(first.wait, seconds(1));
+  const RateLimit::Reservation second = limit.Reserve("a", 2, seconds(2));
+  EXPECT_TRUE(second.granted);
+  EXPECT_EQ(second.wait, seconds(2)) << "after the first";
+  const RateLimit::Reservation third = limit.Reserve("a", 1, seconds(2));
+  EXPECT_FALSE(third.granted);
+  EXPECT_EQ(third.wait, std::chrono::milliseconds(2500));
+  EXPECT_TRUE(limit.Reserve("b", 1, seconds(0)).granted);
+  clock.now += seconds(2);
+  EXPECT_FALSE(limit.Admit("a")) << "the two reservations have used the tokens of two seconds";
+  clock.now += seconds(1);
+  EXPECT_TRUE(limit.Admit("a"));
+}
+
+TEST(RateLimit, AReservationLargerThanTheBucketTakesAll) {
+  SetClock clock;
+  RateLimit limit(clock, {.each = {4, 2}, .all = {100, 100}});
+  EXPECT_TRUE(limit.Reserve("a", 50, std::chrono::seconds(0)).granted);
+  EXPECT_EQ(limit.Reserve("a", 1, std::chrono::seconds(1)).wait, std::chrono::milliseconds(500));
+}
+
 }  // namespace
-}  // namespace outport::store
+}  // namespace outport
