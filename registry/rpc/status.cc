@@ -40,7 +40,9 @@ ErrorCode FromGrpcCode(grpc::StatusCode code) {
 // A server that refuses the caller's certificate closes the connection without a reason. After TLS
 // 1.3 the caller sees this as the end of a connection on which it could not make a call yet.
 bool ClosedInHandshake(const std::string& message) {
-  return message.contains("failed to connect") && message.contains("Socket closed");
+  return message.contains("failed to connect") &&
+         (message.contains("Socket closed") || message.contains("Connection reset") ||
+          message.contains("Broken pipe"));
 }
 
 }  // namespace

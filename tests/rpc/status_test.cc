@@ -37,6 +37,26 @@ TEST(Status, ABrokenConnectionIsUnavailable) {
   EXPECT_EQ(FromStatus(status, "asking").code, ErrorCode::kUnavailable);
 }
 
+// A peer that closes the connection in the handshake may have refused the certificate. The end of a
+// connection that was in use says nothing about certificates.
+TEST(Status, AConnectionThatIsClosedInTheHandshakeIsExplained) {
+  const std::string failed = "failed to connect to all addresses; last error: UNAVAILABLE: ";
+  const struct {
+    std::string message;
+    bool explained;
+  } kCases[] = {
+      {failed + "ipv4:127.0.0.1:1: Socket closed", true},
+      {failed + "ipv4:127.0.0.1:1: recvmsg:Connection reset by peer", true},
+      {failed + "ipv4:127.0.0.1:1: Connection refused", false},
+      {"Socket closed", false},
+  };
+  for (const auto& c : kCases) {
+    const Error error = FromStatus({grpc::StatusCode::UNAVAILABLE, c.message}, "asking");
+    EXPECT_EQ(error.code, ErrorCode::kUnavailable);
+    EXPECT_EQ(error.message.contains(kClosedInHandshake), c.explained) << error.message;
+  }
+}
+
 TEST(Status, AnErrorWithoutItemsHasNone) {
   EXPECT_TRUE(FromStatus(ToStatus({ErrorCode::kNotFound, "x"}), "asking").items.empty());
 }
