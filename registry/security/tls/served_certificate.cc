@@ -175,8 +175,8 @@ bool ServedCertificate::Reload() {
       problem->message += "; " + loaded.error().message;
     }
   }
+  Report(problem);  // before clients see the change
   if (changed) Use(std::move(next));
-  Report(problem);
   return changed;
 }
 
