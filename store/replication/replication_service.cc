@@ -28,7 +28,7 @@ std::string AskedFor(const v1::ResolveRequest& request) {
 }  // namespace
 
 ReplicationService::ReplicationService(Parts parts)
-    : parts_(std::move(parts)), pull_metrics_(parts_.metrics) {}
+    : parts_(std::move(parts)), pull_metrics_(parts_.metrics), snapshots_(parts_.clock) {}
 ReplicationService::~ReplicationService() = default;
 
 Result<CertificateIdentity> ReplicationService::RequireMember(
@@ -63,6 +63,7 @@ grpc::ServerBidiReactor<v1::NodeMessage, v1::StoreMessage>* ReplicationService::
                              .members = parts_.members,
                              .pool = parts_.pool,
                              .nodes = parts_.nodes,
+                             .snapshots = snapshots_,
                              .clock = parts_.clock,
                              .log = parts_.log.With({{"node", node}}),
                              .epoch = parts_.identity.epoch,

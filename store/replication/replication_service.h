@@ -17,6 +17,7 @@
 #include "store/fleet/store_identity.h"
 #include "store/replication/pull_reports.h"
 #include "store/replication/read_blob.h"
+#include "store/replication/snapshot_limits.h"
 #include "store/work/store_clock.h"
 
 namespace outport::store {
@@ -74,6 +75,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
 
   const Parts parts_;
   const PullMetrics pull_metrics_;
+  SnapshotLimits snapshots_;
 };
 
 }  // namespace outport::store

@@ -158,6 +158,11 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   CO_TRY(const auto permissions, parts_.members.Require(node_));
   const NodeScope scope(*permissions);
   CO_TRY(const std::optional<LogPosition> applied, co_await FindApplied(scope));
+  std::optional<Slots::Slot> snapshot;
+  if (!applied.has_value()) {
+    CO_TRY(Slots::Slot begun, parts_.snapshots.Begin(node_));
+    snapshot.emplace(std::move(begun));
+  }
   CO_TRY(const LogPosition head, parts_.meta.Head());
   v1::StoreMessage message;
   v1::StoreMessage::Welcome& welcome = *message.mutable_welcome();
@@ -178,6 +183,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   LogPosition from = applied.value_or(LogPosition());
   if (!applied.has_value()) {
     CO_TRY(from, co_await SendSnapshot(scope));
+    snapshot.reset();
   }
   LogReader reader(parts_.meta, scope, from);
   while (!closed_) {

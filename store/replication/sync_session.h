@@ -19,6 +19,7 @@
 #include "store/fleet/member_directory.h"
 #include "store/fleet/node_scope.h"
 #include "store/replication/log_reader.h"
+#include "store/replication/snapshot_limits.h"
 
 namespace outport::store {
 
@@ -39,6 +40,7 @@ class SyncSession {
     const MemberDirectory& members;
     BlockingPool& pool;
     ConnectedNodes& nodes;
+    SnapshotLimits& snapshots;
     const Clock& clock;
     Log log;
     std::string epoch;
