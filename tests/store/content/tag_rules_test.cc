@@ -23,7 +23,8 @@ class TagRulesTest : public testing::Test {
     rule.set_name(name);
     rule.set_repositories(repositories);
     rule.set_tags(tags);
-    return Rules().Set(rule, 1000, Actor::Administrator("admin"));
+    TRY_VOID(Rules().Set(rule, 1000, Actor::Administrator("admin")));
+    return {};
   }
   Result<void> Remove(const std::string& name) {
     return Rules().Remove(name, Actor::Administrator("admin"));
