@@ -67,6 +67,7 @@ RelayedWrites::Parts Mirror::WritesParts(const Parts& parts) {
           .body_channels = parts.blob_channels,
           .replica = parts.replica,
           .resolver = resolver_,
+          .pool = parts.pool,
           .clock = parts.clock,
           .metrics = parts.metrics,
           .store_is_connected = parts.store_is_connected};

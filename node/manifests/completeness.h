@@ -11,8 +11,9 @@ namespace outport::node {
 
 // Checks that a client can finish the pull of a manifest while the store is unreachable. An image
 // is complete if its config and layers are in the cache. An index is complete if the image of one
-// of its platforms is complete. An attestation does not count as a platform. Safe for several
-// threads; blocks.
+// of its platforms is complete; a platform may be an index itself, nested up to 32 levels. An
+// attestation does not count as a platform. A check reads at most 10,000 manifests; an index of
+// more may count as incomplete. Safe for several threads; blocks.
 class Completeness {
  public:
   // `is_cached` returns whether the cache has a complete copy of a blob. It may block.
@@ -24,10 +25,9 @@ class Completeness {
                           const std::string& content) const;
 
  private:
-  Result<bool> IsComplete(const RepositoryName& repository, const Manifest& manifest,
-                          int depth) const;
-  Result<bool> IsCompletePlatform(const RepositoryName& repository, const Descriptor& child,
-                                  int depth) const;
+  struct Search;
+  Result<bool> IsComplete(Search& search, const Manifest& manifest, int depth) const;
+  Result<bool> IsCompletePlatform(Search& search, const Descriptor& child, int depth) const;
 
   const ReplicaRows& rows_;
   ManifestContents& contents_;

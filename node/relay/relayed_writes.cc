@@ -121,14 +121,24 @@ net::awaitable<bool> RelayedWrites::MakeVisible(v1::Position position,
   co_return false;
 }
 
+net::awaitable<std::string> RelayedWrites::MediaTypeOf(std::string type, std::string body) {
+  if (!type.empty()) co_return type;
+  auto parse = [body = std::move(body)]() -> Result<std::string> {
+    TRY(Manifest manifest, Manifest::ParseStored(body, {}));
+    return std::move(manifest.media_type);
+  };
+  const auto media_type = co_await BlockingInProgress(parts_.pool, std::move(parse));
+  co_return media_type.value_or(std::string());
+}
+
 net::awaitable<Result<PushedManifest>> RelayedWrites::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
   const auto asked = parts_.clock.SinceBoot();
   const uint64_t size_bytes = body.size();
-  // The store decides whether the body is a valid manifest.
-  const Result<Manifest> manifest = Manifest::Parse(body, content_type);
-
+  // Only the store parses the manifest, unless the type is in the body alone.
+  std::string type(MediaTypeIn(content_type));
+  std::string untyped = type.empty() ? body : std::string();
   auto request = RequestOf<v1::PutManifestRequest>(caller, repository);
   request.set_reference(ToString(reference));
   request.set_content_type(content_type);
@@ -145,8 +155,8 @@ net::awaitable<Result<PushedManifest>> RelayedWrites::PutManifest(
   std::vector<ResolveQuestion> questions{AskManifest(repository, digest),
                                          AskManifest(repository, reference)};
   for (const Tag& tag : tags) questions.push_back(AskManifest(repository, tag));
-  const ResolveAnswer::Content content{digest, manifest.has_value() ? manifest->media_type : "",
-                                       size_bytes};
+  std::string media_type = co_await MediaTypeOf(std::move(type), std::move(untyped));
+  const ResolveAnswer::Content content{digest, std::move(media_type), size_bytes};
   co_await MakeVisible(response.position(), std::move(questions), content, asked);
   co_return pushed;
 }

@@ -8,6 +8,7 @@
 #include "node/freshness/resolver.h"
 #include "node/upstream/store_channel.h"
 #include "outport/v1/push.grpc.pb.h"
+#include "registry/base/blocking_pool.h"
 #include "registry/base/clock.h"
 #include "registry/base/metrics.h"
 #include "registry/base/slots.h"
@@ -34,6 +35,7 @@ class RelayedWrites {
     std::vector<std::shared_ptr<StoreChannel>> body_channels;  // shared with other callers, too
     Replica& replica;
     Resolver& resolver;
+    BlockingPool& pool;  // parses manifests
     const Clock& clock;
     Metrics& metrics;
     std::function<bool()> store_is_connected;  // callable from any thread; does not block
@@ -84,6 +86,9 @@ class RelayedWrites {
   net::awaitable<Result<Response>> Call(const Caller& caller, Method method, Request request);
   net::awaitable<Result<v1::UploadAnswer>> Upload(const Caller& caller,
                                                   v1::UploadPart::Header header, ByteSource& body);
+  // Returns the media type of a manifest that the store has accepted: `type`, that of the request,
+  // or else the one in `body`. Returns an empty text if the pool is full.
+  net::awaitable<std::string> MediaTypeOf(std::string type, std::string body);
   // Waits until the replica has passed `position`, where a write committed, and returns true. If
   // that takes longer than Limits::catch_up, puts `content` into the overlay as the answer to each
   // question, and returns false. nullopt as `content` means that the write deleted it. `asked` is a

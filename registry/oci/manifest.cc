@@ -5,12 +5,22 @@
 #include <boost/json/value.hpp>
 #include <cstdint>
 
+#include "registry/oci/json_scan.h"
+
 namespace outport {
 namespace {
 
 namespace json = boost::json;
 
-constexpr size_t kMaxDepth = 64;
+// What the store accepts, and what releases before 0.3 may have stored.
+struct Limits {
+  JsonLimits json;
+  size_t descriptors;  // in one list
+};
+constexpr Limits kAccepted{.json = {.depth = 32, .values = 200'000},
+                           .descriptors = kMaxDescriptors};
+constexpr Limits kStored{.json = {.depth = 64, .values = SIZE_MAX}, .descriptors = SIZE_MAX};
+
 constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+";
 
 Error Invalid(std::string message) {
@@ -24,18 +34,6 @@ Error RefuseSchema1() {
 }
 
 std::string Quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 200)) + "\""; }
-
-// Returns the media type in a Content-Type, without its parameters and surrounding spaces.
-std::string_view WithoutParameters(std::string_view content_type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  while (content_type.starts_with(' ') || content_type.starts_with('\t')) {
-    content_type.remove_prefix(1);
-  }
-  while (content_type.ends_with(' ') || content_type.ends_with('\t')) {
-    content_type.remove_suffix(1);
-  }
-  return content_type;
-}
 
 // Returns the member `key`, or nullptr if the member is absent or null.
 const json::value* Find(const json::object& object, std::string_view key) {
@@ -108,13 +106,16 @@ Result<std::map<std::string, std::string>> ParseAnnotations(const json::object& 
   return annotations;
 }
 
-Result<json::object> ParseObject(std::string_view body) {
+// Bounds the text before the parser builds a tree, which has many times the size of a dense text.
+Result<json::object> ParseObject(std::string_view body, const JsonLimits& limits) {
+  if (auto why = WhyTooComplex(body, limits)) return Invalid(*std::move(why));
   json::parse_options options;
-  options.max_depth = kMaxDepth;
+  options.max_depth = limits.depth;
   boost::system::error_code error;
   json::value document = json::parse(body, error, {}, options);
-  if (error == json::error::too_deep) {
-    return Invalid("is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+  if (error && HasLoneSurrogate(body)) {
+    return Invalid(
+        "is not JSON in UTF-8: a string has half of a surrogate pair (\\uD800 to \\uDFFF)");
   }
   if (error) return Invalid("is not JSON: " + error.message());
   if (!document.is_object()) return Invalid("is not a JSON object");
@@ -188,15 +189,15 @@ Result<void> ParseIndex(const json::object& object, size_t limit, Manifest& mani
   return {};
 }
 
-// `limit` is the most descriptors in one list.
-Result<Manifest> ParseManifest(std::string_view body, std::string_view content_type, size_t limit) {
+Result<Manifest> ParseManifest(std::string_view body, std::string_view content_type,
+                               const Limits& limits) {
   if (body.size() > kMaxManifestBytes) {
     return Error{ErrorCode::kManifestTooLarge,
                  "the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"};
   }
-  TRY(const json::object object, ParseObject(body));
+  TRY(const json::object object, ParseObject(body, limits.json));
   Manifest manifest;
-  TRY(manifest.media_type, MediaTypeOf(object, WithoutParameters(content_type)));
+  TRY(manifest.media_type, MediaTypeOf(object, MediaTypeIn(content_type)));
   TRY_VOID(CheckSchemaVersion(object));
   const std::string_view type = manifest.media_type;
   manifest.is_index = type == media_type::kOciIndex || type == media_type::kDockerList;
@@ -211,9 +212,9 @@ Result<Manifest> ParseManifest(std::string_view body, std::string_view content_t
     TRY(manifest.subject, ParseDescriptor(*subject, "subject"));
   }
   if (manifest.is_index) {
-    TRY_VOID(ParseIndex(object, limit, manifest));
+    TRY_VOID(ParseIndex(object, limits.descriptors, manifest));
   } else {
-    TRY_VOID(ParseImage(object, limit, manifest));
+    TRY_VOID(ParseImage(object, limits.descriptors, manifest));
   }
   return manifest;
 }
@@ -233,12 +234,23 @@ bool IsNonDistributable(std::string_view media_type) {
   return false;
 }
 
+std::string_view MediaTypeIn(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (content_type.starts_with(' ') || content_type.starts_with('\t')) {
+    content_type.remove_prefix(1);
+  }
+  while (content_type.ends_with(' ') || content_type.ends_with('\t')) {
+    content_type.remove_suffix(1);
+  }
+  return content_type;
+}
+
 Result<Manifest> Manifest::Parse(std::string_view body, std::string_view content_type) {
-  return ParseManifest(body, content_type, kMaxDescriptors);
+  return ParseManifest(body, content_type, kAccepted);
 }
 
 Result<Manifest> Manifest::ParseStored(std::string_view body, std::string_view media_type) {
-  return ParseManifest(body, media_type, SIZE_MAX);
+  return ParseManifest(body, media_type, kStored);
 }
 
 }  // namespace outport

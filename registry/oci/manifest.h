@@ -31,6 +31,9 @@ inline constexpr std::string_view kDockerList =
 // server.
 bool IsNonDistributable(std::string_view media_type);
 
+// Returns the media type in a Content-Type, without its parameters and surrounding spaces.
+std::string_view MediaTypeIn(std::string_view content_type);
+
 struct Descriptor {
   std::string media_type;
   Digest digest;
@@ -52,13 +55,13 @@ struct Manifest {
 
   // `content_type` is the request's Content-Type. Parse() ignores its parameters. If it is empty,
   // the body's mediaType decides.
-  // kManifestInvalid gives the reason: for example, the body is not JSON, is nested too deeply, has
-  // schema 1, has an unsupported type, an invalid descriptor or more descriptors than
-  // kMaxDescriptors, or its mediaType differs from `content_type`. kManifestTooLarge if the body is
-  // larger than kMaxManifestBytes.
+  // kManifestInvalid gives the reason: for example, the body is not JSON, is nested deeper than 32
+  // levels, has more than 200,000 JSON values, has schema 1, has an unsupported type, an invalid
+  // descriptor or more descriptors than kMaxDescriptors, or its mediaType differs from
+  // `content_type`. kManifestTooLarge if the body is larger than kMaxManifestBytes.
   static Result<Manifest> Parse(std::string_view body, std::string_view content_type);
-  // The same for a manifest that the store has accepted. It may have any number of descriptors,
-  // because releases before 0.2 had no limit.
+  // The same for a manifest that the store has accepted. It may have any number of descriptors and
+  // values, and 64 levels, because earlier releases accepted these.
   static Result<Manifest> ParseStored(std::string_view body, std::string_view media_type);
 };
 

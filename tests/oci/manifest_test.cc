@@ -100,6 +100,11 @@ const struct {
     {"unknown members",
      WithType(kOciManifest, R"("org.example":{"a":[1,2.5,{"b":null}]},)" + ImageMembers()), "",
      kOciManifest, "ab", ""},
+    {"32 levels", WithType(kOciManifest, "\"a\":" + Nested(31) + "," + ImageMembers()), "",
+     kOciManifest, "ab", ""},
+    {"a surrogate pair",
+     WithType(kOciManifest, R"("annotations":{"a":"\ud83d\ude00"},)" + ImageMembers()), "",
+     kOciManifest, "ab", ""},
     {"a member twice: the last one counts",
      WithType(kOciManifest, R"("config":7,)" + ImageMembers()), "", kOciManifest, "ab", ""},
 };
@@ -134,6 +139,9 @@ const Rejected kInvalidDocuments[] = {
     {"a list", "[]", kOci, "not a JSON object"},
     {"too deep a nesting", Body("\"a\":" + Nested(100) + "," + ImageMembers()), kOci,
      "nested deeper"},
+    {"33 levels", Body("\"a\":" + Nested(32) + "," + ImageMembers()), kOci,
+     "nested deeper than 32 levels"},
+    {"a lone surrogate", Body(R"("a":"\ud800",)" + ImageMembers()), kOci, "surrogate pair"},
     {"very deep a nesting", std::string(1 << 20, '['), kOci, "nested deeper"},
     {"schema 1 by its version", R"({"schemaVersion":1,"name":"a","fsLayers":[]})", kOci,
      "schema 1"},
@@ -217,6 +225,21 @@ TEST(Manifest, LimitsTheNumberOfDescriptors) {
                                            "; reduce them to at most 10000");
     EXPECT_TRUE(Manifest::ParseStored(body, type).has_value()) << "an earlier release stored it";
   }
+}
+
+TEST(Manifest, LimitsTheNumberOfValues) {
+  std::string list = "0";
+  for (int i = 1; i < 200'000; ++i) list += ",0";
+  const std::string body = Body("\"a\":[" + list + "]," + ImageMembers());
+  const auto refused = Manifest::Parse(body, kOciManifest);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kManifestInvalid);
+  EXPECT_EQ(refused.error().message, "the manifest has more than 200000 JSON values");
+  EXPECT_TRUE(Manifest::ParseStored(body, kOciManifest).has_value())
+      << "an earlier release stored it";
+  const std::string fits =
+      Body("\"a\":[" + list.substr(0, list.size() - 100) + "]," + ImageMembers());
+  EXPECT_TRUE(Manifest::Parse(fits, kOciManifest).has_value());
 }
 
 TEST(Manifest, LimitsTheSize) {

@@ -23,16 +23,6 @@ class MirrorTest : public FleetTest {
     store_->Stop();
     EXPECT_TRUE(Eventually([&] { return !node.IsConnected(); }));
   }
-  Digest PublishIndex(const std::vector<Digest>& children) {
-    std::string body =
-        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)";
-    for (const Digest& child : children) {
-      if (body.back() == '}') body += ',';
-      body += R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":")" +
-              child.ToString() + "\"}";
-    }
-    return store_->PublishManifest(kApp, body + "]}", media_type::kOciIndex);
-  }
 
   TestStore::Image image_{DigestOf(""), {}};
 };
@@ -215,19 +205,6 @@ TEST_F(MirrorTest, I11AnIncompleteImageIsNotServed) {
   EXPECT_EQ(CodeOf(node->Get(kApp, "latest")), ErrorCode::kUnavailable);
   EXPECT_EQ(CodeOf(node->Stat(kApp, "latest")), ErrorCode::kUnavailable);
   EXPECT_EQ(CodeOf(node->Get(kApp, image_.digest.ToString())), ErrorCode::kUnavailable);
-}
-
-TEST_F(MirrorTest, I11AnIndexNeedsOneCompletePlatform) {
-  const TestStore::Image other = store_->PublishImage(kApp, "other platform");
-  const Digest index = PublishIndex({image_.digest, other.digest});
-  const Digest unpulled = PublishIndex({other.digest});
-  const auto node = JoinNode();
-  ASSERT_TRUE(node->Get(kApp, index.ToString()));
-  ASSERT_TRUE(node->Get(kApp, unpulled.ToString()));
-  node->PullAndKeep(kApp, image_);
-  StopStore(*node);
-  EXPECT_TRUE(node->Get(kApp, index.ToString()));
-  EXPECT_EQ(CodeOf(node->Get(kApp, unpulled.ToString())), ErrorCode::kUnavailable);
 }
 
 TEST_F(MirrorTest, I1CorruptManifestIsFetchedAgain) {
