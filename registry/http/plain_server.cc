@@ -71,7 +71,7 @@ class PlainServer::Server {
     https_port_ = https_port;
     std::error_code failure;
     if (!options_.webroot.empty() && !std::filesystem::is_directory(options_.webroot, failure)) {
-      log_.Warning("webroot is no folder: ACME challenges fail",
+      log_.Warning("webroot is no folder: challenges fail",
                    {{"path", options_.webroot.native()},
                     {"error", failure ? failure.message() : "not a directory"}});
     }

@@ -98,7 +98,7 @@ TEST(PlainServerWarnings, AWebrootThatDoesNotExistIsReported) {
   testing::internal::CaptureStderr();
   server.Start(kHttps);
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_NE(log.find("\"webroot is no folder: ACME challenges fail\",\"path\":\"/nonexistent"),
+  EXPECT_NE(log.find("\"webroot is no folder: challenges fail\",\"path\":\"/nonexistent"),
             std::string::npos)
       << log;
   server.Stop(std::chrono::steady_clock::now());
