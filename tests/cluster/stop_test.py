@@ -1,5 +1,6 @@
 """SIGTERM: every daemon exits with code 0, and soon if no request is in progress."""
 
+import signal
 import socket
 import time
 
@@ -48,6 +49,18 @@ def test_daemons_end_soon(new_fleet, clients):
     wait_for("the node to log why", lambda: "the store is stopping" in node.log_text())
     stop_soon(node)
     del kept
+
+
+def test_other_signals_end_nothing(new_fleet):
+    """A supervisor sends SIGHUP to reload; the daemons follow their files anyway."""
+    fleet = new_fleet("eu-west")
+    for member in fleet.members():
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+            member.process.send_signal(number)
+        wait_for("the log", lambda: "hangup received: changed files are in use within seconds"
+                 in member.log_text())  # noqa: B023
+        assert member.client().get("/v2/").status == 200
+        assert member.stop() == 0, member.log_tail()
 
 
 def test_a_node_that_hangs_does_not_hold_up_the_store(new_fleet):
