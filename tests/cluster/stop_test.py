@@ -54,7 +54,7 @@ def test_daemons_end_soon(new_fleet, clients):
 def test_other_signals_end_nothing(new_fleet):
     """A supervisor sends SIGHUP to reload; the daemons follow their files anyway."""
     fleet = new_fleet("eu-west")
-    for member in fleet.members():
+    for member in reversed(fleet.members()):  # the node needs the store
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             member.process.send_signal(number)
         wait_for("the log", lambda: "hangup received: changed files are in use within seconds"
