@@ -21,6 +21,7 @@ constexpr int64_t kMaxAuditEntries = 100'000'000;
 constexpr std::chrono::hours kMinChangesAge{1};
 constexpr std::chrono::days kMaxChangesAge{3650};
 constexpr uint64_t kMinChangesBytes = 1 << 20;
+constexpr int64_t kMaxChangeRate = 1'000'000;
 constexpr std::chrono::seconds kMinGcLease{1};
 constexpr std::chrono::hours kMaxGcLease{24};
 constexpr std::chrono::days kMaxGcTime{365};
@@ -106,6 +107,11 @@ Config::Changes ReadChanges(Settings section) {
   if (changes.max_size_bytes < kMinChangesBytes) {
     section.AddProblem("max_size", "must be at least 1MiB");
   }
+  changes.max_rate = section.Integer("max_rate", changes.max_rate, 1, kMaxChangeRate);
+  changes.max_burst = section.Integer("max_burst", std::max(changes.max_burst, changes.max_rate), 1,
+                                      kMaxChangeRate);
+  changes.max_new_repositories =
+      section.Integer("max_new_repositories", changes.max_new_repositories, 1, kMaxChangeRate);
   return changes;
 }
 

@@ -12,6 +12,7 @@
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
 #include "store/configured_times.h"
+#include "store/change_rate.h"
 #include "store/content/pull_flush.h"
 #include "store/content/tag_history_sweep.h"
 #include "store/fleet_certificate.h"
@@ -104,10 +105,17 @@ struct StoreParts {
   StoreRegistry registry{{.content = content,
                           .uploads = uploads,
                           .disk = disk,
+  ChangeRate change_rate{
+      clock,
+      metrics,
+      {.per_second = static_cast<double>(config.changes.max_rate),
+       .burst = static_cast<double>(config.changes.max_burst),
+       .new_repositories_per_hour = static_cast<double>(config.changes.max_new_repositories)}};
                           .large_writes = large_writes,
                           .pulls = pulls,
                           .metrics = metrics,
-                          .log = log}};
+                          .log = log,
+                          .change_rate = &change_rate}};
   PullFlush pull_flush{
       {.pulls = pulls, .meta = *opened.meta, .pool = disk, .metrics = metrics, .log = log}};
   TagHistorySweep tag_history_sweep{{.meta = *opened.meta,

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "registry/records/keys.h"
+#include "registry/records/rows.h"
 #include "store/content/manifest_push.h"
 #include "store/content/touch.h"
 #include "store/stored_blob_body.h"
@@ -76,6 +78,20 @@ net::awaitable<Result<ManifestInfo>> StoreRegistry::StatManifest(const Caller& c
   co_return co_await Blocking(parts_.disk, caller.holder, std::move(stat));
 }
 
+net::awaitable<Result<void>> StoreRegistry::AwaitChange(const Caller& caller,
+                                                        size_t changes) const {
+  if (parts_.change_rate == nullptr) co_return Result<void>();
+  co_return co_await parts_.change_rate->AwaitChange(caller, changes);
+}
+
+Result<void> StoreRegistry::AdmitRepository(const Caller& caller,
+                                            const RepositoryName& repository) const {
+  if (parts_.change_rate == nullptr) return {};
+  TRY(const bool exists, HasRow(parts_.content.blobs.parts().meta, keys::Repository(repository)));
+  if (exists) return {};
+  return parts_.change_rate->AdmitRepository(caller.holder, repository);
+}
+
 struct StoreRegistry::ReadyToPut {
   Manifests::Parsed parsed;
   std::optional<LargeWrites::Turn> turn;
@@ -99,6 +115,7 @@ net::awaitable<Result<StoreRegistry::ReadyToPut>> StoreRegistry::PrepareLarge(
 net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     const Caller& caller, const RepositoryName& repository, const Reference& reference,
     const std::string& content_type, const std::vector<Tag>& tags, std::string body) {
+  CO_TRY_VOID(co_await AwaitChange(caller, 1 + tags.size()));
   // One piece of work on the pool is enough for nearly all manifests.
   std::optional<ReadyToPut> ready;
   if (MayBeLarge(body.size())) {
@@ -106,6 +123,7 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
     ready.emplace(std::move(prepared));
   }
   auto put = [&]() -> Result<PushedManifest> {
+    TRY_VOID(AdmitRepository(caller, repository));
     TRY_VOID(parts_.content.blobs.RequireFreeSpace(body.size(), PusherOf(caller, repository)));
     Manifests& manifests = parts_.content.manifests;
     const Actor by = Actor::Of(caller);
@@ -128,6 +146,7 @@ net::awaitable<Result<PushedManifest>> StoreRegistry::PutManifest(
 net::awaitable<Result<Deleted>> StoreRegistry::DeleteManifest(const Caller& caller,
                                                               const RepositoryName& repository,
                                                               const Reference& reference) {
+  CO_TRY_VOID(co_await AwaitChange(caller));
   std::optional<LargeWrites::Turn> turn;
   if (const Digest* digest = std::get_if<Digest>(&reference)) {
     auto look = [&] { return parts_.content.manifests.HasLarge(repository, *digest); };
@@ -191,6 +210,7 @@ net::awaitable<Result<std::unique_ptr<BlobBody>>> StoreRegistry::OpenBlob(
 net::awaitable<Result<Deleted>> StoreRegistry::DeleteBlob(const Caller& caller,
                                                           const RepositoryName& repository,
                                                           const Digest& digest) {
+  CO_TRY_VOID(co_await AwaitChange(caller));
   auto remove = [&] { return parts_.content.links.Remove(repository, digest, Actor::Of(caller)); };
   Result<Deleted> deleted = co_await Blocking(parts_.disk, caller.holder, std::move(remove));
   if (deleted.has_value()) {
@@ -212,7 +232,8 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
          co_await Blocking(parts_.disk, caller.holder, std::move(find)));
   CO_TRY(const bool intact, co_await intact_blobs_.Check(source, digest));
   if (!intact) co_return Links::NothingToMount(digest);
-  auto mount = [&] {
+  auto mount = [&]() -> Result<PushedBlob> {
+    TRY_VOID(AdmitRepository(caller, repository));
     return parts_.content.links.Mount(repository, digest, source, Actor::Of(caller));
   };
   Result<PushedBlob> mounted = co_await Blocking(parts_.disk, caller.holder, std::move(mount));
@@ -229,6 +250,8 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
 net::awaitable<Result<UploadStatus>> StoreRegistry::StartUpload(const Caller& caller,
                                                                 const RepositoryName& repository,
                                                                 DigestAlgorithm algorithm) {
+  auto admit = [&] { return AdmitRepository(caller, repository); };
+  CO_TRY_VOID(co_await Blocking(parts_.disk, caller.holder, std::move(admit)));
   co_return co_await parts_.uploads.Start(Actor::Of(caller), repository, algorithm);
 }
 

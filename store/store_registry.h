@@ -8,6 +8,7 @@
 #include "registry/base/metrics.h"
 #include "registry/service/pull_recorder.h"
 #include "registry/service/registry.h"
+#include "store/change_rate.h"
 #include "store/content/intact_blobs.h"
 #include "store/content/large_writes.h"
 #include "store/content/repository_content.h"
@@ -28,6 +29,7 @@ class StoreRegistry final : public Registry {
     PullRecorder& pulls;
     Metrics& metrics;
     Log log;
+    ChangeRate* change_rate = nullptr;  // null: no limit
   };
   explicit StoreRegistry(Parts parts);
 
@@ -87,6 +89,10 @@ class StoreRegistry final : public Registry {
   // Returns kUnavailable if the caller's Outport-Min-Sequence is greater than the sequence of the
   // log's head.
   Result<void> RequireMinSequence(const Caller& caller) const;
+  // Waits until the caller may make this number of changes.
+  net::awaitable<Result<void>> AwaitChange(const Caller& caller, size_t changes = 1) const;
+  // Counts the repository if it does not exist yet. Blocks.
+  Result<void> AdmitRepository(const Caller& caller, const RepositoryName& repository) const;
   // Parses the manifest, and waits for the caller's turn if the manifest is large.
   struct ReadyToPut;
   net::awaitable<Result<ReadyToPut>> PrepareLarge(const Caller& caller, const Reference& reference,

@@ -47,6 +47,12 @@ class Meter {
 
 }  // namespace
 
+prometheus::Counter& ShareRefusals(Metrics& metrics, const std::string& what) {
+  return metrics.Counter("outport_share_refusals_total",
+                         "Requests rejected because the share of their holder was used up.",
+                         {{"what", what}});
+}
+
 // One holding. The mutex of Shares guards all but the meter.
 struct Shares::Entry {
   Entry(Holder holder_in, uint64_t amount_in, nanoseconds taken_in)
@@ -68,9 +74,7 @@ Shares::Shares(Options options, Metrics& metrics, const Clock& clock, Log log)
                                 : std::max<uint64_t>(1, options_.capacity / kLeastFraction)),
       clock_(clock),
       log_(std::move(log)),
-      refusals_(metrics.Counter("outport_share_refusals_total",
-                                "Requests rejected because the share of their holder was used up.",
-                                {{"what", options_.what}})) {}
+      refusals_(ShareRefusals(metrics, options_.what)) {}
 
 uint64_t Shares::Free() const {
   MutexLock lock(mutex_);

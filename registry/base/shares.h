@@ -22,6 +22,10 @@
 
 namespace outport {
 
+// The counter of the requests that were rejected because the share of their holder was used up.
+// `what` is the resource.
+prometheus::Counter& ShareRefusals(Metrics& metrics, const std::string& what);
+
 // Divides one resource, for example the upload bodies of a store, among those who use it.
 //
 // The rule: a holder gets an amount that is free if afterwards it has no more than `least`, or no

@@ -113,12 +113,28 @@ TEST(StoreConfig, BoundsTheChangeLog) {
   ASSERT_TRUE(set.has_value()) << set.error().message;
   EXPECT_EQ(set->changes.max_age, std::chrono::hours(36));
   EXPECT_EQ(set->changes.max_size_bytes, 64u << 20);
+  EXPECT_EQ(set->changes.max_rate, 20);
+  EXPECT_EQ(set->changes.max_burst, 200);
+  EXPECT_EQ(set->changes.max_new_repositories, 1000);
   const auto bad = ParseConfig(kLeast + "changes: {max_age: 59m, max_size: 1KiB}\n", "store.yml");
   ASSERT_FALSE(bad.has_value());
   for (const char* part : {"store.yml:3: 'changes.max_age': must be from 1h to 3650d",
                            "store.yml:3: 'changes.max_size': must be at least 1MiB"}) {
     EXPECT_NE(bad.error().message.find(part), std::string::npos) << bad.error().message;
   }
+}
+
+TEST(StoreConfig, BoundsTheChangesOfOneUser) {
+  const auto set = ParseConfig(
+      kLeast + "changes: {max_rate: 5, max_burst: 50, max_new_repositories: 7}\n", "store.yml");
+  ASSERT_TRUE(set.has_value()) << set.error().message;
+  EXPECT_EQ(set->changes.max_rate, 5);
+  EXPECT_EQ(set->changes.max_burst, 50);
+  EXPECT_EQ(set->changes.max_new_repositories, 7);
+  const auto fast = ParseConfig(kLeast + "changes: {max_rate: 500}\n", "store.yml");
+  ASSERT_TRUE(fast.has_value()) << fast.error().message;
+  EXPECT_EQ(fast->changes.max_burst, 500) << "at least the changes of a second";
+  EXPECT_FALSE(ParseConfig(kLeast + "changes: {max_rate: 0}\n", "store.yml").has_value());
 }
 
 TEST(StoreConfig, ReadsGarbageCollection) {

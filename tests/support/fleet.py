@@ -135,6 +135,9 @@ class Fleet:
             "--fleet-address", f"127.0.0.1:{self.fleet_port}",
             "--operations-listen", f"127.0.0.1:{self.store.operations_port}",
             "--admin-out", self.admin, prefix=self.prefix)
+        # Tests push faster than one user of a real fleet may.
+        with open(self.store.config, "a", encoding="utf-8") as config:
+            config.write("changes: {max_rate: 1000000, max_new_repositories: 1000000}\n")
 
     def control(self, *words, stdin=None, check=True):
         return run(CONTROL, "--profile", self.admin, *words, prefix=self.prefix, stdin=stdin,
