@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import sys
 import time
 import traceback
@@ -65,17 +66,32 @@ def chosen():
     return [one for one, (_, is_slow) in ATTACKS.items() if OPTIONS.slow or not is_slow]
 
 
+class TooLong(Exception):
+    """An attack did not end by itself."""
+
+
+def end_attack(*_):
+    raise TooLong(f"more than {limit_seconds():.0f} s")
+
+
+def limit_seconds():
+    return 300 + 4 * OPTIONS.seconds
+
+
 def perform(name):
     began = time.monotonic()
     stage = Stage(name, OPTIONS.seconds, OPTIONS.folder)
     try:
-        ATTACKS[name][0](stage)
-    except Skipped as reason:
-        stage.result["skipped"] = str(reason)
-    except Exception:  # the other attacks still run
-        stage.result["checks"].append({"check": "the attack runs to its end", "wanted": "yes", "ok": False,
-                                       "seen": traceback.format_exc(limit=-4)})
-    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, limit_seconds())
+            ATTACKS[name][0](stage)
+        except Skipped as reason:
+            stage.result["skipped"] = str(reason)
+        except Exception:  # the other attacks still run
+            stage.result["checks"].append({"check": "the attack runs to its end", "wanted": "yes", "ok": False,
+                                           "seen": traceback.format_exc(limit=-4)})
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         result = stage.finish()
     finally:
         stage.close()
@@ -126,6 +142,8 @@ def main():
     if OPTIONS.list:
         print("\n".join(ATTACKS))
         return 0
+    signal.signal(signal.SIGALRM, end_attack)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the fleet ends with the runner
     results = []
     for name in chosen():
         results.append(perform(name))

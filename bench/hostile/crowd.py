@@ -4,6 +4,7 @@ import os
 import queue
 import resource
 import selectors
+import signal
 import socket
 import ssl
 import time
@@ -13,6 +14,7 @@ from others import PROCESSES
 
 PROCESSES_OF_A_CROWD = 4
 REENTRIES = 3  # a connection that ends is made again, until a crowd has made this many times its number
+HEAD_START = 3  # seconds of attackers that repeat requests, before others are measured
 REENTRY_PAUSE = 0.05  # seconds: an attack on shares is not a flood of handshakes
 
 
@@ -69,10 +71,10 @@ class Shared:
 
 
 class Attackers:
-    """Processes that attack until the end of the block. Each work is called with its Shared, and returns a
-    Counter of what it saw."""
+    """Processes that attack until the end of the block, which begins when `standing` connections stand, or after
+    some seconds. Each work is called with its Shared, and returns a Counter of what it saw."""
 
-    def __init__(self, works, standing=0, settle_seconds=30):
+    def __init__(self, works, standing=0, settle_seconds=HEAD_START):
         self.wanted, self.settle_seconds = standing, settle_seconds
         self.ended, self.results = PROCESSES.Event(), PROCESSES.Queue()
         self.standing = PROCESSES.Array("L", len(works))
@@ -81,6 +83,7 @@ class Attackers:
         self.seen, self.stood = Counter(), 0
 
     def _work(self, work, index):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.nice(19)  # real attackers would not use the daemons' processors
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -90,7 +93,7 @@ class Attackers:
         for process in self.processes:
             process.start()
         deadline = time.monotonic() + self.settle_seconds
-        while self.wanted and sum(self.standing) < self.wanted and time.monotonic() < deadline:
+        while time.monotonic() < deadline and (not self.wanted or sum(self.standing) < self.wanted):
             time.sleep(0.1)
         self.stood = sum(self.standing)
         return self

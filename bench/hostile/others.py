@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import queue
 import random
+import signal
 import statistics
 import subprocess
 import time
@@ -19,6 +20,7 @@ REPOSITORY = "team/app"
 OTHERS = "127.0.0.2"  # their address
 PATIENCE_SECONDS = 20  # of each of their requests, within which a byte must come
 LAYER = random.Random(1).randbytes(64 << 10)
+LEAST_QUIET = 8  # requests of a kind in the quiet phase, without which there is no ratio
 NETWORK_FAILURES = (OSError, http.client.HTTPException, subprocess.TimeoutExpired)
 PROCESSES = multiprocessing.get_context("fork")
 
@@ -112,6 +114,7 @@ def control_command(fleet):
     return CONTROL, "--profile", fleet.admin
 
 
+PAUSES = {"push": 0.08}  # seconds; slower than a user may push
 KINDS = {"read": reader, "push": pusher, "control": administrator}
 
 
@@ -129,6 +132,7 @@ def attempt(request):
 
 
 def _ask(kind, client, fleet, seconds, results):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     requests, series = KINDS[kind](client, fleet), {}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -140,7 +144,7 @@ def _ask(kind, client, fleet, seconds, results):
         else:
             failures[reason] += 1
             time.sleep(0.05)
-        time.sleep(0.002)
+        time.sleep(PAUSES.get(what, 0.002))
     results.put(series)
 
 
@@ -173,11 +177,12 @@ def summary(times, failures):
 
 
 def ratios(quiet, attack):
-    """The p99 of each kind of request, as a multiple of the quiet one; None where none succeeded."""
+    """The p99 of each kind of request, as a multiple of the quiet one. None where none succeeded under attack,
+    and where too few succeeded before it: then the machine is not quiet."""
     found = {}
     for what, before in quiet.items():
         p99 = attack.get(what, {}).get("p99_ms")
-        found[what] = None if p99 is None or before["p99_ms"] is None else round(
+        found[what] = None if p99 is None or before["count"] < LEAST_QUIET else round(
             max(p99, FLOOR_MS) / max(before["p99_ms"], FLOOR_MS), 2)
     return found
 

@@ -10,6 +10,7 @@ WANTED = {
     "peak RSS MiB": ("<=", 256, "the resident memory of each daemon, at its peak"),
     "back s": ("<=", 10, "from the end of the attack until others are served"),
     "descriptors left": ("<=", 32, "descriptors that stay open after the attack, beside the quiet number"),
+    "clean stop": ("==", True, "the daemons end on SIGTERM with 0, after all of it"),
     "staleness s": ("<=", 5, "the highest outport_node_staleness_seconds of a connected node"),
     "strangers at HTTP/2": ("<=", 0, "connections without a certificate that the fleet port answered in HTTP/2"),
     "header KiB taken": ("<=", 64, "a header block that the fleet port reads from a stranger"),
