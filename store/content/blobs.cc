@@ -4,7 +4,6 @@
 
 #include "registry/base/blocking_pool.h"
 #include "registry/records/rows.h"
-#include "registry/storage/free_space.h"
 #include "store/audit/row_json.h"
 #include "store/content/repositories.h"
 #include "store/content/trash.h"
@@ -42,6 +41,7 @@ bool IsUsable(const v1::BlobRow& row) {
 
 Blobs::Blobs(Parts parts)
     : parts_(std::move(parts)),
+      space_(parts_.bytes, parts_.headroom_bytes),
       intents_({.meta = parts_.meta,
                 .blobs = parts_.bytes,
                 .durability = MetaTransaction::Durability::kSynced,
@@ -51,11 +51,21 @@ Blobs::Blobs(Parts parts)
                                       "Reads of blobs that failed their checksum.")) {}
 
 Result<void> Blobs::RequireFreeSpace(uint64_t needed_bytes, const Pusher& by) const {
-  Result<void> enough = outport::RequireFreeSpace(parts_.bytes, "the store's disk",
-                                                  parts_.headroom_bytes, needed_bytes);
-  const bool full = !enough.has_value() && enough.error().code == ErrorCode::kNoSpace;
-  if (full && parts_.demand != nullptr) parts_.demand->Add(needed_bytes, by);
+  Result<void> enough = space_.Require(needed_bytes);
+  if (!enough.has_value()) AddDemand(enough.error(), needed_bytes, by);
   return enough;
+}
+
+Result<SpaceLedger::Promise> Blobs::PromiseSpace(const SpaceLedger::Wanted& wanted,
+                                                 const Pusher& by) {
+  Result<SpaceLedger::Promise> promise = space_.Take(wanted);
+  if (!promise.has_value()) AddDemand(promise.error(), wanted.needed_bytes, by);
+  return promise;
+}
+
+void Blobs::AddDemand(const Error& rejection, uint64_t needed_bytes, const Pusher& by) const {
+  const bool full = rejection.code == ErrorCode::kNoSpace;
+  if (full && parts_.demand != nullptr) parts_.demand->Add(needed_bytes, by);
 }
 
 Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Digest& digest) const {
@@ -213,7 +223,6 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
     return intents_.Record(transaction, object, digest);
   };
   TRY_VOID(Transact(parts_.meta, clear));
-    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
   if (!mine) return {};
   if (const Result<void> moved = parts_.bytes.Quarantine(object); moved.has_value()) {
     parts_.log.Error("blob quarantined",

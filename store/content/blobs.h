@@ -19,6 +19,7 @@
 #include "store/audit/auditor.h"
 #include "store/content/collection.h"
 #include "store/content/space_demand.h"
+#include "store/content/space_ledger.h"
 #include "store/work/owner.h"
 #include "store/work/store_clock.h"
 
@@ -115,6 +116,9 @@ class Blobs {
   // Checks that the disk has the headroom free after a write of `needed_bytes`. If too little is
   // free, returns kNoSpace with the numbers, and adds the bytes to the demand, in the name of `by`.
   Result<void> RequireFreeSpace(uint64_t needed_bytes, const Pusher& by = {}) const;
+  // Promises space for a part of a push (SpaceLedger::Take()). If too little is free, returns
+  // kNoSpace with the numbers, and adds wanted.needed_bytes to the demand, in the name of `by`.
+  Result<SpaceLedger::Promise> PromiseSpace(const SpaceLedger::Wanted& wanted, const Pusher& by);
 
  private:
   // `linked`: whether the repository links the blob.
@@ -127,10 +131,13 @@ class Blobs {
   Result<PushedBlob> Link(const RepositoryName& repository, const Digest& digest,
                           const Committing& committing, std::string& left_over);
   void Discard(const std::string& object);
+  // Adds a push that was rejected with kNoSpace to the demand.
+  void AddDemand(const Error& rejection, uint64_t needed_bytes, const Pusher& by) const;
   // Returns whether the row of the blob names the object. `digest` is from the object's intent.
   Result<bool> IsNamed(const std::string& object, const Result<Digest>& digest) const;
 
   const Parts parts_;
+  SpaceLedger space_;
   IntentLedger intents_;
   prometheus::Counter& corrupt_;
 };

@@ -31,10 +31,6 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
   return {};
 }
 
-Pusher PusherOf(const UploadSession& session) {
-  return {.user = session.user, .repository = session.repository.ToString()};
-}
-
 // The part of a body that is in one buffer.
 struct Filled {
   size_t size_bytes = 0;
@@ -97,27 +93,6 @@ class BodyReceiver::Buffer {
   std::byte* aligned_;  // in memory_; size_ bytes and two alignments fit after it
 };
 
-// The part of the space for reservations that one body has. Bodies that find nothing left are
-// received without a reservation.
-class BodyReceiver::Reservation {
- public:
-  Reservation(std::atomic<uint64_t>& total, uint64_t wanted, uint64_t most) : total_(total) {
-    uint64_t before = total_.load();
-    do {
-      bytes_ = std::min(wanted, most - std::min(most, before));
-    } while (!total_.compare_exchange_weak(before, before + bytes_));
-  }
-  ~Reservation() { total_ -= bytes_; }
-  Reservation(const Reservation&) = delete;
-  Reservation& operator=(const Reservation&) = delete;
-
-  uint64_t bytes() const { return bytes_; }
-
- private:
-  std::atomic<uint64_t>& total_;
-  uint64_t bytes_ = 0;
-};
-
 BodyReceiver::BodyReceiver(Parts parts)
     : parts_(parts),
       slots_(parts_.limits.bodies),
@@ -135,29 +110,23 @@ net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr clai
   if (!slot.has_value()) {
     co_return Error{ErrorCode::kTooManyRequests, "too many uploads are in progress; retry shortly"};
   }
-  const Reservation reservation(reserved_bytes_, length.value_or(0), parts_.limits.reserved_bytes);
-  auto reserve = [this, claim, length, reserved = reservation.bytes()] {
-    return Reserve(claim->session(), length, reserved);
+  // The pool shares the space: it may still append when this coroutine is destroyed.
+  const auto space = std::make_shared<BodySpace>(parts_.blobs, length);
+  auto check = [claim, space]() -> Result<size_t> {
+    TRY_VOID(space->Check(claim->session()));
+    return claim->session().writer->alignment();
   };
-  CO_TRY(const size_t alignment, co_await Blocking(parts_.disk, std::move(reserve)));
+  CO_TRY(const size_t alignment, co_await Blocking(parts_.disk, std::move(check)));
   const size_t most = slot->rank() < parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
-  Result<void> copied = co_await Copy(claim, range, body, BufferBytes(most, length), alignment);
-  if (!copied.has_value() && reservation.bytes() > 0) co_await Release(std::move(claim));
-  co_return copied;
-}
-
-Result<size_t> BodyReceiver::Reserve(UploadSession& session, std::optional<uint64_t> length,
-                                     uint64_t reserved) {
-  TRY_VOID(parts_.blobs.RequireFreeSpace(length.value_or(0), PusherOf(session)));
-  BlobWriter& writer = *session.writer;
-  if (reserved == 0) return writer.alignment();
-  const Result<void> expected = writer.Expect(writer.size_bytes() + reserved);
-  if (!expected.has_value()) {
-    // A file system may have reserved a part of the space.
-    [[maybe_unused]] const Result<void> best_effort = writer.Expect(writer.size_bytes());
-    return expected.error();
+  Buffers buffers;
+  for (auto& buffer : buffers) {
+    buffer = std::make_shared<Buffer>(BufferBytes(most, length), alignment);
   }
-  return writer.alignment();
+  Result<void> copied = co_await Copy(claim, range, body, buffers, space);
+  if (!copied.has_value() && space->has_reserved(claim->session())) {
+    co_await Release(std::move(claim));
+  }
+  co_return copied;
 }
 
 net::awaitable<void> BodyReceiver::Release(UploadSessions::ClaimPtr claim) {
@@ -176,11 +145,7 @@ net::awaitable<void> BodyReceiver::Release(UploadSessions::ClaimPtr claim) {
 
 net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
                                                 std::optional<ByteRange> range, ByteSource& body,
-                                                size_t buffer_bytes, size_t alignment) {
-  // The pool shares the buffers: it may still write one to the disk when this coroutine is
-  // destroyed.
-  std::array<std::shared_ptr<Buffer>, 2> buffers;
-  for (auto& buffer : buffers) buffer = std::make_shared<Buffer>(buffer_bytes, alignment);
+                                                const Buffers& buffers, BodySpacePtr space) {
   std::optional<StartedWork> appending;
   uint64_t left = range.has_value() ? range->size : UINT64_MAX;
   uint64_t offset = claim->session().size_bytes.load();
@@ -203,8 +168,8 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
     if (appended.has_value() && filled.size_bytes > 0) {
       buffer->filled = room.first(filled.size_bytes);
       CO_TRY(UploadSessions::Work work, UploadSessions::BeginWork(claim));
-      auto append = [this, work = std::move(work), buffer] {
-        return AppendTo(work.session(), buffer->filled);
+      auto append = [this, work = std::move(work), buffer, space] {
+        return AppendTo(work.session(), buffer->filled, *space);
       };
       appending = StartedWork::Start(parts_.disk, std::move(append));
       if (filled.last) appended = co_await appending->Finish();
@@ -217,16 +182,8 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
   co_return filled.error;
 }
 
-// If the append fails, destroys the writer. The next request then opens a new writer with the bytes
-// received so far.
-Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes) {
-  TRY_VOID(parts_.blobs.RequireFreeSpace(bytes.size(), PusherOf(session)));
-  Result<void> appended = session.writer->Append(bytes);
-  if (!appended.has_value()) {
-    session.writer.reset();
-    return appended;
-  }
-  session.size_bytes = session.writer->size_bytes();
+Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes, BodySpace& space) {
+  TRY_VOID(space.Append(session, bytes));
   received_bytes_.Increment(static_cast<double>(bytes.size()));
   return {};
 }

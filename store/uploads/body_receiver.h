@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <boost/asio/awaitable.hpp>
-#include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "registry/base/blocking_pool.h"
@@ -12,6 +12,7 @@
 #include "registry/base/slots.h"
 #include "registry/service/registry.h"
 #include "store/content/blobs.h"
+#include "store/uploads/body_space.h"
 #include "store/uploads/upload_sessions.h"
 
 namespace outport::store {
@@ -28,9 +29,6 @@ class BodyReceiver {
     // is bounded.
     size_t bodies = 512;
     size_t wide = 32;
-    // The disk space that all bodies together reserve for bytes that have not arrived. A client
-    // only states the length of its body, and need not send it.
-    uint64_t reserved_bytes = SpaceDemand::kMostBytes;
   };
   struct Parts {
     Blobs& blobs;
@@ -50,23 +48,21 @@ class BodyReceiver {
 
  private:
   class Buffer;
-  class Reservation;
+  // The pool shares both buffers: it may still write one of them when the coroutine is destroyed.
+  using Buffers = std::array<std::shared_ptr<Buffer>, 2>;
+  using BodySpacePtr = std::shared_ptr<BodySpace>;
 
-  // Checks that the disk has space for `length` bytes, and reserves `reserved` of them. Returns the
-  // alignment that a buffer needs so that the writer can write from it without a copy. Blocks.
-  Result<size_t> Reserve(UploadSession& session, std::optional<uint64_t> length, uint64_t reserved);
   // Releases the disk space that was reserved for bytes that did not arrive. The pool rejects this
   // work only if it stops, or if its queue is full of work in progress. The space then stays
   // reserved until the session's next body reserves space, or until the session ends.
   net::awaitable<void> Release(UploadSessions::ClaimPtr claim);
   net::awaitable<Result<void>> Copy(UploadSessions::ClaimPtr claim, std::optional<ByteRange> range,
-                                    ByteSource& body, size_t buffer_bytes, size_t alignment);
+                                    ByteSource& body, const Buffers& buffers, BodySpacePtr space);
   // Appends the bytes to the session's writer. Blocks.
-  Result<void> AppendTo(UploadSession& session, Bytes bytes);
+  Result<void> AppendTo(UploadSession& session, Bytes bytes, BodySpace& space);
 
   const Parts parts_;
   Slots slots_;
-  std::atomic<uint64_t> reserved_bytes_ = 0;
   prometheus::Counter& received_bytes_;
 };
 

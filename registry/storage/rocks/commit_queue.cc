@@ -52,8 +52,7 @@ rocksdb::Status PutHead(rocksdb::WriteBatch& batch, const LogRows& log, const Lo
 }  // namespace
 
 Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRecords records,
-                                        bool synced, MetaTransaction::Urgency urgency) {
-  if (ballast_ != nullptr) TRY_VOID(ballast_->Admit(urgency));
+                                        bool synced) {
   const bool moves_heads = !records.Empty();
   Waiting mine{.writes = writes, .records = std::move(records), .synced = synced || moves_heads};
   Group group;
