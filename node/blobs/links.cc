@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "node/freshness/read_your_writes.h"
+#include "registry/service/unknown.h"
 
 namespace outport::node {
 namespace {
@@ -10,12 +11,8 @@ namespace {
 Result<BlobInfo> ToBlob(const ResolveAnswer& answer, const RepositoryName& repository,
                         const Digest& digest) {
   if (answer.found()) return BlobInfo{digest, answer.content->size_bytes};
-  if (!answer.repository_known) {
-    return Error{ErrorCode::kNameUnknown,
-                 "repository " + repository.ToString() + " does not exist"};
-  }
-  return Error{ErrorCode::kBlobUnknown,
-               "repository " + repository.ToString() + " has no blob " + digest.ToString()};
+  if (!answer.repository_known) return UnknownRepository(repository);
+  return UnknownBlob(repository, digest);
 }
 
 }  // namespace

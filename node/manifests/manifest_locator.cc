@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "node/freshness/read_your_writes.h"
+#include "registry/service/unknown.h"
 
 namespace outport::node {
 namespace {
@@ -13,12 +14,8 @@ Result<LocatedManifest> ToManifest(const ResolveAnswer& answer, const Repository
     const ResolveAnswer::Content& found = *answer.content;
     return LocatedManifest{ManifestInfo{found.digest, found.media_type, found.size_bytes}};
   }
-  if (!answer.repository_known) {
-    return Error{ErrorCode::kNameUnknown,
-                 "repository " + repository.ToString() + " does not exist"};
-  }
-  return Error{ErrorCode::kManifestUnknown,
-               "repository " + repository.ToString() + " has no manifest " + ToString(reference)};
+  if (!answer.repository_known) return UnknownRepository(repository);
+  return UnknownManifest(repository, reference);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "node/freshness/read_your_writes.h"
 #include "registry/service/listing.h"
+#include "registry/service/unknown.h"
 
 namespace outport::node {
 namespace {
@@ -87,10 +88,7 @@ net::awaitable<Result<Page>> MirrorCatalog::ListTags(const Caller& caller,
     replica.stale = std::nullopt;
     CO_TRY(tags, co_await ReadTags(repository, page));
   }
-  if (!tags.repository_known) {
-    co_return Error{ErrorCode::kNameUnknown,
-                    "repository " + repository.ToString() + " does not exist"};
-  }
+  if (!tags.repository_known) co_return UnknownRepository(repository);
   co_return ToPage(std::move(tags.names), page.limit, replica.stale);
 }
 

@@ -4,6 +4,7 @@
 
 #include "registry/base/blocking_pool.h"
 #include "registry/records/rows.h"
+#include "registry/service/unknown.h"
 #include "store/audit/row_json.h"
 #include "store/content/repositories.h"
 #include "store/content/trash.h"
@@ -77,7 +78,7 @@ Result<Blobs::Located> Blobs::Locate(const RepositoryName& repository, const Dig
                                      bool linked) const {
   if (!linked) {
     TRY_VOID(RequireRepository(parts_.meta, repository));
-    return Unknown(repository, digest, "the repository has no such blob");
+    return UnknownBlob(repository, digest);
   }
   TRY(const auto row, ReadRow<v1::BlobRow>(parts_.meta, keys::Blob(digest)));
   if (!row.has_value() || !IsUsable(*row)) {

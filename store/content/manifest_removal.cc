@@ -71,12 +71,6 @@ Result<std::optional<Digest>> SubjectOf(const v1::ManifestRow& row) {
   return std::optional<Digest>(std::move(subject));
 }
 
-Error UnknownManifest(const RepositoryName& repository, const Reference& reference) {
-  return Error{ErrorCode::kManifestUnknown,
-               "there is no manifest " + ToString(reference) + " in " + repository.ToString(),
-               {ToString(reference)}};
-}
-
 Result<v1::TrashRow::TagDeletion> RemoveTag(MetaTransaction& transaction,
                                             const RepositoryName& repository, const Tag& tag,
                                             const Collection& collection, const Auditor& auditor,

@@ -9,6 +9,7 @@
 #include "registry/base/result.h"
 #include "registry/oci/manifest.h"
 #include "registry/oci/name.h"
+#include "registry/service/unknown.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
 #include "store/content/collection.h"
@@ -77,7 +78,5 @@ Result<v1::TrashRow::TagDeletion> RemoveTag(MetaTransaction& transaction,
 
 // Returns the subject that the row names, or nullopt if it names none.
 Result<std::optional<Digest>> SubjectOf(const v1::ManifestRow& row);
-
-Error UnknownManifest(const RepositoryName& repository, const Reference& reference);
 
 }  // namespace outport::store

@@ -1,6 +1,7 @@
 #include "store/content/repositories.h"
 
 #include "registry/records/rows.h"
+#include "registry/service/unknown.h"
 #include "store/audit/row_json.h"
 
 namespace outport::store {
@@ -8,8 +9,7 @@ namespace outport::store {
 Result<void> RequireRepository(const MetaView& meta, const RepositoryName& repository) {
   TRY(const bool known, HasRow(meta, keys::Repository(repository)));
   if (known) return {};
-  return Error{ErrorCode::kNameUnknown,
-               "there is no repository '" + repository.ToString() + "'; a push creates it"};
+  return UnknownRepository(repository);
 }
 
 Result<void> EnsureRepository(MetaTransaction& transaction, const RepositoryName& repository,

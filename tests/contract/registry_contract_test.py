@@ -15,12 +15,15 @@ import pusher_rows
 import upload_rows
 from client import Answer
 from fleet import PASSWORD, Fleet
-from exchange import World
+from exchange import ABSENT, World, digest
 from processes import wait_for
 
 ROWS = [row for module in (access_rows, pull_rows, upload_rows, push_rows, discovery_rows, deletion_rows,
                              client_rows, pusher_rows)
         for row in module.ROWS]
+# What is asked in a repository {r} with an image, or in a repository {n} that nobody made; and the detail.
+UNKNOWN = [("{r}/manifests/absent", "absent"), ("{r}/manifests/{d}", "{d}"), ("{r}/blobs/{d}", "{d}"),
+           ("{n}/manifests/absent", "{n}"), ("{n}/blobs/{d}", "{n}"), ("{n}/tags/list", "{n}")]
 USERS = {"all": "pull,push,delete", "reader": "pull", "writer": "pull,push", "narrow": "pull,push:c/**",
          "stranger": "pull:elsewhere/**"}
 numbers = itertools.count()
@@ -82,6 +85,19 @@ def test_the_table_is_as_long_as_it_must_be():
     assert len(ROWS) >= 250
     names = [row.what for row in ROWS]
     assert len(set(names)) == len(names), [n for n in names if names.count(n) > 1]
+
+
+@pytest.mark.parametrize(("target", "detail"), UNKNOWN, ids=lambda text: text)
+def test_what_is_unknown_has_the_same_body_everywhere(clients, target, detail):
+    world = World(clients["store"], f"row{next(numbers)}")
+    world.give("image")
+    names = {"r": world.names["r"], "n": f"c/row{next(numbers)}", "d": digest(ABSENT)}
+    answers = [clients[place]["demo"].call("GET", "/v2/" + target.format(**names), None, {}, False)
+               for place in ("store", "node")]
+    assert [answer.status for answer in answers] == [404, 404]
+    store, node = (answer.json()["errors"] for answer in answers)
+    assert store == node
+    assert [entry["detail"] for entry in store] == [detail.format(**names)]
 
 
 @pytest.mark.parametrize("place", ["store", "node"])
