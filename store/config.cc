@@ -177,7 +177,9 @@ Result<Config> ReadConfig(Settings settings) {
   config.log_level = settings.Section("log").Level("level", config.log_level);
   config.freshness = ReadFreshness(settings.Section("freshness"));
   config.changes = ReadChanges(settings.Section("changes"));
-  config.disk = ReadDiskLimits(settings.Section("disk"));
+  Settings disk = settings.Section("disk");
+  config.ballast_bytes = disk.Size("ballast", config.ballast_bytes);
+  config.disk = ReadDiskLimits(std::move(disk));
   config.gc = ReadGc(settings.Section("gc"), config);
   config.access = ReadAccess(settings.Section("access"));
   config.audit = ReadAudit(settings.Section("audit"));

@@ -88,6 +88,8 @@ struct Config {
 
   std::chrono::milliseconds tag_history{std::chrono::days(90)};  // the history of tags reaches back
   DiskLimits disk;  // below the headroom, the store rejects pushes
+  // Disk space for deletions and for changes that take access away, at most 1/16 of the disk.
+  uint64_t ballast_bytes = 64 << 20;
 
   std::filesystem::path PkiFolder() const { return data / "pki"; }
   std::filesystem::path AuditFile() const {

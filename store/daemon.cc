@@ -46,7 +46,7 @@ Result<void> StoreDaemon::Start() {
                             .authorities = config.PkiFolder() / kTrustBundleFile};
   TRY_VOID(NameKeyInError(fleet_server.Start(config.fleet_listen, shown), "fleet.listen"));
   // This is the last step that can fail, so a failed start records no policy.
-  TRY_VOID(RecordPolicy(*opened.meta, PolicyOf(config), clock));
+  TRY_VOID(RecordPolicy(must_pass, PolicyOf(config), clock));
   log.Info("listening", {{"registry", front.address()},
                          {"http", front.plain_address()},
                          {"fleet", fleet_server.address()},

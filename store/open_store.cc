@@ -75,7 +75,9 @@ Result<OpenedStore> OpenStore(const Config& config, FileSystem& files, const Log
   TRY(FolderLock lock, FolderLock::Acquire(config.data));
   // Read it again, because it cannot change under the lock.
   TRY(format, ReadStoreFormat(config.data));
-  TRY(std::unique_ptr<MetaStore> meta, OpenRocksMetaStore({.folder = config.MetaFolder()}, log));
+  TRY(std::unique_ptr<MetaStore> meta,
+      OpenRocksMetaStore({.folder = config.MetaFolder(), .ballast_bytes = config.ballast_bytes},
+                         log));
   TRY(const auto row, ReadRow<v1::StoreRow>(*meta, keys::kStore));
   if (!row.has_value()) return NotInitialised(config.data);
   StoreIdentity identity{.epoch = row->epoch(), .domain = row->domain()};

@@ -9,6 +9,7 @@
 #include "registry/base/task_group.h"
 #include "registry/http/operations_server.h"
 #include "registry/http/registry_front.h"
+#include "registry/storage/must_pass.h"
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
 #include "store/configured_times.h"
@@ -55,6 +56,8 @@ struct StoreParts {
   StoreClock store_clock{clock};
   Metrics metrics;
   OpenedStore opened;
+  // For work that frees space, or without which the store could free none.
+  MustPassMetaStore must_pass{*opened.meta};
 
   IoThreads io{log};
   BlockingPool disk{"disk", kDiskThreads, kWorkQueue, log};
@@ -63,9 +66,9 @@ struct StoreParts {
   BlockingPool passwords{"bcrypt", IoThreads::Cores(), kPasswordQueue, log};
   TaskGroup tasks{io.executor(), log};
 
-  Owner owner{*opened.meta, store_clock, Owner::Access::kExclusive};
+  Owner owner{must_pass, store_clock, Owner::Access::kExclusive};
   Heartbeat heartbeat{
-      {.meta = *opened.meta, .clock = store_clock, .owner = owner, .pool = disk, .log = log}};
+      {.meta = must_pass, .clock = store_clock, .owner = owner, .pool = disk, .log = log}};
   AccessDirectory directory;
   Fleet fleet{{.meta = *opened.meta,
                .directory = directory,
@@ -118,13 +121,13 @@ struct StoreParts {
                           .change_rate = &change_rate}};
   PullFlush pull_flush{
       {.pulls = pulls, .meta = *opened.meta, .pool = disk, .metrics = metrics, .log = log}};
-  TagHistorySweep tag_history_sweep{{.meta = *opened.meta,
+  TagHistorySweep tag_history_sweep{{.meta = must_pass,
                                      .clock = store_clock,
                                      .pool = disk,
                                      .log = log,
                                      .owner = owner.id(),
                                      .keep = config.tag_history}};
-  Collector collector{{.meta = *opened.meta,
+  Collector collector{{.meta = must_pass,
                        .bytes = *opened.blobs,
                        .clock = clock,
                        .store_clock = store_clock,
@@ -140,7 +143,7 @@ struct StoreParts {
                        .demand = &space_demand,
                        .flush_pulls = [this] { return pull_flush.Flush(); },
                        .nodes_without_report = [this] { return NodesWithoutReport(); }}};
-  Retention retention{{.meta = *opened.meta,
+  Retention retention{{.meta = must_pass,
                        .clock = clock,
                        .store_clock = store_clock,
                        .times = CollectionTimesOf(config),
@@ -155,7 +158,7 @@ struct StoreParts {
                         .disk = "the store's disk",
                         .effect = "pushes are rejected",
                         .limits = config.disk}};
-  AuditFile audit_file{{.meta = *opened.meta,
+  AuditFile audit_file{{.meta = must_pass,
                         .files = *files,
                         .pool = disk,
                         .metrics = metrics,
@@ -173,7 +176,7 @@ struct StoreParts {
                                 .log = log,
                                 .file = config.access.htpasswd_file,
                                 .group = config.access.htpasswd_group}};
-  Rotation rotation{{.meta = *opened.meta,
+  Rotation rotation{{.meta = must_pass,
                      .authorities = fleet.authorities,
                      .follower = fleet.follower,
                      .nodes = fleet.connected_nodes,
@@ -188,7 +191,7 @@ struct StoreParts {
                                       .log = log,
                                       .pki = config.PkiFolder(),
                                       .chain = opened.authority.server_chain}};
-  LogTrimmer log_trimmer{{.meta = *opened.meta,
+  LogTrimmer log_trimmer{{.meta = must_pass,
                           .nodes = fleet.connected_nodes,
                           .clock = store_clock,
                           .pool = disk,

@@ -54,6 +54,7 @@ Result<void> IntentLedger::Complete(MetaTransaction& transaction, const std::str
 
 Result<void> IntentLedger::Forget(const std::string& object) {
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  transaction->SetUrgency(MetaTransaction::Urgency::kMustPass);
   TRY_VOID(transaction->Delete(keys::Intent(object)));
   TRY_VOID(transaction->Commit(Durability::kBuffered));
   return {};
@@ -65,6 +66,7 @@ Result<bool> IntentLedger::SettleOne(const KeyValue& intent, const Rules& rules)
   TRY(const bool dead, rules.is_dead(ParseIntent(intent).owner));
   if (!dead) return false;
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  transaction->SetUrgency(MetaTransaction::Urgency::kMustPass);
   TRY(const auto locked, transaction->GetForUpdate(intent.key));
   if (locked != intent.value) return false;
   if (rules.fence != nullptr) TRY_VOID(rules.fence(*transaction));

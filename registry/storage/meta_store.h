@@ -91,6 +91,13 @@ class MetaTransaction {
   // transactions. REQUIRES: `first` is the log's oldest record, and at least one record remains.
   virtual Result<void> TrimChanges(uint64_t first, uint64_t last) = 0;
   virtual Result<void> TrimAudit(uint64_t first, uint64_t last) = 0;
+  enum class Urgency {
+    kNormal,    // while the disk is full, Commit() returns kNoSpace, and the store stays writable
+    kMustPass,  // deletes, takes access away, or is needed for that: may use the last disk space
+  };
+  // Sets the urgency of the commit; kNormal by default. A store that reserves no space for urgent
+  // commits ignores it.
+  virtual void SetUrgency(Urgency /*urgency*/) {}
   enum class Durability {
     kSynced,    // after Commit() has returned, the commit survives a power cut
     kBuffered,  // survives a kill, but no power cut; a commit with log records is kSynced

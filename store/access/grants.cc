@@ -70,6 +70,9 @@ Result<uint64_t> Grants::Write(const std::string& name, const Edit& edit, const 
     const boost::json::value before = RowJson(row);
     changed.set_subject(name);
     TRY_VOID(edit(*changed.mutable_grants()));
+    if (row.has_value() && IsNarrower(row->grants(), changed.grants())) {
+      transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
+    }
     if (changed.grants().empty()) {
       TRY_VOID(transaction.Delete(key));
     } else {

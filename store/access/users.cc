@@ -184,9 +184,11 @@ Result<uint64_t> Users::WriteUpdate(const std::string& name, const Edit& edit,
       TRY(row, LockRow<v1::UserRow>(transaction, key));
     }
     if (!row.has_value()) return UnknownUser(name);
-    const boost::json::value before = RowJson(*row);
+    const v1::UserRow old = *row;
     TRY_VOID(edit(*row));
     TRY_VOID(Check(*row));
+    if (IsNarrower(old, *row)) transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
+    const boost::json::value before = RowJson(old);
     TRY_VOID(WriteRow(transaction, key, *row));
     auditor.Add(transaction, action, "user/" + name, before, RowJson(*row));
     if (!absent) AppendChange(transaction, SetOf(*row));
@@ -214,6 +216,7 @@ Result<uint64_t> Users::WriteRemoval(const std::string& name, const Actor& by) {
     TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
     TRY(const auto absent, transaction.GetForUpdate(keys::AbsentUser(name)));
     if (!present.has_value() && !absent.has_value()) return UnknownUser(name);
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     const auto before =
         ParseRow<v1::UserRow>(keys::User(name), present.has_value() ? *present : *absent);
     if (present.has_value()) {
@@ -238,6 +241,7 @@ Result<uint64_t> Users::SetAbsent(const std::string& name) {
   auto set_absent = [&](MetaTransaction& transaction) -> Result<void> {
     TRY(const auto row, LockRow<v1::UserRow>(transaction, keys::User(name)));
     if (!row.has_value()) return UnknownUser(name);
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     v1::UserRow absent = *row;
     absent.set_absent_ms(ToUnixMillis(clock_.Wall()));
     TRY_VOID(transaction.Delete(keys::User(name)));

@@ -155,6 +155,7 @@ Result<uint64_t> Certificates::WriteRevocation(const v1::CertificateRow& row, co
     TRY(const bool inserted,
         InsertRevocation(transaction, row, ToUnixMillis(clock_.Wall()), by.name));
     if (!inserted) return {};
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     auditor.Add(transaction, "certificate.revoke", "certificate/" + row.role() + "/" + row.name(),
                 RowJson(row), nullptr);
     return {};

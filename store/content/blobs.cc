@@ -224,6 +224,7 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
     return intents_.Record(transaction, object, digest);
   };
   TRY_VOID(Transact(parts_.meta, clear));
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
   if (!mine) return {};
   if (const Result<void> moved = parts_.bytes.Quarantine(object); moved.has_value()) {
     parts_.log.Error("blob quarantined",

@@ -91,6 +91,7 @@ Result<Deleted> Links::Remove(const RepositoryName& repository, const Digest& di
                    "there is no blob " + digest.ToString() + " in " + repository.ToString(),
                    {digest.ToString()}};
     }
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     TRY_VOID(RequireUnreferenced(transaction, repository, digest));
     const int64_t now_ms = parts_.store_clock.NowMs();
     TRY(const std::string run, RunOfClients(transaction, now_ms));

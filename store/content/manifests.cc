@@ -132,6 +132,7 @@ Result<Deleted> Manifests::DeleteTag(const RepositoryName& repository, const Tag
                                      const Auditor& auditor) {
   const Collection collection = Now();
   auto remove = [&](MetaTransaction& transaction) -> Result<void> {
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     TRY_VOID(RemoveTag(transaction, repository, tag, collection, auditor));
     return {};
   };
@@ -168,7 +169,10 @@ Result<Deleted> Manifests::DeleteDigest(const RepositoryName& repository, const 
   const ManifestRemoval removal(std::move(parts));
   LogPosition position;
   for (bool done = false; !done;) {
-    auto run = [&](MetaTransaction& transaction) { return removal.Run(transaction, done); };
+    auto run = [&](MetaTransaction& transaction) {
+      transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
+      return removal.Run(transaction, done);
+    };
     TRY(position, Transact(parts_.meta, run));
   }
   return Deleted{position.sequence};

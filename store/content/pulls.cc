@@ -53,6 +53,8 @@ Result<WrittenPulls> WriteSome(MetaStore& meta, std::span<const Pull> pulls,
   WrittenPulls written;
   auto write = [&](MetaTransaction& transaction) -> Result<void> {
     written = {};
+    // The collector does not work as long as pulls are missing.
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     for (const Pull& pull : pulls) TRY_VOID(WritePull(transaction, pull, node, written));
     return {};
   };

@@ -138,6 +138,9 @@ Result<uint64_t> Members::WriteAllow(const std::string& node, const std::vector<
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, keys::Node(node)));
     if (!row.has_value()) return NoSuchNode(node);
     const v1::NodeRow changed = WithPermissions(*row, allow);
+    if (IsNarrowerNode(PermissionsOf(*row).grants(), allow)) {
+      transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
+    }
     auditor.Add(transaction, "node.set", "node/" + node, RowJson(*row), RowJson(changed));
     return WriteRow(transaction, keys::Node(node), changed);
   };
@@ -182,6 +185,7 @@ Result<uint64_t> Members::WriteRemoval(const std::string& node, const Actor& by)
     const std::string key = keys::Node(node);
     TRY(const auto row, LockRow<v1::NodeRow>(transaction, key));
     if (!row.has_value()) return NoSuchNode(node);
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     TRY_VOID(DeleteInvitations(transaction, node));
     TRY(revoked, RevokeNodeCertificates(rows_.meta, transaction, node,
                                         ToUnixMillis(rows_.clock.Wall()), by.name));

@@ -22,6 +22,7 @@ Result<void> RecordComplete(MetaStore& meta, const std::string& node, int64_t un
     TRY(const auto old, LockRow<v1::NodeReportRow>(transaction, key));
     TRY(const bool member, HasRow(transaction, keys::Node(node)));
     if (!member || (old.has_value() && old->complete_until_ms() >= until_ms)) return {};
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);  // as for the pulls
     v1::NodeReportRow row;
     row.set_complete_until_ms(until_ms);
     return WriteRow(transaction, key, row);

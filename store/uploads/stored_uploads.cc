@@ -57,6 +57,7 @@ Result<void> StoredUploads::Write(const UploadSession& session, uint64_t checkpo
 // meanwhile.
 Result<void> StoredUploads::Remove(const std::string& id) {
   const std::unique_ptr<MetaTransaction> transaction = parts_.meta.Begin();
+  transaction->SetUrgency(MetaTransaction::Urgency::kMustPass);
   TRY(const auto row, LockRow<v1::UploadRow>(*transaction, keys::Upload(id)));
   if (row.has_value() && row->owner() != parts_.owner.id()) return {};
   TRY_VOID(parts_.bytes.Discard(id));
@@ -89,6 +90,7 @@ void StoredUploads::Forget(UploadSession& session) {
 Result<void> StoredUploads::Cancel(UploadSession& session, const Actor& by) {
   const Auditor auditor(by, parts_.clock);
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     TRY_VOID(Complete(transaction, session));
     session.writer.reset();
     TRY_VOID(parts_.bytes.Discard(session.id));
@@ -115,6 +117,7 @@ Result<StoredUploads::Cancelled> StoredUploads::CancelRow(const std::string& id,
   const Auditor auditor(by, parts_.clock);
   Cancelled cancelled;
   TRY_VOID(Transact(parts_.meta, [&](MetaTransaction& transaction) -> Result<void> {
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     TRY(const auto row, LockRow<v1::UploadRow>(transaction, keys::Upload(id)));
     if (!row.has_value()) {
       return Error{

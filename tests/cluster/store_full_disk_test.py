@@ -22,31 +22,30 @@ COLLECT_BEFORE = (8,)  # turns that begin when the store collects again
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 
 
-def mount_small_disk(folder, disk):
+def mount_small_disk(folder, disk, size):
     """Mounts ext4 in a file, or tmpfs; skips the test if this machine permits neither."""
     disk.mkdir()
     picture = folder / "disk.ext4"
     with open(picture, "wb") as file:
-        file.truncate(DISK)
+        file.truncate(size)
     made = run("mkfs.ext4", "-q", "-F", "-m", "0", picture, check=False)
     looped = made.returncode == 0 and run("mount", "-o", "loop", picture, disk, check=False).returncode == 0
     if not looped:
-        mounted = run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "outport-test", disk, check=False)
+        mounted = run("mount", "-t", "tmpfs", "-o", f"size={size}", "outport-test", disk, check=False)
         if mounted.returncode != 0:
             pytest.skip(f"neither a loop device nor a tmpfs can be mounted here: {mounted.stderr.strip()}")
 
 
-@pytest.fixture
-def fleet(tmp_path):
+def fleet_on_a_small_disk(tmp_path, size, **keys):
     disk = tmp_path / "disk"
-    mount_small_disk(tmp_path, disk)
+    mount_small_disk(tmp_path, disk, size)
     fleet = Fleet(tmp_path / "fleet")
     fleet.folder.mkdir()
     fleet.store = Member(fleet, "store", STORE, disk / "store")
     try:
         fleet.start()
         fleet.control("grant", "add", "user:demo", "delete")
-        for section, keys in (("disk", {"headroom": "0B"}),
+        for section, keys in (("disk", {"headroom": "0B", **keys}),
                               ("freshness", {"max_staleness": "0s", "stale_if_error": "0s"}),
                               ("gc", {"grace": "0s", "lease": "1s", "trash": "1h", "longest_pull": "0s"})):
             fleet.store.set_section(section, **keys)
@@ -56,6 +55,17 @@ def fleet(tmp_path):
         if fleet.store.alive():
             fleet.store.kill()
         run("umount", disk)
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """Without a ballast, so that the disk runs full at any write."""
+    yield from fleet_on_a_small_disk(tmp_path, DISK, ballast="0B")
+
+
+@pytest.fixture
+def fleet_with_ballast(tmp_path):
+    yield from fleet_on_a_small_disk(tmp_path, 2 * DISK)
 
 
 class Filler:
@@ -186,3 +196,35 @@ def test_i2_nothing_acknowledged_is_lost_when_the_disk_runs_full(fleet):
     assert json.loads(run(DATA_CHECK, fleet.store.data).stdout)["problems"] == []
     fleet.store.start()
     work.check()
+
+
+def test_i14_deletes_and_revocations_work_on_a_full_disk_and_pushes_again_with_space(fleet_with_ballast):
+    fleet = fleet_with_ballast
+    store, ballast = fleet.store, fleet.store.data / "meta" / "ballast"
+    client = store.client()
+    fleet.control("user", "add", "bob", "--allow", "pull", stdin="builder\n")
+    assert store.client("bob", "builder").get("/v2/").status == 200
+    manifest = client.push_image(REPOSITORY, "v1", os.urandom(MIB))
+    assert ballast.stat().st_blocks * 512 > 4 * MIB
+
+    def start_upload():
+        return client.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/").status
+
+    filler = Filler(store.data.parent)
+    filler.leave(64 * KIB)
+    assert start_upload() == 507
+    assert not ballast.exists()
+    assert client.call("DELETE", f"/v2/{REPOSITORY}/manifests/{manifest}").status == 202
+    done = fleet.control("user", "disable", "bob")
+    assert "not yet durable" not in done.stderr
+    assert store.client("bob", "builder").get("/v2/").status == 401
+    assert store.operations("/readyz")[0] == 200
+
+    filler.remove()
+    assert start_upload() == 202
+    wait_for("the ballast", ballast.exists)
+    store.kill()
+    store.process = None
+    store.start()
+    assert store.client("bob", "builder").get("/v2/").status == 401
+    assert client.get(f"/v2/{REPOSITORY}/manifests/v1").status == 404

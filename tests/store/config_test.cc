@@ -168,6 +168,13 @@ TEST(StoreConfig, TheDiskWarnsAtTwiceTheHeadroomByDefault) {
       << read.error().message;
 }
 
+TEST(StoreConfig, ReadsTheBallast) {
+  EXPECT_EQ(ParseConfig(kLeast, "store.yml")->ballast_bytes, 64u << 20);
+  const auto read = ParseConfig(kLeast + "disk: {headroom: 1GiB, ballast: 0}\n", "store.yml");
+  EXPECT_EQ(read->ballast_bytes, 0u);
+  EXPECT_EQ(read->disk.headroom_bytes, 1u << 30);
+}
+
 TEST(StoreConfig, TrashIsFreedEarlyBeforeTheHeadroomIsReached) {
   EXPECT_EQ(ParseConfig(kLeast, "store.yml")->gc.free_at_once_below, 1ull << 30);
   EXPECT_EQ(ParseConfig(kLeast + "disk: {headroom: 3GiB}\n", "store.yml")->gc.free_at_once_below,

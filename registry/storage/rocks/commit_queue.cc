@@ -52,7 +52,8 @@ rocksdb::Status PutHead(rocksdb::WriteBatch& batch, const LogRows& log, const Lo
 }  // namespace
 
 Result<LogPosition> CommitQueue::Commit(const rocksdb::WriteBatch& writes, LogRecords records,
-                                        bool synced) {
+                                        bool synced, MetaTransaction::Urgency urgency) {
+  if (ballast_ != nullptr) TRY_VOID(ballast_->Admit(urgency));
   const bool moves_heads = !records.Empty();
   Waiting mine{.writes = writes, .records = std::move(records), .synced = synced || moves_heads};
   Group group;

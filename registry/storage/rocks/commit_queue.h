@@ -4,13 +4,16 @@
 #include <rocksdb/write_batch.h>
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/storage/meta_store.h"
+#include "registry/storage/rocks/ballast.h"
 
 namespace outport {
 
@@ -46,13 +49,17 @@ struct LogHeads {
 // Safe for several threads. Blocks for as long as the disk needs.
 class CommitQueue {
  public:
-  // `db` outlives the queue. `heads` are the positions of the last records of the logs in `db`.
-  CommitQueue(rocksdb::TransactionDB& db, const LogHeads& heads) : db_(db), heads_(heads) {}
+  // `db` outlives the queue. `heads` are the positions of the last records of the logs in `db`. A
+  // null `ballast` admits all commits.
+  CommitQueue(rocksdb::TransactionDB& db, const LogHeads& heads, std::unique_ptr<Ballast> ballast)
+      : db_(db), ballast_(std::move(ballast)), heads_(heads) {}
 
   // Commits the writes and the records of a transaction. The transaction must keep its locks until
   // this call returns. A commit with records is always synced. Returns the end of the change log
-  // after this commit.
-  Result<LogPosition> Commit(const rocksdb::WriteBatch& writes, LogRecords records, bool synced);
+  // after this commit. While the disk is full, returns kNoSpace for a commit that need not pass;
+  // this stops nothing.
+  Result<LogPosition> Commit(const rocksdb::WriteBatch& writes, LogRecords records, bool synced,
+                             MetaTransaction::Urgency urgency);
   LogHeads Heads() const;
   // Returns the reason why the queue rejects all commits, or nullopt if it accepts commits.
   std::optional<Error> WhyStopped() const;
@@ -76,6 +83,7 @@ class CommitQueue {
   void Finish(const Group& group, const std::optional<Error>& error) OUTPORT_REQUIRES_LOCK(mutex_);
 
   rocksdb::TransactionDB& db_;
+  const std::unique_ptr<Ballast> ballast_;
   mutable Mutex mutex_;
   std::deque<Waiting*> queue_ OUTPORT_GUARDED_BY(mutex_);  // at most one commit of each thread
   bool leading_ OUTPORT_GUARDED_BY(mutex_) = false;

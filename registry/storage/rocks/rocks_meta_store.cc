@@ -49,8 +49,9 @@ class RocksView final : public MetaView {
 
 class RocksMetaStore final : public MetaStore {
  public:
-  RocksMetaStore(std::unique_ptr<rocksdb::TransactionDB> db, const LogHeads& heads)
-      : db_(std::move(db)), reads_(*db_), queue_(*db_, heads) {}
+  RocksMetaStore(std::unique_ptr<rocksdb::TransactionDB> db, const LogHeads& heads,
+                 std::unique_ptr<Ballast> ballast)
+      : db_(std::move(db)), reads_(*db_), queue_(*db_, heads, std::move(ballast)) {}
 
   Result<std::optional<std::string>> Get(std::string_view key) const override {
     return reads_.Get(key);
@@ -157,7 +158,17 @@ Result<std::unique_ptr<MetaStore>> OpenRocksMetaStore(const RocksOptions& option
   const RocksReads reads(*db);
   TRY(const LogPosition changes, EndOf(kChangeLog, reads, operation));
   TRY(const LogPosition audit, EndOf(kAuditLog, reads, operation));
-  return std::make_unique<RocksMetaStore>(std::move(db), LogHeads{changes, audit});
+  std::unique_ptr<Ballast> ballast;
+  const std::filesystem::path file = options.folder / "ballast";
+  if (options.ballast_bytes > 0) {
+    ballast = Ballast::Open(
+        {.file = file, .size_bytes = options.ballast_bytes, .space = options.space}, log);
+  } else {
+    std::error_code ignored;  // without a file there is nothing to remove
+    std::filesystem::remove(file, ignored);
+  }
+  return std::make_unique<RocksMetaStore>(std::move(db), LogHeads{changes, audit},
+                                          std::move(ballast));
 }
 
 }  // namespace outport

@@ -78,7 +78,7 @@ Result<LogPosition> RocksTransaction::Commit(Durability durability) {
     return queue_.Heads().changes;
   }
   Result<LogPosition> result =
-      queue_.Commit(*writes, std::move(records_), durability == Durability::kSynced);
+      queue_.Commit(*writes, std::move(records_), durability == Durability::kSynced, urgency_);
   transaction_.reset();  // releases the locks
   return result;
 }

@@ -31,6 +31,7 @@ class RocksTransaction final : public MetaTransaction {
   Result<void> TrimAudit(uint64_t first, uint64_t last) override {
     return Trim(kAuditLog, first, last);
   }
+  void SetUrgency(Urgency urgency) override { urgency_ = urgency; }
   Result<LogPosition> Commit(Durability durability) override;
 
  private:
@@ -39,6 +40,7 @@ class RocksTransaction final : public MetaTransaction {
   std::unique_ptr<rocksdb::Transaction> transaction_;  // nullptr after Commit()
   CommitQueue& queue_;
   LogRecords records_;
+  Urgency urgency_ = Urgency::kNormal;
 };
 
 }  // namespace outport
