@@ -193,6 +193,19 @@ TEST_F(InitTest, RejectsAFleetAddressThatTheCertificateDoesNotName) {
   }
 }
 
+TEST_F(InitTest, ACheckWarnsOfAnHtpasswdFileWithoutAUser) {
+  const auto made = InitStore(Options());
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  Config config = *LoadConfig(made->config_file);
+  EXPECT_TRUE(CheckStore(config)->empty());
+  config.access.htpasswd_file = made->data.parent_path() / "htpasswd";
+  ASSERT_TRUE(ReplaceFile(config.access.htpasswd_file, "# nobody\n", 0600).has_value());
+  const auto warnings = CheckStore(config);
+  ASSERT_TRUE(warnings.has_value()) << warnings.error().message;
+  ASSERT_EQ(warnings->size(), 1U);
+  EXPECT_NE(warnings->front().find("htpasswd has no user"), std::string::npos);
+}
+
 TEST_F(InitTest, ServeExplainsAnEmptyFolder) {
   Config config = Options().config;
   fs::create_directories(config.data);
