@@ -12,8 +12,8 @@
 #include "registry/storage/must_pass.h"
 #include "store/access/htpasswd_users.h"
 #include "store/audit/audit_file.h"
-#include "store/configured_times.h"
 #include "store/change_rate.h"
+#include "store/configured_times.h"
 #include "store/content/pull_flush.h"
 #include "store/content/tag_history_sweep.h"
 #include "store/fleet_certificate.h"
@@ -105,15 +105,15 @@ struct StoreParts {
   OrphanedWork orphaned_work{content.blobs, uploads, disk};
   PullRecorder pulls{[this] { return store_clock.NowMs(); }};
   LargeWrites large_writes{metrics, {}};
-  StoreRegistry registry{{.content = content,
-                          .uploads = uploads,
-                          .disk = disk,
   ChangeRate change_rate{
       clock,
       metrics,
       {.per_second = static_cast<double>(config.changes.max_rate),
        .burst = static_cast<double>(config.changes.max_burst),
        .new_repositories_per_hour = static_cast<double>(config.changes.max_new_repositories)}};
+  StoreRegistry registry{{.content = content,
+                          .uploads = uploads,
+                          .disk = disk,
                           .large_writes = large_writes,
                           .pulls = pulls,
                           .metrics = metrics,

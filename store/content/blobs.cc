@@ -213,6 +213,7 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
   const Auditor auditor(Actor::Store(), parts_.clock);
   auto clear = [&](MetaTransaction& transaction) -> Result<void> {
     mine = false;
+    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
     TRY(auto row, LockRow<v1::BlobRow>(transaction, keys::Blob(digest)));
     if (!row.has_value() || object.empty() || row->object() != object) return {};
     mine = true;
@@ -224,7 +225,6 @@ Result<void> Blobs::Quarantine(const Digest& digest, const std::string& object,
     return intents_.Record(transaction, object, digest);
   };
   TRY_VOID(Transact(parts_.meta, clear));
-    transaction.SetUrgency(MetaTransaction::Urgency::kMustPass);
   if (!mine) return {};
   if (const Result<void> moved = parts_.bytes.Quarantine(object); moved.has_value()) {
     parts_.log.Error("blob quarantined",
