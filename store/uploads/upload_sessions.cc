@@ -1,6 +1,7 @@
 #include "store/uploads/upload_sessions.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace outport::store {
@@ -11,7 +12,22 @@ Error Busy(const std::string& id) {
                "another request uses the upload session '" + id + "'; retry shortly"};
 }
 
+// The rows of sessions carry the user's name. So the shares are the same after a restart.
+Holder UserOf(const UploadSession& session) {
+  return {.kind = HolderKind::kUser, .name = session.user};
+}
+
 }  // namespace
+
+UploadSessions::UploadSessions(const Clock& clock, Limits limits, Metrics& metrics, Log log)
+    : clock_(clock),
+      limits_(limits),
+      least_(std::max<uint64_t>(1, limits.sessions / 64)),
+      shares_({.what = "upload sessions",
+               .capacity = limits.sessions,
+               .least = least_,
+               .fix = "finish or cancel uploads"},
+              metrics, clock, std::move(log)) {}
 
 UploadSessions::Work::~Work() {
   if (claim_ != nullptr) claim_->table_.EndWork(claim_->session());
@@ -39,37 +55,68 @@ void UploadSessions::SetAwaitsClient(UploadSession& session, uint64_t number, bo
 
 Result<UploadSessions::Session> UploadSessions::Add(Session session) {
   MutexLock lock(mutex_);
-  Session evicted;
-  if (sessions_.size() >= limits_.sessions) {
-    evicted = EvictIdlest();
-    if (evicted == nullptr) {
-      return Error{ErrorCode::kTooManyRequests,
-                   "the limit of " + std::to_string(limits_.sessions) +
-                       " open upload sessions is reached; retry when some have finished"};
-    }
+  const Holder user = UserOf(*session);
+  Session evicted = HasRoom(user) ? nullptr : FindVictim(user);
+  if (evicted != nullptr) {
+    session->share = std::exchange(evicted->share, std::nullopt);
+    if (session->share.has_value()) session->share->Rekey(user);
+    Erase(evicted->id);
+  } else {
+    TRY(Shares::Holding share, shares_.Take(user));
+    session->share.emplace(std::move(share));
   }
   const std::string id = session->id;
   sessions_.emplace(id, std::move(session));
   return evicted;
 }
 
-void UploadSessions::AddTakenOver(Session session) {
+void UploadSessions::AddLoaded(Session session) {
   MutexLock lock(mutex_);
+  // Take() and Rekey() may give a user more than the share; the user then gets nothing more.
+  if (shares_.Free() > 0) {
+    Result<Shares::Holding> share = shares_.Take(Holder());
+    if (share.has_value()) {
+      share->Rekey(UserOf(*session));
+      session->share.emplace(*std::move(share));
+    }
+  }
   const std::string id = session->id;
   sessions_.emplace(id, std::move(session));
 }
 
-UploadSessions::Session UploadSessions::EvictIdlest() {
-  auto idlest = sessions_.end();
-  for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
-    if (it->second->holder != 0) continue;
-    if (idlest == sessions_.end() || it->second->last_used < idlest->second->last_used) idlest = it;
+// The rule of Shares. All sessions are added under the mutex, so that Take() then agrees.
+bool UploadSessions::HasRoom(const Holder& user) const {
+  const uint64_t free = shares_.Free();
+  const uint64_t held = shares_.HeldBy(user);
+  return free > 0 && (held < least_ || held + 1 <= free - 1);
+}
+
+UploadSessions::Session UploadSessions::FindVictim(const Holder& user) const {
+  const std::chrono::nanoseconds now = clock_.SinceBoot();
+  const uint64_t own = shares_.HeldBy(user);
+  const bool is_small = shares_.Free() == 0 && own < least_;
+  const auto is_evictable = [&](const UploadSession& session, const Holder& of, uint64_t held) {
+    if (session.holder != 0 || (of != user && !is_small)) return false;
+    if (now - session.last_used >= limits_.evictable_after) return true;
+    return of != user && held > own + 1 && session.size_bytes.load() == 0;
+  };
+  // Of the user who has most: a session without bytes, else the one unused for longest.
+  std::pair<std::tuple<uint64_t, bool, std::chrono::nanoseconds>, Session> victim;
+  for (const auto& [id, session] : sessions_) {
+    const Holder of = UserOf(*session);
+    const uint64_t held = shares_.HeldBy(of);
+    if (!is_evictable(*session, of, held)) continue;
+    const std::tuple rank(held, session->size_bytes.load() == 0, now - session->last_used);
+    if (victim.second == nullptr || rank > victim.first) victim = {rank, session};
   }
-  if (idlest == sessions_.end()) return nullptr;
-  if (clock_.SinceBoot() - idlest->second->last_used < limits_.evictable_after) return nullptr;
-  Session session = std::move(idlest->second);
-  sessions_.erase(idlest);
-  return session;
+  return victim.second;
+}
+
+void UploadSessions::Erase(const std::string& id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  found->second->share.reset();
+  sessions_.erase(found);
 }
 
 Result<UploadSessions::Session> UploadSessions::Find(const std::string& id,
@@ -169,7 +216,7 @@ void UploadSessions::Release(UploadSession& session, uint64_t number) {
 
 void UploadSessions::Remove(const UploadSession& session) {
   MutexLock lock(mutex_);
-  sessions_.erase(session.id);
+  Erase(session.id);
 }
 
 std::vector<UploadSessions::Session> UploadSessions::Expire() {
@@ -181,6 +228,7 @@ std::vector<UploadSessions::Session> UploadSessions::Expire() {
       ++it;
       continue;
     }
+    it->second->share.reset();
     expired.push_back(std::move(it->second));
     it = sessions_.erase(it);
   }

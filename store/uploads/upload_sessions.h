@@ -10,9 +10,13 @@
 #include <vector>
 
 #include "registry/base/clock.h"
+#include "registry/base/holder.h"
+#include "registry/base/log.h"
+#include "registry/base/metrics.h"
 #include "registry/base/mutex.h"
 #include "registry/base/notifier.h"
 #include "registry/base/result.h"
+#include "registry/base/shares.h"
 #include "registry/oci/digest.h"
 #include "registry/oci/name.h"
 #include "registry/storage/blob_store.h"
@@ -38,6 +42,7 @@ struct UploadSession {
   size_t works = 0;     // the number of Work objects of the claim
   std::optional<std::chrono::nanoseconds> awaits_client_since = {};
   std::chrono::nanoseconds last_used{0};
+  std::optional<Shares::Holding> share = {};  // of the table, while the session is in it
 
   Notifier released = {};  // notified when the claim ends
 };
@@ -49,6 +54,10 @@ struct UploadSession {
 // for the same session waits for the claim, but not for long. If the first request's client sends
 // nothing, the second request takes the session over. So a client that lost its connection can
 // continue before the store notices the loss.
+//
+// Shares divides the sessions among the users. A user who has used up the share can begin a session
+// only if one of the user's own sessions can be evicted. If the table is full, a user with few
+// sessions evicts one of the user who has most.
 class UploadSessions {
  public:
   using Session = std::shared_ptr<UploadSession>;  // the table, claims and waiters share it
@@ -56,8 +65,8 @@ class UploadSessions {
   struct Limits {
     size_t sessions = 1000;
     std::chrono::seconds idle = std::chrono::hours(168);
-    // A session may be evicted for a new one, if the table is full, after it was unused for this
-    // time.
+    // A session that was unused for this time may be evicted for a new one. A session without bytes
+    // may be evicted at once, for a user who has fewer sessions.
     std::chrono::seconds evictable_after = std::chrono::hours(1);
     // If the client of a claiming request sends nothing for this long, another request may take the
     // session over.
@@ -65,7 +74,7 @@ class UploadSessions {
     // A request waits at most this long for a session that another request has claimed.
     std::chrono::milliseconds max_wait{5'000};
   };
-  UploadSessions(const Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}
+  UploadSessions(const Clock& clock, Limits limits, Metrics& metrics, Log log);
 
   // The right of one request to work on a session. The request and its work on a pool share the
   // claim. The destructor releases the session, unless another request has taken the session over.
@@ -109,12 +118,12 @@ class UploadSessions {
   // over.
   static Result<Work> BeginWork(ClaimPtr claim);
 
-  // Adds a session. Returns the session that it evicted, or nullptr. kTooManyRequests if the table
-  // is full and no session can be evicted.
+  // Adds a session. Returns the session that it evicted, or nullptr. kTooManyRequests if the user's
+  // share is used up, or if the table is full, and no session can be evicted.
   Result<Session> Add(Session session);
-  // Adds a session that another process began, without regard to the limit, because its row names
-  // this process already.
-  void AddTakenOver(Session session);
+  // Adds a session of a process that has ended, without regard to shares and limits, because its
+  // row names this process already.
+  void AddLoaded(Session session);
   // Claims a session. Waits if another request has claimed it. kBlobUploadUnknown if this
   // repository and user have no such session. kTooManyRequests if the other request keeps the
   // session for limits().max_wait.
@@ -165,12 +174,17 @@ class UploadSessions {
   void EndWork(UploadSession& session);
   Result<Session> Find(const std::string& id, const RepositoryName& repository,
                        const std::string& user) const OUTPORT_REQUIRES_LOCK(mutex_);
-  // Removes and returns the session that was unused for the longest time. Returns nullptr if no
-  // session can be evicted.
-  Session EvictIdlest() OUTPORT_REQUIRES_LOCK(mutex_);
+  // Whether the user's share has room for one more session.
+  bool HasRoom(const Holder& user) const OUTPORT_REQUIRES_LOCK(mutex_);
+  // Returns the session to evict for a new one of this user, or nullptr.
+  Session FindVictim(const Holder& user) const OUTPORT_REQUIRES_LOCK(mutex_);
+  // Takes the session out of the table.
+  void Erase(const std::string& id) OUTPORT_REQUIRES_LOCK(mutex_);
 
   const Clock& clock_;
   const Limits limits_;
+  const uint64_t least_;  // the sessions that each user may have as long as they are free
+  Shares shares_;         // only used under the mutex
   mutable Mutex mutex_;
   std::map<std::string, Session> sessions_ OUTPORT_GUARDED_BY(mutex_);
   uint64_t claims_ OUTPORT_GUARDED_BY(mutex_) = 0;

@@ -22,7 +22,7 @@ struct Uploads::Reopening {
 
 Uploads::Uploads(Parts parts)
     : parts_(std::move(parts)),
-      sessions_(parts_.clock, parts_.limits.sessions),
+      sessions_(parts_.clock, parts_.limits.sessions, parts_.metrics, parts_.log),
       stored_({.meta = parts_.meta,
                .bytes = parts_.bytes,
                .clock = parts_.clock,
@@ -48,9 +48,7 @@ Uploads::Uploads(Parts parts)
 
 Result<void> Uploads::Load() {
   TRY(const StoredUploads::Loaded loaded, stored_.Load(parts_.limits.sessions));
-  for (const UploadSessions::Session& session : loaded.sessions) {
-    TRY(const UploadSessions::Session none, sessions_.Add(session));
-  }
+  for (const UploadSessions::Session& session : loaded.sessions) sessions_.AddLoaded(session);
   lost_.Increment(static_cast<double>(loaded.lost));
   expired_.Increment(static_cast<double>(loaded.expired));
   CountSessions();
@@ -288,7 +286,7 @@ Result<size_t> Uploads::TakeOverPage(std::string& after, StoredUploads::Takeover
   takeover.room = limits.sessions - std::min(open, limits.sessions);
   takeover.idle = limits.idle;
   TRY(const StoredUploads::Loaded taken, stored_.TakeOverPage(after, takeover));
-  for (const UploadSessions::Session& session : taken.sessions) sessions_.AddTakenOver(session);
+  for (const UploadSessions::Session& session : taken.sessions) sessions_.AddLoaded(session);
   lost_.Increment(static_cast<double>(taken.lost));
   expired_.Increment(static_cast<double>(taken.expired));
   CountSessions();

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <vector>
 
 #include "registry/records/keys.h"
 #include "tests/store/uploads/uploads_fixture.h"
@@ -162,6 +163,31 @@ TEST_F(UploadRestartTest, NoMoreSessionsAreLoadedThanMayBeOpen) {
   EXPECT_EQ(store_.Files("uploads").size(), 2u);
   EXPECT_EQ(CodeOf(Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256))),
             ErrorCode::kTooManyRequests);
+}
+
+// One user has all sessions. Another one begins a session at once, and costs an empty one.
+TEST_F(UploadRestartTest, AFullTableHasRoomForAnotherUserAfterARestart) {
+  limits_.sessions.sessions = 16;
+  Configure(limits_);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 8; ++i) ids.push_back(Start());
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(Append(ids[i], ScriptedBody("hello")).has_value());
+  limits_.sessions.sessions = 8;
+  Restart();
+  EXPECT_EQ(CodeOf(Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256))),
+            ErrorCode::kTooManyRequests);
+  const std::string bobs = Start("bob");
+  ASSERT_NE(bobs, "");
+  EXPECT_EQ(StatCode(ids[7]), ErrorCode::kBlobUploadUnknown);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(Received(ids[i]), 5u);
+  EXPECT_EQ(Rows(), 8u);
+  const auto start = [&](const std::string& user) {
+    return Await(uploads_->Start(UserNamed(user), Repo("a"), DigestAlgorithm::kSha256));
+  };
+  EXPECT_EQ(CodeOf(start("carol")), ErrorCode::kTooManyRequests) << "no session of ann is empty";
+  store_.clock.Advance(std::chrono::hours(1));
+  EXPECT_TRUE(start("carol").has_value());
+  EXPECT_EQ(uploads_->Stat(UserNamed("bob"), Repo("a"), bobs)->size_bytes, 0u);
 }
 
 TEST_F(UploadRestartTest, BytesThatNoRowNamesAreDiscarded) {

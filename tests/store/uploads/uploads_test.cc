@@ -184,18 +184,32 @@ TEST_F(UploadsTest, IdleSessionsExpireAndBusyOnesDoNot) {
   EXPECT_EQ(store_.Files("uploads").size(), 1u);
 }
 
-TEST_F(UploadsTest, AFullTableRejectsUntilASessionIsEvicted) {
-  Configure({.sessions = {.sessions = 2}});
+TEST_F(UploadsTest, AUsedUpShareRejectsUntilASessionIsEvicted) {
+  Configure({.sessions = {.sessions = 4}});
   const std::string first = Start();
   store_.clock.Advance(std::chrono::minutes(50));
   const std::string second = Start();
-  EXPECT_EQ(CodeOf(Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256))),
-            ErrorCode::kTooManyRequests);
+  const auto refused = Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256));
+  ASSERT_EQ(CodeOf(refused), ErrorCode::kTooManyRequests);
+  EXPECT_NE(refused.error().message.find("no more upload sessions for user:ann, which has 2 of 4"),
+            std::string::npos)
+      << refused.error().message;
   store_.clock.Advance(std::chrono::minutes(10));
   const std::string third = Start();
   EXPECT_EQ(StatCode(first), ErrorCode::kBlobUploadUnknown);
   EXPECT_EQ(Received(second), 0u);
   EXPECT_EQ(Received(third), 0u);
+}
+
+TEST_F(UploadsTest, OneUserLeavesSessionsForOthers) {
+  Configure({.sessions = {.sessions = 1000}});
+  size_t started = 0;
+  while (started < 1000 &&
+         Await(uploads_->Start(kAnn, Repo("a"), DigestAlgorithm::kSha256)).has_value()) {
+    ++started;
+  }
+  EXPECT_EQ(started, 500u);
+  EXPECT_NE(Start("bob"), "");
 }
 
 // A finish must not be rejected after its body was appended: a retry would append the body twice.
