@@ -230,7 +230,7 @@ net::awaitable<Result<PushedBlob>> StoreRegistry::MountBlob(
   };
   CO_TRY(const RepositoryName source,
          co_await Blocking(parts_.disk, caller.holder, std::move(find)));
-  CO_TRY(const bool intact, co_await intact_blobs_.Check(source, digest));
+  CO_TRY(const bool intact, co_await intact_blobs_.Check(caller.holder, source, digest));
   if (!intact) co_return Links::NothingToMount(digest);
   auto mount = [&]() -> Result<PushedBlob> {
     TRY_VOID(AdmitRepository(caller, repository));

@@ -152,6 +152,8 @@ Result<PushedBlob> Blobs::Commit(const RepositoryName& repository, BlobWriter& w
     // the object. Otherwise keep it; the next start finds out whether a row names it.
     const bool unnamed = intents_.Record(object, digest).has_value();
     left_over = unnamed ? object : "";
+  } else {
+    checked_.Remember(object, {location->size_bytes, parts_.clock.SinceBoot()});
   }
   if (!left_over.empty()) Discard(left_over);
   return pushed;

@@ -17,6 +17,7 @@
 #include "registry/storage/blob_store.h"
 #include "registry/storage/meta_store.h"
 #include "store/audit/auditor.h"
+#include "store/content/checked_objects.h"
 #include "store/content/collection.h"
 #include "store/content/space_demand.h"
 #include "store/content/space_ledger.h"
@@ -63,6 +64,7 @@ class Blobs {
   explicit Blobs(Parts parts);
 
   const Parts& parts() const { return parts_; }
+  CheckedObjects& checked_objects() { return checked_; }
 
   struct Located {
     BlobInfo info;
@@ -139,6 +141,7 @@ class Blobs {
   const Parts parts_;
   SpaceLedger space_;
   IntentLedger intents_;
+  CheckedObjects checked_{parts_.clock};
   prometheus::Counter& corrupt_;
 };
 

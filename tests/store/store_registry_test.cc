@@ -324,6 +324,7 @@ TEST_F(StoreRegistryTest, I2ACorruptBlobIsNotMounted) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   const std::filesystem::path path = store_.Files("blobs").front();
   std::ofstream(path, std::ios::binary) << "rotte";
+  store_.clock.Advance(std::chrono::hours(25));  // since the store has written it
   const auto mount = [&] {
     return io_.Await(
         registry_.MountBlob(caller_, Repo("b"), Sha256("layer"), Repo("a"), kEverywhere));

@@ -22,7 +22,10 @@ class IntactBlobsTest : public testing::Test {
     }();
     return content;
   }
-  IntactBlobsTest() { EXPECT_TRUE(store_.PushBlob("a", Content()).has_value()); }
+  IntactBlobsTest() {
+    EXPECT_TRUE(store_.PushBlob("a", Content()).has_value());
+    store_.Reopen();  // a process that has not written the blob
+  }
 
   // Changes the last byte of the object on the disk.
   void Rot() {
@@ -32,7 +35,7 @@ class IntactBlobsTest : public testing::Test {
     file.put(static_cast<char>(Content().back() ^ 1));
   }
   Result<bool> Check(IntactBlobs& intact, const std::string& repository = "a") {
-    return io_.Await(intact.Check(Repo(repository), Sha256(Content())));
+    return io_.Await(intact.Check({HolderKind::kUser, "ann"}, Repo(repository), Sha256(Content())));
   }
 
   TestContent store_;
@@ -62,6 +65,8 @@ TEST_F(IntactBlobsTest, AnotherObjectIsReadAgain) {
   EXPECT_TRUE(*Check(intact));
   ASSERT_TRUE(store_.PushBlob("a", Content()).has_value());
   Rot();
+  EXPECT_TRUE(*Check(intact)) << "this process has just written it";
+  store_.clock.Advance(std::chrono::hours(25));
   EXPECT_FALSE(*Check(intact));
 }
 
