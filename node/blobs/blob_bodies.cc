@@ -23,31 +23,38 @@ net::awaitable<void> Quarantine(BodyContext& context, Digest digest, std::string
 
 }  // namespace
 
-CachedBody::CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy, Refetch refetch)
+CachedBody::CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy,
+                       uint64_t read_bytes, Reopen reopen)
     : context_(context),
       info_{digest, copy.location.size_bytes},
       copy_(std::move(copy)),
-      refetch_(std::move(refetch)) {}
+      read_bytes_(read_bytes),
+      reopen_(std::move(reopen)) {}
 
 net::awaitable<Result<Bytes>> CachedBody::Read(uint64_t offset, uint64_t at_most) {
-  if (fetched_ == nullptr && block_.At(offset).empty()) {
+  if (rest_ == nullptr && block_.At(offset).empty()) {
     const Result<void> loaded =
         co_await block_.Load(copy_.reader, context_.disk, offset, info_.size_bytes);
     if (!loaded.has_value()) {
-      if (loaded.error().code != ErrorCode::kCorrupt) co_return loaded.error();
+      // The pool was full, so nothing is known about the copy.
+      if (loaded.error().code == ErrorCode::kTooManyRequests) co_return loaded.error();
       co_await Quarantine(context_, info_.digest, copy_.location.object, loaded.error());
-      CO_TRY(fetched_, co_await refetch_());
+      const uint64_t read_bytes = offset == read_bytes_ ? offset : 0;
+      CO_TRY(rest_, co_await reopen_(read_bytes));
     }
   }
-  if (fetched_ != nullptr) co_return co_await fetched_->Read(offset, at_most);
+  if (rest_ != nullptr) co_return co_await rest_->Read(offset, at_most);
   const Bytes held = block_.At(offset);
-  co_return held.first(std::min(held.size(), at_most));
+  const size_t size = std::min<uint64_t>(held.size(), at_most);
+  if (offset == read_bytes_) read_bytes_ += size;
+  co_return held.first(size);
 }
 
-FetchBody::FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch)
+FetchBody::FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch, uint64_t read_bytes)
     : context_(context),
       fetch_(std::move(fetch)),
-      info_{(*fetch_)->request().digest, (*fetch_)->request().size_bytes} {}
+      info_{(*fetch_)->request().digest, (*fetch_)->request().size_bytes},
+      position_(read_bytes) {}
 
 net::awaitable<Result<void>> FetchBody::Prefetch() {
   const Result<uint64_t> released = co_await (*fetch_)->WaitReleased(0);
@@ -56,7 +63,8 @@ net::awaitable<Result<void>> FetchBody::Prefetch() {
     co_return Result<void>();
   }
   if (released.error().code != ErrorCode::kNoSpace) co_return released.error();
-  CO_TRY_VOID(co_await PassThrough(0));
+  CO_TRY_VOID(co_await PassThrough(position_));
+  if (position_ > 0) co_return Result<void>();
   co_return co_await passing_->Prefetch();
 }
 
@@ -74,7 +82,9 @@ net::awaitable<Result<Bytes>> FetchBody::Read(uint64_t offset, uint64_t at_most)
 
 net::awaitable<Result<void>> FetchBody::Load(uint64_t offset) {
   BlobFetch& fetch = **fetch_;
-  if (offset > fetch.Watermark() + context_.far_ahead_bytes) {
+  // A reader of the whole blob relies on the check of the digest, which a stream from the middle
+  // does not make. Such a reader is ahead only if it has read a corrupt copy before.
+  if (!in_order_ && offset > fetch.Watermark() + context_.far_ahead_bytes) {
     PassAhead(offset);
     if (passing_ != nullptr) co_return Result<void>();
   }

@@ -24,13 +24,17 @@ struct BodyContext {
   Slots passing_slots;           // the slots of bodies that pass through
 };
 
-// The body of a cached copy. If a block fails its checksum, the body quarantines the copy, and
-// reads the rest of the blob from a fetch. The bytes before the block have passed their checksums.
+// The body of a cached copy. If a block cannot be read or fails its checksum, the body quarantines
+// the copy, and reads the rest of the blob from a new copy or a fetch. The bytes before the block
+// have passed their checksums.
 class CachedBody final : public BlobBody {
  public:
-  // Opens a body that reads the blob from a fetch.
-  using Refetch = std::move_only_function<net::awaitable<Result<std::unique_ptr<BlobBody>>>()>;
-  CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy, Refetch refetch);
+  // Opens another body of the blob. `read_bytes`: what the reader has read from the first byte on,
+  // without a gap.
+  using Reopen = std::move_only_function<net::awaitable<Result<std::unique_ptr<BlobBody>>>(
+      uint64_t read_bytes)>;
+  CachedBody(BodyContext& context, const Digest& digest, CachedCopy copy, uint64_t read_bytes,
+             Reopen reopen);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
@@ -39,16 +43,18 @@ class CachedBody final : public BlobBody {
   BodyContext& context_;
   const BlobInfo info_;
   const CachedCopy copy_;
-  Refetch refetch_;
+  uint64_t read_bytes_;
+  Reopen reopen_;
   BlockBuffer block_;
-  std::unique_ptr<BlobBody> fetched_;  // once a block of the copy was corrupt
+  std::unique_ptr<BlobBody> rest_;  // once a block of the copy was corrupt
 };
 
 // The body of a blob that the node is fetching. It reads the file of the fetch up to the watermark,
 // and also after the fetch has ended. If the disk is full, the blob passes through to the reader.
 class FetchBody final : public BlobBody {
  public:
-  FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch);
+  // `read_bytes`: what the reader has read before from the first byte on, without a gap.
+  FetchBody(BodyContext& context, std::unique_ptr<FetchHold> fetch, uint64_t read_bytes);
 
   const BlobInfo& info() const override { return info_; }
   net::awaitable<Result<Bytes>> Read(uint64_t offset, uint64_t at_most) override;
@@ -69,8 +75,8 @@ class FetchBody final : public BlobBody {
   const BlobInfo info_;
   BlockBuffer block_;
   uint64_t released_ = 0;
-  uint64_t position_ = 0;  // the offset at which the last read ended
-  bool in_order_ = true;   // whether the reader has read from the first byte on, without a gap
+  uint64_t position_;     // the offset at which the last read ended
+  bool in_order_ = true;  // whether the reader has read from the first byte on, without a gap
   std::unique_ptr<PassingBody> passing_;  // reads the rest of the blob, if it passes through
 };
 

@@ -49,11 +49,17 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
                                                   const RepositoryName& repository,
                                                   const Digest& digest) {
   CO_TRY(const BlobInfo info, co_await parts_.links.Require(caller, repository, digest));
-  const BlobRequest request{repository, digest, info.size_bytes, caller.request_id};
+  co_return co_await OpenBody({repository, digest, info.size_bytes, caller.request_id}, 0);
+}
+
+net::awaitable<BlobCache::Opened> BlobCache::OpenBody(BlobRequest request, uint64_t read_bytes) {
+  const Digest& digest = request.digest;
   constexpr int kLooks = 5;
   for (int look = 0; look < kLooks; ++look) {
     const uint64_t seen = FetchesEnded();
-    if (auto running = JoinRunning(digest)) co_return co_await OpenFetch(std::move(running));
+    if (auto running = JoinRunning(digest)) {
+      co_return co_await OpenFetch(std::move(running), read_bytes);
+    }
     auto find = [this, digest] { return cached_.Find(digest); };
     CO_TRY(std::optional<CachedCopy> copy, co_await Blocking(parts_.disk, find));
     if (copy.has_value()) {
@@ -62,24 +68,21 @@ net::awaitable<BlobCache::Opened> BlobCache::Open(const Caller& caller,
         if (!verified) continue;
       }
       parts_.metrics.hits.Increment();
-      co_return std::make_unique<CachedBody>(bodies_, digest, *std::move(copy),
-                                             [this, request] { return Refetch(request); });
+      co_return std::make_unique<CachedBody>(
+          bodies_, digest, *std::move(copy), read_bytes,
+          [this, request](uint64_t read) { return OpenBody(request, read); });
     }
     CO_TRY(std::unique_ptr<FetchHold> fetch,
            JoinOrBegin(request, look + 1 < kLooks ? std::optional(seen) : std::nullopt));
-    if (fetch != nullptr) co_return co_await OpenFetch(std::move(fetch));
+    if (fetch != nullptr) co_return co_await OpenFetch(std::move(fetch), read_bytes);
   }
   co_return Error{ErrorCode::kUnavailable,
                   "other requests are replacing the copy of blob " + digest.ToString() + "; retry"};
 }
 
-net::awaitable<BlobCache::Opened> BlobCache::Refetch(BlobRequest request) {
-  CO_TRY(std::unique_ptr<FetchHold> fetch, JoinOrBegin(request, std::nullopt));
-  co_return co_await OpenFetch(std::move(fetch));
-}
-
-net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold> fetch) {
-  auto body = std::make_unique<FetchBody>(bodies_, std::move(fetch));
+net::awaitable<BlobCache::Opened> BlobCache::OpenFetch(std::unique_ptr<FetchHold> fetch,
+                                                       uint64_t read_bytes) {
+  auto body = std::make_unique<FetchBody>(bodies_, std::move(fetch), read_bytes);
   CO_TRY_VOID(co_await body->Prefetch());
   co_return body;
 }

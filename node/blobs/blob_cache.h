@@ -87,9 +87,9 @@ class BlobCache {
  private:
   using Opened = Result<std::unique_ptr<BlobBody>>;
 
-  // Opens a body of a fetch, for a reader whose copy is corrupt.
-  net::awaitable<Opened> Refetch(BlobRequest request);
-  net::awaitable<Opened> OpenFetch(std::unique_ptr<FetchHold> fetch);
+  // Opens a body of a blob that the repository links. See CachedBody for `read_bytes`.
+  net::awaitable<Opened> OpenBody(BlobRequest request, uint64_t read_bytes);
+  net::awaitable<Opened> OpenFetch(std::unique_ptr<FetchHold> fetch, uint64_t read_bytes);
   // Verifies the copy. Returns true if the node may serve the copy. Returns false if the caller
   // must look the copy up again: another request has verified it, or it was corrupt and is now in
   // quarantine.

@@ -62,6 +62,27 @@ TEST_F(I1CorruptCopyStays, ACorruptBlockIsReadFromTheStore) {
   EXPECT_EQ(store_.streams(), 2);
 }
 
+TEST_F(I1CorruptCopyStays, OtherContentNeverCompletesABodyWhoseBeginningWasCached) {
+  limits_.far_ahead_bytes = 0;
+  const TestBlob blob = Cached(1, 4 * kMiB);
+  FlipByteOnDisk(2 * kMiB + 100);
+  store_.Play({.instead = TestBlob(22, 4 * kMiB)});
+  const ReadOutcome outcome = ReadWhole(blob);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_LT(outcome.received, 4 * kMiB);
+}
+
+TEST_F(I1CorruptCopyStays, ACorruptBlockIsReadFromANewCopy) {
+  const TestBlob blob = Cached(1, 4 * kMiB);
+  FlipByteOnDisk(2 * kMiB + 100);
+  const auto early = Open(blob.digest());  // before the copy is replaced
+  ASSERT_TRUE(early.has_value());
+  ExpectWhole(ReadWhole(blob), blob);
+  EXPECT_TRUE(AwaitNoFetch());
+  ExpectWhole(RunToEnd([&] { return ReadToEnd(**early); }), blob);
+  EXPECT_EQ(store_.streams(), 2);
+}
+
 TEST_F(I1CorruptCopyStays, ACorruptBlockEndsTheBodyWhileTheStoreIsUnreachable) {
   const TestBlob blob = Cached(1, 4 * kMiB);
   FlipByteOnDisk(2 * kMiB + 100);
