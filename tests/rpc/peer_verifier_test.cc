@@ -86,6 +86,7 @@ TEST_F(PeerVerifierTest, I6TheFleetPortAdmitsOnlyMembersAndAdministrators) {
   directory_.Revoke({serial.issuer_key_id, serial.serial});
   TlsIdentity nobody = authority_.Issue(Role::kNode, "eu");
   nobody.certificate_chain.clear();
+  nobody.private_key.clear();
   struct Case {
     const char* name;
     TlsIdentity identity;
@@ -152,6 +153,7 @@ TEST_F(PeerVerifierTest, I6TheDomainOfTheStoreCounts) {
   Serve(authority_.Issue(Role::kStore, "store"));
   TlsIdentity nobody = authority_.Issue(Role::kNode, "eu");
   nobody.certificate_chain.clear();
+  nobody.private_key.clear();
   nobody.domain = "elsewhere";
   const grpc::Status joining = Call(Dial(address_, nobody, true));
   EXPECT_TRUE(joining.error_message().contains(kNotTheStore)) << joining.error_message();

@@ -98,7 +98,7 @@ class FollowedFilesTest : public testing::Test {
     EXPECT_TRUE(Judge(world.unknown).contains("unknown authority"));
   }
   bool HasFailed() const {
-    return metrics_.Render().contains("outport_server_certificate_reload_failed 1");
+    return metrics_.Render().contains("\noutport_server_certificate_reload_failed 1\n");
   }
   // `break_it` changes the file at its argument.
   void ExpectKept(const fs::path& path, const std::function<void(const fs::path&)>& break_it) {
