@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
+#include <exception>
 #include <memory>
 #include <utility>
 
+#include "registry/base/notifier.h"
 #include "store/uploads/started_work.h"
 
 namespace outport::store {
@@ -12,6 +17,7 @@ namespace {
 
 constexpr size_t kWideBuffer = 1 << 20;
 constexpr size_t kNarrowBuffer = 128 << 10;
+constexpr std::chrono::hours kYieldCheck{1};
 
 // Checks that the client's Content-Range begins where the session ends, and has the body's length.
 Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received,
@@ -31,40 +37,49 @@ Result<void> CheckRange(const std::optional<ByteRange>& range, uint64_t received
   return {};
 }
 
-// The part of a body that is in one buffer.
-struct Filled {
-  size_t size_bytes = 0;
-  bool last = false;  // whether the body ends here, completely or with `error`
-  Result<void> error = {};
-};
-
-net::awaitable<Filled> Fill(UploadSessions::Claim& claim, ByteSource& body, MutableBytes buffer) {
-  Filled filled;
-  while (filled.size_bytes < buffer.size()) {
-    claim.SetAwaitsClient(true);
-    const Result<size_t> read = co_await body.Read(buffer.subspan(filled.size_bytes));
-    claim.SetAwaitsClient(false);
-    if (!read.has_value()) {
-      filled.error = read.error();
-      filled.last = true;
-      break;
-    }
-    filled.size_bytes += *read;
-    if (*read == 0) {
-      filled.last = true;
-      break;
-    }
-  }
-  co_return filled;
-}
-
 size_t BufferBytes(size_t most, const std::optional<uint64_t>& length) {
   if (!length.has_value() || *length >= most) return most;
   // One byte more than the body, so that the same read also finds the end of the body.
   return static_cast<size_t>(*length) + 1;
 }
 
+Error Yielded() {
+  return Error{
+      ErrorCode::kRequestTimeout,
+      "this upload was the slowest one of a user with many uploads, and another user needed "
+      "its place; continue the upload session where it ends"};
+}
+
+// Whether a body must yield. For the strand of the body.
+struct Yield {
+  bool asked = false;
+  Notifier changed = {};
+};
+
+net::awaitable<void> AwaitYield(std::shared_ptr<Yield> yield) {
+  co_await net::this_coro::throw_if_cancelled(false);
+  while (!yield->asked) {
+    const auto state = co_await net::this_coro::cancellation_state;
+    if (state.cancelled() != net::cancellation_type::none) co_return;
+    const uint64_t seen = yield->changed.Version();
+    co_await yield->changed.WaitPast(seen, std::chrono::steady_clock::now() + kYieldCheck);
+  }
+}
+
 }  // namespace
+
+// The place of one body among those in progress.
+struct BodyReceiver::Place {
+  Shares::Holding share;
+  std::shared_ptr<Yield> yield = std::make_shared<Yield>();
+};
+
+// The part of a body that is in one buffer.
+struct BodyReceiver::Filled {
+  size_t size_bytes = 0;
+  bool last = false;  // whether the body ends here, completely or with `error`
+  Result<void> error = {};
+};
 
 class BodyReceiver::Buffer {
  public:
@@ -93,9 +108,40 @@ class BodyReceiver::Buffer {
   std::byte* aligned_;  // in memory_; size_ bytes and two alignments fit after it
 };
 
+net::awaitable<BodyReceiver::Filled> BodyReceiver::Fill(UploadSessions::Claim& claim,
+                                                        ByteSource& body, MutableBytes buffer,
+                                                        Place& place) {
+  Filled filled;
+  while (filled.size_bytes < buffer.size()) {
+    if (place.yield->asked) {
+      filled.error = Yielded();
+      filled.last = true;
+      break;
+    }
+    claim.SetAwaitsClient(true);
+    const Result<size_t> read = co_await body.Read(buffer.subspan(filled.size_bytes));
+    claim.SetAwaitsClient(false);
+    if (!read.has_value()) {
+      filled.error = read.error();
+      filled.last = true;
+      break;
+    }
+    filled.size_bytes += *read;
+    place.share.Moved(*read);
+    if (*read == 0) {
+      filled.last = true;
+      break;
+    }
+  }
+  co_return filled;
+}
+
 BodyReceiver::BodyReceiver(Parts parts)
     : parts_(parts),
-      slots_(parts_.limits.bodies),
+      shares_({.what = "upload bodies",
+               .capacity = parts_.limits.bodies,
+               .fix = "push fewer blobs at the same time"},
+              parts_.metrics, parts_.clock, parts_.log),
       received_bytes_(parts_.metrics.Counter("outport_store_upload_bytes_total",
                                              "Bytes of blobs received from clients.")) {}
 
@@ -106,10 +152,14 @@ net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr clai
   const std::optional<uint64_t> length = body.length();
   CO_TRY_VOID(CheckRange(range, claim->session().size_bytes.load(), length));
   if (length == 0) co_return Result<void>();
-  const std::optional<Slots::Slot> slot = slots_.Acquire();
-  if (!slot.has_value()) {
-    co_return Error{ErrorCode::kTooManyRequests, "too many uploads are in progress; retry shortly"};
-  }
+  Holder user{.kind = HolderKind::kUser, .name = claim->session().user};
+  CO_TRY(Shares::Holding share, co_await shares_.TakeSoon(std::move(user)));
+  Place place{.share = std::move(share)};
+  auto yield = [asked = place.yield] {
+    asked->asked = true;
+    asked->changed.Notify();
+  };
+  place.share.OnYield(co_await net::this_coro::executor, std::move(yield));
   // The pool shares the space: it may still append when this coroutine is destroyed.
   const auto space = std::make_shared<BodySpace>(parts_.blobs, length);
   auto check = [claim, space]() -> Result<size_t> {
@@ -117,12 +167,13 @@ net::awaitable<Result<void>> BodyReceiver::Receive(UploadSessions::ClaimPtr clai
     return claim->session().writer->alignment();
   };
   CO_TRY(const size_t alignment, co_await Blocking(parts_.disk, std::move(check)));
-  const size_t most = slot->rank() < parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
+  const uint64_t in_progress = shares_.capacity() - shares_.Free();
+  const size_t most = in_progress <= parts_.limits.wide ? kWideBuffer : kNarrowBuffer;
   Buffers buffers;
   for (auto& buffer : buffers) {
     buffer = std::make_shared<Buffer>(BufferBytes(most, length), alignment);
   }
-  Result<void> copied = co_await Copy(claim, range, body, buffers, space);
+  Result<void> copied = co_await CopyOrYield(claim, range, body, buffers, space, place);
   if (!copied.has_value() && space->has_reserved(claim->session())) {
     co_await Release(std::move(claim));
   }
@@ -145,7 +196,8 @@ net::awaitable<void> BodyReceiver::Release(UploadSessions::ClaimPtr claim) {
 
 net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
                                                 std::optional<ByteRange> range, ByteSource& body,
-                                                const Buffers& buffers, BodySpacePtr space) {
+                                                const Buffers& buffers, BodySpacePtr space,
+                                                Place& place) {
   std::optional<StartedWork> appending;
   uint64_t left = range.has_value() ? range->size : UINT64_MAX;
   uint64_t offset = claim->session().size_bytes.load();
@@ -153,7 +205,7 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
   for (size_t turn = 0; !filled.last; ++turn) {
     const std::shared_ptr<Buffer> buffer = buffers[turn % 2];
     const MutableBytes room = buffer->RoomAt(offset);
-    filled = co_await Fill(*claim, body, room);
+    filled = co_await Fill(*claim, body, room, place);
     if (filled.size_bytes > left) {
       filled = {.size_bytes = static_cast<size_t>(left),
                 .last = true,
@@ -180,6 +232,27 @@ net::awaitable<Result<void>> BodyReceiver::Copy(UploadSessions::ClaimPtr claim,
     co_return Error{ErrorCode::kSizeInvalid, "the chunk is shorter than its Content-Range says"};
   }
   co_return filled.error;
+}
+
+net::awaitable<Result<void>> BodyReceiver::CopyOrYield(UploadSessions::ClaimPtr claim,
+                                                       std::optional<ByteRange> range,
+                                                       ByteSource& body, const Buffers& buffers,
+                                                       BodySpacePtr space, Place& place) {
+  using net::experimental::awaitable_operators::operator||;
+  Result<void> copied;
+  std::exception_ptr thrown;  // operator|| would go on waiting after an exception
+  auto copy = [&]() -> net::awaitable<void> {
+    co_await net::this_coro::throw_if_cancelled(false);
+    try {
+      copied = co_await Copy(claim, range, body, buffers, space, place);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  };
+  co_await (copy() || AwaitYield(place.yield));
+  if (thrown != nullptr) std::rethrow_exception(thrown);
+  if (!copied.has_value() && place.yield->asked) co_return Yielded();
+  co_return copied;
 }
 
 Result<void> BodyReceiver::AppendTo(UploadSession& session, Bytes bytes, BodySpace& space) {

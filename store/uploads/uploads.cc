@@ -32,7 +32,9 @@ Uploads::Uploads(Parts parts)
                .log = parts_.log}),
       bodies_({.blobs = parts_.blobs,
                .disk = parts_.disk,
+               .clock = parts_.clock,
                .metrics = parts_.metrics,
+               .log = parts_.log,
                .limits = parts_.limits.bodies}),
       open_(parts_.metrics.Gauge("outport_store_uploads_open", "Open upload sessions.")),
       expired_(

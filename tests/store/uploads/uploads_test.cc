@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "tests/store/uploads/uploads_fixture.h"
 #include "tests/support/full_pool.h"
@@ -333,6 +335,34 @@ TEST_F(UploadsTest, ARequestThatTakesASessionOverReleasesItsSpace) {
   EXPECT_LT(OccupiedBytes(store_), kReserved);
   silent.Release();
   EXPECT_EQ(CodeOf(first.get()), ErrorCode::kCancelled);
+}
+
+// Ann has two of four bodies, and all are in use. A body of hers yields, and can be continued.
+TEST_F(UploadsTest, ASilentBodyYieldsToAnotherUser) {
+  Configure({.bodies = {.bodies = 4}});
+  std::vector<std::string> ids;
+  std::vector<std::unique_ptr<ScriptedBody>> bodies;
+  std::vector<std::future<Result<UploadStatus>>> uploads;
+  for (const std::string user : {"ann", "ann", "bob", "carol"}) {
+    ids.push_back(Start(user));
+    bodies.push_back(std::make_unique<ScriptedBody>("hello"));
+    bodies.back()->HeldAtTheEnd().CutAtTheEnd();
+    uploads.push_back(io_.Start(
+        uploads_->Append(UserNamed(user), Repo("a"), ids.back(), std::nullopt, *bodies.back())));
+    bodies.back()->AwaitHold();
+  }
+  const std::string daves = Start("dave");
+  ScriptedBody body("hello", 5);
+  const auto appended =
+      Await(uploads_->Append(UserNamed("dave"), Repo("a"), daves, std::nullopt, body));
+  EXPECT_TRUE(appended.has_value()) << appended.error().message;
+  for (auto& held : bodies) held->Release();
+  std::vector<ErrorCode> codes;
+  for (auto& upload : uploads) codes.push_back(CodeOf(upload.get()));
+  EXPECT_EQ(std::ranges::count(codes, ErrorCode::kRequestTimeout), 1);
+  const size_t yielded = codes[0] == ErrorCode::kRequestTimeout ? 0 : 1;
+  ASSERT_EQ(codes[yielded], ErrorCode::kRequestTimeout) << "of the user with most bodies";
+  EXPECT_EQ(Append(ids[yielded], ScriptedBody(" world", 6), ByteRange{5, 6})->size_bytes, 11u);
 }
 
 TEST_F(UploadsTest, BodiesBeyondTheLimitAreRejected) {
