@@ -97,8 +97,7 @@ uint64_t Shares::HeldNow(const Holder& holder) const {
 }
 
 Result<Shares::Holding> Shares::Take(const Holder& holder, uint64_t amount) {
-  bool freed_soon = false;
-  std::shared_ptr<Entry> entry = Enter(holder, amount, freed_soon);
+  std::shared_ptr<Entry> entry = Enter(holder, amount, nullptr);
   if (entry == nullptr) return Refuse(holder, amount);
   return Holding(*this, std::move(entry));
 }
@@ -106,34 +105,41 @@ Result<Shares::Holding> Shares::Take(const Holder& holder, uint64_t amount) {
 Awaitable<Result<Shares::Holding>> Shares::TakeSoon(Holder holder, uint64_t amount,
                                                     std::chrono::milliseconds patience) {
   struct Waiting {
-    explicit Waiting(std::atomic<size_t>& count_in) : count(count_in) { ++count; }
-    ~Waiting() { --count; }
-    std::atomic<size_t>& count;
+    explicit Waiting(Shares& shares_in) : shares(shares_in) { ++shares.waiting_; }
+    ~Waiting() {
+      --shares.waiting_;
+      MutexLock lock(shares.mutex_);
+      shares.promised_ -= promised;
+    }
+    Shares& shares;
+    uint64_t promised = 0;  // of promised_
   };
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  const Waiting waiting(waiting_);  // before the first attempt, so that no release is missed
+  Waiting waiting(*this);  // before the first attempt, so that no release is missed
   for (;;) {
     const uint64_t seen = released_.Version();
-    bool freed_soon = false;
-    std::shared_ptr<Entry> entry = Enter(holder, amount, freed_soon);
+    std::shared_ptr<Entry> entry = Enter(holder, amount, &waiting.promised);
     if (entry != nullptr) co_return Holding(*this, std::move(entry));
-    if (!freed_soon || !co_await released_.WaitPast(seen, deadline)) break;
+    if (waiting.promised == 0 || !co_await released_.WaitPast(seen, deadline)) break;
   }
   co_return Refuse(holder, amount);
 }
 
-// Returns null if nothing can be granted now.
 std::shared_ptr<Shares::Entry> Shares::Enter(const Holder& holder, uint64_t amount,
-                                             bool& freed_soon) {
+                                             uint64_t* promised) {
   auto entry = std::make_shared<Entry>(holder, amount, clock_.SinceBoot());
   entry->self = entry;
   Attempt attempt;
   {
     MutexLock lock(mutex_);
+    if (promised != nullptr) promised_ -= std::exchange(*promised, 0);
     attempt = Try(holder, amount);
+    if (promised != nullptr && attempt.freed_soon) {
+      *promised = amount;
+      promised_ += amount;
+    }
   }
   Post(std::move(attempt.yields));
-  freed_soon = attempt.freed_soon;
   if (!attempt.granted) entry.reset();
   return entry;
 }
@@ -155,12 +161,13 @@ Shares::Attempt Shares::Try(const Holder& holder, uint64_t amount) {
 
 void Shares::AskToYield(const Holder& holder, uint64_t amount, Attempt& attempt) {
   const nanoseconds now = clock_.SinceBoot();
+  const uint64_t wanted = promised_ + amount;
   uint64_t expected = FreeNow();
   for (const Entry* entry : asked_) {
     if (now - entry->asked < kYieldTime) expected += entry->amount;
   }
   const uint64_t held = HeldNow(holder) + amount;
-  while (expected < amount && attempt.yields.size() < kMaxYieldsAtOnce) {
+  while (expected < wanted && attempt.yields.size() < kMaxYieldsAtOnce) {
     Entry* victim = FindVictim(held);
     if (victim == nullptr) break;
     Account& account = accounts_.at(victim->holder);
@@ -171,7 +178,7 @@ void Shares::AskToYield(const Holder& holder, uint64_t amount, Attempt& attempt)
     expected += victim->amount;
     attempt.yields.push_back({victim->executor, victim->yield, victim->self});
   }
-  attempt.freed_soon = expected >= amount;
+  attempt.freed_soon = expected >= wanted;
 }
 
 Shares::Entry* Shares::FindVictim(uint64_t held) {

@@ -89,7 +89,8 @@ class Shares {
   };
 
   Attempt Try(const Holder& holder, uint64_t amount) OUTPORT_REQUIRES_LOCK(mutex_);
-  // Asks the largest holders to yield until `amount` is going to be free.
+  // Asks the largest holders to yield until `amount` is going to be free, besides what is promised
+  // to others.
   void AskToYield(const Holder& holder, uint64_t amount, Attempt& attempt)
       OUTPORT_REQUIRES_LOCK(mutex_);
   // Returns the holding that should yield to a newcomer that is going to hold `held`, or nullptr.
@@ -101,7 +102,9 @@ class Shares {
   void Forget(Entry& entry) OUTPORT_REQUIRES_LOCK(mutex_);
   bool MayLog(const Holder& holder) OUTPORT_REQUIRES_LOCK(mutex_);
 
-  std::shared_ptr<Entry> Enter(const Holder& holder, uint64_t amount, bool& freed_soon);
+  // Returns null if nothing can be granted now. `promised` is the part of promised_ of a caller who
+  // waits, and null for others. The attempt replaces it by what is going to be free for the caller.
+  std::shared_ptr<Entry> Enter(const Holder& holder, uint64_t amount, uint64_t* promised);
   Error Refuse(const Holder& holder, uint64_t amount);
   Result<void> Grow(Entry& entry, uint64_t amount);
   void Shrink(Entry& entry, uint64_t amount);
@@ -118,6 +121,8 @@ class Shares {
   prometheus::Counter& refusals_;
   mutable Mutex mutex_;
   uint64_t used_ OUTPORT_GUARDED_BY(mutex_) = 0;
+  // What the calls of TakeSoon() wait for, because it is going to be free.
+  uint64_t promised_ OUTPORT_GUARDED_BY(mutex_) = 0;
   std::map<Holder, Account> accounts_ OUTPORT_GUARDED_BY(mutex_);  // of those who hold something
   std::set<Entry*> asked_ OUTPORT_GUARDED_BY(mutex_);              // to yield
   // When a refusal of a holder was logged. Bounded.

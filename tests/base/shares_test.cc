@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <deque>
@@ -205,6 +207,31 @@ TEST_F(SharesTest, AHoldingThatDoesNotYieldInTimeIsNotCountedOn) {
   clock_.Advance(2s);
   EXPECT_FALSE(Run(shares.TakeSoon(User("new"), 1, 1ms)).has_value());
   EXPECT_EQ(asked, 2);
+}
+
+TEST_F(SharesTest, EachOfThoseWhoWaitIsPromisedAHoldingOfItsOwn) {
+  Shares& shares = Of(4, 4);
+  int asked = 0;
+  Holdings held;
+  for (int i = 0; i < 4; ++i) {
+    held.push_back(*shares.Take(User("ann")));
+    held.back().OnYield(context_.get_executor(), [&asked] { ++asked; });
+  }
+  std::vector<std::optional<Shares::Holding>> newcomers(5);
+  for (int i = 0; i < 5; ++i) {
+    auto take = [&shares, &newcomers, i]() -> net::awaitable<void> {
+      Result<Shares::Holding> one = co_await shares.TakeSoon(User(i), 1, 1h);
+      if (one.has_value()) newcomers[i].emplace(*std::move(one));
+    };
+    net::co_spawn(context_, std::move(take), net::detached);
+  }
+  context_.poll();
+  EXPECT_EQ(asked, 3) << "ann keeps as much as a newcomer gets";
+  EXPECT_EQ(Refusals(), 2) << "nobody waits for what another one is promised";
+  held.clear();
+  context_.run();
+  EXPECT_EQ(std::ranges::count_if(newcomers, [](const auto& one) { return one.has_value(); }), 3);
+  EXPECT_EQ(Refusals(), 2);
 }
 
 TEST_F(SharesTest, AHoldingThatHasEndedIsNotAskedAnyMore) {
