@@ -56,13 +56,13 @@ bool LogWriter::Flush(std::chrono::milliseconds limit) {
   const MutexLock lock(mutex_);
   const uint64_t wanted = added_;
   while (taken_ < wanted) {
-    if (gave_up_ || steady_clock::now() >= deadline) {
-      gave_up_ = true;
+    if (gave_up_at_ == taken_ || steady_clock::now() >= deadline) {
+      gave_up_at_ = taken_;
       return false;
     }
     changed_.WaitUntil(mutex_, deadline);
   }
-  gave_up_ = false;
+  gave_up_at_.reset();
   return true;
 }
 

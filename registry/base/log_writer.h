@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,7 +34,7 @@ class LogWriter {
   // `line` ends with a line feed.
   void Write(LogLevel level, std::string_view line);
   // Waits until the lines of earlier calls are written, but at most for `limit`. Returns false if
-  // they are not. If the reader still takes nothing after one such wait, later calls do not wait.
+  // they are not. Later calls do not wait while the reader has taken no line since then.
   bool Flush(std::chrono::milliseconds limit);
   uint64_t lines_lost() const { return lost_; }
 
@@ -53,7 +54,8 @@ class LogWriter {
   size_t bytes_ OUTPORT_GUARDED_BY(mutex_) = 0;    // of lines_
   uint64_t added_ OUTPORT_GUARDED_BY(mutex_) = 0;  // lines so far
   uint64_t taken_ OUTPORT_GUARDED_BY(mutex_) = 0;  // lines that are written or lost
-  bool gave_up_ OUTPORT_GUARDED_BY(mutex_) = false;
+  // The lines that were taken when a Flush() gave up.
+  std::optional<uint64_t> gave_up_at_ OUTPORT_GUARDED_BY(mutex_) = std::nullopt;
   std::thread thread_;  // last: it uses the members above
 };
 

@@ -101,6 +101,21 @@ TEST(LogWriter, AFlushGivesUpOnce) {
   EXPECT_EQ(pipe.ReadUntil("i\n"), line);
 }
 
+TEST(LogWriter, AFlushWaitsAgainForAReaderThatGoesOn) {
+  const Pipe pipe;
+  LogWriter writer(pipe.writer());
+  const std::string line = std::string(5000, 'i') + "\n";
+  writer.Write(LogLevel::kInfo, line);
+  EXPECT_FALSE(writer.Flush(1ms));
+  writer.Write(LogLevel::kInfo, "second\n");
+  EXPECT_EQ(pipe.ReadUntil("second\n"), line + "second\n");
+  writer.Write(LogLevel::kInfo, line);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_FALSE(writer.Flush(50ms)) << "nobody reads this line";
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 50ms);
+  EXPECT_EQ(pipe.ReadUntil("i\n"), line);
+}
+
 TEST(LogWriter, CountsLinesThatFail) {
   ::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
