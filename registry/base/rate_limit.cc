@@ -23,7 +23,10 @@ void RateLimit::Fill(Bucket& bucket, const Rate& rate, std::chrono::nanoseconds 
 }
 
 std::chrono::nanoseconds RateLimit::WaitFor(double tokens, const Bucket& bucket, const Rate& rate) {
-  const std::chrono::duration<double> wait(std::max(0.0, tokens - bucket.tokens) / rate.per_second);
+  const double missing = tokens - bucket.tokens;
+  if (missing <= 0) return {};
+  if (rate.per_second <= 0) return std::chrono::ceil<std::chrono::nanoseconds>(kLongestWait);
+  const std::chrono::duration<double> wait(missing / rate.per_second);
   return std::chrono::ceil<std::chrono::nanoseconds>(std::min(wait, kLongestWait));
 }
 

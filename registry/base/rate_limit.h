@@ -17,7 +17,7 @@ class RateLimit {
  public:
   struct Rate {
     double burst = 1;       // tokens in a full bucket
-    double per_second = 1;  // tokens added per second
+    double per_second = 1;  // tokens added per second; 0: none
   };
   struct Options {
     Rate each = {};

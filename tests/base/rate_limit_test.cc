@@ -67,6 +67,17 @@ TEST(RateLimit, AReservationWaitsForItsTokens) {
   EXPECT_TRUE(limit.Admit("a"));
 }
 
+TEST(RateLimit, ARateOfNothingGrantsItsBurstOnce) {
+  SetClock clock;
+  RateLimit limit(clock, {.each = {2, 0}, .all = {2, 0}});
+  const RateLimit::Reservation all = limit.Reserve("a", 2, std::chrono::seconds(0));
+  EXPECT_TRUE(all.granted);
+  EXPECT_EQ(all.wait, std::chrono::seconds(0));
+  clock.now += std::chrono::hours(1);
+  EXPECT_EQ(limit.Reserve("a", 1, std::chrono::hours(1)).wait, std::chrono::hours(24));
+  EXPECT_FALSE(limit.Admit("b"));
+}
+
 TEST(RateLimit, AReservationLargerThanTheBucketTakesAll) {
   SetClock clock;
   RateLimit limit(clock, {.each = {4, 2}, .all = {100, 100}});
