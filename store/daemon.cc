@@ -114,6 +114,7 @@ Result<void> StoreDaemon::Stop() {
   operations.Stop(std::chrono::steady_clock::now() + kLastWait);
   uploads.CheckpointIdle(std::chrono::nanoseconds(0), std::chrono::steady_clock::now() + kLastWait);
   for (BlockingPool* pool : {&disk, &fleet_pool, &admin_pool, &passwords}) pool->Stop();
+  fleet.follower.pending().SettleAtEnd();
   static_cast<void>(pull_flush.Flush());  // it has logged why
   collector.Stop();
   heartbeat.Stop();

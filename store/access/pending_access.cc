@@ -10,12 +10,19 @@ bool IsTemporary(const Error& error) {
   return error.code == ErrorCode::kNoSpace || error.code == ErrorCode::kUnavailable;
 }
 
+// Whether another change has made a pending change needless or impossible for good.
+bool IsMoot(const Error& error) {
+  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kFailedPrecondition ||
+         error.code == ErrorCode::kInvalidArgument;
+}
+
 }  // namespace
 
 Result<uint64_t> PendingAccess::Commit(Write write, const Narrow& narrow) {
   const Result<void> settled = Settle();
   const Result<uint64_t> written = settled.has_value() ? write() : settled.error();
-  if (written.has_value() || !IsTemporary(written.error())) return written;
+  if (written.has_value()) return written;
+  if (settled.has_value() && !IsTemporary(written.error())) return written;
   TRY(std::optional<Change> change, narrow());
   if (!change.has_value()) return written;
   TRY_VOID(Add({.change = *std::move(change), .write = std::move(write)}, written.error()));
@@ -48,21 +55,29 @@ Result<void> PendingAccess::Settle() {
   MutexLock settling(settling_);
   while (const std::shared_ptr<const Entry> entry = First()) {
     const Result<uint64_t> written = entry->write();
-    if (!written.has_value() && IsTemporary(written.error())) return written.error();
+    if (!written.has_value() && !IsMoot(written.error())) return written.error();
     {
       MutexLock lock(mutex_);
       entries_.pop_front();
     }
+    // While the change was in the list, the directories showed each newer row as it makes it.
+    entry->change.follow();
     if (written.has_value()) {
       log_.Info("access change durable", {{"action", entry->change.action}});
     } else {
-      entry->change.follow();
       log_.Warning("pending access change dropped",
                    {{"action", entry->change.action}, {"error", written.error().message}});
     }
     changed_.Notify();
   }
   return {};
+}
+
+void PendingAccess::SettleAtEnd() {
+  const Result<void> settled = Settle();
+  if (settled.has_value()) return;
+  log_.Warning("access changes lost at stop",
+               {{"count", Count()}, {"error", settled.error().message}});
 }
 
 PendingAccess::Value PendingAccess::Apply(const std::string& key, Value value) const {

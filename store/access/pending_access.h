@@ -42,12 +42,15 @@ class PendingAccess {
 
   explicit PendingAccess(Log log) : log_(std::move(log)) {}
 
-  // Writes a change after all pending ones. If the store cannot write now and the change only takes
-  // access away, the change is in force and pending when this returns, and the result is 0. Blocks.
+  // Writes a change after all pending ones. If the store cannot write it or a pending one now, and
+  // the change only takes access away, the change is in force and pending when this returns, and
+  // the result is 0. Blocks.
   Result<uint64_t> Commit(Write write, const Narrow& narrow);
-  // Tries to write the pending changes. Returns the error if the store still cannot write. A change
-  // that fails for another reason is dropped. Blocks.
+  // Tries to write the pending changes. Drops a change that another one has made needless or
+  // impossible. After any other error the change stays, and the error is returned. Blocks.
   Result<void> Settle();
+  // Settles once more, before the process ends. Logs how many changes are lost then. Blocks.
+  void SettleAtEnd();
 
   // Returns the row at `key`, whose stored value is `value`, after all pending changes.
   Value Apply(const std::string& key, Value value) const;

@@ -134,12 +134,17 @@ Result<uint64_t> Users::Add(const v1::UserRow& row, const Actor& by) {
   return Committed(name, position, "user.add", by);
 }
 
-Result<v1::UserRow> Users::Present(const std::string& name) const {
+Result<std::optional<v1::UserRow>> Users::Present(const std::string& name) const {
   const std::string key = keys::User(name);
   TRY(std::optional<std::string> value, meta_.Get(key));
   value = follower_.pending().Apply(key, std::move(value));
-  if (!value.has_value()) return UnknownUser(name);
-  return ParseRow<v1::UserRow>(key, *value);
+  if (value.has_value()) {
+    TRY(v1::UserRow row, ParseRow<v1::UserRow>(key, *value));
+    return std::optional<v1::UserRow>(std::move(row));
+  }
+  TRY(const bool absent, HasRow(meta_, keys::AbsentUser(name)));
+  if (!absent) return UnknownUser(name);
+  return std::optional<v1::UserRow>();
 }
 
 PendingAccess::Change Users::PendingChange(const std::string& name, const std::string& action,
@@ -157,10 +162,11 @@ Result<uint64_t> Users::Update(const std::string& name, const Edit& edit, const 
   // The store repeats its own changes, which follow an htpasswd file.
   if (by.kind == Actor::Store().kind) return write();
   auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
-    TRY(const v1::UserRow before, Present(name));
-    v1::UserRow after = before;
+    TRY(const auto before, Present(name));
+    if (!before.has_value()) return std::nullopt;  // an absent user has no access
+    v1::UserRow after = *before;
     TRY_VOID(edit(after));
-    if (!IsNarrower(before, after)) return std::nullopt;
+    if (!IsNarrower(*before, after)) return std::nullopt;
     auto edit_value = [edit](PendingAccess::Value value) -> PendingAccess::Value {
       v1::UserRow row;
       if (!value.has_value() || !row.ParseFromString(*value)) return std::nullopt;
@@ -203,8 +209,9 @@ Result<uint64_t> Users::Remove(const std::string& name, const Actor& by) {
   auto write = [this, name, by] { return WriteRemoval(name, by); };
   if (by.kind == Actor::Store().kind) return write();  // as in Update()
   auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
-    TRY(const v1::UserRow before, Present(name));
-    TRY_VOID(RequireNotFromFile(before));
+    TRY(const auto before, Present(name));
+    if (!before.has_value()) return std::nullopt;  // as in Update()
+    TRY_VOID(RequireNotFromFile(*before));
     return PendingChange(name, "user.remove", [](const auto&) { return std::nullopt; });
   };
   return follower_.pending().Commit(std::move(write), narrow);
@@ -259,8 +266,8 @@ Result<uint64_t> Users::Return(const std::string& name, const std::string& passw
   const Actor by = Actor::Store();
   const Auditor auditor(by, clock_);
   auto bring_back = [&](MetaTransaction& transaction) -> Result<void> {
-    TRY(const bool present, HasRow(transaction, keys::User(name)));
-    if (present) return Exists(name);
+    TRY(const auto present, transaction.GetForUpdate(keys::User(name)));
+    if (present.has_value()) return Exists(name);
     TRY(const auto absent, LockRow<v1::UserRow>(transaction, keys::AbsentUser(name)));
     if (!absent.has_value()) return UnknownUser(name);
     v1::UserRow row = *absent;

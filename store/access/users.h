@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,8 @@ class Users {
                           const Actor& by);
   // Removes a user, or an absent user. Returns kNotFound if there is no such user, and
   // kFailedPrecondition if the user is in an htpasswd file and `by` is not the store. The removal
-  // by an administrator may be pending, as with Update().
+  // by an administrator may be pending, as with Update(). Changes of absent users are never
+  // pending.
   Result<uint64_t> Remove(const std::string& name, const Actor& by);
 
   // Call this when a user is no longer in the htpasswd file. To the access directory and to nodes,
@@ -57,8 +59,8 @@ class Users {
   Result<uint64_t> WriteUpdate(const std::string& name, const Edit& edit, const std::string& action,
                                const Actor& by);
   Result<uint64_t> WriteRemoval(const std::string& name, const Actor& by);
-  // Returns the row of a user as it is after all pending changes.
-  Result<v1::UserRow> Present(const std::string& name) const;
+  // Returns the row of a user as it is after all pending changes, or nullopt if the user is absent.
+  Result<std::optional<v1::UserRow>> Present(const std::string& name) const;
   PendingAccess::Change PendingChange(const std::string& name, const std::string& action,
                                       PendingAccess::Edit edit);
   Result<uint64_t> Committed(const std::string& name, const LogPosition& position,

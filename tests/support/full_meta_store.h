@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,12 +12,16 @@
 
 namespace outport {
 
-// A MetaStore over another one, which commits nothing while its disk is full.
+// A MetaStore over another one, which commits nothing while its disk is full, or while it has
+// another failure.
 class FullMetaStore final : public MetaStore {
  public:
   explicit FullMetaStore(MetaStore& meta) : meta_(meta) {}
 
   std::atomic<bool> full = false;
+  // For tests with one thread. GetForUpdate() calls `on_lock` first.
+  std::optional<ErrorCode> failure = std::nullopt;
+  std::function<void(std::string_view)> on_lock = [](std::string_view) {};
 
   std::unique_ptr<MetaTransaction> Begin() override {
     return std::make_unique<Transaction>(*this, meta_.Begin());
@@ -49,6 +55,7 @@ class FullMetaStore final : public MetaStore {
       return inner_->Get(key);
     }
     Result<std::optional<std::string>> GetForUpdate(std::string_view key) override {
+      store_.on_lock(key);
       return inner_->GetForUpdate(key);
     }
     Result<std::vector<KeyValue>> Scan(const ScanRange& range) override {
@@ -68,6 +75,7 @@ class FullMetaStore final : public MetaStore {
     }
     Result<LogPosition> Commit(Durability durability) override {
       if (store_.full) return Error{ErrorCode::kNoSpace, "the disk is full"};
+      if (store_.failure.has_value()) return Error{*store_.failure, "a failure of the test"};
       return inner_->Commit(durability);
     }
 

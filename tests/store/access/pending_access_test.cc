@@ -162,6 +162,102 @@ TEST_F(PendingAccessTest, ANodeIsLimitedAndRemovedAtOnce) {
   EXPECT_FALSE(*HasRow(*meta_, keys::Node("eu-west")));
 }
 
+// Locks are contended, or a row cannot be read.
+TEST_F(PendingAccessTest, AnErrorThatMayPassReadmitsNobody) {
+  for (const ErrorCode code : {ErrorCode::kDeadlineExceeded, ErrorCode::kInternal}) {
+    full_meta_.full = true;
+    ASSERT_EQ(SetDisabled("ann", true), 0u);
+    full_meta_.full = false;
+    full_meta_.failure = code;
+    EXPECT_FALSE(pending().Settle().has_value());
+    EXPECT_EQ(pending().Count(), 1u);
+    EXPECT_FALSE(MayLogIn("ann"));
+    EXPECT_EQ(SetDisabled("bob", true), 0u) << "comes after the change that stays";
+    EXPECT_FALSE(MayLogIn("bob"));
+    full_meta_.failure.reset();
+    ASSERT_TRUE(SetDisabled("ann", false).has_value());
+    ASSERT_TRUE(SetDisabled("bob", false).has_value());
+  }
+}
+
+TEST_F(PendingAccessTest, AChangeThatBecameImpossibleIsDropped) {
+  full_meta_.full = true;
+  ASSERT_EQ(SetDisabled("ann", true), 0u);
+  full_meta_.full = false;
+  ASSERT_TRUE(full_fleet_.users.Remove("ann", Actor::Store()).has_value());
+  EXPECT_TRUE(pending().Settle().has_value());
+  EXPECT_EQ(pending().Count(), 0u);
+}
+
+TEST_F(PendingAccessTest, AUserWhoIsAddedDuringTheWriteIsThere) {
+  const std::string key = keys::User("ann");
+  full_meta_.full = true;
+  // Another thread adds the user again after the removal, while the removal is still in the list.
+  auto write = [this]() -> Result<uint64_t> {
+    TRY_VOID(full_fleet_.users.Remove("ann", Actor::Store()));
+    return full_fleet_.users.Add(UserNamed("ann"), kAdmin);
+  };
+  auto narrow = [&]() -> Result<std::optional<PendingAccess::Change>> {
+    return PendingAccess::Change{
+        .action = "user.remove",
+        .rows = {{key, [](const auto&) { return std::nullopt; }}},
+        .follow = [this, key] { static_cast<void>(full_fleet_.follower.Follow(key)); }};
+  };
+  ASSERT_EQ(pending().Commit(write, narrow), 0u);
+  EXPECT_EQ(directory_.Find("ann"), nullptr);
+  full_meta_.full = false;
+  ASSERT_TRUE(pending().Settle().has_value());
+  EXPECT_TRUE(MayLogIn("ann"));
+}
+
+TEST_F(PendingAccessTest, AChangeOfAnAbsentUserNeedsSpace) {
+  ASSERT_TRUE(full_fleet_.users.SetAbsent("ann").has_value());
+  full_meta_.full = true;
+  const auto disabled = SetDisabled("ann", true);
+  ASSERT_FALSE(disabled.has_value());
+  EXPECT_EQ(disabled.error().code, ErrorCode::kNoSpace);
+  const auto removed = full_fleet_.users.Remove("ann", kAdmin);
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_EQ(removed.error().code, ErrorCode::kNoSpace);
+  EXPECT_EQ(pending().Count(), 0u);
+}
+
+// All transactions lock the two rows of a user in one order.
+TEST_F(PendingAccessTest, AReturnLocksTheUserBeforeTheAbsentUser) {
+  ASSERT_TRUE(full_fleet_.users.SetAbsent("ann").has_value());
+  std::vector<std::string> locks;
+  full_meta_.on_lock = [&locks](std::string_view key) { locks.emplace_back(key); };
+  ASSERT_TRUE(full_fleet_.users.Return("ann", UserNamed("ann").password_hash(), "f").has_value());
+  EXPECT_EQ(locks, (std::vector{keys::User("ann"), keys::AbsentUser("ann")}));
+}
+
+TEST(PendingAccess, TheEndLogsWhatIsLost) {
+  testing::internal::CaptureStderr();
+  {
+    bool full = true;
+    PendingAccess pending(Log::ToStandardError(LogLevel::kInfo));
+    auto write = [&full]() -> Result<uint64_t> {
+      if (full) return Error{ErrorCode::kNoSpace, "the disk is full"};
+      return uint64_t{1};
+    };
+    auto narrow = []() -> Result<std::optional<PendingAccess::Change>> {
+      return PendingAccess::Change{.action = "user.disable", .rows = {}, .follow = [] {}};
+    };
+    for (int i = 0; i < 3; ++i) ASSERT_EQ(pending.Commit(write, narrow), 0u);
+    pending.SettleAtEnd();
+    EXPECT_EQ(pending.Count(), 3u);
+    full = false;
+    pending.SettleAtEnd();
+    EXPECT_EQ(pending.Count(), 0u);
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string event = "\"event\":\"access changes lost at stop\"";
+  const size_t logged = log.find(event);
+  ASSERT_NE(logged, std::string::npos) << log;
+  EXPECT_TRUE(log.substr(logged).contains("\"count\":3")) << log;
+  EXPECT_EQ(log.find(event, logged + 1), std::string::npos) << log;
+}
+
 TEST_F(PendingAccessTest, TheListIsBounded) {
   full_meta_.full = true;
   for (size_t i = 0; i < PendingAccess::kMaxChanges; ++i) {
