@@ -47,16 +47,20 @@ Result<std::vector<QueuedLink>> LinkSweep::Run(std::vector<QueuedLink> links) {
     return std::pair(link.content.digest.ToString(), link.content.repository.ToString());
   });
   std::vector<QueuedLink> corrupt;
+  std::vector<Error> skipped;
   TRY_VOID(run_.Transact([&](MetaTransaction& transaction, v1::RunRow& run) -> Result<void> {
-    TRY(corrupt, RunLocked(transaction, links, run));
+    skipped.clear();
+    TRY(corrupt, RunLocked(transaction, links, run, skipped));
     return {};
   }));
+  for (const Error& why : skipped) run_.Skip(why);
   return corrupt;
 }
 
 Result<std::vector<QueuedLink>> LinkSweep::RunLocked(MetaTransaction& transaction,
                                                      const std::vector<QueuedLink>& links,
-                                                     v1::RunRow& run) const {
+                                                     v1::RunRow& run,
+                                                     std::vector<Error>& skipped) const {
   std::vector<QueuedLink> corrupt;
   Locked locked{.transaction = transaction,
                 .collection = parts_.Now(),
@@ -78,7 +82,7 @@ Result<std::vector<QueuedLink>> LinkSweep::RunLocked(MetaTransaction& transactio
   for (const QueuedLink& link : links) {
     Result<Look> look = LookAt(locked, link);
     if (IsCorrupt(look)) {
-      run_.Skip(look.error());
+      skipped.push_back(look.error());
       run.set_kept(run.kept() + 1);
       corrupt.push_back(link);
       continue;

@@ -37,8 +37,8 @@ class LinkSweep {
   struct Locked;  // the batch under its locks
   struct Look;    // at one link
   Result<std::vector<QueuedLink>> RunLocked(MetaTransaction& transaction,
-                                            const std::vector<QueuedLink>& links,
-                                            v1::RunRow& run) const;
+                                            const std::vector<QueuedLink>& links, v1::RunRow& run,
+                                            std::vector<Error>& skipped) const;
   static Result<Look> LookAt(Locked& locked, const QueuedLink& link);
   Result<void> RemoveOne(Locked& locked, const QueuedLink& link, Look look) const;
 

@@ -1,6 +1,7 @@
 #include "registry/records/rows.h"
 #include "store/gc/link_sweep.h"
 #include "tests/store/gc/collector_fixture.h"
+#include "tests/support/full_meta_store.h"
 
 namespace outport::store {
 namespace {
@@ -49,6 +50,30 @@ TEST_F(CorruptLinksTest, ACorruptLinkHoldsUpNoOtherLink) {
   EXPECT_EQ(collector->LastRun().kept(), 1u);
   Put(Link("one"), link);
   EXPECT_TRUE(HasBlob("a", "one")) << "the corrupt link and its blob stay";
+}
+
+TEST_F(CorruptLinksTest, AnAttemptThatIsRepeatedSkipsNothing) {
+  const std::string link = Corrupt(Link("one"));
+  FullMetaStore contended(*store.meta);
+  int attempts = 0;
+  // Only the first attempt meets the corrupt row, and its commit fails.
+  contended.on_lock = [&](std::string_view key) {
+    if (key != keys::Blob(Sha256("one"))) return;
+    ++attempts;
+    contended.failure.reset();
+    if (attempts == 1) contended.failure = ErrorCode::kDeadlineExceeded;
+    if (attempts == 2) Put(Link("one"), link);
+  };
+  testing::internal::CaptureStderr();
+  {
+    TestCollector other(store, {},
+                        {.meta = &contended, .log = Log::ToStandardError(LogLevel::kWarning)});
+    other.WorkAfter(hours(37));
+    EXPECT_EQ(other.LastRun().removed().links(), 3u);
+    EXPECT_EQ(other.LastRun().kept(), 0u);
+  }
+  EXPECT_FALSE(testing::internal::GetCapturedStderr().contains("corrupt row skipped"));
+  EXPECT_GE(attempts, 2);
 }
 
 TEST_F(CorruptLinksTest, ACorruptBlobHoldsUpNoOtherLink) {
