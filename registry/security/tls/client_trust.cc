@@ -58,6 +58,13 @@ Result<void> CheckIssued(X509_CRL* list, const std::vector<openssl::CertificateP
       "add the issuer's certificate to registry.client_ca"};
 }
 
+// Rejects a delta list, which has only the changes since a full list. OpenSSL would use it as a
+// newer full list, and would then accept the certificates that only the full list revokes.
+Result<void> CheckFull(const X509_CRL* list) {
+  if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) < 0) return {};
+  return Error{ErrorCode::kInvalidArgument, "one of the lists is a delta list; name the full list"};
+}
+
 std::string Foreign(X509* leaf) {
   std::array<char, kMaxCommonNameBytes + 2> text{};
   const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName,
@@ -201,6 +208,9 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
     for (const auto& list : *lists) {
       if (auto issued = CheckIssued(list.get(), foreign); !issued.has_value()) {
         return std::move(issued).error().Within(options.lists_name);
+      }
+      if (auto full = CheckFull(list.get()); !full.has_value()) {
+        return std::move(full).error().Within(options.lists_name);
       }
       const auto due = openssl::NextUpdateOf(list.get());
       if (due.has_value()) end = end.has_value() ? std::min(*end, *due) : *due;

@@ -45,7 +45,7 @@ struct ClientTrustOptions {
 class ClientTrust {
  public:
   // kInvalidArgument explains a problem with the authorities or the revocation lists. An authority
-  // in `foreign` must have issued each list.
+  // in `foreign` must have issued each list, and each list must be a full list.
   static Result<ClientTrust> Create(const ClientTrustOptions& options);
   ~ClientTrust();
   ClientTrust(ClientTrust&& other) noexcept;

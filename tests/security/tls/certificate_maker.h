@@ -73,6 +73,7 @@ struct ListOptions {
   std::chrono::seconds from{-7200};  // from now
   std::chrono::seconds due{3600};    // from now
   long number = -1;                  // the CRL number; negative: none
+  long base = -1;                    // the full list's number; negative: this is a full list
 };
 
 // A revocation list of `issuer` (PEM).
@@ -93,12 +94,15 @@ inline std::string MakeList(const Made& issuer, const std::vector<const Made*>& 
     X509_CRL_add0_revoked(list.get(), entry);
   }
   ASN1_TIME_free(time);
-  if (options.number >= 0) {
+  const auto add = [&list](int kind, long value, int critical) {
+    if (value < 0) return;
     ASN1_INTEGER* number = ASN1_INTEGER_new();
-    ASN1_INTEGER_set(number, options.number);
-    X509_CRL_add1_ext_i2d(list.get(), NID_crl_number, number, 0, 0);
+    ASN1_INTEGER_set(number, value);
+    X509_CRL_add1_ext_i2d(list.get(), kind, number, critical, 0);
     ASN1_INTEGER_free(number);
-  }
+  };
+  add(NID_crl_number, options.number, 0);
+  add(NID_delta_crl, options.base, 1);
   X509_CRL_sort(list.get());
   X509_CRL_sign(list.get(), issuer.key.get(), EVP_sha256());
   const openssl::BioPtr text = openssl::Writer();

@@ -215,6 +215,24 @@ TEST(ClientTrust, I6ARevocationListRejectsACertificate) {
             "foreign:revoked");
 }
 
+TEST(ClientTrust, I6ADeltaListIsNoFullList) {
+  const World& world = World::Get();
+  ClientTrustOptions options = world.Options();
+  options.lists_name = "registry.client_crl: lists.pem";
+  options.lists = MakeList(world.issuing, {&world.revoked}, {.number = 7});
+  ASSERT_TRUE(ClientTrust::Create(options).has_value());
+  const std::string delta =
+      MakeList(world.issuing, {}, {.from = hours(-1), .number = 8, .base = 7});
+  for (const std::string& lists : {delta, options.lists + delta}) {
+    options.lists = lists;
+    const auto trust = ClientTrust::Create(options);
+    ASSERT_FALSE(trust.has_value());
+    EXPECT_EQ(trust.error().message,
+              "registry.client_crl: lists.pem: one of the lists is a delta list; name the full "
+              "list");
+  }
+}
+
 TEST(ClientTrust, ARevokedAuthorityIsRejected) {
   const World& world = World::Get();
   const Made leaf = Make({.common_name = "build-7"}, &world.issuing);
