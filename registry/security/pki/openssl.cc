@@ -24,10 +24,6 @@ std::string LowerHex(const ASN1_STRING* text) {
   return ToHex({data, static_cast<size_t>(ASN1_STRING_length(text))});
 }
 
-// Rejects encrypted keys. Without this callback, OpenSSL would ask for the passphrase on the
-// terminal and block the daemon.
-int RejectPassphrase(char*, int, int, void*) { return -1; }
-
 Result<std::chrono::system_clock::time_point> ToTimePoint(const ASN1_TIME* time,
                                                           std::string_view what) {
   tm utc{};
@@ -82,6 +78,8 @@ std::string Written(BIO* bio) {
   const long size = BIO_get_mem_data(bio, &data);
   return std::string(data, static_cast<size_t>(size));
 }
+
+int RejectPassphrase(char*, int, int, void*) { return -1; }
 
 Result<KeyPtr> ReadPrivateKey(std::string_view pem) {
   TRY(const std::vector<pem::Block> blocks, pem::Split(pem, pem::Kind::kPrivateKey));

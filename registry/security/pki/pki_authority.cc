@@ -53,7 +53,8 @@ Result<KeyPtr> KeyOfRequest(std::string_view pem) {
     return Error{ErrorCode::kInvalidArgument, "the certificate request is larger than 64 KiB"};
   }
   const openssl::BioPtr bio = openssl::Reader(pem);
-  const openssl::RequestPtr request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  const openssl::RequestPtr request(
+      PEM_read_bio_X509_REQ(bio.get(), nullptr, openssl::RejectPassphrase, nullptr));
   KeyPtr key(request == nullptr ? nullptr : X509_REQ_get_pubkey(request.get()));
   if (key == nullptr) {
     ERR_clear_error();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/rsa.h>
+#include <openssl/ui.h>
 #include <openssl/x509v3.h>
 
 #include "registry/security/pki/openssl.h"
@@ -86,6 +87,31 @@ TEST(Pki, ChainVerifiesInStrictMode) {
   EXPECT_EQ(X509_verify_cert(context.get()), 1)
       << X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));
   sk_X509_free(untrusted);
+}
+
+// Counts how often OpenSSL wants to ask for a passphrase on the terminal.
+int prompts = 0;
+int CountPrompt(UI*) {
+  ++prompts;
+  return 0;
+}
+
+TEST(Pki, AnEncryptedRequestAsksForNoPassphrase) {
+  std::string request = RequestOf(pki::CreatePrivateKey());
+  request.insert(request.find('\n') + 1,
+                 "Proc-Type: 4,ENCRYPTED\n"
+                 "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n");
+  const std::unique_ptr<UI_METHOD, openssl::Deleter<UI_destroy_method>> terminal(
+      UI_create_method("a terminal that counts"));
+  UI_method_set_opener(terminal.get(), CountPrompt);
+  const UI_METHOD* const before = UI_get_default_method();
+  UI_set_default_method(terminal.get());
+  const auto leaf =
+      pki::Issue(TestAuthority(), request, {.name = "a", .lifetime = std::chrono::hours(1)});
+  UI_set_default_method(before);
+  ASSERT_FALSE(leaf.has_value());
+  EXPECT_EQ(leaf.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(prompts, 0);
 }
 
 TEST(Pki, RejectsInvalidRequests) {
