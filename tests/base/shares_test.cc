@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <deque>
@@ -218,18 +217,20 @@ TEST_F(SharesTest, EachOfThoseWhoWaitIsPromisedAHoldingOfItsOwn) {
     held.back().OnYield(context_.get_executor(), [&asked] { ++asked; });
   }
   std::vector<std::optional<Shares::Holding>> newcomers(5);
+  std::vector<std::future<void>> ends;
   for (int i = 0; i < 5; ++i) {
     auto take = [&shares, &newcomers, i]() -> net::awaitable<void> {
       Result<Shares::Holding> one = co_await shares.TakeSoon(User(i), 1, 1h);
       if (one.has_value()) newcomers[i].emplace(*std::move(one));
     };
-    net::co_spawn(context_, std::move(take), net::detached);
+    ends.push_back(net::co_spawn(context_, std::move(take), net::use_future));
   }
   context_.poll();
   EXPECT_EQ(asked, 3) << "ann keeps as much as a newcomer gets";
   EXPECT_EQ(Refusals(), 2) << "nobody waits for what another one is promised";
   held.clear();
   context_.run();
+  for (std::future<void>& end : ends) end.get();
   EXPECT_EQ(std::ranges::count_if(newcomers, [](const auto& one) { return one.has_value(); }), 3);
   EXPECT_EQ(Refusals(), 2);
 }
