@@ -14,8 +14,10 @@ namespace outport::store {
 // permissions, or if the change log no longer has its position. Safe for all threads; never blocks.
 class SnapshotLimits {
  public:
-  static constexpr size_t kAtOnce = 3;         // of all nodes
-  static constexpr size_t kNodeBurst = 10;     // of one node in a row
+  static constexpr size_t kAtOnce = 3;  // of all nodes
+  // Of one node in a row. Each change of its permissions needs a snapshot, which must not wait
+  // (I6).
+  static constexpr size_t kNodeBurst = 30;
   static constexpr double kNodePerMinute = 1;  // after them
 
   // `clock` outlives the object.
