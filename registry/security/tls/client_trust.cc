@@ -123,13 +123,38 @@ struct ClientTrust::Authorities {
   std::vector<openssl::CertificatePtr> fleet;
   std::vector<openssl::ListPtr> lists;
 
+  Result<void> Apply(std::vector<openssl::ListPtr> more) {
+    for (auto& list : more) {
+      if (X509_STORE_add_crl(store.get(), list.get()) != 1) {
+        return LibraryError("adding a revocation list");
+      }
+      lists.push_back(std::move(list));
+    }
+    X509_STORE_set_flags(store.get(), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    return {};
+  }
   bool IsOfFleet(const X509* certificate) const {
     return std::ranges::any_of(
         fleet, [certificate](const auto& own) { return X509_cmp(own.get(), certificate) == 0; });
   }
-  bool HasListFor(const X509* certificate) const {
-    return std::ranges::any_of(lists, [certificate](const auto& list) {
-      return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_issuer_name(certificate)) == 0;
+  // Returns whether a list is there for the certificate at `depth` of the chain. A list counts by
+  // the name and the key of its issuer: a new authority may have the name of an earlier one. If the
+  // chain ends below the issuer, so that its key is unknown, only a list that revokes the
+  // certificate counts.
+  bool HasListFor(const STACK_OF(X509) * chain, int depth) const {
+    X509* const certificate = sk_X509_value(chain, depth);
+    const bool is_self_issued =
+        X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+    X509* const issuer = depth + 1 < sk_X509_num(chain) ? sk_X509_value(chain, depth + 1)
+                         : is_self_issued               ? certificate
+                                                        : nullptr;
+    return std::ranges::any_of(lists, [&](const auto& list) {
+      if (X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_issuer_name(certificate)) != 0) {
+        return false;
+      }
+      X509_REVOKED* entry = nullptr;
+      return issuer == nullptr ? X509_CRL_get0_by_cert(list.get(), &entry, certificate) != 0
+                               : X509_CRL_verify(list.get(), X509_get0_pubkey(issuer)) == 1;
     });
   }
   // Verifies the chain of `leaf` and returns OpenSSL's code. Sets `of_fleet` to whether the chain
@@ -162,9 +187,12 @@ struct ClientTrust::Authorities {
   static int IgnoreMissingList(int good, X509_STORE_CTX* chain) {
     if (good == 1) return 1;
     const auto* self = static_cast<const Authorities*>(X509_STORE_CTX_get_app_data(chain));
-    const X509* certificate = X509_STORE_CTX_get_current_cert(chain);
+    const STACK_OF(X509)* certificates = X509_STORE_CTX_get0_chain(chain);
+    const int depth = X509_STORE_CTX_get_error_depth(chain);
     const bool no_list = X509_STORE_CTX_get_error(chain) == X509_V_ERR_UNABLE_TO_GET_CRL;
-    return no_list && certificate != nullptr && !self->HasListFor(certificate) ? 1 : 0;
+    return no_list && depth < sk_X509_num(certificates) && !self->HasListFor(certificates, depth)
+               ? 1
+               : 0;
   }
 };
 
@@ -214,10 +242,12 @@ Result<ClientTrust> ClientTrust::Create(const ClientTrustOptions& options) {
       }
       const auto due = openssl::NextUpdateOf(list.get());
       if (due.has_value()) end = end.has_value() ? std::min(*end, *due) : *due;
-      if (X509_STORE_add_crl(store, list.get()) != 1) return LibraryError(options.lists_name);
     }
-    authorities->lists = *std::move(lists);
-    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    TRY_VOID(authorities->Apply(*std::move(lists)));
+  }
+  if (!options.departed_lists.empty()) {
+    TRY(auto lists, openssl::ReadRevocationLists(options.departed_lists));
+    TRY_VOID(authorities->Apply(std::move(lists)));
   }
   X509_STORE_set_depth(store, kMaxChainDepth);
   X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store), kSecurityLevel);

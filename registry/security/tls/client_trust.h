@@ -31,7 +31,9 @@ struct ClientTrustOptions {
   std::string fleet = {};    // PEM: the fleet's trust bundle
   std::string foreign = {};  // PEM: further authorities; may be empty
   std::string lists = {};    // PEM: revocation lists of `foreign`; may be empty
-  // The sources of the three texts, for errors.
+  // PEM: lists of authorities that have left `foreign`; may be empty.
+  std::string departed_lists = {};
+  // The sources of the first three texts, for errors.
   std::string fleet_name = "the authorities of clients";
   std::string foreign_name = "registry.client_ca";
   std::string lists_name = "registry.client_crl";

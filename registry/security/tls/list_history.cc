@@ -1,23 +1,26 @@
 #include "registry/security/tls/list_history.h"
 
-#include <openssl/x509v3.h>
+#include <openssl/pem.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
+
+#include "registry/base/clock.h"
 
 namespace outport {
 namespace {
 
 using openssl::CertificatePtr;
+using std::chrono::system_clock;
 
-constexpr size_t kMaxKnown = 1000;  // authorities, of which the history drops the oldest
+constexpr size_t kMaxEntries = 1000;  // of which the history drops the oldest
 
-bool HaveSameKey(const X509* one, const X509* other) {
-  return EVP_PKEY_eq(X509_get0_pubkey(one), X509_get0_pubkey(other)) == 1;
-}
-
-bool IsSelfIssued(X509* certificate) {
-  return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+// Returns whether two certificates are of one authority: OpenSSL finds a list by the name, and
+// verifies it with the key.
+bool AreOfOneAuthority(const X509* one, const X509* other) {
+  return EVP_PKEY_eq(X509_get0_pubkey(one), X509_get0_pubkey(other)) == 1 &&
+         X509_NAME_cmp(X509_get_subject_name(one), X509_get_subject_name(other)) == 0;
 }
 
 Result<std::vector<CertificatePtr>> ForeignAuthorities(const ClientTrustOptions& options) {
@@ -36,16 +39,34 @@ std::string Describe(X509* authority) {
   return "'" + openssl::Written(text.get()) + "'";
 }
 
+std::string ToPem(X509_CRL* list) {
+  const openssl::BioPtr text = openssl::Writer();
+  if (PEM_write_bio_X509_CRL(text.get(), list) != 1) std::abort();
+  return openssl::Written(text.get());
+}
+
 constexpr char kFix[] =
     "; put its current list into the file, or restart the daemon if the file is right";
 
 }  // namespace
 
 bool ListHistory::Entry::IsOlderThan(const Entry& other) const {
-  if (!number.empty() && !other.number.empty() && number != other.number) {
-    return std::pair(number.size(), number) < std::pair(other.number.size(), other.number);
-  }
-  return this_update < other.this_update;
+  if (number.empty() || other.number.empty()) return this_update < other.latest;
+  if (number == other.number) return this_update < other.number_update;
+  return std::pair(number.size(), number) < std::pair(other.number.size(), other.number);
+}
+
+std::string ListHistory::Entry::WhyNotValid(system_clock::time_point now) const {
+  if (now < this_update) return " is not valid before " + FormatTime(this_update);
+  if (now >= next_update) return " expired at " + FormatTime(next_update);
+  return {};
+}
+
+void ListHistory::Entry::Follow(const Entry& before) {
+  latest = std::max(latest, before.latest);
+  if (!number.empty()) return;
+  number = before.number;
+  number_update = before.number_update;
 }
 
 Result<std::vector<ListHistory::Entry>> ListHistory::NewestLists(
@@ -58,9 +79,19 @@ Result<std::vector<ListHistory::Entry>> ListHistory::NewestLists(
     X509* const issuer = openssl::IssuerOf(list.get(), authorities);
     if (issuer == nullptr) continue;
     TRY(const auto this_update, openssl::ThisUpdateOf(list.get()));
-    Entry entry{Share(issuer), openssl::NumberOf(list.get()), this_update};
-    const auto same = std::ranges::find_if(
-        newest, [&](const Entry& other) { return HaveSameKey(other.authority.get(), issuer); });
+    // A list without an end never expires.
+    const auto next_update =
+        openssl::NextUpdateOf(list.get()).value_or(system_clock::time_point::max());
+    Entry entry{.authority = Share(issuer),
+                .list = ToPem(list.get()),
+                .this_update = this_update,
+                .next_update = next_update,
+                .number = openssl::NumberOf(list.get()),
+                .number_update = this_update,
+                .latest = this_update};
+    const auto same = std::ranges::find_if(newest, [&](const Entry& other) {
+      return AreOfOneAuthority(other.authority.get(), issuer);
+    });
     if (same == newest.end()) {
       newest.push_back(std::move(entry));
     } else if (same->IsOlderThan(entry)) {
@@ -70,75 +101,65 @@ Result<std::vector<ListHistory::Entry>> ListHistory::NewestLists(
   return newest;
 }
 
-// Follows the chain of `authority` upwards. If an issuer in this chain is unknown, a client may
-// send its certificate, so any authority that may issue CA certificates can complete the chain.
-bool ListHistory::IsTrusted(X509* authority, const std::vector<CertificatePtr>& trusted) const {
-  std::vector<X509*> chain{authority};
-  for (size_t i = 0; i < chain.size(); ++i) {
-    X509* const one = chain[i];
-    const auto has_its_key = [one](const auto& other) { return HaveSameKey(other.get(), one); };
-    if (std::ranges::any_of(trusted, has_its_key)) return true;
-    if (IsSelfIssued(one)) continue;
-    const auto issued_it = [one](const auto& other) {
-      return X509_check_issued(other.get(), one) == X509_V_OK;
-    };
-    if (std::ranges::any_of(trusted, issued_it)) return true;
-    bool has_known_issuer = false;
-    for (const auto& other : known_) {
-      if (!issued_it(other)) continue;
-      has_known_issuer = true;
-      if (std::ranges::find(chain, other.get()) == chain.end()) chain.push_back(other.get());
-    }
-    const auto may_issue_authorities = [](const auto& other) {
-      return X509_get_pathlen(other.get()) != 0;
-    };
-    if (!has_known_issuer && std::ranges::any_of(trusted, may_issue_authorities)) return true;
-  }
-  return false;
-}
-
-Result<void> ListHistory::Check(const ClientTrustOptions& next) const {
+Result<void> ListHistory::Check(const ClientTrustOptions& next,
+                                system_clock::time_point now) const {
   TRY(const auto trusted, ForeignAuthorities(next));
   TRY(const auto newest, NewestLists(next));
   for (const Entry& before : entries_) {
     X509* const authority = before.authority.get();
-    const auto now = std::ranges::find_if(newest, [authority](const Entry& entry) {
-      return HaveSameKey(entry.authority.get(), authority);
+    const auto reject = [&](const std::string& why) {
+      return Error{ErrorCode::kFailedPrecondition,
+                   next.lists_name + ": the revocation list of " + Describe(authority) + why};
+    };
+    const auto entry = std::ranges::find_if(newest, [authority](const Entry& other) {
+      return AreOfOneAuthority(other.authority.get(), authority);
     });
-    if (now == newest.end()) {
-      if (!IsTrusted(authority, trusted)) continue;
-      return Error{ErrorCode::kFailedPrecondition, next.lists_name + ": the revocation list of " +
-                                                       Describe(authority) + " is missing" + kFix};
+    if (entry == newest.end()) {
+      const bool stays = std::ranges::any_of(trusted, [authority](const CertificatePtr& other) {
+        return AreOfOneAuthority(other.get(), authority);
+      });
+      if (stays) return reject(std::string(" is missing") + kFix);
+      continue;
     }
-    if (now->IsOlderThan(before)) {
-      return Error{ErrorCode::kFailedPrecondition, next.lists_name + ": the revocation list of " +
-                                                       Describe(authority) +
-                                                       " is older than the one in use" + kFix};
+    if (entry->IsOlderThan(before)) {
+      return reject(std::string(" is older than the one in use") + kFix);
+    }
+    const std::string invalid = entry->WhyNotValid(now);
+    if (!invalid.empty() && before.WhyNotValid(now).empty()) {
+      return reject(invalid + "; the one in use is still valid");
     }
   }
   return {};
 }
 
-void ListHistory::Record(const ClientTrustOptions& used) {
-  auto authorities = ForeignAuthorities(used);
-  auto newest = NewestLists(used);
-  if (!authorities.has_value() || !newest.has_value()) return;
-  for (Entry& entry : *newest) {
-    std::erase_if(entries_, [&](const Entry& other) {
-      return HaveSameKey(other.authority.get(), entry.authority.get());
+std::string ListHistory::DepartedLists(const ClientTrustOptions& next) const {
+  std::string lists;
+  const auto newest = NewestLists(next);
+  if (!newest.has_value()) return lists;
+  for (const Entry& entry : entries_) {
+    const bool has_list = std::ranges::any_of(*newest, [&entry](const Entry& other) {
+      return AreOfOneAuthority(other.authority.get(), entry.authority.get());
     });
+    if (!has_list) lists += entry.list;
+  }
+  return lists;
+}
+
+void ListHistory::Record(const ClientTrustOptions& used) {
+  auto newest = NewestLists(used);
+  if (!newest.has_value()) return;
+  for (Entry& entry : *newest) {
+    const auto before = std::ranges::find_if(entries_, [&entry](const Entry& other) {
+      return AreOfOneAuthority(other.authority.get(), entry.authority.get());
+    });
+    if (before != entries_.end()) {
+      entry.Follow(*before);
+      entries_.erase(before);
+    }
     entries_.push_back(std::move(entry));
   }
-  for (CertificatePtr& authority : *authorities) {
-    std::erase_if(known_,
-                  [&](const auto& other) { return X509_cmp(other.get(), authority.get()) == 0; });
-    known_.push_back(std::move(authority));
-  }
-  if (known_.size() > kMaxKnown) {
-    known_.erase(known_.begin(), known_.end() - static_cast<ptrdiff_t>(kMaxKnown));
-  }
-  if (entries_.size() > kMaxKnown) {
-    entries_.erase(entries_.begin(), entries_.end() - static_cast<ptrdiff_t>(kMaxKnown));
+  if (entries_.size() > kMaxEntries) {
+    entries_.erase(entries_.begin(), entries_.end() - static_cast<ptrdiff_t>(kMaxEntries));
   }
 }
 

@@ -60,7 +60,8 @@ std::optional<std::string> WhyNotValid(const pki::Validity& validity,
 }
 
 Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions options,
-                               const ListHistory& history) {
+                               const ListHistory& history,
+                               std::chrono::system_clock::time_point now) {
   auto validity = pki::ValidityOf(options.certificate_chain);
   if (!validity.has_value()) {
     return std::move(validity).error().Within(files.certificate.native());
@@ -68,7 +69,8 @@ Result<LoadedCertificate> Make(const CertificateFiles& files, ServerTlsOptions o
   // Check the authorities first, so that an error about them does not name the certificate and the
   // key.
   TRY_VOID(ClientTrust::Create(options.trust));
-  TRY_VOID(history.Check(options.trust));
+  TRY_VOID(history.Check(options.trust, now));
+  options.trust.departed_lists = history.DepartedLists(options.trust);
   auto tls = ServerTlsContext::Create(options);
   if (!tls.has_value()) {
     return std::move(tls).error().Within("the server certificate " + files.certificate.native() +
@@ -83,7 +85,7 @@ Result<LoadedCertificate> LoadCertificate(const CertificateFiles& files, ServerT
   for (const auto read : kReadPart) {
     TRY_VOID(read(files, shown));
   }
-  return Make(files, std::move(shown), ListHistory());
+  return Make(files, std::move(shown), ListHistory(), std::chrono::system_clock::now());
 }
 
 ServedCertificate::ServedCertificate(Parts parts, LoadedCertificate first)
@@ -182,7 +184,8 @@ bool ServedCertificate::Reload() {
 
 Result<void> ServedCertificate::Replace(LoadedCertificate& current,
                                         ServerTlsOptions options) const {
-  TRY(LoadedCertificate loaded, Make(parts_.files, std::move(options), *history_));
+  TRY(LoadedCertificate loaded,
+      Make(parts_.files, std::move(options), *history_, parts_.clock.Wall()));
   if (loaded.options.certificate_chain != current.options.certificate_chain) {
     if (const auto why = WhyNotValid(loaded.validity, parts_.clock.Wall())) {
       return Error{ErrorCode::kFailedPrecondition,

@@ -103,6 +103,11 @@ inline std::string MakeList(const Made& issuer, const std::vector<const Made*>& 
   };
   add(NID_crl_number, options.number, 0);
   add(NID_delta_crl, options.base, 1);
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer.certificate.get(), nullptr, nullptr, list.get(), 0);
+  const openssl::ExtensionPtr key(
+      X509V3_EXT_conf_nid(nullptr, &context, NID_authority_key_identifier, "keyid:always"));
+  X509_CRL_add_ext(list.get(), key.get(), -1);
   X509_CRL_sort(list.get());
   X509_CRL_sign(list.get(), issuer.key.get(), EVP_sha256());
   const openssl::BioPtr text = openssl::Writer();
