@@ -174,7 +174,7 @@ def test_the_store_warns_before_pushes_are_rejected_and_while_they_are(store_on_
     filler.unlink()
     fill(store, HEADROOM // 2)
     wait_for_warning(store, "the store's disk is full")
-    assert announce(client, "team/app", os.urandom(MIB)) == 507
+    assert client.call("POST", "/v2/team/app/blobs/uploads/").status == 507
     assert any(warning["source"] == "store" and "pushes are rejected" in warning["message"]
                for warning in store.fleet.control_json("status")["warnings"])
 

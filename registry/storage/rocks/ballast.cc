@@ -85,6 +85,7 @@ void Ballast::GiveUp(uint64_t free_bytes) {
     log_.Warning("ballast not removed", {{"error", std::generic_category().message(errno)}});
   }
   held_ = false;
+  was_given_up_ = true;
   log_.Warning("ballast given up: disk is full",
                {{"free_bytes", free_bytes}, {"size_bytes", size_bytes_}});
 }
@@ -99,7 +100,9 @@ void Ballast::Restore(uint64_t free_bytes) {
     return;
   }
   held_ = true;
-  log_.Info("ballast allocated", {{"free_bytes", free_bytes}, {"size_bytes", size_bytes_}});
+  if (was_given_up_) {
+    log_.Info("ballast allocated", {{"free_bytes", free_bytes}, {"size_bytes", size_bytes_}});
+  }
 }
 
 }  // namespace outport

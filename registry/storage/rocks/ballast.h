@@ -48,6 +48,7 @@ class Ballast {
   const Log log_;
   Mutex mutex_;
   bool held_ OUTPORT_GUARDED_BY(mutex_) = false;
+  bool was_given_up_ OUTPORT_GUARDED_BY(mutex_) = false;  // the log has said so
   std::optional<std::chrono::steady_clock::time_point> failed_ OUTPORT_GUARDED_BY(mutex_);
 };
 
