@@ -12,13 +12,16 @@ namespace {
 
 constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kEnd = "-----END ";
+constexpr std::string_view kTrusted = "TRUSTED CERTIFICATE";
 constexpr std::string_view kDashes = "-----";
+constexpr std::string_view kList = "X509 CRL";
 constexpr size_t kMaxShown = 64;  // bytes of a label in an error
 
 constexpr std::array<std::string_view, 2> kCertificates = {"CERTIFICATE", "X509 CERTIFICATE"};
 constexpr std::array<std::string_view, 4> kKeys = {"PRIVATE KEY", "EC PRIVATE KEY",
                                                    "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"};
-constexpr std::array<std::string_view, 2> kParameters = {"EC PARAMETERS", "DH PARAMETERS"};
+constexpr std::array<std::string_view, 4> kParameters = {"EC PARAMETERS", "DH PARAMETERS",
+                                                         "X9.42 DH PARAMETERS", "DSA PARAMETERS"};
 
 template <size_t size>
 bool IsOneOf(const std::array<std::string_view, size>& labels, std::string_view label) {
@@ -30,17 +33,18 @@ bool IsOf(Kind kind, std::string_view label) {
     case Kind::kCertificate:
       return IsOneOf(kCertificates, label);
     case Kind::kRevocationList:
-      return label == "X509 CRL";
+      return label == kList;
     case Kind::kPrivateKey:
       return IsOneOf(kKeys, label);
   }
   std::unreachable();
 }
 
-// Returns whether a block may stand beside blocks of `kind`.
+// Returns whether a block may stand beside blocks of `kind`. No text has lists and keys.
 bool MayAccompany(Kind kind, std::string_view label) {
-  if (kind == Kind::kRevocationList) return false;
-  return IsOneOf(kCertificates, label) || IsOneOf(kKeys, label) || IsOneOf(kParameters, label);
+  if (IsOneOf(kCertificates, label)) return true;
+  if (label == kList) return kind != Kind::kPrivateKey;
+  return kind != Kind::kRevocationList && (IsOneOf(kKeys, label) || IsOneOf(kParameters, label));
 }
 
 std::string_view WithoutTrailingSpace(std::string_view line) {
@@ -104,9 +108,15 @@ class Splitter {
 
   // Checks a line outside the blocks: it must not be what is left of a block.
   Result<void> CheckOutside() const {
+    if (line_.starts_with("#")) return {};
     std::string upper(line_);
     std::ranges::transform(upper, upper.begin(),
                            [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
+    // A whole line between dashes is decoration, unless it may be a marker that somebody changed.
+    if (is_whole_ && line_.starts_with("-") && line_.ends_with("-") && !upper.contains("BEGIN") &&
+        !upper.contains("END")) {
+      return {};
+    }
     const bool is_marker = upper.contains("--BEGIN") || upper.contains("--END");
     if (is_marker && !line_.starts_with(kDashes)) {
       return AtLine(number_,
@@ -128,6 +138,10 @@ class Splitter {
     block.number = ++blocks_;
     block.line = number_;
     const size_t begin = start_;
+    if (label == kTrusted) {
+      return Invalid(block, "OpenSSL alone reads the label " + Shown(label) +
+                                "; convert the file: openssl x509 -in FILE -out FILE");
+    }
     if (!IsOf(kind_, label) && !MayAccompany(kind_, label)) {
       return Invalid(
           block, "the label " + Shown(label) + " is not that of a " + std::string(ToString(kind_)));
@@ -153,7 +167,8 @@ class Splitter {
     body.reserve(std::min<size_t>(text_.size() - position_, 1 << 20));
     bool in_headers = IsOneOf(kKeys, label);
     bool has_headers = false;
-    while (Next()) {
+    for (bool is_first = true; Next(); is_first = false) {
+      if (is_first && line_.empty()) continue;  // the end of no headers
       if (const auto end = LabelOf(kEnd)) {
         if (*end == label) return {};
         return Invalid(block, "its END line at line " + std::to_string(number_) +
