@@ -47,8 +47,8 @@ BioPtr Reader(std::string_view text);
 BioPtr Writer();
 std::string Written(BIO* bio);
 
-// A callback of OpenSSL's PEM readers that rejects encrypted text. Without it, OpenSSL would ask for
-// the passphrase on the terminal, and would block the daemon.
+// A callback of OpenSSL's PEM readers that rejects encrypted text. Without it, OpenSSL would ask
+// for the passphrase on the terminal, and would block the daemon.
 int RejectPassphrase(char* buffer, int size, int writes, void* data);
 // Returns the first private key in `pem`. kInvalidArgument if there is none, if it is encrypted, or
 // with the errors of pem::Split().

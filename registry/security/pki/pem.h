@@ -31,8 +31,7 @@ struct Block {
 // Returns the blocks of `kind` in `text`, in order. The views point into `text`.
 // - Every BEGIN line starts at the beginning of a line, and has its END line and a base64 body.
 // - Every block is of `kind`. Certificates may be in one text with a private key and its
-// parameters,
-//   or with revocation lists: the blocks of another kind are checked and left out.
+//   parameters, or with revocation lists: the blocks of another kind are checked and left out.
 // - Other text may stand before, between and after the blocks, as openssl writes it. Lines that
 //   begin with '#' may contain anything.
 // kInvalidArgument names the block and its line, and the reason. Also kInvalidArgument if there is
