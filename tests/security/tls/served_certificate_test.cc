@@ -199,6 +199,41 @@ TEST_F(ServedCertificateTest, I6AFileNeverAcceptsARevokedClientAgain) {
   EXPECT_TRUE(revokes());
 }
 
+TEST_F(ServedCertificateTest, I6AnAuthorityLeavesWithItsListAtOnce) {
+  const Made root = Make({.common_name = "Root", .authority = true});
+  const Made other = Make({.common_name = "Other", .authority = true});
+  const Made stolen = Make({.common_name = "Stolen", .authority = true}, &root);
+  const Made revoked = Make({.common_name = "revoked"}, &stolen);
+  const Made good = Make({.common_name = "good"}, &stolen);
+  files_.client_ca = folder_.path() / "client-ca.pem";
+  files_.client_crl = folder_.path() / "client-crl.pem";
+  const std::string of_other = MakeList(other, {});
+  WriteFile(files_.client_ca, stolen.pem() + other.pem());
+  WriteFile(files_.client_crl, MakeList(stolen, {&revoked}) + of_other);
+  Load();
+  const auto judged = [&](const Made& leaf) {
+    const auto holder =
+        served_->tls()->trust().Identify(leaf.certificate.get(), nullptr, SystemClock().Wall());
+    return holder.has_value() ? holder->name : holder.error().message;
+  };
+  ASSERT_EQ(judged(good), "foreign:good");
+  WriteFile(files_.client_ca, other.pem());
+  WriteFile(files_.client_crl, of_other);
+  EXPECT_TRUE(served_->Reload());
+  EXPECT_TRUE(judged(good).contains("unknown authority")) << judged(good);
+  WriteFile(files_.client_ca, other.pem() + root.pem() + stolen.pem());
+  EXPECT_FALSE(served_->Reload()) << "it comes back without its list";
+  STACK_OF(X509)* const sent = sk_X509_new_null();
+  sk_X509_push(sent, stolen.certificate.get());
+  WriteFile(files_.client_ca, other.pem() + root.pem());
+  EXPECT_TRUE(served_->Reload());
+  const auto holder =
+      served_->tls()->trust().Identify(revoked.certificate.get(), sent, SystemClock().Wall());
+  sk_X509_free(sent);
+  ASSERT_FALSE(holder.has_value());
+  EXPECT_TRUE(holder.error().message.contains("revoked by its authority"));
+}
+
 TEST_F(ServedCertificateTest, AnEmptyFileOfClientsIsNoStart) {
   const Made a = Make({.common_name = "Authority A", .authority = true});
   files_.client_ca = folder_.path() / "client-ca.pem";
