@@ -85,8 +85,6 @@ TEST_F(LinksTest, ABlobThatCannotBeMountedMustBePushed) {
   ASSERT_TRUE(store_.PushBlob("a", "layer").has_value());
   EXPECT_EQ(CodeOf(store_.Mount("b", "other", "a")), ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.Mount("b", "layer", "none")), ErrorCode::kBlobUnknown);
-  for (const auto& file : store_.Files("blobs")) std::filesystem::remove(file);
-  EXPECT_EQ(CodeOf(store_.Mount("b", "layer", "a")), ErrorCode::kBlobUnknown);
   EXPECT_EQ(CodeOf(store_.PullBlob("b", Sha256("layer"))), ErrorCode::kNameUnknown);
 }
 
