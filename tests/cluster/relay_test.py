@@ -83,7 +83,7 @@ def test_refusals_are_the_stores(fleet, west):
     missing = make_manifest(b"{}", [b"layer %d" % i for i in range(300)])
     answer = client.put_manifest("team/holes", "1", missing)
     assert (answer.status, answer.code()) == (400, "MANIFEST_BLOB_UNKNOWN"), answer
-    assert len(answer.json()["errors"]) == 301
+    assert len(answer.json()["errors"]) == 100 and "201 more" in answer.message(), answer
     answer = client.finish_upload(client.start_upload("team/holes"), digest_of(b"promised"), b"x")
     assert (answer.status, answer.code()) == (400, "DIGEST_INVALID"), answer
     fleet.control("user", "add", "puller", "--allow", "pull", stdin="a puller's password\n")
