@@ -174,6 +174,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   }
   uint64_t sent_pending = PendingVersion();
   CO_TRY(*welcome.mutable_pending_access(), co_await ReadPending(scope));
+  sent_changes_pending_ = welcome.pending_access().changes_size() > 0;
   // Before the snapshot opens its view: from now on, the log keeps what the snapshot lacks.
   parts_.nodes.RecordStart(node_, ticket_, applied.value_or(head).sequence);
   if (!co_await Push(std::move(message))) co_return Result<void>();
@@ -193,7 +194,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
     CO_TRY(const LogPosition now, parts_.meta.Head());
     CO_TRY_VOID(parts_.allowed());
     if (now.sequence > reader.sequence()) {
-      CO_TRY_VOID(co_await SendBatch(reader));
+      CO_TRY_VOID(co_await SendBatch(reader, scope));
     } else if (pending != sent_pending) {
       CO_TRY_VOID(co_await SendPending(scope));
       sent_pending = pending;
@@ -228,8 +229,18 @@ net::awaitable<Result<v1::StoreMessage::PendingAccess>> SyncSession::ReadPending
 net::awaitable<Result<void>> SyncSession::SendPending(const NodeScope& scope) {
   v1::StoreMessage message;
   CO_TRY(*message.mutable_pending_access(), co_await ReadPending(scope));
+  sent_changes_pending_ = message.pending_access().changes_size() > 0;
   co_await Push(std::move(message));
   co_return Result<void>();
+}
+
+// The node applies the last list on top of the rows that it receives, so it must have a list that
+// is not older than these rows. Otherwise the list would undo later changes of the same user or
+// certificate. Call this after the rows were read and before they are sent.
+net::awaitable<Result<void>> SyncSession::RenewPending(const NodeScope& scope) {
+  if (parts_.access == nullptr) co_return Result<void>();
+  if (!sent_changes_pending_ && parts_.access->pending().Count() == 0) co_return Result<void>();
+  co_return co_await SendPending(scope);
 }
 
 // Returns the position of the node's replica; nullopt if the node cannot continue from that
@@ -254,6 +265,7 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
     return SnapshotReader::Open(meta, epoch, scope);
   };
   CO_TRY(const std::shared_ptr<SnapshotReader> reader, co_await Blocking(parts_.pool, open));
+  CO_TRY_VOID(co_await RenewPending(scope));
   auto read = [reader] { return reader->Next(); };
   for (bool last = false; !last;) {
     if (steady_clock::now() > deadline) {
@@ -270,9 +282,10 @@ net::awaitable<Result<LogPosition>> SyncSession::SendSnapshot(const NodeScope& s
   co_return reader->position();
 }
 
-net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader) {
+net::awaitable<Result<void>> SyncSession::SendBatch(LogReader& reader, const NodeScope& scope) {
   auto read = [&reader] { return reader.Next(); };
   CO_TRY(v1::StoreMessage message, co_await BlockingInProgress(parts_.pool, read));
+  CO_TRY_VOID(co_await RenewPending(scope));
   co_await Push(std::move(message));
   co_return Result<void>();
 }

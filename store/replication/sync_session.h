@@ -64,10 +64,11 @@ class SyncSession {
   net::awaitable<Result<void>> FollowLog();
   net::awaitable<Result<std::optional<LogPosition>>> FindApplied(const NodeScope& scope);
   net::awaitable<Result<LogPosition>> SendSnapshot(const NodeScope& scope);
-  net::awaitable<Result<void>> SendBatch(LogReader& reader);
+  net::awaitable<Result<void>> SendBatch(LogReader& reader, const NodeScope& scope);
   // Reads the pending changes of access in the node's scope.
   net::awaitable<Result<v1::StoreMessage::PendingAccess>> ReadPending(const NodeScope& scope);
   net::awaitable<Result<void>> SendPending(const NodeScope& scope);
+  net::awaitable<Result<void>> RenewPending(const NodeScope& scope);
   uint64_t PendingVersion() const;
   // Waits until the log's head or the list of pending changes differs from what the caller saw.
   net::awaitable<void> WaitForNews(uint64_t seen_head, uint64_t seen_pending);
@@ -94,6 +95,7 @@ class SyncSession {
   std::chrono::steady_clock::time_point last_heard_;
   bool closed_ = false;
   bool writing_ = false;
+  bool sent_changes_pending_ = false;  // whether the last list of pending changes had any
   std::optional<Error> failure_;
 
   Mutex mutex_;

@@ -69,5 +69,17 @@ TEST_F(PendingAccessTest, TheLogReplacesWhatWasPending) {
   }));
 }
 
+TEST_F(PendingAccessTest, ALaterChangeOfTheLogIsNotUndone) {
+  store_->PublishUser("anna");
+  const auto node = JoinNode();
+  RemoveLater("anna");
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("anna") == nullptr; }));
+  full_ = false;
+  ASSERT_TRUE(store_->access().pending().Settle().has_value());
+  store_->PublishUser("anna");  // before the node has the empty list
+  EXPECT_TRUE(Eventually([&] { return node->HasReached(*store_); }));
+  EXPECT_NE(node->users.Find("anna"), nullptr);
+}
+
 }  // namespace
 }  // namespace outport
