@@ -33,7 +33,8 @@ inline constexpr std::string_view kNotTheStore = "the server is not the store of
 std::shared_ptr<grpc::experimental::CertificateVerifier> StoreVerifier(Result<std::string> domain);
 
 // Admits connections to the fleet port. If the peer shows a certificate, it must have the role
-// `node` or `admin` in the fleet's domain, be valid now, and not be revoked. A peer without a
+// `node` or `admin` in the fleet's domain and be valid now. A revoked administrator is refused. A
+// revoked node is admitted, so that its calls are refused with the reason. A peer without a
 // certificate is admitted, because a new node has none when it enrols. Safe for several threads.
 class MemberGate {
  public:

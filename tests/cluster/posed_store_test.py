@@ -69,7 +69,7 @@ def test_a_node_that_was_removed_while_it_was_down_says_why(new_fleet):
     node.stop()
     fleet.control("node", "remove", "eu-west")
     node.spawn()
-    wait_for("the warning", lambda: node.healthy() and any(
-        "may have refused the certificate" in text for text in node.warnings()))
-    wait_for("the reason in the store's log", lambda: "was revoked" in fleet.store.log_text())
+    wait_for("the reason", lambda: node.healthy() and "was revoked" in node.operations("/readyz")[1])
+    status, reasons = node.operations("/readyz")
+    assert status == 503 and "the store rejects this node" in reasons
     assert node.metric("outport_node_sync_connected") == 0

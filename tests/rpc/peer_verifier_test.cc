@@ -81,7 +81,7 @@ class PeerVerifierTest : public testing::Test {
 
 TEST_F(PeerVerifierTest, I6TheFleetPortAdmitsOnlyMembersAndAdministrators) {
   Serve(authority_.Issue(Role::kStore, "store"));
-  const TlsIdentity revoked = authority_.Issue(Role::kNode, "revoked");
+  const TlsIdentity revoked = authority_.Issue(Role::kAdmin, "revoked");
   const CertificateIdentity serial = *pki::Inspect(revoked.certificate_chain);
   directory_.Revoke({serial.issuer_key_id, serial.serial});
   TlsIdentity nobody = authority_.Issue(Role::kNode, "eu");
@@ -98,7 +98,7 @@ TEST_F(PeerVerifierTest, I6TheFleetPortAdmitsOnlyMembersAndAdministrators) {
       {"nobody, who may enrol", nobody, true},
       {"a client", authority_.Issue(Role::kClient, "laptop"), false},
       {"a store", authority_.Issue(Role::kStore, "store"), false},
-      {"a revoked node", revoked, false},
+      {"a revoked administrator", revoked, false},
       {"a node of another domain",
        authority_.Issue(Role::kNode, "eu", std::chrono::hours(1), "elsewhere"), false},
   };
