@@ -26,9 +26,9 @@ Result<void> AccessFollower::Follow(const std::string& key) {
   return {};
 }
 
-Result<std::vector<v1::Change>> AccessFollower::PendingChanges() const {
+Result<std::vector<v1::Change>> AccessFollower::ChangesOf(const std::set<std::string>& keys) const {
   std::vector<v1::Change> changes;
-  for (const std::string& key : pending_.Keys()) {
+  for (const std::string& key : keys) {
     const auto is_prefix = [&key](std::string_view prefix) { return key.starts_with(prefix); };
     if (std::ranges::none_of(kAccessRows, is_prefix)) continue;
     TRY(std::optional<std::string> row, meta_.Get(key));

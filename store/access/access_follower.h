@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,8 +38,8 @@ class AccessFollower {
   // result of the last commit, and of the pending changes after it. A row that cannot be read
   // counts as deleted.
   Result<void> Follow(const std::string& key);
-  // Returns the access rows that pending changes have changed, as they are after these changes.
-  Result<std::vector<v1::Change>> PendingChanges() const;
+  // Returns those of `keys` that are access rows, as they are after the pending changes.
+  Result<std::vector<v1::Change>> ChangesOf(const std::set<std::string>& keys) const;
 
   AccessDirectory& directory() const { return directory_; }
   PendingAccess& pending() { return pending_; }

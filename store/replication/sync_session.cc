@@ -174,7 +174,6 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   }
   uint64_t sent_pending = PendingVersion();
   CO_TRY(*welcome.mutable_pending_access(), co_await ReadPending(scope));
-  sent_changes_pending_ = welcome.pending_access().changes_size() > 0;
   // Before the snapshot opens its view: from now on, the log keeps what the snapshot lacks.
   parts_.nodes.RecordStart(node_, ticket_, applied.value_or(head).sequence);
   if (!co_await Push(std::move(message))) co_return Result<void>();
@@ -188,6 +187,7 @@ net::awaitable<Result<void>> SyncSession::FollowLog() {
   }
   LogReader reader(parts_.meta, scope, from);
   while (!closed_) {
+    sent_sequence_ = reader.sequence();
     const uint64_t seen = parts_.meta.HeadChanged().Version();
     // Read the version before the head: a change leaves the list after its commit.
     const uint64_t pending = PendingVersion();
@@ -211,35 +211,51 @@ uint64_t SyncSession::PendingVersion() const {
 
 net::awaitable<Result<v1::StoreMessage::PendingAccess>> SyncSession::ReadPending(
     const NodeScope& scope) {
-  if (parts_.access == nullptr || parts_.access->pending().Count() == 0) {
+  std::erase_if(listed_, [this](const auto& row) {
+    return row.second.has_value() && *row.second <= sent_sequence_;
+  });
+  if (parts_.access == nullptr || (listed_.empty() && parts_.access->pending().Count() == 0)) {
     co_return v1::StoreMessage::PendingAccess();
   }
-  auto read = [this, &scope]() -> Result<v1::StoreMessage::PendingAccess> {
-    v1::StoreMessage::PendingAccess pending;
-    TRY(std::vector<v1::Change> changes, parts_.access->PendingChanges());
+  std::set<std::string> pending = parts_.access->pending().Keys();
+  std::set<std::string> keys = pending;
+  for (const auto& [key, left] : listed_) keys.insert(key);
+  struct Read {
+    v1::StoreMessage::PendingAccess list;
+    uint64_t head = 0;
+  };
+  auto read_rows = [this, &scope, keys = std::move(keys)]() -> Result<Read> {
+    Read read;
+    TRY(std::vector<v1::Change> changes, parts_.access->ChangesOf(keys));
     for (v1::Change& change : changes) {
       TRY(auto visible, scope.Filter(std::move(change), parts_.meta));
-      if (visible.has_value()) *pending.add_changes() = *std::move(visible);
+      if (visible.has_value()) *read.list.add_changes() = *std::move(visible);
     }
-    return pending;
+    TRY(const LogPosition head, parts_.meta.Head());  // after the rows
+    read.head = head.sequence;
+    return read;
   };
-  co_return co_await BlockingInProgress(parts_.pool, read);
+  CO_TRY(Read read, co_await BlockingInProgress(parts_.pool, std::move(read_rows)));
+  for (auto& [key, left] : listed_) {
+    if (!left.has_value() && !pending.contains(key)) left = read.head;
+  }
+  for (const std::string& key : pending) listed_[key] = std::nullopt;
+  co_return std::move(read.list);
 }
 
 net::awaitable<Result<void>> SyncSession::SendPending(const NodeScope& scope) {
   v1::StoreMessage message;
   CO_TRY(*message.mutable_pending_access(), co_await ReadPending(scope));
-  sent_changes_pending_ = message.pending_access().changes_size() > 0;
   co_await Push(std::move(message));
   co_return Result<void>();
 }
 
-// The node applies the last list on top of the rows that it receives, so it must have a list that
-// is not older than these rows. Otherwise the list would undo later changes of the same user or
-// certificate. Call this after the rows were read and before they are sent.
+// The node applies the last list on top of the rows that it receives. So it must have a list that
+// is not older than these rows, or the list would undo later changes. Call this after the rows were
+// read and before they are sent.
 net::awaitable<Result<void>> SyncSession::RenewPending(const NodeScope& scope) {
   if (parts_.access == nullptr) co_return Result<void>();
-  if (!sent_changes_pending_ && parts_.access->pending().Count() == 0) co_return Result<void>();
+  if (listed_.empty() && parts_.access->pending().Count() == 0) co_return Result<void>();
   co_return co_await SendPending(scope);
 }
 

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,7 +66,7 @@ class SyncSession {
   net::awaitable<Result<std::optional<LogPosition>>> FindApplied(const NodeScope& scope);
   net::awaitable<Result<LogPosition>> SendSnapshot(const NodeScope& scope);
   net::awaitable<Result<void>> SendBatch(LogReader& reader, const NodeScope& scope);
-  // Reads the pending changes of access in the node's scope.
+  // Reads the list of pending changes of access in the node's scope.
   net::awaitable<Result<v1::StoreMessage::PendingAccess>> ReadPending(const NodeScope& scope);
   net::awaitable<Result<void>> SendPending(const NodeScope& scope);
   net::awaitable<Result<void>> RenewPending(const NodeScope& scope);
@@ -95,7 +96,10 @@ class SyncSession {
   std::chrono::steady_clock::time_point last_heard_;
   bool closed_ = false;
   bool writing_ = false;
-  bool sent_changes_pending_ = false;  // whether the last list of pending changes had any
+  uint64_t sent_sequence_ = 0;  // the node has been sent the log up to here
+  // The rows of the list of pending changes. A row stays in the list until the node has been sent
+  // the log up to the head at which its change was no longer pending; nullopt: it is pending.
+  std::map<std::string, std::optional<uint64_t>> listed_;
   std::optional<Error> failure_;
 
   Mutex mutex_;

@@ -14,6 +14,7 @@ class PendingAccessTest : public FleetTest {
   void RemoveLater(const std::string& name) {
     auto write = [this, name]() -> Result<uint64_t> {
       if (full_) return Error{ErrorCode::kNoSpace, "the disk is full"};
+      if (moot_) return Error{ErrorCode::kNotFound, "there is no such user"};
       v1::Change removed;
       removed.mutable_user_deleted()->set_name(name);
       store_->Publish({removed});
@@ -29,6 +30,7 @@ class PendingAccessTest : public FleetTest {
   }
 
   std::atomic<bool> full_ = true;
+  std::atomic<bool> moot_ = false;
 };
 
 TEST_F(PendingAccessTest, I6NodesApplyWhatTheStoreCannotWriteYet) {
@@ -67,6 +69,17 @@ TEST_F(PendingAccessTest, TheLogReplacesWhatWasPending) {
     store_->PublishUser("anna");
     return node->users.Find("anna") != nullptr;
   }));
+}
+
+TEST_F(PendingAccessTest, AChangeThatIsDroppedEndsAtTheNodesToo) {
+  store_->PublishUser("anna");
+  const auto node = JoinNode();
+  RemoveLater("anna");
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("anna") == nullptr; }));
+  full_ = false;
+  moot_ = true;
+  static_cast<void>(store_->access().pending().Settle());
+  EXPECT_TRUE(Eventually([&] { return node->users.Find("anna") != nullptr; }));
 }
 
 TEST_F(PendingAccessTest, ALaterChangeOfTheLogIsNotUndone) {

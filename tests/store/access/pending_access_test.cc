@@ -114,7 +114,7 @@ TEST_F(PendingAccessTest, RemovalsAndGrantsArePending) {
   const auto again = full_fleet_.users.Remove("ann", kAdmin);
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(full_fleet_.follower.PendingChanges()->size(), 3u);
+  EXPECT_EQ(full_fleet_.follower.ChangesOf(full_fleet_.follower.pending().Keys())->size(), 3u);
 
   full_meta_.full = false;
   ASSERT_TRUE(pending().Settle().has_value());
