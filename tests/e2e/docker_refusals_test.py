@@ -184,7 +184,7 @@ def test_an_expired_revocation_list_of_another_ca(engine, docker_fleet, node, tm
     try:
         with shown(engine, node, client / "client.cert", client / "client.key"):
             engine.docker("pull", image(node))
-            others.write_list(crl, days=1 / 86400)
+            others.write_list(crl, days=6 / 86400)  # long enough for the node to read it
             wait_for("the warning of an expired list", lambda: any("list expired at" in text for text in node.warnings()))
             documented(refused(engine, "pull", image(node)), "the revocation list of its authority is out of date")
             others.write_list(crl, client / "client.cert")
