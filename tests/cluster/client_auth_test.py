@@ -127,7 +127,7 @@ def test_i12_an_expired_or_invalid_list_is_reported(site, tmp_path):
         f"{crl}: the file is empty" in text for text in site.node.warnings()))
     refused = client_of(site, "build-2").get("/v2/")
     assert refused.status == 400 and "revoked by its authority" in refused.message()
-    site.others.write_list(crl, days=1 / 86400)
+    site.others.write_list(crl, days=6 / 86400)  # long enough for the node to read it
     warned = wait_for("the warning of an expired list", lambda: [
         text for text in site.node.warnings() if "a revocation list expired at" in text])
     refused = client.get("/v2/")
