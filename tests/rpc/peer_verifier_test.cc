@@ -115,11 +115,11 @@ TEST_F(PeerVerifierTest, I6TheFleetPortAdmitsOnlyMembersAndAdministrators) {
 TEST_F(PeerVerifierTest, AClosedGateUsesNoDirectory) {
   auto directory = std::make_unique<AccessDirectory>();
   MemberGate gate("outport", *directory, Log::Nowhere());
-  const std::string node = authority_.Issue(Role::kNode, "eu").certificate_chain;
-  EXPECT_TRUE(gate.Admit(node).has_value());
+  const std::string admin = authority_.Issue(Role::kAdmin, "admin").certificate_chain;
+  EXPECT_TRUE(gate.Admit(admin).has_value());
   gate.Close();
   directory.reset();
-  EXPECT_EQ(gate.Admit(node).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(gate.Admit(admin).error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(PeerVerifierTest, I6TheGateExplainsItsRefusals) {
