@@ -29,6 +29,7 @@ class ProgramTest : public store::FleetServerFixture {
   Outcome RunWith(std::vector<std::string> words, const std::string& input = "") {
     words.insert(words.begin(), "outportctl");
     std::vector<const char*> argv;
+    argv.reserve(words.size());
     for (const std::string& word : words) argv.push_back(word.c_str());
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);

@@ -124,6 +124,7 @@ TEST_F(RequestsTest, OneRunAtATime) {
 
 TEST_F(RequestsTest, RunsAreListedFromTheNewestToTheOldest) {
   std::vector<std::string> ids;
+  ids.reserve(5);
   for (int i = 0; i < 5; ++i) ids.push_back(collector->Run({}).id());
   v1::ListRunsRequest request;
   request.set_limit(2);
