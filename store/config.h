@@ -79,7 +79,7 @@ struct Config {
   struct Changes {
     std::chrono::milliseconds max_age{std::chrono::days(30)};
     uint64_t max_size_bytes = 1 << 30;
-    // What one user may change.
+    // These limit the changes of one user.
     int64_t max_rate = 20;                // manifests and tags in a second
     int64_t max_burst = 200;              // the same, after a pause
     int64_t max_new_repositories = 1000;  // in an hour

@@ -122,8 +122,8 @@ void AddUserCommands(const Command& app) {
   AddAddCommand(family);
   family
       .AddCommand("list",
-                  "List the users with their grants and groups. A user who is not in the htpasswd\n"
-                  "file any more cannot log in; 'user remove' removes what the store keeps of it.\n"
+                  "List the users with their grants and groups. A user whom the htpasswd file\n"
+                  "no longer has cannot log in; 'user remove' removes what the store keeps of it.\n"
                   "  outportctl user list")
       .Run(List);
 

@@ -137,7 +137,7 @@ Result<void> CheckClock(const std::string& leaf) {
                    FormatTime(now) + "; set the clock that is wrong (the token was not used)"};
 }
 
-// What the token and the server at its address say about the fleet.
+// The fleet, as the token and the server at its address describe it.
 struct Fleet {
   std::string root;    // PEM
   std::string domain;  // in the certificate that the server showed

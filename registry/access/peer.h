@@ -28,8 +28,8 @@ class Peer {
   // Whether this program verified the client's certificate. If not, a node only asserts the
   // certificate's name. The name then adds no rights, and every sender must be a user.
   virtual bool certificate_is_verified() const = 0;
-  // Where the requests come from: the client's network, or the relaying node. The authenticator
-  // counts wrong passwords by origin. A sender that has no other name is this holder.
+  // Returns the source of the requests: the client's network, or the relaying node. The
+  // authenticator counts wrong passwords by origin. A sender that has no other name is this holder.
   virtual const Holder& origin() const = 0;
 };
 

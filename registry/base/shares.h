@@ -44,7 +44,7 @@ class Shares {
   struct Options {
     std::string what;  // a plural noun for messages and for the metric: "upload bodies"
     uint64_t capacity = 0;
-    // What each holder may have as long as it is free; 0: capacity / 64, and at least 1.
+    // Each holder may have this amount as long as it is free; 0: capacity / 64, and at least 1.
     uint64_t least = 0;
     std::string fix;  // what a refused holder can do: "push fewer blobs at the same time"
   };
@@ -121,7 +121,7 @@ class Shares {
   prometheus::Counter& refusals_;
   mutable Mutex mutex_;
   uint64_t used_ OUTPORT_GUARDED_BY(mutex_) = 0;
-  // What the calls of TakeSoon() wait for, because it is going to be free.
+  // The amount for which calls of TakeSoon() wait, because it is going to be free.
   uint64_t promised_ OUTPORT_GUARDED_BY(mutex_) = 0;
   std::map<Holder, Account> accounts_ OUTPORT_GUARDED_BY(mutex_);  // of those who hold something
   std::set<Entry*> asked_ OUTPORT_GUARDED_BY(mutex_);              // to yield

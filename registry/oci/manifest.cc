@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-// What the store accepts, and what releases before 0.3 may have stored.
+// The store accepts manifests within kAccepted. Releases before 0.3 may have stored larger ones.
 struct Limits {
   JsonLimits json;
   size_t descriptors;  // in one list

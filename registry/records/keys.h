@@ -32,9 +32,7 @@
 //   audit-head                                 the audit log's head, written by the commit
 //   audit-file                                 [AuditFileRow] last exported and last trimmed entry
 //   user/<name>                                [UserRow]
-//   absent-user/<name>                         [UserRow]      a user who is not in the htpasswd
-//   file
-//                                              any more, and cannot log in
+//   absent-user/<name>                         [UserRow]      the htpasswd file no longer has it
 //   grant/<subject>                            [GrantRow]     of group, certificate, anonymous
 //   certificate/<issuer key id>/<serial>       [CertificateRow]
 //   revocation/<issuer key id>/<serial>        [RevocationRow]
